@@ -1,0 +1,79 @@
+# Two commands do everything: `make demo` and `make test`. Run them here or with `make -C <folder>`.
+#
+# Nothing needs to be activated: each target uses .venv, which tools/bootstrap.sh creates and keeps in
+# step with pyproject.toml and constraints.txt.
+
+VENV := .venv/bin
+ARGS ?=
+
+# Another environment or Spark installation in the caller's shell must not leak into ours: PYTHONPATH
+# and friends change what is imported, SPARK_* and PYSPARK_* which Spark runs and with which Python,
+# HADOOP_CONF_DIR and YARN_CONF_DIR turn local paths into paths of a cluster.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV
+unexport SPARK_HOME SPARK_CONF_DIR SPARK_REMOTE SPARK_DIST_CLASSPATH MASTER
+unexport PYSPARK_PYTHON PYSPARK_DRIVER_PYTHON PYSPARK_DRIVER_PYTHON_OPTS PYSPARK_SUBMIT_ARGS
+unexport HADOOP_CONF_DIR YARN_CONF_DIR
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: venv
+venv:  ## Create .venv from the pinned constraints, or bring it up to date
+	@tools/bootstrap.sh
+
+.PHONY: demo
+demo: venv  ## Train two models, score real data with Spark, show the result
+	$(VENV)/python -m jobs.demo $(ARGS)
+
+.PHONY: test
+test: venv  ## Run the tests; ARGS="tests/test_signature.py -k json" narrows them
+	$(VENV)/python -m pytest $(ARGS)
+
+.PHONY: check
+check: lint types layers  ## Run lint, types and layers
+
+.PHONY: lint
+lint: venv  ## Check format, style and spelling
+	$(VENV)/ruff format --check
+	$(VENV)/ruff check
+	$(VENV)/typos
+
+.PHONY: types
+types: venv  ## Check the types
+	$(VENV)/mypy
+
+.PHONY: layers
+layers: venv  ## Check which module imports which
+	$(VENV)/lint-imports --no-logo
+
+.PHONY: format
+format: venv  ## Format the code and mend what can be mended
+	$(VENV)/ruff format
+	$(VENV)/ruff check --fix
+
+.PHONY: ci
+ci:  ## Run what the continuous integration runs
+	.ci/run
+
+# The oldest Python decides where the resolution starts; uv adds markers where newer ones differ.
+.PHONY: constraints
+constraints: venv  ## Pin the newest fitting versions of everything in constraints.txt
+	$(VENV)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --upgrade \
+	    --no-emit-package tfspark --custom-compile-command "make constraints" \
+	    --quiet --output-file constraints.txt
+
+# protoc 4.25 wants an older protobuf than the environment has, so it runs in one of its own.
+.PHONY: proto
+proto: venv  ## Generate tfspark/saved_model_pb2.py and .pyi from the .proto file
+	$(VENV)/uv run --no-project --isolated --python $(VENV)/python --with "grpcio-tools==1.62.*" --with "setuptools<81" \
+	    python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. tfspark/saved_model.proto
+
+.PHONY: clean
+clean:  ## Remove everything that can be made again, .venv too
+	rm -rf .venv .venv.lock .venv.log build dist *.egg-info demo-output
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf derby.log metastore_db spark-warehouse
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
