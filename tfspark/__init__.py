@@ -1,0 +1,51 @@
+"""Score any TensorFlow SavedModel on Spark, from Python, SQL or Scala, without losing a row.
+
+Importing this package loads neither TensorFlow nor pyspark: the Spark faces are looked up on first
+use, and TensorFlow is imported by the workers alone.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from tfspark.errors import TfsparkError
+from tfspark.package import ModelPackage, load
+from tfspark.signature import Signature, TensorSpec
+
+if TYPE_CHECKING:
+    from tfspark.spark.dataframe import predict
+    from tfspark.spark.functions import predict_udf
+    from tfspark.spark.rdd import predict_rdd
+    from tfspark.spark.sql import register
+
+__all__ = [
+    "ModelPackage",
+    "Signature",
+    "TensorSpec",
+    "TfsparkError",
+    "load",
+    "predict",
+    "predict_rdd",
+    "predict_udf",
+    "register",
+]
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "predict": "tfspark.spark.dataframe",
+    "predict_rdd": "tfspark.spark.rdd",
+    "predict_udf": "tfspark.spark.functions",
+    "register": "tfspark.spark.sql",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

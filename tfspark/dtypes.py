@@ -1,0 +1,186 @@
+"""The one table of element types: TensorFlow ↔ NumPy ↔ Arrow ↔ Spark SQL, and what may become what.
+
+In comes a TensorFlow `DataType` number, an Arrow type or a Spark type name; out goes a `DType` row or
+a typed refusal. Runs on driver and executor; holds no TensorFlow, no Spark and no state.
+
+Invariants: what Spark has no type for widens on the way out (uint8 → short, half → float) and never
+narrows; a column feeds an input exactly, or by a widening that keeps every value, or, only when
+asked, by a narrowing whose values are checked one by one (`tensors`). What is not in the table is
+in `UNSUPPORTED`, with the reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from tfspark.errors import UnsupportedTypeError, explain
+
+Conversion = Literal["exact", "widen", "narrow"]
+
+
+@dataclass(frozen=True)
+class DType:
+    """One row of the table.
+
+    Attributes:
+        name: TensorFlow's name, as in `tf.float32.name`.
+        number: The value in TensorFlow's `DataType` enumeration (types.proto).
+        numpy: Name of the NumPy element type; `object` for strings.
+        arrow: Arrow type of a column that holds such elements.
+        sql: Spark SQL name of that column type.
+    """
+
+    name: str
+    number: int
+    numpy: str
+    arrow: pa.DataType
+    sql: str
+
+    @property
+    def is_string(self) -> bool:
+        """Whether elements are byte strings of any length."""
+        return self.name == "string"
+
+
+# Strings leave TensorFlow as bytes; they become a Spark string when valid UTF-8 (`schema` decides).
+TABLE: tuple[DType, ...] = (
+    DType("float32", 1, "float32", pa.float32(), "float"),
+    DType("float64", 2, "float64", pa.float64(), "double"),
+    DType("int32", 3, "int32", pa.int32(), "int"),
+    DType("uint8", 4, "uint8", pa.int16(), "smallint"),
+    DType("int16", 5, "int16", pa.int16(), "smallint"),
+    DType("int8", 6, "int8", pa.int8(), "tinyint"),
+    DType("string", 7, "object", pa.string(), "string"),
+    DType("int64", 9, "int64", pa.int64(), "bigint"),
+    DType("bool", 10, "bool", pa.bool_(), "boolean"),
+    DType("uint16", 17, "uint16", pa.int32(), "int"),
+    DType("float16", 19, "float16", pa.float32(), "float"),
+    DType("uint32", 22, "uint32", pa.int64(), "bigint"),
+)
+
+# The composite row stands for no number of TensorFlow's: sparse, ragged and other non-tensors.
+COMPOSITE = -1
+
+UNSUPPORTED: dict[int, tuple[str, str]] = {
+    COMPOSITE: ("composite", "a sparse or ragged tensor cannot be a column; use dense tensors"),
+    8: ("complex64", "Spark has no complex type; return the real and imaginary parts as two outputs"),
+    11: ("qint8", "quantised elements need their range; dequantise inside the model"),
+    12: ("quint8", "quantised elements need their range; dequantise inside the model"),
+    13: ("qint32", "quantised elements need their range; dequantise inside the model"),
+    14: ("bfloat16", "NumPy and Arrow have no bfloat16; cast to float32 inside the model"),
+    15: ("qint16", "quantised elements need their range; dequantise inside the model"),
+    16: ("quint16", "quantised elements need their range; dequantise inside the model"),
+    18: ("complex128", "Spark has no complex type; return the real and imaginary parts as two outputs"),
+    20: ("resource", "a resource is a handle inside one process; it cannot be a column"),
+    21: ("variant", "a variant (list, ragged, dataset) cannot be a column; return dense tensors"),
+    23: ("uint64", "Spark has no integer above bigint; cast to int64 inside the model"),
+}
+
+_BY_NUMBER = {row.number: row for row in TABLE}
+_BY_NAME = {row.name: row for row in TABLE}
+
+# Column element types that can feed an input at all, by Spark SQL name.
+SQL_TO_ARROW: dict[str, pa.DataType] = {
+    "tinyint": pa.int8(),
+    "smallint": pa.int16(),
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    "float": pa.float32(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "string": pa.string(),
+    "binary": pa.binary(),
+}
+
+
+def name_of(number: int) -> str:
+    """Return TensorFlow's name of a `DataType` number, supported or not."""
+    if number in _BY_NUMBER:
+        return _BY_NUMBER[number].name
+    return UNSUPPORTED[number][0] if number in UNSUPPORTED else f"DataType {number}"
+
+
+def by_name(name: str) -> DType:
+    """Return the row of a TensorFlow type name.
+
+    Raises:
+        UnsupportedTypeError: When the type has no counterpart in Spark; the message says why.
+    """
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    reasons = dict(UNSUPPORTED.values())
+    raise UnsupportedTypeError(
+        explain(
+            f"TensorFlow type {name} cannot pass between Spark and a model.",
+            expected=", ".join(row.name for row in TABLE),
+            found=name,
+            hint=reasons.get(name, "cast to one of these types inside the model") + ".",
+        )
+    )
+
+
+def is_bytes(arrow: pa.DataType) -> bool:
+    """Whether an Arrow type holds strings or bytes, with offsets of either width."""
+    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    return any(kind(arrow) for kind in kinds)
+
+
+def is_list(arrow: pa.DataType) -> bool:
+    """Whether an Arrow type is a list of any kind."""
+    return bool(
+        pa.types.is_list(arrow) or pa.types.is_large_list(arrow) or pa.types.is_fixed_size_list(arrow)
+    )
+
+
+def conversion(arrow: pa.DataType, dtype: DType) -> Conversion | None:
+    """Say how Arrow elements become tensor elements.
+
+    Returns:
+        `exact` when bytes pass as they are, `widen` when every value is kept (NumPy's `safe` casting),
+        `narrow` when values may not fit and must be checked, `None` when the kinds do not mix.
+    """
+    if dtype.is_string:
+        return "exact" if is_bytes(arrow) else None
+    source = numpy_type(arrow)
+    target = np.dtype(dtype.numpy)
+    if source is None or (source == np.bool_) != (target == np.bool_):
+        return None
+    if source == target:
+        return "exact"
+    return "widen" if np.can_cast(source, target, "safe") else "narrow"
+
+
+def numpy_type(arrow: pa.DataType) -> np.dtype[Any] | None:
+    """Return the NumPy type of Arrow's fixed-width numeric elements; `None` for any other type."""
+    if pa.types.is_boolean(arrow) or pa.types.is_integer(arrow) or pa.types.is_floating(arrow):
+        return np.dtype(arrow.to_pandas_dtype())
+    return None
+
+
+def element_of(arrow: pa.DataType) -> tuple[pa.DataType, int]:
+    """Return the element type below all lists of an Arrow type, and the number of list levels."""
+    depth = 0
+    while is_list(arrow):
+        arrow, depth = arrow.value_type, depth + 1
+    return arrow, depth
+
+
+def nested(element: pa.DataType, depth: int) -> pa.DataType:
+    """Return `element` inside `depth` levels of lists."""
+    for _ in range(depth):
+        element = pa.list_(element)
+    return element
+
+
+def sql_name(arrow: pa.DataType) -> str:
+    """Return the Spark SQL name of a column type made of lists and table elements."""
+    element, depth = element_of(arrow)
+    if is_bytes(element):
+        name = "string" if pa.types.is_string(element) or pa.types.is_large_string(element) else "binary"
+    else:
+        name = next((sql for sql, known in SQL_TO_ARROW.items() if known == element), str(element))
+    return "array<" * depth + name + ">" * depth

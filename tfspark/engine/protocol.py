@@ -1,0 +1,54 @@
+"""The contract between the runner and whatever runs a model.
+
+An engine is opened on an executor for one export dir and one signature, is fed tensors by input name,
+and returns tensors by output name. It knows no Arrow schema, no Spark and no rows that failed.
+
+Invariants: `run` neither keeps nor writes fed memory after it returned; what it returns does not
+share memory with what was fed unless that memory stays alive with it; an engine is never pickled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
+
+from tfspark.tensors import Tensor
+
+EngineName: TypeAlias = Literal["auto", "tensorflow"]
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How a model is run; part of the cache key.
+
+    Attributes:
+        name: Which engine; `auto` takes the best that works here.
+        intra_op_threads: Threads inside one operation; 0 lets TensorFlow take every core.
+        inter_op_threads: Threads across operations; 0 lets TensorFlow decide.
+    """
+
+    name: EngineName = "auto"
+    intra_op_threads: int = 1
+    inter_op_threads: int = 1
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """A live model of one process."""
+
+    def run(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Run one batch.
+
+        Args:
+            inputs: Input name → tensor (rows, …), all inputs of the signature.
+
+        Returns:
+            Output name → tensor, for every output of the signature.
+
+        Raises:
+            EngineError: When the model refuses the batch.
+        """
+
+    def close(self) -> None:
+        """Release the model; safe to call twice."""

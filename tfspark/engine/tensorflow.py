@@ -1,0 +1,108 @@
+"""The engine that runs a model in process by TensorFlow's own Python API.
+
+In comes an export dir, out goes an `Engine` around `tf.saved_model.load` and the signature called by
+name. TensorFlow is imported when the first model is opened, on the executor, after the fork.
+
+Invariants: threads are set before TensorFlow starts its runtime, and only once per process, because
+it refuses a change later; an explicit `TF_NUM_INTRAOP_THREADS` or `TF_NUM_INTEROP_THREADS` wins;
+GPU memory grows on demand; every input is copied once by `tf.constant`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tfspark.engine.protocol import EngineOptions
+from tfspark.errors import EngineError, explain
+from tfspark.signature import Signature
+from tfspark.tensors import ByteStrings, Tensor
+
+_log = logging.getLogger(__name__)
+
+
+class TensorFlowEngine:
+    """A loaded SavedModel and one of its signatures."""
+
+    def __init__(self, model: Any, signature: Signature) -> None:
+        self._model: Any = model  # owns the variables that the function reads
+        self._function: Any = model.signatures[signature.name]
+        self._signature = signature
+
+    def run(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Run one batch; see `Engine.run`."""
+        import tensorflow as tf
+
+        fed = {
+            spec.name: tf.constant(_to_numpy(inputs[spec.name]), dtype=spec.dtype)
+            for spec in self._signature.inputs
+        }
+        try:
+            results = self._function(**fed)
+        except (tf.errors.OpError, ValueError, TypeError) as error:
+            raise EngineError(_first_lines(error)) from error
+        return {name: _from_numpy(value.numpy()) for name, value in results.items()}
+
+    def close(self) -> None:
+        """Drop the model; TensorFlow frees it with its last reference."""
+        self._model = self._function = None
+
+
+def load(export_dir: str, tags: tuple[str, ...], signature: Signature, options: EngineOptions) -> TensorFlowEngine:
+    """Load a SavedModel.
+
+    Raises:
+        EngineError: When TensorFlow is missing or cannot load the model.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        import tensorflow as tf
+    except ImportError as error:
+        raise EngineError(
+            explain(
+                "TensorFlow is not installed where the tasks run.",
+                expected="tensorflow or tensorflow-cpu in the Python of the workers",
+                found=str(error),
+                hint="install it there, or set PYSPARK_PYTHON to a Python that has it.",
+            )
+        ) from error
+    _configure(tf, options)
+    try:
+        model = tf.saved_model.load(str(Path(export_dir)), tags=list(tags))
+    except (tf.errors.OpError, OSError, ValueError, RuntimeError, KeyError) as error:
+        raise EngineError(
+            explain(
+                f"TensorFlow {tf.__version__} cannot load the model at {export_dir}.",
+                found=_first_lines(error),
+                hint="check that it loads with tf.saved_model.load where it was made.",
+            )
+        ) from error
+    return TensorFlowEngine(model, signature)
+
+
+def _configure(tf: Any, options: EngineOptions) -> None:
+    try:
+        if "TF_NUM_INTRAOP_THREADS" not in os.environ:
+            tf.config.threading.set_intra_op_parallelism_threads(options.intra_op_threads)
+        if "TF_NUM_INTEROP_THREADS" not in os.environ:
+            tf.config.threading.set_inter_op_parallelism_threads(options.inter_op_threads)
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+    except RuntimeError as error:  # the runtime of this process has started before
+        _log.info("TensorFlow keeps the settings it started with: %s", error)
+
+
+def _to_numpy(tensor: Tensor) -> Any:
+    return tensor.to_objects() if isinstance(tensor, ByteStrings) else tensor
+
+
+def _from_numpy(array: Any) -> Tensor:
+    return ByteStrings.from_objects(array) if array.dtype == object else array
+
+
+def _first_lines(error: BaseException) -> str:
+    """Return the message without TensorFlow's listing of the whole graph."""
+    return "\n".join(str(error).strip().splitlines()[:6]) or type(error).__name__

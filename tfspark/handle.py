@@ -1,0 +1,186 @@
+"""What crosses the wire in place of a model, and how a worker opens it.
+
+In comes a `ModelPackage` on the driver; the `ModelHandle` made of it is pickled into a Spark job and
+gives a live `Engine` on the executor. A `Source` says where a worker finds the export dir.
+
+Invariants: nothing live is pickled; a worker that has the model open does not touch its source
+again; bytes are unpacked once per node, into a folder named by digest, under a lock, by a rename.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tfspark.cache import ENGINES
+from tfspark.engine import Engine, EngineOptions, load_engine
+from tfspark.errors import InvalidModelError, ModelNotFoundError, explain
+from tfspark.package import ModelPackage, digest_of, size_of, unpack
+from tfspark.signature import Signature
+
+
+class Source(Protocol):
+    """Where a worker finds a model."""
+
+    def locate(self, digest: str, size: int) -> Path:
+        """Return the export dir on this machine, bringing it here first if need be.
+
+        Args:
+            digest: SHA-256 of the files, as the driver read them.
+            size: Bytes of all files.
+        """
+
+
+@dataclass(frozen=True)
+class PathSource:
+    """A path that every worker sees: a shared file system, or one machine."""
+
+    path: str
+
+    def locate(self, digest: str, size: int) -> Path:  # noqa: ARG002
+        """Return the path, after checking that the model there is still the driver's."""
+        folder = Path(self.path)
+        if not folder.is_dir():
+            raise ModelNotFoundError(
+                explain(
+                    f"A worker does not see the model folder {folder}.",
+                    expected="a path that every machine of the cluster sees",
+                    hint='leave distribute="path" out, so that Spark carries the model.',
+                )
+            )
+        _check_digest(folder, digest)
+        return folder
+
+
+@dataclass(frozen=True)
+class ModelHandle:
+    """A picklable name for a model that a worker can open.
+
+    Attributes:
+        name: What errors and reports call the model.
+        version: Its version number, if it has one.
+        digest: SHA-256 of its files; the identity.
+        size: Bytes of its files.
+        tags: Its tag set.
+        signature: The signature to call.
+        source: Where a worker finds the files.
+        options: How to run it.
+    """
+
+    name: str
+    version: int | None
+    digest: str
+    size: int
+    tags: tuple[str, ...]
+    signature: Signature
+    source: Source
+    options: EngineOptions
+
+    @classmethod
+    def of(
+        cls, package: ModelPackage, source: Source | None = None, options: EngineOptions | None = None
+    ) -> ModelHandle:
+        """Make a handle; without a source, workers read the package's own path."""
+        return cls(
+            name=package.name,
+            version=package.version,
+            digest=package.digest,
+            size=package.size,
+            tags=package.tags,
+            signature=package.signature,
+            source=source or PathSource(package.path),
+            options=options or EngineOptions(),
+        )
+
+    @property
+    def title(self) -> str:
+        """The model in words, for messages."""
+        version = "" if self.version is None else f" version {self.version}"
+        return f"{self.name}{version} ({self.digest[:12]})"
+
+    def open(self) -> Engine:
+        """Return the live engine of this process, loading the model on first use.
+
+        Raises:
+            ModelNotFoundError: When the source is not there.
+            InvalidModelError: When the files are not the driver's.
+            EngineError: When the engine cannot load it.
+        """
+        return ENGINES.get((self.digest, self.signature, self.options), self._load)
+
+    def _load(self) -> Engine:
+        folder = self.source.locate(self.digest, self.size)
+        return load_engine(str(folder), self.tags, self.signature, self.options)
+
+
+def unpacked(digest: str, size: int, archive: Callable[[], bytes]) -> Path:
+    """Return the node's folder with the model of a digest, unpacking it when it is not there.
+
+    Args:
+        digest: Names the folder and is checked after unpacking.
+        size: Bytes of all files; a folder of another size lost files to a cleaner and is replaced.
+        archive: Gives the packed bytes; called only by the process that unpacks.
+
+    Returns:
+        The export dir. It appears whole, by a rename, or not at all.
+    """
+    root = cache_root()
+    folder = root / digest
+    if size_of(folder) == size:
+        return folder
+    with _locked(root / f"{digest}.lock"):
+        if size_of(folder) != size:
+            shutil.rmtree(folder, ignore_errors=True)
+            aside = Path(tempfile.mkdtemp(prefix=f"{digest}.", dir=root))
+            try:
+                unpack(io.BytesIO(archive()), aside)
+                _check_digest(aside, digest)
+                aside.rename(folder)
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
+    return folder
+
+
+def _check_digest(folder: Path, digest: str) -> None:
+    if digest_of(folder) != digest:
+        raise InvalidModelError(
+            explain(
+                f"The model at {folder} is not the one that the driver read.",
+                expected=f"digest {digest[:12]}",
+                hint="it changed during the job; export to a new version folder instead.",
+            )
+        )
+
+
+def cache_root() -> Path:
+    """Return this node's folder for unpacked models: `TFSPARK_CACHE_DIR`, else one in the temp dir.
+
+    Raises:
+        InvalidModelError: When another user owns the folder, who could put other models there.
+    """
+    default = Path(tempfile.gettempdir()) / f"tfspark-{os.getuid()}"
+    root = Path(os.environ.get("TFSPARK_CACHE_DIR") or default)
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if root.stat().st_uid != os.getuid():
+        raise InvalidModelError(
+            explain(
+                f"The model cache {root} belongs to another user.",
+                hint="name a folder of your own in the environment variable TFSPARK_CACHE_DIR.",
+            )
+        )
+    return root
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

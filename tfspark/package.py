@@ -1,0 +1,296 @@
+"""A SavedModel on disk, read without TensorFlow: version folders, signatures, digest, packing.
+
+In comes a path on a file system that this process sees (`spark.distribution` copies remote ones
+first); out goes a `ModelPackage`, or a typed error that says what is wrong with the folder. Runs on
+the driver, `unpack` on executors.
+
+Invariants: a broken or incomplete model is an error, never a silent step to another version; the
+digest is the SHA-256 over the sorted relative file names and contents, so equal folders have equal
+digests wherever they lie; packing is deterministic; nothing is written but the archive asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from google.protobuf.message import DecodeError
+
+from tfspark.errors import (
+    InvalidModelError,
+    ModelNotFoundError,
+    SignatureNotFoundError,
+    did_you_mean,
+    explain,
+    listing,
+)
+from tfspark.saved_model_pb2 import MetaGraphDef, SavedModel
+from tfspark.signature import Signature
+
+_MODEL_FILE = "saved_model.pb"
+_SHARD = re.compile(r"variables\.data-(\d{5})-of-(\d{5})")
+_VARIABLE_OPS = {"VarHandleOp", "VariableV2", "Variable"}
+# TensorFlow's own signature for the initialisation of tables; not one that a user calls.
+_INIT_SIGNATURE = "__saved_model_init_op"
+
+
+@dataclass(frozen=True)
+class ModelPackage:
+    """One export dir of a SavedModel and the signature chosen from it.
+
+    Attributes:
+        path: The export dir that holds `saved_model.pb`.
+        name: What reports and errors call it: the last folder name of the base path.
+        version: The number of its version folder, or `None` for a bare export dir.
+        tags: Its tag set.
+        digest: SHA-256 in hexadecimal; names the model in caches, archives and reports.
+        size: Bytes of all files.
+        signatures: All signatures, sorted by name.
+        signature: The chosen one.
+        tensorflow_version: The TensorFlow that wrote it, or an empty string.
+    """
+
+    path: str
+    name: str
+    version: int | None
+    tags: tuple[str, ...]
+    digest: str
+    size: int
+    signatures: tuple[Signature, ...]
+    signature: Signature
+    tensorflow_version: str
+
+    def select(self, signature: str) -> ModelPackage:
+        """Return the same model with another of its signatures chosen.
+
+        Raises:
+            SignatureNotFoundError: When the model has no such signature.
+        """
+        return replace(self, signature=_choose(self.signatures, signature, self.path))
+
+    def describe(self) -> str:
+        """Return a page for a person: where the model is, what it takes and gives."""
+        version = "none" if self.version is None else self.version
+        head = f"{self.name} version {version}, {self.size} bytes, digest {self.digest[:12]}"
+        pages = [signature.describe() for signature in self.signatures]
+        return "\n".join([head, f"path {self.path}", *pages])
+
+    def pack(self, target: BinaryIO) -> None:
+        """Write the export dir to `target` as an uncompressed tar that depends on its content alone."""
+        with tarfile.open(fileobj=target, mode="w|", format=tarfile.PAX_FORMAT) as archive:
+            for relative, path in _files(Path(self.path)):
+                info = tarfile.TarInfo(relative)
+                info.size = path.stat().st_size
+                with path.open("rb") as content:
+                    archive.addfile(info, content)
+
+    def pack_bytes(self) -> bytes:
+        """Return the archive that `pack` writes."""
+        buffer = io.BytesIO()
+        self.pack(buffer)
+        return buffer.getvalue()
+
+
+def load(
+    path: str | Path,
+    version: int | None = None,
+    signature: str = "serving_default",
+    tags: Sequence[str] = ("serve",),
+) -> ModelPackage:
+    """Read a SavedModel's description from disk, without TensorFlow.
+
+    Args:
+        path: One export dir, or a base path with integer version folders.
+        version: Version folder to take; by default the largest number.
+        signature: Name of the signature to call.
+        tags: Tag set of the graph inside the SavedModel.
+
+    Returns:
+        The package, checked: files complete, tag set and signature there.
+
+    Raises:
+        ModelNotFoundError: No SavedModel, or no such version, at `path`.
+        InvalidModelError: The newest (or chosen) version is broken or incomplete.
+        SignatureNotFoundError: No such tag set or signature.
+    """
+    export_dir, number = _export_dir(Path(path), version)
+    graph = _meta_graph(export_dir, tuple(tags))
+    _check_files(export_dir, graph)
+    signatures = tuple(
+        Signature.from_proto(name, graph.signature_def[name])
+        for name in sorted(graph.signature_def)
+        if name != _INIT_SIGNATURE
+    )
+    named = export_dir.parent if number is not None else export_dir
+    return ModelPackage(
+        path=str(export_dir),
+        name=named.name,
+        version=number,
+        tags=tuple(tags),
+        digest=digest_of(export_dir),
+        size=size_of(export_dir),
+        signatures=signatures,
+        signature=_choose(signatures, signature, str(export_dir)),
+        tensorflow_version=graph.meta_info_def.tensorflow_version,
+    )
+
+
+def unpack(archive: BinaryIO, target: Path) -> None:
+    """Extract what `pack` wrote into the folder `target`; links and outside paths are refused."""
+    with tarfile.open(fileobj=archive, mode="r|") as tar:
+        tar.extractall(target, filter="data")
+
+
+def digest_of(export_dir: Path) -> str:
+    """Return the SHA-256 over the sorted relative names, lengths and contents of all files."""
+    total = hashlib.sha256()
+    for relative, path in _files(export_dir):
+        total.update(f"{relative}\0{path.stat().st_size}\0".encode())
+        with path.open("rb") as content:
+            while chunk := content.read(1 << 20):
+                total.update(chunk)
+    return total.hexdigest()
+
+
+def size_of(export_dir: Path) -> int:
+    """Return the bytes of all files; 0 when there is no such folder."""
+    return sum(path.stat().st_size for _, path in _files(export_dir))
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    found = ((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file())
+    return iter(sorted(found))
+
+
+def _export_dir(path: Path, version: int | None) -> tuple[Path, int | None]:
+    """Resolve `path` to the folder with `saved_model.pb` and its version number."""
+    path = path.absolute()
+    if not path.is_dir():
+        raise ModelNotFoundError(
+            explain(
+                f"There is no model folder at {path}.",
+                expected=f"a folder with {_MODEL_FILE}, or with version folders 1, 2, …",
+                found="a file" if path.exists() else "nothing",
+                hint="give the export dir, or the base path above its version folders.",
+            )
+        )
+    if (path / _MODEL_FILE).is_file():
+        own = int(path.name) if path.name.isascii() and path.name.isdigit() else None
+        if version not in (None, own):
+            raise ModelNotFoundError(
+                explain(
+                    f"{path} is one export dir; it has no version {version} inside.",
+                    found=f"version {own}" if own is not None else "a SavedModel without version folder",
+                    hint="give the base path above the version folders, or leave the version out.",
+                )
+            )
+        return path, own
+    folders = {
+        int(entry.name): entry
+        for entry in path.iterdir()
+        if entry.is_dir() and entry.name.isascii() and entry.name.isdigit()
+    }
+    if not folders:
+        raise ModelNotFoundError(
+            explain(
+                f"There is no SavedModel in {path}.",
+                expected=f"{_MODEL_FILE}, or version folders named 1, 2, …",
+                found=listing(sorted(entry.name for entry in path.iterdir())[:8]),
+                hint="export with tf.saved_model.save(…) or model.export(…) and give that folder.",
+            )
+        )
+    chosen = max(folders) if version is None else version
+    if chosen not in folders:
+        raise ModelNotFoundError(
+            explain(
+                f"There is no version {chosen} of the model at {path}.",
+                expected=f"one of the versions {', '.join(map(str, sorted(folders)))}",
+                hint="leave the version out to take the newest.",
+            )
+        )
+    return folders[chosen], chosen
+
+
+def _meta_graph(export_dir: Path, tags: tuple[str, ...]) -> MetaGraphDef:
+    """Parse `saved_model.pb` and return the graph of the tag set."""
+    file = export_dir / _MODEL_FILE
+    hint = "the newest version counts even when broken: export it again, or name another version."
+    if not file.is_file():
+        raise InvalidModelError(
+            explain(f"{export_dir} holds no {_MODEL_FILE}.", expected=str(file), hint=hint)
+        )
+    try:
+        model = SavedModel.FromString(file.read_bytes())
+    except DecodeError as error:
+        size = file.stat().st_size
+        raise InvalidModelError(
+            explain(
+                f"{file} is not a whole SavedModel.",
+                expected="a SavedModel protocol buffer",
+                found=f"{size} bytes that do not parse; the file may be cut off",
+                hint=hint,
+            )
+        ) from error
+    if not model.meta_graphs:
+        raise InvalidModelError(
+            explain(f"{file} holds no graph.", found=f"{file.stat().st_size} bytes", hint=hint)
+        )
+    for graph in model.meta_graphs:
+        if set(graph.meta_info_def.tags) == set(tags):
+            return graph
+    there = "; ".join(listing(graph.meta_info_def.tags) for graph in model.meta_graphs)
+    raise SignatureNotFoundError(
+        explain(
+            f"The model at {export_dir} has no graph with the tag set {listing(tags)}.",
+            found=there,
+            hint="give one of these with tags=(…).",
+        )
+    )
+
+
+def _check_files(export_dir: Path, graph: MetaGraphDef) -> None:
+    """Refuse a model whose variables or assets are not all there (native loaders crash on them)."""
+    missing = [
+        f"assets/{asset.filename}"
+        for asset in graph.asset_file_def
+        if not (export_dir / "assets" / asset.filename).is_file()
+    ]
+    if any(node.op in _VARIABLE_OPS for node in graph.graph_def.node):
+        missing += _missing_variables(export_dir / "variables")
+    if missing:
+        raise InvalidModelError(
+            explain(
+                f"The model at {export_dir} is incomplete: {len(missing)} files are missing.",
+                expected=listing(missing),
+                hint="copy the whole export dir, with variables/ and assets/.",
+            )
+        )
+
+
+def _missing_variables(folder: Path) -> list[str]:
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    missing = [] if "variables.index" in names else ["variables/variables.index"]
+    shards = [match for name in names if (match := _SHARD.fullmatch(name))]
+    total = int(shards[0].group(2)) if shards else 1
+    wanted = (f"variables.data-{shard:05d}-of-{total:05d}" for shard in range(total))
+    return missing + [f"variables/{name}" for name in wanted if name not in names]
+
+
+def _choose(signatures: Sequence[Signature], name: str, path: str) -> Signature:
+    for signature in signatures:
+        if signature.name == name:
+            return signature
+    names = [signature.name for signature in signatures]
+    raise SignatureNotFoundError(
+        explain(
+            f"The model at {path} has no signature {name!r}.",
+            found=listing(names),
+            hint=f"choose one with signature=….{did_you_mean(name, names)}",
+        )
+    )

@@ -1,0 +1,336 @@
+"""The binding of a signature to columns: every user error about names, types and lengths, at once.
+
+In come a `Signature`, the columns at hand, `feed` and `fetch`; out goes a `Binding` that the runner
+follows without asking again, or one `BindingError` that lists every mismatch. Runs on the driver
+before any task (and on an executor for column functions, whose argument types only Spark knows).
+
+Invariants: names come from the signature, never from graph nodes; nothing is bound by position;
+what can be refused from types alone is refused here, so that only values can fail later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import pyarrow as pa
+
+from tfspark import dtypes
+from tfspark.errors import (
+    BindingError,
+    UnsupportedTypeError,
+    did_you_mean,
+    explain_all,
+    listing,
+)
+from tfspark.signature import Signature, TensorSpec, format_shape
+
+Feed: TypeAlias = Mapping[str, str | Sequence[str]]
+Fetch: TypeAlias = Mapping[str, str]
+Strings: TypeAlias = Literal["string", "binary"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column at hand: its Arrow type (`None` when tfspark cannot feed it) and what users call it."""
+
+    arrow: pa.DataType | None
+    label: str
+
+
+Columns: TypeAlias = Mapping[str, Column]
+
+
+@dataclass(frozen=True)
+class InputBinding:
+    """One input and the columns that feed it: one column, or scalar columns stacked in order."""
+
+    spec: TensorSpec
+    columns: tuple[str, ...]
+    narrow: bool = False
+
+    @property
+    def is_stacked(self) -> bool:
+        """Whether several scalar columns make one vector."""
+        return len(self.columns) > 1
+
+
+@dataclass(frozen=True)
+class OutputBinding:
+    """One output, the column it becomes and that column's Arrow type."""
+
+    spec: TensorSpec
+    column: str
+    arrow: pa.DataType
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A checked plan: which columns feed which inputs, which outputs become which columns.
+
+    Attributes:
+        inputs: In the signature's order.
+        outputs: In the order of `fetch`, else of the signature.
+        batch_dimension: The fixed number of rows the model wants, or `None` when any number will do.
+    """
+
+    inputs: tuple[InputBinding, ...]
+    outputs: tuple[OutputBinding, ...]
+    batch_dimension: int | None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that are fed, each once, in order of first use."""
+        return tuple(dict.fromkeys(name for one in self.inputs for name in one.columns))
+
+    @property
+    def output_fields(self) -> list[pa.Field]:
+        """Arrow fields of the prediction columns; nullable, because a null input gives null."""
+        return [pa.field(output.column, output.arrow) for output in self.outputs]
+
+
+def columns_of(schema: pa.Schema) -> dict[str, Column]:
+    """Return the columns of an Arrow schema."""
+    return {
+        field.name: Column(field.type if _is_feedable(field.type) else None, dtypes.sql_name(field.type))
+        for field in schema
+    }
+
+
+def bind(
+    signature: Signature,
+    columns: Columns,
+    *,
+    feed: Feed | None = None,
+    fetch: Fetch | None = None,
+    narrow: bool = False,
+    strings: Strings = "string",
+    taken: Sequence[str] = (),
+) -> Binding:
+    """Check a signature against columns and return the plan to score them.
+
+    Args:
+        signature: What the model takes and gives.
+        columns: The columns at hand, by name.
+        feed: Input name → column, or → list of scalar columns to stack. An input left out takes the
+            column of its own name; a single input takes the single column of a fitting type.
+        fetch: Output name → new column. Left out: every output, under its own name.
+        narrow: Allow conversions that may not keep a value (double → float, bigint → int); a value
+            out of range is then an error of its row, never a wrapped number.
+        strings: Spark type of DT_STRING outputs.
+        taken: Names of columns that will stand beside the predictions.
+
+    Returns:
+        The binding; scoring can then fail on values only.
+
+    Raises:
+        BindingError: With all mismatches in one message.
+    """
+    problems: list[str] = []
+    feed = feed or {}
+    problems += _unknown("feed", "input", feed, [spec.name for spec in signature.inputs])
+    inputs = _bind_inputs(signature, columns, feed, narrow, problems)
+    outputs = _bind_outputs(signature, fetch, strings, taken, problems)
+    fixed = {spec.batch_dimension for spec in signature.inputs} - {None}
+    if len(fixed) > 1:
+        problems.append(f"the inputs disagree on the fixed batch dimension: {sorted(map(str, fixed))}")
+    if problems:
+        raise BindingError(
+            explain_all(
+                f"Signature {signature.name!r} does not fit the columns",
+                problems,
+                hint="bind by name, feed={input: column or [columns]}, fetch={output: column}; "
+                f"columns at hand: {_describe(columns)}.",
+            )
+        )
+    return Binding(tuple(inputs), tuple(outputs), fixed.pop() if fixed else None)
+
+
+def _bind_inputs(
+    signature: Signature, columns: Columns, feed: Feed, narrow: bool, problems: list[str]
+) -> list[InputBinding]:
+    bound = []
+    if not signature.inputs:
+        problems.append("the signature has no inputs, so there is nothing to score a row with")
+    for spec in signature.inputs:
+        problem = _unusable(spec)
+        names: tuple[str, ...] = ()
+        if problem is None:
+            names, problem = _find(spec, signature, columns, feed, narrow)
+        if problem is None:
+            bound.append(InputBinding(spec, names, narrow))
+        else:
+            problems.append(f"input {spec}: {problem}")
+    return bound
+
+
+def _unusable(spec: TensorSpec) -> str | None:
+    """Say why no column at all can pass to or from a tensor of this spec."""
+    try:
+        dtypes.by_name(spec.dtype)
+    except UnsupportedTypeError as error:
+        return str(error).replace("\n", " ")
+    if not spec.is_batched:
+        return "it is a scalar without a dimension for the rows, so it cannot be a column"
+    return None
+
+
+def _find(
+    spec: TensorSpec, signature: Signature, columns: Columns, feed: Feed, narrow: bool
+) -> tuple[tuple[str, ...], str | None]:
+    """Return the columns of one input, or the problem that leaves it without."""
+    if spec.name in feed:
+        given = feed[spec.name]
+        names = (given,) if isinstance(given, str) else tuple(given)
+        return names, _misfit(spec, names, columns, narrow)
+    if spec.name in columns:
+        return (spec.name,), _misfit(spec, (spec.name,), columns, narrow)
+    if len(signature.inputs) > 1:
+        return (), f"no column of that name and no feed for it.{did_you_mean(spec.name, columns)}"
+    fitting = [name for name in columns if _misfit(spec, (name,), columns, narrow) is None]
+    if len(fitting) == 1:
+        return (fitting[0],), None
+    if fitting:
+        return (), f"no column of that name, and {len(fitting)} columns fit: {listing(fitting)}"
+    if len(columns) == 1:
+        (only,) = columns
+        return (), _misfit(spec, (only,), columns, narrow)
+    near = [name for name in columns if _misfit(spec, (name,), columns, narrow=True) is None]
+    if near:
+        return (), "; ".join(_misfit(spec, (name,), columns, narrow) or "" for name in near)
+    return (), f"no column of that name and none that fits {_wanted(spec)}"
+
+
+def _misfit(
+    spec: TensorSpec, names: Sequence[str], columns: Columns, narrow: bool
+) -> str | None:
+    """Say why these columns cannot feed this input; `None` when they can."""
+    for name in names:
+        if name not in columns:
+            return f"there is no column {name!r}.{did_you_mean(name, columns)}"
+        column = columns[name]
+        if column.arrow is None:
+            return f"column {name!r} is {column.label}, which cannot be fed; cast it first"
+        problem = _element_misfit(spec, name, column, column.arrow, narrow)
+        if problem:
+            return problem
+    if len(names) == 1:
+        return _shape_misfit(spec, names[0], columns[names[0]])
+    return _stack_misfit(spec, names, columns)
+
+
+def _element_misfit(
+    spec: TensorSpec, name: str, column: Column, arrow: pa.DataType, narrow: bool
+) -> str | None:
+    element, _ = dtypes.element_of(arrow)
+    dtype = dtypes.by_name(spec.dtype)
+    how = dtypes.conversion(element, dtype)
+    if how is None:
+        return f"expected {_wanted(spec)}, found column {name!r} of {column.label}"
+    if how == "narrow" and not narrow:
+        return (
+            f"expected {_wanted(spec)}, found column {name!r} of {column.label}, whose values may "
+            f"not fit {dtype.sql}; cast the column, or allow it with narrow=True"
+        )
+    return None
+
+
+def _shape_misfit(spec: TensorSpec, name: str, column: Column) -> str | None:
+    assert column.arrow is not None
+    _, depth = dtypes.element_of(column.arrow)
+    row = spec.row_shape
+    if row is None or depth == len(row):
+        return None
+    if depth == 0 and row == (1,):
+        return None
+    if depth == 1 and len(row) > 1 and spec.row_size is not None:
+        return None
+    return f"expected {_wanted(spec)}, found column {name!r} of {column.label}"
+
+
+def _stack_misfit(spec: TensorSpec, names: Sequence[str], columns: Columns) -> str | None:
+    if not names:
+        return "the list of columns is empty"
+    for name in names:
+        arrow = columns[name].arrow
+        if arrow is not None and dtypes.is_list(arrow):
+            return f"column {name!r} is {columns[name].label}; only scalar columns can be stacked"
+    if spec.row_shape in (None, (None,)) or spec.row_size == len(names):
+        return None
+    return f"expected {_wanted(spec)}, found {len(names)} columns: {listing(names)}"
+
+
+def _bind_outputs(
+    signature: Signature,
+    fetch: Fetch | None,
+    strings: Strings,
+    taken: Sequence[str],
+    problems: list[str],
+) -> list[OutputBinding]:
+    specs = {spec.name: spec for spec in signature.outputs}
+    wanted = {name: name for name in specs} if fetch is None else dict(fetch)
+    problems += _unknown("fetch", "output", wanted, specs)
+    used = {name.lower(): name for name in taken}
+    if not wanted:
+        problems.append("fetch names no output")
+    bound = []
+    for name, column in wanted.items():
+        if name not in specs:
+            continue
+        spec = specs[name]
+        problem = _unusable(spec) or _no_column_type(spec)
+        if problem is None and column.lower() in used:
+            problem = f"a column {used[column.lower()]!r} is there already; rename it with fetch"
+        if problem is None:
+            bound.append(OutputBinding(spec, column, _arrow_type(spec, strings)))
+            used[column.lower()] = column
+        else:
+            problems.append(f"output {spec}: {problem}")
+    return bound
+
+
+def _no_column_type(spec: TensorSpec) -> str | None:
+    if spec.row_shape is None:
+        return (
+            "its rank is unknown, so it has no column type; leave it out of fetch, or fix the rank "
+            "with tf.ensure_shape before the export"
+        )
+    return None
+
+
+def _arrow_type(spec: TensorSpec, strings: Strings) -> pa.DataType:
+    dtype = dtypes.by_name(spec.dtype)
+    element = pa.binary() if dtype.is_string and strings == "binary" else dtype.arrow
+    row = spec.row_shape or ()
+    return dtypes.nested(element, 0 if row == (1,) else len(row))
+
+
+def _unknown(option: str, kind: str, given: Mapping[str, object], known: Sequence[str] | Mapping[str, object]) -> list[str]:
+    return [
+        f"{option} names {name!r}, which is no {kind} of the signature ({listing(known)})."
+        f"{did_you_mean(name, known)}"
+        for name in given
+        if name not in known
+    ]
+
+
+def _wanted(spec: TensorSpec) -> str:
+    """Say in Spark's words which column feeds an input."""
+    dtype = dtypes.by_name(spec.dtype)
+    row = spec.row_shape
+    if row is None:
+        return f"{dtype.sql} or arrays of it"
+    words = "array<" * len(row) + dtype.sql + ">" * len(row)
+    if row == (1,):
+        words = f"{dtype.sql} or {words}"
+    return f"{words} of shape {format_shape(row)}" if row else words
+
+
+def _is_feedable(arrow: pa.DataType) -> bool:
+    element, _ = dtypes.element_of(arrow)
+    return dtypes.is_bytes(element) or dtypes.numpy_type(element) is not None
+
+
+def _describe(columns: Columns) -> str:
+    return ", ".join(f"{name} {column.label}" for name, column in columns.items()) or "none"

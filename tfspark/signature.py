@@ -1,0 +1,133 @@
+"""What a model takes and gives: `TensorSpec` and `Signature`.
+
+In comes a `SignatureDef` message of a SavedModel, out go frozen values that travel between driver
+and executors, read and write JSON, and describe themselves to a person. Driver and executor; no
+TensorFlow, no Spark.
+
+Invariants: hashable, picklable and comparable; dimension 0 of a shape is the batch, `None` is an
+unknown dimension, a shape of `None` is an unknown rank; inputs and outputs are sorted by name, which
+is the documented order of arguments in a SQL call (the map in the file has no order of its own).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any, TypeAlias
+
+from tfspark import dtypes
+from tfspark.saved_model_pb2 import SignatureDef, TensorInfo
+
+Shape: TypeAlias = tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output of a signature.
+
+    Attributes:
+        name: The key in the signature; what `feed` and `fetch` speak of.
+        dtype: TensorFlow's type name, such as `float32`.
+        shape: Dimension 0 is the batch; `None` for an unknown dimension, or for an unknown rank.
+        tensor: The graph's own tensor name, such as `serving_default_inputs:0`; used by engines only.
+    """
+
+    name: str
+    dtype: str
+    shape: Shape | None
+    tensor: str = ""
+
+    @property
+    def row_shape(self) -> Shape | None:
+        """Shape of one row: all dimensions but the batch; `None` when the rank is unknown."""
+        return None if self.shape is None else self.shape[1:]
+
+    @property
+    def row_size(self) -> int | None:
+        """Elements of one row; `None` when any dimension of it is unknown."""
+        row = self.row_shape
+        if row is None or None in row:
+            return None
+        return prod(dimension for dimension in row if dimension is not None)
+
+    @property
+    def batch_dimension(self) -> int | None:
+        """The fixed number of rows of a batch, or `None` when it is free."""
+        return self.shape[0] if self.shape else None
+
+    @property
+    def is_batched(self) -> bool:
+        """Whether there is a dimension for the rows at all (a scalar tensor has none)."""
+        return self.shape is None or len(self.shape) > 0
+
+    def __str__(self) -> str:
+        shape = "unknown rank" if self.shape is None else format_shape(self.shape)
+        return f"{self.name}: {self.dtype} {shape}"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A named function of a SavedModel: what it takes, what it gives.
+
+    Attributes:
+        name: Its key in the SavedModel, such as `serving_default`.
+        inputs: Sorted by name.
+        outputs: Sorted by name.
+    """
+
+    name: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    @classmethod
+    def from_proto(cls, name: str, proto: SignatureDef) -> Signature:
+        """Read a `SignatureDef` of a SavedModel."""
+        return cls(name, _specs(proto.inputs), _specs(proto.outputs))
+
+    @classmethod
+    def from_json(cls, text: str) -> Signature:
+        """Read what `to_json` wrote."""
+        data = json.loads(text)
+        return cls(data["name"], _from_dicts(data["inputs"]), _from_dicts(data["outputs"]))
+
+    def to_json(self) -> str:
+        """Write one line of JSON; `from_json` gives an equal signature."""
+        sides = {side: [vars(spec) for spec in getattr(self, side)] for side in ("inputs", "outputs")}
+        return json.dumps({"name": self.name, **sides})
+
+    def describe(self) -> str:
+        """Return a page for a person: every input and output with type, shape and Spark type."""
+        lines = [f"signature {self.name!r}"]
+        for title, specs in (("inputs", self.inputs), ("outputs", self.outputs)):
+            lines.append(f"  {title}:")
+            lines += [f"    {spec}" for spec in specs] or ["    none"]
+        return "\n".join(lines)
+
+
+def format_shape(shape: Shape) -> str:
+    """Write a shape as TensorFlow does: `(None, 2)`."""
+    inside = ", ".join(str(dimension) for dimension in shape)
+    return f"({inside},)" if len(shape) == 1 else f"({inside})"
+
+
+def _specs(infos: Mapping[str, TensorInfo]) -> tuple[TensorSpec, ...]:
+    return tuple(_spec(name, infos[name]) for name in sorted(infos))
+
+
+def _spec(name: str, info: TensorInfo) -> TensorSpec:
+    # Without a plain name the message's oneof holds coo_sparse or composite_tensor.
+    number = info.dtype if info.name else dtypes.COMPOSITE
+    shape = info.tensor_shape
+    dims: Shape | None = tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
+    return TensorSpec(
+        name, dtypes.name_of(number), None if shape.unknown_rank else dims, info.name
+    )
+
+
+def _from_dicts(specs: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
+    return tuple(
+        TensorSpec(**{**spec, "shape": None if spec["shape"] is None else tuple(spec["shape"])})
+        for spec in specs
+    )
