@@ -1,0 +1,73 @@
+"""The reference models: each file builds, trains, evaluates and exports one model.
+
+`MODELS` names every file of this folder that holds a model, so that the command line can list
+them without importing TensorFlow. Each such module has the functions of `ReferenceModel`; the
+import happens in `reference()`, when a model is asked for by name.
+
+In: a name. Out: the module. Nothing is cached here and nothing runs on import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+__all__ = ["MODELS", "Entry", "ReferenceModel", "reference"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the command line says of one model.
+
+    Attributes:
+        summary: one line, without a full stop.
+        layout: the files that `--data` must hold; empty for a model that brings its own data.
+    """
+
+    summary: str
+    layout: str = ""
+
+
+MODELS: Mapping[str, Entry] = {
+    "digits": Entry("which digit 8x8 grey pixels show: a dense network on scikit-learn's digits"),
+    "linear": Entry("y = 2*x0 - x1 + 3 from noisy points: one dense unit"),
+}
+
+
+class ReferenceModel(Protocol):
+    """The functions that every module named in `MODELS` has."""
+
+    def dataset(self, seed: int = ..., **options: Any) -> Any:
+        """Return the training and held-out data; `folder=` where `Entry.layout` names one."""
+
+    def build(self, seed: int = ...) -> Any:
+        """Return the untrained model."""
+
+    def train(self, model: Any, data: Any, **options: Any) -> Any:
+        """Fit `model` in place (`seed=`, `epochs=`) and return the training history."""
+
+    def evaluate(self, model: Any, data: Any) -> dict[str, float]:
+        """Return the metrics on the held-out data, the leading one first."""
+
+    def export(self, model: Any, base: Path) -> Path:
+        """Write the next version under `base` and return its export dir."""
+
+
+def reference(name: str) -> ReferenceModel:
+    """Import the model called `name`, and TensorFlow with it.
+
+    Args:
+        name: a key of `MODELS`.
+
+    Returns:
+        The module, which satisfies `ReferenceModel`.
+
+    Raises:
+        KeyError: when no model has that name.
+    """
+    if name not in MODELS:
+        raise KeyError(name)
+    return cast(ReferenceModel, import_module(f"models.{name}"))
