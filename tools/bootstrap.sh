@@ -16,7 +16,7 @@ STAMP=.venv/.stamp            # what .venv was built from; written last
 UNFINISHED=.venv/.unfinished  # exists while pip is at work
 LOG=.venv.log
 OLDEST_JAVA=17
-NEEDED_MB=4500                # .venv itself and what pip unpacks on the way
+NEEDED_MB=5500                # 2900 for .venv, the rest for what pip unpacks on the way
 
 say() { printf 'tfspark: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -37,7 +37,9 @@ except ImportError: sys.exit(3)
 find_python() {
     wanted="Python 3.10 to 3.13 with venv and ensurepip"
     closest=""
-    for python in ${PYTHON:-python3 python3.13 python3.12 python3.11 python3.10 python}; do
+    set -- python3 python3.13 python3.12 python3.11 python3.10 python
+    if [ -n "${PYTHON:-}" ]; then set -- "$PYTHON"; fi
+    for python in "$@"; do
         status=0
         version=$(python_version "$python") || status=$?
         case $status in
@@ -111,15 +113,16 @@ create() {
     find_python
     rm -rf .venv
     check_disk
-    say "creating .venv with $python ($version); this downloads about 700 MB and takes some minutes"
+    say "creating .venv with $python ($version); this downloads about 1 GB and takes some minutes"
     mkdir .venv
     : >"$UNFINISHED"
     "$python" -m venv .venv >"$LOG" 2>&1 ||
         fail "$python could not create .venv (see $LOG); set PYTHON to another Python 3.10 to 3.13."
 }
 
+# Temporary files go where the space was measured: /tmp is often a small disk of its own.
 pip_install() {
-    .venv/bin/python -I -m pip install --disable-pip-version-check --constraint constraints.txt "$@" >>"$LOG" 2>&1 && return
+    TMPDIR=$PWD/.venv/tmp .venv/bin/python -I -m pip install --disable-pip-version-check --constraint constraints.txt "$@" >>"$LOG" 2>&1 && return
     if grep -q "No space left on device" "$LOG"; then
         fail "the disk filled up while pip was installing (see $LOG); free some $NEEDED_MB MB and run make again."
     fi
@@ -130,8 +133,10 @@ pip_install() {
 # No build isolation: it would fetch a setuptools of its own, past the constraints.
 install() {
     : >"$UNFINISHED"
+    mkdir -p .venv/tmp
     pip_install setuptools
     pip_install --no-build-isolation --editable ".[dev]"
+    rm -r .venv/tmp
     stamp >"$STAMP"
     rm "$UNFINISHED"
 }
