@@ -265,11 +265,12 @@ def _outputs(signature: str, result: Any, layers: Sequence[str]) -> Tensors:
         names = layers or [f"output_{i}" for i in range(len(values))]
         pairs = list(zip(names, values, strict=False))
     named = dict(pairs)
-    if not named or len(named) < len(pairs) or not all(map(tf.is_tensor, named.values())):
+    plain = all(isinstance(value, tf.Tensor) for value in named.values())
+    if not named or len(named) < len(pairs) or not plain:
         raise ExportError(
             explain(
-                f"Signature {signature!r} has outputs without a name of their own",
-                expected="a tensor, tensors of different layers, or a flat dict of tensors",
+                f"Signature {signature!r} has outputs that cannot be named or served",
+                expected="a dense tensor, tensors of different layers, or a flat dict of them",
                 found=listing(str(name) for name, _ in pairs),
                 hint="return a dict {name: tensor}",
             )
