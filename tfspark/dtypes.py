@@ -1,7 +1,7 @@
-"""The one table of element types: TensorFlow ↔ NumPy ↔ Arrow ↔ Spark SQL, and what may become what.
+"""The one table of element types: TensorFlow ↔ NumPy ↔ Arrow ↔ Spark SQL, and what becomes what.
 
-In comes a TensorFlow `DataType` number, an Arrow type or a Spark type name; out goes a `DType` row or
-a typed refusal. Runs on driver and executor; holds no TensorFlow, no Spark and no state.
+In comes a TensorFlow `DataType` number, an Arrow type or a Spark type name; out goes a `DType` row
+or a typed refusal. Runs on driver and executor; holds no TensorFlow, no Spark and no state.
 
 Invariants: what Spark has no type for widens on the way out (uint8 → short, half → float) and never
 narrows; a column feeds an input exactly, or by a widening that keeps every value, or, only when
@@ -12,14 +12,17 @@ in `UNSUPPORTED`, with the reason.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
 from tfspark.errors import UnsupportedTypeError, explain
 
-Conversion = Literal["exact", "widen", "narrow"]
+Conversion: TypeAlias = Literal["exact", "widen", "narrow"]
+# Of any type; quoted, because pyarrow's classes take no parameters at run time.
+ArrowArray: TypeAlias = "pa.Array[Any]"
+ArrowField: TypeAlias = "pa.Field[Any]"
 
 
 @dataclass(frozen=True)
@@ -65,20 +68,25 @@ TABLE: tuple[DType, ...] = (
 # The composite row stands for no number of TensorFlow's: sparse, ragged and other non-tensors.
 COMPOSITE = -1
 
+_COMPLEX = "Spark has no complex type; return the real and imaginary parts as two outputs"
+_QUANTISED = "quantised elements need their range; dequantise inside the model"
+
 UNSUPPORTED: dict[int, tuple[str, str]] = {
     COMPOSITE: ("composite", "a sparse or ragged tensor cannot be a column; use dense tensors"),
-    8: ("complex64", "Spark has no complex type; return the real and imaginary parts as two outputs"),
-    11: ("qint8", "quantised elements need their range; dequantise inside the model"),
-    12: ("quint8", "quantised elements need their range; dequantise inside the model"),
-    13: ("qint32", "quantised elements need their range; dequantise inside the model"),
+    8: ("complex64", _COMPLEX),
+    11: ("qint8", _QUANTISED),
+    12: ("quint8", _QUANTISED),
+    13: ("qint32", _QUANTISED),
     14: ("bfloat16", "NumPy and Arrow have no bfloat16; cast to float32 inside the model"),
-    15: ("qint16", "quantised elements need their range; dequantise inside the model"),
-    16: ("quint16", "quantised elements need their range; dequantise inside the model"),
-    18: ("complex128", "Spark has no complex type; return the real and imaginary parts as two outputs"),
+    15: ("qint16", _QUANTISED),
+    16: ("quint16", _QUANTISED),
+    18: ("complex128", _COMPLEX),
     20: ("resource", "a resource is a handle inside one process; it cannot be a column"),
     21: ("variant", "a variant (list, ragged, dataset) cannot be a column; return dense tensors"),
     23: ("uint64", "Spark has no integer above bigint; cast to int64 inside the model"),
 }
+
+LISTS = (pa.ListType, pa.LargeListType, pa.FixedSizeListType)
 
 _BY_NUMBER = {row.number: row for row in TABLE}
 _BY_NAME = {row.name: row for row in TABLE}
@@ -112,36 +120,44 @@ def by_name(name: str) -> DType:
     """
     if name in _BY_NAME:
         return _BY_NAME[name]
-    reasons = dict(UNSUPPORTED.values())
     raise UnsupportedTypeError(
         explain(
             f"TensorFlow type {name} cannot pass between Spark and a model.",
             expected=", ".join(row.name for row in TABLE),
             found=name,
-            hint=reasons.get(name, "cast to one of these types inside the model") + ".",
+            hint=f"{unsupported(name)}.",
         )
     )
 
 
+def unsupported(name: str) -> str | None:
+    """Return why a TensorFlow type cannot pass, and what to do; `None` for a type of the table."""
+    if name in _BY_NAME:
+        return None
+    return dict(UNSUPPORTED.values()).get(name, "cast to a type of Spark's inside the model")
+
+
 def is_bytes(arrow: pa.DataType) -> bool:
     """Whether an Arrow type holds strings or bytes, with offsets of either width."""
-    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
-    return any(kind(arrow) for kind in kinds)
+    return is_large_bytes(arrow) or pa.types.is_string(arrow) or pa.types.is_binary(arrow)
+
+
+def is_large_bytes(arrow: pa.DataType) -> bool:
+    """Whether an Arrow type holds strings or bytes with 64-bit offsets."""
+    return pa.types.is_large_string(arrow) or pa.types.is_large_binary(arrow)
 
 
 def is_list(arrow: pa.DataType) -> bool:
     """Whether an Arrow type is a list of any kind."""
-    return bool(
-        pa.types.is_list(arrow) or pa.types.is_large_list(arrow) or pa.types.is_fixed_size_list(arrow)
-    )
+    return isinstance(arrow, LISTS)
 
 
 def conversion(arrow: pa.DataType, dtype: DType) -> Conversion | None:
     """Say how Arrow elements become tensor elements.
 
     Returns:
-        `exact` when bytes pass as they are, `widen` when every value is kept (NumPy's `safe` casting),
-        `narrow` when values may not fit and must be checked, `None` when the kinds do not mix.
+        `exact` when bytes pass as they are, `widen` when every value is kept, `narrow` when values
+        may not fit and must be checked, `None` when the kinds do not mix.
     """
     if dtype.is_string:
         return "exact" if is_bytes(arrow) else None
@@ -151,7 +167,9 @@ def conversion(arrow: pa.DataType, dtype: DType) -> Conversion | None:
         return None
     if source == target:
         return "exact"
-    return "widen" if np.can_cast(source, target, "safe") else "narrow"
+    # NumPy calls int64 → float64 safe, although integers above 2**53 lose their last digits.
+    rounds = source.kind in "iu" and target.kind == "f" and source.itemsize >= target.itemsize
+    return "widen" if np.can_cast(source, target, "safe") and not rounds else "narrow"
 
 
 def numpy_type(arrow: pa.DataType) -> np.dtype[Any] | None:
@@ -164,7 +182,7 @@ def numpy_type(arrow: pa.DataType) -> np.dtype[Any] | None:
 def element_of(arrow: pa.DataType) -> tuple[pa.DataType, int]:
     """Return the element type below all lists of an Arrow type, and the number of list levels."""
     depth = 0
-    while is_list(arrow):
+    while isinstance(arrow, LISTS):
         arrow, depth = arrow.value_type, depth + 1
     return arrow, depth
 
@@ -179,8 +197,11 @@ def nested(element: pa.DataType, depth: int) -> pa.DataType:
 def sql_name(arrow: pa.DataType) -> str:
     """Return the Spark SQL name of a column type made of lists and table elements."""
     element, depth = element_of(arrow)
-    if is_bytes(element):
-        name = "string" if pa.types.is_string(element) or pa.types.is_large_string(element) else "binary"
-    else:
-        name = next((sql for sql, known in SQL_TO_ARROW.items() if known == element), str(element))
-    return "array<" * depth + name + ">" * depth
+    known = {pa.large_string(): "string", pa.large_binary(): "binary"}
+    known |= {arrow: sql for sql, arrow in SQL_TO_ARROW.items()}
+    return arrays_of(known.get(element, str(element)), depth)
+
+
+def arrays_of(sql: str, depth: int) -> str:
+    """Return a Spark SQL type name inside `depth` levels of arrays."""
+    return "array<" * depth + sql + ">" * depth

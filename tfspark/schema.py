@@ -10,20 +10,15 @@ what can be refused from types alone is refused here, so that only values can fa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import pyarrow as pa
 
 from tfspark import dtypes
-from tfspark.errors import (
-    BindingError,
-    UnsupportedTypeError,
-    did_you_mean,
-    explain_all,
-    listing,
-)
+from tfspark.errors import BindingError, did_you_mean, explain_all, listing
 from tfspark.signature import Signature, TensorSpec, format_shape
 
 Feed: TypeAlias = Mapping[str, str | Sequence[str]]
@@ -33,7 +28,7 @@ Strings: TypeAlias = Literal["string", "binary"]
 
 @dataclass(frozen=True)
 class Column:
-    """A column at hand: its Arrow type (`None` when tfspark cannot feed it) and what users call it."""
+    """A column at hand: its Arrow type, `None` when it cannot be fed, and what users call it."""
 
     arrow: pa.DataType | None
     label: str
@@ -72,7 +67,7 @@ class Binding:
     Attributes:
         inputs: In the signature's order.
         outputs: In the order of `fetch`, else of the signature.
-        batch_dimension: The fixed number of rows the model wants, or `None` when any number will do.
+        batch_dimension: The fixed number of rows the model wants, or `None` for any number.
     """
 
     inputs: tuple[InputBinding, ...]
@@ -85,17 +80,26 @@ class Binding:
         return tuple(dict.fromkeys(name for one in self.inputs for name in one.columns))
 
     @property
-    def output_fields(self) -> list[pa.Field]:
+    def output_fields(self) -> list[dtypes.ArrowField]:
         """Arrow fields of the prediction columns; nullable, because a null input gives null."""
         return [pa.field(output.column, output.arrow) for output in self.outputs]
 
 
 def columns_of(schema: pa.Schema) -> dict[str, Column]:
-    """Return the columns of an Arrow schema."""
+    """Return the columns of an Arrow schema; of equal names, none can be fed."""
+    times = Counter(schema.names)
     return {
-        field.name: Column(field.type if _is_feedable(field.type) else None, dtypes.sql_name(field.type))
+        field.name: Column(None, f"there {times[field.name]} times")
+        if times[field.name] > 1
+        else _column(field.type)
         for field in schema
     }
+
+
+def _column(arrow: pa.DataType) -> Column:
+    element, _ = dtypes.element_of(arrow)
+    is_feedable = dtypes.is_bytes(element) or dtypes.numpy_type(element) is not None
+    return Column(arrow if is_feedable else None, dtypes.sql_name(arrow))
 
 
 def bind(
@@ -113,8 +117,9 @@ def bind(
     Args:
         signature: What the model takes and gives.
         columns: The columns at hand, by name.
-        feed: Input name → column, or → list of scalar columns to stack. An input left out takes the
-            column of its own name; a single input takes the single column of a fitting type.
+        feed: Input name → column, or → list of scalar columns to stack into one vector. An input
+            left out takes the column of its own name; a single input takes the single column of a
+            fitting type.
         fetch: Output name → new column. Left out: every output, under its own name.
         narrow: Allow conversions that may not keep a value (double → float, bigint → int); a value
             out of range is then an error of its row, never a wrapped number.
@@ -132,9 +137,11 @@ def bind(
     problems += _unknown("feed", "input", feed, [spec.name for spec in signature.inputs])
     inputs = _bind_inputs(signature, columns, feed, narrow, problems)
     outputs = _bind_outputs(signature, fetch, strings, taken, problems)
-    fixed = {spec.batch_dimension for spec in signature.inputs} - {None}
+    given = (spec.batch_dimension for spec in signature.inputs)
+    fixed = {rows for rows in given if rows is not None}
     if len(fixed) > 1:
-        problems.append(f"the inputs disagree on the fixed batch dimension: {sorted(map(str, fixed))}")
+        sizes = ", ".join(map(str, sorted(fixed)))
+        problems.append(f"the inputs disagree on the fixed number of rows of a batch: {sizes}")
     if problems:
         raise BindingError(
             explain_all(
@@ -145,6 +152,21 @@ def bind(
             )
         )
     return Binding(tuple(inputs), tuple(outputs), fixed.pop() if fixed else None)
+
+
+def bind_outputs(
+    signature: Signature, *, fetch: Fetch | None = None, strings: Strings = "string"
+) -> tuple[OutputBinding, ...]:
+    """Check the outputs alone, for a face that learns its columns only on the executor.
+
+    Raises:
+        BindingError: With all mismatches in one message.
+    """
+    problems: list[str] = []
+    outputs = _bind_outputs(signature, fetch, strings, (), problems)
+    if problems:
+        raise BindingError(explain_all(f"Signature {signature.name!r} gives no columns", problems))
+    return tuple(outputs)
 
 
 def _bind_inputs(
@@ -167,10 +189,9 @@ def _bind_inputs(
 
 def _unusable(spec: TensorSpec) -> str | None:
     """Say why no column at all can pass to or from a tensor of this spec."""
-    try:
-        dtypes.by_name(spec.dtype)
-    except UnsupportedTypeError as error:
-        return str(error).replace("\n", " ")
+    reason = dtypes.unsupported(spec.dtype)
+    if reason:
+        return f"type {spec.dtype} cannot pass between Spark and a model: {reason}"
     if not spec.is_batched:
         return "it is a scalar without a dimension for the rows, so it cannot be a column"
     return None
@@ -182,8 +203,9 @@ def _find(
     """Return the columns of one input, or the problem that leaves it without."""
     if spec.name in feed:
         given = feed[spec.name]
-        names = (given,) if isinstance(given, str) else tuple(given)
-        return names, _misfit(spec, names, columns, narrow)
+        if isinstance(given, str):
+            return (given,), _misfit(spec, (given,), columns, narrow)
+        return tuple(given), _misfit(spec, tuple(given), columns, narrow, listed=True)
     if spec.name in columns:
         return (spec.name,), _misfit(spec, (spec.name,), columns, narrow)
     if len(signature.inputs) > 1:
@@ -203,7 +225,12 @@ def _find(
 
 
 def _misfit(
-    spec: TensorSpec, names: Sequence[str], columns: Columns, narrow: bool
+    spec: TensorSpec,
+    names: Sequence[str],
+    columns: Columns,
+    narrow: bool,
+    *,
+    listed: bool = False,
 ) -> str | None:
     """Say why these columns cannot feed this input; `None` when they can."""
     for name in names:
@@ -211,13 +238,13 @@ def _misfit(
             return f"there is no column {name!r}.{did_you_mean(name, columns)}"
         column = columns[name]
         if column.arrow is None:
-            return f"column {name!r} is {column.label}, which cannot be fed; cast it first"
+            return f"column {name!r} is {column.label} and cannot be fed; cast or rename it first"
         problem = _element_misfit(spec, name, column, column.arrow, narrow)
         if problem:
             return problem
-    if len(names) == 1:
-        return _shape_misfit(spec, names[0], columns[names[0]])
-    return _stack_misfit(spec, names, columns)
+    if len(names) != 1:
+        return _stack_misfit(spec, names, columns)
+    return _shape_misfit(spec, names[0], columns[names[0]], listed)
 
 
 def _element_misfit(
@@ -236,13 +263,14 @@ def _element_misfit(
     return None
 
 
-def _shape_misfit(spec: TensorSpec, name: str, column: Column) -> str | None:
+def _shape_misfit(spec: TensorSpec, name: str, column: Column, listed: bool) -> str | None:
     assert column.arrow is not None
     _, depth = dtypes.element_of(column.arrow)
     row = spec.row_shape
     if row is None or depth == len(row):
         return None
-    if depth == 0 and row == (1,):
+    # A vector of any length takes a scalar column only when a list says that it is to be stacked.
+    if depth == 0 and (row == (1,) or (listed and row == (None,))):
         return None
     if depth == 1 and len(row) > 1 and spec.row_size is not None:
         return None
@@ -270,6 +298,7 @@ def _bind_outputs(
 ) -> list[OutputBinding]:
     specs = {spec.name: spec for spec in signature.outputs}
     wanted = {name: name for name in specs} if fetch is None else dict(fetch)
+    leave_out = "; name only the others in fetch" if fetch is None and len(specs) > 1 else ""
     problems += _unknown("fetch", "output", wanted, specs)
     used = {name.lower(): name for name in taken}
     if not wanted:
@@ -280,7 +309,9 @@ def _bind_outputs(
             continue
         spec = specs[name]
         problem = _unusable(spec) or _no_column_type(spec)
-        if problem is None and column.lower() in used:
+        if problem is not None:
+            problem += leave_out
+        elif column.lower() in used:
             problem = f"a column {used[column.lower()]!r} is there already; rename it with fetch"
         if problem is None:
             bound.append(OutputBinding(spec, column, _arrow_type(spec, strings)))
@@ -293,8 +324,8 @@ def _bind_outputs(
 def _no_column_type(spec: TensorSpec) -> str | None:
     if spec.row_shape is None:
         return (
-            "its rank is unknown, so it has no column type; leave it out of fetch, or fix the rank "
-            "with tf.ensure_shape before the export"
+            "its rank is unknown, so it has no column type; fix the rank with tf.ensure_shape "
+            "before the export"
         )
     return None
 
@@ -306,7 +337,9 @@ def _arrow_type(spec: TensorSpec, strings: Strings) -> pa.DataType:
     return dtypes.nested(element, 0 if row == (1,) else len(row))
 
 
-def _unknown(option: str, kind: str, given: Mapping[str, object], known: Sequence[str] | Mapping[str, object]) -> list[str]:
+def _unknown(
+    option: str, kind: str, given: Iterable[str], known: Sequence[str] | Mapping[str, object]
+) -> list[str]:
     return [
         f"{option} names {name!r}, which is no {kind} of the signature ({listing(known)})."
         f"{did_you_mean(name, known)}"
@@ -317,19 +350,11 @@ def _unknown(option: str, kind: str, given: Mapping[str, object], known: Sequenc
 
 def _wanted(spec: TensorSpec) -> str:
     """Say in Spark's words which column feeds an input."""
-    dtype = dtypes.by_name(spec.dtype)
     row = spec.row_shape
-    if row is None:
-        return f"{dtype.sql} or arrays of it"
-    words = "array<" * len(row) + dtype.sql + ">" * len(row)
-    if row == (1,):
-        words = f"{dtype.sql} or {words}"
-    return f"{words} of shape {format_shape(row)}" if row else words
-
-
-def _is_feedable(arrow: pa.DataType) -> bool:
-    element, _ = dtypes.element_of(arrow)
-    return dtypes.is_bytes(element) or dtypes.numpy_type(element) is not None
+    if not row:
+        return spec.sql
+    either = f"{spec.sql} or {dtypes.arrays_of(spec.sql, 1)}" if row == (1,) else spec.sql
+    return f"{either} of shape {format_shape(row)}"
 
 
 def _describe(columns: Columns) -> str:

@@ -5,8 +5,8 @@ and executors, read and write JSON, and describe themselves to a person. Driver 
 TensorFlow, no Spark.
 
 Invariants: hashable, picklable and comparable; dimension 0 of a shape is the batch, `None` is an
-unknown dimension, a shape of `None` is an unknown rank; inputs and outputs are sorted by name, which
-is the documented order of arguments in a SQL call (the map in the file has no order of its own).
+unknown dimension, a shape of `None` is an unknown rank; inputs and outputs are sorted by name,
+which is the documented order of arguments in a SQL call (the map in the file has no order).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class TensorSpec:
         name: The key in the signature; what `feed` and `fetch` speak of.
         dtype: TensorFlow's type name, such as `float32`.
         shape: Dimension 0 is the batch; `None` for an unknown dimension, or for an unknown rank.
-        tensor: The graph's own tensor name, such as `serving_default_inputs:0`; used by engines only.
+        tensor: The graph's own tensor name, such as `serving_default_inputs:0`; for engines only.
     """
 
     name: str
@@ -61,6 +61,17 @@ class TensorSpec:
     def is_batched(self) -> bool:
         """Whether there is a dimension for the rows at all (a scalar tensor has none)."""
         return self.shape is None or len(self.shape) > 0
+
+    @property
+    def sql(self) -> str:
+        """The Spark type of its column, in words; `no column` for a type without one."""
+        if dtypes.unsupported(self.dtype) or not self.is_batched:
+            return "no column"
+        element = dtypes.by_name(self.dtype).sql
+        row = self.row_shape
+        if row is None:
+            return f"{element} or arrays of it"
+        return element if row in ((), (1,)) else dtypes.arrays_of(element, len(row))
 
     def __str__(self) -> str:
         shape = "unknown rank" if self.shape is None else format_shape(self.shape)
@@ -94,7 +105,9 @@ class Signature:
 
     def to_json(self) -> str:
         """Write one line of JSON; `from_json` gives an equal signature."""
-        sides = {side: [vars(spec) for spec in getattr(self, side)] for side in ("inputs", "outputs")}
+        sides = {
+            side: [vars(spec) for spec in getattr(self, side)] for side in ("inputs", "outputs")
+        }
         return json.dumps({"name": self.name, **sides})
 
     def describe(self) -> str:
@@ -102,7 +115,7 @@ class Signature:
         lines = [f"signature {self.name!r}"]
         for title, specs in (("inputs", self.inputs), ("outputs", self.outputs)):
             lines.append(f"  {title}:")
-            lines += [f"    {spec}" for spec in specs] or ["    none"]
+            lines += [f"    {spec}, in Spark {spec.sql}" for spec in specs] or ["    none"]
         return "\n".join(lines)
 
 
@@ -121,9 +134,7 @@ def _spec(name: str, info: TensorInfo) -> TensorSpec:
     number = info.dtype if info.name else dtypes.COMPOSITE
     shape = info.tensor_shape
     dims: Shape | None = tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
-    return TensorSpec(
-        name, dtypes.name_of(number), None if shape.unknown_rank else dims, info.name
-    )
+    return TensorSpec(name, dtypes.name_of(number), None if shape.unknown_rank else dims, info.name)
 
 
 def _from_dicts(specs: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
