@@ -65,10 +65,12 @@ constraints: venv  ## Pin the newest fitting versions of everything in constrain
 	    --no-emit-package tfspark --custom-compile-command "make constraints" \
 	    --quiet --output-file constraints.txt
 
-# protoc 4.25 wants an older protobuf than the environment has, so it runs in one of its own.
+# protoc 4.25 wants an older protobuf and an older Python than the newest the environment may have, so
+# it runs in one of its own.
 .PHONY: proto
 proto: venv  ## Generate tfspark/saved_model_pb2.py and .pyi from the .proto file
-	$(VENV)/uv run --no-project --isolated --python $(VENV)/python --with "grpcio-tools==1.62.*" --with "setuptools<81" \
+	$(VENV)/uv run --quiet --no-project --isolated --no-build --python ">=3.10,<3.13" \
+	    --with "grpcio-tools==1.62.*" --with "setuptools<81" \
 	    python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. tfspark/saved_model.proto
 
 .PHONY: clean

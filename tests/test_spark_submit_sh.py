@@ -32,9 +32,9 @@ def submit(
     )
 
 
-def printed(*arguments: str, **environment: str) -> list[str]:
+def printed(*arguments: str, cwd: Path = ROOT, **environment: str) -> list[str]:
     """The words of the command that would run."""
-    result = submit("--print", *arguments, **environment)
+    result = submit("--print", *arguments, cwd=cwd, **environment)
     assert result.returncode == 0, result.stderr
     return shlex.split(result.stdout)
 
@@ -197,11 +197,10 @@ def test_spark_home_without_spark_says_so(job: str) -> None:
 
 def test_job_is_looked_for_here_first_then_in_the_repository(tmp_path: Path) -> None:
     name = Path("tools", "zip_package.py")
-    from_repository = submit("--print", str(name), cwd=tmp_path)
-    assert from_repository.stdout.split()[-1] == str(ROOT / name)
+    assert printed(str(name), cwd=tmp_path)[-1] == str(ROOT / name)
     (tmp_path / "tools").mkdir()
     (tmp_path / name).touch()
-    assert submit("--print", str(name), cwd=tmp_path).stdout.split()[-1] == str(name)
+    assert printed(str(name), cwd=tmp_path)[-1] == str(name)
 
 
 def test_job_elsewhere_is_left_to_spark() -> None:
