@@ -126,6 +126,7 @@ pip_install() {
     if grep -q "No space left on device" "$LOG"; then
         fail "the disk filled up while pip was installing (see $LOG); free some $NEEDED_MB MB and run make again."
     fi
+    rm "$UNFINISHED"  # pip gives up before it installs, or undoes what it did: what is there is sound
     cause=$(sed -n 's/^ERROR: //p' "$LOG" | tail -n 1)
     fail "pip could not install the pinned packages: ${cause:-no reason given} (see $LOG); check the network and pip's configuration, then run make again."
 }
