@@ -148,7 +148,7 @@ is_current && exit 0
 # Two makes at once would build into the same folder. The lock goes with the process, however it ends.
 if command -v flock >/dev/null; then
     exec 9>.venv.lock
-    flock --nonblock 9 || { say "another make is building .venv; waiting for it"; flock 9; }
+    flock -n 9 || { say "another make is building .venv; waiting for it"; flock 9; }
     if is_current; then exit 0; fi
 fi
 
