@@ -26,7 +26,7 @@ venv:  ## Create .venv from the pinned constraints, or bring it up to date
 
 .PHONY: demo
 demo: venv  ## Train two models, score real data with Spark, show the result
-	$(VENV)/python -m jobs.demo $(ARGS)
+	$(VENV)/python tools/demo.py $(ARGS)
 
 .PHONY: test
 test: venv  ## Run the tests; ARGS="tests/test_signature.py -k json" narrows them

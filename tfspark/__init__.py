@@ -1,7 +1,7 @@
 """Score any TensorFlow SavedModel on Spark, from Python, SQL or Scala, without losing a row.
 
-Importing this package loads neither TensorFlow nor pyspark: the Spark faces are looked up on first
-use, and TensorFlow is imported by the workers alone.
+Every public name is looked up on first use, so importing this package loads neither TensorFlow nor
+pyspark, nor anything else; TensorFlow is imported by the workers alone.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tfspark.errors import TfsparkError
-from tfspark.package import ModelPackage, load
-from tfspark.signature import Signature, TensorSpec
-
 if TYPE_CHECKING:
+    from tfspark.errors import TfsparkError
+    from tfspark.package import ModelPackage, load
+    from tfspark.signature import Signature, TensorSpec
     from tfspark.spark.dataframe import predict
     from tfspark.spark.functions import predict_udf
     from tfspark.spark.rdd import predict_rdd
@@ -33,7 +32,12 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-_LAZY = {
+_HOMES = {
+    "ModelPackage": "tfspark.package",
+    "Signature": "tfspark.signature",
+    "TensorSpec": "tfspark.signature",
+    "TfsparkError": "tfspark.errors",
+    "load": "tfspark.package",
     "predict": "tfspark.spark.dataframe",
     "predict_rdd": "tfspark.spark.rdd",
     "predict_udf": "tfspark.spark.functions",
@@ -42,10 +46,10 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return [*__all__, "__version__"]

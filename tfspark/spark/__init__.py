@@ -1,0 +1,1 @@
+"""The Spark faces; the only folder of the package that imports pyspark."""

@@ -1,0 +1,104 @@
+"""The SQL job: models under SQL names, statements in, the last result out. Driver.
+
+In comes a `QueryJob`, out go a report and the last result as a DataFrame; with a target the result
+is written aside and published as the batch job does it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tfspark.errors import UsageError, explain
+from tfspark.scoring.batch import new_report
+from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.publish import Mode, output_of
+from tfspark.scoring.report import Report, model_facts
+from tfspark.spark.counting import counted
+from tfspark.spark.failures import from_worker
+from tfspark.spark.options import model_of
+from tfspark.spark.progress import progress
+from tfspark.spark.sql import register
+from tfspark.spark.workers import worker_versions
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+# One piece of SQL text: a quoted string or name, a comment, a semicolon, or anything else.
+_PIECE = re.compile(
+    r"""'(?:\\.|[^'\\])*' | "(?:\\.|[^"\\])*" | `[^`]*` | --[^\n]* | /\*.*?\*/ | ; | .""",
+    re.X | re.S,
+)
+
+
+@dataclass(frozen=True)
+class QueryJob:
+    """What a user asks of a SQL job.
+
+    Attributes:
+        models: SQL name → path or URI of a model.
+        text: Statements, separated by semicolons.
+        target: Where the last result goes; `None` to leave it to the caller.
+        mode: What to do when the target exists.
+        narrow: Allow conversions that may lose a value's precision.
+    """
+
+    models: Mapping[str, str]
+    text: str
+    target: Dataset | None = None
+    mode: Mode = "error"
+    narrow: bool = False
+
+
+def run_query(spark: SparkSession, job: QueryJob) -> tuple[Report, DataFrame]:
+    """Register the models, run the statements, write the last result when there is a target.
+
+    Raises:
+        TfsparkError: The child that fits; nothing is published then.
+        AnalysisException: When Spark refuses a statement.
+    """
+    report = new_report("sql_score")
+    statements = split_statements(job.text)
+    if not statements:
+        raise UsageError(explain("There is no SQL statement.", found=repr(job.text[:80])))
+    with report.phase("plan"):
+        packages = {name: model_of(spark, path, {}) for name, path in job.models.items()}
+        report.model = {name: model_facts(package) for name, package in packages.items()}
+        output = None if job.target is None else output_of(spark, job.target, job.mode, report.run)
+        if output is not None:
+            output.check()
+    with report.phase("preflight"):
+        report.versions = {"spark": spark.version, **worker_versions(spark)}
+    try:
+        for name, package in packages.items():
+            register(spark, name, package, narrow=job.narrow)
+        with report.phase("score"), progress(spark, "query"):
+            for statement in statements[:-1]:
+                spark.sql(statement)
+            result = spark.sql(statements[-1])
+            if output is not None:
+                result, count = counted(result)
+                output.stage(result)
+                report.rows_out = count.rows
+                report.output = str(job.target)
+        if output is not None:
+            with report.phase("publish"):
+                output.publish()
+    except Exception as error:
+        if output is not None:
+            output.discard()
+        raise from_worker(error) or error from error
+    return report, result
+
+
+def split_statements(text: str) -> list[str]:
+    """Split SQL text at semicolons outside of quotes and comments; empty statements are dropped."""
+    statements = [""]
+    for piece in _PIECE.findall(text):
+        if piece == ";":
+            statements.append("")
+        elif not piece.startswith(("--", "/*")):
+            statements[-1] += piece
+    return [statement.strip() for statement in statements if statement.strip()]

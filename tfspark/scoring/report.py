@@ -1,0 +1,110 @@
+"""What a job did: counts, seconds by phase, the model and the versions, as JSON. Driver.
+
+In come phases and facts as the job passes, out goes one JSON document whose path is the last line
+that a job prints.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from tfspark.package import ModelPackage
+from tfspark.scoring.dataset import Dataset
+from tfspark.spark.files import HadoopFiles, local_path
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@dataclass
+class Report:
+    """The account of one run.
+
+    Attributes:
+        job: Name of the job.
+        run: Identifier of this run, part of every name that it stages.
+        started: When, in UTC (ISO 8601).
+        model: Path, name, version, digest and signature of the model; one per registered name in
+            a SQL job.
+        input: Where rows came from.
+        output: Where rows went.
+        rows_in: Rows read.
+        rows_out: Rows written.
+        null_rows: Rows with a null input, whose predictions are null.
+        bad_rows: Rows that could not be scored (a bad row ends the job, so 0 in a finished one).
+        seconds: Wall time by phase, in seconds.
+        versions: Of Spark, and of Python, TensorFlow, NumPy and Arrow on the workers.
+    """
+
+    job: str
+    run: str
+    started: str
+    model: dict[str, Any] = field(default_factory=dict)
+    input: str = ""
+    output: str = ""
+    rows_in: int | None = None
+    rows_out: int = 0
+    null_rows: int = 0
+    bad_rows: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Add the seconds of a block to the account."""
+        started = perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + perf_counter() - started, 3)
+
+    def to_json(self) -> str:
+        """Return the document; the total is the sum of the phases."""
+        document = asdict(self)
+        document["seconds"] = {**self.seconds, "total": round(sum(self.seconds.values()), 3)}
+        return json.dumps(document, indent=2) + "\n"
+
+
+def model_facts(package: ModelPackage) -> dict[str, Any]:
+    """Return what a report says of a model."""
+    return {
+        "path": package.path,
+        "name": package.name,
+        "version": package.version,
+        "digest": package.digest,
+        "signature": package.signature.name,
+        "tensorflow": package.tensorflow_version,
+    }
+
+
+def write_report(
+    spark: SparkSession, report: Report, target: Dataset | None, path: str | None
+) -> str:
+    """Write a report and return where it is.
+
+    Args:
+        spark: The session, whose file systems reach the path.
+        report: The finished report.
+        target: Where the rows went; the default place is inside that folder, under a name that
+            Spark's readers pass over, or the working directory for a table.
+        path: A path or URI of the user's own.
+    """
+    name = f"_tfspark_report_{report.run}.json"
+    place = path or (
+        f"{target.path.rstrip('/')}/{name}" if target and target.path else str(Path.cwd() / name)
+    )
+    files = HadoopFiles(spark, place)
+    where = files.qualified(place)
+    local = local_path(where)
+    if local is None:
+        files.write_text(where, report.to_json())
+        return where
+    local.parent.mkdir(parents=True, exist_ok=True)
+    local.write_text(report.to_json())
+    return str(local)

@@ -1,0 +1,185 @@
+"""How a model reaches the workers: broadcast, archive, or a path that all of them see.
+
+In comes a `ModelPackage` and the session, out goes a `Source` for the `ModelHandle`; on a worker
+the source brings the files to that machine. Remote base paths are copied to the driver once, by
+Spark's own file system.
+
+Invariants: bytes travel, never a live model; one broadcast per model and SparkContext, however
+many faces use it; a worker process that has the model open asks its source for nothing.
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+from weakref import WeakKeyDictionary
+
+from pyspark import SparkContext, SparkFiles
+from pyspark.sql import SparkSession
+
+from tfspark.errors import ModelNotFoundError, explain
+from tfspark.handle import PathSource, Source, unpacked
+from tfspark.package import ModelPackage, load
+from tfspark.spark.files import HadoopFiles, local_path
+
+Distribute: TypeAlias = Literal["auto", "broadcast", "archive", "path"]
+
+# A broadcast passes through the driver's Python and JVM memory; an archive only through its disk.
+BROADCAST_LIMIT = 1 << 30
+
+# One broadcast per model and context; the entries die with their context.
+_broadcasts: WeakKeyDictionary[SparkContext, dict[str, BroadcastSource]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class BroadcastSource:
+    """The packed model in a Spark broadcast, which spreads from executor to executor."""
+
+    broadcast: Any
+
+    def locate(self, digest: str, size: int) -> Path:
+        """Return the unpacked folder of this node; the first process there unpacks it."""
+        return unpacked(digest, size, lambda: self.broadcast.value)
+
+
+@dataclass(frozen=True)
+class ArchiveSource:
+    """The packed model as a Spark archive, which Spark unpacks for every executor."""
+
+    name: str
+
+    def locate(self, digest: str, size: int) -> Path:  # noqa: ARG002
+        """Return the folder into which Spark unpacked the archive.
+
+        Raises:
+            ModelNotFoundError: When Spark did not bring it.
+        """
+        folder = Path(SparkFiles.getRootDirectory()) / self.name
+        if not folder.is_dir():
+            raise ModelNotFoundError(
+                explain(
+                    "The archive with the model did not reach this worker.",
+                    expected=str(folder),
+                    hint='try distribute="path" with a path that every machine sees.',
+                )
+            )
+        return folder
+
+
+def distribute(spark: SparkSession, package: ModelPackage, how: Distribute = "auto") -> Source:
+    """Make a model available to the workers of a session.
+
+    Args:
+        spark: The session; a classic one can broadcast, a Connect one sends an archive.
+        package: The model, on a path that this process sees.
+        how: `auto` broadcasts up to 1 GiB and sends an archive beyond; `path` sends nothing.
+
+    Returns:
+        What a worker needs to find the files.
+    """
+    if how == "path":
+        return PathSource(package.path)
+    if how == "broadcast" or (
+        how == "auto" and is_classic(spark) and package.size <= BROADCAST_LIMIT
+    ):
+        return broadcast(spark.sparkContext, package)
+    return _archive(spark, package)
+
+
+def broadcast(context: SparkContext, package: ModelPackage) -> BroadcastSource:
+    """Broadcast a packed model, once per context and digest."""
+    known = _broadcasts.setdefault(context, {})
+    if package.digest not in known:
+        known[package.digest] = BroadcastSource(context.broadcast(package.pack_bytes()))
+    return known[package.digest]
+
+
+def _archive(spark: SparkSession, package: ModelPackage) -> ArchiveSource:
+    """Send a packed model through Spark's artifacts, named by digest."""
+    name = f"{package.digest}.tar"
+    folder = _driver_folder("archive")
+    with (folder / name).open("wb") as target:
+        package.pack(target)
+    spark.addArtifacts(str(folder / name), archive=True)
+    return ArchiveSource(name)
+
+
+def resolve(
+    spark: SparkSession | None,
+    model: str | Path | ModelPackage,
+    *,
+    version: int | None = None,
+    signature: str | None = None,
+    tags: Sequence[str] = ("serve",),
+) -> ModelPackage:
+    """Return the package of a model given by path, URI or package.
+
+    Args:
+        spark: The session, whose file system reads a remote URI; may be `None` for a local path.
+        model: A package, a local path, or a URI of any file system that Spark reads.
+        version: Version folder; by default the newest. Ignored for a package.
+        signature: Signature to call; by default `serving_default`, or the package's own choice.
+        tags: Tag set. Ignored for a package.
+
+    Raises:
+        ModelNotFoundError: Nothing there.
+        InvalidModelError: Broken or incomplete.
+        SignatureNotFoundError: No such tag set or signature.
+    """
+    if isinstance(model, ModelPackage):
+        return model if signature is None else model.select(signature)
+    local = local_path(str(model))
+    if (
+        spark is not None
+        and (local is None or not local.exists())
+        and _is_remote(spark, str(model))
+    ):
+        local = _fetch(spark, str(model).rstrip("/"), version)
+    return load(local or Path(model), version, signature or "serving_default", tags)
+
+
+def _is_remote(spark: SparkSession, model: str) -> bool:
+    """Whether Spark reads this path elsewhere: by its scheme, or by the default file system."""
+    return is_classic(spark) and not HadoopFiles(spark, model).qualified(model).startswith("file:")
+
+
+def is_classic(spark: SparkSession) -> bool:
+    """Whether the session has a JVM of its own, which a Connect session has not."""
+    return hasattr(spark, "_jsc")
+
+
+def _fetch(spark: SparkSession, uri: str, version: int | None) -> Path:
+    """Copy the wanted version of a remote model to the driver and return the local base path."""
+    files = HadoopFiles(spark, uri)
+    names = files.children(uri)
+    local = _driver_folder("model") / uri.rsplit("/", 1)[-1]
+    versions = [name for name in names if name.isascii() and name.isdigit()]
+    if "saved_model.pb" in names:
+        files.copy_to_local(uri, local)
+        return local
+    wanted = [name for name in versions if version is None or int(name) == version]
+    if not wanted:
+        raise ModelNotFoundError(
+            explain(
+                f"There is no SavedModel at {uri}, or not the version asked for.",
+                expected="saved_model.pb, or version folders named 1, 2, …",
+                found=", ".join(names) or "nothing",
+                hint="give the export dir, or the base path above its version folders.",
+            )
+        )
+    newest = max(wanted, key=int)
+    local.mkdir(parents=True)
+    files.copy_to_local(f"{uri}/{newest}", local / newest)
+    return local
+
+
+def _driver_folder(purpose: str) -> Path:
+    """Return a new folder of this process that goes when the process ends."""
+    folder = Path(tempfile.mkdtemp(prefix=f"tfspark-{purpose}-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

@@ -1,0 +1,84 @@
+"""Files as Spark's own Hadoop file systems see them: any scheme that the cluster reads.
+
+In come URIs, out go names, booleans and local copies. Driver of a classic session only: it goes
+through the session's JVM, so that the model and the output lie wherever Spark itself can read and
+write, with the credentials that Spark has.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from pyspark.sql import SparkSession
+
+
+def scheme_of(path: str) -> str:
+    """Return the scheme of a URI; empty for a plain path."""
+    return urlparse(path).scheme if "://" in path or path.startswith("file:") else ""
+
+
+def local_path(path: str) -> Path | None:
+    """Return the path of a plain path or a `file:` URI, `None` for any other file system."""
+    scheme = scheme_of(path)
+    if scheme == "file":
+        return Path(urlparse(path).path)
+    return None if scheme else Path(path)
+
+
+class HadoopFiles:
+    """The file system of one URI, with the few operations that jobs need."""
+
+    def __init__(self, spark: SparkSession, uri: str) -> None:
+        self._jvm: Any = spark._jvm
+        configuration = spark._jsc.hadoopConfiguration()
+        self._fs: Any = self._path(uri).getFileSystem(configuration)
+        self._configuration = configuration
+
+    def qualified(self, uri: str) -> str:
+        """Return the URI with scheme and authority."""
+        return str(self._fs.makeQualified(self._path(uri)).toString())
+
+    def exists(self, uri: str) -> bool:
+        """Whether there is a file or folder."""
+        return bool(self._fs.exists(self._path(uri)))
+
+    def children(self, uri: str) -> list[str]:
+        """Return the sorted names in a folder; none when it is not there."""
+        if not self.exists(uri):
+            return []
+        return sorted(status.getPath().getName() for status in self._fs.listStatus(self._path(uri)))
+
+    def is_folder(self, uri: str) -> bool:
+        """Whether the URI is a folder."""
+        return self.exists(uri) and bool(self._fs.getFileStatus(self._path(uri)).isDirectory())
+
+    def rename(self, source: str, target: str) -> None:
+        """Rename within the file system; the parent of `target` is made.
+
+        Raises:
+            OSError: When the file system says no; a rename never replaces.
+        """
+        self._fs.mkdirs(self._path(target).getParent())
+        if self.exists(target) or not self._fs.rename(self._path(source), self._path(target)):
+            raise OSError(f"cannot rename {source} to {target}")
+
+    def delete(self, uri: str) -> None:
+        """Delete a file or folder with all that is in it; fine when it is not there."""
+        self._fs.delete(self._path(uri), True)
+
+    def write_text(self, uri: str, text: str) -> None:
+        """Write a small text file, replacing it."""
+        stream = self._fs.create(self._path(uri), True)
+        try:
+            stream.write(bytearray(text.encode()))
+        finally:
+            stream.close()
+
+    def copy_to_local(self, uri: str, target: Path) -> None:
+        """Copy a file or folder to a local path that does not exist yet."""
+        self._fs.copyToLocalFile(False, self._path(uri), self._path(str(target)), True)
+
+    def _path(self, uri: str) -> Any:
+        return self._jvm.org.apache.hadoop.fs.Path(uri)

@@ -1,0 +1,249 @@
+"""`predict_udf`: a model as a column function, for `select`, `withColumn`, `where` and SQL.
+
+In comes a model, out goes a `ModelFunction` that makes column expressions. Outputs are checked at
+the call; the types of the arguments are known to Spark alone, so inputs are bound by the first
+batch on the executor, with the same messages.
+
+Invariants: rows in, rows out, in order; arguments in the signature's documented order (inputs
+sorted by name), or by name; one output gives a plain column, several give a struct.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import pyarrow as pa
+from pyspark.sql import Column, SparkSession
+from pyspark.sql import functions as sf
+
+from tfspark import dtypes
+from tfspark.errors import BindingError, UsageError, explain, listing
+from tfspark.handle import ModelHandle
+from tfspark.runner import score
+from tfspark.schema import Feed, Strings, bind, bind_outputs, columns_of
+from tfspark.signature import Signature
+from tfspark.spark.options import Model, ScoreOptions, handle_of, model_of
+from tfspark.spark.task import origin
+from tfspark.spark.types import udf_type
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+Kind: TypeAlias = Literal["arrow", "pandas"]
+Arguments: TypeAlias = "pa.Array[Any] | tuple[pa.Array[Any], ...]"
+
+
+@dataclass(frozen=True)
+class ArgumentScorer:
+    """Scores the argument arrays of one column function; what Spark pickles for it."""
+
+    handle: ModelHandle
+    fetch: Mapping[str, str] | None
+    narrow: bool
+    strings: Strings
+    batch_size: int | None
+
+    def __call__(self, arguments: Iterable[Arguments]) -> Iterator[pa.Array[Any]]:
+        """Turn arguments into one result array per batch."""
+        batches = (self._batch(given) for given in arguments)
+        first = next((batch for batch in batches if batch.num_rows), None)
+        if first is None:
+            return
+        binding = bind(
+            self.handle.signature,
+            columns_of(first.schema),
+            feed=_feed(self.handle.signature, first.schema.names),
+            fetch=self.fetch,
+            narrow=self.narrow,
+            strings=self.strings,
+        )
+        scored = score(
+            chain([first], batches),
+            binding,
+            self.handle.open(),
+            keep=(),
+            batch_size=self.batch_size,
+            origin=origin(self.handle),
+        )
+        for batch in scored:
+            yield batch.column(0) if batch.num_columns == 1 else batch.to_struct_array()
+
+    def _batch(self, given: Arguments) -> pa.RecordBatch:
+        arrays = given if isinstance(given, tuple) else (given,)
+        names = [f"argument {position}" for position in range(1, len(arrays) + 1)]
+        inputs = self.handle.signature.inputs
+        if len(arrays) == len(inputs):
+            arrays = tuple(map(_typed_null, arrays, (_argument_type(spec) for spec in inputs)))
+        return pa.RecordBatch.from_arrays(list(arrays), names)
+
+
+@dataclass(frozen=True)
+class ModelFunction:
+    """A model as a function of columns.
+
+    Attributes:
+        signature: What it takes, in order, and gives.
+        udf: The Spark function behind it, as `spark.udf.register` takes it.
+        kind: Which protocol Spark speaks with it.
+    """
+
+    signature: Signature
+    udf: Any
+    kind: Kind
+
+    def __call__(self, *columns: str | Column, **named: str | Column) -> Column:
+        """Return the prediction of some columns.
+
+        Args:
+            columns: One per input, in the signature's documented order; or, for a single vector
+                input, its elements as scalar columns.
+            named: The same by input name.
+
+        Raises:
+            BindingError: When arguments are missing or have no input.
+        """
+        given = [*columns, *self._by_name(named)]
+        inputs = self.signature.inputs
+        if len(given) != len(inputs) and (len(inputs) > 1 or not given):
+            raise BindingError(
+                explain(
+                    f"Signature {self.signature.name!r} takes {len(inputs)} columns.",
+                    expected=", ".join(str(spec) for spec in inputs),
+                    found=f"{len(given)} columns",
+                )
+            )
+        expressions = [sf.col(one) if isinstance(one, str) else one for one in given]
+        if self.kind == "pandas":
+            # pandas shows a null number as NaN, which is a value to a model: send the truth along.
+            expressions += [one.isNull() for one in expressions]
+        result: Column = self.udf(*expressions)
+        return result
+
+    def _by_name(self, named: Mapping[str, str | Column]) -> list[str | Column]:
+        names = [spec.name for spec in self.signature.inputs]
+        unknown = [name for name in named if name not in names]
+        if unknown:
+            raise BindingError(
+                explain(
+                    f"Signature {self.signature.name!r} has no such inputs.",
+                    expected=listing(names),
+                    found=listing(unknown),
+                )
+            )
+        return [named[name] for name in names if name in named]
+
+
+def predict_udf(
+    model: Model,
+    *,
+    kind: Kind = "arrow",
+    fetch: Mapping[str, str] | None = None,
+    narrow: bool = False,
+    strings: Strings = "string",
+    spark: SparkSession | None = None,
+    **options: Unpack[ScoreOptions],
+) -> ModelFunction:
+    """Make a column function of a model.
+
+    Args:
+        model: A path (export dir or base path), a URI that Spark reads, or a loaded `ModelPackage`.
+        kind: `arrow` hands Arrow arrays over as they are (Spark 4.1 and later); `pandas` makes a
+            pandas UDF with equal results, except that a null inside an array reaches it as NaN.
+        fetch: Output → field name of the result. Left out: all outputs, under their own names.
+        narrow: Allow conversions that may lose a value's precision.
+        strings: Spark type of string outputs: `string` or `binary`.
+        spark: The session; by default the active one.
+        options: See `ScoreOptions`.
+
+    Returns:
+        A function of columns; it gives one column, or a struct when several outputs are fetched.
+
+    Raises:
+        ModelNotFoundError: No model, or no such version, at the path.
+        InvalidModelError: The model is broken or incomplete.
+        SignatureNotFoundError: No such signature.
+        BindingError: The outputs cannot be columns.
+
+    Example:
+        >>> score = predict_udf("models/linear_model")  # doctest: +SKIP
+        >>> df.withColumn("y", score("features"))  # doctest: +SKIP
+    """
+    session = active_session(spark)
+    package = model_of(session, model, options)
+    outputs = bind_outputs(package.signature, fetch=fetch, strings=strings)
+    scorer = ArgumentScorer(
+        handle_of(session, package, options), fetch, narrow, strings, options.get("batch_size")
+    )
+    make = _arrow_function if kind == "arrow" else _pandas_function
+    return ModelFunction(package.signature, make(scorer, udf_type(outputs)), kind)
+
+
+def active_session(spark: SparkSession | None) -> SparkSession:
+    """Return the session given, else the active one.
+
+    Raises:
+        UsageError: When there is none.
+    """
+    session = spark or SparkSession.getActiveSession()
+    if session is None:
+        raise UsageError(
+            explain(
+                "There is no active Spark session.", hint="create one, or give it with spark=…."
+            )
+        )
+    return session
+
+
+def _arrow_function(scorer: ArgumentScorer, result: Any) -> Callable[..., Column]:
+    if not hasattr(sf, "arrow_udf"):
+        raise UsageError(
+            explain(
+                "This Spark has no Arrow UDFs.",
+                expected="Spark 4.1 or later",
+                hint='use kind="pandas".',
+            )
+        )
+
+    def predict(arguments: Any) -> Any:
+        return scorer(arguments)
+
+    # Spark reads the kind of the function from its hints, which must be types, not strings.
+    predict.__annotations__ = {
+        "arguments": Iterator[tuple[pa.Array, ...]],  # type: ignore[type-arg]
+        "return": Iterator[pa.Array],  # type: ignore[type-arg]
+    }
+    return sf.arrow_udf(predict, result)  # type: ignore[no-any-return]
+
+
+def _pandas_function(scorer: ArgumentScorer, result: Any) -> Callable[..., Column]:
+    from tfspark.spark.pandas_function import pandas_function
+
+    return pandas_function(scorer, result)
+
+
+def _feed(signature: Signature, arguments: Sequence[str]) -> Feed:
+    """Bind arguments to inputs by position: one each, or all to a single vector input."""
+    inputs = signature.inputs
+    if len(inputs) == 1:
+        return {inputs[0].name: list(arguments)}
+    if len(arguments) != len(inputs):
+        raise BindingError(
+            explain(
+                f"Signature {signature.name!r} takes {len(inputs)} arguments.",
+                expected=", ".join(str(spec) for spec in inputs),
+                found=f"{len(arguments)} arguments",
+            )
+        )
+    return dict(zip((spec.name for spec in inputs), arguments, strict=True))
+
+
+def _argument_type(spec: Any) -> pa.DataType:
+    return dtypes.nested(dtypes.by_name(spec.dtype).arrow, len(spec.row_shape or ()))
+
+
+def _typed_null(array: pa.Array[Any], wanted: pa.DataType) -> pa.Array[Any]:
+    """Give a bare SQL NULL, which has no type of its own, the type of its input."""
+    return array.cast(wanted) if pa.types.is_null(array.type) else array

@@ -1,0 +1,58 @@
+"""Read a path or a table, and say what is wrong in tfspark's own errors. Driver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+
+from tfspark.errors import InputNotFoundError, UsageError, explain
+
+_NOT_THERE = {"PATH_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND"}
+_NOTHING_IN_IT = {"UNABLE_TO_INFER_SCHEMA"}
+
+
+def read_path(spark: SparkSession, path: str, format: str, options: Mapping[str, str]) -> DataFrame:  # noqa: A002
+    """Return the rows of a path, lazily; the schema is known.
+
+    Raises:
+        InputNotFoundError: When there is no such path, or no file in it.
+        UsageError: When this Spark cannot read the format.
+    """
+    try:
+        return spark.read.format(format).options(**options).load(path)
+    except AnalysisException as error:
+        if format == "avro" and "avro" in str(error).lower():
+            raise UsageError(
+                explain(
+                    "This Spark reads no Avro by itself.",
+                    hint="add --packages org.apache.spark:spark-avro_2.13:<Spark version>.",
+                )
+            ) from error
+        raise _not_found(f"{format} at {path}", error) from error
+
+
+def read_table(spark: SparkSession, table: str) -> DataFrame:
+    """Return the rows of a table or view.
+
+    Raises:
+        InputNotFoundError: When there is none of that name.
+    """
+    try:
+        return spark.read.table(table)
+    except AnalysisException as error:
+        raise _not_found(f"table {table}", error) from error
+
+
+def _not_found(what: str, error: AnalysisException) -> Exception:
+    condition = error.getCondition() or ""
+    if condition not in _NOT_THERE | _NOTHING_IN_IT:
+        return error
+    return InputNotFoundError(
+        explain(
+            f"There is no input: {what}.",
+            found="nothing" if condition in _NOT_THERE else "no file with rows",
+            hint="check the path or table name and the input format.",
+        )
+    )

@@ -1,0 +1,61 @@
+"""`register`: a model under a name that SQL calls. Driver.
+
+In comes a session, a name and a model; afterwards `SELECT name(features) FROM t` works in that
+session, on tables, views and Hive tables alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pyspark.sql import SparkSession
+
+from tfspark.schema import Strings
+from tfspark.spark.functions import ModelFunction, predict_udf
+from tfspark.spark.options import Model, ScoreOptions
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+def register(
+    spark: SparkSession,
+    name: str,
+    model: Model,
+    *,
+    fetch: Mapping[str, str] | None = None,
+    narrow: bool = False,
+    strings: Strings = "string",
+    **options: Unpack[ScoreOptions],
+) -> ModelFunction:
+    """Register a model as a SQL function of this session.
+
+    Args:
+        spark: The session.
+        name: Name in SQL, such as `tfpredict`.
+        model: A path (export dir or base path), a URI that Spark reads, or a loaded `ModelPackage`.
+        fetch: Output → field name of the result. Left out: all outputs, under their own names.
+        narrow: Allow conversions that may lose a value's precision.
+        strings: Spark type of string outputs: `string` or `binary`.
+        options: See `ScoreOptions`.
+
+    Returns:
+        The function, which also works on columns. In SQL its arguments are the inputs in the
+        signature's documented order (sorted by name), or the elements of a single vector input.
+
+    Raises:
+        ModelNotFoundError: No model, or no such version, at the path.
+        InvalidModelError: The model is broken or incomplete.
+        SignatureNotFoundError: No such signature.
+        BindingError: The outputs cannot be columns.
+
+    Example:
+        >>> register(spark, "tfpredict", "models/linear_model")  # doctest: +SKIP
+        >>> spark.sql("SELECT features, tfpredict(features) AS y_preds FROM t")  # doctest: +SKIP
+    """
+    function = predict_udf(
+        model, fetch=fetch, narrow=narrow, strings=strings, spark=spark, **options
+    )
+    spark.udf.register(name, function.udf)
+    return function

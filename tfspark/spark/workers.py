@@ -1,0 +1,65 @@
+"""What the Python workers run: versions, asked of a worker itself. Driver.
+
+In comes a session, out go the versions of Python and of the packages that scoring needs, as one
+worker sees them, without importing TensorFlow. It also starts that worker, so that the first batch
+of a job does not wait for it.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Iterator
+from importlib import metadata
+from typing import cast
+
+import pyarrow as pa
+from pyspark.sql import SparkSession
+
+from tfspark.errors import EngineError, explain
+from tfspark.spark.failures import from_worker
+
+_PACKAGES = ("tensorflow", "numpy", "pyarrow", "protobuf")
+# The wheels that bring the module `tensorflow`.
+_TENSORFLOW_WHEELS = ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tf-nightly")
+
+
+def worker_versions(spark: SparkSession) -> dict[str, str]:
+    """Return package → version on a worker, `python` included.
+
+    Raises:
+        EngineError: When a worker cannot start, or has no TensorFlow.
+    """
+
+    def ask(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for _ in batches:
+            found = installed_versions()
+            yield pa.RecordBatch.from_pydict({"name": list(found), "version": list(found.values())})
+
+    asked = spark.range(0, 1, 1, 1).mapInArrow(ask, "name string, version string")
+    try:
+        found = {cast(str, row["name"]): cast(str, row["version"]) for row in asked.collect()}
+    except Exception as error:
+        raise from_worker(error) or error from error
+    if "tensorflow" not in found:
+        raise EngineError(
+            explain(
+                f"The Python {found['python']} of the workers has no TensorFlow.",
+                expected="tensorflow or tensorflow-cpu",
+                found=", ".join(f"{name} {version}" for name, version in found.items()),
+                hint="install it there, or set PYSPARK_PYTHON to a Python that has it.",
+            )
+        )
+    return found
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions installed for this Python; a missing package is left out."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        for wheel in _TENSORFLOW_WHEELS if package == "tensorflow" else (package,):
+            try:
+                found[package] = metadata.version(wheel)
+                break
+            except metadata.PackageNotFoundError:
+                continue
+    return found
