@@ -39,6 +39,11 @@ def printed(*arguments: str, cwd: Path = ROOT, **environment: str) -> list[str]:
     return shlex.split(result.stdout)
 
 
+@pytest.fixture(autouse=True)
+def _cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def job(tmp_path: Path) -> str:
     path = tmp_path / "job.py"
