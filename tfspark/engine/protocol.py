@@ -1,7 +1,9 @@
 """The contract between the runner and whatever runs a model.
 
-An engine is opened on an executor for one export dir and one signature, is fed tensors by input name,
-and returns tensors by output name. It knows no Arrow schema, no Spark and no rows that failed.
+An engine is opened on an executor for one export dir and one signature, is fed tensors by input
+name, and returns tensors by output name. It knows no Arrow schema, no Spark and no bad rows. A
+`CannotServeError` says that this engine is the wrong one here, which `select` answers with another;
+any other `EngineError` is about the model or the batch.
 
 Invariants: `run` neither keeps nor writes fed memory after it returned; what it returns does not
 share memory with what was fed unless that memory stays alive with it; an engine is never pickled.
@@ -13,9 +15,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
+from tfspark.errors import EngineError
 from tfspark.tensors import Tensor
 
-EngineName: TypeAlias = Literal["auto", "tensorflow"]
+EngineName: TypeAlias = Literal["auto", "native", "tensorflow"]
+
+
+class CannotServeError(EngineError):
+    """This engine cannot run this model here; another may."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +30,9 @@ class EngineOptions:
     """How a model is run; part of the cache key.
 
     Attributes:
-        name: Which engine; `auto` takes the best that works here.
+        name: Which engine; `auto` takes `native`, and `tensorflow` where that cannot serve.
         intra_op_threads: Threads inside one operation; 0 lets TensorFlow take every core.
-        inter_op_threads: Threads across operations; 0 lets TensorFlow decide.
+        inter_op_threads: Threads across operations; 1 is the caller's own, 0 leaves it open.
     """
 
     name: EngineName = "auto"
@@ -44,11 +51,17 @@ class Engine(Protocol):
             inputs: Input name → tensor (rows, …), all inputs of the signature.
 
         Returns:
-            Output name → tensor, for every output of the signature.
+            Output name → tensor, for every output of the signature that has a type of the table.
 
         Raises:
+            CannotServeError: When the engine, not the batch, is the reason.
             EngineError: When the model refuses the batch.
         """
 
     def close(self) -> None:
         """Release the model; safe to call twice."""
+
+
+def first_lines(message: str) -> str:
+    """Return what an error of TensorFlow's says, without its listing of the whole graph."""
+    return "\n".join(message.strip().splitlines()[:6])

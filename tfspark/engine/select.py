@@ -1,20 +1,82 @@
 """Which engine runs a model here.
 
 In comes an export dir with its signature and options, out goes a live `Engine`. Executor only.
+
+Invariant: an engine that was asked for by name is that engine or an error; `auto` is the native
+one, and TensorFlow's own Python from the moment that the native one says it cannot serve, which is
+at the load or, where only a run can tell, at the first one. One log line names the reason.
 """
 
 from __future__ import annotations
 
-from tfspark.engine.protocol import Engine, EngineOptions
+import logging
+import threading
+from collections.abc import Callable, Mapping
+
+from tfspark.engine import native, tensorflow
+from tfspark.engine.protocol import CannotServeError, Engine, EngineOptions
 from tfspark.signature import Signature
+from tfspark.tensors import Tensor
+
+_log = logging.getLogger(__name__)
 
 
-def load_engine(export_dir: str, tags: tuple[str, ...], signature: Signature, options: EngineOptions) -> Engine:
+def load_engine(
+    export_dir: str, tags: tuple[str, ...], signature: Signature, options: EngineOptions
+) -> Engine:
     """Load a model with the engine that `options.name` asks for.
 
     Raises:
         EngineError: When that engine cannot load the model.
     """
-    from tfspark.engine import tensorflow
 
-    return tensorflow.load(export_dir, tags, signature, options)
+    def load_tensorflow() -> Engine:
+        return tensorflow.load(export_dir, tags, signature, options)
+
+    if options.name == "tensorflow":
+        return load_tensorflow()
+    try:
+        engine = native.load(export_dir, tags, signature, options)
+    except CannotServeError as reason:
+        if options.name == "native":
+            raise
+        return _instead(load_tensorflow, reason)
+    return engine if options.name == "native" else AutoEngine(engine, load_tensorflow)
+
+
+class AutoEngine:
+    """An engine that makes way for another when it finds at a run that it cannot serve.
+
+    A SavedModel whose variables or tables only Python's loader restores loads into a session
+    without a complaint and fails at its first run; no input is changed by then, so it runs again.
+    """
+
+    def __init__(self, engine: Engine, load_other: Callable[[], Engine]) -> None:
+        self._engine = engine
+        self._load_other = load_other
+        self._lock = threading.Lock()
+
+    def run(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Run one batch; see `Engine.run`."""
+        engine = self._engine
+        try:
+            return engine.run(inputs)
+        except CannotServeError as reason:
+            return self._other(engine, reason).run(inputs)
+
+    def close(self) -> None:
+        """Release the model; safe to call twice."""
+        self._engine.close()
+
+    def _other(self, failed: Engine, reason: CannotServeError) -> Engine:
+        """Return the other engine, loaded by the first thread that failed."""
+        with self._lock:
+            if self._engine is failed:
+                self._engine = _instead(self._load_other, reason)
+            return self._engine
+
+
+def _instead(load: Callable[[], Engine], reason: CannotServeError) -> Engine:
+    line = " ".join(str(reason).split())
+    _log.warning("The native engine cannot serve, TensorFlow's Python runs the model: %s", line)
+    return load()

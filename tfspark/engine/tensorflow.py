@@ -1,7 +1,7 @@
 """The engine that runs a model in process by TensorFlow's own Python API.
 
-In comes an export dir, out goes an `Engine` around `tf.saved_model.load` and the signature called by
-name. TensorFlow is imported when the first model is opened, on the executor, after the fork.
+In comes an export dir, out goes an `Engine` around `tf.saved_model.load` and the signature called
+by name. TensorFlow is imported when the first model is opened, on the executor, after the fork.
 
 Invariants: threads are set before TensorFlow starts its runtime, and only once per process, because
 it refuses a change later; an explicit `TF_NUM_INTRAOP_THREADS` or `TF_NUM_INTEROP_THREADS` wins;
@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tfspark.engine.protocol import EngineOptions
+from tfspark.engine.protocol import EngineOptions, first_lines
 from tfspark.errors import EngineError, explain
 from tfspark.signature import Signature
 from tfspark.tensors import ByteStrings, Tensor
@@ -51,7 +51,9 @@ class TensorFlowEngine:
         self._model = self._function = None
 
 
-def load(export_dir: str, tags: tuple[str, ...], signature: Signature, options: EngineOptions) -> TensorFlowEngine:
+def load(
+    export_dir: str, tags: tuple[str, ...], signature: Signature, options: EngineOptions
+) -> TensorFlowEngine:
     """Load a SavedModel.
 
     Raises:
@@ -105,4 +107,4 @@ def _from_numpy(array: Any) -> Tensor:
 
 def _first_lines(error: BaseException) -> str:
     """Return the message without TensorFlow's listing of the whole graph."""
-    return "\n".join(str(error).strip().splitlines()[:6]) or type(error).__name__
+    return first_lines(str(error)) or type(error).__name__

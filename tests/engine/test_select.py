@@ -1,0 +1,205 @@
+"""Which engine answers, when another takes over, and what the log says of it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+
+import numpy as np
+import pytest
+
+from tfspark import package
+from tfspark.engine import Engine, EngineOptions, libtensorflow, native, select, tensorflow
+from tfspark.engine.protocol import CannotServeError
+from tfspark.errors import EngineError
+from tfspark.testing import FakeEngine, save_function
+
+INPUTS = {"inputs": np.array([[1, 2], [3, 4]], dtype=np.float32)}
+
+
+@pytest.fixture
+def lines(caplog):
+    caplog.set_level(logging.INFO, logger=select.__name__)
+    return lambda: [
+        record.getMessage() for record in caplog.records if record.name == select.__name__
+    ]
+
+
+def test_auto_is_the_native_engine(linear, open_engine, lines, library):
+    engine = open_engine(linear, "auto")
+    assert engine.run(INPUTS)["outputs"].tolist() == [[3.0], [5.0]]
+    assert library.calls["TF_SessionRun"] == 1
+    assert lines() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("native", native.NativeEngine), ("tensorflow", tensorflow.TensorFlowEngine)]
+)
+def test_a_name_is_that_engine(linear, open_engine, name, kind):
+    engine = open_engine(linear, name)
+    assert isinstance(engine, kind)
+    assert isinstance(engine, Engine)
+    assert engine.run(INPUTS)["outputs"].tolist() == [[3.0], [5.0]]
+
+
+def no_platform(monkeypatch, tmp_path):
+    monkeypatch.setattr(libtensorflow, "_FILES", {})
+    return "not known on the platform"
+
+
+def no_package(monkeypatch, tmp_path):
+    monkeypatch.setattr(libtensorflow.importlib.util, "find_spec", lambda name: None)
+    return "no package tensorflow"
+
+
+def no_library(monkeypatch, tmp_path):
+    monkeypatch.setattr(libtensorflow, "_FILES", {libtensorflow.sys.platform: "libother.so.9"})
+    return "libother.so.9"
+
+
+def broken_library(monkeypatch, tmp_path):
+    (tmp_path / "broken.so").write_bytes(b"not a library")
+    monkeypatch.setattr(libtensorflow, "_library_path", lambda: tmp_path / "broken.so")
+    return "cannot be opened"
+
+
+def older_library(monkeypatch, tmp_path):
+    functions = {**libtensorflow._FUNCTIONS, "TF_NotYetInvented": (None, ())}
+    monkeypatch.setattr(libtensorflow, "_FUNCTIONS", functions)
+    return "TF_NotYetInvented"
+
+
+@pytest.mark.parametrize(
+    "defect", [no_platform, no_package, no_library, broken_library, older_library]
+)
+def test_without_the_c_api_tensorflow_serves_and_one_line_says_why(
+    linear, open_engine, lines, monkeypatch, tmp_path, defect
+):
+    open_engine(linear, "tensorflow")  # imported before its package seems to be gone
+    reason = defect(monkeypatch, tmp_path)
+    engine = open_engine(linear, "auto")
+    assert isinstance(engine, tensorflow.TensorFlowEngine)
+    assert engine.run(INPUTS)["outputs"].tolist() == [[3.0], [5.0]]
+    (line,) = lines()
+    assert reason in line
+    assert "\n" not in line
+    with pytest.raises(CannotServeError, match=reason):
+        open_engine(linear, "native")
+
+
+@pytest.fixture(scope="session")
+def unrestored(linear, models):
+    """The linear model as only Python's loader restores it: by its objects, not by its graph."""
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    folder = models / "unrestored"
+    if not folder.exists():
+        shutil.copytree(linear.path, folder)
+        model = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+        model.meta_graphs[0].saver_def.restore_op_name = "NoOp"
+        (folder / "saved_model.pb").write_bytes(model.SerializeToString())
+    return package.load(folder)
+
+
+def test_a_model_that_a_session_does_not_restore_moves_to_tensorflow(
+    unrestored, open_engine, lines
+):
+    engine = open_engine(unrestored, "auto")
+    for _ in range(3):
+        assert engine.run(INPUTS)["outputs"].tolist() == [[3.0], [5.0]]
+    (line,) = lines()
+    assert "Could not find variable" in line
+
+
+def test_asked_for_by_name_the_native_engine_says_that_it_cannot(unrestored, open_engine):
+    with pytest.raises(CannotServeError, match="Could not find variable"):
+        open_engine(unrestored, "native").run(INPUTS)
+
+
+def test_a_kernel_that_the_library_lacks_moves_to_tensorflow(models, run_python):
+    import tensorflow as tf
+
+    def serve(x):
+        doubled = tf.py_function(lambda value: value * 2, [x], tf.float32)
+        return {"y": tf.reshape(doubled, tf.shape(x))}
+
+    spec = tf.TensorSpec((None,), tf.float32, name="x")
+    folder = save_function(models / "python", serve, spec)
+    program = """
+import logging, sys
+import numpy as np
+from tfspark import package
+from tfspark.engine import EngineOptions, load_engine
+logging.basicConfig(stream=sys.stdout, format="%(name)s %(message)s")
+model = package.load(sys.argv[1])
+engine = load_engine(model.path, model.tags, model.signature, EngineOptions())
+try:
+    engine.run({"x": np.array([1, 2], np.float32)})
+except Exception as error:  # the function lives in the process that wrote it, and nowhere else
+    print(type(error).__name__, "tensorflow" in sys.modules)
+"""
+    line, end = run_python(program, str(folder))
+    assert line.startswith(f"{select.__name__} The native engine cannot serve")
+    assert "No OpKernel was registered to support Op 'EagerPyFunc'" in line
+    assert end == "EngineError True"
+
+
+def test_an_operation_that_is_not_registered_moves_to_tensorflow(
+    models, linear, open_engine, lines
+):
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    folder = models / "custom"
+    shutil.copytree(linear.path, folder)
+    model = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    model.meta_graphs[0].graph_def.node.add(name="custom", op="OperationOfSomeoneElse")
+    (folder / "saved_model.pb").write_bytes(model.SerializeToString())
+    engine = open_engine(package.load(folder), "auto")
+    assert engine.run(INPUTS)["outputs"].tolist() == [[3.0], [5.0]]
+    (line,) = lines()
+    assert "OperationOfSomeoneElse" in line
+
+
+def test_a_model_that_no_engine_loads_is_the_error_of_the_last(linear, tmp_path, lines):
+    with pytest.raises(EngineError, match=r"^TensorFlow \S+ cannot load the model") as caught:
+        select.load_engine(str(tmp_path), linear.tags, linear.signature, EngineOptions())
+    assert not isinstance(caught.value, CannotServeError)
+    assert len(lines()) == 1
+
+
+def refuse(inputs):
+    raise EngineError("this batch is bad")
+
+
+def test_a_refused_batch_does_not_change_the_engine(lines):
+    engine = select.AutoEngine(FakeEngine(refuse), lambda: pytest.fail("another engine was loaded"))
+    for _ in range(2):
+        with pytest.raises(EngineError, match="this batch is bad"):
+            engine.run(INPUTS)
+    assert lines() == []
+
+
+def test_threads_that_fail_at_once_load_one_other_engine(lines):
+    together = threading.Barrier(4)
+    others: list[FakeEngine] = []
+
+    def cannot(inputs):
+        together.wait(timeout=60)
+        raise CannotServeError("not here")
+
+    def load_other():
+        others.append(FakeEngine(lambda inputs: {"outputs": inputs["inputs"]}))
+        return others[-1]
+
+    engine = select.AutoEngine(FakeEngine(cannot), load_other)
+    threads = [threading.Thread(target=engine.run, args=(INPUTS,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (other,) = others
+    assert other.calls == [2] * 4
+    assert len(lines()) == 1
+    engine.close()
+    assert other.closed

@@ -1,0 +1,112 @@
+"""TF_TString records: what NumPy writes and reads, against the bytes they stand for."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tfspark.engine.tstring import address_of, read_records, view_records
+
+STRINGS = [b"x" * size for size in (*range(25), 100, 1 << 20)] + [b"\xff\xfe\x00", "é日本".encode()]
+
+
+def small(value: bytes) -> bytes:
+    return bytes([len(value) << 2]) + value.ljust(23, b"\0")
+
+
+def large(value: bytes, address: int) -> bytes:
+    words = [len(value) << 2 | 1, len(value) | 15, address]
+    return np.array(words, dtype=np.uint64).tobytes()
+
+
+def offset(value: bytes, distance: int) -> bytes:
+    return np.array([len(value) << 2 | 2, distance, 1, 0, 0, 0], dtype=np.uint32).tobytes()
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
+def test_views_read_back_as_the_strings_they_point_at(kind):
+    values = pa.array(STRINGS, kind)
+    assert read_records(view_records(values)).to_pylist() == STRINGS
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
+def test_views_of_a_slice_start_at_its_offset(kind):
+    values = pa.array(STRINGS, kind).slice(3, 20)
+    assert read_records(view_records(values)).to_pylist() == STRINGS[3:23]
+
+
+def test_views_have_the_layout_of_tensorflow():
+    values = pa.array([b"ab", b"cde"], pa.binary())
+    records = view_records(values)
+    data = values.buffers()[2].address
+    assert records.tolist() == [[2 << 2 | 3, data, 0], [3 << 2 | 3, data + 2, 0]]
+
+
+def test_no_elements_give_no_records_and_back():
+    assert view_records(pa.array([], pa.binary())).shape == (0, 3)
+    assert len(read_records(np.zeros((0, 3), dtype=np.uint64))) == 0
+
+
+def test_empty_strings_need_no_data():
+    values = pa.array([b"", b""], pa.binary())
+    assert read_records(view_records(values)).to_pylist() == [b"", b""]
+
+
+@pytest.mark.parametrize("size", range(23))
+def test_small_records_hold_up_to_22_bytes(size):
+    value = bytes(range(1, size + 1))
+    records = np.frombuffer(small(value) * 2, dtype=np.uint64).reshape(2, 3)
+    assert read_records(records).to_pylist() == [value, value]
+
+
+def test_every_type_of_record_reads_in_one_array():
+    far = ctypes.create_string_buffer(b"far away" * 10)
+    value = far.raw[:80]
+    view = np.array([5 << 2 | 3, ctypes.addressof(far), 0], dtype=np.uint64).tobytes()
+    block = (
+        small(b"in")
+        + large(value, ctypes.addressof(far))
+        + offset(b"tail", 3 * 24)  # 72 bytes after its own record, behind the last one
+        + view
+        + large(b"", 0)
+        + b"tail".ljust(24, b"\0")
+    )
+    records = np.frombuffer(block, dtype=np.uint64).reshape(-1, 3)[:5]
+    assert read_records(records).to_pylist() == [b"in", value, b"tail", b"far a", b""]
+
+
+def test_elements_may_overlap_and_come_in_any_order():
+    block = ctypes.create_string_buffer(b"0123456789" * 5)
+    start = ctypes.addressof(block)
+    spans = [(30, 20), (0, 50), (5, 5), (0, 50)]
+    words = [[size << 2 | 3, start + at, 0] for at, size in spans]
+    found = read_records(np.array(words, dtype=np.uint64)).to_pylist()
+    assert found == [block.raw[at : at + size] for at, size in spans]
+
+
+def test_what_was_read_stays_when_the_records_change():
+    data = bytearray(b"abcdef")
+    view = (ctypes.c_char * 6).from_buffer(data)
+    records = np.array([[6 << 2 | 3, ctypes.addressof(view), 0]], dtype=np.uint64)
+    found = read_records(records)
+    data[:] = b"??????"
+    records[:] = 0
+    assert found.to_pylist() == [b"abcdef"]
+
+
+def test_many_random_strings_survive():
+    random = np.random.default_rng(7)
+    sizes = random.integers(0, 60, 5_000)
+    strings = [random.bytes(size) for size in sizes]
+    values = pa.array(strings, pa.binary())
+    shuffled = random.permutation(len(strings))
+    records = view_records(values)[shuffled]
+    assert read_records(records).to_pylist() == [strings[index] for index in shuffled]
+
+
+def test_the_address_of_an_array_is_that_of_its_first_element():
+    array = np.arange(10, dtype=np.int32)
+    assert address_of(array[2:]) == array.ctypes.data + 8

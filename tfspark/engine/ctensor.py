@@ -1,0 +1,144 @@
+"""Tensors between NumPy or Arrow and the C API's `TF_Tensor`, with no copy where memory allows.
+
+In comes a `Tensor` and out goes a handle to feed, which the caller deletes; or the handle of a
+result comes in, which is owned from then on, and a `Tensor` goes out. Executor only, any thread.
+
+Invariants: contiguous memory at TensorFlow's alignment is fed as it is, all other memory is copied
+once; fed memory is never written and stays alive until TensorFlow lets go of it, also when a result
+shares it; a numeric result is a read-only view of TensorFlow's memory that is released with the
+last array on it; strings are copied out and leave nothing behind.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import c_int64, c_void_p
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tfspark.dtypes import DType, name_of
+from tfspark.engine.libtensorflow import Deallocator
+from tfspark.engine.tstring import RECORD_BYTES, address_of, read_records, view_records
+from tfspark.errors import EngineError, explain
+from tfspark.tensors import ByteStrings, Tensor
+
+_python = ctypes.PyDLL(None)  # the interpreter itself; calls keep the GIL
+_python.Py_IncRef.argtypes = _python.Py_DecRef.argtypes = (c_void_p,)
+_python.Py_IncRef.restype = _python.Py_DecRef.restype = None
+
+
+def _drop(_data: int, _length: int, owner: int) -> None:
+    """Drop the reference that `_new_tensor` took; TensorFlow calls this from any of its threads."""
+    _python.Py_DecRef(owner)
+
+
+_let_go = Deallocator(_drop)  # lives as long as any tensor may
+
+
+def feed(library: Any, tensor: Tensor, dtype: DType) -> int:
+    """Return a new `TF_Tensor` with the elements of a tensor.
+
+    Args:
+        library: The C API.
+        tensor: What to feed; not written.
+        dtype: The input's type in the signature.
+
+    Raises:
+        EngineError: When the tensor is not of that type.
+    """
+    if isinstance(tensor, ByteStrings):
+        _check("string", dtype)
+        records = view_records(tensor.values)
+        return _new_tensor(library, dtype, tensor.shape, records, (records, tensor.values))
+    _check(tensor.dtype.name, dtype)
+    array = _aligned(tensor, library.TF_TensorDefaultAlignment())
+    return _new_tensor(library, dtype, array.shape, array, array)
+
+
+class Result:
+    """One `TF_Tensor` that a run returned, released with the last array on its memory.
+
+    NumPy reads `__array_interface__` and makes this object the base of the array.
+    """
+
+    __slots__ = ("__array_interface__", "_delete", "_handle", "_library")
+
+    def __init__(self, library: Any, handle: int) -> None:
+        self._library = library
+        self._delete = library.TF_DeleteTensor
+        self._handle = handle
+
+    def tensor(self, dtype: DType) -> Tensor:
+        """Return the elements: strings as a copy, numbers as a read-only view.
+
+        Raises:
+            EngineError: When they are not of the type in the signature.
+        """
+        library, handle = self._library, self._handle
+        found = library.TF_TensorType(handle)
+        if found != dtype.number:
+            raise EngineError(
+                explain(
+                    "A result does not have its output's type.",
+                    expected=dtype.name,
+                    found=name_of(found),
+                )
+            )
+        shape = tuple([library.TF_Dim(handle, axis) for axis in range(library.TF_NumDims(handle))])
+        if dtype.is_string:
+            records = self._view((prod(shape), RECORD_BYTES // 8), np.dtype(np.uint64))
+            return ByteStrings(read_records(records), shape)
+        return self._view(shape, np.dtype(dtype.numpy))
+
+    def _view(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+        if 0 in shape:  # without elements TensorFlow may give no address
+            return np.empty(shape, dtype)
+        self.__array_interface__ = {
+            "version": 3,
+            "data": (self._library.TF_TensorData(self._handle), True),
+            "shape": shape,
+            "typestr": dtype.str,
+        }
+        return np.asarray(self)
+
+    def __del__(self) -> None:
+        self._delete(self._handle)
+
+
+def _new_tensor(
+    library: Any, dtype: DType, shape: tuple[int, ...], memory: npt.NDArray[Any], owner: object
+) -> int:
+    """Wrap memory in a `TF_Tensor` that keeps its owner alive until TensorFlow calls `_let_go`."""
+    dims = (c_int64 * len(shape))(*shape)
+    _python.Py_IncRef(id(owner))
+    handle = library.TF_NewTensor(
+        dtype.number, dims, len(shape), address_of(memory), memory.nbytes, _let_go, id(owner)
+    )
+    if handle is None:
+        raise EngineError(f"TensorFlow cannot make a tensor of {dtype.name} {shape}.")
+    return int(handle)
+
+
+def _aligned(array: npt.NDArray[Any], alignment: int) -> npt.NDArray[Any]:
+    """Return the array itself where TensorFlow can use its memory, else a copy where it can.
+
+    TensorFlow would copy unaligned memory too, but only contiguous memory, and that in turn takes a
+    copy of a strided array.
+    """
+    if array.flags.c_contiguous and address_of(array) % alignment == 0:
+        return array
+    block = np.empty(array.nbytes + alignment, dtype=np.uint8)
+    start = -address_of(block) % alignment
+    copy = block[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    np.copyto(copy, array)
+    return copy
+
+
+def _check(found: str, dtype: DType) -> None:
+    if found != dtype.name:
+        raise EngineError(
+            explain("A tensor does not have its input's type.", expected=dtype.name, found=found)
+        )

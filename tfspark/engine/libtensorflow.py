@@ -1,0 +1,172 @@
+"""TensorFlow's C API, found inside the installed wheel and declared for ctypes.
+
+In comes nothing but the Python environment, out goes a `ctypes.CDLL` whose functions know their
+argument types. Executor only. Every TensorFlow wheel carries the C API in `libtensorflow_cc`, which
+takes a fraction of the time and memory of `import tensorflow`; that never happens here.
+
+Invariants: the wheel is found by its import spec, which runs none of its code; the library is
+opened in the loader's default local scope, because in the global one its symbols clash with
+NumPy's; what is absent is a `CannotServeError` that says what was looked for. Handles are plain
+integers; who gets one releases it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import sys
+from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_void_p
+from pathlib import Path
+from typing import Any
+
+from tfspark.engine.protocol import CannotServeError, first_lines
+from tfspark.errors import explain
+
+# The major version of every TensorFlow 2 is part of the name.
+_FILES = {"linux": "libtensorflow_cc.so.2", "darwin": "libtensorflow_cc.2.dylib"}
+
+OK = 0
+INVALID_ARGUMENT = 3
+NOT_FOUND = 5
+FAILED_PRECONDITION = 9
+UNIMPLEMENTED = 12
+
+
+class Output(ctypes.Structure):
+    """`TF_Output`: one result of one operation."""
+
+    _fields_ = (("operation", c_void_p), ("index", c_int))
+
+
+# `void (*)(void* data, size_t length, void* argument)`, called when a tensor's memory is let go.
+Deallocator = ctypes.CFUNCTYPE(None, c_void_p, c_size_t, c_void_p)
+
+_FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "TF_NewStatus": (c_void_p, ()),
+    "TF_DeleteStatus": (None, (c_void_p,)),
+    "TF_GetCode": (c_int, (c_void_p,)),
+    "TF_Message": (c_char_p, (c_void_p,)),
+    "TF_TensorDefaultAlignment": (c_size_t, ()),
+    "TF_NewTensor": (
+        c_void_p,
+        (c_int, POINTER(c_int64), c_int, c_void_p, c_size_t, Deallocator, c_void_p),
+    ),
+    "TF_AllocateTensor": (c_void_p, (c_int, POINTER(c_int64), c_int, c_size_t)),
+    "TF_DeleteTensor": (None, (c_void_p,)),
+    "TF_TensorType": (c_int, (c_void_p,)),
+    "TF_NumDims": (c_int, (c_void_p,)),
+    "TF_Dim": (c_int64, (c_void_p, c_int)),
+    "TF_TensorData": (c_void_p, (c_void_p,)),
+    "TF_NewSessionOptions": (c_void_p, ()),
+    "TF_DeleteSessionOptions": (None, (c_void_p,)),
+    "TF_SetConfig": (None, (c_void_p, c_char_p, c_size_t, c_void_p)),
+    "TF_NewGraph": (c_void_p, ()),
+    "TF_DeleteGraph": (None, (c_void_p,)),
+    "TF_GraphOperationByName": (c_void_p, (c_void_p, c_char_p)),
+    "TF_OperationNumOutputs": (c_int, (c_void_p,)),
+    "TF_LoadSessionFromSavedModel": (
+        c_void_p,
+        (
+            *(c_void_p, c_void_p, c_char_p),  # session options, run options, export dir
+            *(POINTER(c_char_p), c_int),  # tags and their number
+            *(c_void_p, c_void_p, c_void_p),  # graph, place for the meta graph, status
+        ),
+    ),
+    "TF_CloseSession": (None, (c_void_p, c_void_p)),
+    "TF_DeleteSession": (None, (c_void_p, c_void_p)),
+    "TF_SessionRun": (
+        None,
+        (
+            *(c_void_p, c_void_p),  # session, run options
+            *(POINTER(Output), POINTER(c_void_p), c_int),  # inputs, their values, their number
+            *(
+                POINTER(Output),
+                POINTER(c_void_p),
+                c_int,
+            ),  # outputs, places for values, their number
+            *(c_void_p, c_int, c_void_p, c_void_p),  # targets, their number, metadata, status
+        ),
+    ),
+}
+
+
+def open_library() -> Any:
+    """Open the C API of the installed TensorFlow.
+
+    Returns:
+        A `ctypes.CDLL` with declared functions; calls release the GIL. Opening it again is cheap.
+
+    Raises:
+        CannotServeError: When there is no TensorFlow, or its library lacks a function.
+    """
+    path = _library_path()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read once, when the library is opened
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise CannotServeError(
+            explain("TensorFlow's library cannot be opened.", expected=str(path), found=str(error))
+        ) from error
+    missing = [name for name in _FUNCTIONS if not hasattr(library, name)]
+    if missing:
+        raise CannotServeError(
+            explain(
+                "TensorFlow's library lacks functions of the C API.",
+                expected=", ".join(missing),
+                found=str(path),
+            )
+        )
+    for name, (result, arguments) in _FUNCTIONS.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+def _library_path() -> Path:
+    """Return the path of the library inside the installed wheel."""
+    name = _FILES.get(sys.platform)
+    if name is None:
+        raise CannotServeError(f"TensorFlow's C API is not known on the platform {sys.platform}.")
+    # The spec of a top-level name is found without importing it.
+    spec = importlib.util.find_spec("tensorflow")
+    folders = (
+        [] if spec is None else [Path(place) for place in spec.submodule_search_locations or ()]
+    )
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    raise CannotServeError(
+        explain(
+            "TensorFlow's C API is not installed where the tasks run.",
+            expected=f"{name} in the package tensorflow of the workers' Python",
+            found=", ".join(map(str, folders)) or "no package tensorflow",
+            hint="install tensorflow or tensorflow-cpu there, or set PYSPARK_PYTHON.",
+        )
+    )
+
+
+class Status:
+    """A `TF_Status` that is released at the end of its block."""
+
+    __slots__ = ("_library", "handle")
+
+    def __init__(self, library: Any) -> None:
+        self._library = library
+        self.handle: int = library.TF_NewStatus()
+
+    def __enter__(self) -> Status:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._library.TF_DeleteStatus(self.handle)
+
+    @property
+    def code(self) -> int:
+        """The canonical error code of the last call that was given this status."""
+        return int(self._library.TF_GetCode(self.handle))
+
+    @property
+    def message(self) -> str:
+        """The message of that call, without TensorFlow's listing of the graph."""
+        return first_lines(self._library.TF_Message(self.handle).decode(errors="replace"))

@@ -1,0 +1,207 @@
+"""The engine that runs a model through TensorFlow's C API, without `import tensorflow`.
+
+In comes an export dir, out goes an `Engine` around a `TF_Session`, which feeds and fetches the
+graph tensors that the signature names. Executor only; nothing exists before the first load, so
+every session is made after the fork.
+
+Invariants: one session per engine, whose operations run in the caller's thread by default, and
+which may be called from several threads; every status is checked; every handle is released once,
+the session with the engine or at the end of the process; an explicit `TF_NUM_INTRAOP_THREADS` or
+`TF_NUM_INTEROP_THREADS` wins. Threads inside operations are shared by all sessions of a process,
+and the first one sets their number.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Mapping, Sequence
+from ctypes import c_char_p, c_void_p
+from dataclasses import dataclass
+from typing import Any
+
+from tfspark.dtypes import UNSUPPORTED, DType, by_name
+from tfspark.engine.ctensor import Result, feed
+from tfspark.engine.libtensorflow import (
+    FAILED_PRECONDITION,
+    OK,
+    UNIMPLEMENTED,
+    Output,
+    Status,
+    open_library,
+)
+from tfspark.engine.protocol import CannotServeError, EngineOptions
+from tfspark.errors import EngineError, explain
+from tfspark.signature import Signature, TensorSpec
+from tfspark.tensors import Tensor
+
+_UNSUPPORTED = {name for name, _ in UNSUPPORTED.values()}
+
+# What a session answers when the model, not the batch, is not for it: variables or tables that only
+# Python's loader restores, and kernels that are not in the library.
+_NOT_FOR_SESSIONS = {FAILED_PRECONDITION, UNIMPLEMENTED}
+_NO_KERNEL = "No OpKernel was registered"
+
+
+class NativeEngine:
+    """A session and the ends of one signature in its graph."""
+
+    def __init__(self, library: Any, session: int, graph: int, signature: Signature) -> None:
+        self._release = weakref.finalize(self, _release, library, session, graph)
+        self._library = library
+        self._session = session
+        self._inputs = _Ends.find(library, graph, signature.inputs)
+        fed = {spec.tensor: spec.name for spec in signature.inputs}
+        known = [spec for spec in signature.outputs if spec.dtype not in _UNSUPPORTED]
+        # A session refuses to fetch a tensor that is fed.
+        self._passed = {spec.name: fed[spec.tensor] for spec in known if spec.tensor in fed}
+        self._outputs = _Ends.find(
+            library, graph, [spec for spec in known if spec.tensor not in fed]
+        )
+
+    def run(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Run one batch; see `Engine.run`."""
+        if not self._release.alive:
+            raise EngineError("The model was closed.")
+        fed, results = self._inputs.handles(), self._outputs.handles()
+        try:
+            for index, (name, dtype) in enumerate(self._inputs.items):
+                fed[index] = feed(self._library, inputs[name], dtype)
+            self._run(fed, results)
+        finally:
+            for handle in filter(None, fed):
+                self._library.TF_DeleteTensor(handle)
+        owned = [Result(self._library, handle) for handle in results]
+        named = zip(self._outputs.items, owned, strict=True)
+        outputs = {name: result.tensor(dtype) for (name, dtype), result in named}
+        return outputs | {name: inputs[source] for name, source in self._passed.items()}
+
+    def close(self) -> None:
+        """Close and delete the session; safe to call twice."""
+        self._release()
+
+    def _run(self, fed: Any, results: Any) -> None:
+        ends = (self._inputs.ends, fed, len(fed), self._outputs.ends, results, len(results))
+        with Status(self._library) as status:
+            self._library.TF_SessionRun(self._session, None, *ends, None, 0, None, status.handle)
+            code = status.code
+            if code != OK:
+                cause = CannotServeError if _is_ours(code, status.message) else EngineError
+                raise cause(status.message)
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """The inputs or outputs of a signature as the C API takes them.
+
+    Attributes:
+        items: Name and type of each.
+        ends: Array of `TF_Output`, which runs only read.
+        handles: Makes an empty array for as many `TF_Tensor` handles.
+    """
+
+    items: tuple[tuple[str, DType], ...]
+    ends: Any
+    handles: Any
+
+    @classmethod
+    def find(cls, library: Any, graph: int, specs: Sequence[TensorSpec]) -> _Ends:
+        """Look up the graph tensors of a signature."""
+        ends = (Output * len(specs))(*(_end(library, graph, spec) for spec in specs))
+        items = tuple((spec.name, by_name(spec.dtype)) for spec in specs)
+        return cls(items, ends, c_void_p * len(specs))
+
+
+def load(
+    export_dir: str, tags: tuple[str, ...], signature: Signature, options: EngineOptions
+) -> NativeEngine:
+    """Load a SavedModel into a session; its tables are initialised and its variables restored.
+
+    Raises:
+        CannotServeError: When there is no C API here, or it cannot load the model.
+    """
+    library = open_library()
+    graph = library.TF_NewGraph()
+    settings = library.TF_NewSessionOptions()
+    try:
+        with Status(library) as status:
+            config = config_proto(options)
+            library.TF_SetConfig(settings, config, len(config), status.handle)
+            names = (c_char_p * len(tags))(*(tag.encode() for tag in tags))
+            session = library.TF_LoadSessionFromSavedModel(
+                settings,
+                None,
+                os.fsencode(export_dir),
+                names,
+                len(tags),
+                graph,
+                None,
+                status.handle,
+            )
+            if status.code != OK:
+                raise CannotServeError(
+                    explain(
+                        f"TensorFlow's C API cannot load the model at {export_dir}.",
+                        found=status.message,
+                    )
+                )
+    except CannotServeError:
+        library.TF_DeleteGraph(graph)
+        raise
+    finally:
+        library.TF_DeleteSessionOptions(settings)
+    return NativeEngine(library, session, graph, signature)
+
+
+def config_proto(options: EngineOptions) -> bytes:
+    """Write a `ConfigProto` (config.proto): threads, soft placement and memory growth.
+
+    A thread number in the environment counts only where the message leaves it at 0. Inter-op
+    threads of -1 run everything in the caller's thread, which saves a hand-over per call.
+    """
+    intra = 0 if "TF_NUM_INTRAOP_THREADS" in os.environ else options.intra_op_threads
+    inter = 0 if "TF_NUM_INTEROP_THREADS" in os.environ else options.inter_op_threads
+    return b"".join(
+        (
+            _varint_field(2, intra),
+            _varint_field(5, -1 if inter == 1 else inter),
+            b"\x32\x02" + _varint_field(4, 1),  # gpu_options (6): allow_growth
+            _varint_field(
+                7, 1
+            ),  # allow_soft_placement: the model may name the device it was trained on
+        )
+    )
+
+
+def _varint_field(number: int, value: int) -> bytes:
+    """Encode one integer field of a protocol buffer; a negative one takes ten bytes."""
+    encoded, rest = bytearray([number << 3]), value & (1 << 64) - 1
+    while rest > 0x7F:
+        encoded.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    return bytes([*encoded, rest])
+
+
+def _end(library: Any, graph: int, spec: TensorSpec) -> Output:
+    name, _, index = spec.tensor.partition(":")
+    operation = library.TF_GraphOperationByName(graph, name.encode())
+    if not operation or int(index or 0) >= library.TF_OperationNumOutputs(operation):
+        raise EngineError(
+            explain(
+                "The graph of the model lacks a tensor of its signature.",
+                expected=f"{spec} at {spec.tensor}",
+            )
+        )
+    return Output(operation, int(index or 0))
+
+
+def _is_ours(code: int, message: str) -> bool:
+    """Whether an error speaks of this engine and not of the batch."""
+    return code in _NOT_FOR_SESSIONS or _NO_KERNEL in message
+
+
+def _release(library: Any, session: int, graph: int) -> None:
+    with Status(library) as status:
+        library.TF_CloseSession(session, status.handle)
+        library.TF_DeleteSession(session, status.handle)
+    library.TF_DeleteGraph(graph)

@@ -1,0 +1,111 @@
+"""Byte strings between Arrow's memory and TensorFlow's records, without Python objects.
+
+In comes an Arrow binary array, out go the 24-byte `TF_TString` records that a string tensor is made
+of; or the records of a string tensor come in, and an Arrow array goes out. Executor only; knows the
+layout of TensorFlow's `ctstring_internal.h` on a little-endian machine, and no library.
+
+Invariants: records made here are *views* that point into Arrow's memory, which has to outlive the
+tensor and whatever copied its elements; an array made here owns its memory, whatever the records
+pointed to. All work is done by NumPy and Arrow on whole arrays.
+
+    type    low 2 bits  size                  bytes at
+    small   0           bits 2–7 of byte 0    record + 1, at most 22
+    large   1           bits 2–63 of word 0   pointer in word 2
+    offset  2           bits 2–31 of word 0   record + upper half of word 0
+    view    3           bits 2–63 of word 0   pointer in word 1
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Words: TypeAlias = npt.NDArray[np.uint64]
+
+RECORD_BYTES = 24
+_SMALL, _LARGE, _OFFSET, _VIEW = range(4)
+
+
+def view_records(values: pa.Array[Any]) -> Words:
+    """Return records that point at the elements of an Arrow array.
+
+    Args:
+        values: binary or large_binary without nulls, sliced or not; must outlive the records' use.
+
+    Returns:
+        (elements, 3) words: size and type, pointer, and the owner that a view may have (none).
+    """
+    wide = pa.types.is_large_binary(values.type)
+    count = len(values)
+    records = np.zeros((count, 3), dtype=np.uint64)
+    if not count:  # an empty array may have no offsets at all
+        return records
+    buffers: list[Any] = values.buffers()
+    _, offsets, data = buffers
+    bounds = np.frombuffer(offsets, dtype=np.dtype(np.int64 if wide else np.int32))
+    ends: npt.NDArray[np.uint64] = bounds[values.offset :][: count + 1].astype(np.uint64)
+    records[:, 0] = ((ends[1:] - ends[:-1]) << np.uint64(2)) | np.uint64(_VIEW)
+    records[:, 1] = ends[:-1] + np.uint64(data.address)
+    return records
+
+
+def read_records(records: Words) -> pa.Array[Any]:
+    """Copy the elements that records describe.
+
+    Args:
+        records: (elements, 3) words in the place where TensorFlow keeps them: two of the four types
+            point at bytes relative to the record itself. All pointers must be valid.
+
+    Returns:
+        A large_binary array that shares no memory with the records or what they point to.
+    """
+    if not len(records):
+        return pa.array([], pa.large_binary())
+    starts, sizes = _locate(records)
+    return _gather(starts, sizes)
+
+
+def _locate(records: Words) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the address and size of each element."""
+    head = records[:, 0]
+    kind = (head & np.uint64(3)).astype(np.int64)
+    own = np.arange(len(records), dtype=np.int64) * RECORD_BYTES + address_of(records)
+    small, offset = kind == _SMALL, kind == _OFFSET
+    sizes = (head >> np.uint64(2)).astype(np.int64)
+    sizes = np.where(small, sizes & 0x3F, np.where(offset, sizes & 0x3FFFFFFF, sizes))
+    starts = np.where(kind == _LARGE, records[:, 2], records[:, 1]).astype(np.int64)
+    starts = np.where(
+        small, own + 1, np.where(offset, own + (head >> np.uint64(32)).astype(np.int64), starts)
+    )
+    # An empty element may point anywhere and must not widen the range that is read.
+    return np.where(sizes == 0, own, starts), sizes
+
+
+def _gather(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> pa.Array[Any]:
+    """Copy elements that lie anywhere in this process into one new array.
+
+    Arrow takes elements out of an array whose data buffer spans all of them: every odd element is
+    one of ours, the even ones are what lies between, never read and maybe not even mapped.
+    """
+    ends = starts + sizes
+    base = int(starts.min())
+    span = int(ends.max()) - base
+    offsets = np.empty(2 * len(starts) + 1, dtype=np.int64)
+    offsets[1::2] = starts - base
+    offsets[2::2] = ends - base
+    # Arrow reserves the mean size, (last - first) / length, for each element that is taken.
+    offsets[0] = max(int(offsets[-1]) - int(sizes.sum()), 0)
+    everything = pa.Array.from_buffers(
+        pa.large_binary(),
+        2 * len(starts),
+        [None, pa.py_buffer(offsets.data), pa.foreign_buffer(base, span)],
+    )
+    return everything.take(np.arange(1, 2 * len(starts), 2))
+
+
+def address_of(array: npt.NDArray[Any]) -> int:
+    """Return the address of an array's first element."""
+    return int(array.__array_interface__["data"][0])
