@@ -25,7 +25,7 @@ venv:  ## Create .venv from the pinned constraints, or bring it up to date
 	@tools/bootstrap.sh
 
 .PHONY: demo
-demo: venv  ## Train two models, score real data with Spark, show the result
+demo: venv  ## Train two models, score real data with Spark, show the result in demo-output/
 	$(VENV)/python tools/demo.py $(ARGS)
 
 .PHONY: test
