@@ -1,0 +1,61 @@
+"""One Spark session per run, and tiny models with weights set by hand."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Workers are started by Spark, far from pytest's import path.
+os.environ["PYSPARK_PYTHON"] = sys.executable
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """A classic session on two cores with an embedded Hive metastore in a temporary folder."""
+    home = tmp_path_factory.mktemp("spark")
+    os.environ["TFSPARK_CACHE_DIR"] = str(home / "cache")
+    session = (
+        SparkSession.builder.master("local[2]")
+        .appName("tfspark tests")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.sql.shuffle.partitions", "2")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.warehouse.dir", str(home / "warehouse"))
+        .config("spark.local.dir", str(home / "local"))
+        .config("spark.driver.extraJavaOptions", f"-Dderby.system.home={home}")
+        .config(
+            "spark.hadoop.javax.jdo.option.ConnectionURL",
+            f"jdbc:derby:;databaseName={home / 'metastore'};create=true",
+        )
+        .enableHiveSupport()
+        .getOrCreate()
+    )
+    session.sparkContext.setLogLevel("OFF")
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Base path of a model with version 1: `outputs` = 2·x0 − x1 + 3 of `inputs` (None, 2)."""
+    from tfspark.testing import save_linear
+
+    base = tmp_path_factory.mktemp("models") / "linear_model"
+    save_linear(base / "1")
+    return base
+
+
+@pytest.fixture
+def points(spark: SparkSession) -> DataFrame:
+    """The source material's rows."""
+    rows = [([1.0, 2.0],), ([3.0, 5.0],), ([7.0, 8.0],)]
+    return spark.createDataFrame(rows, "features array<float>")
