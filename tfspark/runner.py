@@ -4,28 +4,43 @@ In come the record batches of one partition, a `Binding` and a live `Engine`; ou
 in the same order, with the kept columns and the predictions. Runs on executors; every face of
 tfspark ends here. Holds no Spark and no TensorFlow.
 
-Invariants: rows are joined and cut into model batches across record batches, while at most one model
-batch and the record batches it touches are held; kept columns are passed on without a copy; a row
-with a null input is not fed and gives null; a row that fails is named, with model and partition.
+Invariants: rows are joined and cut into model batches across record batches, while at most one
+model batch and the record batches it touches are held; kept columns are passed on without a copy;
+a row with a null input is not fed and gives null; a row that fails is named, with its partition.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 import numpy as np
 import pyarrow as pa
 
+from tfspark import dtypes
 from tfspark.engine import Engine
-from tfspark.errors import EngineError, RowError, explain
+from tfspark.engine.protocol import CannotServeError
+from tfspark.errors import EngineError, RowError, UsageError, explain
 from tfspark.schema import Binding, OutputBinding
-from tfspark.tensors import Group, RowProblem, Tensor, decode, encode, pad_rows, slice_rows
+from tfspark.signature import format_shape
+from tfspark.tensors import (
+    ByteStrings,
+    Group,
+    RowProblem,
+    Tensor,
+    decode,
+    encode,
+    pad_rows,
+    slice_rows,
+)
 
 # Bytes fed per model batch when no size is given, and the rows that bound it for narrow inputs.
 TARGET_BYTES = 1 << 20
 MAX_ROWS = 16_384
+# Arrow counts the elements of lists, as Spark takes them, in 32 bits.
+_MAX_ELEMENTS = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -65,47 +80,56 @@ def score(
         One record batch per non-empty incoming one, same rows, same order.
 
     Raises:
+        UsageError: When the batch size is below 1.
         RowError: When a row cannot be fed, or the model refuses it.
-        EngineError: When the model refuses a batch but none of its rows alone.
+        EngineError: When the model refuses a batch but none of its rows alone, or gives outputs
+            that do not fit its signature.
     """
+    if batch_size is not None and batch_size < 1:
+        raise UsageError(
+            explain("A batch needs rows.", expected="1 or more", found=str(batch_size))
+        )
     scorer = _Scorer(binding, engine, origin or Origin("model"))
     assembly = _Assembly(binding, keep)
-    windows: _Windows | None = None
+    windows = _Windows()
     for batch in batches:
         if not batch.num_rows:
             continue
-        if windows is None:
-            windows = _Windows(_window_rows(binding, batch, batch_size))
         assembly.expect(batch)
-        for window in windows.push(batch):
+        for window in windows.push(batch, _window_rows(binding, batch, batch_size)):
             assembly.add(scorer.outputs(window))
             yield from assembly.finished()
-    if windows is not None and windows.waiting:
+    if windows.waiting:
         assembly.add(scorer.outputs(windows.rest()))
         yield from assembly.finished()
 
 
 def _window_rows(binding: Binding, batch: pa.RecordBatch, batch_size: int | None) -> int:
-    """Return the rows per call of the model, from what the first record batch shows of their size."""
+    """Return the rows per call of the model; left open, by the size of the rows at hand."""
     if binding.batch_dimension or batch_size:
         return binding.batch_dimension or batch_size or 1
-    row_bytes = batch.select(list(binding.columns)).nbytes / batch.num_rows
-    return int(min(max(TARGET_BYTES // max(row_bytes, 1.0), 1), MAX_ROWS))
+    fed = sum(batch.column(name).nbytes for name in binding.columns)
+    return max(min(TARGET_BYTES * batch.num_rows // max(fed, 1), MAX_ROWS), 1)
 
 
 @dataclass
 class _Windows:
-    """Cuts a stream of record batches into windows of exactly `rows` rows, without a copy."""
+    """Cuts a stream of record batches into windows for the model, without a copy."""
 
-    rows: int
     waiting: list[pa.RecordBatch] = field(default_factory=list)
     count: int = 0
 
-    def push(self, batch: pa.RecordBatch) -> Iterator[list[pa.RecordBatch]]:
-        """Take a batch and yield each window that it completes."""
+    def push(self, batch: pa.RecordBatch, rows: int) -> Iterator[list[pa.RecordBatch]]:
+        """Take a batch and yield each window of `rows` rows that it completes.
+
+        Where rows grow from one batch to the next, more than `rows` of them may wait already: they
+        leave as they are, so that memory stays bounded.
+        """
+        if self.count >= rows:
+            yield self.rest()
         start = 0
-        while self.count + batch.num_rows - start >= self.rows:
-            stop = start + self.rows - self.count
+        while self.count + batch.num_rows - start >= rows:
+            stop = start + rows - self.count
             yield [*self.rest(), batch.slice(start, stop - start)]
             start = stop
         if start < batch.num_rows:
@@ -127,6 +151,7 @@ class _Assembly:
     incoming: deque[pa.RecordBatch] = field(default_factory=deque)
     pieces: deque[pa.RecordBatch] = field(default_factory=deque)
     count: int = 0
+    schema: pa.Schema | None = None
 
     def expect(self, batch: pa.RecordBatch) -> None:
         """Take an incoming batch, whose predictions will follow."""
@@ -142,12 +167,12 @@ class _Assembly:
         while self.incoming and self.incoming[0].num_rows <= self.count:
             batch = self.incoming.popleft()
             kept = batch if self.keep is None else batch.select(list(self.keep))
+            if self.schema is None:
+                self.schema = pa.schema([*kept.schema, *self.binding.output_fields])
             predictions = self._take(batch.num_rows)
-            yield pa.RecordBatch.from_arrays(
-                [*kept.columns, *predictions], schema=_joined(kept.schema, self.binding)
-            )
+            yield pa.RecordBatch.from_arrays([*kept.columns, *predictions], schema=self.schema)
 
-    def _take(self, rows: int) -> list[pa.Array]:
+    def _take(self, rows: int) -> list[dtypes.ArrowArray]:
         """Remove and return the predictions of the next rows."""
         self.count -= rows
         parts = []
@@ -160,11 +185,8 @@ class _Assembly:
             parts.append(piece)
         if len(parts) == 1:
             return list(parts[0].columns)
-        return [pa.concat_arrays(columns) for columns in zip(*(p.columns for p in parts), strict=True)]
-
-
-def _joined(kept: pa.Schema, binding: Binding) -> pa.Schema:
-    return pa.schema([*kept, *binding.output_fields])
+        by_column = zip(*(part.columns for part in parts), strict=True)
+        return [pa.concat_arrays(columns) for columns in by_column]
 
 
 @dataclass
@@ -176,10 +198,14 @@ class _Scorer:
     origin: Origin
     start: int = 0
 
+    def __post_init__(self) -> None:
+        self.columns = self.binding.columns
+        self.schema = pa.schema(self.binding.output_fields)
+
     def outputs(self, window: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
         """Return the predictions of one window: as many rows, in the same order."""
         rows = sum(batch.num_rows for batch in window)
-        chunks = {name: [batch.column(name) for batch in window] for name in self.binding.columns}
+        chunks = {name: [batch.column(name) for batch in window] for name in self.columns}
         try:
             groups = encode(self.binding.inputs, chunks)
             columns = [self._predictions(group) for group in groups]
@@ -187,43 +213,53 @@ class _Scorer:
             place = self.origin.at(f"column {problem.column!r}, row {self.start + problem.row}")
             raise RowError(f"{place}: {problem.problem}") from None
         self.start += rows
-        return _in_order(self.binding, rows, groups, columns)
+        return _in_order(self.schema, rows, groups, columns)
 
-    def _predictions(self, group: Group) -> list[pa.Array]:
+    def _predictions(self, group: Group) -> list[dtypes.ArrowArray]:
         try:
             results = self._run(group)
         except EngineError as error:
             raise self._named(group, error) from error
-        decoded = []
-        for output in self.binding.outputs:
-            try:
-                decoded.append(decode(results[output.spec.name], output))
-            except RowProblem as problem:
-                raise RowProblem(int(group.rows[problem.row]), problem.column, problem.problem) from None
-        return decoded
+        return [self._decoded(group, output, results) for output in self.binding.outputs]
 
-    def _run(self, group: Group) -> dict[str, Tensor]:
+    def _run(self, group: Group) -> Mapping[str, Tensor]:
         """Call the model on one group, padded when its batch dimension is fixed."""
-        rows = len(group.rows)
-        fed = self.binding.batch_dimension or rows
-        inputs = group.inputs
-        if fed != rows:
-            inputs = {name: pad_rows(tensor, fed) for name, tensor in inputs.items()}
-        results = self.engine.run(inputs)
-        for output in self.binding.outputs:
-            _check_shape(results[output.spec.name], output, fed)
-        if fed == rows:
-            return results
-        return {name: slice_rows(tensor, 0, rows) for name, tensor in results.items()}
+        fed = self._fed_rows(group)
+        if fed == len(group.rows):
+            return self.engine.run(group.inputs)
+        padded = {name: pad_rows(tensor, fed) for name, tensor in group.inputs.items()}
+        return self.engine.run(padded)
+
+    def _fed_rows(self, group: Group) -> int:
+        return self.binding.batch_dimension or len(group.rows)
+
+    def _decoded(
+        self, group: Group, output: OutputBinding, results: Mapping[str, Tensor]
+    ) -> dtypes.ArrowArray:
+        """Return one output of a group as a column, without the rows that only padded it."""
+        tensor = results.get(output.spec.name)
+        problem = _misfit(tensor, output, self._fed_rows(group))
+        if tensor is None or problem:
+            raise EngineError(f"{self._place(group)}: {problem}")
+        if tensor.shape[0] != len(group.rows):
+            tensor = slice_rows(tensor, 0, len(group.rows))
+        try:
+            return decode(tensor, output)
+        except RowProblem as row_problem:
+            raise row_problem.among(group.rows) from None
 
     def _named(self, group: Group, error: EngineError) -> EngineError | RowError:
         """Return the error of a failed batch, with the row that causes it where there is one."""
-        culprit = self._first_failing(group)
-        if culprit is not None:
-            place = self.origin.at(f"row {self.start + culprit}")
-            return RowError(f"{place}: the model refuses the row: {error}")
+        ours = isinstance(error, CannotServeError)
+        culprit = None if ours else self._first_failing(group)
+        if culprit is None:
+            return EngineError(f"{self._place(group)}: {error}")
+        place = self.origin.at(f"row {self.start + culprit}")
+        return RowError(f"{place}: the model refuses the row: {error}")
+
+    def _place(self, group: Group) -> str:
         first, last = (self.start + int(group.rows[index]) for index in (0, -1))
-        return EngineError(f"{self.origin.at(f'rows {first} to {last}')}: {error}")
+        return self.origin.at(f"rows {first} to {last}")
 
     def _first_failing(self, group: Group) -> int | None:
         """Find by bisection a row that the model refuses on its own; `None` when there is none."""
@@ -241,28 +277,47 @@ class _Scorer:
         return False
 
 
-def _check_shape(tensor: Tensor, output: OutputBinding, rows: int) -> None:
-    """Refuse an output that is not what the signature says: rows first, and of its rank."""
-    wanted = output.spec.shape
-    if wanted is None or len(tensor.shape) != len(wanted) or tensor.shape[0] != rows:
-        raise EngineError(
-            explain(
-                f"Output {output.spec.name!r} does not have one element per row.",
-                expected=f"shape ({rows}, …) as in {output.spec}",
-                found=f"shape {tensor.shape}",
-                hint="fetch other outputs only, or export a function that keeps the batch dimension.",
-            )
-        )
+def _misfit(tensor: Tensor | None, output: OutputBinding, rows: int) -> str | None:
+    """Say why an output is not what the signature says; `None` when it is."""
+    spec = output.spec
+    if tensor is None:
+        return f"the engine gave no output {spec.name!r}"
+    if prod(tensor.shape) > _MAX_ELEMENTS:
+        found, hint = f"{prod(tensor.shape)} elements", "give a smaller batch_size."
+        most = f"at most {_MAX_ELEMENTS} elements in a batch"
+        return explain(f"output {spec.name!r} is too large.", expected=most, found=found, hint=hint)
+    found = "string" if isinstance(tensor, ByteStrings) else tensor.dtype.name
+    wanted = (rows, *(spec.row_shape or ()))
+    if found == spec.dtype and _fits(tensor.shape, wanted):
+        return None
+    return explain(
+        f"output {spec.name!r} is not what its signature says.",
+        expected=f"{spec.dtype} {format_shape(wanted)}",
+        found=f"{found} {format_shape(tensor.shape)}",
+        hint="fetch other outputs only, or export a function that keeps the batch dimension.",
+    )
+
+
+def _fits(shape: Sequence[int], wanted: Sequence[int | None]) -> bool:
+    return len(shape) == len(wanted) and all(
+        size in (None, there) for size, there in zip(wanted, shape, strict=True)
+    )
 
 
 def _in_order(
-    binding: Binding, rows: int, groups: Sequence[Group], columns: Sequence[Sequence[pa.Array]]
+    schema: pa.Schema,
+    rows: int,
+    groups: Sequence[Group],
+    columns: Sequence[Sequence[dtypes.ArrowArray]],
 ) -> pa.RecordBatch:
     """Join the predictions of all groups in row order, with null for rows that were not fed."""
-    schema = pa.schema(binding.output_fields)
     if not groups:
-        return pa.RecordBatch.from_arrays([pa.nulls(rows, one.type) for one in schema], schema=schema)
-    joined = [parts[0] if len(parts) == 1 else pa.concat_arrays(parts) for parts in zip(*columns, strict=True)]
+        nulls = [pa.nulls(rows, one.type) for one in schema]
+        return pa.RecordBatch.from_arrays(nulls, schema=schema)
+    joined = [
+        parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
+        for parts in zip(*columns, strict=True)
+    ]
     fed = np.concatenate([group.rows for group in groups])
     if len(groups) == 1 and len(fed) == rows:
         return pa.RecordBatch.from_arrays(joined, schema=schema)

@@ -1,8 +1,8 @@
 """RecordBatch columns ↔ tensors: the way of the bytes in and out of a model.
 
-In come Arrow arrays of one model batch (several chunks where input batches were joined), out go NumPy
-arrays and `ByteStrings`, grouped by row shape where the model leaves dimensions open; and back. Runs
-on executors; no TensorFlow, no Spark, no pandas.
+In come Arrow arrays of one model batch (several chunks where input batches were joined), out go
+NumPy arrays and `ByteStrings`, grouped by row shape where the model leaves dimensions open; and
+back. Runs on executors; no TensorFlow, no Spark, no pandas.
 
 Invariants: numbers without nulls pass as views of Arrow's memory when one chunk holds them, and by
 one copy when several are joined; fed arrays are read-only and keep their Arrow owner alive; a value
@@ -11,14 +11,13 @@ or row that does not fit raises `RowProblem` with its index, and nothing is trun
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tfspark import dtypes
 from tfspark.schema import InputBinding, OutputBinding
@@ -26,6 +25,7 @@ from tfspark.signature import TensorSpec, format_shape
 
 Array: TypeAlias = npt.NDArray[Any]
 Rows: TypeAlias = npt.NDArray[np.int64]
+Flags: TypeAlias = npt.NDArray[np.bool_]
 
 
 class RowProblem(Exception):  # noqa: N818 - becomes a RowError once the runner knows model and row
@@ -37,6 +37,10 @@ class RowProblem(Exception):  # noqa: N818 - becomes a RowError once the runner 
         self.column = column
         self.problem = problem
 
+    def among(self, rows: Rows) -> RowProblem:
+        """Return the same problem of row `rows[row]`, where the rows at hand came from."""
+        return RowProblem(int(rows[self.row]), self.column, self.problem)
+
 
 @dataclass(frozen=True)
 class ByteStrings:
@@ -47,7 +51,7 @@ class ByteStrings:
         shape: The tensor's shape.
     """
 
-    values: pa.Array
+    values: dtypes.ArrowArray
     shape: tuple[int, ...]
 
     @classmethod
@@ -95,11 +99,13 @@ def pad_rows(tensor: Tensor, rows: int) -> Tensor:
     if isinstance(tensor, ByteStrings):
         width = int(np.prod(tensor.shape[1:], dtype=np.int64))
         elements = (indices[:, None] * width + np.arange(width)).ravel()
-        return ByteStrings(tensor.values.take(pa.array(elements)), (rows, *tensor.shape[1:]))
+        return ByteStrings(tensor.values.take(_indices(elements)), (rows, *tensor.shape[1:]))
     return tensor[indices]
 
 
-def encode(inputs: Sequence[InputBinding], chunks: Mapping[str, Sequence[pa.Array]]) -> list[Group]:
+def encode(
+    inputs: Sequence[InputBinding], chunks: Mapping[str, Sequence[dtypes.ArrowArray]]
+) -> list[Group]:
     """Turn the fed columns of one batch into tensors.
 
     Args:
@@ -111,144 +117,174 @@ def encode(inputs: Sequence[InputBinding], chunks: Mapping[str, Sequence[pa.Arra
         input, at any depth, is in no group. No group is empty.
 
     Raises:
-        RowProblem: For the first row whose length or value does not fit.
+        RowProblem: For a row whose length or value does not fit.
     """
     columns = {name: _join(arrays) for name, arrays in chunks.items()}
-    valid = _valid_rows(columns.values())
     rows: Rows = np.arange(len(next(iter(columns.values()))))
+    valid = _valid_rows(columns.values())
     if valid is not None:
         rows = np.flatnonzero(valid)
         mask = pa.array(valid)
         columns = {name: array.filter(mask) for name, array in columns.items()}
-    if not len(rows):
-        return []
-    try:
-        return list(_groups(inputs, columns, rows))
-    except RowProblem as problem:
-        raise RowProblem(int(rows[problem.row]), problem.column, problem.problem) from None
+    return list(_groups(inputs, columns, rows)) if len(rows) else []
 
 
 def _groups(
-    inputs: Sequence[InputBinding], columns: Mapping[str, pa.Array], rows: Rows
+    inputs: Sequence[InputBinding], columns: Mapping[str, dtypes.ArrowArray], rows: Rows
 ) -> Iterator[Group]:
-    shapes = [_row_shapes(one, columns) for one in inputs]
+    try:
+        shapes = [_row_shapes(one, columns) for one in inputs]
+    except RowProblem as problem:
+        raise problem.among(rows) from None
     for members in _equal_rows([shape for shape in shapes if shape.ndim == 2], len(rows)):
-        tensors = {}
-        for one, shape in zip(inputs, shapes, strict=True):
-            first = 0 if members is None else members[0]
-            row_shape = tuple(int(size) for size in (shape[first] if shape.ndim == 2 else shape))
-            tensors[one.spec.name] = _tensor(one, columns, members, row_shape)
-        yield Group(rows if members is None else rows[members], tensors)
+        first = 0 if members is None else int(members[0])
+        taken = columns if members is None else _take(columns, members)
+        taken_rows = rows if members is None else rows[members]
+        try:
+            tensors = {
+                one.spec.name: _tensor(one, taken, shape[first] if shape.ndim == 2 else shape)
+                for one, shape in zip(inputs, shapes, strict=True)
+            }
+        except RowProblem as problem:
+            raise problem.among(taken_rows) from None
+        yield Group(taken_rows, tensors)
 
 
-def _equal_rows(shapes: list[Rows], count: int) -> Iterator[Rows | None]:
+def _equal_rows(shapes: Sequence[Rows], count: int) -> Iterator[Rows | None]:
     """Yield the indices of rows with equal shapes; one `None` stands for all rows."""
-    if not shapes:
+    if all((shape == shape[0]).all() for shape in shapes):
         yield None
         return
     _, inverse = np.unique(np.concatenate(shapes, axis=1), axis=0, return_inverse=True)
-    inverse = inverse.reshape(count)
-    if not inverse.any():
-        yield None
-        return
+    inverse = inverse.reshape(count)  # NumPy 2.0 returned another shape
     for group in range(int(inverse.max()) + 1):
         yield np.flatnonzero(inverse == group)
 
 
-def _join(arrays: Sequence[pa.Array]) -> pa.Array:
+def _take(columns: Mapping[str, dtypes.ArrowArray], members: Rows) -> dict[str, dtypes.ArrowArray]:
+    indices = _indices(members)
+    return {name: array.take(indices) for name, array in columns.items()}
+
+
+def _indices(rows: Rows) -> pa.Int64Array:
+    return pa.array(rows, pa.int64())
+
+
+def _join(arrays: Sequence[dtypes.ArrowArray]) -> dtypes.ArrowArray:
     return arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
 
 
-def _valid_rows(columns: Iterator[pa.Array] | Any) -> npt.NDArray[np.bool_] | None:
+def _valid_rows(columns: Iterable[dtypes.ArrowArray]) -> Flags | None:
     """Return which rows hold no null at any depth; `None` when all do."""
-    valid: npt.NDArray[np.bool_] | None = None
-    for array in columns:
-        nulls = _null_rows(array)
-        if nulls is not None:
-            valid = ~nulls if valid is None else valid & ~nulls
-    return valid
+    nulls = [found for array in columns if (found := _null_rows(array)) is not None]
+    return ~np.logical_or.reduce(nulls) if nulls else None
 
 
-def _null_rows(array: pa.Array) -> npt.NDArray[np.bool_] | None:
+def _null_rows(array: dtypes.ArrowArray) -> Flags | None:
     """Return which rows are null or hold a null element; `None` when none does."""
-    nulls: npt.NDArray[np.bool_] | None = None
-    if array.null_count:
-        nulls = array.is_null().to_numpy(zero_copy_only=False)
-    if dtypes.is_list(array.type):
-        inner = _null_rows(_children(array))
-        if inner is not None:
-            lengths = _lengths(array)
-            owner = np.repeat(np.arange(len(array)), lengths)
-            holders = np.zeros(len(array), dtype=np.bool_)
-            holders[owner[inner]] = True
-            nulls = holders if nulls is None else nulls | holders
-    return nulls
+    nulls = _nulls(array) if array.null_count else None
+    if not dtypes.is_list(array.type):
+        return nulls
+    inner = _null_rows(_children(array))
+    if inner is None:
+        return nulls
+    owner = np.repeat(np.arange(len(array)), _lengths(array))
+    holders = np.zeros(len(array), dtype=np.bool_)
+    holders[owner[inner]] = True
+    return holders if nulls is None else nulls | holders
 
 
-def _children(array: pa.Array) -> pa.Array:
+def _nulls(array: dtypes.ArrowArray) -> Flags:
+    flags: Flags = array.is_null().to_numpy(zero_copy_only=False)
+    return flags
+
+
+def _children(array: dtypes.ArrowArray) -> dtypes.ArrowArray:
     """Return the elements of all lists, in order; without a copy unless a null list hides some."""
-    return array.flatten()
+    lists = cast("pa.ListArray[Any]", array)
+    children: dtypes.ArrowArray
+    if array.null_count or isinstance(array, pa.FixedSizeListArray):
+        children = lists.flatten()
+    else:  # what flatten does, without the way through Arrow's function registry
+        start, stop = lists.offsets.to_numpy()[[0, -1]].tolist()
+        children = lists.values.slice(start, stop - start)
+    return children
 
 
-def _lengths(array: pa.Array) -> Rows:
+def _lengths(array: dtypes.ArrowArray) -> Rows:
     """Return the number of elements of each list; 0 for a null list."""
-    lengths = pc.list_value_length(array)
-    if lengths.null_count:
-        lengths = lengths.fill_null(0)
-    return lengths.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+    lengths: Rows
+    if isinstance(array, pa.FixedSizeListArray):
+        lengths = np.full(len(array), array.type.list_size, dtype=np.int64)
+    else:
+        offsets = cast("pa.ListArray[Any]", array).offsets.to_numpy()
+        lengths = np.diff(offsets).astype(np.int64, copy=False)
+    if array.null_count:
+        lengths[_nulls(array)] = 0
+    return lengths
 
 
-def _row_shapes(one: InputBinding, columns: Mapping[str, pa.Array]) -> Rows:
+def _row_shapes(one: InputBinding, columns: Mapping[str, dtypes.ArrowArray]) -> Rows:
     """Return the shape that rows take: one shape for all (1-D), or one per row (2-D).
 
     Raises:
-        RowProblem: For the first row that is ragged or does not fit the spec.
+        RowProblem: For a row that is ragged or does not fit the spec.
     """
     wanted = one.spec.row_shape
+    size = one.spec.row_size
     if one.is_stacked:
-        fixed = wanted if wanted is not None and None not in wanted else (len(one.columns),)
-        return np.array(fixed, dtype=np.int64)
+        return np.array((len(one.columns),) if size is None else wanted, dtype=np.int64)
     column = one.columns[0]
     array = columns[column]
     _, depth = dtypes.element_of(array.type)
-    if depth == 0:
-        return np.array(wanted or (), dtype=np.int64)
-    if depth == 1 and wanted is not None and len(wanted) > 1:
-        _check_lengths(_lengths(array)[:, None], (one.spec.row_size,), one.spec, column)
+    if depth == 0:  # also the only column of a stack, whose length is then open
+        return np.ones(len(wanted or ()), dtype=np.int64)
+    if wanted is not None and depth == 1 and len(wanted) > 1:
+        _check_lengths(_lengths(array)[:, None], (size,), one.spec, column)
         return np.array(wanted, dtype=np.int64)
     shapes = _measure(array, depth, column)
-    if wanted is not None:
-        _check_lengths(shapes, wanted, one.spec, column)
-        if None not in wanted:
-            return np.array(wanted, dtype=np.int64)
+    if wanted is None:
+        return shapes
+    _check_lengths(shapes, wanted, one.spec, column)
+    if size is not None:
+        return np.array(wanted, dtype=np.int64)
+    for axis, known in enumerate(wanted):
+        if known is not None:  # an empty outer list has no inner one to show it
+            shapes[:, axis] = known
     return shapes
 
 
-def _measure(array: pa.Array, depth: int, column: str) -> Rows:
-    """Return the shape of each row's nested lists, (rows, depth); rows must not be ragged inside."""
+def _measure(array: dtypes.ArrowArray, depth: int, column: str) -> Rows:
+    """Return the shape of each row's nested lists, (rows, depth); a ragged row is refused."""
+    lengths = _lengths(array)
+    if depth == 1:
+        return lengths[:, None]
     count = len(array)
     shapes = np.zeros((count, depth), dtype=np.int64)
+    shapes[:, 0] = lengths
     owner: Rows = np.arange(count)
-    for level in range(depth):
+    for level in range(1, depth):
+        owner = np.repeat(owner, lengths)
+        array = _children(array)
         lengths = _lengths(array)
         shapes[owner, level] = lengths
         ragged = np.flatnonzero(shapes[owner, level] != lengths)
         if len(ragged):
-            row = int(owner[ragged].min())
-            inside = sorted(set(lengths[owner == row].tolist()))
-            raise RowProblem(row, column, f"its inner lists have different lengths {inside}")
-        if level + 1 < depth:
-            owner = np.repeat(owner, lengths)
-            array = _children(array)
+            row = int(owner[ragged[0]])
+            inside = ", ".join(map(str, sorted(set(lengths[owner == row].tolist()))))
+            raise RowProblem(row, column, f"its inner lists have different lengths: {inside}")
     return shapes
 
 
-def _check_lengths(shapes: Rows, wanted: Sequence[int | None], spec: TensorSpec, column: str) -> None:
+def _check_lengths(
+    shapes: Rows, wanted: Sequence[int | None], spec: TensorSpec, column: str
+) -> None:
     for axis, size in enumerate(wanted):
-        if size is None:
+        wrong = shapes[:, axis] != size
+        if size is None or not wrong.any():
             continue
         # An empty outer list has no inner lists to measure: it already failed, or is rightly empty.
-        bad = np.flatnonzero((shapes[:, axis] != size) & (shapes[:, :axis] != 0).all(axis=1))
+        bad = np.flatnonzero(wrong & (shapes[:, :axis] != 0).all(axis=1))
         if len(bad):
             row = int(bad[0])
             found = format_shape(tuple(shapes[row].tolist()))
@@ -256,79 +292,85 @@ def _check_lengths(shapes: Rows, wanted: Sequence[int | None], spec: TensorSpec,
             raise RowProblem(row, column, f"expected a row of shape {expected}, found {found}")
 
 
-def _tensor(
-    one: InputBinding, columns: Mapping[str, pa.Array], members: Rows | None, row_shape: tuple[int, ...]
-) -> Tensor:
-    """Build one input's tensor from the rows of one group."""
+def _tensor(one: InputBinding, columns: Mapping[str, dtypes.ArrowArray], row_shape: Rows) -> Tensor:
+    """Build one input's tensor from rows of one shape."""
     arrays = [columns[name] for name in one.columns]
-    if members is not None:
-        picked = pa.array(members)
-        arrays = [array.take(picked) for array in arrays]
-    shape = (len(arrays[0]), *row_shape)
+    rows = len(arrays[0])
+    shape = (rows, *row_shape.tolist())
     if one.is_stacked:
         return _stack(one, arrays, shape)
-    array = arrays[0]
+    (array,) = arrays
     while dtypes.is_list(array.type):
         array = _children(array)
-    width = len(array) // max(shape[0], 1)
     if dtypes.by_name(one.spec.dtype).is_string:
         return ByteStrings(_as_binary(array), shape)
-    return _numbers(array, one, one.columns[0], width).reshape(shape)
+    return _numbers(array, one, one.columns[0], len(array) // rows).reshape(shape)
 
 
-def _stack(one: InputBinding, arrays: Sequence[pa.Array], shape: tuple[int, ...]) -> Tensor:
+def _stack(
+    one: InputBinding, arrays: Sequence[dtypes.ArrowArray], shape: tuple[int, ...]
+) -> Tensor:
     """Interleave scalar columns into one tensor, column by column."""
     rows, width = len(arrays[0]), len(arrays)
     if dtypes.by_name(one.spec.dtype).is_string:
-        joined = pa.concat_arrays([_as_binary(array) for array in arrays])
+        large = any(dtypes.is_large_bytes(array.type) for array in arrays)
+        kind = pa.large_binary() if large else pa.binary()
+        joined = pa.concat_arrays([_as_binary(array).cast(kind) for array in arrays])
         order = np.arange(rows * width).reshape(width, rows).T.ravel()
-        return ByteStrings(joined.take(pa.array(order)), shape)
+        return ByteStrings(joined.take(_indices(order)), shape)
     out = np.empty((rows, width), dtype=dtypes.by_name(one.spec.dtype).numpy)
     for position, (array, name) in enumerate(zip(arrays, one.columns, strict=True)):
         out[:, position] = _numbers(array, one, name, 1)
     return out.reshape(shape)
 
 
-def _as_binary(array: pa.Array) -> pa.Array:
+def _as_binary(array: dtypes.ArrowArray) -> dtypes.ArrowArray:
     """Return strings as bytes; the same buffers under another type."""
-    large = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
-    return array.view(pa.large_binary() if large else pa.binary())
+    return array.view(pa.large_binary() if dtypes.is_large_bytes(array.type) else pa.binary())
 
 
-def _numbers(array: pa.Array, one: InputBinding, column: str, width: int) -> Array:
+def _numbers(array: dtypes.ArrowArray, one: InputBinding, column: str, width: int) -> Array:
     """Return numbers in the input's type; `width` is the number of elements per row."""
-    target = np.dtype(dtypes.by_name(one.spec.dtype).numpy)
+    dtype = dtypes.by_name(one.spec.dtype)
+    target = np.dtype(dtype.numpy)
     source = array.to_numpy(zero_copy_only=False)
-    how = dtypes.conversion(array.type, dtypes.by_name(one.spec.dtype))
-    if how != "narrow":
+    if dtypes.conversion(array.type, dtype) != "narrow":
         return source.astype(target, copy=False)
-    return _narrow(source, target, column, width)
-
-
-def _narrow(source: Array, target: np.dtype[Any], column: str, width: int) -> Array:
-    """Convert numbers that may not fit, and raise for the first that does not.
-
-    Rounding to a shorter float is what was asked for; an overflow, a fraction or NaN made integer, or
-    a wrapped integer is not.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):
-        result = source.astype(target)
-        if target.kind == "f":
-            bad = np.isinf(result) & ~np.isinf(source) if source.dtype.kind == "f" else np.isinf(result)
-        else:
-            info = np.iinfo(target)
-            bad = (source < info.min) | (source > info.max) | (result.astype(source.dtype) != source)
-            if source.dtype.kind == "f":
-                # The float nearest to the largest integer may lie just above it and wrap.
-                bad |= source >= float(info.max) + 1.0
-    wrong = np.flatnonzero(bad)
+    narrowed = _narrow(source, target)
+    wrong = np.flatnonzero(_misfits(source, narrowed))
     if len(wrong):
-        index = int(wrong[0])
-        raise RowProblem(index // max(width, 1), column, f"{source[index]!r} does not fit {target.name}")
-    return result
+        first = int(wrong[0])
+        problem = f"{source[first].item()!r} does not fit {target.name}"
+        raise RowProblem(first // max(width, 1), column, problem)
+    return narrowed
 
 
-def decode(tensor: Tensor, output: OutputBinding) -> pa.Array:
+def _narrow(source: Array, target: np.dtype[Any]) -> Array:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return source.astype(target)
+
+
+def _misfits(source: Array, narrowed: Array) -> Flags:
+    """Return which numbers did not fit their new type.
+
+    Rounding to a shorter float is what was asked for; an overflow, a fraction or NaN made integer,
+    or a wrapped integer is not.
+    """
+    misfits: Flags
+    if narrowed.dtype.kind == "f":
+        misfits = np.isinf(narrowed)
+        return misfits & ~np.isinf(source) if misfits.any() else misfits
+    info = np.iinfo(narrowed.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        misfits = (narrowed.astype(source.dtype) != source) | (source < info.min)
+        if source.dtype.kind != "f":
+            return misfits | (source > info.max)
+        # A power of two is exact in every float, unlike the largest integer itself.
+        limit = 2.0 ** (info.bits - (info.min < 0))
+        return misfits | (source >= limit) | ~np.isfinite(source)
+
+
+def decode(tensor: Tensor, output: OutputBinding) -> dtypes.ArrowArray:
     """Turn one output tensor into an array of the bound column type.
 
     Args:
@@ -342,42 +384,49 @@ def decode(tensor: Tensor, output: OutputBinding) -> pa.Array:
         RowProblem: For the first string that is not valid UTF-8.
     """
     element, depth = dtypes.element_of(output.arrow)
+    sizes = tensor.shape[1 : 1 + depth]
+    if 0 in sizes:
+        return pa.array(np.empty(tensor.shape, dtype=object).tolist(), output.arrow)
     values = _elements(tensor, element, output)
-    for size in reversed(tensor.shape[1 : 1 + depth]):
-        count = len(values) // size if size else 0
-        values = _lists(values, count, size)
-    if depth and 0 in tensor.shape[1 : 1 + depth]:
-        return pa.array(_empty_rows(tensor.shape), output.arrow)
+    for size in reversed(sizes):
+        values = _lists(values, size)
     return values
 
 
-def _elements(tensor: Tensor, element: pa.DataType, output: OutputBinding) -> pa.Array:
+def _elements(tensor: Tensor, element: pa.DataType, output: OutputBinding) -> dtypes.ArrowArray:
     if isinstance(tensor, ByteStrings):
         return _strings(tensor, element, output)
+    # What the table widens (uint8 → short) is cast here; Arrow wraps all else without a copy.
     flat = np.ascontiguousarray(tensor).reshape(-1)
-    wanted = dtypes.numpy_type(element)
-    return pa.array(flat if wanted is None else flat.astype(wanted, copy=False), element)
+    return pa.array(flat.astype(dtypes.numpy_type(element), copy=False), element)
 
 
-def _strings(tensor: ByteStrings, element: pa.DataType, output: OutputBinding) -> pa.Array:
+def _strings(tensor: ByteStrings, element: pa.DataType, output: OutputBinding) -> dtypes.ArrowArray:
     try:
         return tensor.values.cast(element)
     except pa.ArrowInvalid:
         width = max(int(np.prod(tensor.shape[1:], dtype=np.int64)), 1)
-        for index, value in enumerate(tensor.values.to_pylist()):
-            try:
-                value.decode()
-            except UnicodeDecodeError:
-                problem = f"output bytes {value[:20]!r} are not UTF-8; return them with strings='binary'"
+        for index, value in enumerate(tensor.values):
+            found = value.as_py()
+            if not _is_text(found):
+                problem = (
+                    f"output bytes {found[:20]!r} are not UTF-8; take them with strings='binary'"
+                )
                 raise RowProblem(index // width, output.column, problem) from None
         raise
 
 
-def _lists(values: pa.Array, count: int, size: int) -> pa.Array:
-    offsets = np.arange(count + 1, dtype=np.int64) * size
-    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values)
+def _is_text(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
-def _empty_rows(shape: tuple[int, ...]) -> list[Any]:
-    """Return nested empty lists, for the rare output with a dimension of 0."""
-    return np.empty(shape, dtype=object).tolist()  # type: ignore[no-any-return]
+def _lists(values: dtypes.ArrowArray, size: int) -> dtypes.ArrowArray:
+    offsets = np.arange(0, len(values) + 1, size, dtype=np.int32)
+    lists: dtypes.ArrowArray = pa.ListArray.from_arrays(
+        cast("pa.Int32Array", pa.array(offsets)), values
+    )
+    return lists

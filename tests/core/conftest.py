@@ -6,10 +6,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tfspark.saved_model_pb2 import MetaGraphDef, SavedModel, TensorInfo
 
 FLOAT = 1
+
+# A busy machine is no fault of the code under test.
+settings.register_profile("core", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("core")
 
 
 def _tensor_info(
