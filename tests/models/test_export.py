@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.export import ExportError, check_export, export
+from models.check import check_export
+from models.export import export
+from models.refusal import ExportError
 
 LAYERS = keras.layers
 ROWS = np.array([[1, 2], [3, 5], [6, 7], [8, 3]], np.float32)

@@ -1,0 +1,185 @@
+"""Whether a SavedModel gives the live model's answers, in Python and in a session.
+
+In: an export dir, a sample (made up where none is given) and the right answers. Out: nothing, or an
+`ExportError` that lists every output that differs. A session is what TensorFlow Serving, the C API
+and the JVM run, and it refuses some models that Python loads.
+
+Invariants: the export dir is only read; a live model gets back the state that answering changed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from models.endpoints import Endpoint, Tensors
+from models.refusal import ExportError, refusing
+from tfspark.errors import did_you_mean, explain, explain_all, listing
+
+__all__ = ["check_export", "feeds_of", "live_answers"]
+
+TAG_SET = ("serve",)
+SAMPLE_SIZE = 3
+"""Rows of a generated sample, and the size of its other unknown dimensions."""
+
+PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
+"""Ops that call back into the Python process that made them (`tf.py_function` and its kin)."""
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+
+def check_export(
+    export_dir: str | os.PathLike[str],
+    reference: Mapping[str, Arrays],
+    sample: Mapping[str, Arrays],
+) -> None:
+    """Load an export dir twice, in Python and in a session, and compare both with a reference.
+
+    Args:
+        export_dir: folder that holds `saved_model.pb`.
+        reference: `{signature: {output: array}}`, the right answers.
+        sample: `{signature: {input: array}}`, the inputs that give them. Signatures run in this
+            order in both loaders, since a model may carry state from one to the next.
+
+    Raises:
+        ExportError: when a loader fails, or an output is absent or differs. Floats may differ by
+            1e-4 (16-bit floats by 1e-2) of the largest value of the output; all else is equal.
+    """
+    loaders = {"tf.saved_model.load": _run_in_python, "a session": _run_in_session}
+    for loader, run in loaders.items():
+        with refusing(
+            f"{loader} cannot run the SavedModel",
+            hint="use TensorFlow ops only, and export Keras models here, not by tf.saved_model",
+        ):
+            found = run(os.fspath(export_dir), sample)
+        mismatches = list(_mismatches(reference, found))
+        if mismatches:
+            hint = "an answer must not depend on random numbers or on Python variables"
+            raise ExportError(
+                explain_all(f"{loader} and the live model disagree", mismatches, hint=hint)
+            )
+
+
+def feeds_of(endpoints: Sequence[Endpoint], sample: Mapping[str, Any]) -> dict[str, Arrays]:
+    """Return the values to compare on, by signature and input; what the sample lacks is made up.
+
+    Raises:
+        ExportError: when the sample names no input, or does not fit one.
+    """
+    known = {spec.name for end in endpoints for spec in end.specs}
+    for name in sample.keys() - known:
+        problem = f"The sample names {name!r}, which is no input.{did_you_mean(name, known)}"
+        raise ExportError(explain(problem, expected=listing(sorted(known))))
+    rng = np.random.default_rng(0)
+    return {
+        end.name: {spec.name: _value(spec, sample, rng) for spec in end.specs} for end in endpoints
+    }
+
+
+def _value(spec: tf.TensorSpec, sample: Mapping[str, Any], rng: np.random.Generator) -> Any:
+    """Take an input's value from the sample, else make one up."""
+    value = sample[spec.name] if spec.name in sample else _made_up(spec, rng)
+    with refusing(
+        f"The sample does not fit input {spec.name!r}",
+        expected=f"{spec.dtype.name} of shape {spec.shape}",
+        hint="pass sample={input: array}, a batch of rows for each input",
+    ):
+        return tf.ensure_shape(tf.constant(value, spec.dtype), spec.shape).numpy()
+
+
+def _made_up(spec: tf.TensorSpec, rng: np.random.Generator) -> Any:
+    dims = [None] if spec.shape.rank is None else spec.shape.as_list()
+    shape = [SAMPLE_SIZE if dim is None else dim for dim in dims]
+    if spec.dtype == tf.string:
+        return np.full(shape, b"a b", dtype=object)
+    if spec.dtype.is_floating or spec.dtype.is_complex:
+        return rng.standard_normal(shape).astype(spec.dtype.as_numpy_dtype)
+    return rng.integers(0, 2, shape).astype(spec.dtype.as_numpy_dtype)
+
+
+def live_answers(
+    endpoints: Sequence[Endpoint], feeds: Mapping[str, Arrays], variables: Sequence[tf.Variable]
+) -> dict[str, Arrays]:
+    """Ask the live model, and put back whatever state it changed by answering."""
+    state = [variable.numpy() for variable in variables]
+    try:
+        with refusing(
+            "The live model fails on the sample",
+            hint="pass sample={input: array} with values that the model takes",
+        ):
+            return {end.name: _run(end.call, feeds[end.name]) for end in endpoints}
+    finally:
+        for variable, value in zip(variables, state, strict=True):
+            variable.assign(value)
+
+
+def _run(call: Callable[[Tensors], Tensors], feed: Arrays) -> Arrays:
+    answer = call({name: tf.constant(value) for name, value in feed.items()})
+    return {name: np.asarray(value) for name, value in answer.items()}
+
+
+def _run_in_python(export_dir: str, feeds: Mapping[str, Arrays]) -> dict[str, Arrays]:
+    signatures = tf.saved_model.load(export_dir, tags=TAG_SET).signatures
+    return {name: _run(_by_name(signatures[name]), feed) for name, feed in feeds.items()}
+
+
+def _by_name(signature: Any) -> Callable[[Tensors], Tensors]:
+    return lambda tensors: signature(**tensors)
+
+
+def _run_in_session(export_dir: str, feeds: Mapping[str, Arrays]) -> dict[str, Arrays]:
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        meta = tf.compat.v1.saved_model.load(session, TAG_SET, export_dir)
+        python_ops = PYTHON_OPS.intersection(_ops(meta.graph_def))
+        if python_ops:
+            # In this process they would run; in any other there is nobody to call back.
+            raise NotImplementedError(f"the graph calls Python: {listing(sorted(python_ops))}")
+        return {
+            name: _run_signature(session, meta.signature_def[name], feed)
+            for name, feed in feeds.items()
+        }
+
+
+def _run_signature(session: Any, signature: Any, feed: Arrays) -> Arrays:
+    fetches = {name: info.name for name, info in signature.outputs.items()}
+    fed = {signature.inputs[name].name: value for name, value in feed.items()}
+    return {name: np.asarray(value) for name, value in session.run(fetches, fed).items()}
+
+
+def _ops(graph: Any) -> Iterator[str]:
+    yield from (node.op for node in graph.node)
+    for function in graph.library.function:
+        yield from (node.op for node in function.node_def)
+
+
+def _mismatches(expected: Mapping[str, Arrays], found: Mapping[str, Arrays]) -> Iterator[str]:
+    for signature, outputs in expected.items():
+        for name in sorted(outputs.keys() | found[signature].keys()):
+            problem = _difference(outputs.get(name), found[signature].get(name))
+            if problem:
+                yield f"{signature}, output {name!r}: {problem}"
+
+
+def _difference(expected: Any, found: Any) -> str:
+    """Say how two arrays differ, or nothing when they are equal within the tolerance."""
+    if expected is None or found is None:
+        return "expected, not found" if found is None else "found, not expected"
+    if (expected.dtype, expected.shape) != (found.dtype, found.shape):
+        return f"expected {expected.dtype} {expected.shape}, found {found.dtype} {found.shape}"
+    kind = tf.as_dtype(expected.dtype)
+    if not (kind.is_floating or kind.is_complex):
+        return "" if np.array_equal(expected, found) else "values differ"
+    wide = np.complex128 if kind.is_complex else np.float64
+    return _distance(expected.astype(wide), found.astype(wide), 1e-2 if kind.size == 2 else 1e-4)
+
+
+def _distance(expected: Any, found: Any, tolerance: float) -> str:
+    scale = np.abs(expected[np.isfinite(expected)]).max(initial=0.0)
+    if np.allclose(found, expected, rtol=0.0, atol=tolerance * scale, equal_nan=True):
+        return ""
+    gaps = np.abs(found - expected)[np.isfinite(found) & np.isfinite(expected)]
+    return f"values differ by up to {gaps.max(initial=0.0):.3g}, the largest being {scale:.3g}"
