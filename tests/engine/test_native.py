@@ -201,6 +201,36 @@ def test_a_string_result_shares_nothing_with_what_was_fed(text, open_engine):
     assert not low <= found.buffers()[2].address < low + column.buffers()[2].size
 
 
+def test_a_table_that_keeps_fed_strings_keeps_copies(models, open_engine):
+    import tensorflow as tf
+
+    module = tf.Module()
+    module.seen = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, -1)
+
+    def serve(words):
+        before = module.seen.lookup(words)
+        with tf.control_dependencies([before]):
+            stored = module.seen.insert(words, tf.range(tf.size(words, out_type=tf.int64)))
+        with tf.control_dependencies([stored]):
+            return {"before": tf.identity(before)}
+
+    spec = tf.TensorSpec((None,), tf.string, name="words")
+    module.serve = tf.function(serve, input_signature=[spec], autograph=False)
+    tf.saved_model.save(module, str(models / "seen"), signatures=module.serve)
+    engine = open_engine(package.load(models / "seen"))
+
+    def feed(start: bytes) -> ByteStrings:
+        return ByteStrings(
+            pa.array([start + b" that is long enough: %d" % i for i in range(50)]), (50,)
+        )
+
+    engine.run({"words": feed(b"a key")})
+    gc.collect()
+    noise = [feed(b"noise") for _ in range(50)]
+    assert engine.run({"words": noise[0]})["before"].tolist() == [-1] * 50
+    assert engine.run({"words": feed(b"a key")})["before"].tolist() == list(range(50))
+
+
 def test_no_rows_of_strings_pass(text, open_engine):
     found = open_engine(text).run({"text": ByteStrings(pa.array([], pa.binary()), (0,))})
     assert found["same"].shape == found["length"].shape == (0,)

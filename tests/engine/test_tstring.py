@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tfspark.engine.tstring import address_of, read_records, view_records
+from tfspark.engine.tstring import address_of, borrowed_records, read_records
 
 STRINGS = [b"x" * size for size in (*range(25), 100, 1 << 20)] + [b"\xff\xfe\x00", "é日本".encode()]
 
@@ -27,32 +27,32 @@ def offset(value: bytes, distance: int) -> bytes:
 
 
 @pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
-def test_views_read_back_as_the_strings_they_point_at(kind):
+def test_records_read_back_as_the_strings_they_point_at(kind):
     values = pa.array(STRINGS, kind)
-    assert read_records(view_records(values)).to_pylist() == STRINGS
+    assert read_records(borrowed_records(values)).to_pylist() == STRINGS
 
 
 @pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
-def test_views_of_a_slice_start_at_its_offset(kind):
+def test_records_of_a_slice_start_at_its_offset(kind):
     values = pa.array(STRINGS, kind).slice(3, 20)
-    assert read_records(view_records(values)).to_pylist() == STRINGS[3:23]
+    assert read_records(borrowed_records(values)).to_pylist() == STRINGS[3:23]
 
 
-def test_views_have_the_layout_of_tensorflow():
+def test_records_have_the_layout_of_tensorflow():
     values = pa.array([b"ab", b"cde"], pa.binary())
-    records = view_records(values)
+    records = borrowed_records(values)
     data = values.buffers()[2].address
-    assert records.tolist() == [[2 << 2 | 3, data, 0], [3 << 2 | 3, data + 2, 0]]
+    assert records.tolist() == [[2 << 2 | 1, 2, data], [3 << 2 | 1, 3, data + 2]]
 
 
 def test_no_elements_give_no_records_and_back():
-    assert view_records(pa.array([], pa.binary())).shape == (0, 3)
+    assert borrowed_records(pa.array([], pa.binary())).shape == (0, 3)
     assert len(read_records(np.zeros((0, 3), dtype=np.uint64))) == 0
 
 
 def test_empty_strings_need_no_data():
     values = pa.array([b"", b""], pa.binary())
-    assert read_records(view_records(values)).to_pylist() == [b"", b""]
+    assert read_records(borrowed_records(values)).to_pylist() == [b"", b""]
 
 
 @pytest.mark.parametrize("size", range(23))
@@ -103,7 +103,7 @@ def test_many_random_strings_survive():
     strings = [random.bytes(size) for size in sizes]
     values = pa.array(strings, pa.binary())
     shuffled = random.permutation(len(strings))
-    records = view_records(values)[shuffled]
+    records = borrowed_records(values)[shuffled]
     assert read_records(records).to_pylist() == [strings[index] for index in shuffled]
 
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from tfspark.dtypes import DType, name_of
 from tfspark.engine.libtensorflow import Deallocator
-from tfspark.engine.tstring import RECORD_BYTES, address_of, read_records, view_records
+from tfspark.engine.tstring import RECORD_BYTES, address_of, borrowed_records, read_records
 from tfspark.errors import EngineError, explain
 from tfspark.tensors import ByteStrings, Tensor
 
@@ -30,12 +30,10 @@ _python.Py_IncRef.argtypes = _python.Py_DecRef.argtypes = (c_void_p,)
 _python.Py_IncRef.restype = _python.Py_DecRef.restype = None
 
 
-def _drop(_data: int, _length: int, owner: int) -> None:
-    """Drop the reference that `_new_tensor` took; TensorFlow calls this from any of its threads."""
-    _python.Py_DecRef(owner)
-
-
-_let_go = Deallocator(_drop)  # lives as long as any tensor may
+# Drops the reference that `_new_tensor` took. TensorFlow calls it from any of its threads, and as
+# late as the end of the process, when this module may be gone: nothing of it is ever freed.
+_let_go = Deallocator(lambda _data, _length, owner, drop=_python.Py_DecRef: drop(owner))
+_python.Py_IncRef(id(_let_go))
 
 
 def feed(library: Any, tensor: Tensor, dtype: DType) -> int:
@@ -50,12 +48,18 @@ def feed(library: Any, tensor: Tensor, dtype: DType) -> int:
         EngineError: When the tensor is not of that type.
     """
     if isinstance(tensor, ByteStrings):
-        _check("string", dtype)
-        records = view_records(tensor.values)
-        return _new_tensor(library, dtype, tensor.shape, records, (records, tensor.values))
-    _check(tensor.dtype.name, dtype)
-    array = _aligned(tensor, library.TF_TensorDefaultAlignment())
-    return _new_tensor(library, dtype, array.shape, array, array)
+        if not dtype.is_string:
+            raise _refusal("string", dtype)
+        records = borrowed_records(tensor.values)
+        owner = (records, tensor.values)
+        return _new_tensor(library, dtype, tensor.shape, owner, address_of(records), records.nbytes)
+    if tensor.dtype != dtype.numpy:
+        raise _refusal(str(tensor.dtype), dtype)
+    address, alignment = address_of(tensor), library.TF_TensorDefaultAlignment()
+    if address % alignment or not tensor.flags.c_contiguous:
+        tensor = _aligned(tensor, alignment)
+        address = address_of(tensor)
+    return _new_tensor(library, dtype, tensor.shape, tensor, address, tensor.nbytes)
 
 
 class Result:
@@ -109,27 +113,22 @@ class Result:
 
 
 def _new_tensor(
-    library: Any, dtype: DType, shape: tuple[int, ...], memory: npt.NDArray[Any], owner: object
+    library: Any, dtype: DType, shape: tuple[int, ...], owner: object, address: int, size: int
 ) -> int:
     """Wrap memory in a `TF_Tensor` that keeps its owner alive until TensorFlow calls `_let_go`."""
     dims = (c_int64 * len(shape))(*shape)
     _python.Py_IncRef(id(owner))
-    handle = library.TF_NewTensor(
-        dtype.number, dims, len(shape), address_of(memory), memory.nbytes, _let_go, id(owner)
-    )
+    handle = library.TF_NewTensor(dtype.number, dims, len(shape), address, size, _let_go, id(owner))
     if handle is None:
         raise EngineError(f"TensorFlow cannot make a tensor of {dtype.name} {shape}.")
     return int(handle)
 
 
 def _aligned(array: npt.NDArray[Any], alignment: int) -> npt.NDArray[Any]:
-    """Return the array itself where TensorFlow can use its memory, else a copy where it can.
+    """Return a contiguous copy where TensorFlow can use it.
 
-    TensorFlow would copy unaligned memory too, but only contiguous memory, and that in turn takes a
-    copy of a strided array.
+    TensorFlow copies what is unaligned by itself, but a strided array would be copied twice then.
     """
-    if array.flags.c_contiguous and address_of(array) % alignment == 0:
-        return array
     block = np.empty(array.nbytes + alignment, dtype=np.uint8)
     start = -address_of(block) % alignment
     copy = block[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
@@ -137,8 +136,6 @@ def _aligned(array: npt.NDArray[Any], alignment: int) -> npt.NDArray[Any]:
     return copy
 
 
-def _check(found: str, dtype: DType) -> None:
-    if found != dtype.name:
-        raise EngineError(
-            explain("A tensor does not have its input's type.", expected=dtype.name, found=found)
-        )
+def _refusal(found: str, dtype: DType) -> EngineError:
+    problem = "A tensor does not have its input's type."
+    return EngineError(explain(problem, expected=dtype.name, found=found))

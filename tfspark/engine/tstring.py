@@ -4,8 +4,8 @@ In comes an Arrow binary array, out go the 24-byte `TF_TString` records that a s
 of; or the records of a string tensor come in, and an Arrow array goes out. Executor only; knows the
 layout of TensorFlow's `ctstring_internal.h` on a little-endian machine, and no library.
 
-Invariants: records made here are *views* that point into Arrow's memory, which has to outlive the
-tensor and whatever copied its elements; an array made here owns its memory, whatever the records
+Invariants: records made here borrow their bytes from Arrow's memory, which has to outlive the
+tensor, but not what copied its elements; an array made here owns its memory, whatever the records
 pointed to. All work is done by NumPy and Arrow on whole arrays.
 
     type    low 2 bits  size                  bytes at
@@ -26,17 +26,21 @@ import pyarrow as pa
 Words: TypeAlias = npt.NDArray[np.uint64]
 
 RECORD_BYTES = 24
-_SMALL, _LARGE, _OFFSET, _VIEW = range(4)
+_SMALL, _LARGE, _OFFSET = range(3)
 
 
-def view_records(values: pa.Array[Any]) -> Words:
+def borrowed_records(values: pa.Array[Any]) -> Words:
     """Return records that point at the elements of an Arrow array.
 
+    They are large records, not views: TensorFlow copies the bytes of a large element wherever it
+    copies the element, but only the pointer of a view, which a table or variable of the model would
+    keep when Arrow's memory is gone. It frees neither, as it does not own the tensor's memory.
+
     Args:
-        values: binary or large_binary without nulls, sliced or not; must outlive the records' use.
+        values: binary or large_binary without nulls, sliced or not; must outlive the tensor.
 
     Returns:
-        (elements, 3) words: size and type, pointer, and the owner that a view may have (none).
+        (elements, 3) words: size and type, capacity, pointer.
     """
     wide = pa.types.is_large_binary(values.type)
     count = len(values)
@@ -47,8 +51,9 @@ def view_records(values: pa.Array[Any]) -> Words:
     _, offsets, data = buffers
     bounds = np.frombuffer(offsets, dtype=np.dtype(np.int64 if wide else np.int32))
     ends: npt.NDArray[np.uint64] = bounds[values.offset :][: count + 1].astype(np.uint64)
-    records[:, 0] = ((ends[1:] - ends[:-1]) << np.uint64(2)) | np.uint64(_VIEW)
-    records[:, 1] = ends[:-1] + np.uint64(data.address)
+    records[:, 1] = ends[1:] - ends[:-1]
+    records[:, 0] = (records[:, 1] << np.uint64(2)) | np.uint64(_LARGE)
+    records[:, 2] = ends[:-1] + np.uint64(data.address)
     return records
 
 
