@@ -17,7 +17,7 @@ from tfspark.scoring import arguments
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from tfspark.scoring.batch import BatchJob
+    from tfspark.scoring.job import BatchJob
     from tfspark.spark.options import ScoreOptions
 
 
@@ -96,6 +96,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     arguments.add_output_flags(parser, required=True)
     parser.add_argument(
+        "--path",
+        choices=("auto", "spark", "direct"),
+        default="auto",
+        help="spark: through Spark's readers and writers; direct: tasks read and write the files "
+        "themselves; auto: direct where the result is the same (default: %(default)s)",
+    )
+    parser.add_argument(
         "--dry-run", action="store_true", help="check everything, print the plan, stop"
     )
     return parser.parse_args(argv)
@@ -146,8 +153,8 @@ def _check_model_early(args: argparse.Namespace) -> None:
 
 
 def _job(args: argparse.Namespace) -> BatchJob:
-    from tfspark.scoring.batch import BatchJob
     from tfspark.scoring.dataset import Dataset
+    from tfspark.scoring.job import BatchJob
 
     options: ScoreOptions = {
         "version": args.version,
@@ -170,6 +177,7 @@ def _job(args: argparse.Namespace) -> BatchJob:
         keep=args.keep,
         narrow=args.narrow,
         strings=args.strings,
+        path=args.path,
         options=options,
     )
 

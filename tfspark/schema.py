@@ -154,6 +154,26 @@ def bind(
     return Binding(tuple(inputs), tuple(outputs), fixed.pop() if fixed else None)
 
 
+def kept_columns(columns: Sequence[str], keep: Sequence[str] | None) -> list[str]:
+    """Return the columns that stand beside the predictions: those of `keep`, by default all.
+
+    Raises:
+        BindingError: When one to keep is not there.
+    """
+    if keep is None:
+        return list(columns)
+    unknown = [name for name in keep if name not in columns]
+    if unknown:
+        raise BindingError(
+            explain_all(
+                "Columns to keep are not there",
+                [f"no column {name!r}.{did_you_mean(name, columns)}" for name in unknown],
+                hint=f"columns at hand: {', '.join(columns)}.",
+            )
+        )
+    return list(dict.fromkeys(keep))
+
+
 def bind_outputs(
     signature: Signature, *, fetch: Fetch | None = None, strings: Strings = "string"
 ) -> tuple[OutputBinding, ...]:

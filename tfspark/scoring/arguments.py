@@ -12,7 +12,9 @@ import os
 import sys
 from collections.abc import Callable
 
-from tfspark.errors import TfsparkError
+from tfspark.errors import TfsparkError, explain
+
+_log = logging.getLogger(__name__)
 
 FORMATS = ("parquet", "csv", "json", "orc", "avro")
 MODES = ("error", "overwrite", "append")
@@ -84,7 +86,8 @@ def run_job(job: Callable[[], str]) -> int:
 
     Returns:
         0, or the exit code of the error, whose message goes to stderr: 2 usage, 65 model or data,
-        66 no input, 73 output exists, 70 anything else.
+        66 no input, 73 output exists, 130 interrupted, 70 anything else. The traceback of the last
+        is a record of level DEBUG.
     """
     level = os.environ.get("TFSPARK_LOG_LEVEL", "INFO")
     logging.basicConfig(
@@ -93,15 +96,27 @@ def run_job(job: Callable[[], str]) -> int:
     logging.getLogger("tfspark").setLevel(level)
     try:
         report = job()
-    except TfsparkError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("error: interrupted\n")
+        return 130
     except Exception as error:
-        from tfspark.spark.failures import is_refusal
-
-        if not is_refusal(error):
-            raise
-        sys.stderr.write(f"error: {error}\n")
-        return 65
+        message, code = _message_and_code(error)
+        sys.stderr.write(f"error: {message}\n")
+        return code
     sys.stdout.write(f"{report}\n")
     return 0
+
+
+def _message_and_code(error: Exception) -> tuple[str, int]:
+    if isinstance(error, TfsparkError):
+        return str(error), error.exit_code
+    from tfspark.spark.failures import cause, is_refusal
+
+    if is_refusal(error):
+        return str(error).partition(";\n")[0], 65  # a plan follows, which is Spark's own affair
+    _log.debug("the job failed", exc_info=error)
+    return explain(
+        "The job failed.",
+        found=cause(error),
+        hint="the log above may say more; TFSPARK_LOG_LEVEL=DEBUG shows where it happened.",
+    ), TfsparkError.exit_code

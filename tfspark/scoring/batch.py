@@ -1,69 +1,34 @@
 """The batch job: rows of a dataset in, the same rows with predictions out, and a report. Driver.
 
-In comes a `BatchJob`, what the user asked for; out goes a `Report`. Everything that can be wrong
-without looking at values is raised before the first task: the model, the input, the output, the
-binding, the versions on the workers. Rows are counted on their way in and out, and a job whose
-counts differ publishes nothing.
+In comes a `BatchJob`; out goes a `Report`. Everything that can be wrong without looking at values
+is raised before the first task: the model, the input, the output, the binding, the versions on the
+workers. Rows are counted on their way in and out, and a job whose counts differ publishes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import logging
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from tfspark.errors import EngineError, explain
-from tfspark.package import ModelPackage
-from tfspark.schema import Strings
-from tfspark.scoring.dataset import Dataset
-from tfspark.scoring.publish import Mode, Output, output_of
+from tfspark.errors import EngineError, UsageError, explain
+from tfspark.scoring.direct import NotDirectError, plan_direct
+from tfspark.scoring.job import BatchJob, Plan
+from tfspark.scoring.publish import output_of
 from tfspark.scoring.report import Report, model_facts
-from tfspark.spark.counting import RowCount, counted
-from tfspark.spark.dataframe import predict
+from tfspark.scoring.through_spark import plan_through_spark
 from tfspark.spark.failures import from_worker
-from tfspark.spark.options import ScoreOptions, model_of
+from tfspark.spark.options import model_of
 from tfspark.spark.progress import progress
 from tfspark.spark.workers import worker_versions
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
+__all__ = ["BatchJob", "Plan", "describe", "execute", "new_report", "plan"]
 
-@dataclass(frozen=True)
-class BatchJob:
-    """What a user asks of a batch job; see `predict` for feed, fetch, keep and narrow.
-
-    Attributes:
-        model: Path or URI of the model.
-        source: Where rows come from.
-        target: Where rows go.
-        mode: What to do when the target exists.
-        options: Options of the faces: version, signature, batch_size, engine, distribute.
-    """
-
-    model: str
-    source: Dataset
-    target: Dataset
-    mode: Mode = "error"
-    feed: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
-    fetch: Mapping[str, str] | None = None
-    keep: Sequence[str] | None = None
-    narrow: bool = False
-    strings: Strings = "string"
-    options: ScoreOptions = field(default_factory=ScoreOptions)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A job whose every part was checked: nothing has run, nothing is written."""
-
-    package: ModelPackage
-    predictions: DataFrame
-    output: Output
-    rows_in: RowCount
-    rows_out: RowCount
+_log = logging.getLogger(__name__)
 
 
 def new_report(job: str) -> Report:
@@ -83,23 +48,21 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
         package = model_of(spark, job.model, job.options)
         report.model = model_facts(package)
         report.input, report.output = str(job.source), str(job.target)
-        rows = job.source.read(spark)
         output = output_of(spark, job.target, job.mode, report.run)
         output.check()
-        rows, rows_in = counted(rows)
-        scored = predict(
-            rows,
-            package,
-            feed=job.feed,
-            fetch=job.fetch,
-            keep=job.keep,
-            narrow=job.narrow,
-            strings=job.strings,
-            **job.options,
-        )
-        # A model never returns null, so a null prediction is a row with a null input.
-        scored, rows_out = counted(scored, null_in=scored.columns[-1])
-    return Plan(package, scored, output, rows_in, rows_out)
+        if job.path != "spark":
+            try:
+                return plan_direct(spark, job, package, output)
+            except NotDirectError as reason:
+                if job.path == "direct":
+                    raise UsageError(
+                        explain(
+                            f"This job cannot take the direct path: {reason}.",
+                            hint="leave the path to tfspark, or choose spark.",
+                        )
+                    ) from reason
+                _log.info("rows go through Spark's sources: %s", reason)
+        return plan_through_spark(spark, job, package, output)
 
 
 def execute(spark: SparkSession, planned: Plan, report: Report) -> Report:
@@ -115,8 +78,11 @@ def execute(spark: SparkSession, planned: Plan, report: Report) -> Report:
         report.versions = {"spark": spark.version, **worker_versions(spark)}
     try:
         with report.phase("score"), progress(spark, "scoring"):
-            planned.output.stage(planned.predictions)
-        _count(planned, report)
+            counts = planned.stage()
+        report.path = planned.path
+        report.rows_in, report.rows_out = counts.rows_in, counts.rows_out
+        report.null_rows = counts.null_rows
+        _check_counts(report)
         with report.phase("publish"):
             planned.output.publish()
     except Exception as error:
@@ -125,10 +91,8 @@ def execute(spark: SparkSession, planned: Plan, report: Report) -> Report:
     return report
 
 
-def _count(planned: Plan, report: Report) -> None:
-    """Take the counts of the run and refuse to publish when a row is missing."""
-    report.rows_in = planned.rows_in.rows
-    report.rows_out, report.null_rows = planned.rows_out.rows, planned.rows_out.nulls
+def _check_counts(report: Report) -> None:
+    """Refuse to publish when a row is missing."""
     if report.rows_in != report.rows_out:
         raise EngineError(
             explain(
@@ -147,7 +111,8 @@ def describe(planned: Plan, report: Report) -> str:
             planned.package.describe(),
             f"input  {report.input}",
             f"output {report.output}",
-            f"columns {planned.predictions.schema.simpleString()}",
+            f"columns {planned.columns}",
+            f"path   {planned.path}",
             "nothing was run, nothing was written",
         ]
     )

@@ -12,7 +12,8 @@ copy).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
@@ -64,6 +65,18 @@ class PathOutput:
         parent, name = self._path.rsplit("/", 1)
         self._staged = f"{parent}/.{name}.tfspark-{self.run}"
         self._old = f"{parent}/.{name}.tfspark-{self.run}-old"
+
+    @property
+    def staged(self) -> str:
+        """URI of the folder that holds this run's files until they are shown."""
+        return re.sub("^file:/+", "file:///", self._staged)
+
+    def keep_only(self, names: Collection[str]) -> None:
+        """Remove every staged file but these, and mark the folder complete as Spark does."""
+        for name in self._files.children(self._staged):
+            if name not in names:
+                self._files.delete(f"{self._staged}/{name}")
+        self._files.write_text(f"{self._staged}/_SUCCESS", "")
 
     def check(self) -> None:
         """See `Output.check`."""

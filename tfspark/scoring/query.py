@@ -99,6 +99,8 @@ def split_statements(text: str) -> list[str]:
     for piece in _PIECE.findall(text):
         if piece == ";":
             statements.append("")
-        elif not piece.startswith(("--", "/*")):
+        elif piece.startswith("--") or (piece.startswith("/*") and not piece.startswith("/*+")):
+            statements[-1] += " "  # a hint stays: it looks like a comment and is none
+        else:
             statements[-1] += piece
     return [statement.strip() for statement in statements if statement.strip()]

@@ -34,6 +34,7 @@ class Report:
             a SQL job.
         input: Where rows came from.
         output: Where rows went.
+        path: The way that rows took: `spark` or `direct`.
         rows_in: Rows read.
         rows_out: Rows written.
         null_rows: Rows with a null input, whose predictions are null.
@@ -48,6 +49,7 @@ class Report:
     model: dict[str, Any] = field(default_factory=dict)
     input: str = ""
     output: str = ""
+    path: str = "spark"
     rows_in: int | None = None
     rows_out: int = 0
     null_rows: int = 0

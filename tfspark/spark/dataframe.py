@@ -15,8 +15,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 from pyspark.sql.types import StructType
 
-from tfspark.errors import BindingError, explain, explain_all, listing
-from tfspark.schema import Strings, bind
+from tfspark.errors import BindingError, explain, listing
+from tfspark.schema import Strings, bind, kept_columns
 from tfspark.spark.counting import quoted
 from tfspark.spark.options import Model, ScoreOptions, handle_of, model_of
 from tfspark.spark.task import PartitionScorer
@@ -68,7 +68,7 @@ def predict(
     """
     spark = df.sparkSession
     package = model_of(spark, model, options)
-    kept = _kept(df, keep)
+    kept = kept_columns(df.columns, keep)
     names, expressions = _split(feed or {})
     wide = df.withColumns(expressions)
     binding = bind(
@@ -92,21 +92,6 @@ def predict(
 
     kept_schema = StructType([field for field in pruned.schema if field.name in set(kept)])
     return pruned.mapInArrow(score_partition, output_schema(kept_schema, binding))
-
-
-def _kept(df: DataFrame, keep: Sequence[str] | None) -> list[str]:
-    if keep is None:
-        return df.columns
-    unknown = [name for name in keep if name not in df.columns]
-    if unknown:
-        raise BindingError(
-            explain_all(
-                "Columns to keep are not there",
-                [f"there is no column {name!r}" for name in unknown],
-                hint=f"columns at hand: {', '.join(df.columns)}.",
-            )
-        )
-    return list(dict.fromkeys(keep))
 
 
 def _split(

@@ -1,7 +1,8 @@
 """What went wrong in a Spark job, in tfspark's own words. Driver.
 
-In comes the exception that Spark raised, whose text holds the traceback of a worker; out goes the
-typed error that the worker raised, or one for the few failures of Spark that users meet.
+In comes the exception that Spark raised, whose text holds the traceback of a worker and the stack
+of a JVM; out goes the typed error that the worker raised, one for the few failures of Spark that
+users meet, or the one line that says why.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ _RAISED = re.compile(
     r"^tfspark\.errors\.(\w+): (.*?)(?=^\s+at |^\s*SQLSTATE|^\S*Traceback|\n\n|\Z)", re.M | re.S
 )
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
+# The line after the frames of a Python traceback, and what a JVM names as the cause of a failure.
+_PYTHON = re.compile(r"Traceback \(most recent call last\):\n(?:[ \t].*\n)+(\S.*)")
+_CAUSED_BY = re.compile(r"^Caused by: (.*)", re.M)
+_CALLING = re.compile(r"^An error occurred while calling .*\n: (.*)")
 
 
 def from_worker(error: BaseException) -> TfsparkError | None:
@@ -34,6 +39,15 @@ def from_worker(error: BaseException) -> TfsparkError | None:
             )
         )
     return None
+
+
+def cause(error: BaseException) -> str:
+    """Return the line that says why, out of the stacks and tracebacks that surround it."""
+    text = str(error)
+    for pattern in (_PYTHON, _CAUSED_BY, _CALLING):
+        if found := pattern.findall(text):
+            return str(found[-1]).strip()
+    return text.strip().partition("\n")[0] or type(error).__name__
 
 
 def is_refusal(error: BaseException) -> bool:

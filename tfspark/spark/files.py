@@ -7,34 +7,57 @@ write, with the credentials that Spark has.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import IllegalArgumentException
 from pyspark.sql import SparkSession
+
+from tfspark.errors import UsageError, explain
+from tfspark.spark.failures import cause
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(file):")
 
 
 def scheme_of(path: str) -> str:
     """Return the scheme of a URI; empty for a plain path."""
-    return urlparse(path).scheme if "://" in path or path.startswith("file:") else ""
+    found = _SCHEME.match(path)
+    return (found.group(1) or found.group(2)).lower() if found else ""
 
 
 def local_path(path: str) -> Path | None:
-    """Return the path of a plain path or a `file:` URI, `None` for any other file system."""
+    """Return the path of a plain path or a `file:` URI, `None` for any other file system.
+
+    As for Hadoop, nothing in a URI is escaped: `%`, `#` and blanks stand for themselves.
+    """
     scheme = scheme_of(path)
     if scheme == "file":
-        return Path(urlparse(path).path)
+        return Path(re.sub(r"^file:(//[^/]*)?", "", path, flags=re.IGNORECASE))
     return None if scheme else Path(path)
 
 
 class HadoopFiles:
-    """The file system of one URI, with the few operations that jobs need."""
+    """The file system of one URI, with the few operations that jobs need.
+
+    Raises:
+        UsageError: When Spark has no file system for the URI.
+    """
 
     def __init__(self, spark: SparkSession, uri: str) -> None:
         self._jvm: Any = spark._jvm
-        configuration = spark._jsc.hadoopConfiguration()
-        self._fs: Any = self._path(uri).getFileSystem(configuration)
-        self._configuration = configuration
+        try:
+            self._fs: Any = self._path(uri).getFileSystem(spark._jsc.hadoopConfiguration())
+        except (Py4JJavaError, IllegalArgumentException) as error:
+            raise UsageError(
+                explain(
+                    f"Spark has no file system for {uri!r}.",
+                    found=cause(error),
+                    hint="put its connector on the cluster, or add it with --packages; "
+                    "a name with a colon needs file:// and its whole path.",
+                )
+            ) from error
 
     def qualified(self, uri: str) -> str:
         """Return the URI with scheme and authority."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pyspark.errors import AnalysisException
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from tfspark.errors import InputNotFoundError, UsageError, explain
+from tfspark.spark.failures import cause
 
 _NOT_THERE = {"PATH_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND"}
 _NOTHING_IN_IT = {"UNABLE_TO_INFER_SCHEMA"}
@@ -17,7 +19,7 @@ def read_path(spark: SparkSession, path: str, format: str, options: Mapping[str,
     """Return the rows of a path, lazily; the schema is known.
 
     Raises:
-        InputNotFoundError: When there is no such path, or no file in it.
+        InputNotFoundError: When there is no such path, no file in it, or none that can be read.
         UsageError: When this Spark cannot read the format.
     """
     try:
@@ -31,6 +33,14 @@ def read_path(spark: SparkSession, path: str, format: str, options: Mapping[str,
                 )
             ) from error
         raise _not_found(f"{format} at {path}", error) from error
+    except (PySparkException, Py4JJavaError) as error:
+        raise InputNotFoundError(
+            explain(
+                f"Spark cannot read the input: {format} at {path}.",
+                found=cause(error),
+                hint="check the path and the input format.",
+            )
+        ) from error
 
 
 def read_table(spark: SparkSession, table: str) -> DataFrame:

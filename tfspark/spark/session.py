@@ -22,7 +22,9 @@ def session(name: str, *, master: str | None = None, hive: bool = False) -> Spar
 
     Returns:
         The session, with the workers of a local master on this very Python: otherwise they take
-        `python3` from the path, which need not have NumPy, let alone TensorFlow.
+        `python3` from the path, which need not have NumPy, let alone TensorFlow. Spark logs from
+        WARN on: spark-submit logs at INFO, hundreds of lines around the one that a user looks for;
+        `spark.log.level` wins.
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(name)
@@ -30,4 +32,7 @@ def session(name: str, *, master: str | None = None, hive: bool = False) -> Spar
         builder = builder.master(master)
     if hive:
         builder = builder.enableHiveSupport()
-    return builder.getOrCreate()
+    spark = builder.getOrCreate()
+    if spark.conf.get("spark.log.level", None) is None:
+        spark.sparkContext.setLogLevel("WARN")
+    return spark

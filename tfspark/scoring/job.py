@@ -1,0 +1,74 @@
+"""What a batch job is asked for, and the plan that answers it. Driver.
+
+A `BatchJob` is the user's words; a `Plan` is a job whose every part was checked, with one call
+left to make: `stage`, which runs the tasks, writes the rows aside and counts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from tfspark.package import ModelPackage
+from tfspark.schema import Strings
+from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.publish import Mode, Output
+from tfspark.spark.options import ScoreOptions
+
+Path: TypeAlias = Literal["auto", "spark", "direct"]
+
+
+@dataclass(frozen=True)
+class BatchJob:
+    """What a user asks of a batch job; see `predict` for feed, fetch, keep and narrow.
+
+    Attributes:
+        model: Path or URI of the model.
+        source: Where rows come from.
+        target: Where rows go.
+        mode: What to do when the target exists.
+        path: `spark` reads and writes through Spark's own sources; `direct` lets each task read and
+            write its files itself; `auto` goes direct where the result is the same.
+        options: Options of the faces: version, signature, batch_size, engine, distribute.
+    """
+
+    model: str
+    source: Dataset
+    target: Dataset
+    mode: Mode = "error"
+    feed: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    fetch: Mapping[str, str] | None = None
+    keep: Sequence[str] | None = None
+    narrow: bool = False
+    strings: Strings = "string"
+    path: Path = "auto"
+    options: ScoreOptions = field(default_factory=ScoreOptions)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Rows of one run."""
+
+    rows_in: int
+    rows_out: int
+    null_rows: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job whose every part was checked: nothing has run, nothing is written.
+
+    Attributes:
+        package: The model.
+        output: Where the rows go.
+        path: The way that they take.
+        columns: The columns of the output, in words.
+        stage: Runs the tasks and writes the rows aside.
+    """
+
+    package: ModelPackage
+    output: Output
+    path: Literal["spark", "direct"]
+    columns: str
+    stage: Callable[[], Counts]

@@ -1,0 +1,150 @@
+"""One task of the direct path: read a split, score it, write one Parquet file. Executor.
+
+In comes a split, out go a file in the staging folder and a `Part` that says what is in it. Nothing
+passes the JVM but that one record.
+
+Invariants: each attempt of a task writes under a name of its own, so an attempt that was lost or
+doubled never touches another's file; only a part that the driver heard of is ever published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tfspark.handle import ModelHandle
+from tfspark.runner import Origin, score
+from tfspark.schema import Binding
+from tfspark.scoring.splits import Piece, open_filesystem, read_batches
+
+# Rows that a row group of the output holds at most; Spark's readers split at row groups.
+GROUP_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one task did.
+
+    Attributes:
+        split: Its number, which orders the parts.
+        name: Its file in the staging folder; empty when the split had no rows.
+        rows_in: Rows read.
+        rows_out: Rows written.
+        null_rows: Rows whose prediction is null.
+    """
+
+    split: int
+    name: str
+    rows_in: int
+    rows_out: int
+    null_rows: int
+
+
+@dataclass(frozen=True)
+class PartScorer:
+    """Scores splits into files; what Spark pickles for a direct job.
+
+    Attributes:
+        handle: The model.
+        binding: Checked against `schema`.
+        keep: Columns to write beside the predictions.
+        batch_size: Rows per call of the model, or `None`.
+        root: URI of the input, which opens its file system.
+        format: Of the input files.
+        schema: Columns to read.
+        staged: URI of the folder to write into.
+    """
+
+    handle: ModelHandle
+    binding: Binding
+    keep: Sequence[str]
+    batch_size: int | None
+    root: str
+    format: str
+    schema: pa.Schema
+    staged: str
+
+    def __call__(self, number: int, split: Sequence[Piece]) -> Part:
+        """Score one split."""
+        source, _ = open_filesystem(self.root)
+        read = _Count()
+        batches = read.through(
+            chain.from_iterable(
+                read_batches(source, piece, self.format, self.schema) for piece in split
+            )
+        )
+        first = next(batches, None)
+        if first is None:
+            return Part(number, "", 0, 0, 0)
+        scored = score(
+            chain([first], batches),
+            self.binding,
+            self.handle.open(),
+            keep=self.keep,
+            batch_size=self.batch_size,
+            origin=Origin(self.handle.title, number),
+        )
+        return self._write(number, scored, read)
+
+    def _write(self, number: int, scored: Iterator[pa.RecordBatch], read: _Count) -> Part:
+        target, folder = open_filesystem(self.staged)
+        name = f"part-{number:05d}-{uuid4()}.snappy.parquet"
+        watched = self.binding.outputs[-1].column
+        rows = nulls = 0
+        first = next(scored)
+        with (
+            target.open_output_stream(f"{folder}/{name}") as sink,
+            pq.ParquetWriter(sink, first.schema, **_writer_options(first.schema)) as writer,
+        ):
+            for group in _row_groups(chain([first], scored)):
+                writer.write_table(group)
+                rows += group.num_rows
+                nulls += group.column(watched).null_count
+        return Part(number, name, read.rows, rows, nulls)
+
+
+@dataclass
+class _Count:
+    """Counts the rows that pass."""
+
+    rows: int = 0
+
+    def through(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            if batch.num_rows:
+                self.rows += batch.num_rows
+                yield batch
+
+
+def _row_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Join record batches into tables of one row group each."""
+    waiting: list[pa.RecordBatch] = []
+    size = 0
+    for batch in batches:
+        waiting.append(batch)
+        size += batch.nbytes
+        if size >= GROUP_BYTES:
+            yield pa.Table.from_batches(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield pa.Table.from_batches(waiting)
+
+
+def _writer_options(schema: pa.Schema) -> dict[str, Any]:
+    """Return the options of the Parquet writer: those of Spark, but for dictionaries of floats.
+
+    Predictions and features rarely repeat; building a dictionary that the writer then gives up is
+    most of the time of a write.
+    """
+    repeated = [
+        field.name
+        for field in schema
+        if not pa.types.is_nested(field.type) and not pa.types.is_floating(field.type)
+    ]
+    return {"compression": "snappy", "use_dictionary": repeated or False}

@@ -1,0 +1,44 @@
+"""The way of rows through Spark's own readers and writers: any source, format or table. Driver."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tfspark.package import ModelPackage
+from tfspark.scoring.job import BatchJob, Counts, Plan
+from tfspark.scoring.publish import Output
+from tfspark.spark.counting import counted
+from tfspark.spark.dataframe import predict
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def plan_through_spark(
+    spark: SparkSession, job: BatchJob, package: ModelPackage, output: Output
+) -> Plan:
+    """Return the plan of a job that reads and writes as Spark does.
+
+    Raises:
+        InputNotFoundError: No such input.
+        BindingError: Inputs, outputs and columns do not fit.
+    """
+    rows, rows_in = counted(job.source.read(spark))
+    scored = predict(
+        rows,
+        package,
+        feed=job.feed,
+        fetch=job.fetch,
+        keep=job.keep,
+        narrow=job.narrow,
+        strings=job.strings,
+        **job.options,
+    )
+    # A model never returns null, so a null prediction is a row with a null input.
+    scored, rows_out = counted(scored, null_in=scored.columns[-1])
+
+    def stage() -> Counts:
+        output.stage(scored)
+        return Counts(rows_in.rows, rows_out.rows, rows_out.nulls)
+
+    return Plan(package, output, "spark", scored.schema.simpleString(), stage)
