@@ -1,7 +1,8 @@
 """One live engine per model and process.
 
-In comes a key (digest, signature, engine options) and a function that loads; out goes the engine of
-that key. Lives in a Python worker, which Spark reuses from task to task and query to query.
+In comes a key (digest, tag set, signature, engine options) and a function that loads; out goes the
+engine of that key. Lives in a Python worker, which Spark reuses from task to task and query to
+query.
 
 Invariants: one load per key and process, also when threads ask at once; at most `LIMIT` engines are
 kept, the least recently used leaves first and is freed when its last user lets go of it; the only
@@ -19,7 +20,7 @@ from typing import TypeAlias
 from tfspark.engine import Engine, EngineOptions
 from tfspark.signature import Signature
 
-Key: TypeAlias = tuple[str, Signature, EngineOptions]
+Key: TypeAlias = tuple[str, tuple[str, ...], Signature, EngineOptions]
 
 LIMIT = 8
 

@@ -1,7 +1,7 @@
 """What crosses the wire in place of a model, and how a worker opens it.
 
-In comes a `ModelPackage` on the driver; the `ModelHandle` made of it is pickled into a Spark job and
-gives a live `Engine` on the executor. A `Source` says where a worker finds the export dir.
+In comes a `ModelPackage` on the driver; the `ModelHandle` made of it is pickled into a Spark job
+and gives a live `Engine` on the executor. A `Source` says where a worker finds the export dir.
 
 Invariants: nothing live is pickled; a worker that has the model open does not touch its source
 again; bytes are unpacked once per node, into a folder named by digest, under a lock, by a rename.
@@ -22,7 +22,7 @@ from typing import Protocol
 
 from tfspark.cache import ENGINES
 from tfspark.engine import Engine, EngineOptions, load_engine
-from tfspark.errors import InvalidModelError, ModelNotFoundError, explain
+from tfspark.errors import EngineError, InvalidModelError, ModelNotFoundError, explain
 from tfspark.package import ModelPackage, digest_of, size_of, unpack
 from tfspark.signature import Signature
 
@@ -86,7 +86,10 @@ class ModelHandle:
 
     @classmethod
     def of(
-        cls, package: ModelPackage, source: Source | None = None, options: EngineOptions | None = None
+        cls,
+        package: ModelPackage,
+        source: Source | None = None,
+        options: EngineOptions | None = None,
     ) -> ModelHandle:
         """Make a handle; without a source, workers read the package's own path."""
         return cls(
@@ -114,7 +117,8 @@ class ModelHandle:
             InvalidModelError: When the files are not the driver's.
             EngineError: When the engine cannot load it.
         """
-        return ENGINES.get((self.digest, self.signature, self.options), self._load)
+        key = (self.digest, self.tags, self.signature, self.options)
+        return ENGINES.get(key, self._load)
 
     def _load(self) -> Engine:
         folder = self.source.locate(self.digest, self.size)
@@ -131,22 +135,44 @@ def unpacked(digest: str, size: int, archive: Callable[[], bytes]) -> Path:
 
     Returns:
         The export dir. It appears whole, by a rename, or not at all.
+
+    Raises:
+        InvalidModelError: When the bytes are not those of the digest.
+        EngineError: When the bytes do not arrive, or the node has no room or right to unpack them.
     """
     root = cache_root()
     folder = root / digest
     if size_of(folder) == size:
         return folder
-    with _locked(root / f"{digest}.lock"):
-        if size_of(folder) != size:
-            shutil.rmtree(folder, ignore_errors=True)
-            aside = Path(tempfile.mkdtemp(prefix=f"{digest}.", dir=root))
-            try:
-                unpack(io.BytesIO(archive()), aside)
-                _check_digest(aside, digest)
-                aside.rename(folder)
-            finally:
-                shutil.rmtree(aside, ignore_errors=True)
+    try:
+        with _locked(root / f"{digest}.lock"):
+            if size_of(folder) != size:
+                _replace(folder, digest, archive)
+    except OSError as error:
+        raise _unusable(root, error) from error
     return folder
+
+
+def _replace(folder: Path, digest: str, archive: Callable[[], bytes]) -> None:
+    """Unpack beside the folder and rename; the caller holds the lock, so nobody else does."""
+    for left_behind in folder.parent.glob(f"{digest}.*/"):  # by a process that was killed
+        shutil.rmtree(left_behind, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    aside = Path(tempfile.mkdtemp(prefix=f"{digest}.", dir=folder.parent))
+    try:
+        unpack(_received(archive), aside)
+        _check_digest(aside, digest)
+        aside.rename(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _received(archive: Callable[[], bytes]) -> io.BytesIO:
+    try:
+        return io.BytesIO(archive())
+    except OSError as error:
+        problem = "The packed model did not reach this worker."
+        raise EngineError(explain(problem, found=str(error))) from error
 
 
 def _check_digest(folder: Path, digest: str) -> None:
@@ -164,19 +190,30 @@ def cache_root() -> Path:
     """Return this node's folder for unpacked models: `TFSPARK_CACHE_DIR`, else one in the temp dir.
 
     Raises:
-        InvalidModelError: When another user owns the folder, who could put other models there.
+        EngineError: When the folder cannot be made, or another user owns it, who could put other
+            models there.
     """
     default = Path(tempfile.gettempdir()) / f"tfspark-{os.getuid()}"
     root = Path(os.environ.get("TFSPARK_CACHE_DIR") or default)
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if root.stat().st_uid != os.getuid():
-        raise InvalidModelError(
-            explain(
-                f"The model cache {root} belongs to another user.",
-                hint="name a folder of your own in the environment variable TFSPARK_CACHE_DIR.",
-            )
-        )
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = root.stat().st_uid
+    except OSError as error:
+        raise _unusable(root, error) from error
+    if owner != os.getuid():
+        raise _unusable(root, f"a folder of the user with the number {owner}")
     return root
+
+
+def _unusable(root: Path, found: object) -> EngineError:
+    return EngineError(
+        explain(
+            f"A worker cannot keep models in its cache folder {root}.",
+            expected="a folder of its own with room for the model",
+            found=str(found),
+            hint="name one in the environment variable TFSPARK_CACHE_DIR of the executors.",
+        )
+    )
 
 
 @contextmanager

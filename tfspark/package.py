@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 import tarfile
 from collections.abc import Iterator, Sequence
@@ -34,7 +35,7 @@ from tfspark.saved_model_pb2 import MetaGraphDef, SavedModel
 from tfspark.signature import Signature
 
 _MODEL_FILE = "saved_model.pb"
-_SHARD = re.compile(r"variables\.data-(\d{5})-of-(\d{5})")
+_SHARD = re.compile(r"variables\.data-\d{5}-of-(\d{5})")
 _VARIABLE_OPS = {"VarHandleOp", "VariableV2", "Variable"}
 # TensorFlow's own signature for the initialisation of tables; not one that a user calls.
 _INIT_SIGNATURE = "__saved_model_init_op"
@@ -82,7 +83,7 @@ class ModelPackage:
         return "\n".join([head, f"path {self.path}", *pages])
 
     def pack(self, target: BinaryIO) -> None:
-        """Write the export dir to `target` as an uncompressed tar that depends on its content alone."""
+        """Write the export dir to `target` as an uncompressed tar of names and contents alone."""
         with tarfile.open(fileobj=target, mode="w|", format=tarfile.PAX_FORMAT) as archive:
             for relative, path in _files(Path(self.path)):
                 info = tarfile.TarInfo(relative)
@@ -119,8 +120,22 @@ def load(
         InvalidModelError: The newest (or chosen) version is broken or incomplete.
         SignatureNotFoundError: No such tag set or signature.
     """
-    export_dir, number = _export_dir(Path(path), version)
-    graph = _meta_graph(export_dir, tuple(tags))
+    tags = (tags,) if isinstance(tags, str) else tuple(tags)
+    try:
+        return _load(Path(path), version, signature, tags)
+    except PermissionError as error:
+        raise ModelNotFoundError(
+            explain(
+                f"The model at {path} cannot be read.",
+                found=str(error),
+                hint="give this user the right to read the folder and all files in it.",
+            )
+        ) from error
+
+
+def _load(path: Path, version: int | None, signature: str, tags: tuple[str, ...]) -> ModelPackage:
+    export_dir, number = _export_dir(path, version)
+    graph = _meta_graph(export_dir, tags)
     _check_files(export_dir, graph)
     signatures = tuple(
         Signature.from_proto(name, graph.signature_def[name])
@@ -132,7 +147,7 @@ def load(
         path=str(export_dir),
         name=named.name,
         version=number,
-        tags=tuple(tags),
+        tags=tags,
         digest=digest_of(export_dir),
         size=size_of(export_dir),
         signatures=signatures,
@@ -142,16 +157,29 @@ def load(
 
 
 def unpack(archive: BinaryIO, target: Path) -> None:
-    """Extract what `pack` wrote into the folder `target`; links and outside paths are refused."""
-    with tarfile.open(fileobj=archive, mode="r|") as tar:
-        tar.extractall(target, filter="data")
+    """Extract what `pack` wrote into the folder `target`.
+
+    Raises:
+        InvalidModelError: When the archive is cut off, or would write outside of the folder.
+    """
+    try:
+        with tarfile.open(fileobj=archive, mode="r|") as tar:
+            tar.extractall(target, filter="data")
+    except tarfile.TarError as error:
+        raise InvalidModelError(
+            explain(
+                "The archive of a model cannot be unpacked.",
+                expected="an archive that ModelPackage.pack wrote",
+                found=str(error),
+            )
+        ) from error
 
 
 def digest_of(export_dir: Path) -> str:
     """Return the SHA-256 over the sorted relative names, lengths and contents of all files."""
     total = hashlib.sha256()
     for relative, path in _files(export_dir):
-        total.update(f"{relative}\0{path.stat().st_size}\0".encode())
+        total.update(os.fsencode(f"{relative}\0{path.stat().st_size}\0"))
         with path.open("rb") as content:
             while chunk := content.read(1 << 20):
                 total.update(chunk)
@@ -164,13 +192,18 @@ def size_of(export_dir: Path) -> int:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    found = ((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file())
-    return iter(sorted(found))
+    """Yield relative name and path of every file, sorted; links to folders count as folders."""
+    found = [
+        Path(top, name) for top, _, names in os.walk(folder, followlinks=True) for name in names
+    ]
+    yield from sorted(
+        (path.relative_to(folder).as_posix(), path) for path in found if path.is_file()
+    )
 
 
 def _export_dir(path: Path, version: int | None) -> tuple[Path, int | None]:
     """Resolve `path` to the folder with `saved_model.pb` and its version number."""
-    path = path.absolute()
+    path = path.resolve() if ".." in path.parts else path.absolute()
     if not path.is_dir():
         raise ModelNotFoundError(
             explain(
@@ -181,27 +214,48 @@ def _export_dir(path: Path, version: int | None) -> tuple[Path, int | None]:
             )
         )
     if (path / _MODEL_FILE).is_file():
-        own = int(path.name) if path.name.isascii() and path.name.isdigit() else None
+        own = _number(path)
         if version not in (None, own):
+            bare = "a SavedModel without version folder"
             raise ModelNotFoundError(
                 explain(
                     f"{path} is one export dir; it has no version {version} inside.",
-                    found=f"version {own}" if own is not None else "a SavedModel without version folder",
+                    found=bare if own is None else f"version {own}",
                     hint="give the base path above the version folders, or leave the version out.",
                 )
             )
         return path, own
-    folders = {
-        int(entry.name): entry
-        for entry in path.iterdir()
-        if entry.is_dir() and entry.name.isascii() and entry.name.isdigit()
-    }
+    return _version_folder(path, version)
+
+
+def _number(folder: Path) -> int | None:
+    """Return the number of a version folder; `None` when it is named otherwise."""
+    return int(folder.name) if folder.name.isascii() and folder.name.isdigit() else None
+
+
+def _version_folder(path: Path, version: int | None) -> tuple[Path, int]:
+    """Return the chosen, else the newest, version folder of a base path and its number."""
+    entries = sorted(path.iterdir())
+    folders: dict[int, Path] = {}
+    for entry in entries:
+        number = _number(entry)
+        if number is None or not entry.is_dir():
+            continue
+        if number in folders:
+            raise InvalidModelError(
+                explain(
+                    f"Version {number} of the model at {path} is there twice.",
+                    found=listing([folders[number].name, entry.name]),
+                    hint="remove or rename one of the two folders.",
+                )
+            )
+        folders[number] = entry
     if not folders:
         raise ModelNotFoundError(
             explain(
                 f"There is no SavedModel in {path}.",
                 expected=f"{_MODEL_FILE}, or version folders named 1, 2, …",
-                found=listing(sorted(entry.name for entry in path.iterdir())[:8]),
+                found=listing(entry.name for entry in entries[:8]),
                 hint="export with tf.saved_model.save(…) or model.export(…) and give that folder.",
             )
         )
@@ -209,7 +263,7 @@ def _export_dir(path: Path, version: int | None) -> tuple[Path, int | None]:
     if chosen not in folders:
         raise ModelNotFoundError(
             explain(
-                f"There is no version {chosen} of the model at {path}.",
+                f"There is no version {chosen!r} of the model at {path}.",
                 expected=f"one of the versions {', '.join(map(str, sorted(folders)))}",
                 hint="leave the version out to take the newest.",
             )
@@ -220,7 +274,7 @@ def _export_dir(path: Path, version: int | None) -> tuple[Path, int | None]:
 def _meta_graph(export_dir: Path, tags: tuple[str, ...]) -> MetaGraphDef:
     """Parse `saved_model.pb` and return the graph of the tag set."""
     file = export_dir / _MODEL_FILE
-    hint = "the newest version counts even when broken: export it again, or name another version."
+    hint = "export it again; a broken version is never passed over for an older one."
     if not file.is_file():
         raise InvalidModelError(
             explain(f"{export_dir} holds no {_MODEL_FILE}.", expected=str(file), hint=hint)
@@ -261,12 +315,15 @@ def _check_files(export_dir: Path, graph: MetaGraphDef) -> None:
         for asset in graph.asset_file_def
         if not (export_dir / "assets" / asset.filename).is_file()
     ]
-    if any(node.op in _VARIABLE_OPS for node in graph.graph_def.node):
+    # TensorFlow's Python restores a checkpoint even where the graph has no variable to read.
+    has_checkpoint = graph.HasField("saver_def")
+    if has_checkpoint or any(node.op in _VARIABLE_OPS for node in graph.graph_def.node):
         missing += _missing_variables(export_dir / "variables")
     if missing:
+        count = "1 file is" if len(missing) == 1 else f"{len(missing)} files are"
         raise InvalidModelError(
             explain(
-                f"The model at {export_dir} is incomplete: {len(missing)} files are missing.",
+                f"The model at {export_dir} is incomplete: {count} missing.",
                 expected=listing(missing),
                 hint="copy the whole export dir, with variables/ and assets/.",
             )
@@ -276,10 +333,15 @@ def _check_files(export_dir: Path, graph: MetaGraphDef) -> None:
 def _missing_variables(folder: Path) -> list[str]:
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     missing = [] if "variables.index" in names else ["variables/variables.index"]
-    shards = [match for name in names if (match := _SHARD.fullmatch(name))]
-    total = int(shards[0].group(2)) if shards else 1
+    totals = {int(match.group(1)) for name in names if (match := _SHARD.fullmatch(name))}
+    # Shards of another checkpoint may lie beside the whole one; the fewest gaps are its own.
+    gaps = (_missing_shards(names, total) for total in sorted(totals) or [1])
+    return missing + min(gaps, key=len)
+
+
+def _missing_shards(names: set[str], total: int) -> list[str]:
     wanted = (f"variables.data-{shard:05d}-of-{total:05d}" for shard in range(total))
-    return missing + [f"variables/{name}" for name in wanted if name not in names]
+    return [f"variables/{name}" for name in wanted if name not in names]
 
 
 def _choose(signatures: Sequence[Signature], name: str, path: str) -> Signature:
@@ -287,10 +349,12 @@ def _choose(signatures: Sequence[Signature], name: str, path: str) -> Signature:
         if signature.name == name:
             return signature
     names = [signature.name for signature in signatures]
+    export = "export it with signatures={'serving_default': …}."
+    choose = f"choose one with signature=….{did_you_mean(name, names)}"
     raise SignatureNotFoundError(
         explain(
             f"The model at {path} has no signature {name!r}.",
             found=listing(names),
-            hint=f"choose one with signature=….{did_you_mean(name, names)}",
+            hint=choose if names else export,
         )
     )

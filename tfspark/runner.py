@@ -34,6 +34,7 @@ from tfspark.tensors import (
     encode,
     pad_rows,
     slice_rows,
+    to_arrow,
 )
 
 # Bytes fed per model batch when no size is given, and the rows that bound it for narrow inputs.
@@ -323,5 +324,5 @@ def _in_order(
         return pa.RecordBatch.from_arrays(joined, schema=schema)
     position = np.full(rows, -1, dtype=np.int64)
     position[fed] = np.arange(len(fed))
-    indices = pa.array(position, mask=position < 0)
+    indices = to_arrow(position, position >= 0)
     return pa.RecordBatch.from_arrays([array.take(indices) for array in joined], schema=schema)

@@ -14,7 +14,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tfspark/saved_model.proto\x12\x07tfspark\"8\n\nSavedModel\x12*\n\x0bmeta_graphs\x18\x02 \x03(\x0b\x32\x15.tfspark.MetaGraphDef\"\xe2\x02\n\x0cMetaGraphDef\x12\x38\n\rmeta_info_def\x18\x01 \x01(\x0b\x32!.tfspark.MetaGraphDef.MetaInfoDef\x12$\n\tgraph_def\x18\x02 \x01(\x0b\x32\x11.tfspark.GraphDef\x12>\n\rsignature_def\x18\x05 \x03(\x0b\x32\'.tfspark.MetaGraphDef.SignatureDefEntry\x12-\n\x0e\x61sset_file_def\x18\x06 \x03(\x0b\x32\x15.tfspark.AssetFileDef\x1a\x37\n\x0bMetaInfoDef\x12\x0c\n\x04tags\x18\x04 \x03(\t\x12\x1a\n\x12tensorflow_version\x18\x05 \x01(\t\x1aJ\n\x11SignatureDefEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.tfspark.SignatureDef:\x02\x38\x01\"*\n\x08GraphDef\x12\x1e\n\x04node\x18\x01 \x03(\x0b\x32\x10.tfspark.NodeDef\"#\n\x07NodeDef\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02op\x18\x02 \x01(\t\" \n\x0c\x41ssetFileDef\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\"\x94\x02\n\x0cSignatureDef\x12\x31\n\x06inputs\x18\x01 \x03(\x0b\x32!.tfspark.SignatureDef.InputsEntry\x12\x33\n\x07outputs\x18\x02 \x03(\x0b\x32\".tfspark.SignatureDef.OutputsEntry\x12\x13\n\x0bmethod_name\x18\x03 \x01(\t\x1a\x42\n\x0bInputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.tfspark.TensorInfo:\x02\x38\x01\x1a\x43\n\x0cOutputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.tfspark.TensorInfo:\x02\x38\x01\"U\n\nTensorInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x64type\x18\x02 \x01(\x05\x12*\n\x0ctensor_shape\x18\x03 \x01(\x0b\x32\x14.tfspark.TensorShape\"_\n\x0bTensorShape\x12%\n\x03\x64im\x18\x02 \x03(\x0b\x32\x18.tfspark.TensorShape.Dim\x12\x14\n\x0cunknown_rank\x18\x03 \x01(\x08\x1a\x13\n\x03\x44im\x12\x0c\n\x04size\x18\x01 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tfspark/saved_model.proto\x12\x07tfspark\"8\n\nSavedModel\x12*\n\x0bmeta_graphs\x18\x02 \x03(\x0b\x32\x15.tfspark.MetaGraphDef\"\x88\x03\n\x0cMetaGraphDef\x12\x38\n\rmeta_info_def\x18\x01 \x01(\x0b\x32!.tfspark.MetaGraphDef.MetaInfoDef\x12$\n\tgraph_def\x18\x02 \x01(\x0b\x32\x11.tfspark.GraphDef\x12$\n\tsaver_def\x18\x03 \x01(\x0b\x32\x11.tfspark.SaverDef\x12>\n\rsignature_def\x18\x05 \x03(\x0b\x32\'.tfspark.MetaGraphDef.SignatureDefEntry\x12-\n\x0e\x61sset_file_def\x18\x06 \x03(\x0b\x32\x15.tfspark.AssetFileDef\x1a\x37\n\x0bMetaInfoDef\x12\x0c\n\x04tags\x18\x04 \x03(\t\x12\x1a\n\x12tensorflow_version\x18\x05 \x01(\t\x1aJ\n\x11SignatureDefEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.tfspark.SignatureDef:\x02\x38\x01\"*\n\x08GraphDef\x12\x1e\n\x04node\x18\x01 \x03(\x0b\x32\x10.tfspark.NodeDef\"\n\n\x08SaverDef\"#\n\x07NodeDef\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02op\x18\x02 \x01(\t\" \n\x0c\x41ssetFileDef\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\"\x94\x02\n\x0cSignatureDef\x12\x31\n\x06inputs\x18\x01 \x03(\x0b\x32!.tfspark.SignatureDef.InputsEntry\x12\x33\n\x07outputs\x18\x02 \x03(\x0b\x32\".tfspark.SignatureDef.OutputsEntry\x12\x13\n\x0bmethod_name\x18\x03 \x01(\t\x1a\x42\n\x0bInputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.tfspark.TensorInfo:\x02\x38\x01\x1a\x43\n\x0cOutputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.tfspark.TensorInfo:\x02\x38\x01\"U\n\nTensorInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x64type\x18\x02 \x01(\x05\x12*\n\x0ctensor_shape\x18\x03 \x01(\x0b\x32\x14.tfspark.TensorShape\"_\n\x0bTensorShape\x12%\n\x03\x64im\x18\x02 \x03(\x0b\x32\x18.tfspark.TensorShape.Dim\x12\x14\n\x0cunknown_rank\x18\x03 \x01(\x08\x1a\x13\n\x03\x44im\x12\x0c\n\x04size\x18\x01 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -30,27 +30,29 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['_SAVEDMODEL']._serialized_start=38
   _globals['_SAVEDMODEL']._serialized_end=94
   _globals['_METAGRAPHDEF']._serialized_start=97
-  _globals['_METAGRAPHDEF']._serialized_end=451
-  _globals['_METAGRAPHDEF_METAINFODEF']._serialized_start=320
-  _globals['_METAGRAPHDEF_METAINFODEF']._serialized_end=375
-  _globals['_METAGRAPHDEF_SIGNATUREDEFENTRY']._serialized_start=377
-  _globals['_METAGRAPHDEF_SIGNATUREDEFENTRY']._serialized_end=451
-  _globals['_GRAPHDEF']._serialized_start=453
-  _globals['_GRAPHDEF']._serialized_end=495
-  _globals['_NODEDEF']._serialized_start=497
-  _globals['_NODEDEF']._serialized_end=532
-  _globals['_ASSETFILEDEF']._serialized_start=534
-  _globals['_ASSETFILEDEF']._serialized_end=566
-  _globals['_SIGNATUREDEF']._serialized_start=569
-  _globals['_SIGNATUREDEF']._serialized_end=845
-  _globals['_SIGNATUREDEF_INPUTSENTRY']._serialized_start=710
-  _globals['_SIGNATUREDEF_INPUTSENTRY']._serialized_end=776
-  _globals['_SIGNATUREDEF_OUTPUTSENTRY']._serialized_start=778
-  _globals['_SIGNATUREDEF_OUTPUTSENTRY']._serialized_end=845
-  _globals['_TENSORINFO']._serialized_start=847
-  _globals['_TENSORINFO']._serialized_end=932
-  _globals['_TENSORSHAPE']._serialized_start=934
-  _globals['_TENSORSHAPE']._serialized_end=1029
-  _globals['_TENSORSHAPE_DIM']._serialized_start=1010
-  _globals['_TENSORSHAPE_DIM']._serialized_end=1029
+  _globals['_METAGRAPHDEF']._serialized_end=489
+  _globals['_METAGRAPHDEF_METAINFODEF']._serialized_start=358
+  _globals['_METAGRAPHDEF_METAINFODEF']._serialized_end=413
+  _globals['_METAGRAPHDEF_SIGNATUREDEFENTRY']._serialized_start=415
+  _globals['_METAGRAPHDEF_SIGNATUREDEFENTRY']._serialized_end=489
+  _globals['_GRAPHDEF']._serialized_start=491
+  _globals['_GRAPHDEF']._serialized_end=533
+  _globals['_SAVERDEF']._serialized_start=535
+  _globals['_SAVERDEF']._serialized_end=545
+  _globals['_NODEDEF']._serialized_start=547
+  _globals['_NODEDEF']._serialized_end=582
+  _globals['_ASSETFILEDEF']._serialized_start=584
+  _globals['_ASSETFILEDEF']._serialized_end=616
+  _globals['_SIGNATUREDEF']._serialized_start=619
+  _globals['_SIGNATUREDEF']._serialized_end=895
+  _globals['_SIGNATUREDEF_INPUTSENTRY']._serialized_start=760
+  _globals['_SIGNATUREDEF_INPUTSENTRY']._serialized_end=826
+  _globals['_SIGNATUREDEF_OUTPUTSENTRY']._serialized_start=828
+  _globals['_SIGNATUREDEF_OUTPUTSENTRY']._serialized_end=895
+  _globals['_TENSORINFO']._serialized_start=897
+  _globals['_TENSORINFO']._serialized_end=982
+  _globals['_TENSORSHAPE']._serialized_start=984
+  _globals['_TENSORSHAPE']._serialized_end=1079
+  _globals['_TENSORSHAPE_DIM']._serialized_start=1060
+  _globals['_TENSORSHAPE_DIM']._serialized_end=1079
 # @@protoc_insertion_point(module_scope)

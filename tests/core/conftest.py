@@ -39,7 +39,7 @@ def _meta_graph(
     graph.meta_info_def.tensorflow_version = "2.21.0"
     graph.graph_def.node.add(name="x", op="Placeholder")
     if variables:
-        graph.graph_def.node.add(name="w", op="VarHandleOp")
+        graph.saver_def.SetInParent()
     for name in signatures:
         signature = graph.signature_def[name]
         signature.inputs["inputs"].CopyFrom(_tensor_info("x:0"))

@@ -1,0 +1,392 @@
+import dataclasses
+import io
+import os
+import pickle
+import shutil
+import tarfile
+
+import pytest
+
+from tfspark import package
+from tfspark.errors import InvalidModelError, ModelNotFoundError, SignatureNotFoundError
+from tfspark.package import digest_of, load, size_of, unpack
+from tfspark.signature import TensorSpec
+
+
+def refusal(kind, *args, **options):
+    with pytest.raises(kind) as caught:
+        load(*args, **options)
+    return str(caught.value)
+
+
+# --- version folders ------------------------------------------------------------------------------
+
+
+def test_the_newest_version_is_the_largest_number(make_model, tmp_path):
+    for version in (9, 10, 2):
+        make_model(where=f"model/{version}")
+    (tmp_path / "model" / "11").write_text("a file")
+    (tmp_path / "model" / "latest").mkdir()
+    (tmp_path / "model" / "12.tmp").mkdir()
+    found = load(tmp_path / "model")
+    assert (found.version, found.name) == (10, "model")
+    assert found.path == str(tmp_path / "model" / "10")
+
+
+def test_a_version_can_be_chosen(make_model, tmp_path):
+    make_model(where="model/1")
+    make_model(where="model/2")
+    assert load(tmp_path / "model", version=1).path == str(tmp_path / "model" / "1")
+    text = refusal(ModelNotFoundError, tmp_path / "model", version=3)
+    assert "no version 3 of the model" in text
+    assert "expected: one of the versions 1, 2" in text
+
+
+def test_version_folders_may_have_leading_zeros_but_no_twins(make_model, tmp_path):
+    make_model(where="model/0007")
+    assert load(tmp_path / "model").version == 7
+    make_model(where="model/7")
+    text = refusal(InvalidModelError, tmp_path / "model")
+    assert "Version 7 of the model" in text
+    assert "'0007', '7'" in text
+
+
+@pytest.mark.parametrize("number", ["\uff11", "²", "-1", "1.5", "v1"])
+def test_only_ascii_digits_make_a_version(make_model, tmp_path, number):
+    make_model(where=f"model/{number}")
+    assert "There is no SavedModel in" in refusal(ModelNotFoundError, tmp_path / "model")
+
+
+def test_an_export_dir_is_loaded_with_its_number(make_model):
+    path = make_model(where="model/3")
+    for version in (None, 3):
+        found = load(str(path), version=version)
+        assert (found.version, found.name, found.path) == (3, "model", str(path))
+    assert "found:    version 3" in refusal(ModelNotFoundError, path, version=4)
+
+
+def test_an_export_dir_without_a_number_has_no_version(make_model):
+    path = make_model(where="bare")
+    found = load(path)
+    assert (found.version, found.name) == (None, "bare")
+    text = refusal(ModelNotFoundError, path, version=1)
+    assert "is one export dir; it has no version 1 inside" in text
+    assert "found:    a SavedModel without version folder" in text
+
+
+def test_a_relative_path_is_made_absolute(make_model, tmp_path, monkeypatch):
+    path = make_model(where="model/1")
+    monkeypatch.chdir(path)
+    for relative in (".", "..", "../../model", "../1"):
+        found = load(relative)
+        assert (found.path, found.name, found.version) == (str(path), "model", 1)
+
+
+# --- broken models --------------------------------------------------------------------------------
+
+
+def test_a_missing_folder(tmp_path):
+    text = refusal(ModelNotFoundError, tmp_path / "nothing")
+    assert text.splitlines() == [
+        f"There is no model folder at {tmp_path / 'nothing'}.",
+        "  expected: a folder with saved_model.pb, or with version folders 1, 2, …",
+        "  found:    nothing",
+        "Hint: give the export dir, or the base path above its version folders.",
+    ]
+
+
+def test_a_file_instead_of_a_folder(make_model):
+    path = make_model() / "saved_model.pb"
+    assert "found:    a file" in refusal(ModelNotFoundError, path)
+
+
+def test_an_empty_folder(tmp_path):
+    assert "found:    none" in refusal(ModelNotFoundError, tmp_path)
+    (tmp_path / "model.h5").touch()
+    assert "found:    'model.h5'" in refusal(ModelNotFoundError, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["empty", "cut", "no model"])
+def test_a_broken_newest_version_is_an_error(make_model, tmp_path, kind):
+    make_model(where="model/1")
+    newest = make_model(where="model/2") / "saved_model.pb"
+    content = newest.read_bytes()
+    newest.unlink()
+    if kind != "no model":
+        newest.write_bytes(content[:50] if kind == "cut" else b"")
+    text = refusal(InvalidModelError, tmp_path / "model")
+    assert str(newest) in text
+    assert "never passed over for an older one" in text
+    assert load(tmp_path / "model", version=1).version == 1
+
+
+def test_a_file_cut_off_anywhere_is_refused(make_model):
+    file = make_model() / "saved_model.pb"
+    content = file.read_bytes()
+    for length in range(len(content)):
+        file.write_bytes(content[:length])
+        text = refusal(InvalidModelError, file.parent)
+        assert f"{length} bytes" in text
+
+
+def test_a_real_model_cut_off_is_refused(linear_model, tmp_path):
+    path = shutil.copytree(linear_model, tmp_path / "1")
+    file = path / "saved_model.pb"
+    content = file.read_bytes()
+    for length in (1, 2, 3, 100, len(content) // 2, len(content) - 1):
+        file.write_bytes(content[:length])
+        refusal(InvalidModelError, path)
+
+
+@pytest.mark.parametrize("content", [b"<html>404</html>", bytes(100), b"\xff" * 100])
+def test_a_file_that_is_no_model_is_refused(make_model, content):
+    file = make_model() / "saved_model.pb"
+    file.write_bytes(content)
+    refusal(InvalidModelError, file.parent)
+
+
+@pytest.mark.parametrize(
+    ("shards", "name", "listed"),
+    [
+        (1, "variables.index", ["variables/variables.index"]),
+        (1, "variables.data-00000-of-00001", ["variables/variables.data-00000-of-00001"]),
+        (3, "variables.data-00001-of-00003", ["variables/variables.data-00001-of-00003"]),
+    ],
+)
+def test_a_missing_file_of_the_variables(make_model, shards, name, listed):
+    path = make_model(shards=shards)
+    (path / "variables" / name).unlink()
+    text = refusal(InvalidModelError, path)
+    assert "is incomplete: 1 file is missing." in text
+    assert [one in text for one in listed] == [True]
+
+
+def test_missing_variables_are_listed_whole(make_model):
+    path = make_model()
+    shutil.rmtree(path / "variables")
+    text = refusal(InvalidModelError, path)
+    assert "2 files are missing" in text
+    assert "'variables/variables.index', 'variables/variables.data-00000-of-00001'" in text
+
+
+def test_a_graph_with_variables_needs_them_though_nothing_saves_them(make_model, meta_graph):
+    graph = meta_graph(variables=False)
+    graph.graph_def.node.add(name="w", op="VarHandleOp")
+    path = make_model(graph)
+    shutil.rmtree(path / "variables")
+    assert "2 files are missing" in refusal(InvalidModelError, path)
+
+
+def test_a_frozen_graph_needs_no_variables(make_model, meta_graph):
+    path = make_model(meta_graph(variables=False))
+    shutil.rmtree(path / "variables")
+    assert load(path).digest
+
+
+def test_left_over_shards_of_another_checkpoint_do_no_harm(make_model):
+    path = make_model(shards=2)
+    (path / "variables" / "variables.data-00000-of-00005").write_bytes(b"old")
+    assert load(path).digest
+
+
+def test_a_missing_asset(make_model):
+    path = make_model(assets=["vocabulary.txt", "labels.txt"])
+    assert load(path).digest
+    (path / "assets" / "labels.txt").unlink()
+    text = refusal(InvalidModelError, path)
+    assert "expected: 'assets/labels.txt'" in text
+
+
+def test_a_model_that_may_not_be_read(make_model, monkeypatch):
+    path = make_model()
+
+    def denied(*args, **options):
+        raise PermissionError(13, "Permission denied", "saved_model.pb")
+
+    monkeypatch.setattr(package.Path, "read_bytes", denied)
+    text = refusal(ModelNotFoundError, path)
+    assert f"The model at {path} cannot be read." in text
+    assert "Permission denied" in text
+
+
+# --- tag sets and signatures ----------------------------------------------------------------------
+
+
+def test_the_tag_set_chooses_the_graph(make_model, meta_graph):
+    train = meta_graph(tags=["train"], signatures=["learn"])
+    both = meta_graph(tags=["serve", "gpu"], signatures=["on_gpu"])
+    path = make_model(train, both, meta_graph())
+    assert load(path).signature.name == "serving_default"
+    assert load(path, signature="on_gpu", tags=["gpu", "serve"]).tags == ("gpu", "serve")
+    assert load(path, signature="learn", tags="train").tags == ("train",)
+    text = refusal(SignatureNotFoundError, path, tags=("gpu",))
+    assert "no graph with the tag set 'gpu'" in text
+    assert "found:    'train'; 'serve', 'gpu'; 'serve'" in text
+
+
+def test_a_signature_is_chosen_by_name(make_model, meta_graph):
+    path = make_model(meta_graph(signatures=["score", "embed", "__saved_model_init_op"]))
+    text = refusal(SignatureNotFoundError, path, signature="scores")
+    assert "has no signature 'scores'" in text
+    assert "found:    'embed', 'score'" in text
+    assert "Did you mean 'score'?" in text
+    found = load(path, signature="embed")
+    assert found.select("score").signature.name == "score"
+    assert found.select("score").digest == found.digest
+    with pytest.raises(SignatureNotFoundError):
+        found.select("serving_default")
+
+
+def test_a_model_without_signatures_says_how_to_export(make_model, meta_graph):
+    text = refusal(SignatureNotFoundError, make_model(meta_graph(signatures=[])))
+    assert "found:    none" in text
+    assert "Hint: export it with signatures=" in text
+
+
+def test_a_composite_input_is_described_and_harms_no_other_signature(
+    make_model, meta_graph, tensor_info
+):
+    graph = meta_graph(signatures=["dense", "sparse"])
+    graph.signature_def["sparse"].inputs["inputs"].CopyFrom(tensor_info(""))
+    found = load(make_model(graph), signature="dense")
+    assert "inputs: composite (None, 2), in Spark no column" in found.describe()
+    assert found.signature.inputs[0].dtype == "float32"
+    assert found.select("sparse").signature.inputs[0].dtype == "composite"
+
+
+def test_a_package_says_what_it_is(make_model):
+    found = load(make_model(where="plane/4"))
+    assert found.signature.inputs == (TensorSpec("inputs", "float32", (None, 2), "x:0"),)
+    assert found.tensorflow_version == "2.21.0"
+    assert found.size == size_of(make_model(where="other/4"))
+    lines = found.describe().splitlines()
+    assert lines[0] == f"plane version 4, {found.size} bytes, digest {found.digest[:12]}"
+    assert lines[2] == "signature 'serving_default'"
+    assert pickle.loads(pickle.dumps(found)) == found
+    assert "version none" in load(make_model(where="bare")).describe()
+
+
+def test_a_real_model_is_read_without_tensorflow(linear_model):
+    found = load(linear_model)
+    assert found.signature.inputs == (
+        TensorSpec("inputs", "float32", (None, 2), "serving_default_inputs:0"),
+    )
+    (output,) = found.signature.outputs
+    assert (output.name, output.shape) == ("outputs", (None, 1))
+    assert found.tensorflow_version.startswith("2.")
+
+
+def test_a_real_model_needs_its_checkpoint(linear_model, tmp_path):
+    path = shutil.copytree(linear_model, tmp_path / "1")
+    shutil.rmtree(path / "variables")
+    assert "variables/variables.index" in refusal(InvalidModelError, path)
+
+
+# --- digest and archive ---------------------------------------------------------------------------
+
+
+def test_copies_have_the_same_digest_wherever_they_lie(make_model, tmp_path):
+    path = make_model()
+    copy = shutil.copytree(path, tmp_path / "elsewhere" / "9")
+    os.utime(copy / "saved_model.pb", (0, 0))
+    assert digest_of(path) == digest_of(copy) == load(copy).digest
+
+
+def change_a_byte(path):
+    file = path / "variables" / "variables.data-00000-of-00001"
+    file.write_bytes(b"\x01" + file.read_bytes()[1:])
+
+
+def rename(path):
+    (path / "assets" / "a").rename(path / "assets" / "b")
+
+
+def add(path):
+    (path / "assets" / "empty").touch()
+
+
+def move_a_byte(path):
+    """From the end of one file to the beginning of the next."""
+    first, second = path / "assets" / "a", path / "assets" / "c"
+    second.write_bytes(first.read_bytes()[-1:] + second.read_bytes())
+    first.write_bytes(first.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize("change", [change_a_byte, rename, add, move_a_byte])
+def test_any_change_changes_the_digest(make_model, change):
+    path = make_model(assets=["a", "c"])
+    before = digest_of(path)
+    change(path)
+    assert digest_of(path) != before
+
+
+def test_linked_folders_count_as_folders(make_model, tmp_path):
+    path = make_model()
+    (path / "variables").rename(tmp_path / "store")
+    (path / "variables").symlink_to(tmp_path / "store", target_is_directory=True)
+    found = load(path)
+    unpack(io.BytesIO(found.pack_bytes()), tmp_path / "out")
+    assert (tmp_path / "out" / "variables" / "variables.index").is_file()
+    assert not (tmp_path / "out" / "variables").is_symlink()
+    assert digest_of(tmp_path / "out") == found.digest
+
+
+def test_packing_and_unpacking_keeps_digest_and_size(make_model, tmp_path):
+    path = make_model(shards=2, assets=["größe " + "x" * 120 + ".txt"])
+    (path / "assets" / os.fsdecode(b"\xff.bin")).write_bytes(b"no text in this name")
+    found = load(path)
+    unpack(io.BytesIO(found.pack_bytes()), tmp_path / "out")
+    assert digest_of(tmp_path / "out") == found.digest
+    assert size_of(tmp_path / "out") == found.size
+    assert load(tmp_path / "out").signatures == found.signatures
+
+
+def test_packing_depends_on_names_and_contents_alone(make_model, tmp_path):
+    found = load(make_model())
+    copy = shutil.copytree(found.path, tmp_path / "copy")
+    os.utime(copy / "saved_model.pb", (0, 0))
+    (copy / "saved_model.pb").chmod(0o600)
+    assert load(copy).pack_bytes() == found.pack_bytes()
+
+
+def archive(*members):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for info in members:
+            tar.addfile(info, io.BytesIO(b"x" * info.size))
+    return io.BytesIO(buffer.getvalue())
+
+
+def member(name, **fields):
+    info = tarfile.TarInfo(name)
+    for field, value in {"size": 1, **fields}.items():
+        setattr(info, field, value)
+    return info
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        member("../outside"),
+        member("a/../../outside"),
+        member("link", type=tarfile.SYMTYPE, linkname="/etc/passwd", size=0),
+        member("link", type=tarfile.SYMTYPE, linkname="../outside", size=0),
+        member("pipe", type=tarfile.FIFOTYPE, size=0),
+    ],
+    ids=lambda info: f"{info.name} {info.linkname}".strip(),
+)
+def test_an_archive_that_reaches_outside_is_refused(tmp_path, evil):
+    with pytest.raises(InvalidModelError, match="archive of a model cannot be unpacked"):
+        unpack(archive(evil), tmp_path / "out")
+    assert not (tmp_path / "outside").exists()
+
+
+def test_an_archive_cut_off_is_refused(make_model, tmp_path):
+    packed = load(make_model()).pack_bytes()
+    with pytest.raises(InvalidModelError, match="cannot be unpacked"):
+        unpack(io.BytesIO(packed[:700]), tmp_path / "out")
+
+
+def test_a_package_is_frozen(make_model):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        load(make_model()).path = "elsewhere"
