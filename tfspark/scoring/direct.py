@@ -10,8 +10,7 @@ name, and only the parts that Spark counts as the tasks' own are published.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pyarrow as pa
@@ -22,8 +21,8 @@ from tfspark.dtypes import sql_name
 from tfspark.errors import TfsparkError
 from tfspark.package import ModelPackage
 from tfspark.schema import Binding, bind, columns_of, kept_columns
-from tfspark.scoring.job import BatchJob, Counts, Plan
-from tfspark.scoring.parts import Part, PartScorer
+from tfspark.scoring.job import BatchJob, Outcome, Plan
+from tfspark.scoring.parts import PartScorer
 from tfspark.scoring.publish import Output, PathOutput
 from tfspark.scoring.splits import Piece, list_files, open_filesystem, plan_splits, read_schema
 from tfspark.spark.files import HadoopFiles
@@ -76,7 +75,7 @@ def plan_direct(spark: SparkSession, job: BatchJob, package: ModelPackage, outpu
     )
     wanted = _wanted(schema, kept, binding)
 
-    def stage() -> Counts:
+    def stage() -> Outcome:
         splits = plan_splits(source, files, job.source.format, task_slots(spark))
         task = PartScorer(
             handle=handle_of(spark, package, job.options),
@@ -90,28 +89,26 @@ def plan_direct(spark: SparkSession, job: BatchJob, package: ModelPackage, outpu
         )
         return _run(spark, splits, task, output)
 
-    columns = [f"{schema.field(name).name}:{sql_name(schema.field(name).type)}" for name in kept]
-    columns += [f"{one.column}:{sql_name(one.arrow)}" for one in binding.outputs]
-    return Plan(package, output, "direct", f"struct<{','.join(columns)}>", stage)
+    columns = {name: sql_name(schema.field(name).type) for name in kept}
+    columns |= {one.column: sql_name(one.arrow) for one in binding.outputs}
+    return Plan(package, output, "direct", columns, stage)
 
 
 def _run(
     spark: SparkSession, splits: list[tuple[Piece, ...]], task: PartScorer, output: PathOutput
-) -> Counts:
+) -> Outcome:
     """Run the tasks and leave exactly the parts of the counted attempts in the staging folder."""
     target, folder = open_filesystem(task.staged)
     target.create_dir(folder)
 
-    def score_split(number: int, split: Any) -> dict[str, Any]:
-        return asdict(task(number, split))
-
-    parts = [Part(**result) for result in run_splits(spark, splits, score_split)]
+    parts = run_splits(spark, splits, task)
     names = {part.name for part in parts if part.name} or {_write_empty(task, target, folder)}
     output.keep_only(names)
-    return Counts(
+    return Outcome(
         sum(part.rows_in for part in parts),
         sum(part.rows_out for part in parts),
         sum(part.null_rows for part in parts),
+        parts[0].versions if parts else {},
     )
 
 

@@ -47,12 +47,20 @@ class BatchJob:
 
 
 @dataclass(frozen=True)
-class Counts:
-    """Rows of one run."""
+class Outcome:
+    """What the tasks of one run did.
+
+    Attributes:
+        rows_in: Rows read.
+        rows_out: Rows written.
+        null_rows: Rows whose predictions are null.
+        versions: Of the packages on a worker.
+    """
 
     rows_in: int
     rows_out: int
     null_rows: int
+    versions: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -63,12 +71,12 @@ class Plan:
         package: The model.
         output: Where the rows go.
         path: The way that they take.
-        columns: The columns of the output, in words.
+        columns: The columns of the output: name → Spark type.
         stage: Runs the tasks and writes the rows aside.
     """
 
     package: ModelPackage
     output: Output
     path: Literal["spark", "direct"]
-    columns: str
-    stage: Callable[[], Counts]
+    columns: Mapping[str, str]
+    stage: Callable[[], Outcome]

@@ -9,7 +9,7 @@ doubled never touches another's file; only a part that the driver heard of is ev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -22,6 +22,7 @@ from tfspark.handle import ModelHandle
 from tfspark.runner import Origin, score
 from tfspark.schema import Binding
 from tfspark.scoring.splits import Piece, open_filesystem, read_batches
+from tfspark.versions import installed_versions
 
 # Rows that a row group of the output holds at most; Spark's readers split at row groups.
 GROUP_BYTES = 64 << 20
@@ -37,6 +38,7 @@ class Part:
         rows_in: Rows read.
         rows_out: Rows written.
         null_rows: Rows whose prediction is null.
+        versions: Of the packages on the worker; reported by the first split alone.
     """
 
     split: int
@@ -44,6 +46,7 @@ class Part:
     rows_in: int
     rows_out: int
     null_rows: int
+    versions: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class PartScorer:
         )
         first = next(batches, None)
         if first is None:
-            return Part(number, "", 0, 0, 0)
+            return Part(number, "", 0, 0, 0, _versions(number))
         scored = score(
             chain([first], batches),
             self.binding,
@@ -106,7 +109,7 @@ class PartScorer:
                 writer.write_table(group)
                 rows += group.num_rows
                 nulls += group.column(watched).null_count
-        return Part(number, name, read.rows, rows, nulls)
+        return Part(number, name, read.rows, rows, nulls, _versions(number))
 
 
 @dataclass
@@ -120,6 +123,10 @@ class _Count:
             if batch.num_rows:
                 self.rows += batch.num_rows
                 yield batch
+
+
+def _versions(number: int) -> Mapping[str, str]:
+    return installed_versions() if number == 0 else {}
 
 
 def _row_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tfspark.package import ModelPackage
-from tfspark.scoring.job import BatchJob, Counts, Plan
+from tfspark.scoring.job import BatchJob, Outcome, Plan
 from tfspark.scoring.publish import Output
 from tfspark.spark.counting import counted
 from tfspark.spark.dataframe import predict
+from tfspark.spark.workers import worker_versions
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -37,8 +38,9 @@ def plan_through_spark(
     # A model never returns null, so a null prediction is a row with a null input.
     scored, rows_out = counted(scored, null_in=scored.columns[-1])
 
-    def stage() -> Counts:
+    def stage() -> Outcome:
+        versions = worker_versions(spark)
         output.stage(scored)
-        return Counts(rows_in.rows, rows_out.rows, rows_out.nulls)
+        return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, versions)
 
-    return Plan(package, output, "spark", scored.schema.simpleString(), stage)
+    return Plan(package, output, "spark", dict(scored.dtypes), stage)

@@ -7,9 +7,7 @@ of a job does not wait for it.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterable, Iterator
-from importlib import metadata
 from typing import cast
 
 import pyarrow as pa
@@ -17,10 +15,7 @@ from pyspark.sql import SparkSession
 
 from tfspark.errors import EngineError, explain
 from tfspark.spark.failures import from_worker
-
-_PACKAGES = ("tensorflow", "numpy", "pyarrow", "protobuf")
-# The wheels that bring the module `tensorflow`.
-_TENSORFLOW_WHEELS = ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tf-nightly")
+from tfspark.versions import installed_versions
 
 
 def worker_versions(spark: SparkSession) -> dict[str, str]:
@@ -49,17 +44,4 @@ def worker_versions(spark: SparkSession) -> dict[str, str]:
                 hint="install it there, or set PYSPARK_PYTHON to a Python that has it.",
             )
         )
-    return found
-
-
-def installed_versions() -> dict[str, str]:
-    """Return the versions installed for this Python; a missing package is left out."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        for wheel in _TENSORFLOW_WHEELS if package == "tensorflow" else (package,):
-            try:
-                found[package] = metadata.version(wheel)
-                break
-            except metadata.PackageNotFoundError:
-                continue
     return found

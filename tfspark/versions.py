@@ -1,0 +1,23 @@
+"""Which versions this Python has of what scoring needs, asked without importing any of it."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+
+_PACKAGES = ("tensorflow", "numpy", "pyarrow", "protobuf")
+# The wheels that bring the module `tensorflow`.
+_TENSORFLOW_WHEELS = ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tf-nightly")
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions installed for this Python; a missing package is left out."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        for wheel in _TENSORFLOW_WHEELS if package == "tensorflow" else (package,):
+            try:
+                found[package] = metadata.version(wheel)
+                break
+            except metadata.PackageNotFoundError:
+                continue
+    return found
