@@ -111,10 +111,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def run(spark: SparkSession, args: argparse.Namespace) -> str:
     """Run the job and return the path of its report, or the plan in words for a dry run."""
     from tfspark.scoring import batch
-    from tfspark.scoring.report import write_report
+    from tfspark.scoring.report import check_report, write_report
 
     job = _job(args)
     report = batch.new_report("batch_score")
+    check_report(spark, args.report)
     planned = batch.plan(spark, job, report)
     if args.dry_run:
         return batch.describe(planned, report)

@@ -54,7 +54,8 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
     """Run the statements and return the path of the report."""
     from tfspark.scoring.dataset import Dataset
     from tfspark.scoring.query import QueryJob, run_query
-    from tfspark.scoring.report import write_report
+    from tfspark.scoring.report import check_report, write_report
+    from tfspark.spark.failures import own_errors
 
     target = None
     if args.output or args.output_table:
@@ -63,14 +64,16 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
         )
     job = QueryJob(
         models=dict(args.register),
-        text=args.query or args.file.read_text(),
+        text=args.query or args.file.read_text("utf-8"),
         target=target,
         mode=args.mode,
         narrow=args.narrow,
     )
+    check_report(spark, args.report)
     report, result = run_query(spark, job)
     if target is None:
-        result.show(SHOWN_ROWS, truncate=False)
+        with report.phase("show"), own_errors():
+            result.show(SHOWN_ROWS, truncate=False)
     return write_report(spark, report, target, args.report)
 
 

@@ -15,16 +15,17 @@ from uuid import uuid4
 from tfspark.errors import EngineError, UsageError, explain
 from tfspark.scoring.direct import NotDirectError, plan_direct
 from tfspark.scoring.job import BatchJob, Plan
-from tfspark.scoring.publish import output_of
+from tfspark.scoring.publish import Output, discarding, output_of
 from tfspark.scoring.report import Report, model_facts
 from tfspark.scoring.through_spark import plan_through_spark
-from tfspark.spark.failures import from_worker
+from tfspark.spark.failures import own_errors
 from tfspark.spark.options import model_of
 from tfspark.spark.progress import progress
-from tfspark.spark.workers import worker_versions
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from tfspark.package import ModelPackage
 
 __all__ = ["BatchJob", "Plan", "describe", "execute", "new_report", "plan"]
 
@@ -49,19 +50,27 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
         report.model = model_facts(package)
         report.input, report.output = str(job.source), str(job.target)
         output = output_of(spark, job.target, job.mode, report.run)
-        output.check()
-        if job.path != "spark":
-            try:
-                return plan_direct(spark, job, package, output)
-            except NotDirectError as reason:
-                if job.path == "direct":
-                    raise UsageError(
-                        explain(
-                            f"This job cannot take the direct path: {reason}.",
-                            hint="leave the path to tfspark, or choose spark.",
-                        )
-                    ) from reason
-                _log.info("rows go through Spark's sources: %s", reason)
+        output.check(*filter(None, (job.source.path, job.model)))
+        planned = _plan_path(spark, job, package, output)
+        output.check_columns(planned.columns)
+        return planned
+
+
+def _plan_path(spark: SparkSession, job: BatchJob, package: ModelPackage, output: Output) -> Plan:
+    """Take the direct path where it serves, else the way through Spark's sources."""
+    if job.path == "spark":
+        return plan_through_spark(spark, job, package, output)
+    try:
+        return plan_direct(spark, job, package, output)
+    except NotDirectError as reason:
+        if job.path == "direct":
+            raise UsageError(
+                explain(
+                    f"This job cannot take the direct path: {reason}.",
+                    hint="leave the path to tfspark, or choose spark.",
+                )
+            ) from reason
+        _log.info("rows go through Spark's sources: %s", reason)
         return plan_through_spark(spark, job, package, output)
 
 
@@ -74,20 +83,19 @@ def execute(spark: SparkSession, planned: Plan, report: Report) -> Report:
     Raises:
         TfsparkError: What a worker raised; nothing is published then.
     """
-    with report.phase("preflight"):
-        report.versions = {"spark": spark.version, **worker_versions(spark)}
-    try:
+    with own_errors(), discarding(planned.output):
         with report.phase("score"), progress(spark, "scoring"):
-            counts = planned.stage()
+            done = planned.stage()
         report.path = planned.path
-        report.rows_in, report.rows_out = counts.rows_in, counts.rows_out
-        report.null_rows = counts.null_rows
+        report.rows_in, report.rows_out, report.null_rows = (
+            done.rows_in,
+            done.rows_out,
+            done.null_rows,
+        )
+        report.versions = {"spark": spark.version, **done.versions}
         _check_counts(report)
         with report.phase("publish"):
             planned.output.publish()
-    except Exception as error:
-        planned.output.discard()
-        raise from_worker(error) or error from error
     return report
 
 
@@ -106,12 +114,13 @@ def _check_counts(report: Report) -> None:
 
 def describe(planned: Plan, report: Report) -> str:
     """Return the plan in words: the model, where rows come from and go to, the columns."""
+    columns = ", ".join(f"{name} {kind}" for name, kind in planned.columns.items())
     return "\n".join(
         [
             planned.package.describe(),
             f"input  {report.input}",
             f"output {report.output}",
-            f"columns {planned.columns}",
+            f"columns {columns}",
             f"path   {planned.path}",
             "nothing was run, nothing was written",
         ]

@@ -174,4 +174,4 @@ def _is_plain(arrow: pa.DataType) -> bool:
 
 def _uri(spark: SparkSession, path: str) -> str:
     """Return a path as a URI of the file system that Spark takes it to be on."""
-    return re.sub(r"^file:/+", "file:///", HadoopFiles(spark, path).qualified(path))
+    return HadoopFiles(spark, path).uri(path)

@@ -7,31 +7,52 @@ output before the first task; here the old one leaves after the new one is compl
 Invariants: a job that fails or is killed before `publish` leaves the target as it was (a killed
 one leaves a hidden folder `.<name>.tfspark-<run>` beside it); what already exists is never touched
 in mode `error`. A rename is atomic where the file system's is (local disks, HDFS; object stores
-copy).
+copy). An overwritten table is replaced, not emptied: it has the job's format and no partitions.
 """
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from tfspark.errors import BindingError, OutputExistsError, UsageError, explain, listing
+from tfspark.errors import BindingError, EngineError, OutputExistsError, UsageError, explain
 from tfspark.scoring.dataset import WRITE_DEFAULTS, Dataset
+from tfspark.spark.counting import quoted
+from tfspark.spark.failures import cause
 from tfspark.spark.files import HadoopFiles
+from tfspark.spark.reading import read_path
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 Mode: TypeAlias = Literal["error", "overwrite", "append"]
 
+_log = logging.getLogger(__name__)
+
+# Formats whose files name their columns, and types that Spark and Arrow name alike.
+_SELF_DESCRIBING = ("parquet", "orc", "avro")
+_COMPARABLE = re.compile(
+    r"(array<)*(tinyint|smallint|int|bigint|float|double|boolean|string|binary)>*"
+)
+_NAME_PART = re.compile(r"(?:`((?:[^`]|``)+)`|([^`.]+))(\.(?!$)|$)")
+
 
 class Output(Protocol):
     """A target that can be written aside and shown."""
 
-    def check(self) -> None:
-        """Raise when the mode forbids what is there, before anything is written."""
+    def check(self, *inputs: str) -> None:
+        """Raise when the mode forbids what is there, before anything is written.
+
+        Args:
+            inputs: Paths that the job reads; an output that is overwritten must not hold them.
+        """
+
+    def check_columns(self, columns: Mapping[str, str]) -> None:
+        """Raise when rows of these columns (name → Spark type) cannot be appended."""
 
     def stage(self, df: DataFrame) -> None:
         """Run the job and write its rows aside."""
@@ -41,6 +62,19 @@ class Output(Protocol):
 
     def discard(self) -> None:
         """Remove what was staged and not shown; fine when there is nothing."""
+
+
+@contextmanager
+def discarding(output: Output) -> Iterator[None]:
+    """Discard what was staged when the block fails or is interrupted."""
+    try:
+        yield
+    except BaseException:
+        try:
+            output.discard()
+        except Exception as error:  # the failure of the job is the one to tell
+            _log.warning("what was staged could not be removed: %s", cause(error))
+        raise
 
 
 def output_of(spark: SparkSession, target: Dataset, mode: Mode, run: str) -> Output:
@@ -62,24 +96,41 @@ class PathOutput:
     def __post_init__(self) -> None:
         self._files = HadoopFiles(self.spark, self.target.path)
         self._path = self._files.qualified(self.target.path).rstrip("/")
-        parent, name = self._path.rsplit("/", 1)
+        parent, _, name = self._path.rpartition("/")
+        if not parent or parent.endswith(":/"):
+            raise UsageError(
+                explain(f"{self.target.path} is a whole file system.", expected="a folder in it")
+            )
         self._staged = f"{parent}/.{name}.tfspark-{self.run}"
         self._old = f"{parent}/.{name}.tfspark-{self.run}-old"
 
     @property
     def staged(self) -> str:
-        """URI of the folder that holds this run's files until they are shown."""
-        return re.sub("^file:/+", "file:///", self._staged)
+        """URI of the folder that holds this run's files until they are shown, escaped."""
+        return self._files.uri(self._staged)
 
     def keep_only(self, names: Collection[str]) -> None:
-        """Remove every staged file but these, and mark the folder complete as Spark does."""
-        for name in self._files.children(self._staged):
+        """Remove every staged file but these, and mark the folder complete as Spark does.
+
+        Raises:
+            EngineError: When one of these is not there.
+        """
+        there = self._files.children(self._staged)
+        if missing := set(names).difference(there):
+            raise EngineError(
+                explain(
+                    f"Tasks wrote {len(missing)} files that are not in {self._staged}.",
+                    hint="run again with --path spark; was the folder cleaned during the job?",
+                )
+            )
+        for name in there:
             if name not in names:
                 self._files.delete(f"{self._staged}/{name}")
         self._files.write_text(f"{self._staged}/_SUCCESS", "")
 
-    def check(self) -> None:
+    def check(self, *inputs: str) -> None:
         """See `Output.check`."""
+        self._files.check_creatable(self._path)
         if not self._files.exists(self._path):
             return
         if self.mode == "error":
@@ -88,6 +139,34 @@ class PathOutput:
             raise OutputExistsError(
                 explain(f"{self._path} is a file.", expected="a folder, or nothing")
             )
+        if self.mode == "overwrite":
+            self._refuse_to_delete(inputs)
+
+    def _refuse_to_delete(self, inputs: Collection[str]) -> None:
+        for path in inputs:
+            if HadoopFiles(self.spark, path).qualified(path).startswith(f"{self._path}/"):
+                raise UsageError(
+                    explain(
+                        f"To overwrite {self._path} would delete {path}, which the job reads.",
+                        hint="choose another output.",
+                    )
+                )
+
+    def check_columns(self, columns: Mapping[str, str]) -> None:
+        """See `Output.check_columns`."""
+        if self.mode != "append" or not self._has_data():
+            return
+        options = {**WRITE_DEFAULTS.get(self.target.format, {}), **self.target.options}
+        if self.target.format in _SELF_DESCRIBING:
+            there = read_path(self.spark, self._path, self.target.format, options)
+            _check_columns(self.target, dict(there.dtypes), columns)
+        elif self.target.format == "csv" and options["header"].lower() == "true":
+            there = read_path(self.spark, self._path, self.target.format, options)
+            _check_columns(self.target, there.columns, columns)
+
+    def _has_data(self) -> bool:
+        names = self._files.children(self._path)
+        return any(not name.startswith(("_", ".")) for name in names)
 
     def stage(self, df: DataFrame) -> None:
         """See `Output.stage`."""
@@ -96,10 +175,12 @@ class PathOutput:
 
     def publish(self) -> None:
         """See `Output.publish`."""
-        if self.mode == "append" and self._files.exists(self._path):
+        exists = self._files.exists(self._path)
+        if exists and self.mode == "error":  # since the check, by someone else
+            raise _exists(str(self.target))
+        if exists and self.mode == "append":
             self._append()
         else:
-            exists = self.mode == "overwrite" and self._files.exists(self._path)
             _replace(
                 exists,
                 retire=lambda: self._files.rename(self._path, self._old),
@@ -109,10 +190,18 @@ class PathOutput:
             self._files.delete(self._old)
 
     def _append(self) -> None:
-        """Move the new files in; their names hold an id of Spark's job, so none exists yet."""
-        for name in self._files.children(self._staged):
-            if not name.startswith(("_", ".")):
-                self._files.rename(f"{self._staged}/{name}", f"{self._path}/{name}")
+        """Move the new files in; their names hold an id of the job, so none exists yet."""
+        names = self._files.children(self._staged)
+        moved = []
+        try:
+            for name in names:
+                if not name.startswith(("_", ".")):
+                    self._files.rename(f"{self._staged}/{name}", f"{self._path}/{name}")
+                    moved.append(name)
+        except BaseException:
+            for name in moved:
+                self._files.delete(f"{self._path}/{name}")
+            raise
         self._files.delete(self._staged)
 
     def discard(self) -> None:
@@ -130,20 +219,41 @@ class TableOutput:
     run: str
 
     def __post_init__(self) -> None:
-        suffix = self.run.replace("-", "_")
-        self._table = self.target.table
-        self._staged = f"{self._table}__tfspark_{suffix}"
-        self._old = f"{self._staged}_old"
+        *self._schema, name = _name_parts(self.target.table)
+        staged = f"{name}__tfspark_{self.run.replace('-', '_')}"
+        self._table, self._staged, self._old = (
+            ".".join(map(quoted, [*self._schema, one])) for one in (name, staged, f"{staged}_old")
+        )
 
-    def check(self) -> None:
-        """See `Output.check`."""
-        if self.mode == "error" and self._exists():
+    def check(self, *inputs: str) -> None:  # noqa: ARG002
+        """See `Output.check`; what it was read from stays, since only the catalog is changed."""
+        if not self._exists():
+            self._check_schema()
+        elif self.mode == "error":
             raise _exists(str(self.target))
+        elif self.spark.catalog.getTable(self._table).tableType in ("VIEW", "TEMPORARY"):
+            raise OutputExistsError(
+                explain(f"{self.target.table} is a view.", expected="a table, or nothing")
+            )
+
+    def _check_schema(self) -> None:
+        schema = ".".join(map(quoted, self._schema))
+        if schema and not self.spark.catalog.databaseExists(schema):
+            raise UsageError(
+                explain(
+                    f"There is no schema {schema} for {self.target}.",
+                    hint=f"create it first: CREATE SCHEMA {schema}.",
+                )
+            )
+
+    def check_columns(self, columns: Mapping[str, str]) -> None:
+        """See `Output.check_columns`; Spark itself checks the types of an insert."""
+        if self.mode == "append" and self._exists():
+            _check_columns(self.target, self.spark.table(self._table).columns, columns)
 
     def stage(self, df: DataFrame) -> None:
         """See `Output.stage`; an append to an existing table is one insert, committed by Spark."""
         if self.mode == "append" and self._exists():
-            self._columns_fit(df)
             df.select(self.spark.table(self._table).columns).write.insertInto(self._table)
         else:
             writer = df.write.format(self.target.format).options(**self.target.options)
@@ -153,6 +263,8 @@ class TableOutput:
         """See `Output.publish`."""
         if not self._exists(self._staged):
             return
+        if self.mode == "error" and self._exists():  # since the check, by someone else
+            raise _exists(str(self.target))
         _replace(
             self.mode == "overwrite" and self._exists(),
             retire=lambda: self._rename(self._table, self._old),
@@ -171,30 +283,47 @@ class TableOutput:
     def _rename(self, source: str, target: str) -> None:
         self.spark.sql(f"ALTER TABLE {source} RENAME TO {target}")
 
-    def _columns_fit(self, df: DataFrame) -> None:
-        wanted = self.spark.table(self._table).columns
-        if {name.lower() for name in wanted} != {name.lower() for name in df.columns}:
-            raise BindingError(
-                explain(
-                    f"The rows do not fit {self.target}.",
-                    expected=listing(wanted),
-                    found=listing(df.columns),
-                    hint="choose columns with --keep and name predictions with --fetch.",
-                )
-            )
 
-
-def check_mode(mode: str) -> Mode:
-    """Return a mode.
+def _name_parts(table: str) -> list[str]:
+    """Return the parts of a table name such as db.scores or `my db`.scores.
 
     Raises:
-        UsageError: For any other word.
+        UsageError: When it is no such name.
     """
-    if mode not in ("error", "overwrite", "append"):
-        raise UsageError(
-            explain("No such mode.", expected="error, overwrite or append", found=repr(mode))
+    parts, end = [], 0
+    while found := _NAME_PART.match(table, end):
+        parts.append(found.group(1).replace("``", "`") if found.group(1) else found.group(2))
+        end = found.end()
+        if end == len(table):
+            return parts
+    raise UsageError(
+        explain(
+            f"{table!r} is no table name.", expected="a name such as db.scores or `my db`.scores"
         )
-    return mode  # type: ignore[return-value]
+    )
+
+
+def _check_columns(
+    target: Dataset, there: Mapping[str, str] | Collection[str], columns: Mapping[str, str]
+) -> None:
+    """Refuse to append rows whose columns are not those that are there."""
+    types = there if isinstance(there, Mapping) else {}
+    ordered = target.format == "csv" and not target.table
+    wanted, found = [name.lower() for name in there], [name.lower() for name in columns]
+    changed = any(
+        columns.get(name, kind) != kind
+        for name, kind in types.items()
+        if _COMPARABLE.fullmatch(kind) and _COMPARABLE.fullmatch(columns.get(name, ""))
+    )
+    if changed or (wanted != found if ordered else sorted(wanted) != sorted(found)):
+        raise BindingError(
+            explain(
+                f"The rows cannot be appended to the {target}.",
+                expected=", ".join(f"{name} {types.get(name, '')}".strip() for name in there),
+                found=", ".join(f"{name} {kind}" for name, kind in columns.items()),
+                hint="choose columns with --keep and name predictions with --fetch.",
+            )
+        )
 
 
 def _exists(what: str) -> OutputExistsError:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tfspark.errors import UsageError, explain
 from tfspark.scoring.batch import new_report
 from tfspark.scoring.dataset import Dataset
-from tfspark.scoring.publish import Mode, output_of
+from tfspark.scoring.publish import Mode, discarding, output_of
 from tfspark.scoring.report import Report, model_facts
 from tfspark.spark.counting import counted
-from tfspark.spark.failures import from_worker
+from tfspark.spark.failures import own_errors
 from tfspark.spark.options import model_of
 from tfspark.spark.progress import progress
 from tfspark.spark.sql import register
@@ -71,7 +72,7 @@ def run_query(spark: SparkSession, job: QueryJob) -> tuple[Report, DataFrame]:
             output.check()
     with report.phase("preflight"):
         report.versions = {"spark": spark.version, **worker_versions(spark)}
-    try:
+    with own_errors(), nullcontext() if output is None else discarding(output):
         for name, package in packages.items():
             register(spark, name, package, narrow=job.narrow)
         with report.phase("score"), progress(spark, "query"):
@@ -79,6 +80,8 @@ def run_query(spark: SparkSession, job: QueryJob) -> tuple[Report, DataFrame]:
                 spark.sql(statement)
             result = spark.sql(statements[-1])
             if output is not None:
+                _refuse_command(result)
+                output.check_columns(dict(result.dtypes))
                 result, count = counted(result)
                 output.stage(result)
                 report.rows_out = count.rows
@@ -86,11 +89,18 @@ def run_query(spark: SparkSession, job: QueryJob) -> tuple[Report, DataFrame]:
         if output is not None:
             with report.phase("publish"):
                 output.publish()
-    except Exception as error:
-        if output is not None:
-            output.discard()
-        raise from_worker(error) or error from error
     return report, result
+
+
+def _refuse_command(result: DataFrame) -> None:
+    if not result.columns:
+        raise UsageError(
+            explain(
+                "The last statement gives no rows to write.",
+                expected="a query, such as SELECT … FROM …",
+                hint="put the query last, or leave out --output and --output-table.",
+            )
+        )
 
 
 def split_statements(text: str) -> list[str]:

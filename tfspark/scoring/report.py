@@ -14,8 +14,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from tfspark.errors import TfsparkError, UsageError, explain
 from tfspark.package import ModelPackage
 from tfspark.scoring.dataset import Dataset
+from tfspark.spark.failures import cause
 from tfspark.spark.files import HadoopFiles, local_path
 
 if TYPE_CHECKING:
@@ -85,6 +87,24 @@ def model_facts(package: ModelPackage) -> dict[str, Any]:
     }
 
 
+def check_report(spark: SparkSession, path: str | None) -> None:
+    """Refuse a path that a report cannot be written to, before the job.
+
+    Raises:
+        UsageError: It is a folder, or on a file system that Spark does not know.
+        OutputExistsError: It is below a file, or where this user cannot write.
+    """
+    if path is None:
+        return
+    files = HadoopFiles(spark, path)
+    where = files.qualified(path)
+    files.check_creatable(where)
+    if files.is_folder(where):
+        raise UsageError(
+            explain(f"The report cannot be written to {path}.", expected="a file", found="a folder")
+        )
+
+
 def write_report(
     spark: SparkSession, report: Report, target: Dataset | None, path: str | None
 ) -> str:
@@ -96,17 +116,32 @@ def write_report(
         target: Where the rows went; the default place is inside that folder, under a name that
             Spark's readers pass over, or the working directory for a table.
         path: A path or URI of the user's own.
+
+    Raises:
+        TfsparkError: When it cannot be written, though the rows are.
     """
     name = f"_tfspark_report_{report.run}.json"
     place = path or (
         f"{target.path.rstrip('/')}/{name}" if target and target.path else str(Path.cwd() / name)
     )
-    files = HadoopFiles(spark, place)
+    try:
+        return _write(HadoopFiles(spark, place), place, report.to_json())
+    except Exception as error:
+        raise TfsparkError(
+            explain(
+                f"The rows are written, but the report is not: {place}.",
+                found=cause(error),
+                hint="do not run the job again for it.",
+            )
+        ) from error
+
+
+def _write(files: HadoopFiles, place: str, text: str) -> str:
     where = files.qualified(place)
     local = local_path(where)
     if local is None:
-        files.write_text(where, report.to_json())
+        files.write_text(where, text)
         return where
     local.parent.mkdir(parents=True, exist_ok=True)
-    local.write_text(report.to_json())
+    local.write_text(text)
     return str(local)

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -45,7 +46,7 @@ class Piece:
 
 
 def open_filesystem(uri: str) -> tuple[fs.FileSystem, str]:
-    """Return the file system of a URI and the path within it.
+    """Return the file system of an escaped URI and the path within it.
 
     pyarrow's own file systems come first, then whatever fsspec has installed.
 
@@ -58,7 +59,7 @@ def open_filesystem(uri: str) -> tuple[fs.FileSystem, str]:
     except (pa.ArrowException, OSError, ValueError) as error:
         try:
             fsspec: Any = import_module("fsspec")
-            opened, path = fsspec.core.url_to_fs(uri)
+            opened, path = fsspec.core.url_to_fs(unquote(uri))
         except (ImportError, ValueError) as other:
             raise OSError(f"neither pyarrow nor fsspec reaches {uri}: {error}; {other}") from error
         handler: Any = fs.FSSpecHandler
@@ -113,7 +114,9 @@ def _cut(filesystem: fs.FileSystem, file: fs.FileInfo, file_format: str) -> list
         ]
     with filesystem.open_input_file(file.path) as source:
         stripes = orc.ORCFile(source).nstripes
-    return [Piece(file.path, (file.size or 0) // max(stripes, 1), (index,)) for index in range(stripes)]
+    return [
+        Piece(file.path, (file.size or 0) // max(stripes, 1), (index,)) for index in range(stripes)
+    ]
 
 
 def _pack(pieces: Sequence[Piece], total: int, count: int) -> list[tuple[Piece, ...]]:

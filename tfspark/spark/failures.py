@@ -8,6 +8,8 @@ users meet, or the one line that says why.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pyspark.errors import AnalysisException
 
@@ -39,6 +41,18 @@ def from_worker(error: BaseException) -> TfsparkError | None:
             )
         )
     return None
+
+
+@contextmanager
+def own_errors() -> Iterator[None]:
+    """Raise what a worker raised in the block as the typed error that it is."""
+    try:
+        yield
+    except Exception as error:
+        own = from_worker(error)
+        if own is None:
+            raise
+        raise own from error
 
 
 def cause(error: BaseException) -> str:

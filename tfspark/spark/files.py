@@ -7,15 +7,14 @@ write, with the credentials that Spark has.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
 
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import IllegalArgumentException
 from pyspark.sql import SparkSession
 
-from tfspark.errors import UsageError, explain
+from tfspark.errors import OutputExistsError, UsageError, explain
 from tfspark.spark.failures import cause
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(file):")
@@ -49,7 +48,7 @@ class HadoopFiles:
         self._jvm: Any = spark._jvm
         try:
             self._fs: Any = self._path(uri).getFileSystem(spark._jsc.hadoopConfiguration())
-        except (Py4JJavaError, IllegalArgumentException) as error:
+        except Exception as error:
             raise UsageError(
                 explain(
                     f"Spark has no file system for {uri!r}.",
@@ -62,6 +61,11 @@ class HadoopFiles:
     def qualified(self, uri: str) -> str:
         """Return the URI with scheme and authority."""
         return str(self._fs.makeQualified(self._path(uri)).toString())
+
+    def uri(self, path: str) -> str:
+        """Return the qualified URI as other programs read it, with everything escaped."""
+        escaped = str(self._fs.makeQualified(self._path(path)).toUri().toASCIIString())
+        return re.sub("^file:/+", "file:///", escaped)
 
     def exists(self, uri: str) -> bool:
         """Whether there is a file or folder."""
@@ -76,6 +80,29 @@ class HadoopFiles:
     def is_folder(self, uri: str) -> bool:
         """Whether the URI is a folder."""
         return self.exists(uri) and bool(self._fs.getFileStatus(self._path(uri)).isDirectory())
+
+    def check_creatable(self, uri: str) -> None:
+        """Refuse a URI below a file, or on this machine below a folder that cannot be written.
+
+        Raises:
+            OutputExistsError: What is there does not allow the URI to be created.
+        """
+        parent = self._path(uri).getParent()
+        while parent is not None and not self._fs.exists(parent):
+            parent = parent.getParent()
+        where = "/" if parent is None else str(parent.toString())
+        local = local_path(where)
+        if not self.is_folder(where):
+            problem = "is a file"
+        elif local is not None and not os.access(local, os.W_OK | os.X_OK):
+            problem = "cannot be written by this user"
+        else:
+            return
+        raise OutputExistsError(
+            explain(
+                f"{uri} cannot be created: {where} {problem}.", expected="a folder to write into"
+            )
+        )
 
     def rename(self, source: str, target: str) -> None:
         """Rename within the file system; the parent of `target` is made.

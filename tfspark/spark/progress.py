@@ -11,9 +11,8 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, suppress
 from time import perf_counter
-from typing import TextIO
 
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
@@ -27,44 +26,45 @@ LOG_SECONDS = 30.0
 @contextmanager
 def progress(spark: SparkSession, what: str) -> Iterator[None]:
     """Report the tasks of the session's active stages until the block ends."""
+    terminal = _open_terminal()
     done = threading.Event()
     started = perf_counter()
 
-    def report(terminal: TextIO | None) -> None:
+    def report() -> None:
         while not done.wait(LOG_SECONDS if terminal is None else TERMINAL_SECONDS):
             line = f"{what}: {_tasks(spark.sparkContext)}, {perf_counter() - started:.0f} s"
             if terminal is None:
                 _log.info("%s", line)
             else:
-                terminal.write(f"\r\033[K{line}")
-                terminal.flush()
+                _show(terminal, line)
 
-    with _terminal() or nullcontext() as terminal:
-        thread = threading.Thread(
-            target=report, args=(terminal,), name="tfspark-progress", daemon=True
-        )
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()
-            if terminal is not None:
-                terminal.write("\r\033[K")
-
-
-def _terminal() -> TextIO | None:
-    """Open the terminal on which a person waits for this job; `None` when there is none."""
-    under_spark_submit = "PYSPARK_GATEWAY_PORT" in os.environ
+    thread = threading.Thread(target=report, name="tfspark-progress", daemon=True)
+    thread.start()
     try:
-        if sys.stderr.isatty() or under_spark_submit:
-            terminal = open("/dev/tty", "w")  # noqa: SIM115
-            if os.tcgetpgrp(terminal.fileno()) == os.getpgrp():
-                return terminal
-            terminal.close()
-    except OSError:  # no terminal, as under a scheduler
+        yield
+    finally:
+        done.set()
+        thread.join()
+        if terminal is not None:
+            _show(terminal, "")
+            os.close(terminal)
+
+
+def _open_terminal() -> int | None:
+    """Open the terminal at which a person waits for this job; `None` when there is none."""
+    if not (sys.stderr.isatty() or "PYSPARK_GATEWAY_PORT" in os.environ):
         return None
+    with suppress(OSError):  # there is none, as under a scheduler
+        terminal = os.open("/dev/tty", os.O_WRONLY)
+        if os.tcgetpgrp(terminal) == os.getpgrp():
+            return terminal
+        os.close(terminal)
     return None
+
+
+def _show(terminal: int, line: str) -> None:
+    with suppress(OSError):  # it may be closed while the job goes on
+        os.write(terminal, f"\r\033[K{line}".encode())
 
 
 def _tasks(context: SparkContext) -> str:

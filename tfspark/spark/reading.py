@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import AnalysisException, PySparkException
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
 from tfspark.errors import InputNotFoundError, UsageError, explain
@@ -33,7 +32,7 @@ def read_path(spark: SparkSession, path: str, format: str, options: Mapping[str,
                 )
             ) from error
         raise _not_found(f"{format} at {path}", error) from error
-    except (PySparkException, Py4JJavaError) as error:
+    except Exception as error:
         raise InputNotFoundError(
             explain(
                 f"Spark cannot read the input: {format} at {path}.",
