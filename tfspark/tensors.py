@@ -11,7 +11,7 @@ or row that does not fit raises `RowProblem` with its index, and nothing is trun
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, TypeAlias, cast
@@ -155,106 +155,148 @@ def encode(
         RowProblem: For a row whose length or value does not fit.
     """
     columns = {name: _join(arrays) for name, arrays in chunks.items()}
-    rows: Rows = np.arange(len(next(iter(columns.values()))))
-    valid = _valid_rows(columns.values())
-    if valid is not None:
-        rows = np.flatnonzero(valid)
-        mask = to_arrow(valid)
-        columns = {name: array.filter(mask) for name, array in columns.items()}
-    return list(_groups(inputs, columns, rows)) if len(rows) else []
+    opened = {name: _Opened.of(array) for name, array in columns.items()}
+    nulls = [found for one in opened.values() if (found := one.null_rows()) is not None]
+    if not nulls:
+        return _groups(inputs, columns, opened, np.arange(len(next(iter(columns.values())))))
+    valid = ~np.logical_or.reduce(nulls)
+    if not valid.any():
+        return []
+    mask = to_arrow(valid)
+    columns = {name: array.filter(mask) for name, array in columns.items()}
+    opened = {name: _Opened.of(array) for name, array in columns.items()}
+    return _groups(inputs, columns, opened, np.flatnonzero(valid))
 
 
-def _groups(
-    inputs: Sequence[InputBinding], columns: Mapping[str, dtypes.ArrowArray], rows: Rows
-) -> Iterator[Group]:
-    try:
-        shapes = [_row_shapes(one, columns) for one in inputs]
-    except RowProblem as problem:
-        raise problem.among(rows) from None
-    for members in _equal_rows([shape for shape in shapes if shape.ndim == 2], len(rows)):
-        first = 0 if members is None else int(members[0])
-        taken = columns if members is None else _take(columns, members)
-        taken_rows = rows if members is None else rows[members]
-        try:
-            tensors = {
-                one.spec.name: _tensor(one, taken, shape[first] if shape.ndim == 2 else shape)
-                for one, shape in zip(inputs, shapes, strict=True)
-            }
-        except RowProblem as problem:
-            raise problem.among(taken_rows) from None
-        yield Group(taken_rows, tensors)
+@dataclass(frozen=True)
+class _Opened:
+    """A column with its lists opened.
+
+    Attributes:
+        elements: What lies below all lists, in order, less what a null list hides.
+        lengths: For each level of lists, the length of every list; 0 for a null.
+        nulls: For each level and then the elements, which are null; `None` when none is.
+    """
+
+    elements: dtypes.ArrowArray
+    lengths: tuple[Rows, ...]
+    nulls: tuple[Flags | None, ...]
+
+    @classmethod
+    def of(cls, array: dtypes.ArrowArray) -> _Opened:
+        """Open a column, without a copy unless a null list hides elements."""
+        lengths: list[Rows] = []
+        nulls = [_nulls(array)]
+        while dtypes.is_list(array.type):
+            level, array = _open(array, nulls[-1])
+            lengths.append(level)
+            nulls.append(_nulls(array))
+        return cls(array, tuple(lengths), tuple(nulls))
+
+    def null_rows(self) -> Flags | None:
+        """Return which rows are null or hold a null at any depth; `None` when none does."""
+        found = self.nulls[-1]
+        for lengths, nulls in zip(reversed(self.lengths), reversed(self.nulls[:-1]), strict=True):
+            if found is None:
+                found = nulls
+                continue
+            holders = np.zeros(len(lengths), dtype=np.bool_)
+            holders[np.repeat(np.arange(len(lengths)), lengths)[found]] = True
+            found = holders if nulls is None else holders | nulls
+        return found
+
+    def shapes(self, column: str) -> Rows:
+        """Return the shape of every row, (rows, levels of lists); a ragged row is refused."""
+        first, *inner = self.lengths
+        if not inner:
+            return first[:, None]
+        shapes = np.zeros((len(first), len(self.lengths)), dtype=np.int64)
+        shapes[:, 0] = first
+        owner: Rows = np.arange(len(first))
+        for level, lengths in enumerate(inner, start=1):
+            owner = np.repeat(owner, self.lengths[level - 1])
+            shapes[owner, level] = lengths
+            ragged = np.flatnonzero(shapes[owner, level] != lengths)
+            if len(ragged):
+                row = int(owner[ragged[0]])
+                inside = ", ".join(map(str, sorted(set(lengths[owner == row].tolist()))))
+                raise RowProblem(row, column, f"its inner lists have different lengths: {inside}")
+        return shapes
 
 
-def _equal_rows(shapes: Sequence[Rows], count: int) -> Iterator[Rows | None]:
-    """Yield the indices of rows with equal shapes; one `None` stands for all rows."""
-    if all((shape == shape[0]).all() for shape in shapes):
-        yield None
-        return
-    _, inverse = np.unique(np.concatenate(shapes, axis=1), axis=0, return_inverse=True)
-    inverse = inverse.reshape(count)  # NumPy 2.0 returned another shape
-    for group in range(int(inverse.max()) + 1):
-        yield np.flatnonzero(inverse == group)
+def _nulls(array: dtypes.ArrowArray) -> Flags | None:
+    return to_numpy(array.is_null()) if array.null_count else None
 
 
-def _take(columns: Mapping[str, dtypes.ArrowArray], members: Rows) -> dict[str, dtypes.ArrowArray]:
-    indices = to_arrow(members)
-    return {name: array.take(indices) for name, array in columns.items()}
+def _open(array: dtypes.ArrowArray, nulls: Flags | None) -> tuple[Rows, dtypes.ArrowArray]:
+    """Return the length of every list and the elements of all."""
+    lists = cast("pa.ListArray[Any]", array)
+    lengths: Rows
+    if isinstance(array, pa.FixedSizeListArray):
+        lengths = np.full(len(array), array.type.list_size, dtype=np.int64)
+        elements: dtypes.ArrowArray = lists.flatten()
+    else:
+        offsets = to_numpy(lists.offsets)
+        lengths = np.diff(offsets).astype(np.int64, copy=False)
+        elements = lists.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
+    if nulls is not None:
+        lengths[nulls] = 0
+        elements = lists.flatten()
+    return lengths, elements
 
 
 def _join(arrays: Sequence[dtypes.ArrowArray]) -> dtypes.ArrowArray:
     return arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
 
 
-def _valid_rows(columns: Iterable[dtypes.ArrowArray]) -> Flags | None:
-    """Return which rows hold no null at any depth; `None` when all do."""
-    nulls = [found for array in columns if (found := _null_rows(array)) is not None]
-    return ~np.logical_or.reduce(nulls) if nulls else None
+def _groups(
+    inputs: Sequence[InputBinding],
+    columns: Mapping[str, dtypes.ArrowArray],
+    opened: Mapping[str, _Opened],
+    rows: Rows,
+) -> list[Group]:
+    try:
+        shapes = [_row_shapes(one, opened) for one in inputs]
+    except RowProblem as problem:
+        raise problem.among(rows) from None
+    if all(shape.ndim == 1 or (shape == shape[0]).all() for shape in shapes):
+        return [_group(inputs, opened, shapes, 0, rows)]
+    groups = []
+    for members in _equal_rows([shape for shape in shapes if shape.ndim == 2]):
+        indices = to_arrow(members)
+        part = {name: _Opened.of(array.take(indices)) for name, array in columns.items()}
+        groups.append(_group(inputs, part, shapes, int(members[0]), rows[members]))
+    return groups
 
 
-def _null_rows(array: dtypes.ArrowArray) -> Flags | None:
-    """Return which rows are null or hold a null element; `None` when none does."""
-    nulls = _nulls(array) if array.null_count else None
-    if not dtypes.is_list(array.type):
-        return nulls
-    inner = _null_rows(_children(array))
-    if inner is None:
-        return nulls
-    owner = np.repeat(np.arange(len(array)), _lengths(array))
-    holders = np.zeros(len(array), dtype=np.bool_)
-    holders[owner[inner]] = True
-    return holders if nulls is None else nulls | holders
+def _equal_rows(shapes: Sequence[Rows]) -> Iterator[Rows]:
+    """Yield the indices of rows whose shapes are equal."""
+    every = np.concatenate(shapes, axis=1)
+    _, inverse = np.unique(every, axis=0, return_inverse=True)
+    inverse = inverse.reshape(len(every))  # NumPy 2.0 returned another shape
+    for group in range(int(inverse.max()) + 1):
+        yield np.flatnonzero(inverse == group)
 
 
-def _nulls(array: dtypes.ArrowArray) -> Flags:
-    return to_numpy(array.is_null())
+def _group(
+    inputs: Sequence[InputBinding],
+    opened: Mapping[str, _Opened],
+    shapes: Sequence[Rows],
+    first: int,
+    rows: Rows,
+) -> Group:
+    """Build the tensors of rows that all have the shapes of the row `first`."""
+    tensors: dict[str, Tensor] = {}
+    try:
+        for one, shape in zip(inputs, shapes, strict=True):
+            row_shape = shape[first] if shape.ndim == 2 else shape
+            tensors[one.spec.name] = _tensor(one, opened, (len(rows), *row_shape.tolist()))
+    except RowProblem as problem:
+        raise problem.among(rows) from None
+    return Group(rows, tensors)
 
 
-def _children(array: dtypes.ArrowArray) -> dtypes.ArrowArray:
-    """Return the elements of all lists, in order; without a copy unless a null list hides some."""
-    lists = cast("pa.ListArray[Any]", array)
-    children: dtypes.ArrowArray
-    if array.null_count or isinstance(array, pa.FixedSizeListArray):
-        children = lists.flatten()
-    else:  # what flatten does, without the way through Arrow's function registry
-        start, stop = to_numpy(lists.offsets)[[0, -1]].tolist()
-        children = lists.values.slice(start, stop - start)
-    return children
-
-
-def _lengths(array: dtypes.ArrowArray) -> Rows:
-    """Return the number of elements of each list; 0 for a null list."""
-    lengths: Rows
-    if isinstance(array, pa.FixedSizeListArray):
-        lengths = np.full(len(array), array.type.list_size, dtype=np.int64)
-    else:
-        offsets = to_numpy(cast("pa.ListArray[Any]", array).offsets)
-        lengths = np.diff(offsets).astype(np.int64, copy=False)
-    if array.null_count:
-        lengths[_nulls(array)] = 0
-    return lengths
-
-
-def _row_shapes(one: InputBinding, columns: Mapping[str, dtypes.ArrowArray]) -> Rows:
+def _row_shapes(one: InputBinding, opened: Mapping[str, _Opened]) -> Rows:
     """Return the shape that rows take: one shape for all (1-D), or one per row (2-D).
 
     Raises:
@@ -265,14 +307,13 @@ def _row_shapes(one: InputBinding, columns: Mapping[str, dtypes.ArrowArray]) -> 
     if one.is_stacked:
         return np.array((len(one.columns),) if size is None else wanted, dtype=np.int64)
     column = one.columns[0]
-    array = columns[column]
-    _, depth = dtypes.element_of(array.type)
+    depth = len(opened[column].lengths)
     if depth == 0:  # also the only column of a stack, whose length is then open
         return np.ones(len(wanted or ()), dtype=np.int64)
     if wanted is not None and depth == 1 and len(wanted) > 1:
-        _check_lengths(_lengths(array)[:, None], (size,), one.spec, column)
+        _check_lengths(opened[column].lengths[0][:, None], (size,), one.spec, column)
         return np.array(wanted, dtype=np.int64)
-    shapes = _measure(array, depth, column)
+    shapes = opened[column].shapes(column)
     if wanted is None:
         return shapes
     _check_lengths(shapes, wanted, one.spec, column)
@@ -281,28 +322,6 @@ def _row_shapes(one: InputBinding, columns: Mapping[str, dtypes.ArrowArray]) -> 
     for axis, known in enumerate(wanted):
         if known is not None:  # an empty outer list has no inner one to show it
             shapes[:, axis] = known
-    return shapes
-
-
-def _measure(array: dtypes.ArrowArray, depth: int, column: str) -> Rows:
-    """Return the shape of each row's nested lists, (rows, depth); a ragged row is refused."""
-    lengths = _lengths(array)
-    if depth == 1:
-        return lengths[:, None]
-    count = len(array)
-    shapes = np.zeros((count, depth), dtype=np.int64)
-    shapes[:, 0] = lengths
-    owner: Rows = np.arange(count)
-    for level in range(1, depth):
-        owner = np.repeat(owner, lengths)
-        array = _children(array)
-        lengths = _lengths(array)
-        shapes[owner, level] = lengths
-        ragged = np.flatnonzero(shapes[owner, level] != lengths)
-        if len(ragged):
-            row = int(owner[ragged[0]])
-            inside = ", ".join(map(str, sorted(set(lengths[owner == row].tolist()))))
-            raise RowProblem(row, column, f"its inner lists have different lengths: {inside}")
     return shapes
 
 
@@ -322,19 +341,14 @@ def _check_lengths(
             raise RowProblem(row, column, f"expected a row of shape {expected}, found {found}")
 
 
-def _tensor(one: InputBinding, columns: Mapping[str, dtypes.ArrowArray], row_shape: Rows) -> Tensor:
+def _tensor(one: InputBinding, opened: Mapping[str, _Opened], shape: tuple[int, ...]) -> Tensor:
     """Build one input's tensor from rows of one shape."""
-    arrays = [columns[name] for name in one.columns]
-    rows = len(arrays[0])
-    shape = (rows, *row_shape.tolist())
+    elements = [opened[name].elements for name in one.columns]
     if one.is_stacked:
-        return _stack(one, arrays, shape)
-    (array,) = arrays
-    while dtypes.is_list(array.type):
-        array = _children(array)
+        return _stack(one, elements, shape)
     if dtypes.by_name(one.spec.dtype).is_string:
-        return ByteStrings(_as_binary(array), shape)
-    return _numbers(array, one, one.columns[0], len(array) // rows).reshape(shape)
+        return ByteStrings(_as_binary(elements[0]), shape)
+    return _numbers(elements[0], one, one.columns[0], prod(shape[1:])).reshape(shape)
 
 
 def _stack(
