@@ -463,6 +463,47 @@ def test_threads_come_from_the_options_unless_the_environment_sets_them(
     assert config.allow_soft_placement
 
 
+def test_a_library_opened_before_a_fork_serves_after_it(linear, run_python):
+    program = """
+import os, sys
+import numpy as np
+from tfspark import package
+from tfspark.engine import EngineOptions, load_engine
+from tfspark.engine.libtensorflow import open_library
+model = package.load(sys.argv[1])
+open_library()
+for _ in range(2):
+    child = os.fork()
+    if not child:
+        engine = load_engine(model.path, model.tags, model.signature, EngineOptions())
+        found = engine.run({"inputs": np.ones((2, 2), np.float32)})["outputs"]
+        os._exit(0 if found.tolist() == [[4.0], [4.0]] else 1)
+    print(os.waitpid(child, 0)[1])
+"""
+    assert run_python(program, linear.path) == ["0", "0"]
+
+
+def test_the_end_of_a_process_releases_what_is_left(identity, run_python):
+    program = """
+import builtins, sys
+import numpy as np
+import pyarrow as pa
+from tfspark import package
+from tfspark.engine import EngineOptions, load_engine
+from tfspark.tensors import ByteStrings
+model = package.load(sys.argv[1])
+engine = load_engine(model.path, model.tags, model.signature, EngineOptions())
+names = [one.name for one in model.signature.inputs if one.name != "string"]
+fed = {name: np.zeros((64, 64), name) for name in names}
+fed["string"] = ByteStrings(pa.array([b"a string that is longer than a record"] * 4), (2, 2))
+builtins.kept = engine.run(fed)  # outlives the modules
+builtins.in_arrow = [pa.array(kept[name].ravel()) for name in names]
+builtins.engine = engine
+print(len(kept))
+"""
+    assert run_python(program, identity.path) == ["12"]
+
+
 def test_tensorflow_is_not_imported(linear, run_python):
     program = """
 import sys

@@ -95,14 +95,14 @@ def _gather(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> pa.A
     Arrow takes elements out of an array whose data buffer spans all of them: every odd element is
     one of ours, the even ones are what lies between, never read and maybe not even mapped.
     """
-    ends = starts + sizes
-    base = int(starts.min())
+    ends, total = starts + sizes, int(sizes.sum())
+    base = max(int(starts.min()) - total, 1)  # leaves room below for the first offset
     span = int(ends.max()) - base
     offsets = np.empty(2 * len(starts) + 1, dtype=np.int64)
     offsets[1::2] = starts - base
     offsets[2::2] = ends - base
-    # Arrow reserves the mean size, (last - first) / length, for each element that is taken.
-    offsets[0] = max(int(offsets[-1]) - int(sizes.sum()), 0)
+    # Arrow reserves the mean size of all elements, (last - first) / length, for each that is taken.
+    offsets[0] = max(int(offsets[-1]) - 2 * total, 0)
     everything = pa.Array.from_buffers(
         pa.large_binary(),
         2 * len(starts),
