@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import resource
 import subprocess
 import sys
 import tempfile
@@ -53,18 +54,21 @@ def main(arguments: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-c", WRITE_MODELS, folder], check=True)
         linear, text = (package.load(Path(folder) / name) for name in ("linear", "text"))
-        repeat("loads", chosen.loads, lambda _: load(linear).close())
+        repeat("loads", chosen.loads, lambda _: load_and_close(linear))
         repeat("calls", chosen.calls, caller(load(linear), load(text)))
 
 
 def load(model: ModelPackage) -> Engine:
     """Load a model with the native engine."""
     options = EngineOptions(name="native")
-    engine = load_engine(model.path, model.tags, model.signature, options)
-    next_input = model.signature.inputs[0]
-    if next_input.dtype == "float32":
-        engine.run({next_input.name: np.ones((1, 2), np.float32)})
-    return engine
+    return load_engine(model.path, model.tags, model.signature, options)
+
+
+def load_and_close(model: ModelPackage) -> None:
+    """Load a model of two numbers per row, run it once and release it."""
+    engine = load(model)
+    engine.run({"inputs": np.ones((1, 2), np.float32)})
+    engine.close()
 
 
 def caller(linear: Engine, text: Engine) -> Callable[[int], None]:
@@ -115,7 +119,7 @@ def repeat(what: str, count: int, action: Callable[[int], None]) -> None:
 def resident_megabytes() -> float:
     """Return the memory of this process that is in use now, from /proc."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096 / 1e6
+    return pages * resource.getpagesize() / 1e6
 
 
 if __name__ == "__main__":
