@@ -26,9 +26,8 @@ from tfspark.errors import explain
 # The major version of every TensorFlow 2 is part of the name.
 _FILES = {"linux": "libtensorflow_cc.so.2", "darwin": "libtensorflow_cc.2.dylib"}
 
+# The canonical error codes that matter here.
 OK = 0
-INVALID_ARGUMENT = 3
-NOT_FOUND = 5
 FAILED_PRECONDITION = 9
 UNIMPLEMENTED = 12
 

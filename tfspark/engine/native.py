@@ -20,7 +20,7 @@ from ctypes import c_char_p, c_void_p
 from dataclasses import dataclass
 from typing import Any
 
-from tfspark.dtypes import UNSUPPORTED, DType, by_name
+from tfspark.dtypes import TABLE, DType, by_name
 from tfspark.engine.ctensor import Result, feed
 from tfspark.engine.libtensorflow import (
     FAILED_PRECONDITION,
@@ -35,7 +35,7 @@ from tfspark.errors import EngineError, explain
 from tfspark.signature import Signature, TensorSpec
 from tfspark.tensors import Tensor
 
-_UNSUPPORTED = {name for name, _ in UNSUPPORTED.values()}
+_KNOWN_TYPES = {row.name for row in TABLE}
 
 # What a session answers when the model, not the batch, is not for it: variables or tables that only
 # Python's loader restores, and kernels that are not in the library.
@@ -52,7 +52,7 @@ class NativeEngine:
         self._session = session
         self._inputs = _Ends.find(library, graph, signature.inputs)
         fed = {spec.tensor: spec.name for spec in signature.inputs}
-        known = [spec for spec in signature.outputs if spec.dtype not in _UNSUPPORTED]
+        known = [spec for spec in signature.outputs if spec.dtype in _KNOWN_TYPES]
         # A session refuses to fetch a tensor that is fed.
         self._passed = {spec.name: fed[spec.tensor] for spec in known if spec.tensor in fed}
         self._outputs = _Ends.find(
