@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from tfspark import dtypes
 from tfspark.engine import Engine
-from tfspark.engine.protocol import CannotServeError
+from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
 from tfspark.errors import EngineError, RowError, UsageError, explain
 from tfspark.schema import Binding, OutputBinding
 from tfspark.signature import format_shape
@@ -39,7 +39,7 @@ from tfspark.tensors import (
 
 # Bytes fed per model batch when no size is given, and the rows that bound it for narrow inputs.
 TARGET_BYTES = 1 << 20
-MAX_ROWS = 16_384
+MAX_ROWS = 131_072
 # Arrow counts the elements of lists, as Spark takes them, in 32 bits.
 _MAX_ELEMENTS = 2**31 - 1
 
@@ -219,6 +219,11 @@ class _Scorer:
     def _predictions(self, group: Group) -> list[dtypes.ArrowArray]:
         try:
             results = self._run(group)
+        except OutOfMemoryError as error:
+            if len(group.rows) == 1 or self.binding.batch_dimension:
+                raise self._named(group, error) from error
+            halves = [self._predictions(half) for half in group.halves()]
+            return [pa.concat_arrays(list(pair)) for pair in zip(*halves, strict=True)]
         except EngineError as error:
             raise self._named(group, error) from error
         return [self._decoded(group, output, results) for output in self.binding.outputs]
@@ -265,9 +270,8 @@ class _Scorer:
     def _first_failing(self, group: Group) -> int | None:
         """Find by bisection a row that the model refuses on its own; `None` when there is none."""
         while len(group.rows) > 1:
-            half = len(group.rows) // 2
-            left = group.slice(0, half)
-            group = left if self._fails(left) else group.slice(half, len(group.rows))
+            left, right = group.halves()
+            group = left if self._fails(left) else right
         return int(group.rows[0]) if self._fails(group) else None
 
     def _fails(self, group: Group) -> bool:

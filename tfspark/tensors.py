@@ -77,6 +77,11 @@ class Group:
     rows: Rows
     inputs: dict[str, Tensor]
 
+    def halves(self) -> tuple[Group, Group]:
+        """Return the first and the second half of the rows; no bytes are copied."""
+        middle = len(self.rows) // 2
+        return self.slice(0, middle), self.slice(middle, len(self.rows))
+
     def slice(self, start: int, stop: int) -> Group:
         """Return the rows from `start` up to `stop`; no bytes are copied."""
         return Group(

@@ -43,7 +43,9 @@ class FakeEngine:
         self.closed = True
 
 
-def save_function(path: str | Path, function: Callable[..., Any], *specs: Any, **signatures: Any) -> Path:
+def save_function(
+    path: str | Path, function: Callable[..., Any], *specs: Any, **signatures: Any
+) -> Path:
     """Write a SavedModel whose `serving_default` is a TensorFlow function.
 
     Args:
@@ -61,7 +63,9 @@ def save_function(path: str | Path, function: Callable[..., Any], *specs: Any, *
     module.serve = tf.function(function, input_signature=specs, autograph=False)
     for name, other in signatures.items():
         setattr(module, name, other)
-    tf.saved_model.save(module, str(path), signatures={"serving_default": module.serve, **signatures})
+    tf.saved_model.save(
+        module, str(path), signatures={"serving_default": module.serve, **signatures}
+    )
     return Path(path)
 
 

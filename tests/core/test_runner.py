@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfspark import runner
-from tfspark.engine.protocol import CannotServeError
+from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
 from tfspark.errors import EngineError, RowError, UsageError
 from tfspark.runner import Origin, score
 from tfspark.schema import bind, columns_of
@@ -180,10 +180,32 @@ def test_the_default_batch_is_about_a_mebibyte():
 
 
 def test_the_default_batch_of_narrow_rows_is_bounded():
-    given = batches([0.0] * 40_000, 10_000, pa.float32())
+    given = batches([False] * 300_000, 50_000, pa.bool_())
     engine = FakeEngine(echo)
-    run(given, engine, signature((None,), (None,)))
-    assert engine.calls == [runner.MAX_ROWS, runner.MAX_ROWS, 40_000 - 2 * runner.MAX_ROWS]
+    run(given, engine, signature((None,), (None,), "bool"))
+    assert engine.calls == [runner.MAX_ROWS, runner.MAX_ROWS, 300_000 - 2 * runner.MAX_ROWS]
+
+
+def test_a_batch_beyond_memory_is_halved_until_it_fits():
+    def greedy(inputs):
+        if inputs["x"].shape[0] > 3:
+            raise OutOfMemoryError("OOM when allocating")
+        return echo(inputs)
+
+    engine = FakeEngine(greedy)
+    given = batches([float(i) for i in range(10)], 10, pa.float32())
+    scored = run(given, engine, signature((None,), (None,)))
+    assert scored.column("y").to_pylist() == [float(i) for i in range(10)]
+    assert max(call for call in engine.calls if call <= 3) == 3
+
+
+def test_a_row_beyond_memory_is_named():
+    def greedy(inputs):
+        raise OutOfMemoryError("OOM when allocating")
+
+    given = batches([0.0, 1.0], 2, pa.float32())
+    with pytest.raises(RowError, match="row 0.*OOM"):
+        run(given, FakeEngine(greedy), signature((None,), (None,)))
 
 
 def test_rows_that_grow_do_not_pile_up():

@@ -25,12 +25,14 @@ from tfspark.engine.ctensor import Result, feed
 from tfspark.engine.libtensorflow import (
     FAILED_PRECONDITION,
     OK,
+    RESOURCE_EXHAUSTED,
+    RESOURCE_EXHAUSTED,
     UNIMPLEMENTED,
     Output,
     Status,
     open_library,
 )
-from tfspark.engine.protocol import CannotServeError, EngineOptions
+from tfspark.engine.protocol import CannotServeError, EngineOptions, OutOfMemoryError
 from tfspark.errors import EngineError, explain
 from tfspark.signature import Signature, TensorSpec
 from tfspark.tensors import Tensor
@@ -86,8 +88,7 @@ class NativeEngine:
             self._library.TF_SessionRun(self._session, None, *ends, None, 0, None, status.handle)
             code = status.code
             if code != OK:
-                cause = CannotServeError if _is_ours(code, status.message) else EngineError
-                raise cause(status.message)
+                raise _cause(code, status.message)
 
 
 @dataclass(frozen=True)
@@ -195,9 +196,11 @@ def _end(library: Any, graph: int, spec: TensorSpec) -> Output:
     return Output(operation, int(index or 0))
 
 
-def _is_ours(code: int, message: str) -> bool:
-    """Whether an error speaks of this engine and not of the batch."""
-    return code in _NOT_FOR_SESSIONS or _NO_KERNEL in message
+def _cause(code: int, message: str) -> EngineError:
+    """Return the error of a run: about this engine, about memory, or about the batch."""
+    if code in _NOT_FOR_SESSIONS or _NO_KERNEL in message:
+        return CannotServeError(message)
+    return OutOfMemoryError(message) if code == RESOURCE_EXHAUSTED else EngineError(message)
 
 
 def _release(library: Any, session: int, graph: int) -> None:

@@ -25,6 +25,10 @@ class CannotServeError(EngineError):
     """This engine cannot run this model here; another may."""
 
 
+class OutOfMemoryError(EngineError):
+    """A batch needs more memory than there is; half of it may not."""
+
+
 @dataclass(frozen=True)
 class EngineOptions:
     """How a model is run; part of the cache key.
@@ -55,6 +59,7 @@ class Engine(Protocol):
 
         Raises:
             CannotServeError: When the engine, not the batch, is the reason.
+            OutOfMemoryError: When the batch is too large.
             EngineError: When the model refuses the batch.
         """
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tfspark.engine.protocol import EngineOptions, first_lines
+from tfspark.engine.protocol import EngineOptions, OutOfMemoryError, first_lines
 from tfspark.errors import EngineError, explain
 from tfspark.signature import Signature
 from tfspark.tensors import ByteStrings, Tensor
@@ -42,6 +42,8 @@ class TensorFlowEngine:
         }
         try:
             results = self._function(**fed)
+        except tf.errors.ResourceExhaustedError as error:
+            raise OutOfMemoryError(_first_lines(error)) from error
         except (tf.errors.OpError, ValueError, TypeError) as error:
             raise EngineError(_first_lines(error)) from error
         return {name: _from_numpy(value.numpy()) for name, value in results.items()}

@@ -10,6 +10,7 @@ name, and only the parts that Spark counts as the tasks' own are published.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -87,29 +88,36 @@ def plan_direct(spark: SparkSession, job: BatchJob, package: ModelPackage, outpu
             schema=wanted,
             staged=output.staged,
         )
-        return _run(spark, splits, task, output)
+        return _run(spark, splits, task)
 
     columns = {name: sql_name(schema.field(name).type) for name in kept}
     columns |= {one.column: sql_name(one.arrow) for one in binding.outputs}
     return Plan(package, output, "direct", columns, stage)
 
 
-def _run(
-    spark: SparkSession, splits: list[tuple[Piece, ...]], task: PartScorer, output: PathOutput
-) -> Outcome:
+def _run(spark: SparkSession, splits: list[tuple[Piece, ...]], task: PartScorer) -> Outcome:
     """Run the tasks and leave exactly the parts of the counted attempts in the staging folder."""
     target, folder = open_filesystem(task.staged)
     target.create_dir(folder)
 
     parts = run_splits(spark, splits, task)
     names = {part.name for part in parts if part.name} or {_write_empty(task, target, folder)}
-    output.keep_only(names)
+    _keep_only(target, folder, names)
     return Outcome(
         sum(part.rows_in for part in parts),
         sum(part.rows_out for part in parts),
         sum(part.null_rows for part in parts),
         parts[0].versions if parts else {},
     )
+
+
+def _keep_only(target: fs.FileSystem, folder: str, names: Collection[str]) -> None:
+    """Remove what lost attempts left, and mark the folder complete as Spark does."""
+    for info in target.get_file_info(fs.FileSelector(folder)):
+        if info.base_name not in names:
+            target.delete_file(info.path)
+    with target.open_output_stream(f"{folder}/_SUCCESS"):
+        pass
 
 
 def _write_empty(task: PartScorer, target: fs.FileSystem, folder: str) -> str:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from tfspark.errors import BindingError, EngineError, OutputExistsError, UsageError, explain
+from tfspark.errors import BindingError, OutputExistsError, UsageError, explain
 from tfspark.scoring.dataset import WRITE_DEFAULTS, Dataset
 from tfspark.spark.counting import quoted
 from tfspark.spark.failures import cause
@@ -108,25 +108,6 @@ class PathOutput:
     def staged(self) -> str:
         """URI of the folder that holds this run's files until they are shown, escaped."""
         return self._files.uri(self._staged)
-
-    def keep_only(self, names: Collection[str]) -> None:
-        """Remove every staged file but these, and mark the folder complete as Spark does.
-
-        Raises:
-            EngineError: When one of these is not there.
-        """
-        there = self._files.children(self._staged)
-        if missing := set(names).difference(there):
-            raise EngineError(
-                explain(
-                    f"Tasks wrote {len(missing)} files that are not in {self._staged}.",
-                    hint="run again with --path spark; was the folder cleaned during the job?",
-                )
-            )
-        for name in there:
-            if name not in names:
-                self._files.delete(f"{self._staged}/{name}")
-        self._files.write_text(f"{self._staged}/_SUCCESS", "")
 
     def check(self, *inputs: str) -> None:
         """See `Output.check`."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias, TypedDict
+from typing import TypeAlias, TypedDict, get_args
 
 from pyspark.sql import SparkSession
 
 from tfspark.engine import EngineName, EngineOptions
-from tfspark.errors import UsageError, explain
+from tfspark.errors import UsageError, explain, listing
 from tfspark.handle import ModelHandle
 from tfspark.package import ModelPackage
 from tfspark.spark.distribution import Distribute, distribute, resolve
@@ -44,6 +44,8 @@ def model_of(spark: SparkSession | None, model: Model, options: ScoreOptions) ->
         raise UsageError(
             explain("A batch needs rows.", expected="batch_size ≥ 1", found=str(batch_size))
         )
+    _check_word("engine", options.get("engine", "auto"), get_args(EngineName))
+    _check_word("distribute", options.get("distribute", "auto"), get_args(Distribute))
     return resolve(
         spark,
         model,
@@ -61,3 +63,10 @@ def handle_of(spark: SparkSession, package: ModelPackage, options: ScoreOptions)
         distribute(spark, package, options.get("distribute", "auto")),
         EngineOptions(name=options.get("engine", "auto"), intra_op_threads=cpus),
     )
+
+
+def _check_word(option: str, given: str, known: Sequence[str]) -> None:
+    if given not in known:
+        raise UsageError(
+            explain(f"There is no {option} {given!r}.", expected=listing(known), found=repr(given))
+        )

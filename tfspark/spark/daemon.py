@@ -1,0 +1,44 @@
+"""A daemon of Python workers that opens the heavy libraries before it forks. Executor.
+
+Named by `spark.python.daemon.module=tfspark.spark.daemon`; optional, and only where the package
+is installed for the Python of the workers: the daemon starts before `--py-files` arrive. Every
+worker of an executor then shares the pages of NumPy, Arrow and TensorFlow's library, and its first
+batch does not wait for them.
+
+Invariant: libraries are opened here, sessions are not, whose threads would not survive a fork.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+
+from pyspark import daemon
+
+from tfspark.engine.libtensorflow import open_library
+from tfspark.engine.protocol import CannotServeError
+
+# What a scoring task imports; a missing one is the task's own error to raise.
+_MODULES = (
+    "numpy",
+    "pyarrow.compute",
+    "pyarrow.parquet",
+    "tfspark.spark.task",
+    "tfspark.spark.functions",
+    "tfspark.scoring.parts",
+)
+
+
+def preload() -> None:
+    """Import what scoring needs and open TensorFlow's library, if there is one."""
+    for module in _MODULES:
+        importlib.import_module(module)
+    try:
+        open_library()
+    except CannotServeError as reason:
+        logging.getLogger(__name__).warning("TensorFlow's library stays closed: %s", reason)
+
+
+if __name__ == "__main__":
+    preload()
+    daemon.manager()
