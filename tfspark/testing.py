@@ -1,8 +1,8 @@
 """Fakes and tiny hand-weighted models, for tfspark's own tests and for those of its users.
 
-`FakeEngine` runs a NumPy function where an engine is wanted, so that code around the runner is tested
-without TensorFlow. `save_function` writes a real SavedModel around a TensorFlow function and
-`save_linear` one whose answers are exact. Test code only; the two writers import TensorFlow.
+`FakeEngine` runs a NumPy function where an engine is wanted, so that code around the runner is
+tested without TensorFlow. `save_function` writes a real SavedModel around a TensorFlow function
+and `save_linear` one whose answers are exact. Test code only; the two writers import TensorFlow.
 """
 
 from __future__ import annotations

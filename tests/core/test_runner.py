@@ -204,7 +204,7 @@ def test_a_row_beyond_memory_is_named():
         raise OutOfMemoryError("OOM when allocating")
 
     given = batches([0.0, 1.0], 2, pa.float32())
-    with pytest.raises(RowError, match="row 0.*OOM"):
+    with pytest.raises(RowError, match=r"row 0.*OOM"):
         run(given, FakeEngine(greedy), signature((None,), (None,)))
 
 

@@ -26,7 +26,6 @@ from tfspark.engine.libtensorflow import (
     FAILED_PRECONDITION,
     OK,
     RESOURCE_EXHAUSTED,
-    RESOURCE_EXHAUSTED,
     UNIMPLEMENTED,
     Output,
     Status,
