@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,20 @@ def test_eight_threads_unpack_once(packed, root):
         folders = set(pool.map(lambda _: unpacked(packed.digest, packed.size, archive), range(8)))
     assert folders == {root / packed.digest}
     assert len(calls) == 1
+
+
+def test_who_waited_for_the_lock_finds_the_model(packed, root, monkeypatch):
+    locked = handle._locked
+
+    @contextmanager
+    def another_was_faster(path):
+        monkeypatch.setattr(handle, "_locked", locked)
+        bring(packed)
+        with locked(path):
+            yield
+
+    monkeypatch.setattr(handle, "_locked", another_was_faster)
+    assert unpacked(packed.digest, packed.size, never) == root / packed.digest
 
 
 PROCESS = """

@@ -427,7 +427,7 @@ def test_an_output_beyond_the_lists_of_arrow_is_refused(monkeypatch):
 
 def test_text_that_is_none_names_its_row_in_the_partition():
     given = batches([b"a", None, b"b", b"\xff"], 2, pa.binary())
-    text = refusal(given, FakeEngine(echo), signature((None,), (None,), "string"), batch_size=3)
+    text = refusal(given, FakeEngine(echo), signature((None,), (None,), "string"), batch_size=4)
     assert text.startswith("model model, column 'y', row 3: output bytes b'\\xff' are not UTF-8")
 
 

@@ -14,6 +14,7 @@ from tfspark.tensors import (
     ByteStrings,
     Group,
     RowProblem,
+    _misfits,
     decode,
     encode,
     pad_rows,
@@ -189,6 +190,16 @@ def test_one_chunk_without_nulls_is_fed_without_a_copy(array):
     assert tensor.tolist() == array.to_pylist()
 
 
+@pytest.mark.parametrize("start", [0, 1, 7, 8, 9, 17])
+def test_flags_are_unpacked_from_where_a_slice_begins(start):
+    flags = [index % 3 == 0 for index in range(20)]
+    array = pa.array(flags).slice(start, 3)
+    assert fed(array, (None,), "bool").inputs["x"].tolist() == flags[start : start + 3]
+    holed = pa.array([None, *flags]).slice(start, 4)
+    (group,) = encode([bound((None,), "bool")], {"x": [holed]})
+    assert group.inputs["x"].tolist() == [flag for flag in holed.to_pylist() if flag is not None]
+
+
 def test_fed_memory_outlives_the_column():
     tensor = fed(pa.array([[1.0, 2.0]] * 1000, FLOATS)).inputs["x"]
     pa.array([[7.0, 7.0]] * 1000, FLOATS)
@@ -323,6 +334,16 @@ def test_a_value_in_range_is_rounded_at_most(value, arrow, dtype):
     assert tensor.dtype == dtype
     with np.errstate(under="ignore"):
         np.testing.assert_array_equal(tensor, np.array([value]).astype(dtype))
+
+
+def test_the_row_of_a_bad_value_inside_a_list():
+    array = pa.array([[1.0, 2.0], [3.0, 4.0], [5.0, 1e99]])
+    assert problem(array, (None, 2)) == (2, "1e+99 does not fit float32")
+
+
+def test_a_processor_that_saturates_hides_no_overflow():
+    saturated = np.array([2**63 - 1, -(2**63), 0])
+    assert _misfits(np.array([2.0**63, -math.inf, math.nan]), saturated).all()
 
 
 @given(
