@@ -37,7 +37,7 @@ from tfspark.tensors import (
     to_arrow,
 )
 
-# Bytes fed per model batch when no size is given, and the rows that bound it for narrow inputs.
+# Bytes of a model batch, in and out, when no size is given, and the rows that bound narrow ones.
 TARGET_BYTES = 1 << 20
 MAX_ROWS = 131_072
 # Arrow counts the elements of lists, as Spark takes them, in 32 bits.
@@ -73,8 +73,9 @@ def score(
         binding: Which columns feed, which outputs come back.
         engine: The live model.
         keep: Columns passed on, in this order; by default all.
-        batch_size: Rows per call of the model; by default as many as make about 1 MiB of input.
-            A model with a fixed batch dimension gets exactly that, the last batch padded and cut.
+        batch_size: Rows per call of the model; by default as many as make about 1 MiB of input and
+            output. A model with a fixed batch dimension gets exactly that, the last batch padded
+            and cut.
         origin: Names model and partition in errors.
 
     Yields:
@@ -109,8 +110,14 @@ def _window_rows(binding: Binding, batch: pa.RecordBatch, batch_size: int | None
     """Return the rows per call of the model; left open, by the size of the rows at hand."""
     if binding.batch_dimension or batch_size:
         return binding.batch_dimension or batch_size or 1
+    given = batch.num_rows * sum(map(_row_bytes, binding.outputs))
     fed = sum(batch.column(name).nbytes for name in binding.columns)
-    return max(min(TARGET_BYTES * batch.num_rows // max(fed, 1), MAX_ROWS), 1)
+    return max(min(TARGET_BYTES * batch.num_rows // max(fed + given, 1), MAX_ROWS), 1)
+
+
+def _row_bytes(output: OutputBinding) -> int:
+    """Return the bytes of one row of an output, as far as its signature tells."""
+    return (output.spec.row_size or 0) * np.dtype(dtypes.by_name(output.spec.dtype).numpy).itemsize
 
 
 @dataclass

@@ -179,6 +179,13 @@ def test_the_default_batch_is_about_a_mebibyte():
     assert sum(engine.calls) == 600
 
 
+def test_the_default_batch_of_wide_outputs_is_about_a_mebibyte():
+    engine = FakeEngine(lambda inputs: {"y": np.repeat(inputs["x"][:, None], 1024, axis=1)})
+    run(batches([1.0] * 600, 100, pa.float32()), engine, signature((None,), (None, 1024)))
+    assert engine.calls[0] == pytest.approx(256, abs=8)
+    assert sum(engine.calls) == 600
+
+
 def test_the_default_batch_of_narrow_rows_is_bounded():
     given = batches([False] * 300_000, 50_000, pa.bool_())
     engine = FakeEngine(echo)
