@@ -25,6 +25,9 @@ Feed: TypeAlias = Mapping[str, str | Sequence[str]]
 Fetch: TypeAlias = Mapping[str, str]
 Strings: TypeAlias = Literal["string", "binary"]
 
+# Columns that a message lists; a table may have thousands.
+_SHOWN = 30
+
 
 @dataclass(frozen=True)
 class Column:
@@ -196,14 +199,13 @@ def _bind_inputs(
     if not signature.inputs:
         problems.append("the signature has no inputs, so there is nothing to score a row with")
     for spec in signature.inputs:
-        problem = _unusable(spec)
-        names: tuple[str, ...] = ()
-        if problem is None:
-            names, problem = _find(spec, signature, columns, feed, narrow)
-        if problem is None:
+        unusable = _unusable(spec)
+        names, misfits = (
+            ((), [unusable]) if unusable else _find(spec, signature, columns, feed, narrow)
+        )
+        if not misfits:
             bound.append(InputBinding(spec, names, narrow))
-        else:
-            problems.append(f"input {spec}: {problem}")
+        problems += [f"input {spec}: {misfit}" for misfit in misfits]
     return bound
 
 
@@ -219,94 +221,90 @@ def _unusable(spec: TensorSpec) -> str | None:
 
 def _find(
     spec: TensorSpec, signature: Signature, columns: Columns, feed: Feed, narrow: bool
-) -> tuple[tuple[str, ...], str | None]:
-    """Return the columns of one input, or the problem that leaves it without."""
+) -> tuple[tuple[str, ...], list[str]]:
+    """Return the columns of one input, and the problems that leave it without."""
+
+    def misfits(*names: str, narrow: bool = narrow) -> list[str]:
+        return _misfits(spec, names, columns, narrow)
+
     if spec.name in feed:
         given = feed[spec.name]
         if isinstance(given, str):
-            return (given,), _misfit(spec, (given,), columns, narrow)
-        return tuple(given), _misfit(spec, tuple(given), columns, narrow, listed=True)
+            return (given,), misfits(given)
+        return tuple(given), _misfits(spec, tuple(given), columns, narrow, listed=True)
     if spec.name in columns:
-        return (spec.name,), _misfit(spec, (spec.name,), columns, narrow)
+        return (spec.name,), misfits(spec.name)
     if len(signature.inputs) > 1:
-        return (), f"no column of that name and no feed for it.{did_you_mean(spec.name, columns)}"
-    fitting = [name for name in columns if _misfit(spec, (name,), columns, narrow) is None]
+        return (), [f"no column of that name and no feed for it.{did_you_mean(spec.name, columns)}"]
+    fitting = tuple(name for name in columns if not misfits(name))
     if len(fitting) == 1:
-        return (fitting[0],), None
+        return fitting, []
     if fitting:
-        return (), f"no column of that name, and {len(fitting)} columns fit: {listing(fitting)}"
-    if len(columns) == 1:
-        (only,) = columns
-        return (), _misfit(spec, (only,), columns, narrow)
-    near = [name for name in columns if _misfit(spec, (name,), columns, narrow=True) is None]
-    if near:
-        return (), "; ".join(_misfit(spec, (name,), columns, narrow) or "" for name in near)
-    return (), f"no column of that name and none that fits {_wanted(spec)}"
+        several = f"{len(fitting)} columns fit: {listing(fitting[:_SHOWN])}"
+        return (), [f"no column of that name, and {several}"]
+    near = list(columns)
+    if len(columns) > 1:
+        near = [name for name in columns if not misfits(name, narrow=True)]
+    nowhere = [f"no column of that name and none that fits {_wanted(spec)}"]
+    return (), [problem for name in near for problem in misfits(name)] or nowhere
 
 
-def _misfit(
+def _misfits(
     spec: TensorSpec,
     names: Sequence[str],
     columns: Columns,
     narrow: bool,
     *,
     listed: bool = False,
-) -> str | None:
-    """Say why these columns cannot feed this input; `None` when they can."""
-    for name in names:
-        if name not in columns:
-            return f"there is no column {name!r}.{did_you_mean(name, columns)}"
-        column = columns[name]
-        if column.arrow is None:
-            return f"column {name!r} is {column.label} and cannot be fed; cast or rename it first"
-        problem = _element_misfit(spec, name, column, column.arrow, narrow)
-        if problem:
-            return problem
-    if len(names) != 1:
-        return _stack_misfit(spec, names, columns)
-    return _shape_misfit(spec, names[0], columns[names[0]], listed)
+) -> list[str]:
+    """Say why these columns cannot feed this input; nothing when they can."""
+    if not names:
+        return ["the list of columns is empty"]
+    is_stack = len(names) > 1
+    found = (
+        _column_misfit(spec, name, columns, narrow, is_stack=is_stack, listed=listed)
+        for name in dict.fromkeys(names)
+    )
+    problems = [problem for problem in found if problem]
+    if is_stack and spec.row_shape not in (None, (None,)) and spec.row_size != len(names):
+        count = f"{len(names)} columns: {listing(names)}"
+        problems.append(f"expected {_wanted(spec)}, found {count}")
+    return problems
 
 
-def _element_misfit(
-    spec: TensorSpec, name: str, column: Column, arrow: pa.DataType, narrow: bool
+def _column_misfit(
+    spec: TensorSpec, name: str, columns: Columns, narrow: bool, *, is_stack: bool, listed: bool
 ) -> str | None:
-    element, _ = dtypes.element_of(arrow)
+    if name not in columns:
+        return f"there is no column {name!r}.{did_you_mean(name, columns)}"
+    label, arrow = columns[name].label, columns[name].arrow
+    if arrow is None:
+        return f"column {name!r} is {label} and cannot be fed; cast or rename it first"
+    if is_stack and dtypes.is_list(arrow):
+        return f"column {name!r} is {label}; only scalar columns can be stacked"
     dtype = dtypes.by_name(spec.dtype)
+    element, depth = dtypes.element_of(arrow)
     how = dtypes.conversion(element, dtype)
-    if how is None:
-        return f"expected {_wanted(spec)}, found column {name!r} of {column.label}"
+    wanted = dtype.sql if is_stack else _wanted(spec)
+    if how is None or not (is_stack or _has_depth(spec, depth, listed)):
+        return f"expected {wanted}, found column {name!r} of {label}"
     if how == "narrow" and not narrow:
         return (
-            f"expected {_wanted(spec)}, found column {name!r} of {column.label}, whose values may "
-            f"not fit {dtype.sql}; cast the column, or allow it with narrow=True"
+            f"expected {wanted}, found column {name!r} of {label}, whose values may not fit "
+            f"{dtype.sql}; cast the column, or allow it with narrow=True"
         )
     return None
 
 
-def _shape_misfit(spec: TensorSpec, name: str, column: Column, listed: bool) -> str | None:
-    assert column.arrow is not None
-    _, depth = dtypes.element_of(column.arrow)
+def _has_depth(spec: TensorSpec, depth: int, listed: bool) -> bool:
+    """Whether a column of that many levels of lists can hold rows of the input."""
     row = spec.row_shape
     if row is None or depth == len(row):
-        return None
-    # A vector of any length takes a scalar column only when a list says that it is to be stacked.
-    if depth == 0 and (row == (1,) or (listed and row == (None,))):
-        return None
-    if depth == 1 and len(row) > 1 and spec.row_size is not None:
-        return None
-    return f"expected {_wanted(spec)}, found column {name!r} of {column.label}"
-
-
-def _stack_misfit(spec: TensorSpec, names: Sequence[str], columns: Columns) -> str | None:
-    if not names:
-        return "the list of columns is empty"
-    for name in names:
-        arrow = columns[name].arrow
-        if arrow is not None and dtypes.is_list(arrow):
-            return f"column {name!r} is {columns[name].label}; only scalar columns can be stacked"
-    if spec.row_shape in (None, (None,)) or spec.row_size == len(names):
-        return None
-    return f"expected {_wanted(spec)}, found {len(names)} columns: {listing(names)}"
+        return True
+    if depth == 0:
+        # A vector of any length takes a scalar only when a list says that it is to be stacked.
+        return row == (1,) or (listed and row == (None,))
+    return depth == 1 and spec.row_size is not None and len(row) > 1
 
 
 def _bind_outputs(
@@ -378,4 +376,6 @@ def _wanted(spec: TensorSpec) -> str:
 
 
 def _describe(columns: Columns) -> str:
-    return ", ".join(f"{name} {column.label}" for name, column in columns.items()) or "none"
+    shown = [f"{name} {column.label}" for name, column in columns.items()][:_SHOWN]
+    rest = [f"and {len(columns) - _SHOWN} more"] if len(columns) > _SHOWN else []
+    return ", ".join([*shown, *rest]) or "none"

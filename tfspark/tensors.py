@@ -21,6 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tfspark import dtypes
+from tfspark.errors import EngineError, explain
 from tfspark.schema import InputBinding, OutputBinding
 from tfspark.signature import TensorSpec, format_shape
 
@@ -158,8 +159,9 @@ def encode(
 
     Raises:
         RowProblem: For a row whose length or value does not fit.
+        EngineError: When the chunks of a column are too large to be joined.
     """
-    columns = {name: _join(arrays) for name, arrays in chunks.items()}
+    columns = {name: _join(name, arrays) for name, arrays in chunks.items()}
     opened = {name: _Opened.of(array) for name, array in columns.items()}
     nulls = [found for one in opened.values() if (found := one.null_rows()) is not None]
     if not nulls:
@@ -250,8 +252,15 @@ def _open(array: dtypes.ArrowArray, nulls: Flags | None) -> tuple[Rows, dtypes.A
     return lengths, elements
 
 
-def _join(arrays: Sequence[dtypes.ArrowArray]) -> dtypes.ArrowArray:
-    return arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
+def _join(column: str, arrays: Sequence[dtypes.ArrowArray]) -> dtypes.ArrowArray:
+    if len(arrays) == 1:
+        return arrays[0]
+    try:
+        return pa.concat_arrays(arrays)
+    except pa.ArrowInvalid as error:  # the offsets of Spark's strings and lists have 32 bits
+        problem = f"The rows of one model batch are too large in column {column!r}."
+        hint = "give a smaller batch_size."
+        raise EngineError(explain(problem, found=str(error), hint=hint)) from error
 
 
 def _groups(

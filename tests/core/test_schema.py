@@ -146,6 +146,20 @@ def test_a_list_of_scalar_columns_makes_a_vector(shape, names, problem):
         assert problem in refusal(one, given, feed={"x": names})
 
 
+def test_every_column_of_a_list_is_listed():
+    given = columns(a=pa.float64(), b=F32, c=pa.string(), v=FLOATS)
+    one = signature(spec("x", (None, 7)))
+    text = refusal(one, given, feed={"x": ["a", "b", "c", "v", "d", "a"]})
+    assert [line.split(": ", 2)[2] for line in text.splitlines()[1:-1]] == [
+        "expected float, found column 'a' of double, whose values may not fit float; cast the "
+        "column, or allow it with narrow=True",
+        "expected float, found column 'c' of string",
+        "column 'v' is array<float>; only scalar columns can be stacked",
+        "there is no column 'd'.",
+        "expected array<float> of shape (7,), found 6 columns: 'a', 'b', 'c', 'v', 'd', 'a'",
+    ]
+
+
 # --- types ----------------------------------------------------------------------------------------
 
 
@@ -309,6 +323,17 @@ def test_every_mismatch_is_listed_at_once_and_counted_first():
     assert len([line for line in lines if line.startswith("  - ")]) == 7
     assert lines[-1].startswith("Hint: bind by name, feed={input: column or [columns]}")
     assert lines[-1].endswith("columns at hand: a string, bb bigint.")
+
+
+def test_a_wide_table_is_not_listed_whole():
+    wide = columns(**{f"c{index}": pa.string() for index in range(1000)})
+    text = refusal(signature(), wide)
+    assert text.endswith("c28 string, c29 string, and 970 more.")
+
+
+def test_a_wrong_shape_is_told_before_a_wide_type():
+    text = refusal(signature(), columns(x=pa.list_(pa.list_(pa.float64()))))
+    assert "found column 'x' of array<array<double>>\n" in text
 
 
 def test_the_message_of_the_commonest_mistake():

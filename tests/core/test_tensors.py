@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfspark import dtypes
+from tfspark.errors import EngineError
 from tfspark.schema import InputBinding, OutputBinding
 from tfspark.signature import TensorSpec
 from tfspark.tensors import (
@@ -209,6 +210,15 @@ def test_fed_memory_outlives_the_column():
 def test_several_chunks_are_joined_in_order():
     array = pa.chunked_array([[[1.0, 2.0]], [], [[3.0, 4.0], [5.0, 6.0]]], FLOATS)
     assert fed(array).inputs["x"].tolist() == array.to_pylist()
+
+
+def test_chunks_beyond_the_offsets_of_arrow_are_refused():
+    untouched = pa.py_buffer(np.zeros(2**30, np.uint8))  # the system gives such pages on first use
+    offsets = pa.py_buffer(np.array([0, 2**30], np.int32))
+    huge = pa.Array.from_buffers(pa.binary(), 1, [None, offsets, untouched])
+    with pytest.raises(EngineError, match="too large in column 'x'") as caught:
+        encode([bound((None,), "string")], {"x": [huge, huge]})
+    assert "Hint: give a smaller batch_size." in str(caught.value)
 
 
 def test_strings_stay_in_arrow_memory():
