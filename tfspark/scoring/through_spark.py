@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from tfspark.package import ModelPackage
 from tfspark.scoring.job import BatchJob, Outcome, Plan
 from tfspark.scoring.publish import Output
+from tfspark.spark.batches import sized_batches
 from tfspark.spark.counting import counted
 from tfspark.spark.dataframe import predict
 from tfspark.spark.workers import worker_versions
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import DataType
 
 
 def plan_through_spark(
@@ -40,7 +42,16 @@ def plan_through_spark(
 
     def stage() -> Outcome:
         versions = worker_versions(spark)
-        output.stage(scored)
+        with sized_batches(spark, package.signature, _beside(job, package, scored)):
+            output.stage(scored)
         return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, versions)
 
     return Plan(package, output, "spark", dict(scored.dtypes), stage)
+
+
+def _beside(job: BatchJob, package: ModelPackage, scored: DataFrame) -> list[DataType]:
+    """Return the types of the kept columns that feed nothing."""
+    outputs = len(job.fetch or package.signature.outputs)
+    given = [[value] if isinstance(value, str) else value for value in job.feed.values()]
+    fed = {name for names in given for name in names}
+    return [field.dataType for field in scored.schema.fields[:-outputs] if field.name not in fed]
