@@ -15,12 +15,12 @@ from tfspark.tensors import (
     ByteStrings,
     Group,
     RowProblem,
-    _misfits,
     decode,
     encode,
     pad_rows,
     slice_rows,
 )
+from tfspark.tensors.narrow import misfits
 
 FLOATS = pa.list_(pa.float32())
 
@@ -353,7 +353,7 @@ def test_the_row_of_a_bad_value_inside_a_list():
 
 def test_a_processor_that_saturates_hides_no_overflow():
     saturated = np.array([2**63 - 1, -(2**63), 0])
-    assert _misfits(np.array([2.0**63, -math.inf, math.nan]), saturated).all()
+    assert misfits(np.array([2.0**63, -math.inf, math.nan]), saturated).all()
 
 
 @given(

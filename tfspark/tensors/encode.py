@@ -1,12 +1,11 @@
-"""RecordBatch columns ↔ tensors: the way of the bytes in and out of a model.
+"""Arrow columns → tensors: the way of the bytes into a model.
 
 In come Arrow arrays of one model batch (several chunks where input batches were joined), out go
-NumPy arrays and `ByteStrings`, grouped by row shape where the model leaves dimensions open; and
-back. Runs on executors; no TensorFlow, no Spark, no pandas.
+NumPy arrays and `ByteStrings`, grouped by row shape where the model leaves dimensions open.
 
 Invariants: numbers without nulls pass as views of Arrow's memory when one chunk holds them, and by
-one copy when several are joined; fed arrays are read-only and keep their Arrow owner alive; a value
-or row that does not fit raises `RowProblem` with its index, and nothing is truncated or wrapped.
+one copy when several are joined; a row with a null at any depth is in no group; a row that does
+not fit raises `RowProblem` with its index, and nothing is truncated.
 """
 
 from __future__ import annotations
@@ -14,134 +13,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from tfspark import dtypes
 from tfspark.errors import EngineError, explain
-from tfspark.schema import InputBinding, OutputBinding
+from tfspark.schema import InputBinding
 from tfspark.signature import TensorSpec, format_shape
-
-Array: TypeAlias = npt.NDArray[Any]
-Rows: TypeAlias = npt.NDArray[np.int64]
-Flags: TypeAlias = npt.NDArray[np.bool_]
-
-
-class RowProblem(Exception):  # noqa: N818 - becomes a RowError once the runner knows model and row
-    """A row of the batch at hand that cannot be fed or returned."""
-
-    def __init__(self, row: int, column: str, problem: str) -> None:
-        super().__init__(row, column, problem)
-        self.row = row
-        self.column = column
-        self.problem = problem
-
-    def among(self, rows: Rows) -> RowProblem:
-        """Return the same problem of row `rows[row]`, where the rows at hand came from."""
-        return RowProblem(int(rows[self.row]), self.column, self.problem)
-
-
-@dataclass(frozen=True)
-class ByteStrings:
-    """A tensor of byte strings that stays in Arrow's memory: no Python object per element.
-
-    Attributes:
-        values: All elements in row-major order, without nulls; binary or large_binary.
-        shape: The tensor's shape.
-    """
-
-    values: dtypes.ArrowArray
-    shape: tuple[int, ...]
-
-    @classmethod
-    def from_objects(cls, array: Array) -> ByteStrings:
-        """Take a NumPy object array of bytes, as TensorFlow's Python API returns it."""
-        return cls(pa.array(array.ravel().tolist(), pa.large_binary()), array.shape)
-
-    def to_objects(self) -> Array:
-        """Return a NumPy object array of bytes, as TensorFlow's Python API takes it."""
-        flat = np.empty(len(self.values), dtype=object)
-        flat[:] = self.values.to_pylist()
-        return flat.reshape(self.shape)
-
-
-Tensor: TypeAlias = Array | ByteStrings
-
-
-@dataclass(frozen=True)
-class Group:
-    """Rows of one batch whose inputs have the same shapes, ready to feed together."""
-
-    rows: Rows
-    inputs: dict[str, Tensor]
-
-    def halves(self) -> tuple[Group, Group]:
-        """Return the first and the second half of the rows; no bytes are copied."""
-        middle = len(self.rows) // 2
-        return self.slice(0, middle), self.slice(middle, len(self.rows))
-
-    def slice(self, start: int, stop: int) -> Group:
-        """Return the rows from `start` up to `stop`; no bytes are copied."""
-        return Group(
-            self.rows[start:stop],
-            {name: slice_rows(tensor, start, stop) for name, tensor in self.inputs.items()},
-        )
-
-
-def to_arrow(values: Array, valid: Flags | None = None) -> dtypes.ArrowArray:
-    """Wrap a flat NumPy array without a copy; only flags are packed into bits.
-
-    `pyarrow.array` does the same, but imports pandas first: 0.3 s and 40 MB in every worker.
-    """
-    flat = np.ascontiguousarray(values)
-    data = np.packbits(flat, bitorder="little") if flat.dtype == np.bool_ else flat
-    mask = None if valid is None else _buffer(np.packbits(valid, bitorder="little"))
-    return pa.Array.from_buffers(pa.from_numpy_dtype(flat.dtype), len(flat), [mask, _buffer(data)])
-
-
-def _buffer(values: Array) -> pa.Buffer:
-    return pa.py_buffer(cast("memoryview", values))
-
-
-def to_numpy(array: dtypes.ArrowArray) -> Array:
-    """Return numbers without nulls as a view of Arrow's memory; only flags are unpacked from bits.
-
-    `pyarrow.Array.to_numpy` does the same, but imports pandas first.
-    """
-    dtype = dtypes.numpy_type(array.type)
-    data = array.buffers()[1]
-    if dtype is None or data is None or not len(array):
-        return np.empty(0, dtype)
-    if dtype != np.bool_:
-        values = np.frombuffer(memoryview(data), dtype, len(array), array.offset * dtype.itemsize)
-        values.flags.writeable = False
-        return values
-    first, skipped = divmod(array.offset, 8)
-    packed = np.frombuffer(memoryview(data), np.uint8, offset=first)
-    bits = np.unpackbits(packed, count=skipped + len(array), bitorder="little")
-    return bits[skipped:].view(np.bool_)
-
-
-def slice_rows(tensor: Tensor, start: int, stop: int) -> Tensor:
-    """Return rows of a tensor as a view."""
-    if isinstance(tensor, ByteStrings):
-        width = prod(tensor.shape[1:])
-        values = tensor.values.slice(start * width, (stop - start) * width)
-        return ByteStrings(values, (stop - start, *tensor.shape[1:]))
-    return tensor[start:stop]
-
-
-def pad_rows(tensor: Tensor, rows: int) -> Tensor:
-    """Return the tensor with its last row repeated until it has `rows` rows."""
-    indices = np.minimum(np.arange(rows), tensor.shape[0] - 1)
-    if isinstance(tensor, ByteStrings):
-        width = prod(tensor.shape[1:])
-        elements = (indices[:, None] * width + np.arange(width)).ravel()
-        return ByteStrings(tensor.values.take(to_arrow(elements)), (rows, *tensor.shape[1:]))
-    return tensor[indices]
+from tfspark.tensors.narrow import numbers
+from tfspark.tensors.values import (
+    ByteStrings,
+    Flags,
+    Group,
+    RowProblem,
+    Rows,
+    Tensor,
+    to_arrow,
+    to_numpy,
+)
 
 
 def encode(
@@ -362,7 +253,7 @@ def _tensor(one: InputBinding, opened: Mapping[str, _Opened], shape: tuple[int, 
         return _stack(one, elements, shape)
     if dtypes.by_name(one.spec.dtype).is_string:
         return ByteStrings(_as_binary(elements[0]), shape)
-    return _numbers(elements[0], one, one.columns[0], prod(shape[1:])).reshape(shape)
+    return numbers(elements[0], one, one.columns[0], prod(shape[1:])).reshape(shape)
 
 
 def _stack(
@@ -378,108 +269,10 @@ def _stack(
         return ByteStrings(joined.take(to_arrow(order)), shape)
     out = np.empty((rows, width), dtype=dtypes.by_name(one.spec.dtype).numpy)
     for position, (array, name) in enumerate(zip(arrays, one.columns, strict=True)):
-        out[:, position] = _numbers(array, one, name, 1)
+        out[:, position] = numbers(array, one, name, 1)
     return out.reshape(shape)
 
 
 def _as_binary(array: dtypes.ArrowArray) -> dtypes.ArrowArray:
     """Return strings as bytes; the same buffers under another type."""
     return array.view(pa.large_binary() if dtypes.is_large_bytes(array.type) else pa.binary())
-
-
-def _numbers(array: dtypes.ArrowArray, one: InputBinding, column: str, width: int) -> Array:
-    """Return numbers in the input's type; `width` is the number of elements per row."""
-    dtype = dtypes.by_name(one.spec.dtype)
-    target = np.dtype(dtype.numpy)
-    source = to_numpy(array)
-    if dtypes.conversion(array.type, dtype) != "narrow":
-        return source.astype(target, copy=False)
-    narrowed = _narrow(source, target)
-    wrong = np.flatnonzero(_misfits(source, narrowed))
-    if len(wrong):
-        first = int(wrong[0])
-        problem = f"{source[first].item()!r} does not fit {target.name}"
-        raise RowProblem(first // max(width, 1), column, problem)
-    return narrowed
-
-
-def _narrow(source: Array, target: np.dtype[Any]) -> Array:
-    with np.errstate(over="ignore", invalid="ignore"):
-        return source.astype(target)
-
-
-def _misfits(source: Array, narrowed: Array) -> Flags:
-    """Return which numbers did not fit their new type.
-
-    Rounding to a shorter float is what was asked for; an overflow, a fraction or NaN made integer,
-    or a wrapped integer is not.
-    """
-    misfits: Flags
-    if narrowed.dtype.kind == "f":
-        misfits = np.isinf(narrowed)
-        return misfits & ~np.isinf(source) if misfits.any() else misfits
-    info = np.iinfo(narrowed.dtype)
-    with np.errstate(over="ignore", invalid="ignore"):
-        misfits = (narrowed.astype(source.dtype) != source) | (source < info.min)
-        if source.dtype.kind != "f":
-            return misfits | (source > info.max)
-        # A power of two is exact in every float, unlike the largest integer itself.
-        limit = 2.0 ** (info.bits - (info.min < 0))
-        return misfits | (source >= limit) | ~np.isfinite(source)
-
-
-def decode(tensor: Tensor, output: OutputBinding) -> dtypes.ArrowArray:
-    """Turn one output tensor into an array of the bound column type.
-
-    Args:
-        tensor: (rows, …) as the engine returned it.
-        output: The binding; a row shape of (1,) becomes a scalar.
-
-    Returns:
-        An array of `output.arrow` with one element per row.
-
-    Raises:
-        RowProblem: For the first string that is not valid UTF-8.
-    """
-    element, depth = dtypes.element_of(output.arrow)
-    values = _elements(tensor, element, output)
-    for axis in range(depth, 0, -1):
-        values = _lists(values, prod(tensor.shape[:axis]), tensor.shape[axis])
-    return values
-
-
-def _elements(tensor: Tensor, element: pa.DataType, output: OutputBinding) -> dtypes.ArrowArray:
-    if isinstance(tensor, ByteStrings):
-        return _strings(tensor, element, output)
-    # What the table widens (uint8 → short) is cast here, all else is wrapped as it is.
-    flat = np.ascontiguousarray(tensor).reshape(-1)
-    return to_arrow(flat.astype(dtypes.numpy_type(element), copy=False))
-
-
-def _strings(tensor: ByteStrings, element: pa.DataType, output: OutputBinding) -> dtypes.ArrowArray:
-    try:
-        return tensor.values.cast(element)
-    except pa.ArrowInvalid:
-        width = max(prod(tensor.shape[1:]), 1)
-        for index, value in enumerate(tensor.values):
-            found = value.as_py()
-            if not _is_text(found):
-                problem = (
-                    f"output bytes {found[:20]!r} are not UTF-8; take them with strings='binary'"
-                )
-                raise RowProblem(index // width, output.column, problem) from None
-        raise
-
-
-def _is_text(value: bytes) -> bool:
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _lists(values: dtypes.ArrowArray, count: int, size: int) -> dtypes.ArrowArray:
-    offsets = to_arrow(np.arange(count + 1, dtype=np.int32) * np.int32(size))
-    lists: dtypes.ArrowArray = pa.ListArray.from_arrays(cast("pa.Int32Array", offsets), values)
-    return lists

@@ -1,0 +1,79 @@
+"""Tensors → Arrow columns: the way of the bytes out of a model.
+
+In comes one output tensor, out goes one array with an element per row; numbers are not copied.
+Bytes that are not the text they should be raise `RowProblem` with the row's index.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import cast
+
+import numpy as np
+import pyarrow as pa
+
+from tfspark import dtypes
+from tfspark.schema import OutputBinding
+from tfspark.tensors.values import (
+    ByteStrings,
+    RowProblem,
+    Tensor,
+    to_arrow,
+)
+
+
+def decode(tensor: Tensor, output: OutputBinding) -> dtypes.ArrowArray:
+    """Turn one output tensor into an array of the bound column type.
+
+    Args:
+        tensor: (rows, …) as the engine returned it.
+        output: The binding; a row shape of (1,) becomes a scalar.
+
+    Returns:
+        An array of `output.arrow` with one element per row.
+
+    Raises:
+        RowProblem: For the first string that is not valid UTF-8.
+    """
+    element, depth = dtypes.element_of(output.arrow)
+    values = _elements(tensor, element, output)
+    for axis in range(depth, 0, -1):
+        values = _lists(values, prod(tensor.shape[:axis]), tensor.shape[axis])
+    return values
+
+
+def _elements(tensor: Tensor, element: pa.DataType, output: OutputBinding) -> dtypes.ArrowArray:
+    if isinstance(tensor, ByteStrings):
+        return _strings(tensor, element, output)
+    # What the table widens (uint8 → short) is cast here, all else is wrapped as it is.
+    flat = np.ascontiguousarray(tensor).reshape(-1)
+    return to_arrow(flat.astype(dtypes.numpy_type(element), copy=False))
+
+
+def _strings(tensor: ByteStrings, element: pa.DataType, output: OutputBinding) -> dtypes.ArrowArray:
+    try:
+        return tensor.values.cast(element)
+    except pa.ArrowInvalid:
+        width = max(prod(tensor.shape[1:]), 1)
+        for index, value in enumerate(tensor.values):
+            found = value.as_py()
+            if not _is_text(found):
+                problem = (
+                    f"output bytes {found[:20]!r} are not UTF-8; take them with strings='binary'"
+                )
+                raise RowProblem(index // width, output.column, problem) from None
+        raise
+
+
+def _is_text(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _lists(values: dtypes.ArrowArray, count: int, size: int) -> dtypes.ArrowArray:
+    offsets = to_arrow(np.arange(count + 1, dtype=np.int32) * np.int32(size))
+    lists: dtypes.ArrowArray = pa.ListArray.from_arrays(cast("pa.Int32Array", offsets), values)
+    return lists

@@ -1,0 +1,135 @@
+"""What a model takes and gives: arrays of numbers, byte strings, and groups of rows of one shape.
+
+Executor and driver; no TensorFlow, no Spark, no pandas. NumPy arrays here are views of Arrow's
+memory where they can be, read-only, and keep their Arrow owner alive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tfspark import dtypes
+
+Array: TypeAlias = npt.NDArray[Any]
+Rows: TypeAlias = npt.NDArray[np.int64]
+Flags: TypeAlias = npt.NDArray[np.bool_]
+
+
+class RowProblem(Exception):  # noqa: N818 - becomes a RowError once the runner knows model and row
+    """A row of the batch at hand that cannot be fed or returned."""
+
+    def __init__(self, row: int, column: str, problem: str) -> None:
+        super().__init__(row, column, problem)
+        self.row = row
+        self.column = column
+        self.problem = problem
+
+    def among(self, rows: Rows) -> RowProblem:
+        """Return the same problem of row `rows[row]`, where the rows at hand came from."""
+        return RowProblem(int(rows[self.row]), self.column, self.problem)
+
+
+@dataclass(frozen=True)
+class ByteStrings:
+    """A tensor of byte strings that stays in Arrow's memory: no Python object per element.
+
+    Attributes:
+        values: All elements in row-major order, without nulls; binary or large_binary.
+        shape: The tensor's shape.
+    """
+
+    values: dtypes.ArrowArray
+    shape: tuple[int, ...]
+
+    @classmethod
+    def from_objects(cls, array: Array) -> ByteStrings:
+        """Take a NumPy object array of bytes, as TensorFlow's Python API returns it."""
+        return cls(pa.array(array.ravel().tolist(), pa.large_binary()), array.shape)
+
+    def to_objects(self) -> Array:
+        """Return a NumPy object array of bytes, as TensorFlow's Python API takes it."""
+        flat = np.empty(len(self.values), dtype=object)
+        flat[:] = self.values.to_pylist()
+        return flat.reshape(self.shape)
+
+
+Tensor: TypeAlias = Array | ByteStrings
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows of one batch whose inputs have the same shapes, ready to feed together."""
+
+    rows: Rows
+    inputs: dict[str, Tensor]
+
+    def halves(self) -> tuple[Group, Group]:
+        """Return the first and the second half of the rows; no bytes are copied."""
+        middle = len(self.rows) // 2
+        return self.slice(0, middle), self.slice(middle, len(self.rows))
+
+    def slice(self, start: int, stop: int) -> Group:
+        """Return the rows from `start` up to `stop`; no bytes are copied."""
+        return Group(
+            self.rows[start:stop],
+            {name: slice_rows(tensor, start, stop) for name, tensor in self.inputs.items()},
+        )
+
+
+def to_arrow(values: Array, valid: Flags | None = None) -> dtypes.ArrowArray:
+    """Wrap a flat NumPy array without a copy; only flags are packed into bits.
+
+    `pyarrow.array` does the same, but imports pandas first: 0.3 s and 40 MB in every worker.
+    """
+    flat = np.ascontiguousarray(values)
+    data = np.packbits(flat, bitorder="little") if flat.dtype == np.bool_ else flat
+    mask = None if valid is None else _buffer(np.packbits(valid, bitorder="little"))
+    return pa.Array.from_buffers(pa.from_numpy_dtype(flat.dtype), len(flat), [mask, _buffer(data)])
+
+
+def _buffer(values: Array) -> pa.Buffer:
+    return pa.py_buffer(cast("memoryview", values))
+
+
+def to_numpy(array: dtypes.ArrowArray) -> Array:
+    """Return numbers without nulls as a view of Arrow's memory; only flags are unpacked from bits.
+
+    `pyarrow.Array.to_numpy` does the same, but imports pandas first.
+    """
+    dtype = dtypes.numpy_type(array.type)
+    data = array.buffers()[1]
+    if dtype is None or data is None or not len(array):
+        return np.empty(0, dtype)
+    if dtype != np.bool_:
+        values = np.frombuffer(memoryview(data), dtype, len(array), array.offset * dtype.itemsize)
+        values.flags.writeable = False
+        return values
+    first, skipped = divmod(array.offset, 8)
+    packed = np.frombuffer(memoryview(data), np.uint8, offset=first)
+    bits = np.unpackbits(packed, count=skipped + len(array), bitorder="little")
+    return bits[skipped:].view(np.bool_)
+
+
+def slice_rows(tensor: Tensor, start: int, stop: int) -> Tensor:
+    """Return rows of a tensor as a view."""
+    if isinstance(tensor, ByteStrings):
+        width = prod(tensor.shape[1:])
+        values = tensor.values.slice(start * width, (stop - start) * width)
+        return ByteStrings(values, (stop - start, *tensor.shape[1:]))
+    return tensor[start:stop]
+
+
+def pad_rows(tensor: Tensor, rows: int) -> Tensor:
+    """Return the tensor with its last row repeated until it has `rows` rows."""
+    indices = np.minimum(np.arange(rows), tensor.shape[0] - 1)
+    if isinstance(tensor, ByteStrings):
+        width = prod(tensor.shape[1:])
+        elements = (indices[:, None] * width + np.arange(width)).ravel()
+        return ByteStrings(tensor.values.take(to_arrow(elements)), (rows, *tensor.shape[1:]))
+    return tensor[indices]
