@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tfspark.engine.protocol import EngineOptions, OutOfMemoryError, first_lines
 from tfspark.errors import EngineError, explain
 from tfspark.signature import Signature
@@ -103,7 +105,9 @@ def _to_numpy(tensor: Tensor) -> Any:
     return tensor.to_objects() if isinstance(tensor, ByteStrings) else tensor
 
 
-def _from_numpy(array: Any) -> Tensor:
+def _from_numpy(value: Any) -> Tensor:
+    """Return a result; a string of rank 0 comes as plain bytes."""
+    array = np.asarray(value, dtype=object) if isinstance(value, bytes) else value
     return ByteStrings.from_objects(array) if array.dtype == object else array
 
 
