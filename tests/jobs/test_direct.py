@@ -1,0 +1,163 @@
+"""The direct path gives what the way through Spark gives, or leaves the job to it."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.orc
+import pyarrow.parquet as pq
+import pytest
+from chispa import assert_df_equality
+from pyspark.sql import SparkSession
+
+from tfspark.scoring import direct
+from tfspark.scoring.splits import MAX_FOOTERS, list_files, open_filesystem, plan_splits
+
+NOON = datetime.datetime(2026, 1, 2, 12, tzinfo=datetime.timezone.utc)
+
+
+def wide(count: int, start: int = 0) -> pa.Table:
+    """Rows with a null, and columns of many types beside the features."""
+    ids = range(start, start + count)
+    return pa.table(
+        {
+            "id": pa.array(ids, pa.int64()),
+            "features": pa.array(
+                [None if one % 5 == 4 else [one, 1.0] for one in ids], pa.list_(pa.float32())
+            ),
+            "name": [f"röw {one}" for one in ids],
+            "price": pa.array([Decimal(one) / 4 for one in ids], pa.decimal128(12, 2)),
+            "day": [NOON.date()] * count,
+            "at": pa.array([NOON] * count, pa.timestamp("us", "UTC")),
+            "nested": [{"a": one, "b": [one, None]} for one in ids],
+            "flag": [one % 2 == 0 for one in ids],
+        }
+    )
+
+
+def written(folder: Path) -> pa.Table:
+    return pq.read_table(folder).sort_by("id")
+
+
+@pytest.mark.parametrize("kind", ["parquet", "orc"])
+def test_both_paths_write_the_same_rows(
+    kind: str, spark: SparkSession, score: Any, tmp_path: Path
+) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    for part in range(3):
+        table = wide(7, 7 * part)
+        if kind == "parquet":
+            pq.write_table(table, source / f"{part}.parquet", row_group_size=3)
+        else:
+            pa.orc.write_table(table.drop_columns(["nested", "at"]), source / f"{part}.orc")
+    reports = {}
+    for path in ("spark", "direct"):
+        flags = ("--input", source, "--input-format", kind, "--path", path)
+        reports[path] = score(*flags, "--output", tmp_path / path).report
+    through_spark, directly = (spark.read.parquet(str(tmp_path / one)) for one in reports)
+    assert_df_equality(directly, through_spark, ignore_row_order=True)
+    assert (tmp_path / "direct" / "_SUCCESS").is_file()
+    for path, report in reports.items():
+        assert report["path"] == path
+        assert (report["rows_in"], report["rows_out"], report["null_rows"]) == (21, 21, 4)
+
+
+def test_rows_stay_in_the_order_of_files_and_row_groups(score: Any, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    for part in range(4):
+        pq.write_table(wide(10, 10 * part), source / f"{part}.parquet", row_group_size=3)
+    score("--input", source, "--output", tmp_path / "out", "--path", "direct")
+    files = sorted((tmp_path / "out").glob("part-*.parquet"))
+    ids = [one for file in files for one in pq.read_table(file)["id"].to_pylist()]
+    assert ids == list(range(40))
+
+
+def as_csv(folder: Path) -> tuple[object, ...]:
+    plain = wide(3).select(["id"]).append_column("x", pa.array([1.0, 2.0, 3.0]))
+    pa.csv.write_csv(plain, folder / "rows.csv")
+    return ("--input", folder, "--input-format", "csv", "--feed", "inputs=x,x", "--narrow")
+
+
+def as_partitions(folder: Path) -> tuple[object, ...]:
+    (folder / "year=2026").mkdir()
+    pq.write_table(wide(3), folder / "year=2026" / "rows.parquet")
+    return ("--input", folder)
+
+
+def as_glob(folder: Path) -> tuple[object, ...]:
+    pq.write_table(wide(3), folder / "rows.parquet")
+    return ("--input", folder / "*.parquet")
+
+
+def as_options(folder: Path) -> tuple[object, ...]:
+    pq.write_table(wide(3), folder / "rows.parquet")
+    return ("--input", folder, "--option", "mergeSchema=true")
+
+
+@pytest.mark.parametrize("kind", [as_csv, as_partitions, as_glob, as_options])
+def test_what_spark_reads_otherwise_goes_through_spark(
+    kind: Any, score: Any, tmp_path: Path
+) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    flags = kind(source)
+    report = score(*flags, "--output", tmp_path / "out").report
+    assert (report["path"], report["rows_out"]) == ("spark", 3)
+
+
+def test_csv_goes_direct_when_asked(score: Any, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    flags = as_csv(source)
+    report = score(*flags, "--output", tmp_path / "out", "--path", "direct").report
+    assert report["path"] == "direct"
+    assert written(tmp_path / "out")["outputs"].to_pylist() == [4.0, 5.0, 6.0]
+
+
+def test_a_column_that_one_file_lacks_is_null_there(score: Any, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    pq.write_table(wide(2), source / "0.parquet")
+    pq.write_table(wide(2, 2).drop_columns(["name"]), source / "1.parquet")
+    score("--input", source, "--output", tmp_path / "out", "--path", "direct")
+    assert written(tmp_path / "out")["name"].to_pylist() == ["röw 0", "röw 1", None, None]
+
+
+def test_no_rows_leave_an_output_with_columns(score: Any, tmp_path: Path) -> None:
+    pq.write_table(wide(1).slice(0, 0), tmp_path / "in.parquet")
+    report = score("--input", tmp_path / "in.parquet", "--output", tmp_path / "out").report
+    assert (report["path"], report["rows_in"], report["rows_out"]) == ("direct", 0, 0)
+    assert written(tmp_path / "out").schema.names == [*wide(1).schema.names, "outputs"]
+
+
+def test_files_of_lost_attempts_are_not_published(
+    score: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pq.write_table(wide(6), tmp_path / "in.parquet")
+    run_splits = direct.run_splits
+
+    def run_twice(*given: Any) -> Any:
+        run_splits(*given)
+        return run_splits(*given)
+
+    monkeypatch.setattr(direct, "run_splits", run_twice)
+    score("--input", tmp_path / "in.parquet", "--output", tmp_path / "out", "--path", "direct")
+    assert written(tmp_path / "out")["id"].to_pylist() == list(range(6))
+
+
+def test_more_files_than_footers_are_read_are_dealt_out_whole(tmp_path: Path) -> None:
+    for part in range(MAX_FOOTERS + 3):
+        pq.write_table(wide(2, part), tmp_path / f"{part:04d}.parquet", row_group_size=1)
+    filesystem, path = open_filesystem(tmp_path.as_uri())
+    files = list_files(filesystem, path)
+    splits = plan_splits(filesystem, files, "parquet", 2)
+    assert [piece.path for split in splits for piece in split] == [one.path for one in files]
+    assert all(piece.row_groups is None for split in splits for piece in split)
+    assert len(splits) == 2
