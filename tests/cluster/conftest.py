@@ -1,0 +1,82 @@
+"""Applications of their own, submitted in a process, on rows whose predictions are known."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+ROOT = Path(__file__).parents[2]
+OF_A_SHELL = ("SPARK_", "PYSPARK_", "MASTER", "PYTHONPATH")
+FILES = 8
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables of a shell without Spark in it, and folders that end with the tests."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(OF_A_SHELL)}
+    folder = tmp_path_factory.mktemp("node")
+    return {
+        **inherited,
+        "VIRTUAL_ENV": sys.prefix,
+        "SPARK_LOCAL_DIRS": str(folder / "local"),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "TFSPARK_CACHE_DIR": str(folder / "cache"),
+    }
+
+
+@pytest.fixture
+def submit(
+    environment: dict[str, str], tmp_path: Path
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run spark-submit.sh in a temporary folder; it has to end well."""
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [str(ROOT / "spark-submit.sh"), *map(str, arguments)],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of Parquet files of small integers, for which the linear model is exact."""
+    folder = tmp_path_factory.mktemp("numbers")
+    for file in range(FILES):
+        ids = np.arange(file * 100, file * 100 + 100)
+        features = np.stack([ids % 50, ids % 7], axis=1).astype(np.float32)
+        table = pa.table({"id": ids, "features": list(features)})
+        pq.write_table(table, folder / f"part-{file}.parquet")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def expected() -> dict[int, float]:
+    """Id → 2·x0 − x1 + 3 of `numbers`."""
+    return {one: 2.0 * (one % 50) - one % 7 + 3.0 for one in range(FILES * 100)}
+
+
+@pytest.fixture(scope="session")
+def predictions() -> Callable[[Path], dict[int, float]]:
+    """Return id → prediction of an output."""
+
+    def read(folder: Path) -> dict[int, float]:
+        scored = pq.read_table(folder)
+        return dict(zip(scored["id"].to_pylist(), scored["outputs"].to_pylist(), strict=True))
+
+    return read
