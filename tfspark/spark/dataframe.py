@@ -6,26 +6,23 @@ ones. Lazy, as every DataFrame; what can be wrong about names and types is raise
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as sf
-from pyspark.sql.types import StructType
+from pyspark.sql.types import StructField, StructType
 
-from tfspark.errors import BindingError, explain, listing
+from tfspark.errors import BindingError, explain_all
 from tfspark.schema import Strings, bind, kept_columns
-from tfspark.spark.counting import quoted
-from tfspark.spark.options import Model, ScoreOptions, handle_of, model_of
+from tfspark.spark.options import Model, ScoreOptions, check_columns, handle_of, model_of
 from tfspark.spark.task import PartitionScorer
-from tfspark.spark.types import columns_of, output_schema
+from tfspark.spark.types import columns_of, output_schema, passes
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-FeedValue: TypeAlias = str | Column | Sequence[str]
+FeedValue: TypeAlias = str | Column | Sequence[str | Column]
 
 
 def predict(
@@ -44,7 +41,7 @@ def predict(
     Args:
         df: Any DataFrame.
         model: A path (export dir or base path), a URI that Spark reads, or a loaded `ModelPackage`.
-        feed: Input → column name, list of scalar columns to stack, or Column expression. An input
+        feed: Input → column name, Column expression, or list of such scalars to stack. An input
             left out takes the column of its own name; a single input the single fitting column.
         fetch: Output → new column. Left out: all outputs, under their own names.
         keep: Columns to pass on beside the predictions; by default all, in order.
@@ -61,16 +58,18 @@ def predict(
         ModelNotFoundError: No model, or no such version, at the path.
         InvalidModelError: The model is broken or incomplete.
         SignatureNotFoundError: No such signature.
+        UsageError: No such option, or not that value of it.
         BindingError: Inputs, outputs and columns do not fit; all mismatches in one message.
 
     Example:
         >>> predict(df, "models/linear_model", feed={"inputs": "features"})  # doctest: +SKIP
     """
+    check_columns(feed=feed, fetch=fetch, keep=keep, strings=strings)
     spark = df.sparkSession
     package = model_of(spark, model, options)
     kept = kept_columns(df.columns, keep)
-    names, expressions = _split(feed or {})
-    wide = df.withColumns(expressions)
+    names, expressions = _split(feed or {}, df.columns)
+    wide = df.select("*", *expressions)
     binding = bind(
         package.signature,
         columns_of(wide.schema),
@@ -80,42 +79,83 @@ def predict(
         strings=strings,
         taken=kept,
     )
-    needed = list(dict.fromkeys([*kept, *binding.columns]))
-    _refuse_duplicates(wide.columns, needed)
-    pruned = wide.select([sf.col(quoted(name)) for name in needed])
+    kept_at = list(range(len(kept))) if keep is None else [df.columns.index(one) for one in kept]
+    _check_kept(df.schema, kept_at, None if keep is None else kept)
+    fed_at = [wide.columns.index(one) for one in binding.columns]
+    passed = list(dict.fromkeys([*kept_at, *fed_at]))
+    # Spark 4.3 looks the columns of mapInArrow up by name and trips over dots, backticks, stars and
+    # equal names: columns pass under numbers, and those that are fed have their names in the task.
+    named = [wide.columns[at] if at in fed_at else f"column {at}" for at in passed]
     score = PartitionScorer(
-        handle_of(spark, package, options), binding, kept, options.get("batch_size")
+        handle_of(spark, package, options),
+        binding,
+        named[: len(kept_at)],
+        options.get("batch_size"),
     )
 
     def score_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return score(batches)
+        for scored in score(_renamed(batch, named) for batch in batches):
+            yield _renamed(scored, _numbers(scored.num_columns))
 
-    kept_schema = StructType([field for field in pruned.schema if field.name in set(kept)])
-    return pruned.mapInArrow(score_partition, output_schema(kept_schema, binding))
+    result = output_schema(StructType([df.schema[at] for at in kept_at]), binding)
+    numbered = wide.toDF(*_numbers(len(wide.columns))).select([f"c{at}" for at in passed])
+    return numbered.mapInArrow(score_partition, _numbered(result)).toDF(*result.names)
 
 
 def _split(
-    feed: Mapping[str, FeedValue],
-) -> tuple[dict[str, str | Sequence[str]], dict[str, Column]]:
-    """Separate names from expressions; an expression becomes a helper column of a name of ours."""
-    names: dict[str, str | Sequence[str]] = {}
-    expressions: dict[str, Column] = {}
-    for name, value in feed.items():
-        if isinstance(value, Column):
-            names[name] = f"__tfspark_{len(expressions)}"
-            expressions[f"__tfspark_{len(expressions)}"] = value
-        else:
-            names[name] = value
-    return names, expressions
+    feed: Mapping[str, FeedValue], taken: Sequence[str]
+) -> tuple[dict[str, str | Sequence[str]], list[Column]]:
+    """Separate names from expressions; an expression becomes one more column."""
+    expressions: list[Column] = []
+
+    def name_of(value: str | Column) -> str:
+        if isinstance(value, str):
+            return value
+        name = f"expression {len(expressions) + 1}"
+        while name in taken:
+            name += " of feed"
+        expressions.append(value.alias(name))
+        return name
+
+    return {
+        key: name_of(value) if isinstance(value, str | Column) else [name_of(one) for one in value]
+        for key, value in feed.items()
+    }, expressions
 
 
-def _refuse_duplicates(columns: Sequence[str], needed: Sequence[str]) -> None:
-    twice = [name for name, count in Counter(columns).items() if count > 1 and name in needed]
-    if twice:
+def _check_kept(schema: StructType, kept_at: Sequence[int], keep: Sequence[str] | None) -> None:
+    """Refuse columns that are kept by an ambiguous name, or that cannot pass through Python."""
+    problems = [
+        f"there are {schema.names.count(name)} columns {name!r}"
+        for name in keep or ()
+        if schema.names.count(name) > 1
+    ]
+    problems += [
+        f"column {field.name!r} is {field.dataType.simpleString()}, which Spark hands to no Python"
+        for field in (schema[at] for at in kept_at)
+        if not passes(field.dataType)
+    ]
+    if problems:
         raise BindingError(
-            explain(
-                "Column names are not unique.",
-                found=listing(twice),
-                hint="rename or drop one of them, or leave them out with keep=[…].",
+            explain_all(
+                "Columns cannot stand beside the predictions",
+                problems,
+                hint="leave them out with keep=[…], cast or rename them; or score by predict_udf, "
+                "which leaves all other columns where they are.",
             )
         )
+
+
+def _renamed(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(batch.columns, names=list(names))
+
+
+def _numbers(count: int) -> list[str]:
+    return [f"c{at}" for at in range(count)]
+
+
+def _numbered(schema: StructType) -> StructType:
+    numbered = zip(_numbers(len(schema)), schema, strict=True)
+    return StructType(
+        [StructField(name, one.dataType, one.nullable, one.metadata) for name, one in numbered]
+    )

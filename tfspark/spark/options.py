@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
-from typing import TypeAlias, TypedDict, get_args
+from typing import Any, TypeAlias, TypedDict, get_args
 
-from pyspark.sql import SparkSession
+from pyspark.sql import Column, SparkSession
 
 from tfspark.engine import EngineName, EngineOptions
-from tfspark.errors import UsageError, explain, listing
+from tfspark.errors import UsageError, did_you_mean, explain, listing
 from tfspark.handle import ModelHandle
 from tfspark.package import ModelPackage
+from tfspark.schema import Strings
 from tfspark.spark.distribution import Distribute, distribute, resolve
 
 Model: TypeAlias = str | Path | ModelPackage
@@ -38,14 +40,13 @@ class ScoreOptions(TypedDict, total=False):
 
 
 def model_of(spark: SparkSession | None, model: Model, options: ScoreOptions) -> ModelPackage:
-    """Return the package that the options choose."""
-    batch_size = options.get("batch_size")
-    if batch_size is not None and batch_size < 1:
-        raise UsageError(
-            explain("A batch needs rows.", expected="batch_size ≥ 1", found=str(batch_size))
-        )
-    _check_word("engine", options.get("engine", "auto"), get_args(EngineName))
-    _check_word("distribute", options.get("distribute", "auto"), get_args(Distribute))
+    """Return the package that the options choose.
+
+    Raises:
+        UsageError: When there is no such option, or not that value of it.
+        TfsparkError: When the model is not there, is broken, or lacks the signature.
+    """
+    _check_options(options)
     return resolve(
         spark,
         model,
@@ -65,8 +66,65 @@ def handle_of(spark: SparkSession, package: ModelPackage, options: ScoreOptions)
     )
 
 
-def _check_word(option: str, given: str, known: Sequence[str]) -> None:
+def check_word(option: str, given: object, choices: Any) -> None:
+    """Refuse a value that is not among those of a `Literal`.
+
+    Raises:
+        UsageError: With the values that there are.
+    """
+    known = get_args(choices)
     if given not in known:
-        raise UsageError(
-            explain(f"There is no {option} {given!r}.", expected=listing(known), found=repr(given))
-        )
+        problem = f"The option {option} takes no {given!r}.{did_you_mean(str(given), known)}"
+        raise UsageError(explain(problem, expected=listing(known), found=repr(given)))
+
+
+def check_columns(
+    *, feed: object = None, fetch: object = None, keep: object = None, strings: object = "string"
+) -> None:
+    """Refuse a feed, fetch, keep or strings of another kind.
+
+    Raises:
+        UsageError: With the kind that is expected.
+    """
+    kinds = (
+        ("feed", feed, "a dict {input: column, expression or list of them}", _is_feed),
+        ("fetch", fetch, "a dict {output: column}", _is_fetch),
+        ("keep", keep, "a list of column names", _is_list_of_names),
+    )
+    for option, given, expected, fits in kinds:
+        if given is not None and not fits(given):
+            problem = f"The option {option} cannot be used as given."
+            raise UsageError(explain(problem, expected=expected, found=repr(given)))
+    check_word("strings", strings, Strings)
+
+
+def _check_options(options: ScoreOptions) -> None:
+    known = ScoreOptions.__annotations__
+    for name in options.keys() - known.keys():
+        problem = f"There is no option {name!r}.{did_you_mean(name, known)}"
+        raise UsageError(explain(problem, expected=", ".join(known), found=name))
+    check_word("engine", options.get("engine", "auto"), EngineName)
+    check_word("distribute", options.get("distribute", "auto"), Distribute)
+    rows: object = options.get("batch_size")
+    if rows is not None and not (isinstance(rows, Integral) and int(rows) >= 1):
+        problem = "A batch needs rows."
+        raise UsageError(explain(problem, expected="batch_size ≥ 1", found=repr(rows)))
+
+
+def _is_feed(given: object) -> bool:
+    return isinstance(given, Mapping) and all(
+        isinstance(one, str | Column) or (isinstance(one, Sequence) and _are(one, str | Column))
+        for one in given.values()
+    )
+
+
+def _is_fetch(given: object) -> bool:
+    return isinstance(given, Mapping) and _are(given.values(), str)
+
+
+def _is_list_of_names(given: object) -> bool:
+    return isinstance(given, Sequence) and not isinstance(given, str) and _are(given, str)
+
+
+def _are(values: Iterable[object], kind: Any) -> bool:
+    return all(isinstance(value, kind) for value in values)

@@ -1,6 +1,11 @@
-"""Spark SQL types ↔ the columns and Arrow types that the binding speaks of. Driver only."""
+"""Spark SQL types ↔ the columns and Arrow types that the binding speaks of.
+
+`column_type` also runs on executors; all else on the driver.
+"""
 
 from __future__ import annotations
+
+from collections import Counter
 
 import pyarrow as pa
 from pyspark.sql import types as sql
@@ -20,13 +25,45 @@ _ATOMS: dict[str, sql.DataType] = {
     "binary": sql.BinaryType(),
 }
 
+# What Spark has no Arrow type for; an interval of days and seconds has one.
+_NOT_IN_ARROW = {"interval", "interval year", "interval month", "interval year to month"}
+
 
 def columns_of(schema: sql.StructType) -> dict[str, Column]:
-    """Return the columns of a DataFrame, with the Arrow type in which Spark will hand them over."""
+    """Return the columns of a DataFrame, with the Arrow type in which Spark will hand them over.
+
+    Of equal names, none can be fed.
+    """
+    times = Counter(schema.names)
     return {
-        field.name: Column(_arrow(field.dataType), field.dataType.simpleString())
+        field.name: Column(None, f"there {times[field.name]} times")
+        if times[field.name] > 1
+        else Column(column_type(field.dataType.simpleString()), field.dataType.simpleString())
         for field in schema
     }
+
+
+def column_type(name: str) -> pa.DataType | None:
+    """Return the Arrow type of a Spark SQL type name, or `None` when it cannot be fed."""
+    depth = 0
+    while name.startswith("array<"):
+        name, depth = name.removeprefix("array<").removesuffix(">"), depth + 1
+    if name.startswith(("string collate", "char(", "varchar(")):
+        name = "string"
+    element = dtypes.SQL_TO_ARROW.get(name)
+    return None if element is None else dtypes.nested(element, depth)
+
+
+def passes(spark: sql.DataType) -> bool:
+    """Whether Spark can hand values of a type to Python, and take them back, as Arrow."""
+    if isinstance(spark, sql.ArrayType):
+        return passes(spark.elementType)
+    if isinstance(spark, sql.MapType):
+        return passes(spark.keyType) and passes(spark.valueType)
+    if isinstance(spark, sql.StructType):
+        unique = len(set(spark.names)) == len(spark.names)
+        return unique and all(passes(field.dataType) for field in spark)
+    return spark.simpleString() not in _NOT_IN_ARROW
 
 
 def to_spark(arrow: pa.DataType) -> sql.DataType:
@@ -52,14 +89,3 @@ def udf_type(outputs: tuple[OutputBinding, ...]) -> sql.DataType:
 
 def _fields(outputs: tuple[OutputBinding, ...]) -> list[sql.StructField]:
     return [sql.StructField(output.column, to_spark(output.arrow)) for output in outputs]
-
-
-def _arrow(spark: sql.DataType) -> pa.DataType | None:
-    """Return the Arrow type of a Spark type, or `None` when it cannot be fed."""
-    depth = 0
-    while isinstance(spark, sql.ArrayType):
-        spark, depth = spark.elementType, depth + 1
-    if isinstance(spark, sql.StringType):  # also a collated string
-        return dtypes.nested(pa.string(), depth)
-    element = dtypes.SQL_TO_ARROW.get(spark.simpleString())
-    return None if element is None else dtypes.nested(element, depth)

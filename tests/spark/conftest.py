@@ -1,0 +1,105 @@
+"""Tiny models of the tests of the Spark faces, each written once per run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pyspark.sql import SparkSession
+
+from tfspark.testing import save_function
+
+Model = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def save(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """Write version 1 of a model around a TensorFlow function and return its base path."""
+    folder = tmp_path_factory.mktemp("spark-models")
+
+    def write(name: str, function: Any, *specs: Any, **signatures: Any) -> str:
+        return str(save_function(folder / name / "1", function, *specs, **signatures).parent)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def pair(save: Model) -> str:
+    """`sum` and `difference` of `a` and `b` (None,) float32; a second signature doubles `x`."""
+    import tensorflow as tf
+
+    double = tf.function(
+        lambda x: {"twice": x * 2},
+        input_signature=[tf.TensorSpec((None,), tf.int64, "x")],
+        autograph=False,
+    )
+    scalar = (None,), tf.float32
+    return save(
+        "pair",
+        lambda a, b: {"sum": a + b, "difference": a - b},
+        tf.TensorSpec(*scalar, "a"),
+        tf.TensorSpec(*scalar, "b"),
+        double=double,
+    )
+
+
+@pytest.fixture(scope="session")
+def identity(save: Model) -> Model:
+    """Return a model whose `y` is its input `x`, of any type and shape."""
+    import tensorflow as tf
+
+    @cache
+    def model(dtype: str, shape: tuple[int | None, ...] = (None,)) -> str:
+        name = f"{dtype}-{'x'.join(map(str, shape))}"
+        return save(name, lambda x: {"y": tf.identity(x)}, tf.TensorSpec(shape, dtype, "x"))
+
+    return model
+
+
+@pytest.fixture
+def conf(spark: SparkSession) -> Any:
+    """Set a configuration of the session for a block of code."""
+
+    @contextmanager
+    def changed(key: str, value: str) -> Iterator[None]:
+        old = spark.conf.get(key, None)
+        spark.conf.set(key, value)
+        try:
+            yield
+        finally:
+            spark.conf.unset(key) if old is None else spark.conf.set(key, old)
+
+    return changed
+
+
+@pytest.fixture
+def jobs_of(spark: SparkSession) -> Callable[[Callable[[], object]], int]:
+    """Count the Spark jobs that a call starts; what it raises is passed on by the test itself."""
+
+    def count(call: Callable[[], object]) -> int:
+        context, group = spark.sparkContext, uuid4().hex
+        context.setJobGroup(group, "counted")
+        try:
+            call()
+        finally:
+            context.setLocalProperty("spark.jobGroup.id", None)
+        return len(context.statusTracker().getJobIdsForGroup(group))
+
+    return count
+
+
+@pytest.fixture
+def refusal() -> Any:
+    """Return what an error of a worker says."""
+    from pyspark.errors import PythonException
+
+    def message(df: Any) -> str:
+        with pytest.raises(PythonException) as caught:
+            df.collect()
+        return str(caught.value)
+
+    return message
