@@ -24,8 +24,15 @@ from tfspark.errors import BindingError, UsageError, explain, listing
 from tfspark.handle import ModelHandle
 from tfspark.runner import score
 from tfspark.schema import Feed, Strings, bind, bind_outputs, columns_of
-from tfspark.signature import Signature
-from tfspark.spark.options import Model, ScoreOptions, handle_of, model_of
+from tfspark.signature import Signature, TensorSpec
+from tfspark.spark.options import (
+    Model,
+    ScoreOptions,
+    check_columns,
+    check_word,
+    handle_of,
+    model_of,
+)
 from tfspark.spark.task import origin
 from tfspark.spark.types import udf_type
 
@@ -75,8 +82,10 @@ class ArgumentScorer:
         arrays = given if isinstance(given, tuple) else (given,)
         names = [f"argument {position}" for position in range(1, len(arrays) + 1)]
         inputs = self.handle.signature.inputs
+        if not arrays:
+            raise _wrong_count(self.handle.signature, 0)
         if len(arrays) == len(inputs):
-            arrays = tuple(map(_typed_null, arrays, (_argument_type(spec) for spec in inputs)))
+            arrays = tuple(map(_typed_null, arrays, inputs))
         return pa.RecordBatch.from_arrays(list(arrays), names)
 
 
@@ -103,37 +112,35 @@ class ModelFunction:
             named: The same by input name.
 
         Raises:
-            BindingError: When arguments are missing or have no input.
+            BindingError: When arguments are missing, have no input, or have one already.
         """
-        given = [*columns, *self._by_name(named)]
+        given = self._arguments(columns, named)
         inputs = self.signature.inputs
         if len(given) != len(inputs) and (len(inputs) > 1 or not given):
-            raise BindingError(
-                explain(
-                    f"Signature {self.signature.name!r} takes {len(inputs)} columns.",
-                    expected=", ".join(str(spec) for spec in inputs),
-                    found=f"{len(given)} columns",
-                )
-            )
+            raise _wrong_count(self.signature, len(given))
         expressions = [sf.col(one) if isinstance(one, str) else one for one in given]
         if self.kind == "pandas":
-            # pandas shows a null number as NaN, which is a value to a model: send the truth along.
-            expressions += [one.isNull() for one in expressions]
+            from tfspark.spark.pandas_function import with_types
+
+            expressions = with_types(self.signature, expressions)
         result: Column = self.udf(*expressions)
         return result
 
-    def _by_name(self, named: Mapping[str, str | Column]) -> list[str | Column]:
+    def _arguments(
+        self, columns: Sequence[str | Column], named: Mapping[str, str | Column]
+    ) -> list[str | Column]:
+        """Return one argument per input, in order; those by position come first."""
         names = [spec.name for spec in self.signature.inputs]
-        unknown = [name for name in named if name not in names]
-        if unknown:
+        rest = names[len(columns) :]
+        if named and named.keys() != set(rest):
             raise BindingError(
                 explain(
-                    f"Signature {self.signature.name!r} has no such inputs.",
+                    f"Signature {self.signature.name!r} takes each of its inputs once.",
                     expected=listing(names),
-                    found=listing(unknown),
+                    found=f"{len(columns)} by position, by name {listing(named)}",
                 )
             )
-        return [named[name] for name in names if name in named]
+        return [*columns, *(named[name] for name in rest if named)]
 
 
 def predict_udf(
@@ -151,7 +158,8 @@ def predict_udf(
     Args:
         model: A path (export dir or base path), a URI that Spark reads, or a loaded `ModelPackage`.
         kind: `arrow` hands Arrow arrays over as they are (Spark 4.1 and later); `pandas` makes a
-            pandas UDF with equal results, except that a null inside an array reaches it as NaN.
+            pandas UDF with equal results, except that pandas shows it a null inside an array of
+            floats as NaN.
         fetch: Output → field name of the result. Left out: all outputs, under their own names.
         narrow: Allow conversions that may lose a value's precision.
         strings: Spark type of string outputs: `string` or `binary`.
@@ -165,12 +173,15 @@ def predict_udf(
         ModelNotFoundError: No model, or no such version, at the path.
         InvalidModelError: The model is broken or incomplete.
         SignatureNotFoundError: No such signature.
+        UsageError: No such option, or not that value of it.
         BindingError: The outputs cannot be columns.
 
     Example:
         >>> score = predict_udf("models/linear_model")  # doctest: +SKIP
         >>> df.withColumn("y", score("features"))  # doctest: +SKIP
     """
+    check_word("kind", kind, Kind)
+    check_columns(fetch=fetch, strings=strings)
     session = active_session(spark)
     package = model_of(session, model, options)
     outputs = bind_outputs(package.signature, fetch=fetch, strings=strings)
@@ -230,20 +241,24 @@ def _feed(signature: Signature, arguments: Sequence[str]) -> Feed:
     if len(inputs) == 1:
         return {inputs[0].name: list(arguments)}
     if len(arguments) != len(inputs):
-        raise BindingError(
-            explain(
-                f"Signature {signature.name!r} takes {len(inputs)} arguments.",
-                expected=", ".join(str(spec) for spec in inputs),
-                found=f"{len(arguments)} arguments",
-            )
-        )
+        raise _wrong_count(signature, len(arguments))
     return dict(zip((spec.name for spec in inputs), arguments, strict=True))
 
 
-def _argument_type(spec: Any) -> pa.DataType:
-    return dtypes.nested(dtypes.by_name(spec.dtype).arrow, len(spec.row_shape or ()))
+def _wrong_count(signature: Signature, found: int) -> BindingError:
+    return BindingError(
+        explain(
+            f"Signature {signature.name!r} takes another number of arguments.",
+            expected="; ".join(str(spec) for spec in signature.inputs),
+            found=f"{found} arguments",
+        )
+    )
 
 
-def _typed_null(array: pa.Array[Any], wanted: pa.DataType) -> pa.Array[Any]:
-    """Give a bare SQL NULL, which has no type of its own, the type of its input."""
-    return array.cast(wanted) if pa.types.is_null(array.type) else array
+def _typed_null(array: pa.Array[Any], spec: TensorSpec) -> pa.Array[Any]:
+    """Give a bare SQL NULL or array(), which has no type of its own, the type of its input."""
+    element, depth = dtypes.element_of(array.type)
+    if not pa.types.is_null(element) or dtypes.unsupported(spec.dtype):
+        return array
+    wanted = dtypes.by_name(spec.dtype).arrow
+    return array.cast(dtypes.nested(wanted, depth or len(spec.row_shape or ())))

@@ -1,29 +1,46 @@
-"""The pandas UDF form of a column function; the only module that touches pandas. Executor.
+"""The pandas UDF form of a column function; the only module that touches pandas.
 
-In come pandas Series, each followed by a Series that says which rows are null; out go Series (or a
-DataFrame for several outputs) with the values that the Arrow form gives.
+In come pandas Series, out go Series (or a DataFrame for several outputs) with the values that the
+Arrow form gives. pandas alone would lose them: it shows a null number as NaN, turns the integers
+beside one into floats, and names no type. So the driver sends each argument three times: its
+values, which of them are null, and its Spark type; and integers as arrays of one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyspark.sql import Column
+from pyspark.sql import functions as sf
 from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import DataType, StructType
+
+from tfspark import dtypes
+from tfspark.errors import BindingError, explain
+from tfspark.signature import Signature
+from tfspark.spark.types import column_type
 
 if TYPE_CHECKING:
     from tfspark.spark.functions import ArgumentScorer
 
 
+def with_types(signature: Signature, columns: Sequence[Column]) -> list[Column]:
+    """Return what the function is called with: values, null flags and type names. Driver."""
+    wrapped = _are_wrapped(signature, len(columns))
+    values = [sf.array(one) if wrap else one for one, wrap in zip(columns, wrapped, strict=True)]
+    return [*values, *(one.isNull() for one in columns), *(sf.typeof(one) for one in columns)]
+
+
 def pandas_function(scorer: ArgumentScorer, result: DataType) -> Callable[..., Column]:
-    """Return an iterator pandas UDF around a scorer."""
+    """Return an iterator pandas UDF around a scorer; it takes what `with_types` returns."""
 
     def predict(arguments: Iterator[tuple[pd.Series, ...]]) -> Iterator[Any]:
-        for array in scorer(_arrays(arguments)):
+        for array in scorer(_arrays(scorer.handle.signature, arguments)):
             yield _to_pandas(array)
 
     # Spark reads the kind of the function from its hints, which must be types, not strings.
@@ -35,15 +52,57 @@ def pandas_function(scorer: ArgumentScorer, result: DataType) -> Callable[..., C
     return pandas_udf(predict, result)  # type: ignore[no-any-return, call-overload]
 
 
-def _arrays(batches: Iterable[Any]) -> Iterator[tuple[pa.Array[Any], ...]]:
+def _are_wrapped(signature: Signature, count: int) -> list[bool]:
+    """Return which arguments feed an input of integers; several may feed a single input."""
+    inputs = signature.inputs if len(signature.inputs) == count else signature.inputs * count
+    return ["int" in spec.dtype for spec in inputs]
+
+
+def _arrays(
+    signature: Signature, batches: Iterable[tuple[pd.Series, ...]]
+) -> Iterator[tuple[pa.Array[Any], ...]]:
     for series in batches:
-        half = len(series) // 2
-        yield tuple(
-            pa.Array.from_pandas(values.to_numpy(), mask=nulls.to_numpy(dtype=bool))
-            if values.dtype.kind != "f" or nulls.any()
-            else pa.array(values.to_numpy())
-            for values, nulls in zip(series[:half], series[half:], strict=True)
+        count = len(series) // 3
+        values, nulls, types = series[:count], series[count : 2 * count], series[2 * count :]
+        wrapped = _are_wrapped(signature, count)
+        yield tuple(starmap(_array, zip(values, nulls, types, wrapped, strict=True)))
+
+
+def _array(values: pd.Series, nulls: pd.Series, types: pd.Series, wrapped: bool) -> pa.Array[Any]:
+    """Return one argument as Spark would have handed it over."""
+    sql = str(types.iloc[0]) if len(types) else "void"
+    untyped = sql.startswith("array<") and sql.rstrip(">").endswith("array<void")
+    arrow = dtypes.nested(pa.null(), sql.count("<")) if untyped else column_type(sql)
+    if sql == "void":
+        return pa.nulls(len(values))
+    if arrow is None:
+        raise BindingError(
+            explain("An argument cannot feed a model.", found=sql, hint="cast it in the query.")
         )
+    mask = nulls.to_numpy(dtype=bool)
+    items = values.to_numpy()
+    if wrapped:
+        items = _objects(item[0] for item in items)
+    element, depth = dtypes.element_of(arrow)
+    if depth and pa.types.is_integer(element):
+        # Integers beside a null came as floats; the null rules out their row, so nothing is lost.
+        mask = mask | np.fromiter(map(_holds_floats, items), dtype=bool, count=len(items))
+        items = _objects(None if null else item for item, null in zip(items, mask, strict=True))
+    return pa.array(items, arrow, mask=mask)
+
+
+def _objects(items: Iterable[Any]) -> Any:
+    """Return an array of objects that NumPy does not look into."""
+    held = list(items)
+    array = np.empty(len(held), dtype=object)
+    array[:] = held
+    return array
+
+
+def _holds_floats(item: Any) -> bool:
+    if not isinstance(item, np.ndarray):
+        return False
+    return item.dtype.kind == "f" or (item.dtype == object and any(map(_holds_floats, item)))
 
 
 def _to_pandas(array: Any) -> Any:
@@ -51,5 +110,23 @@ def _to_pandas(array: Any) -> Any:
         return pd.DataFrame(
             {field.name: _to_pandas(array.field(field.name)) for field in array.type}
         )
-    # Objects keep null apart from NaN, and integers from turning into floats.
-    return pd.Series(array.to_pylist(), dtype=object)
+    if dtypes.is_list(array.type):
+        return pd.Series(array.to_pylist() if _is_clean(array) else _marked(array.to_pylist()))
+    # pandas' own types cannot tell null from NaN.
+    return pd.Series(pd.arrays.ArrowExtensionArray(array))
+
+
+def _is_clean(array: Any) -> bool:
+    """Whether lists hold no NaN at any depth."""
+    while dtypes.is_list(array.type):
+        array = array.flatten()
+    return not pa.types.is_floating(array.type) or not bool(
+        np.isnan(array.to_numpy(zero_copy_only=False)).any()
+    )
+
+
+def _marked(value: Any) -> Any:
+    """Return nested lists whose NaN are NumPy's: Spark takes Python's own for null."""
+    if isinstance(value, list):
+        return [_marked(item) for item in value]
+    return np.float32("nan") if value is not None and value != value else value

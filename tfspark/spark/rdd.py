@@ -1,7 +1,8 @@
 """`predict_rdd`: score an RDD of Python values by broadcast and mapPartitions. Classic Spark only.
 
 In comes an RDD whose elements are rows, out goes an RDD of predictions. Python values have no
-declared type, so they are read as the widest of their kind and checked against the model's type.
+declared type, so they are read as the widest of their kind and checked against the model's type: a
+number that does not fit, or text for a number, is an error of its row.
 
 Invariants: one prediction per element, in order and in the same partitions, so that
 `rdd.zip(predictions)` pairs them; a partition is read batch by batch, never whole.
@@ -20,21 +21,24 @@ from pyspark import RDD
 from pyspark.sql import Row, SparkSession
 
 from tfspark import dtypes
-from tfspark.errors import RowError
+from tfspark.errors import BindingError, RowError, did_you_mean, explain_all, listing
 from tfspark.handle import ModelHandle
 from tfspark.runner import score
 from tfspark.schema import Strings, bind, bind_outputs, columns_of
-from tfspark.signature import TensorSpec
-from tfspark.spark.options import Model, ScoreOptions, handle_of, model_of
+from tfspark.signature import Signature, TensorSpec
+from tfspark.spark.options import Model, ScoreOptions, check_columns, handle_of, model_of
 from tfspark.spark.task import origin
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-# Elements turned into Arrow at a time; the model's own batch size is chosen by the runner.
+# Elements turned into Arrow at a time: as many as make about this many bytes, one at least.
+_CHUNK_BYTES = 1 << 20
 _CHUNK = 4096
+_FIRST_CHUNK = 16
 
 _WIDEST: dict[str, pa.DataType] = {"f": pa.float64(), "b": pa.bool_()}
+_UNREADABLE = (pa.ArrowException, TypeError, ValueError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,12 @@ class ElementScorer:
     def _batches(self, elements: Iterator[Any]) -> Iterator[pa.RecordBatch]:
         specs = self.handle.signature.inputs
         types: list[pa.DataType] | None = None
-        start = 0
-        while chunk := list(islice(elements, _CHUNK)):
-            columns = [self._values(spec, chunk) for spec in specs]
+        start, rows = 0, _FIRST_CHUNK
+        while chunk := list(islice(elements, rows)):
+            columns = [
+                [self._value(spec, element, start + row) for row, element in enumerate(chunk)]
+                for spec in specs
+            ]
             if types is None:
                 types = [
                     _type_of(spec, values) for spec, values in zip(specs, columns, strict=True)
@@ -85,25 +92,53 @@ class ElementScorer:
                 self._array(values, arrow, spec, start)
                 for values, arrow, spec in zip(columns, types, specs, strict=True)
             ]
-            yield pa.RecordBatch.from_arrays(arrays, [spec.name for spec in specs])
+            batch = pa.RecordBatch.from_arrays(arrays, [spec.name for spec in specs])
+            yield batch
             start += len(chunk)
+            rows = max(1, min(_CHUNK, _CHUNK_BYTES * len(chunk) // max(batch.nbytes, 1)))
 
-    def _values(self, spec: TensorSpec, chunk: Sequence[Any]) -> list[Any]:
-        """Return one input's values; a dict or Row holds them by name, any other element is one."""
+    def _value(self, spec: TensorSpec, element: Any, row: int) -> Any:
+        """Return one input's value; a dict or Row holds it by name, any other element is it."""
         key = self.feed.get(spec.name, spec.name)
-        single = len(self.handle.signature.inputs) == 1
-        return [_plain(_pick(element, key, single)) for element in chunk]
+        value = element
+        if isinstance(element, Row) and not (
+            spec.name in self.feed
+            or key in _names(element)
+            or len(self.handle.signature.inputs) > 1
+        ):
+            value = element[0] if len(element) == 1 else list(element)
+        elif isinstance(element, Mapping | Row):
+            if key not in _names(element):
+                raise self._refusal(spec, row, f"it has {listing(_names(element))}, no {key!r}")
+            value = element[key]
+        if isinstance(value, np.ndarray | np.generic):
+            value = value.tolist()
+        # A column of one may be written as the number alone; both kinds may come in one partition.
+        if spec.row_shape == (1,) and isinstance(value, list | tuple) and len(value) == 1:
+            return value[0]
+        return value
 
     def _array(
         self, values: list[Any], arrow: pa.DataType, spec: TensorSpec, start: int
     ) -> pa.Array[Any]:
         try:
-            return pa.array(values, arrow)
-        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-            row = start + _first_misfit(values, arrow)
-            place = origin(self.handle).at(f"row {row}")
-            message = f"{place}: the element cannot feed input {spec}: {error}"
-            raise RowError(message) from error
+            return _read(values, arrow)
+        except _UNREADABLE:
+            # One is of another kind, or they go together alone: a large integer beside a float.
+            alone = (
+                self._alone(value, arrow, spec, start + row) for row, value in enumerate(values)
+            )
+            return pa.concat_arrays(list(alone))
+
+    def _alone(self, value: Any, arrow: pa.DataType, spec: TensorSpec, row: int) -> pa.Array[Any]:
+        try:
+            return _read([value], arrow)
+        except _UNREADABLE as error:
+            raise self._refusal(spec, row, str(error)) from error
+
+    def _refusal(self, spec: TensorSpec, row: int, reason: str) -> RowError:
+        place = origin(self.handle).at(f"row {row}")
+        return RowError(f"{place}: the element cannot feed input {spec}: {reason}")
 
 
 def predict_rdd(
@@ -119,7 +154,8 @@ def predict_rdd(
 
     Args:
         rdd: Elements are the value of the single input (number, string, list or NumPy array), or a
-            dict or Row that holds the inputs by name. `None` gives `None`.
+            dict or Row that holds the inputs by name. `None` gives `None`. A Row without the name
+            of the single input is its value: the only field, else all fields as a list.
         model: A path (export dir or base path), a URI that Spark reads, or a loaded `ModelPackage`.
         feed: Input → key of the dict or Row; by default the input's own name.
         fetch: Output → key in the result. Left out: all outputs, under their own names.
@@ -133,15 +169,29 @@ def predict_rdd(
         ModelNotFoundError: No model, or no such version, at the path.
         InvalidModelError: The model is broken or incomplete.
         SignatureNotFoundError: No such signature.
-        BindingError: The outputs cannot be returned.
+        UsageError: No such option, or not that value of it.
+        BindingError: The outputs cannot be returned, or `feed` names no input.
     """
+    check_columns(feed=feed, fetch=fetch, strings=strings)
     spark = SparkSession(rdd.context)
     package = model_of(spark, model, options)
     bind_outputs(package.signature, fetch=fetch, strings=strings)
+    _check_feed(package.signature, feed or {})
     scorer = ElementScorer(
         handle_of(spark, package, options), feed or {}, fetch, strings, options.get("batch_size")
     )
     return rdd.mapPartitions(scorer, preservesPartitioning=True)
+
+
+def _check_feed(signature: Signature, feed: Mapping[str, str]) -> None:
+    inputs = [spec.name for spec in signature.inputs]
+    unknown = [
+        f"feed names {name!r}, which is no input ({listing(inputs)}).{did_you_mean(name, inputs)}"
+        for name in feed
+        if name not in inputs
+    ]
+    if unknown:
+        raise BindingError(explain_all(f"Signature {signature.name!r} does not fit", unknown))
 
 
 def _chain(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -149,21 +199,8 @@ def _chain(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa
     yield from rest
 
 
-def _pick(element: Any, key: str, single: bool) -> Any:
-    if element is None:
-        return None
-    if isinstance(element, Mapping):
-        return element.get(key)
-    if isinstance(element, Row):
-        names = getattr(element, "__fields__", ())
-        if key in names or not single:
-            return element.asDict().get(key)
-        return element[0] if len(element) == 1 else list(element)
-    return element
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+def _names(element: Mapping[Any, Any] | Row) -> list[str]:
+    return list(element) if isinstance(element, Mapping) else getattr(element, "__fields__", [])
 
 
 def _type_of(spec: TensorSpec, values: Sequence[Any]) -> pa.DataType:
@@ -173,6 +210,8 @@ def _type_of(spec: TensorSpec, values: Sequence[Any]) -> pa.DataType:
         depth, sample = depth + 1, next((value for value in sample if value is not None), None)
     if sample is None:
         depth = len(spec.row_shape or ())
+    if spec.row_shape == (1,) and depth <= 1:
+        depth = 0
     kind = dtypes.by_name(spec.dtype)
     if kind.is_string:
         return dtypes.nested(pa.binary(), depth)
@@ -180,10 +219,12 @@ def _type_of(spec: TensorSpec, values: Sequence[Any]) -> pa.DataType:
     return dtypes.nested(widest, depth)
 
 
-def _first_misfit(values: Sequence[Any], arrow: pa.DataType) -> int:
-    for index, value in enumerate(values):
-        try:
-            pa.array([value], arrow)
-        except (pa.ArrowException, TypeError, ValueError, OverflowError):
-            return index
-    return 0
+def _read(values: Sequence[Any], arrow: pa.DataType) -> pa.Array[Any]:
+    """Read Python values as an Arrow type, or fail; a fraction is no integer, a bool no number."""
+    element, _ = dtypes.element_of(arrow)
+    if not pa.types.is_integer(element):
+        return pa.array(values, arrow)
+    found: pa.Array[Any] = pa.array(values)
+    if pa.types.is_boolean(dtypes.element_of(found.type)[0]):
+        raise TypeError("a bool is no number")
+    return found.cast(arrow)

@@ -1,0 +1,265 @@
+import pytest
+from chispa import assert_df_equality
+from pyspark.sql import functions as sf
+
+from tfspark import predict_udf
+from tfspark.errors import BindingError, ModelNotFoundError, UsageError
+
+KINDS = ["arrow", "pandas"]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request):
+    return request.param
+
+
+def column(df, function, *columns):
+    """The predictions of a column function, in order."""
+    return [row[0] for row in df.select(function(*columns)).collect()]
+
+
+def test_the_source_material(spark, linear, points, kind):
+    rows = [([1.0, 2.0], 3.0), ([3.0, 5.0], 4.0), ([7.0, 8.0], 9.0)]
+    expected = spark.createDataFrame(rows, "features array<float>, y_preds float")
+    tfpredict = predict_udf(linear, kind=kind)
+    scored = points.select("features", tfpredict("features").alias("y_preds"))
+    assert_df_equality(scored, expected, ignore_nullable=True)
+
+
+# --- arguments ------------------------------------------------------------------------------------
+
+
+def test_arguments_by_position_and_by_name(spark, pair, kind):
+    df = spark.createDataFrame([(1.0, 2.0)], "x float, y float")
+    difference = predict_udf(pair, kind=kind, fetch={"difference": "d"})
+    calls = [difference("x", "y"), difference("x", b="y"), difference(b=sf.col("y"), a="x")]
+    assert list(df.select(*calls, difference(a="y", b="x")).first()) == [-1.0, -1.0, -1.0, 1.0]
+
+
+def test_scalars_are_stacked(spark, linear, kind):
+    df = spark.createDataFrame([(1.0, 2.0), (3.0, 5.0), (None, 1.0)], "x0 float, x1 float")
+    assert column(df, predict_udf(linear, kind=kind), "x0", "x1") == [3.0, 4.0, None]
+
+
+@pytest.mark.parametrize(
+    ("columns", "named", "found"),
+    [
+        ((), {}, "0 arguments"),
+        (("x",), {}, "1 arguments"),
+        (("x", "y", "y"), {}, "3 arguments"),
+        (("x",), {"a": "y"}, "1 by position, by name 'a'"),
+        ((), {"a": "x"}, "0 by position, by name 'a'"),
+        ((), {"a": "x", "b": "y", "c": "y"}, "by name 'a', 'b', 'c'"),
+    ],
+)
+def test_wrong_arguments_are_refused_at_the_call(spark, pair, kind, columns, named, found):
+    with pytest.raises(BindingError, match=found):
+        predict_udf(pair, kind=kind)(*columns, **named)
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("'a'", "expected array<float> of shape (2,), found column 'argument 1' of string"),
+        ("array(true, false)", "'argument 1' of array<boolean>"),
+        ("array(1D, 2D)", "array<double>, whose values may not fit float"),
+        ("1f", "'argument 1' of float"),
+    ],
+)
+def test_a_wrong_type_is_our_error_in_the_task(points, linear, refusal, kind, argument, message):
+    text = refusal(points.select(predict_udf(linear, kind=kind)(sf.expr(argument))))
+    assert "tfspark.errors.BindingError: Signature 'serving_default' does not fit" in text
+    assert message in text
+
+
+@pytest.mark.parametrize("value", ["date '2020-01-01'", "1.5BD", "struct(1)", "map('a', 1)"])
+def test_a_type_that_cannot_be_fed_is_named(spark, identity, refusal, kind, value):
+    tfpredict = predict_udf(identity("float32"), kind=kind)
+    text = refusal(spark.range(1).select(tfpredict(sf.expr(value))))
+    assert "tfspark.errors.BindingError" in text
+    assert "cast" in text
+
+
+def test_a_row_of_the_wrong_length_is_named(points, linear, refusal, kind):
+    odd = sf.when(sf.col("features")[0] == 7, sf.slice("features", 1, 1)).otherwise(
+        sf.col("features")
+    )
+    text = refusal(points.coalesce(1).select(predict_udf(linear, kind=kind)(odd)))
+    assert "model linear_model version 1 (" in text
+    assert "row 2 of partition 0: expected a row of shape (2,), found (1,)" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"kind": "row"}, UsageError, "'arrow', 'pandas'"),
+        ({"strings": "text"}, UsageError, "'string', 'binary'"),
+        ({"bach_size": 1}, UsageError, "Did you mean 'batch_size'"),
+        ({"fetch": {"y": "y"}}, BindingError, "fetch names 'y'"),
+        ({"version": 7}, ModelNotFoundError, "no version 7"),
+    ],
+)
+def test_options_are_checked_at_the_call(spark, linear, options, error, message):
+    with pytest.raises(error, match=message):
+        predict_udf(linear, **options)
+
+
+# --- results --------------------------------------------------------------------------------------
+
+
+def test_several_outputs_are_a_struct(spark, pair, kind):
+    df = spark.createDataFrame([(1.0, 2.0), (None, 1.0)], "a float, b float")
+    result = df.select(
+        predict_udf(pair, kind=kind, fetch={"sum": "s", "difference": "d"})("a", "b").alias("p")
+    )
+    assert result.schema["p"].dataType.simpleString() == "struct<s:float,d:float>"
+    assert [tuple(row.p) for row in result.collect()] == [(3.0, -1.0), (None, None)]
+
+
+def test_a_second_signature(spark, pair, kind):
+    double = predict_udf(pair, kind=kind, signature="double")
+    assert column(spark.range(3), double, "id") == [0, 2, 4]
+
+
+def test_the_function_describes_its_inputs(spark, pair):
+    assert [spec.name for spec in predict_udf(pair).signature.inputs] == ["a", "b"]
+
+
+VALUES = {
+    "bigint": ("int64", (None,), "(9223372036854775807), (null), (-3)"),
+    "int for bigint": ("int64", (None,), "(5), (null)"),
+    "tinyint": ("int8", (None,), "(127Y), (null), (-128Y)"),
+    "uint8": ("uint8", (None,), "(255S), (null)"),
+    "float": ("float32", (None,), "(1.5f), (null), (float('nan')), (float('-inf'))"),
+    "smallint for double": ("float64", (None,), "(1S), (null)"),
+    "boolean": ("bool", (None,), "(true), (null), (false)"),
+    "string": ("string", (None,), "('größe'), (null), (''), ('列')"),
+    "scalar for (1,)": ("int32", (None, 1), "(1), (null)"),
+    "array for (1,)": ("int32", (None, 1), "(array(1)), (null), (array(null))"),
+    "array of float": ("float32", (None, None), "(array(1f, float('nan'))), (null), (array())"),
+    "array of bigint": (
+        "int64",
+        (None, None),
+        "(array(9223372036854775807, 2)), (array(1, null)), (null)",
+    ),
+    "array of boolean": ("bool", (None, None), "(array(true, false)), (array(true, null))"),
+    "array of string": ("string", (None, None), "(array('a', '')), (array('x', null)), (array())"),
+    "depth 2": (
+        "float64",
+        (None, None, None),
+        "(array(array(1D, double('nan')), array(3D, 4D))), (null)",
+    ),
+    "depth 2 of bigint": (
+        "int64",
+        (None, None, None),
+        "(array(array(9223372036854775807, 2))), (array(array(1, null))), (array(null))",
+    ),
+    "depth 3": (
+        "string",
+        (None, None, None, None),
+        "(array(array(array('a', 'b')))), (array(array(null)))",
+    ),
+    "null": ("int64", (None,), "(null), (null)"),
+    "empty array": ("float32", (None, None), "(array()), (array())"),
+}
+
+
+@pytest.mark.parametrize("values", VALUES.values(), ids=VALUES.keys())
+def test_both_kinds_give_the_values_that_were_fed(spark, identity, values):
+    dtype, shape, rows = values
+    df = spark.sql(f"SELECT x FROM VALUES {rows} AS t(x)").coalesce(1)
+    model = identity(dtype, shape)
+    arrow, pandas = (
+        df.select(predict_udf(model, kind=kind, narrow=True)("x").alias("y")) for kind in KINDS
+    )
+    assert arrow.schema == pandas.schema
+    assert list(map(str, arrow.collect())) == list(map(str, pandas.collect()))
+    if "null" not in rows and "(1,)" not in rows and "nan" not in rows:
+        assert [row.y for row in arrow.collect()] == [row.x for row in df.collect()]
+
+
+def test_bytes_stay_bytes(spark, identity, kind):
+    df = spark.sql("SELECT x FROM VALUES (X'00ff'), (null), (X'') AS t(x)").coalesce(1)
+    binary = predict_udf(identity("string"), kind=kind, strings="binary")
+    assert column(df, binary, "x") == [b"\x00\xff", None, b""]
+
+
+def test_a_type_does_not_change_from_batch_to_batch(spark, identity, conf, kind):
+    df = spark.sql("SELECT x FROM VALUES (null), (null), (1L), (null), (3L) AS t(x)").coalesce(1)
+    with conf("spark.sql.execution.arrow.maxRecordsPerBatch", "2"):
+        assert column(df, predict_udf(identity("int64"), kind=kind), "x") == [
+            None,
+            None,
+            1,
+            None,
+            3,
+        ]
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, None])
+def test_a_null_inside_an_array(spark, linear, batch_size):
+    df = spark.createDataFrame([([1.0, 2.0],), ([None, 1.0],), (None,)], "x array<float>").coalesce(
+        1
+    )
+    arrow = predict_udf(linear, batch_size=batch_size)
+    assert column(df, arrow, "x") == [3.0, None, None]
+    pandas = predict_udf(linear, kind="pandas", batch_size=batch_size)
+    assert list(map(str, column(df, pandas, "x"))) == ["3.0", "nan", "None"]  # pandas shows it so
+
+
+# --- in queries -----------------------------------------------------------------------------------
+
+
+def test_in_where_group_by_order_by_and_nested(points, linear, kind):
+    tfpredict = predict_udf(linear, kind=kind)
+    y = tfpredict("features")
+    assert points.where(y > 3.5).count() == 2
+    assert points.groupBy((y > 3.5).alias("k")).count().orderBy("k").collect() == [
+        (False, 1),
+        (True, 2),
+    ]
+    assert points.orderBy(y.desc()).first().features == [7.0, 8.0]
+    again = tfpredict(sf.array(y, sf.lit(1.0).cast("float")))
+    assert [row[0] for row in points.select(sf.abs(again - 20) + y).collect()] == [15.0, 14.0, 9.0]
+
+
+def test_twice_in_a_query_and_in_a_join(points, linear, kind):
+    tfpredict = predict_udf(linear, kind=kind)
+    flipped = tfpredict(sf.reverse("features"))
+    assert points.select(tfpredict("features"), flipped, tfpredict("features")).collect() == [
+        (3.0, 6.0, 3.0),
+        (4.0, 10.0, 4.0),
+        (9.0, 12.0, 9.0),
+    ]
+    left, right = points.alias("l"), points.alias("r")
+    joined = left.join(right, tfpredict(sf.col("l.features")) == sf.col("r.features")[0])
+    assert joined.select("l.features", "r.features").collect() == [([1.0, 2.0], [3.0, 5.0])]
+
+
+def test_chained_with_other_python_functions(points, linear, kind):
+    tfpredict = predict_udf(linear, kind=kind)
+    other = predict_udf(linear, kind="pandas" if kind == "arrow" else "arrow")
+    more = sf.udf(lambda value: value + 1, "float")
+    y = tfpredict("features")
+    chained = points.select(more(y), other(y, more(y)))
+    assert chained.collect() == [(4.0, 5.0), (5.0, 6.0), (10.0, 11.0)]
+
+
+def test_no_rows_and_empty_partitions(points, linear, kind):
+    tfpredict = predict_udf(linear, kind=kind)
+    assert points.limit(0).select(tfpredict("features")).collect() == []
+    assert column(points.repartition(7).orderBy("features"), tfpredict, "features") == [
+        3.0,
+        4.0,
+        9.0,
+    ]
+
+
+@pytest.mark.parametrize("rows", ["1", "3"])
+def test_results_do_not_depend_on_the_arrow_batches(spark, linear, conf, kind, rows):
+    feature = sf.array(sf.col("id").cast("float"), sf.lit(1.0).cast("float"))
+    df = spark.range(20, numPartitions=2)
+    with conf("spark.sql.execution.arrow.maxRecordsPerBatch", rows):
+        assert column(df, predict_udf(linear, kind=kind), feature) == [
+            2.0 * i + 2 for i in range(20)
+        ]
