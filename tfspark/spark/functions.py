@@ -85,7 +85,10 @@ class ArgumentScorer:
         if not arrays:
             raise _wrong_count(self.handle.signature, 0)
         if len(arrays) == len(inputs):
-            arrays = tuple(map(_typed_null, arrays, inputs))
+            ranks = [len(spec.row_shape or ()) for spec in inputs]
+            arrays = tuple(map(_typed_null, arrays, inputs, ranks))
+        elif len(inputs) == 1:
+            arrays = tuple(_typed_null(array, inputs[0], 0) for array in arrays)
         return pa.RecordBatch.from_arrays(list(arrays), names)
 
 
@@ -255,10 +258,10 @@ def _wrong_count(signature: Signature, found: int) -> BindingError:
     )
 
 
-def _typed_null(array: pa.Array[Any], spec: TensorSpec) -> pa.Array[Any]:
+def _typed_null(array: pa.Array[Any], spec: TensorSpec, rank: int) -> pa.Array[Any]:
     """Give a bare SQL NULL or array(), which has no type of its own, the type of its input."""
     element, depth = dtypes.element_of(array.type)
     if not pa.types.is_null(element) or dtypes.unsupported(spec.dtype):
         return array
     wanted = dtypes.by_name(spec.dtype).arrow
-    return array.cast(dtypes.nested(wanted, depth or len(spec.row_shape or ())))
+    return array.cast(dtypes.nested(wanted, depth or rank))
