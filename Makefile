@@ -54,6 +54,18 @@ format: venv  ## Format the code and mend what can be mended
 	$(VENV)/ruff format
 	$(VENV)/ruff check --fix
 
+# SMOKE=1 checks the outputs over few rows and times nothing.
+SMOKE ?=
+
+.PHONY: bench
+bench: venv  ## Measure tfspark, the floor and Spark's own ways; SMOKE=1, ARGS="--case linear --repeat 3"
+	$(VENV)/python -m benchmarks $(if $(SMOKE),--smoke) $(ARGS)
+
+.PHONY: bench-peers
+bench-peers: venv  ## Measure tfspark against mlflow, Ray Data and Daft, each in an environment of its own
+	benchmarks/peers/environments.sh
+	$(VENV)/python -m benchmarks --part peers $(if $(SMOKE),--smoke) $(ARGS)
+
 .PHONY: ci
 ci:  ## Run what the continuous integration runs
 	.ci/run

@@ -1,0 +1,1 @@
+"""Benchmarks: tfspark against the floor and against its peers; see README.md."""

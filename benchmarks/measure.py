@@ -1,0 +1,156 @@
+"""The measurement: sides take turns, A B C A B C, and every run is kept. Driver.
+
+In comes a case and its sides, out goes a dict for JSON. Warm runs first: every group in a process
+that stays, one unmeasured run each, the best batch size found for the sides that are given one,
+outputs checked, then the rounds. Cold runs after: each side alone in a new process, again in turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.cases import Case
+from benchmarks.client import Process
+from benchmarks.machine import busy_share
+from benchmarks.reference import check, rows_written
+from benchmarks.roster import SideOf, start
+from benchmarks.task import Task
+
+SWEEPS = 2
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to measure.
+
+    Attributes:
+        data: Folder of `prepare`.
+        repeat: Warm runs of each side.
+        cold: Cold runs of each side.
+        slots: Task slots.
+        conf: Spark settings for every session, `key=value`.
+    """
+
+    data: Path
+    repeat: int = 5
+    cold: int = 5
+    slots: int = 2
+    conf: tuple[str, ...] = ()
+
+    @property
+    def logs(self) -> Path:
+        """What the processes print."""
+        return self.data / "logs"
+
+    def start(self, group: str) -> Process:
+        """Start the process of a group."""
+        return start(group, self.logs, self.slots, self.conf)
+
+
+def measure_case(case: Case, sides: Sequence[SideOf], settings: Settings) -> dict[str, Any]:
+    """Measure all sides of a case."""
+    busy = busy_share()
+    tasks = {side.name: task_of(side, case, settings.data) for side in sides}
+    results: dict[str, Any] = {side.name: {"warm": [], "cold": [], "start": []} for side in sides}
+    with ExitStack() as stack:
+        groups = {
+            name: stack.enter_context(settings.start(name))
+            for name in dict.fromkeys(side.group for side in sides)
+        }
+        for side in sides:
+            process = groups[side.group]
+            print(f"  {case.name}: first run of {side.name}", flush=True)
+            process.run(side.name, tasks[side.name])
+            results[side.name].update(facts(side, tasks[side.name]))
+        _choose_batches(case, sides, groups, tasks, results)
+        for number in range(settings.repeat):
+            for side in sides:
+                seconds = groups[side.group].run(side.name, tasks[side.name])
+                results[side.name]["warm"].append(seconds)
+                _say(case, side, f"warm {number + 1}", seconds)
+    _measure_cold(case, sides, settings, tasks, results)
+    return {
+        "title": case.title,
+        "rows": case.rows,
+        "compute_bound": case.compute_bound,
+        "busy_before": busy,
+        "sides": results,
+    }
+
+
+def task_of(side: SideOf, case: Case, data: Path) -> Task:
+    """Return what a side is asked to do, with a first batch size to begin with."""
+    if side.rows:
+        case = case.at(min(side.rows, case.rows))
+    first = case.batches[len(case.batches) // 2]
+    batch = {"own": None, "128": 128, "best": first}[side.batch]
+    return replace(case.task(data, data / "out" / side.name), batch=batch)
+
+
+def facts(side: SideOf, task: Task) -> dict[str, Any]:
+    """Check an output and return what there is to say about it besides its time."""
+    rows = rows_written(task)
+    assert rows == task.rows, f"{side.name} wrote {rows} of {task.rows} rows"
+    words: dict[str, Any] = {"title": side.title, "family": side.family, "rows": rows}
+    if side.name != "pass_through":
+        difference = check(task)
+        words.update(difference=difference.largest, bit_equal=difference.bit_equal)
+    return words
+
+
+def _choose_batches(
+    case: Case,
+    sides: Sequence[SideOf],
+    groups: Mapping[str, Process],
+    tasks: dict[str, Task],
+    results: dict[str, Any],
+) -> None:
+    """Give every side that wants one its fastest batch size, of the best of two runs each."""
+    choosing = [side for side in sides if side.batch == "best"]
+    seen: dict[str, dict[int, list[float]]] = {side.name: {} for side in choosing}
+    for _ in range(SWEEPS):
+        for batch in case.batches:
+            for side in choosing:
+                task = replace(tasks[side.name], batch=batch)
+                seconds = groups[side.group].run(side.name, task)
+                seen[side.name].setdefault(batch, []).append(seconds)
+                _say(case, side, f"batch {batch}", seconds)
+    for side in choosing:
+        fastest = {batch: min(times) for batch, times in seen[side.name].items()}
+        results[side.name]["sweep"] = fastest
+        best = min(fastest, key=lambda batch: fastest[batch])
+        tasks[side.name] = replace(tasks[side.name], batch=best)
+    for side in sides:
+        results[side.name]["batch"] = tasks[side.name].batch
+
+
+def _measure_cold(
+    case: Case,
+    sides: Sequence[SideOf],
+    settings: Settings,
+    tasks: Mapping[str, Task],
+    results: dict[str, Any],
+) -> None:
+    for number in range(settings.cold):
+        for side in sides:
+            if not side.cold:
+                continue
+            with settings.start(side.group) as process:
+                results[side.name]["start"].append(process.start_seconds)
+                seconds = process.run(side.name, tasks[side.name])
+            results[side.name]["cold"].append(seconds)
+            _say(case, side, f"cold {number + 1}", seconds)
+
+
+def _say(case: Case, side: SideOf, what: str, seconds: float) -> None:
+    print(f"  {case.name:10} {side.name:14} {what:12} {seconds:8.2f} s", flush=True)
+
+
+def middle(values: Sequence[float]) -> float | None:
+    """Return the median, or nothing of nothing."""
+    return median(values) if values else None

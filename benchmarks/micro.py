@@ -1,0 +1,163 @@
+"""The small measurements: what a start, a call, a task and a worker cost by themselves. Driver.
+
+In comes how often to measure, out goes per measurement: title, unit, and side → values, for JSON.
+Sides take turns; what has to be fresh is a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from benchmarks.cases import BY_NAME
+from benchmarks.client import ROOT
+from benchmarks.measure import Settings
+from benchmarks.roster import ONE_THREAD, start
+
+
+def first_result(settings: Settings) -> dict[str, Any]:
+    """From the start of a process to its first result, on the linear model."""
+    model = _model(settings, "linear")
+
+    def process(engine: str) -> float:
+        begin = time.perf_counter()
+        _probe("first", engine, model)
+        return time.perf_counter() - begin
+
+    sides: Mapping[str, Callable[[], float]] = {
+        "native": lambda: process("native"),
+        "import tensorflow": lambda: process("signature"),
+        "native, forked": lambda: _probe("forked", "native", model)["seconds"],
+    }
+    return _in_turns("first result in a fresh process", "s", sides, settings.repeat)
+
+
+def engine_call(settings: Settings) -> dict[str, Any]:
+    """One call with 8 rows of the linear model."""
+    model = _model(settings, "linear")
+    sides: Mapping[str, Callable[[], float]] = {
+        "native": lambda: _probe("calls", "native", model)["microseconds"],
+        "signature": lambda: _probe("calls", "signature", model)["microseconds"],
+    }
+    return _in_turns("a call, 8 rows, linear", "µs", sides, settings.repeat)
+
+
+def worker_memory(settings: Settings) -> dict[str, Any]:
+    """Resident memory of a worker that has scored some partitions."""
+    model = _model(settings, "linear")
+    sides: Mapping[str, Callable[[], float]] = {
+        engine: lambda engine=engine: _probe("memory", engine, model)["megabytes"]  # type: ignore[misc]
+        for engine in ("native", "tensorflow")
+    }
+    return _in_turns("resident memory of a worker, linear", "MB", sides, settings.repeat)
+
+
+def second_udf(settings: Settings, case: str = "linear") -> dict[str, Any]:
+    """A second column function of a model that the session has used: its first query."""
+    sides: dict[str, list[float]] = {}
+    for side in ("tfspark", "predict_batch_udf"):
+        found = _session_probe(settings, "second_udf", case, "--side", side)
+        sides[side], sides[f"{side}, again"] = found["first"], found["again"]
+    return {"title": f"second UDF on one model, first query, {case}", "unit": "s", "sides": sides}
+
+
+def second_udf_large(settings: Settings) -> dict[str, Any]:
+    """The same with a model of many operations."""
+    return second_udf(settings, "mobilenet")
+
+
+def task_cost(settings: Settings) -> dict[str, Any]:
+    """What a warm task of one row takes of a task slot."""
+    sides = _session_probe(settings, "task_cost", "linear")
+    return {"title": "a warm task of one row", "unit": "ms of a slot", "sides": sides}
+
+
+def worker_start(settings: Settings) -> dict[str, Any]:
+    """What a task takes that gets a new worker."""
+    fresh = "--conf=spark.python.worker.reuse=false"
+    sides = _session_probe(settings, "worker_start", "linear", fresh)
+    return {"title": "a task in a new worker", "unit": "ms of a slot", "sides": sides}
+
+
+def scaling(settings: Settings) -> dict[str, Any]:
+    """The CNN job with 1, 2 and 4 task slots."""
+    case = BY_NAME["cifar2"]
+    with ExitStack() as stack:
+        processes = {
+            f"local[{slots}]": stack.enter_context(
+                start("tfspark", settings.logs, slots, settings.conf)
+            )
+            for slots in (1, 2, 4)
+        }
+        task = case.task(settings.data, settings.data / "out" / "scaling")
+        for process in processes.values():
+            process.run("job", task)
+        sides = {
+            name: lambda process=process: process.run("job", task)  # type: ignore[misc]
+            for name, process in processes.items()
+        }
+        return _in_turns("CNN job by task slots", "s", sides, settings.repeat)
+
+
+MEASUREMENTS: dict[str, Callable[[Settings], dict[str, Any]]] = {
+    "first_result": first_result,
+    "engine_call": engine_call,
+    "worker_memory": worker_memory,
+    "second_udf": second_udf,
+    "second_udf_large": second_udf_large,
+    "task_cost": task_cost,
+    "worker_start": worker_start,
+    "scaling": scaling,
+}
+# The cases whose models or rows these need.
+NEEDED = ("linear", "cifar2", "mobilenet")
+
+
+def _in_turns(
+    title: str, unit: str, sides: Mapping[str, Callable[[], float]], repeat: int
+) -> dict[str, Any]:
+    values: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(repeat):
+        for name, measure in sides.items():
+            values[name].append(measure())
+            print(f"  {title:40} {name:20} {values[name][-1]:10.3f} {unit}", flush=True)
+    return {"title": title, "unit": unit, "sides": values}
+
+
+def _model(settings: Settings, case: str) -> str:
+    return str(settings.data / "models" / case)
+
+
+def _probe(*arguments: str) -> dict[str, Any]:
+    return _said([sys.executable, "-m", "benchmarks.probes", *arguments])
+
+
+def _session_probe(settings: Settings, what: str, case: str, *more: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.session_probes", what, *more]
+    command += ["--case", case, "--model", _model(settings, case)]
+    command += ["--repeat", str(settings.repeat), "--slots", str(settings.slots)]
+    print(f"  {what} {case} {' '.join(more)}", flush=True)
+    return _said([*command, *(f"--conf={setting}" for setting in settings.conf)])
+
+
+def _said(command: list[str]) -> dict[str, Any]:
+    """Run a command and return the JSON on its last line."""
+    environment = {
+        **os.environ,
+        **ONE_THREAD,
+        "PYTHONPATH": str(ROOT),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-4000:]}")
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer

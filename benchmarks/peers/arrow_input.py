@@ -1,0 +1,44 @@
+"""Arrow columns as the array that a model takes, and its answer as an Arrow array.
+
+For the peers that hand Arrow to their user's function: views of Arrow's memory where that is
+possible, so that no peer pays for a conversion that its user could have avoided.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.task import Task
+
+
+def input_of(task: Task, columns: list[Any]) -> Any:
+    """Return the input of a batch."""
+    import numpy as np
+    import pyarrow as pa
+
+    if task.strings:
+        return np.array(columns[0].to_pylist(), dtype=object)
+    if task.stacked:
+        return np.stack([column.to_numpy(zero_copy_only=False) for column in columns], axis=1)
+    values = columns[0]
+    while isinstance(values, pa.ExtensionArray):
+        values = values.storage
+    while (
+        pa.types.is_list(values.type)
+        or pa.types.is_large_list(values.type)
+        or pa.types.is_fixed_size_list(values.type)
+    ):
+        values = values.flatten()
+    return values.to_numpy(zero_copy_only=False)
+
+
+def output_of(outputs: Any) -> Any:
+    """Return predictions as a column: numbers, or lists of them."""
+    import numpy as np
+    import pyarrow as pa
+
+    if outputs.ndim == 1:
+        return pa.array(outputs)
+    rows, width = outputs.shape
+    offsets = pa.array(np.arange(0, rows * width + 1, width, dtype=np.int32))
+    return pa.ListArray.from_arrays(offsets, pa.array(outputs.ravel()))

@@ -1,0 +1,118 @@
+"""Small measurements inside one fresh process: `python -m benchmarks.probes WHAT ENGINE MODEL`.
+
+Each prints one JSON line. `first` answers as soon as there is a result, so that the parent can time
+the whole process; `calls` and `memory` report by themselves. No probe imports more than what it
+measures needs, which is why the imports stand inside.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+ROWS = 8
+CALLS, ROUNDS = 2000, 7
+SCORED_BATCHES, SCORED_ROWS = 50, 10_000
+
+
+def caller(engine: str, base: str) -> Callable[[Any], Any]:
+    """Load a linear model and return its call: array → array."""
+    if engine == "signature":
+        import tensorflow as tf
+
+        model = tf.saved_model.load(f"{base}/1")
+        call = model.signatures["serving_default"]
+
+        def run_signature(rows: Any) -> Any:
+            return call(inputs=tf.constant(rows))["outputs"].numpy()
+
+        run_signature.model = model  # owns the variables
+        return run_signature
+    run = handle_of(base, engine).open().run
+    return lambda rows: run({"inputs": rows})["outputs"]
+
+
+def handle_of(base: str, engine: Any) -> Any:
+    """Return what a Spark job would send to a worker."""
+    from tfspark import package
+    from tfspark.engine import EngineOptions
+    from tfspark.handle import ModelHandle
+
+    return ModelHandle.of(package.load(base), options=EngineOptions(name=engine))
+
+
+def first(engine: str, base: str) -> dict[str, Any]:
+    """Give the first result of a fresh process."""
+    import numpy as np
+
+    result = caller(engine, base)(np.ones((ROWS, 2), np.float32))
+    return {"result": float(result[0, 0])}
+
+
+def forked(engine: str, base: str) -> dict[str, Any]:
+    """Open the libraries, fork as a worker is forked, and time the first result in the child."""
+    import numpy as np
+
+    import tfspark.handle
+    import tfspark.runner  # noqa: F401
+    from tfspark import package  # noqa: F401
+    from tfspark.engine.libtensorflow import open_library
+
+    open_library()
+    reading, writing = os.pipe()
+    start = time.perf_counter()
+    if os.fork() == 0:
+        caller(engine, base)(np.ones((ROWS, 2), np.float32))
+        os.write(writing, f"{time.perf_counter() - start}".encode())
+        os._exit(0)
+    seconds = float(os.read(reading, 100))
+    os.wait()
+    return {"seconds": seconds}
+
+
+def calls(engine: str, base: str) -> dict[str, Any]:
+    """Time many small calls; the median of the rounds."""
+    import numpy as np
+
+    call = caller(engine, base)
+    rows = np.random.default_rng(0).standard_normal((ROWS, 2), dtype=np.float32)
+    micros = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        for _ in range(CALLS):
+            call(rows)
+        micros.append((time.perf_counter() - start) / CALLS * 1e6)
+    return {"microseconds": sorted(micros)[ROUNDS // 2]}
+
+
+def memory(engine: str, base: str) -> dict[str, Any]:
+    """Score some partitions as a worker does and say what stays resident."""
+    import numpy as np
+    import pyarrow as pa
+    import pyspark.worker  # noqa: F401 - every worker carries it
+
+    from tfspark.runner import score
+    from tfspark.schema import bind, columns_of
+
+    handle = handle_of(base, engine)
+    values = np.random.default_rng(0).standard_normal(2 * SCORED_ROWS, dtype=np.float32)
+    offsets = pa.array(np.arange(SCORED_ROWS + 1, dtype=np.int32) * 2)
+    column = pa.ListArray.from_arrays(offsets, pa.array(values))
+    batch = pa.RecordBatch.from_arrays([column], ["features"])
+    binding = bind(handle.signature, columns_of(batch.schema))
+    for _ in score((batch for _ in range(SCORED_BATCHES)), binding, handle.open(), keep=[]):
+        pass
+    with open("/proc/self/status") as status:  # noqa: PTH123 - nothing more is imported
+        resident = next(line for line in status if line.startswith("VmRSS"))
+    return {"megabytes": int(resident.split()[1]) / 1000}
+
+
+PROBES = {"first": first, "forked": forked, "calls": calls, "memory": memory}
+
+if __name__ == "__main__":
+    print(json.dumps(PROBES[sys.argv[1]](*sys.argv[2:])), flush=True)
+    os._exit(0)  # the end of a process is no part of a result

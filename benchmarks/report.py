@@ -1,0 +1,148 @@
+"""Tables out of measured numbers: one per case, and the targets with what was met. Driver.
+
+In come the JSON files of `results/`, out go `results.md` and the tables between the marks of
+`README.md`. A number is the median; both sides of a ratio come from the same run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import middle
+from benchmarks.targets import Row, target_rows
+
+BEGIN, END = "<!-- results -->", "<!-- end of results -->"
+
+
+def load(folder: Path) -> dict[str, Any]:
+    """Return what was measured so far: part → content of its file."""
+    return {file.stem: json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))}
+
+
+def write(folder: Path, readme: Path | None = None) -> None:
+    """Write the tables of everything that was measured."""
+    text = "\n\n".join(sections(load(folder)))
+    (folder / "results.md").write_text(f"# Results\n\n{text}\n")
+    if readme is None:
+        return
+    before, _, rest = readme.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    readme.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+
+
+def sections(parts: Mapping[str, Any]) -> list[str]:
+    """Return the targets, then each case, then the small measurements."""
+    rows = target_rows(parts)
+    found = ["## Targets", _target_table(rows)] if rows else []
+    for part, title in (("cases", "Cases"), ("peers", "Peers")):
+        if part in parts:
+            found += [f"## {title}", _where(parts[part]["machine"])]
+            found.append(f"![{title} in rows per second]({_picture(part)})")
+            for name, case in parts[part]["cases"].items():
+                found += [f"### {case['title']} ({name}, {case['rows']:,} rows)", case_table(case)]
+                if case["busy_before"] > 0.1:
+                    found.append(
+                        f"Others used {case['busy_before']:.0%} of the machine when this began."
+                    )
+    if "micro" in parts:
+        found += ["## Small measurements", _where(parts["micro"]["machine"])]
+        found.append(_micro_table(parts["micro"]["measured"]))
+    return found
+
+
+def case_table(case: Mapping[str, Any]) -> str:
+    """Return one case: a line per side, fastest first."""
+    sides = case["sides"]
+    rate = {name: rate_of(side) for name, side in sides.items()}
+    lines = []
+    for name in sorted(sides, key=lambda name: -(rate[name] or 0)):
+        side = sides[name]
+        warm = middle(side["warm"])
+        spread = f"{min(side['warm']):.2f}–{max(side['warm']):.2f}" if side["warm"] else ""
+        lines.append(
+            [
+                side["title"],
+                _number(warm),
+                spread,
+                _thousands(rate[name]),
+                _ratio(rate[name], rate.get("floor")),
+                _ratio(rate[name], rate.get("batch_udf")),
+                _number(middle(side["cold"])),
+                _number(middle(side["start"])),
+                str(side.get("batch") or ""),
+                _difference(side),
+            ]
+        )
+    head = [
+        *("side", "warm s", "from–to", "rows/s", "of the floor", "× `predict_batch_udf`"),
+        *("cold s", "start s", "batch", "largest difference"),
+    ]
+    return table(head, lines)
+
+
+def rate_of(side: Mapping[str, Any]) -> float | None:
+    """Return rows per second of the median warm run."""
+    warm = middle(side["warm"])
+    return side["rows"] / warm if warm else None
+
+
+def table(head: list[str], lines: list[list[str]]) -> str:
+    """Return a Markdown table whose first column is words and the others are numbers."""
+    rule = ["---", *(["---:"] * (len(head) - 1))]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, rule, *lines])
+
+
+def _target_table(rows: list[Row]) -> str:
+    lines = [
+        [row.what, row.target, row.measured, {True: "yes", False: "**no**", None: ""}[row.met]]
+        for row in rows
+    ]
+    return table(["what", "target", "measured", "met"], lines)
+
+
+def _micro_table(measured: Mapping[str, Any]) -> str:
+    lines = []
+    for entry in measured.values():
+        for side, values in entry["sides"].items():
+            spread = f"{min(values):.4g}–{max(values):.4g}"
+            middle_one = f"{middle(values):.4g}"
+            lines.append([entry["title"], side, middle_one, spread, entry["unit"]])
+    return table(["what", "side", "median", "from–to", "unit"], lines)
+
+
+def _where(machine: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    peers = "; ".join(
+        f"{peer}: " + ", ".join(f"{name} {version}" for name, version in found.items())
+        for peer, found in machine.get("peers", {}).items()
+    )
+    words = (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GiB, "
+        f"{machine['system']}; {versions}; commit {machine['commit']}, {machine['date']}."
+    )
+    return f"{words} Peers: {peers}." if peers else words
+
+
+def _picture(part: str) -> str:
+    return f"{part}.png"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def _thousands(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f}"
+
+
+def _ratio(value: float | None, of: float | None) -> str:
+    return f"{value / of:.2f}" if value and of else ""
+
+
+def _difference(side: Mapping[str, Any]) -> str:
+    if "difference" not in side:
+        return ""
+    return "bit-equal" if side["bit_equal"] else f"{side['difference']:.1e}"

@@ -1,0 +1,124 @@
+"""Who takes part: every side, the process it lives in, and how its batch size is chosen. Driver.
+
+A side is a name for one way of scoring; a group is a process that serves some of them. Groups exist
+so that what one system leaves in a process (imported modules, thread pools, sessions, compiled
+code) is there for its own sides alone.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from benchmarks.cases import Case
+from benchmarks.client import ROOT, Process
+
+ENVIRONMENTS = ROOT / "benchmarks" / ".envs"
+# TensorFlow takes every core for each process unless it is told: two tasks on two cores would get
+# in each other's way. tfspark tells it; for all others it is told here.
+ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+# Threads of one process share these pools, so there have to be as many as callers.
+IN_THREADS = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "2"}
+
+
+@dataclass(frozen=True)
+class SideOf:
+    """One side.
+
+    Attributes:
+        name: As its process calls it.
+        title: In the report.
+        group: Its process.
+        batch: `own`: the side chooses; `128`; `best`: the fastest of the case's candidates.
+        family: Sides of one family are ways to use one system; the best of them is compared.
+        cases: The cases it takes part in; empty for all.
+        rows: It scores so many rows where the whole would take too long; rows/s are compared.
+        cold: Whether its first run in a fresh process is measured.
+    """
+
+    name: str
+    title: str
+    group: str
+    batch: Literal["own", "128", "best"] = "own"
+    family: str = ""
+    cases: tuple[str, ...] = ()
+    rows: int | None = None
+    cold: bool = True
+
+    def takes(self, case: Case) -> bool:
+        """Whether it takes part in a case."""
+        return not self.cases or case.name in self.cases
+
+
+MAIN = ("linear", "mlp", "cifar2")
+
+SIDES = (
+    SideOf("floor", "floor: pyarrow and the engine, no Spark", "floor", "best"),
+    SideOf("job", "**tfspark** job, direct path", "tfspark"),
+    SideOf("job_spark", "**tfspark** job, through Spark's sources", "tfspark"),
+    SideOf("predict", "**tfspark** `predict` on a DataFrame", "tfspark"),
+    SideOf("pass_through", "pass-through: Spark reads and writes, no model", "tfspark"),
+    SideOf("sql", "Spark SQL, the formula itself", "tfspark", cases=("linear",)),
+    SideOf("batch_udf", "`predict_batch_udf`, best batch", "batch_udf", "best"),
+    SideOf("batch_udf_128", "`predict_batch_udf`, batch 128", "batch_udf", "128", cold=False),
+    SideOf("pandas_udf", "iterator pandas UDF", "pandas_udf", "best"),
+)
+
+PEERS = (
+    *(side for side in SIDES if side.name in ("floor", "job", "batch_udf")),
+    SideOf("ray", "Ray Data `map_batches`", "ray", "best", "ray", MAIN),
+    SideOf("daft", "Daft class, processes", "daft", "best", "daft", MAIN),
+    SideOf("daft_threads", "Daft class, threads", "daft_threads", "best", "daft", MAIN),
+    SideOf(
+        "mlflow",
+        "mlflow `spark_udf`, Keras model",
+        "mlflow",
+        "best",
+        "mlflow",
+        ("linear",),
+        200_000,
+    ),
+    SideOf(
+        "mlflow_own",
+        "mlflow `spark_udf`, own Python model",
+        "mlflow",
+        "best",
+        "mlflow",
+        ("linear",),
+        200_000,
+    ),
+)
+
+_MODULES = {
+    "floor": ("benchmarks.floor",),
+    "tfspark": ("benchmarks.spark_sides", "tfspark"),
+    "batch_udf": ("benchmarks.spark_sides", "batch_udf"),
+    "pandas_udf": ("benchmarks.spark_sides", "pandas_udf"),
+    "ray": ("benchmarks.peers.ray_data",),
+    "daft": ("benchmarks.peers.daft_class",),
+    "daft_threads": ("benchmarks.peers.daft_class",),
+    "mlflow": ("benchmarks.peers.mlflow_udf",),
+}
+# The peer whose environment a group runs in.
+_PEER_OF = {"ray": "ray", "daft": "daft", "daft_threads": "daft", "mlflow": "mlflow"}
+_THREADS = {"floor": {}, "tfspark": {}, "daft_threads": IN_THREADS}
+_ON_SPARK = ("tfspark", "batch_udf", "pandas_udf", "mlflow")
+
+
+def python_of(group: str) -> str:
+    """Return the interpreter of a group: the peers have environments of their own."""
+    peer = _PEER_OF.get(group)
+    return str(ENVIRONMENTS / peer / "bin" / "python") if peer else sys.executable
+
+
+def start(group: str, logs: Path, slots: int = 2, conf: Sequence[str] = ()) -> Process:
+    """Start the process of a group with that many task slots."""
+    command = [python_of(group), "-m", *_MODULES[group]]
+    if group in _ON_SPARK:
+        command += ["--master", f"local[{slots}]", *(f"--conf={setting}" for setting in conf)]
+    else:
+        command += ["--slots", str(slots)]
+    return Process(command, logs / f"{group}.log", _THREADS.get(group, ONE_THREAD))

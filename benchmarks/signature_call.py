@@ -1,0 +1,43 @@
+"""The loaded signature of a SavedModel as a function of NumPy arrays: what every peer calls.
+
+One function for all sides that run TensorFlow's Python, so that none of them gets a better or worse
+loop than another. TensorFlow is imported when the model is opened, in the worker. Standard library
+only until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+
+def open_signature(export_dir: str, shape: tuple[int, ...], width: int) -> Callable[[Any], Any]:
+    """Load a model and return its call.
+
+    Args:
+        export_dir: The SavedModel.
+        shape: The model's input shape of one row.
+        width: Numbers per prediction.
+
+    Returns:
+        A function of an array whose rows are the rows, flat or not; it gives a vector when the
+        width is 1, else a matrix.
+    """
+    import tensorflow as tf
+
+    model = tf.saved_model.load(export_dir)
+    call = model.signatures["serving_default"]
+
+    def predict(inputs: Any) -> Any:
+        outputs = call(inputs=tf.constant(inputs.reshape(-1, *shape)))["outputs"].numpy()
+        return outputs.reshape(-1) if width == 1 else outputs
+
+    predict.model = model  # owns the variables, which the call alone does not
+    return predict
+
+
+@cache
+def kept_signature(export_dir: str, shape: tuple[int, ...], width: int) -> Callable[[Any], Any]:
+    """Return `open_signature` of a model, loaded once per process."""
+    return open_signature(export_dir, shape, width)

@@ -1,0 +1,201 @@
+"""The sides that run on Spark, in sessions of equal settings.
+
+Sides are served in groups, one process with one session each: tfspark's own ways and those without
+Python, `predict_batch_udf` at two batch sizes, and the pandas UDF. So a worker that imported
+TensorFlow, or set its threads, never runs tfspark's engine, and every session's JVM compiles what
+its own sides need. `python -m benchmarks.spark_sides GROUP` serves one group.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as sf
+from pyspark.sql.types import ArrayType, FloatType
+
+from benchmarks.serve import Side, serve
+from benchmarks.signature_call import kept_signature, open_signature
+from benchmarks.task import Task
+
+# A side that is given a batch above Spark's 10 000 rows per Arrow batch is given such batches too.
+ARROW_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
+
+
+@contextmanager
+def open_session(master: str, settings: Mapping[str, str]) -> Iterator[SparkSession]:
+    """Start a session with the settings that all sides share."""
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    builder = (
+        SparkSession.builder.appName("benchmark")
+        .master(master)
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.memory", "3g")
+        .config("spark.log.level", "ERROR")
+    )
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    try:
+        yield spark
+    finally:
+        spark.stop()
+
+
+def tfspark_sides(spark: SparkSession) -> dict[str, Side]:
+    """Return tfspark's ways, and Spark's own without a model or without Python."""
+    return {
+        "job": lambda task: _job(spark, task, "auto"),
+        "job_spark": lambda task: _job(spark, task, "spark"),
+        "predict": lambda task: _predict(spark, task),
+        "pass_through": lambda task: _write(_read(spark, task), task),
+        "sql": lambda task: _write(_read(spark, task).select(_formula(task)), task),
+    }
+
+
+def _job(spark: SparkSession, task: Task, path: Any) -> None:
+    from tfspark.scoring import batch
+    from tfspark.scoring.dataset import Dataset
+
+    job = batch.BatchJob(
+        model=task.model,
+        source=Dataset(path=task.data),
+        target=Dataset(path=task.out),
+        feed=_feed(task),
+        keep=[],
+        path=path,
+        options=_options(task),
+    )
+    report = batch.new_report("benchmark")
+    batch.execute(spark, batch.plan(spark, job, report), report)
+
+
+def _predict(spark: SparkSession, task: Task) -> None:
+    import tfspark
+
+    df = _read(spark, task)
+    _write(tfspark.predict(df, task.model, feed=_feed(task), keep=[], **_options(task)), task)
+
+
+def _feed(task: Task) -> dict[str, Any]:
+    return {"inputs": list(task.columns) if task.stacked else task.columns[0]}
+
+
+def _options(task: Task) -> dict[str, Any]:
+    return {"batch_size": task.batch} if task.batch else {}
+
+
+def _formula(task: Task) -> Any:
+    from benchmarks.cases import BY_NAME
+
+    return sf.expr(BY_NAME[task.case].formula).alias("outputs")
+
+
+def batch_udf_sides(spark: SparkSession) -> dict[str, Side]:
+    """Return `pyspark.ml.functions.predict_batch_udf`, made as its documentation makes it.
+
+    The function is made once per model and batch size, because a new one loads the model again.
+    """
+    made = cache(batch_udf)
+
+    def run(task: Task) -> None:
+        assert task.batch is not None
+        spark.conf.set(ARROW_ROWS, max(10_000, task.batch))
+        score = made(replace(task, out=""))
+        _write(_read(spark, task).select(score(_input(task)).alias("outputs")), task)
+
+    return {"batch_udf_128": run, "batch_udf": run}
+
+
+def batch_udf(task: Task) -> Any:
+    """Make a `predict_batch_udf` of a model."""
+    from pyspark.ml.functions import predict_batch_udf
+
+    export_dir, shape, width = task.export_dir, task.shape, task.width
+    assert task.batch is not None
+    return predict_batch_udf(
+        lambda: open_signature(export_dir, shape, width),
+        return_type=_result_type(task),
+        batch_size=task.batch,
+        # Text is a scalar column, which has no tensor shape.
+        input_tensor_shapes=None if task.strings else [[task.size]],
+    )
+
+
+def pandas_udf_sides(spark: SparkSession) -> dict[str, Side]:
+    """Return an iterator pandas UDF that loads the signature once per worker process."""
+
+    def run(task: Task) -> None:
+        import pandas as pd
+
+        export_dir, shape, width = task.export_dir, task.shape, task.width
+        strings, batch = task.strings, task.batch or 10_000
+
+        def score(series: Iterator[Any]) -> Iterator[Any]:
+            import numpy as np
+
+            predict = kept_signature(export_dir, shape, width)
+            for values in series:
+                rows = values.to_numpy()
+                outputs = predict(rows if strings else np.stack(rows))
+                yield pd.Series(outputs if width == 1 else list(outputs))
+
+        score.__annotations__ = {"series": Iterator[pd.Series], "return": Iterator[pd.Series]}
+        spark.conf.set(ARROW_ROWS, batch)
+        udf = sf.pandas_udf(score, _result_type(task))
+        _write(_read(spark, task).select(udf(_input(task)).alias("outputs")), task)
+
+    return {"pandas_udf": run}
+
+
+def _input(task: Task) -> Any:
+    """Return what a UDF of Spark's takes: one column with a flat array, or text."""
+    if task.stacked:
+        return sf.array(*task.columns)
+    column = sf.col(task.columns[0])
+    return sf.flatten(column) if task.nested else column
+
+
+def _result_type(task: Task) -> Any:
+    return FloatType() if task.width == 1 else ArrayType(FloatType())
+
+
+def _read(spark: SparkSession, task: Task) -> DataFrame:
+    return spark.read.parquet(task.data)
+
+
+def _write(df: DataFrame, task: Task) -> None:
+    df.write.mode("overwrite").parquet(task.out)
+
+
+GROUPS = {"tfspark": tfspark_sides, "batch_udf": batch_udf_sides, "pandas_udf": pandas_udf_sides}
+
+
+def main() -> None:
+    """Serve one group."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("group", choices=GROUPS)
+    parser.add_argument("--master", default="local[2]")
+    parser.add_argument("--conf", action="append", default=[], metavar="KEY=VALUE")
+    chosen = parser.parse_args()
+    settings = dict(setting.split("=", 1) for setting in chosen.conf)
+
+    @contextmanager
+    def open_sides() -> Iterator[Mapping[str, Side]]:
+        with open_session(chosen.master, settings) as spark:
+            yield GROUPS[chosen.group](spark)
+
+    serve(open_sides)
+
+
+if __name__ == "__main__":
+    main()

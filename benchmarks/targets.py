@@ -1,0 +1,129 @@
+"""The ratios that tfspark set out to reach, and what was measured of them. Driver.
+
+In come the measured parts, out comes one row per target whose both sides were measured. Both sides
+of a ratio stand in one part, which is one run with the sides in turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.measure import middle
+
+
+@dataclass(frozen=True)
+class Row:
+    """One target: in words, what was asked, what was found, and whether it was met."""
+
+    what: str
+    target: str
+    measured: str
+    met: bool | None
+
+
+# part, cases, side, family or side it is compared with, at least
+_RATES = (
+    ("cases", ("linear", "mlp"), "job", "batch_udf", 10.0),
+    ("cases", ("linear", "mlp"), "job", "batch_udf_128", 25.0),
+    ("cases", ("linear", "mlp"), "predict", "batch_udf", 3.0),
+    ("peers", ("linear", "mlp"), "job", "daft", 5.0),
+    ("peers", ("linear", "mlp"), "job", "ray", 8.0),
+    ("peers", ("cifar2",), "job", "daft", 3.5),
+    ("peers", ("cifar2",), "job", "ray", 4.5),
+    ("cases", ("cifar2",), "job", "batch_udf", 1.8),
+    ("peers", ("linear",), "job", "mlflow", 150.0),
+    ("cases", ("linear",), "job", "sql", 1.2),
+    ("cases", ("cifar2", "lstm", "mobilenet"), "job", "floor", 0.95),
+    ("cases", ("linear", "mlp"), "job", "floor", 0.75),
+)
+
+# measurement, side that shall be better, the other, at least (or at most, where less is asked)
+_MICRO = (
+    ("first_result", "native", "import tensorflow", 7.0),
+    ("first_result", "native, forked", "import tensorflow", 15.0),
+    ("engine_call", "native", "signature", 5.0),
+)
+
+_SECOND = ("tfspark", "predict_batch_udf")
+# Seconds below which two queries cannot be told apart.
+RESOLUTION = 0.005
+
+
+def target_rows(parts: Mapping[str, Any]) -> list[Row]:
+    """Return the targets that can be judged."""
+    return [*_rate_rows(parts), *_micro_rows(parts.get("micro", {}).get("measured", {}))]
+
+
+def _rate_rows(parts: Mapping[str, Any]) -> Iterator[Row]:
+    for part, names, side, other, least in _RATES:
+        for name in names:
+            case = parts.get(part, {}).get("cases", {}).get(name)
+            if case is None:
+                continue
+            ours, theirs = _rate(case, side), _rate(case, other)
+            if ours and theirs:
+                what = f"{name}: {_words(case, side)} against {_words(case, other)}"
+                yield _at_least(what, ours / theirs, least)
+
+
+def _rate(case: Mapping[str, Any], name: str) -> float | None:
+    """Return the rows per second of a side, or of the best of a family."""
+    rates = [
+        side["rows"] / median
+        for key, side in case["sides"].items()
+        if name in (key, side.get("family")) and (median := middle(side["warm"]))
+    ]
+    return max(rates, default=None)
+
+
+def _words(case: Mapping[str, Any], name: str) -> str:
+    families = {side.get("family") for side in case["sides"].values()}
+    if name in families and name not in ("job", "floor"):
+        return {"ray": "Ray Data", "daft": "Daft", "mlflow": "mlflow `spark_udf`"}[name]
+    return str(case["sides"][name]["title"]).replace("**", "")
+
+
+def _micro_rows(measured: Mapping[str, Any]) -> Iterator[Row]:
+    for name, side, other, least in _MICRO:
+        ours, theirs = _median(measured, name, side), _median(measured, name, other)
+        if ours and theirs:
+            what = f"{measured[name]['title']}: {side} against {other}"
+            yield _at_least(what, theirs / ours, least)
+    for name in ("second_udf", "second_udf_large"):
+        added = [_added(measured, name, side, f"{side}, again") for side in _SECOND]
+        if added[0] is not None and added[1] is not None:
+            what = f"{measured[name]['title']}, what it adds: {' against '.join(_SECOND)}"
+            yield _at_least(what, added[1] / max(added[0], RESOLUTION), 20.0)
+    memory = [_median(measured, "worker_memory", side) for side in ("native", "tensorflow")]
+    if memory[0] and memory[1]:
+        share = memory[0] / memory[1]
+        yield Row(
+            "worker memory of the `tensorflow` engine's", "≤ 0.6", f"{share:.2f}", share <= 0.6
+        )
+    slots = [_median(measured, "scaling", side) for side in ("local[1]", "local[2]")]
+    if slots[0] and slots[1]:
+        yield _at_least("`local[1]` → `local[2]`, CNN", slots[0] / slots[1], 1.9)
+    task = _added(measured, "task_cost", "predict", "empty mapInArrow")
+    if task is not None:
+        what = "added cost of a warm task over an empty `mapInArrow` task"
+        yield Row(what, "≤ 3 ms", f"{task:.1f} ms", task <= 3)
+
+
+def _added(measured: Mapping[str, Any], name: str, side: str, over: str) -> float | None:
+    """Return the median of the differences, each of two runs that followed each other."""
+    sides = measured.get(name, {}).get("sides", {})
+    if side not in sides or over not in sides:
+        return None
+    pairs = zip(sides[side], sides[over], strict=True)
+    return middle([value - other for value, other in pairs])
+
+
+def _median(measured: Mapping[str, Any], name: str, side: str) -> float | None:
+    return middle(measured.get(name, {}).get("sides", {}).get(side, []))
+
+
+def _at_least(what: str, ratio: float, least: float) -> Row:
+    digits = 2 if least < 2 else 1
+    return Row(what, f"≥ {least:g} ×", f"{ratio:.{digits}f} ×", ratio >= least)

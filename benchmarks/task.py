@@ -1,0 +1,71 @@
+"""What one side is asked to do: read these files, run this model, write there.
+
+Standard library only, because the peers' environments import it too. A `Task` crosses a pipe as
+JSON, so it holds nothing but words and numbers.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from math import prod
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run of one side.
+
+    Attributes:
+        case: Name of the case.
+        data: Folder of Parquet files to read.
+        out: Folder to write Parquet into; it does not exist when the run begins.
+        model: Base path of the SavedModel.
+        rows: Rows in `data`.
+        columns: Columns that feed the model: one, or many scalar ones that are stacked.
+        shape: The model's input shape of one row.
+        strings: Whether the column holds text.
+        nested: Whether the column holds arrays of arrays.
+        width: Numbers per prediction; 1 is written as a scalar column.
+        batch: Rows per call of the model, where the side lets its user choose.
+    """
+
+    case: str
+    data: str
+    out: str
+    model: str
+    rows: int
+    columns: tuple[str, ...]
+    shape: tuple[int, ...]
+    strings: bool = False
+    nested: bool = False
+    width: int = 1
+    batch: int | None = None
+
+    @property
+    def stacked(self) -> bool:
+        """Whether scalar columns make the input."""
+        return len(self.columns) > 1
+
+    @property
+    def size(self) -> int:
+        """Elements of one row's input."""
+        return prod(self.shape)
+
+    @property
+    def export_dir(self) -> str:
+        """The one version under the base path."""
+        return f"{self.model}/1"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `from_json` takes."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, words: dict[str, Any]) -> Task:
+        """Rebuild a task."""
+        known = {field.name: words[field.name] for field in fields(cls)}
+        return cls(**{**known, "columns": tuple(known["columns"]), "shape": tuple(known["shape"])})
+
+    def __str__(self) -> str:
+        return json.dumps(self.to_json())
