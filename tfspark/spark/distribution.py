@@ -20,6 +20,7 @@ from typing import Any, Literal, TypeAlias
 from weakref import WeakKeyDictionary
 
 from pyspark import SparkContext, SparkFiles
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from tfspark.errors import ModelNotFoundError, explain
@@ -32,8 +33,9 @@ Distribute: TypeAlias = Literal["auto", "broadcast", "archive", "path"]
 # A broadcast passes through the driver's Python and JVM memory; an archive only through its disk.
 BROADCAST_LIMIT = 1 << 30
 
-# One broadcast per model and context; the entries die with their context.
-_broadcasts: WeakKeyDictionary[SparkContext, dict[str, BroadcastSource]] = WeakKeyDictionary()
+# What was sent already. Spark keeps it for as long as the context or the session lives.
+_broadcasts: dict[SparkContext, dict[str, BroadcastSource]] = {}
+_archives: WeakKeyDictionary[SparkSession, set[str]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ def distribute(spark: SparkSession, package: ModelPackage, how: Distribute = "au
 
 def broadcast(context: SparkContext, package: ModelPackage) -> BroadcastSource:
     """Broadcast a packed model, once per context and digest."""
+    for stopped in [one for one in _broadcasts if one._jsc is None]:
+        del _broadcasts[stopped]
     known = _broadcasts.setdefault(context, {})
     if package.digest not in known:
         known[package.digest] = BroadcastSource(context.broadcast(package.pack_bytes()))
@@ -100,12 +104,20 @@ def broadcast(context: SparkContext, package: ModelPackage) -> BroadcastSource:
 
 
 def _archive(spark: SparkSession, package: ModelPackage) -> ArchiveSource:
-    """Send a packed model through Spark's artifacts, named by digest."""
+    """Send a packed model through Spark's artifacts, named by digest, once per session."""
     name = f"{package.digest}.tar"
-    folder = _driver_folder("archive")
-    with (folder / name).open("wb") as target:
-        package.pack(target)
-    spark.addArtifacts(str(folder / name), archive=True)
+    sent = _archives.setdefault(spark, set())
+    if name not in sent:
+        folder = _driver_folder("archive")
+        with (folder / name).open("wb") as target:
+            package.pack(target)
+        try:
+            spark.addArtifacts(str(folder / name), archive=True)
+        except PySparkException as error:
+            # Another Python object of the same session sent it; the name is that of the content.
+            if error.getCondition() != "DUPLICATED_ARTIFACT":
+                raise
+        sent.add(name)
     return ArchiveSource(name)
 
 

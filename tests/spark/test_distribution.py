@@ -1,0 +1,186 @@
+import os
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from pyspark.sql import functions as sf
+
+from tfspark import load, predict, predict_rdd, predict_udf
+from tfspark.errors import InvalidModelError, ModelNotFoundError, SignatureNotFoundError, UsageError
+from tfspark.package import digest_of
+from tfspark.spark import distribution
+
+WAYS = ["auto", "broadcast", "archive", "path"]
+ANSWERS = [3.0, 4.0, 9.0]
+
+
+@pytest.fixture
+def fresh(linear, tmp_path):
+    """The linear model with a digest of its own, which no worker has seen."""
+    base = Path(shutil.copytree(linear, tmp_path / "fresh"))
+    (base / "1" / "assets.extra").mkdir()
+    (base / "1" / "assets.extra" / "note").write_text(uuid4().hex)
+    return base
+
+
+def outputs(df):
+    return [row.outputs for row in df.collect()]
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_every_way_brings_the_same_model(spark, points, fresh, how):
+    again = predict_udf(fresh, distribute=how)("features").alias("outputs")
+    rdd = spark.sparkContext.parallelize([[1, 2], [3, 5], [7, 8]], 2)
+    assert outputs(predict(points, fresh, distribute=how)) == ANSWERS
+    assert outputs(points.select(again)) == ANSWERS
+    assert predict_rdd(rdd, fresh, distribute=how).collect() == ANSWERS
+
+
+@pytest.mark.parametrize("how", ["auto", "broadcast"])
+def test_one_broadcast_per_model_and_context(spark, points, fresh, linear, how, monkeypatch):
+    sent = []
+    send = spark.sparkContext.broadcast
+    monkeypatch.setattr(spark.sparkContext, "broadcast", lambda data: sent.append(1) or send(data))
+    for _ in range(2):
+        predict(points, fresh, distribute=how)
+        predict_udf(load(fresh), distribute=how)
+        predict_rdd(spark.sparkContext.parallelize([[1, 2]]), fresh / "1", distribute=how)
+    assert len(sent) == 1
+
+
+def test_one_archive_per_model_and_session(spark, points, fresh, monkeypatch):
+    sent = []
+    send = spark.addArtifacts
+    monkeypatch.setattr(
+        spark, "addArtifacts", lambda *paths, **kind: sent.append(paths) or send(*paths, **kind)
+    )
+    for _ in range(2):
+        predict(points, fresh, distribute="archive")
+        predict_udf(fresh, distribute="archive")
+    assert [Path(path).name for (path,) in sent] == [f"{load(fresh).digest}.tar"]
+
+
+def test_a_model_beyond_the_limit_goes_as_an_archive(points, fresh, monkeypatch):
+    monkeypatch.setattr(distribution, "BROADCAST_LIMIT", load(fresh).size - 1)
+    assert isinstance(
+        distribution.distribute(points.sparkSession, load(fresh)), distribution.ArchiveSource
+    )
+    assert outputs(predict(points, fresh)) == ANSWERS
+
+
+def test_it_is_unpacked_once_into_a_folder_named_by_digest(points, fresh):
+    digest = load(fresh).digest
+    assert outputs(predict(points, fresh)) == ANSWERS
+    cache = Path(os.environ["TFSPARK_CACHE_DIR"])
+    assert digest_of(cache / digest) == digest
+    assert [one.name for one in cache.glob(f"{digest}*") if one.is_dir()] == [digest]
+
+
+def test_a_worker_process_loads_a_model_once(points, fresh, tmp_path, monkeypatch):
+    @dataclass(frozen=True)
+    class NotingSource:
+        path: str
+        notes: str
+
+        def locate(self, digest, size):
+            with Path(self.notes).open("a") as notes:
+                notes.write(f"{os.getpid()}\n")
+            return Path(self.path)
+
+    notes = tmp_path / "loads"
+    source = NotingSource(load(fresh).path, str(notes))
+    monkeypatch.setattr("tfspark.spark.options.distribute", lambda *_: source)
+    one, two = predict_udf(fresh), predict_udf(fresh, kind="pandas")
+    for _ in range(2):
+        df = points.repartition(5).select(one("features").alias("y"), two("features"), "features")
+        assert df.where(one("features") == sf.col("y")).count() == 3
+        assert sorted(outputs(predict(points, fresh))) == ANSWERS
+    loads = Counter(notes.read_text().splitlines())
+    assert set(loads.values()) == {1}
+
+
+def test_a_path_that_workers_do_not_see(points, fresh, refusal):
+    scored = predict(points, fresh, distribute="path")
+    shutil.rmtree(fresh)
+    assert "A worker does not see the model folder" in refusal(scored)
+
+
+def test_a_model_that_changed_since_the_driver_read_it(points, fresh, refusal):
+    scored = predict(points, fresh, distribute="path")
+    (fresh / "1" / "assets.extra" / "note").write_text("other")
+    assert "is not the one that the driver read" in refusal(scored)
+
+
+# --- where a model may lie ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def remote(spark, fresh):
+    """The URI of the fresh model on a file system that Spark alone reads."""
+    name = uuid4().hex
+    configuration = spark._jsc.hadoopConfiguration()
+    configuration.set(f"fs.viewfs.mounttable.{name}.link./models", fresh.parent.as_uri())
+    return f"viewfs://{name}/models/fresh"
+
+
+@pytest.mark.parametrize("suffix", ["", "/", "/1"])
+def test_a_remote_model(points, remote, suffix):
+    assert outputs(predict(points, remote + suffix)) == ANSWERS
+    assert (
+        outputs(points.select(predict_udf(remote + suffix)("features").alias("outputs"))) == ANSWERS
+    )
+
+
+def test_a_remote_version_and_the_newest(spark, points, remote, fresh):
+    shutil.copytree(fresh / "1", fresh / "10")
+    (fresh / "9").mkdir()
+    assert distribution.resolve(spark, remote).version == 10
+    assert distribution.resolve(spark, remote, version=1).version == 1
+    assert distribution.resolve(spark, remote).digest == load(fresh).digest
+
+
+def test_a_broken_newest_remote_version_is_no_step_back(points, remote, fresh):
+    (fresh / "2").mkdir()
+    (fresh / "2" / "saved_model.pb").write_bytes(b"\x01")
+    with pytest.raises(InvalidModelError):
+        predict(points, remote)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options", "error", "message"),
+    [
+        ("", {"version": 7}, ModelNotFoundError, "version 7|not the version asked for"),
+        ("-nothing", {}, ModelNotFoundError, "no SavedModel at viewfs://"),
+        ("", {"signature": "other"}, SignatureNotFoundError, "no signature 'other'"),
+        ("", {"tags": ["train"]}, SignatureNotFoundError, "tag set 'train'"),
+    ],
+)
+def test_what_is_not_there_is_said_at_the_call(points, remote, suffix, options, error, message):
+    with pytest.raises(error, match=message):
+        predict(points, remote + suffix, **options)
+
+
+def test_a_file_system_that_spark_does_not_have(points):
+    with pytest.raises(UsageError, match="no file system"):
+        predict(points, "nofs://host/models")
+
+
+def test_a_path_a_uri_or_a_package(points, fresh):
+    for model in (fresh, str(fresh), fresh / "1", fresh.as_uri(), f"file:{fresh}", load(fresh)):
+        assert distribution.resolve(points.sparkSession, model).digest == load(fresh).digest
+    assert outputs(predict(points, load(fresh))) == ANSWERS
+
+
+def test_a_package_may_choose_another_signature(spark, pair):
+    package = load(pair, signature="double")
+    df = spark.range(2).toDF("x")
+    assert predict(df, package).columns == ["x", "twice"]
+    assert predict(df, load(pair), signature="double").columns == ["x", "twice"]
+
+
+def test_a_relative_path(points, fresh, monkeypatch):
+    monkeypatch.chdir(fresh.parent)
+    assert outputs(predict(points, "fresh", distribute="path")) == ANSWERS
