@@ -1,0 +1,74 @@
+"""Run what the README files show: blocks of one file in order, in one namespace.
+
+Python blocks run in a folder that holds `models/linear_model`, with `spark` at hand; SQL blocks
+run in its session. A comment right below a statement is what that statement shows.
+"""
+
+import ast
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from tfspark.testing import save_linear
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"^```(python|sql)\n(.*?)^```", re.M | re.S)
+FILES = ["README.md", "tfspark/README.md"]
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    save_linear(tmp_path / "models" / "linear_model" / "1")
+    monkeypatch.chdir(tmp_path)
+
+
+def shown_by(node, namespace):
+    """Run one statement and return what an interpreter would show."""
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        if isinstance(node, ast.Expr):
+            value = eval(compile(ast.Expression(node.value), "README", "eval"), namespace)
+            if value is not None:
+                print(repr(value))
+        else:
+            exec(compile(ast.Module([node], []), "README", "exec"), namespace)
+    return output.getvalue().rstrip().splitlines()
+
+
+def comment_below(lines, node):
+    """Return the lines of the comment that follows a statement at once."""
+    below = []
+    for line in lines[node.end_lineno :]:
+        if not line.startswith("# "):
+            break
+        below.append(line.removeprefix("# "))
+    return below
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_readme_shows_what_happens(spark, workplace, file):
+    blocks = BLOCK.findall((ROOT / file).read_text())
+    if not blocks:
+        pytest.skip(f"{file} has no blocks to run")
+    namespace = {"spark": spark}
+    for language, text in blocks:
+        if language == "sql":
+            for statement in filter(str.strip, text.split(";")):
+                spark.sql(statement).collect()
+            continue
+        for node in ast.parse(text).body:
+            shown = shown_by(node, namespace)
+            expected = comment_below(text.splitlines(), node)
+            if expected:
+                assert shown == expected
+
+
+def test_a_comment_below_a_statement_is_what_it_shows():
+    text = "x = 2\nx + 1\n# 3\nprint(x)\n# 2\n\n# a remark\ny = x"
+    namespace = {}
+    nodes = ast.parse(text).body
+    shown = [(shown_by(one, namespace), comment_below(text.splitlines(), one)) for one in nodes]
+    assert shown == [([], []), (["3"], ["3"]), (["2"], ["2"]), ([], [])]
