@@ -60,6 +60,25 @@ def identity(save: Model) -> Model:
     return model
 
 
+@pytest.fixture(scope="session")
+def odd_keys(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Inputs and outputs `class`, `a-b` and `x/y:0`, two of them the same tensor on both sides.
+
+    TensorFlow's Python cannot name such inputs; its sessions can, and so do models of old.
+    """
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    path = tmp_path_factory.mktemp("spark-models") / "odd kéys" / "1"
+    with tf.Graph().as_default(), v1.Session() as session:
+        one, other = (v1.placeholder(tf.float32, (None,), name) for name in ("one", "in/other"))
+        text = v1.placeholder(tf.string, (None,), "text")
+        inputs = {"class": one, "a-b": other, "x/y:0": text}
+        outputs = {"class": one * 2 + other, "a-b": other, "x/y:0": text}
+        v1.saved_model.simple_save(session, str(path), inputs, outputs)
+    return str(path.parent)
+
+
 @pytest.fixture
 def conf(spark: SparkSession) -> Any:
     """Set a configuration of the session for a block of code."""

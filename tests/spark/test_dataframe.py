@@ -2,7 +2,7 @@ import pytest
 from chispa import assert_df_equality
 from pyspark.sql import functions as sf
 
-from tfspark import predict
+from tfspark import predict, predict_rdd, predict_udf
 from tfspark.errors import BindingError, UsageError
 
 KEPT = """
@@ -158,6 +158,20 @@ def test_an_expression_touches_no_column(points, linear, name):
     df = points.withColumn(name, sf.lit(5))
     scored = predict(df, linear, feed={"inputs": sf.col("features")})
     assert [row[name] for row in scored.collect()] == [5, 5, 5]
+
+
+def test_inputs_and_outputs_may_have_any_name(spark, odd_keys):
+    rows = [(1.0, 2.0, "ä"), (3.0, None, "q"), (5.0, 6.0, "")]
+    df = spark.createDataFrame(rows, "class float, `a-b` float, `x/y:0` string").coalesce(1)
+    expected = [(2.0, 4.0, "ä"), (None, None, None), (6.0, 16.0, "")]
+    scored = predict(df, odd_keys, keep=[])
+    assert scored.columns == ["a-b", "class", "x/y:0"]
+    assert [tuple(row) for row in scored.collect()] == expected
+    named = {"class": "class", "a-b": sf.col("`a-b`"), "x/y:0": sf.col("`x/y:0`")}
+    for kind in ("arrow", "pandas"):
+        column = predict_udf(odd_keys, kind=kind)(**named)
+        assert [tuple(row[0]) for row in df.select(column).collect()] == expected
+    assert [tuple(one.values()) for one in predict_rdd(df.rdd, odd_keys).collect()] == expected
 
 
 # --- rows -----------------------------------------------------------------------------------------

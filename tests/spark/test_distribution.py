@@ -71,6 +71,11 @@ def test_a_model_beyond_the_limit_goes_as_an_archive(points, fresh, monkeypatch)
     assert outputs(predict(points, fresh)) == ANSWERS
 
 
+def test_a_session_without_a_jvm_sends_no_broadcast(fresh):
+    with pytest.raises(UsageError, match="Connect session cannot broadcast"):
+        distribution.distribute(object(), load(fresh), "broadcast")
+
+
 def test_it_is_unpacked_once_into_a_folder_named_by_digest(points, fresh):
     digest = load(fresh).digest
     assert outputs(predict(points, fresh)) == ANSWERS

@@ -23,7 +23,7 @@ from pyspark import SparkContext, SparkFiles
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from tfspark.errors import ModelNotFoundError, explain
+from tfspark.errors import ModelNotFoundError, UsageError, explain
 from tfspark.handle import PathSource, Source, unpacked
 from tfspark.package import ModelPackage, load
 from tfspark.spark.files import HadoopFiles, local_path
@@ -83,14 +83,25 @@ def distribute(spark: SparkSession, package: ModelPackage, how: Distribute = "au
 
     Returns:
         What a worker needs to find the files.
+
+    Raises:
+        UsageError: When a Connect session is to broadcast.
     """
     if how == "path":
         return PathSource(package.path)
-    if how == "broadcast" or (
-        how == "auto" and is_classic(spark) and package.size <= BROADCAST_LIMIT
-    ):
-        return broadcast(spark.sparkContext, package)
-    return _archive(spark, package)
+    if how == "auto":
+        small = is_classic(spark) and package.size <= BROADCAST_LIMIT
+        how = "broadcast" if small else "archive"
+    if how == "archive":
+        return _archive(spark, package)
+    if not is_classic(spark):
+        raise UsageError(
+            explain(
+                "A Spark Connect session cannot broadcast a model.",
+                hint="leave distribute out, or take archive or path.",
+            )
+        )
+    return broadcast(spark.sparkContext, package)
 
 
 def broadcast(context: SparkContext, package: ModelPackage) -> BroadcastSource:
