@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
+from weakref import WeakKeyDictionary
 
 import pytest
 from pyspark.sql import functions as sf
@@ -61,6 +62,12 @@ def test_one_archive_per_model_and_session(spark, points, fresh, monkeypatch):
         predict(points, fresh, distribute="archive")
         predict_udf(fresh, distribute="archive")
     assert [Path(path).name for (path,) in sent] == [f"{load(fresh).digest}.tar"]
+
+
+def test_an_archive_that_the_session_has_is_not_sent_again(spark, points, fresh, monkeypatch):
+    for _ in range(2):
+        monkeypatch.setattr(distribution, "_archives", WeakKeyDictionary())
+        assert outputs(predict(points, fresh, distribute="archive")) == ANSWERS
 
 
 def test_a_model_beyond_the_limit_goes_as_an_archive(points, fresh, monkeypatch):

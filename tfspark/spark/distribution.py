@@ -126,7 +126,7 @@ def _archive(spark: SparkSession, package: ModelPackage) -> ArchiveSource:
             spark.addArtifacts(str(folder / name), archive=True)
         except PySparkException as error:
             # Another Python object of the same session sent it; the name is that of the content.
-            if error.getCondition() != "DUPLICATED_ARTIFACT":
+            if "DUPLICATED_ARTIFACT" not in str(error):
                 raise
         sent.add(name)
     return ArchiveSource(name)
