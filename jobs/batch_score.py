@@ -53,16 +53,16 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     binding.add_argument(
         "--feed",
         type=arguments.feed_pair,
-        action="append",
-        default=[],
+        action=arguments.ByName,
+        default={},
         metavar="INPUT=COLUMN[,COLUMN…]",
         help="which column, or scalar columns to stack, feed an input; repeatable",
     )
     binding.add_argument(
         "--fetch",
         type=arguments.pair,
-        action="append",
-        default=[],
+        action=arguments.ByName,
+        default={},
         metavar="OUTPUT=COLUMN",
         help="which outputs become which columns (default: all, under their names); repeatable",
     )
@@ -89,8 +89,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     source.add_argument(
         "--option",
         type=arguments.pair,
-        action="append",
-        default=[],
+        action=arguments.ByName,
+        default={},
         metavar="K=V",
         help="option of Spark's reader; repeatable",
     )
@@ -166,15 +166,13 @@ def _job(args: argparse.Namespace) -> BatchJob:
     }
     return BatchJob(
         model=args.model,
-        source=Dataset(
-            args.input or "", args.input_table or "", args.input_format, dict(args.option)
-        ),
+        source=Dataset(args.input or "", args.input_table or "", args.input_format, args.option),
         target=Dataset(
-            args.output or "", args.output_table or "", args.output_format, dict(args.output_option)
+            args.output or "", args.output_table or "", args.output_format, args.output_option
         ),
         mode=args.mode,
-        feed=dict(args.feed),
-        fetch=dict(args.fetch) or None,
+        feed=args.feed,
+        fetch=args.fetch or None,
         keep=args.keep,
         narrow=args.narrow,
         strings=args.strings,

@@ -33,7 +33,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--register",
         type=arguments.pair,
-        action="append",
+        action=arguments.ByName,
+        default={},
         required=True,
         metavar="NAME=MODEL",
         help="SQL name and export dir, base path or URI of a model; repeatable",
@@ -60,10 +61,10 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
     target = None
     if args.output or args.output_table:
         target = Dataset(
-            args.output or "", args.output_table or "", args.output_format, dict(args.output_option)
+            args.output or "", args.output_table or "", args.output_format, args.output_option
         )
     job = QueryJob(
-        models=dict(args.register),
+        models=args.register,
         text=args.query or args.file.read_text("utf-8"),
         target=target,
         mode=args.mode,

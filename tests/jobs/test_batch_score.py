@@ -139,6 +139,12 @@ def test_globs_and_partition_folders_are_sparks(score: Any, rows: Path, tmp_path
         assert ended.report["path"] == "spark"
 
 
+def test_folders_inside_are_sparks(score: Any, rows: Path, tmp_path: Path) -> None:
+    score("--input", rows, "--output", rows / "out")
+    ended = score("--input", rows, "--output", tmp_path / "again")
+    assert (ended.report["path"], ended.report["rows_in"]) == ("spark", len(EXPECTED))
+
+
 @pytest.mark.parametrize("path", ["spark", "direct"])
 def test_no_rows_give_an_output_with_columns(
     path: str, score: Any, table: pa.Table, tmp_path: Path
@@ -152,7 +158,7 @@ def test_no_rows_give_an_output_with_columns(
 def test_hive_table_in_hive_table_out(score: Any, spark: SparkSession, tables: str) -> None:
     spark.sql(f"CREATE TABLE {tables}.points (id INT, features ARRAY<FLOAT>) STORED AS ORC")
     spark.sql(f"INSERT INTO {tables}.points VALUES (0, array(1f, 2f)), (2, null)")
-    target = f"`{tables}`.y"
+    target = f"spark_catalog.`{tables}`.y"
     score("--input-table", f"{tables}.points", "--output-table", target, "--fetch", "outputs=y")
     assert predictions(spark.table(f"{tables}.y"), "y") == {0: 3.0, 2: None}
     assert names_in(spark, tables) == ["points", "y"]
@@ -318,6 +324,6 @@ def test_dry_run_tells_and_does_nothing(
 def test_flags_are_typed() -> None:
     flags = "--model m --input i --output o --feed a=b,c --feed d=e=f --fetch y=z --keep p,q"
     args = parse_args([*flags.split(), "--option", "sep==", "--version", "3"])
-    assert dict(args.feed) == {"a": ["b", "c"], "d": "e=f"}
-    assert (args.fetch, args.keep) == ([("y", "z")], ["p", "q"])
-    assert (args.option, args.version) == ([("sep", "=")], 3)
+    assert args.feed == {"a": ["b", "c"], "d": "e=f"}
+    assert (args.fetch, args.keep) == ({"y": "z"}, ["p", "q"])
+    assert (args.option, args.version) == ({"sep": "="}, 3)

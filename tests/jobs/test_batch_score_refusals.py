@@ -26,6 +26,7 @@ from jobs.batch_score import main
         "--model m --input i --output o --mode replace",
         "--model m --input i --output o --feed inputs",
         "--model m --input i --output o --feed inputs=a,,b",
+        "--model m --input i --output o --feed a=b --feed a=c",
         "--model m --input i --output o --batch-size 0",
         "--model m --input i --output o --version one",
         "--model m --input i --output o --input-format xml",
@@ -204,7 +205,9 @@ def test_existing_table(
         ("--output-table nowhere.y", 2, "There is no schema `nowhere`"),
         ("--output-table a..y", 2, "is no table name"),
         ("--output-table a_view --mode overwrite", 73, "is a view"),
-        ("--output {0}/out --output-format csv --path spark", 65, "ARRAY<FLOAT>"),
+        ("--output {0}/out --output-format csv", 65, "CSV has no place for 'features'"),
+        ("--output {0}/out --output-option compression=no", 65, "codec no is not available"),
+        ("--output {0}/out --output-format avro", 2, "has no Avro on board"),
     ],
 )
 def test_output_that_cannot_be_written_is_refused(

@@ -182,6 +182,7 @@ def test_what_is_wrong_around_the_query(
         "--register a --query x",
         "--register a=b",
         "--register a=b --query x --file y",
+        "--register a=b --register a=c --query x",
     ],
 )
 def test_usage_error(flags: str, capsys: pytest.CaptureFixture[str]) -> None:

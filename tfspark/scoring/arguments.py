@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from tfspark.errors import TfsparkError, explain
 
@@ -43,6 +44,24 @@ def feed_pair(text: str) -> tuple[str, str | list[str]]:
     return name, names[0] if len(names) == 1 else names
 
 
+class ByName(argparse.Action):
+    """Collects repeated `NAME=VALUE` flags in a dict; a name given twice would be lost once."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Add one pair."""
+        name, value = values
+        found = dict(getattr(namespace, self.dest))
+        if name in found:
+            parser.error(f"argument {option_string}: {name!r} is given twice")
+        setattr(namespace, self.dest, {**found, name: value})
+
+
 def positive(text: str) -> int:
     """Parse a whole number of at least 1."""
     if not text.isdigit() or int(text) < 1:
@@ -59,8 +78,8 @@ def add_output_flags(parser: argparse.ArgumentParser, *, required: bool) -> None
     parser.add_argument(
         "--output-option",
         type=pair,
-        action="append",
-        default=[],
+        action=ByName,
+        default={},
         metavar="K=V",
         help="option of Spark's writer; repeatable",
     )

@@ -147,13 +147,15 @@ def _check_job(job: BatchJob) -> None:
 def _check_files(files: list[fs.FileInfo], path: str) -> None:
     if not files:
         raise NotDirectError("there is no data file")
-    if any("=" in one.path[len(path) :].rpartition("/")[0] for one in files):
-        raise NotDirectError("partition folders are columns to Spark")
+    if any("/" in one.path[len(path) :].strip("/") for one in files):
+        raise NotDirectError("folders inside are partitions to Spark, or nothing")
 
 
 def _wanted(schema: pa.Schema, kept: list[str], binding: Binding) -> pa.Schema:
     """Return the columns to read, or refuse those that pyarrow and Spark do not read alike."""
     names = list(dict.fromkeys([*kept, *binding.columns]))
+    if len({name.lower() for name in schema.names}) < len(schema.names):
+        raise NotDirectError("Spark does not tell column names apart by case")
     for name in names:
         if not _is_plain(schema.field(name).type):
             raise NotDirectError(f"column {name!r} of {schema.field(name).type} is Spark's to read")

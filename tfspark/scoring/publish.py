@@ -19,12 +19,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from tfspark.errors import BindingError, OutputExistsError, UsageError, explain
+from tfspark.errors import BindingError, OutputExistsError, UsageError, explain, listing
 from tfspark.scoring.dataset import WRITE_DEFAULTS, Dataset
 from tfspark.spark.counting import quoted
 from tfspark.spark.failures import cause
 from tfspark.spark.files import HadoopFiles
-from tfspark.spark.reading import read_path
+from tfspark.spark.reading import check_format, read_path
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -112,6 +112,7 @@ class PathOutput:
     def check(self, *inputs: str) -> None:
         """See `Output.check`."""
         self._files.check_creatable(self._path)
+        check_format(self.spark, self.target.format)
         if not self._files.exists(self._path):
             return
         if self.mode == "error":
@@ -135,6 +136,8 @@ class PathOutput:
 
     def check_columns(self, columns: Mapping[str, str]) -> None:
         """See `Output.check_columns`."""
+        if self.target.format == "csv":
+            _refuse_nested(self.target, columns)
         if self.mode != "append" or not self._has_data():
             return
         options = {**WRITE_DEFAULTS.get(self.target.format, {}), **self.target.options}
@@ -276,12 +279,26 @@ def _name_parts(table: str) -> list[str]:
         parts.append(found.group(1).replace("``", "`") if found.group(1) else found.group(2))
         end = found.end()
         if end == len(table):
-            return parts
+            # Spark renames its own catalog's tables only without that catalog's name.
+            return parts[1:] if len(parts) > 2 and parts[0] == "spark_catalog" else parts
     raise UsageError(
         explain(
             f"{table!r} is no table name.", expected="a name such as db.scores or `my db`.scores"
         )
     )
+
+
+def _refuse_nested(target: Dataset, columns: Mapping[str, str]) -> None:
+    nested = [name for name, kind in columns.items() if "<" in kind or kind == "binary"]
+    if nested:
+        raise BindingError(
+            explain(
+                f"CSV has no place for {listing(nested)} in {target}.",
+                expected="columns of numbers, strings, dates or booleans",
+                found=", ".join(f"{name} {columns[name]}" for name in nested),
+                hint="leave them out with --keep and --fetch, or write parquet or json.",
+            )
+        )
 
 
 def _check_columns(

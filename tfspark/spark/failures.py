@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pyspark.errors import AnalysisException
+from pyspark.errors import AnalysisException, IllegalArgumentException
 
 from tfspark import errors
 from tfspark.errors import EngineError, TfsparkError, explain
@@ -65,5 +65,5 @@ def cause(error: BaseException) -> str:
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether Spark refused a plan: a wrong name, a type that a format cannot hold."""
-    return isinstance(error, AnalysisException)
+    """Whether Spark refused a plan or an option: a wrong name, a type that a format cannot hold."""
+    return isinstance(error, (AnalysisException, IllegalArgumentException))

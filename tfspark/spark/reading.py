@@ -21,16 +21,10 @@ def read_path(spark: SparkSession, path: str, format: str, options: Mapping[str,
         InputNotFoundError: When there is no such path, no file in it, or none that can be read.
         UsageError: When this Spark cannot read the format.
     """
+    check_format(spark, format)
     try:
         return spark.read.format(format).options(**options).load(path)
     except AnalysisException as error:
-        if format == "avro" and "avro" in str(error).lower():
-            raise UsageError(
-                explain(
-                    "This Spark reads no Avro by itself.",
-                    hint="add --packages org.apache.spark:spark-avro_2.13:<Spark version>.",
-                )
-            ) from error
         raise _not_found(f"{format} at {path}", error) from error
     except Exception as error:
         raise InputNotFoundError(
@@ -40,6 +34,26 @@ def read_path(spark: SparkSession, path: str, format: str, options: Mapping[str,
                 hint="check the path and the input format.",
             )
         ) from error
+
+
+def check_format(spark: SparkSession, format: str) -> None:  # noqa: A002
+    """Refuse a format that is not on board of this Spark.
+
+    Raises:
+        UsageError: The format is Avro, which comes as a package.
+    """
+    if format != "avro":
+        return
+    try:
+        spark.read.format(format).schema("name string").load()
+    except AnalysisException as error:
+        if error.getCondition() == "AVRO_DATA_SOURCE_NOT_ENABLED":
+            raise UsageError(
+                explain(
+                    "This Spark has no Avro on board.",
+                    hint="add --packages org.apache.spark:spark-avro_2.13:<Spark version>.",
+                )
+            ) from error
 
 
 def read_table(spark: SparkSession, table: str) -> DataFrame:
