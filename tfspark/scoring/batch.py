@@ -15,7 +15,8 @@ from uuid import uuid4
 from tfspark.errors import EngineError, UsageError, explain
 from tfspark.scoring.direct import NotDirectError, plan_direct
 from tfspark.scoring.job import BatchJob, Plan
-from tfspark.scoring.publish import Output, discarding, output_of
+from tfspark.scoring.outputs import output_of
+from tfspark.scoring.publish import Output, discarding
 from tfspark.scoring.report import Report, model_facts
 from tfspark.scoring.through_spark import plan_through_spark
 from tfspark.spark.failures import own_errors

@@ -24,7 +24,8 @@ from tfspark.package import ModelPackage
 from tfspark.schema import Binding, bind, columns_of, kept_columns
 from tfspark.scoring.job import BatchJob, Outcome, Plan
 from tfspark.scoring.parts import PartScorer
-from tfspark.scoring.publish import Output, PathOutput
+from tfspark.scoring.path_output import PathOutput
+from tfspark.scoring.publish import Output
 from tfspark.scoring.splits import Piece, list_files, open_filesystem, plan_splits, read_schema
 from tfspark.spark.files import HadoopFiles
 from tfspark.spark.options import handle_of

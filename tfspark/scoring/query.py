@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from tfspark.errors import UsageError, explain
 from tfspark.scoring.batch import new_report
 from tfspark.scoring.dataset import Dataset
-from tfspark.scoring.publish import Mode, discarding, output_of
+from tfspark.scoring.outputs import output_of
+from tfspark.scoring.publish import Mode, discarding
 from tfspark.scoring.report import Report, model_facts
 from tfspark.spark.counting import counted
 from tfspark.spark.failures import own_errors
