@@ -1,0 +1,96 @@
+"""What Spark raises, in our own words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tfspark.errors import EngineError, RowError, TfsparkError
+from tfspark.scoring.table_output import _name_parts
+from tfspark.spark.failures import cause, from_worker, own_errors
+from tfspark.spark.files import local_path
+
+WORKER = """Job aborted due to stage failure: Task 0 in stage 1.0 failed 1 times
+org.apache.spark.api.python.PythonException: Traceback (most recent call last):
+  File "task.py", line 38, in __call__
+    yield from score(
+    ^^^^^^^^^^
+{error}
+
+\tat org.apache.spark.api.python.BasePythonRunner$ReaderIterator.handle(PythonRunner.scala:1)
+Driver stacktrace:
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ("tfspark.errors.RowError: row 3: too long", RowError("row 3: too long")),
+        (
+            "tfspark.errors.EngineError: no\n  found: x\nHint: y",
+            EngineError("no\n  found: x\nHint: y"),
+        ),
+        ("ValueError: something", None),
+    ],
+)
+def test_error_of_a_worker_comes_back_typed(error: str, expected: TfsparkError | None) -> None:
+    found = from_worker(RuntimeError(WORKER.format(error=error)))
+    assert (type(found), str(found)) == (type(expected), str(expected))
+
+
+def test_missing_module_is_told() -> None:
+    error = from_worker(RuntimeError("ModuleNotFoundError: No module named 'numpy'"))
+    assert isinstance(error, EngineError)
+    assert "no module 'numpy'" in str(error)
+
+
+def test_other_errors_pass() -> None:
+    with pytest.raises(KeyError, match="other"), own_errors():
+        raise KeyError("other")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (WORKER.format(error="ValueError: something"), "ValueError: something"),
+        (
+            "An error occurred while calling o1.save.\n: java.io.IOException: no\n\tat a.b(C.java)",
+            "java.io.IOException: no",
+        ),
+        ("one\n\tat a.b\nCaused by: java.lang.Error: two\n\tat c.d", "java.lang.Error: two"),
+        ("plain\nand more", "plain"),
+        ("", "RuntimeError"),
+    ],
+)
+def test_cause_is_one_line(text: str, expected: str) -> None:
+    assert cause(RuntimeError(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("a b/c", Path("a b/c")),
+        ("file:/a%20b#c?d", Path("/a%20b#c?d")),
+        ("file:///a", Path("/a")),
+        ("FILE://host/a", Path("/a")),
+        ("hdfs://host/a", None),
+        ("/a/b://c", Path("/a/b://c")),
+    ],
+)
+def test_local_path_of_a_uri(uri: str, path: Path | None) -> None:
+    assert local_path(uri) == path
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("t", ["t"]),
+        ("db.t", ["db", "t"]),
+        ("`my db`.`a.b``c`", ["my db", "a.b`c"]),
+        ("spark_catalog.db.t", ["db", "t"]),
+        ("lake.db.t", ["lake", "db", "t"]),
+    ],
+)
+def test_parts_of_a_table_name(name: str, parts: list[str]) -> None:
+    assert _name_parts(name) == parts
