@@ -44,6 +44,8 @@ def main() -> None:
     sides = PEERS if chosen.part == ["peers"] else SIDES
     sides = tuple(side for side in sides if not chosen.side or side.name in chosen.side)
     cases = [BY_NAME[name] for name in chosen.case or BY_NAME]
+    if chosen.rows:
+        cases = [case.at(chosen.rows) for case in cases]
     if chosen.smoke:
         small = [case.at(case.smoke_rows) for case in cases]
         prepare(small, sides, settings.data)
@@ -78,6 +80,7 @@ def _arguments() -> argparse.Namespace:
     add("--part", action="append", choices=PARTS, help="by default cases and micro")
     add("--case", action="append", choices=[case.name for case in CASES])
     names = dict.fromkeys(side.name for side in (*SIDES, *PEERS))
+    add("--rows", type=int, help="instead of the case's own number")
     add("--side", action="append", choices=list(names))
     add("--micro", action="append", choices=list(MEASUREMENTS))
     add("--repeat", type=int, default=5, help="warm runs of each side (5)")

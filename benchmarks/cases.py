@@ -78,7 +78,7 @@ CASES = (
         rows=8_000_000,
         smoke_rows=40_000,
         shape=(2,),
-        batches=(1024, 4096, 10_000, 65_536),
+        batches=(1024, 10_000, 65_536, 262_144),
         formula="2 * features[0] - features[1] + 3",
     ),
     Case(

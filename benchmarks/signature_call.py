@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from threading import Lock
 from typing import Any
 
 
@@ -37,7 +38,14 @@ def open_signature(export_dir: str, shape: tuple[int, ...], width: int) -> Calla
     return predict
 
 
-@cache
 def kept_signature(export_dir: str, shape: tuple[int, ...], width: int) -> Callable[[Any], Any]:
-    """Return `open_signature` of a model, loaded once per process."""
-    return open_signature(export_dir, shape, width)
+    """Return `open_signature` of a model, loaded once per process.
+
+    Loads of two threads at a time crash TensorFlow, so one waits for the other.
+    """
+    with _loading:
+        return _kept_signature(export_dir, shape, width)
+
+
+_kept_signature = cache(open_signature)
+_loading = Lock()

@@ -23,7 +23,7 @@ class Row:
     met: bool | None
 
 
-# part, cases, side, family or side it is compared with, at least
+# part, cases, side, the side or the family that it is compared with, at least
 _RATES = (
     ("cases", ("linear", "mlp"), "job", "batch_udf", 10.0),
     ("cases", ("linear", "mlp"), "job", "batch_udf_128", 25.0),
@@ -62,27 +62,23 @@ def _rate_rows(parts: Mapping[str, Any]) -> Iterator[Row]:
             case = parts.get(part, {}).get("cases", {}).get(name)
             if case is None:
                 continue
-            ours, theirs = _rate(case, side), _rate(case, other)
-            if ours and theirs:
-                what = f"{name}: {_words(case, side)} against {_words(case, other)}"
-                yield _at_least(what, ours / theirs, least)
+            for key, theirs in case["sides"].items():
+                if other in (key, theirs.get("family")):
+                    yield from _rate_row(name, case["sides"][side], theirs, least)
 
 
-def _rate(case: Mapping[str, Any], name: str) -> float | None:
-    """Return the rows per second of a side, or of the best of a family."""
-    rates = [
-        side["rows"] / median
-        for key, side in case["sides"].items()
-        if name in (key, side.get("family")) and (median := middle(side["warm"]))
-    ]
-    return max(rates, default=None)
+def _rate_row(
+    case: str, ours: Mapping[str, Any], theirs: Mapping[str, Any], least: float
+) -> Iterator[Row]:
+    rates = [_rate(one) for one in (ours, theirs)]
+    if rates[0] and rates[1]:
+        words = [str(one["title"]).replace("**", "") for one in (ours, theirs)]
+        yield _at_least(f"{case}: {' against '.join(words)}", rates[0] / rates[1], least)
 
 
-def _words(case: Mapping[str, Any], name: str) -> str:
-    families = {side.get("family") for side in case["sides"].values()}
-    if name in families and name not in ("job", "floor"):
-        return {"ray": "Ray Data", "daft": "Daft", "mlflow": "mlflow `spark_udf`"}[name]
-    return str(case["sides"][name]["title"]).replace("**", "")
+def _rate(side: Mapping[str, Any]) -> float | None:
+    warm = middle(side["warm"])
+    return side["rows"] / warm if warm else None
 
 
 def _micro_rows(measured: Mapping[str, Any]) -> Iterator[Row]:

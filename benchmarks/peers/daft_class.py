@@ -42,8 +42,10 @@ def _class_of(slots: int, processes: bool, task: Task) -> Any:
     from daft import DataType
 
     number = DataType.float32()
+    # Given a number of instances, Daft makes them processes whatever else it is told.
+    where = {"max_concurrency": slots, "use_process": True} if processes else {"use_process": False}
 
-    @daft.cls(max_concurrency=slots, use_process=processes)
+    @daft.cls(**where)
     class Model:
         def __init__(self, task: Task) -> None:
             self._task = task
