@@ -13,12 +13,15 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from benchmarks.cases import BY_NAME
 from benchmarks.client import ROOT
 from benchmarks.measure import Settings
 from benchmarks.roster import ONE_THREAD, start
+
+DAEMON = "tfspark.spark.daemon"
 
 
 def first_result(settings: Settings) -> dict[str, Any]:
@@ -79,9 +82,17 @@ def task_cost(settings: Settings) -> dict[str, Any]:
 
 
 def worker_start(settings: Settings) -> dict[str, Any]:
-    """What a task takes that gets a new worker."""
+    """What a task takes that gets a new worker, of Spark's daemon and of tfspark's."""
     fresh = "--conf=spark.python.worker.reuse=false"
-    sides = _session_probe(settings, "worker_start", "linear", fresh)
+    daemons = {"": (), ", tfspark's daemon": (f"--conf=spark.python.daemon.module={DAEMON}",)}
+    sides: dict[str, list[float]] = {}
+    for _ in range(settings.repeat):
+        for name, conf in daemons.items():
+            found = _session_probe(
+                replace(settings, repeat=1), "worker_start", "linear", fresh, *conf
+            )
+            for side, values in found.items():
+                sides.setdefault(f"{side}{name}", []).extend(values)
     return {"title": "a task in a new worker", "unit": "ms of a slot", "sides": sides}
 
 

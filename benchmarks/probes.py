@@ -54,15 +54,12 @@ def first(engine: str, base: str) -> dict[str, Any]:
 
 
 def forked(engine: str, base: str) -> dict[str, Any]:
-    """Open the libraries, fork as a worker is forked, and time the first result in the child."""
+    """Do what tfspark's daemon does, fork as it does, and time the first result in the child."""
     import numpy as np
 
-    import tfspark.handle
-    import tfspark.runner  # noqa: F401
-    from tfspark import package  # noqa: F401
-    from tfspark.engine.libtensorflow import open_library
+    from tfspark.spark.daemon import preload
 
-    open_library()
+    preload()
     reading, writing = os.pipe()
     start = time.perf_counter()
     if os.fork() == 0:

@@ -63,6 +63,14 @@ SIDES = (
     SideOf("pass_through", "pass-through: Spark reads and writes, no model", "tfspark"),
     SideOf("sql", "Spark SQL, the formula itself", "tfspark", cases=("linear",)),
     SideOf("batch_udf", "`predict_batch_udf`, best batch", "batch_udf", "best"),
+    SideOf(
+        "batch_udf_unbounded",
+        "`predict_batch_udf`, best batch, Arrow's bound on bytes lifted",
+        "batch_udf",
+        "best",
+        cases=("linear", "mlp"),
+        cold=False,
+    ),
     SideOf("batch_udf_128", "`predict_batch_udf`, batch 128", "batch_udf", "128", cold=False),
     SideOf("pandas_udf", "iterator pandas UDF", "pandas_udf", "best"),
 )

@@ -27,6 +27,9 @@ from benchmarks.task import Task
 
 # A side that is given a batch above Spark's 10 000 rows per Arrow batch is given such batches too.
 ARROW_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
+# Spark measures a batch after every row to hold this bound; tfspark lifts it where it can, and one
+# side shows what that alone does for others.
+ARROW_BYTES = "spark.sql.execution.arrow.maxBytesPerBatch"
 
 
 @contextmanager
@@ -113,7 +116,14 @@ def batch_udf_sides(spark: SparkSession) -> dict[str, Side]:
         score = made(replace(task, out=""))
         _write(_read(spark, task).select(score(_input(task)).alias("outputs")), task)
 
-    return {"batch_udf_128": run, "batch_udf": run}
+    def run_unbounded(task: Task) -> None:
+        spark.conf.set(ARROW_BYTES, str(2**31 - 1))
+        try:
+            run(task)
+        finally:
+            spark.conf.unset(ARROW_BYTES)
+
+    return {"batch_udf_128": run, "batch_udf": run, "batch_udf_unbounded": run_unbounded}
 
 
 def batch_udf(task: Task) -> Any:

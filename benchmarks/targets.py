@@ -26,8 +26,10 @@ class Row:
 # part, cases, side, the side or the family that it is compared with, at least
 _RATES = (
     ("cases", ("linear", "mlp"), "job", "batch_udf", 10.0),
+    ("cases", ("linear", "mlp"), "job", "batch_udf_unbounded", 10.0),
     ("cases", ("linear", "mlp"), "job", "batch_udf_128", 25.0),
     ("cases", ("linear", "mlp"), "predict", "batch_udf", 3.0),
+    ("cases", ("linear", "mlp"), "predict", "batch_udf_unbounded", 3.0),
     ("peers", ("linear", "mlp"), "job", "daft", 5.0),
     ("peers", ("linear", "mlp"), "job", "ray", 8.0),
     ("peers", ("cifar2",), "job", "daft", 3.5),
