@@ -14,14 +14,14 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from tfspark.cache import ENGINES
-from tfspark.engine import Engine, EngineOptions, load_engine
+from tfspark.engine import Engine, EngineOptions, gpu, load_engine
 from tfspark.errors import EngineError, InvalidModelError, ModelNotFoundError, explain
 from tfspark.package import ModelPackage, digest_of, size_of, unpack
 from tfspark.signature import Signature
@@ -109,20 +109,27 @@ class ModelHandle:
         version = "" if self.version is None else f" version {self.version}"
         return f"{self.name}{version} ({self.digest[:12]})"
 
-    def open(self) -> Engine:
+    def open(self, gpus: Collection[str] = ()) -> Engine:
         """Return the live engine of this process, loading the model on first use.
+
+        Args:
+            gpus: Addresses of the GPUs that the model has to run on; none leaves it to TensorFlow.
 
         Raises:
             ModelNotFoundError: When the source is not there.
             InvalidModelError: When the files are not the driver's.
-            EngineError: When the engine cannot load it.
+            EngineError: When the engine cannot load it, or there is no such GPU.
         """
-        key = (self.digest, self.tags, self.signature, self.options)
-        return ENGINES.get(key, self._load)
+        options = replace(self.options, gpu=bool(gpus))
+        key = (self.digest, self.tags, self.signature, options)
 
-    def _load(self) -> Engine:
-        folder = self.source.locate(self.digest, self.size)
-        return load_engine(str(folder), self.tags, self.signature, self.options)
+        def load() -> Engine:
+            if gpus:
+                gpu.show(gpus)
+            folder = self.source.locate(self.digest, self.size)
+            return load_engine(str(folder), self.tags, self.signature, options)
+
+        return ENGINES.get(key, load)
 
 
 def unpacked(digest: str, size: int, archive: Callable[[], bytes]) -> Path:

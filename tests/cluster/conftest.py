@@ -36,9 +36,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def submit(
     environment: dict[str, str], tmp_path: Path
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run spark-submit.sh in a temporary folder; it has to end well."""
+    """Run spark-submit.sh in a temporary folder; it has to end well, or with the code given."""
 
-    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [str(ROOT / "spark-submit.sh"), *map(str, arguments)],
             env=environment,
@@ -47,7 +47,7 @@ def submit(
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == code, done.stdout + done.stderr
         return done
 
     return run

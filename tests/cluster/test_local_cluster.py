@@ -9,6 +9,32 @@ from typing import Any
 import pytest
 
 
+@pytest.fixture
+def gpus(tmp_path: Path) -> list[str]:
+    """Settings of a cluster whose workers say that they have a GPU, and give each task one."""
+    script = tmp_path / "discover.sh"
+    script.write_text("""#!/bin/sh\necho '{"name": "gpu", "addresses": ["7"]}'\n""")
+    script.chmod(0o755)
+    amounts = {f"spark.{who}.resource.gpu.amount": 1 for who in ("worker", "executor", "task")}
+    settings = amounts | {"spark.worker.resource.gpu.discoveryScript": script}
+    return [word for key, value in settings.items() for word in ("--conf", f"{key}={value}")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["spark", "direct"])
+def test_a_task_with_a_gpu_never_scores_on_a_cpu(
+    submit: Any, linear: Path, numbers: Path, gpus: list[str], tmp_path: Path, path: str
+) -> None:
+    done = submit(
+        *("--master", "local-cluster[1,1,1024]", *gpus, "jobs/batch_score.py", "--path", path),
+        *("--model", linear, "--input", numbers, "--output", tmp_path / "out"),
+        code=65,
+    )
+    assert "TensorFlow does not see the GPU that this task was given" in done.stderr
+    assert "expected: GPU 7" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.slow
 def test_job_on_a_local_cluster(
     submit: Any,

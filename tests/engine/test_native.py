@@ -12,7 +12,7 @@ import pytest
 
 from tfspark import package
 from tfspark.dtypes import TABLE
-from tfspark.engine import EngineOptions, native
+from tfspark.engine import EngineOptions, load_engine, native
 from tfspark.engine.protocol import CannotServeError
 from tfspark.errors import EngineError
 from tfspark.tensors import ByteStrings
@@ -516,3 +516,17 @@ print(engine.run({"inputs": np.ones((2, 2), np.float32)})["outputs"].tolist())
 print(sorted(name for name in sys.modules if name.split(".")[0] in ("tensorflow", "keras")))
 """
     assert run_python(program, linear.path) == ["[[4.0], [4.0]]", "[]"]
+
+
+@pytest.mark.parametrize("name", ["native", "tensorflow"])
+def test_a_model_that_needs_a_gpu_does_not_run_without_one(linear, name):
+    options = EngineOptions(name=name, gpu=True)
+    with pytest.raises(EngineError, match=r"does not see the GPU.*\n.*\n  found:    CPU"):
+        load_engine(linear.path, linear.tags, linear.signature, options)
+
+
+def test_a_model_that_needs_a_gpu_runs_where_a_session_has_one(linear, monkeypatch):
+    monkeypatch.setattr(native, "_device_types", lambda *_: ["CPU", "GPU"])
+    options = EngineOptions(name="native", gpu=True)
+    engine = load_engine(linear.path, linear.tags, linear.signature, options)
+    assert engine.run({"inputs": np.ones((1, 2), np.float32)})["outputs"].tolist() == [[4.0]]

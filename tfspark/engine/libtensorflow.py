@@ -73,6 +73,10 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
             *(c_void_p, c_void_p, c_void_p),  # graph, place for the meta graph, status
         ),
     ),
+    "TF_SessionListDevices": (c_void_p, (c_void_p, c_void_p)),
+    "TF_DeviceListCount": (c_int, (c_void_p,)),
+    "TF_DeviceListType": (c_char_p, (c_void_p, c_int, c_void_p)),
+    "TF_DeleteDeviceList": (None, (c_void_p,)),
     "TF_CloseSession": (None, (c_void_p, c_void_p)),
     "TF_DeleteSession": (None, (c_void_p, c_void_p)),
     "TF_SessionRun": (

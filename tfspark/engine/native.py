@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfspark.dtypes import TABLE, DType, by_name
+from tfspark.engine import gpu
 from tfspark.engine.ctensor import Result, feed
 from tfspark.engine.libtensorflow import (
     FAILED_PRECONDITION,
@@ -119,6 +120,7 @@ def load(
 
     Raises:
         CannotServeError: When there is no C API here, or it cannot load the model.
+        EngineError: When the signature is not of the graph, or TensorFlow does not see the GPU.
     """
     library = open_library()
     graph = library.TF_NewGraph()
@@ -150,7 +152,10 @@ def load(
         raise
     finally:
         library.TF_DeleteSessionOptions(settings)
-    return NativeEngine(library, session, graph, signature)
+    engine = NativeEngine(library, session, graph, signature)
+    if options.gpu:
+        gpu.check(_device_types(library, session))
+    return engine
 
 
 def config_proto(options: EngineOptions) -> bytes:
@@ -180,6 +185,18 @@ def _varint_field(number: int, value: int) -> bytes:
         encoded.append(rest & 0x7F | 0x80)
         rest >>= 7
     return bytes([*encoded, rest])
+
+
+def _device_types(library: Any, session: int) -> list[str]:
+    """Return the types of the devices that a session runs on."""
+    with Status(library) as status:
+        devices = library.TF_SessionListDevices(session, status.handle)
+        try:
+            count = library.TF_DeviceListCount(devices)
+            types = [library.TF_DeviceListType(devices, i, status.handle) for i in range(count)]
+        finally:
+            library.TF_DeleteDeviceList(devices)
+    return [one.decode() for one in types]
 
 
 def _end(library: Any, graph: int, spec: TensorSpec) -> Output:

@@ -37,11 +37,13 @@ class EngineOptions:
         name: Which engine; `auto` takes `native`, and `tensorflow` where that cannot serve.
         intra_op_threads: Threads inside one operation; 0 lets TensorFlow take every core.
         inter_op_threads: Threads across operations; 1 is the caller's own, 0 leaves it open.
+        gpu: Whether the model has to run on a GPU; without, TensorFlow takes what it sees.
     """
 
     name: EngineName = "auto"
     intra_op_threads: int = 1
     inter_op_threads: int = 1
+    gpu: bool = False
 
 
 @runtime_checkable

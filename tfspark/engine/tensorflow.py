@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from tfspark.engine import gpu
 from tfspark.engine.protocol import EngineOptions, OutOfMemoryError, first_lines
 from tfspark.errors import EngineError, explain
 from tfspark.signature import Signature
@@ -61,7 +62,7 @@ def load(
     """Load a SavedModel.
 
     Raises:
-        EngineError: When TensorFlow is missing or cannot load the model.
+        EngineError: When TensorFlow is missing, cannot load the model, or does not see the GPU.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
@@ -76,6 +77,8 @@ def load(
             )
         ) from error
     _configure(tf, options)
+    if options.gpu:
+        gpu.check([device.device_type for device in tf.config.list_logical_devices()])
     try:
         model = tf.saved_model.load(str(Path(export_dir)), tags=list(tags))
     except (tf.errors.OpError, OSError, ValueError, RuntimeError, KeyError) as error:
@@ -95,8 +98,8 @@ def _configure(tf: Any, options: EngineOptions) -> None:
             tf.config.threading.set_intra_op_parallelism_threads(options.intra_op_threads)
         if "TF_NUM_INTEROP_THREADS" not in os.environ:
             tf.config.threading.set_inter_op_parallelism_threads(options.inter_op_threads)
-        for gpu in tf.config.list_physical_devices("GPU"):
-            tf.config.experimental.set_memory_growth(gpu, True)
+        for device in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(device, True)
     except RuntimeError as error:  # the runtime of this process has started before
         _log.info("TensorFlow keeps the settings it started with: %s", error)
 

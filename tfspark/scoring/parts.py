@@ -22,6 +22,7 @@ from tfspark.handle import ModelHandle
 from tfspark.runner import Origin, score
 from tfspark.schema import Binding
 from tfspark.scoring.splits import Piece, open_filesystem, read_batches
+from tfspark.spark.task import open_model
 from tfspark.versions import installed_versions
 
 # Rows that a row group of the output holds at most; Spark's readers split at row groups.
@@ -88,7 +89,7 @@ class PartScorer:
         scored = score(
             chain([first], batches),
             self.binding,
-            self.handle.open(),
+            open_model(self.handle),
             keep=self.keep,
             batch_size=self.batch_size,
             origin=Origin(self.handle.title, number),

@@ -33,7 +33,7 @@ from tfspark.spark.options import (
     handle_of,
     model_of,
 )
-from tfspark.spark.task import origin
+from tfspark.spark.task import open_model, origin
 from tfspark.spark.types import udf_type
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class ArgumentScorer:
         scored = score(
             chain([first], batches),
             binding,
-            self.handle.open(),
+            open_model(self.handle),
             keep=(),
             batch_size=self.batch_size,
             origin=origin(self.handle),

@@ -27,7 +27,7 @@ from tfspark.runner import score
 from tfspark.schema import Strings, bind, bind_outputs, columns_of
 from tfspark.signature import Signature, TensorSpec
 from tfspark.spark.options import Model, ScoreOptions, check_columns, handle_of, model_of
-from tfspark.spark.task import origin
+from tfspark.spark.task import open_model, origin
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -67,7 +67,7 @@ class ElementScorer:
         scored = score(
             _chain(first, batches),
             binding,
-            self.handle.open(),
+            open_model(self.handle),
             keep=(),
             batch_size=self.batch_size,
             origin=origin(self.handle),

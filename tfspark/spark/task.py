@@ -3,7 +3,8 @@
 In come the record batches that Spark hands to a Python task, out go scored ones. Executor only; a
 `PartitionScorer` is what a DataFrame job pickles.
 
-Invariants: the model is opened at the first row, so an empty partition loads nothing.
+Invariants: the model is opened at the first row, so an empty partition loads nothing; a task that
+Spark gave a GPU scores on it or fails.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from itertools import chain
 import pyarrow as pa
 from pyspark import TaskContext
 
+from tfspark.engine import Engine
 from tfspark.handle import ModelHandle
 from tfspark.runner import Origin, score
 from tfspark.schema import Binding
@@ -38,11 +40,22 @@ class PartitionScorer:
         yield from score(
             chain([first], stream),
             self.binding,
-            self.handle.open(),
+            open_model(self.handle),
             keep=self.keep,
             batch_size=self.batch_size,
             origin=origin(self.handle),
         )
+
+
+def open_model(handle: ModelHandle) -> Engine:
+    """Open a model on the GPUs that Spark gave the task (`spark.task.resource.gpu.amount`), if any.
+
+    Raises:
+        TfsparkError: As `ModelHandle.open`.
+    """
+    task = TaskContext.get()
+    resources = {} if task is None else task.resources()
+    return handle.open(resources["gpu"].addresses if "gpu" in resources else ())
 
 
 def origin(handle: ModelHandle) -> Origin:

@@ -1,0 +1,46 @@
+"""The GPUs that a scheduler gave this process, and the refusal to do without them.
+
+In come device addresses, as `nvidia-smi` numbers or names them; CUDA then shows the process those
+alone. Executor only. Knows no Spark: who asks for a GPU is the caller's business.
+
+Invariant: a process keeps the GPUs it was given first, because CUDA reads its environment once; a
+reused worker that is later given others has its models where they are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+
+from tfspark.errors import EngineError, explain
+
+# https://docs.nvidia.com/cuda/cuda-c-programming-guide/ (environment variables). CUDA numbers the
+# fastest GPU first unless it is told to number them as nvidia-smi and Spark's discovery do.
+_VISIBLE, _ORDER = "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"
+
+
+def show(addresses: Collection[str]) -> None:
+    """Show CUDA these GPUs alone; to be called before the first model is loaded."""
+    os.environ[_ORDER] = "PCI_BUS_ID"
+    os.environ[_VISIBLE] = ",".join(addresses)
+
+
+def check(device_types: Collection[str]) -> None:
+    """Refuse to go on without a GPU.
+
+    Args:
+        device_types: Types of the devices that TensorFlow sees, such as `CPU`.
+
+    Raises:
+        EngineError: When there is no GPU among them.
+    """
+    if "GPU" not in device_types:
+        raise EngineError(
+            explain(
+                "TensorFlow does not see the GPU that this task was given.",
+                expected=f"GPU {os.environ.get(_VISIBLE, '')}",
+                found=", ".join(sorted(set(device_types))) or "no device",
+                hint="install tensorflow[and-cuda] and a driver where the tasks run, "
+                "or leave spark.task.resource.gpu.amount out to score on CPUs.",
+            )
+        )
