@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from benchmarks.cases import BY_NAME
@@ -97,22 +98,19 @@ def worker_start(settings: Settings) -> dict[str, Any]:
 
 
 def scaling(settings: Settings) -> dict[str, Any]:
-    """The CNN job with 1, 2 and 4 task slots."""
+    """The CNN job with 1, 2 and 4 task slots, beside as many processes without Spark."""
     case = BY_NAME["cifar2"]
     with ExitStack() as stack:
-        processes = {
-            f"local[{slots}]": stack.enter_context(
-                start("tfspark", settings.logs, slots, settings.conf)
-            )
-            for slots in (1, 2, 4)
-        }
-        task = case.task(settings.data, settings.data / "out" / "scaling")
-        for process in processes.values():
-            process.run("job", task)
-        sides = {
-            name: lambda process=process: process.run("job", task)  # type: ignore[misc]
-            for name, process in processes.items()
-        }
+        out = settings.data / "out" / "scaling"
+        tasks = {"job": case.task(settings.data, out)}
+        tasks["floor"] = replace(tasks["job"], batch=case.batches[0])
+        sides: dict[str, Callable[[], float]] = {}
+        for group, side, words in (("tfspark", "job", "local"), ("floor", "floor", "floor")):
+            for slots in (1, 2, 4):
+                process = stack.enter_context(start(group, settings.logs, slots, settings.conf))
+                run = partial(process.run, side, tasks[side])
+                run()
+                sides[f"{words}[{slots}]"] = run
         return _in_turns("CNN job by task slots", "s", sides, settings.repeat)
 
 
@@ -145,8 +143,10 @@ def _model(settings: Settings, case: str) -> str:
     return str(settings.data / "models" / case)
 
 
-def _probe(*arguments: str) -> dict[str, Any]:
-    return _said([sys.executable, "-m", "benchmarks.probes", *arguments])
+def _probe(what: str, engine: str, model: str) -> dict[str, Any]:
+    # tfspark sets its own threads; of TensorFlow's own calls, each is given one.
+    threads = ONE_THREAD if engine == "signature" else {}
+    return _said([sys.executable, "-m", "benchmarks.probes", what, engine, model], threads)
 
 
 def _session_probe(settings: Settings, what: str, case: str, *more: str) -> dict[str, Any]:
@@ -154,14 +154,15 @@ def _session_probe(settings: Settings, what: str, case: str, *more: str) -> dict
     command += ["--case", case, "--model", _model(settings, case)]
     command += ["--repeat", str(settings.repeat), "--slots", str(settings.slots)]
     print(f"  {what} {case} {' '.join(more)}", flush=True)
-    return _said([*command, *(f"--conf={setting}" for setting in settings.conf)])
+    # Here tfspark and others share a session, so all are given the same.
+    return _said([*command, *(f"--conf={setting}" for setting in settings.conf)], ONE_THREAD)
 
 
-def _said(command: list[str]) -> dict[str, Any]:
+def _said(command: list[str], threads: Mapping[str, str]) -> dict[str, Any]:
     """Run a command and return the JSON on its last line."""
     environment = {
         **os.environ,
-        **ONE_THREAD,
+        **threads,
         "PYTHONPATH": str(ROOT),
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }

@@ -60,6 +60,13 @@ SIDES = (
     SideOf("job", "**tfspark** job, direct path", "tfspark"),
     SideOf("job_spark", "**tfspark** job, through Spark's sources", "tfspark"),
     SideOf("predict", "**tfspark** `predict` on a DataFrame", "tfspark"),
+    SideOf(
+        "predict_unbounded",
+        "**tfspark** `predict`, Arrow's bound on bytes lifted",
+        "tfspark",
+        cases=("linear", "mlp"),
+        cold=False,
+    ),
     SideOf("pass_through", "pass-through: Spark reads and writes, no model", "tfspark"),
     SideOf("sql", "Spark SQL, the formula itself", "tfspark", cases=("linear",)),
     SideOf("batch_udf", "`predict_batch_udf`, best batch", "batch_udf", "best"),

@@ -29,7 +29,8 @@ _RATES = (
     ("cases", ("linear", "mlp"), "job", "batch_udf_unbounded", 10.0),
     ("cases", ("linear", "mlp"), "job", "batch_udf_128", 25.0),
     ("cases", ("linear", "mlp"), "predict", "batch_udf", 3.0),
-    ("cases", ("linear", "mlp"), "predict", "batch_udf_unbounded", 3.0),
+    ("cases", ("linear", "mlp"), "predict_unbounded", "batch_udf", 3.0),
+    ("cases", ("linear", "mlp"), "predict_unbounded", "batch_udf_unbounded", 3.0),
     ("peers", ("linear", "mlp"), "job", "daft", 5.0),
     ("peers", ("linear", "mlp"), "job", "ray", 8.0),
     ("peers", ("cifar2",), "job", "daft", 3.5),
@@ -65,7 +66,7 @@ def _rate_rows(parts: Mapping[str, Any]) -> Iterator[Row]:
             if case is None:
                 continue
             for key, theirs in case["sides"].items():
-                if other in (key, theirs.get("family")):
+                if side in case["sides"] and other in (key, theirs.get("family")):
                     yield from _rate_row(name, case["sides"][side], theirs, least)
 
 

@@ -85,7 +85,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     one.add_argument(
         "--input-table", metavar="TABLE", help="table or view to read, Hive's included"
     )
-    source.add_argument("--input-format", choices=arguments.FORMATS, default="parquet")
+    source.add_argument(
+        "--input-format",
+        choices=arguments.FORMATS,
+        default="parquet",
+        help="default: %(default)s; csv has a header line and types found in the data, "
+        "unless --option says otherwise",
+    )
     source.add_argument(
         "--option",
         type=arguments.pair,

@@ -27,6 +27,11 @@ SERVING_DEFAULT = "serving_default"
 
 Tensors = dict[str, tf.Tensor]
 
+_DECORATE = (
+    "decorate the method with @tf.function(input_signature=[tf.TensorSpec(...)]) "
+    "and pass signatures={'serving_default': module.method}"
+)
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -61,11 +66,19 @@ def endpoints_of(model: Any, signatures: Mapping[str, Any] | None, inputs: Any) 
 def _endpoint(name: str, target: Any, inputs: Any) -> Endpoint:
     if isinstance(target, keras.Model):
         return _keras_endpoint(name, target, inputs)
+    if not hasattr(target, "get_concrete_function"):
+        raise ExportError(
+            explain(
+                f"Signature {name!r} has nothing to call",
+                expected="a Keras model, or a method under tf.function",
+                found=type(target).__name__,
+                hint=_DECORATE,
+            )
+        )
     with refusing(
         f"Signature {name!r} cannot be traced",
         expected="a Keras model, or a tf.function with an input signature",
-        hint="decorate the method with @tf.function(input_signature=[tf.TensorSpec(...)]) "
-        "and pass signatures={'serving_default': module.method}",
+        hint=_DECORATE,
     ):
         concrete = target.get_concrete_function()
     return _function_endpoint(name, target, *concrete.structured_input_signature)

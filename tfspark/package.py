@@ -256,7 +256,7 @@ def _version_folder(path: Path, version: int | None) -> tuple[Path, int]:
                 f"There is no SavedModel in {path}.",
                 expected=f"{_MODEL_FILE}, or version folders named 1, 2, …",
                 found=listing(entry.name for entry in entries[:8]),
-                hint="export with tf.saved_model.save(…) or model.export(…) and give that folder.",
+                hint="give the folder of one exported model, or the base path above its versions.",
             )
         )
     chosen = max(folders) if version is None else version
@@ -350,7 +350,7 @@ def _choose(signatures: Sequence[Signature], name: str, path: str) -> Signature:
             return signature
     names = [signature.name for signature in signatures]
     export = "export it with signatures={'serving_default': …}."
-    choose = f"choose one with signature=….{did_you_mean(name, names)}"
+    choose = f"choose one with the option signature.{did_you_mean(name, names)}"
     raise SignatureNotFoundError(
         explain(
             f"The model at {path} has no signature {name!r}.",

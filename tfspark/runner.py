@@ -43,6 +43,8 @@ MAX_ROWS = 131_072
 # Arrow counts the elements of lists, as Spark takes them, in 32 bits.
 _MAX_ELEMENTS = 2**31 - 1
 
+_MEND = "mend the row, or filter it out; a row with null in an input is not fed and gives null."
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -219,7 +221,7 @@ class _Scorer:
             columns = [self._predictions(group) for group in groups]
         except RowProblem as problem:
             place = self.origin.at(f"column {problem.column!r}, row {self.start + problem.row}")
-            raise RowError(f"{place}: {problem.problem}") from None
+            raise RowError(f"{place}: {problem.problem}\nHint: {_MEND}") from None
         self.start += rows
         return _in_order(self.schema, rows, groups, columns)
 
@@ -268,7 +270,7 @@ class _Scorer:
         if culprit is None:
             return EngineError(f"{self._place(group)}: {error}")
         place = self.origin.at(f"row {self.start + culprit}")
-        return RowError(f"{place}: the model refuses the row: {error}")
+        return RowError(f"{place}: the model refuses the row: {error}\nHint: {_MEND}")
 
     def _place(self, group: Group) -> str:
         first, last = (self.start + int(group.rows[index]) for index in (0, -1))

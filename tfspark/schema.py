@@ -28,6 +28,9 @@ Strings: TypeAlias = Literal["string", "binary"]
 # Columns that a message lists; a table may have thousands.
 _SHOWN = 30
 
+# In words that fit keyword arguments and flags alike.
+_BY_NAME = "bind by name: feed gives an input its column or columns, fetch an output its column."
+
 
 @dataclass(frozen=True)
 class Column:
@@ -114,6 +117,7 @@ def bind(
     narrow: bool = False,
     strings: Strings = "string",
     taken: Sequence[str] = (),
+    hint: str = _BY_NAME,
 ) -> Binding:
     """Check a signature against columns and return the plan to score them.
 
@@ -128,6 +132,7 @@ def bind(
             out of range is then an error of its row, never a wrapped number.
         strings: Spark type of DT_STRING outputs.
         taken: Names of columns that will stand beside the predictions.
+        hint: The next step for who calls, above the columns at hand.
 
     Returns:
         The binding; scoring can then fail on values only.
@@ -150,8 +155,7 @@ def bind(
             explain_all(
                 f"Signature {signature.name!r} does not fit the columns",
                 problems,
-                hint="bind by name, feed={input: column or [columns]}, fetch={output: column}; "
-                f"columns at hand: {_describe(columns)}.",
+                hint=f"{hint} Columns at hand: {_describe(columns)}.",
             )
         )
     return Binding(tuple(inputs), tuple(outputs), fixed.pop() if fixed else None)
@@ -291,7 +295,7 @@ def _column_misfit(
     if how == "narrow" and not narrow:
         return (
             f"expected {wanted}, found column {name!r} of {label}, whose values may not fit "
-            f"{dtype.sql}; cast the column, or allow it with narrow=True"
+            f"{dtype.sql}; cast the column, or allow it with the option narrow"
         )
     return None
 

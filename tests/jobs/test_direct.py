@@ -13,6 +13,7 @@ import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 from chispa import assert_df_equality
+from pyarrow import fs
 from pyspark.sql import SparkSession
 
 from tfspark.scoring import direct
@@ -66,6 +67,18 @@ def test_both_paths_write_the_same_rows(
     for path, report in reports.items():
         assert report["path"] == path
         assert (report["rows_in"], report["rows_out"], report["null_rows"]) == (21, 21, 4)
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "slots", "splits"),
+    [(1, 2, 2), (300, 2, 4), (300, 4, 4), (700, 4, 8), (3, 16, 10)],
+)
+def test_splits_fill_all_slots_in_every_wave(megabytes: int, slots: int, splits: int) -> None:
+    size = megabytes * 2**20 // 10
+    files = [fs.FileInfo(f"{name}.csv", fs.FileType.File, size=size) for name in range(10)]
+    cut = plan_splits(fs.LocalFileSystem(), files, "csv", slots)
+    assert len(cut) == splits
+    assert [piece.path for split in cut for piece in split] == [one.path for one in files]
 
 
 def test_rows_stay_in_the_order_of_files_and_row_groups(score: Any, tmp_path: Path) -> None:

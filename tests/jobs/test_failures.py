@@ -32,6 +32,13 @@ Driver stacktrace:
             EngineError("no\n  found: x\nHint: y"),
         ),
         ("ValueError: something", None),
+        (
+            "tfspark.errors.EngineError: 99 is not in [0, 5)\n\nThe above exception was the direct "
+            "cause of the following exception:\n\nTraceback (most recent call last):\n"
+            '  File "task.py", line 1, in score\ntfspark.errors.RowError: row 77: Graph error:\n\n'
+            "Detected at node x",
+            RowError("row 77: Graph error:\n\nDetected at node x"),
+        ),
     ],
 )
 def test_error_of_a_worker_comes_back_typed(error: str, expected: TfsparkError | None) -> None:

@@ -138,7 +138,8 @@ def test_bad_row_is_named(
     [
         ("SELECT unknown(1)", 65, "unknown"),
         ("SELEC 1", 65, "SELEC"),
-        ("SELECT tfpredict(features) FROM nowhere", 65, "nowhere"),
+        ("SELECT tfpredict(features) FROM nowhere", 66, "nowhere"),
+        ("SELECT tfpredict(features) FROM parquet.`/no/such`", 66, "/no/such"),
         ("SELECT 1;;SELECT a.b.c FROM (SELECT 1)", 65, "a"),
         ("SHOW", 65, "SHOW"),
         (" ; -- nothing", 2, "There is no SQL statement"),

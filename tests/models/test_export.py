@@ -336,8 +336,8 @@ def ragged() -> tf.Module:
     [
         (plane, {"sample": {"input": ROWS}}, "names 'input', which is no input. Did you mean"),
         (plane, {"sample": {"inputs": ROWS[:, :1]}}, "does not fit input 'inputs'"),
-        (tf.Module, {}, "cannot be traced"),
-        (plane, {"signatures": {"x": np.abs}}, "'x' cannot be traced"),
+        (tf.Module, {}, "has nothing to call"),
+        (plane, {"signatures": {"x": np.abs}}, "'x' has nothing to call"),
         (shared_layer, {}, "'twin', 'twin'"),
         (dashed_input, {}, "found:    'a-b'"),
     ],

@@ -295,7 +295,7 @@ def test_all_mismatches_at_once_and_before_any_job(spark, pair, jobs_of):
             "input b: float32 (None,): expected float, found column 'text' of string",
             "fetch names 'nope', which is no output",
             "output sum: float32 (None,): a column 'a' is there already",
-            "columns at hand: text string, a int",
+            "Columns at hand: text string, a int",
         ):
             assert part in message
 
@@ -332,7 +332,7 @@ def test_narrowing_is_asked_for_and_checked(spark, linear, refusal):
     df = spark.createDataFrame([([1.0, 0.1],), ([3.0, 1e300],)], "features array<double>").coalesce(
         1
     )
-    with pytest.raises(BindingError, match="allow it with narrow=True"):
+    with pytest.raises(BindingError, match="allow it with the option narrow"):
         predict(df, linear)
     assert predict(df.limit(1), linear, narrow=True).first().outputs == pytest.approx(4.9, rel=1e-6)
     message = refusal(predict(df, linear, narrow=True))
@@ -415,3 +415,8 @@ def test_scored_rows_go_on_through_joins_caches_and_python(points, linear):
         )
     finally:
         scored.unpersist()
+
+
+def test_only_a_dataframe_is_scored(linear):
+    with pytest.raises(UsageError, match=r"found:    builtins\.list"):
+        predict([1.0, 2.0], linear)

@@ -198,6 +198,11 @@ def test_a_missing_key_is_no_null(refused, pair, element):
     assert "no '" in text
 
 
+@pytest.mark.parametrize("element", [[1, 2], 5, "x"])
+def test_an_element_without_names_feeds_one_input_only(refused, pair, element):
+    assert "not a dict or Row with 'a', 'b'" in refused([element], pair)
+
+
 def test_rows_are_counted_over_all_batches(refused, linear):
     assert "row 4321 of partition 0" in refused([[1, 2]] * 4321 + ["x"], linear)
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from tfspark.errors import TfsparkError, explain
+from tfspark.errors import InputNotFoundError, TfsparkError, explain
 
 _log = logging.getLogger(__name__)
 
@@ -129,10 +129,11 @@ def run_job(job: Callable[[], str]) -> int:
 def _message_and_code(error: Exception) -> tuple[str, int]:
     if isinstance(error, TfsparkError):
         return str(error), error.exit_code
-    from tfspark.spark.failures import cause, is_refusal
+    from tfspark.spark.failures import cause, is_missing, is_refusal
 
     if is_refusal(error):
-        return str(error).partition(";\n")[0], 65  # a plan follows, which is Spark's own affair
+        code = InputNotFoundError.exit_code if is_missing(error) else 65
+        return str(error).partition(";\n")[0], code  # a plan follows, which is Spark's own affair
     _log.debug("the job failed", exc_info=error)
     return explain(
         "The job failed.",

@@ -85,7 +85,9 @@ def list_files(filesystem: fs.FileSystem, path: str) -> list[fs.FileInfo]:
 def plan_splits(
     filesystem: fs.FileSystem, files: Sequence[fs.FileInfo], file_format: str, slots: int
 ) -> list[tuple[Piece, ...]]:
-    """Cut files into splits: as many as there are task slots, more when there are many bytes.
+    """Cut files into splits: as many as there are task slots, or that many times more.
+
+    A last wave that fills some of the slots only would leave the others idle for a task's time.
 
     Args:
         filesystem: Where the files are.
@@ -100,7 +102,8 @@ def plan_splits(
     else:
         pieces = [Piece(one.path, one.size or 0) for one in files]
     total = sum(piece.bytes for piece in pieces)
-    count = min(max(slots, -(-total // SPLIT_BYTES)), len(pieces))
+    waves = max(-(-total // (SPLIT_BYTES * slots)), 1)
+    count = min(slots * waves, len(pieces))
     return _pack(pieces, total, count)
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql.types import StructField, StructType
 
-from tfspark.errors import BindingError, explain_all
+from tfspark.errors import BindingError, UsageError, explain, explain_all
 from tfspark.schema import Strings, bind, kept_columns
 from tfspark.spark.options import Model, ScoreOptions, check_columns, handle_of, model_of
 from tfspark.spark.task import PartitionScorer
@@ -58,13 +58,14 @@ def predict(
         ModelNotFoundError: No model, or no such version, at the path.
         InvalidModelError: The model is broken or incomplete.
         SignatureNotFoundError: No such signature.
-        UsageError: No such option, or not that value of it.
+        UsageError: No such option, or not that value of it; or no DataFrame.
         BindingError: Inputs, outputs and columns do not fit; all mismatches in one message.
 
     Example:
         >>> predict(df, "models/linear_model", feed={"inputs": "features"})  # doctest: +SKIP
     """
     check_columns(feed=feed, fetch=fetch, keep=keep, strings=strings)
+    _check_frame(df)
     spark = df.sparkSession
     package = model_of(spark, model, options)
     kept = kept_columns(df.columns, keep)
@@ -100,6 +101,14 @@ def predict(
     result = output_schema(StructType([df.schema[at] for at in kept_at]), binding)
     numbered = wide.toDF(*_numbers(len(wide.columns))).select([f"c{at}" for at in passed])
     return numbered.mapInArrow(score_partition, _numbered(result)).toDF(*result.names)
+
+
+def _check_frame(df: object) -> None:
+    if not hasattr(df, "mapInArrow"):
+        found = f"{type(df).__module__}.{type(df).__name__}"
+        hint = "make one by spark.createDataFrame(…); an RDD is scored by predict_rdd."
+        problem = "Only a Spark DataFrame can be scored by predict."
+        raise UsageError(explain(problem, expected="pyspark.sql.DataFrame", found=found, hint=hint))
 
 
 def _split(

@@ -16,9 +16,13 @@ from pyspark.errors import AnalysisException, IllegalArgumentException
 from tfspark import errors
 from tfspark.errors import EngineError, TfsparkError, explain
 
+# An error with its message, up to the frames of the JVM or to the next error of a chain.
 _RAISED = re.compile(
-    r"^tfspark\.errors\.(\w+): (.*?)(?=^\s+at |^\s*SQLSTATE|^\S*Traceback|\n\n|\Z)", re.M | re.S
+    r"^tfspark\.errors\.(\w+): (.*?)"
+    r"(?=^\s+at |^\s*SQLSTATE|^\S*Traceback|\n\n(?:The above|During handling|JVM|Driver) |\Z)",
+    re.M | re.S,
 )
+_NOT_THERE = {"PATH_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND"}
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 # The line after the frames of a Python traceback, and what a JVM names as the cause of a failure.
 _PYTHON = re.compile(r"Traceback \(most recent call last\):\n(?:[ \t].*\n)+(\S.*)")
@@ -29,9 +33,10 @@ _CALLING = re.compile(r"^An error occurred while calling .*\n: (.*)")
 def from_worker(error: BaseException) -> TfsparkError | None:
     """Return the error that a worker raised in a failed job, or `None` for any other failure."""
     text = str(error)
-    if raised := _RAISED.search(text):
-        error_type: type[TfsparkError] = getattr(errors, raised.group(1), TfsparkError)
-        return error_type(raised.group(2).strip())
+    if raised := _RAISED.findall(text):
+        name, message = raised[-1]  # those before it are its causes
+        error_type: type[TfsparkError] = getattr(errors, name, TfsparkError)
+        return error_type(message.strip())
     if missing := _NO_MODULE.search(text):
         return EngineError(
             explain(
@@ -62,6 +67,11 @@ def cause(error: BaseException) -> str:
         if found := pattern.findall(text):
             return str(found[-1]).strip()
     return text.strip().partition("\n")[0] or type(error).__name__
+
+
+def is_missing(error: BaseException) -> bool:
+    """Whether Spark found no path, table or schema of a name."""
+    return isinstance(error, AnalysisException) and error.getCondition() in _NOT_THERE
 
 
 def is_refusal(error: BaseException) -> bool:

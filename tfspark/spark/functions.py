@@ -66,6 +66,7 @@ class ArgumentScorer:
             fetch=self.fetch,
             narrow=self.narrow,
             strings=self.strings,
+            hint=_in_order(self.handle.signature),
         )
         scored = score(
             chain([first], batches),
@@ -161,8 +162,7 @@ def predict_udf(
     Args:
         model: A path (export dir or base path), a URI that Spark reads, or a loaded `ModelPackage`.
         kind: `arrow` hands Arrow arrays over as they are (Spark 4.1 and later); `pandas` makes a
-            pandas UDF with equal results, except that pandas shows it a null inside an array of
-            floats as NaN.
+            pandas UDF with equal results, which is slower.
         fetch: Output → field name of the result. Left out: all outputs, under their own names.
         narrow: Allow conversions that may lose a value's precision.
         strings: Spark type of string outputs: `string` or `binary`.
@@ -254,8 +254,14 @@ def _wrong_count(signature: Signature, found: int) -> BindingError:
             f"Signature {signature.name!r} takes another number of arguments.",
             expected="; ".join(str(spec) for spec in signature.inputs),
             found=f"{found} arguments",
+            hint=_in_order(signature),
         )
     )
+
+
+def _in_order(signature: Signature) -> str:
+    names = ", ".join(spec.name for spec in signature.inputs)
+    return f"call it with one argument per input, in this order: {names}."
 
 
 def _typed_null(array: pa.Array[Any], spec: TensorSpec, rank: int) -> pa.Array[Any]:

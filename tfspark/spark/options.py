@@ -26,7 +26,8 @@ class ScoreOptions(TypedDict, total=False):
         version: Version folder of a model given by path; by default the newest.
         signature: Signature to call; by default `serving_default`.
         tags: Tag set of the graph; by default `("serve",)`.
-        batch_size: Rows per call of the model; by default as many as make about 1 MiB of input.
+        batch_size: Rows per call of the model; by default as many as make about 1 MiB of input
+            and output, at most 131 072.
         engine: Engine that runs the model; by default the best that works on the workers.
         distribute: How the model reaches the workers: `auto`, `broadcast`, `archive` or `path`.
     """

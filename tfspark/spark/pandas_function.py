@@ -3,7 +3,7 @@
 In come pandas Series, out go Series (or a DataFrame for several outputs) with the values that the
 Arrow form gives. pandas alone would lose them: it shows a null number as NaN, turns the integers
 beside one into floats, and names no type. So the driver sends each argument three times: its
-values, which of them are null, and its Spark type; and integers as arrays of one.
+values, which of them hold a null, and its Spark type; and integers as arrays of one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pyspark.sql.types import DataType, StructType
 
 from tfspark import dtypes
 from tfspark.errors import BindingError, explain
-from tfspark.signature import Signature
+from tfspark.signature import Signature, TensorSpec
 from tfspark.spark.types import column_type
 
 if TYPE_CHECKING:
@@ -31,9 +31,11 @@ if TYPE_CHECKING:
 
 def with_types(signature: Signature, columns: Sequence[Column]) -> list[Column]:
     """Return what the function is called with: values, null flags and type names. Driver."""
-    wrapped = _are_wrapped(signature, len(columns))
-    values = [sf.array(one) if wrap else one for one, wrap in zip(columns, wrapped, strict=True)]
-    return [*values, *(one.isNull() for one in columns), *(sf.typeof(one) for one in columns)]
+    specs = _inputs(signature, len(columns))
+    pairs = list(zip(specs, columns, strict=True))
+    values = [sf.array(column) if _is_wrapped(spec) else column for spec, column in pairs]
+    nulls = [_has_null(spec, column) for spec, column in pairs]
+    return [*values, *nulls, *map(sf.typeof, columns)]
 
 
 def pandas_function(scorer: ArgumentScorer, result: DataType) -> Callable[..., Column]:
@@ -52,10 +54,23 @@ def pandas_function(scorer: ArgumentScorer, result: DataType) -> Callable[..., C
     return pandas_udf(predict, result)  # type: ignore[no-any-return, call-overload]
 
 
-def _are_wrapped(signature: Signature, count: int) -> list[bool]:
-    """Return which arguments feed an input of integers; several may feed a single input."""
-    inputs = signature.inputs if len(signature.inputs) == count else signature.inputs * count
-    return ["int" in spec.dtype for spec in inputs]
+def _inputs(signature: Signature, count: int) -> Sequence[TensorSpec]:
+    """Return the input that each argument feeds; several may feed a single one."""
+    return signature.inputs if len(signature.inputs) == count else signature.inputs * count
+
+
+def _is_wrapped(spec: TensorSpec) -> bool:
+    return "int" in spec.dtype
+
+
+def _has_null(spec: TensorSpec, column: Column) -> Column:
+    """Return whether a value is null, at any depth where pandas would show a null as NaN.
+
+    The type of a column is not known here, and the text of an array is what every type of it has.
+    """
+    if "float" not in spec.dtype or spec.row_shape == ():
+        return column.isNull()
+    return sf.coalesce(column.cast("string").contains("null"), sf.lit(True))
 
 
 def _arrays(
@@ -64,7 +79,7 @@ def _arrays(
     for series in batches:
         count = len(series) // 3
         values, nulls, types = series[:count], series[count : 2 * count], series[2 * count :]
-        wrapped = _are_wrapped(signature, count)
+        wrapped = map(_is_wrapped, _inputs(signature, count))
         yield tuple(starmap(_array, zip(values, nulls, types, wrapped, strict=True)))
 
 

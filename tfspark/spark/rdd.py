@@ -111,6 +111,10 @@ class ElementScorer:
             if key not in _names(element):
                 raise self._refusal(spec, row, f"it has {listing(_names(element))}, no {key!r}")
             value = element[key]
+        elif element is not None and len(self.handle.signature.inputs) > 1:
+            inputs = listing(one.name for one in self.handle.signature.inputs)
+            found = f"it is a {type(element).__name__}, not a dict or Row with {inputs}"
+            raise self._refusal(spec, row, found)
         if isinstance(value, np.ndarray | np.generic):
             value = value.tolist()
         # A column of one may be written as the number alone; both kinds may come in one partition.

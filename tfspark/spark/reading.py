@@ -8,9 +8,8 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
 from tfspark.errors import InputNotFoundError, UsageError, explain
-from tfspark.spark.failures import cause
+from tfspark.spark.failures import cause, is_missing
 
-_NOT_THERE = {"PATH_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND"}
 _NOTHING_IN_IT = {"UNABLE_TO_INFER_SCHEMA"}
 
 
@@ -69,13 +68,15 @@ def read_table(spark: SparkSession, table: str) -> DataFrame:
 
 
 def _not_found(what: str, error: AnalysisException) -> Exception:
-    condition = error.getCondition() or ""
-    if condition not in _NOT_THERE | _NOTHING_IN_IT:
+    if not is_missing(error) and error.getCondition() not in _NOTHING_IN_IT:
         return error
+    # Spark says where a relative path leads.
+    place = (error.getMessageParameters() or {}).get("path", "")
+    nothing = f"nothing at {place}" if place else "nothing"
     return InputNotFoundError(
         explain(
             f"There is no input: {what}.",
-            found="nothing" if condition in _NOT_THERE else "no file with rows",
+            found=nothing if is_missing(error) else "no file with rows",
             hint="check the path or table name and the input format.",
         )
     )
