@@ -24,23 +24,25 @@ def load(folder: Path) -> dict[str, Any]:
 
 def write(folder: Path, readme: Path | None = None) -> None:
     """Write the tables of everything that was measured."""
-    text = "\n\n".join(sections(load(folder)))
+    parts = load(folder)
+    text = "\n\n".join(sections(parts, folder=""))
     (folder / "results.md").write_text(f"# Results\n\n{text}\n")
     if readme is None:
         return
+    text = "\n\n".join(sections(parts, folder=f"{folder.name}/"))
     before, _, rest = readme.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     readme.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
 
 
-def sections(parts: Mapping[str, Any]) -> list[str]:
-    """Return the targets, then each case, then the small measurements."""
+def sections(parts: Mapping[str, Any], folder: str) -> list[str]:
+    """Return the targets, then each case, then the small measurements; pictures are in a folder."""
     rows = target_rows(parts)
     found = ["## Targets", _target_table(rows)] if rows else []
     for part, title in (("cases", "Cases"), ("peers", "Peers")):
         if part in parts:
             found += [f"## {title}", _where(parts[part]["machine"])]
-            found.append(f"![{title} in rows per second]({_picture(part)})")
+            found.append(f"![{title} in rows per second]({folder}{part}.png)")
             for name, case in parts[part]["cases"].items():
                 found += [f"### {case['title']} ({name}, {case['rows']:,} rows)", case_table(case)]
                 if case["busy_before"] > 0.1:
@@ -124,10 +126,6 @@ def _where(machine: Mapping[str, Any]) -> str:
         f"{machine['system']}; {versions}; commit {machine['commit']}, {machine['date']}."
     )
     return f"{words} Peers: {peers}." if peers else words
-
-
-def _picture(part: str) -> str:
-    return f"{part}.png"
 
 
 def _number(value: float | None) -> str:
