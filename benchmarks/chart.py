@@ -54,6 +54,6 @@ def _panel(axis: Any, case: Mapping[str, Any]) -> None:
 
 
 def _color(name: str) -> str:
-    if name in ("job", "job_spark", "predict"):
+    if name in ("job", "job_spark", "predict", "predict_unbounded"):
         return OURS
     return FLOOR if name in ("floor", "pass_through", "sql") else OTHERS
