@@ -343,8 +343,8 @@ def test_the_message_of_the_commonest_mistake():
         "  - input inputs: float32 (None, 2): expected array<float> of shape (2,), found column "
         "'features' of array<double>, whose values may not fit float; cast the column, or allow "
         "it with the option narrow",
-        "Hint: bind by name: feed gives an input its column or columns, fetch an output its column. "
-        "Columns at hand: id bigint, features array<double>.",
+        "Hint: bind by name: feed gives an input its column or columns, fetch an output its "
+        "column. Columns at hand: id bigint, features array<double>.",
     ]
 
 
