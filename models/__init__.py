@@ -9,7 +9,7 @@ In: a name. Out: the module. Nothing is cached here and nothing runs on import.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -25,10 +25,12 @@ class Entry:
     Attributes:
         summary: one line, without a full stop.
         layout: the files that `--data` must hold; empty for a model that brings its own data.
+        logs: whether `train` takes a `log_dir` for TensorBoard's events and for checkpoints.
     """
 
     summary: str
     layout: str = ""
+    logs: bool = False
 
 
 MODELS: Mapping[str, Entry] = {
@@ -41,13 +43,17 @@ class ReferenceModel(Protocol):
     """The functions that every module named in `MODELS` has."""
 
     def dataset(self, seed: int = ..., **options: Any) -> Any:
-        """Return the training and held-out data; `folder=` where `Entry.layout` names one."""
+        """Return the training and held-out data; `folder=` where `Entry.layout` names one.
+
+        Without a folder, such a model reads what its own `write_data(folder, seed)` has written to
+        a temporary one: synthetic files of the same layout.
+        """
 
     def build(self, seed: int = ...) -> Any:
         """Return the untrained model."""
 
-    def train(self, model: Any, data: Any, **options: Any) -> Any:
-        """Fit `model` in place (`seed=`, `epochs=`) and return the training history."""
+    def train(self, model: Any, data: Any, **options: Any) -> Mapping[str, Sequence[float]]:
+        """Fit `model` in place (`seed=`, `epochs=`, perhaps `log_dir=`); return named curves."""
 
     def evaluate(self, model: Any, data: Any) -> dict[str, float]:
         """Return the metrics on the held-out data, the leading one first."""

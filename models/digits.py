@@ -110,10 +110,13 @@ def build(seed: int = 0) -> keras.Model:
 
 def train(
     model: keras.Model, data: Digits, *, seed: int = 0, epochs: int = 20
-) -> keras.callbacks.History:
+) -> dict[str, list[float]]:
     """Fit `model` in place, 32 pictures a step; seeds Keras, NumPy and TensorFlow."""
     keras.utils.set_random_seed(seed)
-    return model.fit(data.x, data.y, batch_size=32, epochs=epochs, verbose=0)
+    history: dict[str, list[float]] = model.fit(
+        data.x, data.y, batch_size=32, epochs=epochs, verbose=0
+    ).history
+    return history
 
 
 def evaluate(model: keras.Model, data: Digits) -> dict[str, float]:

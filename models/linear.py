@@ -66,10 +66,13 @@ def build(seed: int = 0) -> keras.Model:
 
 def train(
     model: keras.Model, data: Points, *, seed: int = 0, epochs: int = 100
-) -> keras.callbacks.History:
+) -> dict[str, list[float]]:
     """Fit `model` in place, 8 points a step; seeds Keras, NumPy and TensorFlow."""
     keras.utils.set_random_seed(seed)
-    return model.fit(data.x, data.y, batch_size=8, epochs=epochs, verbose=0)
+    history: dict[str, list[float]] = model.fit(
+        data.x, data.y, batch_size=8, epochs=epochs, verbose=0
+    ).history
+    return history
 
 
 def evaluate(model: keras.Model, data: Points) -> dict[str, float]:

@@ -1,7 +1,7 @@
-"""The one error of an export, and how whatever TensorFlow raises becomes it.
+"""What is refused: training data by a `DataError`, an export by an `ExportError`.
 
-In: any exception of TensorFlow, Keras or the model itself. Out: an `ExportError` that says what was
-expected, what was found and what to do. Not here: what is refused.
+In: any exception of TensorFlow, Keras or the model itself. Out: one typed error that says what was
+expected, what was found and what to do. Not here: the checks themselves.
 """
 
 from __future__ import annotations
@@ -11,11 +11,17 @@ from contextlib import contextmanager
 
 from tfspark.errors import TfsparkError, explain
 
-__all__ = ["ExportError", "refusing"]
+__all__ = ["DataError", "ExportError", "refusing"]
 
 
 class ExportError(TfsparkError, ValueError):
     """A model that cannot be exported so that every loader runs it with equal results."""
+
+    exit_code = 65
+
+
+class DataError(TfsparkError, ValueError):
+    """Training data that a model cannot learn from; raised before any training."""
 
     exit_code = 65
 
