@@ -80,10 +80,11 @@ constraints: venv  ## Pin the newest fitting versions of everything in constrain
 # protoc 4.25 wants an older protobuf and an older Python than the newest the environment may have, so
 # it runs in one of its own.
 .PHONY: proto
-proto: venv  ## Generate tfspark/saved_model_pb2.py and .pyi from the .proto file
+proto: venv  ## Generate tfspark/*_pb2.py and .pyi from the .proto files
 	$(VENV)/uv run --quiet --no-project --isolated --no-build --python ">=3.10,<3.13" \
 	    --with "grpcio-tools==1.62.*" --with "setuptools<81" \
-	    python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. tfspark/saved_model.proto
+	    python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. tfspark/saved_model.proto \
+	    tfspark/prediction_log.proto
 
 .PHONY: clean
 clean:  ## Remove everything that can be made again, .venv too

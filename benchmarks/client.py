@@ -91,8 +91,6 @@ class Process:
             reason = "ended" if line == "" else f"gave no answer in {seconds} s"
             raise SideError(f"{' '.join(self._process.args[:4])} {reason}:\n{self._end_of_log()}")
         answer: dict[str, Any] = json.loads(line)
-        if "error" in answer:
-            raise SideError(answer["error"])
         return answer
 
     def _kill(self) -> None:

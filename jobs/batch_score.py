@@ -78,6 +78,22 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="allow conversions that may lose precision, such as double to float",
     )
     binding.add_argument("--strings", choices=("string", "binary"), default="string")
+    nulls = binding.add_mutually_exclusive_group()
+    nulls.add_argument(
+        "--on-null",
+        choices=("null", "error"),
+        default="null",
+        help="whether a row with null in an input gives null or ends the job "
+        "(default: %(default)s)",
+    )
+    nulls.add_argument(
+        "--fill-null",
+        type=arguments.pair_or_empty,
+        action=arguments.ByName,
+        default={},
+        metavar="INPUT=VALUE",
+        help="what feeds an input in place of null, such as Age=nan or Cabin=; repeatable",
+    )
 
     source = parser.add_argument_group("input")
     one = source.add_mutually_exclusive_group(required=True)
@@ -87,10 +103,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     source.add_argument(
         "--input-format",
-        choices=arguments.FORMATS,
+        choices=arguments.INPUT_FORMATS,
         default="parquet",
         help="default: %(default)s; csv has a header line and types found in the data, "
-        "unless --option says otherwise",
+        "unless --option says otherwise; binaryFile has path, modificationTime, length, content",
     )
     source.add_argument(
         "--option",
@@ -169,6 +185,7 @@ def _job(args: argparse.Namespace) -> BatchJob:
         "batch_size": args.batch_size,
         "engine": args.engine,
         "distribute": args.distribute,
+        "on_null": args.fill_null or args.on_null,
     }
     return BatchJob(
         model=args.model,

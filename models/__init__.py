@@ -26,21 +26,33 @@ class Entry:
         summary: one line, without a full stop.
         layout: the files that `--data` must hold; empty for a model that brings its own data.
         logs: whether `train` takes a `log_dir` for TensorBoard's events and for checkpoints.
+        spreads: whether `train` goes through `fit`, which can use several devices at once.
     """
 
     summary: str
     layout: str = ""
     logs: bool = False
+    spreads: bool = True
 
 
 MODELS: Mapping[str, Entry] = {
     "digits": Entry("which digit 8x8 grey pixels show: a dense network on scikit-learn's digits"),
-    "linear": Entry("y = 2*x0 - x1 + 3 from noisy points: one dense unit"),
+    # A hundred steps in one call, which Keras cannot spread.
+    "linear": Entry("y = 2*x0 - x1 + 3 from noisy points: one dense unit", spreads=False),
 }
 
 
 class ReferenceModel(Protocol):
-    """The functions that every module named in `MODELS` has."""
+    """What every module named in `MODELS` has.
+
+    Attributes:
+        NAME: the folder of its versions below a base path.
+    """
+
+    NAME: str
+
+    def write_data(self, folder: Path, seed: int = ...) -> Path:
+        """Write synthetic files of `Entry.layout`; absent where there is none."""
 
     def dataset(self, seed: int = ..., **options: Any) -> Any:
         """Return the training and held-out data; `folder=` where `Entry.layout` names one.

@@ -1,7 +1,9 @@
 """Train, evaluate and export one reference model: `python -m models NAME --out BASE`.
 
-In: the name of a model, the base path to export to, and options. Out: the metrics on stdout, one
-a line, then the export dir as the last line. `--list` and `--help` answer without TensorFlow.
+In: the name of a model, the base path to export to, and options. Out: the device and the metrics
+on stdout, one a line, then the export dir as the last line; curves, metrics and a model card beside
+the export. `--list` and `--help` answer without TensorFlow; `--make-data` writes the synthetic
+files that a model trains on without `--data`.
 
 Exit codes: 0 done, 2 usage, 65 model or data, 66 no input, 73 the export cannot be written.
 """
@@ -12,11 +14,13 @@ import argparse
 import logging
 import os
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from models import MODELS, reference
+from models import MODELS, Entry, reference
 from tfspark.errors import InputNotFoundError, TfsparkError, UsageError, did_you_mean, explain
 
 EXIT_CANNOT_CREATE = 73
@@ -34,6 +38,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="print the names of all models")
     parser.add_argument("--out", type=Path, metavar="BASE", help="folder of the exported models")
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of your own data files")
+    parser.add_argument(
+        "--make-data",
+        type=Path,
+        metavar="DIR",
+        help="write synthetic files of the layout that --data takes, and stop",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of data and weights (default: 0)")
     parser.add_argument("--epochs", type=_positive, help="instead of the model's own number")
     return parser.parse_args(argv)
@@ -46,7 +56,7 @@ def run(args: argparse.Namespace) -> Path:
         args: what `parse_args` returns.
 
     Returns:
-        The export dir.
+        The export dir, or the folder with the files of `--make-data`.
 
     Raises:
         UsageError: when the arguments do not go together.
@@ -55,15 +65,48 @@ def run(args: argparse.Namespace) -> Path:
         OSError: when the export cannot be written.
     """
     _check(args)
-    args.out.mkdir(parents=True, exist_ok=True)
+    entry = MODELS[args.name]
     _quieten()
     module = reference(args.name)
+    if args.make_data:
+        return module.write_data(args.make_data, args.seed)
+    args.out.mkdir(parents=True, exist_ok=True)
+    from models.training.devices import choose
+    from models.training.report import Training, write_report
+
     data = module.dataset(args.seed, **_given(folder=args.data))
-    model = module.build(args.seed)
-    module.train(model, data, seed=args.seed, **_given(epochs=args.epochs))
-    for metric, value in module.evaluate(model, data).items():
+    source = _said(entry, args.data)
+    devices = choose()
+    print(f"device       {devices.title}")
+    logs = args.out / module.NAME / "training" / "logs" if entry.logs else None
+    start = time.perf_counter()
+    with devices.strategy.scope() if entry.spreads else nullcontext():
+        model = module.build(args.seed)
+    curves = module.train(model, data, seed=args.seed, **_given(epochs=args.epochs, log_dir=logs))
+    seconds = time.perf_counter() - start
+    metrics = module.evaluate(model, data)
+    for metric, value in metrics.items():
         print(f"{metric:<12} {value:.4f}")
-    return module.export(model, args.out)
+    export_dir = module.export(model, args.out)
+    training = Training(
+        args.name, entry.summary, source, devices.title, args.seed, seconds, metrics, curves
+    )
+    print(f"report       {write_report(training, export_dir)}")
+    return export_dir
+
+
+def _said(entry: Entry, folder: Path | None) -> str:
+    """Return where the data come from, and say it loudly when they are made up."""
+    if folder:
+        return f"Your files in `{folder}`."
+    if not entry.layout:
+        return "Its own, brought along or drawn from the seed."
+    print(
+        f"NOTE: no --data, so this trains on SYNTHETIC data of the same layout ({entry.layout}); "
+        "its figures say nothing about the real ones.",
+        file=sys.stderr,
+    )
+    return f"Synthetic, drawn from the seed; the layout is {entry.layout}."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -89,11 +132,13 @@ def _check(args: argparse.Namespace) -> None:
         problem += did_you_mean(args.name or "", MODELS)
         expected = f"NAME, one of {', '.join(MODELS)}"
         raise UsageError(explain(problem, expected=expected, hint="python -m models --list"))
-    if args.out is None:
-        raise UsageError(explain("Where to?", expected="--out BASE", hint="--out /tmp/models"))
-    if args.data and not MODELS[args.name].layout:
-        problem = f"{args.name} takes no --data: it brings its own"
-        raise UsageError(explain(problem, found=f"--data {args.data}", hint="leave --data out"))
+    if (args.out is None) == (args.make_data is None):
+        expected = "either --out BASE or --make-data DIR"
+        raise UsageError(explain("Where to?", expected=expected, hint="--out /tmp/models"))
+    if (args.data or args.make_data) and not MODELS[args.name].layout:
+        problem = f"{args.name} takes no data files: it brings its own"
+        found = f"--data {args.data}" if args.data else f"--make-data {args.make_data}"
+        raise UsageError(explain(problem, found=found, hint="leave it out"))
     if args.data and not args.data.is_dir():
         expected = f"a folder with {MODELS[args.name].layout}"
         raise InputNotFoundError(explain(f"No data in {args.data}", expected=expected))

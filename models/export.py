@@ -29,6 +29,7 @@ import tensorflow as tf
 from models.check import check_export, feeds_of, live_answers
 from models.endpoints import Endpoint, endpoints_of
 from models.refusal import ExportError, refusing
+from models.warmup import write_requests
 from tfspark.errors import explain
 
 __all__ = ["export"]
@@ -57,8 +58,9 @@ def export(
             out: `serving_default` is the Keras model itself, or the `__call__` of the `tf.Module`.
         inputs: what a Keras model without symbolic inputs (a subclassed one) is called with: a
             named `tf.TensorSpec`, or a list or dict of them; dimension 0 is the batch.
-        sample: `{input: array}` to compare on. Inputs left out get made-up values: 3 rows, unknown
-            dimensions of 3, integers 0 and 1, strings `a b`.
+        sample: `{input: array}` to compare on, and to warm up with: it is written beside the
+            model. Inputs left out get made-up values: 3 rows, unknown dimensions of 3, integers 0
+            and 1, strings `a b`.
 
     Returns:
         The export dir, `<base>/<version>` or `<base>/<name>/<version>`.
@@ -75,6 +77,7 @@ def export(
         variables = _save([model, *(end.target for end in endpoints)], endpoints, folder)
         reference = live_answers(endpoints, feeds, variables)
         check_export(folder, reference, feeds)
+        write_requests(folder, name or versions.name, feeds, reference)
         return _publish(folder, versions)
 
 

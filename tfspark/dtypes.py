@@ -88,6 +88,12 @@ UNSUPPORTED: dict[int, tuple[str, str]] = {
 
 LISTS = (pa.ListType, pa.LargeListType, pa.FixedSizeListType)
 
+# By the number of the Arrow type, which is asked for every column of every batch.
+_NUMPY = {
+    pa.from_numpy_dtype(kind).id: np.dtype(kind)
+    for kind in ("?", "b", "h", "i", "q", "B", "H", "I", "Q", "e", "f", "d")
+}
+
 _BY_NUMBER = {row.number: row for row in TABLE}
 _BY_NAME = {row.name: row for row in TABLE}
 
@@ -174,9 +180,7 @@ def conversion(arrow: pa.DataType, dtype: DType) -> Conversion | None:
 
 def numpy_type(arrow: pa.DataType) -> np.dtype[Any] | None:
     """Return the NumPy type of Arrow's fixed-width numeric elements; `None` for any other type."""
-    if pa.types.is_boolean(arrow) or pa.types.is_integer(arrow) or pa.types.is_floating(arrow):
-        return np.dtype(arrow.to_pandas_dtype())
-    return None
+    return _NUMPY.get(arrow.id)
 
 
 def element_of(arrow: pa.DataType) -> tuple[pa.DataType, int]:

@@ -25,6 +25,7 @@ from tfspark.engine import Engine, EngineOptions, gpu, load_engine
 from tfspark.errors import EngineError, InvalidModelError, ModelNotFoundError, explain
 from tfspark.package import ModelPackage, digest_of, size_of, unpack
 from tfspark.signature import Signature
+from tfspark.warmup import FILE, requests
 
 
 class Source(Protocol):
@@ -110,15 +111,16 @@ class ModelHandle:
         return f"{self.name}{version} ({self.digest[:12]})"
 
     def open(self, gpus: Collection[str] = ()) -> Engine:
-        """Return the live engine of this process, loading the model on first use.
+        """Return the live engine of this process, loading and warming the model on first use.
 
         Args:
             gpus: Addresses of the GPUs that the model has to run on; none leaves it to TensorFlow.
 
         Raises:
             ModelNotFoundError: When the source is not there.
-            InvalidModelError: When the files are not the driver's.
-            EngineError: When the engine cannot load it, or there is no such GPU.
+            InvalidModelError: When the files are not the driver's, or its warm-up requests broken.
+            EngineError: When the engine cannot load it, it refuses a warm-up request, or there is
+                no such GPU.
         """
         options = replace(self.options, gpu=bool(gpus))
         key = (self.digest, self.tags, self.signature, options)
@@ -127,9 +129,23 @@ class ModelHandle:
             if gpus:
                 gpu.show(gpus)
             folder = self.source.locate(self.digest, self.size)
-            return load_engine(str(folder), self.tags, self.signature, options)
+            engine = load_engine(str(folder), self.tags, self.signature, options)
+            self._warm_up(engine, folder)
+            return engine
 
         return ENGINES.get(key, load)
+
+    def _warm_up(self, engine: Engine, folder: Path) -> None:
+        """Run the requests that the export dir brings along, as TensorFlow Serving does."""
+        for number, request in enumerate(requests(folder, self.signature)):
+            try:
+                engine.run(request.inputs)
+            except EngineError as error:
+                engine.close()
+                problem = f"Model {self.title} refuses its own warm-up request {number}: {error}"
+                raise EngineError(
+                    explain(problem, hint=f"export it again, or remove {FILE}.")
+                ) from error
 
 
 def unpacked(digest: str, size: int, archive: Callable[[], bytes]) -> Path:

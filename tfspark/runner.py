@@ -15,11 +15,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
+from time import perf_counter
 
 import numpy as np
 import pyarrow as pa
 
 from tfspark import dtypes
+from tfspark.batching import BatchSize, Windows
 from tfspark.engine import Engine
 from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
 from tfspark.errors import EngineError, RowError, UsageError, explain
@@ -37,9 +39,6 @@ from tfspark.tensors import (
     to_arrow,
 )
 
-# Bytes of a model batch, in and out, when no size is given, and the rows that bound narrow ones.
-TARGET_BYTES = 1 << 20
-MAX_ROWS = 131_072
 # Arrow counts the elements of lists, as Spark takes them, in 32 bits.
 _MAX_ELEMENTS = 2**31 - 1
 
@@ -75,9 +74,9 @@ def score(
         binding: Which columns feed, which outputs come back.
         engine: The live model.
         keep: Columns passed on, in this order; by default all.
-        batch_size: Rows per call of the model; by default as many as make about 1 MiB of input and
-            output. A model with a fixed batch dimension gets exactly that, the last batch padded
-            and cut.
+        batch_size: Rows per call of the model; by default as many as make 1 MiB of input and
+            output, or less where this model is faster so. A model with a fixed batch dimension
+            gets exactly that, the last batch padded and cut.
         origin: Names model and partition in errors.
 
     Yields:
@@ -95,61 +94,21 @@ def score(
         )
     scorer = _Scorer(binding, engine, origin or Origin("model"))
     assembly = _Assembly(binding, keep)
-    windows = _Windows()
+    size = BatchSize(binding, batch_size)
+    windows = Windows()
     for batch in batches:
         if not batch.num_rows:
             continue
         assembly.expect(batch)
-        for window in windows.push(batch, _window_rows(binding, batch, batch_size)):
-            assembly.add(scorer.outputs(window))
+        for window in windows.push(batch, size.of(batch)):
+            start = perf_counter()
+            predictions = scorer.outputs(window)
+            size.took(predictions.num_rows, perf_counter() - start)
+            assembly.add(predictions)
             yield from assembly.finished()
     if windows.waiting:
         assembly.add(scorer.outputs(windows.rest()))
         yield from assembly.finished()
-
-
-def _window_rows(binding: Binding, batch: pa.RecordBatch, batch_size: int | None) -> int:
-    """Return the rows per call of the model; left open, by the size of the rows at hand."""
-    if binding.batch_dimension or batch_size:
-        return binding.batch_dimension or batch_size or 1
-    given = batch.num_rows * sum(map(_row_bytes, binding.outputs))
-    fed = sum(batch.column(name).nbytes for name in binding.columns)
-    return max(min(TARGET_BYTES * batch.num_rows // max(fed + given, 1), MAX_ROWS), 1)
-
-
-def _row_bytes(output: OutputBinding) -> int:
-    """Return the bytes of one row of an output, as far as its signature tells."""
-    return (output.spec.row_size or 0) * np.dtype(dtypes.by_name(output.spec.dtype).numpy).itemsize
-
-
-@dataclass
-class _Windows:
-    """Cuts a stream of record batches into windows for the model, without a copy."""
-
-    waiting: list[pa.RecordBatch] = field(default_factory=list)
-    count: int = 0
-
-    def push(self, batch: pa.RecordBatch, rows: int) -> Iterator[list[pa.RecordBatch]]:
-        """Take a batch and yield each window of `rows` rows that it completes.
-
-        Where rows grow from one batch to the next, more than `rows` of them may wait already: they
-        leave as they are, so that memory stays bounded.
-        """
-        if self.count >= rows:
-            yield self.rest()
-        start = 0
-        while self.count + batch.num_rows - start >= rows:
-            stop = start + rows - self.count
-            yield [*self.rest(), batch.slice(start, stop - start)]
-            start = stop
-        if start < batch.num_rows:
-            self.waiting.append(batch.slice(start))
-            self.count += batch.num_rows - start
-
-    def rest(self) -> list[pa.RecordBatch]:
-        """Hand over what waits for more rows."""
-        waiting, self.waiting, self.count = self.waiting, [], 0
-        return waiting
 
 
 @dataclass

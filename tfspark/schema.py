@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
 
 from tfspark import dtypes
 from tfspark.errors import BindingError, did_you_mean, explain_all, listing
+from tfspark.nulls import GIVES_NULL, NullRule, OnNull, is_fitting, null_rule
 from tfspark.signature import Signature, TensorSpec, format_shape
 
 Feed: TypeAlias = Mapping[str, str | Sequence[str]]
@@ -50,6 +51,7 @@ class InputBinding:
     spec: TensorSpec
     columns: tuple[str, ...]
     narrow: bool = False
+    nulls: NullRule = GIVES_NULL
 
     @property
     def is_stacked(self) -> bool:
@@ -116,6 +118,7 @@ def bind(
     fetch: Fetch | None = None,
     narrow: bool = False,
     strings: Strings = "string",
+    on_null: OnNull = "null",
     taken: Sequence[str] = (),
     hint: str = _BY_NAME,
 ) -> Binding:
@@ -131,6 +134,8 @@ def bind(
         narrow: Allow conversions that may not keep a value (double → float, bigint → int); a value
             out of range is then an error of its row, never a wrapped number.
         strings: Spark type of DT_STRING outputs.
+        on_null: `null`: a row with a null in an input gives null; `error`: it ends the scoring;
+            a value, or input → value: it is fed in place of the null.
         taken: Names of columns that will stand beside the predictions.
         hint: The next step for who calls, above the columns at hand.
 
@@ -144,6 +149,7 @@ def bind(
     feed = feed or {}
     problems += _unknown("feed", "input", feed, [spec.name for spec in signature.inputs])
     inputs = _bind_inputs(signature, columns, feed, narrow, problems)
+    inputs = _with_null_rules(inputs, columns, on_null, problems)
     outputs = _bind_outputs(signature, fetch, strings, taken, problems)
     given = (spec.batch_dimension for spec in signature.inputs)
     fixed = {rows for rows in given if rows is not None}
@@ -211,6 +217,24 @@ def _bind_inputs(
             bound.append(InputBinding(spec, names, narrow))
         problems += [f"input {spec}: {misfit}" for misfit in misfits]
     return bound
+
+
+def _with_null_rules(
+    inputs: Sequence[InputBinding], columns: Columns, on_null: OnNull, problems: list[str]
+) -> list[InputBinding]:
+    """Give each input its rule, and check that its fill is a value of each of its columns."""
+    ruled = [replace(one, nulls=null_rule(on_null, one.spec.name)) for one in inputs]
+    fills: dict[str, Any] = {}
+    for bound, name in [(one, name) for one in ruled for name in one.columns]:
+        fill, arrow, label = bound.nulls.fill, columns[name].arrow, columns[name].label
+        if repr(fills.setdefault(name, fill)) != repr(fill):  # as NaN is not equal to itself
+            problems.append(f"on_null gives column {name!r}, which feeds two inputs, two fills")
+        if fill is not None and arrow is not None and not is_fitting(fill, arrow):
+            problems.append(
+                f"input {bound.spec}: on_null is {fill!r}, which is no value for column {name!r} "
+                f"of {label}; cast the column, or fill with another"
+            )
+    return ruled
 
 
 def _unusable(spec: TensorSpec) -> str | None:

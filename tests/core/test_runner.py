@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfspark import runner
+from tfspark import batching, runner
 from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
 from tfspark.errors import EngineError, RowError, UsageError
 from tfspark.runner import Origin, score
@@ -190,7 +190,8 @@ def test_the_default_batch_of_narrow_rows_is_bounded():
     given = batches([False] * 300_000, 50_000, pa.bool_())
     engine = FakeEngine(echo)
     run(given, engine, signature((None,), (None,), "bool"))
-    assert engine.calls == [runner.MAX_ROWS, runner.MAX_ROWS, 300_000 - 2 * runner.MAX_ROWS]
+    assert engine.calls[:2] == [batching.MAX_ROWS] * 2
+    assert sum(engine.calls) == 300_000
 
 
 def test_a_batch_beyond_memory_is_halved_until_it_fits():
@@ -217,7 +218,7 @@ def test_a_row_beyond_memory_is_named():
 
 def test_rows_that_grow_do_not_pile_up():
     small = batches([[0.0]] * 500, 100)
-    large = batches([[0.0] * 2**18] * 6, 1)  # 1 MiB each
+    large = batches([[0.0] * 2**18] * 6, 1)  # 1 MiB each, so a batch holds one
     engine = FakeEngine(lambda inputs: {"y": inputs["x"][:, :1]})
     table = run([*small, *large], engine, signature((None, None)))
     assert engine.calls == [500, 1, 1, 1, 1, 1, 1]
@@ -228,6 +229,42 @@ def test_rows_that_grow_do_not_pile_up():
 
 
 # --- nulls ----------------------------------------------------------------------------------------
+
+
+def bound_to(given, **options):
+    return bind(signature(), columns_of(given[0].schema), **options)
+
+
+def test_a_fill_is_fed_in_place_of_null_elements():
+    given = batches([[1.0, None], None, [3.0, 5.0], [None, None]], 3)
+    engine = FakeEngine(plane)
+    table = run(given, engine, binding=bound_to(given, on_null=0.0))
+    assert table["y"].to_pylist() == [5.0, None, 4.0, 3.0]
+    assert table["x"].to_pylist() == [[1.0, None], None, [3.0, 5.0], [None, None]]
+    assert sum(engine.calls) == 3
+
+
+def test_a_fill_reaches_each_of_stacked_columns():
+    given = [pa.record_batch({"a": pa.array([1.0, None, 3.0]), "b": pa.array([None, 2.0, 5.0])})]
+    binding = bound_to(given, feed={"x": ["a", "b"]}, narrow=True, on_null={"x": "10"})
+    assert run(given, binding=binding)["y"].to_pylist() == [-5.0, 21.0, 4.0]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_a_fill_of_text_is_blind_to_how_rows_are_cut(size):
+    text = Signature(
+        "s", (TensorSpec("x", "string", (None,)),), (TensorSpec("y", "string", (None,)),)
+    )
+    given = batches(["a", None, "c", None, "e"], size, pa.string())
+    binding = bind(text, columns_of(given[0].schema), on_null={"x": "-"})
+    table = run([batch.slice(0) for batch in given], FakeEngine(echo), binding=binding)
+    assert table["y"].to_pylist() == ["a", "-", "c", "-", "e"]
+
+
+def test_a_refused_null_names_its_row():
+    given = batches([[1.0, 2.0]] * 7 + [[1.0, None]], 3)
+    with pytest.raises(RowError, match=r"column 'x', row 7: a null, which on_null refuses"):
+        run(given, binding=bound_to(given, on_null="error"))
 
 
 def test_a_null_row_is_not_fed_and_gives_null():

@@ -1,9 +1,11 @@
+import math
 import pickle
 
 import pyarrow as pa
 import pytest
 
 from tfspark.errors import BindingError
+from tfspark.nulls import NullRule
 from tfspark.schema import Column, bind, bind_outputs, columns_of
 from tfspark.signature import Signature, TensorSpec
 
@@ -352,3 +354,58 @@ def test_a_binding_is_frozen_hashable_and_picklable():
     binding = bind(signature(), columns(x=FLOATS))
     assert pickle.loads(pickle.dumps(binding)) == binding
     assert hash(binding) == hash(pickle.loads(pickle.dumps(binding)))
+
+
+# --- nulls ----------------------------------------------------------------------------------------
+
+
+def rules(*args, **options):
+    """Input → what becomes of its nulls."""
+    return {one.spec.name: one.nulls for one in bind(*args, **options).inputs}
+
+
+TWO = signature(spec("age", (None,)), spec("cabin", (None,), "string"))
+PASSENGERS = columns(age=pa.float32(), cabin=pa.string())
+
+
+def test_a_null_gives_null_unless_it_is_told_otherwise():
+    assert set(rules(TWO, PASSENGERS).values()) == {NullRule()}
+    assert set(rules(TWO, PASSENGERS, on_null="error").values()) == {NullRule(refuse=True)}
+
+
+def test_inputs_are_filled_by_name_and_the_others_are_not():
+    found = rules(TWO, PASSENGERS, on_null={"cabin": ""})
+    assert found == {"age": NullRule(), "cabin": NullRule(fill="")}
+
+
+def test_one_number_fills_every_input():
+    two = signature(spec("a", (None,)), spec("b", (None,)))
+    found = rules(two, columns(a=pa.float32(), b=pa.float32()), on_null=0)
+    assert set(found.values()) == {NullRule(fill=0)}
+
+
+@pytest.mark.parametrize("fill", [math.nan, "nan", 1.5, 2, "2"])
+def test_a_fill_may_be_what_a_command_line_gives(fill):
+    assert rules(TWO, PASSENGERS, on_null={"age": fill})["age"].fill is fill
+
+
+@pytest.mark.parametrize(
+    ("column", "fill"),
+    [(pa.int32(), 0.5), (pa.int32(), math.nan), (pa.int8(), 300), (pa.float32(), "none")],
+)
+def test_a_fill_that_is_no_value_of_the_column_is_refused(column, fill):
+    one = signature(spec("age", (None,), "int32" if column != pa.float32() else "float32"))
+    text = refusal(one, columns(age=column), on_null={"age": fill})
+    assert f"on_null is {fill!r}, which is no value for column 'age'" in text
+
+
+def test_a_number_does_not_fill_text():
+    assert "no value for column 'cabin'" in refusal(TWO, PASSENGERS, on_null=0)
+
+
+def test_a_column_of_two_inputs_has_one_fill():
+    two = signature(spec("a", (None,)), spec("b", (None,)))
+    feed = {"a": "x", "b": "x"}
+    text = refusal(two, columns(x=pa.float32()), feed=feed, on_null={"a": 1.0})
+    assert "'x', which feeds two inputs, two fills" in text
+    assert rules(two, columns(x=pa.float32()), feed=feed, on_null=math.nan)["b"].fill is math.nan

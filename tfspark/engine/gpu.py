@@ -3,8 +3,8 @@
 In come device addresses, as `nvidia-smi` numbers or names them; CUDA then shows the process those
 alone. Executor only. Knows no Spark: who asks for a GPU is the caller's business.
 
-Invariant: a process keeps the GPUs it was given first, because CUDA reads its environment once; a
-reused worker that is later given others has its models where they are.
+Invariant: a process keeps the GPUs of its first load, because CUDA reads its environment once; a
+reused worker that is later given others goes on with those it has.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from tfspark.errors import InputNotFoundError, TfsparkError, explain
 _log = logging.getLogger(__name__)
 
 FORMATS = ("parquet", "csv", "json", "orc", "avro")
+INPUT_FORMATS = (*FORMATS, "binaryFile")
 MODES = ("error", "overwrite", "append")
 
 
@@ -26,6 +27,14 @@ def pair(text: str) -> tuple[str, str]:
     name, separator, value = text.partition("=")
     if not (name and separator and value):
         raise argparse.ArgumentTypeError(f"expected NAME=VALUE, found {text!r}")
+    return name, value
+
+
+def pair_or_empty(text: str) -> tuple[str, str]:
+    """Parse `NAME=VALUE`, where the value may be empty."""
+    name, separator, value = text.partition("=")
+    if not (name and separator):
+        raise argparse.ArgumentTypeError(f"expected NAME=VALUE or NAME=, found {text!r}")
     return name, value
 
 

@@ -73,6 +73,7 @@ def plan_direct(spark: SparkSession, job: BatchJob, package: ModelPackage, outpu
         fetch=job.fetch,
         narrow=job.narrow,
         strings=job.strings,
+        on_null=job.options.get("on_null", "null"),
         taken=kept,
     )
     wanted = _wanted(schema, kept, binding)

@@ -52,7 +52,7 @@ def predict(
 
     Returns:
         The kept columns, then one column per output. Row order inside a partition is kept. A row
-        with a null in an input, at any depth, gives null outputs.
+        with a null in an input, at any depth, gives null outputs unless `on_null` says otherwise.
 
     Raises:
         ModelNotFoundError: No model, or no such version, at the path.
@@ -78,6 +78,7 @@ def predict(
         fetch=fetch,
         narrow=narrow,
         strings=strings,
+        on_null=options.get("on_null", "null"),
         taken=kept,
     )
     kept_at = list(range(len(kept))) if keep is None else [df.columns.index(one) for one in kept]

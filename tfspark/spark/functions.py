@@ -22,6 +22,7 @@ from pyspark.sql import functions as sf
 from tfspark import dtypes
 from tfspark.errors import BindingError, UsageError, explain, listing
 from tfspark.handle import ModelHandle
+from tfspark.nulls import OnNull
 from tfspark.runner import score
 from tfspark.schema import Feed, Strings, bind, bind_outputs, columns_of
 from tfspark.signature import Signature, TensorSpec
@@ -51,6 +52,7 @@ class ArgumentScorer:
     fetch: Mapping[str, str] | None
     narrow: bool
     strings: Strings
+    on_null: OnNull
     batch_size: int | None
 
     def __call__(self, arguments: Iterable[Arguments]) -> Iterator[pa.Array[Any]]:
@@ -66,6 +68,7 @@ class ArgumentScorer:
             fetch=self.fetch,
             narrow=self.narrow,
             strings=self.strings,
+            on_null=self.on_null,
             hint=_in_order(self.handle.signature),
         )
         scored = score(
@@ -189,7 +192,12 @@ def predict_udf(
     package = model_of(session, model, options)
     outputs = bind_outputs(package.signature, fetch=fetch, strings=strings)
     scorer = ArgumentScorer(
-        handle_of(session, package, options), fetch, narrow, strings, options.get("batch_size")
+        handle_of(session, package, options),
+        fetch,
+        narrow,
+        strings,
+        options.get("on_null", "null"),
+        options.get("batch_size"),
     )
     make = _arrow_function if kind == "arrow" else _pandas_function
     return ModelFunction(package.signature, make(scorer, udf_type(outputs)), kind)

@@ -12,6 +12,7 @@ from pyspark.sql import Column, SparkSession
 from tfspark.engine import EngineName, EngineOptions
 from tfspark.errors import UsageError, did_you_mean, explain, listing
 from tfspark.handle import ModelHandle
+from tfspark.nulls import WORDS, OnNull, is_on_null
 from tfspark.package import ModelPackage
 from tfspark.schema import Strings
 from tfspark.spark.distribution import Distribute, distribute, resolve
@@ -26,10 +27,13 @@ class ScoreOptions(TypedDict, total=False):
         version: Version folder of a model given by path; by default the newest.
         signature: Signature to call; by default `serving_default`.
         tags: Tag set of the graph; by default `("serve",)`.
-        batch_size: Rows per call of the model; by default as many as make about 1 MiB of input
-            and output, at most 131 072.
+        batch_size: Rows per call of the model; by default as many as make 1 MiB of input and
+            output, or less where this model is faster so; at most 131 072.
         engine: Engine that runs the model; by default the best that works on the workers.
         distribute: How the model reaches the workers: `auto`, `broadcast`, `archive` or `path`.
+        on_null: What becomes of a row with a null in an input: `null` (its outputs are null; the
+            default), `error` (the scoring ends with an error that names it), or what is fed in
+            place of the null: one number for all inputs, or input → value.
     """
 
     version: int | None
@@ -38,23 +42,26 @@ class ScoreOptions(TypedDict, total=False):
     batch_size: int | None
     engine: EngineName
     distribute: Distribute
+    on_null: OnNull
 
 
 def model_of(spark: SparkSession | None, model: Model, options: ScoreOptions) -> ModelPackage:
     """Return the package that the options choose.
 
     Raises:
-        UsageError: When there is no such option, or not that value of it.
+        UsageError: When there is no such option, not that value of it, or no such input to fill.
         TfsparkError: When the model is not there, is broken, or lacks the signature.
     """
     _check_options(options)
-    return resolve(
+    package = resolve(
         spark,
         model,
         version=options.get("version"),
         signature=options.get("signature"),
         tags=options.get("tags", ("serve",)),
     )
+    _check_fills(package, options.get("on_null", "null"))
+    return package
 
 
 def handle_of(spark: SparkSession, package: ModelPackage, options: ScoreOptions) -> ModelHandle:
@@ -106,10 +113,23 @@ def _check_options(options: ScoreOptions) -> None:
         raise UsageError(explain(problem, expected=", ".join(known), found=name))
     check_word("engine", options.get("engine", "auto"), EngineName)
     check_word("distribute", options.get("distribute", "auto"), Distribute)
+    on_null: object = options.get("on_null", "null")
+    if not is_on_null(on_null):
+        expected = f"{listing(WORDS)}, a number, or a dict {{input: value}}"
+        problem = f"The option on_null takes no {on_null!r}.{did_you_mean(str(on_null), WORDS)}"
+        raise UsageError(explain(problem, expected=expected, found=repr(on_null)))
     rows: object = options.get("batch_size")
     if rows is not None and not (isinstance(rows, Integral) and int(rows) >= 1):
         problem = "A batch needs rows."
         raise UsageError(explain(problem, expected="batch_size ≥ 1", found=repr(rows)))
+
+
+def _check_fills(package: ModelPackage, on_null: OnNull) -> None:
+    names = [spec.name for spec in package.signature.inputs]
+    for name in on_null if isinstance(on_null, Mapping) else ():
+        if name not in names:
+            problem = f"on_null names {name!r}, which is no input.{did_you_mean(name, names)}"
+            raise UsageError(explain(problem, expected=listing(names), found=name))
 
 
 def _is_feed(given: object) -> bool:

@@ -23,6 +23,7 @@ from pyspark.sql import Row, SparkSession
 from tfspark import dtypes
 from tfspark.errors import BindingError, RowError, did_you_mean, explain_all, listing
 from tfspark.handle import ModelHandle
+from tfspark.nulls import OnNull
 from tfspark.runner import score
 from tfspark.schema import Strings, bind, bind_outputs, columns_of
 from tfspark.signature import Signature, TensorSpec
@@ -49,6 +50,7 @@ class ElementScorer:
     feed: Mapping[str, str]
     fetch: Mapping[str, str] | None
     strings: Strings
+    on_null: OnNull
     batch_size: int | None
 
     def __call__(self, elements: Iterable[Any]) -> Iterator[Any]:
@@ -63,6 +65,7 @@ class ElementScorer:
             fetch=self.fetch,
             narrow=True,
             strings=self.strings,
+            on_null=self.on_null,
         )
         scored = score(
             _chain(first, batches),
@@ -182,7 +185,12 @@ def predict_rdd(
     bind_outputs(package.signature, fetch=fetch, strings=strings)
     _check_feed(package.signature, feed or {})
     scorer = ElementScorer(
-        handle_of(spark, package, options), feed or {}, fetch, strings, options.get("batch_size")
+        handle_of(spark, package, options),
+        feed or {},
+        fetch,
+        strings,
+        options.get("on_null", "null"),
+        options.get("batch_size"),
     )
     return rdd.mapPartitions(scorer, preservesPartitioning=True)
 

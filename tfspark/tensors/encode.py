@@ -22,6 +22,7 @@ from tfspark import dtypes
 from tfspark.errors import EngineError, explain
 from tfspark.schema import InputBinding
 from tfspark.signature import TensorSpec, format_shape
+from tfspark.tensors.fill import filled
 from tfspark.tensors.narrow import numbers
 from tfspark.tensors.values import (
     ByteStrings,
@@ -46,14 +47,18 @@ def encode(
 
     Returns:
         Groups of rows with equal input shapes, each group in row order. A row with a null in any
-        input, at any depth, is in no group. No group is empty.
+        input, at any depth, is in no group, unless a fill stands for it. No group is empty.
 
     Raises:
-        RowProblem: For a row whose length or value does not fit.
+        RowProblem: For a row whose length or value does not fit, or with a null that is refused.
         EngineError: When the chunks of a column are too large to be joined.
     """
     columns = {name: _join(name, arrays) for name, arrays in chunks.items()}
+    for one in inputs:
+        if one.nulls.fill is not None:
+            columns |= {name: filled(columns[name], one.nulls.fill) for name in one.columns}
     opened = {name: _Opened.of(array) for name, array in columns.items()}
+    _refuse_nulls(inputs, opened)
     nulls = [found for one in opened.values() if (found := one.null_rows()) is not None]
     if not nulls:
         return _groups(inputs, columns, opened, np.arange(len(next(iter(columns.values())))))
@@ -64,6 +69,14 @@ def encode(
     columns = {name: array.filter(mask) for name, array in columns.items()}
     opened = {name: _Opened.of(array) for name, array in columns.items()}
     return _groups(inputs, columns, opened, np.flatnonzero(valid))
+
+
+def _refuse_nulls(inputs: Sequence[InputBinding], opened: Mapping[str, _Opened]) -> None:
+    for one in inputs:
+        for name in one.columns if one.nulls.refuse else ():
+            found = opened[name].null_rows()
+            if found is not None and found.any():
+                raise RowProblem(int(found.argmax()), name, "a null, which on_null refuses")
 
 
 @dataclass(frozen=True)

@@ -1,46 +1,13 @@
-"""Fakes and tiny hand-weighted models, for tfspark's own tests and for those of its users.
+"""Writers of tiny SavedModels: around any TensorFlow function, and one whose answers are exact.
 
-`FakeEngine` runs a NumPy function where an engine is wanted, so that code around the runner is
-tested without TensorFlow. `save_function` writes a real SavedModel around a TensorFlow function
-and `save_linear` one whose answers are exact. Test code only; the two writers import TensorFlow.
+They import TensorFlow when they are called.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-from tfspark.errors import EngineError
-from tfspark.tensors import Tensor
-
-
-@dataclass
-class FakeEngine:
-    """An engine around a plain function.
-
-    Attributes:
-        function: Input name → tensor, in; output name → tensor, out.
-        calls: Rows of each call so far.
-        closed: Whether `close` was called.
-    """
-
-    function: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
-    calls: list[int] = field(default_factory=list)
-    closed: bool = False
-
-    def run(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Run the function; a `ValueError` of it counts as the model's refusal."""
-        self.calls.append(next(iter(inputs.values())).shape[0])
-        try:
-            return self.function(inputs)
-        except ValueError as error:
-            raise EngineError(str(error)) from error
-
-    def close(self) -> None:
-        """Remember that the engine was released."""
-        self.closed = True
 
 
 def save_function(

@@ -1,0 +1,62 @@
+"""The devices that training runs on: chosen in one place, and said.
+
+In: what TensorFlow sees. Out: a `tf.distribute.Strategy` and a line for people. A TPU that the
+environment names comes first, then all GPUs, then the CPU; several of a kind train in step, each
+on its share of a batch, with gradients summed over all (`tf.distribute.MirroredStrategy`).
+
+Invariant: chosen before the first model is built, since memory growth and devices are fixed with
+the first operation. A strategy spreads `fit` alone: a loop written by hand runs on one device.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+__all__ = ["Devices", "choose"]
+
+# Set on Cloud TPU machines.
+TPU = "TPU_NAME"
+
+
+class Devices(NamedTuple):
+    """What training runs on.
+
+    Attributes:
+        strategy: its `scope()` is where a model has to be built.
+        title: for people, such as `2 GPUs, in step`.
+    """
+
+    strategy: Any
+    title: str
+
+
+def choose() -> Devices:
+    """Return the fastest devices there are.
+
+    A GPU takes memory as it needs it, so that two processes can share one. Logical devices
+    (`tf.config.set_logical_device_configuration`) count as devices.
+
+    Raises:
+        ValueError: when the environment names a TPU that does not answer.
+    """
+    if os.environ.get(TPU):
+        return _tpu(os.environ[TPU])
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
+    for kind in ("GPU", "CPU"):
+        names = [device.name for device in tf.config.list_logical_devices(kind)]
+        if len(names) > 1:
+            return Devices(tf.distribute.MirroredStrategy(names), f"{len(names)} {kind}s, in step")
+        if names:
+            return Devices(tf.distribute.OneDeviceStrategy(names[0]), f"one {kind}")
+    raise ValueError("TensorFlow sees no device")
+
+
+def _tpu(name: str) -> Devices:
+    resolver = tf.distribute.cluster_resolver.TPUClusterResolver(name)
+    tf.config.experimental_connect_to_cluster(resolver)
+    tf.tpu.experimental.initialize_tpu_system(resolver)
+    return Devices(tf.distribute.TPUStrategy(resolver), f"TPU {name}")

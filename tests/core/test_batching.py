@@ -1,0 +1,100 @@
+import pyarrow as pa
+import pytest
+
+from tfspark.batching import MAX_ROWS, TARGET_BYTES, BatchSize, Windows
+from tfspark.schema import bind, columns_of
+from tfspark.signature import Signature, TensorSpec
+
+ROW_BYTES = 64
+BATCH = pa.record_batch({"x": pa.array([[0.0] * 13] * 1000, pa.list_(pa.float32()))})
+"""Rows of 13 floats, the offset of their list, and an output of 8 bytes: 64 bytes each."""
+
+
+def batch_size(given=None, rows=None):
+    inputs = (TensorSpec("x", "float32", (rows, 13)),)
+    one = Signature("serve", inputs, (TensorSpec("y", "float64", (rows,)),))
+    return BatchSize(bind(one, columns_of(BATCH.schema)), given)
+
+
+def sizes_taken(size, seconds_per_row, windows=20):
+    """Let windows of a model take what a function of their rows says; return their rows."""
+    taken = []
+    for _ in range(windows):
+        rows = size.of(BATCH)()
+        size.took(rows, rows * seconds_per_row(rows))
+        taken.append(rows)
+    return taken
+
+
+def test_the_first_windows_are_a_mebibyte():
+    assert batch_size().of(BATCH)() == pytest.approx((1 << 20) / ROW_BYTES, rel=0.01)
+
+
+def test_each_size_is_tried_and_the_fastest_stays():
+    cached = sizes_taken(batch_size(), lambda rows: 1.0 if rows < 2000 else 1.5)
+    tried = [rows * ROW_BYTES for rows in cached[1:4]]
+    assert tried == pytest.approx(TARGET_BYTES, rel=0.01)
+    assert set(cached[7:]) == {cached[3]}
+    steady = sizes_taken(batch_size(), lambda rows: 1.0 + 1000 / rows)
+    assert set(steady[7:]) == {steady[0]}
+
+
+def test_noise_does_not_choose():
+    taken = sizes_taken(batch_size(), lambda rows: 1.0 if rows > 10_000 else 0.95)
+    assert set(taken[7:]) == {taken[0]}
+
+
+def test_the_best_time_of_a_size_counts():
+    size = batch_size()
+    slow = iter([9.0, 9.0, 1.0, 2.0, 1.0, 9.0, 2.0])  # the first warms up, the second is disturbed
+    taken = sizes_taken(size, lambda rows: next(slow, 1.0))
+    assert taken[-1] == taken[0]
+
+
+def test_a_window_that_was_cut_short_tells_nothing():
+    size = batch_size()
+    rows = size.of(BATCH)()
+    for _ in range(20):
+        size.took(rows - 1, 1.0)
+    assert size.of(BATCH)() == rows
+
+
+def test_a_given_size_and_a_fixed_batch_win():
+    assert set(sizes_taken(batch_size(7), lambda rows: rows)) == {7}
+    assert set(sizes_taken(batch_size(7, rows=3), lambda rows: rows)) == {3}
+
+
+def test_narrow_and_wide_rows_are_bounded():
+    inputs = (TensorSpec("x", "bool", (None,)),)
+    one = Signature("serve", inputs, (TensorSpec("y", "bool", (None,)),))
+    flags = pa.record_batch({"x": pa.array([True] * 300_000)})
+    assert BatchSize(bind(one, columns_of(flags.schema))).of(flags)() == MAX_ROWS
+    wide = pa.record_batch({"x": pa.array([[0.0] * (1 << 20)], pa.list_(pa.float32()))})
+    assert batch_size().of(wide)() == 1
+
+
+def cut(counts, sizes):
+    """Rows of the windows that batches of these counts make, asked for these sizes in turn."""
+    windows, asked = Windows(), iter(sizes)
+    found = []
+    for count in counts:
+        batch = pa.record_batch({"x": pa.array(range(count))})
+        found += [rows_of(window) for window in windows.push(batch, lambda: next(asked))]
+    return found, rows_of(windows.rest())
+
+
+def rows_of(window):
+    return sum(part.num_rows for part in window)
+
+
+def test_windows_join_and_cut_batches():
+    assert cut([5, 5, 5], [4] * 9) == ([4, 4, 4], 3)
+    assert cut([2, 2, 2], [5] * 9) == ([5], 1)
+
+
+def test_the_size_may_change_between_windows():
+    assert cut([10], [4, 2, 3, 9]) == ([4, 2, 3], 1)
+
+
+def test_rows_that_wait_leave_when_the_size_shrinks():
+    assert cut([5, 5], [8, 2, 2, 2, 2, 2]) == ([5, 2, 2], 1)

@@ -1,0 +1,43 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfspark.tensors.fill import filled
+
+NUMBERS = st.one_of(st.none(), st.integers(-5, 5))
+
+
+@given(st.lists(NUMBERS), st.integers(0, 3))
+def test_scalars_are_filled(values, start):
+    array = pa.array([7] * start + values, pa.int64()).slice(start)
+    expected = [0 if value is None else value for value in values]
+    assert filled(array, 0).to_pylist() == expected
+
+
+@pytest.mark.parametrize("kind", [pa.list_, pa.large_list])
+def test_elements_are_filled_and_lists_stay(kind):
+    rows = [[1, None], None, [], [None], [2, 3]]
+    array = pa.array(rows, kind(pa.int64()))
+    for start in range(5):
+        expected = [None if row is None else [9 if x is None else x for x in row] for row in rows]
+        assert filled(array.slice(start), 9).to_pylist() == expected[start:]
+
+
+def test_fixed_and_nested_lists_are_filled():
+    fixed = pa.array([[1.0, None], None, [None, 4.0]], pa.list_(pa.float32(), 2))
+    assert filled(fixed, -1.0).to_pylist() == [[1.0, -1.0], None, [-1.0, 4.0]]
+    nested = pa.array([[["a", None], None], [[None]]], pa.list_(pa.list_(pa.string())))
+    assert filled(nested, "").to_pylist() == [[["a", ""], None], [[""]]]
+
+
+def test_what_holds_no_null_is_not_copied():
+    array = pa.array([[1.0], [2.0]], pa.list_(pa.float32()))
+    assert filled(array, 0.0) is array
+
+
+def test_nan_is_a_fill_and_not_a_null():
+    array = filled(pa.array([1.0, None, np.nan], from_pandas=False), np.nan)
+    assert array.null_count == 0
+    assert np.isnan(array.to_numpy()[1:]).all()

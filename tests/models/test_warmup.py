@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfspark.prediction_log_pb2 import PredictionLog
+
+from models.export import export
+from tfspark.cache import EngineCache
+from tfspark.errors import EngineError, InvalidModelError
+from tfspark.handle import ModelHandle
+from tfspark.package import load
+from tfspark.testing import check_recorded, rest_predict
+from tfspark.warmup import FILE, requests
+
+
+class Picky(tf.Module):
+    """Adds 1, and refuses what is not positive."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.float32, name="x")])
+    def __call__(self, x):
+        with tf.control_dependencies([tf.debugging.assert_positive(x)]):
+            return {"y": x + 1.0}
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="s")])
+    def shout(self, s):
+        return {"loud": tf.strings.upper(s)}
+
+
+@pytest.fixture
+def path(tmp_path):
+    module = Picky()
+    signatures = {"serving_default": module.__call__, "shout": module.shout}
+    sample = {"x": [1.0, 2.0], "s": ["a", "b"]}
+    return export(module, tmp_path, name="picky", signatures=signatures, sample=sample)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch):
+    monkeypatch.setattr("tfspark.handle.ENGINES", EngineCache())
+
+
+def rewrite(path, change):
+    """Change each recorded request of an export dir."""
+    logs = [PredictionLog.FromString(one.numpy()) for one in tf.data.TFRecordDataset(path / FILE)]
+    with tf.io.TFRecordWriter(str(path / FILE)) as writer:
+        for log in logs:
+            change(log.predict_log)
+            writer.write(log.SerializeToString())
+
+
+def test_an_export_brings_its_sample_and_answers_for_every_signature(path):
+    [plus] = requests(path, load(path).signature)
+    assert plus.inputs["x"].tolist() == [1.0, 2.0]
+    assert plus.outputs["y"].tolist() == [2.0, 3.0]
+    [loud] = requests(path, load(path, signature="shout").signature)
+    assert loud.outputs["loud"].to_objects().tolist() == [b"A", b"B"]
+
+
+@pytest.mark.parametrize("engine", ["native", "tensorflow"])
+def test_the_loaded_model_answers_as_recorded(path, engine):
+    assert check_recorded(path, engine=engine) == 1
+    assert check_recorded(load(path, signature="shout"), engine=engine) == 1
+    assert rest_predict(path, {"instances": [1.0, 2.0]}) == {"predictions": [2.0, 3.0]}
+
+
+def test_another_answer_is_refused(path):
+    def other(log):
+        for tensor in log.response.outputs.values():
+            tensor.tensor_content = np.array([2.0, 3.1], np.float32).tobytes()
+
+    rewrite(path, other)
+    with pytest.raises(InvalidModelError, match=r"request 0, output 'y' differs"):
+        check_recorded(path)
+
+
+def test_requests_without_answers_are_run_and_not_counted(path):
+    rewrite(path, lambda log: log.ClearField("response"))
+    assert check_recorded(path) == 0
+
+
+def test_a_worker_runs_the_requests_when_it_loads(path):
+    ModelHandle.of(load(path)).open()
+
+    def negative(log):
+        for tensor in log.request.inputs.values():
+            tensor.tensor_content = np.array([-1.0, 2.0], np.float32).tobytes()
+
+    rewrite(path, negative)
+    with pytest.raises(EngineError, match="refuses its own warm-up request 0") as caught:
+        ModelHandle.of(load(path)).open()
+    assert "remove assets.extra/tf_serving_warmup_requests" in str(caught.value)
+
+
+def test_a_broken_file_fails_the_load(path):
+    (path / FILE).write_bytes(b"broken")
+    with pytest.raises(InvalidModelError, match="warm-up requests"):
+        ModelHandle.of(load(path)).open()

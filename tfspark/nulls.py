@@ -1,0 +1,83 @@
+"""What becomes of a null: its row gives null, ends the scoring, or is fed another value.
+
+In comes what the user chose for all inputs (`on_null`), out goes one `NullRule` an input. Driver
+and executor; knows Arrow's types and the names of inputs, no tensors and no Spark.
+
+A fill stands for a null value and for a null element of an array. A null array has no length that
+a fill could have, so its row still gives null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+import pyarrow as pa
+
+from tfspark import dtypes
+
+NullWord: TypeAlias = Literal["null", "error"]
+OnNull: TypeAlias = NullWord | float | Mapping[str, Any]
+
+WORDS: tuple[str, ...] = get_args(NullWord)
+
+
+@dataclass(frozen=True)
+class NullRule:
+    """What becomes of a null in one input.
+
+    Attributes:
+        refuse: Whether a null ends the scoring with an error that names the row.
+        fill: The value that is fed in its place; `None` for none: the row gives null.
+    """
+
+    refuse: bool = False
+    fill: Any = None
+
+
+GIVES_NULL = NullRule()
+
+
+def null_rule(on_null: OnNull, name: str) -> NullRule:
+    """Return the rule of one input.
+
+    Args:
+        on_null: `null`, `error`, a value for all inputs, or input → value; see `is_on_null`.
+        name: The input.
+    """
+    if isinstance(on_null, str):
+        return NullRule(refuse=on_null == "error")
+    return NullRule(fill=on_null.get(name) if isinstance(on_null, Mapping) else on_null)
+
+
+def is_on_null(given: object) -> bool:
+    """Whether this can be `on_null`: a word, a number, or a dict of values by input."""
+    if isinstance(given, Mapping):
+        return all(isinstance(name, str) and value is not None for name, value in given.items())
+    return given in WORDS if isinstance(given, str) else isinstance(given, bool | int | float)
+
+
+def scalar_of(fill: Any, arrow: pa.DataType) -> Any:
+    """Return a fill as an Arrow scalar.
+
+    Args:
+        fill: A value, or text that reads as one (`nan`, as a command line gives it).
+        arrow: The type of what is filled, no list.
+
+    Raises:
+        pa.ArrowException: When it is no value of that type; no number is rounded.
+    """
+    return pa.scalar(fill).cast(arrow)
+
+
+def is_fitting(fill: Any, arrow: pa.DataType) -> bool:
+    """Whether a fill is a value of the elements of a column."""
+    element, _ = dtypes.element_of(arrow)
+    if dtypes.is_bytes(element) and not isinstance(fill, str | bytes):
+        return False  # Arrow would write a number as text
+    try:
+        scalar_of(fill, element)
+    except pa.ArrowException:
+        return False
+    return True
