@@ -123,7 +123,7 @@ CASES = (
     Case(
         name="mobilenet",
         title="MobileNetV2, 96×96×3",
-        rows=1_600,
+        rows=4_800,
         smoke_rows=32,
         shape=(96, 96, 3),
         batches=(8, 16, 32, 64),
