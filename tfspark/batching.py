@@ -25,9 +25,9 @@ from tfspark.schema import Binding, OutputBinding
 TARGET_BYTES = (1 << 20, 1 << 18, 1 << 16)
 MAX_ROWS = 131_072
 # Each size is timed so often, after one window that warms the model up; the best time counts.
-_ROUNDS = 2
+_ROUNDS = 3
 # Another size than the first has to be this much faster, or noise would choose.
-_MARGIN = 0.9
+_MARGIN = 0.95
 
 
 @dataclass
@@ -50,7 +50,7 @@ class BatchSize:
         fixed = self.binding.batch_dimension or self.given
         if fixed:
             return lambda: fixed
-        fed = sum(batch.column(name).nbytes for name in self.binding.columns)
+        fed = batch.select(list(self.binding.columns)).nbytes
         row = fed / batch.num_rows + sum(map(_row_bytes, self.binding.outputs))
         return lambda: self._ask(row)
 

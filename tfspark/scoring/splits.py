@@ -190,14 +190,16 @@ def _raw_batches(
 
 def _parquet_batches(source: Any, piece: Piece, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
     file = pq.ParquetFile(source)
-    there = [name for name in names if name in file.schema_arrow.names]
+    known = set(file.schema_arrow.names)  # made anew each time it is asked for
+    there = [name for name in names if name in known]
+    fed = set(there)
     groups = piece.row_groups or range(file.metadata.num_row_groups)
     for index in groups:
         group = file.metadata.row_group(index)
         wanted = sum(
             group.column(position).total_uncompressed_size
             for position in range(group.num_columns)
-            if group.column(position).path_in_schema.split(".")[0] in there
+            if group.column(position).path_in_schema.split(".")[0] in fed
         )
         rows = int(READ_BYTES * group.num_rows / max(wanted, 1))
         yield from file.iter_batches(
