@@ -32,6 +32,10 @@ demo: venv  ## Train two models, score real data with Spark, show the result in 
 test: venv  ## Run the tests; ARGS="tests/test_signature.py -k json" narrows them
 	$(VENV)/python -m pytest $(ARGS)
 
+.PHONY: notebooks
+notebooks: venv  ## Run the notebooks to the end
+	$(VENV)/python -m pytest --nbmake --nbmake-timeout=90 -p no:randomly notebooks $(ARGS)
+
 .PHONY: check
 check: lint types layers  ## Run lint, types and layers
 

@@ -20,7 +20,7 @@ from models.endpoints import Endpoint, Tensors
 from models.refusal import ExportError, refusing
 from tfspark.errors import did_you_mean, explain, explain_all, listing
 
-__all__ = ["check_export", "feeds_of", "live_answers"]
+__all__ = ["check_export", "feeds_of", "live_answers", "ops_of"]
 
 TAG_SET = ("serve",)
 SAMPLE_SIZE = 3
@@ -134,7 +134,7 @@ def _by_name(signature: Any) -> Callable[[Tensors], Tensors]:
 def _run_in_session(export_dir: str, feeds: Mapping[str, Arrays]) -> dict[str, Arrays]:
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         meta = tf.compat.v1.saved_model.load(session, TAG_SET, export_dir)
-        python_ops = PYTHON_OPS.intersection(_ops(meta.graph_def))
+        python_ops = PYTHON_OPS.intersection(ops_of(meta.graph_def))
         if python_ops:
             # In this process they would run; in any other there is nobody to call back.
             raise NotImplementedError(f"the graph calls Python: {listing(sorted(python_ops))}")
@@ -150,7 +150,8 @@ def _run_signature(session: Any, signature: Any, feed: Arrays) -> Arrays:
     return {name: np.asarray(value) for name, value in session.run(fetches, fed).items()}
 
 
-def _ops(graph: Any) -> Iterator[str]:
+def ops_of(graph: Any) -> Iterator[str]:
+    """Give the type of every op of a graph and of its functions."""
     yield from (node.op for node in graph.node)
     for function in graph.library.function:
         yield from (node.op for node in function.node_def)

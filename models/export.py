@@ -27,9 +27,9 @@ import keras
 import tensorflow as tf
 
 from models.check import check_export, feeds_of, live_answers
-from models.endpoints import Endpoint, endpoints_of
+from models.endpoints import endpoints_of
 from models.refusal import ExportError, refusing
-from models.warmup import write_requests
+from models.warmup import changes_state, write_requests
 from tfspark.errors import explain
 
 __all__ = ["export"]
@@ -74,16 +74,17 @@ def export(
     endpoints = endpoints_of(model, signatures, inputs)
     feeds = feeds_of(endpoints, sample or {})
     with _aside(versions) as folder:
-        variables = _save([model, *(end.target for end in endpoints)], endpoints, folder)
+        functions = {end.name: end.trace() for end in endpoints}
+        variables = _save([model, *(end.target for end in endpoints)], functions, folder)
         reference = live_answers(endpoints, feeds, variables)
         check_export(folder, reference, feeds)
-        write_requests(folder, name or versions.name, feeds, reference)
+        pure = {name: feeds[name] for name, one in functions.items() if not changes_state(one)}
+        write_requests(folder, versions.name, pure, reference)
         return _publish(folder, versions)
 
 
-def _save(owners: Sequence[Any], endpoints: Sequence[Endpoint], folder: Path) -> list[tf.Variable]:
+def _save(owners: Sequence[Any], functions: Mapping[str, Any], folder: Path) -> list[tf.Variable]:
     """Write the signatures and exactly the state they use; return their variables."""
-    functions = {end.name: end.trace() for end in endpoints}
     used = {id(v): v for function in functions.values() for v in function.graph.variables}
     holder = tf.Module()
     holder.state = list(used.values())

@@ -16,10 +16,22 @@ from typing import Any
 import tensorflow as tf
 from tfspark.prediction_log_pb2 import PredictionLog
 
-from models.check import Arrays
+from models.check import Arrays, ops_of
 from tfspark.warmup import FILE
 
-__all__ = ["write_requests"]
+__all__ = ["changes_state", "write_requests"]
+
+
+# Beginnings of the names of ops that write to a variable or a table.
+_WRITING = ("Assign", "LookupTableInsert", "ResourceApply", "ResourceScatter")
+
+
+def changes_state(function: Any) -> bool:
+    """Whether running a concrete function changes what later runs answer.
+
+    Such a signature gets no request: warming it up would be a run that nobody asked for.
+    """
+    return any(op.startswith(_WRITING) for op in ops_of(function.graph.as_graph_def()))
 
 
 def write_requests(

@@ -94,3 +94,26 @@ def test_a_broken_file_fails_the_load(path):
     (path / FILE).write_bytes(b"broken")
     with pytest.raises(InvalidModelError, match="warm-up requests"):
         ModelHandle.of(load(path)).open()
+
+
+class Counter(tf.Module):
+    """Counts its calls, in a function that another calls."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = tf.Variable(0, dtype=tf.int64)
+
+    @tf.function
+    def count(self):
+        return self.calls.assign_add(1)
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.float32, name="x")])
+    def __call__(self, x):
+        return {"calls": tf.fill([tf.size(x)], self.count())}
+
+
+def test_a_signature_that_changes_state_is_not_warmed_up(tmp_path):
+    path = export(Counter(), tmp_path, name="counter")
+    assert list(requests(path, load(path).signature)) == []
+    assert check_recorded(path) == 0
+    assert rest_predict(path, {"instances": [0.0]}) == {"predictions": [1]}
