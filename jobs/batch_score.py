@@ -110,7 +110,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     source.add_argument(
         "--option",
-        type=arguments.pair,
+        type=arguments.pair_or_empty,
         action=arguments.ByName,
         default={},
         metavar="K=V",

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from tfspark.prediction_log_pb2 import PredictionLog
 
 from models.check import Arrays, ops_of
+from tfspark.prediction_log_pb2 import PredictionLog
 from tfspark.warmup import FILE
 
 __all__ = ["changes_state", "write_requests"]

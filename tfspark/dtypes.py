@@ -90,7 +90,7 @@ LISTS = (pa.ListType, pa.LargeListType, pa.FixedSizeListType)
 
 # By the number of the Arrow type, which is asked for every column of every batch.
 _NUMPY = {
-    pa.from_numpy_dtype(kind).id: np.dtype(kind)
+    pa.from_numpy_dtype(np.dtype(kind)).id: np.dtype(kind)
     for kind in ("?", "b", "h", "i", "q", "B", "H", "I", "Q", "e", "f", "d")
 }
 

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfspark.prediction_log_pb2 import PredictionLog
 
 from models.export import export
 from tfspark.cache import EngineCache
 from tfspark.errors import EngineError, InvalidModelError
 from tfspark.handle import ModelHandle
 from tfspark.package import load
+from tfspark.prediction_log_pb2 import PredictionLog
 from tfspark.testing import check_recorded, rest_predict
 from tfspark.warmup import FILE, requests
 

@@ -86,7 +86,7 @@ def add_output_flags(parser: argparse.ArgumentParser, *, required: bool) -> None
     parser.add_argument("--output-format", choices=FORMATS, default="parquet")
     parser.add_argument(
         "--output-option",
-        type=pair,
+        type=pair_or_empty,
         action=ByName,
         default={},
         metavar="K=V",
