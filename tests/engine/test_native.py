@@ -188,6 +188,23 @@ def test_strings_pass_and_are_made(text, open_engine):
         assert found["length"].tolist() == [len(value) for value in values]
 
 
+@pytest.mark.parametrize("engine", ["native", "tensorflow"])
+def test_kernels_that_look_for_the_end_of_a_string_find_it(models, engine):
+    """ICU's kernels take a string up to its NUL, which Arrow does not keep."""
+    import tensorflow as tf
+
+    path = save_function(
+        models / f"upper {engine}",
+        lambda s: {"y": tf.strings.upper(s, encoding="utf-8")},
+        tf.TensorSpec((None,), tf.string, name="s"),
+    )
+    model = package.load(path)
+    live = load_engine(model.path, model.tags, model.signature, EngineOptions(name=engine))
+    values = pa.array(["", "aé", "", "b" * 30, "c", ""]).view(pa.binary())
+    found = live.run({"s": ByteStrings(values, (6,))})["y"].to_objects().tolist()
+    assert [one.decode() for one in found] == ["", "AÉ", "", "B" * 30, "C", ""]
+
+
 def test_strings_of_a_slice_pass(text, open_engine):
     column = pa.array([b"skipped", b"first", b"", b"third" * 9, b"skipped too"]).slice(1, 3)
     found = open_engine(text).run({"text": ByteStrings(column, (3,))})

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tfspark.engine.tstring import address_of, borrowed_records, read_records
+from tfspark.engine.tstring import address_of, borrowed_records, read_records, terminated
 
 STRINGS = [b"x" * size for size in (*range(25), 100, 1 << 20)] + [b"\xff\xfe\x00", "é日本".encode()]
 
@@ -29,30 +29,38 @@ def offset(value: bytes, distance: int) -> bytes:
 @pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
 def test_records_read_back_as_the_strings_they_point_at(kind):
     values = pa.array(STRINGS, kind)
-    assert read_records(borrowed_records(values)).to_pylist() == STRINGS
+    assert read_records(borrowed_records(terminated(values))).to_pylist() == STRINGS
 
 
 @pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
 def test_records_of_a_slice_start_at_its_offset(kind):
     values = pa.array(STRINGS, kind).slice(3, 20)
-    assert read_records(borrowed_records(values)).to_pylist() == STRINGS[3:23]
+    assert read_records(borrowed_records(terminated(values))).to_pylist() == STRINGS[3:23]
 
 
 def test_records_have_the_layout_of_tensorflow():
-    values = pa.array([b"ab", b"cde"], pa.binary())
+    values = terminated(pa.array([b"ab", b"cde"], pa.binary()))
     records = borrowed_records(values)
     data = values.buffers()[2].address
-    assert records.tolist() == [[2 << 2 | 1, 2, data], [3 << 2 | 1, 3, data + 2]]
+    assert records.tolist() == [[2 << 2 | 1, 2, data], [3 << 2 | 1, 3, data + 3]]
+
+
+def test_a_nul_follows_every_element():
+    values = terminated(pa.array(STRINGS, pa.binary()).slice(2))
+    for (head, _, address), value in zip(
+        borrowed_records(values).tolist(), STRINGS[2:], strict=True
+    ):
+        assert ctypes.string_at(address, (head >> 2) + 1) == value + b"\0"
 
 
 def test_no_elements_give_no_records_and_back():
-    assert borrowed_records(pa.array([], pa.binary())).shape == (0, 3)
+    assert borrowed_records(terminated(pa.array([], pa.binary()))).shape == (0, 3)
     assert len(read_records(np.zeros((0, 3), dtype=np.uint64))) == 0
 
 
 def test_empty_strings_need_no_data():
     values = pa.array([b"", b""], pa.binary())
-    assert read_records(borrowed_records(values)).to_pylist() == [b"", b""]
+    assert read_records(borrowed_records(terminated(values))).to_pylist() == [b"", b""]
 
 
 @pytest.mark.parametrize("size", range(23))
@@ -103,7 +111,8 @@ def test_many_random_strings_survive():
     strings = [random.bytes(size) for size in sizes]
     values = pa.array(strings, pa.binary())
     shuffled = random.permutation(len(strings))
-    records = borrowed_records(values)[shuffled]
+    held = terminated(values)
+    records = borrowed_records(held)[shuffled]
     assert read_records(records).to_pylist() == [strings[index] for index in shuffled]
 
 

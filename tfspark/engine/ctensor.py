@@ -21,7 +21,13 @@ import numpy.typing as npt
 
 from tfspark.dtypes import DType, name_of
 from tfspark.engine.libtensorflow import Deallocator
-from tfspark.engine.tstring import RECORD_BYTES, address_of, borrowed_records, read_records
+from tfspark.engine.tstring import (
+    RECORD_BYTES,
+    address_of,
+    borrowed_records,
+    read_records,
+    terminated,
+)
 from tfspark.errors import EngineError, explain
 from tfspark.tensors import ByteStrings, Tensor
 
@@ -50,8 +56,9 @@ def feed(library: Any, tensor: Tensor, dtype: DType) -> int:
     if isinstance(tensor, ByteStrings):
         if not dtype.is_string:
             raise _refusal("string", dtype)
-        records = borrowed_records(tensor.values)
-        owner = (records, tensor.values)
+        values = terminated(tensor.values)
+        records = borrowed_records(values)
+        owner = (records, values)
         return _new_tensor(library, dtype, tensor.shape, owner, address_of(records), records.nbytes)
     if tensor.dtype != dtype.numpy:
         raise _refusal(str(tensor.dtype), dtype)

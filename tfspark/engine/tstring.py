@@ -4,9 +4,10 @@ In comes an Arrow binary array, out go the 24-byte `TF_TString` records that a s
 of; or the records of a string tensor come in, and an Arrow array goes out. Executor only; knows the
 layout of TensorFlow's `ctstring_internal.h` on a little-endian machine, and no library.
 
-Invariants: records made here borrow their bytes from Arrow's memory, which has to outlive the
-tensor, but not what copied its elements; an array made here owns its memory, whatever the records
-pointed to. All work is done by NumPy and Arrow on whole arrays.
+Invariants: bytes that records made here point at end with a NUL, as TensorFlow's own do; they are
+borrowed from an Arrow array, which has to outlive the tensor, but not what copied its elements; an
+array made here owns its memory, whatever the records pointed to. All work is done by NumPy and
+Arrow on whole arrays.
 
     type    low 2 bits  size                  bytes at
     small   0           bits 2–7 of byte 0    record + 1, at most 22
@@ -22,6 +23,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 Words: TypeAlias = npt.NDArray[np.uint64]
 
@@ -29,29 +31,43 @@ RECORD_BYTES = 24
 _SMALL, _LARGE, _OFFSET = range(3)
 
 
+def terminated(values: pa.Array[Any]) -> pa.Array[Any]:
+    """Return the elements with a NUL behind each, which is where `c_str()` ends.
+
+    TensorFlow keeps one behind the bytes of small and large elements, and some kernels rely on it:
+    `tf.strings.lower(…, encoding="utf-8")` would read on into Arrow's next element.
+
+    Args:
+        values: binary or large_binary without nulls, sliced or not.
+    """
+    wide = pa.large_binary()
+    join: Any = pc.binary_join_element_wise
+    joined: pa.Array[Any] = join(values.cast(wide), pa.scalar(b"\0", wide), pa.scalar(b"", wide))
+    return joined
+
+
 def borrowed_records(values: pa.Array[Any]) -> Words:
-    """Return records that point at the elements of an Arrow array.
+    """Return records that point at the elements of a terminated array, less their NULs.
 
     They are large records, not views: TensorFlow copies the bytes of a large element wherever it
     copies the element, but only the pointer of a view, which a table or variable of the model would
     keep when Arrow's memory is gone. It frees neither, as it does not own the tensor's memory.
 
     Args:
-        values: binary or large_binary without nulls, sliced or not; must outlive the tensor.
+        values: What `terminated` returned; must outlive the tensor.
 
     Returns:
         (elements, 3) words: size and type, capacity, pointer.
     """
-    wide = pa.types.is_large_binary(values.type)
     count = len(values)
     records = np.zeros((count, 3), dtype=np.uint64)
     if not count:  # an empty array may have no offsets at all
         return records
     buffers: list[Any] = values.buffers()
     _, offsets, data = buffers
-    bounds = np.frombuffer(offsets, dtype=np.dtype(np.int64 if wide else np.int32))
-    ends: npt.NDArray[np.uint64] = bounds[values.offset :][: count + 1].astype(np.uint64)
-    records[:, 1] = ends[1:] - ends[:-1]
+    bounds = np.frombuffer(offsets, dtype=np.int64)[values.offset :][: count + 1]
+    ends: npt.NDArray[np.uint64] = bounds.astype(np.uint64)
+    records[:, 1] = ends[1:] - ends[:-1] - np.uint64(1)
     records[:, 0] = (records[:, 1] << np.uint64(2)) | np.uint64(_LARGE)
     records[:, 2] = ends[:-1] + np.uint64(data.address)
     return records
