@@ -1,0 +1,77 @@
+"""A training loop written out: a gradient tape under one `tf.function`, epoch by epoch.
+
+In: a built Keras model, a `tf.data.Dataset` of (x, y) batches, and what `compile` would be told.
+Out: the curves that `fit` would return. The model is trained in place; nothing is written.
+
+Invariant: with the same batches in the same order, the weights are those of `fit` (which draws
+another order of a shuffled stream from its second epoch on).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+__all__ = ["train_by_tape"]
+
+
+def train_by_tape(
+    model: keras.Model,
+    batches: Any,
+    *,
+    optimizer: keras.optimizers.Optimizer,
+    loss: keras.losses.Loss,
+    metric: keras.metrics.Metric,
+    epochs: int,
+    held_out: Any = None,
+) -> dict[str, list[float]]:
+    """Train `model` on every batch, `epochs` times.
+
+    Args:
+        model: with all its weights made.
+        batches: a `tf.data.Dataset` of (x, y); what it shuffles, it shuffles anew each epoch.
+        optimizer: a new one.
+        loss: mean loss of a batch.
+        metric: what to follow beside the loss; it names its curve.
+        epochs: passes over `batches`.
+        held_out: batches to judge by after each epoch, if any.
+
+    Returns:
+        `loss` and the metric's curve; with `held_out` the same again under `val_`.
+    """
+    mean = keras.metrics.Mean("loss")
+    followed = (mean, metric)
+    optimizer.build(model.trainable_variables)
+
+    def note(y: Any, answer: Any, value: Any) -> None:
+        mean.update_state(value, sample_weight=tf.shape(y)[0])
+        metric.update_state(y, answer)
+
+    # One signature for every batch, so that a last, smaller one is not traced again.
+    @tf.function(input_signature=batches.element_spec)
+    def learn(x: Any, y: Any) -> None:
+        with tf.GradientTape() as tape:
+            answer = model(x, training=True)
+            value = loss(y, answer)
+        weights = model.trainable_variables
+        optimizer.apply(tape.gradient(value, weights), weights)
+        note(y, answer, value)
+
+    @tf.function(input_signature=batches.element_spec)
+    def judge(x: Any, y: Any) -> None:
+        answer = model(x, training=False)
+        note(y, answer, loss(y, answer))
+
+    passes = {"": (learn, batches)} | ({} if held_out is None else {"val_": (judge, held_out)})
+    curves: dict[str, list[float]] = {}
+    for _ in range(epochs):
+        for prefix, (step, data) in passes.items():
+            for tracked in followed:
+                tracked.reset_state()
+            for x, y in data:
+                step(x, y)
+            for tracked in followed:
+                curves.setdefault(prefix + tracked.name, []).append(float(tracked.result()))
+    return curves
