@@ -36,9 +36,35 @@ class Entry:
 
 
 MODELS: Mapping[str, Entry] = {
+    "covid": Entry(
+        "how an outbreak goes on: recurrent layers, a forecast of 100 days",
+        layout="covid.tsv or covid-19.csv (tabs: date, confirmed_num, cured_num, dead_num)",
+        logs=True,
+    ),
+    "demo_module": Entry(
+        "two methods and a counter of a tf.Module: several signatures, and state", spreads=False
+    ),
     "digits": Entry("which digit 8x8 grey pixels show: a dense network on scikit-learn's digits"),
+    "imdb": Entry(
+        "whether a film review is positive: text in, convolutions over its words",
+        layout="train.tsv and test.tsv (label 0 or 1, tab, review; no header)",
+        spreads=False,
+    ),
     # A hundred steps in one call, which Keras cannot spread.
     "linear": Entry("y = 2*x0 - x1 + 3 from noisy points: one dense unit", spreads=False),
+    "neighbours": Entry(
+        "which known vectors are nearest: top-k of distances, no network", spreads=False
+    ),
+    "price": Entry(
+        "what a house costs in a year: a line by gradient descent, written by hand", spreads=False
+    ),
+    "reuters": Entry(
+        "which of 46 topics a newswire has: convolutions over token lists of any length",
+        layout="reuters.npz (x: token lists, y: topics; a pickle, so only from where you trust)",
+    ),
+    "ring": Entry(
+        "which of two rings a point is on: a tf.Module, layers and loop by hand", spreads=False
+    ),
 }
 
 
