@@ -32,6 +32,11 @@ demo: venv  ## Train two models, score real data with Spark, show the result in 
 test: venv  ## Run the tests; ARGS="tests/test_signature.py -k json" narrows them
 	$(VENV)/python -m pytest $(ARGS)
 
+.PHONY: models
+models: venv  ## Train, evaluate and export every reference model into models-out/
+	for name in $$($(VENV)/python -m models --list | awk '{print $$1}'); do \
+	    echo "== $$name"; $(VENV)/python -m models $$name --out models-out $(ARGS) || exit 1; done
+
 .PHONY: notebooks
 notebooks: venv  ## Run the notebooks to the end
 	$(VENV)/python -m pytest --nbmake --nbmake-timeout=90 -p no:randomly notebooks $(ARGS)
@@ -92,7 +97,7 @@ proto: venv  ## Generate tfspark/*_pb2.py and .pyi from the .proto files
 
 .PHONY: clean
 clean:  ## Remove everything that can be made again, .venv too
-	rm -rf .venv .venv.lock .venv.log build dist *.egg-info demo-output
+	rm -rf .venv .venv.lock .venv.log build dist *.egg-info demo-output models-out
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	rm -rf derby.log metastore_db spark-warehouse
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -101,7 +101,7 @@ CASES = (
     Case(
         name="text",
         title="text CNN, 200 words",
-        rows=60_000,
+        rows=180_000,
         smoke_rows=512,
         shape=(),
         batches=(64, 256, 1024),
@@ -112,7 +112,7 @@ CASES = (
     Case(
         name="lstm",
         title="LSTM, windows of 8×3",
-        rows=800_000,
+        rows=2_400_000,
         smoke_rows=4_000,
         shape=(8, 3),
         batches=(256, 1024, 4096, 10_000),
