@@ -15,6 +15,7 @@ from pyspark.sql.types import StructField, StructType
 
 from tfspark.errors import BindingError, UsageError, explain, explain_all
 from tfspark.schema import Strings, bind, kept_columns
+from tfspark.spark.jvm import check_options, predict_in_jvm
 from tfspark.spark.options import Model, ScoreOptions, check_columns, handle_of, model_of
 from tfspark.spark.task import PartitionScorer
 from tfspark.spark.types import columns_of, output_schema, passes
@@ -69,12 +70,12 @@ def predict(
     spark = df.sparkSession
     package = model_of(spark, model, options)
     kept = kept_columns(df.columns, keep)
-    names, expressions = _split(feed or {}, df.columns)
+    fed, expressions = _split(feed or {}, df.columns)
     wide = df.select("*", *expressions)
     binding = bind(
         package.signature,
         columns_of(wide.schema),
-        feed=names,
+        feed=fed,
         fetch=fetch,
         narrow=narrow,
         strings=strings,
@@ -83,6 +84,10 @@ def predict(
     )
     kept_at = list(range(len(kept))) if keep is None else [df.columns.index(one) for one in kept]
     _check_kept(df.schema, kept_at, None if keep is None else kept)
+    if options.get("engine") == "jvm":
+        check_options(spark, options, narrow=narrow, strings=strings)
+        names = [*kept, *(one.column for one in binding.outputs)]
+        return predict_in_jvm(wide, package, binding, kept_at, names)
     fed_at = [wide.columns.index(one) for one in binding.columns]
     passed = list(dict.fromkeys([*kept_at, *fed_at]))
     # Spark 4.3 looks the columns of mapInArrow up by name and trips over dots, backticks, stars and

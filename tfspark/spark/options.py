@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
-from typing import Any, TypeAlias, TypedDict, get_args
+from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
 from pyspark.sql import Column, SparkSession
 
@@ -18,6 +18,7 @@ from tfspark.schema import Strings
 from tfspark.spark.distribution import Distribute, distribute, resolve
 
 Model: TypeAlias = str | Path | ModelPackage
+Engine: TypeAlias = EngineName | Literal["jvm"]
 
 
 class ScoreOptions(TypedDict, total=False):
@@ -29,7 +30,8 @@ class ScoreOptions(TypedDict, total=False):
         tags: Tag set of the graph; by default `("serve",)`.
         batch_size: Rows per call of the model; by default as many as make 1 MiB of input and
             output, or less where this model is faster so; at most 131 072.
-        engine: Engine that runs the model; by default the best that works on the workers.
+        engine: Engine that runs the model: `native`, `tensorflow`, by default the better of these
+            that works on the workers; or `jvm`, the Scala bridge, for `predict`.
         distribute: How the model reaches the workers: `auto`, `broadcast`, `archive` or `path`.
         on_null: What becomes of a row with a null in an input: `null` (its outputs are null; the
             default), `error` (the scoring ends with an error that names it), or what is fed in
@@ -40,7 +42,7 @@ class ScoreOptions(TypedDict, total=False):
     signature: str | None
     tags: Sequence[str]
     batch_size: int | None
-    engine: EngineName
+    engine: Engine
     distribute: Distribute
     on_null: OnNull
 
@@ -65,12 +67,20 @@ def model_of(spark: SparkSession | None, model: Model, options: ScoreOptions) ->
 
 
 def handle_of(spark: SparkSession, package: ModelPackage, options: ScoreOptions) -> ModelHandle:
-    """Distribute a package and return its handle; threads follow the CPUs of a task."""
+    """Distribute a package and return its handle; threads follow the CPUs of a task.
+
+    Raises:
+        UsageError: When the engine is none of the workers'.
+    """
+    engine = options.get("engine", "auto")
+    if engine == "jvm":
+        hint = "score by predict, or call tf_predict in SQL."
+        raise UsageError(explain('Only predict takes engine="jvm" here.', hint=hint))
     cpus = int(spark.conf.get("spark.task.cpus", "1") or 1)
     return ModelHandle.of(
         package,
         distribute(spark, package, options.get("distribute", "auto")),
-        EngineOptions(name=options.get("engine", "auto"), intra_op_threads=cpus),
+        EngineOptions(name=engine, intra_op_threads=cpus),
     )
 
 
@@ -111,7 +121,9 @@ def _check_options(options: ScoreOptions) -> None:
     for name in options.keys() - known.keys():
         problem = f"There is no option {name!r}.{did_you_mean(name, known)}"
         raise UsageError(explain(problem, expected=", ".join(known), found=name))
-    check_word("engine", options.get("engine", "auto"), EngineName)
+    check_word(
+        "engine", options.get("engine", "auto"), Literal["auto", "native", "tensorflow", "jvm"]
+    )
     check_word("distribute", options.get("distribute", "auto"), Distribute)
     on_null: object = options.get("on_null", "null")
     if not is_on_null(on_null):
