@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import tensorflow as tf
 
 from jobs import batch_score
 from models import (
@@ -62,10 +63,6 @@ def equal(found, expected):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
-def nested(array):
-    return pa.array(array.tolist())
-
-
 def floats(array):
     kind = pa.float32()
     for _ in range(np.ndim(array) - 1):
@@ -113,9 +110,8 @@ def test_heart_from_its_csv(job, tmp_path):
     model = heart.build()
     rows = job(heart, model, folder / "heart.csv", "--input-format", "csv", "--fetch", "target=p")
     table = pd.read_csv(folder / "heart.csv")
-    columns = {name: table[name].to_numpy() for name in heart.INPUTS}
-    columns["thal"] = table.thal.to_numpy(dtype=str)
-    equal(rows.p, model.predict(columns, batch_size=len(table), verbose=0)[:, 0])
+    columns = {name: tf.constant(table[name], dtype) for name, dtype in heart.INPUTS.items()}
+    equal(rows.p, model(columns, training=False)[:, 0])
 
 
 FILES = ("--input-format", "binaryFile", "--option", "recursiveFileLookup=true", "--keep", "path")
@@ -141,14 +137,9 @@ def test_flowers_from_its_files(job, tmp_path):
     names = sorted(path.name for path in folder.iterdir())
     likeliest = stacked(rows.probabilities).argmax(axis=1)
     assert rows.label.tolist() == [names[index] for index in likeliest]
-    pictures = [flowers.decode(tf_file(path), flowers.SIZE) for path in rows.path]
+    files = [tf.io.read_file(path.removeprefix("file:")) for path in rows.path]
+    pictures = [flowers.decode(file, flowers.SIZE) for file in files]
     equal(stacked(rows.probabilities), model.predict(np.stack(pictures), verbose=0))
-
-
-def tf_file(uri):
-    import tensorflow as tf
-
-    return tf.io.read_file(uri.removeprefix("file:"))
 
 
 def test_mnist_from_its_archive(job, tmp_path):
@@ -169,13 +160,8 @@ def test_imdb_from_its_lines(job, tmp_path):
     rows = job(
         imdb, model, folder / "test.tsv", "--input-format", "csv", *options, "--feed", "text=_c1"
     )
-    equal(rows.positive, model.predict(imdb_texts(rows._c1), verbose=0)["positive"][:, 0])
-
-
-def imdb_texts(column):
-    import tensorflow as tf
-
-    return tf.constant(column.tolist())
+    texts = tf.constant(rows._c1.tolist())
+    equal(rows.positive, model.predict(texts, verbose=0)["positive"][:, 0])
 
 
 def test_reuters_from_its_archive(job, parquet, tmp_path):
