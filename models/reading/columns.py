@@ -1,0 +1,112 @@
+"""What the columns of a table may hold, checked before a model learns from them.
+
+In: a table as `read_table` returns it, and a rule for each column. Out: nothing, or one `DataError`
+with every column that breaks its rule and where it does first. The table is not changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from models.refusal import DataError
+from tfspark.errors import explain, explain_all, listing
+
+__all__ = ["Category", "Numbers", "check_columns", "check_two_classes"]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A column of finite numbers.
+
+    Attributes:
+        whole: whether only whole numbers will do; `3.0` is one.
+        missing: whether a value may be missing.
+    """
+
+    whole: bool = False
+    missing: bool = False
+
+    def __str__(self) -> str:
+        return "whole numbers" if self.whole else "numbers"
+
+    def allows(self, values: pd.Series[Any]) -> pd.Series[bool]:
+        """Return for each value whether it is such a number."""
+        numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+        finite = numbers.abs().lt(np.inf)
+        return finite & numbers.mod(1).eq(0) if self.whole else finite
+
+
+@dataclass(frozen=True)
+class Category:
+    """A column of few known values.
+
+    Attributes:
+        values: all numbers, or all strings.
+        missing: whether a value may be missing.
+    """
+
+    values: tuple[int | str, ...]
+    missing: bool = False
+
+    def __str__(self) -> str:
+        return f"one of {listing(str(value) for value in self.values)}"
+
+    def allows(self, values: pd.Series[Any]) -> pd.Series[bool]:
+        """Return for each value whether it is known."""
+        if not isinstance(self.values[0], str):
+            # One word among the numbers makes pandas read all of them as words.
+            values = pd.to_numeric(values, errors="coerce")
+        return values.isin(self.values)
+
+
+def check_columns(
+    where: object, table: pd.DataFrame, rules: Mapping[str, Numbers | Category]
+) -> None:
+    """Insist that every value follows the rule of its column.
+
+    Args:
+        where: the file, for the message.
+        table: has at least the columns of the rules.
+        rules: what each column may hold.
+
+    Raises:
+        DataError: naming every column that does not, the value and the row, counted from 1.
+    """
+    problems = list(_problems(table, rules))
+    if problems:
+        hint = "mend these rows or leave them out"
+        raise DataError(explain_all(f"{where} cannot be learned from", problems, hint=hint))
+
+
+def check_two_classes(where: object, target: pd.Series[Any]) -> None:
+    """Insist that a target of 0 and 1 has rows of both: one alone teaches and measures nothing.
+
+    Raises:
+        DataError: when a class has no row.
+    """
+    found = sorted({int(value) for value in target})
+    if found != [0, 1]:
+        problem = f"{where} has rows of one class only"
+        expected = f"0 and 1 in {str(target.name)!r}"
+        raise DataError(
+            explain(problem, expected=expected, found=listing(str(value) for value in found))
+        )
+
+
+def _problems(table: pd.DataFrame, rules: Mapping[str, Numbers | Category]) -> Iterator[str]:
+    for name, rule in rules.items():
+        column = table[name]
+        wrong = ~rule.allows(column) & ~(column.isna() & rule.missing)
+        if wrong.any():
+            row = int(np.argmax(wrong.to_numpy()))
+            value = column.iloc[row]
+            shown = "nothing" if pd.isna(value) else repr(str(value))
+            yield (
+                f"column {name!r}: expected {rule}, found {shown} in row {row + 1}"
+                f" ({int(wrong.sum())} such rows)"
+            )
