@@ -36,6 +36,11 @@ class Entry:
 
 
 MODELS: Mapping[str, Entry] = {
+    "cifar2": Entry(
+        "airplane or automobile on 32x32 colour pictures: a convolutional network",
+        layout="train/ and test/, each with the folders airplane/ and automobile/ of pictures",
+        logs=True,
+    ),
     "covid": Entry(
         "how an outbreak goes on: recurrent layers, a forecast of 100 days",
         layout="covid.tsv or covid-19.csv (tabs: date, confirmed_num, cured_num, dead_num)",
@@ -45,6 +50,14 @@ MODELS: Mapping[str, Entry] = {
         "two methods and a counter of a tf.Module: several signatures, and state", spreads=False
     ),
     "digits": Entry("which digit 8x8 grey pixels show: a dense network on scikit-learn's digits"),
+    "flowers": Entry(
+        "which of five flowers a photo shows: a head on MobileNetV2",
+        layout="five class folders of pictures, perhaps mobilenet_v2*.h5 beside them",
+    ),
+    "heart": Entry(
+        "heart disease from raw columns: preprocessing layers in a dense network",
+        layout="heart.csv",
+    ),
     "imdb": Entry(
         "whether a film review is positive: text in, convolutions over its words",
         layout="train.tsv and test.tsv (label 0 or 1, tab, review; no header)",
@@ -52,6 +65,11 @@ MODELS: Mapping[str, Entry] = {
     ),
     # A hundred steps in one call, which Keras cannot spread.
     "linear": Entry("y = 2*x0 - x1 + 3 from noisy points: one dense unit", spreads=False),
+    "mnist": Entry(
+        "which digit 28x28 grey pixels show: a convolutional network",
+        layout="mnist.npz",
+        spreads=False,
+    ),
     "neighbours": Entry(
         "which known vectors are nearest: top-k of distances, no network", spreads=False
     ),
@@ -64,6 +82,10 @@ MODELS: Mapping[str, Entry] = {
     ),
     "ring": Entry(
         "which of two rings a point is on: a tf.Module, layers and loop by hand", spreads=False
+    ),
+    "titanic": Entry(
+        "who survived the Titanic: a dense network on 15 features, or on the raw columns",
+        layout="train.csv and test.csv, or titanic.csv alone",
     ),
 }
 
