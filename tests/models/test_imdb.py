@@ -97,7 +97,8 @@ def test_functional_form_trains_by_fit_and_serves(data, tmp_path, monkeypatch, d
     model = imdb.build_functional()
     curves = imdb.train_by_fit(model, Reviews(*(column[:100] for column in data)), epochs=1)
     assert {"loss", "accuracy", "auc", "val_auc"} <= curves.keys()
-    assert list(tmp_path.iterdir()) == []
+    kept = [path.name for path in tmp_path.iterdir()]  # AutoGraph keeps its sources until the end
+    assert [name for name in kept if not name.startswith("__autograph_generated")] == []
     path = imdb.export(model, tmp_path / "base")
     assert described(path) == (["text: string (None,)"], ["positive: float32 (None, 1)"])
 

@@ -156,3 +156,9 @@ def test_nothing_is_registered_when_an_option_is_wrong(spark, linear, options, e
     with pytest.raises(error):
         register(spark, "never", linear, **options)
     assert not spark.catalog.functionExists("never")
+
+
+@pytest.mark.parametrize("name", ["positive", "UPPER"])
+def test_a_name_that_sql_has_already_is_refused(spark, linear, name):
+    with pytest.raises(UsageError, match=f"SQL has a function '{name}' of its own"):
+        register(spark, name, linear)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession
 
+from tfspark.errors import UsageError, explain
 from tfspark.schema import Strings
 from tfspark.spark.functions import ModelFunction, predict_udf
 from tfspark.spark.options import Model, ScoreOptions
@@ -48,14 +49,28 @@ def register(
         ModelNotFoundError: No model, or no such version, at the path.
         InvalidModelError: The model is broken or incomplete.
         SignatureNotFoundError: No such signature.
+        UsageError: SQL has a function of that name, which it would go on to call.
         BindingError: The outputs cannot be columns.
 
     Example:
         >>> register(spark, "tfpredict", "models/linear_model")  # doctest: +SKIP
         >>> spark.sql("SELECT features, tfpredict(features) AS y_preds FROM t")  # doctest: +SKIP
     """
+    _check_name(spark, name)
     function = predict_udf(
         model, fetch=fetch, narrow=narrow, strings=strings, spark=spark, **options
     )
     spark.udf.register(name, function.udf)
     return function
+
+
+def _check_name(spark: SparkSession, name: str) -> None:
+    quoted = name.replace("\\", "\\\\").replace("'", "\\'")
+    if (
+        spark.sql(f"SHOW SYSTEM FUNCTIONS LIKE '{quoted}'")
+        .where(f"function = lower('{quoted}')")
+        .count()
+    ):
+        raise UsageError(
+            explain(f"SQL has a function {name!r} of its own.", hint="choose another name.")
+        )
