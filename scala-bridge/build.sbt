@@ -1,0 +1,70 @@
+// The Scala bridge: TensorFlow models in the JVM of Spark. README.md says how to build and use it.
+
+val sparkVersion = "4.1.0"
+val tensorflowVersion = "1.1.0"
+val protobufVersion = "3.25.8"
+
+ThisBuild / organization := "io.tfspark"
+ThisBuild / version := "0.1.0"
+ThisBuild / scalaVersion := "2.13.17"
+ThisBuild / semanticdbEnabled := true
+ThisBuild / semanticdbVersion := "4.13.10"
+
+// TensorFlow's own names of the platforms that it is built for.
+val platform: String = {
+  val os = sys.props("os.name").toLowerCase
+  val arch = sys.props("os.arch").toLowerCase
+  val system = if (os.contains("mac")) "macosx" else if (os.contains("win")) "windows" else "linux"
+  val machine = if (arch == "aarch64" || arch == "arm64") "arm64" else "x86_64"
+  s"$system-$machine"
+}
+
+// What Spark's scripts open to its JVM; a test's JVM is started without them.
+val opened = Seq("java.lang", "java.lang.invoke", "java.lang.reflect", "java.io", "java.net", "java.nio",
+  "java.util", "java.util.concurrent", "java.util.concurrent.atomic", "sun.nio.ch", "sun.nio.cs",
+  "sun.security.action", "sun.util.calendar", "jdk.internal.ref", "sun.security.tools.keytool")
+
+lazy val bridge = (project in file("."))
+  .settings(
+    name := "tfspark-bridge",
+    libraryDependencies ++= Seq(
+      "org.apache.spark" %% "spark-sql" % sparkVersion % Provided,
+      "org.apache.spark" %% "spark-hive" % sparkVersion % Provided,
+      "org.tensorflow" % "tensorflow-core-native" % tensorflowVersion,
+      ("org.tensorflow" % "tensorflow-core-native" % tensorflowVersion).classifier(platform),
+      "com.google.protobuf" % "protobuf-java" % protobufVersion,
+      "org.scalatest" %% "scalatest" % "3.2.19" % Test
+    ),
+    Compile / resourceGenerators += Def.task {
+      val file = (Compile / resourceManaged).value / "META-INF" / "tfspark.properties"
+      IO.write(file, s"version=${version.value}\n")
+      Seq(file)
+    }.taskValue,
+    // The C API has a method for each type of buffer, whose nulls need a type.
+    scalacOptions += "-Wconf:cat=deprecation&origin=org\\.apache\\.spark\\..*:s",
+    Test / tpolecatExcludeOptions += org.typelevel.scalacoptions.ScalacOptions.warnNonUnitStatement,
+    Test / fork := true,
+    Test / parallelExecution := false,
+    Test / javaOptions ++= Seq("-Xmx2g", "-Dderby.system.durability=test") ++
+      opened.map(name => s"--add-opens=java.base/$name=ALL-UNNAMED"),
+    Test / javaOptions += s"-Dtfspark.test.models=${(ThisBuild / baseDirectory).value / "src/test/models"}"
+  )
+  .settings(assemblySettings)
+
+lazy val assemblySettings = Seq(
+  assembly / assemblyJarName := s"tfspark-bridge_2.13-${version.value}-$platform.jar",
+  assembly / assemblyOption := (assembly / assemblyOption).value.withIncludeScala(false),
+  // Spark's distributions carry other versions of protobuf, or none. JavaCPP's names are the native library's own.
+  assembly / assemblyShadeRules := Seq(
+    ShadeRule.rename("com.google.protobuf.**" -> "io.tfspark.shaded.protobuf.@1").inAll
+  ),
+  assembly / assemblyMergeStrategy := {
+    case PathList("META-INF", "services", _*) => MergeStrategy.concat
+    case PathList("META-INF", "tfspark.properties") => MergeStrategy.singleOrError
+    case PathList("META-INF", "MANIFEST.MF") => MergeStrategy.discard
+    case PathList("META-INF", _*) => MergeStrategy.discard
+    case PathList("google", "protobuf", _*) => MergeStrategy.discard
+    case "module-info.class" => MergeStrategy.discard
+    case _ => MergeStrategy.deduplicate
+  }
+)

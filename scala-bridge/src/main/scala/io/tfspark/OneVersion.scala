@@ -1,0 +1,29 @@
+package io.tfspark
+
+import java.util.Properties
+
+import scala.jdk.CollectionConverters._
+import scala.util.Using
+
+import io.tfspark.error._
+
+/** Refuses a class path with two versions of the bridge, whose classes would mix. Driver. */
+private object OneVersion {
+
+  def check(loader: ClassLoader = Thread.currentThread.getContextClassLoader): Unit = {
+    val found = loader.getResources("META-INF/tfspark.properties").asScala.toSeq.map { url =>
+      val properties = new Properties()
+      Using.resource(url.openStream())(properties.load(_))
+      properties.getProperty("version") -> url.toString
+    }
+    if (found.map(_._1).distinct.size > 1)
+      throw new UsageException(
+        Explain(
+          "Two versions of the tfspark bridge are on the class path.",
+          expected = "one",
+          found = found.map { case (version, url) => s"$version in $url" }.mkString(", "),
+          hint = "remove all but one from --jars, --packages and Spark's jars folder."
+        )
+      )
+  }
+}

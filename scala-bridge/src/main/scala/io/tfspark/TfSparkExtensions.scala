@@ -1,0 +1,52 @@
+package io.tfspark
+
+import io.tfspark.sql._
+import org.apache.hadoop.conf.Configuration
+import org.apache.spark.sql.{SparkSession, SparkSessionExtensions, SparkSessionExtensionsProvider}
+import org.apache.spark.sql.catalyst.FunctionIdentifier
+import org.apache.spark.sql.catalyst.expressions.{Expression, ExpressionInfo}
+
+/** Teaches a Spark session `tf_predict`, and each model that the operator registered by
+  * `spark.tfspark.model.NAME=path`. Driver.
+  *
+  * Found by itself when the jar is on the driver, through `SparkSessionExtensionsProvider`, or named in
+  * `spark.sql.extensions`; both at once do no harm.
+  */
+final class TfSparkExtensions extends SparkSessionExtensionsProvider {
+
+  override def apply(extensions: SparkSessionExtensions): Unit = {
+    OneVersion.check()
+    inject(extensions, "tf_predict", TfSparkExtensions.usage, TfPredictFunction.build(_, hadoopConf))
+    BridgeConf.registered.foreach { case (name, path) =>
+      inject(extensions, name, s"$name([signature,] inputs…) - the model at $path.", TfPredictFunction.named(path, hadoopConf)(_))
+    }
+    extensions.injectCheckRule(_ => CheckCalls)
+    extensions.injectPreCBORule(_ => ExtractCalls)
+    extensions.injectPlannerStrategy(_ => TfStrategy)
+  }
+
+  private def inject(
+      extensions: SparkSessionExtensions,
+      name: String,
+      usage: String,
+      build: Seq[Expression] => Expression
+  ): Unit = {
+    val info = new ExpressionInfo(classOf[TfPredict].getName, "", name, usage, "")
+    extensions.injectFunction((FunctionIdentifier(name), info, build))
+  }
+
+  private def hadoopConf: Configuration =
+    SparkSession.active match {
+      case session: org.apache.spark.sql.classic.SparkSession => session.sessionState.newHadoopConf()
+      case _ => new Configuration()
+    }
+}
+
+private object TfSparkExtensions {
+  private val usage =
+    """
+    tf_predict(model, [signature,] inputs…) - Scores each row with a TensorFlow SavedModel: a registered name, or a path
+      below the roots. Arguments are the inputs sorted by name, or the elements of a single vector input. Several outputs
+      come as a struct; a null input gives null.
+    """.stripIndent.strip
+}

@@ -1,0 +1,64 @@
+package io.tfspark.engine
+
+import java.nio.file.{Files, Path, Paths, StandardOpenOption}
+
+import io.tfspark.error._
+import io.tfspark.model.ModelFiles
+import org.apache.spark.broadcast.Broadcast
+
+/** Where an executor finds a model: bytes or a path travel, never a live session. Serialisable. */
+sealed trait ModelSource {
+
+  /** The export dir on this machine, bringing it here first if need be. */
+  def locate(digest: String, size: Long): Path
+}
+
+object ModelSource {
+
+  /** A path that every machine sees: a shared file system, or one machine. */
+  final case class Shared(path: String) extends ModelSource {
+    def locate(digest: String, size: Long): Path = {
+      val folder = Paths.get(path)
+      if (!Files.isDirectory(folder))
+        throw new ModelNotFoundException(
+          Explain(
+            s"A worker does not see the model folder $folder.",
+            expected = "a path that every machine of the cluster sees",
+            hint = "leave spark.tfspark.distribute=path out, so that Spark carries the model."
+          )
+        )
+      NodeFolder.check(folder, digest)
+      folder
+    }
+  }
+
+  /** A folder on one of Hadoop's file systems, copied once per node. */
+  final case class Remote(uri: String, files: RemoteFiles) extends ModelSource {
+    def locate(digest: String, size: Long): Path = NodeFolder.of(digest, size)(files.copy(uri, _))
+  }
+
+  /** The files themselves, which Spark spreads from executor to executor; unpacked once per node. */
+  final case class Packed(files: Broadcast[PackedModel]) extends ModelSource {
+    def locate(digest: String, size: Long): Path = NodeFolder.of(digest, size)(files.value.unpack)
+  }
+}
+
+/** The files of an export dir as bytes; no piece is larger than a Java array may be. */
+final case class PackedModel(files: Seq[(String, Seq[Array[Byte]])]) {
+
+  /** Write the files into a folder. */
+  def unpack(folder: Path): Unit = files.foreach { case (name, pieces) =>
+    val file = folder.resolve(name).normalize
+    if (!file.startsWith(folder)) throw new InvalidModelException(s"A packed model has a file outside of it: $name")
+    Files.createDirectories(file.getParent)
+    Files.createFile(file)
+    pieces.foreach(piece => Files.write(file, piece, StandardOpenOption.APPEND))
+  }
+}
+
+object PackedModel {
+
+  /** Read all files of an export dir. */
+  def of(exportDir: Path): PackedModel =
+    PackedModel(ModelFiles.list(exportDir).map { case (name, file) => name -> ModelFiles.pieces(file) })
+}

@@ -1,0 +1,48 @@
+package io.tfspark.engine
+
+import scala.util.control.NonFatal
+
+import io.tfspark.error._
+import org.bytedeco.javacpp.Loader
+import org.tensorflow.internal.c_api.global.tensorflow
+
+/** TensorFlow's native library, once per JVM. Executor, and the driver where a model is run there. */
+object NativeLibrary {
+
+  /** Load the library, or say in words why it cannot be. */
+  def load(): Unit = loaded.fold(throw _, identity)
+
+  private lazy val loaded: Either[EngineException, Unit] = {
+    setDefault("org.bytedeco.javacpp.cachedir", NodeFolder.root.resolve("javacpp").toString)
+    // JavaCPP would refuse to allocate once the process is larger than a multiple of the Java heap, which a model,
+    // whose memory is TensorFlow's, easily makes it.
+    setDefault("org.bytedeco.javacpp.maxBytes", "0")
+    setDefault("org.bytedeco.javacpp.maxPhysicalBytes", "0")
+    try {
+      Loader.load(classOf[tensorflow])
+      Right(())
+    } catch {
+      case error @ (_: LinkageError | NonFatal(_)) => Left(refusal(error))
+    }
+  }
+
+  private def setDefault(name: String, value: String): Unit =
+    if (Option(System.getProperty(name)).isEmpty) { val _ = System.setProperty(name, value) }
+
+  private def refusal(error: Throwable): EngineException = {
+    val platform = Loader.Detector.getPlatform
+    val resource = s"/org/tensorflow/internal/c_api/$platform/"
+    val isThere = Option(getClass.getResource(resource)).isDefined
+    new EngineException(
+      Explain(
+        "TensorFlow's native library cannot be loaded.",
+        expected = s"the library for $platform in the jar",
+        found = if (isThere) error.toString else s"a jar built for another platform ($error)",
+        hint =
+          if (isThere) s"see that ${System.getProperty("org.bytedeco.javacpp.cachedir")} can be written to."
+          else "build the bridge on this platform (make bridge), or add TensorFlow's own jar for it."
+      ),
+      Some(error)
+    )
+  }
+}

@@ -1,0 +1,139 @@
+package io.tfspark.engine
+
+import scala.util.Using
+
+import io.tfspark.error._
+import io.tfspark.model._
+import org.bytedeco.javacpp.{BytePointer, Pointer, PointerPointer}
+import org.tensorflow.internal.c_api._
+import org.tensorflow.internal.c_api.global.tensorflow._
+import org.tensorflow.proto.{ConfigProto, GPUOptions}
+
+/** A SavedModel in memory: one graph and one session, whose runs may come from many threads. Executor.
+  *
+  * TensorFlow Java's own `Session` knows neither int8, int16 nor uint32, so this speaks to the C API below it, as
+  * tfspark's Python engine does: the same calls, the same kernels, the same numbers.
+  */
+final class NativeSession private (session: TF_Session, graph: TF_Graph) extends AutoCloseable {
+
+  /** The ends of a signature, to be run by one thread. */
+  def runner(signature: Signature): SignatureRunner = new SignatureRunner(session, graph, signature)
+
+  override def close(): Unit = {
+    try
+      NativeStatus.check { status =>
+        TF_CloseSession(session, status)
+        TF_DeleteSession(session, status)
+      }
+    finally TF_DeleteGraph(graph)
+  }
+}
+
+object NativeSession {
+  implicit private val releaseOptions: Using.Releasable[TF_SessionOptions] =
+    (options: TF_SessionOptions) => TF_DeleteSessionOptions(options)
+
+  /** Load an export dir; its tables are initialised and its variables restored. */
+  def load(exportDir: String, tags: Seq[String], threads: Int): NativeSession = {
+    NativeLibrary.load()
+    val graph = TF_NewGraph()
+    try new NativeSession(open(exportDir, tags, threads, graph), graph)
+    catch {
+      case error: NativeException =>
+        TF_DeleteGraph(graph)
+        throw new EngineException(
+          Explain(s"TensorFlow's C API cannot load the model at $exportDir.", found = error.getMessage),
+          Some(error)
+        )
+    }
+  }
+
+  private def open(exportDir: String, tags: Seq[String], threads: Int, graph: TF_Graph): TF_Session =
+    Using.Manager { use =>
+      val options = use(TF_NewSessionOptions())
+      val bytes = config(threads).toByteArray
+      val settings = use(new BytePointer(bytes: _*))
+      NativeStatus.check(TF_SetConfig(options, settings, bytes.length.toLong, _))
+      val folder = use(new BytePointer(exportDir))
+      val names = use(new PointerPointer[BytePointer](tags: _*))
+      val none: TF_Buffer = null
+      NativeStatus.check(
+        TF_LoadSessionFromSavedModel(options, none, folder, names, tags.size, graph, none, _)
+      )
+    }.get
+
+  /** One intra-op thread per task CPU, inter-op work in the caller's thread; the environment wins. */
+  private def config(threads: Int): ConfigProto = {
+    def unlessSet(variable: String, value: Int) = if (sys.env.contains(variable)) 0 else value
+    ConfigProto
+      .newBuilder()
+      .setIntraOpParallelismThreads(unlessSet("TF_NUM_INTRAOP_THREADS", threads))
+      .setInterOpParallelismThreads(unlessSet("TF_NUM_INTEROP_THREADS", -1))
+      .setGpuOptions(GPUOptions.newBuilder().setAllowGrowth(true))
+      .setAllowSoftPlacement(true)
+      .build()
+  }
+}
+
+/** Feeds and fetches the graph tensors that a signature names. Executor, one thread; the session may serve others. */
+final class SignatureRunner private[engine] (session: TF_Session, graph: TF_Graph, signature: Signature)
+    extends AutoCloseable {
+  private val fed = signature.inputs.map(_.tensor)
+  // A session refuses to fetch a tensor that is fed, and types out of the table are not decoded.
+  private val fetched =
+    signature.outputs.filter(spec => !fed.contains(spec.tensor) && DType.of(spec.dtype).isDefined)
+  private val inputs = ends(signature.inputs)
+  private val outputs = ends(fetched)
+  private val feeds = new PointerPointer[TF_Tensor](math.max(1, signature.inputs.size).toLong)
+  private val results = new PointerPointer[TF_Tensor](math.max(1, fetched.size).toLong)
+
+  /** Run one batch and hand its outputs, by name, to `use`; all of them are released afterwards.
+    *
+    * @param tensors
+    *   one per input, in the signature's order
+    */
+  def run[A](tensors: Seq[NativeTensor])(use: Map[String, NativeTensor] => A): A = {
+    tensors.zipWithIndex.foreach { case (tensor, index) => feeds.put(index.toLong, tensor.handle) }
+    if (fetched.nonEmpty) call()
+    Using.Manager { manage =>
+      val owned = fetched.indices.map { index =>
+        manage(NativeTensor.owned(results.get(classOf[TF_Tensor], index.toLong)))
+      }
+      val passed = signature.outputs.flatMap { spec =>
+        Option(fed.indexOf(spec.tensor)).filter(_ >= 0).map(index => spec.name -> tensors(index))
+      }
+      use(fetched.map(_.name).zip(owned).toMap ++ passed)
+    }.get
+  }
+
+  override def close(): Unit = Seq[Pointer](inputs, outputs, feeds, results).foreach(_.close())
+
+  private def call(): Unit = {
+    val none: TF_Buffer = null
+    val noTargets: PointerPointer[TF_Operation] = null
+    val count = signature.inputs.size
+    NativeStatus.check(
+      TF_SessionRun(session, none, inputs, feeds, count, outputs, results, fetched.size, noTargets, 0, none, _)
+    )
+  }
+
+  private def ends(specs: Seq[TensorSpec]): TF_Output = {
+    val found = new TF_Output(math.max(1, specs.size).toLong)
+    specs.zipWithIndex.foreach { case (spec, position) =>
+      val (name, index) = spec.tensor.split(':') match {
+        case Array(one, number) => (one, number.toInt)
+        case other => (other.head, 0)
+      }
+      val operation = Option(TF_GraphOperationByName(graph, name)).filter(TF_OperationNumOutputs(_) > index)
+      found.position(position.toLong).oper(operation.getOrElse(throw SignatureRunner.lacks(spec))).index(index)
+    }
+    found.position(0)
+  }
+}
+
+private object SignatureRunner {
+  private def lacks(spec: TensorSpec): EngineException =
+    new EngineException(
+      Explain("The graph of the model lacks a tensor of its signature.", expected = s"$spec at ${spec.tensor}")
+    )
+}

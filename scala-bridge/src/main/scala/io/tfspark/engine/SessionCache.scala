@@ -1,0 +1,96 @@
+package io.tfspark.engine
+
+import scala.collection.mutable
+
+/** One live session per model and JVM, shared by all task threads. Executor.
+  *
+  * One load per key, also when threads ask at once; users are counted; of sessions without a user at most `limit` are
+  * kept, and the least recently used leaves first and is closed. Nothing in it is ever serialised.
+  */
+final class SessionCache(load: SessionKey => NativeSession) {
+  private val entries = mutable.LinkedHashMap.empty[SessionKey, SessionCache.Entry]
+  private var loaded = 0
+
+  /** How many sessions were loaded so far. */
+  def loads: Int = synchronized(loaded)
+
+  /** How many sessions are open. */
+  def size: Int = synchronized(entries.size)
+
+  /** Take the session of a key, loading it on first use; the lease gives it back.
+    *
+    * @param limit
+    *   sessions to keep
+    */
+  def lease(key: SessionKey, limit: Int): SessionLease = {
+    val entry = synchronized {
+      val found = entries.remove(key).getOrElse(new SessionCache.Entry(open(key)))
+      entries += key -> found // the last is the most recently used
+      found.users += 1
+      found
+    }
+    try {
+      val session = entry.session // other models load meanwhile
+      synchronized(evict(limit)).foreach(_.close())
+      new SessionLease(session, () => release(entry, limit))
+    } catch {
+      case error: Throwable =>
+        synchronized {
+          entry.users -= 1
+          if (entry.users == 0 && entries.get(key).contains(entry)) entries -= key
+        }
+        throw error
+    }
+  }
+
+  private def open(key: SessionKey): NativeSession = {
+    val session = load(key)
+    synchronized(loaded += 1)
+    session
+  }
+
+  private def release(entry: SessionCache.Entry, limit: Int): Unit =
+    synchronized {
+      entry.users -= 1
+      evict(limit)
+    }.foreach(_.close())
+
+  /** Remove what is above the limit and has no user; the caller closes it, outside of the lock. */
+  private def evict(limit: Int): Seq[NativeSession] = {
+    val leaving = entries.filter(_._2.users == 0).take(math.max(0, entries.size - limit)).toSeq
+    leaving.map { case (key, entry) =>
+      entries -= key
+      entry.session
+    }
+  }
+}
+
+/** What a session is found by. */
+final case class SessionKey(digest: String, tags: Seq[String], source: ModelSource, size: Long, threads: Int) {
+
+  // Where the files lie and how they come here does not make another model.
+  override def equals(other: Any): Boolean = other match {
+    case key: SessionKey => key.digest == digest && key.tags == tags && key.threads == threads
+    case _ => false
+  }
+
+  override def hashCode: Int = (digest, tags, threads).hashCode
+}
+
+object SessionCache {
+
+  /** The sessions of this JVM. */
+  lazy val shared: SessionCache = new SessionCache(key =>
+    NativeSession.load(key.source.locate(key.digest, key.size).toString, key.tags, key.threads)
+  )
+
+  final private class Entry(make: => NativeSession) {
+    lazy val session: NativeSession = make
+    var users: Int = 0
+  }
+}
+
+/** A session in use; close it once. */
+final class SessionLease(val session: NativeSession, release: () => Unit) extends AutoCloseable {
+  override def close(): Unit = release()
+}

@@ -1,0 +1,47 @@
+package io.tfspark.error
+
+import java.util.Locale
+
+/** The one way messages are built: the problem, what was expected, what was found, the next step. */
+object Explain {
+
+  /** Compose one message. */
+  def apply(problem: String, expected: String = "", found: String = "", hint: String = ""): String =
+    Seq(
+      Some(problem),
+      Option.when(expected.nonEmpty)(s"  expected: $expected"),
+      Option.when(found.nonEmpty)(s"  found:    $found"),
+      Option.when(hint.nonEmpty)(s"Hint: $hint")
+    ).flatten.mkString("\n")
+
+  /** Compose one message of several mismatches, their count first. */
+  def all(problem: String, mismatches: Seq[String], hint: String = ""): String = {
+    val count = if (mismatches.size == 1) "1 mismatch" else s"${mismatches.size} mismatches"
+    val lines = s"$problem: $count" +: mismatches.map(one => s"  - $one")
+    (lines ++ Option.when(hint.nonEmpty)(s"Hint: $hint")).mkString("\n")
+  }
+
+  /** Quote and join names: `'a', 'b'`, or `none`. */
+  def listing(names: Iterable[String]): String =
+    if (names.isEmpty) "none" else names.map(name => s"'$name'").mkString(", ")
+
+  /** Return `" Did you mean 'x'?"` for the closest known name, or an empty string. */
+  def didYouMean(name: String, known: Iterable[String]): String = {
+    val wanted = name.toLowerCase(Locale.ROOT)
+    val near = known.map(one => (distance(wanted, one.toLowerCase(Locale.ROOT)), one)).filter { case (steps, one) =>
+      steps <= math.max(wanted.length, one.length) * 2 / 5
+    }
+    near.minByOption(_._1).fold("") { case (_, one) => s" Did you mean '$one'?" }
+  }
+
+  /** The number of letters to add, drop or replace between two words. */
+  private def distance(from: String, to: String): Int =
+    from
+      .foldLeft((0 to to.length).toVector) { (above, letter) =>
+        to.indices.foldLeft(Vector(above.head + 1)) { (row, column) =>
+          val replaced = above(column) + (if (to(column) == letter) 0 else 1)
+          row :+ Seq(replaced, above(column + 1) + 1, row.last + 1).min
+        }
+      }
+      .last
+}

@@ -1,0 +1,50 @@
+package io.tfspark.error
+
+/** Any error that tfspark raises on purpose; driver and executor.
+  *
+  * The same tree as Python's `tfspark.errors`, with the same words: a problem, `expected:`, `found:`, `Hint:`. What can
+  * be known before a job is raised before the job; what only the data shows names model, partition and row.
+  *
+  * @param exitCode
+  *   what a job ends with, in the words of sysexits (2 usage, 65 data, 66 no input, 70 internal, 73 cannot create)
+  */
+sealed abstract class TfsparkException(message: String, val exitCode: Int, cause: Option[Throwable])
+    extends RuntimeException(message, cause.orNull)
+
+/** An option or argument that cannot be used as given. */
+final class UsageException(message: String, cause: Option[Throwable] = None) extends TfsparkException(message, 2, cause)
+
+/** No SavedModel, or not the version asked for, at a path. */
+final class ModelNotFoundException(message: String, cause: Option[Throwable] = None)
+    extends TfsparkException(message, 65, cause)
+
+/** A SavedModel that is there but broken, incomplete or changed. */
+final class InvalidModelException(message: String, cause: Option[Throwable] = None)
+    extends TfsparkException(message, 65, cause)
+
+/** A SavedModel without the signature or the tag set asked for. */
+final class SignatureNotFoundException(message: String, cause: Option[Throwable] = None)
+    extends TfsparkException(message, 65, cause)
+
+/** Inputs and columns that do not fit; the message lists every mismatch. */
+final class BindingException(message: String, cause: Option[Throwable] = None)
+    extends TfsparkException(message, 65, cause)
+
+/** A row that cannot be fed as it is; the message names model, partition, row and column. */
+final class RowException(message: String, cause: Option[Throwable] = None) extends TfsparkException(message, 65, cause)
+
+/** The engine could not load or run the model. */
+final class EngineException(message: String, cause: Option[Throwable] = None)
+    extends TfsparkException(message, 65, cause)
+
+/** No input of a job at the path or table given. */
+final class InputNotFoundException(message: String, cause: Option[Throwable] = None)
+    extends TfsparkException(message, 66, cause)
+
+/** The output of a job is there already and the mode does not allow to touch it. */
+final class OutputExistsException(message: String, cause: Option[Throwable] = None)
+    extends TfsparkException(message, 73, cause)
+
+/** The job did what it could not publish, or failed for a reason of Spark's. */
+final class JobFailedException(message: String, cause: Option[Throwable] = None)
+    extends TfsparkException(message, 70, cause)

@@ -1,0 +1,140 @@
+package io.tfspark.model
+
+import org.apache.spark.sql.types._
+
+/** One row of the table of element types: TensorFlow ↔ Spark SQL.
+  *
+  * What Spark has no type for widens on the way out (uint8 → smallint, half → float) and never narrows.
+  *
+  * @param name
+  *   TensorFlow's name, as in `tf.float32.name`
+  * @param number
+  *   the value in TensorFlow's `DataType` enumeration (types.proto)
+  * @param width
+  *   bytes of one element; 0 for strings
+  * @param sql
+  *   type of a column that holds such elements
+  */
+final case class DType(name: String, number: Int, width: Int, kind: Kind, sql: DataType) {
+
+  /** Spark's name of the column type. */
+  def sqlName: String = sql.catalogString
+}
+
+/** What numbers an element type holds. */
+sealed trait Kind
+
+object Kind {
+  case object Bool extends Kind
+  case object Bytes extends Kind
+  case object Floating extends Kind
+  final case class Integral(signed: Boolean) extends Kind
+}
+
+/** How column elements become tensor elements. */
+sealed trait Conversion
+
+object Conversion {
+
+  /** Bytes pass as they are. */
+  case object Exact extends Conversion
+
+  /** Every value is kept. */
+  case object Widen extends Conversion
+
+  /** Values may not fit and are checked one by one; only when asked for. */
+  case object Narrow extends Conversion
+}
+
+/** The one table; driver and executor. Holds no state, and no native library is needed to read it. */
+object DType {
+  import Kind._
+
+  private val signed = Integral(signed = true)
+  private val unsigned = Integral(signed = false)
+
+  /** All types that pass between Spark and a model. */
+  val table: Seq[DType] = Seq(
+    DType("float32", 1, 4, Floating, FloatType),
+    DType("float64", 2, 8, Floating, DoubleType),
+    DType("int32", 3, 4, signed, IntegerType),
+    DType("uint8", 4, 1, unsigned, ShortType),
+    DType("int16", 5, 2, signed, ShortType),
+    DType("int8", 6, 1, signed, ByteType),
+    DType("string", 7, 0, Bytes, StringType),
+    DType("int64", 9, 8, signed, LongType),
+    DType("bool", 10, 1, Bool, BooleanType),
+    DType("uint16", 17, 2, unsigned, IntegerType),
+    DType("float16", 19, 2, Floating, FloatType),
+    DType("uint32", 22, 4, unsigned, LongType)
+  )
+
+  /** Stands for no number of TensorFlow's: sparse, ragged and other non-tensors. */
+  val Composite: Int = -1
+
+  private val complex = "Spark has no complex type; return the real and imaginary parts as two outputs"
+  private val quantised = "quantised elements need their range; dequantise inside the model"
+
+  private val refused: Map[Int, (String, String)] = Map(
+    Composite -> ("composite" -> "a sparse or ragged tensor cannot be a column; use dense tensors"),
+    8 -> ("complex64" -> complex),
+    11 -> ("qint8" -> quantised),
+    12 -> ("quint8" -> quantised),
+    13 -> ("qint32" -> quantised),
+    14 -> ("bfloat16" -> "NumPy and Arrow have no bfloat16; cast to float32 inside the model"),
+    15 -> ("qint16" -> quantised),
+    16 -> ("quint16" -> quantised),
+    18 -> ("complex128" -> complex),
+    20 -> ("resource" -> "a resource is a handle inside one process; it cannot be a column"),
+    21 -> ("variant" -> "a variant (list, ragged, dataset) cannot be a column; return dense tensors"),
+    23 -> ("uint64" -> "Spark has no integer above bigint; cast to int64 inside the model")
+  )
+
+  private val byName = table.map(row => row.name -> row).toMap
+  private val byNumber = table.map(row => row.number -> row).toMap
+
+  /** The row of a TensorFlow type name, when it is of the table. */
+  def of(name: String): Option[DType] = byName.get(name)
+
+  /** TensorFlow's name of a `DataType` number, supported or not. */
+  def nameOf(number: Int): String =
+    byNumber.get(number).map(_.name).orElse(refused.get(number).map(_._1)).getOrElse(s"DataType $number")
+
+  /** Why a TensorFlow type cannot pass, and what to do; nothing for a type of the table. */
+  def unsupported(name: String): Option[String] =
+    Option.unless(byName.contains(name))(
+      refused.values.toMap.getOrElse(name, "cast to a type of Spark's inside the model")
+    )
+
+  /** Say how elements of a Spark type become elements of a tensor; nothing when the kinds do not mix. */
+  def conversion(from: DataType, to: DType): Option[Conversion] = (from, to.kind) match {
+    case (_: StringType | BinaryType, Bytes) => Some(Conversion.Exact)
+    case (BooleanType, Bool) => Some(Conversion.Exact)
+    case (FloatType | DoubleType, Floating) => Some(sized(from.defaultSize, to.width))
+    case (ByteType | ShortType | IntegerType | LongType, Floating) =>
+      // Integers as wide as the float lose their last digits in it.
+      Some(if (from.defaultSize < to.width) Conversion.Widen else Conversion.Narrow)
+    case (ByteType | ShortType | IntegerType | LongType, Integral(true)) => Some(sized(from.defaultSize, to.width))
+    case (ByteType | ShortType | IntegerType | LongType, Integral(false)) => Some(Conversion.Narrow)
+    case (FloatType | DoubleType, _: Integral) => Some(Conversion.Narrow)
+    case _ => None
+  }
+
+  private def sized(from: Int, to: Int): Conversion =
+    if (from == to) Conversion.Exact else if (from < to) Conversion.Widen else Conversion.Narrow
+
+  /** The element type below all arrays of a column type, and the number of levels. */
+  def elementOf(column: DataType): (DataType, Int) = column match {
+    case ArrayType(element, _) =>
+      val (inner, depth) = elementOf(element)
+      (inner, depth + 1)
+    case other => (other, 0)
+  }
+
+  /** A column type inside so many levels of arrays. */
+  def nested(element: DataType, depth: Int): DataType =
+    (0 until depth).foldLeft(element)((inner, _) => ArrayType(inner, containsNull = false))
+
+  /** Spark's name of a type inside so many levels of arrays. */
+  def arraysOf(sql: String, depth: Int): String = "array<" * depth + sql + ">" * depth
+}

@@ -1,0 +1,121 @@
+package io.tfspark.model
+
+import java.nio.file.{AccessDeniedException, Path}
+
+import scala.jdk.CollectionConverters._
+
+import io.tfspark.error._
+import org.tensorflow.proto.MetaGraphDef
+
+/** One export dir of a SavedModel, read without TensorFlow's native library. Driver; serialisable.
+  *
+  * A broken or incomplete model is an error, never a silent step to another version: native loaders crash on missing
+  * files, so they are looked for first.
+  *
+  * @param path
+  *   the export dir that holds `saved_model.pb`
+  * @param name
+  *   what reports and errors call it: the last folder name of the base path
+  * @param version
+  *   the number of its version folder, if it has one
+  * @param digest
+  *   SHA-256 of its files; names the model in caches and reports
+  * @param size
+  *   bytes of all files
+  * @param signatures
+  *   sorted by name
+  * @param tensorflowVersion
+  *   the TensorFlow that wrote it, or an empty string
+  */
+final case class ModelPackage(
+    path: String,
+    name: String,
+    version: Option[Long],
+    tags: Seq[String],
+    digest: String,
+    size: Long,
+    signatures: Seq[Signature],
+    tensorflowVersion: String
+) {
+
+  /** The model in words, for messages. */
+  def title: String = s"$name${version.fold("")(number => s" version $number")} (${digest.take(12)})"
+
+  /** The signature of a name; without a name `serving_default`. */
+  def signature(name: String = Signature.Default): Signature =
+    signatures.find(_.name == name).getOrElse {
+      val names = signatures.map(_.name)
+      val hint =
+        if (names.isEmpty) "export it with signatures={'serving_default': …}."
+        else s"choose one with the option signature.${Explain.didYouMean(name, names)}"
+      throw new SignatureNotFoundException(
+        Explain(s"The model at $path has no signature '$name'.", found = Explain.listing(names), hint = hint)
+      )
+    }
+
+  /** A page for a person: where the model is, what it takes and gives. */
+  def describe: String = {
+    val number = version.fold("none")(_.toString)
+    val head = s"$name version $number, $size bytes, digest ${digest.take(12)}"
+    (Seq(head, s"path $path") ++ signatures.map(_.describe)).mkString("\n")
+  }
+}
+
+object ModelPackage {
+
+  /** The tag set that a model serves with unless told otherwise. */
+  val DefaultTags: Seq[String] = Seq("serve")
+
+  /** The file that makes a folder a SavedModel. */
+  val FileName: String = SavedModelFile.Name
+
+  /** TensorFlow's own signature for the initialisation of tables; not one that a user calls. */
+  private val initSignature = "__saved_model_init_op"
+
+  /** Read a SavedModel's description from disk.
+    *
+    * @param path
+    *   one export dir, or a base path with integer version folders
+    * @param version
+    *   version folder to take; by default the largest number
+    * @param tags
+    *   tag set of the graph inside the SavedModel
+    */
+  def load(path: Path, version: Option[Long] = None, tags: Seq[String] = DefaultTags): ModelPackage =
+    try read(ExportDir.resolve(path, version), tags)
+    catch {
+      case error: AccessDeniedException =>
+        throw new ModelNotFoundException(
+          Explain(
+            s"The model at $path cannot be read.",
+            found = error.toString,
+            hint = "give this user the right to read the folder and all files in it."
+          ),
+          Some(error)
+        )
+    }
+
+  /** The export dir that a path stands for: that folder itself, or the newest version below it. */
+  def exportDir(path: Path, version: Option[Long] = None): Path = ExportDir.resolve(path, version).path
+
+  private def read(dir: ExportDir, tags: Seq[String]): ModelPackage = {
+    val graph = SavedModelFile.graph(dir.path, tags)
+    SavedModelFile.checkComplete(dir.path, graph)
+    val named = if (dir.version.isDefined) dir.path.getParent else dir.path
+    ModelPackage(
+      path = dir.path.toString,
+      name = named.getFileName.toString,
+      version = dir.version,
+      tags = tags,
+      digest = ModelFiles.digest(dir.path),
+      size = ModelFiles.size(dir.path),
+      signatures = signatures(graph),
+      tensorflowVersion = graph.getMetaInfoDef.getTensorflowVersion
+    )
+  }
+
+  private def signatures(graph: MetaGraphDef): Seq[Signature] =
+    graph.getSignatureDefMap.asScala.toSeq.sortBy(_._1).collect {
+      case (name, proto) if name != initSignature => Signature.of(name, proto)
+    }
+}

@@ -1,0 +1,124 @@
+package io.tfspark.score
+
+import scala.util.{Failure, Success, Try, Using}
+
+import io.tfspark.engine._
+import io.tfspark.error._
+import io.tfspark.model._
+import io.tfspark.tensor._
+import org.apache.spark.sql.execution.vectorized.WritableColumnVector
+
+/** Runs groups of rows through a model and puts what it gives into column vectors. Executor, one thread.
+  *
+  * A batch that is beyond memory is halved until it fits; a batch that the model refuses is bisected to the row, which
+  * the error names. A model with a fixed batch dimension gets exactly that many rows, the last batch padded and cut.
+  *
+  * @param first
+  *   number in the partition of the row that an index of a group counts from
+  */
+final private[score] class GroupRunner(runner: SignatureRunner, binding: Binding, origin: Origin, metrics: ScoreMetrics) {
+  private val decoders = binding.outputs.map(new OutputDecoder(_))
+
+  /** Score a group.
+    *
+    * @param vectors
+    *   one per output
+    */
+  def score(group: Group, vectors: Seq[WritableColumnVector], first: Long): Unit = {
+    val step = binding.batchDimension.getOrElse(group.size)
+    (0 until group.size by step).foreach { from =>
+      scorePart(Part(group, from, math.min(from + step, group.size)), vectors, first)
+    }
+  }
+
+  private def scorePart(part: Part, vectors: Seq[WritableColumnVector], first: Long): Unit =
+    Try(run(part)(decode(part, _, vectors, first))) match {
+      case Success(()) => ()
+      case Failure(error: NativeException) if error.isOutOfMemory && part.size > 1 && binding.batchDimension.isEmpty =>
+        part.halves.foreach(scorePart(_, vectors, first))
+      case Failure(error: NativeException) => throw named(part, error, first)
+      case Failure(error) => throw error
+    }
+
+  private def run[A](part: Part)(use: Map[String, NativeTensor] => A): A = {
+    val started = System.nanoTime()
+    try
+      Using.Manager { manage =>
+        val tensors = part.group.inputs.indices.map(input => manage(part.tensor(input, fedRows(part))))
+        runner.run(tensors)(use)
+      }.get
+    finally metrics.ran(part.size, System.nanoTime() - started)
+  }
+
+  private def fedRows(part: Part): Int = binding.batchDimension.getOrElse(part.size)
+
+  private def decode(part: Part, outputs: Map[String, NativeTensor], vectors: Seq[WritableColumnVector], first: Long): Unit = {
+    // Vectors are written after every output was found to fit, so that a batch is never half there.
+    val tensors = binding.outputs.map(output => fitting(output, outputs.get(output.spec.name), part, first))
+    val inOrder = part.row(part.size - 1) - part.row(0) == part.size - 1
+    decoders.lazyZip(tensors).lazyZip(vectors).foreach { (decoder, tensor, vector) =>
+      try decoder.decode(tensor, part.size, vector, part.row, inOrder)
+      catch {
+        case found: OutputProblem =>
+          val perRow = math.max(1L, tensor.shape.drop(1).product)
+          throw rowError(found.problem, first + part.row((found.element / perRow).toInt))
+      }
+    }
+  }
+
+  private def fitting(output: OutputBinding, found: Option[NativeTensor], part: Part, first: Long): NativeTensor = {
+    val spec = output.spec
+    def refuse(problem: String): Nothing = throw new EngineException(s"${place(part, first)}: $problem")
+    val tensor = found.getOrElse(refuse(s"the engine gave no output '${spec.name}'"))
+    val wanted: Seq[Option[Long]] = Some(fedRows(part).toLong) +: spec.rowShape.getOrElse(Nil)
+    val fits = tensor.shape.size == wanted.size &&
+      tensor.shape.zip(wanted).forall { case (size, expected) => expected.forall(_ == size) }
+    if (!fits || tensor.number != output.dtype.number)
+      refuse(
+        Explain(
+          s"output '${spec.name}' is not what its signature says.",
+          expected = s"${spec.dtype} ${TensorSpec.format(wanted)}",
+          found = s"${DType.nameOf(tensor.number)} ${TensorSpec.format(tensor.shape.map(Some(_)))}",
+          hint = "fetch other outputs only, or export a function that keeps the batch dimension."
+        )
+      )
+    if (tensor.shape.product > Int.MaxValue)
+      refuse(
+        Explain(
+          s"output '${spec.name}' is too large.",
+          expected = s"at most ${Int.MaxValue} elements in a batch",
+          found = s"${tensor.shape.product} elements",
+          hint = "give a smaller batch_size."
+        )
+      )
+    tensor
+  }
+
+  /** The error of a failed batch, with the row that causes it where there is one. */
+  private def named(part: Part, error: NativeException, first: Long): TfsparkException =
+    Option.unless(error.isAboutModel)(part).flatMap(firstFailing) match {
+      case None => new EngineException(s"${place(part, first)}: ${error.getMessage}", Some(error))
+      case Some(row) =>
+        val at = origin.at(s"row ${first + row}")
+        new RowException(s"$at: the model refuses the row: ${error.getMessage}\nHint: ${GroupRunner.mend}", Some(error))
+    }
+
+  /** Find by bisection a row that the model refuses on its own; nothing when there is none. */
+  private def firstFailing(part: Part): Option[Int] =
+    if (part.size == 1) Option.when(fails(part))(part.row(0))
+    else part.halves.find(fails).orElse(part.halves.lastOption).flatMap(firstFailing)
+
+  private def fails(part: Part): Boolean = Try(run(part)(_ => ())).failed.toOption.exists(_.isInstanceOf[NativeException])
+
+  private def place(part: Part, first: Long): String =
+    origin.at(s"rows ${first + part.row(0)} to ${first + part.row(part.size - 1)}")
+
+  private[score] def rowError(problem: RowProblem, row: Long): RowException =
+    new RowException(
+      s"${origin.at(s"column '${problem.column}', row $row")}: ${problem.problem}\nHint: ${GroupRunner.mend}"
+    )
+}
+
+private[score] object GroupRunner {
+  private val mend = "mend the row, or filter it out; a row with null in an input is not fed and gives null."
+}

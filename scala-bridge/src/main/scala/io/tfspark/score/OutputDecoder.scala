@@ -1,0 +1,142 @@
+package io.tfspark.score
+
+import java.nio.ByteBuffer
+import java.nio.charset.{CharacterCodingException, StandardCharsets}
+
+import io.tfspark.engine.NativeTensor
+import io.tfspark.model._
+import io.tfspark.tensor.{HalfFloat, RowProblem}
+import org.apache.spark.sql.execution.vectorized.WritableColumnVector
+import org.apache.spark.sql.types.StringType
+import org.apache.spark.unsafe.Platform
+
+/** One output's tensor → a column vector: the way of the bytes out of a model. Executor, one thread.
+  *
+  * Bytes that are not the text they should be raise `RowProblem`; what the table widens (uint8 → smallint) is widened.
+  */
+final private[score] class OutputDecoder(output: OutputBinding) {
+  private val dtype = output.dtype
+  private val isText = output.spec.dtype == "string" && DType.elementOf(output.sql)._1 == StringType
+  private var bytes = new Array[Byte](0)
+
+  /** Put the first rows of a tensor into the places of a vector.
+    *
+    * @param count
+    *   rows to take; the tensor may hold more that only padded it
+    * @param place
+    *   the place in the vector of row number i
+    * @param inOrder
+    *   whether the places are consecutive numbers
+    */
+  def decode(tensor: NativeTensor, count: Int, vector: WritableColumnVector, place: Int => Int, inOrder: Boolean): Unit = {
+    val shape = tensor.shape.drop(1).map(_.toInt)
+    if (output.spec.depth == 0) leaves(tensor, count, vector, place, inOrder)
+    else {
+      val first = lists(vector, count, shape.head, place)
+      nested(tensor, vector.arrayData(), count * shape.head, shape.tail, first)
+    }
+  }
+
+  /** Give rows of a vector a list each, of one length; returns where the first of their elements goes. */
+  private def lists(vector: WritableColumnVector, count: Int, length: Int, place: Int => Int): Int = {
+    val child = vector.arrayData()
+    val first = child.getElementsAppended
+    child.reserve(first + count * length)
+    child.addElementsAppended(count * length)
+    var row = 0
+    while (row < count) {
+      vector.putArray(place(row), first + row * length, length)
+      row += 1
+    }
+    first
+  }
+
+  private def nested(tensor: NativeTensor, vector: WritableColumnVector, count: Int, shape: Seq[Int], start: Int): Unit =
+    if (shape.isEmpty) leaves(tensor, count, vector, start + _, inOrder = true)
+    else {
+      val first = lists(vector, count, shape.head, start + _)
+      nested(tensor, vector.arrayData(), count * shape.head, shape.tail, first)
+    }
+
+  private def leaves(tensor: NativeTensor, count: Int, vector: WritableColumnVector, place: Int => Int, inOrder: Boolean): Unit =
+    if (dtype.width == 0) strings(tensor, count, vector, place)
+    else if (count > 0) {
+      val length = Math.multiplyExact(count, dtype.width)
+      if (bytes.length < length) bytes = new Array[Byte](length)
+      tensor.read(0, bytes, length)
+      if (!(inOrder && bulk(vector, place(0), count))) each(vector, count, place)
+    }
+
+  /** Copy all elements at once where TensorFlow and Spark keep them alike. */
+  private def bulk(vector: WritableColumnVector, first: Int, count: Int): Boolean = dtype.name match {
+    case "float32" => vector.putFloats(first, count, bytes, 0); true
+    case "float64" => vector.putDoubles(first, count, bytes, 0); true
+    case "int32" => vector.putInts(first, count, bytes, 0); true
+    case "int64" => vector.putLongs(first, count, bytes, 0); true
+    case "int16" => vector.putShorts(first, count, bytes, 0); true
+    case "int8" => vector.putBytes(first, count, bytes, 0); true
+    case _ => false
+  }
+
+  private def each(vector: WritableColumnVector, count: Int, place: Int => Int): Unit = {
+    val put = putter(vector)
+    var row = 0
+    while (row < count) {
+      put(place(row), Platform.BYTE_ARRAY_OFFSET.toLong + row * dtype.width)
+      row += 1
+    }
+  }
+
+  private def putter(vector: WritableColumnVector): (Int, Long) => Unit = dtype.name match {
+    case "float32" => (row, at) => vector.putFloat(row, Platform.getFloat(bytes, at))
+    case "float64" => (row, at) => vector.putDouble(row, Platform.getDouble(bytes, at))
+    case "float16" => (row, at) => vector.putFloat(row, HalfFloat.fromBits(Platform.getShort(bytes, at)))
+    case "int64" => (row, at) => vector.putLong(row, Platform.getLong(bytes, at))
+    case "int32" => (row, at) => vector.putInt(row, Platform.getInt(bytes, at))
+    case "int16" => (row, at) => vector.putShort(row, Platform.getShort(bytes, at))
+    case "int8" => (row, at) => vector.putByte(row, Platform.getByte(bytes, at))
+    case "uint8" => (row, at) => vector.putShort(row, (Platform.getByte(bytes, at) & 0xff).toShort)
+    case "uint16" => (row, at) => vector.putInt(row, Platform.getShort(bytes, at) & 0xffff)
+    case "uint32" => (row, at) => vector.putLong(row, Platform.getInt(bytes, at) & 0xffffffffL)
+    case _ => (row, at) => vector.putBoolean(row, Platform.getByte(bytes, at) != 0)
+  }
+
+  private def strings(tensor: NativeTensor, count: Int, vector: WritableColumnVector, place: Int => Int): Unit = {
+    var index = 0
+    while (index < count) {
+      val value = tensor.string(index.toLong)
+      if (isText && !OutputDecoder.isText(value))
+        throw new OutputProblem(
+          index,
+          new RowProblem(
+            output.column,
+            s"output bytes ${OutputDecoder.shown(value)} are not UTF-8; take them with strings='binary'"
+          )
+        )
+      vector.putByteArray(place(index), value)
+      index += 1
+    }
+  }
+}
+
+/** A problem of an output's element; the element's index tells the row. */
+final private[score] class OutputProblem(val element: Int, val problem: RowProblem)
+    extends RuntimeException(problem.problem, null, false, false)
+
+private[score] object OutputDecoder {
+
+  private def isText(value: Array[Byte]): Boolean =
+    value.forall(_ >= 0) || {
+      try {
+        StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(value))
+        true
+      } catch { case _: CharacterCodingException => false }
+    }
+
+  /** Bytes as Python writes them. */
+  private def shown(value: Array[Byte]): String =
+    value
+      .take(20)
+      .map(byte => if (byte >= 32 && byte < 127) byte.toChar.toString else f"\\x${byte & 0xff}%02x")
+      .mkString("b'", "", "'")
+}

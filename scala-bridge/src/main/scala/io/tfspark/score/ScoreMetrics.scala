@@ -1,0 +1,14 @@
+package io.tfspark.score
+
+/** What a task counts. */
+trait ScoreMetrics {
+
+  /** The model ran on some rows. */
+  def ran(rows: Int, nanos: Long): Unit
+}
+
+object ScoreMetrics {
+
+  /** Counts nothing. */
+  val none: ScoreMetrics = (_: Int, _: Long) => ()
+}

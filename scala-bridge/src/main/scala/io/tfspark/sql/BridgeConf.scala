@@ -1,0 +1,80 @@
+package io.tfspark.sql
+
+import scala.util.Try
+
+import io.tfspark.error._
+import io.tfspark.model.BindingOptions
+import io.tfspark.score.BatchSize
+import org.apache.spark.SparkEnv
+import org.apache.spark.sql.internal.SQLConf
+
+/** The settings of the bridge, `spark.tfspark.…`.
+  *
+  * Which models may be called, and how they travel, is the operator's to say: it is read from the configuration of the
+  * application, which `SET` does not change. The rest is read from the session.
+  */
+object BridgeConf {
+
+  private val modelPrefix = "spark.tfspark.model."
+
+  /** `spark.tfspark.model.roots`: folders that hold models which any SQL user may call by path. */
+  val Roots: String = modelPrefix + "roots"
+
+  /** `spark.tfspark.function.model`: the model of a permanent function that names none. */
+  val FunctionModel: String = "spark.tfspark.function.model"
+
+  /** Rows per run of a model; by default as many as make about 1 MiB. */
+  val BatchRows: String = "spark.tfspark.batchSize"
+
+  /** Whether values may be narrowed (double → float), each checked. */
+  val Narrow: String = "spark.tfspark.narrow"
+
+  /** Spark type of string outputs: `string` or `binary`. */
+  val Strings: String = "spark.tfspark.strings"
+
+  /** How a model of the driver's own disk reaches executors: `auto`, `path` or `broadcast`. */
+  val Distribute: String = "spark.tfspark.distribute"
+
+  /** Models that a JVM keeps open, and whose descriptions a driver keeps. */
+  val CacheModels: String = "spark.tfspark.cache.models"
+
+  /** Registered names and their paths. */
+  def registered: Map[String, String] =
+    application(_.getAllWithPrefix(modelPrefix).toMap).getOrElse(Map.empty[String, String]) - "roots"
+
+  /** Folders below which a path is accepted. */
+  def roots: Seq[String] = static(Roots).toSeq.flatMap(_.split(',')).map(_.trim).filter(_.nonEmpty)
+
+  /** The model of a permanent function that names none. */
+  def functionModel: Option[String] = static(FunctionModel)
+
+  /** How models travel. */
+  def distribute: String = oneOf(Distribute, static(Distribute).getOrElse("auto"), Seq("auto", "path", "broadcast"))
+
+  /** Models kept open per JVM. */
+  def cacheModels: Int = positive(CacheModels, static(CacheModels).getOrElse("8"))
+
+  /** Rows per run, as the session wants it. */
+  def batchSize: BatchSize = BatchSize(session(BatchRows).map(positive(BatchRows, _)))
+
+  /** What the session allows on the way into and out of a model. */
+  def bindingOptions: BindingOptions = BindingOptions(
+    narrow = oneOf(Narrow, session(Narrow).getOrElse("false").toLowerCase, Seq("true", "false")) == "true",
+    binaryStrings = oneOf(Strings, session(Strings).getOrElse("string"), Seq("string", "binary")) == "binary"
+  )
+
+  private def static(key: String): Option[String] = application(_.getOption(key)).flatten
+
+  private def application[A](read: org.apache.spark.SparkConf => A): Option[A] = Option(SparkEnv.get).map(env => read(env.conf))
+
+  private def session(key: String): Option[String] = Option(SQLConf.get.getConfString(key, "")).filter(_.nonEmpty)
+
+  private def positive(key: String, value: String): Int =
+    Try(value.trim.toInt).toOption.filter(_ >= 1).getOrElse(throw refusal(key, "a whole number of at least 1", value))
+
+  private def oneOf(key: String, value: String, known: Seq[String]): String =
+    if (known.contains(value)) value else throw refusal(key, Explain.listing(known), value)
+
+  private def refusal(key: String, expected: String, found: String): UsageException =
+    new UsageException(Explain(s"The setting $key cannot be used as given.", expected = expected, found = s"'$found'"))
+}

@@ -1,0 +1,43 @@
+package io.tfspark.sql
+
+import org.apache.spark.sql.catalyst.expressions.UnsafeRow
+import org.apache.spark.unsafe.Platform
+
+/** Rows that wait for their results, as bytes in one piece of memory. Executor, one thread. */
+final private[sql] class KeptRows(fields: Int) {
+  private var memory = new Array[Byte](1 << 16)
+  private var ends = new Array[Int](1 << 10)
+  private var count = 0
+  private val view = new UnsafeRow(fields)
+
+  def size: Int = count
+
+  /** Whether no more rows should be kept, lest memory grow with their width. */
+  def isFull: Boolean = end(count) >= KeptRows.MostBytes
+
+  def clear(): Unit = count = 0
+
+  /** Copy a row. */
+  def add(row: UnsafeRow): Unit = {
+    val length = row.getSizeInBytes
+    val wanted = end(count).toLong + length
+    if (wanted > memory.length)
+      memory = java.util.Arrays.copyOf(memory, Math.toIntExact(math.max(wanted, math.min(memory.length * 2L, 1L << 30))))
+    if (count == ends.length) ends = java.util.Arrays.copyOf(ends, count * 2)
+    row.writeToMemory(memory, Platform.BYTE_ARRAY_OFFSET.toLong + end(count))
+    ends(count) = wanted.toInt
+    count += 1
+  }
+
+  /** A row as it was added; valid until the next is asked for. */
+  def row(index: Int): UnsafeRow = {
+    view.pointTo(memory, Platform.BYTE_ARRAY_OFFSET.toLong + end(index), end(index + 1) - end(index))
+    view
+  }
+
+  private def end(index: Int): Int = if (index == 0) 0 else ends(index - 1)
+}
+
+private[sql] object KeptRows {
+  val MostBytes: Int = 32 << 20
+}

@@ -1,0 +1,106 @@
+package io.tfspark.sql
+
+import java.net.URI
+import java.nio.file.{Files, Path, Paths}
+import java.util.{Collections, LinkedHashMap}
+
+import io.tfspark.engine.{NodeFolder, RemoteFiles}
+import io.tfspark.error._
+import io.tfspark.model._
+import org.apache.hadoop.conf.Configuration
+
+/** A model and where its export dir lies for all: on a disk, or on one of Hadoop's file systems. Driver; serialisable. */
+final case class LocatedModel(model: ModelPackage, remote: Option[String])
+
+/** Finds and describes the models that SQL names. Driver.
+  *
+  * A description is kept as long as the files of the export dir keep their names, lengths and times; a model that was
+  * exported again is read again.
+  */
+object ModelCatalog {
+  private type Fingerprint = Seq[(String, Long, Long)]
+  private val most = 64
+  private val known = Collections.synchronizedMap(
+    new LinkedHashMap[String, (Fingerprint, LocatedModel)](16, 0.75f, true) {
+      override def removeEldestEntry(eldest: java.util.Map.Entry[String, (Fingerprint, LocatedModel)]): Boolean =
+        size > most
+    }
+  )
+
+  /** The model of a registered name, or of a path below the roots. */
+  def ofUser(nameOrPath: String, conf: Configuration): LocatedModel = {
+    val names = BridgeConf.registered
+    names.get(nameOrPath) match {
+      case Some(path) => at(path, None, conf)
+      case None =>
+        ModelRoots.check(nameOrPath, BridgeConf.roots, names.keys, conf)
+        at(nameOrPath, None, conf)
+    }
+  }
+
+  /** The model of a path that the caller vouches for.
+    *
+    * @param version
+    *   version folder to take; by default the largest number
+    */
+  def at(path: String, version: Option[Long], conf: Configuration): LocatedModel = {
+    val uri = ModelRoots.qualified(path, conf)
+    if (ModelRoots.isLocal(uri)) local(Paths.get(uri.getPath), version) else remote(uri, version, RemoteFiles(conf))
+  }
+
+  private def local(path: Path, version: Option[Long]): LocatedModel = {
+    val dir = ModelPackage.exportDir(path, version)
+    remembered(dir.toString, ModelFiles.fingerprint(dir)) {
+      LocatedModel(ModelPackage.load(path, version), None)
+    }
+  }
+
+  private def remote(uri: URI, version: Option[Long], files: RemoteFiles): LocatedModel = {
+    val (dir, number) = remoteExportDir(uri, version, files)
+    remembered(dir, files.fingerprint(dir)) {
+      val aside = Files.createTempDirectory(NodeFolder.root, "driver.")
+      try {
+        // The folder keeps its name, so that name and version of the model read as on the remote side.
+        val base = Files.createDirectories(aside.resolve(nameOf(dir, number)))
+        val copy = number.fold(base)(one => Files.createDirectory(base.resolve(one.toString)))
+        files.copy(dir, copy)
+        val read = ModelPackage.load(copy)
+        val kept = NodeFolder.of(read.digest, read.size)(files.copy(dir, _))
+        LocatedModel(read.copy(path = kept.toString), Some(dir))
+      } finally NodeFolder.delete(aside)
+    }
+  }
+
+  private def nameOf(dir: String, number: Option[Long]): String = {
+    val parts = dir.split('/').filter(_.nonEmpty)
+    (if (number.isDefined) parts.dropRight(1) else parts).lastOption.getOrElse("model")
+  }
+
+  private def remoteExportDir(uri: URI, version: Option[Long], files: RemoteFiles): (String, Option[Long]) = {
+    val path = uri.toString.stripSuffix("/")
+    val entries = files.entries(path)
+    val own = path.split('/').lastOption.filter(_.matches("[0-9]{1,18}")).map(_.toLong)
+    val numbers = entries.filter(_.matches("[0-9]{1,18}"))
+    if (entries.contains(ModelPackage.FileName)) (path, own)
+    else
+      numbers.filter(one => version.forall(_ == one.toLong)).maxByOption(_.toLong) match {
+        case Some(number) => (s"$path/$number", Some(number.toLong))
+        case None =>
+          throw new ModelNotFoundException(
+            Explain(
+              s"There is no SavedModel in $path.",
+              expected = version.fold(s"${ModelPackage.FileName}, or version folders named 1, 2, …")(one => s"version $one"),
+              found = if (entries.isEmpty) "nothing" else Explain.listing(entries.sorted.take(8)),
+              hint = "give the folder of one exported model, or the base path above its versions."
+            )
+          )
+      }
+  }
+
+  private def remembered(dir: String, fingerprint: Fingerprint)(read: => LocatedModel): LocatedModel =
+    Option(known.get(dir)).filter(_._1 == fingerprint).map(_._2).getOrElse {
+      val found = read
+      known.put(dir, fingerprint -> found)
+      found
+    }
+}

@@ -1,0 +1,43 @@
+package io.tfspark.sql
+
+import java.nio.file.Paths
+
+import scala.collection.mutable
+
+import io.tfspark.engine._
+import org.apache.hadoop.conf.Configuration
+import org.apache.spark.SparkContext
+import org.apache.spark.broadcast.Broadcast
+
+/** Decides how a model reaches the executors. Driver.
+  *
+  * What lies on one of Hadoop's file systems is copied by each node once. What lies on the driver's own disk is read
+  * there when all work is done on this machine, and else broadcast, once per application and model.
+  */
+object ModelDistribution {
+  private val kept = 8
+  private val broadcasts = mutable.LinkedHashMap.empty[(String, String), Broadcast[PackedModel]]
+
+  /** Where executors find a model. */
+  def source(context: SparkContext, located: LocatedModel, conf: Configuration): ModelSource =
+    located.remote match {
+      case Some(uri) => ModelSource.Remote(uri, RemoteFiles(conf))
+      case None =>
+        val isBroadcast = BridgeConf.distribute match {
+          case "auto" => !context.isLocal
+          case how => how == "broadcast"
+        }
+        if (isBroadcast) ModelSource.Packed(broadcast(context, located)) else ModelSource.Shared(located.model.path)
+    }
+
+  private def broadcast(context: SparkContext, located: LocatedModel): Broadcast[PackedModel] = synchronized {
+    val key = (context.applicationId, located.model.digest)
+    val found = broadcasts
+      .remove(key)
+      .getOrElse(context.broadcast(PackedModel.of(Paths.get(located.model.path))))
+    broadcasts += key -> found
+    // A query that is still running fetches the blocks of a forgotten one from its executors or the driver again.
+    if (broadcasts.size > kept) broadcasts.remove(broadcasts.head._1).foreach(_.unpersist())
+    found
+  }
+}

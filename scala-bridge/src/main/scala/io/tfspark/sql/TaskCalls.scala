@@ -1,0 +1,90 @@
+package io.tfspark.sql
+
+import io.tfspark.engine._
+import io.tfspark.model.Binding
+import io.tfspark.score._
+import io.tfspark.tensor.{BulkColumn, ColumnPlace}
+import org.apache.spark.TaskContext
+import org.apache.spark.sql.catalyst.InternalRow
+import org.apache.spark.sql.execution.metric.SQLMetric
+import org.apache.spark.sql.execution.vectorized.{OnHeapColumnVector, WritableColumnVector}
+import org.apache.spark.sql.vectorized.ColumnarBatch
+
+/** One call as an executor gets it. Serialisable; nothing live in it.
+  *
+  * @param places
+  *   for each input its columns in the rows of the child
+  */
+final case class PlannedCall(call: ModelCall, source: ModelSource, places: Seq[Seq[ColumnPlace]]) {
+
+  def binding: Binding = call.binding
+}
+
+/** What all calls of a node need in a task. Serialisable. */
+final case class EvalSettings(size: BatchSize, keptModels: Int)
+
+/** What a node counts: rows and batches through a model, and time. */
+final case class EvalMetrics(rows: SQLMetric, batches: SQLMetric, load: SQLMetric, run: SQLMetric) extends ScoreMetrics {
+
+  override def ran(count: Int, nanos: Long): Unit = {
+    rows.add(count.toLong)
+    batches.add(1)
+    run.add(nanos)
+  }
+}
+
+/** The calls of one task: their sessions, and a result vector for each. Executor, one thread.
+  *
+  * Sessions go back to the cache when the task ends, however it ends.
+  */
+final private[sql] class TaskCalls(calls: Seq[PlannedCall], settings: EvalSettings, metrics: EvalMetrics, partition: Int) {
+  private val context = TaskContext.get()
+  private val scorers = calls.map(open)
+
+  /** The results of the batch at hand, one per call. */
+  val results: Seq[WritableColumnVector] = calls.map(call => new OnHeapColumnVector(16, call.binding.result))
+  atEnd(results.foreach(_.close()))
+
+  /** Begin a batch of rows. */
+  def start(): Unit = scorers.lazyZip(results).foreach(_.start(_))
+
+  /** Take a row of the batch. */
+  def add(row: InternalRow): Unit = scorers.foreach(_.add(row))
+
+  /** End the batch; the results then hold a value for every row. */
+  def finish(): Unit = scorers.foreach(_.finish())
+
+  /** Score a columnar batch, at once where its columns allow. */
+  def score(batch: ColumnarBatch): Unit =
+    scorers.lazyZip(results).foreach { (scorer, result) =>
+      val isDone = scorer.bulkPlace.exists { place =>
+        batch.column(place.ordinal) match {
+          case vector: WritableColumnVector =>
+            scorer.scoreAll(new BulkColumn(vector, place), batch.numRows, result)
+          case _ => false
+        }
+      }
+      if (!isDone) {
+        scorer.start(result)
+        (0 until batch.numRows).foreach(index => scorer.add(batch.getRow(index)))
+        scorer.finish()
+      }
+    }
+
+  private def atEnd(action: => Unit): Unit = {
+    val _ = context.addTaskCompletionListener[Unit](_ => action)
+  }
+
+  private def open(planned: PlannedCall): BatchScorer = {
+    val started = System.nanoTime()
+    val model = planned.call.located.model
+    val key = SessionKey(model.digest, model.tags, planned.source, model.size, context.cpus())
+    val lease = SessionCache.shared.lease(key, settings.keptModels)
+    atEnd(lease.close())
+    val runner = lease.session.runner(planned.call.signature)
+    atEnd(runner.close())
+    metrics.load.add((System.nanoTime() - started) / 1000000)
+    val origin = Origin(model.title, Some(partition))
+    new BatchScorer(runner, planned.binding, planned.places, settings.size, origin, metrics)
+  }
+}

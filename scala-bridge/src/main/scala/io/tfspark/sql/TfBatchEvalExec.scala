@@ -1,0 +1,122 @@
+package io.tfspark.sql
+
+import io.tfspark.score.BatchSize
+import io.tfspark.tensor.ColumnPlace
+import org.apache.spark.{InterruptibleIterator, TaskContext}
+import org.apache.spark.rdd.RDD
+import org.apache.spark.sql.catalyst.InternalRow
+import org.apache.spark.sql.catalyst.expressions._
+import org.apache.spark.sql.catalyst.plans.physical.{Partitioning, UnknownPartitioning}
+import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
+import org.apache.spark.sql.execution.metric.{SQLMetric, SQLMetrics}
+import org.apache.spark.sql.vectorized.ColumnarBatch
+
+/** Evaluates calls of models batch by batch, without Python: from columnar batches as they come where the child gives
+  * them (Parquet), else from rows. Planned on the driver, runs on executors.
+  *
+  * Row order and kept columns are the child's; of a columnar batch the kept columns pass on without a copy.
+  */
+final case class TfBatchEvalExec(
+    calls: Seq[TfPredict],
+    results: Seq[Attribute],
+    keep: Seq[Attribute],
+    batchSize: BatchSize,
+    child: SparkPlan
+) extends UnaryExecNode {
+  override def output: Seq[Attribute] = keep ++ results
+  override def producedAttributes: AttributeSet = AttributeSet(results)
+  override def nodeName: String = "TfBatchEval"
+
+  // Known only when the child is planned; before, it is a placeholder.
+  override def supportsColumnar: Boolean = child.supportsColumnar
+
+  override def outputPartitioning: Partitioning = child.outputPartitioning match {
+    case keyed: Expression if !keyed.references.subsetOf(outputSet) =>
+      UnknownPartitioning(child.outputPartitioning.numPartitions)
+    case other => other
+  }
+
+  override def outputOrdering: Seq[SortOrder] =
+    child.outputOrdering.takeWhile(_.references.subsetOf(outputSet))
+
+  override lazy val metrics: Map[String, SQLMetric] = Map(
+    "numOutputRows" -> SQLMetrics.createMetric(sparkContext, "number of output rows"),
+    "modelRows" -> SQLMetrics.createMetric(sparkContext, "rows scored"),
+    "modelBatches" -> SQLMetrics.createMetric(sparkContext, "batches scored"),
+    "modelLoadTime" -> SQLMetrics.createTimingMetric(sparkContext, "time to load models"),
+    "modelRunTime" -> SQLMetrics.createNanoTimingMetric(sparkContext, "time in models")
+  )
+
+  override def simpleString(maxFields: Int): String = {
+    val models = calls.zip(results).map { case (call, result) => s"$call AS $result" }
+    s"$nodeName [${models.mkString(", ")}], keep [${keep.mkString(", ")}], batch size $batchSize"
+  }
+
+  override def verboseStringWithOperatorId(): String = {
+    val models = calls.zip(results).map { case (call, result) =>
+      s"$result: model ${call.call.located.model.path}, digest ${call.call.located.model.digest}, " +
+        s"signature ${call.call.signature.name}, arguments [${call.children.mkString(", ")}]"
+    }
+    s"$formattedNodeName\nModels: ${models.mkString("; ")}\nBatch size: $batchSize\nKeep: [${keep.mkString(", ")}]\n"
+  }
+
+  override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
+    val (planned, settings, counts, rowsOut) = (plan, evalSettings, evalMetrics, longMetric("numOutputRows"))
+    val kept = ordinals(keep).toArray
+    child.executeColumnar().mapPartitionsWithIndex(
+      (partition, batches) => {
+        lazy val task = new TaskCalls(planned, settings, counts, partition)
+        new InterruptibleIterator(TaskContext.get(), batches).map { batch =>
+          task.score(batch)
+          rowsOut.add(batch.numRows.toLong)
+          new ColumnarBatch((kept.map(batch.column(_)) ++ task.results).toArray, batch.numRows)
+        }
+      },
+      preservesPartitioning = true
+    )
+  }
+
+  override protected def doExecute(): RDD[InternalRow] = {
+    val (planned, settings, counts, rowsOut) = (plan, evalSettings, evalMetrics, longMetric("numOutputRows"))
+    val (kept, inputs, together) = (keep, child.output, output)
+    child.execute().mapPartitionsWithIndex(
+      (partition, rows) => {
+        val task = new RowBatches(planned, settings, counts, partition, kept, inputs, together)
+        task.score(new InterruptibleIterator(TaskContext.get(), rows)).map { row =>
+          rowsOut.add(1)
+          row
+        }
+      },
+      preservesPartitioning = true
+    )
+  }
+
+  override protected def withNewChildInternal(newChild: SparkPlan): TfBatchEvalExec = copy(child = newChild)
+
+  private def evalSettings: EvalSettings = EvalSettings(batchSize, BridgeConf.cacheModels)
+
+  private def evalMetrics: EvalMetrics =
+    EvalMetrics(
+      longMetric("modelRows"),
+      longMetric("modelBatches"),
+      longMetric("modelLoadTime"),
+      longMetric("modelRunTime")
+    )
+
+  private def plan: Seq[PlannedCall] = {
+    val conf = session.sessionState.newHadoopConf()
+    calls.map { one =>
+      val places = one.call.binding.inputs.map(_.columns.map(name => place(one, name)))
+      PlannedCall(one.call, ModelDistribution.source(sparkContext, one.call.located, conf), places)
+    }
+  }
+
+  private def place(one: TfPredict, name: String): ColumnPlace = {
+    val argument = one.children(one.children.indices.indexWhere(ModelCall.argument(_) == name))
+    val ordinal = child.output.indexWhere(column => argument.references.exists(_.exprId == column.exprId))
+    ColumnPlace(name, ordinal, argument.dataType)
+  }
+
+  private def ordinals(attributes: Seq[Attribute]): Seq[Int] =
+    attributes.map(attribute => child.output.indexWhere(_.exprId == attribute.exprId))
+}

@@ -1,0 +1,47 @@
+package io.tfspark.sql
+
+import io.tfspark.model._
+import org.apache.spark.sql.catalyst.expressions.{Expression, Unevaluable}
+import org.apache.spark.sql.types.DataType
+
+/** What a call runs: the model, the signature, and how arguments become inputs. Serialisable.
+  *
+  * @param binding
+  *   the columns of its inputs are named by `ModelCall.argument`
+  */
+final case class ModelCall(located: LocatedModel, signature: Signature, binding: Binding) {
+
+  /** The model in words. */
+  def title: String = located.model.title
+
+  override def toString: String = s"$title ${signature.name}"
+}
+
+object ModelCall {
+
+  /** What messages call the argument of a position. */
+  def argument(position: Int): String = s"argument ${position + 1}"
+}
+
+/** A call of a model in an expression. Driver only: `ExtractCalls` moves it into a `TfBatchEval` before anything runs.
+  *
+  * @param children
+  *   the arguments, without model and signature
+  */
+final case class TfPredict(call: ModelCall, children: Seq[Expression]) extends Expression with Unevaluable {
+  override def dataType: DataType = call.binding.result
+  override def nullable: Boolean = true
+  override def prettyName: String = "tf_predict"
+
+  override def sql: String = s"$prettyName(${(call.located.model.name +: children.map(_.sql)).mkString(", ")})"
+  override def toString: String = s"$prettyName($call, ${children.mkString(", ")})"
+
+  override protected def withNewChildrenInternal(newChildren: IndexedSeq[Expression]): TfPredict =
+    copy(children = newChildren)
+}
+
+object TfPredict {
+
+  /** Whether an expression holds a call. */
+  def isIn(expression: Expression): Boolean = expression.exists(_.isInstanceOf[TfPredict])
+}

@@ -1,0 +1,103 @@
+package io.tfspark.tensor
+
+import org.apache.spark.unsafe.Platform
+import org.apache.spark.unsafe.types.UTF8String
+
+/** Elements of one input for the rows of one group, in row order: what a tensor is filled from. Executor, one thread.
+  *
+  * Bounded by the batch; memory is kept from batch to batch.
+  */
+sealed trait Elements {
+
+  /** Bytes held. */
+  def bytes: Long
+
+  /** Forget all elements, keep the memory. */
+  def clear(): Unit
+}
+
+/** Numbers and booleans, in TensorFlow's own layout. */
+final class FixedElements(val width: Int) extends Elements {
+  private var memory = new Array[Byte](1 << 12)
+  private var used = 0
+
+  def bytes: Long = used.toLong
+  def clear(): Unit = used = 0
+
+  /** The memory; the first `bytes` of it count. */
+  def array: Array[Byte] = memory
+
+  def putByte(value: Byte): Unit = Platform.putByte(memory, next(), value)
+  def putShort(value: Short): Unit = Platform.putShort(memory, next(), value)
+  def putInt(value: Int): Unit = Platform.putInt(memory, next(), value)
+  def putLong(value: Long): Unit = Platform.putLong(memory, next(), value)
+  def putFloat(value: Float): Unit = Platform.putFloat(memory, next(), value)
+  def putDouble(value: Double): Unit = Platform.putDouble(memory, next(), value)
+
+  /** Copy elements that lie in another object of this layout. */
+  def putAll(base: AnyRef, offset: Long, count: Int): Unit = {
+    val length = Math.multiplyExact(count, width)
+    reserve(length)
+    Platform.copyMemory(base, offset, memory, Platform.BYTE_ARRAY_OFFSET.toLong + used, length.toLong)
+    used += length
+  }
+
+  private def next(): Long = {
+    reserve(width)
+    val offset = Platform.BYTE_ARRAY_OFFSET.toLong + used
+    used += width
+    offset
+  }
+
+  private def reserve(more: Int): Unit = memory = Grown(memory, used, more)
+}
+
+/** Byte strings, one after the other, and where each ends. */
+final class StringElements extends Elements {
+  private var memory = new Array[Byte](1 << 12)
+  private var bounds = new Array[Int](1 << 8)
+  private var count = 0
+
+  def bytes: Long = end(count).toLong
+  def clear(): Unit = count = 0
+
+  /** The memory that the bounds speak of. */
+  def array: Array[Byte] = memory
+
+  /** Where element number `index` starts; one past the last, where all end. */
+  def end(index: Int): Int = if (index == 0) 0 else bounds(index - 1)
+
+  def put(value: UTF8String): Unit = {
+    val length = value.numBytes()
+    reserve(length)
+    value.writeToMemory(memory, Platform.BYTE_ARRAY_OFFSET.toLong + end(count))
+    close(length)
+  }
+
+  def put(value: Array[Byte]): Unit = {
+    reserve(value.length)
+    System.arraycopy(value, 0, memory, end(count), value.length)
+    close(value.length)
+  }
+
+  private def reserve(more: Int): Unit = memory = Grown(memory, end(count), more)
+
+  private def close(length: Int): Unit = {
+    if (count == bounds.length) bounds = java.util.Arrays.copyOf(bounds, count * 2)
+    bounds(count) = end(count) + length
+    count += 1
+  }
+}
+
+/** Arrays that double when they are full. */
+private[tensor] object Grown {
+  def apply(memory: Array[Byte], used: Int, more: Int): Array[Byte] = {
+    val wanted = used.toLong + more
+    if (wanted <= memory.length) memory
+    else {
+      val most = Int.MaxValue - 16
+      if (wanted > most) throw new OutOfMemoryError(s"one batch of a model's input takes $wanted bytes")
+      java.util.Arrays.copyOf(memory, math.min(most.toLong, math.max(wanted, memory.length * 2L)).toInt)
+    }
+  }
+}

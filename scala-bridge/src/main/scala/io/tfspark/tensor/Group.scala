@@ -1,0 +1,58 @@
+package io.tfspark.tensor
+
+import io.tfspark.model._
+import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
+
+/** Rows of equal input shapes, ready to be fed. Executor, one thread.
+  *
+  * @param shapes
+  *   the row shape of each input
+  */
+final class Group private[tensor] (val inputs: Seq[InputBinding], val shapes: Seq[Seq[Int]], places: Seq[Seq[ColumnPlace]]) {
+  private val readers = inputs.zip(places).map { case (input, columns) =>
+    new InputReader(input, columns, if (input.dtype.width == 0) new StringElements else new FixedElements(input.dtype.width))
+  }.toArray
+  private var indices = new Array[Int](1 << 8)
+  private var count = 0
+
+  /** How many rows there are. */
+  def size: Int = count
+
+  /** The place in the batch of a row of the group. */
+  def row(index: Int): Int = indices(index)
+
+  /** The elements of an input. */
+  def elements(input: Int): Elements = readers(input).elements
+
+  /** Bytes of all inputs. */
+  def bytes: Long = readers.map(_.elements.bytes).sum
+
+  /** Elements of one row of an input. */
+  def rowSize(input: Int): Int = shapes(input).product
+
+  private[tensor] def add(row: SpecializedGetters, index: Int): Unit = {
+    readers.foreach(_.write(row))
+    claim(index)
+  }
+
+  /** Add rows of one input whose elements lie one after the other. */
+  private[tensor] def addAll(base: AnyRef, offset: Long, first: Int, rows: Int): Unit = {
+    readers.head.elements match {
+      case fixed: FixedElements => fixed.putAll(base, offset, rows * rowSize(0))
+      case _: StringElements => throw new IllegalStateException("strings are not copied in bulk")
+    }
+    (first until first + rows).foreach(claim)
+  }
+
+  private[tensor] def clear(): Unit = {
+    readers.foreach(_.elements.clear())
+    count = 0
+  }
+
+  private def claim(index: Int): Unit = {
+    if (count == indices.length) indices = java.util.Arrays.copyOf(indices, count * 2)
+    indices(count) = index
+    count += 1
+  }
+}
+

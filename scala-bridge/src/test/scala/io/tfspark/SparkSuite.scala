@@ -1,0 +1,49 @@
+package io.tfspark
+
+import java.nio.file.Files
+
+import org.apache.spark.sql.{DataFrame, SparkSession}
+import org.scalatest.funsuite.AnyFunSuite
+
+/** A test on the one Spark session of the run. */
+trait SparkSuite extends AnyFunSuite {
+  lazy val spark: SparkSession = SparkSuite.session
+
+  def sql(text: String): DataFrame = spark.sql(text)
+
+  /** The single column of a query. */
+  def values(text: String): Seq[Any] = sql(text).collect().toSeq.map(_.get(0))
+
+  /** Base path of a test model. */
+  def model(name: String): String = TestModels.path(name)
+
+  /** Run with settings of the session. */
+  def having[A](settings: (String, String)*)(body: => A): A = {
+    settings.foreach { case (key, value) => spark.conf.set(key, value) }
+    try body
+    finally settings.foreach { case (key, _) => spark.conf.unset(key) }
+  }
+
+  /** The message of an exception and of all its causes. */
+  def messages(error: Throwable): String =
+    Iterator.iterate(error)(_.getCause).takeWhile(Option(_).isDefined).map(_.getMessage).mkString("\n")
+}
+
+object SparkSuite {
+  lazy val session: SparkSession = {
+    val home = Files.createTempDirectory("tfspark-spark-")
+    SparkSession
+      .builder()
+      .master("local[2]")
+      .appName("tfspark bridge tests")
+      .config("spark.ui.enabled", "false")
+      .config("spark.sql.shuffle.partitions", "2")
+      .config("spark.sql.session.timeZone", "UTC")
+      .config("spark.sql.warehouse.dir", home.resolve("warehouse").toString)
+      .config("javax.jdo.option.ConnectionURL", s"jdbc:derby:;databaseName=$home/metastore;create=true")
+      .config("spark.tfspark.model.roots", TestModels.folder.toString)
+      .config("spark.tfspark.model.linear", TestModels.path("linear"))
+      .enableHiveSupport()
+      .getOrCreate()
+  }
+}

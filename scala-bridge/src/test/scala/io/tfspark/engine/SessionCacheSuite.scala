@@ -1,0 +1,66 @@
+package io.tfspark.engine
+
+import java.nio.charset.StandardCharsets.ISO_8859_1
+import java.nio.file.{Files, Paths}
+import java.util.concurrent.{Callable, CyclicBarrier, Executors}
+
+import scala.jdk.CollectionConverters._
+import scala.util.Using
+
+import io.tfspark.TestModels
+import io.tfspark.error.EngineException
+import io.tfspark.model.ModelPackage
+import org.scalatest.funsuite.AnyFunSuite
+
+class SessionCacheSuite extends AnyFunSuite {
+
+  private def key(name: String): SessionKey = {
+    val model = ModelPackage.load(Paths.get(TestModels.path(name)))
+    SessionKey(model.digest, model.tags, ModelSource.Shared(model.path), model.size, 1)
+  }
+
+  private def cache(): SessionCache =
+    new SessionCache(key => NativeSession.load(key.source.locate(key.digest, key.size).toString, key.tags, key.threads))
+
+  test("eight threads that ask at once get one session, loaded once") {
+    val sessions = cache()
+    val wanted = key("linear")
+    val (threads, barrier) = (Executors.newFixedThreadPool(8), new CyclicBarrier(8))
+    try {
+      val ask: Callable[SessionLease] = () => {
+        barrier.await()
+        sessions.lease(wanted, 8)
+      }
+      val leases = threads.invokeAll(Seq.fill(8)(ask).asJava).asScala.map(_.get)
+      assert(leases.map(_.session).distinct.size == 1)
+      assert(sessions.loads == 1)
+      leases.foreach(_.close())
+    } finally threads.shutdown()
+  }
+
+  test("of sessions without a user the least recently used leaves first, and one in use stays") {
+    val sessions = cache()
+    Using.resource(sessions.lease(key("linear"), 1)) { _ =>
+      sessions.lease(key("pair"), 1).close()
+      sessions.lease(key("words"), 1).close()
+      assert(sessions.size == 1)
+      sessions.lease(key("linear"), 1).close()
+      assert(sessions.loads == 3)
+    }
+  }
+
+  test("an operation that TensorFlow does not know is an error, and the next load is tried again") {
+    val base = TestModels.copy("linear")
+    val file = base.resolve("1/saved_model.pb")
+    val unknown = new String(Files.readAllBytes(file), ISO_8859_1).replace("MatMul", "MatMux")
+    Files.write(file, unknown.getBytes(ISO_8859_1))
+    val model = ModelPackage.load(base)
+    val sessions = cache()
+    (1 to 2).foreach { _ =>
+      val broken = SessionKey(model.digest, model.tags, ModelSource.Shared(model.path), model.size, 1)
+      val error = intercept[EngineException](sessions.lease(broken, 8))
+      assert(error.getMessage.contains("cannot load the model") && error.getMessage.contains("MatMux"))
+    }
+    assert(sessions.size == 0)
+  }
+}

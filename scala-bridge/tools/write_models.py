@@ -1,0 +1,206 @@
+"""Write the models of the bridge's tests, and what TensorFlow answers for their rows.
+
+Run from the root of the repository: `.venv/bin/python scala-bridge/tools/write_models.py`. Writes
+`scala-bridge/src/test/models`, which is checked in, so that the tests need no Python.
+Weights are set by hand; `answers.json` holds, by model, the rows (columns of the call, in order)
+and the answers of `tf.saved_model.load`, which are what the bridge is held to.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tfspark.package import load
+from tfspark.testing import save_function, save_linear
+
+MODELS = Path(__file__).parents[1] / "src" / "test" / "models"
+VECTOR = tf.TensorSpec((None, 2), tf.float32, name="inputs")
+NUMBERS = ("float16", "float32", "float64", "int8", "int16", "int32", "int64")
+UNSIGNED = ("uint8", "uint16", "uint32")
+
+
+def types(path: Path) -> None:
+    """Every type of the table: numbers come back doubled, booleans turned, strings lower-cased."""
+    names = (*NUMBERS, *UNSIGNED, "bool", "string")
+    specs = [tf.TensorSpec((None,), getattr(tf, name), name=f"in_{name}") for name in names]
+
+    def serve(*given: tf.Tensor) -> dict[str, tf.Tensor]:
+        fed = dict(zip(names, given, strict=True))
+        numbers = {f"out_{name}": fed[name] + fed[name] for name in NUMBERS}
+        whole = {
+            f"out_{name}": tf.cast(tf.cast(fed[name], tf.int64) * 2, getattr(tf, name))
+            for name in UNSIGNED
+        }
+        return numbers | whole | {
+            "out_bool": tf.logical_not(fed["bool"]),
+            "out_string": tf.strings.lower(fed["string"]),
+        }
+
+    save_function(path, serve, *specs)
+
+
+def shapes(path: Path) -> None:
+    """A matrix in, the same transposed out, with its sum."""
+    spec = tf.TensorSpec((None, 2, 3), tf.float32, name="matrix")
+    save_function(
+        path,
+        lambda matrix: {
+            "total": tf.reduce_sum(matrix, axis=[1, 2]),
+            "turned": tf.transpose(matrix, [0, 2, 1]),
+        },
+        spec,
+    )
+
+
+def series(path: Path) -> None:
+    """Rows of any length in, running sums and the total out."""
+    spec = tf.TensorSpec((None, None), tf.float64, name="values")
+    save_function(
+        path,
+        lambda values: {"running": tf.cumsum(values, axis=1), "total": tf.reduce_sum(values, 1)},
+        spec,
+    )
+
+
+def pair(path: Path) -> None:
+    """Two inputs, two outputs, and a second signature that takes one of them."""
+    alpha = tf.TensorSpec((None,), tf.int64, name="alpha")
+    beta = tf.TensorSpec((None, 2), tf.float32, name="beta")
+    single = tf.function(
+        lambda alpha: {"next": alpha + 1}, input_signature=[alpha], autograph=False
+    )
+    save_function(
+        path,
+        lambda alpha, beta: {
+            "product": tf.cast(alpha, tf.float32)[:, None] * beta,
+            "sign": tf.where(alpha < 0, "minus", "plus"),
+        },
+        alpha,
+        beta,
+        single=single,
+    )
+
+
+def fixed(path: Path) -> None:
+    """Batches of exactly four rows."""
+    spec = tf.TensorSpec((4, 2), tf.float32, name="inputs")
+    save_function(path, lambda inputs: {"outputs": inputs[:, 0] - inputs[:, 1]}, spec)
+
+
+def picky(path: Path) -> None:
+    """Refuses a row with a negative first element."""
+
+    def serve(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        checked = tf.debugging.assert_non_negative(inputs[:, 0], message="negative")
+        with tf.control_dependencies([checked]):
+            return {"outputs": tf.sqrt(inputs[:, 0]) + inputs[:, 1]}
+
+    save_function(path, serve, VECTOR)
+
+
+def words(path: Path) -> None:
+    """A vocabulary in an asset file; an unknown word is 3."""
+    vocabulary = Path("vocabulary.txt")  # the graph keeps the path, which should be nobody's own
+    vocabulary.write_text("zero\neins\nzwei\n")
+    module = tf.Module()
+    module.table = tf.lookup.StaticVocabularyTable(
+        tf.lookup.TextFileInitializer(
+            str(vocabulary),
+            tf.string,
+            tf.lookup.TextFileIndex.WHOLE_LINE,
+            tf.int64,
+            tf.lookup.TextFileIndex.LINE_NUMBER,
+        ),
+        num_oov_buckets=1,
+    )
+    module.serve = tf.function(
+        lambda word: {"index": module.table.lookup(word)},
+        input_signature=[tf.TensorSpec((None,), tf.string, name="word")],
+        autograph=False,
+    )
+    tf.saved_model.save(module, str(path), signatures={"serving_default": module.serve})
+    vocabulary.unlink()
+
+
+WRITERS: dict[str, Callable[[Path], Any]] = {
+    "linear": save_linear,
+    "types": types,
+    "shapes": shapes,
+    "series": series,
+    "pair": pair,
+    "fixed": fixed,
+    "picky": picky,
+    "words": words,
+}
+
+# One list per row: the arguments of a call, inputs sorted by name.
+ROWS: dict[str, list[list[Any]]] = {
+    "linear": [[[1.0, 2.0]], [[3.0, 5.0]], [[7.0, 8.0]], [[-0.5, 1e6]]],
+    # bool, float16, float32, float64, int16, int32, int64, int8, string, uint16, uint32, uint8
+    "types": [
+        [True, 1.5, 2.5, 0.1, 7, 70000, 2**40, -3, "Grüße, WELT", 40000, 2**31, 200],
+        [False, -0.25, 1e-3, -1e300, -7, -1, -(2**40), 3, "", 0, 0, 0],
+        [True, 6.1e-5, 1.6e38, math.pi, 16383, 2**30, 1, -64, "x" * 100, 1, 1, 1],
+    ],
+    "shapes": [[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]], [[[0.5, 0.0, 0.0], [0.0, 0.0, -1.0]]]],
+    "series": [[[1.0, 2.0]], [[5.0]], [[1.0, 1.0, 1.0]], [[]], [[2.0, 0.5]]],
+    "pair": [[2, [1.0, 2.0]], [-3, [0.5, 4.0]]],
+    "fixed": [[[float(n), 1.0]] for n in range(6)],
+    "picky": [[[4.0, 1.0]], [[9.0, 0.0]]],
+    "words": [["zwei"], ["zero"], ["drei"]],
+}
+
+
+def answers(name: str, rows: list[list[Any]]) -> dict[str, Any]:
+    """Score rows one by one with TensorFlow itself; a model of fixed batches gets copies."""
+    package = load(MODELS / name)
+    serve = tf.saved_model.load(package.path).signatures["serving_default"]
+    scored = []
+    for row in rows:
+        fed = {}
+        for spec, value in zip(package.signature.inputs, row, strict=True):
+            shape = tuple(spec.row_shape or ())
+            known = None not in shape
+            array = np.array(value, dtype=object if spec.dtype == "string" else spec.dtype)
+            array = array.reshape((1, *shape)) if known else array[None]
+            fed[spec.name] = tf.constant(np.repeat(array, spec.batch_dimension or 1, axis=0))
+        outputs = {key: plain(tensor.numpy()[0]) for key, tensor in sorted(serve(**fed).items())}
+        scored.append(outputs)
+    return {"digest": package.digest, "rows": rows, "answers": scored}
+
+
+def plain(value: Any) -> Any:
+    """Return what JSON can hold; TensorFlow's rows of one element are Spark's plain columns."""
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, np.ndarray):
+        return plain(value[0]) if value.shape == (1,) else [plain(one) for one in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def main() -> None:
+    """Write all models and their answers."""
+    shutil.rmtree(MODELS, ignore_errors=True)
+    for name, write in WRITERS.items():
+        write(MODELS / name / "1")
+        assets = MODELS / name / "1" / "assets"
+        if assets.is_dir() and not any(assets.iterdir()):
+            assets.rmdir()
+    document = {name: answers(name, rows) for name, rows in ROWS.items()}
+    lines = [f"{json.dumps(name)}: {json.dumps(one)}" for name, one in document.items()]
+    (MODELS / "answers.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+if __name__ == "__main__":
+    main()
