@@ -9,6 +9,7 @@ ThisBuild / version := "0.1.0"
 ThisBuild / scalaVersion := "2.13.17"
 ThisBuild / semanticdbEnabled := true
 ThisBuild / semanticdbVersion := "4.13.10"
+ThisBuild / scalafixResolvers := Seq(coursierapi.Repository.central())
 
 // TensorFlow's own names of the platforms that it is built for.
 val platform: String = {
@@ -20,9 +21,23 @@ val platform: String = {
 }
 
 // What Spark's scripts open to its JVM; a test's JVM is started without them.
-val opened = Seq("java.lang", "java.lang.invoke", "java.lang.reflect", "java.io", "java.net", "java.nio",
-  "java.util", "java.util.concurrent", "java.util.concurrent.atomic", "sun.nio.ch", "sun.nio.cs",
-  "sun.security.action", "sun.util.calendar", "jdk.internal.ref", "sun.security.tools.keytool")
+val opened = Seq(
+  "java.lang",
+  "java.lang.invoke",
+  "java.lang.reflect",
+  "java.io",
+  "java.net",
+  "java.nio",
+  "java.util",
+  "java.util.concurrent",
+  "java.util.concurrent.atomic",
+  "sun.nio.ch",
+  "sun.nio.cs",
+  "sun.security.action",
+  "sun.util.calendar",
+  "jdk.internal.ref",
+  "sun.security.tools.keytool"
+)
 
 lazy val bridge = (project in file("."))
   .settings(

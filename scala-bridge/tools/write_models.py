@@ -175,17 +175,22 @@ def answers(name: str, rows: list[list[Any]]) -> dict[str, Any]:
             array = np.array(value, dtype=object if spec.dtype == "string" else spec.dtype)
             array = array.reshape((1, *shape)) if known else array[None]
             fed[spec.name] = tf.constant(np.repeat(array, spec.batch_dimension or 1, axis=0))
-        outputs = {key: plain(tensor.numpy()[0]) for key, tensor in sorted(serve(**fed).items())}
-        scored.append(outputs)
+        results = serve(**fed)
+        scored.append(
+            {
+                spec.name: plain(results[spec.name].numpy()[0], is_scalar=spec.row_shape == (1,))
+                for spec in package.signature.outputs
+            }
+        )
     return {"digest": package.digest, "rows": rows, "answers": scored}
 
 
-def plain(value: Any) -> Any:
-    """Return what JSON can hold; TensorFlow's rows of one element are Spark's plain columns."""
+def plain(value: Any, *, is_scalar: bool = False) -> Any:
+    """Return what JSON can hold; rows of shape (1,) are plain columns in Spark."""
     if isinstance(value, bytes):
         return value.decode()
     if isinstance(value, np.ndarray):
-        return plain(value[0]) if value.shape == (1,) else [plain(one) for one in value]
+        return plain(value[0]) if is_scalar else [plain(one) for one in value]
     return value.item() if isinstance(value, np.generic) else value
 
 

@@ -4,21 +4,32 @@ import io.tfspark.sql._
 import org.apache.hadoop.conf.Configuration
 import org.apache.spark.sql.{SparkSession, SparkSessionExtensions, SparkSessionExtensionsProvider}
 import org.apache.spark.sql.catalyst.FunctionIdentifier
+import org.apache.spark.sql.catalyst.analysis.FunctionRegistry
 import org.apache.spark.sql.catalyst.expressions.{Expression, ExpressionInfo}
 
 /** Teaches a Spark session `tf_predict`, and each model that the operator registered by
   * `spark.tfspark.model.NAME=path`. Driver.
   *
-  * Found by itself when the jar is on the driver, through `SparkSessionExtensionsProvider`, or named in
-  * `spark.sql.extensions`; both at once do no harm.
+  * Found by itself when the jar is on the driver, through `SparkSessionExtensionsProvider`, or
+  * named in `spark.sql.extensions`; both at once do no harm.
   */
 final class TfSparkExtensions extends SparkSessionExtensionsProvider {
 
   override def apply(extensions: SparkSessionExtensions): Unit = {
     OneVersion.check()
-    inject(extensions, "tf_predict", TfSparkExtensions.usage, TfPredictFunction.build(_, hadoopConf))
+    inject(
+      extensions,
+      "tf_predict",
+      TfSparkExtensions.usage,
+      TfPredictFunction.build(_, hadoopConf)
+    )
     BridgeConf.registered.foreach { case (name, path) =>
-      inject(extensions, name, s"$name([signature,] inputs…) - the model at $path.", TfPredictFunction.named(path, hadoopConf)(_))
+      inject(
+        extensions,
+        name,
+        s"$name([signature,] inputs…) - the model at $path.",
+        TfPredictFunction.named(path, hadoopConf)(_)
+      )
     }
     extensions.injectCheckRule(_ => CheckCalls)
     extensions.injectPreCBORule(_ => ExtractCalls)
@@ -32,12 +43,17 @@ final class TfSparkExtensions extends SparkSessionExtensionsProvider {
       build: Seq[Expression] => Expression
   ): Unit = {
     val info = new ExpressionInfo(classOf[TfPredict].getName, "", name, usage, "")
-    extensions.injectFunction((FunctionIdentifier(name), info, build))
+    val identifier = FunctionIdentifier(name)
+    extensions.injectFunction((identifier, info, build))
+    // Spark takes a function that is not among its own for a temporary one, on which no permanent view may rest.
+    if (!FunctionRegistry.builtin.functionExists(identifier))
+      FunctionRegistry.builtin.registerFunction(identifier, info, build)
   }
 
   private def hadoopConf: Configuration =
     SparkSession.active match {
-      case session: org.apache.spark.sql.classic.SparkSession => session.sessionState.newHadoopConf()
+      case session: org.apache.spark.sql.classic.SparkSession =>
+        session.sessionState.newHadoopConf()
       case _ => new Configuration()
     }
 }

@@ -26,7 +26,9 @@ trait SparkSuite extends AnyFunSuite {
 
   /** The message of an exception and of all its causes. */
   def messages(error: Throwable): String =
-    Iterator.iterate(error)(_.getCause).takeWhile(Option(_).isDefined).map(_.getMessage).mkString("\n")
+    Iterator.iterate(error)(
+      _.getCause
+    ).takeWhile(Option(_).isDefined).map(_.getMessage).mkString("\n")
 }
 
 object SparkSuite {
@@ -40,7 +42,10 @@ object SparkSuite {
       .config("spark.sql.shuffle.partitions", "2")
       .config("spark.sql.session.timeZone", "UTC")
       .config("spark.sql.warehouse.dir", home.resolve("warehouse").toString)
-      .config("javax.jdo.option.ConnectionURL", s"jdbc:derby:;databaseName=$home/metastore;create=true")
+      .config(
+        "javax.jdo.option.ConnectionURL",
+        s"jdbc:derby:;databaseName=$home/metastore;create=true"
+      )
       .config("spark.tfspark.model.roots", TestModels.folder.toString)
       .config("spark.tfspark.model.linear", TestModels.path("linear"))
       .enableHiveSupport()

@@ -7,7 +7,9 @@ import scala.util.Using
 
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 
-/** The models that `tools/write_models.py` wrote, and what Python's TensorFlow answers for their rows. */
+/** The models that `tools/write_models.py` wrote, and what Python's TensorFlow answers for their
+  * rows.
+  */
 object TestModels {
   val folder: Path = Paths.get(sys.props("tfspark.test.models"))
 
@@ -16,8 +18,9 @@ object TestModels {
 
   /** All models with their answers. */
   lazy val answers: Map[String, JsonNode] =
-    new ObjectMapper().readTree(folder.resolve("answers.json").toFile).properties.asScala.map { entry =>
-      entry.getKey -> entry.getValue
+    new ObjectMapper().readTree(folder.resolve("answers.json").toFile).properties.asScala.map {
+      entry =>
+        entry.getKey -> entry.getValue
     }.toMap
 
   /** A copy of a model, to be broken. */
@@ -25,7 +28,9 @@ object TestModels {
     val base = Files.createTempDirectory("tfspark-test-").resolve(name)
     val from = folder.resolve(name)
     Using.resource(Files.walk(from)) {
-      _.iterator.asScala.foreach(one => Files.copy(one, base.resolve(from.relativize(one).toString)))
+      _.iterator.asScala.foreach(one =>
+        Files.copy(one, base.resolve(from.relativize(one).toString))
+      )
     }
     base
   }

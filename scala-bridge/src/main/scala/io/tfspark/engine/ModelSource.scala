@@ -37,7 +37,8 @@ object ModelSource {
     def locate(digest: String, size: Long): Path = NodeFolder.of(digest, size)(files.copy(uri, _))
   }
 
-  /** The files themselves, which Spark spreads from executor to executor; unpacked once per node. */
+  /** The files themselves, which Spark spreads from executor to executor; unpacked once per node.
+    */
   final case class Packed(files: Broadcast[PackedModel]) extends ModelSource {
     def locate(digest: String, size: Long): Path = NodeFolder.of(digest, size)(files.value.unpack)
   }
@@ -49,7 +50,8 @@ final case class PackedModel(files: Seq[(String, Seq[Array[Byte]])]) {
   /** Write the files into a folder. */
   def unpack(folder: Path): Unit = files.foreach { case (name, pieces) =>
     val file = folder.resolve(name).normalize
-    if (!file.startsWith(folder)) throw new InvalidModelException(s"A packed model has a file outside of it: $name")
+    if (!file.startsWith(folder))
+      throw new InvalidModelException(s"A packed model has a file outside of it: $name")
     Files.createDirectories(file.getParent)
     Files.createFile(file)
     pieces.foreach(piece => Files.write(file, piece, StandardOpenOption.APPEND))
@@ -60,5 +62,7 @@ object PackedModel {
 
   /** Read all files of an export dir. */
   def of(exportDir: Path): PackedModel =
-    PackedModel(ModelFiles.list(exportDir).map { case (name, file) => name -> ModelFiles.pieces(file) })
+    PackedModel(ModelFiles.list(exportDir).map { case (name, file) =>
+      name -> ModelFiles.pieces(file)
+    })
 }

@@ -6,7 +6,8 @@ import io.tfspark.error._
 import org.bytedeco.javacpp.Loader
 import org.tensorflow.internal.c_api.global.tensorflow
 
-/** TensorFlow's native library, once per JVM. Executor, and the driver where a model is run there. */
+/** TensorFlow's native library, once per JVM. Executor, and the driver where a model is run there.
+  */
 object NativeLibrary {
 
   /** Load the library, or say in words why it cannot be. */
@@ -39,8 +40,10 @@ object NativeLibrary {
         expected = s"the library for $platform in the jar",
         found = if (isThere) error.toString else s"a jar built for another platform ($error)",
         hint =
-          if (isThere) s"see that ${System.getProperty("org.bytedeco.javacpp.cachedir")} can be written to."
-          else "build the bridge on this platform (make bridge), or add TensorFlow's own jar for it."
+          if (isThere)
+            s"see that ${System.getProperty("org.bytedeco.javacpp.cachedir")} can be written to."
+          else
+            "build the bridge on this platform (make bridge), or add TensorFlow's own jar for it."
       ),
       Some(error)
     )

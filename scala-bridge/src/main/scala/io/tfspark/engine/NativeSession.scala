@@ -9,10 +9,12 @@ import org.tensorflow.internal.c_api._
 import org.tensorflow.internal.c_api.global.tensorflow._
 import org.tensorflow.proto.{ConfigProto, GPUOptions}
 
-/** A SavedModel in memory: one graph and one session, whose runs may come from many threads. Executor.
+/** A SavedModel in memory: one graph and one session, whose runs may come from many threads.
+  * Executor.
   *
-  * TensorFlow Java's own `Session` knows neither int8, int16 nor uint32, so this speaks to the C API below it, as
-  * tfspark's Python engine does: the same calls, the same kernels, the same numbers.
+  * TensorFlow Java's own `Session` knows neither int8, int16 nor uint32, so this speaks to the C
+  * API below it, as tfspark's Python engine does: the same calls, the same kernels, the same
+  * numbers.
   */
 final class NativeSession private (session: TF_Session, graph: TF_Graph) extends AutoCloseable {
 
@@ -42,13 +44,21 @@ object NativeSession {
       case error: NativeException =>
         TF_DeleteGraph(graph)
         throw new EngineException(
-          Explain(s"TensorFlow's C API cannot load the model at $exportDir.", found = error.getMessage),
+          Explain(
+            s"TensorFlow's C API cannot load the model at $exportDir.",
+            found = error.getMessage
+          ),
           Some(error)
         )
     }
   }
 
-  private def open(exportDir: String, tags: Seq[String], threads: Int, graph: TF_Graph): TF_Session =
+  private def open(
+      exportDir: String,
+      tags: Seq[String],
+      threads: Int,
+      graph: TF_Graph
+  ): TF_Session =
     Using.Manager { use =>
       val options = use(TF_NewSessionOptions())
       val bytes = config(threads).toByteArray
@@ -62,7 +72,8 @@ object NativeSession {
       )
     }.get
 
-  /** One intra-op thread per task CPU, inter-op work in the caller's thread; the environment wins. */
+  /** One intra-op thread per task CPU, inter-op work in the caller's thread; the environment wins.
+    */
   private def config(threads: Int): ConfigProto = {
     def unlessSet(variable: String, value: Int) = if (sys.env.contains(variable)) 0 else value
     ConfigProto
@@ -75,9 +86,14 @@ object NativeSession {
   }
 }
 
-/** Feeds and fetches the graph tensors that a signature names. Executor, one thread; the session may serve others. */
-final class SignatureRunner private[engine] (session: TF_Session, graph: TF_Graph, signature: Signature)
-    extends AutoCloseable {
+/** Feeds and fetches the graph tensors that a signature names. Executor, one thread; the session
+  * may serve others.
+  */
+final class SignatureRunner private[engine] (
+    session: TF_Session,
+    graph: TF_Graph,
+    signature: Signature
+) extends AutoCloseable {
   private val fed = signature.inputs.map(_.tensor)
   // A session refuses to fetch a tensor that is fed, and types out of the table are not decoded.
   private val fetched =
@@ -89,8 +105,7 @@ final class SignatureRunner private[engine] (session: TF_Session, graph: TF_Grap
 
   /** Run one batch and hand its outputs, by name, to `use`; all of them are released afterwards.
     *
-    * @param tensors
-    *   one per input, in the signature's order
+    * @param tensors one per input, in the signature's order
     */
   def run[A](tensors: Seq[NativeTensor])(use: Map[String, NativeTensor] => A): A = {
     tensors.zipWithIndex.foreach { case (tensor, index) => feeds.put(index.toLong, tensor.handle) }
@@ -113,7 +128,20 @@ final class SignatureRunner private[engine] (session: TF_Session, graph: TF_Grap
     val noTargets: PointerPointer[TF_Operation] = null
     val count = signature.inputs.size
     NativeStatus.check(
-      TF_SessionRun(session, none, inputs, feeds, count, outputs, results, fetched.size, noTargets, 0, none, _)
+      TF_SessionRun(
+        session,
+        none,
+        inputs,
+        feeds,
+        count,
+        outputs,
+        results,
+        fetched.size,
+        noTargets,
+        0,
+        none,
+        _
+      )
     )
   }
 
@@ -124,8 +152,11 @@ final class SignatureRunner private[engine] (session: TF_Session, graph: TF_Grap
         case Array(one, number) => (one, number.toInt)
         case other => (other.head, 0)
       }
-      val operation = Option(TF_GraphOperationByName(graph, name)).filter(TF_OperationNumOutputs(_) > index)
-      found.position(position.toLong).oper(operation.getOrElse(throw SignatureRunner.lacks(spec))).index(index)
+      val operation =
+        Option(TF_GraphOperationByName(graph, name)).filter(TF_OperationNumOutputs(_) > index)
+      found.position(
+        position.toLong
+      ).oper(operation.getOrElse(throw SignatureRunner.lacks(spec))).index(index)
     }
     found.position(0)
   }
@@ -134,6 +165,9 @@ final class SignatureRunner private[engine] (session: TF_Session, graph: TF_Grap
 private object SignatureRunner {
   private def lacks(spec: TensorSpec): EngineException =
     new EngineException(
-      Explain("The graph of the model lacks a tensor of its signature.", expected = s"$spec at ${spec.tensor}")
+      Explain(
+        "The graph of the model lacks a tensor of its signature.",
+        expected = s"$spec at ${spec.tensor}"
+      )
     )
 }

@@ -11,7 +11,9 @@ final class NativeException(val code: Int, message: String) extends RuntimeExcep
   /** Whether there was no memory for so many rows. */
   def isOutOfMemory: Boolean = code == NativeStatus.ResourceExhausted
 
-  /** Whether the model, not the batch, is not for a session: variables that were not restored, or no such kernel. */
+  /** Whether the model, not the batch, is not for a session: variables that were not restored, or
+    * no such kernel.
+    */
   def isAboutModel: Boolean =
     code == NativeStatus.FailedPrecondition || code == NativeStatus.Unimplemented ||
       message.contains("No OpKernel was registered")
@@ -23,7 +25,8 @@ private[engine] object NativeStatus {
   val FailedPrecondition: Int = 9
   val Unimplemented: Int = 12
 
-  implicit private val release: Using.Releasable[TF_Status] = (status: TF_Status) => TF_DeleteStatus(status)
+  implicit private val release: Using.Releasable[TF_Status] =
+    (status: TF_Status) => TF_DeleteStatus(status)
 
   /** Make a call with a status, and raise what it says. */
   def check[A](call: TF_Status => A): A =

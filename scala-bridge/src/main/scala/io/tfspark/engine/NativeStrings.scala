@@ -2,12 +2,12 @@ package io.tfspark.engine
 
 import org.apache.spark.unsafe.Platform
 
-/** The 24-byte records that a string tensor is made of, as `ctstring_internal.h` lays them out on a little-endian
-  * machine. Executor.
+/** The 24-byte records that a string tensor is made of, as `ctstring_internal.h` lays them out on a
+  * little-endian machine. Executor.
   *
-  * Records made here are large ones that point at memory of ours: TensorFlow copies the bytes of such an element
-  * wherever it keeps it, unlike those of a view. It does not free them, as a tensor frees its memory and not its
-  * elements.
+  * Records made here are large ones that point at memory of ours: TensorFlow copies the bytes of
+  * such an element wherever it keeps it, unlike those of a view. It does not free them as long as
+  * the memory of the records is not its own either.
   *
   * {{{
   * type    low 2 bits  size                  bytes at

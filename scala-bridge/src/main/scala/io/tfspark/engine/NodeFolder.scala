@@ -14,7 +14,8 @@ import io.tfspark.model.ModelFiles
 
 /** This node's folder of models, each under its digest. Driver and executor.
   *
-  * A model appears whole, by a rename under a lock, or not at all; however many executors run on a node, one brings it.
+  * A model appears whole, by a rename under a lock, or not at all; however many executors run on a
+  * node, one brings it.
   */
 object NodeFolder {
 
@@ -29,7 +30,8 @@ object NodeFolder {
         Files.createDirectories(folder, own)
       }
       val owner = Files.getAttribute(folder, "unix:uid", LinkOption.NOFOLLOW_LINKS).toString
-      if (owner != uid.toString) throw unusable(folder, s"a folder of the user with the number $owner")
+      if (owner != uid.toString)
+        throw unusable(folder, s"a folder of the user with the number $owner")
     } catch { case error: IOException => throw unusable(folder, error.toString) }
     // Apart from the folders of Python workers, which clean up after each other by name.
     Files.createDirectories(folder.resolve("jvm"))
@@ -37,10 +39,9 @@ object NodeFolder {
 
   /** The folder of a model, filling it when it is not there.
     *
-    * @param size
-    *   bytes of all files; a folder of another size lost files to a cleaner and is replaced
-    * @param fill
-    *   writes the files into a new folder; called by one process per node
+    * @param size bytes of all files; a folder of another size lost files to a cleaner and is
+    *   replaced
+    * @param fill writes the files into a new folder; called by one process per node
     */
   def of(digest: String, size: Long)(fill: Path => Unit): Path = {
     val folder = root.resolve(digest)
@@ -64,7 +65,9 @@ object NodeFolder {
   /** Delete a folder and all in it. */
   def delete(folder: Path): Unit =
     if (Files.exists(folder, LinkOption.NOFOLLOW_LINKS))
-      Using.resource(Files.walk(folder))(_.iterator.asScala.toSeq.reverse.foreach(Files.deleteIfExists))
+      Using.resource(
+        Files.walk(folder)
+      )(_.iterator.asScala.toSeq.reverse.foreach(Files.deleteIfExists))
 
   private def replace(folder: Path, digest: String, fill: Path => Unit): Unit = {
     val aside = Files.createTempDirectory(folder.getParent, s"$digest.")
@@ -73,14 +76,16 @@ object NodeFolder {
       check(aside, digest)
       delete(folder)
       val _ = Files.move(aside, folder)
-    } catch { case error: IOException => throw unusable(root, error.toString) } finally delete(aside)
+    } catch { case error: IOException => throw unusable(root, error.toString) }
+    finally delete(aside)
   }
 
   /** Run alone on this node: file locks hold between processes, the monitor between threads. */
   private def locked(digest: String)(body: => Unit): Unit = synchronized {
     val lock = root.resolve(s"$digest.lock")
-    Using.resource(FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) { channel =>
-      Using.resource(channel.lock())(_ => body)
+    Using.resource(FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+      channel =>
+        Using.resource(channel.lock())(_ => body)
     }
   }
 

@@ -6,7 +6,9 @@ import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{FileSystem, Path}
 import org.apache.spark.util.SerializableConfiguration
 
-/** Files on Hadoop's file systems (hdfs, s3a, abfs, …), read with the session's settings. Serialisable. */
+/** Files on Hadoop's file systems (hdfs, s3a, abfs, …), read with the session's settings.
+  * Serialisable.
+  */
 final class RemoteFiles(conf: SerializableConfiguration) extends Serializable {
 
   /** The names, lengths and times of all files below a folder. */

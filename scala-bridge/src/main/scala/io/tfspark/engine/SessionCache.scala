@@ -4,8 +4,9 @@ import scala.collection.mutable
 
 /** One live session per model and JVM, shared by all task threads. Executor.
   *
-  * One load per key, also when threads ask at once; users are counted; of sessions without a user at most `limit` are
-  * kept, and the least recently used leaves first and is closed. Nothing in it is ever serialised.
+  * One load per key, also when threads ask at once; users are counted; of sessions without a user
+  * at most `limit` are kept, and the least recently used leaves first and is closed. Nothing in it
+  * is ever serialised.
   */
 final class SessionCache(load: SessionKey => NativeSession) {
   private val entries = mutable.LinkedHashMap.empty[SessionKey, SessionCache.Entry]
@@ -19,8 +20,7 @@ final class SessionCache(load: SessionKey => NativeSession) {
 
   /** Take the session of a key, loading it on first use; the lease gives it back.
     *
-    * @param limit
-    *   sessions to keep
+    * @param limit sessions to keep
     */
   def lease(key: SessionKey, limit: Int): SessionLease = {
     val entry = synchronized {
@@ -66,7 +66,13 @@ final class SessionCache(load: SessionKey => NativeSession) {
 }
 
 /** What a session is found by. */
-final case class SessionKey(digest: String, tags: Seq[String], source: ModelSource, size: Long, threads: Int) {
+final case class SessionKey(
+    digest: String,
+    tags: Seq[String],
+    source: ModelSource,
+    size: Long,
+    threads: Int
+) {
 
   // Where the files lie and how they come here does not make another model.
   override def equals(other: Any): Boolean = other match {

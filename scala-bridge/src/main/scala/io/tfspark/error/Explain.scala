@@ -2,7 +2,8 @@ package io.tfspark.error
 
 import java.util.Locale
 
-/** The one way messages are built: the problem, what was expected, what was found, the next step. */
+/** The one way messages are built: the problem, what was expected, what was found, the next step.
+  */
 object Explain {
 
   /** Compose one message. */
@@ -28,8 +29,9 @@ object Explain {
   /** Return `" Did you mean 'x'?"` for the closest known name, or an empty string. */
   def didYouMean(name: String, known: Iterable[String]): String = {
     val wanted = name.toLowerCase(Locale.ROOT)
-    val near = known.map(one => (distance(wanted, one.toLowerCase(Locale.ROOT)), one)).filter { case (steps, one) =>
-      steps <= math.max(wanted.length, one.length) * 2 / 5
+    val near = known.map(one => (distance(wanted, one.toLowerCase(Locale.ROOT)), one)).filter {
+      case (steps, one) =>
+        steps <= math.max(wanted.length, one.length) * 2 / 5
     }
     near.minByOption(_._1).fold("") { case (_, one) => s" Did you mean '$one'?" }
   }

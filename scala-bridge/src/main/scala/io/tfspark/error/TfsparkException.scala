@@ -2,17 +2,19 @@ package io.tfspark.error
 
 /** Any error that tfspark raises on purpose; driver and executor.
   *
-  * The same tree as Python's `tfspark.errors`, with the same words: a problem, `expected:`, `found:`, `Hint:`. What can
-  * be known before a job is raised before the job; what only the data shows names model, partition and row.
+  * The same tree as Python's `tfspark.errors`, with the same words: a problem, `expected:`,
+  * `found:`, `Hint:`. What can be known before a job is raised before the job; what only the data
+  * shows names model, partition and row.
   *
-  * @param exitCode
-  *   what a job ends with, in the words of sysexits (2 usage, 65 data, 66 no input, 70 internal, 73 cannot create)
+  * @param exitCode what a job ends with, in the words of sysexits (2 usage, 65 data, 66 no input,
+  *   70 internal, 73 cannot create)
   */
 sealed abstract class TfsparkException(message: String, val exitCode: Int, cause: Option[Throwable])
     extends RuntimeException(message, cause.orNull)
 
 /** An option or argument that cannot be used as given. */
-final class UsageException(message: String, cause: Option[Throwable] = None) extends TfsparkException(message, 2, cause)
+final class UsageException(message: String, cause: Option[Throwable] = None)
+    extends TfsparkException(message, 2, cause)
 
 /** No SavedModel, or not the version asked for, at a path. */
 final class ModelNotFoundException(message: String, cause: Option[Throwable] = None)
@@ -31,7 +33,8 @@ final class BindingException(message: String, cause: Option[Throwable] = None)
     extends TfsparkException(message, 65, cause)
 
 /** A row that cannot be fed as it is; the message names model, partition, row and column. */
-final class RowException(message: String, cause: Option[Throwable] = None) extends TfsparkException(message, 65, cause)
+final class RowException(message: String, cause: Option[Throwable] = None)
+    extends TfsparkException(message, 65, cause)
 
 /** The engine could not load or run the model. */
 final class EngineException(message: String, cause: Option[Throwable] = None)

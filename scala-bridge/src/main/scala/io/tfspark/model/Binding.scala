@@ -22,8 +22,14 @@ final case class OutputBinding(spec: TensorSpec, column: String, sql: DataType) 
   def dtype: DType = DType.of(spec.dtype).getOrElse(throw new IllegalStateException(spec.toString))
 }
 
-/** A checked plan: which columns feed which inputs, which outputs become which columns. Serialisable. */
-final case class Binding(inputs: Seq[InputBinding], outputs: Seq[OutputBinding], batchDimension: Option[Int]) {
+/** A checked plan: which columns feed which inputs, which outputs become which columns.
+  * Serialisable.
+  */
+final case class Binding(
+    inputs: Seq[InputBinding],
+    outputs: Seq[OutputBinding],
+    batchDimension: Option[Int]
+) {
 
   /** The columns that are fed, each once, in order of first use. */
   def columns: Seq[String] = inputs.flatMap(_.columns).distinct
@@ -37,10 +43,8 @@ final case class Binding(inputs: Seq[InputBinding], outputs: Seq[OutputBinding],
 
 /** A column at hand.
   *
-  * @param sql
-  *   its type, or nothing when it cannot be fed
-  * @param label
-  *   what users call its type
+  * @param sql its type, or nothing when it cannot be fed
+  * @param label what users call its type
   */
 final case class ColumnAtHand(name: String, sql: Option[DataType], label: String)
 
@@ -66,30 +70,31 @@ object ColumnAtHand {
   }
 }
 
-/** How values may change on the way: what is refused unless asked for, and the type of string outputs. */
+/** How values may change on the way: what is refused unless asked for, and the type of string
+  * outputs.
+  */
 final case class BindingOptions(narrow: Boolean = false, binaryStrings: Boolean = false)
 
-/** The binding of a signature to columns: every user error about names, types and lengths, at once. Driver.
+/** The binding of a signature to columns: every user error about names, types and lengths, at once.
+  * Driver.
   *
-  * Names come from the signature, never from graph nodes; what can be refused from types alone is refused here, so that
-  * only values can fail later. The rules and the words are those of Python's `tfspark.schema`.
+  * Names come from the signature, never from graph nodes; what can be refused from types alone is
+  * refused here, so that only values can fail later. The rules and the words are those of Python's
+  * `tfspark.schema`.
   */
 object Binding {
 
-  private val byName = "bind by name: feed gives an input its column or columns, fetch an output its column."
+  private val byName =
+    "bind by name: feed gives an input its column or columns, fetch an output its column."
   private val shown = 30
 
   /** Check a signature against columns.
     *
-    * @param feed
-    *   input → columns to stack into one vector, or one column; an input left out takes the column of its own name, a
-    *   single input the single column of a fitting type
-    * @param fetch
-    *   output → new column; left out: every output, under its own name
-    * @param taken
-    *   columns that will stand beside the predictions
-    * @param hint
-    *   the next step for who calls
+    * @param feed input → columns to stack into one vector, or one column; an input left out takes
+    *   the column of its own name, a single input the single column of a fitting type
+    * @param fetch output → new column; left out: every output, under its own name
+    * @param taken columns that will stand beside the predictions
+    * @param hint the next step for who calls
     */
   def bind(
       signature: Signature,
@@ -107,7 +112,8 @@ object Binding {
       s"the inputs disagree on the fixed number of rows of a batch: ${fixed.mkString(", ")}"
     )
     val unknown = OutputBinder.unknown("feed", "input", feed.keys, signature.inputs.map(_.name))
-    val problems = unknown ++ inputs.flatMap(_.left.toSeq.flatten) ++ outputs.flatMap(_.left.toSeq) ++ disagree
+    val problems =
+      unknown ++ inputs.flatMap(_.left.toSeq.flatten) ++ outputs.flatMap(_.left.toSeq) ++ disagree
     if (problems.nonEmpty)
       throw new BindingException(
         Explain.all(
@@ -131,7 +137,9 @@ object Binding {
       .unsupported(spec.dtype)
       .map(reason => s"type ${spec.dtype} cannot pass between Spark and a model: $reason")
       .orElse(
-        Option.unless(spec.isBatched)("it is a scalar without a dimension for the rows, so it cannot be a column")
+        Option.unless(spec.isBatched)(
+          "it is a scalar without a dimension for the rows, so it cannot be a column"
+        )
       )
 }
 
@@ -161,7 +169,12 @@ private[model] object OutputBinder {
     noOutput ++ bound
   }
 
-  def unknown(option: String, kind: String, named: Iterable[String], known: Seq[String]): Seq[String] =
+  def unknown(
+      option: String,
+      kind: String,
+      named: Iterable[String],
+      known: Seq[String]
+  ): Seq[String] =
     named.toSeq.filterNot(known.contains).map { name =>
       s"$option names '$name', which is no $kind of the signature (${Explain.listing(known)})." +
         Explain.didYouMean(name, known)
@@ -180,7 +193,11 @@ private[model] object OutputBinder {
       .orElse(noColumnType(spec))
       .map(_ + leaveOut)
       .orElse(same.map(other => s"a column '$other' is there already; rename it with fetch"))
-    problem.map(found => s"output $spec: $found").toLeft(OutputBinding(spec, column, columnType(spec, options)))
+    problem.map(found => s"output $spec: $found").toLeft(OutputBinding(
+      spec,
+      column,
+      columnType(spec, options)
+    ))
   }
 
   private def noColumnType(spec: TensorSpec): Option[String] =
@@ -222,19 +239,23 @@ private[model] class InputBinder(
       case Some(names) => fitting(names, listed = true)
       case None if byName.contains(spec.name) => fitting(Seq(spec.name), listed = false)
       case None if signature.inputs.size > 1 =>
-        Left(Seq(s"no column of that name and no feed for it.${Explain.didYouMean(spec.name, byName.keys)}"))
+        Left(Seq(
+          s"no column of that name and no feed for it.${Explain.didYouMean(spec.name, byName.keys)}"
+        ))
       case None => findSingle(spec)
     }
   }
 
   private def findSingle(spec: TensorSpec): Either[Seq[String], Seq[String]] = {
     val names = columns.map(_.name)
-    def fit(name: String, narrow: Boolean) = misfits(spec, Seq(name), narrow, listed = false).isEmpty
+    def fit(name: String, narrow: Boolean) =
+      misfits(spec, Seq(name), narrow, listed = false).isEmpty
     names.filter(fit(_, options.narrow)) match {
       case Seq(one) => Right(Seq(one))
       case Seq() =>
         val near = if (names.size > 1) names.filter(fit(_, narrow = true)) else names
-        val problems = near.flatMap(name => misfits(spec, Seq(name), options.narrow, listed = false))
+        val problems =
+          near.flatMap(name => misfits(spec, Seq(name), options.narrow, listed = false))
         val nowhere = s"no column of that name and none that fits ${wanted(spec)}"
         Left(if (problems.isEmpty) Seq(nowhere) else problems)
       case several =>
@@ -243,7 +264,12 @@ private[model] class InputBinder(
     }
   }
 
-  private def misfits(spec: TensorSpec, names: Seq[String], narrow: Boolean, listed: Boolean): Seq[String] =
+  private def misfits(
+      spec: TensorSpec,
+      names: Seq[String],
+      narrow: Boolean,
+      listed: Boolean
+  ): Seq[String] =
     if (names.isEmpty) Seq("the list of columns is empty")
     else {
       val isStack = names.size > 1
@@ -269,7 +295,8 @@ private[model] class InputBinder(
       val (element, depth) = DType.elementOf(sql)
       val target = DType.of(spec.dtype)
       val want = if (isStack) target.fold(spec.dtype)(_.sqlName) else wanted(spec)
-      if (isStack && depth > 0) Some(s"column '$name' is $label; only scalar columns can be stacked")
+      if (isStack && depth > 0)
+        Some(s"column '$name' is $label; only scalar columns can be stacked")
       else if (element == NullType) None // a bare NULL or array() takes the type of its input
       else
         target.flatMap(DType.conversion(element, _)) match {
@@ -283,19 +310,21 @@ private[model] class InputBinder(
   }
 
   /** Whether a column of that many levels of arrays can hold rows of the input. */
-  private def hasDepth(spec: TensorSpec, depth: Int, listed: Boolean): Boolean = spec.rowShape match {
-    case None => true
-    case Some(row) if depth == row.size => true
-    // A vector of any length takes a scalar only when a list says that it is to be stacked.
-    case Some(row) if depth == 0 => row == Seq(Some(1L)) || (listed && row == Seq(None))
-    case Some(row) => depth == 1 && spec.rowSize.isDefined && row.size > 1
-  }
+  private def hasDepth(spec: TensorSpec, depth: Int, listed: Boolean): Boolean =
+    spec.rowShape match {
+      case None => true
+      case Some(row) if depth == row.size => true
+      // A vector of any length takes a scalar only when a list says that it is to be stacked.
+      case Some(row) if depth == 0 => row == Seq(Some(1L)) || (listed && row == Seq(None))
+      case Some(row) => depth == 1 && spec.rowSize.isDefined && row.size > 1
+    }
 
   /** Say in Spark's words which column feeds an input. */
   private def wanted(spec: TensorSpec): String = spec.rowShape match {
     case None | Some(Seq()) => spec.sql
     case Some(row) =>
-      val either = if (row == Seq(Some(1L))) s"${spec.sql} or ${DType.arraysOf(spec.sql, 1)}" else spec.sql
+      val either =
+        if (row == Seq(Some(1L))) s"${spec.sql} or ${DType.arraysOf(spec.sql, 1)}" else spec.sql
       s"$either of shape ${TensorSpec.format(row)}"
   }
 }

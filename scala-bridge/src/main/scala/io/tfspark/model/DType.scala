@@ -4,16 +4,13 @@ import org.apache.spark.sql.types._
 
 /** One row of the table of element types: TensorFlow ↔ Spark SQL.
   *
-  * What Spark has no type for widens on the way out (uint8 → smallint, half → float) and never narrows.
+  * What Spark has no type for widens on the way out (uint8 → smallint, half → float) and never
+  * narrows.
   *
-  * @param name
-  *   TensorFlow's name, as in `tf.float32.name`
-  * @param number
-  *   the value in TensorFlow's `DataType` enumeration (types.proto)
-  * @param width
-  *   bytes of one element; 0 for strings
-  * @param sql
-  *   type of a column that holds such elements
+  * @param name TensorFlow's name, as in `tf.float32.name`
+  * @param number the value in TensorFlow's `DataType` enumeration (types.proto)
+  * @param width bytes of one element; 0 for strings
+  * @param sql type of a column that holds such elements
   */
 final case class DType(name: String, number: Int, width: Int, kind: Kind, sql: DataType) {
 
@@ -46,7 +43,8 @@ object Conversion {
   case object Narrow extends Conversion
 }
 
-/** The one table; driver and executor. Holds no state, and no native library is needed to read it. */
+/** The one table; driver and executor. Holds no state, and no native library is needed to read it.
+  */
 object DType {
   import Kind._
 
@@ -72,7 +70,8 @@ object DType {
   /** Stands for no number of TensorFlow's: sparse, ragged and other non-tensors. */
   val Composite: Int = -1
 
-  private val complex = "Spark has no complex type; return the real and imaginary parts as two outputs"
+  private val complex =
+    "Spark has no complex type; return the real and imaginary parts as two outputs"
   private val quantised = "quantised elements need their range; dequantise inside the model"
 
   private val refused: Map[Int, (String, String)] = Map(
@@ -98,7 +97,9 @@ object DType {
 
   /** TensorFlow's name of a `DataType` number, supported or not. */
   def nameOf(number: Int): String =
-    byNumber.get(number).map(_.name).orElse(refused.get(number).map(_._1)).getOrElse(s"DataType $number")
+    byNumber.get(
+      number
+    ).map(_.name).orElse(refused.get(number).map(_._1)).getOrElse(s"DataType $number")
 
   /** Why a TensorFlow type cannot pass, and what to do; nothing for a type of the table. */
   def unsupported(name: String): Option[String] =
@@ -106,7 +107,9 @@ object DType {
       refused.values.toMap.getOrElse(name, "cast to a type of Spark's inside the model")
     )
 
-  /** Say how elements of a Spark type become elements of a tensor; nothing when the kinds do not mix. */
+  /** Say how elements of a Spark type become elements of a tensor; nothing when the kinds do not
+    * mix.
+    */
   def conversion(from: DataType, to: DType): Option[Conversion] = (from, to.kind) match {
     case (_: StringType | BinaryType, Bytes) => Some(Conversion.Exact)
     case (BooleanType, Bool) => Some(Conversion.Exact)
@@ -114,7 +117,8 @@ object DType {
     case (ByteType | ShortType | IntegerType | LongType, Floating) =>
       // Integers as wide as the float lose their last digits in it.
       Some(if (from.defaultSize < to.width) Conversion.Widen else Conversion.Narrow)
-    case (ByteType | ShortType | IntegerType | LongType, Integral(true)) => Some(sized(from.defaultSize, to.width))
+    case (ByteType | ShortType | IntegerType | LongType, Integral(true)) =>
+      Some(sized(from.defaultSize, to.width))
     case (ByteType | ShortType | IntegerType | LongType, Integral(false)) => Some(Conversion.Narrow)
     case (FloatType | DoubleType, _: Integral) => Some(Conversion.Narrow)
     case _ => None

@@ -10,7 +10,9 @@ import io.tfspark.error._
 /** The folder with `saved_model.pb` and the number of its version folder, if it is one. */
 final private[model] case class ExportDir(path: Path, version: Option[Long])
 
-/** Finds the export dir that a user's path stands for: that folder itself, or the newest version below it. */
+/** Finds the export dir that a user's path stands for: that folder itself, or the newest version
+  * below it.
+  */
 private[model] object ExportDir {
 
   def resolve(folder: Path, version: Option[Long]): ExportDir = {
@@ -24,7 +26,8 @@ private[model] object ExportDir {
           hint = "give the export dir, or the base path above its version folders."
         )
       )
-    if (Files.isRegularFile(path.resolve(SavedModelFile.Name))) own(path, version) else newest(path, version)
+    if (Files.isRegularFile(path.resolve(SavedModelFile.Name))) own(path, version)
+    else newest(path, version)
   }
 
   private def own(path: Path, version: Option[Long]): ExportDir = {
@@ -42,15 +45,16 @@ private[model] object ExportDir {
 
   private def newest(path: Path, version: Option[Long]): ExportDir = {
     val entries = Using.resource(Files.list(path))(_.iterator.asScala.toSeq.sorted)
-    val folders = entries.filter(Files.isDirectory(_)).flatMap(entry => numberOf(entry).map(_ -> entry))
+    val folders =
+      entries.filter(Files.isDirectory(_)).flatMap(entry => numberOf(entry).map(_ -> entry))
     folders.groupBy(_._1).foreach {
       case (number, Seq(one, other, _*)) => throw new InvalidModelException(
-        Explain(
-          s"Version $number of the model at $path is there twice.",
-          found = Explain.listing(Seq(one, other).map(_._2.getFileName.toString)),
-          hint = "remove or rename one of the two folders."
+          Explain(
+            s"Version $number of the model at $path is there twice.",
+            found = Explain.listing(Seq(one, other).map(_._2.getFileName.toString)),
+            hint = "remove or rename one of the two folders."
+          )
         )
-      )
       case _ => ()
     }
     if (folders.isEmpty)

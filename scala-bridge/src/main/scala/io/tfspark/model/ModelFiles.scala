@@ -3,7 +3,7 @@ package io.tfspark.model
 import java.nio.ByteBuffer
 import java.nio.channels.FileChannel
 import java.nio.charset.StandardCharsets.UTF_8
-import java.nio.file.{FileVisitOption, Files, Path, StandardOpenOption}
+import java.nio.file.{Files, FileVisitOption, Path, StandardOpenOption}
 import java.security.MessageDigest
 import java.util.Arrays
 
@@ -12,12 +12,14 @@ import scala.util.Using
 
 /** The files of one export dir, and the digest that names them. Driver and executor.
   *
-  * The digest is the SHA-256 over the sorted relative names, lengths and contents of all files, byte for byte that of
-  * Python's `tfspark.package.digest_of`, so that both name a model alike.
+  * The digest is the SHA-256 over the sorted relative names, lengths and contents of all files,
+  * byte for byte that of Python's `tfspark.package.digest_of`, so that both name a model alike.
   */
 object ModelFiles {
 
-  /** Relative name and path of every file, sorted by the bytes of the name; links to folders count as folders. */
+  /** Relative name and path of every file, sorted by the bytes of the name; links to folders count
+    * as folders.
+    */
   def list(folder: Path): Seq[(String, Path)] =
     if (!Files.isDirectory(folder)) Nil
     else
@@ -43,9 +45,13 @@ object ModelFiles {
 
   /** What changes when a folder is written to: names, lengths and times of all files. */
   def fingerprint(folder: Path): Seq[(String, Long, Long)] =
-    list(folder).map { case (name, file) => (name, Files.size(file), Files.getLastModifiedTime(file).toMillis) }
+    list(folder).map { case (name, file) =>
+      (name, Files.size(file), Files.getLastModifiedTime(file).toMillis)
+    }
 
-  /** The contents of a file in pieces of at most 64 MiB, which fit Java's arrays however large the file is. */
+  /** The contents of a file in pieces of at most 64 MiB, which fit Java's arrays however large the
+    * file is.
+    */
   def pieces(file: Path): Seq[Array[Byte]] = {
     val found = Vector.newBuilder[Array[Byte]]
     foreachChunk(file, 64 << 20) { chunk =>
@@ -70,7 +76,9 @@ object ModelFiles {
 
   /** Read until the buffer is full or the file ends; tells whether there was anything. */
   private def fill(channel: FileChannel, buffer: ByteBuffer): Boolean = {
-    Iterator.continually(buffer.hasRemaining && channel.read(buffer) >= 0).takeWhile(identity).foreach(_ => ())
+    Iterator.continually(
+      buffer.hasRemaining && channel.read(buffer) >= 0
+    ).takeWhile(identity).foreach(_ => ())
     buffer.position() > 0
   }
 }

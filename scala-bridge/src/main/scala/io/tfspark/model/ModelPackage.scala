@@ -9,23 +9,16 @@ import org.tensorflow.proto.MetaGraphDef
 
 /** One export dir of a SavedModel, read without TensorFlow's native library. Driver; serialisable.
   *
-  * A broken or incomplete model is an error, never a silent step to another version: native loaders crash on missing
-  * files, so they are looked for first.
+  * A broken or incomplete model is an error, never a silent step to another version: native loaders
+  * crash on missing files, so they are looked for first.
   *
-  * @param path
-  *   the export dir that holds `saved_model.pb`
-  * @param name
-  *   what reports and errors call it: the last folder name of the base path
-  * @param version
-  *   the number of its version folder, if it has one
-  * @param digest
-  *   SHA-256 of its files; names the model in caches and reports
-  * @param size
-  *   bytes of all files
-  * @param signatures
-  *   sorted by name
-  * @param tensorflowVersion
-  *   the TensorFlow that wrote it, or an empty string
+  * @param path the export dir that holds `saved_model.pb`
+  * @param name what reports and errors call it: the last folder name of the base path
+  * @param version the number of its version folder, if it has one
+  * @param digest SHA-256 of its files; names the model in caches and reports
+  * @param size bytes of all files
+  * @param signatures sorted by name
+  * @param tensorflowVersion the TensorFlow that wrote it, or an empty string
   */
 final case class ModelPackage(
     path: String,
@@ -39,7 +32,8 @@ final case class ModelPackage(
 ) {
 
   /** The model in words, for messages. */
-  def title: String = s"$name${version.fold("")(number => s" version $number")} (${digest.take(12)})"
+  def title: String =
+    s"$name${version.fold("")(number => s" version $number")} (${digest.take(12)})"
 
   /** The signature of a name; without a name `serving_default`. */
   def signature(name: String = Signature.Default): Signature =
@@ -49,7 +43,11 @@ final case class ModelPackage(
         if (names.isEmpty) "export it with signatures={'serving_default': …}."
         else s"choose one with the option signature.${Explain.didYouMean(name, names)}"
       throw new SignatureNotFoundException(
-        Explain(s"The model at $path has no signature '$name'.", found = Explain.listing(names), hint = hint)
+        Explain(
+          s"The model at $path has no signature '$name'.",
+          found = Explain.listing(names),
+          hint = hint
+        )
       )
     }
 
@@ -74,14 +72,15 @@ object ModelPackage {
 
   /** Read a SavedModel's description from disk.
     *
-    * @param path
-    *   one export dir, or a base path with integer version folders
-    * @param version
-    *   version folder to take; by default the largest number
-    * @param tags
-    *   tag set of the graph inside the SavedModel
+    * @param path one export dir, or a base path with integer version folders
+    * @param version version folder to take; by default the largest number
+    * @param tags tag set of the graph inside the SavedModel
     */
-  def load(path: Path, version: Option[Long] = None, tags: Seq[String] = DefaultTags): ModelPackage =
+  def load(
+      path: Path,
+      version: Option[Long] = None,
+      tags: Seq[String] = DefaultTags
+  ): ModelPackage =
     try read(ExportDir.resolve(path, version), tags)
     catch {
       case error: AccessDeniedException =>
@@ -96,7 +95,8 @@ object ModelPackage {
     }
 
   /** The export dir that a path stands for: that folder itself, or the newest version below it. */
-  def exportDir(path: Path, version: Option[Long] = None): Path = ExportDir.resolve(path, version).path
+  def exportDir(path: Path, version: Option[Long] = None): Path =
+    ExportDir.resolve(path, version).path
 
   private def read(dir: ExportDir, tags: Seq[String]): ModelPackage = {
     val graph = SavedModelFile.graph(dir.path, tags)

@@ -10,7 +10,9 @@ import com.google.protobuf.InvalidProtocolBufferException
 import io.tfspark.error._
 import org.tensorflow.proto.{MetaGraphDef, SavedModel}
 
-/** Reads `saved_model.pb` with protobuf alone, and looks for the files that it needs beside it. Driver. */
+/** Reads `saved_model.pb` with protobuf alone, and looks for the files that it needs beside it.
+  * Driver.
+  */
 private[model] object SavedModelFile {
 
   val Name: String = "saved_model.pb"
@@ -32,19 +34,26 @@ private[model] object SavedModelFile {
       throw new SignatureNotFoundException(
         Explain(
           s"The model at $dir has no graph with the tag set ${Explain.listing(tags)}.",
-          found = graphs.map(one => Explain.listing(one.getMetaInfoDef.getTagsList.asScala)).mkString("; "),
+          found = graphs.map(one =>
+            Explain.listing(one.getMetaInfoDef.getTagsList.asScala)
+          ).mkString("; "),
           hint = "give one of these with tags=(…)."
         )
       )
     }
   }
 
-  /** Refuse a model whose variables or assets are not all there; TensorFlow's native loader crashes on them. */
+  /** Refuse a model whose variables or assets are not all there; TensorFlow's native loader crashes
+    * on them.
+    */
   def checkComplete(dir: Path, graph: MetaGraphDef): Unit = {
-    val assets = graph.getAssetFileDefList.asScala.toSeq.map(asset => s"assets/${asset.getFilename}")
+    val assets =
+      graph.getAssetFileDefList.asScala.toSeq.map(asset => s"assets/${asset.getFilename}")
     // TensorFlow's Python restores a checkpoint even where the graph has no variable to read.
     val hasCheckpoint =
-      graph.hasSaverDef || graph.getGraphDef.getNodeList.asScala.exists(node => variableOps(node.getOp))
+      graph.hasSaverDef || graph.getGraphDef.getNodeList.asScala.exists(node =>
+        variableOps(node.getOp)
+      )
     val missing = assets.filterNot(asset => Files.isRegularFile(dir.resolve(asset))) ++
       (if (hasCheckpoint) missingVariables(dir.resolve("variables")) else Nil)
     if (missing.nonEmpty) {
@@ -62,7 +71,11 @@ private[model] object SavedModelFile {
   private def parse(dir: Path): SavedModel = {
     val file = dir.resolve(Name)
     if (!Files.isRegularFile(file))
-      throw new InvalidModelException(Explain(s"$dir holds no $Name.", expected = file.toString, hint = again))
+      throw new InvalidModelException(Explain(
+        s"$dir holds no $Name.",
+        expected = file.toString,
+        hint = again
+      ))
     try Using.resource(new BufferedInputStream(Files.newInputStream(file)))(SavedModel.parseFrom(_))
     catch {
       case error: InvalidProtocolBufferException =>
@@ -90,5 +103,7 @@ private[model] object SavedModelFile {
   }
 
   private def missingShards(names: Set[String], total: Int): Seq[String] =
-    (0 until total).map(shard => f"variables.data-$shard%05d-of-$total%05d").filterNot(names).map("variables/" + _)
+    (0 until total).map(shard => f"variables.data-$shard%05d-of-$total%05d").filterNot(
+      names
+    ).map("variables/" + _)
 }

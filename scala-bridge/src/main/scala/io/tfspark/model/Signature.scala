@@ -6,16 +6,19 @@ import org.tensorflow.proto.{SignatureDef, TensorInfo}
 
 /** One input or output of a signature.
   *
-  * @param name
-  *   the key in the signature; what `feed` and `fetch` speak of
-  * @param dtype
-  *   TensorFlow's type name, such as `float32`
-  * @param shape
-  *   dimension 0 is the batch; `None` inside for an unknown dimension, `None` outside for an unknown rank
-  * @param tensor
-  *   the graph's own tensor name, such as `serving_default_inputs:0`; for the engine only
+  * @param name the key in the signature; what `feed` and `fetch` speak of
+  * @param dtype TensorFlow's type name, such as `float32`
+  * @param shape dimension 0 is the batch; `None` inside for an unknown dimension, `None` outside
+  *   for an unknown rank
+  * @param tensor the graph's own tensor name, such as `serving_default_inputs:0`; for the engine
+  *   only
   */
-final case class TensorSpec(name: String, dtype: String, shape: Option[Seq[Option[Long]]], tensor: String) {
+final case class TensorSpec(
+    name: String,
+    dtype: String,
+    shape: Option[Seq[Option[Long]]],
+    tensor: String
+) {
 
   /** Shape of one row: all dimensions but the batch. */
   def rowShape: Option[Seq[Option[Long]]] = shape.map(_.drop(1))
@@ -56,15 +59,23 @@ object TensorSpec {
   private[model] def of(name: String, info: TensorInfo): TensorSpec = {
     // Without a plain name the message's oneof holds coo_sparse or composite_tensor.
     val number = if (info.getName.nonEmpty) info.getDtypeValue else DType.Composite
-    val dims = info.getTensorShape.getDimList.asScala.toSeq.map(dim => Option.when(dim.getSize >= 0)(dim.getSize))
-    TensorSpec(name, DType.nameOf(number), Option.unless(info.getTensorShape.getUnknownRank)(dims), info.getName)
+    val dims = info.getTensorShape.getDimList.asScala.toSeq.map(dim =>
+      Option.when(dim.getSize >= 0)(dim.getSize)
+    )
+    TensorSpec(
+      name,
+      DType.nameOf(number),
+      Option.unless(info.getTensorShape.getUnknownRank)(dims),
+      info.getName
+    )
   }
 }
 
-/** A named function of a SavedModel: what it takes, what it gives. Driver and executor; serialisable.
+/** A named function of a SavedModel: what it takes, what it gives. Driver and executor;
+  * serialisable.
   *
-  * Inputs and outputs are sorted by name, which is the documented order of arguments in a SQL call (the map in the file
-  * has no order).
+  * Inputs and outputs are sorted by name, which is the documented order of arguments in a SQL call
+  * (the map in the file has no order).
   */
 final case class Signature(name: String, inputs: Seq[TensorSpec], outputs: Seq[TensorSpec]) {
 

@@ -6,12 +6,13 @@ import io.tfspark.tensor._
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.execution.vectorized.WritableColumnVector
 
-/** Scores the rows of one batch into result vectors: every face of the bridge ends here. Executor, one thread.
+/** Scores the rows of one batch into result vectors: every face of the bridge ends here. Executor,
+  * one thread.
   *
-  * Memory is bounded by the batch; a row with a null input is not fed and gives null; a row that fails is named.
+  * Memory is bounded by the batch; a row with a null input is not fed and gives null; a row that
+  * fails is named.
   *
-  * @param places
-  *   for each bound input its columns
+  * @param places for each bound input its columns
   */
 final class BatchScorer(
     runner: SignatureRunner,
@@ -37,7 +38,8 @@ final class BatchScorer(
   /** Begin a batch, whose results go into the rows of a vector of the binding's result type. */
   def start(into: WritableColumnVector): Unit = {
     vector = into
-    outputs = if (binding.outputs.size == 1) Seq(into) else binding.outputs.indices.map(into.getChild)
+    outputs =
+      if (binding.outputs.size == 1) Seq(into) else binding.outputs.indices.map(into.getChild)
     index = 0
     into.reset()
   }
@@ -70,7 +72,10 @@ final class BatchScorer(
     into.reserve(rows)
     outputs.foreach(_.reserve(rows))
     val input = binding.inputs.head
-    val step = math.min(most, size.rowsFor(input.spec.rowSize.getOrElse(1L) * input.dtype.width + outputBytes))
+    val step = math.min(
+      most,
+      size.rowsFor(input.spec.rowSize.getOrElse(1L) * input.dtype.width + outputBytes)
+    )
     val taken = (0 until rows by step).forall { from =>
       val done = encoder.addAll(bulk, from, math.min(step, rows - from))
       if (done) flush()

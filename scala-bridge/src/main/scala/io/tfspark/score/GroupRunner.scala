@@ -8,21 +8,26 @@ import io.tfspark.model._
 import io.tfspark.tensor._
 import org.apache.spark.sql.execution.vectorized.WritableColumnVector
 
-/** Runs groups of rows through a model and puts what it gives into column vectors. Executor, one thread.
+/** Runs groups of rows through a model and puts what it gives into column vectors. Executor, one
+  * thread.
   *
-  * A batch that is beyond memory is halved until it fits; a batch that the model refuses is bisected to the row, which
-  * the error names. A model with a fixed batch dimension gets exactly that many rows, the last batch padded and cut.
+  * A batch that is beyond memory is halved until it fits; a batch that the model refuses is
+  * bisected to the row, which the error names. A model with a fixed batch dimension gets exactly
+  * that many rows, the last batch padded and cut.
   *
-  * @param first
-  *   number in the partition of the row that an index of a group counts from
+  * @param first number in the partition of the row that an index of a group counts from
   */
-final private[score] class GroupRunner(runner: SignatureRunner, binding: Binding, origin: Origin, metrics: ScoreMetrics) {
+final private[score] class GroupRunner(
+    runner: SignatureRunner,
+    binding: Binding,
+    origin: Origin,
+    metrics: ScoreMetrics
+) {
   private val decoders = binding.outputs.map(new OutputDecoder(_))
 
   /** Score a group.
     *
-    * @param vectors
-    *   one per output
+    * @param vectors one per output
     */
   def score(group: Group, vectors: Seq[WritableColumnVector], first: Long): Unit = {
     val step = binding.batchDimension.getOrElse(group.size)
@@ -34,7 +39,8 @@ final private[score] class GroupRunner(runner: SignatureRunner, binding: Binding
   private def scorePart(part: Part, vectors: Seq[WritableColumnVector], first: Long): Unit =
     Try(run(part)(decode(part, _, vectors, first))) match {
       case Success(()) => ()
-      case Failure(error: NativeException) if error.isOutOfMemory && part.size > 1 && binding.batchDimension.isEmpty =>
+      case Failure(error: NativeException)
+          if error.isOutOfMemory && part.size > 1 && binding.batchDimension.isEmpty =>
         part.halves.foreach(scorePart(_, vectors, first))
       case Failure(error: NativeException) => throw named(part, error, first)
       case Failure(error) => throw error
@@ -44,7 +50,8 @@ final private[score] class GroupRunner(runner: SignatureRunner, binding: Binding
     val started = System.nanoTime()
     try
       Using.Manager { manage =>
-        val tensors = part.group.inputs.indices.map(input => manage(part.tensor(input, fedRows(part))))
+        val tensors =
+          part.group.inputs.indices.map(input => manage(part.tensor(input, fedRows(part))))
         runner.run(tensors)(use)
       }.get
     finally metrics.ran(part.size, System.nanoTime() - started)
@@ -52,9 +59,15 @@ final private[score] class GroupRunner(runner: SignatureRunner, binding: Binding
 
   private def fedRows(part: Part): Int = binding.batchDimension.getOrElse(part.size)
 
-  private def decode(part: Part, outputs: Map[String, NativeTensor], vectors: Seq[WritableColumnVector], first: Long): Unit = {
+  private def decode(
+      part: Part,
+      outputs: Map[String, NativeTensor],
+      vectors: Seq[WritableColumnVector],
+      first: Long
+  ): Unit = {
     // Vectors are written after every output was found to fit, so that a batch is never half there.
-    val tensors = binding.outputs.map(output => fitting(output, outputs.get(output.spec.name), part, first))
+    val tensors =
+      binding.outputs.map(output => fitting(output, outputs.get(output.spec.name), part, first))
     val inOrder = part.row(part.size - 1) - part.row(0) == part.size - 1
     decoders.lazyZip(tensors).lazyZip(vectors).foreach { (decoder, tensor, vector) =>
       try decoder.decode(tensor, part.size, vector, part.row, inOrder)
@@ -66,9 +79,15 @@ final private[score] class GroupRunner(runner: SignatureRunner, binding: Binding
     }
   }
 
-  private def fitting(output: OutputBinding, found: Option[NativeTensor], part: Part, first: Long): NativeTensor = {
+  private def fitting(
+      output: OutputBinding,
+      found: Option[NativeTensor],
+      part: Part,
+      first: Long
+  ): NativeTensor = {
     val spec = output.spec
-    def refuse(problem: String): Nothing = throw new EngineException(s"${place(part, first)}: $problem")
+    def refuse(problem: String): Nothing =
+      throw new EngineException(s"${place(part, first)}: $problem")
     val tensor = found.getOrElse(refuse(s"the engine gave no output '${spec.name}'"))
     val wanted: Seq[Option[Long]] = Some(fedRows(part).toLong) +: spec.rowShape.getOrElse(Nil)
     val fits = tensor.shape.size == wanted.size &&
@@ -100,7 +119,10 @@ final private[score] class GroupRunner(runner: SignatureRunner, binding: Binding
       case None => new EngineException(s"${place(part, first)}: ${error.getMessage}", Some(error))
       case Some(row) =>
         val at = origin.at(s"row ${first + row}")
-        new RowException(s"$at: the model refuses the row: ${error.getMessage}\nHint: ${GroupRunner.mend}", Some(error))
+        new RowException(
+          s"$at: the model refuses the row: ${error.getMessage}\nHint: ${GroupRunner.mend}",
+          Some(error)
+        )
     }
 
   /** Find by bisection a row that the model refuses on its own; nothing when there is none. */
@@ -108,7 +130,8 @@ final private[score] class GroupRunner(runner: SignatureRunner, binding: Binding
     if (part.size == 1) Option.when(fails(part))(part.row(0))
     else part.halves.find(fails).orElse(part.halves.lastOption).flatMap(firstFailing)
 
-  private def fails(part: Part): Boolean = Try(run(part)(_ => ())).failed.toOption.exists(_.isInstanceOf[NativeException])
+  private def fails(part: Part): Boolean =
+    Try(run(part)(_ => ())).failed.toOption.exists(_.isInstanceOf[NativeException])
 
   private def place(part: Part, first: Long): String =
     origin.at(s"rows ${first + part.row(0)} to ${first + part.row(part.size - 1)}")
@@ -120,5 +143,6 @@ final private[score] class GroupRunner(runner: SignatureRunner, binding: Binding
 }
 
 private[score] object GroupRunner {
-  private val mend = "mend the row, or filter it out; a row with null in an input is not fed and gives null."
+  private val mend =
+    "mend the row, or filter it out; a row with null in an input is not fed and gives null."
 }

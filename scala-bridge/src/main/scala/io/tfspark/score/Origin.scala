@@ -4,5 +4,6 @@ package io.tfspark.score
 final case class Origin(model: String, partition: Option[Int]) {
 
   /** The place of some rows in words. */
-  def at(rows: String): String = s"model $model, $rows${partition.fold("")(number => s" of partition $number")}"
+  def at(rows: String): String =
+    s"model $model, $rows${partition.fold("")(number => s" of partition $number")}"
 }

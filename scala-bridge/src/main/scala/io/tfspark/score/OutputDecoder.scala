@@ -10,9 +10,11 @@ import org.apache.spark.sql.execution.vectorized.WritableColumnVector
 import org.apache.spark.sql.types.StringType
 import org.apache.spark.unsafe.Platform
 
-/** One output's tensor → a column vector: the way of the bytes out of a model. Executor, one thread.
+/** One output's tensor → a column vector: the way of the bytes out of a model. Executor, one
+  * thread.
   *
-  * Bytes that are not the text they should be raise `RowProblem`; what the table widens (uint8 → smallint) is widened.
+  * Bytes that are not the text they should be raise `RowProblem`; what the table widens (uint8 →
+  * smallint) is widened.
   */
 final private[score] class OutputDecoder(output: OutputBinding) {
   private val dtype = output.dtype
@@ -21,14 +23,17 @@ final private[score] class OutputDecoder(output: OutputBinding) {
 
   /** Put the first rows of a tensor into the places of a vector.
     *
-    * @param count
-    *   rows to take; the tensor may hold more that only padded it
-    * @param place
-    *   the place in the vector of row number i
-    * @param inOrder
-    *   whether the places are consecutive numbers
+    * @param count rows to take; the tensor may hold more that only padded it
+    * @param place the place in the vector of row number i
+    * @param inOrder whether the places are consecutive numbers
     */
-  def decode(tensor: NativeTensor, count: Int, vector: WritableColumnVector, place: Int => Int, inOrder: Boolean): Unit = {
+  def decode(
+      tensor: NativeTensor,
+      count: Int,
+      vector: WritableColumnVector,
+      place: Int => Int,
+      inOrder: Boolean
+  ): Unit = {
     val shape = tensor.shape.drop(1).map(_.toInt)
     if (output.spec.depth == 0) leaves(tensor, count, vector, place, inOrder)
     else {
@@ -37,8 +42,15 @@ final private[score] class OutputDecoder(output: OutputBinding) {
     }
   }
 
-  /** Give rows of a vector a list each, of one length; returns where the first of their elements goes. */
-  private def lists(vector: WritableColumnVector, count: Int, length: Int, place: Int => Int): Int = {
+  /** Give rows of a vector a list each, of one length; returns where the first of their elements
+    * goes.
+    */
+  private def lists(
+      vector: WritableColumnVector,
+      count: Int,
+      length: Int,
+      place: Int => Int
+  ): Int = {
     val child = vector.arrayData()
     val first = child.getElementsAppended
     child.reserve(first + count * length)
@@ -51,14 +63,26 @@ final private[score] class OutputDecoder(output: OutputBinding) {
     first
   }
 
-  private def nested(tensor: NativeTensor, vector: WritableColumnVector, count: Int, shape: Seq[Int], start: Int): Unit =
+  private def nested(
+      tensor: NativeTensor,
+      vector: WritableColumnVector,
+      count: Int,
+      shape: Seq[Int],
+      start: Int
+  ): Unit =
     if (shape.isEmpty) leaves(tensor, count, vector, start + _, inOrder = true)
     else {
       val first = lists(vector, count, shape.head, start + _)
       nested(tensor, vector.arrayData(), count * shape.head, shape.tail, first)
     }
 
-  private def leaves(tensor: NativeTensor, count: Int, vector: WritableColumnVector, place: Int => Int, inOrder: Boolean): Unit =
+  private def leaves(
+      tensor: NativeTensor,
+      count: Int,
+      vector: WritableColumnVector,
+      place: Int => Int,
+      inOrder: Boolean
+  ): Unit =
     if (dtype.width == 0) strings(tensor, count, vector, place)
     else if (count > 0) {
       val length = Math.multiplyExact(count, dtype.width)
@@ -68,15 +92,16 @@ final private[score] class OutputDecoder(output: OutputBinding) {
     }
 
   /** Copy all elements at once where TensorFlow and Spark keep them alike. */
-  private def bulk(vector: WritableColumnVector, first: Int, count: Int): Boolean = dtype.name match {
-    case "float32" => vector.putFloats(first, count, bytes, 0); true
-    case "float64" => vector.putDoubles(first, count, bytes, 0); true
-    case "int32" => vector.putInts(first, count, bytes, 0); true
-    case "int64" => vector.putLongs(first, count, bytes, 0); true
-    case "int16" => vector.putShorts(first, count, bytes, 0); true
-    case "int8" => vector.putBytes(first, count, bytes, 0); true
-    case _ => false
-  }
+  private def bulk(vector: WritableColumnVector, first: Int, count: Int): Boolean =
+    dtype.name match {
+      case "float32" => vector.putFloats(first, count, bytes, 0); true
+      case "float64" => vector.putDoubles(first, count, bytes, 0); true
+      case "int32" => vector.putInts(first, count, bytes, 0); true
+      case "int64" => vector.putLongs(first, count, bytes, 0); true
+      case "int16" => vector.putShorts(first, count, bytes, 0); true
+      case "int8" => vector.putBytes(first, count, bytes, 0); true
+      case _ => false
+    }
 
   private def each(vector: WritableColumnVector, count: Int, place: Int => Int): Unit = {
     val put = putter(vector)
@@ -90,7 +115,8 @@ final private[score] class OutputDecoder(output: OutputBinding) {
   private def putter(vector: WritableColumnVector): (Int, Long) => Unit = dtype.name match {
     case "float32" => (row, at) => vector.putFloat(row, Platform.getFloat(bytes, at))
     case "float64" => (row, at) => vector.putDouble(row, Platform.getDouble(bytes, at))
-    case "float16" => (row, at) => vector.putFloat(row, HalfFloat.fromBits(Platform.getShort(bytes, at)))
+    case "float16" =>
+      (row, at) => vector.putFloat(row, HalfFloat.fromBits(Platform.getShort(bytes, at)))
     case "int64" => (row, at) => vector.putLong(row, Platform.getLong(bytes, at))
     case "int32" => (row, at) => vector.putInt(row, Platform.getInt(bytes, at))
     case "int16" => (row, at) => vector.putShort(row, Platform.getShort(bytes, at))
@@ -101,7 +127,12 @@ final private[score] class OutputDecoder(output: OutputBinding) {
     case _ => (row, at) => vector.putBoolean(row, Platform.getByte(bytes, at) != 0)
   }
 
-  private def strings(tensor: NativeTensor, count: Int, vector: WritableColumnVector, place: Int => Int): Unit = {
+  private def strings(
+      tensor: NativeTensor,
+      count: Int,
+      vector: WritableColumnVector,
+      place: Int => Int
+  ): Unit = {
     var index = 0
     while (index < count) {
       val value = tensor.string(index.toLong)

@@ -27,7 +27,14 @@ final private[score] case class Part(group: Group, from: Int, until: Int) {
         NativeTensor.numbers(dtype, shape, fixed.array, from * width, size * width)
       case strings: StringElements =>
         val start = from * perRow
-        NativeTensor.strings(dtype, shape, strings.array, index => strings.end(start + index), size * perRow, perRow)
+        NativeTensor.strings(
+          dtype,
+          shape,
+          strings.array,
+          index => strings.end(start + index),
+          size * perRow,
+          perRow
+        )
     }
   }
 }

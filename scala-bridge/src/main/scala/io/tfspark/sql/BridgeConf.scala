@@ -10,8 +10,9 @@ import org.apache.spark.sql.internal.SQLConf
 
 /** The settings of the bridge, `spark.tfspark.…`.
   *
-  * Which models may be called, and how they travel, is the operator's to say: it is read from the configuration of the
-  * application, which `SET` does not change. The rest is read from the session.
+  * Which models may be called, and how they travel, is the operator's to say: it is read from the
+  * configuration of the application, which `SET` does not change. The rest is read from the
+  * session.
   */
 object BridgeConf {
 
@@ -40,7 +41,10 @@ object BridgeConf {
 
   /** Registered names and their paths. */
   def registered: Map[String, String] =
-    application(_.getAllWithPrefix(modelPrefix).toMap).getOrElse(Map.empty[String, String]) - "roots"
+    application(_.getAllWithPrefix(modelPrefix).toMap).getOrElse(Map.empty[
+      String,
+      String
+    ]) - "roots"
 
   /** Folders below which a path is accepted. */
   def roots: Seq[String] = static(Roots).toSeq.flatMap(_.split(',')).map(_.trim).filter(_.nonEmpty)
@@ -49,7 +53,8 @@ object BridgeConf {
   def functionModel: Option[String] = static(FunctionModel)
 
   /** How models travel. */
-  def distribute: String = oneOf(Distribute, static(Distribute).getOrElse("auto"), Seq("auto", "path", "broadcast"))
+  def distribute: String =
+    oneOf(Distribute, static(Distribute).getOrElse("auto"), Seq("auto", "path", "broadcast"))
 
   /** Models kept open per JVM. */
   def cacheModels: Int = positive(CacheModels, static(CacheModels).getOrElse("8"))
@@ -59,22 +64,34 @@ object BridgeConf {
 
   /** What the session allows on the way into and out of a model. */
   def bindingOptions: BindingOptions = BindingOptions(
-    narrow = oneOf(Narrow, session(Narrow).getOrElse("false").toLowerCase, Seq("true", "false")) == "true",
-    binaryStrings = oneOf(Strings, session(Strings).getOrElse("string"), Seq("string", "binary")) == "binary"
+    narrow =
+      oneOf(Narrow, session(Narrow).getOrElse("false").toLowerCase, Seq("true", "false")) == "true",
+    binaryStrings =
+      oneOf(Strings, session(Strings).getOrElse("string"), Seq("string", "binary")) == "binary"
   )
 
   private def static(key: String): Option[String] = application(_.getOption(key)).flatten
 
-  private def application[A](read: org.apache.spark.SparkConf => A): Option[A] = Option(SparkEnv.get).map(env => read(env.conf))
+  private def application[A](read: org.apache.spark.SparkConf => A): Option[A] =
+    Option(SparkEnv.get).map(env => read(env.conf))
 
-  private def session(key: String): Option[String] = Option(SQLConf.get.getConfString(key, "")).filter(_.nonEmpty)
+  private def session(key: String): Option[String] =
+    Option(SQLConf.get.getConfString(key, "")).filter(_.nonEmpty)
 
   private def positive(key: String, value: String): Int =
-    Try(value.trim.toInt).toOption.filter(_ >= 1).getOrElse(throw refusal(key, "a whole number of at least 1", value))
+    Try(value.trim.toInt).toOption.filter(_ >= 1).getOrElse(throw refusal(
+      key,
+      "a whole number of at least 1",
+      value
+    ))
 
   private def oneOf(key: String, value: String, known: Seq[String]): String =
     if (known.contains(value)) value else throw refusal(key, Explain.listing(known), value)
 
   private def refusal(key: String, expected: String, found: String): UsageException =
-    new UsageException(Explain(s"The setting $key cannot be used as given.", expected = expected, found = s"'$found'"))
+    new UsageException(Explain(
+      s"The setting $key cannot be used as given.",
+      expected = expected,
+      found = s"'$found'"
+    ))
 }

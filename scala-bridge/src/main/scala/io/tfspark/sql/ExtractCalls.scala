@@ -7,11 +7,13 @@ import org.apache.spark.sql.catalyst.plans.Inner
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
 
-/** Moves calls out of expressions into `TfBatchEval` nodes, as Spark does for Python functions. Driver.
+/** Moves calls out of expressions into `TfBatchEval` nodes, as Spark does for Python functions.
+  * Driver.
   *
-  * Runs once, after the optimizer's work on operators and before scans are planned: a planner strategy alone would come
-  * too late, because Spark folds projects and filters into the scan. It runs inside of subqueries too, which are
-  * rewritten into joins only afterwards. Equal calls become one.
+  * Runs once, after the optimizer's work on operators and before scans are planned: a planner
+  * strategy alone would come too late, because Spark folds projects and filters into the scan. It
+  * runs inside of subqueries too, which are rewritten into joins only afterwards. Equal calls
+  * become one.
   */
 object ExtractCalls extends Rule[LogicalPlan] with PredicateHelper {
 
@@ -52,10 +54,12 @@ object ExtractCalls extends Rule[LogicalPlan] with PredicateHelper {
   /** Of an inner join, a condition whose call needs both sides becomes a filter above. */
   private def splitJoin(join: Join): LogicalPlan = {
     def needsBoth(condition: Expression): Boolean = condition.exists {
-      case call: TfPredict => !join.children.exists(side => call.references.subsetOf(side.outputSet))
+      case call: TfPredict =>
+        !join.children.exists(side => call.references.subsetOf(side.outputSet))
       case _ => false
     }
-    val (above, inside) = join.condition.toSeq.flatMap(splitConjunctivePredicates).partition(needsBoth)
+    val (above, inside) =
+      join.condition.toSeq.flatMap(splitConjunctivePredicates).partition(needsBoth)
     above.reduceLeftOption(And).fold[LogicalPlan](join) { condition =>
       if (join.joinType != Inner) throw acrossJoin(condition)
       Filter(condition, extract(join.copy(condition = inside.reduceLeftOption(And))))
@@ -65,17 +69,22 @@ object ExtractCalls extends Rule[LogicalPlan] with PredicateHelper {
   /** Evaluate the innermost calls of an operator below it, until none is left. */
   private def extract(plan: LogicalPlan): LogicalPlan = plan match {
     case done: TfBatchEval => done
-    case other if other.expressions.exists(TfPredict.isIn) => extractInto(other.mapChildren(extract))
+    case other if other.expressions.exists(TfPredict.isIn) =>
+      extractInto(other.mapChildren(extract))
     case other => other
   }
 
   private def extractInto(below: LogicalPlan): LogicalPlan = {
-    val calls = ExpressionSet(below.expressions.flatMap(innermost)).toSeq.collect { case call: TfPredict => call }
+    val calls = ExpressionSet(below.expressions.flatMap(innermost)).toSeq.collect {
+      case call: TfPredict => call
+    }
     if (calls.isEmpty) below
     else {
       val (children, results) = attachAll(below, calls)
       val rewritten = below.withNewChildren(children).transformExpressions { case call: TfPredict =>
-        results.collectFirst { case (one, result) if one.semanticEquals(call) => result }.getOrElse(call)
+        results.collectFirst { case (one, result) if one.semanticEquals(call) => result }.getOrElse(
+          call
+        )
       }
       val done = extract(rewritten)
       if (done.output == below.output) done else Project(below.output, done)
@@ -87,8 +96,13 @@ object ExtractCalls extends Rule[LogicalPlan] with PredicateHelper {
     case other => other.children.flatMap(innermost)
   }
 
-  private def attachAll(plan: LogicalPlan, calls: Seq[TfPredict]): (Seq[LogicalPlan], Seq[(TfPredict, Attribute)]) = {
-    val bySide = calls.groupBy(call => plan.children.indexWhere(side => call.references.subsetOf(side.outputSet)))
+  private def attachAll(
+      plan: LogicalPlan,
+      calls: Seq[TfPredict]
+  ): (Seq[LogicalPlan], Seq[(TfPredict, Attribute)]) = {
+    val bySide = calls.groupBy(call =>
+      plan.children.indexWhere(side => call.references.subsetOf(side.outputSet))
+    )
     bySide.get(-1).foreach(homeless => throw acrossJoin(homeless.head))
     val attached = plan.children.zipWithIndex.map { case (side, index) =>
       bySide.get(index).fold((side, Seq.empty[(TfPredict, Attribute)]))(attach(side, _))
@@ -97,43 +111,61 @@ object ExtractCalls extends Rule[LogicalPlan] with PredicateHelper {
   }
 
   /** Evaluate calls on top of a plan, or use results that are below already. */
-  private def attach(plan: LogicalPlan, calls: Seq[TfPredict]): (LogicalPlan, Seq[(TfPredict, Attribute)]) = {
-    val (exposed, found) = calls.foldLeft((plan, Seq.empty[(TfPredict, Attribute)])) { case ((below, done), call) =>
-      expose(below, call).fold((below, done)) { case (with_, result) => (with_, done :+ (call -> result)) }
+  private def attach(
+      plan: LogicalPlan,
+      calls: Seq[TfPredict]
+  ): (LogicalPlan, Seq[(TfPredict, Attribute)]) = {
+    val (exposed, found) = calls.foldLeft((plan, Seq.empty[(TfPredict, Attribute)])) {
+      case ((below, done), call) =>
+        expose(below, call).fold((below, done)) { case (with_, result) =>
+          (with_, done :+ (call -> result))
+        }
     }
     val rest = calls.filterNot(call => found.exists(_._1 == call))
     if (rest.isEmpty) (exposed, found)
     else {
-      val computed = ExpressionSet(rest.flatMap(_.children)).toSeq.filterNot(_.isInstanceOf[Attribute])
+      val computed =
+        ExpressionSet(rest.flatMap(_.children)).toSeq.filterNot(_.isInstanceOf[Attribute])
       val aliases = computed.map(expression => Alias(expression, "tf_input")())
       val below = if (aliases.isEmpty) exposed else Project(exposed.output ++ aliases, exposed)
-      val plainCalls = rest.map(call => call.copy(children = call.children.map {
-        case attribute: Attribute => attribute
-        case other => aliases.find(_.child.semanticEquals(other)).fold[Expression](other)(_.toAttribute)
-      }))
-      val results = rest.map(call => AttributeReference("tf_predict", call.dataType, nullable = true)())
+      val plainCalls = rest.map(call =>
+        call.copy(children = call.children.map {
+          case attribute: Attribute => attribute
+          case other =>
+            aliases.find(_.child.semanticEquals(other)).fold[Expression](other)(_.toAttribute)
+        })
+      )
+      val results =
+        rest.map(call => AttributeReference("tf_predict", call.dataType, nullable = true)())
       (TfBatchEval(plainCalls, results, exposed.output, below), found ++ rest.zip(results))
     }
   }
 
   /** Bring the result of an equal call up from below, if every row passes there as it is.
     *
-    * The optimizer copies a call of a subquery into the filter on it; this makes one of the two again.
+    * The optimizer copies a call of a subquery into the filter on it; this makes one of the two
+    * again.
     */
-  private def expose(plan: LogicalPlan, call: TfPredict): Option[(LogicalPlan, Attribute)] = plan match {
-    case eval: TfBatchEval =>
-      eval.resultOf(call).map(eval -> _).orElse {
-        expose(eval.child, call).map { case (below, result) =>
-          (eval.copy(keep = (eval.keep :+ result).distinct, child = below), result)
+  private def expose(plan: LogicalPlan, call: TfPredict): Option[(LogicalPlan, Attribute)] =
+    plan match {
+      case eval: TfBatchEval =>
+        eval.resultOf(call).map(eval -> _).orElse {
+          expose(eval.child, call).map { case (below, result) =>
+            (eval.copy(keep = (eval.keep :+ result).distinct, child = below), result)
+          }
         }
-      }
-    case Filter(condition, child) => expose(child, call).map { case (below, result) => (Filter(condition, below), result) }
-    case Project(list, child) if call.references.subsetOf(child.outputSet) =>
-      expose(child, call).map { case (below, result) =>
-        (Project(if (list.exists(_.exprId == result.exprId)) list else list :+ result, below), result)
-      }
-    case _ => None
-  }
+      case Filter(condition, child) => expose(child, call).map { case (below, result) =>
+          (Filter(condition, below), result)
+        }
+      case Project(list, child) if call.references.subsetOf(child.outputSet) =>
+        expose(child, call).map { case (below, result) =>
+          (
+            Project(if (list.exists(_.exprId == result.exprId)) list else list :+ result, below),
+            result
+          )
+        }
+      case _ => None
+    }
 
   private def acrossJoin(condition: Expression): Exception =
     TfPredictFunction.refusal(

@@ -4,14 +4,17 @@ import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression
 import org.apache.spark.sql.catalyst.plans.logical.{Aggregate, LogicalPlan, Project}
 
-/** An aggregate's calls over its results go above it; calls in its groups and arguments stay, to be evaluated below. */
+/** An aggregate's calls over its results go above it; calls in its groups and arguments stay, to be
+  * evaluated below.
+  */
 private[sql] object ExtractFromAggregate {
 
   def apply(aggregate: Aggregate): LogicalPlan =
     if (!aggregate.aggregateExpressions.exists(isAbove(aggregate, _))) aggregate
     else {
       val split = aggregate.aggregateExpressions.map { expression =>
-        if (isAbove(aggregate, expression)) lift(aggregate, expression) else (expression.toAttribute, Seq(expression))
+        if (isAbove(aggregate, expression)) lift(aggregate, expression)
+        else (expression.toAttribute, Seq(expression))
       }
       val below = aggregate.copy(aggregateExpressions = split.flatMap(_._2).distinct)
       Project(split.map(_._1), below)
@@ -24,11 +27,14 @@ private[sql] object ExtractFromAggregate {
   private def isAbove(aggregate: Aggregate, expression: Expression): Boolean = expression.exists {
     case call: TfPredict =>
       !aggregate.groupingExpressions.exists(_.semanticEquals(call)) &&
-        (call.references.isEmpty || call.exists(isResult(aggregate, _)))
+      (call.references.isEmpty || call.exists(isResult(aggregate, _)))
     case _ => false
   }
 
-  private def lift(aggregate: Aggregate, expression: NamedExpression): (NamedExpression, Seq[NamedExpression]) = {
+  private def lift(
+      aggregate: Aggregate,
+      expression: NamedExpression
+  ): (NamedExpression, Seq[NamedExpression]) = {
     val found = Seq.newBuilder[NamedExpression]
     val lifted = expression.transformDown {
       case part if isResult(aggregate, part) =>

@@ -22,7 +22,10 @@ final private[sql] class KeptRows(fields: Int) {
     val length = row.getSizeInBytes
     val wanted = end(count).toLong + length
     if (wanted > memory.length)
-      memory = java.util.Arrays.copyOf(memory, Math.toIntExact(math.max(wanted, math.min(memory.length * 2L, 1L << 30))))
+      memory = java.util.Arrays.copyOf(
+        memory,
+        Math.toIntExact(math.max(wanted, math.min(memory.length * 2L, 1L << 30)))
+      )
     if (count == ends.length) ends = java.util.Arrays.copyOf(ends, count * 2)
     row.writeToMemory(memory, Platform.BYTE_ARRAY_OFFSET.toLong + end(count))
     ends(count) = wanted.toInt
@@ -31,7 +34,11 @@ final private[sql] class KeptRows(fields: Int) {
 
   /** A row as it was added; valid until the next is asked for. */
   def row(index: Int): UnsafeRow = {
-    view.pointTo(memory, Platform.BYTE_ARRAY_OFFSET.toLong + end(index), end(index + 1) - end(index))
+    view.pointTo(
+      memory,
+      Platform.BYTE_ARRAY_OFFSET.toLong + end(index),
+      end(index + 1) - end(index)
+    )
     view
   }
 

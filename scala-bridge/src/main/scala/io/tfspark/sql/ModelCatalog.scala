@@ -9,20 +9,25 @@ import io.tfspark.error._
 import io.tfspark.model._
 import org.apache.hadoop.conf.Configuration
 
-/** A model and where its export dir lies for all: on a disk, or on one of Hadoop's file systems. Driver; serialisable. */
+/** A model and where its export dir lies for all: on a disk, or on one of Hadoop's file systems.
+  * Driver; serialisable.
+  */
 final case class LocatedModel(model: ModelPackage, remote: Option[String])
 
 /** Finds and describes the models that SQL names. Driver.
   *
-  * A description is kept as long as the files of the export dir keep their names, lengths and times; a model that was
-  * exported again is read again.
+  * A description is kept as long as the files of the export dir keep their names, lengths and
+  * times; a model that was exported again is read again.
   */
 object ModelCatalog {
   private type Fingerprint = Seq[(String, Long, Long)]
   private val most = 64
   private val known = Collections.synchronizedMap(
     new LinkedHashMap[String, (Fingerprint, LocatedModel)](16, 0.75f, true) {
-      override def removeEldestEntry(eldest: java.util.Map.Entry[String, (Fingerprint, LocatedModel)]): Boolean =
+      override def removeEldestEntry(eldest: java.util.Map.Entry[
+        String,
+        (Fingerprint, LocatedModel)
+      ]): Boolean =
         size > most
     }
   )
@@ -40,12 +45,12 @@ object ModelCatalog {
 
   /** The model of a path that the caller vouches for.
     *
-    * @param version
-    *   version folder to take; by default the largest number
+    * @param version version folder to take; by default the largest number
     */
   def at(path: String, version: Option[Long], conf: Configuration): LocatedModel = {
     val uri = ModelRoots.qualified(path, conf)
-    if (ModelRoots.isLocal(uri)) local(Paths.get(uri.getPath), version) else remote(uri, version, RemoteFiles(conf))
+    if (ModelRoots.isLocal(uri)) local(Paths.get(uri.getPath), version)
+    else remote(uri, version, RemoteFiles(conf))
   }
 
   private def local(path: Path, version: Option[Long]): LocatedModel = {
@@ -76,7 +81,11 @@ object ModelCatalog {
     (if (number.isDefined) parts.dropRight(1) else parts).lastOption.getOrElse("model")
   }
 
-  private def remoteExportDir(uri: URI, version: Option[Long], files: RemoteFiles): (String, Option[Long]) = {
+  private def remoteExportDir(
+      uri: URI,
+      version: Option[Long],
+      files: RemoteFiles
+  ): (String, Option[Long]) = {
     val path = uri.toString.stripSuffix("/")
     val entries = files.entries(path)
     val own = path.split('/').lastOption.filter(_.matches("[0-9]{1,18}")).map(_.toLong)
@@ -89,7 +98,10 @@ object ModelCatalog {
           throw new ModelNotFoundException(
             Explain(
               s"There is no SavedModel in $path.",
-              expected = version.fold(s"${ModelPackage.FileName}, or version folders named 1, 2, …")(one => s"version $one"),
+              expected =
+                version.fold(s"${ModelPackage.FileName}, or version folders named 1, 2, …")(one =>
+                  s"version $one"
+                ),
               found = if (entries.isEmpty) "nothing" else Explain.listing(entries.sorted.take(8)),
               hint = "give the folder of one exported model, or the base path above its versions."
             )
@@ -97,7 +109,10 @@ object ModelCatalog {
       }
   }
 
-  private def remembered(dir: String, fingerprint: Fingerprint)(read: => LocatedModel): LocatedModel =
+  private def remembered(
+      dir: String,
+      fingerprint: Fingerprint
+  )(read: => LocatedModel): LocatedModel =
     Option(known.get(dir)).filter(_._1 == fingerprint).map(_._2).getOrElse {
       val found = read
       known.put(dir, fingerprint -> found)

@@ -11,8 +11,9 @@ import org.apache.spark.broadcast.Broadcast
 
 /** Decides how a model reaches the executors. Driver.
   *
-  * What lies on one of Hadoop's file systems is copied by each node once. What lies on the driver's own disk is read
-  * there when all work is done on this machine, and else broadcast, once per application and model.
+  * What lies on one of Hadoop's file systems is copied by each node once. What lies on the driver's
+  * own disk is read there when all work is done on this machine, and else broadcast, once per
+  * application and model.
   */
 object ModelDistribution {
   private val kept = 8
@@ -27,17 +28,19 @@ object ModelDistribution {
           case "auto" => !context.isLocal
           case how => how == "broadcast"
         }
-        if (isBroadcast) ModelSource.Packed(broadcast(context, located)) else ModelSource.Shared(located.model.path)
+        if (isBroadcast) ModelSource.Packed(broadcast(context, located))
+        else ModelSource.Shared(located.model.path)
     }
 
-  private def broadcast(context: SparkContext, located: LocatedModel): Broadcast[PackedModel] = synchronized {
-    val key = (context.applicationId, located.model.digest)
-    val found = broadcasts
-      .remove(key)
-      .getOrElse(context.broadcast(PackedModel.of(Paths.get(located.model.path))))
-    broadcasts += key -> found
-    // A query that is still running fetches the blocks of a forgotten one from its executors or the driver again.
-    if (broadcasts.size > kept) broadcasts.remove(broadcasts.head._1).foreach(_.unpersist())
-    found
-  }
+  private def broadcast(context: SparkContext, located: LocatedModel): Broadcast[PackedModel] =
+    synchronized {
+      val key = (context.applicationId, located.model.digest)
+      val found = broadcasts
+        .remove(key)
+        .getOrElse(context.broadcast(PackedModel.of(Paths.get(located.model.path))))
+      broadcasts += key -> found
+      // A query that is still running fetches the blocks of a forgotten one from its executors or the driver again.
+      if (broadcasts.size > kept) broadcasts.remove(broadcasts.head._1).foreach(_.unpersist())
+      found
+    }
 }

@@ -9,8 +9,8 @@ import org.apache.hadoop.fs.Path
 
 /** Which paths SQL users may call. Driver.
   *
-  * A model is a program, and SQL users are many: a path counts only below one of the operator's roots, after links and
-  * `..` are resolved.
+  * A model is a program, and SQL users are many: a path counts only below one of the operator's
+  * roots, after links and `..` are resolved.
   */
 private[sql] object ModelRoots {
 
@@ -21,7 +21,12 @@ private[sql] object ModelRoots {
   }
 
   /** Refuse a path that is below no root. */
-  def check(path: String, roots: Seq[String], names: Iterable[String], conf: Configuration): Unit = {
+  def check(
+      path: String,
+      roots: Seq[String],
+      names: Iterable[String],
+      conf: Configuration
+  ): Unit = {
     val uri = qualified(path, conf)
     if (!roots.exists(root => isBelow(uri, qualified(root, conf)))) {
       val below = if (roots.isEmpty) "" else s", or a path below ${roots.mkString(", ")}"
@@ -29,9 +34,11 @@ private[sql] object ModelRoots {
         Explain(
           s"The model '$path' may not be called from SQL.",
           expected = s"a registered name (${Explain.listing(names.toSeq.sorted)})$below",
-          found = if (names.isEmpty) "a path" else s"a path.${Explain.didYouMean(path, names)}".stripSuffix("."),
-          hint = s"the operator of this Spark names models with spark.tfspark.model.NAME=path, or folders of models " +
-            s"with ${BridgeConf.Roots}=path, when Spark is started."
+          found = if (names.isEmpty) "a path"
+          else s"a path.${Explain.didYouMean(path, names)}".stripSuffix("."),
+          hint =
+            "the operator of this Spark names models with spark.tfspark.model.NAME=path, or folders of models " +
+              s"with ${BridgeConf.Roots}=path, when Spark is started."
         )
       )
     }

@@ -4,17 +4,21 @@ import org.apache.spark.sql.catalyst.expressions.AttributeSet
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
 
-/** Keeps beside results only what is used above: else the features would be copied for every row. Driver. */
+/** Keeps beside results only what is used above: else the features would be copied for every row.
+  * Driver.
+  */
 private[sql] object PruneKept extends Rule[LogicalPlan] {
 
   override def apply(plan: LogicalPlan): LogicalPlan = plan.transformDown {
     case project @ Project(list, child) =>
       project.copy(child = prune(child, AttributeSet.fromAttributeSets(list.map(_.references))))
-    case aggregate: Aggregate => aggregate.withNewChildren(Seq(prune(aggregate.child, aggregate.references)))
+    case aggregate: Aggregate =>
+      aggregate.withNewChildren(Seq(prune(aggregate.child, aggregate.references)))
   }
 
   private def prune(plan: LogicalPlan, used: AttributeSet): LogicalPlan = plan match {
-    case filter @ Filter(condition, child) => filter.copy(child = prune(child, used ++ condition.references))
+    case filter @ Filter(condition, child) =>
+      filter.copy(child = prune(child, used ++ condition.references))
     case eval: TfBatchEval =>
       val wanted = eval.calls.zip(eval.results).filter { case (_, result) => used.contains(result) }
       if (wanted.isEmpty) prune(eval.child, used)

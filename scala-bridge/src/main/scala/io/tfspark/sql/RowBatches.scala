@@ -2,9 +2,10 @@ package io.tfspark.sql
 
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions._
-import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarBatch}
+import org.apache.spark.sql.vectorized.{ColumnarBatch, ColumnVector}
 
-/** Gathers the rows of a partition into batches, scores them, and gives each row with its results. Executor, one thread.
+/** Gathers the rows of a partition into batches, scores them, and gives each row with its results.
+  * Executor, one thread.
   *
   * What is kept beside the results waits as bytes, and both rows and bytes of a batch are bounded.
   */
@@ -29,7 +30,9 @@ final private[sql] class RowBatches(
     Iterator.continually(rows.hasNext).takeWhile(identity).flatMap { _ =>
       gather(rows)
       val results = new ColumnarBatch(task.results.toArray[ColumnVector], waiting.size)
-      Iterator.range(0, waiting.size).map(index => toOutput(joined(waiting.row(index), results.getRow(index))))
+      Iterator.range(0, waiting.size).map(index =>
+        toOutput(joined(waiting.row(index), results.getRow(index)))
+      )
     }
 
   private def gather(rows: Iterator[InternalRow]): Unit = {

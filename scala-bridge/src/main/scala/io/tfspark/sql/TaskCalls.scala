@@ -12,8 +12,7 @@ import org.apache.spark.sql.vectorized.ColumnarBatch
 
 /** One call as an executor gets it. Serialisable; nothing live in it.
   *
-  * @param places
-  *   for each input its columns in the rows of the child
+  * @param places for each input its columns in the rows of the child
   */
 final case class PlannedCall(call: ModelCall, source: ModelSource, places: Seq[Seq[ColumnPlace]]) {
 
@@ -24,7 +23,8 @@ final case class PlannedCall(call: ModelCall, source: ModelSource, places: Seq[S
 final case class EvalSettings(size: BatchSize, keptModels: Int)
 
 /** What a node counts: rows and batches through a model, and time. */
-final case class EvalMetrics(rows: SQLMetric, batches: SQLMetric, load: SQLMetric, run: SQLMetric) extends ScoreMetrics {
+final case class EvalMetrics(rows: SQLMetric, batches: SQLMetric, load: SQLMetric, run: SQLMetric)
+    extends ScoreMetrics {
 
   override def ran(count: Int, nanos: Long): Unit = {
     rows.add(count.toLong)
@@ -37,12 +37,18 @@ final case class EvalMetrics(rows: SQLMetric, batches: SQLMetric, load: SQLMetri
   *
   * Sessions go back to the cache when the task ends, however it ends.
   */
-final private[sql] class TaskCalls(calls: Seq[PlannedCall], settings: EvalSettings, metrics: EvalMetrics, partition: Int) {
+final private[sql] class TaskCalls(
+    calls: Seq[PlannedCall],
+    settings: EvalSettings,
+    metrics: EvalMetrics,
+    partition: Int
+) {
   private val context = TaskContext.get()
   private val scorers = calls.map(open)
 
   /** The results of the batch at hand, one per call. */
-  val results: Seq[WritableColumnVector] = calls.map(call => new OnHeapColumnVector(16, call.binding.result))
+  val results: Seq[WritableColumnVector] =
+    calls.map(call => new OnHeapColumnVector(16, call.binding.result))
   atEnd(results.foreach(_.close()))
 
   /** Begin a batch of rows. */

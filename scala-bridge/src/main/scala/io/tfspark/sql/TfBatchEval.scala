@@ -5,15 +5,16 @@ import org.apache.spark.sql.catalyst.plans.logical.{LogicalPlan, Project, UnaryN
 
 /** Calls of models, evaluated batch by batch beside the rows of a child. Driver.
   *
-  * @param calls
-  *   their arguments are attributes of the child
-  * @param results
-  *   one per call
-  * @param keep
-  *   attributes of the child that stand beside the results
+  * @param calls their arguments are attributes of the child
+  * @param results one per call
+  * @param keep attributes of the child that stand beside the results
   */
-final case class TfBatchEval(calls: Seq[TfPredict], results: Seq[Attribute], keep: Seq[Attribute], child: LogicalPlan)
-    extends UnaryNode {
+final case class TfBatchEval(
+    calls: Seq[TfPredict],
+    results: Seq[Attribute],
+    keep: Seq[Attribute],
+    child: LogicalPlan
+) extends UnaryNode {
   override def output: Seq[Attribute] = keep ++ results
   override def producedAttributes: AttributeSet = AttributeSet(results)
   override def maxRows: Option[Long] = child.maxRows
@@ -21,7 +22,9 @@ final case class TfBatchEval(calls: Seq[TfPredict], results: Seq[Attribute], kee
 
   /** The result of an equal call, if there is one here. */
   def resultOf(call: TfPredict): Option[Attribute] =
-    calls.map(asWritten).zip(results).collectFirst { case (own, result) if own.semanticEquals(call) => result }
+    calls.map(asWritten).zip(results).collectFirst {
+      case (own, result) if own.semanticEquals(call) => result
+    }
 
   /** A call with the expressions that the project below computes for it. */
   private def asWritten(call: TfPredict): TfPredict = child match {
@@ -34,5 +37,6 @@ final case class TfBatchEval(calls: Seq[TfPredict], results: Seq[Attribute], kee
     case _ => call
   }
 
-  override protected def withNewChildInternal(newChild: LogicalPlan): TfBatchEval = copy(child = newChild)
+  override protected def withNewChildInternal(newChild: LogicalPlan): TfBatchEval =
+    copy(child = newChild)
 }

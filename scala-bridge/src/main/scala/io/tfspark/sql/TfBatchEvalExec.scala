@@ -11,10 +11,11 @@ import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
 import org.apache.spark.sql.execution.metric.{SQLMetric, SQLMetrics}
 import org.apache.spark.sql.vectorized.ColumnarBatch
 
-/** Evaluates calls of models batch by batch, without Python: from columnar batches as they come where the child gives
-  * them (Parquet), else from rows. Planned on the driver, runs on executors.
+/** Evaluates calls of models batch by batch, without Python: from columnar batches as they come
+  * where the child gives them (Parquet), else from rows. Planned on the driver, runs on executors.
   *
-  * Row order and kept columns are the child's; of a columnar batch the kept columns pass on without a copy.
+  * Row order and kept columns are the child's; of a columnar batch the kept columns pass on without
+  * a copy.
   */
 final case class TfBatchEvalExec(
     calls: Seq[TfPredict],
@@ -61,7 +62,8 @@ final case class TfBatchEvalExec(
   }
 
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
-    val (planned, settings, counts, rowsOut) = (plan, evalSettings, evalMetrics, longMetric("numOutputRows"))
+    val (planned, settings, counts, rowsOut) =
+      (plan, evalSettings, evalMetrics, longMetric("numOutputRows"))
     val kept = ordinals(keep).toArray
     child.executeColumnar().mapPartitionsWithIndex(
       (partition, batches) => {
@@ -77,7 +79,8 @@ final case class TfBatchEvalExec(
   }
 
   override protected def doExecute(): RDD[InternalRow] = {
-    val (planned, settings, counts, rowsOut) = (plan, evalSettings, evalMetrics, longMetric("numOutputRows"))
+    val (planned, settings, counts, rowsOut) =
+      (plan, evalSettings, evalMetrics, longMetric("numOutputRows"))
     val (kept, inputs, together) = (keep, child.output, output)
     child.execute().mapPartitionsWithIndex(
       (partition, rows) => {
@@ -91,7 +94,8 @@ final case class TfBatchEvalExec(
     )
   }
 
-  override protected def withNewChildInternal(newChild: SparkPlan): TfBatchEvalExec = copy(child = newChild)
+  override protected def withNewChildInternal(newChild: SparkPlan): TfBatchEvalExec =
+    copy(child = newChild)
 
   private def evalSettings: EvalSettings = EvalSettings(batchSize, BridgeConf.cacheModels)
 
@@ -113,7 +117,8 @@ final case class TfBatchEvalExec(
 
   private def place(one: TfPredict, name: String): ColumnPlace = {
     val argument = one.children(one.children.indices.indexWhere(ModelCall.argument(_) == name))
-    val ordinal = child.output.indexWhere(column => argument.references.exists(_.exprId == column.exprId))
+    val ordinal =
+      child.output.indexWhere(column => argument.references.exists(_.exprId == column.exprId))
     ColumnPlace(name, ordinal, argument.dataType)
   }
 

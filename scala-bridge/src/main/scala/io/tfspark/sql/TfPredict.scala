@@ -6,8 +6,7 @@ import org.apache.spark.sql.types.DataType
 
 /** What a call runs: the model, the signature, and how arguments become inputs. Serialisable.
   *
-  * @param binding
-  *   the columns of its inputs are named by `ModelCall.argument`
+  * @param binding the columns of its inputs are named by `ModelCall.argument`
   */
 final case class ModelCall(located: LocatedModel, signature: Signature, binding: Binding) {
 
@@ -23,17 +22,19 @@ object ModelCall {
   def argument(position: Int): String = s"argument ${position + 1}"
 }
 
-/** A call of a model in an expression. Driver only: `ExtractCalls` moves it into a `TfBatchEval` before anything runs.
+/** A call of a model in an expression. Driver only: `ExtractCalls` moves it into a `TfBatchEval`
+  * before anything runs.
   *
-  * @param children
-  *   the arguments, without model and signature
+  * @param children the arguments, without model and signature
   */
-final case class TfPredict(call: ModelCall, children: Seq[Expression]) extends Expression with Unevaluable {
+final case class TfPredict(call: ModelCall, children: Seq[Expression]) extends Expression
+    with Unevaluable {
   override def dataType: DataType = call.binding.result
   override def nullable: Boolean = true
   override def prettyName: String = "tf_predict"
 
-  override def sql: String = s"$prettyName(${(call.located.model.name +: children.map(_.sql)).mkString(", ")})"
+  override def sql: String =
+    s"$prettyName(${(call.located.model.name +: children.map(_.sql)).mkString(", ")})"
   override def toString: String = s"$prettyName($call, ${children.mkString(", ")})"
 
   override protected def withNewChildrenInternal(newChildren: IndexedSeq[Expression]): TfPredict =

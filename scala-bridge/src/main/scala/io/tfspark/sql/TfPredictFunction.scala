@@ -9,10 +9,11 @@ import org.apache.spark.sql.AnalysisException
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.types._
 
-/** Makes calls out of the arguments of a SQL function, and raises what can be known from them. Driver.
+/** Makes calls out of the arguments of a SQL function, and raises what can be known from them.
+  * Driver.
   *
-  * Arguments are the inputs in the signature's documented order (sorted by name), or the elements of a single vector
-  * input.
+  * Arguments are the inputs in the signature's documented order (sorted by name), or the elements
+  * of a single vector input.
   */
 object TfPredictFunction {
 
@@ -30,8 +31,7 @@ object TfPredictFunction {
 
   /** A call of a model that is known already.
     *
-    * @param options
-    *   how values may change; by default as the session says
+    * @param options how values may change; by default as the session says
     */
   def call(
       located: LocatedModel,
@@ -41,15 +41,20 @@ object TfPredictFunction {
   ): TfPredict = {
     val (signature, inputs) = signatureOf(located.model, arguments)
     val perInput = assign(signature, inputs)
-    val adapted = signature.inputs.zip(perInput).map { case (spec, given) => given.map(adapt(spec, _)) }
+    val adapted = signature.inputs.zip(perInput).map { case (spec, given) =>
+      given.map(adapt(spec, _))
+    }
     val flat = adapted.flatten
     val names = flat.indices.map(ModelCall.argument)
     val starts = adapted.map(_.size).scanLeft(0)(_ + _)
     val feed = signature.inputs.zip(starts).zip(adapted).map { case ((spec, start), given) =>
       spec.name -> names.slice(start, start + given.size)
     }
-    val columns = flat.zip(names).map { case (expression, name) => ColumnAtHand(name, expression.dataType) }
-    val binding = Binding.bind(signature, columns, feed.toMap, fetch, options, hint = inOrder(signature))
+    val columns = flat.zip(names).map { case (expression, name) =>
+      ColumnAtHand(name, expression.dataType)
+    }
+    val binding =
+      Binding.bind(signature, columns, feed.toMap, fetch, options, hint = inOrder(signature))
     TfPredict(ModelCall(located, signature, binding), flat)
   }
 
@@ -79,21 +84,27 @@ object TfPredictFunction {
   }
 
   /** The signature that a first constant string names, and the arguments after it. */
-  private def signatureOf(model: ModelPackage, arguments: Seq[Expression]): (Signature, Seq[Expression]) =
+  private def signatureOf(
+      model: ModelPackage,
+      arguments: Seq[Expression]
+  ): (Signature, Seq[Expression]) =
     arguments match {
       case name +: rest if rest.nonEmpty && isText(name) =>
         val text = name.eval().toString
         model.signatures.find(_.name == text) match {
           case Some(signature) => (signature, rest)
           // A string that no input of the default signature takes can only be a signature's name.
-          case None if !model.signature().inputs.exists(_.dtype == "string") => (model.signature(text), rest)
+          case None if !model.signature().inputs.exists(_.dtype == "string") =>
+            (model.signature(text), rest)
           case None => (model.signature(), arguments)
         }
       case _ => (model.signature(), arguments)
     }
 
   private def isText(expression: Expression): Boolean =
-    expression.dataType.isInstanceOf[StringType] && expression.foldable && Option(expression.eval()).isDefined
+    expression.dataType.isInstanceOf[StringType] && expression.foldable && Option(
+      expression.eval()
+    ).isDefined
 
   /** The arguments of each input. */
   private def assign(signature: Signature, arguments: Seq[Expression]): Seq[Seq[Expression]] =
@@ -119,12 +130,17 @@ object TfPredictFunction {
     case other => Seq(other)
   }
 
-  /** A constant whose value fits exactly takes the type of its input: 1, 2.5 and array(1, 2) are no doubles to narrow. */
+  /** A constant whose value fits exactly takes the type of its input: 1, 2.5 and array(1, 2) are no
+    * doubles to narrow.
+    */
   private def adapt(spec: TensorSpec, argument: Expression): Expression = {
     val (element, depth) = DType.elementOf(argument.dataType)
     val converted = for {
       dtype <- DType.of(spec.dtype)
-      if argument.foldable && element.isInstanceOf[NumericType] && !DType.conversion(element, dtype).contains(Conversion.Exact)
+      if argument.foldable && element.isInstanceOf[NumericType] && !DType.conversion(
+        element,
+        dtype
+      ).contains(Conversion.Exact)
       target = DType.nested(dtype.sql, depth)
       literal <- Try(exactly(argument, target)).toOption.flatten
     } yield literal
@@ -134,7 +150,10 @@ object TfPredictFunction {
   private def exactly(argument: Expression, target: DataType): Option[Expression] = {
     val value = argument.eval()
     val literal = Literal(Cast(argument, target).eval(), target)
-    Option.when(Cast.canCast(argument.dataType, target) && Cast(literal, argument.dataType).eval() == value)(literal)
+    Option.when(Cast.canCast(
+      argument.dataType,
+      target
+    ) && Cast(literal, argument.dataType).eval() == value)(literal)
   }
 
   private def inOrder(signature: Signature): String =

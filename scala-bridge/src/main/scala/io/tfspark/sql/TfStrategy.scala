@@ -3,7 +3,9 @@ package io.tfspark.sql
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.execution.{SparkPlan, SparkStrategy}
 
-/** Plans `TfBatchEval`, and extracts the calls that an optimizer rule brought up after `ExtractCalls` had run. */
+/** Plans `TfBatchEval`, and extracts the calls that an optimizer rule brought up after
+  * `ExtractCalls` had run.
+  */
 object TfStrategy extends SparkStrategy {
 
   override def apply(plan: LogicalPlan): Seq[SparkPlan] = plan match {

@@ -7,14 +7,18 @@ import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
 
 /** Rows → groups to feed: the way of the values into a model. Executor, one thread.
   *
-  * A row with a null in an input, at any depth, is in no group; a row that does not fit raises `RowProblem`.
+  * A row with a null in an input, at any depth, is in no group; a row that does not fit raises
+  * `RowProblem`.
   *
-  * @param places
-  *   for each input its columns
+  * @param places for each input its columns
   */
 final class BatchEncoder(inputs: Seq[InputBinding], places: Seq[Seq[ColumnPlace]]) {
   private val scouts = inputs.zip(places).map { case (input, columns) =>
-    new InputReader(input, columns, if (input.dtype.width == 0) new StringElements else new FixedElements(1))
+    new InputReader(
+      input,
+      columns,
+      if (input.dtype.width == 0) new StringElements else new FixedElements(1)
+    )
   }.toArray
   private val fixed: Option[Seq[Seq[Int]]] =
     Option.when(scouts.forall(_.fixedShape.isDefined))(scouts.toSeq.flatMap(_.fixedShape))
@@ -32,8 +36,7 @@ final class BatchEncoder(inputs: Seq[InputBinding], places: Seq[Seq[ColumnPlace]
 
   /** Take a row; tells whether it is fed, or has a null.
     *
-    * @param index
-    *   the row's place in the batch
+    * @param index the row's place in the batch
     */
   def add(row: SpecializedGetters, index: Int): Boolean = {
     val isFed = !scouts.exists(_.isNull(row))
@@ -50,17 +53,20 @@ final class BatchEncoder(inputs: Seq[InputBinding], places: Seq[Seq[ColumnPlace]
     isFed
   }
 
-  /** Forget all rows; groups of other shapes than the only one are forgotten too, so that they do not pile up. */
+  /** Forget all rows; groups of other shapes than the only one are forgotten too, so that they do
+    * not pile up.
+    */
   def clear(): Unit = {
     only.foreach(_.clear())
     others.clear()
   }
 
-  /** Take rows of a single input at once where their elements lie one after the other; tells whether it did. */
+  /** Take rows of a single input at once where their elements lie one after the other; tells
+    * whether it did.
+    */
   def addAll(bulk: BulkColumn, first: Int, rows: Int): Boolean = only.exists { group =>
     val found = bulk.elements(first, rows, group.rowSize(0))
     found.foreach { case (base, offset) => group.addAll(base, offset, first, rows) }
     found.isDefined
   }
 }
-

@@ -13,13 +13,18 @@ final case class ColumnPlace(name: String, ordinal: Int, sql: DataType) {
   val depth: Int = DType.elementOf(sql)._2
 }
 
-/** Reads one column of rows: nulls at any depth, the shape of its arrays, its elements. Executor, one thread. */
+/** Reads one column of rows: nulls at any depth, the shape of its arrays, its elements. Executor,
+  * one thread.
+  */
 final private[tensor] class ColumnReader(place: ColumnPlace, dtype: DType, into: Elements) {
   private val leaf = LeafWriter(place.name, DType.elementOf(place.sql)._1, dtype, into)
 
   /** Whether the row's value is null or holds a null at any depth. */
   def isNull(row: SpecializedGetters): Boolean =
-    row.isNullAt(place.ordinal) || (place.depth > 0 && holdsNull(row.getArray(place.ordinal), place.depth))
+    row.isNullAt(place.ordinal) || (place.depth > 0 && holdsNull(
+      row.getArray(place.ordinal),
+      place.depth
+    ))
 
   /** The row's array. */
   def array(row: SpecializedGetters): ArrayData = row.getArray(place.ordinal)

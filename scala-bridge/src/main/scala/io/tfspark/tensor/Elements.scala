@@ -3,7 +3,8 @@ package io.tfspark.tensor
 import org.apache.spark.unsafe.Platform
 import org.apache.spark.unsafe.types.UTF8String
 
-/** Elements of one input for the rows of one group, in row order: what a tensor is filled from. Executor, one thread.
+/** Elements of one input for the rows of one group, in row order: what a tensor is filled from.
+  * Executor, one thread.
   *
   * Bounded by the batch; memory is kept from batch to batch.
   */
@@ -27,18 +28,47 @@ final class FixedElements(val width: Int) extends Elements {
   /** The memory; the first `bytes` of it count. */
   def array: Array[Byte] = memory
 
-  def putByte(value: Byte): Unit = Platform.putByte(memory, next(), value)
-  def putShort(value: Short): Unit = Platform.putShort(memory, next(), value)
-  def putInt(value: Int): Unit = Platform.putInt(memory, next(), value)
-  def putLong(value: Long): Unit = Platform.putLong(memory, next(), value)
-  def putFloat(value: Float): Unit = Platform.putFloat(memory, next(), value)
-  def putDouble(value: Double): Unit = Platform.putDouble(memory, next(), value)
+  def putByte(value: Byte): Unit = {
+    val offset = next() // may move the memory
+    Platform.putByte(memory, offset, value)
+  }
+
+  def putShort(value: Short): Unit = {
+    val offset = next() // may move the memory
+    Platform.putShort(memory, offset, value)
+  }
+
+  def putInt(value: Int): Unit = {
+    val offset = next() // may move the memory
+    Platform.putInt(memory, offset, value)
+  }
+
+  def putLong(value: Long): Unit = {
+    val offset = next() // may move the memory
+    Platform.putLong(memory, offset, value)
+  }
+
+  def putFloat(value: Float): Unit = {
+    val offset = next() // may move the memory
+    Platform.putFloat(memory, offset, value)
+  }
+
+  def putDouble(value: Double): Unit = {
+    val offset = next() // may move the memory
+    Platform.putDouble(memory, offset, value)
+  }
 
   /** Copy elements that lie in another object of this layout. */
   def putAll(base: AnyRef, offset: Long, count: Int): Unit = {
     val length = Math.multiplyExact(count, width)
     reserve(length)
-    Platform.copyMemory(base, offset, memory, Platform.BYTE_ARRAY_OFFSET.toLong + used, length.toLong)
+    Platform.copyMemory(
+      base,
+      offset,
+      memory,
+      Platform.BYTE_ARRAY_OFFSET.toLong + used,
+      length.toLong
+    )
     used += length
   }
 
@@ -96,8 +126,12 @@ private[tensor] object Grown {
     if (wanted <= memory.length) memory
     else {
       val most = Int.MaxValue - 16
-      if (wanted > most) throw new OutOfMemoryError(s"one batch of a model's input takes $wanted bytes")
-      java.util.Arrays.copyOf(memory, math.min(most.toLong, math.max(wanted, memory.length * 2L)).toInt)
+      if (wanted > most)
+        throw new OutOfMemoryError(s"one batch of a model's input takes $wanted bytes")
+      java.util.Arrays.copyOf(
+        memory,
+        math.min(most.toLong, math.max(wanted, memory.length * 2L)).toInt
+      )
     }
   }
 }

@@ -5,12 +5,19 @@ import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
 
 /** Rows of equal input shapes, ready to be fed. Executor, one thread.
   *
-  * @param shapes
-  *   the row shape of each input
+  * @param shapes the row shape of each input
   */
-final class Group private[tensor] (val inputs: Seq[InputBinding], val shapes: Seq[Seq[Int]], places: Seq[Seq[ColumnPlace]]) {
+final class Group private[tensor] (
+    val inputs: Seq[InputBinding],
+    val shapes: Seq[Seq[Int]],
+    places: Seq[Seq[ColumnPlace]]
+) {
   private val readers = inputs.zip(places).map { case (input, columns) =>
-    new InputReader(input, columns, if (input.dtype.width == 0) new StringElements else new FixedElements(input.dtype.width))
+    new InputReader(
+      input,
+      columns,
+      if (input.dtype.width == 0) new StringElements else new FixedElements(input.dtype.width)
+    )
   }.toArray
   private var indices = new Array[Int](1 << 8)
   private var count = 0
@@ -55,4 +62,3 @@ final class Group private[tensor] (val inputs: Seq[InputBinding], val shapes: Se
     count += 1
   }
 }
-

@@ -1,6 +1,8 @@
 package io.tfspark.tensor
 
-/** IEEE 754 half precision, which Java 17 has no type for. Rounds to nearest, ties to even, as NumPy does. */
+/** IEEE 754 half precision, which Java 17 has no type for. Rounds to nearest, ties to even, as
+  * NumPy does.
+  */
 object HalfFloat {
 
   /** The nearest half as its 16 bits; beyond the range of halves an infinity. */

@@ -5,9 +5,14 @@ import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
 
 /** Reads one bound input out of rows and checks that each row has its shape. Executor, one thread.
   *
-  * Arrays are taken nested like the tensor, or flat when the number of elements fits; scalar columns are stacked.
+  * Arrays are taken nested like the tensor, or flat when the number of elements fits; scalar
+  * columns are stacked.
   */
-final private[tensor] class InputReader(input: InputBinding, places: Seq[ColumnPlace], val elements: Elements) {
+final private[tensor] class InputReader(
+    input: InputBinding,
+    places: Seq[ColumnPlace],
+    val elements: Elements
+) {
   private val readers = places.map(new ColumnReader(_, input.dtype, elements)).toArray
   private val wanted: Option[Seq[Option[Long]]] = input.spec.rowShape
   private val size: Option[Long] = input.spec.rowSize
@@ -46,7 +51,9 @@ final private[tensor] class InputReader(input: InputBinding, places: Seq[ColumnP
       val found = readers.head.shape(row)
       wanted.foreach(check(found, _))
       // An empty outer list has no inner one to show its length.
-      found.zip(wanted.getOrElse(found.map(_ => None))).map { case (one, fixed) => fixed.fold(one)(_.toInt) }
+      found.zip(wanted.getOrElse(found.map(_ => None))).map { case (one, fixed) =>
+        fixed.fold(one)(_.toInt)
+      }
     }
 
   def write(row: SpecializedGetters): Unit = {

@@ -11,8 +11,8 @@ final class RowProblem(val column: String, val problem: String)
 
 /** Copies elements of one column type into a tensor of one type. Executor.
   *
-  * Bytes pass as they are where the types agree; else values are widened, or narrowed and checked one by one: a value
-  * that does not fit is a `RowProblem`, and none is ever wrapped.
+  * Bytes pass as they are where the types agree; else values are widened, or narrowed and checked
+  * one by one: a value that does not fit is a `RowProblem`, and none is ever wrapped.
   */
 abstract class LeafWriter extends Serializable {
 
@@ -32,13 +32,15 @@ abstract class LeafWriter extends Serializable {
 object LeafWriter {
 
   /** A writer from a column's element type into elements of a tensor type. */
-  def apply(column: String, from: DataType, to: DType, into: Elements): LeafWriter = (from, into) match {
-    case (NullType, _) => new Nothing(column)
-    case (_: StringType, strings: StringElements) => new Texts(strings)
-    case (_, strings: StringElements) => new Binaries(strings)
-    case (_, fixed: FixedElements) if DType.conversion(from, to).contains(Conversion.Exact) => new Exact(from, fixed)
-    case (_, fixed: FixedElements) => new Converting(column, from, to, fixed)
-  }
+  def apply(column: String, from: DataType, to: DType, into: Elements): LeafWriter =
+    (from, into) match {
+      case (NullType, _) => new Nothing(column)
+      case (_: StringType, strings: StringElements) => new Texts(strings)
+      case (_, strings: StringElements) => new Binaries(strings)
+      case (_, fixed: FixedElements) if DType.conversion(from, to).contains(Conversion.Exact) =>
+        new Exact(from, fixed)
+      case (_, fixed: FixedElements) => new Converting(column, from, to, fixed)
+    }
 
   /** Elements without a type: there are none that are not null. */
   final private class Nothing(column: String) extends LeafWriter {
@@ -47,7 +49,8 @@ object LeafWriter {
   }
 
   final private class Texts(into: StringElements) extends LeafWriter {
-    def write(from: SpecializedGetters, position: Int): Unit = into.put(from.getUTF8String(position))
+    def write(from: SpecializedGetters, position: Int): Unit =
+      into.put(from.getUTF8String(position))
   }
 
   final private class Binaries(into: StringElements) extends LeafWriter {
@@ -77,11 +80,13 @@ object LeafWriter {
   }
 
   /** Widens, or narrows with a check of each value. */
-  final private class Converting(column: String, from: DataType, to: DType, into: FixedElements) extends LeafWriter {
+  final private class Converting(column: String, from: DataType, to: DType, into: FixedElements)
+      extends LeafWriter {
     private val isFloating = from == FloatType || from == DoubleType
 
     def write(row: SpecializedGetters, at: Int): Unit =
-      if (isFloating) writeDouble(if (from == FloatType) row.getFloat(at).toDouble else row.getDouble(at))
+      if (isFloating)
+        writeDouble(if (from == FloatType) row.getFloat(at).toDouble else row.getDouble(at))
       else writeLong(integer(row, at))
 
     private def integer(row: SpecializedGetters, at: Int): Long = from match {

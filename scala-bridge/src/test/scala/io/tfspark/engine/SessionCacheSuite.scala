@@ -20,7 +20,9 @@ class SessionCacheSuite extends AnyFunSuite {
   }
 
   private def cache(): SessionCache =
-    new SessionCache(key => NativeSession.load(key.source.locate(key.digest, key.size).toString, key.tags, key.threads))
+    new SessionCache(key =>
+      NativeSession.load(key.source.locate(key.digest, key.size).toString, key.tags, key.threads)
+    )
 
   test("eight threads that ask at once get one session, loaded once") {
     val sessions = cache()
@@ -57,9 +59,12 @@ class SessionCacheSuite extends AnyFunSuite {
     val model = ModelPackage.load(base)
     val sessions = cache()
     (1 to 2).foreach { _ =>
-      val broken = SessionKey(model.digest, model.tags, ModelSource.Shared(model.path), model.size, 1)
+      val broken =
+        SessionKey(model.digest, model.tags, ModelSource.Shared(model.path), model.size, 1)
       val error = intercept[EngineException](sessions.lease(broken, 8))
-      assert(error.getMessage.contains("cannot load the model") && error.getMessage.contains("MatMux"))
+      assert(
+        error.getMessage.contains("cannot load the model") && error.getMessage.contains("MatMux")
+      )
     }
     assert(sessions.size == 0)
   }

@@ -34,7 +34,9 @@ class ParitySuite extends SparkSuite {
     }
     val schema = StructType(StructField("row", IntegerType) +: fields)
     val rows = answers.get("rows").elements.asScala.zipWithIndex.flatMap { case (row, index) =>
-      val cells = row.elements.asScala.toSeq.zip(fields).map { case (cell, field) => read(cell, field.dataType) }
+      val cells = row.elements.asScala.toSeq.zip(fields).map { case (cell, field) =>
+        read(cell, field.dataType)
+      }
       Seq(Row.fromSeq((index * 2) +: cells), Row.fromSeq((index * 2 + 1) +: cells.map(_ => null)))
     }
     spark.createDataFrame(rows.toSeq.asJava, schema)
@@ -44,7 +46,9 @@ class ParitySuite extends SparkSuite {
     having("spark.tfspark.narrow" -> "true") {
       val columns = table.columns.filter(_ != "row").mkString(", ")
       table.createOrReplaceTempView("parity")
-      val scored = sql(s"SELECT row, tf_predict('${model(name)}', $columns) AS y FROM parity ORDER BY row").collect()
+      val scored = sql(
+        s"SELECT row, tf_predict('${model(name)}', $columns) AS y FROM parity ORDER BY row"
+      ).collect()
       val (fed, nulls) = scored.partition(_.getInt(0) % 2 == 0)
       val outputs = answers.get("answers").elements.asScala.toSeq
       assert(fed.length == outputs.size)
@@ -52,7 +56,10 @@ class ParitySuite extends SparkSuite {
         val names = expected.fieldNames.asScala.toSeq
         val found = if (names.size == 1) Seq(row.get(1)) else row.getStruct(1).toSeq
         names.zip(found).foreach { case (output, value) =>
-          assert(isClose(expected.get(output), value), s"$output: expected ${expected.get(output)}, found $value")
+          assert(
+            isClose(expected.get(output), value),
+            s"$output: expected ${expected.get(output)}, found $value"
+          )
         }
       }
       // As in Python, a struct of several outputs is there and its fields are null.
@@ -74,7 +81,9 @@ class ParitySuite extends SparkSuite {
   private def isClose(expected: JsonNode, found: Any): Boolean = found match {
     case null => false
     case many: scala.collection.Seq[_] =>
-      many.size == expected.size && many.indices.forall(index => isClose(expected.get(index), many(index)))
+      many.size == expected.size && many.indices.forall(index =>
+        isClose(expected.get(index), many(index))
+      )
     case flag: Boolean => expected.asBoolean == flag
     case text: String => expected.asText == text
     case number: java.lang.Long => expected.asLong == number
