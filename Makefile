@@ -75,6 +75,23 @@ bench-peers: venv  ## Measure tfspark against mlflow, Ray Data and Daft, each in
 	benchmarks/peers/environments.sh
 	$(VENV)/python -m benchmarks --part peers $(if $(SMOKE),--smoke) $(ARGS)
 
+# The Scala bridge needs a JDK 17 and Maven (or sbt), and neither Python nor .venv.
+.PHONY: bridge
+bridge:  ## Build the Scala bridge's jar in scala-bridge/target/scala-2.13
+	scala-bridge/sbt.sh bridgeJar
+
+.PHONY: bridge-test
+bridge-test:  ## Run the bridge's tests; ARGS="testOnly *SessionCacheSuite" narrows them
+	scala-bridge/sbt.sh $(if $(ARGS),"$(ARGS)",test)
+
+.PHONY: bridge-lint
+bridge-lint:  ## Check format and style of the bridge; its compiler's warnings are errors anyway
+	scala-bridge/sbt.sh scalafmtCheckAll scalafmtSbtCheck "scalafixAll --check"
+
+.PHONY: bridge-format
+bridge-format:  ## Format the bridge's code and mend what can be mended
+	scala-bridge/sbt.sh scalafixAll scalafmtAll scalafmtSbt
+
 .PHONY: ci
 ci:  ## Run what the continuous integration runs
 	.ci/run
@@ -100,4 +117,5 @@ clean:  ## Remove everything that can be made again, .venv too
 	rm -rf .venv .venv.lock .venv.log build dist *.egg-info demo-output models-out
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	rm -rf derby.log metastore_db spark-warehouse
+	rm -rf scala-bridge/target scala-bridge/project/target scala-bridge/project/project
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -66,9 +66,14 @@ lazy val bridge = (project in file("."))
   )
   .settings(assemblySettings)
 
+// The jar of all but the native library; `bridgeJar` adds the one of this platform.
+val bridgeJar = taskKey[File]("Build the jar that runs on a plain Spark by --jars")
+
 lazy val assemblySettings = Seq(
-  assembly / assemblyJarName := s"tfspark-bridge_2.13-${version.value}-$platform.jar",
+  assembly / assemblyJarName := s"tfspark-bridge_2.13-${version.value}-thin.jar",
   assembly / assemblyOption := (assembly / assemblyOption).value.withIncludeScala(false),
+  assembly / assemblyExcludedJars :=
+    (assembly / fullClasspath).value.filter(_.data.getName.endsWith(s"$platform.jar")),
   // Spark's distributions carry other versions of protobuf, or none. JavaCPP's names are the native library's own.
   assembly / assemblyShadeRules := Seq(
     ShadeRule.rename("com.google.protobuf.**" -> "io.tfspark.shaded.protobuf.@1").inAll
@@ -76,10 +81,14 @@ lazy val assemblySettings = Seq(
   assembly / assemblyMergeStrategy := {
     case PathList("META-INF", "services", _*) => MergeStrategy.concat
     case PathList("META-INF", "tfspark.properties") => MergeStrategy.singleOrError
-    case PathList("META-INF", "MANIFEST.MF") => MergeStrategy.discard
     case PathList("META-INF", _*) => MergeStrategy.discard
     case PathList("google", "protobuf", _*) => MergeStrategy.discard
-    case "module-info.class" => MergeStrategy.discard
     case _ => MergeStrategy.deduplicate
+  },
+  bridgeJar := {
+    val thin = assembly.value
+    val native = (Runtime / fullClasspath).value.map(_.data).filter(_.getName.endsWith(s"$platform.jar"))
+    val target = thin.getParentFile / s"tfspark-bridge_2.13-${version.value}-$platform.jar"
+    NativeJar.join(thin +: native, target)
   }
 )
