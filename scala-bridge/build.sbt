@@ -58,6 +58,7 @@ lazy val bridge = (project in file("."))
     // The C API has a method for each type of buffer, whose nulls need a type.
     scalacOptions += "-Wconf:cat=deprecation&origin=org\\.apache\\.spark\\..*:s",
     Test / tpolecatExcludeOptions += org.typelevel.scalacoptions.ScalacOptions.warnNonUnitStatement,
+    Test / tpolecatExcludeOptions += org.typelevel.scalacoptions.ScalacOptions.warnValueDiscard,
     Test / fork := true,
     Test / parallelExecution := false,
     Test / javaOptions ++= Seq("-Xmx2g", "-Dderby.system.durability=test") ++

@@ -1,5 +1,6 @@
 package io.tfspark
 
+import io.tfspark.hive.BatchPermanentFunctions
 import io.tfspark.sql._
 import org.apache.hadoop.conf.Configuration
 import org.apache.spark.sql.{SparkSession, SparkSessionExtensions, SparkSessionExtensionsProvider}
@@ -31,6 +32,7 @@ final class TfSparkExtensions extends SparkSessionExtensionsProvider {
         TfPredictFunction.named(path, hadoopConf)(_)
       )
     }
+    extensions.injectPostHocResolutionRule(_ => new BatchPermanentFunctions(hadoopConf))
     extensions.injectCheckRule(_ => CheckCalls)
     extensions.injectPreCBORule(_ => ExtractCalls)
     extensions.injectPlannerStrategy(_ => TfStrategy)

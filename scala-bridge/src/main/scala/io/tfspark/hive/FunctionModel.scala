@@ -1,0 +1,49 @@
+package io.tfspark.hive
+
+import io.tfspark.error._
+import io.tfspark.sql._
+import org.apache.hadoop.conf.Configuration
+import org.apache.spark.sql.catalyst.expressions.Expression
+import org.apache.spark.sql.types.StringType
+
+/** Which model a permanent function calls. Driver and executor.
+  *
+  * The first argument when it is a constant string that is a registered name or a path, else what the table says, else
+  * what the operator says. Users' words are held to the roots, as in `tf_predict`.
+  */
+private[hive] object FunctionModel {
+
+  /** The call that some arguments stand for. */
+  def call(arguments: Seq[Expression], ofTable: Option[String], conf: Configuration): TfPredict =
+    arguments.headOption.flatMap(named) match {
+      case Some(model) => TfPredictFunction.call(ModelCatalog.ofUser(model, conf), arguments.drop(1))
+      case None => TfPredictFunction.call(default(ofTable, conf), arguments)
+    }
+
+  /** Whether an argument names a model, rather than being an input. */
+  def isModel(argument: Expression): Boolean = named(argument).isDefined
+
+  private def named(argument: Expression): Option[String] = argument.dataType match {
+    case _: StringType if argument.foldable =>
+      Option(argument.eval())
+        .map(_.toString)
+        .filter(text => text.contains("/") || BridgeConf.registered.contains(text))
+    case _ => None
+  }
+
+  private def default(ofTable: Option[String], conf: Configuration): LocatedModel =
+    ofTable.map(ModelCatalog.ofUser(_, conf)).orElse(BridgeConf.functionModel.map(operators(_, conf))).getOrElse {
+      throw new UsageException(
+        Explain(
+          "The function does not know its model.",
+          expected = s"a registered name or path as first argument, a table property " +
+            s"'${BatchPermanentFunctions.TableProperty}', or the setting ${BridgeConf.FunctionModel}",
+          found = "none of them",
+          hint = s"ALTER TABLE t SET TBLPROPERTIES ('${BatchPermanentFunctions.TableProperty}' = 'name or path')."
+        )
+      )
+    }
+
+  private def operators(nameOrPath: String, conf: Configuration): LocatedModel =
+    ModelCatalog.at(BridgeConf.registered.getOrElse(nameOrPath, nameOrPath), None, conf)
+}

@@ -1,0 +1,156 @@
+package io.tfspark.hive
+
+import scala.jdk.CollectionConverters._
+
+import io.tfspark.engine._
+import io.tfspark.error._
+import io.tfspark.score._
+import io.tfspark.sql._
+import io.tfspark.tensor.ColumnPlace
+import org.apache.hadoop.conf.Configuration
+import org.apache.hadoop.hive.ql.udf.generic.GenericUDF
+import org.apache.hadoop.hive.serde2.objectinspector._
+import org.apache.hadoop.hive.serde2.objectinspector.ObjectInspectorUtils.ObjectInspectorCopyOption
+import org.apache.hadoop.hive.serde2.typeinfo.TypeInfoUtils
+import org.apache.spark.TaskContext
+import org.apache.spark.sql.Row
+import org.apache.spark.sql.catalyst.CatalystTypeConverters
+import org.apache.spark.sql.catalyst.expressions._
+import org.apache.spark.sql.catalyst.parser.CatalystSqlParser
+import org.apache.spark.sql.execution.vectorized.OnHeapColumnVector
+import org.apache.spark.sql.types.DataType
+import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarBatch}
+
+/** The permanent function: `CREATE FUNCTION db.tfpredict AS 'io.tfspark.hive.TfPredictUdf' USING JAR '…'`.
+  *
+  * It outlives the session that made it. Where the bridge's jar was on the driver from the start, calls run in batches
+  * (`BatchPermanentFunctions`); else Hive's interface hands over row by row, with the same results. Driver and executor;
+  * what is live in it is transient, because Spark copies the function by value.
+  */
+final class TfPredictUdf extends GenericUDF {
+  @transient private var scorer: Option[RowScorer] = None
+
+  override def initialize(inspectors: Array[ObjectInspector]): ObjectInspector = {
+    val arguments = inspectors.toSeq.map(TfPredictUdf.placeholder)
+    // The property of a table is not to be seen from here; such a call is replaced before it runs.
+    val needsTable =
+      !arguments.headOption.exists(FunctionModel.isModel) && BridgeConf.functionModel.isEmpty
+    if (needsTable) TfPredictUdf.inspector("void")
+    else {
+      val call = FunctionModel.call(arguments, None, new Configuration())
+      scorer = Some(new RowScorer(call, inspectors.toSeq.takeRight(call.children.size)))
+      TfPredictUdf.inspector(call.dataType.catalogString)
+    }
+  }
+
+  override def evaluate(arguments: Array[GenericUDF.DeferredObject]): AnyRef =
+    scorer
+      .getOrElse(
+        throw new UsageException(
+          Explain(
+            "The permanent function was not told its model.",
+            expected = "the bridge's jar on the driver (--jars) for the property of a table to count",
+            hint = s"name the model as first argument, or set ${BridgeConf.FunctionModel}."
+          )
+        )
+      )
+      .score(arguments.toSeq.map(_.get))
+
+  override def getDisplayString(children: Array[String]): String = s"tf_predict(${children.mkString(", ")})"
+}
+
+private object TfPredictUdf {
+
+  /** An argument as an expression: its type, and its value where that is constant. */
+  private def placeholder(inspector: ObjectInspector): Expression = {
+    val kind = typeOf(inspector)
+    inspector match {
+      case constant: ConstantObjectInspector =>
+        val value = ObjectInspectorUtils.copyToStandardJavaObject(constant.getWritableConstantValue, constant)
+        Literal.create(CatalystTypeConverters.convertToScala(toCatalyst(value, kind), kind), kind)
+      case _ => AttributeReference("argument", kind)()
+    }
+  }
+
+  def typeOf(inspector: ObjectInspector): DataType =
+    CatalystSqlParser.parseDataType(TypeInfoUtils.getTypeInfoFromObjectInspector(inspector).getTypeName)
+
+  def inspector(kind: String): ObjectInspector =
+    TypeInfoUtils.getStandardJavaObjectInspectorFromTypeInfo(TypeInfoUtils.getTypeInfoFromTypeString(kind))
+
+  def toCatalyst(value: Any, kind: DataType): Any =
+    CatalystTypeConverters.createToCatalystConverter(kind)(toScala(value))
+
+  def toJava(value: Any): AnyRef = value match {
+    case many: scala.collection.Seq[_] => many.map(toJava).asJava
+    case row: Row => row.toSeq.map(toJava).asJava
+    case other => other.asInstanceOf[AnyRef]
+  }
+
+  private def toScala(value: Any): Any = value match {
+    case many: java.util.List[_] => many.asScala.map(toScala).toSeq
+    case other => other
+  }
+}
+
+/** Scores one row at a time. Driver or executor, one thread.
+  *
+  * A task keeps the model until it ends; outside of tasks it is given back after each row.
+  */
+final private class RowScorer(call: TfPredict, inspectors: Seq[ObjectInspector]) {
+  private val kinds = inspectors.map(TfPredictUdf.typeOf)
+  private val vector = new OnHeapColumnVector(1, call.dataType)
+  private val result = new ColumnarBatch(Array[ColumnVector](vector), 1)
+  private var open: Option[(SessionLease, BatchScorer)] = None
+
+  def score(values: Seq[Any]): AnyRef = {
+    val fed = values.takeRight(kinds.size).lazyZip(inspectors).lazyZip(kinds).map { (value, inspector, kind) =>
+      TfPredictUdf.toCatalyst(
+        ObjectInspectorUtils.copyToStandardObject(value, inspector, ObjectInspectorCopyOption.JAVA),
+        kind
+      )
+    }
+    val scorer = opened()
+    try {
+      scorer.start(vector)
+      scorer.add(new GenericInternalRow(fed.toArray))
+      scorer.finish()
+      val row = result.getRow(0)
+      if (row.isNullAt(0)) null
+      else TfPredictUdf.toJava(CatalystTypeConverters.convertToScala(row.get(0, call.dataType), call.dataType))
+    } finally if (Option(TaskContext.get()).isEmpty) close()
+  }
+
+  private def opened(): BatchScorer = open.fold {
+    val model = call.call.located.model
+    val source = call.call.located.remote.fold[ModelSource](ModelSource.Shared(model.path)) { uri =>
+      ModelSource.Remote(uri, RemoteFiles(new Configuration()))
+    }
+    val task = Option(TaskContext.get())
+    val key = SessionKey(model.digest, model.tags, source, model.size, task.fold(1)(_.cpus()))
+    val lease = SessionCache.shared.lease(key, BridgeConf.cacheModels)
+    val places = call.call.binding.inputs.map(_.columns.map { name =>
+      val ordinal = kinds.indices.indexWhere(ModelCall.argument(_) == name)
+      ColumnPlace(name, ordinal, kinds(ordinal))
+    })
+    val origin = Origin(model.title, task.map(_.partitionId()))
+    val scorer = new BatchScorer(
+      lease.session.runner(call.call.signature),
+      call.call.binding,
+      places,
+      BatchSize(Some(1)),
+      origin
+    )
+    open = Some((lease, scorer))
+    task.foreach(_.addTaskCompletionListener[Unit](_ => close()))
+    scorer
+  }(_._2)
+
+  private def close(): Unit = {
+    open.foreach { case (lease, scorer) =>
+      scorer.close()
+      lease.close()
+    }
+    open = None
+  }
+}
