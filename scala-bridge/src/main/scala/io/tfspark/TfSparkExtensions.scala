@@ -52,12 +52,7 @@ final class TfSparkExtensions extends SparkSessionExtensionsProvider {
       FunctionRegistry.builtin.registerFunction(identifier, info, build)
   }
 
-  private def hadoopConf: Configuration =
-    SparkSession.active match {
-      case session: org.apache.spark.sql.classic.SparkSession =>
-        session.sessionState.newHadoopConf()
-      case _ => new Configuration()
-    }
+  private def hadoopConf: Configuration = HadoopConf.of(SparkSession.active)
 }
 
 private object TfSparkExtensions {

@@ -142,7 +142,7 @@ final private class RowScorer(call: TfPredict, inspectors: Seq[ObjectInspector])
       origin
     )
     open = Some((lease, scorer))
-    task.foreach(_.addTaskCompletionListener[Unit](_ => close()))
+    task.foreach(TaskEnd(_)(close()))
     scorer
   }(_._2)
 

@@ -77,9 +77,7 @@ final private[sql] class TaskCalls(
       }
     }
 
-  private def atEnd(action: => Unit): Unit = {
-    val _ = context.addTaskCompletionListener[Unit](_ => action)
-  }
+  private def atEnd(action: => Unit): Unit = TaskEnd(context)(action)
 
   private def open(planned: PlannedCall): BatchScorer = {
     val started = System.nanoTime()
@@ -91,6 +89,6 @@ final private[sql] class TaskCalls(
     atEnd(runner.close())
     metrics.load.add((System.nanoTime() - started) / 1000000)
     val origin = Origin(model.title, Some(partition))
-    new BatchScorer(runner, planned.binding, planned.places, settings.size, origin, metrics)
+    new BatchScorer(runner, planned.binding, planned.places, planned.call.batchRows.fold(settings.size)(rows => BatchSize(Some(rows))), origin, metrics)
   }
 }

@@ -8,7 +8,12 @@ import org.apache.spark.sql.types.DataType
   *
   * @param binding the columns of its inputs are named by `ModelCall.argument`
   */
-final case class ModelCall(located: LocatedModel, signature: Signature, binding: Binding) {
+final case class ModelCall(
+    located: LocatedModel,
+    signature: Signature,
+    binding: Binding,
+    batchRows: Option[Int] = None
+) {
 
   /** The model in words. */
   def title: String = located.model.title

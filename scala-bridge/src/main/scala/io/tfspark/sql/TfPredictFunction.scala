@@ -29,18 +29,21 @@ object TfPredictFunction {
   def named(path: String, conf: Configuration)(arguments: Seq[Expression]): Expression =
     refusing(call(ModelCatalog.at(path, None, conf), arguments))
 
-  /** A call of a model that is known already.
-    *
-    * @param options how values may change; by default as the session says
-    */
-  def call(
-      located: LocatedModel,
-      arguments: Seq[Expression],
-      fetch: Option[Seq[(String, String)]] = None,
-      options: => BindingOptions = BridgeConf.bindingOptions
-  ): TfPredict = {
+  /** A call of a model that is known already; its arguments may begin with a signature. */
+  def call(located: LocatedModel, arguments: Seq[Expression]): TfPredict = {
     val (signature, inputs) = signatureOf(located.model, arguments)
-    val perInput = assign(signature, inputs)
+    callOf(located, signature, inputs, None, BridgeConf.bindingOptions)
+  }
+
+  /** A call of a signature. */
+  def callOf(
+      located: LocatedModel,
+      signature: Signature,
+      arguments: Seq[Expression],
+      fetch: Option[Seq[(String, String)]],
+      options: BindingOptions
+  ): TfPredict = {
+    val perInput = assign(signature, arguments)
     val adapted = signature.inputs.zip(perInput).map { case (spec, given) =>
       given.map(adapt(spec, _))
     }

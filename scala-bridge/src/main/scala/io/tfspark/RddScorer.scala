@@ -1,0 +1,48 @@
+package io.tfspark
+
+import java.nio.file.Paths
+
+import io.tfspark.engine._
+import io.tfspark.score._
+import io.tfspark.sql._
+import org.apache.spark.TaskContext
+import org.apache.spark.rdd.RDD
+
+/** Scores an RDD by broadcast and mapPartitions. Planned on the driver, runs on executors.
+  *
+  * A live model cannot be serialised, so its files are broadcast; each JVM loads it once, whatever the number of task
+  * threads, and a partition passes through it batch by batch.
+  */
+private object RddScorer {
+  private val rowsPerBatch = 1024
+
+  def apply(rows: RDD[Seq[Any]], path: String, options: ScoreOptions): RDD[Seq[Any]] = {
+    val context = rows.sparkContext
+    val located = ModelCatalog.at(path, options.version, context.hadoopConfiguration)
+    val model = located.model
+    val signature = model.signature(options.signature)
+    val source = ModelSource.Packed(context.broadcast(PackedModel.of(Paths.get(model.path))))
+    val (kept, batch) = (BridgeConf.cacheModels, options.batchSize.getOrElse(rowsPerBatch))
+    rows.mapPartitionsWithIndex(
+      (partition, values) => {
+        val task = TaskContext.get()
+        val key = SessionKey(model.digest, model.tags, source, model.size, task.cpus())
+        lazy val scorer = {
+          val lease = SessionCache.shared.lease(key, kept)
+          val outputs = signature.outputs.map(_.name)
+          val origin = Origin(model.title, Some(partition))
+          val opened = new ValueScorer(lease.session, signature, outputs, BatchSize(options.batchSize), origin)
+          TaskEnd(task) {
+            opened.close()
+            lease.close()
+          }
+          opened
+        }
+        values.grouped(batch).zipWithIndex.flatMap { case (group, index) =>
+          scorer.score(group, index.toLong * batch)
+        }
+      },
+      preservesPartitioning = true
+    )
+  }
+}

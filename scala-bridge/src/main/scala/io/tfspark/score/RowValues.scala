@@ -1,0 +1,70 @@
+package io.tfspark.score
+
+import io.tfspark.model._
+import io.tfspark.tensor.RowProblem
+import org.apache.spark.sql.catalyst.CatalystTypeConverters
+import org.apache.spark.sql.catalyst.util.GenericArrayData
+import org.apache.spark.sql.types._
+import org.apache.spark.unsafe.types.UTF8String
+
+/** Values of a program ↔ values of rows: numbers, strings, bytes, and sequences or arrays of them. Driver and executor.
+  *
+  * Any number may stand for any other that it equals (1 feeds a float); one that would change is a `RowProblem`.
+  */
+private[tfspark] object RowValues {
+
+  /** The type of an input's column in a row of values. */
+  def columnType(spec: TensorSpec): DataType =
+    DType.nested(DType.of(spec.dtype).fold[DataType](NullType)(_.sql), spec.rowShape.fold(0)(_.size))
+
+  /** A value as it stands in a row; null anywhere makes the whole value one that is not fed. */
+  def toRow(spec: TensorSpec, value: Any): Any = convert(spec, columnType(spec), value)
+
+  /** A value of a result row as a program takes it: sequences for arrays, a `Row` for several outputs. */
+  def fromRow(kind: DataType, value: Any): Any = CatalystTypeConverters.convertToScala(value, kind)
+
+  private def convert(spec: TensorSpec, kind: DataType, value: Any): Any = (kind, value) match {
+    case (_, null) => null
+    case (ArrayType(element, _), many: scala.collection.Seq[_]) =>
+      new GenericArrayData(many.map(convert(spec, element, _)).toArray[Any])
+    case (ArrayType(element, _), many: Array[_]) =>
+      new GenericArrayData(many.map(convert(spec, element, _)).toArray[Any])
+    case (_: StringType, text: String) => UTF8String.fromString(text)
+    case (_: StringType, bytes: Array[Byte]) => UTF8String.fromBytes(bytes)
+    case (BooleanType, flag: Boolean) => flag
+    case (_, number: Number) => exactly(spec, kind, number)
+    case _ => throw refusal(spec, s"expected ${spec.sql}, found ${shown(value)}")
+  }
+
+  private def exactly(spec: TensorSpec, kind: DataType, number: Number): Any = {
+    val converted: Option[Number] = kind match {
+      case ByteType => Some(number.byteValue)
+      case ShortType => Some(number.shortValue)
+      case IntegerType => Some(number.intValue)
+      case LongType => Some(number.longValue)
+      case FloatType => Some(number.floatValue)
+      case DoubleType => Some(number.doubleValue)
+      case _ => None
+    }
+    converted.filter(isSame(number, _)).getOrElse {
+      throw refusal(spec, s"expected ${kind.catalogString}, found ${shown(number)}, which does not fit")
+    }
+  }
+
+  /** Whether a number is still the same; as a decimal, because a double has no room for all whole numbers. */
+  private def isSame(one: Number, other: Number): Boolean = (decimal(one), decimal(other)) match {
+    case (Some(before), Some(after)) => before.compareTo(after) == 0
+    case _ => one.doubleValue == other.doubleValue || one.doubleValue.isNaN
+  }
+
+  /** The exact value of a finite number. */
+  private def decimal(number: Number): Option[java.math.BigDecimal] = number match {
+    case real @ (_: java.lang.Float | _: java.lang.Double) =>
+      Option.when(java.lang.Double.isFinite(real.doubleValue))(new java.math.BigDecimal(real.doubleValue))
+    case whole => Some(new java.math.BigDecimal(whole.toString))
+  }
+
+  private def shown(value: Any): String = s"$value (${value.getClass.getSimpleName})"
+
+  private def refusal(spec: TensorSpec, problem: String): RowProblem = new RowProblem(spec.name, problem)
+}

@@ -1,0 +1,85 @@
+package io.tfspark.score
+
+import io.tfspark.engine._
+import io.tfspark.error._
+import io.tfspark.model._
+import io.tfspark.tensor.{ColumnPlace, RowProblem}
+import org.apache.spark.sql.catalyst.expressions.GenericInternalRow
+import org.apache.spark.sql.execution.vectorized.OnHeapColumnVector
+import org.apache.spark.sql.types.StructType
+import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarBatch}
+
+/** Scores rows of plain values, batch by batch. Driver or executor, one thread.
+  *
+  * @param fetch
+  *   outputs to return, in this order
+  */
+final private[tfspark] class ValueScorer(
+    session: NativeSession,
+    signature: Signature,
+    fetch: Seq[String],
+    size: BatchSize,
+    origin: Origin
+) extends AutoCloseable {
+  private val names = signature.inputs.map(_.name)
+  private val binding = Binding.bind(
+    signature,
+    signature.inputs.map(spec => ColumnAtHand(spec.name, RowValues.columnType(spec))),
+    fetch = Some(fetch.map(name => name -> name)),
+    // Every value was checked against the type of its column; what is narrower than any column is checked here.
+    options = BindingOptions(narrow = true)
+  )
+  private val places = binding.inputs.zipWithIndex.map { case (input, index) =>
+    Seq(ColumnPlace(input.spec.name, index, RowValues.columnType(input.spec)))
+  }
+  private val scorer = new BatchScorer(session.runner(signature), binding, places, size, origin)
+  private val vector = new OnHeapColumnVector(16, binding.result)
+
+  /** Score a batch.
+    *
+    * @param rows
+    *   each holds one value per input, in the signature's order
+    * @return
+    *   for each row one value per fetched output
+    */
+  def score(rows: Seq[Seq[Any]], first: Long = 0): Seq[Seq[Any]] = {
+    scorer.start(vector)
+    rows.zipWithIndex.foreach { case (row, index) => scorer.add(toRow(row, first + index)) }
+    scorer.finish()
+    val results = new ColumnarBatch(Array[ColumnVector](vector), rows.size)
+    rows.indices.map(index => values(results, index))
+  }
+
+  override def close(): Unit = {
+    scorer.close()
+    vector.close()
+  }
+
+  private def toRow(row: Seq[Any], number: Long): GenericInternalRow = {
+    if (row.size != names.size)
+      throw new BindingException(
+        Explain(
+          s"Signature '${signature.name}' takes another number of values.",
+          expected = signature.inputs.mkString("; "),
+          found = s"${row.size} values in row $number"
+        )
+      )
+    try new GenericInternalRow(signature.inputs.zip(row).map { case (spec, value) => RowValues.toRow(spec, value) }.toArray[Any])
+    catch {
+      case problem: RowProblem =>
+        throw new RowException(s"${origin.at(s"column '${problem.column}', row $number")}: ${problem.problem}")
+    }
+  }
+
+  private def values(results: ColumnarBatch, index: Int): Seq[Any] = {
+    val row = results.getRow(index)
+    binding.result match {
+      case several: StructType if binding.outputs.size > 1 =>
+        val struct = row.getStruct(0, several.size)
+        several.fields.toSeq.zipWithIndex.map { case (field, at) =>
+          if (struct.isNullAt(at)) null else RowValues.fromRow(field.dataType, struct.get(at, field.dataType))
+        }
+      case one => Seq(if (row.isNullAt(0)) null else RowValues.fromRow(one, row.get(0, one)))
+    }
+  }
+}

@@ -1,0 +1,48 @@
+package io.tfspark.sql
+
+import io.tfspark.error._
+import org.apache.hadoop.conf.Configuration
+import org.apache.spark.sql.SparkSession
+import org.apache.spark.sql.catalyst.FunctionIdentifier
+import org.apache.spark.sql.catalyst.expressions.Expression
+import org.apache.spark.sql.classic
+
+/** Functions that a program adds to its own session. Driver; a classic session. */
+private[tfspark] object SessionFunctions {
+
+  /** Add or replace a function. */
+  def register(spark: SparkSession, name: String)(build: Seq[Expression] => Expression): Unit = {
+    val functions = classicOf(spark).sessionState.functionRegistry
+    if (!functions.functionExists(FunctionIdentifier("tf_predict")))
+      throw new UsageException(
+        Explain(
+          "This Spark session does not know the tfspark bridge, which has to be there when it starts.",
+          hint = "start Spark with the bridge's jar in --jars, or with " +
+            "spark.sql.extensions=io.tfspark.TfSparkExtensions."
+        )
+      )
+    functions.createOrReplaceTempFunction(name, build, "scala_udf")
+  }
+
+  private def classicOf(spark: SparkSession): classic.SparkSession = spark match {
+    case session: classic.SparkSession => session
+    case other =>
+      throw new UsageException(
+        Explain(
+          "A model is registered in a session of this JVM only.",
+          expected = "a classic Spark session",
+          found = other.getClass.getName,
+          hint = "on Spark Connect call tf_predict, which the server knows when it has the jar."
+        )
+      )
+  }
+}
+
+/** A session's settings of Hadoop's file systems. */
+private[tfspark] object HadoopConf {
+
+  def of(spark: SparkSession): Configuration = spark match {
+    case session: classic.SparkSession => session.sessionState.newHadoopConf()
+    case _ => new Configuration()
+  }
+}
