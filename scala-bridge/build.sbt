@@ -72,6 +72,7 @@ val bridgeJar = taskKey[File]("Build the jar that runs on a plain Spark by --jar
 
 lazy val assemblySettings = Seq(
   assembly / assemblyJarName := s"tfspark-bridge_2.13-${version.value}-thin.jar",
+  assembly / mainClass := Some("io.tfspark.jobs.BatchScore"),
   assembly / assemblyOption := (assembly / assemblyOption).value.withIncludeScala(false),
   assembly / assemblyExcludedJars :=
     (assembly / fullClasspath).value.filter(_.data.getName.endsWith(s"$platform.jar")),

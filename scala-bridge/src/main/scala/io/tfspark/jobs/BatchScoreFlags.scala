@@ -1,0 +1,106 @@
+package io.tfspark.jobs
+
+import io.tfspark.error.UsageException
+import io.tfspark.jobs.Arguments._
+
+/** The flags of `BatchScore`, which are those of `jobs/batch_score.py`. Driver. */
+object BatchScoreFlags {
+  private val formats = Seq("parquet", "csv", "json", "orc", "avro")
+
+  private def listed(value: String): Option[String] =
+    Option.unless(columns(value).forall(_.nonEmpty))(s"expected COLUMN[,COLUMN…], found '$value'")
+
+  private def feed(value: String): Option[String] =
+    isPair(value).orElse(listed(value.drop(value.indexOf('=') + 1)))
+
+  /** In the order of the help. */
+  val all: Seq[Flag] = Seq(
+    Flag("model", "DIR", "export dir or base path, or URI"),
+    Flag("version", "VERSION", "version folder (default: newest)", check = positive),
+    Flag("signature", "NAME", "default: serving_default"),
+    Flag("engine", "ENGINE", "auto or native, which are one in the JVM", check = choice("auto", "native")),
+    Flag(
+      "distribute",
+      "HOW",
+      "how the model reaches the workers: auto, broadcast or path (default: auto)",
+      check = choice("auto", "broadcast", "path")
+    ),
+    Flag("batch-size", "ROWS", "rows per call", check = positive),
+    Flag("feed", "INPUT=COLUMN[,COLUMN…]", "which column, or scalar columns to stack, feed an input", true, feed),
+    Flag("fetch", "OUTPUT=COLUMN", "which outputs become which columns (default: all)", true, isPair),
+    Flag("keep", "COLUMN[,COLUMN…]", "input columns to write beside the predictions (default: all)", check = listed),
+    Flag("narrow", "", "allow conversions that may lose precision, such as double to float"),
+    Flag("strings", "TYPE", "string or binary (default: string)", check = choice("string", "binary")),
+    Flag("input", "PATH", "path, glob or URI to read"),
+    Flag("input-table", "TABLE", "table or view to read, Hive's included"),
+    Flag("input-format", "FORMAT", s"${formats.mkString(", ")} (default: parquet)", check = choice(formats: _*)),
+    Flag("option", "K=V", "option of Spark's reader", true, isPair),
+    Flag("output", "PATH", "folder to write, as a path or URI"),
+    Flag("output-table", "TABLE", "table to write, such as db.scores"),
+    Flag("output-format", "FORMAT", s"${formats.mkString(", ")} (default: parquet)", check = choice(formats: _*)),
+    Flag("output-option", "K=V", "option of Spark's writer", true, isPair),
+    Flag(
+      "mode",
+      "MODE",
+      "what to do when the output exists: error, overwrite or append (default: error)",
+      check = choice("error", "overwrite", "append")
+    ),
+    Flag(
+      "report",
+      "PATH",
+      "where the JSON report goes (default: _tfspark_report_<run>.json in the output folder, or in the working " +
+        "directory for a table)"
+    ),
+    Flag("path", "PATH", "auto or spark, which are one in the JVM", check = choice("auto", "spark")),
+    Flag("dry-run", "", "check everything, print the plan, stop")
+  )
+
+  /** What `--help` prints. */
+  def help: String = {
+    val lines = all.map { flag =>
+      val value = if (flag.value.isEmpty) "" else s" ${flag.value}"
+      val again = if (flag.isRepeatable) "; repeatable" else ""
+      s"  --${flag.name}$value\n        ${flag.help}$again"
+    }
+    s"""usage: BatchScore --model DIR (--input PATH | --input-table TABLE) (--output PATH | --output-table TABLE) […]
+       |
+       |Score every row of a dataset with a TensorFlow SavedModel, in the JVM.
+       |
+       |${lines.mkString("\n")}
+       |
+       |Exit codes: 0 done, 2 usage, 65 model or data, 66 no input, 73 output exists.""".stripMargin
+  }
+
+  /** Parse the command line into a job. */
+  def parse(words: Seq[String]): BatchJob = {
+    val found = Arguments.parse(all, words)
+    def one(first: String, second: String) = (found.get(first), found.get(second)) match {
+      case (None, None) => throw new UsageException(s"one of the arguments --$first --$second is required")
+      case (Some(_), Some(_)) => throw new UsageException(s"argument --$second: not allowed with argument --$first")
+      case both => both
+    }
+    val model = found.get("model").getOrElse(throw new UsageException("the following arguments are required: --model"))
+    val (input, inputTable) = one("input", "input-table")
+    val (output, outputTable) = one("output", "output-table")
+    BatchJob(
+      model = model,
+      source = Dataset(input, inputTable, found.getOrElse("input-format", "parquet"), found.pairs("option").toMap),
+      target =
+        Dataset(output, outputTable, found.getOrElse("output-format", "parquet"), found.pairs("output-option").toMap),
+      mode = found.getOrElse("mode", "error"),
+      feed = found.pairs("feed").map { case (name, value) => name -> columns(value) }.toMap,
+      fetch = found.pairs("fetch"),
+      keep = found.get("keep").map(columns),
+      report = found.get("report"),
+      distribute = found.getOrElse("distribute", "auto"),
+      isDryRun = found.has("dry-run"),
+      options = io.tfspark.ScoreOptions(
+        version = found.get("version").map(_.toLong),
+        signature = found.getOrElse("signature", io.tfspark.model.Signature.Default),
+        batchSize = found.get("batch-size").map(_.toInt),
+        narrow = found.has("narrow"),
+        binaryStrings = found.get("strings").contains("binary")
+      )
+    )
+  }
+}

@@ -1,0 +1,47 @@
+package io.tfspark.jobs
+
+import io.tfspark.error._
+import org.apache.spark.sql.{AnalysisException, DataFrame, SparkSession}
+
+/** Where rows come from or go to: a path with its format and options, or a table. Driver. */
+final case class Dataset(path: Option[String], table: Option[String], format: String, options: Map[String, String]) {
+
+  override def toString: String = table.fold(s"$format at ${path.mkString}")(name => s"table $name")
+
+  /** The rows, lazily; the schema is known. */
+  def read(spark: SparkSession): DataFrame =
+    try
+      table.fold(spark.read.format(format).options(Dataset.readDefaults(format) ++ options).load(path.mkString))(
+        spark.read.table
+      )
+    catch {
+      case error: AnalysisException if Dataset.nothing(error.getCondition) =>
+        throw new InputNotFoundException(
+          Explain(
+            s"There is no input: $this.",
+            found = if (Dataset.isMissing(error)) "nothing" else "no file with rows",
+            hint = "check the path or table name and the input format."
+          ),
+          Some(error)
+        )
+    }
+
+  /** Options of the writer. */
+  def writeOptions: Map[String, String] = {
+    val defaults = if (format == "csv") Map("header" -> "true") else Map.empty[String, String]
+    defaults ++ options
+  }
+}
+
+object Dataset {
+  private val missing = Set("PATH_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND")
+
+  /** Whether Spark found no path, table or schema of a name. */
+  def isMissing(error: AnalysisException): Boolean = missing(error.getCondition)
+
+  private def nothing(condition: String): Boolean = missing(condition) || condition == "UNABLE_TO_INFER_SCHEMA"
+
+  /** Those of a person with a spreadsheet: a header, and types found in the values. */
+  private def readDefaults(format: String): Map[String, String] =
+    if (format == "csv") Map("header" -> "true", "inferSchema" -> "true") else Map.empty
+}

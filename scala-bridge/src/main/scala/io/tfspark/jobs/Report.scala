@@ -1,0 +1,86 @@
+package io.tfspark.jobs
+
+import java.time.{Instant, ZoneOffset}
+import java.time.format.DateTimeFormatter
+import java.time.temporal.ChronoUnit
+import java.util.UUID
+
+import scala.collection.immutable.ListMap
+import scala.jdk.CollectionConverters._
+
+import com.fasterxml.jackson.core.util.{DefaultIndenter, DefaultPrettyPrinter}
+import com.fasterxml.jackson.databind.ObjectMapper
+
+/** What a job did: counts, seconds by phase, the model and the versions. Driver; immutable.
+  *
+  * The fields are those of Python's report, so that both are read alike.
+  */
+final case class Report(
+    run: String,
+    started: String,
+    model: ListMap[String, Any] = ListMap.empty,
+    input: String = "",
+    output: String = "",
+    rowsIn: Option[Long] = None,
+    rowsOut: Long = 0,
+    nullRows: Long = 0,
+    seconds: ListMap[String, Double] = ListMap.empty,
+    versions: ListMap[String, String] = ListMap.empty
+) {
+
+  /** Run a phase and add its seconds. */
+  def timed[A](phase: String)(body: => A): (A, Report) = {
+    val start = System.nanoTime()
+    val result = body
+    val taken = math.round((System.nanoTime() - start) / 1e6) / 1000.0
+    (result, copy(seconds = seconds.updated(phase, taken)))
+  }
+
+  /** The document. */
+  def toJson: String = {
+    val total = math.round(seconds.values.sum * 1000) / 1000.0
+    val document = ListMap[String, Any](
+      "job" -> "batch_score",
+      "run" -> run,
+      "started" -> started,
+      "model" -> model,
+      "input" -> input,
+      "output" -> output,
+      "path" -> "spark",
+      "rows_in" -> rowsIn.map(Long.box).orNull,
+      "rows_out" -> rowsOut,
+      "null_rows" -> nullRows,
+      "bad_rows" -> 0,
+      "seconds" -> seconds.updated("total", total),
+      "versions" -> versions
+    )
+    Report.writer.writeValueAsString(Report.toJava(document)) + "\n"
+  }
+}
+
+object Report {
+
+  /** The report of a run that begins now. */
+  def begin(): Report = {
+    val now = Instant.now().atOffset(ZoneOffset.UTC)
+    val run = s"${now.format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss"))}-${UUID.randomUUID.toString.take(8)}"
+    Report(run, now.truncatedTo(ChronoUnit.SECONDS).format(DateTimeFormatter.ISO_OFFSET_DATE_TIME))
+  }
+
+  private val writer = {
+    val indenter = new DefaultIndenter("  ", "\n")
+    val printer = new DefaultPrettyPrinter().withObjectIndenter(indenter)
+    new ObjectMapper().writer(printer)
+  }
+
+  private def toJava(value: Any): Any = value match {
+    case fields: Map[_, _] =>
+      val copy = new java.util.LinkedHashMap[Any, Any]
+      fields.foreach { case (key, one) => copy.put(key, toJava(one)) }
+      copy
+    case many: Seq[_] => many.map(toJava).asJava
+    case Some(one) => toJava(one)
+    case None => null
+    case other => other
+  }
+}
