@@ -9,6 +9,7 @@ usage() {
 Run a job on Spark: spark-submit with tfspark shipped to the cluster.
 
   ./spark-submit.sh [--print] [spark options] JOB.py [job options]
+  ./spark-submit.sh [--print] [spark options] JOB.jar [job options]
 
   ./spark-submit.sh jobs/batch_score.py --help
   ./spark-submit.sh jobs/batch_score.py --model DIR --input PATH --output PATH
@@ -16,7 +17,8 @@ Run a job on Spark: spark-submit with tfspark shipped to the cluster.
 
   --print          print the command that would run, and run nothing (first argument only)
   spark options    any option of spark-submit; --py-files is joined with the package
-  JOB.py           a path from here, else from the folder of this script; or the URL of a file
+  JOB.py, JOB.jar  a path from here, else from the folder of this script; or the URL of a file. The jar
+                   of the Scala bridge (make bridge) scores like jobs/batch_score.py, without Python
 
 Spark is taken from SPARK_HOME, else from .venv beside this script, else from the active virtual
 environment, else from PATH. When the work is done on this machine (--master local..., local-cluster,
@@ -135,7 +137,7 @@ run() {
     exec "$@"
 }
 
-if [[ $job == *.py && ! -e $job && $job != *:/* ]]; then
+if [[ ($job == *.py || $job == *.jar) && ! -e $job && $job != *:/* ]]; then
     [[ -e $here/$job ]] || fail 66 "there is no job $job, neither here nor in $here."
     job=$here/$job
 fi
@@ -148,10 +150,20 @@ for argument in "$@"; do
 done
 
 find_spark
+for argument in "$@"; do
+    if [[ $job == *.jar && -e $job && $spark_home && ! $options && ($argument == --help || $argument == -h) ]]; then
+        run "${JAVA_HOME:+$JAVA_HOME/bin/}java" -cp "$job:$spark_home/jars/*" io.tfspark.jobs.BatchScore --help
+    fi
+done
 command=(env)
 if [[ $spark_home ]]; then command+=("SPARK_HOME=$spark_home"); fi
 if [[ ! $job ]]; then
     run "${command[@]}" "$submit" "${options[@]}"
+fi
+
+# A jar is all that it needs.
+if [[ $job == *.jar ]]; then
+    run "${command[@]}" "$submit" "${options[@]}" "$job" "$@"
 fi
 
 remote=${remote:-${SPARK_REMOTE:-$(setting spark.remote)}}

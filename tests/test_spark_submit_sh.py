@@ -87,6 +87,27 @@ def test_spark_options_stay_before_the_job(job: str) -> None:
     assert command[-1] == job
 
 
+def test_jar_needs_no_python(tmp_path: Path, spark_home: str) -> None:
+    jar = tmp_path / "job.jar"
+    jar.touch()
+    command = printed("--master", "local[2]", str(jar), "--model", "m", SPARK_HOME=spark_home)
+    submit_to = f"{spark_home}/bin/spark-submit"
+    assert command == [
+        "env",
+        f"SPARK_HOME={spark_home}",
+        submit_to,
+        *("--master", "local[2]", str(jar), "--model", "m"),
+    ]
+
+
+def test_jar_explains_itself_without_spark(tmp_path: Path, spark_home: str) -> None:
+    jar = tmp_path / "job.jar"
+    jar.touch()
+    command = printed(str(jar), "--help", SPARK_HOME=spark_home)
+    assert command[-2:] == ["io.tfspark.jobs.BatchScore", "--help"]
+    assert value_of("-cp", command) == f"{jar}:{spark_home}/jars/*"
+
+
 def test_package_travels_in_a_zip(job: str) -> None:
     with zipfile.ZipFile(value_of("--py-files", printed(job))) as package:
         names = package.namelist()

@@ -32,7 +32,10 @@ private object FrameScorer {
     val fed = binding.inputs.flatMap(_.columns)
     val name = functionName(located, binding, options)
     SessionFunctions.register(df.sparkSession, name) { arguments =>
-      TfPredict(ModelCall(located, signature, positional(binding), options.batchSize), arguments)
+      TfPredict(
+        ModelCall(located, signature, positional(binding), options.batchSize, fed),
+        arguments
+      )
     }
     select(df, kept, call_function(name, fed.map(quoted): _*), binding.outputs.map(_.column))
   }

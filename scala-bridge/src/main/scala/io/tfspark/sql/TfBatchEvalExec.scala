@@ -116,10 +116,10 @@ final case class TfBatchEvalExec(
   }
 
   private def place(one: TfPredict, name: String): ColumnPlace = {
-    val argument = one.children(one.children.indices.indexWhere(ModelCall.argument(_) == name))
-    val ordinal =
-      child.output.indexWhere(column => argument.references.exists(_.exprId == column.exprId))
-    ColumnPlace(name, ordinal, argument.dataType)
+    val position = one.children.indices.indexWhere(ModelCall.argument(_) == name)
+    val argument = one.children(position)
+    val ordinal = child.output.indexWhere(column => argument.references.exists(_.exprId == column.exprId))
+    ColumnPlace(one.call.label(position), ordinal, argument.dataType)
   }
 
   private def ordinals(attributes: Seq[Attribute]): Seq[Int] =

@@ -12,8 +12,12 @@ final case class ModelCall(
     located: LocatedModel,
     signature: Signature,
     binding: Binding,
-    batchRows: Option[Int] = None
+    batchRows: Option[Int] = None,
+    labels: Seq[String] = Nil
 ) {
+
+  /** What messages call an argument: the user's column where it is known, else its position. */
+  def label(position: Int): String = labels.lift(position).getOrElse(ModelCall.argument(position))
 
   /** The model in words. */
   def title: String = located.model.title

@@ -2,6 +2,7 @@ package io.tfspark.engine
 
 import java.nio.file.{Files, Paths}
 
+import scala.jdk.CollectionConverters._
 import scala.util.Using
 
 import io.tfspark.TestModels
@@ -13,11 +14,19 @@ import org.scalatest.funsuite.AnyFunSuite
 class SoakSuite extends AnyFunSuite {
   private val calls = sys.props.getOrElse("tfspark.test.calls", "100000").toInt
 
-  /** Memory of this process in bytes, as Linux counts it. */
-  private def resident: Long = Files.readString(Paths.get("/proc/self/statm")).split(' ')(1).toLong * 4096
+  /** Resident memory of this process in bytes without Java's heap, which lies below 32 GiB for compressed pointers. */
+  private def outsideOfHeap: Long = {
+    val region = "([0-9a-f]+)-[0-9a-f]+ .*".r
+    val size = "Rss: +([0-9]+) kB".r
+    Files.readAllLines(Paths.get("/proc/self/smaps")).asScala.foldLeft((0L, false)) {
+      case ((total, _), region(start)) => (total, java.lang.Long.parseUnsignedLong(start, 16) >>> 35 != 0)
+      case ((total, true), size(kilobytes)) => (total + kilobytes.toLong * 1024, true)
+      case (state, _) => state
+    }._1
+  }
 
   private def soak(name: String, signature: String, row: Seq[Any]): Unit = {
-    assume(Files.exists(Paths.get("/proc/self/statm")), "memory is read from Linux's own account")
+    assume(Files.exists(Paths.get("/proc/self/smaps")), "memory is read from Linux's own account")
     val model = ModelPackage.load(Paths.get(TestModels.path(name)))
     Using.resource(NativeSession.load(model.path, model.tags, 1)) { session =>
       val chosen = model.signature(signature)
@@ -36,7 +45,7 @@ class SoakSuite extends AnyFunSuite {
 
   private def settled(): Long = {
     System.gc()
-    resident
+    outsideOfHeap
   }
 
   test("numbers")(soak("linear", "serving_default", Seq(Seq(1f, 2f))))

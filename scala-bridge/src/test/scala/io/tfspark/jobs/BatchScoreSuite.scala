@@ -69,7 +69,7 @@ class BatchScoreSuite extends SparkSuite {
       score("--model", model("linear"), "--input", ragged, "--output", output.toString, "--mode", "overwrite")
     )
     val (message, code) = Failure.of(error)
-    assert(code == 65 && message.contains("row 7 of partition 0: expected a row of shape (2,), found (1,)"))
+    assert(code == 65 && message.contains("column 'features', row 7 of partition 0: expected a row of shape (2,), found (1,)"))
     assert(spark.read.parquet(output.toString).count() == 5)
     assert(entries(output.getParent) == Seq("out"))
   }
