@@ -3,7 +3,6 @@ package io.tfspark.sql
 import io.tfspark.error._
 import org.apache.hadoop.conf.Configuration
 import org.apache.spark.sql.SparkSession
-import org.apache.spark.sql.catalyst.FunctionIdentifier
 import org.apache.spark.sql.catalyst.expressions.Expression
 import org.apache.spark.sql.classic
 
@@ -13,7 +12,8 @@ private[tfspark] object SessionFunctions {
   /** Add or replace a function. */
   def register(spark: SparkSession, name: String)(build: Seq[Expression] => Expression): Unit = {
     val functions = classicOf(spark).sessionState.functionRegistry
-    if (!functions.functionExists(FunctionIdentifier("tf_predict")))
+    // Spark's versions disagree on how the registry wants to be asked.
+    if (!spark.catalog.functionExists("tf_predict"))
       throw new UsageException(
         Explain(
           "This Spark session does not know the tfspark bridge, which has to be there when it starts.",
