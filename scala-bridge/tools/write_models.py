@@ -42,10 +42,14 @@ def types(path: Path) -> None:
             f"out_{name}": tf.cast(tf.cast(fed[name], tf.int64) * 2, getattr(tf, name))
             for name in UNSIGNED
         }
-        return numbers | whole | {
-            "out_bool": tf.logical_not(fed["bool"]),
-            "out_string": tf.strings.lower(fed["string"]),
-        }
+        return (
+            numbers
+            | whole
+            | {
+                "out_bool": tf.logical_not(fed["bool"]),
+                "out_string": tf.strings.lower(fed["string"]),
+            }
+        )
 
     save_function(path, serve, *specs)
 

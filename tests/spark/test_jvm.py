@@ -6,38 +6,39 @@ import tfspark
 from tfspark.errors import BindingError, EngineError, UsageError
 
 
-def test_a_session_without_the_bridge_is_told_how_to_get_it(points, linear):
+def by_predict(points, model, **options):
+    return tfspark.predict(points, model, engine="jvm", **options)
+
+
+def by_udf(points, model, **options):
+    return tfspark.predict_udf(model, engine="jvm", **options)
+
+
+def by_name(points, model, **options):
+    return tfspark.register(points.sparkSession, "in_jvm", model, engine="jvm", **options)
+
+
+@pytest.mark.parametrize("face", [by_predict, by_udf, by_name])
+def test_a_session_without_the_bridge_is_told_how_to_get_it(points, linear, face):
     with pytest.raises(EngineError) as caught:
-        tfspark.predict(points, linear, engine="jvm")
+        face(points, linear)
     assert "make bridge" in str(caught.value)
     assert "--jars" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"narrow": True}, 'spark.conf.set("spark.tfspark.narrow", "true")'),
-        ({"strings": "binary"}, 'spark.conf.set("spark.tfspark.strings", "binary")'),
-        ({"batch_size": 64}, 'spark.conf.set("spark.tfspark.batchSize", "64")'),
-        ({"on_null": "error"}, "null for null only"),
-        ({"on_null": 0.0}, "null for null only"),
-    ],
-)
-def test_options_that_are_settings_of_the_bridge_name_them(points, linear, options, words):
-    with pytest.raises(UsageError) as caught:
-        tfspark.predict(points, linear, engine="jvm", **options)
-    assert words in str(caught.value)
+@pytest.mark.parametrize("face", [by_predict, by_udf, by_name])
+@pytest.mark.parametrize("on_null", ["error", 0.0])
+def test_the_bridge_gives_null_for_null_alone(points, linear, face, on_null):
+    with pytest.raises(UsageError, match="null for null only"):
+        face(points, linear, on_null=on_null)
 
 
 def test_mismatches_are_found_before_the_bridge_is_asked(points, linear):
     with pytest.raises(BindingError, match="no column 'nothing'"):
-        tfspark.predict(points, linear, feed={"inputs": "nothing"}, engine="jvm")
+        by_predict(points, linear, feed={"inputs": "nothing"})
 
 
-def test_faces_that_run_in_python_do_not_take_it(spark, linear):
-    for face in (
-        tfspark.predict_udf,
-        lambda model, **options: tfspark.register(spark, "f", model, **options),
-    ):
-        with pytest.raises(UsageError, match="tf_predict in SQL"):
-            face(linear, engine="jvm")
+def test_an_rdd_is_scored_in_python_alone(spark, linear):
+    rdd = spark.sparkContext.parallelize([[1.0, 2.0]])
+    with pytest.raises(UsageError, match="runs in Python"):
+        tfspark.predict_rdd(rdd, linear, engine="jvm")

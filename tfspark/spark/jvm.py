@@ -1,16 +1,17 @@
 """`engine="jvm"`: scoring by the Scala bridge, which runs the model inside the executors' JVM.
 
-In comes a binding that was checked as for every engine, out goes a DataFrame with the bridge's SQL
-function `tf_predict` in it. Driver only: there is no Python worker. It is SQL alone, so it works on
-Spark Connect too.
+In comes a binding that was checked as for every engine, out goes a DataFrame (or a column function)
+with the bridge's operator in it. Driver only: there is no Python worker. A classic session calls
+the bridge's library, to which a program may name any path; a Connect session calls `tf_predict`, to
+which the server's operator says what may be called and how.
 
-What the bridge takes from settings (which models may be called, narrowing, the type of strings, the
-batch size) is no option here; the refusal names the setting.
+Invariant: the jar is asked for first, and its absence is an error with the next step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -19,46 +20,87 @@ from pyspark.sql import functions as sf
 from tfspark.errors import BindingError, EngineError, UsageError, explain
 from tfspark.package import ModelPackage
 from tfspark.schema import Binding, InputBinding, Strings
+from tfspark.spark.distribution import is_classic
 from tfspark.spark.options import ScoreOptions
 
 FUNCTION = "tf_predict"
 COORDINATE = "io.tfspark:tfspark-bridge_2.13"
 
+Call = Callable[..., Column]
 
-def check_options(
-    spark: SparkSession, options: ScoreOptions, *, narrow: bool = False, strings: Strings = "string"
-) -> None:
-    """Refuse options that the bridge takes from the session, or not at all.
+
+def function_in_jvm(
+    spark: SparkSession,
+    package: ModelPackage,
+    options: ScoreOptions,
+    *,
+    narrow: bool = False,
+    strings: Strings = "string",
+) -> Call:
+    """Return the bridge's function of a model: columns in the signature's order → its outputs.
 
     Raises:
-        UsageError: With the setting that says the same, where there is one.
+        EngineError: When the bridge is not in the session.
+        UsageError: When an option is one that the bridge does not take, or takes from settings.
     """
-    rows = options.get("batch_size")
-    for setting, wanted, default in (
-        ("spark.tfspark.narrow", str(narrow).lower(), "false"),
-        ("spark.tfspark.strings", strings, "string"),
-        ("spark.tfspark.batchSize", str(rows or ""), ""),
-    ):
-        found = spark.conf.get(setting, default)
-        if wanted not in (found, default):
-            problem = 'With engine="jvm" this is a setting of the session, not an option.'
-            hint = f'spark.conf.set("{setting}", "{wanted}")'
-            raise UsageError(
-                explain(problem, expected=wanted, found=f"{setting} {found}", hint=hint)
-            )
-    if options.get("on_null", "null") != "null":
-        hint = "use coalesce in the query, or another engine."
-        raise UsageError(explain('engine="jvm" gives null for null only.', hint=hint))
-    if tuple(options.get("tags", ("serve",))) != ("serve",):
-        raise UsageError(explain("engine=\"jvm\" loads the tag set ('serve',) only."))
+    _check_options(options)
+    if is_classic(spark):
+        name = f"{FUNCTION}_{package.digest[:16]}_{package.signature.name}"
+        name += f"_{narrow:d}_{strings}_{options.get('batch_size') or 0}"
+        register_in_jvm(spark, name, package, options, narrow=narrow, strings=strings)
+        return lambda *columns: sf.call_function(name, *columns)
+    _check_settings(spark, options, narrow, strings)
+    model = (sf.lit(package.path), sf.lit(package.signature.name))
+    return lambda *columns: sf.call_function(FUNCTION, *model, *columns)
+
+
+def register_in_jvm(
+    spark: SparkSession,
+    name: str,
+    package: ModelPackage,
+    options: ScoreOptions,
+    *,
+    narrow: bool = False,
+    strings: Strings = "string",
+) -> None:
+    """Register a model as a SQL function that the bridge evaluates.
+
+    Raises:
+        EngineError: When the bridge is not in the session.
+        UsageError: When the session is a Connect one, or an option is not the bridge's.
+    """
+    _check_options(options)
+    if not is_classic(spark):
+        problem = "A Spark Connect session cannot register a model of the JVM."
+        hint = f"start the server with spark.tfspark.model.{name}={package.path}"
+        raise UsageError(explain(problem, hint=hint))
+    context: Any = spark.sparkContext
+    library = context._jvm.io.tfspark
+    if type(library.TfSpark).__name__ == "JavaPackage":  # what py4j gives for no class
+        raise _absent()
+    option = context._jvm.scala.Option
+    given = library.ScoreOptions(
+        option.empty(),  # the path is that of one version
+        package.signature.name,
+        option.apply(options.get("batch_size")),
+        narrow,
+        strings == "binary",
+    )
+    everything = getattr(library.TfSpark, "register$default$4")()
+    session = spark._jsparkSession
+    library.TfSpark.register(session, name, package.path, everything, given)
+
+
+def outputs_of(package: ModelPackage, result: Column, fetch: Mapping[str, str]) -> list[Column]:
+    """Return the fetched outputs out of what a call gives: a column, or a struct of several."""
+    several = len(package.signature.outputs) > 1
+    return [
+        (result[output] if several else result).alias(column) for output, column in fetch.items()
+    ]
 
 
 def predict_in_jvm(
-    df: DataFrame,
-    package: ModelPackage,
-    binding: Binding,
-    kept: Sequence[int],
-    names: Sequence[str],
+    df: DataFrame, package: ModelPackage, binding: Binding, kept: Sequence[int], call: Call
 ) -> DataFrame:
     """Return some columns of a DataFrame and the predictions of the others.
 
@@ -67,7 +109,7 @@ def predict_in_jvm(
         package: The model.
         binding: Which columns feed, which outputs come back.
         kept: Positions of the columns that come first.
-        names: Names of all columns of the result.
+        call: What `function_in_jvm` returned.
 
     Raises:
         EngineError: When the bridge is not in the session.
@@ -76,17 +118,12 @@ def predict_in_jvm(
     positions = {name: f"c{position}" for position, name in enumerate(df.columns)}
     numbered = df.toDF(*(f"c{position}" for position in range(len(df.columns))))
     arguments = [column for one in binding.inputs for column in _arguments(one, positions, binding)]
-    model = (sf.lit(package.path), sf.lit(package.signature.name))
-    outputs = package.signature.outputs
-    call = sf.call_function(FUNCTION, *model, *arguments)
+    first = [f"c{position}" for position in kept]
+    fetch = {one.spec.name: one.column for one in binding.outputs}
     try:
-        scored = numbered.select(*(f"c{position}" for position in kept), call.alias("scored"))
-        several = len(outputs) > 1
-        predictions = [
-            sf.col("scored")[one.spec.name] if several else sf.col("scored")
-            for one in binding.outputs
-        ]
-        result = scored.select(*(f"c{position}" for position in kept), *predictions).toDF(*names)
+        scored = numbered.select(*first, call(*arguments).alias("scored"))
+        result = scored.select(*first, *outputs_of(package, sf.col("scored"), fetch))
+        result = result.toDF(*(df.columns[position] for position in kept), *fetch.values())
         _ = result.schema  # Connect looks at the plan only when it is asked
     except AnalysisException as error:
         raise _refusal(error) from error
@@ -98,13 +135,43 @@ def _arguments(one: InputBinding, positions: dict[str, str], binding: Binding) -
     return [sf.array(*columns)] if one.is_stacked and len(binding.inputs) > 1 else columns
 
 
+def _check_options(options: ScoreOptions) -> None:
+    if options.get("on_null", "null") != "null":
+        hint = "use coalesce in the query, or another engine."
+        raise UsageError(explain('engine="jvm" gives null for null only.', hint=hint))
+    if tuple(options.get("tags", ("serve",))) != ("serve",):
+        raise UsageError(explain('engine="jvm" loads the tag set "serve" only.'))
+
+
+def _check_settings(
+    spark: SparkSession, options: ScoreOptions, narrow: bool, strings: Strings
+) -> None:
+    """Refuse options that a server takes from the session's settings."""
+    for setting, wanted, default in (
+        ("spark.tfspark.narrow", str(narrow).lower(), "false"),
+        ("spark.tfspark.strings", strings, "string"),
+        ("spark.tfspark.batchSize", str(options.get("batch_size") or ""), ""),
+    ):
+        found = spark.conf.get(setting, default)
+        if wanted not in (found, default):
+            problem = 'With engine="jvm" on Connect this is a setting, not an option.'
+            hint = f'spark.conf.set("{setting}", "{wanted}")'
+            raise UsageError(
+                explain(problem, expected=wanted, found=f"{setting} {found}", hint=hint)
+            )
+
+
 def _refusal(error: AnalysisException) -> BindingError | EngineError:
     if error.getCondition() == "UNRESOLVED_ROUTINE":
-        return EngineError(
-            explain(
-                'engine="jvm" needs the Scala bridge on the driver.',
-                expected=f"its jar, made by `make bridge`, or {COORDINATE}",
-                hint="start Spark with --jars or --packages and it; a Connect server likewise.",
-            )
-        )
+        return _absent()
     return BindingError(str(error).partition(";\n")[0])
+
+
+def _absent() -> EngineError:
+    return EngineError(
+        explain(
+            'engine="jvm" needs the Scala bridge on the driver.',
+            expected=f"its jar, made by `make bridge`, or {COORDINATE}",
+            hint="start Spark with --jars or --packages and it; a Connect server likewise.",
+        )
+    )

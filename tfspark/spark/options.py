@@ -31,7 +31,7 @@ class ScoreOptions(TypedDict, total=False):
         batch_size: Rows per call of the model; by default as many as make 1 MiB of input and
             output, or less where this model is faster so; at most 131 072.
         engine: Engine that runs the model: `native`, `tensorflow`, by default the better of these
-            that works on the workers; or `jvm`, the Scala bridge, for `predict`.
+            that works on the workers; or `jvm`, the Scala bridge, where its jar is.
         distribute: How the model reaches the workers: `auto`, `broadcast`, `archive` or `path`.
         on_null: What becomes of a row with a null in an input: `null` (its outputs are null; the
             default), `error` (the scoring ends with an error that names it), or what is fed in
@@ -74,8 +74,8 @@ def handle_of(spark: SparkSession, package: ModelPackage, options: ScoreOptions)
     """
     engine = options.get("engine", "auto")
     if engine == "jvm":
-        hint = "score by predict, or call tf_predict in SQL."
-        raise UsageError(explain('Only predict takes engine="jvm" here.', hint=hint))
+        hint = "score by predict, predict_udf or register."
+        raise UsageError(explain('This face runs in Python and takes no engine="jvm".', hint=hint))
     cpus = int(spark.conf.get("spark.task.cpus", "1") or 1)
     return ModelHandle.of(
         package,

@@ -14,7 +14,8 @@ from pyspark.sql import SparkSession
 from tfspark.errors import UsageError, explain
 from tfspark.schema import Strings
 from tfspark.spark.functions import ModelFunction, predict_udf
-from tfspark.spark.options import Model, ScoreOptions
+from tfspark.spark.jvm import register_in_jvm
+from tfspark.spark.options import Model, ScoreOptions, model_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -60,7 +61,15 @@ def register(
     function = predict_udf(
         model, fetch=fetch, narrow=narrow, strings=strings, spark=spark, **options
     )
-    spark.udf.register(name, function.udf)
+    if options.get("engine") != "jvm":
+        spark.udf.register(name, function.udf)
+    elif fetch is None:
+        package = model_of(spark, model, options)
+        register_in_jvm(spark, name, package, options, narrow=narrow, strings=strings)
+    else:
+        raise UsageError(
+            explain('register takes no fetch with engine="jvm".', hint="name outputs in the query.")
+        )
     return function
 
 

@@ -1,0 +1,114 @@
+"""The jar of the Scala bridge on the Spark of this environment; skipped where it was not built."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyspark
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BRIDGE = ROOT / "scala-bridge"
+MODELS = BRIDGE / "src" / "test" / "models"
+SPARK_HOME = Path(pyspark.__file__).parent
+OF_A_SHELL = ("SPARK_", "PYSPARK_", "MASTER", "PYTHONPATH")
+
+
+@pytest.fixture(scope="session")
+def jar() -> Path:
+    """The jar that `make bridge` built."""
+    built = [
+        path
+        for path in (BRIDGE / "target" / "scala-2.13").glob("tfspark-bridge_*.jar")
+        if not path.name.endswith("-thin.jar")
+    ]
+    if not built:
+        pytest.skip("the bridge was not built (make bridge)")
+    return max(built, key=lambda path: path.stat().st_mtime)
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables of a shell with this environment's Spark, and folders of the tests' own."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(OF_A_SHELL)}
+    folder = tmp_path_factory.mktemp("node")
+    return {
+        **inherited,
+        "SPARK_HOME": str(SPARK_HOME),
+        "SPARK_LOCAL_DIRS": str(folder / "local"),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYSPARK_PYTHON": sys.executable,
+        "PYTHONPATH": str(ROOT),
+        "TFSPARK_CACHE_DIR": str(folder / "cache"),
+    }
+
+
+@pytest.fixture
+def run(environment: dict[str, str], tmp_path: Path) -> Callable[..., str]:
+    """Run a program in a temporary folder and return what it prints; it has to end well."""
+
+    def run(*command: object) -> str:
+        done = subprocess.run(
+            [str(word) for word in command],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def spark_sql(run: Callable[..., str], jar: Path) -> Callable[..., list[str]]:
+    """Run statements by spark-sql and return the lines of their results."""
+
+    def spark_sql(statements: str, *options: object, jars: bool = True) -> list[str]:
+        settings = (
+            "--conf",
+            f"spark.tfspark.model.roots={MODELS}",
+            "--conf",
+            "spark.ui.enabled=false",
+        )
+        given = ("--jars", jar) if jars else ()
+        program = SPARK_HOME / "bin" / "spark-sql"
+        printed = run(
+            program, "--master", "local[2]", *settings, *given, *options, "-e", statements
+        )
+        return printed.splitlines()
+
+    return spark_sql
+
+
+@pytest.fixture
+def in_spark(run: Callable[..., str], jar: Path, tmp_path: Path) -> Callable[..., Any]:
+    """Run a program with `spark` in it, whose session has the jar; return what it `answer`s."""
+
+    def in_spark(program: str, *builder: str, roots: Path = MODELS) -> Any:
+        calls = builder or ('.master("local[2]")',)
+        lines = (
+            "import json, sys",
+            "from pyspark.sql import SparkSession",
+            f"spark = SparkSession.builder{''.join(calls)}.config('spark.jars', {str(jar)!r})"
+            f".config('spark.tfspark.model.roots', {str(roots)!r})"
+            ".config('spark.ui.enabled', 'false').getOrCreate()",
+            "def answer(value): print('answer', json.dumps(value))",
+            program,
+            "spark.stop()",
+        )
+        script = tmp_path / "program.py"
+        script.write_text("\n".join(lines))
+        printed = run(sys.executable, "-u", script).splitlines()
+        (line,) = (line for line in printed if line.startswith("answer "))
+        return json.loads(line.removeprefix("answer "))
+
+    return in_spark

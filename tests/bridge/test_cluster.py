@@ -1,0 +1,57 @@
+"""The operator on executors of their own: the model travels, and a lost executor loses no row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.bridge.conftest import MODELS
+
+KILL = """
+import os, signal, threading, time
+from pyspark.sql import functions as sf
+
+def executors():
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = open(f"/proc/{pid}/cmdline", "rb").read().split(b"\\0")
+        except OSError:
+            continue
+        if spark.sparkContext.applicationId.encode() in words and any(
+            word.endswith(b"CoarseGrainedExecutorBackend") for word in words
+        ):
+            found.append(int(pid))
+    return found
+
+def score():
+    rows = spark.range(0, 2_000_000, 1, 64).selectExpr("id", "float(id % 1000) AS x")
+    y = rows.selectExpr("id", "x", f"tf_predict('{LINEAR}', x, 1) AS y")
+    (row,) = y.selectExpr("count(*)", "sum(y)", "count_if(y != 2 * x + 2)").collect()
+    return list(row)
+
+spark.conf.set("spark.tfspark.batchSize", "20")
+first = executors()
+result = []
+thread = threading.Thread(target=lambda: result.append(score()))
+thread.start()
+tracker = spark.sparkContext.statusTracker()
+while True:
+    stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
+    if any(stage and stage.numCompletedTasks >= 8 for stage in stages):
+        break
+    time.sleep(0.01)
+os.kill(first[0], signal.SIGKILL)
+thread.join()
+answer([len(first), result[0], len(set(first) - set(executors()))])
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_executor_loses_no_row(in_spark: Any) -> None:
+    program = f"LINEAR = {str(MODELS / 'linear')!r}\n{KILL}"
+    executors, (rows, total, wrong), gone = in_spark(program, '.master("local-cluster[2,1,1024]")')
+    assert (executors, gone) == (2, 1)
+    assert (rows, wrong) == (2_000_000, 0)
+    assert total == 2_000_000 * 1001.0
