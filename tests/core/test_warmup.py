@@ -2,10 +2,10 @@ import struct
 
 import numpy as np
 import pytest
-from tfspark.prediction_log_pb2 import PredictionLog
 
 from tfspark import dtypes
 from tfspark.errors import InvalidModelError
+from tfspark.prediction_log_pb2 import PredictionLog
 from tfspark.signature import Signature, TensorSpec
 from tfspark.tensors import ByteStrings
 from tfspark.warmup import FILE, requests
