@@ -30,7 +30,7 @@ class LibrarySuite extends SparkSuite {
 
   test("feeds that do not fit are refused, all at once, and a value that would change is too") {
     Using.resource(TfSpark.open(model("pair"))) { pair =>
-      val message = intercept[BindingException](pair.feed("alhpa", Seq(1)).run()).getMessage
+      val message = intercept[BindingException](pair.feed("alphas", Seq(1)).run()).getMessage
       assert(message.startsWith("Signature 'serving_default' does not fit the feeds: 3 mismatches"))
       assert(message.contains("Did you mean 'alpha'?"))
     }

@@ -69,7 +69,7 @@ class ModelPackageSuite extends AnyFunSuite {
 
   test("an unknown signature or tag set says what there is") {
     val model = ModelPackage.load(Paths.get(TestModels.path("pair")))
-    val message = intercept[SignatureNotFoundException](model.signature("singel")).getMessage
+    val message = intercept[SignatureNotFoundException](model.signature("singles")).getMessage
     assert(message.contains("found:    'serving_default', 'single'") && message.contains(
       "Did you mean 'single'?"
     ))

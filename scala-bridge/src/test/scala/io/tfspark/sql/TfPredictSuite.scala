@@ -266,10 +266,10 @@ class TfPredictSuite extends SparkSuite with BeforeAndAfterAll {
     assert(values(s"SELECT tf_predict('$pair', id, features).sign FROM t LIMIT 1") == Seq("plus"))
     assert(values(s"SELECT tf_predict('$pair', 'single', id) FROM t WHERE id = 3") == Seq(4L))
     val message = intercept[AnalysisException](
-      sql(s"SELECT tf_predict('$pair', 'singel', id) FROM t")
+      sql(s"SELECT tf_predict('$pair', 'singles', id) FROM t")
     ).getMessage
     assert(
-      message.contains("has no signature 'singel'") && message.contains("Did you mean 'single'?"),
+      message.contains("has no signature 'singles'") && message.contains("Did you mean 'single'?"),
       message
     )
   }
