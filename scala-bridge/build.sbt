@@ -1,6 +1,7 @@
 // The Scala bridge: TensorFlow models in the JVM of Spark. README.md says how to build and use it.
 
-val sparkVersion = "4.1.0"
+// -Dspark.version=4.0.1 compiles and tests against another one.
+val sparkVersion = sys.props.getOrElse("spark.version", "4.1.0")
 val tensorflowVersion = "1.1.0"
 val protobufVersion = "3.25.8"
 

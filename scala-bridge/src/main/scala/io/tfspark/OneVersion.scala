@@ -8,7 +8,7 @@ import scala.util.Using
 import io.tfspark.error._
 
 /** Refuses a class path with two versions of the bridge, whose classes would mix. Driver. */
-private object OneVersion {
+private[tfspark] object OneVersion {
 
   def check(loader: ClassLoader = Thread.currentThread.getContextClassLoader): Unit = {
     val found = loader.getResources("META-INF/tfspark.properties").asScala.toSeq.map { url =>

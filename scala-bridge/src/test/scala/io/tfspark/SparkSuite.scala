@@ -46,7 +46,8 @@ object SparkSuite {
         "javax.jdo.option.ConnectionURL",
         s"jdbc:derby:;databaseName=$home/metastore;create=true"
       )
-      .config("spark.tfspark.model.roots", TestModels.folder.toString)
+      .config("spark.tfspark.model.roots", s"${TestModels.folder},other:${TestModels.folder}")
+      .config("spark.hadoop.fs.other.impl", classOf[OtherFileSystem].getName)
       .config("spark.tfspark.model.linear", TestModels.path("linear"))
       .enableHiveSupport()
       .getOrCreate()

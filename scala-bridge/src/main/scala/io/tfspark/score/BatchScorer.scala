@@ -27,7 +27,14 @@ final class BatchScorer(
   private val outputBytes =
     binding.outputs.map(one => one.spec.rowSize.getOrElse(0L) * math.max(1, one.dtype.width)).sum
   private val most = binding.batchDimension.getOrElse(size.rows.getOrElse(BatchSize.MaxRows))
+  // Rows of one run; where the bytes of a row are not known beforehand, bytes are counted too.
+  private val step =
+    encoder.rowBytes.fold(most)(bytes => math.min(most, size.rowsFor(bytes + outputBytes)))
+  private val countsBytes =
+    encoder.rowBytes.isEmpty && size.rows.isEmpty && binding.batchDimension.isEmpty
   private var seen = 0L
+  private var waiting = 0
+  private var capacity = 0
   private var index = 0
   private var vector: WritableColumnVector = _
   private var outputs: Seq[WritableColumnVector] = Nil
@@ -41,20 +48,21 @@ final class BatchScorer(
     outputs =
       if (binding.outputs.size == 1) Seq(into) else binding.outputs.indices.map(into.getChild)
     index = 0
+    capacity = 0
     into.reset()
   }
 
   /** Take the next row, which may change afterwards. */
   def add(row: InternalRow): Unit = {
-    vector.reserve(index + 1)
-    outputs.foreach(_.reserve(index + 1))
+    if (index == capacity) grow(math.max(BatchScorer.leastCapacity, capacity * 2))
     val isFed =
       try encoder.add(row, index)
       catch { case problem: RowProblem => throw groups.rowError(problem, seen + index) }
     // A struct of several outputs is there, and each of its fields is null.
     if (!isFed) outputs.foreach(_.putNull(index))
     index += 1
-    if (isFull) flush()
+    if (isFed) waiting += 1
+    if (waiting >= step || (countsBytes && encoder.bytes + waiting * outputBytes >= BatchSize.TargetBytes)) flush()
   }
 
   /** Score what waits; the vector then holds a result for every row. */
@@ -69,13 +77,7 @@ final class BatchScorer(
     */
   def scoreAll(bulk: BulkColumn, rows: Int, into: WritableColumnVector): Boolean = {
     start(into)
-    into.reserve(rows)
-    outputs.foreach(_.reserve(rows))
-    val input = binding.inputs.head
-    val step = math.min(
-      most,
-      size.rowsFor(input.spec.rowSize.getOrElse(1L) * input.dtype.width + outputBytes)
-    )
+    grow(rows)
     val taken = (0 until rows by step).forall { from =>
       val done = encoder.addAll(bulk, from, math.min(step, rows - from))
       if (done) flush()
@@ -87,13 +89,19 @@ final class BatchScorer(
 
   override def close(): Unit = runner.close()
 
-  private def isFull: Boolean =
-    encoder.size >= most ||
-      (size.rows.isEmpty && binding.batchDimension.isEmpty &&
-        encoder.bytes + encoder.size * outputBytes >= BatchSize.TargetBytes)
+  private def grow(rows: Int): Unit = {
+    capacity = rows
+    vector.reserve(rows)
+    outputs.foreach(_.reserve(rows))
+  }
 
   private def flush(): Unit = {
     encoder.groups.foreach(groups.score(_, outputs, seen))
     encoder.clear()
+    waiting = 0
   }
+}
+
+private object BatchScorer {
+  private val leastCapacity = 64
 }

@@ -2,7 +2,10 @@ package io.tfspark.sql
 
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions._
-import org.apache.spark.sql.vectorized.{ColumnarBatch, ColumnVector}
+import org.apache.spark.sql.catalyst.expressions.codegen.GenerateUnsafeRowJoiner
+import org.apache.spark.sql.execution.metric.SQLMetric
+import org.apache.spark.sql.types.{StructField, StructType}
+import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarBatch}
 
 /** Gathers the rows of a partition into batches, scores them, and gives each row with its results.
   * Executor, one thread.
@@ -13,38 +16,61 @@ final private[sql] class RowBatches(
     calls: Seq[PlannedCall],
     settings: EvalSettings,
     metrics: EvalMetrics,
+    rowsOut: SQLMetric,
     partition: Int,
     keep: Seq[Attribute],
-    inputs: Seq[Attribute],
-    output: Seq[Attribute]
+    inputs: Seq[Attribute]
 ) {
   private lazy val task = new TaskCalls(calls, settings, metrics, partition)
+  private val keepsAll = keep.map(_.exprId) == inputs.map(_.exprId)
   private val toKept = UnsafeProjection.create(keep, inputs)
-  private val toOutput = UnsafeProjection.create(output, output)
+  private val results = StructType(calls.zipWithIndex.map { case (call, index) =>
+    StructField(s"result$index", call.binding.result)
+  })
+  private val toResults = UnsafeProjection.create(results)
+  private val joiner = GenerateUnsafeRowJoiner.create(schemaOf(keep), results)
   private val waiting = new KeptRows(keep.size)
-  private val joined = new JoinedRow()
   private val most = settings.size.rows.getOrElse(RowBatches.MaxRows)
 
   /** The rows of a partition with their results. */
-  def score(rows: Iterator[InternalRow]): Iterator[InternalRow] =
-    Iterator.continually(rows.hasNext).takeWhile(identity).flatMap { _ =>
-      gather(rows)
-      val results = new ColumnarBatch(task.results.toArray[ColumnVector], waiting.size)
-      Iterator.range(0, waiting.size).map(index =>
-        toOutput(joined(waiting.row(index), results.getRow(index)))
-      )
+  def score(rows: Iterator[InternalRow]): Iterator[InternalRow] = new Iterator[InternalRow] {
+    private var batch = new ColumnarBatch(Array.empty[ColumnVector], 0)
+    private var at = 0
+
+    override def hasNext: Boolean = at < batch.numRows || {
+      at = 0
+      batch = if (rows.hasNext) gather(rows) else new ColumnarBatch(Array.empty[ColumnVector], 0)
+      batch.numRows > 0
     }
 
-  private def gather(rows: Iterator[InternalRow]): Unit = {
+    override def next(): InternalRow = {
+      if (!hasNext) throw new NoSuchElementException("the partition has no more rows")
+      val row = joiner.join(waiting.row(at), toResults(batch.getRow(at)))
+      at += 1
+      row
+    }
+  }
+
+  private def gather(rows: Iterator[InternalRow]): ColumnarBatch = {
     waiting.clear()
     task.start()
     while (waiting.size < most && !waiting.isFull && rows.hasNext) {
       val row = rows.next()
-      waiting.add(toKept(row))
+      waiting.add(kept(row))
       task.add(row)
     }
     task.finish()
+    rowsOut.add(waiting.size.toLong)
+    new ColumnarBatch(task.results.toArray[ColumnVector], waiting.size)
   }
+
+  private def kept(row: InternalRow): UnsafeRow = row match {
+    case whole: UnsafeRow if keepsAll => whole
+    case other => toKept(other)
+  }
+
+  private def schemaOf(attributes: Seq[Attribute]): StructType =
+    StructType(attributes.map(one => StructField(one.name, one.dataType, one.nullable)))
 }
 
 private[sql] object RowBatches {

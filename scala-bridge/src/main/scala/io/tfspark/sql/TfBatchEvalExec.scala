@@ -81,14 +81,11 @@ final case class TfBatchEvalExec(
   override protected def doExecute(): RDD[InternalRow] = {
     val (planned, settings, counts, rowsOut) =
       (plan, evalSettings, evalMetrics, longMetric("numOutputRows"))
-    val (kept, inputs, together) = (keep, child.output, output)
+    val (kept, inputs) = (keep, child.output)
     child.execute().mapPartitionsWithIndex(
       (partition, rows) => {
-        val task = new RowBatches(planned, settings, counts, partition, kept, inputs, together)
-        task.score(new InterruptibleIterator(TaskContext.get(), rows)).map { row =>
-          rowsOut.add(1)
-          row
-        }
+        val batches = new RowBatches(planned, settings, counts, rowsOut, partition, kept, inputs)
+        batches.score(new InterruptibleIterator(TaskContext.get(), rows))
       },
       preservesPartitioning = true
     )

@@ -24,12 +24,15 @@ final class BatchEncoder(inputs: Seq[InputBinding], places: Seq[Seq[ColumnPlace]
     Option.when(scouts.forall(_.fixedShape.isDefined))(scouts.toSeq.flatMap(_.fixedShape))
   private val only: Option[Group] = fixed.map(new Group(inputs, _, places))
   private val others = mutable.LinkedHashMap.empty[Seq[Seq[Int]], Group]
+  private val readers = only.fold(scouts)(_.readers)
+
+  /** Bytes to feed per row, where all rows have the same. */
+  val rowBytes: Option[Long] = Option.when(inputs.forall(_.dtype.width > 0))(fixed).flatten.map {
+    _.zip(inputs).map { case (shape, input) => shape.product.toLong * input.dtype.width }.sum
+  }
 
   /** The groups that hold rows. */
   def groups: Seq[Group] = (only.toSeq ++ others.values).filter(_.size > 0)
-
-  /** Rows to feed. */
-  def size: Int = only.fold(others.valuesIterator.map(_.size).sum)(_.size)
 
   /** Bytes to feed. */
   def bytes: Long = only.fold(others.valuesIterator.map(_.bytes).sum)(_.bytes)
@@ -39,15 +42,22 @@ final class BatchEncoder(inputs: Seq[InputBinding], places: Seq[Seq[ColumnPlace]
     * @param index the row's place in the batch
     */
   def add(row: SpecializedGetters, index: Int): Boolean = {
-    val isFed = !scouts.exists(_.isNull(row))
+    var input = 0
+    while (input < readers.length && readers(input).load(row)) input += 1
+    val isFed = input == readers.length
     if (isFed) {
-      only match {
-        case Some(group) =>
-          scouts.foreach(_.shape(row))
-          group.add(row, index)
-        case None =>
-          val shapes = scouts.toSeq.map(_.shape(row))
-          others.getOrElseUpdate(shapes, new Group(inputs, shapes, places)).add(row, index)
+      if (only.isDefined) {
+        input = 0
+        while (input < readers.length) {
+          readers(input).check()
+          input += 1
+        }
+        only.foreach(_.add(row, index))
+      } else {
+        val shapes = readers.toSeq.map(_.shape)
+        val group = others.getOrElseUpdate(shapes, new Group(inputs, shapes, places))
+        group.readers.foreach(_.load(row))
+        group.add(row, index)
       }
     }
     isFed

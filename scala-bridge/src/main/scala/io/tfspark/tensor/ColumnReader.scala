@@ -18,61 +18,85 @@ final case class ColumnPlace(name: String, ordinal: Int, sql: DataType) {
   */
 final private[tensor] class ColumnReader(place: ColumnPlace, dtype: DType, into: Elements) {
   private val leaf = LeafWriter(place.name, DType.elementOf(place.sql)._1, dtype, into)
+  private val lengths = new Array[Int](place.depth)
+  private var value: ArrayData = _
 
-  /** Whether the row's value is null or holds a null at any depth. */
-  def isNull(row: SpecializedGetters): Boolean =
-    row.isNullAt(place.ordinal) || (place.depth > 0 && holdsNull(
-      row.getArray(place.ordinal),
-      place.depth
-    ))
+  /** Take the row's value; tells whether it is there, without a null at any depth. */
+  def load(row: SpecializedGetters): Boolean =
+    !row.isNullAt(place.ordinal) && (place.depth == 0 || {
+      value = row.getArray(place.ordinal)
+      !holdsNull(value, place.depth)
+    })
 
-  /** The row's array. */
-  def array(row: SpecializedGetters): ArrayData = row.getArray(place.ordinal)
+  /** The length of the outermost array. */
+  def length: Int = value.numElements()
 
-  /** Lengths of the row's arrays, level by level. */
-  def shape(row: SpecializedGetters): Seq[Int] = measure(array(row), place.depth)
+  /** Lengths of the arrays, level by level. */
+  def shape: Seq[Int] = {
+    java.util.Arrays.fill(lengths, ColumnReader.Unknown)
+    measure(value, 0)
+    // An empty array has no inner ones to measure.
+    lengths.toSeq.map(math.max(_, 0))
+  }
 
-  /** Copy all elements of the row. */
+  /** Copy all elements; of a scalar column they are in the row itself. */
   def write(row: SpecializedGetters): Unit =
-    if (place.depth == 0) leaf.write(row, place.ordinal) else writeArray(array(row), place.depth)
+    if (place.depth == 0) leaf.write(row, place.ordinal) else writeArray(value, place.depth)
 
   private def writeArray(array: ArrayData, depth: Int): Unit =
     if (depth == 1) leaf.writeAll(array, array.numElements())
-    else ColumnReader.foreach(array)(inner => writeArray(inner, depth - 1))
+    else {
+      val count = array.numElements()
+      var index = 0
+      while (index < count) {
+        writeArray(array.getArray(index), depth - 1)
+        index += 1
+      }
+    }
 
   private def holdsNull(array: ArrayData, depth: Int): Boolean = array match {
     case unsafe: UnsafeArrayData if depth == 1 => ColumnReader.hasNullBits(unsafe)
     case _ =>
-      (0 until array.numElements()).exists { index =>
-        array.isNullAt(index) || (depth > 1 && holdsNull(array.getArray(index), depth - 1))
+      val count = array.numElements()
+      var index = 0
+      var found = false
+      while (!found && index < count) {
+        found = array.isNullAt(index) ||
+          (depth > 1 && holdsNull(array.getArray(index), depth - 1))
+        index += 1
       }
+      found
   }
 
-  private def measure(array: ArrayData, depth: Int): Seq[Int] = {
+  private def measure(array: ArrayData, level: Int): Unit = {
     val count = array.numElements()
-    if (depth == 1) Seq(count)
-    else if (count == 0) Seq.fill(depth)(0)
-    else {
-      val inner = (0 until count).map(index => measure(array.getArray(index), depth - 1)).distinct
-      if (inner.size > 1) {
-        val lengths = inner.map(_.head).distinct.sorted.mkString(", ")
-        throw new RowProblem(place.name, s"its inner lists have different lengths: $lengths")
+    if (lengths(level) == ColumnReader.Unknown) lengths(level) = count
+    else if (lengths(level) != count) {
+      val both = Seq(lengths(level), count).sorted.mkString(", ")
+      throw new RowProblem(place.name, s"its inner lists have different lengths: $both")
+    }
+    if (level + 1 < place.depth) {
+      var index = 0
+      while (index < count) {
+        measure(array.getArray(index), level + 1)
+        index += 1
       }
-      count +: inner.head
     }
   }
 }
 
 private[tensor] object ColumnReader {
-
-  private def foreach(array: ArrayData)(use: ArrayData => Unit): Unit =
-    (0 until array.numElements()).foreach(index => use(array.getArray(index)))
+  private val Unknown: Int = -1
 
   /** The null bits are 64-bit words after the number of elements. */
   private def hasNullBits(array: UnsafeArrayData): Boolean = {
     val words = (array.numElements() + 63) / 64
-    (0 until words).exists { word =>
-      Platform.getLong(array.getBaseObject, array.getBaseOffset + 8 + word * 8L) != 0
+    var word = 0
+    var found = false
+    while (!found && word < words) {
+      found = Platform.getLong(array.getBaseObject, array.getBaseOffset + 8 + word * 8L) != 0
+      word += 1
     }
+    found
   }
 }

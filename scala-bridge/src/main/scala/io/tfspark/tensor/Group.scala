@@ -12,7 +12,7 @@ final class Group private[tensor] (
     val shapes: Seq[Seq[Int]],
     places: Seq[Seq[ColumnPlace]]
 ) {
-  private val readers = inputs.zip(places).map { case (input, columns) =>
+  private[tensor] val readers = inputs.zip(places).map { case (input, columns) =>
     new InputReader(
       input,
       columns,
@@ -37,8 +37,13 @@ final class Group private[tensor] (
   /** Elements of one row of an input. */
   def rowSize(input: Int): Int = shapes(input).product
 
+  /** Copy a row that its readers have loaded. */
   private[tensor] def add(row: SpecializedGetters, index: Int): Unit = {
-    readers.foreach(_.write(row))
+    var input = 0
+    while (input < readers.length) {
+      readers(input).write(row)
+      input += 1
+    }
     claim(index)
   }
 

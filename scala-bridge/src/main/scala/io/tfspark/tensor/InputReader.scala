@@ -25,30 +25,34 @@ final private[tensor] class InputReader(
     else if (depth == 0) Some(wanted.fold(Seq.empty[Int])(_.map(_ => 1)))
     else size.map(_ => known)
 
+  private val fixedSize: Long = size.getOrElse(0L)
+  private val isMeasured = !input.isStacked && depth > 0
+
   private def known: Seq[Int] = wanted.fold(Seq.empty[Int])(_.flatten.map(_.toInt))
 
-  def isNull(row: SpecializedGetters): Boolean = {
+  /** Take a row; tells whether the input is there, without a null at any depth. */
+  def load(row: SpecializedGetters): Boolean = {
     var index = 0
-    var found = false
-    while (!found && index < readers.length) {
-      found = readers(index).isNull(row)
-      index += 1
-    }
-    found
+    while (index < readers.length && readers(index).load(row)) index += 1
+    index == readers.length
   }
 
-  /** The shape of a row, checked against the signature. */
-  def shape(row: SpecializedGetters): Seq[Int] =
-    if (input.isStacked || depth == 0) fixedShape.getOrElse(Nil)
-    else if (isFlat) {
-      check(Seq(readers.head.array(row).numElements()), Seq(size))
-      known
-    } else if (depth == 1 && size.isDefined) {
-      val count = readers.head.array(row).numElements()
-      if (!size.contains(count.toLong)) check(Seq(count), Seq(size))
+  /** Refuse a row that does not have the one shape of all rows. */
+  def check(): Unit =
+    if (isMeasured) {
+      if (isFlat || depth == 1) {
+        val count = readers.head.length
+        if (count != fixedSize) check(Seq(count), Seq(size))
+      } else check(readers.head.shape, wanted.getOrElse(Nil))
+    }
+
+  /** The shape of the row, checked against the signature. */
+  def shape: Seq[Int] =
+    if (fixedShape.isDefined) {
+      check()
       fixedShape.getOrElse(Nil)
     } else {
-      val found = readers.head.shape(row)
+      val found = readers.head.shape
       wanted.foreach(check(found, _))
       // An empty outer list has no inner one to show its length.
       found.zip(wanted.getOrElse(found.map(_ => None))).map { case (one, fixed) =>
@@ -56,6 +60,7 @@ final private[tensor] class InputReader(
       }
     }
 
+  /** Copy the elements of the row. */
   def write(row: SpecializedGetters): Unit = {
     var index = 0
     while (index < readers.length) {

@@ -351,6 +351,33 @@ class TfPredictSuite extends SparkSuite with BeforeAndAfterAll {
     }
   }
 
+  test("a stream of files is scored as they come") {
+    val query = spark.readStream
+      .schema(spark.read.parquet(parquet).schema)
+      .parquet(parquet)
+      .selectExpr("id", s"$call AS y")
+      .writeStream
+      .format("memory")
+      .queryName("streamed")
+      .start()
+    query.processAllAvailable()
+    query.stop()
+    assert(values("SELECT sum(y) FROM streamed") == Seq(110.0))
+  }
+
+  test("partitions, orders and exchanges are those of the child") {
+    val joined = sql(
+      s"""SELECT a.third, count(*) FROM (SELECT third, $call AS y FROM t) a
+            JOIN (SELECT third, $call AS y FROM t) b ON a.third = b.third AND a.y = b.y
+            GROUP BY a.third ORDER BY a.third"""
+    )
+    assert(joined.collect().map(_.getLong(1)).toSeq == Seq(4L, 3L, 3L))
+    assert(
+      values(s"SELECT y FROM (SELECT third, $call AS y FROM t DISTRIBUTE BY third SORT BY id) WHERE third = 1")
+        .toSet == expected(1, 4, 7).toSet
+    )
+  }
+
   test("the function describes itself") {
     assert(values(
       "DESCRIBE FUNCTION tf_predict"
