@@ -90,7 +90,8 @@ lazy val assemblySettings = Seq(
   },
   bridgeJar := {
     val thin = assembly.value
-    val native = (Runtime / fullClasspath).value.map(_.data).filter(_.getName.endsWith(s"$platform.jar"))
+    val native =
+      (Runtime / fullClasspath).value.map(_.data).filter(_.getName.endsWith(s"$platform.jar"))
     val target = thin.getParentFile / s"tfspark-bridge_2.13-${version.value}-$platform.jar"
     NativeJar.join(thin +: native, target)
   }

@@ -5,10 +5,13 @@ import scala.collection.JavaConverters._
 
 import sbt._
 
-/** Joins jars entry by entry; sbt-assembly would hold the native library in memory several times. */
+/** Joins jars entry by entry; sbt-assembly would hold the native library in memory several times.
+  */
 object NativeJar {
 
-  /** Write all entries of the jars, the first of each name; manifests and licences of the first jar alone. */
+  /** Write all entries of the jars, the first of each name; manifests and licences of the first jar
+    * alone.
+    */
   def join(jars: Seq[File], target: File): File = {
     val seen = scala.collection.mutable.Set.empty[String]
     val out = new ZipOutputStream(new BufferedOutputStream(new FileOutputStream(target)))

@@ -63,7 +63,12 @@ private object FrameScorer {
     })
   }
 
-  private def select(df: DataFrame, kept: Seq[String], call: Column, names: Seq[String]): DataFrame =
+  private def select(
+      df: DataFrame,
+      kept: Seq[String],
+      call: Column,
+      names: Seq[String]
+  ): DataFrame =
     if (names.size == 1) df.select(kept.map(quoted) :+ call.as(names.head): _*)
     else {
       val taken = (df.columns ++ names).map(_.toLowerCase(Locale.ROOT)).toSet

@@ -6,9 +6,11 @@ import io.tfspark.model._
 import io.tfspark.score._
 import io.tfspark.sql.LocatedModel
 
-/** A model that runs in this JVM, on the driver or anywhere: `feed` its inputs, `fetch` its outputs, `run`.
+/** A model that runs in this JVM, on the driver or anywhere: `feed` its inputs, `fetch` its
+  * outputs, `run`.
   *
-  * Close it; the session behind it is shared with everything else in this JVM that uses the model. One thread.
+  * Close it; the session behind it is shared with everything else in this JVM that uses the model.
+  * One thread.
   *
   * {{{
   * Using.resource(TfSpark.open("models/linear_model")) { model =>
@@ -16,7 +18,8 @@ import io.tfspark.sql.LocatedModel
   * }
   * }}}
   */
-final class LocalModel private[tfspark] (located: LocatedModel, signature: Signature) extends AutoCloseable {
+final class LocalModel private[tfspark] (located: LocatedModel, signature: Signature)
+    extends AutoCloseable {
   private val model = located.model
   private val lease = SessionCache.shared.lease(
     SessionKey(model.digest, model.tags, ModelSource.Shared(model.path), model.size, 1),
@@ -27,16 +30,25 @@ final class LocalModel private[tfspark] (located: LocatedModel, signature: Signa
   def describe: String = model.describe
 
   /** Start a run with the rows of one input: a sequence with one value per row. */
-  def feed(input: String, rows: Seq[Any]): LocalRun = LocalRun(this, Map.empty, Nil).feed(input, rows)
+  def feed(input: String, rows: Seq[Any]): LocalRun =
+    LocalRun(this, Map.empty, Nil).feed(input, rows)
 
-  private[tfspark] def run(feeds: Map[String, Seq[Any]], fetches: Seq[String]): Map[String, Seq[Any]] = {
+  private[tfspark] def run(
+      feeds: Map[String, Seq[Any]],
+      fetches: Seq[String]
+  ): Map[String, Seq[Any]] = {
     val inputs = signature.inputs.map(_.name)
     val wrong = inputs.filterNot(feeds.contains).map(name => s"input '$name' is not fed") ++
       feeds.keys.filterNot(inputs.contains).map { name =>
         s"feed names '$name', which is no input of the signature.${Explain.didYouMean(name, inputs)}"
       } ++
-      Option.when(feeds.values.map(_.size).toSet.size > 1)("the inputs have different numbers of rows")
-    if (wrong.nonEmpty) throw new BindingException(Explain.all(s"Signature '${signature.name}' does not fit the feeds", wrong))
+      Option.when(
+        feeds.values.map(_.size).toSet.size > 1
+      )("the inputs have different numbers of rows")
+    if (wrong.nonEmpty) throw new BindingException(Explain.all(
+      s"Signature '${signature.name}' does not fit the feeds",
+      wrong
+    ))
     val outputs = if (fetches.isEmpty) signature.outputs.map(_.name) else fetches
     scala.util.Using.resource(
       new ValueScorer(lease.session, signature, outputs, BatchSize(None), Origin(model.title, None))

@@ -10,8 +10,8 @@ import org.apache.spark.rdd.RDD
 
 /** Scores an RDD by broadcast and mapPartitions. Planned on the driver, runs on executors.
   *
-  * A live model cannot be serialised, so its files are broadcast; each JVM loads it once, whatever the number of task
-  * threads, and a partition passes through it batch by batch.
+  * A live model cannot be serialised, so its files are broadcast; each JVM loads it once, whatever
+  * the number of task threads, and a partition passes through it batch by batch.
   */
 private object RddScorer {
   private val rowsPerBatch = 1024
@@ -31,7 +31,8 @@ private object RddScorer {
           val lease = SessionCache.shared.lease(key, kept)
           val outputs = signature.outputs.map(_.name)
           val origin = Origin(model.title, Some(partition))
-          val opened = new ValueScorer(lease.session, signature, outputs, BatchSize(options.batchSize), origin)
+          val opened =
+            new ValueScorer(lease.session, signature, outputs, BatchSize(options.batchSize), origin)
           TaskEnd(task) {
             opened.close()
             lease.close()

@@ -8,14 +8,10 @@ import org.apache.spark.sql.{DataFrame, SparkSession}
 
 /** Options of the faces.
   *
-  * @param version
-  *   version folder; by default the newest
-  * @param batchSize
-  *   rows per run of the model; by default as many as make about 1 MiB
-  * @param narrow
-  *   allow conversions that may lose a value's precision, each checked
-  * @param binaryStrings
-  *   take string outputs as binary
+  * @param version version folder; by default the newest
+  * @param batchSize rows per run of the model; by default as many as make about 1 MiB
+  * @param narrow allow conversions that may lose a value's precision, each checked
+  * @param binaryStrings take string outputs as binary
   */
 final case class ScoreOptions(
     version: Option[Long] = None,
@@ -27,8 +23,8 @@ final case class ScoreOptions(
 
 /** The library: a model on the driver, on an RDD, on a DataFrame, as a SQL function. Driver.
   *
-  * Paths are the program's own words, so that the roots of SQL users do not bind them. What can be wrong about models,
-  * names and types is raised at the call.
+  * Paths are the program's own words, so that the roots of SQL users do not bind them. What can be
+  * wrong about models, names and types is raised at the call.
   */
 object TfSpark {
 
@@ -42,25 +38,25 @@ object TfSpark {
   def load(path: String, version: Option[Long] = None): ModelPackage =
     ModelCatalog.at(path, version, new Configuration()).model
 
-  /** Score the rows of an RDD; what travels is a broadcast of the model's files, never a live model.
+  /** Score the rows of an RDD; what travels is a broadcast of the model's files, never a live
+    * model.
     *
-    * @param rows
-    *   each holds one value per input, in the signature's order
-    * @return
-    *   one value per output, in the signature's order, for each row, in order
+    * @param rows each holds one value per input, in the signature's order
+    * @return one value per output, in the signature's order, for each row, in order
     */
-  def predictRdd(rows: RDD[Seq[Any]], path: String, options: ScoreOptions = ScoreOptions()): RDD[Seq[Any]] =
+  def predictRdd(
+      rows: RDD[Seq[Any]],
+      path: String,
+      options: ScoreOptions = ScoreOptions()
+  ): RDD[Seq[Any]] =
     RddScorer(rows, path, options)
 
   /** Score every row of a DataFrame.
     *
-    * @param feed
-    *   input → column, or scalar columns to stack; an input left out takes the column of its own name, a single input the
-    *   single fitting column
-    * @param fetch
-    *   output → new column; left out, every output under its own name
-    * @param keep
-    *   columns beside the predictions; by default all
+    * @param feed input → column, or scalar columns to stack; an input left out takes the column of
+    *   its own name, a single input the single fitting column
+    * @param fetch output → new column; left out, every output under its own name
+    * @param keep columns beside the predictions; by default all
     */
   def predict(
       df: DataFrame,
@@ -74,7 +70,8 @@ object TfSpark {
     FrameScorer(df, located, feed, Option.when(fetch.nonEmpty)(fetch), keep, options)
   }
 
-  /** Register a model as a SQL function of a session: `SELECT name(features) FROM t`, Hive tables included.
+  /** Register a model as a SQL function of a session: `SELECT name(features) FROM t`, Hive tables
+    * included.
     *
     * Its arguments are the inputs sorted by name, or the elements of a single vector input.
     */

@@ -8,7 +8,9 @@ import org.apache.hadoop.hive.serde2.objectinspector.ObjectInspector
 final class OneByOne extends GenericUDF {
   @transient private lazy val inner = new TfPredictUdf
 
-  override def initialize(inspectors: Array[ObjectInspector]): ObjectInspector = inner.initialize(inspectors)
-  override def evaluate(arguments: Array[GenericUDF.DeferredObject]): AnyRef = inner.evaluate(arguments)
+  override def initialize(inspectors: Array[ObjectInspector]): ObjectInspector =
+    inner.initialize(inspectors)
+  override def evaluate(arguments: Array[GenericUDF.DeferredObject]): AnyRef =
+    inner.evaluate(arguments)
   override def getDisplayString(children: Array[String]): String = inner.getDisplayString(children)
 }

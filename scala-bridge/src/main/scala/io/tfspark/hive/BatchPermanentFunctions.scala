@@ -8,7 +8,9 @@ import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.execution.datasources.LogicalRelation
 
-/** Turns calls of the permanent function, which Hive's interface feeds row by row, into calls in batches. Driver. */
+/** Turns calls of the permanent function, which Hive's interface feeds row by row, into calls in
+  * batches. Driver.
+  */
 final class BatchPermanentFunctions(conf: => Configuration) extends Rule[LogicalPlan] {
 
   override def apply(plan: LogicalPlan): LogicalPlan = plan.resolveOperatorsUp {
@@ -37,7 +39,9 @@ object BatchPermanentFunctions {
   /** The table property that names a model. */
   val TableProperty: String = "tfspark.model"
 
-  /** Spark's wrapper of a Hive function is not for others to name, and Hive may be absent: it is known by its words. */
+  /** Spark's wrapper of a Hive function is not for others to name, and Hive may be absent: it is
+    * known by its words.
+    */
   private def isOurs(expression: Expression): Boolean =
     expression.getClass.getName == "org.apache.spark.sql.hive.HiveGenericUDF" &&
       expression.productIterator.exists {

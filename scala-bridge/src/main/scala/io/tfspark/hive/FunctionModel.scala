@@ -8,15 +8,17 @@ import org.apache.spark.sql.types.StringType
 
 /** Which model a permanent function calls. Driver and executor.
   *
-  * The first argument when it is a constant string that is a registered name or a path, else what the table says, else
-  * what the operator says. Users' words are held to the roots, as in `tf_predict`.
+  * The first argument when it is a constant string that is a registered name or a path, else what
+  * the table says, else what the operator says. Users' words are held to the roots, as in
+  * `tf_predict`.
   */
 private[hive] object FunctionModel {
 
   /** The call that some arguments stand for. */
   def call(arguments: Seq[Expression], ofTable: Option[String], conf: Configuration): TfPredict =
     arguments.headOption.flatMap(named) match {
-      case Some(model) => TfPredictFunction.call(ModelCatalog.ofUser(model, conf), arguments.drop(1))
+      case Some(model) =>
+        TfPredictFunction.call(ModelCatalog.ofUser(model, conf), arguments.drop(1))
       case None => TfPredictFunction.call(default(ofTable, conf), arguments)
     }
 
@@ -32,14 +34,18 @@ private[hive] object FunctionModel {
   }
 
   private def default(ofTable: Option[String], conf: Configuration): LocatedModel =
-    ofTable.map(ModelCatalog.ofUser(_, conf)).orElse(BridgeConf.functionModel.map(operators(_, conf))).getOrElse {
+    ofTable.map(ModelCatalog.ofUser(
+      _,
+      conf
+    )).orElse(BridgeConf.functionModel.map(operators(_, conf))).getOrElse {
       throw new UsageException(
         Explain(
           "The function does not know its model.",
-          expected = s"a registered name or path as first argument, a table property " +
+          expected = "a registered name or path as first argument, a table property " +
             s"'${BatchPermanentFunctions.TableProperty}', or the setting ${BridgeConf.FunctionModel}",
           found = "none of them",
-          hint = s"ALTER TABLE t SET TBLPROPERTIES ('${BatchPermanentFunctions.TableProperty}' = 'name or path')."
+          hint =
+            s"ALTER TABLE t SET TBLPROPERTIES ('${BatchPermanentFunctions.TableProperty}' = 'name or path')."
         )
       )
     }

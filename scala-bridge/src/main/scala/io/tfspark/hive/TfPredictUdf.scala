@@ -19,13 +19,15 @@ import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.parser.CatalystSqlParser
 import org.apache.spark.sql.execution.vectorized.OnHeapColumnVector
 import org.apache.spark.sql.types.DataType
-import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarBatch}
+import org.apache.spark.sql.vectorized.{ColumnarBatch, ColumnVector}
 
-/** The permanent function: `CREATE FUNCTION db.tfpredict AS 'io.tfspark.hive.TfPredictUdf' USING JAR '…'`.
+/** The permanent function:
+  * `CREATE FUNCTION db.tfpredict AS 'io.tfspark.hive.TfPredictUdf' USING JAR '…'`.
   *
-  * It outlives the session that made it. Where the bridge's jar was on the driver from the start, calls run in batches
-  * (`BatchPermanentFunctions`); else Hive's interface hands over row by row, with the same results. Driver and executor;
-  * what is live in it is transient, because Spark copies the function by value.
+  * It outlives the session that made it. Where the bridge's jar was on the driver from the start,
+  * calls run in batches (`BatchPermanentFunctions`); else Hive's interface hands over row by row,
+  * with the same results. Driver and executor; what is live in it is transient, because Spark
+  * copies the function by value.
   */
 final class TfPredictUdf extends GenericUDF {
   @transient private var scorer: Option[RowScorer] = None
@@ -49,14 +51,16 @@ final class TfPredictUdf extends GenericUDF {
         throw new UsageException(
           Explain(
             "The permanent function was not told its model.",
-            expected = "the bridge's jar on the driver (--jars) for the property of a table to count",
+            expected =
+              "the bridge's jar on the driver (--jars) for the property of a table to count",
             hint = s"name the model as first argument, or set ${BridgeConf.FunctionModel}."
           )
         )
       )
       .score(arguments.toSeq.map(_.get))
 
-  override def getDisplayString(children: Array[String]): String = s"tf_predict(${children.mkString(", ")})"
+  override def getDisplayString(children: Array[String]): String =
+    s"tf_predict(${children.mkString(", ")})"
 }
 
 private object TfPredictUdf {
@@ -66,17 +70,22 @@ private object TfPredictUdf {
     val kind = typeOf(inspector)
     inspector match {
       case constant: ConstantObjectInspector =>
-        val value = ObjectInspectorUtils.copyToStandardJavaObject(constant.getWritableConstantValue, constant)
+        val value =
+          ObjectInspectorUtils.copyToStandardJavaObject(constant.getWritableConstantValue, constant)
         Literal.create(CatalystTypeConverters.convertToScala(toCatalyst(value, kind), kind), kind)
       case _ => AttributeReference("argument", kind)()
     }
   }
 
   def typeOf(inspector: ObjectInspector): DataType =
-    CatalystSqlParser.parseDataType(TypeInfoUtils.getTypeInfoFromObjectInspector(inspector).getTypeName)
+    CatalystSqlParser.parseDataType(
+      TypeInfoUtils.getTypeInfoFromObjectInspector(inspector).getTypeName
+    )
 
   def inspector(kind: String): ObjectInspector =
-    TypeInfoUtils.getStandardJavaObjectInspectorFromTypeInfo(TypeInfoUtils.getTypeInfoFromTypeString(kind))
+    TypeInfoUtils.getStandardJavaObjectInspectorFromTypeInfo(
+      TypeInfoUtils.getTypeInfoFromTypeString(kind)
+    )
 
   def toCatalyst(value: Any, kind: DataType): Any =
     CatalystTypeConverters.createToCatalystConverter(kind)(toScala(value))
@@ -104,11 +113,16 @@ final private class RowScorer(call: TfPredict, inspectors: Seq[ObjectInspector])
   private var open: Option[(SessionLease, BatchScorer)] = None
 
   def score(values: Seq[Any]): AnyRef = {
-    val fed = values.takeRight(kinds.size).lazyZip(inspectors).lazyZip(kinds).map { (value, inspector, kind) =>
-      TfPredictUdf.toCatalyst(
-        ObjectInspectorUtils.copyToStandardObject(value, inspector, ObjectInspectorCopyOption.JAVA),
-        kind
-      )
+    val fed = values.takeRight(kinds.size).lazyZip(inspectors).lazyZip(kinds).map {
+      (value, inspector, kind) =>
+        TfPredictUdf.toCatalyst(
+          ObjectInspectorUtils.copyToStandardObject(
+            value,
+            inspector,
+            ObjectInspectorCopyOption.JAVA
+          ),
+          kind
+        )
     }
     val scorer = opened()
     try {
@@ -117,7 +131,10 @@ final private class RowScorer(call: TfPredict, inspectors: Seq[ObjectInspector])
       scorer.finish()
       val row = result.getRow(0)
       if (row.isNullAt(0)) null
-      else TfPredictUdf.toJava(CatalystTypeConverters.convertToScala(row.get(0, call.dataType), call.dataType))
+      else TfPredictUdf.toJava(CatalystTypeConverters.convertToScala(
+        row.get(0, call.dataType),
+        call.dataType
+      ))
     } finally if (Option(TaskContext.get()).isEmpty) close()
   }
 

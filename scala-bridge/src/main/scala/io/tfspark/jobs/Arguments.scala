@@ -6,10 +6,8 @@ import io.tfspark.error.UsageException
 
 /** One flag of a command line.
   *
-  * @param value
-  *   what its value is called in the help; empty for a switch
-  * @param check
-  *   says what is wrong with a value, if anything is
+  * @param value what its value is called in the help; empty for a switch
+  * @param check says what is wrong with a value, if anything is
   */
 final case class Flag(
     name: String,
@@ -21,8 +19,9 @@ final case class Flag(
 
 /** A command line, parsed: the values of each flag in order. Driver.
   *
-  * The rules are those of Python's argparse as the jobs use it: `--flag value` or `--flag=value`, of a flag that is
-  * given twice the last counts, repeatable ones collect `NAME=VALUE`, each name once.
+  * The rules are those of Python's argparse as the jobs use it: `--flag value` or `--flag=value`,
+  * of a flag that is given twice the last counts, repeatable ones collect `NAME=VALUE`, each name
+  * once.
   */
 final class Arguments private (values: Map[String, Seq[String]]) {
 
@@ -43,28 +42,33 @@ object Arguments {
     val known = flags.map(flag => s"--${flag.name}" -> flag).toMap
 
     @tailrec
-    def read(rest: List[String], found: Map[String, Seq[String]]): Map[String, Seq[String]] = rest match {
-      case Nil => found
-      case word :: tail =>
-        val (name, inline) = word.split("=", 2) match {
-          case Array(one, value) if word.startsWith("--") => (one, Some(value))
-          case _ => (word, None)
-        }
-        val flag = known.getOrElse(name, throw new UsageException(s"unrecognized arguments: $word"))
-        (flag.value, inline, tail) match {
-          case ("", None, _) => read(tail, add(found, flag, "true"))
-          case ("", Some(_), _) => throw refusal(flag, "it takes no value")
-          case (_, Some(value), _) => read(tail, add(found, flag, value))
-          case (_, None, value :: more) if !known.contains(value) => read(more, add(found, flag, value))
-          case _ => throw refusal(flag, "expected one argument")
-        }
-    }
+    def read(rest: List[String], found: Map[String, Seq[String]]): Map[String, Seq[String]] =
+      rest match {
+        case Nil => found
+        case word :: tail =>
+          val (name, inline) = word.split("=", 2) match {
+            case Array(one, value) if word.startsWith("--") => (one, Some(value))
+            case _ => (word, None)
+          }
+          val flag =
+            known.getOrElse(name, throw new UsageException(s"unrecognized arguments: $word"))
+          (flag.value, inline, tail) match {
+            case ("", None, _) => read(tail, add(found, flag, "true"))
+            case ("", Some(_), _) => throw refusal(flag, "it takes no value")
+            case (_, Some(value), _) => read(tail, add(found, flag, value))
+            case (_, None, value :: more) if !known.contains(value) =>
+              read(more, add(found, flag, value))
+            case _ => throw refusal(flag, "expected one argument")
+          }
+      }
     new Arguments(read(words.toList, Map.empty))
   }
 
   /** One of some words. */
   def choice(words: String*)(value: String): Option[String] =
-    Option.unless(words.contains(value))(s"invalid choice: '$value' (choose from ${words.mkString(", ")})")
+    Option.unless(
+      words.contains(value)
+    )(s"invalid choice: '$value' (choose from ${words.mkString(", ")})")
 
   /** A whole number of at least 1. */
   def positive(value: String): Option[String] =
@@ -86,7 +90,11 @@ object Arguments {
     (value.take(at), value.drop(at + 1))
   }
 
-  private def add(found: Map[String, Seq[String]], flag: Flag, value: String): Map[String, Seq[String]] = {
+  private def add(
+      found: Map[String, Seq[String]],
+      flag: Flag,
+      value: String
+  ): Map[String, Seq[String]] = {
     flag.check(value).foreach(problem => throw refusal(flag, problem))
     val before = found.getOrElse(flag.name, Nil)
     if (flag.isRepeatable && before.exists(pair(_)._1 == pair(value)._1))

@@ -14,10 +14,12 @@ import org.apache.hadoop.fs.Path
 import org.apache.spark.sql.{AnalysisException, DataFrame, Observation, SparkSession}
 import org.apache.spark.sql.functions.{col, count, count_if, lit}
 
-/** Score a dataset with a SavedModel in the JVM: `./spark-submit.sh [spark options] tfspark-bridge….jar --model DIR …`.
+/** Score a dataset with a SavedModel in the JVM:
+  * `./spark-submit.sh [spark options] tfspark-bridge….jar --model DIR …`.
   *
-  * The flags, the exit codes and the report are those of `jobs/batch_score.py`; the last line on stdout is the path of
-  * the report. Rows are counted on their way in and out, and a job whose counts differ publishes nothing.
+  * The flags, the exit codes and the report are those of `jobs/batch_score.py`; the last line on
+  * stdout is the path of the report. Rows are counted on their way in and out, and a job whose
+  * counts differ publishes nothing.
   */
 object BatchScore {
 
@@ -113,7 +115,9 @@ object BatchScore {
     catch {
       case error: Throwable =>
         try output.discard()
-        catch { case NonFatal(other) => error.addSuppressed(other) } // the failure of the job is the one to tell
+        catch {
+          case NonFatal(other) => error.addSuppressed(other)
+        } // the failure of the job is the one to tell
         throw error
     }
 
@@ -141,7 +145,11 @@ object BatchScore {
   }
 
   private def versions(spark: SparkSession): ListMap[String, String] =
-    ListMap("spark" -> spark.version, "java" -> sys.props("java.version"), "scala" -> util.Properties.versionNumberString)
+    ListMap(
+      "spark" -> spark.version,
+      "java" -> sys.props("java.version"),
+      "scala" -> util.Properties.versionNumberString
+    )
 
   private def describe(job: BatchJob, located: LocatedModel, scored: DataFrame): String =
     Seq(
@@ -156,7 +164,9 @@ object BatchScore {
   private def write(spark: SparkSession, report: Report, job: BatchJob): String = {
     val name = s"_tfspark_report_${report.run}.json"
     val place = job.report.getOrElse(
-      job.target.path.fold(new File(name).getAbsolutePath)(folder => s"${folder.stripSuffix("/")}/$name")
+      job.target.path.fold(new File(name).getAbsolutePath)(folder =>
+        s"${folder.stripSuffix("/")}/$name"
+      )
     )
     try {
       val named = new Path(place)
@@ -190,12 +200,22 @@ private[jobs] object Failure {
 
   def of(error: Throwable): (String, Int) = {
     val chain = Iterator.iterate(error)(_.getCause).takeWhile(Option(_).isDefined).take(20).toSeq
-    chain.collectFirst { case own: TfsparkException => (own.getMessage, own.exitCode) }.getOrElse(error match {
-      case refusal: AnalysisException => (refusal.getMessage.split(";\n").head, if (Dataset.isMissing(refusal)) 66 else 65)
-      case refusal: IllegalArgumentException => (String.valueOf(refusal.getMessage), 65)
-      case other =>
-        val cause = chain.lastOption.getOrElse(other)
-        (Explain("The job failed.", found = cause.toString, hint = "the log above may say more."), 70)
-    })
+    chain.collectFirst { case own: TfsparkException => (own.getMessage, own.exitCode) }.getOrElse(
+      error match {
+        case refusal: AnalysisException =>
+          (refusal.getMessage.split(";\n").head, if (Dataset.isMissing(refusal)) 66 else 65)
+        case refusal: IllegalArgumentException => (String.valueOf(refusal.getMessage), 65)
+        case other =>
+          val cause = chain.lastOption.getOrElse(other)
+          (
+            Explain(
+              "The job failed.",
+              found = cause.toString,
+              hint = "the log above may say more."
+            ),
+            70
+          )
+      }
+    )
   }
 }

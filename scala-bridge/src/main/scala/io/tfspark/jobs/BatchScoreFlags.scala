@@ -18,7 +18,12 @@ object BatchScoreFlags {
     Flag("model", "DIR", "export dir or base path, or URI"),
     Flag("version", "VERSION", "version folder (default: newest)", check = positive),
     Flag("signature", "NAME", "default: serving_default"),
-    Flag("engine", "ENGINE", "auto or native, which are one in the JVM", check = choice("auto", "native")),
+    Flag(
+      "engine",
+      "ENGINE",
+      "auto or native, which are one in the JVM",
+      check = choice("auto", "native")
+    ),
     Flag(
       "distribute",
       "HOW",
@@ -26,18 +31,50 @@ object BatchScoreFlags {
       check = choice("auto", "broadcast", "path")
     ),
     Flag("batch-size", "ROWS", "rows per call", check = positive),
-    Flag("feed", "INPUT=COLUMN[,COLUMN…]", "which column, or scalar columns to stack, feed an input", true, feed),
-    Flag("fetch", "OUTPUT=COLUMN", "which outputs become which columns (default: all)", true, isPair),
-    Flag("keep", "COLUMN[,COLUMN…]", "input columns to write beside the predictions (default: all)", check = listed),
+    Flag(
+      "feed",
+      "INPUT=COLUMN[,COLUMN…]",
+      "which column, or scalar columns to stack, feed an input",
+      true,
+      feed
+    ),
+    Flag(
+      "fetch",
+      "OUTPUT=COLUMN",
+      "which outputs become which columns (default: all)",
+      true,
+      isPair
+    ),
+    Flag(
+      "keep",
+      "COLUMN[,COLUMN…]",
+      "input columns to write beside the predictions (default: all)",
+      check = listed
+    ),
     Flag("narrow", "", "allow conversions that may lose precision, such as double to float"),
-    Flag("strings", "TYPE", "string or binary (default: string)", check = choice("string", "binary")),
+    Flag(
+      "strings",
+      "TYPE",
+      "string or binary (default: string)",
+      check = choice("string", "binary")
+    ),
     Flag("input", "PATH", "path, glob or URI to read"),
     Flag("input-table", "TABLE", "table or view to read, Hive's included"),
-    Flag("input-format", "FORMAT", s"${formats.mkString(", ")} (default: parquet)", check = choice(formats: _*)),
+    Flag(
+      "input-format",
+      "FORMAT",
+      s"${formats.mkString(", ")} (default: parquet)",
+      check = choice(formats: _*)
+    ),
     Flag("option", "K=V", "option of Spark's reader", true, isPair),
     Flag("output", "PATH", "folder to write, as a path or URI"),
     Flag("output-table", "TABLE", "table to write, such as db.scores"),
-    Flag("output-format", "FORMAT", s"${formats.mkString(", ")} (default: parquet)", check = choice(formats: _*)),
+    Flag(
+      "output-format",
+      "FORMAT",
+      s"${formats.mkString(", ")} (default: parquet)",
+      check = choice(formats: _*)
+    ),
     Flag("output-option", "K=V", "option of Spark's writer", true, isPair),
     Flag(
       "mode",
@@ -51,7 +88,12 @@ object BatchScoreFlags {
       "where the JSON report goes (default: _tfspark_report_<run>.json in the output folder, or in the working " +
         "directory for a table)"
     ),
-    Flag("path", "PATH", "auto or spark, which are one in the JVM", check = choice("auto", "spark")),
+    Flag(
+      "path",
+      "PATH",
+      "auto or spark, which are one in the JVM",
+      check = choice("auto", "spark")
+    ),
     Flag("dry-run", "", "check everything, print the plan, stop")
   )
 
@@ -75,18 +117,32 @@ object BatchScoreFlags {
   def parse(words: Seq[String]): BatchJob = {
     val found = Arguments.parse(all, words)
     def one(first: String, second: String) = (found.get(first), found.get(second)) match {
-      case (None, None) => throw new UsageException(s"one of the arguments --$first --$second is required")
-      case (Some(_), Some(_)) => throw new UsageException(s"argument --$second: not allowed with argument --$first")
+      case (None, None) =>
+        throw new UsageException(s"one of the arguments --$first --$second is required")
+      case (Some(_), Some(_)) =>
+        throw new UsageException(s"argument --$second: not allowed with argument --$first")
       case both => both
     }
-    val model = found.get("model").getOrElse(throw new UsageException("the following arguments are required: --model"))
+    val model = found.get(
+      "model"
+    ).getOrElse(throw new UsageException("the following arguments are required: --model"))
     val (input, inputTable) = one("input", "input-table")
     val (output, outputTable) = one("output", "output-table")
     BatchJob(
       model = model,
-      source = Dataset(input, inputTable, found.getOrElse("input-format", "parquet"), found.pairs("option").toMap),
+      source = Dataset(
+        input,
+        inputTable,
+        found.getOrElse("input-format", "parquet"),
+        found.pairs("option").toMap
+      ),
       target =
-        Dataset(output, outputTable, found.getOrElse("output-format", "parquet"), found.pairs("output-option").toMap),
+        Dataset(
+          output,
+          outputTable,
+          found.getOrElse("output-format", "parquet"),
+          found.pairs("output-option").toMap
+        ),
       mode = found.getOrElse("mode", "error"),
       feed = found.pairs("feed").map { case (name, value) => name -> columns(value) }.toMap,
       fetch = found.pairs("fetch"),

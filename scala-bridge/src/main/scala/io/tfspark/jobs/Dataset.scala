@@ -4,14 +4,21 @@ import io.tfspark.error._
 import org.apache.spark.sql.{AnalysisException, DataFrame, SparkSession}
 
 /** Where rows come from or go to: a path with its format and options, or a table. Driver. */
-final case class Dataset(path: Option[String], table: Option[String], format: String, options: Map[String, String]) {
+final case class Dataset(
+    path: Option[String],
+    table: Option[String],
+    format: String,
+    options: Map[String, String]
+) {
 
   override def toString: String = table.fold(s"$format at ${path.mkString}")(name => s"table $name")
 
   /** The rows, lazily; the schema is known. */
   def read(spark: SparkSession): DataFrame =
     try
-      table.fold(spark.read.format(format).options(Dataset.readDefaults(format) ++ options).load(path.mkString))(
+      table.fold(spark.read.format(
+        format
+      ).options(Dataset.readDefaults(format) ++ options).load(path.mkString))(
         spark.read.table
       )
     catch {
@@ -39,7 +46,8 @@ object Dataset {
   /** Whether Spark found no path, table or schema of a name. */
   def isMissing(error: AnalysisException): Boolean = missing(error.getCondition)
 
-  private def nothing(condition: String): Boolean = missing(condition) || condition == "UNABLE_TO_INFER_SCHEMA"
+  private def nothing(condition: String): Boolean =
+    missing(condition) || condition == "UNABLE_TO_INFER_SCHEMA"
 
   /** Those of a person with a spreadsheet: a header, and types found in the values. */
   private def readDefaults(format: String): Map[String, String] =

@@ -6,7 +6,8 @@ import io.tfspark.error._
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.types._
 
-/** A target that is written aside, then shown: the output of a job appears whole, or not at all. Driver.
+/** A target that is written aside, then shown: the output of a job appears whole, or not at all.
+  * Driver.
   *
   * A job that fails or is killed before `publish` leaves the target as it was.
   */
@@ -14,8 +15,7 @@ trait Output {
 
   /** Raise when the mode forbids what is there, before anything is written.
     *
-    * @param inputs
-    *   paths that the job reads; an output that is overwritten must not hold them
+    * @param inputs paths that the job reads; an output that is overwritten must not hold them
     */
   def check(inputs: Seq[String]): Unit
 
@@ -36,7 +36,8 @@ object Output {
 
   /** The output of a target; `run` makes the names of this run its own. */
   def of(spark: SparkSession, target: Dataset, mode: String, run: String): Output =
-    if (target.table.isDefined) new TableOutput(spark, target, mode, run) else new PathOutput(spark, target, mode, run)
+    if (target.table.isDefined) new TableOutput(spark, target, mode, run)
+    else new PathOutput(spark, target, mode, run)
 
   private[jobs] def alreadyThere(target: Dataset): OutputExistsException =
     new OutputExistsException(
@@ -48,7 +49,8 @@ object Output {
     )
 
   /** Put the new in the place of the old; bring the old back when that fails. */
-  private[jobs] def replace(exists: Boolean)(retire: => Unit)(show: => Unit)(restore: => Unit): Unit =
+  private[jobs] def replace(exists: Boolean)(retire: => Unit)(show: => Unit)(restore: => Unit)
+      : Unit =
     if (!exists) show
     else {
       retire
@@ -61,7 +63,12 @@ object Output {
     }
 
   /** Refuse to append rows whose columns are not those that are there. */
-  private[jobs] def checkSame(target: Dataset, there: StructType, rows: StructType, ordered: Boolean): Unit = {
+  private[jobs] def checkSame(
+      target: Dataset,
+      there: StructType,
+      rows: StructType,
+      ordered: Boolean
+  ): Unit = {
     def names(schema: StructType) = schema.fieldNames.map(_.toLowerCase).toSeq
     def plain(kind: DataType): Boolean = kind match {
       case ArrayType(element, _) => plain(element)
@@ -74,7 +81,8 @@ object Output {
         plain(kind) && plain(field.dataType) && kind.catalogString != field.dataType.catalogString
       }
     }
-    val differ = if (ordered) names(there) != names(rows) else names(there).sorted != names(rows).sorted
+    val differ =
+      if (ordered) names(there) != names(rows) else names(there).sorted != names(rows).sorted
     if (changed || differ)
       throw new BindingException(
         Explain(

@@ -8,13 +8,23 @@ import org.apache.hadoop.fs.{FileSystem, Path}
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.types._
 
-/** A folder of files: staged beside its place as `.<name>.tfspark-<run>`, shown by a rename. Driver. */
-final private[jobs] class PathOutput(spark: SparkSession, target: Dataset, mode: String, run: String) extends Output {
+/** A folder of files: staged beside its place as `.<name>.tfspark-<run>`, shown by a rename.
+  * Driver.
+  */
+final private[jobs] class PathOutput(
+    spark: SparkSession,
+    target: Dataset,
+    mode: String,
+    run: String
+) extends Output {
   private val asGiven = new Path(target.path.mkString)
   private val files: FileSystem = asGiven.getFileSystem(HadoopConf.of(spark))
   private val path = files.makeQualified(asGiven)
   if (Option(path.getParent).isEmpty)
-    throw new UsageException(Explain(s"${target.path.mkString} is a whole file system.", expected = "a folder in it"))
+    throw new UsageException(Explain(
+      s"${target.path.mkString} is a whole file system.",
+      expected = "a folder in it"
+    ))
   private val staged = new Path(path.getParent, s".${path.getName}.tfspark-$run")
   private val old = staged.suffix("-old")
 
@@ -22,10 +32,16 @@ final private[jobs] class PathOutput(spark: SparkSession, target: Dataset, mode:
     if (files.exists(path)) {
       if (mode == "error") throw Output.alreadyThere(target)
       if (!files.getFileStatus(path).isDirectory)
-        throw new OutputExistsException(Explain(s"$path is a file.", expected = "a folder, or nothing"))
+        throw new OutputExistsException(Explain(
+          s"$path is a file.",
+          expected = "a folder, or nothing"
+        ))
       if (mode == "overwrite") inputs.find(isInside).foreach { input =>
         throw new UsageException(
-          Explain(s"To overwrite $path would delete $input, which the job reads.", hint = "choose another output.")
+          Explain(
+            s"To overwrite $path would delete $input, which the job reads.",
+            hint = "choose another output."
+          )
         )
       }
     }
@@ -36,9 +52,11 @@ final private[jobs] class PathOutput(spark: SparkSession, target: Dataset, mode:
     if (mode == "append" && hasData) {
       val isCsv = target.format == "csv"
       if (!isCsv || target.writeOptions.get("header").contains("true")) {
-        val there = Dataset(Some(path.toString), None, target.format, target.options).read(spark).schema
+        val there =
+          Dataset(Some(path.toString), None, target.format, target.options).read(spark).schema
         // CSV and JSON files do not name types, so that only names can be held against them.
-        val comparable = if (isCsv || target.format == "json") StructType(there.map(untyped(schema, _))) else there
+        val comparable =
+          if (isCsv || target.format == "json") StructType(there.map(untyped(schema, _))) else there
         if (target.format != "json") Output.checkSame(target, comparable, schema, ordered = isCsv)
       }
     }
@@ -49,7 +67,8 @@ final private[jobs] class PathOutput(spark: SparkSession, target: Dataset, mode:
 
   override def publish(): Unit = {
     val exists = files.exists(path)
-    if (exists && mode == "error") throw Output.alreadyThere(target) // since the check, by someone else
+    if (exists && mode == "error")
+      throw Output.alreadyThere(target) // since the check, by someone else
     if (exists && mode == "append") append()
     else {
       Output.replace(exists)(rename(path, old))(rename(staged, path))(rename(old, path))
@@ -91,7 +110,9 @@ final private[jobs] class PathOutput(spark: SparkSession, target: Dataset, mode:
   }
 
   private def untyped(schema: StructType, field: StructField): StructField =
-    schema.fields.find(_.name == field.name).fold(field)(same => field.copy(dataType = same.dataType))
+    schema.fields.find(_.name == field.name).fold(field)(same =>
+      field.copy(dataType = same.dataType)
+    )
 
   private def refuseNested(schema: StructType): Unit = {
     val nested = schema.fields.filter { field =>

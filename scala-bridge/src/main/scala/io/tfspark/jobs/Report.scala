@@ -63,7 +63,8 @@ object Report {
   /** The report of a run that begins now. */
   def begin(): Report = {
     val now = Instant.now().atOffset(ZoneOffset.UTC)
-    val run = s"${now.format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss"))}-${UUID.randomUUID.toString.take(8)}"
+    val run =
+      s"${now.format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss"))}-${UUID.randomUUID.toString.take(8)}"
     Report(run, now.truncatedTo(ChronoUnit.SECONDS).format(DateTimeFormatter.ISO_OFFSET_DATE_TIME))
   }
 

@@ -6,15 +6,22 @@ import org.apache.spark.sql.catalyst.parser.{CatalystSqlParser, ParseException}
 import org.apache.spark.sql.functions.col
 import org.apache.spark.sql.types.StructType
 
-/** A table of the session's catalog, Hive's included: staged as another table, shown by a rename. Driver.
+/** A table of the session's catalog, Hive's included: staged as another table, shown by a rename.
+  * Driver.
   *
   * An overwritten table is replaced, not emptied: it has the format of the job and no partitions.
   */
-final private[jobs] class TableOutput(spark: SparkSession, target: Dataset, mode: String, run: String) extends Output {
+final private[jobs] class TableOutput(
+    spark: SparkSession,
+    target: Dataset,
+    mode: String,
+    run: String
+) extends Output {
   private val parts = TableOutput.parts(target.table.mkString)
   private val database = parts.init
   private val stagedName = s"${parts.last}__tfspark_${run.replace('-', '_')}"
-  private val Seq(table, staged, old) = Seq(parts.last, stagedName, s"${stagedName}_old").map(name => quoted(database :+ name))
+  private val Seq(table, staged, old) =
+    Seq(parts.last, stagedName, s"${stagedName}_old").map(name => quoted(database :+ name))
 
   override def check(inputs: Seq[String]): Unit =
     if (!exists(table)) {
@@ -27,10 +34,14 @@ final private[jobs] class TableOutput(spark: SparkSession, target: Dataset, mode
         )
     } else if (mode == "error") throw Output.alreadyThere(target)
     else if (Set("VIEW", "TEMPORARY")(spark.catalog.getTable(table).tableType))
-      throw new OutputExistsException(Explain(s"${target.table.mkString} is a view.", expected = "a table, or nothing"))
+      throw new OutputExistsException(Explain(
+        s"${target.table.mkString} is a view.",
+        expected = "a table, or nothing"
+      ))
 
   override def checkColumns(schema: StructType): Unit =
-    if (mode == "append" && exists(table)) Output.checkSame(target, spark.table(table).schema, schema, ordered = false)
+    if (mode == "append" && exists(table))
+      Output.checkSame(target, spark.table(table).schema, schema, ordered = false)
 
   /** An append to a table that is there is one insert, committed by Spark. */
   override def stage(rows: DataFrame): Unit =
@@ -41,8 +52,12 @@ final private[jobs] class TableOutput(spark: SparkSession, target: Dataset, mode
 
   override def publish(): Unit =
     if (exists(staged)) {
-      if (mode == "error" && exists(table)) throw Output.alreadyThere(target) // since the check, by someone else
-      Output.replace(mode == "overwrite" && exists(table))(rename(table, old))(rename(staged, table))(rename(old, table))
+      if (mode == "error" && exists(table))
+        throw Output.alreadyThere(target) // since the check, by someone else
+      Output.replace(mode == "overwrite" && exists(table))(rename(table, old))(rename(
+        staged,
+        table
+      ))(rename(old, table))
       drop(old)
     }
 
@@ -50,11 +65,13 @@ final private[jobs] class TableOutput(spark: SparkSession, target: Dataset, mode
 
   private def exists(name: String): Boolean = spark.catalog.tableExists(name)
 
-  private def rename(from: String, to: String): Unit = spark.sql(s"ALTER TABLE $from RENAME TO $to"): Unit
+  private def rename(from: String, to: String): Unit =
+    spark.sql(s"ALTER TABLE $from RENAME TO $to"): Unit
 
   private def drop(name: String): Unit = spark.sql(s"DROP TABLE IF EXISTS $name"): Unit
 
-  private def quoted(names: Seq[String]): String = names.map(name => s"`${name.replace("`", "``")}`").mkString(".")
+  private def quoted(names: Seq[String]): String =
+    names.map(name => s"`${name.replace("`", "``")}`").mkString(".")
 }
 
 private object TableOutput {
@@ -65,7 +82,10 @@ private object TableOutput {
       catch {
         case error: ParseException =>
           throw new UsageException(
-            Explain(s"'$name' is no table name.", expected = "a name such as db.scores or `my db`.scores"),
+            Explain(
+              s"'$name' is no table name.",
+              expected = "a name such as db.scores or `my db`.scores"
+            ),
             Some(error)
           )
       }

@@ -62,7 +62,9 @@ final class BatchScorer(
     if (!isFed) outputs.foreach(_.putNull(index))
     index += 1
     if (isFed) waiting += 1
-    if (waiting >= step || (countsBytes && encoder.bytes + waiting * outputBytes >= BatchSize.TargetBytes)) flush()
+    if (
+      waiting >= step || (countsBytes && encoder.bytes + waiting * outputBytes >= BatchSize.TargetBytes)
+    ) flush()
   }
 
   /** Score what waits; the vector then holds a result for every row. */

@@ -7,20 +7,27 @@ import org.apache.spark.sql.catalyst.util.GenericArrayData
 import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.types.UTF8String
 
-/** Values of a program ↔ values of rows: numbers, strings, bytes, and sequences or arrays of them. Driver and executor.
+/** Values of a program ↔ values of rows: numbers, strings, bytes, and sequences or arrays of them.
+  * Driver and executor.
   *
-  * Any number may stand for any other that it equals (1 feeds a float); one that would change is a `RowProblem`.
+  * Any number may stand for any other that it equals (1 feeds a float); one that would change is a
+  * `RowProblem`.
   */
 private[tfspark] object RowValues {
 
   /** The type of an input's column in a row of values. */
   def columnType(spec: TensorSpec): DataType =
-    DType.nested(DType.of(spec.dtype).fold[DataType](NullType)(_.sql), spec.rowShape.fold(0)(_.size))
+    DType.nested(
+      DType.of(spec.dtype).fold[DataType](NullType)(_.sql),
+      spec.rowShape.fold(0)(_.size)
+    )
 
   /** A value as it stands in a row; null anywhere makes the whole value one that is not fed. */
   def toRow(spec: TensorSpec, value: Any): Any = convert(spec, columnType(spec), value)
 
-  /** A value of a result row as a program takes it: sequences for arrays, a `Row` for several outputs. */
+  /** A value of a result row as a program takes it: sequences for arrays, a `Row` for several
+    * outputs.
+    */
   def fromRow(kind: DataType, value: Any): Any = CatalystTypeConverters.convertToScala(value, kind)
 
   private def convert(spec: TensorSpec, kind: DataType, value: Any): Any = (kind, value) match {
@@ -47,11 +54,16 @@ private[tfspark] object RowValues {
       case _ => None
     }
     converted.filter(isSame(number, _)).getOrElse {
-      throw refusal(spec, s"expected ${kind.catalogString}, found ${shown(number)}, which does not fit")
+      throw refusal(
+        spec,
+        s"expected ${kind.catalogString}, found ${shown(number)}, which does not fit"
+      )
     }
   }
 
-  /** Whether a number is still the same; as a decimal, because a double has no room for all whole numbers. */
+  /** Whether a number is still the same; as a decimal, because a double has no room for all whole
+    * numbers.
+    */
   private def isSame(one: Number, other: Number): Boolean = (decimal(one), decimal(other)) match {
     case (Some(before), Some(after)) => before.compareTo(after) == 0
     case _ => one.doubleValue == other.doubleValue || one.doubleValue.isNaN
@@ -60,11 +72,14 @@ private[tfspark] object RowValues {
   /** The exact value of a finite number. */
   private def decimal(number: Number): Option[java.math.BigDecimal] = number match {
     case real @ (_: java.lang.Float | _: java.lang.Double) =>
-      Option.when(java.lang.Double.isFinite(real.doubleValue))(new java.math.BigDecimal(real.doubleValue))
+      Option.when(
+        java.lang.Double.isFinite(real.doubleValue)
+      )(new java.math.BigDecimal(real.doubleValue))
     case whole => Some(new java.math.BigDecimal(whole.toString))
   }
 
   private def shown(value: Any): String = s"$value (${value.getClass.getSimpleName})"
 
-  private def refusal(spec: TensorSpec, problem: String): RowProblem = new RowProblem(spec.name, problem)
+  private def refusal(spec: TensorSpec, problem: String): RowProblem =
+    new RowProblem(spec.name, problem)
 }

@@ -7,12 +7,11 @@ import io.tfspark.tensor.{ColumnPlace, RowProblem}
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow
 import org.apache.spark.sql.execution.vectorized.OnHeapColumnVector
 import org.apache.spark.sql.types.StructType
-import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarBatch}
+import org.apache.spark.sql.vectorized.{ColumnarBatch, ColumnVector}
 
 /** Scores rows of plain values, batch by batch. Driver or executor, one thread.
   *
-  * @param fetch
-  *   outputs to return, in this order
+  * @param fetch outputs to return, in this order
   */
 final private[tfspark] class ValueScorer(
     session: NativeSession,
@@ -37,10 +36,8 @@ final private[tfspark] class ValueScorer(
 
   /** Score a batch.
     *
-    * @param rows
-    *   each holds one value per input, in the signature's order
-    * @return
-    *   for each row one value per fetched output
+    * @param rows each holds one value per input, in the signature's order
+    * @return for each row one value per fetched output
     */
   def score(rows: Seq[Seq[Any]], first: Long = 0): Seq[Seq[Any]] = {
     scorer.start(vector)
@@ -64,10 +61,14 @@ final private[tfspark] class ValueScorer(
           found = s"${row.size} values in row $number"
         )
       )
-    try new GenericInternalRow(signature.inputs.zip(row).map { case (spec, value) => RowValues.toRow(spec, value) }.toArray[Any])
+    try new GenericInternalRow(signature.inputs.zip(row).map { case (spec, value) =>
+        RowValues.toRow(spec, value)
+      }.toArray[Any])
     catch {
       case problem: RowProblem =>
-        throw new RowException(s"${origin.at(s"column '${problem.column}', row $number")}: ${problem.problem}")
+        throw new RowException(
+          s"${origin.at(s"column '${problem.column}', row $number")}: ${problem.problem}"
+        )
     }
   }
 
@@ -77,7 +78,8 @@ final private[tfspark] class ValueScorer(
       case several: StructType if binding.outputs.size > 1 =>
         val struct = row.getStruct(0, several.size)
         several.fields.toSeq.zipWithIndex.map { case (field, at) =>
-          if (struct.isNullAt(at)) null else RowValues.fromRow(field.dataType, struct.get(at, field.dataType))
+          if (struct.isNullAt(at)) null
+          else RowValues.fromRow(field.dataType, struct.get(at, field.dataType))
         }
       case one => Seq(if (row.isNullAt(0)) null else RowValues.fromRow(one, row.get(0, one)))
     }

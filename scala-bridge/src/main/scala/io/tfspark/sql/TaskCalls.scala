@@ -89,6 +89,13 @@ final private[sql] class TaskCalls(
     atEnd(runner.close())
     metrics.load.add((System.nanoTime() - started) / 1000000)
     val origin = Origin(model.title, Some(partition))
-    new BatchScorer(runner, planned.binding, planned.places, planned.call.batchRows.fold(settings.size)(rows => BatchSize(Some(rows))), origin, metrics)
+    new BatchScorer(
+      runner,
+      planned.binding,
+      planned.places,
+      planned.call.batchRows.fold(settings.size)(rows => BatchSize(Some(rows))),
+      origin,
+      metrics
+    )
   }
 }

@@ -115,7 +115,8 @@ final case class TfBatchEvalExec(
   private def place(one: TfPredict, name: String): ColumnPlace = {
     val position = one.children.indices.indexWhere(ModelCall.argument(_) == name)
     val argument = one.children(position)
-    val ordinal = child.output.indexWhere(column => argument.references.exists(_.exprId == column.exprId))
+    val ordinal =
+      child.output.indexWhere(column => argument.references.exists(_.exprId == column.exprId))
     ColumnPlace(one.call.label(position), ordinal, argument.dataType)
   }
 

@@ -14,12 +14,15 @@ import org.scalatest.funsuite.AnyFunSuite
 class SoakSuite extends AnyFunSuite {
   private val calls = sys.props.getOrElse("tfspark.test.calls", "100000").toInt
 
-  /** Resident memory of this process in bytes without Java's heap, which lies below 32 GiB for compressed pointers. */
+  /** Resident memory of this process in bytes without Java's heap, which lies below 32 GiB for
+    * compressed pointers.
+    */
   private def outsideOfHeap: Long = {
     val region = "([0-9a-f]+)-[0-9a-f]+ .*".r
     val size = "Rss: +([0-9]+) kB".r
     Files.readAllLines(Paths.get("/proc/self/smaps")).asScala.foldLeft((0L, false)) {
-      case ((total, _), region(start)) => (total, java.lang.Long.parseUnsignedLong(start, 16) >>> 35 != 0)
+      case ((total, _), region(start)) =>
+        (total, java.lang.Long.parseUnsignedLong(start, 16) >>> 35 != 0)
       case ((total, true), size(kilobytes)) => (total + kilobytes.toLong * 1024, true)
       case (state, _) => state
     }._1
@@ -30,7 +33,13 @@ class SoakSuite extends AnyFunSuite {
     val model = ModelPackage.load(Paths.get(TestModels.path(name)))
     Using.resource(NativeSession.load(model.path, model.tags, 1)) { session =>
       val chosen = model.signature(signature)
-      val scorer = new ValueScorer(session, chosen, chosen.outputs.map(_.name), BatchSize(None), Origin(name, None))
+      val scorer = new ValueScorer(
+        session,
+        chosen,
+        chosen.outputs.map(_.name),
+        BatchSize(None),
+        Origin(name, None)
+      )
       Using.resource(scorer) { _ =>
         (1 to 20000).foreach(_ => scorer.score(Seq(row)))
         val before = settled()
@@ -50,11 +59,19 @@ class SoakSuite extends AnyFunSuite {
 
   test("numbers")(soak("linear", "serving_default", Seq(Seq(1f, 2f))))
 
-  test("strings in and out")(soak("words", "serving_default", Seq("a word that is longer than a small string may be")))
+  test("strings in and out")(soak(
+    "words",
+    "serving_default",
+    Seq("a word that is longer than a small string may be")
+  ))
 
   test("sessions that are opened and closed give their memory back") {
     val model = ModelPackage.load(Paths.get(TestModels.path("linear")))
-    def open() = Using.resource(NativeSession.load(model.path, model.tags, 1))(_.runner(model.signature()).close())
+    def open() = Using.resource(NativeSession.load(
+      model.path,
+      model.tags,
+      1
+    ))(_.runner(model.signature()).close())
     (1 to 20).foreach(_ => open())
     val before = settled()
     (1 to 100).foreach(_ => open())

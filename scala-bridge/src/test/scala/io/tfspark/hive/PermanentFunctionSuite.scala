@@ -13,8 +13,10 @@ class PermanentFunctionSuite extends SparkSuite with BeforeAndAfterAll {
     sql("DROP FUNCTION IF EXISTS db.tfpredict")
     sql("CREATE FUNCTION db.tfpredict AS 'io.tfspark.hive.TfPredictUdf'")
     sql("DROP TABLE IF EXISTS db.points")
-    sql("""CREATE TABLE db.points STORED AS PARQUET AS
-             SELECT float(id) AS x0, array(float(id), 1f) AS features, 'linear' AS word FROM range(4)""").collect()
+    sql(
+      """CREATE TABLE db.points STORED AS PARQUET AS
+             SELECT float(id) AS x0, array(float(id), 1f) AS features, 'linear' AS word FROM range(4)"""
+    ).collect()
   }
 
   private def inBatches(session: SparkSession, text: String): Boolean =
@@ -25,18 +27,24 @@ class PermanentFunctionSuite extends SparkSuite with BeforeAndAfterAll {
     val query = "SELECT sum(db.tfpredict('linear', features)) FROM db.points"
     assert(second.sql(query).head().get(0) == 20.0)
     assert(inBatches(second, query))
-    second.sql("CREATE OR REPLACE VIEW db.scored AS SELECT db.tfpredict('linear', x0, 1) AS y FROM db.points")
+    second.sql(
+      "CREATE OR REPLACE VIEW db.scored AS SELECT db.tfpredict('linear', x0, 1) AS y FROM db.points"
+    )
     assert(spark.newSession().sql("SELECT sum(y) FROM db.scored").head().get(0) == 20.0)
     second.sql("DROP VIEW db.scored")
   }
 
   test("a table says which model scores it, and users' words are held to the roots") {
     val query = "SELECT db.tfpredict(features) FROM db.points"
-    assert(intercept[AnalysisException](sql(query)).getMessage.startsWith("The function does not know its model."))
+    assert(intercept[AnalysisException](
+      sql(query)
+    ).getMessage.startsWith("The function does not know its model."))
     sql(s"ALTER TABLE db.points SET TBLPROPERTIES ('tfspark.model' = '${model("linear")}')")
     assert(values(query).toSet == Set(2f, 4f, 6f, 8f))
     sql("ALTER TABLE db.points SET TBLPROPERTIES ('tfspark.model' = '/etc')")
-    assert(intercept[AnalysisException](sql(query)).getMessage.startsWith("The model '/etc' may not be called"))
+    assert(intercept[AnalysisException](
+      sql(query)
+    ).getMessage.startsWith("The model '/etc' may not be called"))
     sql("ALTER TABLE db.points UNSET TBLPROPERTIES ('tfspark.model')")
   }
 

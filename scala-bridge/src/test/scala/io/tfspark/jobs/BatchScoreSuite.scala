@@ -16,7 +16,9 @@ class BatchScoreSuite extends SparkSuite {
 
   private lazy val input: String = {
     val path = folder().resolve("in.parquet").toString
-    sql("SELECT id, IF(id = 3, NULL, array(float(id), 1f)) AS features FROM range(5)").write.parquet(path)
+    sql(
+      "SELECT id, IF(id = 3, NULL, array(float(id), 1f)) AS features FROM range(5)"
+    ).write.parquet(path)
     path
   }
 
@@ -41,22 +43,55 @@ class BatchScoreSuite extends SparkSuite {
     assert(spark.read.parquet(output).orderBy("id").collect().toSeq ==
       Seq(Row(0L, 2f), Row(1L, 4f), Row(2L, 6f), Row(3L, null), Row(4L, 10f)))
     assert(Seq("rows_in", "rows_out", "null_rows").map(facts.get(_).asInt) == Seq(5, 5, 1))
-    assert(facts.get("model").get("digest").asText == TestModels.answers("linear").get("digest").asText)
-    assert(facts.fieldNames.asScala.toSeq == Seq("job", "run", "started", "model", "input", "output", "path", "rows_in",
-      "rows_out", "null_rows", "bad_rows", "seconds", "versions"))
-    assert(facts.get("seconds").fieldNames.asScala.toSeq == Seq("plan", "score", "publish", "total"))
+    assert(
+      facts.get("model").get("digest").asText == TestModels.answers("linear").get("digest").asText
+    )
+    assert(facts.fieldNames.asScala.toSeq == Seq(
+      "job",
+      "run",
+      "started",
+      "model",
+      "input",
+      "output",
+      "path",
+      "rows_in",
+      "rows_out",
+      "null_rows",
+      "bad_rows",
+      "seconds",
+      "versions"
+    ))
+    assert(facts.get("seconds").fieldNames.asScala.toSeq == Seq(
+      "plan",
+      "score",
+      "publish",
+      "total"
+    ))
   }
 
   test("an output that is there is refused, replaced or appended to") {
     val output = folder().resolve("out")
     linear(output.toString)
-    assert(refusal[OutputExistsException]("--model", model("linear"), "--input", input, "--output", output.toString)._2 == 73)
+    assert(refusal[OutputExistsException](
+      "--model",
+      model("linear"),
+      "--input",
+      input,
+      "--output",
+      output.toString
+    )._2 == 73)
     linear(output.toString, "--mode", "append")
     assert(spark.read.parquet(output.toString).count() == 10)
     linear(output.toString, "--mode", "overwrite")
     assert(spark.read.parquet(output.toString).count() == 5)
     assert(entries(output.getParent) == Seq("out"))
-    val other = intercept[BindingException](linear(output.toString, "--mode", "append", "--fetch", "outputs=z"))
+    val other = intercept[BindingException](linear(
+      output.toString,
+      "--mode",
+      "append",
+      "--fetch",
+      "outputs=z"
+    ))
     assert(other.getMessage.startsWith("The rows cannot be appended to the parquet at"))
   }
 
@@ -64,12 +99,25 @@ class BatchScoreSuite extends SparkSuite {
     val output = folder().resolve("out")
     linear(output.toString)
     val ragged = folder().resolve("in").toString
-    sql("SELECT IF(id = 7, array(1f), array(1f, 2f)) AS features FROM range(0, 10, 1, 1)").write.parquet(ragged)
+    sql(
+      "SELECT IF(id = 7, array(1f), array(1f, 2f)) AS features FROM range(0, 10, 1, 1)"
+    ).write.parquet(ragged)
     val error = intercept[Exception](
-      score("--model", model("linear"), "--input", ragged, "--output", output.toString, "--mode", "overwrite")
+      score(
+        "--model",
+        model("linear"),
+        "--input",
+        ragged,
+        "--output",
+        output.toString,
+        "--mode",
+        "overwrite"
+      )
     )
     val (message, code) = Failure.of(error)
-    assert(code == 65 && message.contains("column 'features', row 7 of partition 0: expected a row of shape (2,), found (1,)"))
+    assert(code == 65 && message.contains(
+      "column 'features', row 7 of partition 0: expected a row of shape (2,), found (1,)"
+    ))
     assert(spark.read.parquet(output.toString).count() == 5)
     assert(entries(output.getParent) == Seq("out"))
   }
@@ -79,40 +127,114 @@ class BatchScoreSuite extends SparkSuite {
     sql("DROP TABLE IF EXISTS jobs.scores")
     spark.read.parquet(input).createOrReplaceTempView("job_input")
     def run(words: String*) =
-      score(Seq("--model", model("linear"), "--input-table", "job_input", "--output-table", "jobs.scores",
-        "--report", folder().resolve("r.json").toString) ++ words: _*)
+      score(Seq(
+        "--model",
+        model("linear"),
+        "--input-table",
+        "job_input",
+        "--output-table",
+        "jobs.scores",
+        "--report",
+        folder().resolve("r.json").toString
+      ) ++ words: _*)
     assert(report(run()).get("output").asText == "table jobs.scores")
     assert(intercept[OutputExistsException](run()).exitCode == 73)
     run("--mode", "append")
     assert(spark.table("jobs.scores").count() == 10)
     run("--mode", "overwrite")
     assert(spark.table("jobs.scores").count() == 5)
-    assert(sql("SHOW TABLES IN jobs").count() == spark.catalog.listTables().filter("isTemporary").count() + 1)
+    assert(sql(
+      "SHOW TABLES IN jobs"
+    ).count() == spark.catalog.listTables().filter("isTemporary").count() + 1)
   }
 
   test("CSV has a header, and no place for arrays") {
     val (csv, output) = (folder().resolve("in.csv"), folder().resolve("out").toString)
     Files.writeString(csv, "a,b\n1.0,2.0\n3.0,5.0\n")
-    val words = Seq("--model", model("linear"), "--input", csv.toString, "--input-format", "csv", "--feed", "inputs=a,b", "--narrow")
+    val words = Seq(
+      "--model",
+      model("linear"),
+      "--input",
+      csv.toString,
+      "--input-format",
+      "csv",
+      "--feed",
+      "inputs=a,b",
+      "--narrow"
+    )
     score(words ++ Seq("--output", output, "--output-format", "csv"): _*)
-    assert(spark.read.option("header", "true").csv(output).columns.toSeq == Seq("a", "b", "outputs"))
-    assert(refusal[BindingException]("--model", model("linear"), "--input", input, "--output", output + "2", "--output-format", "csv")._1.startsWith("CSV has no place for 'features'"))
+    assert(spark.read.option("header", "true").csv(output).columns.toSeq == Seq(
+      "a",
+      "b",
+      "outputs"
+    ))
+    assert(refusal[BindingException](
+      "--model",
+      model("linear"),
+      "--input",
+      input,
+      "--output",
+      output + "2",
+      "--output-format",
+      "csv"
+    )._1.startsWith("CSV has no place for 'features'"))
   }
 
   test("models, inputs and bindings that are wrong are told before the job") {
     val output = folder().resolve("out").toString
-    assert(refusal[InputNotFoundException]("--model", model("linear"), "--input", "/no/such", "--output", output)._2 == 66)
-    assert(refusal[ModelNotFoundException]("--model", "/no/such", "--input", input, "--output", output)._2 == 65)
-    assert(refusal[SignatureNotFoundException]("--model", model("pair"), "--signature", "x", "--input", input, "--output", output)._2 == 65)
-    assert(refusal[BindingException]("--model", model("pair"), "--input", input, "--output", output)._1.contains("2 mismatches"))
-    assert(refusal[UsageException]("--model", model("linear"), "--input", input, "--output", input, "--mode", "overwrite")._2 == 2)
+    assert(refusal[InputNotFoundException](
+      "--model",
+      model("linear"),
+      "--input",
+      "/no/such",
+      "--output",
+      output
+    )._2 == 66)
+    assert(refusal[ModelNotFoundException](
+      "--model",
+      "/no/such",
+      "--input",
+      input,
+      "--output",
+      output
+    )._2 == 65)
+    assert(refusal[SignatureNotFoundException](
+      "--model",
+      model("pair"),
+      "--signature",
+      "x",
+      "--input",
+      input,
+      "--output",
+      output
+    )._2 == 65)
+    assert(refusal[BindingException](
+      "--model",
+      model("pair"),
+      "--input",
+      input,
+      "--output",
+      output
+    )._1.contains("2 mismatches"))
+    assert(refusal[UsageException](
+      "--model",
+      model("linear"),
+      "--input",
+      input,
+      "--output",
+      input,
+      "--mode",
+      "overwrite"
+    )._2 == 2)
     assert(!Files.exists(Paths.get(output)))
   }
 
   test("a dry run checks all and writes nothing") {
     val output = folder().resolve("out")
     val plan = linear(output.toString, "--dry-run")
-    assert(plan.contains("columns id bigint, features array<float>, outputs float") && plan.endsWith("nothing was written"))
+    assert(plan.contains(
+      "columns id bigint, features array<float>, outputs float"
+    ) && plan.endsWith("nothing was written"))
     assert(!Files.exists(output))
   }
 
@@ -120,9 +242,17 @@ class BatchScoreSuite extends SparkSuite {
     val good = Seq("--model", "m", "--input", "i", "--output", "o")
     Seq(
       Seq("--input", "i", "--output", "o") -> "required: --model",
-      Seq("--model", "m", "--output", "o") -> "one of the arguments --input --input-table is required",
+      Seq(
+        "--model",
+        "m",
+        "--output",
+        "o"
+      ) -> "one of the arguments --input --input-table is required",
       (good ++ Seq("--input-table", "t")) -> "not allowed with argument --input",
-      (good ++ Seq("--version", "0")) -> "argument --version: expected a whole number of at least 1, found '0'",
+      (good ++ Seq(
+        "--version",
+        "0"
+      )) -> "argument --version: expected a whole number of at least 1, found '0'",
       (good ++ Seq("--mode", "x")) -> "invalid choice: 'x'",
       (good ++ Seq("--feed", "a=b", "--feed", "a=c")) -> "'a' is given twice",
       (good ++ Seq("--feed", "a=b,,c")) -> "expected COLUMN[,COLUMN…]",

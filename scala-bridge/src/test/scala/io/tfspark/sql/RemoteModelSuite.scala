@@ -17,16 +17,20 @@ class RemoteModelSuite extends SparkSuite {
   test("a remote model is scored, from a copy under its digest") {
     assert(values(s"SELECT tf_predict('$linear', float(id), 1) FROM range(3)") == Seq(2f, 4f, 6f))
     val located = ModelCatalog.at(linear, None, conf)
-    assert(located.remote.contains(s"$linear/1") && located.model.name == "linear" && located.model.version.contains(1L))
+    assert(located.remote.contains(
+      s"$linear/1"
+    ) && located.model.name == "linear" && located.model.version.contains(1L))
     assert(located.model.path == NodeFolder.root.resolve(located.model.digest).toString)
     assert(located.model.digest == TestModels.answers("linear").get("digest").asText)
     assert(ModelCatalog.at(s"$linear/1", None, conf) == located)
   }
 
   test("a remote path is held to the roots, and said not to be there") {
-    val message = intercept[AnalysisException](sql("SELECT tf_predict('other:/tmp', 1f, 2f)")).getMessage
+    val message =
+      intercept[AnalysisException](sql("SELECT tf_predict('other:/tmp', 1f, 2f)")).getMessage
     assert(message.startsWith("The model 'other:/tmp' may not be called from SQL."))
-    val none = intercept[AnalysisException](sql(s"SELECT tf_predict('${linear}x', 1f, 2f)")).getMessage
+    val none =
+      intercept[AnalysisException](sql(s"SELECT tf_predict('${linear}x', 1f, 2f)")).getMessage
     assert(none.startsWith(s"There is no SavedModel in ${linear}x."), none)
   }
 

@@ -373,7 +373,9 @@ class TfPredictSuite extends SparkSuite with BeforeAndAfterAll {
     )
     assert(joined.collect().map(_.getLong(1)).toSeq == Seq(4L, 3L, 3L))
     assert(
-      values(s"SELECT y FROM (SELECT third, $call AS y FROM t DISTRIBUTE BY third SORT BY id) WHERE third = 1")
+      values(
+        s"SELECT y FROM (SELECT third, $call AS y FROM t DISTRIBUTE BY third SORT BY id) WHERE third = 1"
+      )
         .toSet == expected(1, 4, 7).toSet
     )
   }

@@ -34,7 +34,9 @@ class BatchEncoderSuite extends AnyFunSuite {
 
   test("a null at any depth keeps a row out of all groups") {
     val rows = encoder(spec("float64", None, Some(2)), ArrayType(ArrayType(DoubleType)))
-    Seq(null, array(array(1d, null)), array(null)).foreach(value => assert(!rows.add(row(value), 0)))
+    Seq(null, array(array(1d, null)), array(null)).foreach(value =>
+      assert(!rows.add(row(value), 0))
+    )
     assert(rows.groups.isEmpty)
   }
 
@@ -42,8 +44,14 @@ class BatchEncoderSuite extends AnyFunSuite {
     val matrix = spec("float64", Some(2), Some(2))
     val nested = encoder(matrix, ArrayType(ArrayType(DoubleType)))
     assert(nested.add(row(array(array(1d, 2d), array(3d, 4d))), 0))
-    assert(problem(nested, array(array(1d, 2d), array(3d))) == "its inner lists have different lengths: 1, 2")
-    assert(problem(nested, array(array(1d), array(3d))) == "expected a row of shape (2, 2), found (2, 1)")
+    assert(problem(
+      nested,
+      array(array(1d, 2d), array(3d))
+    ) == "its inner lists have different lengths: 1, 2")
+    assert(problem(
+      nested,
+      array(array(1d), array(3d))
+    ) == "expected a row of shape (2, 2), found (2, 1)")
     assert(problem(nested, array()) == "expected a row of shape (2, 2), found (0, 0)")
     val flat = encoder(matrix, ArrayType(DoubleType))
     assert(flat.add(row(array(1d, 2d, 3d, 4d)), 0))
@@ -58,15 +66,33 @@ class BatchEncoderSuite extends AnyFunSuite {
   }
 
   test("values are narrowed where they fit, and never wrapped") {
-    def add(dtype: String, column: DataType, value: Any): Boolean = encoder(spec(dtype), column).add(row(value), 0)
-    def refused(dtype: String, column: DataType, value: Any): String = problem(encoder(spec(dtype), column), value)
-    assert(add("uint8", ShortType, 255.toShort) && add("int8", LongType, -128L) && add("int32", DoubleType, -2147483648d))
-    assert(add("float32", DoubleType, 0.1) && add("float32", DoubleType, Double.NaN) && add("float16", FloatType, 65504f))
-    assert(add("float32", DoubleType, Double.PositiveInfinity) && add("uint32", LongType, 4294967295L))
+    def add(dtype: String, column: DataType, value: Any): Boolean =
+      encoder(spec(dtype), column).add(row(value), 0)
+    def refused(dtype: String, column: DataType, value: Any): String =
+      problem(encoder(spec(dtype), column), value)
+    assert(add("uint8", ShortType, 255.toShort) && add("int8", LongType, -128L) && add(
+      "int32",
+      DoubleType,
+      -2147483648d
+    ))
+    assert(add("float32", DoubleType, 0.1) && add("float32", DoubleType, Double.NaN) && add(
+      "float16",
+      FloatType,
+      65504f
+    ))
+    assert(add("float32", DoubleType, Double.PositiveInfinity) && add(
+      "uint32",
+      LongType,
+      4294967295L
+    ))
     assert(refused("uint8", ShortType, 256.toShort) == "256 does not fit uint8")
     assert(refused("uint16", IntegerType, -1) == "-1 does not fit uint16")
     assert(refused("int8", DoubleType, 0.5) == "0.5 does not fit int8")
-    assert(refused("int64", DoubleType, 9.223372036854776e18) == "9.223372036854776E18 does not fit int64")
+    assert(refused(
+      "int64",
+      DoubleType,
+      9.223372036854776e18
+    ) == "9.223372036854776E18 does not fit int64")
     assert(refused("int32", FloatType, Float.NaN) == "NaN does not fit int32")
     assert(refused("float32", DoubleType, 1e39) == "1.0E39 does not fit float32")
     assert(refused("float16", FloatType, 65520f) == "65520.0 does not fit float16")
@@ -75,11 +101,14 @@ class BatchEncoderSuite extends AnyFunSuite {
   test("elements outlive the growth of their memory") {
     val numbers = new FixedElements(8)
     (0 until 10000).foreach(value => numbers.putLong(value.toLong))
-    val found = java.nio.ByteBuffer.wrap(numbers.array).order(java.nio.ByteOrder.nativeOrder).asLongBuffer
+    val found =
+      java.nio.ByteBuffer.wrap(numbers.array).order(java.nio.ByteOrder.nativeOrder).asLongBuffer
     assert((0 until 10000).forall(index => found.get(index) == index))
     val strings = new StringElements
     val words = (0 until 3000).map(index => s"word $index".getBytes)
     words.foreach(strings.put(_: Array[Byte]))
-    assert(words.indices.forall(index => strings.array.slice(strings.end(index), strings.end(index + 1)).sameElements(words(index))))
+    assert(words.indices.forall(index =>
+      strings.array.slice(strings.end(index), strings.end(index + 1)).sameElements(words(index))
+    ))
   }
 }
