@@ -2,11 +2,24 @@ package io.tfspark
 
 import java.net.URI
 
-import org.apache.hadoop.fs.{Path, RawLocalFileSystem}
+import org.apache.hadoop.fs.{FileStatus, Path, RawLocalFileSystem}
 
 /** This machine's disk under a scheme that only Hadoop knows. */
 final class OtherFileSystem extends RawLocalFileSystem {
   override def getUri: URI = URI.create("other:///")
   override def getScheme: String = "other"
+  override def getFileStatus(path: Path): FileStatus = plain(super.getFileStatus(path))
+  override def listStatus(path: Path): Array[FileStatus] = super.listStatus(path).map(plain)
   override protected def checkPath(path: Path): Unit = ()
+
+  // The statuses of the local file system look up permissions by `file:` paths.
+  private def plain(status: FileStatus): FileStatus =
+    new FileStatus(
+      status.getLen,
+      status.isDirectory,
+      1,
+      status.getBlockSize,
+      status.getModificationTime,
+      status.getPath
+    )
 }
