@@ -44,18 +44,25 @@ final class TfSparkExtensions extends SparkSessionExtensionsProvider {
       usage: String,
       build: Seq[Expression] => Expression
   ): Unit = {
-    val info = new ExpressionInfo(classOf[TfPredict].getName, "", name, usage, "")
+    val info = new ExpressionInfo(TfSparkExtensions.className, "", name, usage, "")
     val identifier = FunctionIdentifier(name)
-    extensions.injectFunction((identifier, info, build))
-    // Spark takes a function that is not among its own for a temporary one, on which no permanent view may rest.
-    if (!FunctionRegistry.builtin.functionExists(identifier))
+    val isSparks =
+      FunctionRegistry.builtin.lookupFunction(identifier).exists(_.getClassName != info.getClassName)
+    // A model may be called what a function of Spark's is called; then it has no function of its own.
+    if (!isSparks) {
+      extensions.injectFunction((identifier, info, build))
+      // Spark takes a function that is not among its own for a temporary one, on which no permanent
+      // view may rest.
       FunctionRegistry.builtin.registerFunction(identifier, info, build)
+    }
   }
 
   private def hadoopConf: Configuration = HadoopConf.of(SparkSession.active)
 }
 
 private object TfSparkExtensions {
+  private val className = classOf[TfPredict].getName
+
   private val usage =
     """
     tf_predict(model, [signature,] inputs…) - Scores each row with a TensorFlow SavedModel: a registered name, or a path

@@ -49,6 +49,7 @@ object SparkSuite {
       .config("spark.tfspark.model.roots", s"${TestModels.folder},other:${TestModels.folder}")
       .config("spark.hadoop.fs.other.impl", classOf[OtherFileSystem].getName)
       .config("spark.tfspark.model.linear", TestModels.path("linear"))
+      .config("spark.tfspark.model.sum", TestModels.path("linear"))
       .enableHiveSupport()
       .getOrCreate()
   }

@@ -51,6 +51,11 @@ class TfPredictSuite extends SparkSuite with BeforeAndAfterAll {
     assert(values("SELECT linear(features) FROM t LIMIT 2") == expected(0, 1))
   }
 
+  test("a model that is called like a function of Spark's leaves that function alone") {
+    assert(values("SELECT sum(id) FROM t") == Seq(45L))
+    assert(values("SELECT tf_predict('sum', features) FROM t LIMIT 1") == expected(0))
+  }
+
   test("a path above the roots is refused, also by links and dots") {
     val link = Files.createTempDirectory("links").resolve("model")
     Files.createSymbolicLink(link, io.tfspark.TestModels.folder.resolve("linear"))
@@ -69,7 +74,7 @@ class TfPredictSuite extends SparkSuite with BeforeAndAfterAll {
       intercept[AnalysisException](sql("SELECT tf_predict('/', features) FROM t"))
       val message =
         intercept[AnalysisException](sql("SELECT tf_predict('other', features) FROM t")).getMessage
-      assert(message.contains("a registered name ('linear')"), message)
+      assert(message.contains("a registered name ('linear', 'sum')"), message)
     }
   }
 
