@@ -157,12 +157,18 @@ final private[score] class OutputProblem(val element: Int, val problem: RowProbl
 private[score] object OutputDecoder {
 
   private def isText(value: Array[Byte]): Boolean =
-    value.forall(_ >= 0) || {
+    isAscii(value) || {
       try {
         StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(value))
         true
       } catch { case _: CharacterCodingException => false }
     }
+
+  private def isAscii(value: Array[Byte]): Boolean = {
+    var index = 0
+    while (index < value.length && value(index) >= 0) index += 1
+    index == value.length
+  }
 
   /** Bytes as Python writes them. */
   private def shown(value: Array[Byte]): String =

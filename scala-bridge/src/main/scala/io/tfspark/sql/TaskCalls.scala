@@ -72,7 +72,11 @@ final private[sql] class TaskCalls(
       }
       if (!isDone) {
         scorer.start(result)
-        (0 until batch.numRows).foreach(index => scorer.add(batch.getRow(index)))
+        var index = 0
+        while (index < batch.numRows) {
+          scorer.add(batch.getRow(index))
+          index += 1
+        }
         scorer.finish()
       }
     }

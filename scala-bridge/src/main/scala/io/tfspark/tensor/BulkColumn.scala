@@ -3,13 +3,13 @@ package io.tfspark.tensor
 import io.tfspark.model._
 import org.apache.spark.sql.execution.vectorized.WritableColumnVector
 import org.apache.spark.sql.types._
+import org.apache.spark.sql.vectorized.ColumnarArray
 import org.apache.spark.unsafe.Platform
 
 /** A column of a columnar batch whose elements may be taken at once: a single input's array or
   * scalar column.
   *
-  * Only vectors that Spark fills itself tell where an array starts; of a vector with a dictionary
-  * the elements are indices, not values.
+  * Only vectors that Spark fills itself tell where an array starts.
   */
 final class BulkColumn(vector: WritableColumnVector, place: ColumnPlace) {
 
@@ -19,18 +19,26 @@ final class BulkColumn(vector: WritableColumnVector, place: ColumnPlace) {
   private[tensor] def elements(first: Int, rows: Int, rowSize: Int): Option[(AnyRef, Long)] =
     if (vector.hasNull) None
     else if (place.depth == 0)
-      Option.when(rowSize == 1)(vector).flatMap(BulkColumn.copy(_, place.sql, first, rows))
-    else {
-      val start = vector.getArrayOffset(first)
-      val inOnePiece = (0 until rows).forall { row =>
-        vector.getArrayLength(first + row) == rowSize && vector.getArrayOffset(
-          first + row
-        ) == start + row * rowSize
+      Option.when(rowSize == 1)(BulkColumn.copy(vector, place.sql, first, rows))
+    else
+      Option.when(isInOnePiece(first, rows, rowSize))(vector.arrayData()).filterNot(_.hasNull).map {
+        BulkColumn.copy(
+          _,
+          DType.elementOf(place.sql)._1,
+          vector.getArrayOffset(first),
+          rows * rowSize
+        )
       }
-      Option.when(inOnePiece)(vector.arrayData()).filterNot(_.hasNull).flatMap { child =>
-        BulkColumn.copy(child, DType.elementOf(place.sql)._1, start, rows * rowSize)
-      }
-    }
+
+  private def isInOnePiece(first: Int, rows: Int, rowSize: Int): Boolean = {
+    val start = vector.getArrayOffset(first)
+    var row = 0
+    while (
+      row < rows && vector.getArrayLength(first + row) == rowSize &&
+      vector.getArrayOffset(first + row) == start + row * rowSize
+    ) row += 1
+    row == rows
+  }
 }
 
 object BulkColumn {
@@ -50,8 +58,9 @@ object BulkColumn {
       element: DataType,
       from: Int,
       count: Int
-  ): Option[(AnyRef, Long)] =
-    Option.unless(vector.hasDictionary) {
+  ): (AnyRef, Long) =
+    if (vector.hasDictionary) decoded(vector, element, from, count)
+    else
       element match {
         case ByteType => vector.getBytes(from, count) -> Platform.BYTE_ARRAY_OFFSET.toLong
         case ShortType => vector.getShorts(from, count) -> Platform.SHORT_ARRAY_OFFSET.toLong
@@ -60,5 +69,16 @@ object BulkColumn {
         case FloatType => vector.getFloats(from, count) -> Platform.FLOAT_ARRAY_OFFSET.toLong
         case _ => vector.getDoubles(from, count) -> Platform.DOUBLE_ARRAY_OFFSET.toLong
       }
-    }
+
+  /** Copy values that a dictionary holds; of such a vector, bulk reads would give their indices. */
+  private def decoded(
+      vector: WritableColumnVector,
+      element: DataType,
+      from: Int,
+      count: Int
+  ): (AnyRef, Long) = {
+    val values = new FixedElements(element.defaultSize)
+    LeafWriter.exact(element, values).writeAll(new ColumnarArray(vector, from, count), count)
+    values.array -> Platform.BYTE_ARRAY_OFFSET.toLong
+  }
 }

@@ -19,6 +19,7 @@ final class Group private[tensor] (
       if (input.dtype.width == 0) new StringElements else new FixedElements(input.dtype.width)
     )
   }.toArray
+  private val rowSizes = shapes.map(_.product).toArray
   private var indices = new Array[Int](1 << 8)
   private var count = 0
 
@@ -35,7 +36,7 @@ final class Group private[tensor] (
   def bytes: Long = readers.map(_.elements.bytes).sum
 
   /** Elements of one row of an input. */
-  def rowSize(input: Int): Int = shapes(input).product
+  def rowSize(input: Int): Int = rowSizes(input)
 
   /** Copy a row that its readers have loaded. */
   private[tensor] def add(row: SpecializedGetters, index: Int): Unit = {
@@ -53,7 +54,11 @@ final class Group private[tensor] (
       case fixed: FixedElements => fixed.putAll(base, offset, rows * rowSize(0))
       case _: StringElements => throw new IllegalStateException("strings are not copied in bulk")
     }
-    (first until first + rows).foreach(claim)
+    var row = first
+    while (row < first + rows) {
+      claim(row)
+      row += 1
+    }
   }
 
   private[tensor] def clear(): Unit = {

@@ -38,7 +38,7 @@ object LeafWriter {
       case (_: StringType, strings: StringElements) => new Texts(strings)
       case (_, strings: StringElements) => new Binaries(strings)
       case (_, fixed: FixedElements) if DType.conversion(from, to).contains(Conversion.Exact) =>
-        new Exact(from, fixed)
+        exact(from, fixed)
       case (_, fixed: FixedElements) => new Converting(column, from, to, fixed)
     }
 
@@ -57,19 +57,33 @@ object LeafWriter {
     def write(from: SpecializedGetters, position: Int): Unit = into.put(from.getBinary(position))
   }
 
-  final private class Exact(from: DataType, into: FixedElements) extends LeafWriter {
-    private val copy: (SpecializedGetters, Int) => Unit = from match {
-      case BooleanType => (row, at) => into.putByte(if (row.getBoolean(at)) 1 else 0)
-      case ByteType => (row, at) => into.putByte(row.getByte(at))
-      case ShortType => (row, at) => into.putShort(row.getShort(at))
-      case IntegerType => (row, at) => into.putInt(row.getInt(at))
-      case LongType => (row, at) => into.putLong(row.getLong(at))
-      case FloatType => (row, at) => into.putFloat(row.getFloat(at))
-      case _ => (row, at) => into.putDouble(row.getDouble(at))
-    }
+  /** A writer of elements that the tensor holds as the column does. */
+  private[tensor] def exact(from: DataType, into: FixedElements): LeafWriter = from match {
+    case BooleanType => new Exact(into) {
+        def write(row: SpecializedGetters, at: Int): Unit =
+          into.putByte(if (row.getBoolean(at)) 1 else 0)
+      }
+    case ByteType => new Exact(into) {
+        def write(row: SpecializedGetters, at: Int): Unit = into.putByte(row.getByte(at))
+      }
+    case ShortType => new Exact(into) {
+        def write(row: SpecializedGetters, at: Int): Unit = into.putShort(row.getShort(at))
+      }
+    case IntegerType => new Exact(into) {
+        def write(row: SpecializedGetters, at: Int): Unit = into.putInt(row.getInt(at))
+      }
+    case LongType => new Exact(into) {
+        def write(row: SpecializedGetters, at: Int): Unit = into.putLong(row.getLong(at))
+      }
+    case FloatType => new Exact(into) {
+        def write(row: SpecializedGetters, at: Int): Unit = into.putFloat(row.getFloat(at))
+      }
+    case _ => new Exact(into) {
+        def write(row: SpecializedGetters, at: Int): Unit = into.putDouble(row.getDouble(at))
+      }
+  }
 
-    def write(row: SpecializedGetters, at: Int): Unit = copy(row, at)
-
+  abstract private class Exact(into: FixedElements) extends LeafWriter {
     override def writeAll(array: ArrayData, count: Int): Unit = array match {
       // Its elements lie one after the other in the width of their type, after a header with the null bits.
       case unsafe: UnsafeArrayData =>
