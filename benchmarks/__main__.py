@@ -19,14 +19,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import report
+from benchmarks import bridge, report
 from benchmarks.cases import BY_NAME, CASES, Case
 from benchmarks.chart import draw
 from benchmarks.client import ROOT
 from benchmarks.machine import machine, peer_versions
 from benchmarks.measure import Settings, measure_case, task_of
 from benchmarks.micro import MEASUREMENTS, NEEDED
-from benchmarks.roster import PEERS, SIDES, SideOf, python_of
+from benchmarks.roster import BRIDGE, PEERS, SIDES, SideOf, python_of
 from benchmarks.smoke import smoke
 
 PARTS = ("cases", "peers", "micro")
@@ -43,6 +43,9 @@ def main() -> None:
     )
     sides = PEERS if chosen.part == ["peers"] else SIDES
     sides = tuple(side for side in sides if not chosen.side or side.name in chosen.side)
+    if bridge.jar() is None:
+        sides = tuple(side for side in sides if side.group != BRIDGE)
+        print("the Scala bridge is not built (make bridge); its sides are left out")
     cases = [BY_NAME[name] for name in chosen.case or BY_NAME]
     if chosen.rows:
         cases = [case.at(chosen.rows) for case in cases]
@@ -58,6 +61,8 @@ def main() -> None:
         if part == "micro":
             prepare([BY_NAME[name] for name in NEEDED], (), settings.data)
             for name in chosen.micro or MEASUREMENTS:
+                if name == "sql_operator" and bridge.jar() is None:
+                    continue
                 _add(results, part, "measured", name, MEASUREMENTS[name](settings), readme)
         else:
             taking = [case for case in cases if _takes(case, part, sides)]

@@ -101,7 +101,7 @@ CASES = (
     Case(
         name="text",
         title="text CNN, 200 words",
-        rows=180_000,
+        rows=120_000,
         smoke_rows=512,
         shape=(),
         batches=(64, 256, 1024),
@@ -112,7 +112,7 @@ CASES = (
     Case(
         name="lstm",
         title="LSTM, windows of 8×3",
-        rows=2_400_000,
+        rows=1_600_000,
         smoke_rows=4_000,
         shape=(8, 3),
         batches=(256, 1024, 4096, 10_000),
@@ -123,7 +123,7 @@ CASES = (
     Case(
         name="mobilenet",
         title="MobileNetV2, 96×96×3",
-        rows=4_800,
+        rows=3_200,
         smoke_rows=32,
         shape=(96, 96, 3),
         batches=(8, 16, 32, 64),

@@ -1,8 +1,9 @@
 """The measurement: sides take turns, A B C A B C, and every run is kept. Driver.
 
 In comes a case and its sides, out goes a dict for JSON. Warm runs first: every group in a process
-that stays, one unmeasured run each, the best batch size found for the sides that are given one,
-outputs checked, then the rounds. Cold runs after: each side alone in a new process, again in turns.
+that stays, outputs checked, unmeasured runs until a side is warm, the best batch size found for the
+sides that are given one, then the rounds. Cold runs after: each side alone in a new process, again
+in turns.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from benchmarks.roster import SideOf, start
 from benchmarks.task import Task
 
 SWEEPS = 2
+# A JVM compiles what it runs often: each side runs for so long before it is timed.
+WARM_UP_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ def measure_case(case: Case, sides: Sequence[SideOf], settings: Settings) -> dic
             print(f"  {case.name}: first run of {side.name}", flush=True)
             process.run(side.name, tasks[side.name])
             results[side.name].update(facts(side, tasks[side.name]))
+        for side in sides:
+            _warm_up(groups[side.group], side, tasks[side.name])
         _choose_batches(case, sides, groups, tasks, results)
         for number in range(settings.repeat):
             for side in sides:
@@ -101,6 +106,12 @@ def facts(side: SideOf, task: Task) -> dict[str, Any]:
         difference = check(task)
         words.update(difference=difference.largest, bit_equal=difference.bit_equal)
     return words
+
+
+def _warm_up(process: Process, side: SideOf, task: Task) -> None:
+    spent = 0.0
+    while spent < WARM_UP_SECONDS:
+        spent += process.run(side.name, task)
 
 
 def _choose_batches(

@@ -17,6 +17,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from benchmarks import bridge
 from benchmarks.cases import BY_NAME
 from benchmarks.client import ROOT
 from benchmarks.measure import Settings
@@ -114,6 +115,15 @@ def scaling(settings: Settings) -> dict[str, Any]:
         return _in_turns("CNN job by task slots", "s", sides, settings.repeat)
 
 
+def sql_operator(settings: Settings) -> dict[str, Any]:
+    """The Scala bridge's operator beside the linear model as an expression, in one JVM."""
+    case = BY_NAME["linear"]
+    jars = (f"--conf={key}={value}" for key, value in bridge.settings().items())
+    task = str(case.task(settings.data, settings.data / "out" / "sql_operator"))
+    sides = _session_probe(settings, "sql_operator", case.name, "--task", task, *jars)
+    return {"title": f"linear in the JVM, {case.rows:,} rows", "unit": "s", "sides": sides}
+
+
 MEASUREMENTS: dict[str, Callable[[Settings], dict[str, Any]]] = {
     "first_result": first_result,
     "engine_call": engine_call,
@@ -123,6 +133,7 @@ MEASUREMENTS: dict[str, Callable[[Settings], dict[str, Any]]] = {
     "task_cost": task_cost,
     "worker_start": worker_start,
     "scaling": scaling,
+    "sql_operator": sql_operator,
 }
 # The cases whose models or rows these need.
 NEEDED = ("linear", "cifar2", "mobilenet")

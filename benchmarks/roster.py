@@ -53,12 +53,14 @@ class SideOf:
         return not self.cases or case.name in self.cases
 
 
+# The group that needs the Scala bridge's jar.
+BRIDGE = "jvm"
 MAIN = ("linear", "mlp", "cifar2")
 
 SIDES = (
     SideOf("floor", "floor: pyarrow and the engine, no Spark", "floor", "best"),
     SideOf("job", "**tfspark** job, direct path", "tfspark"),
-    SideOf("job_spark", "**tfspark** job, through Spark's sources", "tfspark"),
+    SideOf("job_spark", "**tfspark** job, through Spark's sources", "tfspark", cold=False),
     SideOf("predict", "**tfspark** `predict` on a DataFrame", "tfspark"),
     SideOf(
         "predict_unbounded",
@@ -67,8 +69,9 @@ SIDES = (
         cases=("linear", "mlp"),
         cold=False,
     ),
-    SideOf("pass_through", "pass-through: Spark reads and writes, no model", "tfspark"),
-    SideOf("sql", "Spark SQL, the formula itself", "tfspark", cases=("linear",)),
+    SideOf("jvm", "**tfspark** `predict`, SQL operator in the JVM", BRIDGE),
+    SideOf("pass_through", "pass-through: Spark reads and writes, no model", "tfspark", cold=False),
+    SideOf("sql", "Spark SQL, the formula itself", "tfspark", cases=("linear",), cold=False),
     SideOf("batch_udf", "`predict_batch_udf`, best batch", "batch_udf", "best"),
     SideOf(
         "batch_udf_unbounded",
@@ -79,7 +82,7 @@ SIDES = (
         cold=False,
     ),
     SideOf("batch_udf_128", "`predict_batch_udf`, batch 128", "batch_udf", "128", cold=False),
-    SideOf("pandas_udf", "iterator pandas UDF", "pandas_udf", "best"),
+    SideOf("pandas_udf", "iterator pandas UDF", "pandas_udf", "best", cold=False),
 )
 
 PEERS = (
@@ -110,6 +113,7 @@ PEERS = (
 _MODULES = {
     "floor": ("benchmarks.floor",),
     "tfspark": ("benchmarks.spark_sides", "tfspark"),
+    BRIDGE: ("benchmarks.spark_sides", BRIDGE),
     "batch_udf": ("benchmarks.spark_sides", "batch_udf"),
     "pandas_udf": ("benchmarks.spark_sides", "pandas_udf"),
     "ray": ("benchmarks.peers.ray_data",),
@@ -119,8 +123,8 @@ _MODULES = {
 }
 # The peer whose environment a group runs in.
 _PEER_OF = {"ray": "ray", "daft": "daft", "daft_threads": "daft", "mlflow": "mlflow"}
-_THREADS = {"floor": {}, "tfspark": {}, "daft_threads": IN_THREADS}
-_ON_SPARK = ("tfspark", "batch_udf", "pandas_udf", "mlflow")
+_THREADS = {"floor": {}, "tfspark": {}, BRIDGE: {}, "daft_threads": IN_THREADS}
+_ON_SPARK = ("tfspark", BRIDGE, "batch_udf", "pandas_udf", "mlflow")
 
 
 def python_of(group: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +19,7 @@ from pyspark.sql import functions as sf
 
 import tfspark
 from benchmarks.cases import BY_NAME
-from benchmarks.spark_sides import batch_udf, open_session
+from benchmarks.spark_sides import batch_udf, formula, open_session, predicted
 from benchmarks.task import Task
 
 PARTITIONS = 400
@@ -26,6 +27,8 @@ PARTITIONS = 400
 NEW_WORKERS, SLOW_WORKERS = 40, 4
 # New functions per repetition: what they add to a query is a small difference of two times.
 UDFS = 3
+# Turns before the first that counts: the JVM has compiled both sides by then.
+WARM_UPS = 12
 
 
 def task_cost(spark: SparkSession, arguments: argparse.Namespace) -> dict[str, list[float]]:
@@ -89,6 +92,29 @@ def second_udf(spark: SparkSession, arguments: argparse.Namespace) -> dict[str, 
     return {"first": first, "again": again}
 
 
+def sql_operator(spark: SparkSession, arguments: argparse.Namespace) -> dict[str, list[float]]:
+    """Time the JVM's SQL operator and the same formula in SQL, into Parquet and into nothing."""
+    task = Task.from_json(json.loads(arguments.task))
+    rows = spark.read.parquet(task.data)
+    queries = {"operator": predicted(rows, task, "jvm"), "formula": rows.select(formula(task))}
+
+    def write(query: DataFrame) -> None:
+        query.write.mode("overwrite").parquet(task.out)
+
+    values: dict[str, list[float]] = {}
+    for way, end in (("Parquet → Parquet", write), ("no sink", finish)):
+        for turn in range(WARM_UPS + arguments.repeat):
+            for name, query in queries.items():
+                shutil.rmtree(task.out, ignore_errors=True)
+                os.sync()
+                start = time.perf_counter()
+                end(query)
+                seconds = time.perf_counter() - start
+                if turn >= WARM_UPS:
+                    values.setdefault(f"{name}, {way}", []).append(seconds)
+    return values
+
+
 def tiny(spark: SparkSession, partitions: int) -> DataFrame:
     """Return partitions of one row for the linear model."""
     number = sf.col("id").cast("float")
@@ -122,7 +148,12 @@ def finish(query: DataFrame) -> None:
     query.write.format("noop").mode("overwrite").save()
 
 
-PROBES = {"task_cost": task_cost, "worker_start": worker_start, "second_udf": second_udf}
+PROBES = {
+    "task_cost": task_cost,
+    "worker_start": worker_start,
+    "second_udf": second_udf,
+    "sql_operator": sql_operator,
+}
 
 
 def main() -> None:
@@ -132,6 +163,7 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--case", default="linear")
     parser.add_argument("--side", default="")
+    parser.add_argument("--task", help="of benchmarks.task, as JSON")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--slots", type=int, default=2)
     parser.add_argument("--conf", action="append", default=[])

@@ -14,7 +14,7 @@ from benchmarks.measure import Settings, facts, task_of
 from benchmarks.roster import SideOf
 
 # Besides these, a side runs in the first case alone.
-EVERYWHERE = ("floor", "job", "predict", "batch_udf")
+EVERYWHERE = ("floor", "job", "predict", "jvm", "batch_udf")
 # Loading this model with TensorFlow's Python takes longer than all else here.
 SLOW_TO_LOAD = ("mobilenet",)
 

@@ -1,9 +1,9 @@
 """The sides that run on Spark, in sessions of equal settings.
 
 Sides are served in groups, one process with one session each: tfspark's own ways and those without
-Python, `predict_batch_udf` at two batch sizes, and the pandas UDF. So a worker that imported
-TensorFlow, or set its threads, never runs tfspark's engine, and every session's JVM compiles what
-its own sides need. `python -m benchmarks.spark_sides GROUP` serves one group.
+Python, the Scala bridge, `predict_batch_udf` at two batch sizes, and the pandas UDF. So a worker
+that imported TensorFlow, or set its threads, never runs tfspark's engine, and every session's JVM
+compiles what its own sides need. `python -m benchmarks.spark_sides GROUP` serves one group.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 from pyspark.sql.types import ArrayType, FloatType
 
+from benchmarks import bridge
 from benchmarks.serve import Side, serve
 from benchmarks.signature_call import kept_signature, open_signature
 from benchmarks.task import Task
@@ -64,7 +65,7 @@ def tfspark_sides(spark: SparkSession) -> dict[str, Side]:
         "predict": lambda task: _predict(spark, task),
         "predict_unbounded": lambda task: _unbounded(spark, lambda: _predict(spark, task)),
         "pass_through": lambda task: _write(_read(spark, task), task),
-        "sql": lambda task: _write(_read(spark, task).select(_formula(task)), task),
+        "sql": lambda task: _write(_read(spark, task).select(formula(task)), task),
     }
 
 
@@ -85,11 +86,21 @@ def _job(spark: SparkSession, task: Task, path: Any) -> None:
     batch.execute(spark, batch.plan(spark, job, report), report)
 
 
-def _predict(spark: SparkSession, task: Task) -> None:
+def _predict(spark: SparkSession, task: Task, engine: Any = "auto") -> None:
+    _write(predicted(_read(spark, task), task, engine), task)
+
+
+def predicted(df: DataFrame, task: Task, engine: Any = "auto") -> DataFrame:
+    """Return the predictions of a table's rows, and nothing else."""
     import tfspark
 
-    df = _read(spark, task)
-    _write(tfspark.predict(df, task.model, feed=_feed(task), keep=[], **_options(task)), task)
+    options = {**_options(task), "engine": engine}
+    return tfspark.predict(df, task.model, feed=_feed(task), keep=[], **options)
+
+
+def jvm_sides(spark: SparkSession) -> dict[str, Side]:
+    """Return the Scala bridge's SQL operator, which runs the model in Spark's own JVM."""
+    return {"jvm": lambda task: _predict(spark, task, "jvm")}
 
 
 def _unbounded(spark: SparkSession, run: Callable[[], None]) -> None:
@@ -108,7 +119,8 @@ def _options(task: Task) -> dict[str, Any]:
     return {"batch_size": task.batch} if task.batch else {}
 
 
-def _formula(task: Task) -> Any:
+def formula(task: Task) -> Any:
+    """Return the model of a case as an expression of Spark's."""
     from benchmarks.cases import BY_NAME
 
     return sf.expr(BY_NAME[task.case].formula).alias("outputs")
@@ -194,7 +206,12 @@ def _write(df: DataFrame, task: Task) -> None:
     df.write.mode("overwrite").parquet(task.out)
 
 
-GROUPS = {"tfspark": tfspark_sides, "batch_udf": batch_udf_sides, "pandas_udf": pandas_udf_sides}
+GROUPS = {
+    "tfspark": tfspark_sides,
+    "jvm": jvm_sides,
+    "batch_udf": batch_udf_sides,
+    "pandas_udf": pandas_udf_sides,
+}
 
 
 def main() -> None:
@@ -205,6 +222,8 @@ def main() -> None:
     parser.add_argument("--conf", action="append", default=[], metavar="KEY=VALUE")
     chosen = parser.parse_args()
     settings = dict(setting.split("=", 1) for setting in chosen.conf)
+    if chosen.group == "jvm":
+        settings = {**bridge.settings(), **settings}
 
     @contextmanager
     def open_sides() -> Iterator[Mapping[str, Side]]:

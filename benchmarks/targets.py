@@ -38,6 +38,7 @@ _RATES = (
     ("cases", ("cifar2",), "job", "batch_udf", 1.8),
     ("peers", ("linear",), "job", "mlflow", 150.0),
     ("cases", ("linear",), "job", "sql", 1.2),
+    ("cases", ("linear",), "jvm", "batch_udf", 6.0),
     ("cases", ("cifar2", "lstm", "mobilenet"), "job", "floor", 0.95),
     ("cases", ("linear", "mlp"), "job", "floor", 0.75),
 )
@@ -48,6 +49,10 @@ _MICRO = (
     ("first_result", "native, forked", "import tensorflow", 15.0),
     ("engine_call", "native", "signature", 5.0),
 )
+
+# The SQL operator's time may be so many times that of the formula written by hand.
+_IN_SQL = ("operator", "formula")
+_OPERATOR = (("Parquet → Parquet", 1.1), ("no sink", 1.3))
 
 _SECOND = ("tfspark", "predict_batch_udf")
 # Seconds below which two queries cannot be told apart.
@@ -104,6 +109,11 @@ def _micro_rows(measured: Mapping[str, Any]) -> Iterator[Row]:
     slots = [_median(measured, "scaling", side) for side in ("local[1]", "local[2]")]
     if slots[0] and slots[1]:
         yield _at_least("`local[1]` → `local[2]`, CNN", slots[0] / slots[1], 1.9)
+    for way, most in _OPERATOR:
+        ours, theirs = (_median(measured, "sql_operator", f"{s}, {way}") for s in _IN_SQL)
+        if ours and theirs:
+            what = f"SQL operator in the JVM of the formula's time, linear, {way}"
+            yield Row(what, f"≤ {most:g} ×", f"{ours / theirs:.2f} ×", ours / theirs <= most)
     task = _added(measured, "task_cost", "predict", "empty mapInArrow")
     if task is not None:
         what = "added cost of a warm task over an empty `mapInArrow` task"
