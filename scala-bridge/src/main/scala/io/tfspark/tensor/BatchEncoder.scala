@@ -75,7 +75,7 @@ final class BatchEncoder(inputs: Seq[InputBinding], places: Seq[Seq[ColumnPlace]
     * whether it did.
     */
   def addAll(bulk: BulkColumn, first: Int, rows: Int): Boolean = only.exists { group =>
-    val found = bulk.elements(first, rows, group.rowSize(0))
+    val found = bulk.elements(first, rows, group.shapes.head)
     found.foreach { case (base, offset) => group.addAll(base, offset, first, rows) }
     found.isDefined
   }

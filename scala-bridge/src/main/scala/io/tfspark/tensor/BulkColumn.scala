@@ -1,5 +1,7 @@
 package io.tfspark.tensor
 
+import scala.annotation.tailrec
+
 import io.tfspark.model._
 import org.apache.spark.sql.execution.vectorized.WritableColumnVector
 import org.apache.spark.sql.types._
@@ -13,32 +15,34 @@ import org.apache.spark.unsafe.Platform
   */
 final class BulkColumn(vector: WritableColumnVector, place: ColumnPlace) {
 
-  /** An object and an offset with the elements of some rows; nothing when they are not there in one
-    * piece.
-    */
-  private[tensor] def elements(first: Int, rows: Int, rowSize: Int): Option[(AnyRef, Long)] =
-    if (vector.hasNull) None
-    else if (place.depth == 0)
-      Option.when(rowSize == 1)(BulkColumn.copy(vector, place.sql, first, rows))
-    else
-      Option.when(isInOnePiece(first, rows, rowSize))(vector.arrayData()).filterNot(_.hasNull).map {
-        BulkColumn.copy(
-          _,
-          DType.elementOf(place.sql)._1,
-          vector.getArrayOffset(first),
-          rows * rowSize
-        )
-      }
+  private val element = DType.elementOf(place.sql)._1
 
-  private def isInOnePiece(first: Int, rows: Int, rowSize: Int): Boolean = {
-    val start = vector.getArrayOffset(first)
-    var row = 0
-    while (
-      row < rows && vector.getArrayLength(first + row) == rowSize &&
-      vector.getArrayOffset(first + row) == start + row * rowSize
-    ) row += 1
-    row == rows
-  }
+  /** An object and an offset with the elements of some rows of one shape; nothing when they are not
+    * there in one piece.
+    */
+  private[tensor] def elements(first: Int, rows: Int, shape: Seq[Int]): Option[(AnyRef, Long)] =
+    place.depth match {
+      case 0 if shape.product != 1 => None
+      case 0 => inOnePiece(vector, first, rows, Nil)
+      case 1 => inOnePiece(vector, first, rows, Seq(shape.product))
+      case _ => inOnePiece(vector, first, rows, shape)
+    }
+
+  @tailrec
+  private def inOnePiece(
+      vector: WritableColumnVector,
+      first: Int,
+      count: Int,
+      lengths: Seq[Int]
+  ): Option[(AnyRef, Long)] =
+    if (vector.hasNull) None
+    else
+      lengths match {
+        case length +: inner if BulkColumn.isInOnePiece(vector, first, count, length) =>
+          inOnePiece(vector.arrayData(), vector.getArrayOffset(first), count * length, inner)
+        case Nil => Some(BulkColumn.copy(vector, element, first, count))
+        case _ => None
+      }
 }
 
 object BulkColumn {
@@ -46,12 +50,27 @@ object BulkColumn {
   /** The single column of a single exact, fixed input: what `BatchEncoder.addAll` takes. */
   def placeOf(inputs: Seq[InputBinding], places: Seq[Seq[ColumnPlace]]): Option[ColumnPlace] =
     (inputs, places) match {
-      case (Seq(input), Seq(Seq(place))) if place.depth <= 1 && input.spec.rowSize.isDefined =>
+      case (Seq(input), Seq(Seq(place))) if input.spec.rowSize.isDefined =>
         val element = DType.elementOf(place.sql)._1
         val isExact = DType.conversion(element, input.dtype).contains(Conversion.Exact)
         Option.when(isExact && input.dtype.width > 0 && element != BooleanType)(place)
       case _ => None
     }
+
+  private def isInOnePiece(
+      vector: WritableColumnVector,
+      first: Int,
+      count: Int,
+      length: Int
+  ): Boolean = {
+    val start = vector.getArrayOffset(first)
+    var index = 0
+    while (
+      index < count && vector.getArrayLength(first + index) == length &&
+      vector.getArrayOffset(first + index) == start + index * length
+    ) index += 1
+    index == count
+  }
 
   private def copy(
       vector: WritableColumnVector,

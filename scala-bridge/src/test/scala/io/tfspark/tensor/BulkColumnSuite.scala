@@ -13,9 +13,9 @@ class BulkColumnSuite extends AnyFunSuite {
     Seq[DataType](ByteType, ShortType, IntegerType, LongType, FloatType, DoubleType)
 
   /** What two rows hold from the second on, as bytes. */
-  private def taken(column: BulkColumn, kind: DataType, perRow: Int): Option[ByteBuffer] =
-    column.elements(1, 2, perRow).map { case (base, offset) =>
-      val bytes = new Array[Byte](2 * perRow * kind.defaultSize)
+  private def taken(column: BulkColumn, kind: DataType, shape: Int*): Option[ByteBuffer] =
+    column.elements(1, 2, shape).map { case (base, offset) =>
+      val bytes = new Array[Byte](2 * shape.product * kind.defaultSize)
       Platform.copyMemory(
         base,
         offset,
@@ -72,8 +72,8 @@ class BulkColumnSuite extends AnyFunSuite {
       val column = new BulkColumn(vector, ColumnPlace("c", 0, kind))
       assert(taken(column, kind, 1).map(numbers(_, kind)).contains(Seq(1d, 2d)), kind)
       withDictionary(vector, 4)
-      assert(taken(column, kind, 1).map(numbers(_, kind)).contains(Seq(10d, 20d)), kind)
-      assert(column.elements(0, 1, 2).isEmpty, "one number is no row of two")
+      assert(taken(column, kind, 1, 1).map(numbers(_, kind)).contains(Seq(10d, 20d)), kind)
+      assert(column.elements(0, 1, Seq(2)).isEmpty, "one number is no row of two")
       vector.close()
     }
   }
@@ -88,21 +88,40 @@ class BulkColumnSuite extends AnyFunSuite {
       (0 until 3).foreach(row => vector.putArray(row, row * 2, 2))
       val column = new BulkColumn(vector, place)
       assert(taken(column, kind, 2).map(numbers(_, kind)).contains(Seq(2d, 3d, 4d, 5d)), kind)
-      assert(column.elements(1, 2, 3).isEmpty)
+      assert(column.elements(1, 2, Seq(3)).isEmpty)
       vector.putArray(2, 3, 2)
-      assert(column.elements(1, 2, 2).isEmpty, "they overlap")
+      assert(column.elements(1, 2, Seq(2)).isEmpty, "they overlap")
       vector.putArray(2, 4, 2)
       child.putNull(5)
-      assert(column.elements(1, 2, 2).isEmpty, "an element is null")
+      assert(column.elements(1, 2, Seq(2)).isEmpty, "an element is null")
       vector.close()
     }
+  }
+
+  test("arrays of arrays are taken in one piece when those within have one length too") {
+    val place = ColumnPlace("c", 0, ArrayType(ArrayType(IntegerType)))
+    val vector = new OnHeapColumnVector(3, place.sql)
+    val inner = vector.arrayData().asInstanceOf[OnHeapColumnVector]
+    val leaf = inner.arrayData().asInstanceOf[OnHeapColumnVector]
+    inner.reserve(6)
+    leaf.reserve(18)
+    fill(leaf, IntegerType, 18)
+    (0 until 6).foreach(index => inner.putArray(index, index * 3, 3))
+    (0 until 3).foreach(row => vector.putArray(row, row * 2, 2))
+    val column = new BulkColumn(vector, place)
+    val found = taken(column, IntegerType, 2, 3).map(numbers(_, IntegerType))
+    assert(found.contains((6 until 18).map(_.toDouble)))
+    assert(column.elements(1, 2, Seq(3, 2)).isEmpty)
+    inner.putArray(4, 12, 2)
+    assert(column.elements(1, 2, Seq(2, 3)).isEmpty, "ragged")
+    vector.close()
   }
 
   test("a column with a null is not taken in one piece") {
     val vector = new OnHeapColumnVector(4, FloatType)
     fill(vector, FloatType, 4)
     vector.putNull(0)
-    assert(new BulkColumn(vector, ColumnPlace("c", 0, FloatType)).elements(1, 2, 1).isEmpty)
+    assert(new BulkColumn(vector, ColumnPlace("c", 0, FloatType)).elements(1, 2, Seq(1)).isEmpty)
     vector.close()
   }
 }
