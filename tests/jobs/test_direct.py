@@ -69,6 +69,56 @@ def test_both_paths_write_the_same_rows(
         assert (report["rows_in"], report["rows_out"], report["null_rows"]) == (21, 21, 4)
 
 
+MOMENTS = [
+    datetime.datetime(2026, 1, 2, 3, 4, 5, 678901),
+    datetime.datetime(1969, 12, 31, 23, 59, 59, 999999),
+    datetime.datetime(1901, 1, 1),
+    None,
+]
+
+
+def instants(spark: SparkSession, kind: str, folder: Path, **options: str) -> None:
+    """Write timestamps as Spark does when it is told how."""
+    setting = "spark.sql.parquet.outputTimestampType"
+    rows = [([float(one), 1.0], moment, one) for one, moment in enumerate(MOMENTS)]
+    df = spark.createDataFrame(rows, "features array<float>, at timestamp, id int")
+    spark.conf.set(setting, kind)
+    try:
+        df.coalesce(1).write.parquet(str(folder), **options)
+    finally:
+        spark.conf.unset(setting)
+
+
+@pytest.mark.parametrize("kind", ["INT96", "TIMESTAMP_MICROS"])
+def test_instants_that_spark_wrote_go_direct(
+    kind: str, spark: SparkSession, score: Any, tmp_path: Path
+) -> None:
+    instants(spark, kind, tmp_path / "in")
+    for path in ("auto", "spark"):
+        flags = ("--input", tmp_path / "in", "--path", path)
+        done = score(*flags, "--output", tmp_path / path)
+        assert done.report["path"] == {"auto": "direct"}.get(path, path)
+    directly, through_spark = (spark.read.parquet(str(tmp_path / one)) for one in ("auto", "spark"))
+    assert_df_equality(directly, through_spark, ignore_row_order=True)
+    assert [row["at"] for row in directly.orderBy("id").collect()] == MOMENTS
+
+
+def test_instants_that_spark_reads_otherwise_go_through_it(
+    spark: SparkSession, score: Any, tmp_path: Path
+) -> None:
+    nested = "features array<float>, at struct<a: timestamp>"
+    df = spark.createDataFrame([([1.0, 2.0], (MOMENTS[0],))], nested)
+    spark.conf.set("spark.sql.parquet.outputTimestampType", "INT96")
+    df.write.parquet(str(tmp_path / "nested"))
+    spark.conf.set("spark.sql.parquet.int96RebaseModeInWrite", "LEGACY")
+    df.select("features", "at.a").write.parquet(str(tmp_path / "julian"))
+    spark.conf.unset("spark.sql.parquet.int96RebaseModeInWrite")
+    spark.conf.unset("spark.sql.parquet.outputTimestampType")
+    for name in ("nested", "julian"):
+        done = score("--input", tmp_path / name, "--output", tmp_path / f"{name}-scored")
+        assert done.report["path"] == "spark"
+
+
 @pytest.mark.parametrize(
     ("megabytes", "slots", "splits"),
     [(1, 2, 2), (300, 2, 4), (300, 4, 4), (700, 4, 8), (3, 16, 10)],

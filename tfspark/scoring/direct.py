@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 SAME_VALUES = ("parquet", "orc")
 READABLE = (*SAME_VALUES, "csv", "json")
 
+# What Spark notes in a file whose dates or timestamps are of the Julian calendar, in part.
+_JULIAN = (b"org.apache.spark.legacyDateTime", b"org.apache.spark.legacyINT96")
+
 _GLOB = re.compile(r"[*?\[\]{}]")
 
 
@@ -158,6 +161,8 @@ def _wanted(schema: pa.Schema, kept: list[str], binding: Binding) -> pa.Schema:
     names = list(dict.fromkeys([*kept, *binding.columns]))
     if len({name.lower() for name in schema.names}) < len(schema.names):
         raise NotDirectError("Spark does not tell column names apart by case")
+    if any(note in (schema.metadata or {}) for note in _JULIAN):
+        raise NotDirectError("dates of the Julian calendar are Spark's to read")
     for name in names:
         if not _is_plain(schema.field(name).type):
             raise NotDirectError(f"column {name!r} of {schema.field(name).type} is Spark's to read")

@@ -134,16 +134,30 @@ def _pack(pieces: Sequence[Piece], total: int, count: int) -> list[tuple[Piece, 
 
 
 def read_schema(filesystem: fs.FileSystem, path: str, file_format: str) -> pa.Schema:
-    """Return the Arrow schema of one file."""
+    """Return the Arrow schema of one file, and what its writer noted as the schema's metadata."""
     with filesystem.open_input_file(path) as source:
         if file_format == "parquet":
-            return pq.ParquetFile(source).schema_arrow
+            return _parquet_schema(pq.ParquetFile(source))
         if file_format == "orc":
             return orc.ORCFile(source).schema
         stream: Any = source
         if file_format == "csv":
             return csv.open_csv(stream).schema
         return json_lines.open_json(stream).schema
+
+
+def _parquet_schema(file: pq.ParquetFile) -> pa.Schema:
+    """Return a schema in which INT96, Spark's timestamp, is one in microseconds too.
+
+    Only where it is a column by itself: within a list or struct it stays one in nanoseconds.
+    """
+    schema = file.schema_arrow
+    for index in range(len(file.schema)):
+        leaf = file.schema.column(index)
+        if leaf.physical_type == "INT96" and leaf.path == leaf.name:
+            instant = pa.field(leaf.name, pa.timestamp("us", "UTC"))
+            schema = schema.set(schema.get_field_index(leaf.name), instant)
+    return schema
 
 
 def read_batches(
@@ -189,7 +203,7 @@ def _raw_batches(
 
 
 def _parquet_batches(source: Any, piece: Piece, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    file = pq.ParquetFile(source)
+    file = pq.ParquetFile(source, coerce_int96_timestamp_unit="us")
     known = set(file.schema_arrow.names)  # made anew each time it is asked for
     there = [name for name in names if name in known]
     fed = set(there)
