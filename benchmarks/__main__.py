@@ -59,7 +59,7 @@ def main() -> None:
     readme = ROOT / "benchmarks" / "README.md" if results == DEFAULT_RESULTS else None
     for part in chosen.part:
         if part == "micro":
-            prepare([BY_NAME[name] for name in NEEDED], (), settings.data)
+            prepare(NEEDED, (), settings.data)
             for name in chosen.micro or MEASUREMENTS:
                 if name == "sql_operator" and bridge.jar() is None:
                     continue

@@ -97,8 +97,9 @@ def memory(engine: str, base: str) -> dict[str, Any]:
 
     handle = handle_of(base, engine)
     values = np.random.default_rng(0).standard_normal(2 * SCORED_ROWS, dtype=np.float32)
-    offsets = pa.array(np.arange(SCORED_ROWS + 1, dtype=np.int32) * 2)
-    column = pa.ListArray.from_arrays(offsets, pa.array(values))
+    # As they come from Spark: pa.array() of an ndarray would import pandas, which no worker does.
+    flat = pa.Array.from_buffers(pa.float32(), values.size, [None, pa.py_buffer(values)])
+    column = pa.FixedSizeListArray.from_arrays(flat, 2).cast(pa.list_(pa.float32()))
     batch = pa.RecordBatch.from_arrays([column], ["features"])
     binding = bind(handle.signature, columns_of(batch.schema))
     for _ in score((batch for _ in range(SCORED_BATCHES)), binding, handle.open(), keep=[]):

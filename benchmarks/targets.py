@@ -39,6 +39,7 @@ _RATES = (
     ("peers", ("linear",), "job", "mlflow", 150.0),
     ("cases", ("linear",), "job", "sql", 1.2),
     ("cases", ("linear",), "jvm", "batch_udf", 6.0),
+    ("cases", ("mlp",), "jvm", "batch_udf", 3.0),
     ("cases", ("cifar2", "lstm", "mobilenet"), "job", "floor", 0.95),
     ("cases", ("linear", "mlp"), "job", "floor", 0.75),
 )
