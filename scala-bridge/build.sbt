@@ -75,6 +75,9 @@ lazy val jmh = (project in file("jmh"))
   .settings(
     name := "tfspark-bridge-jmh",
     publish / skip := true,
+    // Else sbt packs the bridge's classes into a jar beside the one that `bridgeJar` makes, and named alike.
+    Jmh / fullClasspathAsJars := (Jmh / fullClasspath).value,
+    Jmh / bgRun / bgCopyClasspath := false,
     libraryDependencies += "org.apache.spark" %% "spark-sql" % sparkVersion,
     Jmh / javaOptions ++= opened.map(name => s"--add-opens=java.base/$name=ALL-UNNAMED")
   )
