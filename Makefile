@@ -84,13 +84,18 @@ bridge:  ## Build the Scala bridge's jar in scala-bridge/target/scala-2.13
 bridge-test:  ## Run the bridge's tests; ARGS="testOnly *SessionCacheSuite" narrows them
 	scala-bridge/sbt.sh $(if $(ARGS),"$(ARGS)",test)
 
+.PHONY: bridge-jmh
+bridge-jmh:  ## Measure the bridge's codec by JMH; ARGS="Encode -wi 1 -i 2" narrows it
+	scala-bridge/sbt.sh "jmh/Jmh/run $(ARGS)"
+
 .PHONY: bridge-lint
 bridge-lint:  ## Check format and style of the bridge; its compiler's warnings are errors anyway
-	scala-bridge/sbt.sh scalafmtCheckAll scalafmtSbtCheck "scalafixAll --check"
+	scala-bridge/sbt.sh scalafmtCheckAll scalafmtSbtCheck "scalafixAll --check" \
+	    jmh/scalafmtCheckAll "jmh/scalafixAll --check"
 
 .PHONY: bridge-format
 bridge-format:  ## Format the bridge's code and mend what can be mended
-	scala-bridge/sbt.sh scalafixAll scalafmtAll scalafmtSbt
+	scala-bridge/sbt.sh scalafixAll scalafmtAll scalafmtSbt jmh/scalafixAll jmh/scalafmtAll
 
 .PHONY: ci
 ci:  ## Run what the continuous integration runs
@@ -117,5 +122,5 @@ clean:  ## Remove everything that can be made again, .venv too
 	rm -rf .venv .venv.lock .venv.log build dist *.egg-info demo-output models-out
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	rm -rf derby.log metastore_db spark-warehouse
-	rm -rf scala-bridge/target scala-bridge/project/target scala-bridge/project/project
+	rm -rf scala-bridge/target scala-bridge/jmh/target scala-bridge/project/target scala-bridge/project/project
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

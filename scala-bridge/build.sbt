@@ -68,6 +68,20 @@ lazy val bridge = (project in file("."))
   )
   .settings(assemblySettings)
 
+// What the codec costs by itself; no part of the jar, and compiled only when it is asked for (make bridge-jmh).
+lazy val jmh = (project in file("jmh"))
+  .dependsOn(bridge)
+  .enablePlugins(JmhPlugin)
+  .settings(
+    name := "tfspark-bridge-jmh",
+    publish / skip := true,
+    // Else sbt packs the bridge's classes into a jar beside the one that `bridgeJar` makes, and named alike.
+    Jmh / fullClasspathAsJars := (Jmh / fullClasspath).value,
+    Jmh / bgRun / bgCopyClasspath := false,
+    libraryDependencies += "org.apache.spark" %% "spark-sql" % sparkVersion,
+    Jmh / javaOptions ++= opened.map(name => s"--add-opens=java.base/$name=ALL-UNNAMED")
+  )
+
 // The jar of all but the native library; `bridgeJar` adds the one of this platform.
 val bridgeJar = taskKey[File]("Build the jar that runs on a plain Spark by --jars")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -107,3 +108,63 @@ except AnalysisException as error:
     rows, refusal = in_spark(program, '.remote("local[2]")')
     assert rows == [2.0, 4.0, 6.0]
     assert refusal == "The model '/etc' may not be called from SQL."
+
+
+REGISTER = """
+import tfspark
+from tfspark.errors import TfsparkError
+
+def refusal(action):
+    try:
+        action()
+    except TfsparkError as error:
+        return str(error).splitlines()[0]
+
+def register(name, model, **options):
+    tfspark.register(spark, name, model, engine="jvm", **options)
+
+def rows(text):
+    return [row[0] for row in spark.sql(text).collect()]
+
+linear, pair = PATHS
+for _ in range(2):
+    register("mine", linear)
+register("one", pair, signature="single")
+register("both", pair)
+found = [
+    rows("SELECT mine(array(float(id), 1f)) FROM range(3)"),
+    rows("SELECT mine(float(id), 1) FROM range(3)"),
+    rows("SELECT one(id) FROM range(3, 4)"),
+    rows("SELECT both(id, array(1f, 2f)).sign FROM range(1)"),
+]
+narrowing = "SELECT mine(double(id) / 4, 1D) FROM range(2)"
+try:
+    spark.sql(narrowing).collect()
+except Exception as error:
+    found.append("whose values may not fit float" in str(error))
+refused = [
+    refusal(lambda: register("sum", linear)),
+    refusal(lambda: register("root", OUTSIDE)),
+    refusal(lambda: register("wide", linear, narrow=True)),
+]
+spark.conf.set("spark.tfspark.narrow", "true")
+register("wide", linear, narrow=True)
+found.append(rows(narrowing.replace("mine", "wide")))
+answer([found, refused])
+"""
+
+
+@pytest.mark.slow
+def test_connect_clients_register_models(in_spark: Any, tmp_path: Path) -> None:
+    outside = tmp_path / "it's outside"
+    shutil.copytree(LINEAR, outside)
+    paths = [str(LINEAR), str(MODELS / "pair")]
+    program = f"PATHS = {paths!r}\nOUTSIDE = {str(outside)!r}\n{REGISTER}"
+    found, refused = in_spark(program, '.remote("local[2]")')
+    scores = [2.0, 4.0, 6.0]
+    assert found == [scores, scores, [4], ["plus"], True, [2.0, 2.5]]
+    assert refused == [
+        "SQL has a function 'sum' of its own.",
+        f"The model '{outside}/1' may not be called from SQL.",
+        'With engine="jvm" on Connect this is a setting, not an option.',
+    ]

@@ -2,8 +2,8 @@
 
 In comes a binding that was checked as for every engine, out goes a DataFrame (or a column function)
 with the bridge's operator in it. Driver only: there is no Python worker. A classic session calls
-the bridge's library, to which a program may name any path; a Connect session calls `tf_predict`, to
-which the server's operator says what may be called and how.
+the bridge's library, to which a program may name any path; a Connect session sends SQL, for which
+the server's operator says what may be called and how.
 
 Invariant: the jar is asked for first, and its absence is an error with the next step.
 """
@@ -67,13 +67,14 @@ def register_in_jvm(
 
     Raises:
         EngineError: When the bridge is not in the session.
-        UsageError: When the session is a Connect one, or an option is not the bridge's.
+        UsageError: When an option is one that the bridge does not take, or takes from settings.
+        BindingError: When a Connect server refuses the model; its message says why.
     """
     _check_options(options)
     if not is_classic(spark):
-        problem = "A Spark Connect session cannot register a model of the JVM."
-        hint = f"start the server with spark.tfspark.model.{name}={package.path}"
-        raise UsageError(explain(problem, hint=hint))
+        _check_settings(spark, options, narrow, strings)
+        _register_by_sql(spark, name, package)
+        return
     context: Any = spark.sparkContext
     library = context._jvm.io.tfspark
     if type(library.TfSpark).__name__ == "JavaPackage":  # what py4j gives for no class
@@ -89,6 +90,21 @@ def register_in_jvm(
     everything = getattr(library.TfSpark, "register$default$4")()
     session = spark._jsparkSession
     library.TfSpark.register(session, name, package.path, everything, given)
+
+
+def _register_by_sql(spark: SparkSession, name: str, package: ModelPackage) -> None:
+    if not spark.catalog.functionExists(FUNCTION):
+        raise _absent()
+    quoted_name = name.replace("`", "``")
+    kind, path = (
+        text.replace("\\", "\\\\").replace("'", "\\'")
+        for text in (f"{FUNCTION}:{package.signature.name}", package.path)
+    )
+    statement = f"FUNCTION `{quoted_name}` AS '{kind}' USING FILE '{path}'"
+    try:
+        spark.sql(f"CREATE OR REPLACE TEMPORARY {statement}")
+    except AnalysisException as error:
+        raise _refusal(error) from error
 
 
 def outputs_of(package: ModelPackage, result: Column, fetch: Mapping[str, str]) -> list[Column]:

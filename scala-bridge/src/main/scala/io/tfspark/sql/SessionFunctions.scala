@@ -3,6 +3,8 @@ package io.tfspark.sql
 import io.tfspark.error._
 import org.apache.hadoop.conf.Configuration
 import org.apache.spark.sql.SparkSession
+import org.apache.spark.sql.catalyst.FunctionIdentifier
+import org.apache.spark.sql.catalyst.analysis.FunctionRegistry
 import org.apache.spark.sql.catalyst.expressions.Expression
 import org.apache.spark.sql.classic
 
@@ -24,6 +26,21 @@ private[tfspark] object SessionFunctions {
     functions.createOrReplaceTempFunction(name, build, "scala_udf")
   }
 
+  /** Refuse a name that SQL has a function for already: one of Spark's own, which it would go on to
+    * call, or a temporary one that is not to be replaced.
+    */
+  def checkFree(spark: SparkSession, name: String, replace: Boolean): Unit = {
+    val identifier = FunctionIdentifier(name)
+    if (FunctionRegistry.builtin.functionExists(identifier))
+      throw new UsageException(
+        Explain(s"SQL has a function '$name' of its own.", hint = "choose another name.")
+      )
+    if (!replace && classicOf(spark).sessionState.catalog.isTemporaryFunction(identifier))
+      throw new UsageException(
+        Explain(s"The session has a function '$name'.", hint = "CREATE OR REPLACE replaces it.")
+      )
+  }
+
   private def classicOf(spark: SparkSession): classic.SparkSession = spark match {
     case session: classic.SparkSession => session
     case other =>
@@ -32,7 +49,9 @@ private[tfspark] object SessionFunctions {
           "A model is registered in a session of this JVM only.",
           expected = "a classic Spark session",
           found = other.getClass.getName,
-          hint = "on Spark Connect call tf_predict, which the server knows when it has the jar."
+          hint =
+            "on Spark Connect send CREATE TEMPORARY FUNCTION name AS 'tf_predict' USING FILE " +
+              "'model', which the server knows when it has the jar."
         )
       )
   }

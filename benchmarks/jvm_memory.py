@@ -1,0 +1,180 @@
+"""What a large model takes in one executor: in its JVM once, or in a Python worker for each task.
+
+    python -m benchmarks.jvm_memory --mb 500 --tasks 4
+
+Starts a cluster of one executor on this machine (`local-cluster`) for each side, which scores with
+as many tasks at once, and reads resident memory from /proc right after the second query: RSS, PSS
+(a page that several processes share counts once) and the peak of RSS. The executor is also read
+before the model comes. Prints machine, sides and ratios, and writes them to
+`results/jvm_memory.json`. Needs the bridge's jar (`make bridge`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from pyspark.sql import DataFrame, SparkSession
+
+import tfspark
+from benchmarks.client import ROOT
+from benchmarks.distribution import model_of
+from benchmarks.machine import machine
+from benchmarks.spark_sides import open_session
+from tfspark.spark.distribution import Distribute
+
+ROWS_PER_TASK = 500_000
+HEAP_MB = 1024
+SIDES: tuple[Literal["jvm", "native"], ...] = ("jvm", "native")
+EXECUTOR = b"CoarseGrainedExecutorBackend"
+# What /proc has in smaps_rollup and status, in kB.
+READ = {"rss_mb": "Rss:", "pss_mb": "Pss:", "peak_mb": "VmHWM:"}
+
+Memory = dict[str, float]
+
+
+def memory_of(processes: Iterable[int]) -> Memory:
+    """Return what some processes hold together."""
+    total = dict.fromkeys(READ, 0.0)
+    for process in processes:
+        folder = Path(f"/proc/{process}")
+        lines = (folder / "smaps_rollup").read_text() + (folder / "status").read_text()
+        words = {line.split()[0]: line.split() for line in lines.splitlines() if line}
+        for name, word in READ.items():
+            total[name] += int(words[word][1]) / 1000
+    return {name: round(value, 1) for name, value in total.items()}
+
+
+def measure(spark: SparkSession, side: str, base: Path, tasks: int, how: Distribute) -> Any:
+    """Score with one side and return the memory of the executor and of its Python processes."""
+    rows = spark.range(0, tasks * ROWS_PER_TASK, 1, tasks).selectExpr("array(float(id), 1f) AS x")
+    _run(rows)
+    executor = _executor(spark)
+    before = memory_of([executor])
+    options: dict[str, Any] = {} if side == "jvm" else {"distribute": how}
+    for _ in range(2):
+        _run(tfspark.predict(rows, base, engine=side, **options))  # type: ignore[arg-type]
+    daemons = _children(executor)
+    workers = [worker for daemon in daemons for worker in _children(daemon)]
+    if len(workers) != (0 if side == "jvm" else tasks):
+        raise RuntimeError(f"expected one Python worker per task, found {len(workers)}")
+    found = {"executor before the model": before, "executor": memory_of([executor])}
+    return found | (
+        {"daemon": memory_of(daemons), "workers": memory_of(workers)} if workers else {}
+    )
+
+
+def _run(df: DataFrame) -> None:
+    df.write.format("noop").mode("overwrite").save()
+
+
+def _executor(spark: SparkSession) -> int:
+    """Return the process of the one executor of an application."""
+    application = spark.sparkContext.applicationId.encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:  # it has just ended
+            continue
+        if application in words and any(word.endswith(EXECUTOR) for word in words):
+            found.append(int(folder.name))
+    (executor,) = found
+    return executor
+
+
+def _children(process: int) -> list[int]:
+    threads = Path(f"/proc/{process}/task").glob("*/children")
+    return [int(child) for thread in threads for child in thread.read_text().split()]
+
+
+def ratios(jvm: dict[str, Memory], python: dict[str, Memory]) -> dict[str, Memory]:
+    """Return the executor with the model in its JVM, over what Python takes."""
+    parts = ("executor", "daemon", "workers")
+    everything = {name: sum(python[part][name] for part in parts) for name in READ}
+    added = {
+        name: value - jvm["executor before the model"][name]
+        for name, value in jvm["executor"].items()
+    }
+    return {
+        "JVM executor / workers": _over(jvm["executor"], python["workers"]),
+        "JVM executor / executor, daemon and workers": _over(jvm["executor"], everything),
+        "what the model adds to the JVM / workers": _over(added, python["workers"]),
+    }
+
+
+def _over(one: Memory, other: Memory) -> Memory:
+    return {name.removesuffix("_mb"): round(one[name] / other[name], 3) for name in READ}
+
+
+def run_one(side: str, megabytes: int, tasks: int, how: Distribute, data: Path) -> Any:
+    """Measure one side on a cluster of its own."""
+    with tempfile.TemporaryDirectory(dir=data) as cache:
+        settings = {
+            "spark.executorEnv.TFSPARK_CACHE_DIR": cache,
+            "spark.executorEnv.PYTHONPATH": str(ROOT),
+            "spark.executor.memory": f"{HEAP_MB}m",
+            "spark.tfspark.distribute": how,
+        }
+        if side == "jvm":
+            settings["spark.jars"] = str(_jar())
+        with open_session(f"local-cluster[1,{tasks},{HEAP_MB}]", settings) as spark:
+            return measure(spark, side, model_of(megabytes, data), tasks, how)
+
+
+def _jar() -> Path:
+    target = ROOT / "scala-bridge" / "target" / "scala-2.13"
+    built = [path for path in target.glob("tfspark-bridge_*.jar") if "-thin" not in path.name]
+    if not built:
+        raise FileNotFoundError(f"expected the bridge's jar in {target}.\nHint: make bridge")
+    return max(built, key=lambda path: path.stat().st_mtime)
+
+
+def main() -> None:
+    """Measure each side in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mb", type=int, default=500, help="megabytes of weights (500)")
+    parser.add_argument("--tasks", type=int, default=4, help="tasks at once (4)")
+    parser.add_argument("--how", choices=("path", "broadcast"), default="path")
+    parser.add_argument("--data", type=Path, default=ROOT / "benchmarks" / "data")
+    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results")
+    parser.add_argument("--inside", choices=SIDES, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.inside:
+        given = (chosen.inside, chosen.mb, chosen.tasks, chosen.how, chosen.data)
+        print(json.dumps(run_one(*given)))
+        return
+    model_of(chosen.mb, chosen.data)
+    sides = {side: _inside(side) for side in SIDES}
+    found = {
+        "machine": machine(),
+        "megabytes": chosen.mb,
+        "tasks": chosen.tasks,
+        "how": chosen.how,
+        "executor_heap_mb": HEAP_MB,
+        "sides": sides,
+        "ratios": ratios(sides["jvm"], sides["native"]),
+    }
+    text = json.dumps(found, indent=1)
+    print(text)
+    (chosen.results / "jvm_memory.json").write_text(text + "\n")
+
+
+def _inside(side: str) -> Any:
+    command = [sys.executable, "-m", "benchmarks.jvm_memory", *sys.argv[1:], "--inside", side]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+if __name__ == "__main__":
+    main()
