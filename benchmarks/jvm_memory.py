@@ -24,6 +24,7 @@ from typing import Any, Literal
 from pyspark.sql import DataFrame, SparkSession
 
 import tfspark
+from benchmarks import bridge
 from benchmarks.client import ROOT
 from benchmarks.distribution import model_of
 from benchmarks.machine import machine
@@ -31,7 +32,6 @@ from benchmarks.spark_sides import open_session
 from tfspark.spark.distribution import Distribute
 
 ROWS_PER_TASK = 500_000
-HEAP_MB = 1024
 SIDES: tuple[Literal["jvm", "native"], ...] = ("jvm", "native")
 EXECUTOR = b"CoarseGrainedExecutorBackend"
 # What /proc has in smaps_rollup and status, in kB.
@@ -114,27 +114,21 @@ def _over(one: Memory, other: Memory) -> Memory:
     return {name.removesuffix("_mb"): round(one[name] / other[name], 3) for name in READ}
 
 
-def run_one(side: str, megabytes: int, tasks: int, how: Distribute, data: Path) -> Any:
+def run_one(side: str, chosen: argparse.Namespace) -> Any:
     """Measure one side on a cluster of its own."""
-    with tempfile.TemporaryDirectory(dir=data) as cache:
+    base = model_of(chosen.mb, chosen.data)
+    with tempfile.TemporaryDirectory(dir=chosen.data) as cache:
         settings = {
             "spark.executorEnv.TFSPARK_CACHE_DIR": cache,
             "spark.executorEnv.PYTHONPATH": str(ROOT),
-            "spark.executor.memory": f"{HEAP_MB}m",
-            "spark.tfspark.distribute": how,
+            "spark.executor.memory": f"{chosen.heap}m",
+            "spark.tfspark.distribute": chosen.how,
         }
         if side == "jvm":
-            settings["spark.jars"] = str(_jar())
-        with open_session(f"local-cluster[1,{tasks},{HEAP_MB}]", settings) as spark:
-            return measure(spark, side, model_of(megabytes, data), tasks, how)
-
-
-def _jar() -> Path:
-    target = ROOT / "scala-bridge" / "target" / "scala-2.13"
-    built = [path for path in target.glob("tfspark-bridge_*.jar") if "-thin" not in path.name]
-    if not built:
-        raise FileNotFoundError(f"expected the bridge's jar in {target}.\nHint: make bridge")
-    return max(built, key=lambda path: path.stat().st_mtime)
+            settings |= bridge.settings()
+        cluster = f"local-cluster[1,{chosen.tasks},{chosen.heap}]"
+        with open_session(cluster, settings) as spark:
+            return measure(spark, side, base, chosen.tasks, chosen.how)
 
 
 def main() -> None:
@@ -142,14 +136,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mb", type=int, default=500, help="megabytes of weights (500)")
     parser.add_argument("--tasks", type=int, default=4, help="tasks at once (4)")
+    parser.add_argument("--heap", type=int, default=1024, help="the executor's, in MB (1024)")
     parser.add_argument("--how", choices=("path", "broadcast"), default="path")
     parser.add_argument("--data", type=Path, default=ROOT / "benchmarks" / "data")
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results")
     parser.add_argument("--inside", choices=SIDES, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.inside:
-        given = (chosen.inside, chosen.mb, chosen.tasks, chosen.how, chosen.data)
-        print(json.dumps(run_one(*given)))
+        print(json.dumps(run_one(chosen.inside, chosen)))
         return
     model_of(chosen.mb, chosen.data)
     sides = {side: _inside(side) for side in SIDES}
@@ -158,7 +152,7 @@ def main() -> None:
         "megabytes": chosen.mb,
         "tasks": chosen.tasks,
         "how": chosen.how,
-        "executor_heap_mb": HEAP_MB,
+        "executor_heap_mb": chosen.heap,
         "sides": sides,
         "ratios": ratios(sides["jvm"], sides["native"]),
     }

@@ -19,7 +19,8 @@ object CreateModelFunction extends Rule[LogicalPlan] {
   private val function = "tf_predict"
 
   override def apply(plan: LogicalPlan): LogicalPlan = plan match {
-    case create: CreateFunctionCommand if create.isTemp && isOurs(create.className) =>
+    case create: CreateFunctionCommand if isOurs(create.className) =>
+      if (!create.isTemp) throw permanent
       val signature = Option(create.className.drop(function.length + 1)).filter(_.nonEmpty)
       RegisterModel(
         create.identifier.funcName,
@@ -29,6 +30,15 @@ object CreateModelFunction extends Rule[LogicalPlan] {
       )
     case other => other
   }
+
+  private def permanent: Exception = TfPredictFunction.refusal(
+    Explain(
+      "A model becomes a temporary function only.",
+      expected = s"CREATE TEMPORARY FUNCTION … AS '$function' USING FILE 'model'",
+      hint =
+        "for one that outlives the session, CREATE FUNCTION … AS 'io.tfspark.hive.TfPredictUdf'."
+    )
+  )
 
   private def isOurs(className: String): Boolean =
     className == function || className.startsWith(s"$function:")

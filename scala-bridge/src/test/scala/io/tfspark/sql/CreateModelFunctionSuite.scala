@@ -55,5 +55,8 @@ class CreateModelFunctionSuite extends SparkSuite {
     assert(refusal(
       sql("CREATE TEMPORARY FUNCTION none AS 'tf_predict'")
     ).contains("USING FILE 'registered name or path'"))
+    assert(refusal(
+      sql(s"CREATE FUNCTION lasting AS 'tf_predict' USING FILE 'linear'")
+    ).contains("io.tfspark.hive.TfPredictUdf"))
   }
 }
