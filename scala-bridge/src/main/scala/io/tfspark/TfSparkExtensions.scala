@@ -47,7 +47,9 @@ final class TfSparkExtensions extends SparkSessionExtensionsProvider {
     val info = new ExpressionInfo(TfSparkExtensions.className, "", name, usage, "")
     val identifier = FunctionIdentifier(name)
     val isSparks =
-      FunctionRegistry.builtin.lookupFunction(identifier).exists(_.getClassName != info.getClassName)
+      FunctionRegistry.builtin.lookupFunction(
+        identifier
+      ).exists(_.getClassName != info.getClassName)
     // A model may be called what a function of Spark's is called; then it has no function of its own.
     if (!isSparks) {
       extensions.injectFunction((identifier, info, build))
