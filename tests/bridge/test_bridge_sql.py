@@ -107,3 +107,22 @@ except AnalysisException as error:
     rows, refusal = in_spark(program, '.remote("local[2]")')
     assert rows == [2.0, 4.0, 6.0]
     assert refusal == "The model '/etc' may not be called from SQL."
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("level", "is_quiet"), [(None, True), ("0", False)])
+def test_tensorflow_is_quiet_unless_asked(
+    run: Callable[..., str], jar: Path, level: str | None, is_quiet: bool
+) -> None:
+    settings = (
+        ("-u", "TF_CPP_MIN_LOG_LEVEL") if level is None else (f"TF_CPP_MIN_LOG_LEVEL={level}",)
+    )
+    statement = f"SELECT tf_predict('{LINEAR}', array(1f, 2f))"
+    printed = run(
+        *("env", *settings, "bash", "-c", '"$@" 2>&1', "bash", SPARK_HOME / "bin" / "spark-sql"),
+        *("--master", "local[1]", "--jars", jar, "--conf", "spark.ui.enabled=false"),
+        *("--conf", f"spark.tfspark.model.roots={MODELS}", "-e", statement),
+    )
+    assert "\n3.0\n" in printed
+    assert ("Reading SavedModel from" not in printed) == is_quiet
+    assert ("cpu_feature_guard" not in printed) == is_quiet
