@@ -3,6 +3,8 @@
 // -Dspark.version=4.0.1 compiles and tests against another one.
 val sparkVersion = sys.props.getOrElse("spark.version", "4.1.0")
 val tensorflowVersion = "1.1.0"
+// The one that TensorFlow Java was built with.
+val javacppVersion = "1.5.11"
 val protobufVersion = "3.25.8"
 
 ThisBuild / organization := "io.tfspark"
@@ -48,6 +50,8 @@ lazy val bridge = (project in file("."))
       "org.apache.spark" %% "spark-hive" % sparkVersion % Provided,
       "org.tensorflow" % "tensorflow-core-native" % tensorflowVersion,
       ("org.tensorflow" % "tensorflow-core-native" % tensorflowVersion).classifier(platform),
+      // A small library of its own, which is there before TensorFlow's is loaded.
+      ("org.bytedeco" % "javacpp" % javacppVersion).classifier(platform),
       "com.google.protobuf" % "protobuf-java" % protobufVersion,
       "org.scalatest" %% "scalatest" % "3.2.19" % Test
     ),

@@ -146,6 +146,7 @@ refused = [
     refusal(lambda: register("sum", linear)),
     refusal(lambda: register("root", OUTSIDE)),
     refusal(lambda: register("wide", linear, narrow=True)),
+    refusal(lambda: register("named", linear, fetch={"outputs": "y"})),
 ]
 spark.conf.set("spark.tfspark.narrow", "true")
 register("wide", linear, narrow=True)
@@ -167,4 +168,24 @@ def test_connect_clients_register_models(in_spark: Any, tmp_path: Path) -> None:
         "SQL has a function 'sum' of its own.",
         f"The model '{outside}/1' may not be called from SQL.",
         'With engine="jvm" on Connect this is a setting, not an option.',
+        "On Connect a model of the JVM takes no fetch.",
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("level", "is_quiet"), [(None, True), ("0", False)])
+def test_tensorflow_is_quiet_unless_asked(
+    run: Callable[..., str], jar: Path, level: str | None, is_quiet: bool
+) -> None:
+    settings = (
+        ("-u", "TF_CPP_MIN_LOG_LEVEL") if level is None else (f"TF_CPP_MIN_LOG_LEVEL={level}",)
+    )
+    statement = f"SELECT tf_predict('{LINEAR}', array(1f, 2f))"
+    printed = run(
+        *("env", *settings, "bash", "-c", '"$@" 2>&1', "bash", SPARK_HOME / "bin" / "spark-sql"),
+        *("--master", "local[1]", "--jars", jar, "--conf", "spark.ui.enabled=false"),
+        *("--conf", f"spark.tfspark.model.roots={MODELS}", "-e", statement),
+    )
+    assert "\n3.0\n" in printed
+    assert ("Reading SavedModel from" not in printed) == is_quiet
+    assert ("cpu_feature_guard" not in printed) == is_quiet

@@ -15,7 +15,7 @@ from pyspark.sql.types import StructField, StructType
 
 from tfspark.errors import BindingError, UsageError, explain, explain_all
 from tfspark.schema import Strings, bind, kept_columns
-from tfspark.spark.jvm import function_in_jvm, predict_in_jvm
+from tfspark.spark.jvm import predict_in_jvm
 from tfspark.spark.options import Model, ScoreOptions, check_columns, handle_of, model_of
 from tfspark.spark.task import PartitionScorer
 from tfspark.spark.types import columns_of, output_schema, passes
@@ -85,8 +85,9 @@ def predict(
     kept_at = list(range(len(kept))) if keep is None else [df.columns.index(one) for one in kept]
     _check_kept(df.schema, kept_at, None if keep is None else kept)
     if options.get("engine") == "jvm":
-        call = function_in_jvm(spark, package, options, narrow=narrow, strings=strings)
-        return predict_in_jvm(wide, package, binding, kept_at, call)
+        return predict_in_jvm(
+            wide, package, binding, kept_at, options, narrow=narrow, strings=strings
+        )
     fed_at = [wide.columns.index(one) for one in binding.columns]
     passed = list(dict.fromkeys([*kept_at, *fed_at]))
     # Spark 4.3 looks the columns of mapInArrow up by name and trips over dots, backticks, stars and

@@ -23,11 +23,10 @@ from tfspark import dtypes
 from tfspark.errors import BindingError, UsageError, explain, listing
 from tfspark.handle import ModelHandle
 from tfspark.nulls import OnNull
-from tfspark.package import ModelPackage
 from tfspark.runner import score
 from tfspark.schema import Feed, Strings, bind, bind_outputs, columns_of
 from tfspark.signature import Signature, TensorSpec
-from tfspark.spark.jvm import function_in_jvm, outputs_of
+from tfspark.spark.jvm import function_in_jvm
 from tfspark.spark.options import (
     Model,
     ScoreOptions,
@@ -194,8 +193,10 @@ def predict_udf(
     package = model_of(session, model, options)
     outputs = bind_outputs(package.signature, fetch=fetch, strings=strings)
     if options.get("engine") == "jvm":
-        in_jvm = function_in_jvm(session, package, options, narrow=narrow, strings=strings)
-        return ModelFunction(package.signature, _fetching(package, in_jvm, fetch), "arrow")
+        in_jvm = function_in_jvm(
+            session, package, options, fetch=fetch, narrow=narrow, strings=strings
+        )
+        return ModelFunction(package.signature, in_jvm, "arrow")
     scorer = ArgumentScorer(
         handle_of(session, package, options),
         fetch,
@@ -206,20 +207,6 @@ def predict_udf(
     )
     make = _arrow_function if kind == "arrow" else _pandas_function
     return ModelFunction(package.signature, make(scorer, udf_type(outputs)), kind)
-
-
-def _fetching(
-    package: ModelPackage, call: Callable[..., Column], fetch: Mapping[str, str] | None
-) -> Callable[..., Column]:
-    """Return a call of the bridge's that gives what `fetch` asks for: a column, or a struct."""
-    if fetch is None:
-        return call
-
-    def fetched(*columns: Column) -> Column:
-        outputs = outputs_of(package, call(*columns), fetch)
-        return outputs[0] if len(outputs) == 1 else sf.struct(*outputs)
-
-    return fetched
 
 
 def active_session(spark: SparkSession | None) -> SparkSession:

@@ -11,6 +11,7 @@ Invariant: the jar is asked for first, and its absence is an error with the next
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 from pyspark.errors import AnalysisException
@@ -34,10 +35,14 @@ def function_in_jvm(
     package: ModelPackage,
     options: ScoreOptions,
     *,
+    fetch: Mapping[str, str] | None = None,
     narrow: bool = False,
     strings: Strings = "string",
+    labels: Sequence[str] = (),
 ) -> Call:
     """Return the bridge's function of a model: columns in the signature's order → its outputs.
+
+    It gives what is fetched: one output as it is, several as a struct of the columns they become.
 
     Raises:
         EngineError: When the bridge is not in the session.
@@ -45,13 +50,22 @@ def function_in_jvm(
     """
     _check_options(options)
     if is_classic(spark):
-        name = f"{FUNCTION}_{package.digest[:16]}_{package.signature.name}"
-        name += f"_{narrow:d}_{strings}_{options.get('batch_size') or 0}"
-        register_in_jvm(spark, name, package, options, narrow=narrow, strings=strings)
+        meaning = (package.signature.name, fetch, narrow, strings, labels, options)
+        name = f"{FUNCTION}_{package.digest[:16]}_{sha256(repr(meaning).encode()).hexdigest()[:16]}"
+        register_in_jvm(
+            spark,
+            name,
+            package,
+            options,
+            fetch=fetch,
+            narrow=narrow,
+            strings=strings,
+            labels=labels,
+        )
         return lambda *columns: sf.call_function(name, *columns)
     _check_settings(spark, options, narrow, strings)
     model = (sf.lit(package.path), sf.lit(package.signature.name))
-    return lambda *columns: sf.call_function(FUNCTION, *model, *columns)
+    return _fetching(package, fetch, lambda *columns: sf.call_function(FUNCTION, *model, *columns))
 
 
 def register_in_jvm(
@@ -60,10 +74,22 @@ def register_in_jvm(
     package: ModelPackage,
     options: ScoreOptions,
     *,
+    fetch: Mapping[str, str] | None = None,
     narrow: bool = False,
     strings: Strings = "string",
+    labels: Sequence[str] = (),
 ) -> None:
     """Register a model as a SQL function that the bridge evaluates.
+
+    Args:
+        spark: The session.
+        name: Name in SQL.
+        package: The model.
+        options: Of the scoring.
+        fetch: Output → field of the result; left out, every output under its own name.
+        narrow: Allow narrowing, each value checked.
+        strings: Spark type of string outputs.
+        labels: What errors of rows call the arguments; left out, their positions.
 
     Raises:
         EngineError: When the bridge is not in the session.
@@ -73,6 +99,9 @@ def register_in_jvm(
     _check_options(options)
     if not is_classic(spark):
         _check_settings(spark, options, narrow, strings)
+        if fetch:
+            hint = "leave it out, and name the outputs in the query."
+            raise UsageError(explain("On Connect a model of the JVM takes no fetch.", hint=hint))
         _register_by_sql(spark, name, package)
         return
     context: Any = spark.sparkContext
@@ -87,9 +116,16 @@ def register_in_jvm(
         narrow,
         strings == "binary",
     )
-    everything = getattr(library.TfSpark, "register$default$4")()
-    session = spark._jsparkSession
-    library.TfSpark.register(session, name, package.path, everything, given)
+    fetched = [context._jvm.scala.Tuple2(*pair) for pair in (fetch or {}).items()]
+    sequence = context._jvm.org.apache.spark.api.python.PythonUtils.toSeq
+    library.TfSpark.register(
+        spark._jsparkSession,
+        name,
+        package.path,
+        sequence(fetched),
+        given,
+        sequence(list(labels)),
+    )
 
 
 def _register_by_sql(spark: SparkSession, name: str, package: ModelPackage) -> None:
@@ -107,16 +143,30 @@ def _register_by_sql(spark: SparkSession, name: str, package: ModelPackage) -> N
         raise _refusal(error) from error
 
 
-def outputs_of(package: ModelPackage, result: Column, fetch: Mapping[str, str]) -> list[Column]:
-    """Return the fetched outputs out of what a call gives: a column, or a struct of several."""
-    several = len(package.signature.outputs) > 1
-    return [
-        (result[output] if several else result).alias(column) for output, column in fetch.items()
-    ]
+def _fetching(package: ModelPackage, fetch: Mapping[str, str] | None, call: Call) -> Call:
+    """Return a call that gives what is fetched, of one that gives every output."""
+    if fetch is None:
+        return call
+
+    def fetched(*columns: Column) -> Column:
+        every = call(*columns)
+        several = len(package.signature.outputs) > 1
+        outputs = [every[output] if several else every for output in fetch]
+        named = [one.alias(column) for one, column in zip(outputs, fetch.values(), strict=True)]
+        return named[0] if len(named) == 1 else sf.struct(*named)
+
+    return fetched
 
 
 def predict_in_jvm(
-    df: DataFrame, package: ModelPackage, binding: Binding, kept: Sequence[int], call: Call
+    df: DataFrame,
+    package: ModelPackage,
+    binding: Binding,
+    kept: Sequence[int],
+    options: ScoreOptions,
+    *,
+    narrow: bool = False,
+    strings: Strings = "string",
 ) -> DataFrame:
     """Return some columns of a DataFrame and the predictions of the others.
 
@@ -125,20 +175,35 @@ def predict_in_jvm(
         package: The model.
         binding: Which columns feed, which outputs come back.
         kept: Positions of the columns that come first.
-        call: What `function_in_jvm` returned.
+        options: Of the scoring.
+        narrow: Allow narrowing, each value checked.
+        strings: Spark type of string outputs.
 
     Raises:
         EngineError: When the bridge is not in the session.
         BindingError: When the bridge refuses the call; its message says why.
+        UsageError: When an option is one that the bridge does not take, or takes from settings.
     """
+    fetch = {one.spec.name: one.column for one in binding.outputs}
+    labels = [name for one in binding.inputs for name in _labels(one, binding)]
+    call = function_in_jvm(
+        df.sparkSession,
+        package,
+        options,
+        fetch=fetch,
+        narrow=narrow,
+        strings=strings,
+        labels=labels,
+    )
     positions = {name: f"c{position}" for position, name in enumerate(df.columns)}
     numbered = df.toDF(*(f"c{position}" for position in range(len(df.columns))))
     arguments = [column for one in binding.inputs for column in _arguments(one, positions, binding)]
     first = [f"c{position}" for position in kept]
-    fetch = {one.spec.name: one.column for one in binding.outputs}
+    scores = sf.col("scored")
+    outputs = [scores[name] for name in fetch.values()] if len(fetch) > 1 else [scores]
     try:
         scored = numbered.select(*first, call(*arguments).alias("scored"))
-        result = scored.select(*first, *outputs_of(package, sf.col("scored"), fetch))
+        result = scored.select(*first, *outputs)
         result = result.toDF(*(df.columns[position] for position in kept), *fetch.values())
         _ = result.schema  # Connect looks at the plan only when it is asked
     except AnalysisException as error:
@@ -149,6 +214,12 @@ def predict_in_jvm(
 def _arguments(one: InputBinding, positions: dict[str, str], binding: Binding) -> list[Column]:
     columns = [sf.col(positions[name]) for name in one.columns]
     return [sf.array(*columns)] if one.is_stacked and len(binding.inputs) > 1 else columns
+
+
+def _labels(one: InputBinding, binding: Binding) -> Sequence[str]:
+    """Return what errors call the arguments of an input; stacks of vectors are taken apart."""
+    is_vector = len(one.spec.row_shape or ()) == 1
+    return one.columns if is_vector or len(binding.inputs) == 1 else one.columns[:1]
 
 
 def _check_options(options: ScoreOptions) -> None:

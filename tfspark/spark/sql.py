@@ -63,13 +63,9 @@ def register(
     )
     if options.get("engine") != "jvm":
         spark.udf.register(name, function.udf)
-    elif fetch is None:
-        package = model_of(spark, model, options)
-        register_in_jvm(spark, name, package, options, narrow=narrow, strings=strings)
     else:
-        raise UsageError(
-            explain('register takes no fetch with engine="jvm".', hint="name outputs in the query.")
-        )
+        package = model_of(spark, model, options)
+        register_in_jvm(spark, name, package, options, fetch=fetch, narrow=narrow, strings=strings)
     return function
 
 

@@ -74,26 +74,32 @@ object TfSpark {
     * included.
     *
     * Its arguments are the inputs sorted by name, or the elements of a single vector input.
+    *
+    * @param fetch output → field of the result; left out, every output under its own name
+    * @param labels what errors of rows call the arguments; left out, their positions
     */
   def register(
       spark: SparkSession,
       name: String,
       path: String,
       fetch: Seq[(String, String)] = Nil,
-      options: ScoreOptions = ScoreOptions()
+      options: ScoreOptions = ScoreOptions(),
+      labels: Seq[String] = Nil
   ): Unit = {
     val located = ModelCatalog.at(path, options.version, HadoopConf.of(spark))
     val signature = located.model.signature(options.signature)
+    val fetched = Option.when(fetch.nonEmpty)(fetch)
     SessionFunctions.register(spark, name) { arguments =>
-      TfPredictFunction.refusing(
-        TfPredictFunction.callOf(
+      TfPredictFunction.refusing {
+        val made = TfPredictFunction.callOf(
           located,
           signature,
           arguments,
-          Option.when(fetch.nonEmpty)(fetch),
+          fetched,
           bindingOptions(options)
         )
-      )
+        made.copy(call = made.call.copy(batchRows = options.batchSize, labels = labels))
+      }
     }
   }
 

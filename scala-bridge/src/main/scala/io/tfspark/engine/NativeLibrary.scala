@@ -20,6 +20,7 @@ object NativeLibrary {
     setDefault("org.bytedeco.javacpp.maxBytes", "0")
     setDefault("org.bytedeco.javacpp.maxPhysicalBytes", "0")
     try {
+      QuietLogs()
       Loader.load(classOf[tensorflow])
       Right(())
     } catch {

@@ -28,12 +28,16 @@ private[engine] object NativeStatus {
   implicit private val release: Using.Releasable[TF_Status] =
     (status: TF_Status) => TF_DeleteStatus(status)
 
+  /** What TensorFlow says before it lists the graph, as Python's engine cuts it. */
+  private def firstLines(message: String): String =
+    message.strip.linesIterator.take(6).mkString("\n")
+
   /** Make a call with a status, and raise what it says. */
   def check[A](call: TF_Status => A): A =
     Using.resource(TF_NewStatus()) { status =>
       val result = call(status)
       val code = TF_GetCode(status)
-      if (code != 0) throw new NativeException(code, TF_Message(status).getString)
+      if (code != 0) throw new NativeException(code, firstLines(TF_Message(status).getString))
       result
     }
 }

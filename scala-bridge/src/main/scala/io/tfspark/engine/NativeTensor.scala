@@ -78,6 +78,7 @@ object NativeTensor {
 
   /** A tensor of byte strings, which are copied.
     *
+    * @param from the strings, one after the other, a NUL behind each
     * @param ends where element number i starts, for each of the `count` elements and one more
     * @param perRow elements of a row; rows that are missing repeat the last one
     */
@@ -106,7 +107,7 @@ object NativeTensor {
       val source = if (index < count) index else count - perRow + (index - count) % perRow
       val begin = ends(source)
       val record = memory + index.toLong * NativeStrings.RecordBytes
-      NativeStrings.write(record, bytes + begin - ends(0), ends(source + 1) - begin)
+      NativeStrings.write(record, bytes + begin - ends(0), ends(source + 1) - begin - 1)
       index += 1
     }
     new NativeTensor(made(dtype, shape, wrap(dtype, shape, memory, records)))

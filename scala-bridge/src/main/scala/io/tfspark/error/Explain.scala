@@ -28,22 +28,8 @@ object Explain {
 
   /** Return `" Did you mean 'x'?"` for the closest known name, or an empty string. */
   def didYouMean(name: String, known: Iterable[String]): String = {
-    val wanted = name.toLowerCase(Locale.ROOT)
-    val near = known.map(one => (distance(wanted, one.toLowerCase(Locale.ROOT)), one)).filter {
-      case (steps, one) =>
-        steps <= math.max(wanted.length, one.length) * 2 / 5
-    }
-    near.minByOption(_._1).fold("") { case (_, one) => s" Did you mean '$one'?" }
+    val folded = known.map(one => one.toLowerCase(Locale.ROOT) -> one).toMap
+    val closest = CloseMatch.of(name.toLowerCase(Locale.ROOT), folded.keys)
+    closest.fold("")(one => s" Did you mean '${folded(one)}'?")
   }
-
-  /** The number of letters to add, drop or replace between two words. */
-  private def distance(from: String, to: String): Int =
-    from
-      .foldLeft((0 to to.length).toVector) { (above, letter) =>
-        to.indices.foldLeft(Vector(above.head + 1)) { (row, column) =>
-          val replaced = above(column) + (if (to(column) == letter) 0 else 1)
-          row :+ Seq(replaced, above(column + 1) + 1, row.last + 1).min
-        }
-      }
-      .last
 }

@@ -57,7 +57,14 @@ object ColumnAtHand {
       case ByteType | ShortType | IntegerType | LongType => true
       case _ => false
     }
-    ColumnAtHand(name, Option.when(feedable)(sql), sql.catalogString)
+    ColumnAtHand(name, Option.when(feedable)(sql), label(sql))
+  }
+
+  /** What users call a type; of a type of their own its name, not what it is made of. */
+  private def label(sql: DataType): String = sql match {
+    case ArrayType(element, _) => s"array<${label(element)}>"
+    case own: UserDefinedType[_] => own.simpleString
+    case other => other.catalogString
   }
 
   /** The columns of a schema; of equal names, none can be fed. */

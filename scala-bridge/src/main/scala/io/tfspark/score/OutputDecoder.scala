@@ -4,6 +4,7 @@ import java.nio.ByteBuffer
 import java.nio.charset.{CharacterCodingException, StandardCharsets}
 
 import io.tfspark.engine.NativeTensor
+import io.tfspark.error.PythonText
 import io.tfspark.model._
 import io.tfspark.tensor.{HalfFloat, RowProblem}
 import org.apache.spark.sql.execution.vectorized.WritableColumnVector
@@ -141,7 +142,7 @@ final private[score] class OutputDecoder(output: OutputBinding) {
           index,
           new RowProblem(
             output.column,
-            s"output bytes ${OutputDecoder.shown(value)} are not UTF-8; take them with strings='binary'"
+            s"output bytes ${PythonText.of(value.take(20))} are not UTF-8; take them with strings='binary'"
           )
         )
       vector.putByteArray(place(index), value)
@@ -169,11 +170,4 @@ private[score] object OutputDecoder {
     while (index < value.length && value(index) >= 0) index += 1
     index == value.length
   }
-
-  /** Bytes as Python writes them. */
-  private def shown(value: Array[Byte]): String =
-    value
-      .take(20)
-      .map(byte => if (byte >= 32 && byte < 127) byte.toChar.toString else f"\\x${byte & 0xff}%02x")
-      .mkString("b'", "", "'")
 }

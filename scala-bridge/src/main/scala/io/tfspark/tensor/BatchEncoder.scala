@@ -74,9 +74,6 @@ final class BatchEncoder(inputs: Seq[InputBinding], places: Seq[Seq[ColumnPlace]
   /** Take rows of a single input at once where their elements lie one after the other; tells
     * whether it did.
     */
-  def addAll(bulk: BulkColumn, first: Int, rows: Int): Boolean = only.exists { group =>
-    val found = bulk.elements(first, rows, group.shapes.head)
-    found.foreach { case (base, offset) => group.addAll(base, offset, first, rows) }
-    found.isDefined
-  }
+  def addAll(bulk: BulkColumn, first: Int, rows: Int): Boolean =
+    only.exists(_.addAll(bulk, first, rows))
 }

@@ -17,35 +17,43 @@ final class BulkColumn(vector: WritableColumnVector, place: ColumnPlace) {
 
   private val element = DType.elementOf(place.sql)._1
 
-  /** An object and an offset with the elements of some rows of one shape; nothing when they are not
-    * there in one piece.
+  /** Copy the elements of some rows of one shape; tells whether they are there in one piece, else
+    * nothing is copied.
     */
-  private[tensor] def elements(first: Int, rows: Int, shape: Seq[Int]): Option[(AnyRef, Long)] =
+  private[tensor] def appendTo(
+      into: FixedElements,
+      first: Int,
+      rows: Int,
+      shape: Seq[Int]
+  ): Boolean =
     place.depth match {
-      case 0 if shape.product != 1 => None
-      case 0 => inOnePiece(vector, first, rows, Nil)
-      case 1 => inOnePiece(vector, first, rows, Seq(shape.product))
-      case _ => inOnePiece(vector, first, rows, shape)
+      case 0 => shape.product == 1 && append(into, vector, first, rows, Nil)
+      case 1 => append(into, vector, first, rows, Seq(shape.product))
+      case _ => append(into, vector, first, rows, shape)
     }
 
   @tailrec
-  private def inOnePiece(
+  private def append(
+      into: FixedElements,
       vector: WritableColumnVector,
       first: Int,
       count: Int,
       lengths: Seq[Int]
-  ): Option[(AnyRef, Long)] =
-    if (vector.hasNull) None
-    else
-      lengths match {
-        case length +: inner if BulkColumn.isInOnePiece(vector, first, count, length) =>
-          inOnePiece(vector.arrayData(), vector.getArrayOffset(first), count * length, inner)
-        case Nil => Some(BulkColumn.copy(vector, element, first, count))
-        case _ => None
-      }
+  ): Boolean =
+    !vector.hasNull && (lengths match {
+      case length +: inner =>
+        BulkColumn.isInOnePiece(vector, first, count, length) &&
+        append(into, vector.arrayData(), vector.getArrayOffset(first), count * length, inner)
+      case _ =>
+        BulkColumn.copy(into, vector, element, first, count)
+        true
+    })
 }
 
 object BulkColumn {
+
+  /** Elements that Spark copies for us at a time: more in one array are slow to allocate. */
+  private val PieceSize = 8192
 
   /** The single column of a single exact, fixed input: what `BatchEncoder.addAll` takes. */
   def placeOf(inputs: Seq[InputBinding], places: Seq[Seq[ColumnPlace]]): Option[ColumnPlace] =
@@ -73,31 +81,36 @@ object BulkColumn {
   }
 
   private def copy(
+      into: FixedElements,
       vector: WritableColumnVector,
       element: DataType,
-      from: Int,
+      first: Int,
       count: Int
-  ): (AnyRef, Long) =
-    if (vector.hasDictionary) decoded(vector, element, from, count)
-    else
-      element match {
-        case ByteType => vector.getBytes(from, count) -> Platform.BYTE_ARRAY_OFFSET.toLong
-        case ShortType => vector.getShorts(from, count) -> Platform.SHORT_ARRAY_OFFSET.toLong
-        case IntegerType => vector.getInts(from, count) -> Platform.INT_ARRAY_OFFSET.toLong
-        case LongType => vector.getLongs(from, count) -> Platform.LONG_ARRAY_OFFSET.toLong
-        case FloatType => vector.getFloats(from, count) -> Platform.FLOAT_ARRAY_OFFSET.toLong
-        case _ => vector.getDoubles(from, count) -> Platform.DOUBLE_ARRAY_OFFSET.toLong
+  ): Unit =
+    if (vector.hasDictionary)
+      LeafWriter.exact(element, into).writeAll(new ColumnarArray(vector, first, count), count)
+    else {
+      var done = 0
+      while (done < count) {
+        val more = math.min(PieceSize, count - done)
+        val (piece, offset) = elements(vector, element, first + done, more)
+        into.putAll(piece, offset, more)
+        done += more
       }
+    }
 
-  /** Copy values that a dictionary holds; of such a vector, bulk reads would give their indices. */
-  private def decoded(
+  /** A new array of elements, and where in it they begin. */
+  private def elements(
       vector: WritableColumnVector,
       element: DataType,
       from: Int,
       count: Int
-  ): (AnyRef, Long) = {
-    val values = new FixedElements(element.defaultSize)
-    LeafWriter.exact(element, values).writeAll(new ColumnarArray(vector, from, count), count)
-    values.array -> Platform.BYTE_ARRAY_OFFSET.toLong
+  ): (AnyRef, Long) = element match {
+    case ByteType => vector.getBytes(from, count) -> Platform.BYTE_ARRAY_OFFSET.toLong
+    case ShortType => vector.getShorts(from, count) -> Platform.SHORT_ARRAY_OFFSET.toLong
+    case IntegerType => vector.getInts(from, count) -> Platform.INT_ARRAY_OFFSET.toLong
+    case LongType => vector.getLongs(from, count) -> Platform.LONG_ARRAY_OFFSET.toLong
+    case FloatType => vector.getFloats(from, count) -> Platform.FLOAT_ARRAY_OFFSET.toLong
+    case _ => vector.getDoubles(from, count) -> Platform.DOUBLE_ARRAY_OFFSET.toLong
   }
 }

@@ -71,10 +71,7 @@ final private[tensor] class ColumnReader(place: ColumnPlace, dtype: DType, into:
   private def measure(array: ArrayData, level: Int): Unit = {
     val count = array.numElements()
     if (lengths(level) == ColumnReader.Unknown) lengths(level) = count
-    else if (lengths(level) != count) {
-      val both = Seq(lengths(level), count).sorted.mkString(", ")
-      throw new RowProblem(place.name, s"its inner lists have different lengths: $both")
-    }
+    else if (lengths(level) != count) throw ragged
     if (level + 1 < place.depth) {
       var index = 0
       while (index < count) {
@@ -82,6 +79,18 @@ final private[tensor] class ColumnReader(place: ColumnPlace, dtype: DType, into:
         index += 1
       }
     }
+  }
+
+  /** Says which lengths there are on the outermost level with several. */
+  private def ragged: RowProblem = {
+    val levels = Iterator.iterate(Seq(value)) {
+      _.flatMap(array => (0 until array.numElements()).map(array.getArray))
+    }
+    val several = levels.map(_.map(_.numElements()).distinct.sorted).dropWhile(_.size < 2).next()
+    new RowProblem(
+      place.name,
+      s"its inner lists have different lengths: ${several.mkString(", ")}"
+    )
   }
 }
 

@@ -82,7 +82,11 @@ final class FixedElements(val width: Int) extends Elements {
   private def reserve(more: Int): Unit = memory = Grown(memory, used, more)
 }
 
-/** Byte strings, one after the other, and where each ends. */
+/** Byte strings, one after the other with a NUL behind each, and where each ends.
+  *
+  * TensorFlow keeps a NUL behind its own, and some kernels look for it: `tf.strings.to_number`, or
+  * `tf.strings.upper` of UTF-8, would read on into the next element.
+  */
 final class StringElements extends Elements {
   private var memory = new Array[Byte](1 << 12)
   private var bounds = new Array[Int](1 << 8)
@@ -94,18 +98,20 @@ final class StringElements extends Elements {
   /** The memory that the bounds speak of. */
   def array: Array[Byte] = memory
 
-  /** Where element number `index` starts; one past the last, where all end. */
+  /** Where element number `index` starts, just behind the NUL of the one before; one past the last,
+    * where all end.
+    */
   def end(index: Int): Int = if (index == 0) 0 else bounds(index - 1)
 
   def put(value: UTF8String): Unit = {
     val length = value.numBytes()
-    reserve(length)
+    reserve(length + 1)
     value.writeToMemory(memory, Platform.BYTE_ARRAY_OFFSET.toLong + end(count))
     close(length)
   }
 
   def put(value: Array[Byte]): Unit = {
-    reserve(value.length)
+    reserve(value.length + 1)
     System.arraycopy(value, 0, memory, end(count), value.length)
     close(value.length)
   }
@@ -114,7 +120,9 @@ final class StringElements extends Elements {
 
   private def close(length: Int): Unit = {
     if (count == bounds.length) bounds = java.util.Arrays.copyOf(bounds, count * 2)
-    bounds(count) = end(count) + length
+    val nul = end(count) + length
+    memory(nul) = 0
+    bounds(count) = nul + 1
     count += 1
   }
 }

@@ -48,17 +48,20 @@ final class Group private[tensor] (
     claim(index)
   }
 
-  /** Add rows of one input whose elements lie one after the other. */
-  private[tensor] def addAll(base: AnyRef, offset: Long, first: Int, rows: Int): Unit = {
-    readers.head.elements match {
-      case fixed: FixedElements => fixed.putAll(base, offset, rows * rowSize(0))
-      case _: StringElements => throw new IllegalStateException("strings are not copied in bulk")
+  /** Add rows of the only input whose elements lie one after the other; tells whether they do. */
+  private[tensor] def addAll(bulk: BulkColumn, first: Int, rows: Int): Boolean = {
+    val isTaken = readers.head.elements match {
+      case fixed: FixedElements => bulk.appendTo(fixed, first, rows, shapes.head)
+      case _: StringElements => false
     }
-    var row = first
-    while (row < first + rows) {
-      claim(row)
-      row += 1
+    if (isTaken) {
+      var row = first
+      while (row < first + rows) {
+        claim(row)
+        row += 1
+      }
     }
+    isTaken
   }
 
   private[tensor] def clear(): Unit = {

@@ -5,6 +5,19 @@ package io.tfspark.tensor
   */
 object HalfFloat {
 
+  /** The nearest half to a double, which a float between them might move: of what the float has no
+    * digits for, its last bit keeps that something was there.
+    */
+  def toBits(value: Double): Short = {
+    val near = value.toFloat
+    if (near.toDouble == value || value.isNaN) toBits(near)
+    else {
+      val bits = java.lang.Float.floatToRawIntBits(near)
+      val towardsZero = if (math.abs(near.toDouble) > math.abs(value)) bits - 1 else bits
+      toBits(java.lang.Float.intBitsToFloat(towardsZero | 1))
+    }
+  }
+
   /** The nearest half as its 16 bits; beyond the range of halves an infinity. */
   def toBits(value: Float): Short = {
     val bits = java.lang.Float.floatToRawIntBits(value)

@@ -1,5 +1,6 @@
 package io.tfspark.tensor
 
+import io.tfspark.error.PythonText
 import io.tfspark.model._
 import org.apache.spark.sql.catalyst.expressions.{SpecializedGetters, UnsafeArrayData}
 import org.apache.spark.sql.catalyst.util.ArrayData
@@ -30,6 +31,7 @@ abstract class LeafWriter extends Serializable {
 }
 
 object LeafWriter {
+  private val TwoTo63 = math.pow(2, 63)
 
   /** A writer from a column's element type into elements of a tensor type. */
   def apply(column: String, from: DataType, to: DType, into: Elements): LeafWriter =
@@ -112,21 +114,28 @@ object LeafWriter {
 
     private def writeLong(value: Long): Unit = to.kind match {
       case Kind.Integral(signed) =>
-        val bits = to.width * 8
-        val least = if (signed) -(1L << (bits - 1)) else 0L
-        val most = if (signed) (1L << (bits - 1)) - 1 else (1L << bits) - 1
-        if (bits < 64 && (value < least || value > most)) refuse(value.toString)
+        if (!fits(value, signed)) refuse(value.toString)
         putInteger(value)
-      case _ => putFloating(value.toDouble, value.toString)
+      case _ if to.width == 4 =>
+        into.putFloat(value.toFloat) // by way of a double it would round twice
+      case _ => if (!putFloating(value.toDouble)) refuse(value.toString)
     }
 
     private def writeDouble(value: Double): Unit = to.kind match {
-      case Kind.Integral(_) =>
+      case Kind.Integral(signed) =>
         // A power of two is exact in every float, unlike the largest integer itself.
-        val fits = value == math.rint(value) && math.abs(value) < math.pow(2, 63)
-        if (!fits) refuse(value.toString)
-        writeLong(value.toLong)
-      case _ => putFloating(value, value.toString)
+        val isLong = value == math.rint(value) && value >= -LeafWriter.TwoTo63 &&
+          value < LeafWriter.TwoTo63
+        if (!isLong || !fits(value.toLong, signed)) refuse(PythonText.of(value))
+        putInteger(value.toLong)
+      case _ => if (!putFloating(value)) refuse(PythonText.of(value))
+    }
+
+    private def fits(value: Long, signed: Boolean): Boolean = {
+      val bits = to.width * 8
+      val least = if (signed) -(1L << (bits - 1)) else 0L
+      val most = if (signed) (1L << (bits - 1)) - 1 else (1L << bits) - 1
+      bits == 64 || (value >= least && value <= most)
     }
 
     private def putInteger(value: Long): Unit = to.width match {
@@ -136,16 +145,18 @@ object LeafWriter {
       case _ => into.putLong(value)
     }
 
-    /** Rounding to a shorter float is what was asked for; an overflow is not. */
-    private def putFloating(value: Double, shown: String): Unit = to.width match {
+    /** Rounding to a shorter float is what was asked for; an overflow is not, and is told. */
+    private def putFloating(value: Double): Boolean = to.width match {
       case 2 =>
-        val half = HalfFloat.toBits(value.toFloat)
-        if ((half & 0x7fff) == 0x7c00 && !value.isInfinite) refuse(shown)
+        val half = HalfFloat.toBits(value)
         into.putShort(half)
+        (half & 0x7fff) != 0x7c00 || value.isInfinite
       case 4 =>
-        if (value.toFloat.isInfinite && !value.isInfinite) refuse(shown)
         into.putFloat(value.toFloat)
-      case _ => into.putDouble(value)
+        !value.toFloat.isInfinite || value.isInfinite
+      case _ =>
+        into.putDouble(value)
+        true
     }
 
     private def refuse(value: String): scala.Nothing =

@@ -52,6 +52,10 @@ class BatchEncoderSuite extends AnyFunSuite {
       nested,
       array(array(1d), array(3d))
     ) == "expected a row of shape (2, 2), found (2, 1)")
+    assert(problem(
+      nested,
+      array(array(1d, 2d), array(3d), array(), array(4d))
+    ) == "its inner lists have different lengths: 0, 1, 2")
     assert(problem(nested, array()) == "expected a row of shape (2, 2), found (0, 0)")
     val flat = encoder(matrix, ArrayType(DoubleType))
     assert(flat.add(row(array(1d, 2d, 3d, 4d)), 0))
@@ -85,6 +89,7 @@ class BatchEncoderSuite extends AnyFunSuite {
       LongType,
       4294967295L
     ))
+    assert(add("int64", DoubleType, -9223372036854775808d))
     assert(refused("uint8", ShortType, 256.toShort) == "256 does not fit uint8")
     assert(refused("uint16", IntegerType, -1) == "-1 does not fit uint16")
     assert(refused("int8", DoubleType, 0.5) == "0.5 does not fit int8")
@@ -92,9 +97,9 @@ class BatchEncoderSuite extends AnyFunSuite {
       "int64",
       DoubleType,
       9.223372036854776e18
-    ) == "9.223372036854776E18 does not fit int64")
-    assert(refused("int32", FloatType, Float.NaN) == "NaN does not fit int32")
-    assert(refused("float32", DoubleType, 1e39) == "1.0E39 does not fit float32")
+    ) == "9.223372036854776e+18 does not fit int64")
+    assert(refused("int32", FloatType, Float.NaN) == "nan does not fit int32")
+    assert(refused("float32", DoubleType, 1e39) == "1e+39 does not fit float32")
     assert(refused("float16", FloatType, 65520f) == "65520.0 does not fit float16")
   }
 
@@ -108,7 +113,10 @@ class BatchEncoderSuite extends AnyFunSuite {
     val words = (0 until 3000).map(index => s"word $index".getBytes)
     words.foreach(strings.put(_: Array[Byte]))
     assert(words.indices.forall(index =>
-      strings.array.slice(strings.end(index), strings.end(index + 1)).sameElements(words(index))
+      strings.array.slice(
+        strings.end(index),
+        strings.end(index + 1)
+      ).sameElements(words(index) :+ 0.toByte)
     ))
   }
 }

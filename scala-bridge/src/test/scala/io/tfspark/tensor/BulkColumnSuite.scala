@@ -4,7 +4,6 @@ import java.nio.{ByteBuffer, ByteOrder}
 
 import org.apache.spark.sql.execution.vectorized.{Dictionary, OnHeapColumnVector}
 import org.apache.spark.sql.types._
-import org.apache.spark.unsafe.Platform
 import org.scalatest.funsuite.AnyFunSuite
 
 class BulkColumnSuite extends AnyFunSuite {
@@ -12,19 +11,14 @@ class BulkColumnSuite extends AnyFunSuite {
   private val types =
     Seq[DataType](ByteType, ShortType, IntegerType, LongType, FloatType, DoubleType)
 
-  /** What two rows hold from the second on, as bytes. */
-  private def taken(column: BulkColumn, kind: DataType, shape: Int*): Option[ByteBuffer] =
-    column.elements(1, 2, shape).map { case (base, offset) =>
-      val bytes = new Array[Byte](2 * shape.product * kind.defaultSize)
-      Platform.copyMemory(
-        base,
-        offset,
-        bytes,
-        Platform.BYTE_ARRAY_OFFSET.toLong,
-        bytes.length.toLong
-      )
-      ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder)
-    }
+  /** What two rows hold from the second on, as bytes; nothing when they were not taken. */
+  private def taken(column: BulkColumn, kind: DataType, shape: Int*): Option[ByteBuffer] = {
+    val into = new FixedElements(kind.defaultSize)
+    val isTaken = column.appendTo(into, 1, 2, shape)
+    assert(isTaken || into.bytes == 0)
+    val bytes = ByteBuffer.wrap(into.array, 0, into.bytes.toInt).slice
+    Option.when(isTaken)(bytes.order(ByteOrder.nativeOrder))
+  }
 
   private def numbers(bytes: ByteBuffer, kind: DataType): Seq[Double] = {
     val count = bytes.remaining / kind.defaultSize
@@ -73,7 +67,7 @@ class BulkColumnSuite extends AnyFunSuite {
       assert(taken(column, kind, 1).map(numbers(_, kind)).contains(Seq(1d, 2d)), kind)
       withDictionary(vector, 4)
       assert(taken(column, kind, 1, 1).map(numbers(_, kind)).contains(Seq(10d, 20d)), kind)
-      assert(column.elements(0, 1, Seq(2)).isEmpty, "one number is no row of two")
+      assert(taken(column, kind, 2).isEmpty, "one number is no row of two")
       vector.close()
     }
   }
@@ -88,12 +82,12 @@ class BulkColumnSuite extends AnyFunSuite {
       (0 until 3).foreach(row => vector.putArray(row, row * 2, 2))
       val column = new BulkColumn(vector, place)
       assert(taken(column, kind, 2).map(numbers(_, kind)).contains(Seq(2d, 3d, 4d, 5d)), kind)
-      assert(column.elements(1, 2, Seq(3)).isEmpty)
+      assert(taken(column, kind, 3).isEmpty)
       vector.putArray(2, 3, 2)
-      assert(column.elements(1, 2, Seq(2)).isEmpty, "they overlap")
+      assert(taken(column, kind, 2).isEmpty, "they overlap")
       vector.putArray(2, 4, 2)
       child.putNull(5)
-      assert(column.elements(1, 2, Seq(2)).isEmpty, "an element is null")
+      assert(taken(column, kind, 2).isEmpty, "an element is null")
       vector.close()
     }
   }
@@ -111,9 +105,9 @@ class BulkColumnSuite extends AnyFunSuite {
     val column = new BulkColumn(vector, place)
     val found = taken(column, IntegerType, 2, 3).map(numbers(_, IntegerType))
     assert(found.contains((6 until 18).map(_.toDouble)))
-    assert(column.elements(1, 2, Seq(3, 2)).isEmpty)
+    assert(taken(column, IntegerType, 3, 2).isEmpty)
     inner.putArray(4, 12, 2)
-    assert(column.elements(1, 2, Seq(2, 3)).isEmpty, "ragged")
+    assert(taken(column, IntegerType, 2, 3).isEmpty, "ragged")
     vector.close()
   }
 
@@ -121,7 +115,7 @@ class BulkColumnSuite extends AnyFunSuite {
     val vector = new OnHeapColumnVector(4, FloatType)
     fill(vector, FloatType, 4)
     vector.putNull(0)
-    assert(new BulkColumn(vector, ColumnPlace("c", 0, FloatType)).elements(1, 2, Seq(1)).isEmpty)
+    assert(taken(new BulkColumn(vector, ColumnPlace("c", 0, FloatType)), FloatType, 1).isEmpty)
     vector.close()
   }
 }

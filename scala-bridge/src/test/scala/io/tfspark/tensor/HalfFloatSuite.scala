@@ -33,4 +33,25 @@ class HalfFloatSuite extends AnyFunSuite {
       assert((HalfFloat.toBits(value) & 0xffff) == bits, value.toString)
     }
   }
+
+  test("a double is rounded once, and not by way of a float") {
+    // NumPy: np.float64(x).astype(np.float16).view(np.uint16)
+    val known = Seq(
+      1.00048828125 -> 0x3c00,
+      1.000488281250001 -> 0x3c01,
+      1.0014648437499996 -> 0x3c01,
+      -1.0014648437499996 -> 0xbc01,
+      65519.99999999999 -> 0x7bff,
+      65520.0 -> 0x7c00,
+      1e300 -> 0x7c00,
+      2.980232238769531e-8 -> 0x0000,
+      2.9802322387695316e-8 -> 0x0001,
+      1e-300 -> 0x0000,
+      Double.NegativeInfinity -> 0xfc00
+    )
+    known.foreach { case (value, bits) =>
+      assert((HalfFloat.toBits(value) & 0xffff) == bits, value.toString)
+    }
+    assert(HalfFloat.fromBits(HalfFloat.toBits(Double.NaN)).isNaN)
+  }
 }

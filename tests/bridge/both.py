@@ -1,0 +1,211 @@
+"""One question to Python's engine and to the bridge: rows, nulls and refusals side by side.
+
+For programs that the tests run with the jar. In comes a `Case`, out go the outcomes of three faces:
+`predict` in Python, the same with `engine="jvm"`, and SQL's `tf_predict`; or of `predict_udf` in
+the place of `predict`. An outcome is what can be
+compared: types and rows, or the lines that say why there are none.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+import tfspark
+from tfspark.errors import TfsparkError
+
+RELATIVE = 1e-5
+# Of the largest number of an output: what cancels to nearly nothing keeps no digits of its own.
+FLOOR = 1e-7
+
+# A mismatch of the binding, or what comes behind the title of the model when a row or batch fails.
+_WHY = re.compile(r"^  - .*|\([0-9a-f]{12}\), .*(?:\n  (?:expected|found): .*)*", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, rows, and how they are to be scored.
+
+    Attributes:
+        path: Export dir or base path.
+        rows: A query for the rows, or a Parquet file of them.
+        feed: Input → column; by default each its own.
+        fetch: Output → column; by default all, under their own names.
+        narrow: Whether values may be narrowed.
+        strings: Type of string outputs.
+        signature: Its name.
+        batch_size: Rows per run.
+        call: Whether column functions are asked instead of `predict`.
+        sql: Whether SQL can ask the same, which fetches every output.
+    """
+
+    path: str
+    rows: str
+    feed: Mapping[str, Any] | None = None
+    fetch: Mapping[str, str] | None = None
+    narrow: bool = False
+    strings: str = "string"
+    signature: str = "serving_default"
+    batch_size: int | None = None
+    call: bool = False
+    sql: bool = True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Rows with the type of each output, or the reasons why there are none."""
+
+    types: list[str] = field(default_factory=list)
+    rows: list[list[Any]] = field(default_factory=list)
+    why: list[str] = field(default_factory=list)
+
+
+def compare(spark: SparkSession, case: Case) -> dict[str, Any]:
+    """Score by all faces.
+
+    Returns:
+        `rows`, `nulls` and `distinct`: how many Python gave. `why`: its refusal. `relative`: by how
+        much the bridge's numbers are off at most. `differing`: what the bridge gave instead, where
+        it is not the same.
+    """
+    python, *bridge = outcomes(spark, case)
+    wrong = [
+        {"python": one, "bridge": other}
+        for found in bridge
+        for one, other in _differences(python, found)
+    ]
+    same = [found for found in bridge if not any(_differences(python, found))]
+    pairs = [
+        pair
+        for found in same
+        for pair in zip(_leaves(python.rows), _leaves(found.rows), strict=True)
+    ]
+    return {
+        "rows": len(python.rows),
+        "nulls": sum(all(value is None for value in row) for row in python.rows),
+        "why": python.why,
+        "distinct": len({repr(row) for row in python.rows}),
+        "relative": max((_relative(*pair) for pair in pairs), default=0.0),
+        "differing": wrong[:5],
+    }
+
+
+def outcomes(spark: SparkSession, case: Case) -> Iterator[Outcome]:
+    """Yield what Python gives, what it gives by the bridge, and what SQL gives."""
+    if case.rows.endswith(".parquet"):
+        df = spark.read.parquet(case.rows).coalesce(1)
+    else:
+        df = spark.sql(case.rows).coalesce(1)
+    signature = tfspark.load(case.path, signature=case.signature).signature
+    given = [(case.feed or {}).get(spec.name, spec.name) for spec in signature.inputs]
+    fed = [name for one in given for name in ([one] if isinstance(one, str) else one)]
+    options: Any = {"narrow": case.narrow, "strings": case.strings, "signature": case.signature}
+    options["batch_size"] = case.batch_size
+
+    def predicted(engine: str) -> DataFrame:
+        return tfspark.predict(
+            df, case.path, feed=case.feed, fetch=case.fetch, keep=[], engine=engine, **options
+        )
+
+    def called(engine: str) -> DataFrame:
+        function = tfspark.predict_udf(case.path, fetch=case.fetch, engine=engine, **options)
+        return opened(df.select(function(*(f"`{name}`" for name in fed)).alias("y")))
+
+    def by_sql() -> DataFrame:
+        spark.conf.set("spark.tfspark.narrow", str(case.narrow).lower())
+        spark.conf.set("spark.tfspark.strings", case.strings)
+        df.createOrReplaceTempView("both")
+        arguments = ", ".join(f"`{name}`" for name in fed)
+        path = case.path.replace("'", "\\'")
+        call = f"tf_predict('{path}', '{case.signature}', {arguments})"
+        return opened(spark.sql(f"SELECT {call} AS y FROM both"))
+
+    face = called if case.call else predicted
+    yield outcome(lambda: face("native"))
+    yield outcome(lambda: face("jvm"))
+    if case.sql:
+        found = outcome(by_sql)
+        why = found.why if case.call else [_named(line, fed) for line in found.why]
+        yield Outcome(found.types, found.rows, why)
+
+
+def opened(scored: DataFrame) -> DataFrame:
+    """Make columns of the fields of a struct."""
+    return scored.select("y.*") if scored.dtypes[0][1].startswith("struct") else scored
+
+
+def outcome(score: Callable[[], DataFrame]) -> Outcome:
+    """Return what a face gives, or why it gives nothing."""
+    try:
+        scored = score()
+        rows = [list(row) for row in scored.collect()]
+    except (TfsparkError, PySparkException, Py4JJavaError) as error:
+        why = list(dict.fromkeys(line.strip() for line in _WHY.findall(str(error))))
+        return Outcome(why=why or [f"in other words: {error}"])
+    return Outcome([kind for _, kind in scored.dtypes], rows)
+
+
+def _named(line: str, columns: Sequence[str]) -> str:
+    """Give the arguments of a call the names of their columns."""
+    for position, name in enumerate(columns, start=1):
+        line = line.replace(f"'argument {position}'", f"'{name}'")
+    return line
+
+
+def _differences(python: Outcome, bridge: Outcome) -> Iterator[tuple[Any, Any]]:
+    """Yield what is not the same; of rows with their number."""
+    if (python.types, python.why) != (bridge.types, bridge.why):
+        yield asdict(python) | {"rows": len(python.rows)}, asdict(bridge) | {"rows": None}
+        return
+    if len(python.rows) != len(bridge.rows):
+        yield len(python.rows), len(bridge.rows)
+        return
+    largest = [
+        max((abs(leaf) for leaf in _leaves(column) if _is_finite(leaf)), default=0.0)
+        for column in zip(*python.rows, strict=True)
+    ]
+    for number, rows in enumerate(zip(python.rows, bridge.rows, strict=True)):
+        pairs = zip(*rows, largest, strict=True)
+        if not all(is_close(one, other, floor * FLOOR) for one, other, floor in pairs):
+            one, other = (repr(row)[:200] for row in rows)
+            yield f"row {number}: {one}", f"row {number}: {other}"
+
+
+def is_close(one: Any, other: Any, floor: float) -> bool:
+    """Whether two values are the same: floats nearly, all else exactly."""
+    if isinstance(one, list):
+        return (
+            isinstance(other, list)
+            and len(one) == len(other)
+            and all(is_close(*pair, floor) for pair in zip(one, other, strict=True))
+        )
+    if isinstance(one, float) and isinstance(other, float):
+        if math.isnan(one) or math.isnan(other):
+            return math.isnan(one) and math.isnan(other)
+        return math.isclose(one, other, rel_tol=RELATIVE, abs_tol=floor)
+    return type(one) is type(other) and bool(one == other)
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
+        for one in value:
+            yield from _leaves(one)
+    else:
+        yield value
+
+
+def _is_finite(leaf: Any) -> bool:
+    return isinstance(leaf, float) and math.isfinite(leaf)
+
+
+def _relative(one: Any, other: Any) -> float:
+    if not (_is_finite(one) and _is_finite(other)):
+        return 0.0
+    return abs(one - other) / max(abs(one), abs(other), 1e-300)

@@ -1,0 +1,304 @@
+"""The tests' own models: the bridge gives Python's rows, nulls and words of refusal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.bridge.small_models import TYPES, SmallModels
+
+COMPARE = """
+from tests.bridge.both import Case, compare
+answer([compare(spark, Case(**case)) for case in CASES])
+"""
+
+Cases = dict[str, dict[str, Any]]
+
+
+def values(rows: str, columns: str = "x") -> str:
+    return f"SELECT * FROM VALUES {rows} AS t({columns})"
+
+
+def case(path: str, rows: str, **options: Any) -> dict[str, Any]:
+    return {"path": path, "rows": rows, **options}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> SmallModels:
+    return SmallModels(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture
+def compared(in_spark: Any, models: SmallModels) -> Any:
+    """Compare cases in one session; both sides have to agree, and to refuse what is said."""
+
+    def compare(cases: Cases, *, refused: bool) -> list[dict[str, Any]]:
+        found = in_spark(f"CASES = {list(cases.values())!r}\n{COMPARE}", roots=models.folder)
+        differing = {
+            title: one["differing"]
+            for title, one in zip(cases, found, strict=True)
+            if one["differing"]
+        }
+        assert not differing, "\n".join(f"{title}: {one}" for title, one in differing.items())
+        for title, one in zip(cases, found, strict=True):
+            assert bool(one["why"]) == refused, (title, one)
+            assert refused or one["rows"], title
+        return list(found)
+
+    return compare
+
+
+# --- values ---------------------------------------------------------------------------------------
+
+NUMBERS = {
+    "float32": "(0f), (-1.5f), (null), (float('nan')), (float('inf')), (-3.4e38f), (1e-45f)",
+    "float64": "(0.1D), (1e308D), (null), (double('-inf')), (double('nan')), (4.9E-324D)",
+    "int8": "(127Y), (-128Y), (null)",
+    "int16": "(32767S), (-32768S), (null)",
+    "int32": "(2147483647), (-2147483648), (null)",
+    "int64": "(9223372036854775807), (-9223372036854775807L - 1), (9007199254740993L), (null)",
+    "bool": "(true), (false), (null)",
+    "string": "(''), ('größe'), (null), ('列'), ('🙂'), (repeat('x', 1000)), (string(X'00'))",
+}
+NARROWED = {
+    "uint8": ["(0S), (255S), (null)", "(0D), (255D)", "(float(7))"],
+    "uint16": ["(0), (65535), (null)", "(65535L)", "(65535D)"],
+    "uint32": ["(0L), (4294967295L), (null)", "(4294967295D)", "(4294967040f)"],
+    "int8": ["(-128L), (127L)", "(-128f), (127f)"],
+    "int64": ["(9223372036854774784D), (-9223372036854775808D)", "(-9223372036854775808f)"],
+    "int32": ["(-2147483648D), (2147483647D)", "(2147483520f)", "(2147483647L)"],
+    "float32": ["(1.1D), (1e-46D), (double('nan')), (double('-inf'))", "(9007199254740993L)"],
+    "float64": ["(9007199254740993L), (9223372036854775807L)"],
+    # Halfway between two halves, or a little above it: the digits that a float would drop decide.
+    "float16": [
+        "(0.1f), (-65504f), (65519f), (5.9604645e-8f), (2.98e-8f), (float('nan')), (null)",
+        "(1.00048828125D), (1.000488281250001D), (1.0014648437499996D), (-65519.999999D)",
+        "(2.9802322387695312e-8D), (2.98023223876953126e-8D), (1e-300D), (double('inf'))",
+        "(2049), (-2051), (65519)",
+    ],
+}
+WIDENED = {
+    "int64": "(5Y)",
+    "float64": "(1S), (2147483647), (0.1f)",
+    "float32": "(-7S)",
+    "int32": "(-5S)",
+    "float16": "(-5Y)",
+}
+DEEP = {
+    ("float32", 1): "(1f), (null), (float('nan'))",
+    ("int32", 1): "(array(1)), (null), (array(null))",
+    ("float32", None): "(array(1f, float('nan'))), (null), (array()), (array(1f, null))",
+    ("bool", None): "(array(true, false)), (array(true, null)), (array())",
+    ("string", None): "(array('a', '')), (array('x', null)), (array()), (array('größe'))",
+    ("float64", None, None): "(array(array(1D, 2D), array(3D, 4D))), (array(array())), (null)",
+    ("int64", None, None): "(array(array(1L, 2L))), (array(array(1L, null))), (array(null))",
+    ("int8", None, 2): "(array(array(1Y, 2Y))), (array()), (array(array(1Y, null)))",
+    ("float32", 2, 3): "(array(array(1f, 2f, 3f), array(4f, 5f, 6f))), (null)",
+    ("float64", 2, 3): "(array(1D, 2D, 3D, 4D, 5D, 6D)), (null), (array(1D, 2D, 3D, 4D, 5D, null))",
+    ("float32", 2, None): "(array(array(1f), array(2f))), (array(array(1f, 2f), array(3f, 4f)))",
+    ("float32", 0): "(CAST(array() AS array<float>)), (null)",
+    ("string", None, None, None): "(array(array(array('a', 'b')))), (array(array(null)))",
+}
+
+
+@pytest.mark.slow
+def test_values_of_every_type_and_shape_are_the_same(compared: Any, models: SmallModels) -> None:
+    cases = {name: case(models.identity(name), values(rows)) for name, rows in NUMBERS.items()}
+    for name, several in NARROWED.items():
+        for rows in several:
+            cases[f"{name} of {rows}"] = case(models.identity(name), values(rows), narrow=True)
+    for name, rows in WIDENED.items():
+        for row in rows.split(", "):
+            cases[f"{name} of {row}"] = case(models.identity(name), values(f"{row}, {row}"))
+    for (name, *shape), rows in DEEP.items():
+        cases[f"{name} {shape}"] = case(models.identity(name, *shape), values(rows))
+    binary = {"strings": "binary"}
+    cases["bytes"] = case(models.identity("string"), values("(X'ff00'), (null), (X'')"), **binary)
+    nested = values("(array(X'ff', X'')), (array()), (array(null))")
+    cases["nested bytes"] = case(models.identity("string", None), nested, **binary)
+    for rows in ("(1f), (null)", "(array(1f, 2f)), (array()), (array(3f))"):
+        cases[f"any rank {rows}"] = case(models.any_rank(), values(rows))
+    found = compared(cases, refused=False)
+    assert max(one["relative"] for one in found) == 0
+
+
+@pytest.mark.slow
+def test_inputs_outputs_state_and_assets_are_the_same(compared: Any, models: SmallModels) -> None:
+    two = "SELECT float(id) AS b, if(id % 4 = 3, null, 2f) AS a FROM range(40)"
+    odd = "SELECT float(id) AS `a-b`, 2f AS class, string(id) AS `x/y:0` FROM range(3)"
+    texts = values(
+        "('aé'), (''), (null), ('b'), ('Straße und mehr als zweiundzwanzig'), ('')", "text"
+    )
+    words = values("('two'), ('never heard'), (null), ('zero'), ('')", "words")
+    picture = "SELECT transform(sequence(0, 5), i -> cast(i + id AS float)) AS x FROM range(3)"
+    pair, unfit, table = models.pair(), models.unfit(), models.table()
+    floats, floats10 = values("(1f), (null), (3f)"), "SELECT float(id) AS x FROM range(10)"
+    cases = {
+        "two inputs": case(pair, two),
+        "one of two outputs": case(pair, two, fetch={"sum": "s"}, sql=False),
+        "outputs in another order": case(
+            pair, two, fetch={"sum": "s", "difference": "d"}, sql=False
+        ),
+        "renamed columns": case(
+            pair, "SELECT 1f AS `x.y`, 2f AS `it's`", feed={"a": "it's", "b": "x.y"}
+        ),
+        "one column for two inputs": case(pair, floats, feed={"a": "x", "b": "x"}),
+        "a second signature": case(pair, values("(7L), (null)"), signature="double"),
+        "odd keys": case(models.odd_keys(), odd),
+        "kernels on strings": case(models.text(), texts),
+        "a table of an asset": case(table, words),
+        "a table that learns": case(table, words, signature="learn", sql=False),
+        "parts of a picture": case(models.pictures(), picture),
+        "batches of three": case(models.batches(), floats10, batch_size=3, sql=False),
+        "a fixed batch": case(models.fixed(), floats10),
+        "a fixed batch with nulls": case(models.fixed(), floats),
+        "stacked": case(models.linear(), two, feed={"inputs": ["a", "b"]}),
+        "an output beside others that are none": case(
+            unfit, floats, fetch={"good": "y"}, sql=False
+        ),
+    }
+    compared(cases, refused=False)
+
+
+@pytest.mark.slow
+def test_column_functions_are_the_same(compared: Any, models: SmallModels) -> None:
+    """Unlike `predict`, they take NULL and array() without a type, and a scalar for a series."""
+    two = "SELECT float(id) AS b, if(id % 4 = 3, null, 2f) AS a FROM range(40)"
+    void = "SELECT null AS x, array() AS v, array(null) AS w FROM range(2)"
+    pair, series = models.pair(), models.identity("float32", None)
+    floats = values("(1f), (null), (3f)")
+    cases = {
+        "two inputs": case(pair, two),
+        "outputs in another order": case(
+            pair, two, fetch={"sum": "s", "difference": "d"}, sql=False
+        ),
+        "an output beside others that are none": case(
+            models.unfit(), floats, fetch={"good": "y"}, sql=False
+        ),
+        "stacked": case(models.linear(), two, feed={"inputs": ["a", "b"]}),
+        "a scalar for a series": case(series, floats),
+        "null": case(models.identity("int64"), void),
+        "null for a vector": case(series, void),
+        "null for a matrix": case(models.identity("string", None, None), void),
+        "an array of nothing": case(series, void, feed={"x": "v"}),
+        "an array of null": case(series, void, feed={"x": "w"}),
+    }
+    compared({title: one | {"call": True} for title, one in cases.items()}, refused=False)
+
+
+@pytest.mark.slow
+def test_column_functions_refuse_in_the_same_words(compared: Any, models: SmallModels) -> None:
+    row = "SELECT 1f AS x, array(1f, 2f) AS v, 's' AS s, 1D AS d, null AS n, array() AS e"
+    pair, linear = models.pair(), models.linear()
+    cases = {
+        "two inputs": case(pair, row, feed={"a": "s", "b": "d"}),
+        "arrays in a stack": case(linear, row, feed={"inputs": ["x", "v"]}),
+        "a stack that is too long": case(linear, row, feed={"inputs": ["x", "x", "x"]}),
+        "a text": case(linear, row, feed={"inputs": "s"}),
+        "an empty array": case(linear, row, feed={"inputs": "e"}),
+    }
+    compared({title: one | {"call": True} for title, one in cases.items()}, refused=True)
+
+
+# --- refusals -------------------------------------------------------------------------------------
+
+UNFIT_VALUES = {
+    "uint8": ["256", "-1S"],
+    "uint16": ["65536L"],
+    "uint32": ["-1D", "4294967296f"],
+    "int8": ["128S", "127.5f"],
+    "int32": ["2147483648L", "double('nan')"],
+    "int64": ["float('-inf')", "9223372036854775808D", "0.1f"],
+    "float32": ["1e39D"],
+    "float16": ["65520f", "70000L", "-65520D"],
+}
+UNFIT_ROWS = {
+    ("float32", 2): ["array(1f, 2f, 3f)"],
+    ("float32", 2, 3): ["array(1f, 2f)", "array(array(1f), array(2f))"],
+    ("float64", None, None): [
+        "array(array(1D, 2D, 3D), array(3D), array(), array(1D))",
+    ],
+    ("float32", 2, None): ["array(array(1f))"],
+    ("float64", None, None, None): [
+        "array(array(array(1D), array(1D)), array(array(1D, 2D), array(1D, 2D)))",
+        "array(array(array(1D)), array(array(1D), array(2D)))",
+    ],
+    ("string", None, 2): ["array(array('a'))"],
+}
+NO_TEXT = ["X'610a27ff'", "X'22275c0900ff'", "unhex(repeat('ff', 30))", "X'eda080'"]
+NO_COLUMNS = [
+    *("date'2020-01-01'", "timestamp'2020-01-01 00:00:00'", "struct(1f AS a)", "map('a', 1f)"),
+    *("array(date'2020-01-01')", "'1'", "true", "array(1f)", "1D", "INTERVAL '1' YEAR", "X'00'"),
+    *("timestamp_ntz'2020-01-01 00:00:00'", "INTERVAL '1' DAY", "1.5BD"),
+]
+
+
+@pytest.mark.slow
+def test_rows_are_refused_in_the_same_words(compared: Any, models: SmallModels) -> None:
+    cases = {}
+    for name, several in UNFIT_VALUES.items():
+        for value in several:
+            good = values(f"(CAST(null AS double)), (1D), ({value})")
+            rows = good if "D" in value or "double" in value else values(f"(null), ({value})")
+            cases[f"{name} of {value}"] = case(models.identity(name), rows, narrow=True)
+    for (name, *shape), several in UNFIT_ROWS.items():
+        for value in several:
+            cases[f"{name} {shape} of {value}"] = case(
+                models.identity(name, *shape), values(f"(null), ({value})")
+            )
+    for value in NO_TEXT:
+        cases[value] = case(models.identity("string"), values(f"(X'61'), (null), ({value})"))
+    nested = values("(array(X'61', X'62')), (array(X'61', X'ff'))")
+    cases["no text in an array"] = case(models.identity("string", None), nested)
+    six = "SELECT if(id = 6, 'six', string(id)) AS text FROM range(9)"
+    cases["a text that is no number"] = case(models.numbers(), six)
+    many = "SELECT float(if(id = 7, 11, id % 9)) AS x FROM range(12)"
+    cases["a number that is asserted"] = case(models.asserts(), many)
+    cases["the same of a fixed batch"] = case(models.fixed(), many)
+    cases["rows that get lost"] = case(models.shorter(), many)
+    compared(cases, refused=True)
+
+
+@pytest.mark.slow
+def test_queries_are_refused_in_the_same_words(compared: Any, models: SmallModels) -> None:
+    pair, unfit, linear = models.pair(), models.unfit(), models.linear()
+    cases = {
+        value: case(models.identity("float32"), f"SELECT {value} AS x FROM range(1)")
+        for value in NO_COLUMNS
+    }
+    sources = (
+        "tinyint",
+        "smallint",
+        "int",
+        "bigint",
+        "float",
+        "double",
+        "boolean",
+        "string",
+        "binary",
+    )
+    for source in sources:
+        # Every input of every type from one column: a line for each that does not fit.
+        rows, feed = f"SELECT CAST(null AS {source}) AS x FROM range(1)", dict.fromkeys(TYPES, "x")
+        for narrow in (False, True):
+            cases[f"{source}, narrow {narrow}"] = case(
+                models.every_type(), rows, feed=feed, narrow=narrow
+            )
+    for name in ("bfloat16", "uint64", "complex64", "complex128"):
+        cases[name] = case(models.identity(name), values("(1f)"))
+    floats, row = values("(1f)"), "SELECT 1f AS x, array(1f, 2f) AS v, 's' AS s, 1D AS d"
+    cases |= {
+        "outputs that are no columns": case(unfit, floats),
+        "one output that is none": case(unfit, floats, fetch={"total": "t"}, sql=False),
+        "inputs that disagree": case(models.disagreeing(), row, feed={"a": "x", "b": "x"}),
+        "two inputs": case(pair, row, feed={"a": "s", "b": "d"}),
+        "arrays in a stack": case(linear, row, feed={"inputs": ["x", "v"]}),
+        "a stack that is too long": case(linear, row, feed={"inputs": ["x", "x", "x"]}),
+        "a text in a stack": case(linear, row, feed={"inputs": ["s", "d"]}),
+        "a scalar for a vector": case(linear, floats, feed={"inputs": "x"}),
+        "a scalar for a series": case(models.identity("float32", None), floats, sql=False),
+        "a vector for a matrix": case(models.identity("float32", None, None), row, feed={"x": "v"}),
+        "no inputs": case(models.no_inputs(), floats, sql=False),
+    }
+    compared(cases, refused=True)
