@@ -128,7 +128,7 @@ def test_inputs_outputs_state_and_assets_are_the_same(compared: Any, models: Sma
     two = "SELECT float(id) AS b, if(id % 4 = 3, null, 2f) AS a FROM range(40)"
     odd = "SELECT float(id) AS `a-b`, 2f AS class, string(id) AS `x/y:0` FROM range(3)"
     texts = values(
-        "('aé'), (''), (null), ('b'), ('Straße und mehr als zweiundzwanzig'), ('')", "text"
+        "('aé'), (''), (null), ('b'), ('Straße, und so geht es weiter hier'), ('')", "text"
     )
     words = values("('two'), ('never heard'), (null), ('zero'), ('')", "words")
     picture = "SELECT transform(sequence(0, 5), i -> cast(i + id AS float)) AS x FROM range(3)"
