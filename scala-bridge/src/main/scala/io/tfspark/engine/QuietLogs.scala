@@ -12,7 +12,7 @@ import org.bytedeco.javacpp.presets
   * TensorFlow takes the level from the environment of the process, which Java reads and cannot
   * change. POSIX lets a program put another list in the place of `environ`: here the same variables
   * and one more. Nothing happens where the C library does not show that name (Windows, macOS), and
-  * beside the thin jar alone, which comes without the library of JavaCPP's that finds it.
+  * beside the thin jar, which comes without the library of JavaCPP's that finds it.
   */
 private[engine] object QuietLogs {
   private val variable = "TF_CPP_MIN_LOG_LEVEL"
