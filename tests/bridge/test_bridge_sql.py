@@ -173,6 +173,33 @@ def test_connect_clients_register_models(in_spark: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_connect_clients_fetch_what_they_name(in_spark: Any) -> None:
+    program = f"""
+import tfspark
+df = spark.sql("SELECT 2L AS alpha, array(1f, 2f) AS beta")
+fetches = None, {{"sign": "s"}}, {{"sign": "the sign", "product": "p.q"}}
+answer([
+    [frame.columns, [list(row) for row in frame.collect()]]
+    for fetch in fetches
+    for function in [tfspark.predict_udf({str(MODELS / "pair")!r}, engine="jvm", fetch=fetch)]
+    for frame in (
+        tfspark.predict(df, {str(MODELS / "pair")!r}, fetch=fetch, keep=[], engine="jvm"),
+        df.select(function("alpha", "beta").alias("y")),
+    )
+])
+"""
+    product, sign = [2.0, 4.0], "plus"
+    assert in_spark(program, '.remote("local[2]")') == [
+        [["product", "sign"], [[product, sign]]],
+        [["y"], [[[product, sign]]]],
+        [["s"], [[sign]]],
+        [["y"], [[sign]]],
+        [["the sign", "p.q"], [[sign, product]]],
+        [["y"], [[[sign, product]]]],
+    ]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("level", "is_quiet"), [(None, True), ("0", False)])
 def test_tensorflow_is_quiet_unless_asked(
     run: Callable[..., str], jar: Path, level: str | None, is_quiet: bool

@@ -11,7 +11,7 @@ class ExplainSuite extends AnyFunSuite {
       ("features", Seq("feature", "labels"), Some("feature")),
       ("x", Seq("y", "z"), None),
       ("scores", Seq("probabilities", "score"), Some("score")),
-      ("xy", Seq("yx", "y"), Some("y")),
+      ("left", Seq("felt", "loft"), Some("loft")),
       ("age", Seq("aged", "page"), Some("page")),
       ("abcd", Seq("bcde"), Some("bcde")),
       ("abcd", Seq("dcba"), None),

@@ -311,7 +311,7 @@ class TfPredictSuite extends SparkSuite with BeforeAndAfterAll {
       assert(
         messages(
           error
-        ).contains("column 'argument 1', row 1 of partition 0: 1.0E300 does not fit float32"),
+        ).contains("column 'argument 1', row 1 of partition 0: 1e+300 does not fit float32"),
         messages(error)
       )
     }
