@@ -56,7 +56,7 @@ class CreateModelFunctionSuite extends SparkSuite {
       sql("CREATE TEMPORARY FUNCTION none AS 'tf_predict'")
     ).contains("USING FILE 'registered name or path'"))
     assert(refusal(
-      sql(s"CREATE FUNCTION lasting AS 'tf_predict' USING FILE 'linear'")
+      sql("CREATE FUNCTION lasting AS 'tf_predict' USING FILE 'linear'")
     ).contains("io.tfspark.hive.TfPredictUdf"))
   }
 }
