@@ -21,7 +21,7 @@ private object RddScorer {
     val located = ModelCatalog.at(path, options.version, context.hadoopConfiguration)
     val model = located.model
     val signature = model.signature(options.signature)
-    val source = ModelSource.Packed(context.broadcast(PackedModel.of(Paths.get(model.path))))
+    val source = ModelSource.Packed(PackedModel.of(Paths.get(model.path), context))
     val (kept, batch) = (BridgeConf.cacheModels, options.batchSize.getOrElse(rowsPerBatch))
     rows.mapPartitionsWithIndex(
       (partition, values) => {

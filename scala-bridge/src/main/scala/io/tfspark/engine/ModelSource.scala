@@ -4,6 +4,7 @@ import java.nio.file.{Files, Path, Paths, StandardOpenOption}
 
 import io.tfspark.error._
 import io.tfspark.model.ModelFiles
+import org.apache.spark.SparkContext
 import org.apache.spark.broadcast.Broadcast
 
 /** Where an executor finds a model: bytes or a path travel, never a live session. Serialisable. */
@@ -39,13 +40,19 @@ object ModelSource {
 
   /** The files themselves, which Spark spreads from executor to executor; unpacked once per node.
     */
-  final case class Packed(files: Broadcast[PackedModel]) extends ModelSource {
-    def locate(digest: String, size: Long): Path = NodeFolder.of(digest, size)(files.value.unpack)
+  final case class Packed(files: PackedModel) extends ModelSource {
+    def locate(digest: String, size: Long): Path = NodeFolder.of(digest, size)(files.unpack)
   }
 }
 
-/** The files of an export dir as bytes; no piece is larger than a Java array may be. */
-final case class PackedModel(files: Seq[(String, Seq[Array[Byte]])]) {
+/** The files of an export dir in pieces, each a broadcast of its own: neither driver nor executor
+  * has to hold a model in its heap, since Spark moves what it has no room for to disk.
+  * Serialisable.
+  */
+final case class PackedModel(files: Seq[(String, Seq[Broadcast[Array[Byte]]])]) {
+
+  /** Let the executors forget the pieces; who needs them fetches them again. */
+  def unpersist(): Unit = files.flatMap(_._2).foreach(_.unpersist())
 
   /** Write the files into a folder. */
   def unpack(folder: Path): Unit = files.foreach { case (name, pieces) =>
@@ -54,15 +61,15 @@ final case class PackedModel(files: Seq[(String, Seq[Array[Byte]])]) {
       throw new InvalidModelException(s"A packed model has a file outside of it: $name")
     Files.createDirectories(file.getParent)
     Files.createFile(file)
-    pieces.foreach(piece => Files.write(file, piece, StandardOpenOption.APPEND))
+    pieces.foreach(piece => Files.write(file, piece.value, StandardOpenOption.APPEND))
   }
 }
 
 object PackedModel {
 
-  /** Read all files of an export dir. */
-  def of(exportDir: Path): PackedModel =
+  /** Read and send all files of an export dir. */
+  def of(exportDir: Path, context: SparkContext): PackedModel =
     PackedModel(ModelFiles.list(exportDir).map { case (name, file) =>
-      name -> ModelFiles.pieces(file)
+      name -> ModelFiles.pieces(file)(context.broadcast(_))
     })
 }

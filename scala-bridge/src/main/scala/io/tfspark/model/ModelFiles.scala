@@ -49,15 +49,13 @@ object ModelFiles {
       (name, Files.size(file), Files.getLastModifiedTime(file).toMillis)
     }
 
-  /** The contents of a file in pieces of at most 64 MiB, which fit Java's arrays however large the
-    * file is.
-    */
-  def pieces(file: Path): Seq[Array[Byte]] = {
-    val found = Vector.newBuilder[Array[Byte]]
-    foreachChunk(file, 64 << 20) { chunk =>
+  /** What comes of the contents of a file, piece by piece of at most 16 MiB: only one is held. */
+  def pieces[A](file: Path)(use: Array[Byte] => A): Seq[A] = {
+    val found = Vector.newBuilder[A]
+    foreachChunk(file, 16 << 20) { chunk =>
       val bytes = new Array[Byte](chunk.remaining)
       chunk.get(bytes)
-      found += bytes
+      found += use(bytes)
     }
     found.result()
   }

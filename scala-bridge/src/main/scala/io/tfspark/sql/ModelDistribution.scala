@@ -7,7 +7,6 @@ import scala.collection.mutable
 import io.tfspark.engine._
 import org.apache.hadoop.conf.Configuration
 import org.apache.spark.SparkContext
-import org.apache.spark.broadcast.Broadcast
 
 /** Decides how a model reaches the executors. Driver.
   *
@@ -17,7 +16,7 @@ import org.apache.spark.broadcast.Broadcast
   */
 object ModelDistribution {
   private val kept = 8
-  private val broadcasts = mutable.LinkedHashMap.empty[(String, String), Broadcast[PackedModel]]
+  private val broadcasts = mutable.LinkedHashMap.empty[(String, String), PackedModel]
 
   /** Where executors find a model. */
   def source(context: SparkContext, located: LocatedModel, conf: Configuration): ModelSource =
@@ -32,12 +31,12 @@ object ModelDistribution {
         else ModelSource.Shared(located.model.path)
     }
 
-  private def broadcast(context: SparkContext, located: LocatedModel): Broadcast[PackedModel] =
+  private def broadcast(context: SparkContext, located: LocatedModel): PackedModel =
     synchronized {
       val key = (context.applicationId, located.model.digest)
       val found = broadcasts
         .remove(key)
-        .getOrElse(context.broadcast(PackedModel.of(Paths.get(located.model.path))))
+        .getOrElse(PackedModel.of(Paths.get(located.model.path), context))
       broadcasts += key -> found
       // A query that is still running fetches the blocks of a forgotten one from its executors or the driver again.
       if (broadcasts.size > kept) broadcasts.remove(broadcasts.head._1).foreach(_.unpersist())
