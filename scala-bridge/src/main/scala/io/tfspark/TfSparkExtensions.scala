@@ -17,7 +17,6 @@ import org.apache.spark.sql.catalyst.expressions.{Expression, ExpressionInfo}
 final class TfSparkExtensions extends SparkSessionExtensionsProvider {
 
   override def apply(extensions: SparkSessionExtensions): Unit = {
-    OneVersion.check()
     inject(
       extensions,
       "tf_predict",
@@ -46,6 +45,11 @@ final class TfSparkExtensions extends SparkSessionExtensionsProvider {
       build: Seq[Expression] => Expression
   ): Unit = {
     val info = new ExpressionInfo(TfSparkExtensions.className, "", name, usage, "")
+    // What a provider of extensions throws Spark only logs, so that it is the call that is refused.
+    val checked = (arguments: Seq[Expression]) => {
+      TfPredictFunction.refusing(OneVersion.check())
+      build(arguments)
+    }
     val identifier = FunctionIdentifier(name)
     val isSparks =
       FunctionRegistry.builtin.lookupFunction(
@@ -53,14 +57,14 @@ final class TfSparkExtensions extends SparkSessionExtensionsProvider {
       ).exists(_.getClassName != info.getClassName)
     // A model may be called what a function of Spark's is called; then it has no function of its own.
     if (!isSparks) {
-      extensions.injectFunction((identifier, info, build))
+      extensions.injectFunction((identifier, info, checked))
       // Spark takes a function that is not among its own for a temporary one, on which no permanent
       // view may rest.
-      FunctionRegistry.builtin.registerFunction(identifier, info, build)
+      FunctionRegistry.builtin.registerFunction(identifier, info, checked)
     }
   }
 
-  private def hadoopConf: Configuration = HadoopConf.of(SparkSession.active)
+  private def hadoopConf: Configuration = HadoopConf.ofApplication(SparkSession.active)
 }
 
 private object TfSparkExtensions {

@@ -12,7 +12,7 @@ final case class BatchJob(
     fetch: Seq[(String, String)],
     keep: Option[Seq[String]],
     report: Option[String],
-    distribute: String,
+    distribute: Option[String],
     isDryRun: Boolean,
     options: ScoreOptions
 )

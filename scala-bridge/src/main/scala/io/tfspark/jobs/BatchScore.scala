@@ -11,6 +11,7 @@ import io.tfspark.{TfSpark, TfSparkExtensions}
 import io.tfspark.error._
 import io.tfspark.sql._
 import org.apache.hadoop.fs.Path
+import org.apache.spark.SparkConf
 import org.apache.spark.sql.{AnalysisException, DataFrame, Observation, SparkSession}
 import org.apache.spark.sql.functions.{col, count, count_if, lit}
 
@@ -70,11 +71,14 @@ object BatchScore {
   }
 
   private def session(job: BatchJob): SparkSession = {
+    // Those of the user stay: the tables may be another's, such as Delta's.
+    val own = new SparkConf().getOption("spark.sql.extensions").toSeq.flatMap(_.split(','))
+    val extensions = (own :+ classOf[TfSparkExtensions].getName).distinct
     val builder = SparkSession
       .builder()
       .appName("tfspark batch_score")
-      .config("spark.sql.extensions", classOf[TfSparkExtensions].getName)
-      .config(BridgeConf.Distribute, job.distribute)
+      .config("spark.sql.extensions", extensions.mkString(","))
+    job.distribute.foreach(builder.config(BridgeConf.Distribute, _))
     val isHive = job.source.table.isDefined || job.target.table.isDefined
     (if (isHive) builder.enableHiveSupport() else builder).getOrCreate()
   }

@@ -148,7 +148,7 @@ object BatchScoreFlags {
       fetch = found.pairs("fetch"),
       keep = found.get("keep").map(columns),
       report = found.get("report"),
-      distribute = found.getOrElse("distribute", "auto"),
+      distribute = found.get("distribute"),
       isDryRun = found.has("dry-run"),
       options = io.tfspark.ScoreOptions(
         version = found.get("version").map(_.toLong),

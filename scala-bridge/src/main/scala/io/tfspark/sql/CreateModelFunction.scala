@@ -62,7 +62,7 @@ final case class RegisterModel(
       case _ => throw otherResources
     }
     SessionFunctions.checkFree(spark, name, replace)
-    val located = ModelCatalog.ofUser(nameOrPath, HadoopConf.of(spark))
+    val located = ModelCatalog.ofUser(nameOrPath, HadoopConf.ofApplication(spark))
     val chosen = located.model.signature(signature)
     SessionFunctions.register(spark, name) { arguments =>
       TfPredictFunction.refusing(

@@ -3,7 +3,7 @@ package io.tfspark.sql
 import io.tfspark.error._
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.optimizer.ColumnPruning
-import org.apache.spark.sql.catalyst.plans.Inner
+import org.apache.spark.sql.catalyst.plans.InnerLike
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
 
@@ -61,16 +61,20 @@ object ExtractCalls extends Rule[LogicalPlan] with PredicateHelper {
     val (above, inside) =
       join.condition.toSeq.flatMap(splitConjunctivePredicates).partition(needsBoth)
     above.reduceLeftOption(And).fold[LogicalPlan](join) { condition =>
-      if (join.joinType != Inner) throw acrossJoin(condition)
-      Filter(condition, extract(join.copy(condition = inside.reduceLeftOption(And))))
+      join.joinType match {
+        case _: InnerLike =>
+          Filter(condition, extract(join.copy(condition = inside.reduceLeftOption(And))))
+        case _ => throw acrossJoin(condition)
+      }
     }
   }
 
   /** Evaluate the innermost calls of an operator below it, until none is left. */
   private def extract(plan: LogicalPlan): LogicalPlan = plan match {
     case done: TfBatchEval => done
-    case other if other.expressions.exists(TfPredict.isIn) =>
-      extractInto(other.mapChildren(extract))
+    case other if areIn(other) =>
+      val below = other.mapChildren(extract)
+      if (other.expressions.exists(TfPredict.isIn)) extractInto(below) else below
     case other => other
   }
 
@@ -82,14 +86,16 @@ object ExtractCalls extends Rule[LogicalPlan] with PredicateHelper {
     else {
       val (children, results) = attachAll(below, calls)
       val rewritten = below.withNewChildren(children).transformExpressions { case call: TfPredict =>
-        results.collectFirst { case (one, result) if one.semanticEquals(call) => result }.getOrElse(
-          call
-        )
+        results.collectFirst { case (one, result) if isSame(one, call) => result }.getOrElse(call)
       }
       val done = extract(rewritten)
       if (done.output == below.output) done else Project(below.output, done)
     }
   }
+
+  /** Whether one value stands for both; what is not deterministic is the same as itself alone. */
+  private def isSame(one: Expression, other: Expression): Boolean =
+    (one eq other) || one.semanticEquals(other)
 
   private def innermost(expression: Expression): Seq[TfPredict] = expression match {
     case call: TfPredict if !call.children.exists(TfPredict.isIn) => Seq(call)
@@ -132,7 +138,7 @@ object ExtractCalls extends Rule[LogicalPlan] with PredicateHelper {
         call.copy(children = call.children.map {
           case attribute: Attribute => attribute
           case other =>
-            aliases.find(_.child.semanticEquals(other)).fold[Expression](other)(_.toAttribute)
+            aliases.find(alias => isSame(alias.child, other)).fold[Expression](other)(_.toAttribute)
         })
       )
       val results =

@@ -24,11 +24,13 @@ private[sql] object ExtractFromAggregate {
     expression.isInstanceOf[AggregateExpression] ||
       aggregate.groupingExpressions.exists(_.semanticEquals(expression))
 
-  private def isAbove(aggregate: Aggregate, expression: Expression): Boolean = expression.exists {
+  private def isAbove(aggregate: Aggregate, expression: Expression): Boolean = expression match {
+    // Its argument is of the rows that go into the aggregate, whatever columns it has.
+    case _: AggregateExpression => false
     case call: TfPredict =>
       !aggregate.groupingExpressions.exists(_.semanticEquals(call)) &&
       (call.references.isEmpty || call.exists(isResult(aggregate, _)))
-    case _ => false
+    case other => other.children.exists(isAbove(aggregate, _))
   }
 
   private def lift(

@@ -57,9 +57,19 @@ private[tfspark] object SessionFunctions {
   }
 }
 
-/** A session's settings of Hadoop's file systems. */
+/** Settings of Hadoop's file systems. */
 private[tfspark] object HadoopConf {
 
+  /** Those that the operator gave Spark at its start; what SQL users may call is found by them,
+    * since a session's `SET` could put another file system in the place of one.
+    */
+  def ofApplication(spark: SparkSession): Configuration = spark match {
+    case session: classic.SparkSession =>
+      new Configuration(session.sparkContext.hadoopConfiguration)
+    case _ => new Configuration()
+  }
+
+  /** Those of a session, whose program may read what it likes. */
   def of(spark: SparkSession): Configuration = spark match {
     case session: classic.SparkSession => session.sessionState.newHadoopConf()
     case _ => new Configuration()

@@ -2,7 +2,7 @@ package io.tfspark.sql
 
 import java.nio.file.Files
 
-import io.tfspark.SparkSuite
+import io.tfspark.{SparkSuite, TestModels}
 import org.apache.spark.sql.{AnalysisException, DataFrame}
 import org.apache.spark.sql.execution.SparkPlan
 import org.apache.spark.sql.execution.adaptive.{AdaptiveSparkPlanExec, QueryStageExec}
@@ -208,6 +208,52 @@ class TfPredictSuite extends SparkSuite with BeforeAndAfterAll {
     assert(values(s"SELECT $call FROM gaps_parquet").take(3) == Seq[Any](3f, null, null))
     assert(values("SELECT tf_predict('linear', NULL) FROM t LIMIT 1") == Seq(null))
     assert(values("SELECT tf_predict('linear', x0, NULL) FROM t LIMIT 1") == Seq(null))
+  }
+
+  test("arguments that are not deterministic are evaluated once for each call") {
+    val call = "tf_predict('linear', float(rand(1)), 0f)"
+    val found = sql(s"SELECT r, $call AS y FROM (SELECT rand(1) AS r FROM range(0, 4, 1, 1))")
+    found.collect().foreach(row =>
+      assert(math.abs(row.getFloat(1) - 2 * row.getDouble(0) - 3) < 1e-5)
+    )
+    assert(values(s"SELECT $call < 5 FROM range(4)") == Seq.fill(4)(true))
+    assert(values(s"SELECT id FROM range(4) WHERE $call + rand() < 6 ORDER BY id").size == 4)
+    assert(values(
+      "SELECT tf_predict('linear', float(monotonically_increasing_id()), 1) FROM range(0, 2, 1, 1)"
+    ) == Seq(2f, 4f))
+  }
+
+  test("calls inside of aggregates may use what is grouped by, or constants alone") {
+    val rows = "(SELECT float(id) AS x0, float(id % 2) AS x1 FROM range(4))"
+    val grouped = sql(
+      s"SELECT x1, sum(tf_predict('linear', x0, x1)), max(tf_predict('linear', x1, x1)) FROM $rows GROUP BY x1 ORDER BY x1"
+    )
+    assert(grouped.collect().map(_.toSeq).toSeq == Seq(Seq(0f, 10d, 3f), Seq(1f, 12d, 4f)))
+    assert(values(s"SELECT sum(tf_predict('linear', 1, 2)) FROM $rows") == Seq(12d))
+    assert(values(
+      s"SELECT tf_predict('linear', x1, float(sum(tf_predict('linear', x0, x1)))) FROM $rows GROUP BY x1 ORDER BY 1"
+    ) == Seq(-7f, -7f))
+  }
+
+  test("a cross join is an inner one") {
+    val (a, b) =
+      ("(SELECT float(id) AS x0 FROM range(3)) a", "(SELECT float(id) AS x1 FROM range(3)) b")
+    val found =
+      values(s"SELECT x0 + x1 FROM $a CROSS JOIN $b WHERE tf_predict('linear', x0, x1) > 6")
+    assert(found == Seq(2f))
+  }
+
+  test("a session cannot put another file system below the roots") {
+    val other = Files.createTempDirectory("other")
+    having(
+      "fs.defaultFS" -> "viewfs://x",
+      s"fs.viewfs.mounttable.x.link.${TestModels.folder}" -> other.toUri.toString
+    ) {
+      assert(values(s"SELECT $call FROM t LIMIT 1") == expected(0))
+      assert(
+        values(s"SELECT tf_predict('${model("linear")}', features) FROM t LIMIT 1") == expected(0)
+      )
+    }
   }
 
   test("a column of few values, which Parquet keeps in a dictionary, is read as values") {
