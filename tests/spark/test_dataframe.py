@@ -267,6 +267,35 @@ def test_a_flat_column_feeds_a_picture(spark, save):
         assert (row.corner, row.row) == (783.0, [28.0, 29.0, 30.0])
 
 
+@pytest.mark.parametrize("keep", [[], ["id"], None], ids=["none", "another", "all"])
+def test_many_scalar_columns(spark, save, keep):
+    import tensorflow as tf
+
+    names = ["a.b", "back`tick", "star*", *(f"c{number}" for number in range(17))]
+    spec = tf.TensorSpec((None, 20), tf.float32, "x")
+    model = save("many", lambda x: {"y": tf.linalg.matvec(x, tf.range(20.0))}, spec)
+    rows = [
+        (one, *(None if one == at == 3 else float(one + at) for at in range(20)))
+        for one in range(5)
+    ]
+    quoted = (name.replace("`", "``") for name in names)
+    df = spark.createDataFrame(rows, "id int, " + ", ".join(f"`{one}` float" for one in quoted))
+    scored = predict(df, model, feed={"x": names}, keep=keep).collect()
+    weights = range(20)
+    wanted = [
+        None if None in row else sum(w * x for w, x in zip(weights, row[1:], strict=True))
+        for row in rows
+    ]
+    assert [row.y for row in scored] == wanted
+    twice = df.withColumnRenamed("c1", "C0")
+    assert [
+        row.y
+        for row in predict(
+            twice, model, feed={"x": [*names[:4], "C0", *names[5:]]}, keep=keep
+        ).collect()
+    ] == wanted
+
+
 def test_very_wide_rows(spark, save):
     import tensorflow as tf
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as sf
 from pyspark.sql.types import StructField, StructType
 
+from tfspark.dtypes import by_name
 from tfspark.errors import BindingError, UsageError, explain, explain_all
-from tfspark.schema import Strings, bind, kept_columns
+from tfspark.schema import Binding, Strings, bind, kept_columns
 from tfspark.spark.jvm import predict_in_jvm
 from tfspark.spark.options import Model, ScoreOptions, check_columns, handle_of, model_of
 from tfspark.spark.task import PartitionScorer
@@ -22,6 +24,9 @@ from tfspark.spark.types import columns_of, output_schema, passes
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+# Spark writes a batch column by column; so many scalars of one input cost more than one array.
+MANY = 16
 
 FeedValue: TypeAlias = str | Column | Sequence[str | Column]
 
@@ -72,22 +77,31 @@ def predict(
     kept = kept_columns(df.columns, keep)
     fed, expressions = _split(feed or {}, df.columns)
     wide = df.select("*", *expressions)
-    binding = bind(
-        package.signature,
-        columns_of(wide.schema),
-        feed=fed,
-        fetch=fetch,
-        narrow=narrow,
-        strings=strings,
-        on_null=options.get("on_null", "null"),
-        taken=kept,
-    )
+    on_null = options.get("on_null", "null")
+
+    def bound() -> Binding:
+        return bind(
+            package.signature,
+            columns_of(wide.schema),
+            feed=fed,
+            fetch=fetch,
+            narrow=narrow,
+            strings=strings,
+            on_null=on_null,
+            taken=kept,
+        )
+
+    binding = bound()
     kept_at = list(range(len(kept))) if keep is None else [df.columns.index(one) for one in kept]
     _check_kept(df.schema, kept_at, None if keep is None else kept)
     if options.get("engine") == "jvm":
         return predict_in_jvm(
             wide, package, binding, kept_at, options, narrow=narrow, strings=strings
         )
+    if on_null == "null" and (stacks := _stacks(binding, wide.schema, kept)):
+        stacked, expressions = _split(stacks, wide.columns)
+        fed, wide = {**fed, **stacked}, wide.select("*", *expressions)
+        binding = bound()
     fed_at = [wide.columns.index(one) for one in binding.columns]
     passed = list(dict.fromkeys([*kept_at, *fed_at]))
     # Spark 4.3 looks the columns of mapInArrow up by name and trips over dots, backticks, stars and
@@ -136,6 +150,22 @@ def _split(
         key: name_of(value) if isinstance(value, str | Column) else [name_of(one) for one in value]
         for key, value in feed.items()
     }, expressions
+
+
+def _stacks(binding: Binding, schema: StructType, kept: Sequence[str]) -> dict[str, Column]:
+    """Return the inputs of many scalar columns, none of them kept or cast, as arrays in Spark."""
+    if len({name.lower() for name in schema.names}) < len(schema.names):
+        return {}  # Spark does not tell such columns apart by name
+    return {
+        one.spec.name: sf.array(*(sf.col(f"`{name.replace('`', '``')}`") for name in one.columns))
+        for one in binding.inputs
+        if len(one.columns) >= MANY
+        and not set(one.columns) & set(kept)
+        and all(
+            schema[name].dataType.simpleString() == by_name(one.spec.dtype).sql
+            for name in one.columns
+        )
+    }
 
 
 def _check_kept(schema: StructType, kept_at: Sequence[int], keep: Sequence[str] | None) -> None:
