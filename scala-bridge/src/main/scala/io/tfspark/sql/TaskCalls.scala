@@ -59,6 +59,9 @@ final private[sql] class TaskCalls(
   /** Take a row of the batch. */
   def add(row: InternalRow): Unit = scorers.foreach(_.add(row))
 
+  /** Whether the batch should end, lest memory grow with its results. */
+  def isFull: Boolean = scorers.exists(_.isFull)
+
   /** End the batch; the results then hold a value for every row. */
   def finish(): Unit = scorers.foreach(_.finish())
 
