@@ -36,7 +36,8 @@ final class LocalModel private[tfspark] (located: LocatedModel, signature: Signa
   private[tfspark] def run(
       feeds: Map[String, Seq[Any]],
       fetches: Seq[String]
-  ): Map[String, Seq[Any]] = {
+  ): Map[String, Seq[Any]] = synchronized {
+    val session = lease.session // refuses when the model is closed
     val inputs = signature.inputs.map(_.name)
     val wrong = inputs.filterNot(feeds.contains).map(name => s"input '$name' is not fed") ++
       feeds.keys.filterNot(inputs.contains).map { name =>
@@ -51,14 +52,14 @@ final class LocalModel private[tfspark] (located: LocatedModel, signature: Signa
     ))
     val outputs = if (fetches.isEmpty) signature.outputs.map(_.name) else fetches
     scala.util.Using.resource(
-      new ValueScorer(lease.session, signature, outputs, BatchSize(None), Origin(model.title, None))
+      new ValueScorer(session, signature, outputs, BatchSize(None), Origin(model.title, None))
     ) { scorer =>
       val rows = inputs.map(feeds).transpose
       outputs.zip(scorer.score(rows).transpose.padTo(outputs.size, Nil)).toMap
     }
   }
 
-  override def close(): Unit = lease.close()
+  override def close(): Unit = synchronized(lease.close())
 }
 
 /** One run in the making; immutable. */

@@ -10,8 +10,11 @@ import io.tfspark.error._
 /** Refuses a class path with two versions of the bridge, whose classes would mix. Driver. */
 private[tfspark] object OneVersion {
 
+  /** @param loader whose class path; null, as a thread's may be, for the one of the bridge itself
+    */
   def check(loader: ClassLoader = Thread.currentThread.getContextClassLoader): Unit = {
-    val found = loader.getResources("META-INF/tfspark.properties").asScala.toSeq.map { url =>
+    val where = Option(loader).getOrElse(getClass.getClassLoader)
+    val found = where.getResources("META-INF/tfspark.properties").asScala.toSeq.map { url =>
       val properties = new Properties()
       Using.resource(url.openStream())(properties.load(_))
       properties.getProperty("version") -> url.toString

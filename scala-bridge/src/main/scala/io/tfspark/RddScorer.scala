@@ -31,13 +31,9 @@ private object RddScorer {
           val lease = SessionCache.shared.lease(key, kept)
           val outputs = signature.outputs.map(_.name)
           val origin = Origin(model.title, Some(partition))
-          val opened =
-            new ValueScorer(lease.session, signature, outputs, BatchSize(options.batchSize), origin)
-          TaskEnd(task) {
-            opened.close()
-            lease.close()
-          }
-          opened
+          TaskEnd.runner(task, lease)(
+            new ValueScorer(_, signature, outputs, BatchSize(options.batchSize), origin)
+          )
         }
         values.grouped(batch).zipWithIndex.flatMap { case (group, index) =>
           scorer.score(group, index.toLong * batch)

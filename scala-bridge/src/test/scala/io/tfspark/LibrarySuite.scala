@@ -20,6 +20,17 @@ class LibrarySuite extends SparkSuite {
     }
   }
 
+  test("a model that is closed refuses a run, and a second close leaves other users alone") {
+    Using.resource(TfSpark.open(model("linear"))) { other =>
+      val closed = TfSpark.open(model("linear"))
+      val run = closed.feed("inputs", Seq(Seq(1, 2)))
+      closed.close()
+      closed.close()
+      assert(intercept[EngineException](run.run()).getMessage.contains("was closed"))
+      assert(other.feed("inputs", Seq(Seq(1, 2))).run() == Map("outputs" -> Seq(3f)))
+    }
+  }
+
   test("several feeds, several outputs, another signature") {
     Using.resource(TfSpark.open(model("pair"))) { pair =>
       val run = pair.feed("alpha", Seq(2, -3)).feed("beta", Seq(Seq(1, 2), Seq(0.5, 4)))

@@ -19,6 +19,7 @@ class OneVersionSuite extends AnyFunSuite {
 
   test("one version is fine, however often it is there; two are refused") {
     OneVersion.check(loader())
+    OneVersion.check(None.orNull)
     OneVersion.check(loader(jar("0.1.0"), jar("0.1.0")))
     val error = intercept[UsageException](OneVersion.check(loader(jar("0.1.0"), jar("0.2.0"))))
     assert(error.getMessage.startsWith("Two versions of the tfspark bridge are on the class path."))

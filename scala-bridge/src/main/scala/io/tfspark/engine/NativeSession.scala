@@ -88,6 +88,10 @@ object NativeSession {
 
 /** Feeds and fetches the graph tensors that a signature names. Executor, one thread; the session
   * may serve others.
+  *
+  * Only `close` may come from another thread, as when a task ends while a thread that Spark started
+  * for it still scores: it waits for a run in progress, and a later run is refused before it
+  * touches what is gone.
   */
 final class SignatureRunner private[engine] (
     session: TF_Session,
@@ -102,12 +106,14 @@ final class SignatureRunner private[engine] (
   private val outputs = ends(fetched)
   private val feeds = new PointerPointer[TF_Tensor](math.max(1, signature.inputs.size).toLong)
   private val results = new PointerPointer[TF_Tensor](math.max(1, fetched.size).toLong)
+  private var isClosed = false
 
   /** Run one batch and hand its outputs, by name, to `use`; all of them are released afterwards.
     *
     * @param tensors one per input, in the signature's order
     */
-  def run[A](tensors: Seq[NativeTensor])(use: Map[String, NativeTensor] => A): A = {
+  def run[A](tensors: Seq[NativeTensor])(use: Map[String, NativeTensor] => A): A = synchronized {
+    if (isClosed) throw SignatureRunner.ended(signature)
     tensors.zipWithIndex.foreach { case (tensor, index) => feeds.put(index.toLong, tensor.handle) }
     if (fetched.nonEmpty) call()
     Using.Manager { manage =>
@@ -121,7 +127,10 @@ final class SignatureRunner private[engine] (
     }.get
   }
 
-  override def close(): Unit = Seq[Pointer](inputs, outputs, feeds, results).foreach(_.close())
+  override def close(): Unit = synchronized {
+    if (!isClosed) Seq[Pointer](inputs, outputs, feeds, results).foreach(_.close())
+    isClosed = true
+  }
 
   private def call(): Unit = {
     val none: TF_Buffer = null
@@ -163,6 +172,15 @@ final class SignatureRunner private[engine] (
 }
 
 private object SignatureRunner {
+  private def ended(signature: Signature): EngineException =
+    new EngineException(
+      Explain(
+        s"Signature '${signature.name}' cannot be run any more.",
+        expected = "a run within the task that opened the model",
+        found = "the task has ended, or the model was closed"
+      )
+    )
+
   private def lacks(spec: TensorSpec): EngineException =
     new EngineException(
       Explain(

@@ -1,6 +1,10 @@
 package io.tfspark.engine
 
+import java.util.concurrent.atomic.AtomicBoolean
+
 import scala.collection.mutable
+
+import io.tfspark.error._
 
 /** One live session per model and JVM, shared by all task threads. Executor.
   *
@@ -96,7 +100,21 @@ object SessionCache {
   }
 }
 
-/** A session in use; close it once. */
-final class SessionLease(val session: NativeSession, release: () => Unit) extends AutoCloseable {
-  override def close(): Unit = release()
+/** A session in use. The first close gives it back, and nobody gets it from this lease then. */
+final class SessionLease(held: NativeSession, release: () => Unit) extends AutoCloseable {
+  private val isClosed = new AtomicBoolean
+
+  /** The session, until the lease is closed. */
+  def session: NativeSession =
+    if (isClosed.get)
+      throw new EngineException(
+        Explain(
+          "The session of a model cannot be used.",
+          expected = "a model that is open",
+          found = "one that was closed: its session was given back"
+        )
+      )
+    else held
+
+  override def close(): Unit = if (!isClosed.getAndSet(true)) release()
 }

@@ -1,6 +1,7 @@
 package io.tfspark.score
 
 import io.tfspark.engine.SignatureRunner
+import io.tfspark.error.EngineException
 import io.tfspark.model._
 import io.tfspark.tensor._
 import org.apache.spark.sql.catalyst.InternalRow
@@ -26,12 +27,10 @@ final class BatchScorer(
   private val groups = new GroupRunner(runner, binding, origin, metrics)
   private val outputBytes =
     binding.outputs.map(one => one.spec.rowSize.getOrElse(0L) * math.max(1, one.dtype.width)).sum
-  private val most = binding.batchDimension.getOrElse(size.rows.getOrElse(BatchSize.MaxRows))
   // Rows of one run; where the bytes of a row are not known beforehand, bytes are counted too.
-  private val step =
-    encoder.rowBytes.fold(most)(bytes => math.min(most, size.rowsFor(bytes + outputBytes)))
-  private val countsBytes =
-    encoder.rowBytes.isEmpty && size.rows.isEmpty && binding.batchDimension.isEmpty
+  private val step = size.step(binding.batchDimension, encoder.rowBytes.map(_ + outputBytes))
+  private val countsBytes = encoder.rowBytes.isEmpty
+  private val stepBytes = size.bytesOf(binding.batchDimension)
   private var seen = 0L
   private var waiting = 0
   private var capacity = 0
@@ -57,15 +56,28 @@ final class BatchScorer(
     if (index == capacity) grow(math.max(BatchScorer.leastCapacity, capacity * 2))
     val isFed =
       try encoder.add(row, index)
-      catch { case problem: RowProblem => throw groups.rowError(problem, seen + index) }
+      catch {
+        case problem: RowProblem => throw groups.rowError(problem, seen + index)
+        case tooLarge: EngineException =>
+          throw new EngineException(
+            s"${origin.at(s"row ${seen + index}")}: ${tooLarge.getMessage}",
+            Some(tooLarge)
+          )
+      }
     // A struct of several outputs is there, and each of its fields is null.
     if (!isFed) outputs.foreach(_.putNull(index))
     index += 1
     if (isFed) waiting += 1
-    if (
-      waiting >= step || (countsBytes && encoder.bytes + waiting * outputBytes >= BatchSize.TargetBytes)
-    ) flush()
+    if (waiting >= step || (countsBytes && encoder.bytes + waiting * outputBytes >= stepBytes))
+      flush()
   }
+
+  /** Whether the results of the batch take so much that it should end, whatever rows are to come. A
+    * model with a fixed batch dimension is given whole batches, unless nearly all rows are null.
+    */
+  def isFull: Boolean =
+    index * (outputBytes + BatchScorer.leastRowBytes) >= size.mostBytes &&
+      (binding.batchDimension.isEmpty || waiting == 0 || index >= BatchSize.MaxRows)
 
   /** Score what waits; the vector then holds a result for every row. */
   def finish(): Unit = {
@@ -106,4 +118,7 @@ final class BatchScorer(
 
 private object BatchScorer {
   private val leastCapacity = 64
+
+  /** What a row takes at least, with what Spark keeps of it: a null too. */
+  private val leastRowBytes = 16L
 }

@@ -101,15 +101,7 @@ final private[score] class GroupRunner(
           hint = "fetch other outputs only, or export a function that keeps the batch dimension."
         )
       )
-    if (tensor.shape.product > Int.MaxValue)
-      refuse(
-        Explain(
-          s"output '${spec.name}' is too large.",
-          expected = s"at most ${Int.MaxValue} elements in a batch",
-          found = s"${tensor.shape.product} elements",
-          hint = "give a smaller batch_size."
-        )
-      )
+    GroupRunner.tooLarge(output, tensor.shape).foreach(refuse)
     tensor
   }
 
@@ -143,6 +135,20 @@ final private[score] class GroupRunner(
 }
 
 private[score] object GroupRunner {
+
+  /** What is wrong with an output that no Java array could hold, if anything is. */
+  private[score] def tooLarge(output: OutputBinding, shape: Seq[Long]): Option[String] = {
+    val most = (Int.MaxValue - 16) / math.max(1, output.dtype.width)
+    Option.when(shape.product > most)(
+      Explain(
+        s"output '${output.spec.name}' is too large.",
+        expected = s"at most $most elements in a batch",
+        found = s"${shape.product} elements",
+        hint = "give a smaller batch_size."
+      )
+    )
+  }
+
   private val mend =
     "mend the row, or filter it out; a row with null in an input is not fed and gives null."
 }

@@ -47,10 +47,8 @@ final private[tfspark] class ValueScorer(
     rows.indices.map(index => values(results, index))
   }
 
-  override def close(): Unit = {
-    scorer.close()
-    vector.close()
-  }
+  /** Only this may come from another thread, so the vector is left to the garbage collector. */
+  override def close(): Unit = scorer.close()
 
   private def toRow(row: Seq[Any], number: Long): GenericInternalRow = {
     if (row.size != names.size)

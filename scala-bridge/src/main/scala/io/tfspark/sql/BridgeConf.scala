@@ -24,7 +24,7 @@ object BridgeConf {
   /** `spark.tfspark.function.model`: the model of a permanent function that names none. */
   val FunctionModel: String = "spark.tfspark.function.model"
 
-  /** Rows per run of a model; by default as many as make about 1 MiB. */
+  /** Rows per run of a model, if memory allows; by default as many as make about 1 MiB. */
   val BatchRows: String = "spark.tfspark.batchSize"
 
   /** Whether values may be narrowed (double → float), each checked. */

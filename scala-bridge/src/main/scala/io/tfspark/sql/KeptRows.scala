@@ -1,5 +1,6 @@
 package io.tfspark.sql
 
+import io.tfspark.tensor.Grown
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow
 import org.apache.spark.unsafe.Platform
 
@@ -20,15 +21,10 @@ final private[sql] class KeptRows(fields: Int) {
   /** Copy a row. */
   def add(row: UnsafeRow): Unit = {
     val length = row.getSizeInBytes
-    val wanted = end(count).toLong + length
-    if (wanted > memory.length)
-      memory = java.util.Arrays.copyOf(
-        memory,
-        Math.toIntExact(math.max(wanted, math.min(memory.length * 2L, 1L << 30)))
-      )
+    memory = Grown(memory, end(count), length)
     if (count == ends.length) ends = java.util.Arrays.copyOf(ends, count * 2)
     row.writeToMemory(memory, Platform.BYTE_ARRAY_OFFSET.toLong + end(count))
-    ends(count) = wanted.toInt
+    ends(count) = end(count) + length
     count += 1
   }
 

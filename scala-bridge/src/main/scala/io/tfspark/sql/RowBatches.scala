@@ -10,7 +10,8 @@ import org.apache.spark.sql.vectorized.{ColumnarBatch, ColumnVector}
 /** Gathers the rows of a partition into batches, scores them, and gives each row with its results.
   * Executor, one thread.
   *
-  * What is kept beside the results waits as bytes, and both rows and bytes of a batch are bounded.
+  * What is kept beside the results waits as bytes, and rows, their bytes and those of the results
+  * bound a batch.
   */
 final private[sql] class RowBatches(
     calls: Seq[PlannedCall],
@@ -54,7 +55,7 @@ final private[sql] class RowBatches(
   private def gather(rows: Iterator[InternalRow]): ColumnarBatch = {
     waiting.clear()
     task.start()
-    while (waiting.size < most && !waiting.isFull && rows.hasNext) {
+    while (waiting.size < most && !waiting.isFull && !task.isFull && rows.hasNext) {
       val row = rows.next()
       waiting.add(kept(row))
       task.add(row)

@@ -35,7 +35,8 @@ final case class EvalMetrics(rows: SQLMetric, batches: SQLMetric, load: SQLMetri
 
 /** The calls of one task: their sessions, and a result vector for each. Executor, one thread.
   *
-  * Sessions go back to the cache when the task ends, however it ends.
+  * Sessions go back to the cache when the task ends, however it ends. The thread that scores need
+  * not be the task's own, and may outlive it (`TRANSFORM … USING 'head'`): its next run is refused.
   */
 final private[sql] class TaskCalls(
     calls: Seq[PlannedCall],
@@ -46,16 +47,20 @@ final private[sql] class TaskCalls(
   private val context = TaskContext.get()
   private val scorers = calls.map(open)
 
-  /** The results of the batch at hand, one per call. */
+  /** The results of the batch at hand, one per call. Left to the garbage collector: a vector that
+    * is closed while a run is decoded into it would be written to at no address.
+    */
   val results: Seq[WritableColumnVector] =
     calls.map(call => new OnHeapColumnVector(16, call.binding.result))
-  atEnd(results.foreach(_.close()))
 
   /** Begin a batch of rows. */
   def start(): Unit = scorers.lazyZip(results).foreach(_.start(_))
 
   /** Take a row of the batch. */
   def add(row: InternalRow): Unit = scorers.foreach(_.add(row))
+
+  /** Whether the batch should end, lest memory grow with its results. */
+  def isFull: Boolean = scorers.exists(_.isFull)
 
   /** End the batch; the results then hold a value for every row. */
   def finish(): Unit = scorers.foreach(_.finish())
@@ -81,16 +86,12 @@ final private[sql] class TaskCalls(
       }
     }
 
-  private def atEnd(action: => Unit): Unit = TaskEnd(context)(action)
-
   private def open(planned: PlannedCall): BatchScorer = {
     val started = System.nanoTime()
     val model = planned.call.located.model
     val key = SessionKey(model.digest, model.tags, planned.source, model.size, context.cpus())
     val lease = SessionCache.shared.lease(key, settings.keptModels)
-    atEnd(lease.close())
-    val runner = lease.session.runner(planned.call.signature)
-    atEnd(runner.close())
+    val runner = TaskEnd.runner(context, lease)(_.runner(planned.call.signature))
     metrics.load.add((System.nanoTime() - started) / 1000000)
     val origin = Origin(model.title, Some(partition))
     new BatchScorer(

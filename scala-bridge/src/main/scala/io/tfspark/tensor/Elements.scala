@@ -1,5 +1,6 @@
 package io.tfspark.tensor
 
+import io.tfspark.error._
 import org.apache.spark.unsafe.Platform
 import org.apache.spark.unsafe.types.UTF8String
 
@@ -128,14 +129,21 @@ final class StringElements extends Elements {
 }
 
 /** Arrays that double when they are full. */
-private[tensor] object Grown {
+private[tfspark] object Grown {
   def apply(memory: Array[Byte], used: Int, more: Int): Array[Byte] = {
     val wanted = used.toLong + more
     if (wanted <= memory.length) memory
     else {
       val most = Int.MaxValue - 16
       if (wanted > most)
-        throw new OutOfMemoryError(s"one batch of a model's input takes $wanted bytes")
+        throw new EngineException(
+          Explain(
+            "The rows of one batch are too large.",
+            expected = s"at most $most bytes",
+            found = s"$wanted bytes",
+            hint = "give a smaller batch size, or smaller rows."
+          )
+        )
       java.util.Arrays.copyOf(
         memory,
         math.min(most.toLong, math.max(wanted, memory.length * 2L)).toInt

@@ -51,6 +51,20 @@ class SessionCacheSuite extends AnyFunSuite {
     }
   }
 
+  test("a lease that is closed twice gives back one use, and its session is refused afterwards") {
+    val sessions = cache()
+    val (mine, other) = (sessions.lease(key("linear"), 0), sessions.lease(key("linear"), 0))
+    mine.close()
+    mine.close()
+    assert(sessions.size == 1, "the other user still has it")
+    assert(intercept[EngineException](mine.session).getMessage.contains("was given back"))
+    other.session.runner(
+      ModelPackage.load(Paths.get(TestModels.path("linear"))).signature()
+    ).close()
+    other.close()
+    assert(sessions.size == 0)
+  }
+
   test("an operation that TensorFlow does not know is an error, and the next load is tried again") {
     val base = TestModels.copy("linear")
     val file = base.resolve("1/saved_model.pb")

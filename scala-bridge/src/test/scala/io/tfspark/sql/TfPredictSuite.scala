@@ -402,6 +402,13 @@ class TfPredictSuite extends SparkSuite with BeforeAndAfterAll {
     }
   }
 
+  test("a batch size beyond all memory gives the same results") {
+    having(BridgeConf.BatchRows -> Int.MaxValue.toString) {
+      assert(values(s"SELECT $call FROM t WHERE id < 3") == expected(0, 1, 2))
+      assert(values(s"SELECT $call FROM t LIMIT 2") == expected(0, 1))
+    }
+  }
+
   test("a stream of files is scored as they come") {
     val query = spark.readStream
       .schema(spark.read.parquet(parquet).schema)

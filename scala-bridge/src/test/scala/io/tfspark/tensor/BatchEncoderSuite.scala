@@ -1,5 +1,6 @@
 package io.tfspark.tensor
 
+import io.tfspark.error.EngineException
 import io.tfspark.model._
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow
 import org.apache.spark.sql.catalyst.util.GenericArrayData
@@ -101,6 +102,12 @@ class BatchEncoderSuite extends AnyFunSuite {
     assert(refused("int32", FloatType, Float.NaN) == "nan does not fit int32")
     assert(refused("float32", DoubleType, 1e39) == "1e+39 does not fit float32")
     assert(refused("float16", FloatType, 65520f) == "65520.0 does not fit float16")
+  }
+
+  test("elements beyond a Java array are an error of ours, and not Java's own") {
+    val error = intercept[EngineException](Grown(new Array[Byte](16), Int.MaxValue - 20, 100))
+    assert(error.getMessage.contains("found:    2147483727 bytes"), error.getMessage)
+    assert(Grown(new Array[Byte](16), 10, 10).length == 32)
   }
 
   test("elements outlive the growth of their memory") {
