@@ -13,9 +13,8 @@ TARGET = ROOT / "scala-bridge" / "target" / "scala-2.13"
 
 
 def jar() -> Path | None:
-    """Return the newest jar with a native library in it."""
-    built = (path for path in TARGET.glob("tfspark-bridge_*.jar") if "-thin" not in path.name)
-    return max(built, key=lambda path: path.stat().st_mtime, default=None)
+    """Return the newest jar with a native library in it, which is named for its platform."""
+    return max(TARGET.glob("tfspark-bridge_*64.jar"), key=lambda path: path.stat().st_mtime, default=None)
 
 
 def settings() -> dict[str, str]:

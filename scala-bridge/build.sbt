@@ -1,5 +1,8 @@
 // The Scala bridge: TensorFlow models in the JVM of Spark. README.md says how to build and use it.
 
+import scala.xml.{Elem, Node}
+import scala.xml.transform.{RewriteRule, RuleTransformer}
+
 // -Dspark.version=4.0.1 compiles and tests against another one.
 val sparkVersion = sys.props.getOrElse("spark.version", "4.1.0")
 val tensorflowVersion = "1.1.0"
@@ -90,6 +93,17 @@ lazy val jmh = (project in file("jmh"))
 val bridgeJar = taskKey[File]("Build the jar that runs on a plain Spark by --jars")
 
 lazy val assemblySettings = Seq(
+  // What is published for --packages is the thin jar; its POM names what is not in it.
+  Compile / packageBin := assembly.value,
+  pomPostProcess := { pom =>
+    val onlyNative = new RewriteRule {
+      override def transform(node: Node): Seq[Node] = node match {
+        case one: Elem if one.label == "dependency" && (one \ "classifier").text != platform => Nil
+        case other => other
+      }
+    }
+    new RuleTransformer(onlyNative).transform(pom).head
+  },
   assembly / assemblyJarName := s"tfspark-bridge_2.13-${version.value}-thin.jar",
   assembly / mainClass := Some("io.tfspark.jobs.BatchScore"),
   assembly / assemblyOption := (assembly / assemblyOption).value.withIncludeScala(false),

@@ -23,11 +23,8 @@ OF_A_SHELL = ("SPARK_", "PYSPARK_", "MASTER", "PYTHONPATH")
 @pytest.fixture(scope="session")
 def jar() -> Path:
     """The jar that `make bridge` built."""
-    built = [
-        path
-        for path in (BRIDGE / "target" / "scala-2.13").glob("tfspark-bridge_*.jar")
-        if not path.name.endswith("-thin.jar")
-    ]
+    # Named for a platform, unlike the thin jar and those of sources.
+    built = list((BRIDGE / "target" / "scala-2.13").glob("tfspark-bridge_*64.jar"))
     if not built:
         pytest.skip("the bridge was not built (make bridge)")
     return max(built, key=lambda path: path.stat().st_mtime)
