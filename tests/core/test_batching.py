@@ -8,6 +8,8 @@ from tfspark.signature import Signature, TensorSpec
 ROW_BYTES = 64
 BATCH = pa.record_batch({"x": pa.array([[0.0] * 13] * 1000, pa.list_(pa.float32()))})
 """Rows of 13 floats, the offset of their list, and an output of 8 bytes: 64 bytes each."""
+# A window that warms up, then three of each size.
+TRIALS = 1 + 3 * len(TARGET_BYTES)
 
 
 def batch_size(given=None, rows=None):
@@ -32,16 +34,17 @@ def test_the_first_windows_are_a_mebibyte():
 
 def test_each_size_is_tried_and_the_fastest_stays():
     cached = sizes_taken(batch_size(), lambda rows: 1.0 if rows < 2000 else 1.5)
-    tried = [rows * ROW_BYTES for rows in cached[1:4]]
+    sizes = len(TARGET_BYTES)
+    tried = [rows * ROW_BYTES for rows in cached[1 : sizes + 1]]
     assert tried == pytest.approx(TARGET_BYTES, rel=0.01)
-    assert set(cached[10:]) == {cached[3]}
+    assert set(cached[TRIALS:]) == {cached[sizes]}
     steady = sizes_taken(batch_size(), lambda rows: 1.0 + 1000 / rows)
-    assert set(steady[10:]) == {steady[0]}
+    assert set(steady[TRIALS:]) == {steady[0]}
 
 
 def test_noise_does_not_choose():
     taken = sizes_taken(batch_size(), lambda rows: 1.0 if rows > 10_000 else 0.97)
-    assert set(taken[10:]) == {taken[0]}
+    assert set(taken[TRIALS:]) == {taken[0]}
 
 
 def test_the_best_time_of_a_size_counts():
