@@ -14,7 +14,9 @@ TARGET = ROOT / "scala-bridge" / "target" / "scala-2.13"
 
 def jar() -> Path | None:
     """Return the newest jar with a native library in it, which is named for its platform."""
-    return max(TARGET.glob("tfspark-bridge_*64.jar"), key=lambda path: path.stat().st_mtime, default=None)
+    return max(
+        TARGET.glob("tfspark-bridge_*64.jar"), key=lambda path: path.stat().st_mtime, default=None
+    )
 
 
 def settings() -> dict[str, str]:
