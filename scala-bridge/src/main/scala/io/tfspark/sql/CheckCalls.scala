@@ -1,23 +1,47 @@
 package io.tfspark.sql
 
 import io.tfspark.error._
-import org.apache.spark.sql.catalyst.expressions.LambdaFunction
-import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
+import org.apache.spark.sql.catalyst.expressions._
+import org.apache.spark.sql.catalyst.plans.logical.{Filter, LogicalPlan}
 
 /** Refuses calls where rows cannot be gathered into batches, at analysis. Driver. */
-object CheckCalls extends (LogicalPlan => Unit) {
+object CheckCalls extends (LogicalPlan => Unit) with PredicateHelper {
 
   override def apply(plan: LogicalPlan): Unit = plan.foreachWithSubqueries { node =>
     node.expressions.foreach(_.foreach {
-      case LambdaFunction(body, _, _) if TfPredict.isIn(body) =>
-        throw TfPredictFunction.refusal(
-          Explain(
-            "A model cannot be called inside a lambda function.",
-            found = body.sql,
-            hint = "explode the array, call the model on the rows, and collect them again."
-          )
-        )
+      case LambdaFunction(body, _, _) if TfPredict.isIn(body) => throw inLambda(body)
+      case subquery: Exists =>
+        correlation(subquery.plan).foreach(found => throw inCorrelation(found))
+      case subquery: ListQuery =>
+        correlation(subquery.plan).foreach(found => throw inCorrelation(found))
       case _ => ()
     })
   }
+
+  /** A condition with a call that ties the rows of a subquery to those outside: Spark makes it the
+    * condition of a semi join, below which there is no place for the call.
+    */
+  private def correlation(plan: LogicalPlan): Option[Expression] =
+    plan
+      .collect { case filter: Filter => splitConjunctivePredicates(filter.condition) }
+      .flatten
+      .find(one => TfPredict.isIn(one) && one.exists(_.isInstanceOf[OuterReference]))
+
+  private def inLambda(body: Expression): Exception =
+    TfPredictFunction.refusal(
+      Explain(
+        "A model cannot be called inside a lambda function.",
+        found = body.sql,
+        hint = "explode the array, call the model on the rows, and collect them again."
+      )
+    )
+
+  private def inCorrelation(condition: Expression): Exception =
+    TfPredictFunction.refusal(
+      Explain(
+        "A model cannot be called in a condition that ties an EXISTS or IN to the rows outside.",
+        found = condition.sql,
+        hint = "call it in a subquery of the table whose columns it takes, and compare its result."
+      )
+    )
 }

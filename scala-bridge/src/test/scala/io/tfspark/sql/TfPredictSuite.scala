@@ -235,6 +235,27 @@ class TfPredictSuite extends SparkSuite with BeforeAndAfterAll {
     ) == Seq(-7f, -7f))
   }
 
+  test("a call in the condition that correlates a subquery is refused; beside it, it runs") {
+    val t = "(SELECT float(id) AS x0, 1f AS x1 FROM range(5))"
+    Seq(
+      "b.x0 = tf_predict('linear', a.x0, a.x1)",
+      "b.x0 + a.x0 = tf_predict('linear', b.x0, b.x1)",
+      "b.x0 <= a.x0 AND tf_predict('linear', b.x0, a.x1) > 5"
+    ).foreach { condition =>
+      val error = intercept[AnalysisException](
+        sql(s"SELECT x0 FROM $t a WHERE EXISTS (SELECT 1 FROM $t b WHERE $condition)")
+      )
+      assert(
+        error.getMessage.startsWith("A model cannot be called in a condition that ties"),
+        error
+      )
+    }
+    val inside = s"SELECT 1 FROM $t b WHERE b.x0 = a.x0 AND tf_predict('linear', b.x0, b.x1) > 6"
+    assert(values(s"SELECT x0 FROM $t a WHERE EXISTS ($inside) ORDER BY x0") == Seq(3f, 4f))
+    val found = s"SELECT x0 FROM $t b WHERE tf_predict('linear', b.x0, b.x1) > 6"
+    assert(values(s"SELECT x0 FROM $t a WHERE x0 IN ($found) ORDER BY x0") == Seq(3f, 4f))
+  }
+
   test("a cross join is an inner one") {
     val (a, b) =
       ("(SELECT float(id) AS x0 FROM range(3)) a", "(SELECT float(id) AS x1 FROM range(3)) b")
