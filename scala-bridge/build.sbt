@@ -71,6 +71,9 @@ lazy val bridge = (project in file("."))
     Test / parallelExecution := false,
     Test / javaOptions ++= Seq("-Xmx2g", "-Dderby.system.durability=test") ++
       opened.map(name => s"--add-opens=java.base/$name=ALL-UNNAMED"),
+    Test / javaOptions ++= sys.props.get("tfspark.test.calls").map(calls =>
+      s"-Dtfspark.test.calls=$calls"
+    ).toSeq,
     Test / javaOptions += s"-Dtfspark.test.models=${(ThisBuild / baseDirectory).value / "src/test/models"}"
   )
   .settings(assemblySettings)

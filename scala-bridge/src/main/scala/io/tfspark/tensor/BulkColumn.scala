@@ -52,7 +52,9 @@ final class BulkColumn(vector: WritableColumnVector, place: ColumnPlace) {
 
 object BulkColumn {
 
-  /** Elements that Spark copies for us at a time: more in one array are slow to allocate. */
+  /** Elements that Spark copies for us at a time, so that no array is one of those that the
+    * collector sets apart for their size.
+    */
   private val PieceSize = 8192
 
   /** The single column of a single exact, fixed input: what `BatchEncoder.addAll` takes. */

@@ -10,7 +10,7 @@ import io.tfspark.model.ModelPackage
 import io.tfspark.score.{BatchSize, Origin, ValueScorer}
 import org.scalatest.funsuite.AnyFunSuite
 
-/** Native memory stays flat. `-Dtfspark.test.calls=1000000` makes it the million. */
+/** Native memory stays flat; `SBT_OPTS=-Dtfspark.test.calls=1000000` makes it the million. */
 class SoakSuite extends AnyFunSuite {
   private val calls = sys.props.getOrElse("tfspark.test.calls", "100000").toInt
 
