@@ -122,7 +122,9 @@ def sql_operator(settings: Settings) -> dict[str, Any]:
     case = BY_NAME["linear"]
     jars = (f"--conf={key}={value}" for key, value in bridge.settings().items())
     task = str(case.task(settings.data, settings.data / "out" / "sql_operator"))
-    sides = _session_probe(settings, "sql_operator", case.name, "--task", task, *jars)
+    words = ("--task", task, *jars)
+    # The formula has no threads to be told of, so the operator is left to its own.
+    sides = _session_probe(settings, "sql_operator", case.name, *words, threads={})
     return {"title": f"linear in the JVM, {case.rows:,} rows", "unit": "s", "sides": sides}
 
 
@@ -162,13 +164,19 @@ def _probe(what: str, engine: str, model: str) -> dict[str, Any]:
     return _said([sys.executable, "-m", "benchmarks.probes", what, engine, model], threads)
 
 
-def _session_probe(settings: Settings, what: str, case: str, *more: str) -> dict[str, Any]:
+def _session_probe(
+    settings: Settings,
+    what: str,
+    case: str,
+    *more: str,
+    threads: Mapping[str, str] = ONE_THREAD,
+) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.session_probes", what, *more]
     command += ["--case", case, "--model", _model(settings, case)]
     command += ["--repeat", str(settings.repeat), "--slots", str(settings.slots)]
     print(f"  {what} {case} {' '.join(more)}", flush=True)
-    # Here tfspark and others share a session, so all are given the same.
-    return _said([*command, *(f"--conf={setting}" for setting in settings.conf)], ONE_THREAD)
+    # Where tfspark and others share a session, all are given the same threads.
+    return _said([*command, *(f"--conf={setting}" for setting in settings.conf)], threads)
 
 
 def _said(command: list[str], threads: Mapping[str, str]) -> dict[str, Any]:
