@@ -55,7 +55,7 @@ final class LocalModel private[tfspark] (located: LocatedModel, signature: Signa
       new ValueScorer(session, signature, outputs, BatchSize(None), Origin(model.title, None))
     ) { scorer =>
       val rows = inputs.map(feeds).transpose
-      outputs.zip(scorer.score(rows).transpose.padTo(outputs.size, Nil)).toMap
+      outputs.zip(scorer.score(rows.iterator).toSeq.transpose.padTo(outputs.size, Nil)).toMap
     }
   }
 

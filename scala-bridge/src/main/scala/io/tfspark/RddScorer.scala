@@ -14,20 +14,18 @@ import org.apache.spark.rdd.RDD
   * the number of task threads, and a partition passes through it batch by batch.
   */
 private object RddScorer {
-  private val rowsPerBatch = 1024
-
   def apply(rows: RDD[Seq[Any]], path: String, options: ScoreOptions): RDD[Seq[Any]] = {
     val context = rows.sparkContext
     val located = ModelCatalog.at(path, options.version, context.hadoopConfiguration)
     val model = located.model
     val signature = model.signature(options.signature)
     val source = ModelSource.Packed(PackedModel.of(Paths.get(model.path), context))
-    val (kept, batch) = (BridgeConf.cacheModels, options.batchSize.getOrElse(rowsPerBatch))
+    val kept = BridgeConf.cacheModels
     rows.mapPartitionsWithIndex(
       (partition, values) => {
         val task = TaskContext.get()
         val key = SessionKey(model.digest, model.tags, source, model.size, task.cpus())
-        lazy val scorer = {
+        def scorer = {
           val lease = SessionCache.shared.lease(key, kept)
           val outputs = signature.outputs.map(_.name)
           val origin = Origin(model.title, Some(partition))
@@ -35,9 +33,7 @@ private object RddScorer {
             new ValueScorer(_, signature, outputs, BatchSize(options.batchSize), origin)
           )
         }
-        values.grouped(batch).zipWithIndex.flatMap { case (group, index) =>
-          scorer.score(group, index.toLong * batch)
-        }
+        if (values.hasNext) scorer.score(values) else Iterator.empty
       },
       preservesPartitioning = true
     )

@@ -83,6 +83,17 @@ class LibrarySuite extends SparkSuite {
     assert(small.map(_.head).collect().toSeq == Seq[Any](3f, 4f, 16f))
   }
 
+  test("of an RDD no more rows are held than one run takes") {
+    val taken = spark.sparkContext.longAccumulator
+    val rows = spark.sparkContext.parallelize(1 to 100, 1).map { _ =>
+      taken.add(1)
+      Seq[Any](Seq(1, 2))
+    }
+    val scored = TfSpark.predictRdd(rows, model("linear"), ScoreOptions(batchSize = Some(10)))
+    assert(scored.mapPartitions(_.take(11)).map(_.head).collect().toSeq == Seq.fill[Any](11)(3f))
+    assert(taken.value == 20)
+  }
+
   test("a DataFrame keeps its columns and gains the predictions") {
     val df = sql("SELECT id, float(id) AS height, 1f AS `wei.ght` FROM range(3)")
     val scored = TfSpark.predict(

@@ -1,20 +1,20 @@
 package io.tfspark.hive
 
 import scala.jdk.CollectionConverters._
+import scala.util.Using
 
 import io.tfspark.engine._
 import io.tfspark.error._
 import io.tfspark.score._
 import io.tfspark.sql._
 import io.tfspark.tensor.ColumnPlace
-import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.hive.ql.udf.generic.GenericUDF
 import org.apache.hadoop.hive.serde2.objectinspector._
 import org.apache.hadoop.hive.serde2.objectinspector.ObjectInspectorUtils.ObjectInspectorCopyOption
 import org.apache.hadoop.hive.serde2.typeinfo.TypeInfoUtils
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.Row
-import org.apache.spark.sql.catalyst.CatalystTypeConverters
+import org.apache.spark.sql.catalyst.{CatalystTypeConverters, InternalRow}
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.parser.CatalystSqlParser
 import org.apache.spark.sql.execution.vectorized.OnHeapColumnVector
@@ -39,7 +39,7 @@ final class TfPredictUdf extends GenericUDF {
       !arguments.headOption.exists(FunctionModel.isModel) && BridgeConf.functionModel.isEmpty
     if (needsTable) TfPredictUdf.inspector("void")
     else {
-      val call = FunctionModel.call(arguments, None, new Configuration())
+      val call = FunctionModel.call(arguments, None, HadoopConf.ofProcess)
       scorer = Some(new RowScorer(call, inspectors.toSeq.takeRight(call.children.size)))
       TfPredictUdf.inspector(call.dataType.catalogString)
     }
@@ -110,64 +110,71 @@ final private class RowScorer(call: TfPredict, inspectors: Seq[ObjectInspector])
   private val kinds = inspectors.map(TfPredictUdf.typeOf)
   private val vector = new OnHeapColumnVector(1, call.dataType)
   private val result = new ColumnarBatch(Array[ColumnVector](vector), 1)
-  private var open: Option[(SessionLease, BatchScorer)] = None
+  private var ofTask: Option[BatchScorer] = None
 
   def score(values: Seq[Any]): AnyRef = {
-    val fed = values.takeRight(kinds.size).lazyZip(inspectors).lazyZip(kinds).map {
-      (value, inspector, kind) =>
-        TfPredictUdf.toCatalyst(
-          ObjectInspectorUtils.copyToStandardObject(
+    val row = fed(values)
+    Option(TaskContext.get()) match {
+      case Some(task) => score(row, scorerOf(task))
+      case None =>
+        Using.resource(lease(threads = 1)) { lease =>
+          Using.resource(scorer(lease.session, None))(score(row, _))
+        }
+    }
+  }
+
+  private def fed(values: Seq[Any]): InternalRow =
+    new GenericInternalRow(
+      values.takeRight(kinds.size).lazyZip(inspectors).lazyZip(kinds).map {
+        (value, inspector, kind) =>
+          val copy = ObjectInspectorUtils.copyToStandardObject(
             value,
             inspector,
             ObjectInspectorCopyOption.JAVA
-          ),
-          kind
-        )
-    }
-    val scorer = opened()
-    try {
-      scorer.start(vector)
-      scorer.add(new GenericInternalRow(fed.toArray))
-      scorer.finish()
-      val row = result.getRow(0)
-      if (row.isNullAt(0)) null
-      else TfPredictUdf.toJava(CatalystTypeConverters.convertToScala(
-        row.get(0, call.dataType),
-        call.dataType
-      ))
-    } finally if (Option(TaskContext.get()).isEmpty) close()
+          )
+          TfPredictUdf.toCatalyst(copy, kind)
+      }.toArray
+    )
+
+  private def score(fed: InternalRow, scorer: BatchScorer): AnyRef = {
+    scorer.start(vector)
+    scorer.add(fed)
+    scorer.finish()
+    val row = result.getRow(0)
+    if (row.isNullAt(0)) null
+    else TfPredictUdf.toJava(CatalystTypeConverters.convertToScala(
+      row.get(0, call.dataType),
+      call.dataType
+    ))
   }
 
-  private def opened(): BatchScorer = open.fold {
+  private def scorerOf(task: TaskContext): BatchScorer = ofTask.getOrElse {
+    val made =
+      TaskEnd.runner(task, lease(task.cpus()))(scorer(_, Some(task.partitionId())))
+    ofTask = Some(made)
+    made
+  }
+
+  private def lease(threads: Int): SessionLease = {
     val model = call.call.located.model
     val source = call.call.located.remote.fold[ModelSource](ModelSource.Shared(model.path)) { uri =>
-      ModelSource.Remote(uri, RemoteFiles(new Configuration()))
+      ModelSource.Remote(uri, RemoteFiles(HadoopConf.ofProcess))
     }
-    val task = Option(TaskContext.get())
-    val key = SessionKey(model.digest, model.tags, source, model.size, task.fold(1)(_.cpus()))
-    val lease = SessionCache.shared.lease(key, BridgeConf.cacheModels)
+    val key = SessionKey(model.digest, model.tags, source, model.size, threads)
+    SessionCache.shared.lease(key, BridgeConf.cacheModels)
+  }
+
+  private def scorer(session: NativeSession, partition: Option[Int]): BatchScorer = {
     val places = call.call.binding.inputs.map(_.columns.map { name =>
       val ordinal = kinds.indices.indexWhere(ModelCall.argument(_) == name)
       ColumnPlace(name, ordinal, kinds(ordinal))
     })
-    val origin = Origin(model.title, task.map(_.partitionId()))
-    val scorer = new BatchScorer(
-      lease.session.runner(call.call.signature),
+    new BatchScorer(
+      session.runner(call.call.signature),
       call.call.binding,
       places,
       BatchSize(Some(1)),
-      origin
+      Origin(call.call.located.model.title, partition)
     )
-    open = Some((lease, scorer))
-    task.foreach(TaskEnd(_)(close()))
-    scorer
-  }(_._2)
-
-  private def close(): Unit = {
-    open.foreach { case (lease, scorer) =>
-      scorer.close()
-      lease.close()
-    }
-    open = None
   }
 }

@@ -105,8 +105,7 @@ final private[jobs] class PathOutput(
 
   private def isInside(input: String): Boolean = {
     val other = new Path(input)
-    val qualified = other.getFileSystem(HadoopConf.of(spark)).makeQualified(other).toString
-    s"$qualified/".startsWith(s"$path/")
+    other.getFileSystem(HadoopConf.of(spark)).makeQualified(other).toString.startsWith(s"$path/")
   }
 
   private def untyped(schema: StructType, field: StructField): StructField =

@@ -33,6 +33,7 @@ final class BatchScorer(
   private val stepBytes = size.bytesOf(binding.batchDimension)
   private var seen = 0L
   private var waiting = 0
+  private var ran = false
   private var capacity = 0
   private var index = 0
   private var vector: WritableColumnVector = _
@@ -48,6 +49,7 @@ final class BatchScorer(
       if (binding.outputs.size == 1) Seq(into) else binding.outputs.indices.map(into.getChild)
     index = 0
     capacity = 0
+    ran = false
     into.reset()
   }
 
@@ -71,6 +73,9 @@ final class BatchScorer(
     if (waiting >= step || (countsBytes && encoder.bytes + waiting * outputBytes >= stepBytes))
       flush()
   }
+
+  /** Whether rows of the batch have been through the model. */
+  def hasRun: Boolean = ran
 
   /** Whether the results of the batch take so much that it should end, whatever rows are to come. A
     * model with a fixed batch dimension is given whole batches, unless nearly all rows are null.
@@ -110,6 +115,7 @@ final class BatchScorer(
   }
 
   private def flush(): Unit = {
+    ran ||= waiting > 0
     encoder.groups.foreach(groups.score(_, outputs, seen))
     encoder.clear()
     waiting = 0

@@ -33,18 +33,27 @@ final private[tfspark] class ValueScorer(
   }
   private val scorer = new BatchScorer(session.runner(signature), binding, places, size, origin)
   private val vector = new OnHeapColumnVector(16, binding.result)
+  private var seen = 0L
 
-  /** Score a batch.
+  /** Score rows as their results are asked for; only those of one run are held.
     *
     * @param rows each holds one value per input, in the signature's order
     * @return for each row one value per fetched output
     */
-  def score(rows: Seq[Seq[Any]], first: Long = 0): Seq[Seq[Any]] = {
+  def score(rows: Iterator[Seq[Any]]): Iterator[Seq[Any]] =
+    Iterator.continually(rows.hasNext).takeWhile(identity).flatMap(_ => batch(rows))
+
+  private def batch(rows: Iterator[Seq[Any]]): Seq[Seq[Any]] = {
     scorer.start(vector)
-    rows.zipWithIndex.foreach { case (row, index) => scorer.add(toRow(row, first + index)) }
+    var count = 0
+    while (rows.hasNext && count < BatchSize.MaxRows && !scorer.hasRun && !scorer.isFull) {
+      scorer.add(toRow(rows.next(), seen + count))
+      count += 1
+    }
     scorer.finish()
-    val results = new ColumnarBatch(Array[ColumnVector](vector), rows.size)
-    rows.indices.map(index => values(results, index))
+    seen += count
+    val results = new ColumnarBatch(Array[ColumnVector](vector), count)
+    (0 until count).map(index => values(results, index))
   }
 
   /** Only this may come from another thread, so the vector is left to the garbage collector. */

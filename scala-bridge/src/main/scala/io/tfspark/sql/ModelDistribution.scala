@@ -33,6 +33,8 @@ object ModelDistribution {
 
   private def broadcast(context: SparkContext, located: LocatedModel): PackedModel =
     synchronized {
+      // Those of an application that has ended went with it.
+      broadcasts.filterInPlace((key, _) => key._1 == context.applicationId)
       val key = (context.applicationId, located.model.digest)
       val found = broadcasts
         .remove(key)

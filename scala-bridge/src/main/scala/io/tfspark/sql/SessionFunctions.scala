@@ -2,6 +2,7 @@ package io.tfspark.sql
 
 import io.tfspark.error._
 import org.apache.hadoop.conf.Configuration
+import org.apache.spark.SparkEnv
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.FunctionIdentifier
 import org.apache.spark.sql.catalyst.analysis.FunctionRegistry
@@ -67,6 +68,15 @@ private[tfspark] object HadoopConf {
     case session: classic.SparkSession =>
       new Configuration(session.sparkContext.hadoopConfiguration)
     case _ => new Configuration()
+  }
+
+  /** Those of the application where there is no session at hand, as in an executor. */
+  def ofProcess: Configuration = {
+    val conf = new Configuration()
+    Option(SparkEnv.get).foreach(_.conf.getAllWithPrefix("spark.hadoop.").foreach {
+      case (name, value) => conf.set(name, value)
+    })
+    conf
   }
 
   /** Those of a session, whose program may read what it likes. */

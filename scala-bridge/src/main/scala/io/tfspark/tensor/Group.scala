@@ -45,7 +45,7 @@ final class Group private[tensor] (
       readers(input).write(row)
       input += 1
     }
-    claim(index)
+    claim(index, 1)
   }
 
   /** Add rows of the only input whose elements lie one after the other; tells whether they do. */
@@ -54,13 +54,7 @@ final class Group private[tensor] (
       case fixed: FixedElements => bulk.appendTo(fixed, first, rows, shapes.head)
       case _: StringElements => false
     }
-    if (isTaken) {
-      var row = first
-      while (row < first + rows) {
-        claim(row)
-        row += 1
-      }
-    }
+    if (isTaken) claim(first, rows)
     isTaken
   }
 
@@ -69,9 +63,14 @@ final class Group private[tensor] (
     count = 0
   }
 
-  private def claim(index: Int): Unit = {
-    if (count == indices.length) indices = java.util.Arrays.copyOf(indices, count * 2)
-    indices(count) = index
-    count += 1
+  private def claim(first: Int, rows: Int): Unit = {
+    if (count + rows > indices.length)
+      indices = java.util.Arrays.copyOf(indices, math.max(count + rows, indices.length * 2))
+    var row = 0
+    while (row < rows) {
+      indices(count + row) = first + row
+      row += 1
+    }
+    count += rows
   }
 }

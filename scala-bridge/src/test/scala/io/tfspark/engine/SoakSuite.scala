@@ -41,9 +41,9 @@ class SoakSuite extends AnyFunSuite {
         Origin(name, None)
       )
       Using.resource(scorer) { _ =>
-        (1 to 20000).foreach(_ => scorer.score(Seq(row)))
+        (1 to 20000).foreach(_ => scorer.score(Iterator(row)).foreach(identity))
         val before = settled()
-        (1 to calls).foreach(_ => scorer.score(Seq(row)))
+        (1 to calls).foreach(_ => scorer.score(Iterator(row)).foreach(identity))
         val grown = settled() - before
         info(s"$name: $calls calls, ${grown >> 10} KiB more")
         // A leak of one tensor per call would be some hundred bytes each.

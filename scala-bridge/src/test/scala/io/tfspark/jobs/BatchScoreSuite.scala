@@ -95,6 +95,23 @@ class BatchScoreSuite extends SparkSuite {
     assert(other.getMessage.startsWith("The rows cannot be appended to the parquet at"))
   }
 
+  test("the input may be the output") {
+    val rows = folder().resolve("rows").toString
+    spark.read.parquet(input).write.parquet(rows)
+    score(
+      "--model",
+      model("linear"),
+      "--input",
+      rows,
+      "--output",
+      rows,
+      "--mode",
+      "overwrite"
+    )
+    assert(spark.read.parquet(rows).columns.toSeq == Seq("id", "features", "outputs"))
+    assert(spark.read.parquet(rows).count() == 5)
+  }
+
   test("a job that fails leaves what was there, and nothing beside it") {
     val output = folder().resolve("out")
     linear(output.toString)
@@ -222,7 +239,7 @@ class BatchScoreSuite extends SparkSuite {
       "--input",
       input,
       "--output",
-      input,
+      Paths.get(input).getParent.toString,
       "--mode",
       "overwrite"
     )._2 == 2)
