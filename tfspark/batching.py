@@ -3,7 +3,7 @@
 In come record batches of any size and the seconds that each model batch took; out go windows: the
 slices of record batches that make one model batch. Where the user gives no size, it is chosen by
 bytes, and among some sizes by what this model takes fastest: the first windows of a partition try
-them in turns.
+them, one size after the other.
 
 Invariants: no row is copied; of a stream without end no more is held than one window; which size
 is taken changes no result beyond float tolerance, as no batch size does.
@@ -21,13 +21,15 @@ from tfspark import dtypes
 from tfspark.schema import Binding, OutputBinding
 
 # Bytes of a model batch, in and out, that are tried, and the rows that bound narrow ones. Most
-# models are fastest at 1 MiB; recurrent networks where the state of a step fits a core's cache, for
-# which one of two neighbouring sizes is now and then slow for the whole of a partition.
-TARGET_BYTES = (1 << 20, 1 << 18, 1 << 17, 1 << 16)
+# models are fastest at 1 MiB; recurrent networks and those of text where what a step holds fits a
+# core's cache, and one of two neighbouring sizes is now and then slow for the whole of a partition.
+TARGET_BYTES = (1 << 20, 1 << 19, 1 << 18, 1 << 17, 1 << 16)
 MAX_ROWS = 131_072
-# Each size is timed so often, after one window that warms the model up; the best time counts.
-_ROUNDS = 3
-# Another size than the first has to be this much faster, or noise would choose.
+# Windows of one size in a row. The first finds the caches as another size left them and does not
+# count; of the others the best does.
+_TRIAL = 5
+# Another size than the first has to be this much faster, or noise would choose; two in a row that
+# are this much slower than the fastest end the trial, since no smaller one would be better.
 _MARGIN = 0.95
 
 
@@ -43,8 +45,9 @@ class BatchSize:
     binding: Binding
     given: int | None = None
     _asked: int = 0
-    _windows: int = 0
-    _best: dict[int, float] = field(default_factory=dict)
+    _trial: list[float] = field(default_factory=list)
+    _best: list[float] = field(default_factory=list)
+    _chosen: int | None = None
 
     def of(self, batch: pa.RecordBatch) -> Callable[[], int]:
         """Return what gives the rows of the next window while this batch is cut."""
@@ -60,24 +63,27 @@ class BatchSize:
         return self._asked
 
     def target(self) -> int:
-        """Return the bytes of the next window: the one on trial, then the fastest."""
-        trial = self._windows - 1  # the first window warms up
-        if trial < len(TARGET_BYTES) * _ROUNDS:
-            return TARGET_BYTES[max(trial, 0) % len(TARGET_BYTES)]
-        first, *others = TARGET_BYTES
-        return min((first, *others), key=lambda size: self._seconds(size, first))
+        """Return the bytes of the next window: the size on trial, then the fastest."""
+        return TARGET_BYTES[len(self._best)] if self._chosen is None else self._chosen
 
     def took(self, rows: int, seconds: float) -> None:
         """Learn how long a window took; one that was cut short tells nothing."""
-        if rows != self._asked:
+        if rows != self._asked or self._chosen is not None:
             return
-        size = self.target()
-        if self._windows:
-            self._best[size] = min(self._best.get(size, np.inf), seconds / rows)
-        self._windows += 1
+        self._trial.append(seconds / rows)
+        if len(self._trial) == _TRIAL:
+            self._best.append(min(self._trial[1:]))
+            self._trial.clear()
+            self._choose()
 
-    def _seconds(self, size: int, first: int) -> float:
-        return self._best[size] * (_MARGIN if size == first else 1.0)
+    def _choose(self) -> None:
+        """Take the fastest size once the trial has come to its end."""
+        first, *others = self._best
+        fastest = min(self._best)
+        slower = [one * _MARGIN > fastest for one in self._best[-2:]]
+        if len(self._best) == len(TARGET_BYTES) or slower == [True, True]:
+            times = [first * _MARGIN, *others]
+            self._chosen = TARGET_BYTES[times.index(min(times))]
 
 
 def _row_bytes(output: OutputBinding) -> int:

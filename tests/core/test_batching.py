@@ -8,8 +8,9 @@ from tfspark.signature import Signature, TensorSpec
 ROW_BYTES = 64
 BATCH = pa.record_batch({"x": pa.array([[0.0] * 13] * 1000, pa.list_(pa.float32()))})
 """Rows of 13 floats, the offset of their list, and an output of 8 bytes: 64 bytes each."""
-# A window that warms up, then three of each size.
-TRIALS = 1 + 3 * len(TARGET_BYTES)
+# Windows of each size that are timed.
+EACH = 5
+TRIALS = EACH * len(TARGET_BYTES)
 
 
 def batch_size(given=None, rows=None):
@@ -18,7 +19,7 @@ def batch_size(given=None, rows=None):
     return BatchSize(bind(one, columns_of(BATCH.schema)), given)
 
 
-def sizes_taken(size, seconds_per_row, windows=20):
+def sizes_taken(size, seconds_per_row, windows=TRIALS + 3):
     """Let windows of a model take what a function of their rows says; return their rows."""
     taken = []
     for _ in range(windows):
@@ -34,12 +35,17 @@ def test_the_first_windows_are_a_mebibyte():
 
 def test_each_size_is_tried_and_the_fastest_stays():
     cached = sizes_taken(batch_size(), lambda rows: 1.0 if rows < 2000 else 1.5)
-    sizes = len(TARGET_BYTES)
-    tried = [rows * ROW_BYTES for rows in cached[1 : sizes + 1]]
+    tried = [rows * ROW_BYTES for rows in cached[:TRIALS:EACH]]
     assert tried == pytest.approx(TARGET_BYTES, rel=0.01)
-    assert set(cached[TRIALS:]) == {cached[sizes]}
+    assert set(cached[TRIALS:]) == {cached[TRIALS - 1]}
+    middle = sizes_taken(batch_size(), lambda rows: abs(rows - 4096) + 1.0)
+    assert set(middle[TRIALS:]) == {middle[2 * EACH]}
+
+
+def test_two_slower_sizes_in_a_row_end_the_trial():
     steady = sizes_taken(batch_size(), lambda rows: 1.0 + 1000 / rows)
-    assert set(steady[TRIALS:]) == {steady[0]}
+    assert set(steady[3 * EACH :]) == {steady[0]}
+    assert len(set(steady)) == 3
 
 
 def test_noise_does_not_choose():
@@ -47,17 +53,19 @@ def test_noise_does_not_choose():
     assert set(taken[TRIALS:]) == {taken[0]}
 
 
-def test_the_best_time_of_a_size_counts():
-    size = batch_size()
-    slow = iter([9.0, 9.0, 1.0, 2.0, 1.0, 9.0, 2.0])  # the first warms up, the second is disturbed
-    taken = sizes_taken(size, lambda rows: next(slow, 1.0))
-    assert taken[-1] == taken[0]
+def test_the_best_time_of_a_size_counts_but_not_its_first():
+    times = iter([0.1, 9.0, 1.0, 9.0, 9.0, *(0.99 for _ in range(TRIALS - EACH))])
+    taken = sizes_taken(batch_size(), lambda rows: next(times, 1.0))
+    assert set(taken[TRIALS:]) == {taken[0]}
+    times = iter([0.1, 9.0, 1.0, 9.0, 9.0, 0.1, 0.9, 9.0, 9.0, 9.0])
+    taken = sizes_taken(batch_size(), lambda rows: next(times, 1.0))
+    assert set(taken[TRIALS:]) == {taken[EACH]}
 
 
 def test_a_window_that_was_cut_short_tells_nothing():
     size = batch_size()
     rows = size.of(BATCH)()
-    for _ in range(20):
+    for _ in range(TRIALS):
         size.took(rows - 1, 1.0)
     assert size.of(BATCH)() == rows
 

@@ -16,6 +16,7 @@ from chispa import assert_df_equality
 from pyarrow import fs
 from pyspark.sql import SparkSession
 
+from jobs import batch_score
 from tfspark.scoring import direct
 from tfspark.scoring.splits import MAX_FOOTERS, list_files, open_filesystem, plan_splits
 
@@ -191,6 +192,44 @@ def test_a_column_that_one_file_lacks_is_null_there(score: Any, tmp_path: Path) 
     pq.write_table(wide(2, 2).drop_columns(["name"]), source / "1.parquet")
     score("--input", source, "--output", tmp_path / "out", "--path", "direct")
     assert written(tmp_path / "out")["name"].to_pylist() == ["röw 0", "röw 1", None, None]
+
+
+def with_type(table: pa.Table, name: str, kind: pa.DataType) -> pa.Table:
+    place = table.schema.get_field_index(name)
+    return table.set_column(place, name, table[name].cast(kind))
+
+
+def test_a_later_file_may_be_narrower_and_write_names_in_another_case(
+    score: Any, tmp_path: Path
+) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    pq.write_table(wide(2), source / "0.parquet")
+    later = with_type(wide(2, 2), "id", pa.int16())
+    pq.write_table(
+        later.rename_columns([name.upper() for name in later.schema.names]), source / "1.parquet"
+    )
+    flags = ("--input", source, "--mode", "overwrite", "--output", tmp_path / "out")
+    score(*flags, "--path", "direct")
+    directly = written(tmp_path / "out").drop_columns(["at"])  # which Spark writes as INT96
+    score(*flags, "--path", "spark")
+    assert directly.equals(written(tmp_path / "out").drop_columns(["at"]))
+    assert directly["id"].to_pylist() == [0, 1, 2, 3]
+
+
+def test_a_later_file_of_a_wider_type_is_refused_not_rounded(
+    end_of: Any, linear: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    pq.write_table(wide(2), source / "0.parquet")
+    doubles = with_type(wide(2, 2), "features", pa.list_(pa.float64()))
+    pq.write_table(doubles, source / "1.parquet")
+    flags = ("--model", linear, "--input", source, "--output", tmp_path / "out")
+    ended = end_of(batch_score.main, *flags, "--path", "direct")
+    assert ended.code == 65
+    assert f"column 'features' of {source / '1.parquet'}" in ended.error
+    assert [one.name for one in tmp_path.iterdir()] == ["in"]
 
 
 def test_no_rows_leave_an_output_with_columns(score: Any, tmp_path: Path) -> None:

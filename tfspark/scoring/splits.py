@@ -22,6 +22,8 @@ import pyarrow.parquet as pq
 from pyarrow import csv, fs, orc
 from pyarrow import json as json_lines
 
+from tfspark.errors import BindingError, explain
+
 # Spark's own `spark.sql.files.maxPartitionBytes`.
 SPLIT_BYTES = 128 << 20
 # Uncompressed bytes of the wanted columns that one read aims at.
@@ -166,11 +168,15 @@ def read_batches(
     """Read the columns of a schema from one piece.
 
     Yields:
-        Record batches of that schema; a column that the file lacks comes as null, as in Spark.
+        Record batches of that schema. As in Spark a column that the file lacks comes as null, and
+        its names may differ in case.
+
+    Raises:
+        BindingError: When a column of the file is of a type that the schema's cannot hold.
     """
     with filesystem.open_input_file(piece.path) as source:
         for batch in _raw_batches(source, piece, file_format, schema):
-            yield batch if batch.schema.equals(schema) else _conform(batch, schema)
+            yield batch if batch.schema.equals(schema) else _conform(batch, schema, piece.path)
 
 
 def _raw_batches(
@@ -180,9 +186,9 @@ def _raw_batches(
         yield from _parquet_batches(source, piece, schema.names)
     elif file_format == "orc":
         file = orc.ORCFile(source)
-        names = [name for name in schema.names if name in file.schema.names]
+        there = list(_names_in(file.schema.names, schema.names).values())
         for stripe in piece.row_groups or range(file.nstripes):
-            yield file.read_stripe(stripe, columns=names)
+            yield file.read_stripe(stripe, columns=there)
     elif file_format == "csv":
         yield from csv.open_csv(
             source,
@@ -204,8 +210,7 @@ def _raw_batches(
 
 def _parquet_batches(source: Any, piece: Piece, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
     file = pq.ParquetFile(source, coerce_int96_timestamp_unit="us")
-    known = set(file.schema_arrow.names)  # made anew each time it is asked for
-    there = [name for name in names if name in known]
+    there = list(_names_in(file.schema_arrow.names, names).values())
     fed = set(there)
     groups = piece.row_groups or range(file.metadata.num_row_groups)
     for index in groups:
@@ -224,11 +229,62 @@ def _parquet_batches(source: Any, piece: Piece, names: Sequence[str]) -> Iterato
         )
 
 
-def _conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+def _names_in(file: Sequence[str], wanted: Sequence[str]) -> dict[str, str]:
+    """Return wanted name → name in the file, which may differ in case, where it is there."""
+    folded = {name.lower(): name for name in file} | {name: name for name in file}
+    places = {name: folded.get(name, folded.get(name.lower())) for name in wanted}
+    return {name: there for name, there in places.items() if there is not None}
+
+
+def _conform(batch: pa.RecordBatch, schema: pa.Schema, path: str) -> pa.RecordBatch:
+    there = _names_in(batch.schema.names, schema.names)
     columns = [
-        batch.column(field.name).cast(field.type)
-        if field.name in batch.schema.names
+        _conformed(batch.column(there[field.name]), field, path)
+        if field.name in there
         else pa.nulls(batch.num_rows, field.type)
         for field in schema
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _conformed(column: Any, field: pa.Field, path: str) -> Any:
+    if not _holds(field.type, column.type):
+        raise BindingError(
+            explain(
+                f"The files of the input are not of one schema: column {field.name!r} of {path}.",
+                expected=f"{field.type}, as in the first file",
+                found=str(column.type),
+                hint="write the file again with the type of the others.",
+            )
+        )
+    return column.cast(field.type)
+
+
+def _holds(wanted: pa.DataType, found: pa.DataType) -> bool:
+    """Whether a type holds every value of another; what a cast checks by itself is left to it."""
+    if wanted == found or pa.types.is_null(found):
+        return True
+    if pa.types.is_dictionary(found):
+        return _holds(wanted, found.value_type)
+    if pa.types.is_nested(wanted) and pa.types.is_nested(found):
+        return wanted.num_fields == found.num_fields and all(
+            _holds(wanted.field(index).type, found.field(index).type)
+            for index in range(wanted.num_fields)
+        )
+    if pa.types.is_signed_integer(found):
+        whole = pa.types.is_signed_integer(wanted) and found.bit_width <= wanted.bit_width
+        return whole or (pa.types.is_float64(wanted) and found.bit_width <= 32)
+    if pa.types.is_float32(found):
+        return pa.types.is_float64(wanted)
+    checked = (_is_bytes, pa.types.is_timestamp, pa.types.is_decimal)
+    return any(kind(wanted) and kind(found) for kind in checked)
+
+
+def _is_bytes(arrow: pa.DataType) -> bool:
+    kinds = (
+        pa.types.is_string,
+        pa.types.is_large_string,
+        pa.types.is_binary,
+        pa.types.is_large_binary,
+    )
+    return any(kind(arrow) for kind in kinds)
