@@ -247,7 +247,7 @@ def _conform(batch: pa.RecordBatch, schema: pa.Schema, path: str) -> pa.RecordBa
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _conformed(column: Any, field: pa.Field, path: str) -> Any:
+def _conformed(column: Any, field: pa.Field[Any], path: str) -> Any:
     if not _holds(field.type, column.type):
         raise BindingError(
             explain(
