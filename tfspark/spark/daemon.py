@@ -27,7 +27,7 @@ _MODULES = (
     "pyarrow.compute",
     "pyarrow.parquet",
     "tfspark.spark.task",
-    "tfspark.spark.functions",
+    "tfspark.spark.argument_scorer",
     "tfspark.scoring.parts",
 )
 

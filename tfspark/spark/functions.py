@@ -10,22 +10,18 @@ sorted by name), or by name; one output gives a plain column, several give a str
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pyarrow as pa
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as sf
 
-from tfspark import dtypes
 from tfspark.errors import BindingError, UsageError, explain, listing
-from tfspark.handle import ModelHandle
-from tfspark.nulls import OnNull
-from tfspark.runner import score
-from tfspark.schema import Feed, Strings, bind, bind_outputs, columns_of
-from tfspark.signature import Signature, TensorSpec
+from tfspark.schema import Strings, bind_outputs
+from tfspark.signature import Signature
+from tfspark.spark.argument_scorer import ArgumentScorer, wrong_count
 from tfspark.spark.jvm import function_in_jvm
 from tfspark.spark.options import (
     Model,
@@ -35,66 +31,12 @@ from tfspark.spark.options import (
     handle_of,
     model_of,
 )
-from tfspark.spark.task import open_model, origin
 from tfspark.spark.types import udf_type
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 Kind: TypeAlias = Literal["arrow", "pandas"]
-Arguments: TypeAlias = "pa.Array[Any] | tuple[pa.Array[Any], ...]"
-
-
-@dataclass(frozen=True)
-class ArgumentScorer:
-    """Scores the argument arrays of one column function; what Spark pickles for it."""
-
-    handle: ModelHandle
-    fetch: Mapping[str, str] | None
-    narrow: bool
-    strings: Strings
-    on_null: OnNull
-    batch_size: int | None
-
-    def __call__(self, arguments: Iterable[Arguments]) -> Iterator[pa.Array[Any]]:
-        """Turn arguments into one result array per batch."""
-        batches = (self._batch(given) for given in arguments)
-        first = next((batch for batch in batches if batch.num_rows), None)
-        if first is None:
-            return
-        binding = bind(
-            self.handle.signature,
-            columns_of(first.schema),
-            feed=_feed(self.handle.signature, first.schema.names),
-            fetch=self.fetch,
-            narrow=self.narrow,
-            strings=self.strings,
-            on_null=self.on_null,
-            hint=_in_order(self.handle.signature),
-        )
-        scored = score(
-            chain([first], batches),
-            binding,
-            open_model(self.handle),
-            keep=(),
-            batch_size=self.batch_size,
-            origin=origin(self.handle),
-        )
-        for batch in scored:
-            yield batch.column(0) if batch.num_columns == 1 else batch.to_struct_array()
-
-    def _batch(self, given: Arguments) -> pa.RecordBatch:
-        arrays = given if isinstance(given, tuple) else (given,)
-        names = [f"argument {position}" for position in range(1, len(arrays) + 1)]
-        inputs = self.handle.signature.inputs
-        if not arrays:
-            raise _wrong_count(self.handle.signature, 0)
-        if len(arrays) == len(inputs):
-            ranks = [len(spec.row_shape or ()) for spec in inputs]
-            arrays = tuple(map(_typed_null, arrays, inputs, ranks))
-        elif len(inputs) == 1:
-            arrays = tuple(_typed_null(array, inputs[0], 0) for array in arrays)
-        return pa.RecordBatch.from_arrays(list(arrays), names)
 
 
 @dataclass(frozen=True)
@@ -125,7 +67,7 @@ class ModelFunction:
         given = self._arguments(columns, named)
         inputs = self.signature.inputs
         if len(given) != len(inputs) and (len(inputs) > 1 or not given):
-            raise _wrong_count(self.signature, len(given))
+            raise wrong_count(self.signature, len(given))
         expressions = [sf.col(one) if isinstance(one, str) else one for one in given]
         if self.kind == "pandas":
             from tfspark.spark.pandas_function import with_types
@@ -250,38 +192,3 @@ def _pandas_function(scorer: ArgumentScorer, result: Any) -> Callable[..., Colum
     from tfspark.spark.pandas_function import pandas_function
 
     return pandas_function(scorer, result)
-
-
-def _feed(signature: Signature, arguments: Sequence[str]) -> Feed:
-    """Bind arguments to inputs by position: one each, or all to a single vector input."""
-    inputs = signature.inputs
-    if len(inputs) == 1:
-        return {inputs[0].name: list(arguments)}
-    if len(arguments) != len(inputs):
-        raise _wrong_count(signature, len(arguments))
-    return dict(zip((spec.name for spec in inputs), arguments, strict=True))
-
-
-def _wrong_count(signature: Signature, found: int) -> BindingError:
-    return BindingError(
-        explain(
-            f"Signature {signature.name!r} takes another number of arguments.",
-            expected="; ".join(str(spec) for spec in signature.inputs),
-            found=f"{found} arguments",
-            hint=_in_order(signature),
-        )
-    )
-
-
-def _in_order(signature: Signature) -> str:
-    names = ", ".join(spec.name for spec in signature.inputs)
-    return f"call it with one argument per input, in this order: {names}."
-
-
-def _typed_null(array: pa.Array[Any], spec: TensorSpec, rank: int) -> pa.Array[Any]:
-    """Give a bare SQL NULL or array(), which has no type of its own, the type of its input."""
-    element, depth = dtypes.element_of(array.type)
-    if not pa.types.is_null(element) or dtypes.unsupported(spec.dtype):
-        return array
-    wanted = dtypes.by_name(spec.dtype).arrow
-    return array.cast(dtypes.nested(wanted, depth or rank))

@@ -26,7 +26,7 @@ from tfspark.signature import Signature, TensorSpec
 from tfspark.spark.types import column_type
 
 if TYPE_CHECKING:
-    from tfspark.spark.functions import ArgumentScorer
+    from tfspark.spark.argument_scorer import ArgumentScorer
 
 
 def with_types(signature: Signature, columns: Sequence[Column]) -> list[Column]:

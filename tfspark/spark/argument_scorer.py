@@ -1,0 +1,114 @@
+"""What the arguments of a column function become in a task: a batch, bound and scored. Executor.
+
+In come the Arrow arrays of a call, one per argument, out goes one array of results per batch; an
+`ArgumentScorer` is what Spark pickles for a column function. Types are known here first, so inputs
+are bound by the first batch, with the messages of the driver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+
+from tfspark import dtypes
+from tfspark.errors import BindingError, explain
+from tfspark.handle import ModelHandle
+from tfspark.nulls import OnNull
+from tfspark.runner import score
+from tfspark.schema import Feed, Strings, bind, columns_of
+from tfspark.signature import Signature, TensorSpec
+from tfspark.spark.task import open_model, origin
+
+Arguments: TypeAlias = "pa.Array[Any] | tuple[pa.Array[Any], ...]"
+
+
+@dataclass(frozen=True)
+class ArgumentScorer:
+    """Scores the argument arrays of one column function; what Spark pickles for it."""
+
+    handle: ModelHandle
+    fetch: Mapping[str, str] | None
+    narrow: bool
+    strings: Strings
+    on_null: OnNull
+    batch_size: int | None
+
+    def __call__(self, arguments: Iterable[Arguments]) -> Iterator[pa.Array[Any]]:
+        """Turn arguments into one result array per batch."""
+        batches = (self._batch(given) for given in arguments)
+        first = next((batch for batch in batches if batch.num_rows), None)
+        if first is None:
+            return
+        binding = bind(
+            self.handle.signature,
+            columns_of(first.schema),
+            feed=_feed(self.handle.signature, first.schema.names),
+            fetch=self.fetch,
+            narrow=self.narrow,
+            strings=self.strings,
+            on_null=self.on_null,
+            hint=_in_order(self.handle.signature),
+        )
+        scored = score(
+            chain([first], batches),
+            binding,
+            open_model(self.handle),
+            keep=(),
+            batch_size=self.batch_size,
+            origin=origin(self.handle),
+        )
+        for batch in scored:
+            yield batch.column(0) if batch.num_columns == 1 else batch.to_struct_array()
+
+    def _batch(self, given: Arguments) -> pa.RecordBatch:
+        arrays = given if isinstance(given, tuple) else (given,)
+        names = [f"argument {position}" for position in range(1, len(arrays) + 1)]
+        inputs = self.handle.signature.inputs
+        if not arrays:
+            raise wrong_count(self.handle.signature, 0)
+        if len(arrays) == len(inputs):
+            ranks = [len(spec.row_shape or ()) for spec in inputs]
+            arrays = tuple(map(_typed_null, arrays, inputs, ranks))
+        elif len(inputs) == 1:
+            arrays = tuple(_typed_null(array, inputs[0], 0) for array in arrays)
+        return pa.RecordBatch.from_arrays(list(arrays), names)
+
+
+def wrong_count(signature: Signature, found: int) -> BindingError:
+    """Return the error of a call with so many arguments, which its signature does not take."""
+    return BindingError(
+        explain(
+            f"Signature {signature.name!r} takes another number of arguments.",
+            expected="; ".join(str(spec) for spec in signature.inputs),
+            found=f"{found} arguments",
+            hint=_in_order(signature),
+        )
+    )
+
+
+def _in_order(signature: Signature) -> str:
+    names = ", ".join(spec.name for spec in signature.inputs)
+    return f"call it with one argument per input, in this order: {names}."
+
+
+def _feed(signature: Signature, arguments: Sequence[str]) -> Feed:
+    """Bind arguments to inputs by position: one each, or all to a single vector input."""
+    inputs = signature.inputs
+    if len(inputs) == 1:
+        return {inputs[0].name: list(arguments)}
+    if len(arguments) != len(inputs):
+        raise wrong_count(signature, len(arguments))
+    return dict(zip((spec.name for spec in inputs), arguments, strict=True))
+
+
+def _typed_null(array: pa.Array[Any], spec: TensorSpec, rank: int) -> pa.Array[Any]:
+    """Give a bare SQL NULL or array(), which has no type of its own, the type of its input."""
+    element, depth = dtypes.element_of(array.type)
+    if not pa.types.is_null(element) or dtypes.unsupported(spec.dtype):
+        return array
+    wanted = dtypes.by_name(spec.dtype).arrow
+    return array.cast(dtypes.nested(wanted, depth or rank))
