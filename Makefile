@@ -79,6 +79,7 @@ bench-peers: venv  ## Measure tfspark against mlflow, Ray Data and Daft, each in
 .PHONY: bridge
 bridge:  ## Build the Scala bridge's jar in scala-bridge/target/scala-2.13
 	scala-bridge/sbt.sh bridgeJar
+	@ls scala-bridge/target/scala-2.13/*.jar
 
 .PHONY: bridge-test
 bridge-test:  ## Run the bridge's tests; ARGS="testOnly *SessionCacheSuite" narrows them

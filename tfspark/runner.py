@@ -42,7 +42,7 @@ from tfspark.tensors import (
 # Arrow counts the elements of lists, as Spark takes them, in 32 bits.
 _MAX_ELEMENTS = 2**31 - 1
 
-_MEND = "mend the row, or filter it out; a row with null in an input is not fed and gives null."
+_MEND = "mend the row, or filter it out."
 
 
 @dataclass(frozen=True)

@@ -367,8 +367,7 @@ def test_a_bad_row_is_named_with_model_column_and_partition(rows_per_batch, batc
     assert text == (
         "model linear version 1 (0123456789ab), column 'x', row 37 of partition 3: "
         "expected a row of shape (2,), found (1,)\n"
-        "Hint: mend the row, or filter it out; a row with null in an input is not fed and gives "
-        "null."
+        "Hint: mend the row, or filter it out."
     )
 
 

@@ -69,6 +69,7 @@ def test_result_is_written(score: Any, points: str, tmp_path: Path) -> None:
     scored = pq.read_table(tmp_path / "out").sort_by("id")
     assert scored["y"].to_pylist() == [3.0, 4.0, None, 9.0, 3.0]
     assert ended.report["rows_out"] == 5
+    assert ended.report["null_rows"] is None
     assert ended.report["model"]["tfpredict"]["version"] == 1
     assert Path(ended.stdout.splitlines()[-1]).parent == tmp_path / "out"
 

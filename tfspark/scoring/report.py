@@ -37,9 +37,10 @@ class Report:
         input: Where rows came from.
         output: Where rows went.
         path: The way that rows took: `spark` or `direct`.
-        rows_in: Rows read.
+        rows_in: Rows read; `None` in a SQL job, whose query may read as it likes.
         rows_out: Rows written.
-        null_rows: Rows with a null input, whose predictions are null.
+        null_rows: Rows with a null input, whose predictions are null; `None` in a SQL job, in whose
+            result Spark alone knows what is a prediction.
         bad_rows: Rows that could not be scored (a bad row ends the job, so 0 in a finished one).
         seconds: Wall time by phase, in seconds.
         versions: Of Spark, and of Python, TensorFlow, NumPy and Arrow on the workers.
@@ -54,7 +55,7 @@ class Report:
     path: str = "spark"
     rows_in: int | None = None
     rows_out: int = 0
-    null_rows: int = 0
+    null_rows: int | None = None
     bad_rows: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)

@@ -149,6 +149,5 @@ private[score] object GroupRunner {
     )
   }
 
-  private val mend =
-    "mend the row, or filter it out; a row with null in an input is not fed and gives null."
+  private val mend = "mend the row, or filter it out."
 }
