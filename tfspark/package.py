@@ -32,7 +32,7 @@ from tfspark.errors import (
     listing,
 )
 from tfspark.saved_model_pb2 import MetaGraphDef, SavedModel
-from tfspark.signature import Signature
+from tfspark.signature import OutputShapes, Signature
 
 _MODEL_FILE = "saved_model.pb"
 _SHARD = re.compile(r"variables\.data-\d{5}-of-(\d{5})")
@@ -74,6 +74,21 @@ class ModelPackage:
             SignatureNotFoundError: When the model has no such signature.
         """
         return replace(self, signature=_choose(self.signatures, signature, self.path))
+
+    def with_output_shapes(self, shapes: OutputShapes) -> ModelPackage:
+        """Return the same model with output shapes that the SavedModel leaves open.
+
+        Args:
+            shapes: Output of the chosen signature → shape of one row; see
+                `Signature.with_output_shapes`.
+
+        Raises:
+            UsageError: When something given is not a shape.
+            BindingError: With every output that there is not, or whose own shape is another.
+        """
+        chosen = self.signature.with_output_shapes(shapes)
+        signatures = tuple(chosen if one == self.signature else one for one in self.signatures)
+        return replace(self, signatures=signatures, signature=chosen)
 
     def describe(self) -> str:
         """Return a page for a person: where the model is, what it takes and gives."""

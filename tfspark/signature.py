@@ -12,15 +12,23 @@ which is the documented order of arguments in a SQL call (the map in the file ha
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import prod
+from numbers import Integral
 from typing import Any, TypeAlias
 
 from tfspark import dtypes
-from tfspark.saved_model_pb2 import SignatureDef, TensorInfo
+from tfspark.errors import BindingError, UsageError, did_you_mean, explain, explain_all, listing
+from tfspark.saved_model_pb2 import SignatureDef, TensorInfo, TensorShape
 
 Shape: TypeAlias = tuple[int | None, ...]
+OutputShapes: TypeAlias = Mapping[str, Sequence[int | None]]
+
+_SHAPE_HINT = (
+    "give each output the shape of one row, without the batch dimension: () for a number, "
+    "(3,) for a vector of three, None for a size that varies."
+)
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,48 @@ class Signature:
         data = json.loads(text)
         return cls(data["name"], _from_dicts(data["inputs"]), _from_dicts(data["outputs"]))
 
+    @property
+    def is_row_by_row(self) -> bool:
+        """Whether all inputs are scalars, so that a run takes one row and no batch."""
+        return bool(self.inputs) and all(spec.shape == () for spec in self.inputs)
+
+    def with_output_shapes(self, shapes: OutputShapes) -> Signature:
+        """Return the signature with output shapes completed that the SavedModel leaves open.
+
+        Args:
+            shapes: Output → shape of one row, without the batch dimension; `None` for a size that
+                varies. Of a signature that runs row by row, the whole shape of the output.
+
+        Returns:
+            The same signature; a size that the SavedModel states is kept.
+
+        Raises:
+            UsageError: When something given is not a shape.
+            BindingError: With every output that there is not, or whose own shape is another.
+        """
+        lead: Shape = () if self.is_row_by_row else (None,)
+        given = {name: (*lead, *_checked(name, shape)) for name, shape in shapes.items()}
+        known = [spec.name for spec in self.outputs]
+        problems = [
+            f"output_shapes names {name!r}, which is no output of the signature "
+            f"({listing(known)}).{did_you_mean(name, known)}"
+            for name in given
+            if name not in known
+        ]
+        problems += [
+            f"output {spec}: {misfit}"
+            for spec in self.outputs
+            if spec.name in given and (misfit := _misfit(spec, given[spec.name]))
+        ]
+        if problems:
+            problem = f"The output shapes do not fit signature {self.name!r}"
+            raise BindingError(explain_all(problem, problems, hint=_SHAPE_HINT))
+        outputs = tuple(
+            replace(spec, shape=_completed(spec.shape, given.get(spec.name)))
+            for spec in self.outputs
+        )
+        return replace(self, outputs=outputs)
+
     def to_json(self) -> str:
         """Write one line of JSON; `from_json` gives an equal signature."""
         sides = {
@@ -125,6 +175,45 @@ def format_shape(shape: Shape) -> str:
     return f"({inside},)" if len(shape) == 1 else f"({inside})"
 
 
+def _checked(name: str, shape: object) -> Shape:
+    """Return a shape that a user gave as a tuple."""
+    if isinstance(shape, list | tuple):
+        sizes = [None if size is None else _size(size) for size in shape]
+        if all(size is None or size >= 0 for size in sizes):
+            return tuple(sizes)
+    raise UsageError(
+        explain(
+            f"output_shapes gives output {name!r} something that is not a shape.",
+            expected="a tuple of sizes, such as (), (3,) or (None, 2)",
+            found=repr(shape),
+            hint=_SHAPE_HINT,
+        )
+    )
+
+
+def _size(given: Any) -> int:
+    is_whole = isinstance(given, Integral) and not isinstance(given, bool)
+    return int(given) if is_whole else -1
+
+
+def _misfit(spec: TensorSpec, given: Shape) -> str | None:
+    """Say how a given shape contradicts an output's own; `None` when it does not."""
+    own = spec.shape
+    if own is None or (
+        len(own) == len(given)
+        and all(None in pair or len(set(pair)) == 1 for pair in zip(own, given, strict=True))
+    ):
+        return None
+    return f"expected {format_shape(own)}, found {format_shape(given)}"
+
+
+def _completed(own: Shape | None, given: Shape | None) -> Shape | None:
+    """Return a shape with the sizes that it leaves open taken from the given one."""
+    if own is None or given is None:
+        return given if own is None else own
+    return tuple(b if a is None else a for a, b in zip(own, given, strict=True))
+
+
 def _specs(infos: Mapping[str, TensorInfo]) -> tuple[TensorSpec, ...]:
     return tuple(_spec(name, infos[name]) for name in sorted(infos))
 
@@ -132,9 +221,15 @@ def _specs(infos: Mapping[str, TensorInfo]) -> tuple[TensorSpec, ...]:
 def _spec(name: str, info: TensorInfo) -> TensorSpec:
     # Without a plain name the message's oneof holds coo_sparse or composite_tensor.
     number = info.dtype if info.name else dtypes.COMPOSITE
-    shape = info.tensor_shape
-    dims: Shape | None = tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
-    return TensorSpec(name, dtypes.name_of(number), None if shape.unknown_rank else dims, info.name)
+    # A field that is not there says nothing: an empty shape is a scalar, no shape an unknown rank.
+    given = info.tensor_shape if info.HasField("tensor_shape") else None
+    return TensorSpec(name, dtypes.name_of(number), _shape(given), info.name)
+
+
+def _shape(proto: TensorShape | None) -> Shape | None:
+    if proto is None or proto.unknown_rank:
+        return None
+    return tuple(None if dim.size < 0 else dim.size for dim in proto.dim)
 
 
 def _from_dicts(specs: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:

@@ -21,6 +21,7 @@ def _tensor_info(
     name: str, dtype: int = FLOAT, shape: Sequence[int] | None = (-1, 2)
 ) -> TensorInfo:
     info = TensorInfo(name=name, dtype=dtype)
+    info.tensor_shape.SetInParent()
     if shape is None:
         info.tensor_shape.unknown_rank = True
     for size in shape or ():

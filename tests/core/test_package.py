@@ -266,6 +266,19 @@ def test_a_package_says_what_it_is(make_model):
     assert "version none" in load(make_model(where="bare")).describe()
 
 
+def test_a_package_takes_shapes_of_its_outputs(make_model, meta_graph, tensor_info):
+    graph = meta_graph(signatures=["score", "serving_default"])
+    for name in graph.signature_def:
+        graph.signature_def[name].outputs["outputs"].CopyFrom(tensor_info("y:0", shape=None))
+    before = load(make_model(graph))
+    after = before.with_output_shapes({"outputs": (3,)})
+    assert after.signature.outputs[0].shape == (None, 3)
+    assert "outputs: float32 (None, 3), in Spark array<float>" in after.describe()
+    for other in (before, after):
+        assert other.select("score").signature.outputs[0].shape is None
+    assert (after.digest, after.path) == (before.digest, before.path)
+
+
 def test_a_real_model_is_read_without_tensorflow(linear_model):
     found = load(linear_model)
     assert found.signature.inputs == (

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tfspark.errors import BindingError, UsageError
 from tfspark.saved_model_pb2 import SignatureDef
 from tfspark.signature import Signature, TensorSpec, format_shape
 
@@ -29,6 +30,13 @@ def test_a_signature_is_read_from_its_message(tensor_info):
         (TensorSpec("a", "string", (), "a:0"), TensorSpec("b", "int64", (None, 28, 28), "b:0")),
         (TensorSpec("y", "float32", None, "y:0"),),
     )
+
+
+def test_an_info_without_a_shape_is_of_unknown_rank(tensor_info):
+    message = proto(empty=tensor_info("a:0", 1, ()), left_out=tensor_info("b:0", 1, ()))
+    message.inputs["left_out"].ClearField("tensor_shape")
+    empty, left_out = Signature.from_proto("s", message).inputs
+    assert (empty.shape, left_out.shape) == ((), None)
 
 
 def test_an_info_without_a_tensor_name_is_composite(tensor_info):
@@ -101,3 +109,79 @@ def test_a_shape_is_written_as_tensorflow_writes_it():
     assert format_shape(()) == "()"
     assert format_shape((None,)) == "(None,)"
     assert format_shape((None, 2)) == "(None, 2)"
+
+
+# --- output shapes given by the user --------------------------------------------------------------
+
+
+def signature(*inputs, **outputs):
+    return Signature(
+        "score",
+        tuple(TensorSpec(f"x{index}", "float32", shape) for index, shape in enumerate(inputs)),
+        tuple(TensorSpec(name, "float32", shape) for name, shape in outputs.items()),
+    )
+
+
+@pytest.mark.parametrize(
+    ("own", "given", "shape"),
+    [
+        (None, (), (None,)),
+        (None, (3, None), (None, 3, None)),
+        (None, [3], (None, 3)),
+        ((None, None), (3,), (None, 3)),
+        ((8, None, 2), (3, 2), (8, 3, 2)),
+        ((None, 3), (None,), (None, 3)),
+        ((None, 3), (3,), (None, 3)),
+        ((None, None), (0,), (None, 0)),
+    ],
+)
+def test_a_given_row_shape_completes_an_output(own, given, shape):
+    before = signature((None, 2), y=own, z=None)
+    after = before.with_output_shapes({"y": given})
+    assert after == signature((None, 2), y=shape, z=None)
+
+
+@pytest.mark.parametrize("own", [None, (None,)])
+def test_without_a_row_dimension_the_given_shape_is_the_whole(own):
+    scalars = signature((), (), y=own)
+    assert scalars.is_row_by_row
+    assert scalars.with_output_shapes({"y": (3,)}) == signature((), (), y=(3,))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "row_by_row"),
+    [(((), ()), True), ((), False), (((), (None,)), False), ((None,), False)],
+)
+def test_only_scalars_are_fed_row_by_row(inputs, row_by_row):
+    assert signature(*inputs).is_row_by_row is row_by_row
+
+
+def test_no_shapes_leave_a_signature_as_it_is():
+    assert signature((None,), y=None).with_output_shapes({}) == signature((None,), y=None)
+
+
+def test_all_shapes_that_do_not_fit_are_told_at_once():
+    own = signature((None, 2), label=(None, 3), score=(None,), rest=None)
+    with pytest.raises(BindingError) as caught:
+        own.with_output_shapes({"labl": (), "label": (4,), "score": (1,), "rest": (2,)})
+    assert str(caught.value).splitlines() == [
+        "The output shapes do not fit signature 'score': 3 mismatches",
+        "  - output_shapes names 'labl', which is no output of the signature "
+        "('label', 'score', 'rest'). Did you mean 'label'?",
+        "  - output label: float32 (None, 3): expected (None, 3), found (None, 4)",
+        "  - output score: float32 (None,): expected (None,), found (None, 1)",
+        "Hint: give each output the shape of one row, without the batch dimension: "
+        "() for a number, (3,) for a vector of three, None for a size that varies.",
+    ]
+
+
+def test_without_a_row_dimension_the_whole_shape_has_to_fit():
+    with pytest.raises(BindingError, match=r"expected \(2,\), found \(3,\)"):
+        signature((), y=(2,)).with_output_shapes({"y": (3,)})
+
+
+@pytest.mark.parametrize("given", [3, "3", (3.0,), (-1,), (True,), ("3",), None, {3}])
+def test_what_is_no_shape_is_refused(given):
+    with pytest.raises(UsageError, match="output_shapes") as caught:
+        signature((None,), y=None).with_output_shapes({"y": given})
+    assert f"found:    {given!r}" in str(caught.value)
