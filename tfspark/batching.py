@@ -18,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 
 from tfspark import dtypes
-from tfspark.schema import Binding, OutputBinding
+from tfspark.fetching import OutputBinding
+from tfspark.schema import Binding
 
 # Bytes of a model batch, in and out, that are tried, and the rows that bound narrow ones. Most
 # models are fastest at 1 MiB; recurrent networks and those of text where what a step holds fits a

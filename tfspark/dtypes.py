@@ -1,12 +1,12 @@
 """The one table of element types: TensorFlow ↔ NumPy ↔ Arrow ↔ Spark SQL, and what becomes what.
 
-In comes a TensorFlow `DataType` number, an Arrow type or a Spark type name; out goes a `DType` row
-or a typed refusal. Runs on driver and executor; holds no TensorFlow, no Spark and no state.
+Driver and executor; no TensorFlow, no Spark, no state.
 
-Invariants: what Spark has no type for widens on the way out (uint8 → short, half → float) and never
-narrows; a column feeds an input exactly, or by a widening that keeps every value, or, only when
-asked, by a narrowing whose values are checked one by one (`tensors`). What is not in the table is
-in `UNSUPPORTED`, with the reason.
+Invariants: a type that Spark lacks is widened on the way out (uint8 → short, half → float). On the
+way in, `conversion` follows Spark's ANSI store assignment: a number feeds every floating-point
+input, an integer every integer input, and only `narrow` allows to drop a fraction. Values that do
+not fit are found one by one (`tensors`). What is not in the table is in `UNSUPPORTED`, with the
+reason.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from tfspark.errors import UnsupportedTypeError, explain
 
-Conversion: TypeAlias = Literal["exact", "widen", "narrow"]
+Conversion: TypeAlias = Literal["exact", "widen", "round", "check", "narrow"]
 # Of any type; quoted, because pyarrow's classes take no parameters at run time.
 ArrowArray: TypeAlias = "pa.Array[Any]"
 ArrowField: TypeAlias = "pa.Field[Any]"
@@ -110,6 +110,17 @@ SQL_TO_ARROW: dict[str, pa.DataType] = {
     "binary": pa.binary(),
 }
 
+# Types that cannot feed an input are named too, for messages.
+_SQL_NAMES: dict[pa.DataType, str] = {
+    pa.large_string(): "string",
+    pa.large_binary(): "binary",
+    pa.date32(): "date",
+    pa.timestamp("us"): "timestamp_ntz",
+    pa.timestamp("us", "UTC"): "timestamp",
+    pa.null(): "void",
+    **{arrow: sql for sql, arrow in SQL_TO_ARROW.items()},
+}
+
 
 def name_of(number: int) -> str:
     """Return TensorFlow's name of a `DataType` number, supported or not."""
@@ -162,20 +173,36 @@ def conversion(arrow: pa.DataType, dtype: DType) -> Conversion | None:
     """Say how Arrow elements become tensor elements.
 
     Returns:
-        `exact` when bytes pass as they are, `widen` when every value is kept, `narrow` when values
-        may not fit and must be checked, `None` when the kinds do not mix.
+        `exact`: the bytes pass as they are. `widen`: every value is kept. `round`: a number is
+        rounded to the input's precision, and overflow is an error of its row. `check`: an integer
+        out of range is an error of its row. `narrow`: the type may hold fractions, which an integer
+        cannot, so the user has to allow it. `None`: the kinds do not mix.
     """
     if dtype.is_string:
         return "exact" if is_bytes(arrow) else None
-    source = numpy_type(arrow)
     target = np.dtype(dtype.numpy)
-    if source is None or (source == np.bool_) != (target == np.bool_):
+    if pa.types.is_decimal(arrow):
+        return _of_decimal(arrow, target)
+    source = numpy_type(arrow)
+    if source is None or (target == np.bool_ and source != np.bool_):
         return None
     if source == target:
         return "exact"
-    # NumPy calls int64 → float64 safe, although integers above 2**53 lose their last digits.
-    rounds = source.kind in "iu" and target.kind == "f" and source.itemsize >= target.itemsize
-    return "widen" if np.can_cast(source, target, "safe") and not rounds else "narrow"
+    if target.kind == "f":
+        # NumPy calls int64 → float64 safe, although integers above 2**53 lose their last digits.
+        exact = source.kind not in "iu" or source.itemsize < target.itemsize
+        return "widen" if exact and np.can_cast(source, target, "safe") else "round"
+    if source.kind == "f":
+        return "narrow"
+    return "widen" if np.can_cast(source, target, "safe") else "check"
+
+
+def _of_decimal(arrow: Any, target: np.dtype[Any]) -> Conversion | None:
+    if target == np.bool_:
+        return None
+    if target.kind == "f":
+        return "round"
+    return "check" if arrow.scale <= 0 else "narrow"
 
 
 def numpy_type(arrow: pa.DataType) -> np.dtype[Any] | None:
@@ -201,9 +228,9 @@ def nested(element: pa.DataType, depth: int) -> pa.DataType:
 def sql_name(arrow: pa.DataType) -> str:
     """Return the Spark SQL name of a column type made of lists and table elements."""
     element, depth = element_of(arrow)
-    known = {pa.large_string(): "string", pa.large_binary(): "binary"}
-    known |= {arrow: sql for sql, arrow in SQL_TO_ARROW.items()}
-    return arrays_of(known.get(element, str(element)), depth)
+    if pa.types.is_decimal(element):
+        return arrays_of(f"decimal({element.precision},{element.scale})", depth)
+    return arrays_of(_SQL_NAMES.get(element, str(element)), depth)
 
 
 def arrays_of(sql: str, depth: int) -> str:

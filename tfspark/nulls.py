@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import pyarrow as pa
 
 from tfspark import dtypes
+from tfspark.signature import TensorSpec
 
 NullWord: TypeAlias = Literal["null", "error"]
 OnNull: TypeAlias = NullWord | float | Mapping[str, Any]
@@ -39,16 +40,19 @@ class NullRule:
 GIVES_NULL = NullRule()
 
 
-def null_rule(on_null: OnNull, name: str) -> NullRule:
+def null_rule(on_null: OnNull, spec: TensorSpec) -> NullRule:
     """Return the rule of one input.
 
     Args:
-        on_null: `null`, `error`, a value for all inputs, or input → value; see `is_on_null`.
-        name: The input.
+        on_null: `null`, `error`, a number for all inputs of numbers, or input → value; see
+            `is_on_null`.
+        spec: The input. A number does not fill text: a null string still gives null then.
     """
     if isinstance(on_null, str):
         return NullRule(refuse=on_null == "error")
-    return NullRule(fill=on_null.get(name) if isinstance(on_null, Mapping) else on_null)
+    if isinstance(on_null, Mapping):
+        return NullRule(fill=on_null.get(spec.name))
+    return NullRule() if spec.dtype == "string" else NullRule(fill=on_null)
 
 
 def is_on_null(given: object) -> bool:

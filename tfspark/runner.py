@@ -1,8 +1,8 @@
 """The one way through a model: Iterator[RecordBatch] → Iterator[RecordBatch].
 
-In come the record batches of one partition, a `Binding` and a live `Engine`; out come the same rows
-in the same order, with the kept columns and the predictions. Runs on executors; every face of
-tfspark ends here. Holds no Spark and no TensorFlow.
+Scores the record batches of one partition with a `Binding` and a live `Engine`: the same rows in
+the same order, with the kept columns and the predictions. Runs on executors; every API of tfspark
+ends here. Holds no Spark and no TensorFlow.
 
 Invariants: rows are joined and cut into model batches across record batches, while at most one
 model batch and the record batches it touches are held; kept columns are passed on without a copy;
@@ -25,7 +25,10 @@ from tfspark.batching import BatchSize, Windows
 from tfspark.engine import Engine
 from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
 from tfspark.errors import EngineError, RowError, UsageError, explain
-from tfspark.schema import Binding, OutputBinding
+from tfspark.fetching import OutputBinding
+from tfspark.origin import Origin, row_in_words
+from tfspark.row_by_row import run_by_rows
+from tfspark.schema import Binding
 from tfspark.signature import format_shape
 from tfspark.tensors import (
     ByteStrings,
@@ -42,20 +45,7 @@ from tfspark.tensors import (
 # Arrow counts the elements of lists, as Spark takes them, in 32 bits.
 _MAX_ELEMENTS = 2**31 - 1
 
-_MEND = "mend the row, or filter it out."
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Whose rows these are; the words that every error of a row begins with."""
-
-    model: str
-    partition: int | None = None
-
-    def at(self, rows: str) -> str:
-        """Return the place of some rows in words."""
-        where = "" if self.partition is None else f" of partition {self.partition}"
-        return f"model {self.model}, {rows}{where}"
+_HINT = "fix the row or filter it out."
 
 
 def score(
@@ -92,7 +82,7 @@ def score(
         raise UsageError(
             explain("A batch needs rows.", expected="1 or more", found=str(batch_size))
         )
-    scorer = _Scorer(binding, engine, origin or Origin("model"))
+    scorer = _Scorer(binding, engine, origin or Origin("model"), keep)
     assembly = _Assembly(binding, keep)
     size = BatchSize(binding, batch_size)
     windows = Windows()
@@ -165,6 +155,7 @@ class _Scorer:
     binding: Binding
     engine: Engine
     origin: Origin
+    keep: Sequence[str] | None = None
     start: int = 0
 
     def __post_init__(self) -> None:
@@ -179,10 +170,25 @@ class _Scorer:
             groups = encode(self.binding.inputs, chunks)
             columns = [self._predictions(group) for group in groups]
         except RowProblem as problem:
-            place = self.origin.at(f"column {problem.column!r}, row {self.start + problem.row}")
-            raise RowError(f"{place}: {problem.problem}\nHint: {_MEND}") from None
+            place = self.origin.of_row(self.start + problem.row, f"column {problem.column!r}, ")
+            hint = problem.hint or _HINT
+            about = f"{place}: {problem.problem}{self._beside(window, problem.row)}"
+            raise RowError(f"{about}\nHint: {hint}") from None
+        except _RefusedRow as refused:
+            place = self.origin.of_row(self.start + refused.row)
+            about = f"{place}: the model refuses the row: {refused.error}"
+            beside = self._beside(window, refused.row)
+            raise RowError(f"{about}{beside}\nHint: {_HINT}") from refused.error
         self.start += rows
         return _in_order(self.schema, rows, groups, columns)
+
+    def _beside(self, window: Sequence[pa.RecordBatch], row: int) -> str:
+        """Show the kept columns of a row, by which a user finds it."""
+        for batch in window:
+            if row < batch.num_rows:
+                return row_in_words(batch, row, self.keep)
+            row -= batch.num_rows
+        return ""
 
     def _predictions(self, group: Group) -> list[dtypes.ArrowArray]:
         try:
@@ -198,6 +204,8 @@ class _Scorer:
 
     def _run(self, group: Group) -> Mapping[str, Tensor]:
         """Call the model on one group, padded when its batch dimension is fixed."""
+        if self.binding.row_by_row:
+            return run_by_rows(self.engine, group.inputs, len(group.rows))
         fed = self._fed_rows(group)
         if fed == len(group.rows):
             return self.engine.run(group.inputs)
@@ -222,14 +230,17 @@ class _Scorer:
         except RowProblem as row_problem:
             raise row_problem.among(group.rows) from None
 
-    def _named(self, group: Group, error: EngineError) -> EngineError | RowError:
+    def _named(self, group: Group, error: EngineError) -> EngineError | _RefusedRow:
         """Return the error of a failed batch, with the row that causes it where there is one."""
-        ours = isinstance(error, CannotServeError)
-        culprit = None if ours else self._first_failing(group)
-        if culprit is None:
+        if isinstance(error, CannotServeError):
             return EngineError(f"{self._place(group)}: {error}")
-        place = self.origin.at(f"row {self.start + culprit}")
-        return RowError(f"{place}: the model refuses the row: {error}\nHint: {_MEND}")
+        culprit = self._first_failing(group)
+        if culprit is not None:
+            return _RefusedRow(culprit, error)
+        alone = ""
+        if len(group.rows) > 1 and not self.binding.batch_dimension:
+            alone = f"\nHint: each row works alone; score with {self.binding.terms.batch_size}."
+        return EngineError(f"{self._place(group)}: {error}{alone}")
 
     def _place(self, group: Group) -> str:
         first, last = (self.start + int(group.rows[index]) for index in (0, -1))
@@ -248,6 +259,15 @@ class _Scorer:
         except EngineError:
             return True
         return False
+
+
+class _RefusedRow(Exception):  # noqa: N818 - becomes a RowError once the place is known
+    """A row of the window at hand that the model refuses on its own."""
+
+    def __init__(self, row: int, error: EngineError) -> None:
+        super().__init__(row, error)
+        self.row = row
+        self.error = error
 
 
 def _misfit(tensor: Tensor | None, output: OutputBinding, rows: int) -> str | None:

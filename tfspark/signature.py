@@ -70,10 +70,16 @@ class TensorSpec:
         """Whether there is a dimension for the rows at all (a scalar tensor has none)."""
         return self.shape is None or len(self.shape) > 0
 
+    def by_rows(self) -> TensorSpec:
+        """Return the tensor with a free dimension in front; an unknown rank stays unknown."""
+        return self if self.shape is None else replace(self, shape=(None, *self.shape))
+
     @property
     def sql(self) -> str:
         """The Spark type of its column, in words; `no column` for a type without one."""
-        if dtypes.unsupported(self.dtype) or not self.is_batched:
+        if dtypes.unsupported(self.dtype):
+            return "no column"
+        if not self.is_batched:
             return "no column"
         element = dtypes.by_name(self.dtype).sql
         row = self.row_shape
@@ -113,7 +119,7 @@ class Signature:
 
     @property
     def is_row_by_row(self) -> bool:
-        """Whether all inputs are scalars, so that a run takes one row and no batch."""
+        """Whether all inputs are scalars, so that the model runs once for each row."""
         return bool(self.inputs) and all(spec.shape == () for spec in self.inputs)
 
     def with_output_shapes(self, shapes: OutputShapes) -> Signature:
@@ -160,13 +166,35 @@ class Signature:
         }
         return json.dumps({"name": self.name, **sides})
 
+    def by_rows(self) -> Signature:
+        """Return the signature with one more dimension in front of every tensor: the rows.
+
+        It describes the columns of a model that runs once for each row.
+        """
+        return replace(
+            self,
+            inputs=tuple(spec.by_rows() for spec in self.inputs),
+            outputs=tuple(spec.by_rows() for spec in self.outputs),
+        )
+
     def describe(self) -> str:
         """Return a page for a person: every input and output with type, shape and Spark type."""
         lines = [f"signature {self.name!r}"]
+        per_row = self.is_row_by_row
         for title, specs in (("inputs", self.inputs), ("outputs", self.outputs)):
             lines.append(f"  {title}:")
-            lines += [f"    {spec}, in Spark {spec.sql}" for spec in specs] or ["    none"]
+            columns = [spec.by_rows() if per_row else spec for spec in specs]
+            kinds = [_kind(column, title) for column in columns]
+            lines += [
+                f"    {spec}, in Spark {kind}" for spec, kind in zip(specs, kinds, strict=True)
+            ] or ["    none"]
         return "\n".join(lines)
+
+
+def _kind(spec: TensorSpec, title: str) -> str:
+    """Say what an input or output is in Spark; a scalar input is one value for all rows."""
+    is_scalar = title == "inputs" and not spec.is_batched and not dtypes.unsupported(spec.dtype)
+    return f"one {dtypes.by_name(spec.dtype).sql} for all rows" if is_scalar else spec.sql
 
 
 def format_shape(shape: Shape) -> str:

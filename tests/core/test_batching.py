@@ -2,7 +2,8 @@ import pyarrow as pa
 import pytest
 
 from tfspark.batching import MAX_ROWS, TARGET_BYTES, BatchSize, Windows
-from tfspark.schema import bind, columns_of
+from tfspark.columns import columns_of
+from tfspark.schema import bind
 from tfspark.signature import Signature, TensorSpec
 
 ROW_BYTES = 64

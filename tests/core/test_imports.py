@@ -10,7 +10,8 @@ SCORE = """
 import sys
 import pyarrow as pa
 from tfspark.runner import score
-from tfspark.schema import bind, columns_of
+from tfspark.columns import columns_of
+from tfspark.schema import bind
 from tfspark.signature import Signature, TensorSpec
 from tfspark.testing import FakeEngine
 inputs = (TensorSpec("x", "float32", (None, None)), TensorSpec("s", "string", (None,)))

@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfspark import batching, runner
+from tfspark.columns import columns_of
 from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
 from tfspark.errors import EngineError, RowError, UsageError
-from tfspark.runner import Origin, score
-from tfspark.schema import bind, columns_of
+from tfspark.origin import Origin
+from tfspark.runner import score
+from tfspark.schema import bind
 from tfspark.signature import Signature, TensorSpec
 from tfspark.tensors import ByteStrings
 from tfspark.testing import FakeEngine

@@ -4,9 +4,10 @@ import pickle
 import pyarrow as pa
 import pytest
 
+from tfspark.columns import Column, columns_of
 from tfspark.errors import BindingError
 from tfspark.nulls import NullRule
-from tfspark.schema import Column, bind, bind_outputs, columns_of
+from tfspark.schema import bind, bind_outputs
 from tfspark.signature import Signature, TensorSpec
 
 FLOATS = pa.list_(pa.float32())

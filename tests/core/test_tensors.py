@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tfspark import dtypes
 from tfspark.errors import EngineError
-from tfspark.schema import InputBinding, OutputBinding
+from tfspark.feeding import InputBinding
+from tfspark.fetching import OutputBinding
 from tfspark.signature import TensorSpec
 from tfspark.tensors import (
     ByteStrings,

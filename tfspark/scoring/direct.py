@@ -18,10 +18,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
+from tfspark.columns import columns_of
 from tfspark.dtypes import sql_name
 from tfspark.errors import TfsparkError
 from tfspark.package import ModelPackage
-from tfspark.schema import Binding, bind, columns_of, kept_columns
+from tfspark.schema import Binding, bind, kept_columns
 from tfspark.scoring.job import BatchJob, Outcome, Plan
 from tfspark.scoring.parts import PartScorer
 from tfspark.scoring.path_output import PathOutput

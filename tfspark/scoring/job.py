@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from tfspark.fetching import Strings
 from tfspark.package import ModelPackage
-from tfspark.schema import Strings
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.publish import Mode, Output
 from tfspark.spark.options import ScoreOptions

@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tfspark.handle import ModelHandle
-from tfspark.runner import Origin, score
+from tfspark.origin import Origin
+from tfspark.runner import score
 from tfspark.schema import Binding
 from tfspark.scoring.splits import Piece, open_filesystem, read_batches
 from tfspark.spark.task import open_model

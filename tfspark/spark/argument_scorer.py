@@ -1,8 +1,8 @@
 """What the arguments of a column function become in a task: a batch, bound and scored. Executor.
 
-In come the Arrow arrays of a call, one per argument, out goes one array of results per batch; an
-`ArgumentScorer` is what Spark pickles for a column function. Types are known here first, so inputs
-are bound by the first batch, with the messages of the driver.
+Spark calls an `ArgumentScorer` with the Arrow arrays of the arguments, and takes one array of
+results per batch. Types are known here first, so inputs are bound by the first batch, with the
+messages of the driver. Spark pickles it with the function.
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from tfspark import dtypes
+from tfspark import dtypes, structs
+from tfspark.columns import columns_of, resolve
 from tfspark.errors import BindingError, explain
+from tfspark.feeding import Feed
+from tfspark.fetching import Strings
 from tfspark.handle import ModelHandle
 from tfspark.nulls import OnNull
 from tfspark.runner import score
-from tfspark.schema import Feed, Strings, bind, columns_of
+from tfspark.schema import bind
 from tfspark.signature import Signature, TensorSpec
 from tfspark.spark.task import open_model, origin
+from tfspark.terms import SQL
 
 Arguments: TypeAlias = "pa.Array[Any] | tuple[pa.Array[Any], ...]"
 
@@ -51,6 +55,8 @@ class ArgumentScorer:
             narrow=self.narrow,
             strings=self.strings,
             on_null=self.on_null,
+            batch_size=self.batch_size,
+            terms=SQL,
             hint=_in_order(self.handle.signature),
         )
         scored = score(
@@ -66,16 +72,36 @@ class ArgumentScorer:
 
     def _batch(self, given: Arguments) -> pa.RecordBatch:
         arrays = given if isinstance(given, tuple) else (given,)
-        names = [f"argument {position}" for position in range(1, len(arrays) + 1)]
         inputs = self.handle.signature.inputs
         if not arrays:
             raise wrong_count(self.handle.signature, 0)
+        if len(arrays) == 1 and _is_row(arrays[0].type):
+            return _fields(arrays[0], inputs)
+        names = [f"argument {position}" for position in range(1, len(arrays) + 1)]
         if len(arrays) == len(inputs):
             ranks = [len(spec.row_shape or ()) for spec in inputs]
             arrays = tuple(map(_typed_null, arrays, inputs, ranks))
         elif len(inputs) == 1:
             arrays = tuple(_typed_null(array, inputs[0], 0) for array in arrays)
         return pa.RecordBatch.from_arrays(list(arrays), names)
+
+
+def _is_row(arrow: pa.DataType) -> bool:
+    """Whether an argument is a struct whose fields feed the inputs, by their names."""
+    return pa.types.is_struct(arrow) and structs.recognised(arrow) is None
+
+
+def _fields(array: Any, inputs: Sequence[TensorSpec]) -> pa.RecordBatch:
+    """Return the fields of a struct as columns, null where the struct is."""
+    names = [field.name for field in array.type]
+    specs = {spec.name.lower(): spec for spec in inputs}
+    columns = [
+        _typed_null(column, spec, len(spec.row_shape or ()))
+        if (spec := specs.get(name.lower()))
+        else column
+        for name, column in zip(names, array.flatten(), strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, names)
 
 
 def wrong_count(signature: Signature, found: int) -> BindingError:
@@ -92,12 +118,16 @@ def wrong_count(signature: Signature, found: int) -> BindingError:
 
 def _in_order(signature: Signature) -> str:
     names = ", ".join(spec.name for spec in signature.inputs)
-    return f"call it with one argument per input, in this order: {names}."
+    fields = ", ".join(f"… AS {spec.name}" for spec in signature.inputs)
+    return f"call it with one argument per input, in this order: {names}; or struct({fields})."
 
 
 def _feed(signature: Signature, arguments: Sequence[str]) -> Feed:
-    """Bind arguments to inputs by position: one each, or all to a single vector input."""
+    """Bind arguments: fields of a struct by name, others by position or to one vector input."""
     inputs = signature.inputs
+    is_struct = not all(name.startswith("argument ") for name in arguments)
+    if is_struct and (len(inputs) > 1 or resolve(inputs[0].name, arguments) is not None):
+        return {}
     if len(inputs) == 1:
         return {inputs[0].name: list(arguments)}
     if len(arguments) != len(inputs):

@@ -1,26 +1,33 @@
 """`predict`: score a DataFrame by mapInArrow. Driver; what runs on executors is in `task`.
 
-In comes a DataFrame and a model, out goes a DataFrame with the prediction columns beside the kept
-ones. Lazy, as every DataFrame; what can be wrong about names and types is raised at the call.
+The result has the prediction columns beside the kept ones. It is lazy, as every DataFrame; what can
+be wrong about names and types is raised at the call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 from pyspark.sql.types import StructField, StructType
 
+from tfspark.columns import resolve
 from tfspark.dtypes import by_name
 from tfspark.errors import BindingError, UsageError, explain, explain_all
-from tfspark.schema import Binding, Strings, bind, kept_columns
+from tfspark.fetching import Strings
+from tfspark.package import ModelPackage
+from tfspark.schema import Binding, bind, kept_columns
+from tfspark.spark.counting import quoted
+from tfspark.spark.fed_frame import FedFrame, FeedValue
 from tfspark.spark.jvm import predict_in_jvm
 from tfspark.spark.options import Model, ScoreOptions, check_columns, handle_of, model_of
 from tfspark.spark.task import PartitionScorer
 from tfspark.spark.types import columns_of, output_schema, passes
+from tfspark.terms import PYTHON, Terms
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -28,7 +35,13 @@ if TYPE_CHECKING:
 # Spark writes a batch column by column; so many scalars of one input cost more than one array.
 MANY = 16
 
-FeedValue: TypeAlias = str | Column | Sequence[str | Column]
+
+@dataclass(frozen=True)
+class ScoredFrame:
+    """A scored DataFrame and the binding by which its rows are scored."""
+
+    frame: DataFrame
+    binding: Binding
 
 
 def predict(
@@ -47,12 +60,14 @@ def predict(
     Args:
         df: Any DataFrame.
         model: A path (export dir or base path), a URI that Spark reads, or a loaded `ModelPackage`.
-        feed: Input → column name, Column expression, or list of such scalars to stack. An input
-            left out takes the column of its own name; a single input the single fitting column.
+        feed: Input → column name, field of a struct (`s.field`), Column expression, list of such
+            scalars to stack, or a constant (a number, a bool, bytes). An input left out takes the
+            column of its own name, or the field of its name of the one struct that has the fields
+            of all; a single input takes the single fitting column.
         fetch: Output → new column. Left out: all outputs, under their own names.
         keep: Columns to pass on beside the predictions; by default all, in order.
-        narrow: Allow conversions that may lose a value's precision (double → float); a value out of
-            range is then an error that names its row.
+        narrow: Allow to feed numbers that may have fractions (double, decimal) to an integer input;
+            a value that has one is then an error that names its row.
         strings: Spark type of string outputs: `string` or `binary`.
         options: See `ScoreOptions`.
 
@@ -70,45 +85,88 @@ def predict(
     Example:
         >>> predict(df, "models/linear_model", feed={"inputs": "features"})  # doctest: +SKIP
     """
+    scored = score_frame(
+        df,
+        model,
+        feed=feed,
+        fetch=fetch,
+        keep=keep,
+        narrow=narrow,
+        strings=strings,
+        options=options,
+    )
+    return scored.frame
+
+
+def score_frame(
+    df: DataFrame,
+    model: Model,
+    *,
+    feed: Mapping[str, FeedValue] | None,
+    fetch: Mapping[str, str] | None,
+    keep: Sequence[str] | None,
+    narrow: bool,
+    strings: Strings,
+    options: ScoreOptions,
+    terms: Terms = PYTHON,
+) -> ScoredFrame:
+    """Do what `predict` does, and return the binding too; hints are in the words of `terms`."""
     check_columns(feed=feed, fetch=fetch, keep=keep, strings=strings)
     _check_frame(df)
-    spark = df.sparkSession
-    package = model_of(spark, model, options)
-    kept = kept_columns(df.columns, keep)
-    fed, expressions = _split(feed or {}, df.columns)
-    wide = df.select("*", *expressions)
-    on_null = options.get("on_null", "null")
+    package = model_of(df.sparkSession, model, options)
+    fed = FedFrame.of(df, feed, package.signature)
+    kept = kept_columns(df.columns, _resolved(keep, df.columns, fed.case_sensitive))
 
-    def bound() -> Binding:
+    def bound(fed: FedFrame) -> Binding:
         return bind(
             package.signature,
-            columns_of(wide.schema),
-            feed=fed,
+            columns_of(fed.frame.schema),
+            feed=fed.feed,
             fetch=fetch,
             narrow=narrow,
             strings=strings,
-            on_null=on_null,
+            on_null=options.get("on_null", "null"),
+            batch_size=options.get("batch_size"),
             taken=kept,
+            case_sensitive=fed.case_sensitive,
+            terms=terms,
         )
 
-    binding = bound()
+    binding = bound(fed)
+    binding.log()
     kept_at = list(range(len(kept))) if keep is None else [df.columns.index(one) for one in kept]
-    _check_kept(df.schema, kept_at, None if keep is None else kept)
+    _check_kept(df.schema, kept_at, None if keep is None else kept, terms)
     if options.get("engine") == "jvm":
-        return predict_in_jvm(
-            wide, package, binding, kept_at, options, narrow=narrow, strings=strings
+        frame = predict_in_jvm(
+            fed.frame, package, binding, kept_at, options, narrow=narrow, strings=strings
         )
-    if on_null == "null" and (stacks := _stacks(binding, wide.schema, kept)):
-        stacked, expressions = _split(stacks, wide.columns)
-        fed, wide = {**fed, **stacked}, wide.select("*", *expressions)
-        binding = bound()
-    fed_at = [wide.columns.index(one) for one in binding.columns]
+        return ScoredFrame(frame, binding)
+    if options.get("on_null", "null") == "null" and (
+        stacks := _stacks(binding, fed.frame.schema, kept)
+    ):
+        fed = fed.with_columns(stacks)
+        binding = bound(fed)
+    return ScoredFrame(_in_python(fed.frame, kept_at, package, binding, options), binding)
+
+
+def _in_python(
+    wide: DataFrame,
+    kept_at: Sequence[int],
+    package: ModelPackage,
+    binding: Binding,
+    options: ScoreOptions,
+) -> DataFrame:
+    """Return the kept columns and the predictions of a frame, scored by Python workers."""
+    fed_at = [wide.columns.index(name) for name in binding.columns]
     passed = list(dict.fromkeys([*kept_at, *fed_at]))
     # Spark 4.3 looks the columns of mapInArrow up by name and trips over dots, backticks, stars and
-    # equal names: columns pass under numbers, and those that are fed have their names in the task.
-    named = [wide.columns[at] if at in fed_at else f"column {at}" for at in passed]
+    # equal names: columns pass under numbers, and have names that are not equal in the task.
+    named = [
+        wide.columns[at] if wide.columns.count(wide.columns[at]) == 1 else f"column {at}"
+        for at in passed
+    ]
     score = PartitionScorer(
-        handle_of(spark, package, options),
+        handle_of(wide.sparkSession, package, options),
         binding,
         named[: len(kept_at)],
         options.get("batch_size"),
@@ -118,9 +176,17 @@ def predict(
         for scored in score(_renamed(batch, named) for batch in batches):
             yield _renamed(scored, _numbers(scored.num_columns))
 
-    result = output_schema(StructType([df.schema[at] for at in kept_at]), binding)
+    result = output_schema(StructType([wide.schema[at] for at in kept_at]), binding)
     numbered = wide.toDF(*_numbers(len(wide.columns))).select([f"c{at}" for at in passed])
     return numbered.mapInArrow(score_partition, _numbered(result)).toDF(*result.names)
+
+
+def _resolved(
+    keep: Sequence[str] | None, columns: Sequence[str], case_sensitive: bool
+) -> list[str] | None:
+    if keep is None:
+        return None
+    return [resolve(name, columns, case_sensitive=case_sensitive) or name for name in keep]
 
 
 def _check_frame(df: object) -> None:
@@ -131,33 +197,12 @@ def _check_frame(df: object) -> None:
         raise UsageError(explain(problem, expected="pyspark.sql.DataFrame", found=found, hint=hint))
 
 
-def _split(
-    feed: Mapping[str, FeedValue], taken: Sequence[str]
-) -> tuple[dict[str, str | Sequence[str]], list[Column]]:
-    """Separate names from expressions; an expression becomes one more column."""
-    expressions: list[Column] = []
-
-    def name_of(value: str | Column) -> str:
-        if isinstance(value, str):
-            return value
-        name = f"expression {len(expressions) + 1}"
-        while name in taken:
-            name += " of feed"
-        expressions.append(value.alias(name))
-        return name
-
-    return {
-        key: name_of(value) if isinstance(value, str | Column) else [name_of(one) for one in value]
-        for key, value in feed.items()
-    }, expressions
-
-
 def _stacks(binding: Binding, schema: StructType, kept: Sequence[str]) -> dict[str, Column]:
     """Return the inputs of many scalar columns, none of them kept or cast, as arrays in Spark."""
     if len({name.lower() for name in schema.names}) < len(schema.names):
         return {}  # Spark does not tell such columns apart by name
     return {
-        one.spec.name: sf.array(*(sf.col(f"`{name.replace('`', '``')}`") for name in one.columns))
+        one.spec.name: sf.array(*(sf.col(quoted(name)) for name in one.columns))
         for one in binding.inputs
         if len(one.columns) >= MANY
         and not set(one.columns) & set(kept)
@@ -168,7 +213,9 @@ def _stacks(binding: Binding, schema: StructType, kept: Sequence[str]) -> dict[s
     }
 
 
-def _check_kept(schema: StructType, kept_at: Sequence[int], keep: Sequence[str] | None) -> None:
+def _check_kept(
+    schema: StructType, kept_at: Sequence[int], keep: Sequence[str] | None, terms: Terms
+) -> None:
     """Refuse columns that are kept by an ambiguous name, or that cannot pass through Python."""
     problems = [
         f"there are {schema.names.count(name)} columns {name!r}"
@@ -176,7 +223,8 @@ def _check_kept(schema: StructType, kept_at: Sequence[int], keep: Sequence[str] 
         if schema.names.count(name) > 1
     ]
     problems += [
-        f"column {field.name!r} is {field.dataType.simpleString()}, which Spark hands to no Python"
+        f"column {field.name!r} is {field.dataType.simpleString()}, which Spark cannot pass to "
+        "Python"
         for field in (schema[at] for at in kept_at)
         if not passes(field.dataType)
     ]
@@ -185,8 +233,8 @@ def _check_kept(schema: StructType, kept_at: Sequence[int], keep: Sequence[str] 
             explain_all(
                 "Columns cannot stand beside the predictions",
                 problems,
-                hint="leave them out with keep=[…], cast or rename them; or score by predict_udf, "
-                "which leaves all other columns where they are.",
+                hint=f"leave them out with {terms.keep}, cast or rename them; or score by "
+                "predict_udf, which leaves all other columns where they are.",
             )
         )
 

@@ -1,15 +1,17 @@
 """`predict_udf`: a model as a column function, for `select`, `withColumn`, `where` and SQL.
 
-In comes a model, out goes a `ModelFunction` that makes column expressions. Outputs are checked at
-the call; the types of the arguments are known to Spark alone, so inputs are bound by the first
-batch on the executor, with the same messages.
+A `ModelFunction` makes column expressions of a model. Outputs are checked at the call; the types of
+the arguments are known to Spark alone, so inputs are bound by the first batch on the executor, with
+the same messages.
 
-Invariants: rows in, rows out, in order; arguments in the signature's documented order (inputs
-sorted by name), or by name; one output gives a plain column, several give a struct.
+Invariants: rows in, rows out, in order; arguments by name, as fields of one struct, or in the
+signature's documented order (inputs sorted by name); one output gives a plain column, several give
+a struct.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -19,7 +21,8 @@ from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as sf
 
 from tfspark.errors import BindingError, UsageError, explain, listing
-from tfspark.schema import Strings, bind_outputs
+from tfspark.fetching import Strings
+from tfspark.schema import bind_outputs, warnings_of
 from tfspark.signature import Signature
 from tfspark.spark.argument_scorer import ArgumentScorer, wrong_count
 from tfspark.spark.jvm import function_in_jvm
@@ -36,7 +39,10 @@ from tfspark.spark.types import udf_type
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+_log = logging.getLogger(__name__)
+
 Kind: TypeAlias = Literal["arrow", "pandas"]
+Argument: TypeAlias = str | Column | bool | int | float | Sequence[Any]
 
 
 @dataclass(frozen=True)
@@ -53,32 +59,37 @@ class ModelFunction:
     udf: Any
     kind: Kind
 
-    def __call__(self, *columns: str | Column, **named: str | Column) -> Column:
+    def __call__(self, *columns: Argument, **named: Argument) -> Column:
         """Return the prediction of some columns.
 
         Args:
-            columns: One per input, in the signature's documented order; or, for a single vector
-                input, its elements as scalar columns.
-            named: The same by input name.
+            columns: One per input, in the signature's documented order; or the elements of a single
+                vector input as scalar columns; or one struct with a field for each input.
+            named: The same by input name, which is clearer. A number is a constant.
 
         Raises:
-            BindingError: When arguments are missing, have no input, or have one already.
+            BindingError: When arguments are missing, have no input, have one already, or are named
+                like the inputs but stand in another order.
         """
         given = self._arguments(columns, named)
         inputs = self.signature.inputs
-        if len(given) != len(inputs) and (len(inputs) > 1 or not given):
+        if not given or (len(given) != len(inputs) and len(inputs) > 1 and len(given) > 1):
             raise wrong_count(self.signature, len(given))
-        expressions = [sf.col(one) if isinstance(one, str) else one for one in given]
+        expressions = [to_column(value) for value in given]
+        if not named:
+            _check_order(self.signature, expressions)
         if self.kind == "pandas":
             from tfspark.spark.pandas_function import with_types
 
+            if len(given) == 1 and len(inputs) > 1:
+                expressions = [expressions[0].getField(spec.name) for spec in inputs]
             expressions = with_types(self.signature, expressions)
         result: Column = self.udf(*expressions)
         return result
 
     def _arguments(
-        self, columns: Sequence[str | Column], named: Mapping[str, str | Column]
-    ) -> list[str | Column]:
+        self, columns: Sequence[Argument], named: Mapping[str, Argument]
+    ) -> list[Argument]:
         """Return one argument per input, in order; those by position come first."""
         names = [spec.name for spec in self.signature.inputs]
         rest = names[len(columns) :]
@@ -91,6 +102,37 @@ class ModelFunction:
                 )
             )
         return [*columns, *(named[name] for name in rest if named)]
+
+
+def to_column(value: Argument) -> Column:
+    """Return a column, given as its name, an expression or a constant."""
+    if isinstance(value, Column):
+        return value
+    if isinstance(value, list | tuple):
+        return sf.array(*map(to_column, value))
+    return sf.col(value) if isinstance(value, str) else sf.lit(value)
+
+
+def _check_order(signature: Signature, columns: Sequence[Column]) -> None:
+    """Refuse columns that are named like the inputs, each at the place of another."""
+    names = [spec.name for spec in signature.inputs]
+    found = [_name_of(column) for column in columns]
+    if found != names and sorted(found) == sorted(names):
+        by_name = ", ".join(f'{name}="{name}"' for name in names)
+        raise BindingError(
+            explain(
+                f"The columns are those of signature {signature.name!r}, but in another order.",
+                expected=", ".join(names),
+                found=", ".join(found),
+                hint=f"name them: function({by_name}), where every input is a Python name; or "
+                f"pass struct({', '.join(names)}).",
+            )
+        )
+
+
+def _name_of(column: Column) -> str:
+    """Return what a column expression is called, which for a plain column is its name."""
+    return str(column).removeprefix("Column<'").removesuffix("'>")
 
 
 def predict_udf(
@@ -110,7 +152,7 @@ def predict_udf(
         kind: `arrow` hands Arrow arrays over as they are (Spark 4.1 and later); `pandas` makes a
             pandas UDF with equal results, which is slower.
         fetch: Output → field name of the result. Left out: all outputs, under their own names.
-        narrow: Allow conversions that may lose a value's precision.
+        narrow: Allow to feed numbers that may have fractions to an integer input.
         strings: Spark type of string outputs: `string` or `binary`.
         spark: The session; by default the active one.
         options: See `ScoreOptions`.
@@ -133,7 +175,11 @@ def predict_udf(
     check_columns(fetch=fetch, strings=strings)
     session = active_session(spark)
     package = model_of(session, model, options)
-    outputs = bind_outputs(package.signature, fetch=fetch, strings=strings)
+    outputs = bind_outputs(
+        package.signature, fetch=fetch, strings=strings, batch_size=options.get("batch_size")
+    )
+    for warning in warnings_of(package.signature):
+        _log.warning(warning)
     if options.get("engine") == "jvm":
         in_jvm = function_in_jvm(
             session, package, options, fetch=fetch, narrow=narrow, strings=strings

@@ -19,8 +19,10 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
 from tfspark.errors import BindingError, EngineError, UsageError, explain
+from tfspark.feeding import InputBinding
+from tfspark.fetching import Strings
 from tfspark.package import ModelPackage
-from tfspark.schema import Binding, InputBinding, Strings
+from tfspark.schema import Binding
 from tfspark.spark.distribution import is_classic
 from tfspark.spark.options import ScoreOptions
 

@@ -1,4 +1,4 @@
-"""The options that every Spark face shares, and the handle they make. Driver only."""
+"""The options that every Spark API shares, and the handle they make. Driver only."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
+import numpy as np
 from pyspark.sql import Column, SparkSession
 
+from tfspark.constants import Constant
 from tfspark.engine import EngineName, EngineOptions
 from tfspark.errors import UsageError, did_you_mean, explain, listing
+from tfspark.fetching import Strings
 from tfspark.handle import ModelHandle
 from tfspark.nulls import WORDS, OnNull, is_on_null
 from tfspark.package import ModelPackage
-from tfspark.schema import Strings
+from tfspark.signature import OutputShapes
 from tfspark.spark.distribution import Distribute, distribute, resolve
 
 Model: TypeAlias = str | Path | ModelPackage
@@ -35,7 +38,10 @@ class ScoreOptions(TypedDict, total=False):
         distribute: How the model reaches the workers: `auto`, `broadcast`, `archive` or `path`.
         on_null: What becomes of a row with a null in an input: `null` (its outputs are null; the
             default), `error` (the scoring ends with an error that names it), or what is fed in
-            place of the null: one number for all inputs, or input → value.
+            place of the null: one number for all inputs of numbers, or input → value.
+        output_shapes: Output → shape of one row, without the batch dimension, for outputs whose
+            rank the model does not tell: `()` is one number, `None` a size that varies. Each batch
+            is checked against it.
     """
 
     version: int | None
@@ -45,6 +51,7 @@ class ScoreOptions(TypedDict, total=False):
     engine: Engine
     distribute: Distribute
     on_null: OnNull
+    output_shapes: OutputShapes
 
 
 def model_of(spark: SparkSession | None, model: Model, options: ScoreOptions) -> ModelPackage:
@@ -52,6 +59,7 @@ def model_of(spark: SparkSession | None, model: Model, options: ScoreOptions) ->
 
     Raises:
         UsageError: When there is no such option, not that value of it, or no such input to fill.
+        BindingError: When `output_shapes` names no output, or contradicts the model.
         TfsparkError: When the model is not there, is broken, or lacks the signature.
     """
     _check_options(options)
@@ -63,7 +71,8 @@ def model_of(spark: SparkSession | None, model: Model, options: ScoreOptions) ->
         tags=options.get("tags", ("serve",)),
     )
     _check_fills(package, options.get("on_null", "null"))
-    return package
+    shapes = options.get("output_shapes")
+    return package.with_output_shapes(shapes) if shapes else package
 
 
 def handle_of(spark: SparkSession, package: ModelPackage, options: ScoreOptions) -> ModelHandle:
@@ -75,7 +84,7 @@ def handle_of(spark: SparkSession, package: ModelPackage, options: ScoreOptions)
     engine = options.get("engine", "auto")
     if engine == "jvm":
         hint = "score by predict, predict_udf or register."
-        raise UsageError(explain('This face runs in Python and takes no engine="jvm".', hint=hint))
+        raise UsageError(explain('This API runs in Python and takes no engine="jvm".', hint=hint))
     cpus = int(spark.conf.get("spark.task.cpus", "1") or 1)
     return ModelHandle.of(
         package,
@@ -105,7 +114,7 @@ def check_columns(
         UsageError: With the kind that is expected.
     """
     kinds = (
-        ("feed", feed, "a dict {input: column, expression or list of them}", _is_feed),
+        ("feed", feed, "a dict {input: column, expression, list of them, or constant}", _is_feed),
         ("fetch", fetch, "a dict {output: column}", _is_fetch),
         ("keep", keep, "a list of column names", _is_list_of_names),
     )
@@ -146,9 +155,22 @@ def _check_fills(package: ModelPackage, on_null: OnNull) -> None:
 
 def _is_feed(given: object) -> bool:
     return isinstance(given, Mapping) and all(
-        isinstance(one, str | Column) or (isinstance(one, Sequence) and _are(one, str | Column))
-        for one in given.values()
+        isinstance(value, str | Column) or is_constant(value) or _is_list_of_columns(value)
+        for value in given.values()
     )
+
+
+def is_constant(value: object) -> bool:
+    """Whether a value of `feed` is a constant: a number, a bool, bytes, or sequences of them."""
+    if isinstance(value, Constant | bool | int | float | bytes | np.generic):
+        return True
+    if isinstance(value, np.ndarray):
+        return True
+    return isinstance(value, list | tuple) and bool(value) and all(map(is_constant, value))
+
+
+def _is_list_of_columns(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str) and _are(value, str | Column)
 
 
 def _is_fetch(given: object) -> bool:

@@ -1,8 +1,7 @@
-"""`predict_rdd`: score an RDD of Python values by broadcast and mapPartitions. Classic Spark only.
+"""`predict_rdd`: score an RDD of Python values by mapPartitions. Classic Spark only.
 
-In comes an RDD whose elements are rows, out goes an RDD of predictions. Python values have no
-declared type, so they are read as the widest of their kind and checked against the model's type: a
-number that does not fit, or text for a number, is an error of its row.
+Python values have no declared type, so they are read as the widest of their kind and checked
+against the model's type: a number that does not fit, or text for a number, is an error of its row.
 
 Invariants: one prediction per element, in order and in the same partitions, so that
 `rdd.zip(predictions)` pairs them; a partition is read batch by batch, never whole.
@@ -10,6 +9,7 @@ Invariants: one prediction per element, in order and in the same partitions, so 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -21,17 +21,29 @@ from pyspark import RDD
 from pyspark.sql import Row, SparkSession
 
 from tfspark import dtypes
+from tfspark.columns import columns_of
+from tfspark.constants import Constant
 from tfspark.errors import BindingError, RowError, did_you_mean, explain_all, listing
+from tfspark.fetching import Strings
 from tfspark.handle import ModelHandle
 from tfspark.nulls import OnNull
 from tfspark.runner import score
-from tfspark.schema import Strings, bind, bind_outputs, columns_of
+from tfspark.schema import bind, bind_outputs, warnings_of
 from tfspark.signature import Signature, TensorSpec
-from tfspark.spark.options import Model, ScoreOptions, check_columns, handle_of, model_of
+from tfspark.spark.options import (
+    Model,
+    ScoreOptions,
+    check_columns,
+    handle_of,
+    is_constant,
+    model_of,
+)
 from tfspark.spark.task import open_model, origin
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+_log = logging.getLogger(__name__)
 
 # Elements turned into Arrow at a time: as many as make about this many bytes, one at least.
 _CHUNK_BYTES = 1 << 20
@@ -48,6 +60,7 @@ class ElementScorer:
 
     handle: ModelHandle
     feed: Mapping[str, str]
+    constants: Mapping[str, Constant]
     fetch: Mapping[str, str] | None
     strings: Strings
     on_null: OnNull
@@ -62,10 +75,12 @@ class ElementScorer:
         binding = bind(
             self.handle.signature,
             columns_of(first.schema),
+            feed=self.constants,
             fetch=self.fetch,
             narrow=True,
             strings=self.strings,
             on_null=self.on_null,
+            batch_size=self.batch_size,
         )
         scored = score(
             _chain(first, batches),
@@ -78,8 +93,14 @@ class ElementScorer:
         for batch in scored:
             yield from batch.column(0).to_pylist() if batch.num_columns == 1 else batch.to_pylist()
 
+    @property
+    def _fed(self) -> list[TensorSpec]:
+        """The inputs that elements feed."""
+        inputs = self.handle.signature.inputs
+        return [spec for spec in inputs if spec.name not in self.constants]
+
     def _batches(self, elements: Iterator[Any]) -> Iterator[pa.RecordBatch]:
-        specs = self.handle.signature.inputs
+        specs = self._fed
         types: list[pa.DataType] | None = None
         start, rows = 0, _FIRST_CHUNK
         while chunk := list(islice(elements, rows)):
@@ -105,17 +126,15 @@ class ElementScorer:
         key = self.feed.get(spec.name, spec.name)
         value = element
         if isinstance(element, Row) and not (
-            spec.name in self.feed
-            or key in _names(element)
-            or len(self.handle.signature.inputs) > 1
+            spec.name in self.feed or key in _names(element) or len(self._fed) > 1
         ):
             value = element[0] if len(element) == 1 else list(element)
         elif isinstance(element, Mapping | Row):
             if key not in _names(element):
                 raise self._refusal(spec, row, f"it has {listing(_names(element))}, no {key!r}")
             value = element[key]
-        elif element is not None and len(self.handle.signature.inputs) > 1:
-            inputs = listing(one.name for one in self.handle.signature.inputs)
+        elif element is not None and len(self._fed) > 1:
+            inputs = listing(one.name for one in self._fed)
             found = f"it is a {type(element).__name__}, not a dict or Row with {inputs}"
             raise self._refusal(spec, row, found)
         if isinstance(value, np.ndarray | np.generic):
@@ -152,7 +171,7 @@ def predict_rdd(
     rdd: RDD[Any],
     model: Model,
     *,
-    feed: Mapping[str, str] | None = None,
+    feed: Mapping[str, Any] | None = None,
     fetch: Mapping[str, str] | None = None,
     strings: Strings = "string",
     **options: Unpack[ScoreOptions],
@@ -164,7 +183,7 @@ def predict_rdd(
             dict or Row that holds the inputs by name. `None` gives `None`. A Row without the name
             of the single input is its value: the only field, else all fields as a list.
         model: A path (export dir or base path), a URI that Spark reads, or a loaded `ModelPackage`.
-        feed: Input → key of the dict or Row; by default the input's own name.
+        feed: Input → key of the dict or Row, by default the input's own name; or a constant.
         fetch: Output → key in the result. Left out: all outputs, under their own names.
         strings: Whether string outputs come as `string` (str) or `binary` (bytes).
         options: See `ScoreOptions`.
@@ -182,11 +201,16 @@ def predict_rdd(
     check_columns(feed=feed, fetch=fetch, strings=strings)
     spark = SparkSession(rdd.context)
     package = model_of(spark, model, options)
-    bind_outputs(package.signature, fetch=fetch, strings=strings)
+    bind_outputs(
+        package.signature, fetch=fetch, strings=strings, batch_size=options.get("batch_size")
+    )
     _check_feed(package.signature, feed or {})
+    for warning in warnings_of(package.signature):
+        _log.warning(warning)
     scorer = ElementScorer(
         handle_of(spark, package, options),
-        feed or {},
+        {name: key for name, key in (feed or {}).items() if not is_constant(key)},
+        {name: Constant(value) for name, value in (feed or {}).items() if is_constant(value)},
         fetch,
         strings,
         options.get("on_null", "null"),
@@ -195,7 +219,7 @@ def predict_rdd(
     return rdd.mapPartitions(scorer, preservesPartitioning=True)
 
 
-def _check_feed(signature: Signature, feed: Mapping[str, str]) -> None:
+def _check_feed(signature: Signature, feed: Mapping[str, Any]) -> None:
     inputs = [spec.name for spec in signature.inputs]
     unknown = [
         f"feed names {name!r}, which is no input ({listing(inputs)}).{did_you_mean(name, inputs)}"

@@ -1,7 +1,7 @@
 """`register`: a model under a name that SQL calls. Driver.
 
-In comes a session, a name and a model; afterwards `SELECT name(features) FROM t` works in that
-session, on tables, views and Hive tables alike.
+Afterwards `SELECT name(features) FROM t` works in the session, on tables, views and Hive tables
+alike.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import SparkSession
 
 from tfspark.errors import UsageError, explain
-from tfspark.schema import Strings
+from tfspark.fetching import Strings
 from tfspark.spark.functions import ModelFunction, predict_udf
 from tfspark.spark.jvm import register_in_jvm
 from tfspark.spark.options import Model, ScoreOptions, model_of
@@ -38,13 +38,14 @@ def register(
         name: Name in SQL, such as `tfpredict`.
         model: A path (export dir or base path), a URI that Spark reads, or a loaded `ModelPackage`.
         fetch: Output → field name of the result. Left out: all outputs, under their own names.
-        narrow: Allow conversions that may lose a value's precision.
+        narrow: Allow to feed numbers that may have fractions to an integer input.
         strings: Spark type of string outputs: `string` or `binary`.
         options: See `ScoreOptions`.
 
     Returns:
-        The function, which also works on columns. In SQL its arguments are the inputs in the
-        signature's documented order (sorted by name), or the elements of a single vector input.
+        The function, which also works on columns. In SQL its argument is one struct whose fields
+        are named like the inputs; or its arguments are the inputs in the signature's documented
+        order (sorted by name), or the elements of a single vector input.
 
     Raises:
         ModelNotFoundError: No model, or no such version, at the path.

@@ -18,7 +18,8 @@ from pyspark import TaskContext
 
 from tfspark.engine import Engine
 from tfspark.handle import ModelHandle
-from tfspark.runner import Origin, score
+from tfspark.origin import Origin
+from tfspark.runner import score
 from tfspark.schema import Binding
 
 

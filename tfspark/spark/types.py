@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pyarrow as pa
 from pyspark.sql import types as sql
 
-from tfspark import dtypes
-from tfspark.schema import Binding, Column, OutputBinding
+from tfspark import dtypes, structs
+from tfspark.columns import Column
+from tfspark.fetching import OutputBinding
+from tfspark.schema import Binding
 
 _ATOMS: dict[str, sql.DataType] = {
     "tinyint": sql.ByteType(),
@@ -29,6 +32,14 @@ _ATOMS: dict[str, sql.DataType] = {
 _NOT_IN_ARROW = {"interval", "interval year", "interval month", "interval year to month"}
 
 
+_DECIMAL = re.compile(r"decimal\((\d+),(-?\d+)\)")
+_STRUCTS = {
+    "vector": structs.VECTOR,
+    "matrix": structs.MATRIX,
+    "struct<origin:string,height:int,width:int,nChannels:int,mode:int,data:binary>": structs.IMAGE,
+}
+
+
 def columns_of(schema: sql.StructType) -> dict[str, Column]:
     """Return the columns of a DataFrame, with the Arrow type in which Spark will hand them over.
 
@@ -36,11 +47,19 @@ def columns_of(schema: sql.StructType) -> dict[str, Column]:
     """
     times = Counter(schema.names)
     return {
-        field.name: Column(None, f"there {times[field.name]} times")
+        field.name: Column.repeated(times[field.name])
         if times[field.name] > 1
-        else Column(column_type(field.dataType.simpleString()), field.dataType.simpleString())
+        else column_of(field.dataType)
         for field in schema
     }
+
+
+def column_of(spark: sql.DataType) -> Column:
+    """Describe a column of a Spark type."""
+    name = spark.simpleString()
+    if name in _STRUCTS:
+        return Column.of(_STRUCTS[name])
+    return Column(column_type(name), name)
 
 
 def column_type(name: str) -> pa.DataType | None:
@@ -51,13 +70,18 @@ def column_type(name: str) -> pa.DataType | None:
     if name.startswith(("string collate", "char(", "varchar(")):
         name = "string"
     element = dtypes.SQL_TO_ARROW.get(name)
+    if decimal := _DECIMAL.fullmatch(name):
+        element = pa.decimal128(int(decimal.group(1)), int(decimal.group(2)))
     return None if element is None else dtypes.nested(element, depth)
 
 
 def passes(spark: sql.DataType) -> bool:
     """Whether Spark can hand values of a type to Python, and take them back, as Arrow."""
+    if isinstance(spark, sql.UserDefinedType):
+        return passes(spark.sqlType())
     if isinstance(spark, sql.ArrayType):
-        return passes(spark.elementType)
+        is_empty = isinstance(spark.elementType, sql.NullType) and not spark.containsNull
+        return not is_empty and passes(spark.elementType)  # `array()`: Arrow has no such type
     if isinstance(spark, sql.MapType):
         return passes(spark.keyType) and passes(spark.valueType)
     if isinstance(spark, sql.StructType):

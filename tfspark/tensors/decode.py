@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from tfspark import dtypes
-from tfspark.schema import OutputBinding
+from tfspark.fetching import OutputBinding
 from tfspark.tensors.values import (
     ByteStrings,
     RowProblem,

@@ -24,15 +24,16 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 class RowProblem(Exception):  # noqa: N818 - becomes a RowError once the runner knows model and row
     """A row of the batch at hand that cannot be fed or returned."""
 
-    def __init__(self, row: int, column: str, problem: str) -> None:
-        super().__init__(row, column, problem)
+    def __init__(self, row: int, column: str, problem: str, hint: str = "") -> None:
+        super().__init__(row, column, problem, hint)
         self.row = row
         self.column = column
         self.problem = problem
+        self.hint = hint
 
     def among(self, rows: Rows) -> RowProblem:
         """Return the same problem of row `rows[row]`, where the rows at hand came from."""
-        return RowProblem(int(rows[self.row]), self.column, self.problem)
+        return RowProblem(int(rows[self.row]), self.column, self.problem, self.hint)
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,9 @@ def to_numpy(array: dtypes.ArrowArray) -> Array:
 
 
 def slice_rows(tensor: Tensor, start: int, stop: int) -> Tensor:
-    """Return rows of a tensor as a view."""
+    """Return rows of a tensor as a view; a scalar is the same for all rows."""
+    if not tensor.shape:
+        return tensor
     if isinstance(tensor, ByteStrings):
         width = prod(tensor.shape[1:])
         values = tensor.values.slice(start * width, (stop - start) * width)
@@ -126,7 +129,9 @@ def slice_rows(tensor: Tensor, start: int, stop: int) -> Tensor:
 
 
 def pad_rows(tensor: Tensor, rows: int) -> Tensor:
-    """Return the tensor with its last row repeated until it has `rows` rows."""
+    """Return the tensor with its last row repeated until it has `rows` rows; a scalar as it is."""
+    if not tensor.shape:
+        return tensor
     indices = np.minimum(np.arange(rows), tensor.shape[0] - 1)
     if isinstance(tensor, ByteStrings):
         width = prod(tensor.shape[1:])

@@ -1,0 +1,82 @@
+"""The columns that can feed a model: their names, their Arrow types and what users call them.
+
+Driver, and executor for column functions. Names resolve as in Spark: the exact name first, then the
+only one that differs in case.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import pyarrow as pa
+
+from tfspark import dtypes, structs
+
+# Columns that a message lists; a table may have thousands.
+SHOWN = 30
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the input.
+
+    Attributes:
+        arrow: The type of its values as a model is fed with them: an ML vector is an array here.
+            `None` when it cannot be fed.
+        label: Its Spark type, in Spark's words.
+    """
+
+    arrow: pa.DataType | None
+    label: str
+
+    @classmethod
+    def of(cls, arrow: pa.DataType, label: str = "") -> Column:
+        """Describe a column of an Arrow type; without a label it gets the name of the type."""
+        struct = structs.recognised(arrow)
+        if struct is not None:
+            return cls(structs.FED_AS[struct], label or structs.LABELS[struct])
+        element, _ = dtypes.element_of(arrow)
+        fits = (
+            dtypes.is_bytes(element)
+            or dtypes.numpy_type(element) is not None
+            or pa.types.is_decimal(element)
+        )
+        return cls(arrow if fits else None, label or dtypes.sql_name(arrow))
+
+    @classmethod
+    def repeated(cls, times: int) -> Column:
+        """Describe a name that several columns have, so that none of them can be fed."""
+        return cls(None, f"there {times} times")
+
+
+Columns: TypeAlias = Mapping[str, Column]
+
+
+def columns_of(schema: pa.Schema) -> dict[str, Column]:
+    """Return the columns of an Arrow schema; of equal names, none can be fed."""
+    times = Counter(schema.names)
+    return {
+        field.name: Column.repeated(times[field.name])
+        if times[field.name] > 1
+        else Column.of(field.type)
+        for field in schema
+    }
+
+
+def resolve(name: str, columns: Iterable[str], *, case_sensitive: bool = False) -> str | None:
+    """Return the column that a name means; `None` when there is none, or more than one."""
+    known = list(columns)
+    if name in known or case_sensitive:
+        return name if name in known else None
+    near = [column for column in known if column.lower() == name.lower()]
+    return near[0] if len(near) == 1 else None
+
+
+def describe(columns: Columns) -> str:
+    """List columns with their types, for a message."""
+    shown = [f"{name} {column.label}" for name, column in columns.items()][:SHOWN]
+    rest = [f"and {len(columns) - SHOWN} more"] if len(columns) > SHOWN else []
+    return ", ".join([*shown, *rest]) or "none"

@@ -1,0 +1,102 @@
+"""A value that feeds an input in place of a column, the same for every row.
+
+Driver and executor. A constant is checked when it is bound: it follows the rule of numbers that
+columns follow, and may be text that reads as a value, as a command line gives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tfspark import dtypes
+from tfspark.signature import TensorSpec, format_shape
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A value for an input: a number, a bool, bytes, text, or nested sequences of one of them."""
+
+    value: Any
+
+    def __post_init__(self) -> None:
+        # Sequences become tuples, so that a binding stays hashable.
+        object.__setattr__(self, "value", _frozen(self.value))
+
+    def array(self, dtype: dtypes.DType) -> Any:
+        """Return the value as a NumPy array of an input's type; strings as bytes.
+
+        Raises:
+            ValueError: When it is no value of that type, or its sequences have different lengths.
+        """
+        elements = [_element(element, dtype) for element in _flat(self.value)]
+        flat = np.empty(len(elements), dtype=dtype.numpy)
+        flat[:] = elements
+        return flat.reshape(_shape(self.value))
+
+
+def misfit(constant: Constant, spec: TensorSpec) -> str | None:
+    """Say why a constant cannot feed an input; `None` when it can."""
+    try:
+        found = constant.array(dtypes.by_name(spec.dtype)).shape
+    except (ValueError, OverflowError, TypeError, pa.ArrowException):
+        return f"{constant.value!r} is no constant of type {spec.dtype}"
+    wanted = spec.row_shape
+    if wanted is None or found == () or (None not in wanted and found == (spec.row_size,)):
+        return None
+    fits = len(found) == len(wanted) and all(
+        size in (None, there) for size, there in zip(wanted, found, strict=True)
+    )
+    if fits:
+        return None
+    return f"expected a constant of shape {format_shape(wanted)}, found {format_shape(found)}"
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _flat(item)
+    else:
+        yield value
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, tuple):
+        return ()
+    return (len(value), *(_shape(value[0]) if value else ()))
+
+
+def _element(value: Any, dtype: dtypes.DType) -> Any:
+    """Return one element in the input's type, or raise."""
+    if dtype.is_string:
+        if not isinstance(value, str | bytes):
+            raise ValueError(value)
+        return value.encode() if isinstance(value, str) else value
+    if isinstance(value, str):
+        value = pa.scalar(value.strip()).cast(_readable(dtype)).as_py()
+    target = np.dtype(dtype.numpy)
+    if (target == np.bool_) != isinstance(value, bool) and target == np.bool_:
+        raise ValueError(value)
+    if target.kind in "iu" and int(value) != value:
+        raise ValueError(value)
+    with np.errstate(over="ignore"):
+        element = np.array(value).astype(target) if target.kind == "f" else target.type(value)
+    if target.kind == "f" and np.isinf(element) and not np.isinf(float(value)):
+        raise OverflowError(value)
+    return element
+
+
+def _readable(dtype: dtypes.DType) -> pa.DataType:
+    """Return the Arrow type that text is read as: the widest of its kind."""
+    widest: dict[str, pa.DataType] = {"f": pa.float64(), "b": pa.bool_()}
+    return widest.get(np.dtype(dtype.numpy).kind, pa.int64())

@@ -1,0 +1,53 @@
+"""Where a row comes from, for errors: model, partition, input file, and its kept columns. Executor.
+
+Every error about a row begins with its origin. Values are shown as Python writes them, which
+escapes control characters, and long ones are cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+_SHOWN_COLUMNS = 6
+_SHOWN_CHARACTERS = 40
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The model and the partition that rows belong to.
+
+    Attributes:
+        model: What errors call the model.
+        partition: The number of the partition or split, where it is known.
+        file_of: Row of the partition → the file it was read from, where that is known.
+    """
+
+    model: str
+    partition: int | None = None
+    file_of: Callable[[int], str | None] | None = None
+
+    def at(self, rows: str) -> str:
+        """Return the place of some rows in words."""
+        where = "" if self.partition is None else f" of partition {self.partition}"
+        return f"model {self.model}, {rows}{where}"
+
+    def of_row(self, row: int, column: str = "") -> str:
+        """Return the place of one row in words, with its file where that is known."""
+        file = self.file_of(row) if self.file_of is not None else None
+        return self.at(f"{column}row {row}") + (f", from {file}" if file else "")
+
+
+def row_in_words(batch: pa.RecordBatch, row: int, keep: Sequence[str] | None) -> str:
+    """Return the kept columns of a row, such as `" (id=7, name='Ada')"`; empty without any."""
+    names = batch.schema.names if keep is None else list(keep)
+    plain = [name for name in names if not pa.types.is_nested(batch.schema.field(name).type)]
+    shown = [f"{name!r}: {_value(batch, name, row)}" for name in plain[:_SHOWN_COLUMNS]]
+    return f" (row {{{', '.join(shown)}}})" if shown else ""
+
+
+def _value(batch: pa.RecordBatch, name: str, row: int) -> str:
+    text = repr(batch.column(name)[row].as_py())
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

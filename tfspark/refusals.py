@@ -1,0 +1,52 @@
+"""Why a column of some type cannot feed an input, and what turns it into one that can.
+
+Driver, and executor for column functions. The advice names Spark's own functions, which work in
+SQL and in Python alike.
+"""
+
+from __future__ import annotations
+
+from tfspark.columns import Column
+from tfspark.dtypes import DType
+
+# The beginning of a Spark type, without its arrays → what converts a column of it.
+_CONVERTED = (
+    ("date", "unix_date({x})"),
+    ("timestamp", "unix_micros({x})"),
+    ("interval", "extract(DAY FROM {x}), or another of its parts"),
+    ("time", "hour({x}), minute({x}) or second({x})"),
+    ("variant", "variant_get({x}, '$', '{wanted}')"),
+    ("map", "{x}['key'], or map_values({x})"),
+    ("struct", "one of its fields, such as {x}.field"),
+)
+
+
+def refusal(name: str, column: Column, dtype: DType, expected: str) -> str:
+    """Return why a column cannot feed an input of a type, with the next step."""
+    kind = column.label
+    while kind.startswith("array<"):
+        kind = kind.removeprefix("array<")
+    if kind.startswith("binary") and not dtype.is_string:
+        return (
+            f"expected {expected}, found column {name!r} of {column.label}. Encoded images (JPEG, "
+            "PNG) are decoded inside the graph: export a signature that takes strings and calls "
+            "tf.io.decode_image; raw pixels feed an input of uint8"
+        )
+    for beginning, advice in _CONVERTED:
+        if kind.startswith(beginning):
+            converted = advice.format(x=name, wanted=dtype.sql)
+            if column.label.startswith("array<"):
+                converted = f"transform({name}, x -> {advice.format(x='x', wanted=dtype.sql)})"
+            return f"expected {expected}, found column {name!r} of {column.label}; use {converted}"
+    if column.arrow is None:
+        return f"column {name!r} is {column.label} and cannot be fed; cast or rename it first"
+    return f"expected {expected}, found column {name!r} of {column.label}{_cast(kind, dtype)}"
+
+
+def _cast(kind: str, dtype: DType) -> str:
+    """Return the conversion of one kind of scalar into another, where Spark has one."""
+    if dtype.name == "bool":
+        return "; use column <> 0" if kind != "string" else "; cast it to boolean"
+    if kind == "string":
+        return f"; text is not read as numbers, so cast it: try_cast(column AS {dtype.sql})"
+    return "; cast it to string" if dtype.is_string else ""

@@ -1,0 +1,77 @@
+"""Struct columns that stand for a tensor: Spark ML's vector and matrix, and Spark's image.
+
+Each has an Arrow struct type, by which a column is recognised, and an array type, as which it is
+fed: `tensors.structs` does the conversion. Driver and executor.
+
+Source: `VectorUDT`, `MatrixUDT` and `ImageSchema` of Spark.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from tfspark.dtypes import is_list, nested
+
+VECTOR = pa.struct(
+    [
+        ("type", pa.int8()),  # 0 sparse, 1 dense
+        ("size", pa.int32()),
+        ("indices", pa.list_(pa.int32())),
+        ("values", pa.list_(pa.float64())),
+    ]
+)
+MATRIX = pa.struct(
+    [
+        ("type", pa.int8()),
+        ("numRows", pa.int32()),
+        ("numCols", pa.int32()),
+        ("colPtrs", pa.list_(pa.int32())),
+        ("rowIndices", pa.list_(pa.int32())),
+        ("values", pa.list_(pa.float64())),
+        ("isTransposed", pa.bool_()),
+    ]
+)
+IMAGE = pa.struct(
+    [
+        ("origin", pa.string()),
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+        ("nChannels", pa.int32()),
+        ("mode", pa.int32()),  # OpenCV's number of the type
+        ("data", pa.binary()),  # row by row, the channels in the order B, G, R, A
+    ]
+)
+
+# Struct type → the array that it is fed as: pixels are (height, width, channels).
+FED_AS: dict[pa.DataType, pa.DataType] = {
+    VECTOR: nested(pa.float64(), 1),
+    MATRIX: nested(pa.float64(), 2),
+    IMAGE: nested(pa.uint8(), 3),
+}
+LABELS: dict[pa.DataType, str] = {VECTOR: "vector", MATRIX: "matrix", IMAGE: "image"}
+
+
+def recognised(arrow: pa.DataType) -> pa.DataType | None:
+    """Return which of the three a type is; `None` for any other.
+
+    Files and Spark differ in the names and the nullability of elements, which do not count here.
+    """
+    if not pa.types.is_struct(arrow):
+        return None
+    return next((known for known in FED_AS if _is_like(arrow, known)), None)
+
+
+def _is_like(arrow: Any, known: Any) -> bool:
+    if is_list(known):
+        return is_list(arrow) and _is_like(arrow.value_type, known.value_type)
+    if not pa.types.is_struct(known):
+        return bool(arrow == known) or (
+            pa.types.is_binary(known) and pa.types.is_large_binary(arrow)
+        )
+    return (
+        pa.types.is_struct(arrow)
+        and [field.name for field in arrow] == [field.name for field in known]
+        and all(_is_like(one.type, other.type) for one, other in zip(arrow, known, strict=True))
+    )

@@ -1,0 +1,92 @@
+"""Lists opened: the elements of a column, and the length of every list above them. Executor.
+
+Numbers are not copied, unless a null list hides elements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+
+from tfspark import dtypes
+from tfspark.tensors.values import Flags, RowProblem, Rows, to_numpy
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A column with its lists opened.
+
+    Attributes:
+        elements: What lies below all lists, in order, less what a null list hides.
+        lengths: For each level of lists, the length of every list; 0 for a null.
+        nulls: For each level and then the elements, which are null; `None` when none is.
+    """
+
+    elements: dtypes.ArrowArray
+    lengths: tuple[Rows, ...]
+    nulls: tuple[Flags | None, ...]
+
+    @classmethod
+    def of(cls, array: dtypes.ArrowArray) -> Opened:
+        """Open a column, without a copy unless a null list hides elements."""
+        lengths: list[Rows] = []
+        nulls = [_nulls(array)]
+        while dtypes.is_list(array.type):
+            level, array = _open(array, nulls[-1])
+            lengths.append(level)
+            nulls.append(_nulls(array))
+        return cls(array, tuple(lengths), tuple(nulls))
+
+    def null_rows(self) -> Flags | None:
+        """Return which rows are null or hold a null at any depth; `None` when none does."""
+        found = self.nulls[-1]
+        for lengths, nulls in zip(reversed(self.lengths), reversed(self.nulls[:-1]), strict=True):
+            if found is None:
+                found = nulls
+                continue
+            holders = np.zeros(len(lengths), dtype=np.bool_)
+            holders[np.repeat(np.arange(len(lengths)), lengths)[found]] = True
+            found = holders if nulls is None else holders | nulls
+        return found
+
+    def shapes(self, column: str) -> Rows:
+        """Return the shape of every row, (rows, levels of lists); a ragged row is refused."""
+        first, *inner = self.lengths
+        if not inner:
+            return first[:, None]
+        shapes = np.zeros((len(first), len(self.lengths)), dtype=np.int64)
+        shapes[:, 0] = first
+        owner: Rows = np.arange(len(first))
+        for level, lengths in enumerate(inner, start=1):
+            owner = np.repeat(owner, self.lengths[level - 1])
+            shapes[owner, level] = lengths
+            ragged = np.flatnonzero(shapes[owner, level] != lengths)
+            if len(ragged):
+                row = int(owner[ragged[0]])
+                inside = ", ".join(map(str, sorted(set(lengths[owner == row].tolist()))))
+                raise RowProblem(row, column, f"its inner lists have different lengths: {inside}")
+        return shapes
+
+
+def _nulls(array: dtypes.ArrowArray) -> Flags | None:
+    return to_numpy(array.is_null()) if array.null_count else None
+
+
+def _open(array: dtypes.ArrowArray, nulls: Flags | None) -> tuple[Rows, dtypes.ArrowArray]:
+    """Return the length of every list and the elements of all."""
+    lists = cast("pa.ListArray[Any]", array)
+    lengths: Rows
+    if isinstance(array, pa.FixedSizeListArray):
+        lengths = np.full(len(array), array.type.list_size, dtype=np.int64)
+        elements: dtypes.ArrowArray = lists.flatten()
+    else:
+        offsets = to_numpy(lists.offsets)
+        lengths = np.diff(offsets).astype(np.int64, copy=False)
+        elements = lists.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
+    if nulls is not None:
+        lengths[nulls] = 0
+        elements = lists.flatten()
+    return lengths, elements

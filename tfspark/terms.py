@@ -1,0 +1,79 @@
+"""How each API spells its options, for hints in the words of the caller. Driver and executor.
+
+Python users read `narrow=True`, users of the jobs read `--narrow`. A hint takes the spelling from
+the `Terms` of the API that was called, so that its text can be copied as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The spelling of each option that a hint may name.
+
+    The attributes are templates: `{input}`, `{output}` and `{column}` stand for names.
+    """
+
+    feed: str
+    fetch: str
+    keep: str
+    narrow: str
+    on_null: str
+    fill: str
+    strings: str
+    constant: str
+    output_shape: str
+    batch_size: str
+    tags: str
+    signature: str
+
+
+PYTHON = Terms(
+    feed='feed={{"{input}": "{column}"}}',
+    fetch='fetch={{"{output}": "{column}"}}',
+    keep="keep=[…]",
+    narrow="narrow=True",
+    on_null='on_null="error"',
+    fill='on_null={{"{input}": value}}',
+    strings='strings="binary"',
+    constant='feed={{"{input}": value}}',
+    output_shape='output_shapes={{"{output}": ()}}',
+    batch_size="batch_size=1",
+    tags="tags=(…)",
+    signature='signature="…"',
+)
+
+# The jobs under `jobs/`.
+FLAGS = Terms(
+    feed="--feed {input}={column}",
+    fetch="--fetch {output}={column}",
+    keep="--keep COLUMN,…",
+    narrow="--narrow",
+    on_null="--on-null error",
+    fill="--fill-null {input}=VALUE",
+    strings="--strings binary",
+    constant="--constant {input}=VALUE",
+    output_shape="--output-shape {output}=",
+    batch_size="--batch-size 1",
+    tags="--tags TAG,…",
+    signature="--signature NAME",
+)
+
+# A call of a registered function: options were given where the function was made, and names are
+# bound by a struct.
+SQL = Terms(
+    feed="a struct whose field {input} holds the column {column}",
+    fetch='fetch={{"{output}": "{column}"}} of register or predict_udf',
+    keep="the columns of the query",
+    narrow="narrow=True in register or predict_udf, or CAST in the query",
+    on_null='on_null="error" in register or predict_udf',
+    fill='on_null={{"{input}": value}} in register or predict_udf',
+    strings='strings="binary" in register or predict_udf',
+    constant="a literal for {input}",
+    output_shape='output_shapes={{"{output}": ()}} in register or predict_udf',
+    batch_size="batch_size=1 in register or predict_udf",
+    tags="tags=(…) in register or predict_udf",
+    signature='signature="…" in register or predict_udf',
+)
