@@ -125,7 +125,9 @@ def bind(
     inputs = feeding.bound(problems)
     inputs = _with_null_rules(inputs, columns, on_null, problems)
     rows = _fixed_rows(signature.inputs, problems)
-    outputs = fetch_outputs(signature, fetch, strings, taken, rows or batch_size, terms, problems)
+    outputs = fetch_outputs(
+        signature, fetch, strings, taken, rows or _only_one(batch_size), terms, problems
+    )
     if problems:
         given = hint or f"bind by name, such as {_example(signature, terms)}."
         raise BindingError(
@@ -161,7 +163,7 @@ def bind_outputs(
     """
     problems: list[str] = []
     signature = signature.by_rows() if signature.is_row_by_row else signature
-    rows = _fixed_rows(signature.inputs, problems) or batch_size
+    rows = _fixed_rows(signature.inputs, problems) or _only_one(batch_size)
     outputs = fetch_outputs(signature, fetch, strings, (), rows, terms, problems)
     if problems:
         raise BindingError(explain_all(f"Signature {signature.name!r} gives no columns", problems))
@@ -228,6 +230,11 @@ def _fixed_rows(inputs: Sequence[TensorSpec], problems: list[str]) -> int | None
         sizes = ", ".join(map(str, sorted(fixed)))
         problems.append(f"the inputs disagree on the fixed number of rows of a batch: {sizes}")
     return fixed.pop() if len(fixed) == 1 else None
+
+
+def _only_one(batch_size: int | None) -> int | None:
+    """Return 1 for batches of one row; of any other size the last batch may have fewer rows."""
+    return 1 if batch_size == 1 else None
 
 
 def _example(signature: Signature, terms: Terms) -> str:

@@ -10,21 +10,24 @@ from tfspark.errors import UnsupportedTypeError
 ATOMS = dtypes.SQL_TO_ARROW
 
 # Rows: Spark type. Columns: what it does to an input of that TensorFlow type (= exact, + widen,
-# - narrow, . refused).
+# ~ round, ? check, - narrow, . refused).
 INPUTS = ["float32", "float64", "int32", "uint8", "int16", "int8"]
 INPUTS += ["string", "int64", "bool", "uint16", "float16", "uint32"]
 CONVERSIONS = {
-    "tinyint": "+ + + - + = . + . - + -",
-    "smallint": "+ + + - = - . + . - - -",
-    "int": "- + = - - - . + . - - -",
-    "bigint": "- - - - - - . = . - - -",
-    "float": "= + - - - - . - . - - -",
-    "double": "- = - - - - . - . - - -",
-    "boolean": ". . . . . . . . = . . .",
+    "tinyint": "+ + + ? + = . + . ? + ?",
+    "smallint": "+ + + ? = ? . + . ? ~ ?",
+    "int": "~ + = ? ? ? . + . ? ~ ?",
+    "bigint": "~ ~ ? ? ? ? . = . ? ~ ?",
+    "float": "= + - - - - . - . - ~ -",
+    "double": "~ = - - - - . - . - ~ -",
+    "boolean": "+ + + + + + . + = + + +",
     "string": ". . . . . . = . . . . .",
     "binary": ". . . . . . = . . . . .",
+    "decimal(9,0)": "~ ~ ? ? ? ? . ? . ? ~ ?",
+    "decimal(9,2)": "~ ~ - - - - . - . - ~ -",
 }
-SIGNS = {"=": "exact", "+": "widen", "-": "narrow", ".": None}
+SIGNS = {"=": "exact", "+": "widen", "~": "round", "?": "check", "-": "narrow", ".": None}
+TYPES = ATOMS | {f"decimal(9,{scale})": pa.decimal128(9, scale) for scale in (0, 2)}
 
 
 @pytest.mark.parametrize(
@@ -36,12 +39,12 @@ SIGNS = {"=": "exact", "+": "widen", "-": "narrow", ".": None}
     ],
 )
 def test_conversion_of_a_column_to_an_input(sql, name, expected):
-    assert dtypes.conversion(ATOMS[sql], dtypes.by_name(name)) == expected
+    assert dtypes.conversion(TYPES[sql], dtypes.by_name(name)) == expected
 
 
 def test_the_conversion_table_is_complete():
     assert sorted(INPUTS) == sorted(row.name for row in dtypes.TABLE)
-    assert CONVERSIONS.keys() == ATOMS.keys()
+    assert CONVERSIONS.keys() == TYPES.keys()
 
 
 EDGES = {
@@ -127,8 +130,10 @@ def test_lists_of_any_kind_are_taken_apart_and_named(sql, lists):
         (pa.large_string(), "string"),
         (pa.list_(pa.large_binary()), "array<binary>"),
         (pa.map_(pa.string(), pa.int32()), "map<string, int32>"),
-        (pa.list_(pa.timestamp("us")), "array<timestamp[us]>"),
-        (pa.decimal128(10, 2), "decimal128(10, 2)"),
+        (pa.list_(pa.timestamp("us")), "array<timestamp_ntz>"),
+        (pa.timestamp("us", "UTC"), "timestamp"),
+        (pa.timestamp("ns"), "timestamp[ns]"),
+        (pa.list_(pa.decimal128(10, 2)), "array<decimal(10,2)>"),
     ],
 )
 def test_sql_name_of_other_types(arrow, name):
@@ -140,7 +145,6 @@ def test_sql_name_of_other_types(arrow, name):
     [
         pa.timestamp("us"),
         pa.date32(),
-        pa.decimal128(10, 2),
         pa.null(),
         pa.struct([("a", pa.int32())]),
         pa.dictionary(pa.int32(), pa.string()),

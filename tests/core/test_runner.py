@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tfspark import batching, runner
 from tfspark.columns import columns_of
+from tfspark.constants import Constant
 from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
 from tfspark.errors import EngineError, RowError, UsageError
 from tfspark.origin import Origin
@@ -368,8 +369,8 @@ def test_a_bad_row_is_named_with_model_column_and_partition(rows_per_batch, batc
     text = refusal(batches(rows, rows_per_batch), batch_size=batch_size, origin=ORIGIN)
     assert text == (
         "model linear version 1 (0123456789ab), column 'x', row 37 of partition 3: "
-        "expected a row of shape (2,), found (1,)\n"
-        "Hint: mend the row, or filter it out."
+        "expected a row of shape (2,), found (1,) (row {'id': 37})\n"
+        "Hint: fix the row or filter it out."
     )
 
 
@@ -418,7 +419,10 @@ def test_a_batch_that_fails_only_as_a_whole_is_named_by_its_rows():
         return plane(inputs)
 
     text = refusal(batches(ROWS, 20), FakeEngine(too_many), kind=EngineError, batch_size=30)
-    assert text == "model model, rows 0 to 29: out of memory"
+    assert text == (
+        "model model, rows 0 to 29: out of memory\n"
+        "Hint: each row works alone; score with batch_size=1."
+    )
 
 
 def test_an_engine_that_cannot_serve_is_not_the_fault_of_a_row():
@@ -515,3 +519,101 @@ def test_an_endless_stream_is_scored_as_it_comes():
     bound = bind(signature(), columns_of(batches(ROWS, 1)[0].schema))
     scored = score(endless, bound, FakeEngine(plane), batch_size=4)
     assert [next(scored)["y"][0].as_py() for _ in range(8)] == [3.0 + 2 * i for i in range(8)]
+
+
+# --- scalars, constants and signatures without rows -----------------------------------------------
+
+
+def scaled(inputs):
+    assert inputs["k"].shape == ()
+    return {"y": inputs["x"] * inputs["k"]}
+
+
+SCALED = Signature(
+    "serve",
+    (TensorSpec("k", "float32", ()), TensorSpec("x", "float32", (None,))),
+    (TensorSpec("y", "float32", (None,)),),
+)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, None])
+def test_rows_are_grouped_by_the_value_of_a_scalar_input(batch_size):
+    given = pa.table(
+        {
+            "x": pa.array([1, 2, 3, None, 5, 6], pa.float32()),
+            "k": pa.array([2, NAN, 2, 2, None, NAN], pa.float32()),
+        }
+    ).to_batches()
+    engine = FakeEngine(scaled)
+    table = run(given, engine, SCALED, batch_size=batch_size)
+    found = table["y"].to_pylist()
+    assert found[0::2] == [2.0, 6.0, None]
+    assert math.isnan(found[1])
+    assert found[3] is None
+    assert math.isnan(found[5])
+    if batch_size is None:
+        assert len(engine.calls) == 2
+
+
+def test_a_constant_feeds_every_row():
+    given = batches([1.0, 2.0, 3.0], 2, pa.float32())
+    three = bind(SCALED, columns_of(given[0].schema), feed={"k": Constant("3")})
+    assert run(given, FakeEngine(scaled), binding=three)["y"].to_pylist() == [3.0, 6.0, 9.0]
+
+
+def test_a_constant_is_repeated_for_an_input_with_rows():
+    two = Signature(
+        "serve",
+        (TensorSpec("w", "string", (None, 2)), TensorSpec("x", "float32", (None,))),
+        (TensorSpec("y", "string", (None, 2)),),
+    )
+    given = batches([1.0, None, 3.0], 2, pa.float32())
+    bound = bind(two, columns_of(given[0].schema), feed={"w": Constant(["a", "b"])})
+    engine = FakeEngine(lambda inputs: {"y": inputs["w"]})
+    assert run(given, engine, binding=bound)["y"].to_pylist() == [["a", "b"], None, ["a", "b"]]
+
+
+def test_a_signature_without_rows_runs_once_for_each_row():
+    scalars = Signature(
+        "serve",
+        (TensorSpec("x", "float32", ()),),
+        (TensorSpec("y", "float32", ()), TensorSpec("v", "float32", (2,))),
+    )
+
+    def one_row(inputs):
+        assert inputs["x"].shape == ()
+        return {"y": inputs["x"] * 2, "v": np.stack([inputs["x"], -inputs["x"]])}
+
+    given = batches([1.0, None, 3.0], 2, pa.float32())
+    table = run(given, FakeEngine(one_row), scalars)
+    assert table["y"].to_pylist() == [2.0, None, 6.0]
+    assert table["v"].to_pylist() == [[1.0, -1.0], None, [3.0, -3.0]]
+
+
+def test_strings_without_rows_run_once_for_each_row():
+    scalars = Signature("serve", (TensorSpec("x", "string", ()),), (TensorSpec("y", "string", ()),))
+    given = batches(["a", None, "bc"], 3, pa.string())
+    assert run(given, FakeEngine(echo), scalars)["y"].to_pylist() == ["a", None, "bc"]
+
+
+def test_outputs_of_several_shapes_cannot_be_stacked():
+    scalars = Signature(
+        "serve", (TensorSpec("x", "float32", ()),), (TensorSpec("y", "float32", (None,)),)
+    )
+    engine = FakeEngine(lambda inputs: {"y": np.zeros(int(inputs["x"]), np.float32)})
+    text = refusal(batches([1.0, 2.0], 2, pa.float32()), engine, scalars, kind=EngineError)
+    assert "output 'y' has another shape in another row" in text
+
+
+def test_the_file_of_a_bad_row_is_named():
+    origin = Origin("m", 0, lambda row: f"part-{row // 2}.parquet")
+    text = refusal(batches([[1.0, 1.0], [2.0, 2.0], [1.0]], 2), origin=origin)
+    assert "row 2 of partition 0, from part-1.parquet: expected" in text
+
+
+def test_long_values_beside_a_bad_row_are_cut_and_escaped():
+    names = pa.array(["x" * 99 + "\n"])
+    table = pa.table({"x": pa.array([[1.0]], FLOATS), "na\nme": names})
+    text = refusal(table.to_batches())
+    assert "(row {'na\\nme': 'xxx" in text
+    assert text.count("\n") == 1

@@ -4,13 +4,17 @@ import pickle
 import pyarrow as pa
 import pytest
 
+from tfspark import structs
 from tfspark.columns import Column, columns_of
+from tfspark.constants import Constant
 from tfspark.errors import BindingError
 from tfspark.nulls import NullRule
 from tfspark.schema import bind, bind_outputs
 from tfspark.signature import Signature, TensorSpec
+from tfspark.terms import FLAGS, PYTHON
 
-FLOATS = pa.list_(pa.float32())
+F32 = pa.float32()
+FLOATS = pa.list_(F32)
 
 
 def spec(name="x", shape=(None, 2), dtype="float32"):
@@ -56,9 +60,19 @@ def test_two_fitting_columns_are_ambiguous():
 def test_several_inputs_bind_by_name_alone():
     two = signature(spec("a"), spec("b"))
     assert fed(two, columns(b=FLOATS, a=FLOATS)) == {"a": ("a",), "b": ("b",)}
-    text = refusal(two, columns(a=FLOATS, B=FLOATS))
+    text = refusal(two, columns(a=FLOATS, bb=FLOATS))
     assert "input b: float32 (None, 2): no column of that name and no feed for it." in text
-    assert "Did you mean 'B'?" in text
+    assert "Did you mean 'bb'?" in text
+
+
+def test_names_resolve_as_in_spark():
+    two = signature(spec("a"), spec("b"))
+    mixed = columns(A=FLOATS, a=FLOATS, B=FLOATS)
+    assert fed(two, mixed) == {"a": ("a",), "b": ("B",)}
+    assert fed(two, mixed, feed={"b": "b"}) == {"a": ("a",), "b": ("B",)}
+    assert "no column of that name" in refusal(two, mixed, case_sensitive=True)
+    doubtful = columns(X=FLOATS, x=FLOATS)
+    assert "there is no column 'y'" in refusal(signature(), doubtful, feed={"x": "y"})
 
 
 def test_feed_names_the_column():
@@ -83,8 +97,6 @@ def test_equal_column_names_cannot_be_fed():
 
 
 # --- shapes ---------------------------------------------------------------------------------------
-
-F32 = pa.float32()
 
 
 @pytest.mark.parametrize(
@@ -136,7 +148,7 @@ def test_flat_and_nested_columns(shape, arrow, fits):
         ((None, 3), ["a", "b"], "expected array<float> of shape (3,), found 2 columns: 'a', 'b'"),
         ((None, 2), ["a", "v"], "column 'v' is array<float>; only scalar columns can be stacked"),
         ((None, 2), ["a", "s"], "found column 's' of string"),
-        ((None, 2), ["a", "A"], "there is no column 'A'. Did you mean 'a'?"),
+        ((None, 2), ["a", "aa"], "there is no column 'aa'."),
         ((None, 2), [], "the list of columns is empty"),
     ],
 )
@@ -154,9 +166,8 @@ def test_every_column_of_a_list_is_listed():
     one = signature(spec("x", (None, 7)))
     text = refusal(one, given, feed={"x": ["a", "b", "c", "v", "d", "a"]})
     assert [line.split(": ", 2)[2] for line in text.splitlines()[1:-1]] == [
-        "expected float, found column 'a' of double, whose values may not fit float; cast the "
-        "column, or allow it with the option narrow",
-        "expected float, found column 'c' of string",
+        "expected float, found column 'c' of string; text is not read as numbers, so cast it: "
+        "try_cast(column AS float)",
         "column 'v' is array<float>; only scalar columns can be stacked",
         "there is no column 'd'.",
         "expected array<float> of shape (7,), found 6 columns: 'a', 'b', 'c', 'v', 'd', 'a'",
@@ -166,31 +177,82 @@ def test_every_column_of_a_list_is_listed():
 # --- types ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("arrow", "dtype"), [(pa.float64(), "float32"), (pa.int64(), "int32"), (pa.int64(), "float64")]
-)
-def test_narrowing_is_refused_unless_asked_for(arrow, dtype):
-    one = signature(spec("x", (None,), dtype))
-    text = refusal(one, columns(x=arrow))
-    assert "whose values may not fit" in text
-    assert "the option narrow" in text
+@pytest.mark.parametrize("arrow", [pa.float32(), pa.float64(), pa.decimal128(9, 2)])
+@pytest.mark.parametrize(("terms", "option"), [(PYTHON, "narrow=True"), (FLAGS, "--narrow")])
+def test_a_fraction_is_dropped_only_when_it_is_allowed(arrow, terms, option):
+    one = signature(spec("x", (None,), "int32"))
+    text = refusal(one, columns(x=arrow), terms=terms)
+    assert "whose values may have fractions" in text
+    assert f"allow whole numbers with {option}" in text
     assert bind(one, columns(x=arrow), narrow=True).inputs[0].narrow
 
 
+@pytest.mark.parametrize(
+    ("arrow", "dtype", "sentence"),
+    [
+        (pa.float64(), "float32", ("column 'x' double → float32",)),
+        (pa.int64(), "float64", ("column 'x' bigint → float64",)),
+        (pa.decimal128(9, 0), "float16", ("column 'x' decimal(9,0) → float16",)),
+        (pa.int32(), "float64", ()),
+        (pa.bool_(), "float32", ()),
+        (pa.int64(), "uint8", ()),
+    ],
+)
+def test_what_is_rounded_is_said(arrow, dtype, sentence):
+    assert bind(signature(spec("x", (None,), dtype)), columns(x=arrow)).rounded == sentence
+
+
+def test_what_is_rounded_is_logged_once(caplog):
+    caplog.set_level("INFO")
+    bind(signature(), columns(x=pa.list_(pa.float64()))).log()
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "numbers are rounded to the model's precision: column 'x' array<double> → float32"
+    )
+
+
+def test_a_column_that_is_not_rounded_comes_first():
+    one = signature(spec("x", (None,)))
+    assert fed(one, columns(id=pa.int64(), v=F32)) == {"x": ("v",)}
+    assert fed(one, columns(id=pa.int64(), name=pa.string())) == {"x": ("id",)}
+
+
 def test_the_only_nearly_fitting_column_is_named():
-    text = refusal(signature(), columns(id=pa.string(), v=pa.list_(pa.float64())))
+    one = signature(spec("x", (None, 2), "int32"))
+    text = refusal(one, columns(id=pa.string(), v=pa.list_(pa.float64())))
     assert "found column 'v' of array<double>" in text
+
+
+@pytest.mark.parametrize(
+    ("arrow", "advice"),
+    [
+        (pa.date32(), "use unix_date(x)"),
+        (pa.timestamp("us", "UTC"), "use unix_micros(x)"),
+        (pa.timestamp("us"), "use unix_micros(x)"),
+        (pa.list_(pa.date32()), "use transform(x, x -> unix_date(x))"),
+        (pa.map_(pa.string(), pa.float32()), "use x['key'], or map_values(x)"),
+        (pa.struct([("a", pa.float32())]), "use one of its fields, such as x.field"),
+        (pa.string(), "try_cast(column AS float)"),
+        (pa.binary(), "decoded inside the graph"),
+    ],
+)
+def test_a_refused_type_names_what_converts_it(arrow, advice):
+    text = refusal(signature(spec("x", (None,))), columns(x=arrow))
+    assert "found column 'x' of" in text
+    assert advice in text
+
+
+def test_a_number_is_no_truth():
+    text = refusal(signature(spec("x", (None,), "bool")), columns(x=pa.int32()))
+    assert "expected boolean, found column 'x' of int; use column <> 0" in text
 
 
 @pytest.mark.parametrize(
     ("arrow", "label"),
     [
-        (pa.map_(pa.string(), F32), "map<string, float"),
-        (pa.timestamp("us"), "timestamp[us]"),
         (pa.dictionary(pa.int32(), pa.string()), "dictionary<"),
-        (pa.list_(pa.struct([("a", F32)])), "array<struct<a: float>>"),
         (pa.string_view(), "string_view"),
-        (pa.null(), "null"),
+        (pa.null(), "void"),
     ],
 )
 def test_a_type_without_elements_of_the_table_is_refused(arrow, label):
@@ -200,8 +262,8 @@ def test_a_type_without_elements_of_the_table_is_refused(arrow, label):
 
 
 def test_a_column_is_called_what_the_caller_calls_it():
-    given = {"x": Column(None, "struct<a:int>")}
-    assert "column 'x' is struct<a:int> and cannot be fed" in refusal(signature(), given)
+    given = {"x": Column(None, "void")}
+    assert "column 'x' is void and cannot be fed" in refusal(signature(), given)
 
 
 def test_an_unsupported_input_says_why():
@@ -210,8 +272,93 @@ def test_an_unsupported_input_says_why():
     assert "real and imaginary parts" in text
 
 
-def test_a_tensor_without_rows_is_refused():
-    assert "without a dimension for the rows" in refusal(signature(spec("x", ())), columns(x=F32))
+PLUS = signature(spec("x", (None,)), spec("k", (), "int32"))
+
+
+def test_a_scalar_input_takes_a_constant_or_a_column():
+    binding = bind(PLUS, columns(x=F32), feed={"k": Constant(3)})
+    assert [(one.columns, one.constant) for one in binding.inputs] == [
+        (("x",), None),
+        ((), Constant(3)),
+    ]
+    assert fed(PLUS, columns(x=F32, k=pa.int64())) == {"x": ("x",), "k": ("k",)}
+    text = refusal(PLUS, columns(x=F32))
+    assert "input k: int32 (): it is a scalar, the same for every row: give it a value" in text
+    assert 'feed={"k": value}' in text
+
+
+@pytest.mark.parametrize("value", [1.5, "1.5", "three", b"1", 2**40, "", math.nan])
+def test_a_constant_that_is_no_value_of_its_input_is_refused(value):
+    text = refusal(PLUS, columns(x=F32), feed={"k": Constant(value)})
+    assert f"{value!r} is no constant of type int32" in text
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape", "value"),
+    [
+        ("float32", (None, 2), [1, 2]),
+        ("float32", (None, 2), 7),
+        ("float32", (None, 2, 2), [[1, 2], [3, 4]]),
+        ("float32", (None, 2, 2), [1, 2, 3, 4]),
+        ("float32", (None, None), [1, 2, 3]),
+        ("int64", (), " 3 "),
+        ("bool", (), "true"),
+        ("bool", (), False),
+        ("float64", (), "nan"),
+        ("string", (None,), "a"),
+        ("string", (), b"a"),
+    ],
+)
+def test_a_constant_is_read_as_a_value_of_its_input(dtype, shape, value):
+    two = signature(spec("x", (None,)), spec("k", shape, dtype))
+    assert bind(two, columns(x=F32), feed={"k": Constant(value)}).inputs[1].constant
+
+
+def test_a_constant_of_another_shape_is_refused():
+    two = signature(spec("x", (None,)), spec("k", (None, 2)))
+    text = refusal(two, columns(x=F32), feed={"k": Constant([1, 2, 3])})
+    assert "expected a constant of shape (2,), found (3,)" in text
+
+
+def test_constants_alone_score_nothing():
+    one = signature(spec("x", (None,)))
+    assert "one input needs a column" in refusal(one, columns(z=F32), feed={"x": Constant(1)})
+
+
+def test_a_signature_of_scalars_runs_row_by_row():
+    scalars = signature(spec("x", ()), outputs=[spec("y", ()), spec("v", (3,)), spec("any", None)])
+    binding = bind(scalars, columns(x=F32), fetch={"y": "y", "v": "v"})
+    assert binding.row_by_row
+    assert [one.spec.shape for one in binding.inputs] == [(None,)]
+    assert [one.arrow for one in binding.outputs] == [F32, FLOATS]
+    (warning,) = binding.warnings
+    assert "the model runs once for each row" in warning
+
+
+def test_a_fixed_batch_of_several_rows_is_warned_of():
+    (warning,) = bind(signature(spec("x", (4, 2))), columns(x=FLOATS)).warnings
+    assert "takes batches of exactly 4 rows" in warning
+    assert not bind(signature(spec("x", (1, 2))), columns(x=FLOATS)).warnings
+
+
+def test_ml_vectors_matrices_and_images_are_fed_as_arrays():
+    pixels = signature(spec("x", (None, None, None, 3), "uint8"))
+    assert fed(signature(), columns(x=structs.VECTOR)) == {"x": ("x",)}
+    assert fed(signature(spec("x", (None, 2, 2))), columns(x=structs.MATRIX)) == {"x": ("x",)}
+    assert fed(pixels, columns(x=structs.IMAGE)) == {"x": ("x",)}
+    assert "found column 'x' of image" in refusal(signature(), columns(x=structs.IMAGE))
+
+
+@pytest.mark.parametrize(
+    ("shape", "fits"),
+    [((None, 2, 2), True), ((None, None), True), ((None,), False), ((None, None, 3), False)],
+)
+def test_bytes_are_the_pixels_of_an_input_of_uint8(shape, fits):
+    one = signature(spec("x", shape, "uint8"))
+    if fits:
+        assert fed(one, columns(x=pa.binary())) == {"x": ("x",)}
+    else:
+        assert "found column 'x' of binary" in refusal(one, columns(x=pa.binary()))
 
 
 def test_a_signature_without_inputs_is_refused():
@@ -234,7 +381,6 @@ def test_a_signature_without_inputs_is_refused():
         ((None, 3), "uint32", pa.list_(pa.int64())),
         ((None,), "float16", F32),
         ((None,), "bool", pa.bool_()),
-        ((4, 2), "int64", pa.list_(pa.int64())),
     ],
 )
 def test_the_column_type_of_an_output(shape, dtype, arrow):
@@ -258,7 +404,7 @@ def test_fetch_renames_chooses_and_orders():
 @pytest.mark.parametrize("taken", ["y", "Y"])
 def test_a_prediction_never_replaces_a_kept_column(taken):
     text = refusal(signature(), columns(x=FLOATS), taken=["x", taken])
-    assert f"a column {taken!r} is there already; rename it with fetch" in text
+    assert f"a column {taken!r} is there already; rename it with fetch=" in text
     assert bind(signature(), columns(x=FLOATS), taken=[taken], fetch={"y": "z"})
 
 
@@ -273,7 +419,8 @@ def test_an_output_without_a_column_type_is_left_out_by_fetch():
     text = refusal(many, columns(x=FLOATS))
     assert "output loss: float32 (): it is a scalar without a dimension for the rows" in text
     assert "output any: float32 unknown rank: its rank is unknown" in text
-    assert text.count("name only the others in fetch") == 2
+    assert 'such as output_shapes={"any": ()} for one number' in text
+    assert text.count('or name the others, with fetch={"y": "y"}') == 2
     assert len(bind(many, columns(x=FLOATS), fetch={"y": "y"}).outputs) == 1
 
 
@@ -285,6 +432,27 @@ def test_outputs_alone_are_checked_for_a_face_without_columns():
     assert [one.column for one in bind_outputs(signature(), fetch={"y": "p"})] == ["p"]
     with pytest.raises(BindingError, match=r"gives no columns: 1 mismatch\n.*Did you mean 'y'"):
         bind_outputs(signature(), fetch={"Y": "p"})
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "batch_size", "problem"),
+    [
+        ((None,), (3,), None, "always 3, whatever the number of rows"),
+        ((None,), (3,), 3, "always 3, whatever the number of rows"),
+        ((4,), (3,), None, "always 3, whatever the number of rows"),
+        ((3,), (3,), None, None),
+        ((None,), (1, 5), None, "one row only where a batch has one: use batch_size=1"),
+        ((None,), (1, 5), 1, None),
+    ],
+)
+def test_an_output_whose_first_dimension_is_no_batch_is_refused(
+    inputs, output, batch_size, problem
+):
+    one = signature(spec("x", inputs), outputs=[spec("labels", output)])
+    if problem is None:
+        assert bind(one, columns(x=F32), batch_size=batch_size)
+    else:
+        assert problem in refusal(one, columns(x=F32), batch_size=batch_size)
 
 
 # --- batches --------------------------------------------------------------------------------------
@@ -324,7 +492,7 @@ def test_every_mismatch_is_listed_at_once_and_counted_first():
     lines = text.splitlines()
     assert lines[0] == "Signature 'score' does not fit the columns: 7 mismatches"
     assert len([line for line in lines if line.startswith("  - ")]) == 7
-    assert lines[-1].startswith("Hint: bind by name: feed gives an input its column or columns")
+    assert lines[-1].startswith('Hint: bind by name, such as feed={"a": "COLUMN"}.')
     assert lines[-1].endswith("Columns at hand: a string, bb bigint.")
 
 
@@ -340,14 +508,14 @@ def test_a_wrong_shape_is_told_before_a_wide_type():
 
 
 def test_the_message_of_the_commonest_mistake():
-    one = signature(spec("inputs"))
+    one = signature(spec("inputs", (None, 2), "int32"))
     assert refusal(one, columns(id=pa.int64(), features=pa.list_(pa.float64()))).splitlines() == [
         "Signature 'serving_default' does not fit the columns: 1 mismatch",
-        "  - input inputs: float32 (None, 2): expected array<float> of shape (2,), found column "
-        "'features' of array<double>, whose values may not fit float; cast the column, or allow "
-        "it with the option narrow",
-        "Hint: bind by name: feed gives an input its column or columns, fetch an output its "
-        "column. Columns at hand: id bigint, features array<double>.",
+        "  - input inputs: int32 (None, 2): expected array<int> of shape (2,), found column "
+        "'features' of array<double>, whose values may have fractions; cast the column, or allow "
+        "whole numbers with narrow=True",
+        'Hint: bind by name, such as feed={"inputs": "COLUMN"}. Columns at hand: id bigint, '
+        "features array<double>.",
     ]
 
 
@@ -400,8 +568,9 @@ def test_a_fill_that_is_no_value_of_the_column_is_refused(column, fill):
     assert f"on_null is {fill!r}, which is no value for column 'age'" in text
 
 
-def test_a_number_does_not_fill_text():
-    assert "no value for column 'cabin'" in refusal(TWO, PASSENGERS, on_null=0)
+def test_a_number_fills_numbers_alone():
+    assert rules(TWO, PASSENGERS, on_null=0) == {"age": NullRule(fill=0), "cabin": NullRule()}
+    assert "no value for column 'cabin'" in refusal(TWO, PASSENGERS, on_null={"cabin": 0})
 
 
 def test_a_column_of_two_inputs_has_one_fill():

@@ -26,7 +26,7 @@ def constant_tensor(constant: Constant, spec: TensorSpec, rows: int) -> Tensor:
     if spec.shape != ():
         value = _repeated(value, spec, rows)
     if not dtype.is_string:
-        return np.ascontiguousarray(value)
+        return np.array(value, order="C")
     elements = pa.array(value.ravel().tolist(), pa.binary())
     return ByteStrings(elements, value.shape)
 

@@ -25,7 +25,8 @@ class FakeEngine:
 
     def run(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run the function; a `ValueError` of it counts as the model's refusal."""
-        self.calls.append(next(iter(inputs.values())).shape[0])
+        rows = (tensor.shape[0] for tensor in inputs.values() if tensor.shape)
+        self.calls.append(next(rows, 1))
         try:
             return self.function(inputs)
         except ValueError as error:
