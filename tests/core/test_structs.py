@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfspark import structs
-from tfspark.tensors import RowProblem
+from tfspark.feeding import InputBinding
+from tfspark.signature import TensorSpec
+from tfspark.tensors import RowProblem, encode
 from tfspark.tensors.structs import as_arrays, as_bytes
 
 DENSE = {"type": 1, "size": None, "indices": None}
@@ -99,6 +101,23 @@ def test_bytes_are_lists_of_uint8_without_a_copy(kind):
     lists = as_bytes(array.slice(1))
     assert lists.to_pylist() == [None, [], [99, 100, 101]]
     assert lists.values.buffers()[1].address == array.buffers()[2].address
+
+
+def test_an_encoded_image_is_told_from_pixels():
+    bound = InputBinding(TensorSpec("x", "uint8", (None, 2, 2)), ("x",))
+    column = pa.array([b"\x01\x02\x03\x04", b"\xff\xd8\xff\xe0JFIF"])
+    with pytest.raises(RowProblem, match="expected a row of shape") as caught:
+        encode([bound], {"x": [column]})
+    assert caught.value.row == 1
+    assert "decodes them in the graph" in caught.value.hint
+
+
+def test_one_column_feeds_bytes_and_pixels():
+    pixels = InputBinding(TensorSpec("p", "uint8", (None, None)), ("x",))
+    text = InputBinding(TensorSpec("t", "string", (None,)), ("x",))
+    (group,) = encode([pixels, text], {"x": [pa.array([b"ab", b"cd"])]})
+    assert group.inputs["p"].tolist() == [[97, 98], [99, 100]]
+    assert group.inputs["t"].to_objects().tolist() == [b"ab", b"cd"]
 
 
 def test_other_structs_are_left_alone():

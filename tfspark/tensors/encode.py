@@ -27,18 +27,11 @@ from tfspark.tensors.fill import filled
 from tfspark.tensors.lists import Opened
 from tfspark.tensors.narrow import numbers
 from tfspark.tensors.shapes import row_shapes
-from tfspark.tensors.structs import as_arrays, as_bytes
+from tfspark.tensors.structs import as_arrays, as_bytes, with_image_hint
 from tfspark.tensors.values import ByteStrings, Group, RowProblem, Rows, Tensor, to_arrow, to_numpy
 
-
-@dataclass(frozen=True)
-class Source:
-    """A column as an input reads it: bytes can feed a string, and the pixels of another input."""
-
-    column: str
-    as_bytes: bool = False
-
-
+# A column, and whether an input reads its bytes as numbers, where another may read them as strings.
+Source: TypeAlias = tuple[str, bool]
 Arrays: TypeAlias = Mapping[Source, dtypes.ArrowArray]
 
 
@@ -81,28 +74,25 @@ def _read(
     columns: dict[Source, dtypes.ArrowArray] = {}
     joined = {name: as_arrays(_join(name, arrays), name) for name, arrays in chunks.items()}
     for bound in inputs:
+        is_number = not dtypes.by_name(bound.spec.dtype).is_string
         for name in bound.columns:
-            array, source = joined[name], _source(bound, name, joined[name])
-            if source.as_bytes:
-                array = as_bytes(array)
-            if bound.nulls.fill is not None and not source.as_bytes:
-                array = filled(array, bound.nulls.fill)
-            columns[source] = array
+            array = joined[name]
+            if is_number and dtypes.is_bytes(array.type):
+                columns[name, True] = as_bytes(array)
+            elif bound.nulls.fill is not None:
+                columns[name, False] = filled(array, bound.nulls.fill)
+            else:
+                columns[name, False] = array
     return columns
-
-
-def _source(bound: InputBinding, name: str, array: dtypes.ArrowArray) -> Source:
-    is_string = dtypes.by_name(bound.spec.dtype).is_string
-    return Source(name, as_bytes=not is_string and dtypes.is_bytes(array.type))
 
 
 def _refuse_nulls(inputs: Sequence[InputBinding], opened: Mapping[Source, Opened]) -> None:
     for bound in inputs:
-        for source in opened if bound.nulls.refuse else ():
-            found = opened[source].null_rows() if source.column in bound.columns else None
+        for column, reading in opened if bound.nulls.refuse else ():
+            found = opened[column, reading].null_rows() if column in bound.columns else None
             if found is not None and found.any():
                 problem = "a null, which on_null refuses"
-                raise RowProblem(int(found.argmax()), source.column, problem)
+                raise RowProblem(int(found.argmax()), column, problem)
 
 
 def _join(column: str, arrays: Sequence[dtypes.ArrowArray]) -> dtypes.ArrowArray:
@@ -170,11 +160,9 @@ class _Fed:
 
     @classmethod
     def of(cls, bound: InputBinding, opened: Mapping[Source, Opened]) -> _Fed:
-        is_string = dtypes.by_name(bound.spec.dtype).is_string
-        sources = (
-            Source(name) if is_string or Source(name) in opened else Source(name, as_bytes=True)
-            for name in bound.columns
-        )
+        if dtypes.by_name(bound.spec.dtype).is_string:
+            return cls(bound, tuple(opened[name, False] for name in bound.columns))
+        sources = ((name, (name, True) in opened) for name in bound.columns)
         return cls(bound, tuple(opened[source] for source in sources))
 
     @property
@@ -183,7 +171,10 @@ class _Fed:
         return self.bound.spec.shape == () and self.bound.constant is None
 
     def row_shapes(self) -> Rows:
-        return row_shapes(self.bound, self.columns)
+        try:
+            return row_shapes(self.bound, self.columns)
+        except RowProblem as problem:
+            raise with_image_hint(problem, self.columns[0]) from None
 
     def scalar_key(self) -> Rows | None:
         """Return a number per row that is equal where the value of a scalar input is."""

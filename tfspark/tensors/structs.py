@@ -14,9 +14,11 @@ import numpy as np
 import pyarrow as pa
 
 from tfspark import structs
+from tfspark.tensors.lists import Opened
 from tfspark.tensors.values import Array, RowProblem, to_arrow, to_numpy
 
 _DENSE = 1
+_ENCODED = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8")  # JPEG, PNG, GIF
 _RGBA = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}
 
 
@@ -44,6 +46,21 @@ def as_bytes(array: Any) -> Any:
     return pa.Array.from_buffers(
         kind, len(array), [validity, offsets], array.null_count, array.offset, [elements]
     )
+
+
+def with_image_hint(problem: RowProblem, column: Opened) -> RowProblem:
+    """Return the problem with a hint where the row holds an encoded image, and no pixels."""
+    if column.elements.type != pa.uint8() or len(column.lengths) != 1:
+        return problem
+    start = int(column.lengths[0][: problem.row].sum())
+    head = bytes(to_numpy(column.elements.slice(start, 4)).tolist())
+    if not head.startswith(_ENCODED):
+        return problem
+    hint = (
+        "the bytes are an encoded image; export a signature that takes strings and decodes them "
+        "in the graph with tf.io.decode_image."
+    )
+    return RowProblem(problem.row, problem.column, problem.problem, hint)
 
 
 def _vectors(array: Any) -> Any:
