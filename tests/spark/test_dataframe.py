@@ -357,14 +357,12 @@ def test_a_row_that_the_model_refuses_is_named(spark, save, refusal):
     assert "could not correctly convert string: six" in message
 
 
-def test_narrowing_is_asked_for_and_checked(spark, linear, refusal):
+def test_doubles_are_rounded_and_overflow_is_an_error_of_its_row(spark, linear, refusal):
     df = spark.createDataFrame([([1.0, 0.1],), ([3.0, 1e300],)], "features array<double>").coalesce(
         1
     )
-    with pytest.raises(BindingError, match="allow it with the option narrow"):
-        predict(df, linear)
-    assert predict(df.limit(1), linear, narrow=True).first().outputs == pytest.approx(4.9, rel=1e-6)
-    message = refusal(predict(df, linear, narrow=True))
+    assert predict(df.limit(1), linear).first().outputs == pytest.approx(4.9, rel=1e-6)
+    message = refusal(predict(df, linear))
     assert "row 1 of partition 0: 1e+300 does not fit float32" in message
 
 

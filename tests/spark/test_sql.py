@@ -122,9 +122,10 @@ def test_several_inputs_and_outputs(spark, pair, answer):
     assert answer("SELECT score_pair(1f, 2f)") == [(3.0,)]
 
 
-def test_numbers_are_narrowed_when_asked_for(spark, linear, answer):
-    register(spark, "narrowing", linear, narrow=True)
-    assert answer("SELECT narrowing(array(1, 2)), narrowing(3D, 5L)") == [(3.0, 4.0)]
+def test_numbers_of_any_type_are_arguments(spark, linear, answer):
+    register(spark, "rounding", linear)
+    query = "SELECT rounding(array(1, 2)), rounding(3D, 5L), rounding(1.0BD, true)"
+    assert answer(query) == [(3.0, 4.0, 4.0)]
 
 
 def test_a_name_can_be_given_to_another_model(spark, linear, pair, answer):

@@ -148,8 +148,6 @@ def test_nan_is_a_value(spark, identity):
 )
 def test_a_value_out_of_range_is_named(spark, identity, refusal, dtype, kind, value, message):
     df = spark.createDataFrame([(value,)], f"x {kind}").coalesce(1)
-    with pytest.raises(BindingError, match="option narrow"):
-        predict(df, identity(dtype))
     assert f"row 0 of partition 0: {message}" in refusal(predict(df, identity(dtype), narrow=True))
 
 
@@ -158,12 +156,10 @@ def test_a_value_out_of_range_is_named(spark, identity, refusal, dtype, kind, va
     [
         ("date", datetime.date(2020, 1, 1)),
         ("timestamp", datetime.datetime(2020, 1, 1)),
-        ("decimal(3,1)", None),
         ("struct<a:float>", (1.0,)),
         ("map<string,float>", {"a": 1.0}),
         ("array<date>", []),
         ("string", "1"),
-        ("boolean", True),
     ],
 )
 def test_a_column_that_cannot_feed_is_named_with_its_type(spark, identity, kind, value):
@@ -196,8 +192,8 @@ def test_spark_types_of_outputs_come_back_as_columns(row, depth):
         ("varchar(3)", pa.string()),
         ("char(3)", pa.string()),
         ("binary", pa.binary()),
-        ("decimal(3,1)", None),
-        ("array<decimal(3,1)>", None),
+        ("decimal(3,1)", pa.decimal128(3, 1)),
+        ("array<decimal(3,1)>", pa.list_(pa.decimal128(3, 1))),
         ("void", None),
         ("array<void>", None),
         ("map<string,array<int>>", None),
@@ -229,6 +225,7 @@ def test_equal_names_cannot_be_fed():
         (sql.StructType().add("a", "integer").add("A", "integer"), True),
         (sql.DecimalType(38, 10), True),
         (sql.NullType(), True),
+        (sql.ArrayType(sql.NullType(), containsNull=False), False),
         (VectorUDT(), True),
     ],
 )
