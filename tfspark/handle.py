@@ -23,7 +23,9 @@ from typing import Protocol
 from tfspark.cache import ENGINES
 from tfspark.engine import Engine, EngineOptions, gpu, load_engine
 from tfspark.errors import EngineError, InvalidModelError, ModelNotFoundError, explain
-from tfspark.package import ModelPackage, digest_of, size_of, unpack
+from tfspark.package import ModelPackage
+from tfspark.saved_model.archive import unpack
+from tfspark.saved_model.files import digest_of, size_of
 from tfspark.signature import Signature
 from tfspark.warmup import FILE, requests
 
@@ -170,20 +172,20 @@ def unpacked(digest: str, size: int, archive: Callable[[], bytes]) -> Path:
     try:
         with _locked(root / f"{digest}.lock"):
             if size_of(folder) != size:
-                _replace(folder, digest, archive)
+                _replace(folder, digest, size, archive)
     except OSError as error:
         raise _unusable(root, error) from error
     return folder
 
 
-def _replace(folder: Path, digest: str, archive: Callable[[], bytes]) -> None:
+def _replace(folder: Path, digest: str, size: int, archive: Callable[[], bytes]) -> None:
     """Unpack beside the folder and rename; the caller holds the lock, so nobody else does."""
     for left_behind in folder.parent.glob(f"{digest}.*/"):  # by a process that was killed
         shutil.rmtree(left_behind, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
     aside = Path(tempfile.mkdtemp(prefix=f"{digest}.", dir=folder.parent))
     try:
-        unpack(_received(archive), aside)
+        unpack(_received(archive), aside, size)
         _check_digest(aside, digest)
         aside.rename(folder)
     finally:

@@ -14,7 +14,8 @@ from tfspark.cache import EngineCache
 from tfspark.engine import EngineOptions
 from tfspark.errors import EngineError, InvalidModelError, ModelNotFoundError
 from tfspark.handle import ModelHandle, PathSource, cache_root, unpacked
-from tfspark.package import digest_of, load
+from tfspark.package import load
+from tfspark.saved_model.files import digest_of
 from tfspark.testing import FakeEngine
 
 
@@ -208,7 +209,7 @@ def test_bytes_of_another_digest_are_refused_and_leave_nothing(packed, make_mode
 
 
 def test_a_full_disk_is_told_with_the_way_out(packed, root, monkeypatch):
-    def full(archive, target):
+    def full(archive, target, size):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(handle, "unpack", full)

@@ -11,7 +11,7 @@ from pyspark.sql import functions as sf
 
 from tfspark import load, predict, predict_rdd, predict_udf
 from tfspark.errors import InvalidModelError, ModelNotFoundError, SignatureNotFoundError, UsageError
-from tfspark.package import digest_of
+from tfspark.saved_model.files import digest_of
 from tfspark.spark import distribution
 
 WAYS = ["auto", "broadcast", "archive", "path"]
