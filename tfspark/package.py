@@ -25,7 +25,8 @@ from tfspark.errors import (
 )
 from tfspark.saved_model import archive, export_dir
 from tfspark.saved_model.files import digest_of, size_of
-from tfspark.saved_model.graph_file import graph_of
+from tfspark.saved_model.graph_file import graph_of, whole_graph_of
+from tfspark.saved_model.graph_shapes import completed, is_open
 from tfspark.saved_model.missing import check_complete
 from tfspark.signature import OutputShapes, Signature
 
@@ -144,6 +145,8 @@ def _load(path: Path, version: int | None, signature: str, tags: tuple[str, ...]
         for name in sorted(graph.signature_def)
         if name != _INIT_SIGNATURE
     )
+    if any(map(is_open, signatures)):
+        signatures = completed(signatures, whole_graph_of(folder, tags).graph_def)
     named = folder.parent if number is not None else folder
     return ModelPackage(
         path=str(folder),

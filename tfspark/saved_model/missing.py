@@ -44,6 +44,8 @@ def check_complete(export_dir: Path, graph: MetaGraphDef) -> None:
 
 def _missing_variables(folder: Path) -> list[str]:
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if "variables" in names and "variables.index" not in names:
+        return []  # a checkpoint of 2016 is one file
     missing = [] if "variables.index" in names else ["variables/variables.index"]
     totals = {int(match.group(1)) for name in names if (match := _SHARD.fullmatch(name))}
     # Shards of another checkpoint may lie beside the whole one; the fewest gaps are its own.
