@@ -7,7 +7,9 @@ from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 import pytest
+from google.protobuf import text_format
 from pyspark.sql import functions as sf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from tfspark import load, predict, predict_rdd, predict_udf
 from tfspark.errors import InvalidModelError, ModelNotFoundError, SignatureNotFoundError, UsageError
@@ -152,6 +154,15 @@ def test_a_remote_version_and_the_newest(spark, points, remote, fresh):
     assert distribution.resolve(spark, remote).version == 10
     assert distribution.resolve(spark, remote, version=1).version == 1
     assert distribution.resolve(spark, remote).digest == load(fresh).digest
+
+
+@pytest.mark.parametrize("suffix", ["", "/1"])
+def test_a_remote_model_of_text(points, remote, fresh, suffix):
+    file = fresh / "1" / "saved_model.pb"
+    model = SavedModel.FromString(file.read_bytes())
+    file.with_suffix(".pbtxt").write_text(text_format.MessageToString(model))
+    file.unlink()
+    assert outputs(predict(points, remote + suffix)) == ANSWERS
 
 
 def test_a_broken_newest_remote_version_is_no_step_back(points, remote, fresh):

@@ -21,15 +21,12 @@ from tfspark.saved_model.message_text import without
 from tfspark.saved_model_pb2 import MetaGraphDef, SavedModel
 
 BINARY, TEXT = "saved_model.pb", "saved_model.pbtxt"
-NAMES = (BINARY, TEXT)
+NAMES = frozenset((BINARY, TEXT))
 
 _HINT = "export it again; a broken version is never passed over for an older one."
 
-# Messages that nothing here reads, and those that only shapes need.
-_NEVER_READ = {"object_graph_def", "collection_def", "stripped_op_list", "handle_data"} | {
-    f'attr "{name}"' for name in ("T", "Tin", "Tout", "dtype", "container", "shared_name", "_class")
-}
-_FOR_SHAPES = {"attr", "library"}
+# What only shapes ask for, or nothing at all; most of a text.
+_LEFT_OUT = {"attr", "library", "object_graph_def", "collection_def", "stripped_op_list"}
 
 
 def has_graph(folder: Path) -> bool:
@@ -44,17 +41,17 @@ def graph_of(export_dir: Path, tags: tuple[str, ...]) -> MetaGraphDef:
         InvalidModelError: When there is no such file, or it is broken.
         SignatureNotFoundError: When no graph has the tag set.
     """
-    return _of_tags(export_dir, tags, _NEVER_READ | _FOR_SHAPES)
+    return _of_tags(export_dir, tags, _LEFT_OUT)
 
 
 def whole_graph_of(export_dir: Path, tags: tuple[str, ...]) -> MetaGraphDef:
     """Read the graph of a tag set with the attributes of its nodes and with its functions."""
-    return _of_tags(export_dir, tags, _NEVER_READ)
+    return _of_tags(export_dir, tags, ())
 
 
-def _of_tags(export_dir: Path, tags: tuple[str, ...], unread: Collection[str]) -> MetaGraphDef:
+def _of_tags(export_dir: Path, tags: tuple[str, ...], left_out: Collection[str]) -> MetaGraphDef:
     file = _file(export_dir)
-    graphs = _parse(file, unread).meta_graphs
+    graphs = _parse(file, left_out).meta_graphs
     if not graphs:
         raise InvalidModelError(
             explain(f"{file} holds no graph.", found=f"{file.stat().st_size} bytes", hint=_HINT)
@@ -73,7 +70,7 @@ def _of_tags(export_dir: Path, tags: tuple[str, ...], unread: Collection[str]) -
 
 def _file(export_dir: Path) -> Path:
     """Return the file that TensorFlow would read."""
-    for name in NAMES:
+    for name in (BINARY, TEXT):
         if (export_dir / name).is_file():
             return export_dir / name
     raise InvalidModelError(
@@ -81,12 +78,12 @@ def _file(export_dir: Path) -> Path:
     )
 
 
-def _parse(file: Path, unread: Collection[str]) -> SavedModel:
+def _parse(file: Path, left_out: Collection[str]) -> SavedModel:
     content = file.read_bytes()
     try:
         if file.name == BINARY:
             return SavedModel.FromString(content)
-        text = without(content.decode(), unread)
+        text = without(content.decode(), left_out)
         return text_format.Parse(text, SavedModel(), allow_unknown_field=True)
     except (DecodeError, text_format.ParseError, ValueError) as error:
         raise InvalidModelError(

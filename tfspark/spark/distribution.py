@@ -26,6 +26,7 @@ from pyspark.sql import SparkSession
 from tfspark.errors import ModelNotFoundError, UsageError, explain
 from tfspark.handle import PathSource, Source, unpacked
 from tfspark.package import ModelPackage, load
+from tfspark.saved_model import graph_file
 from tfspark.spark.files import HadoopFiles, local_path
 
 Distribute: TypeAlias = Literal["auto", "broadcast", "archive", "path"]
@@ -182,7 +183,7 @@ def _fetch(spark: SparkSession, uri: str, version: int | None) -> Path:
     names = files.children(uri)
     local = _driver_folder("model") / uri.rsplit("/", 1)[-1]
     versions = [name for name in names if name.isascii() and name.isdigit()]
-    if "saved_model.pb" in names:
+    if not graph_file.NAMES.isdisjoint(names):
         files.copy_to_local(uri, local)
         return local
     wanted = [name for name in versions if version is None or int(name) == version]
@@ -190,7 +191,7 @@ def _fetch(spark: SparkSession, uri: str, version: int | None) -> Path:
         raise ModelNotFoundError(
             explain(
                 f"There is no SavedModel at {uri}, or not the version asked for.",
-                expected="saved_model.pb, or version folders named 1, 2, …",
+                expected=f"{graph_file.BINARY}, or version folders named 1, 2, …",
                 found=", ".join(names) or "nothing",
                 hint="give the export dir, or the base path above its version folders.",
             )
