@@ -128,6 +128,18 @@ def test_a_model_that_changed_since_the_driver_read_it(points, fresh, refusal):
     assert "is not the one that the driver read" in refusal(scored)
 
 
+def test_an_archive_whose_files_changed_on_the_node(fresh, tmp_path, monkeypatch):
+    package = load(fresh)
+    source = distribution.ArchiveSource(f"{package.digest}.tar")
+    monkeypatch.setattr(distribution.SparkFiles, "getRootDirectory", lambda: str(tmp_path))
+    folder = Path(shutil.copytree(package.path, tmp_path / source.name))
+    assert source.locate(package.digest, package.size) == folder
+    note = folder / "assets.extra" / "note"
+    note.write_text("x" * note.stat().st_size)
+    with pytest.raises(InvalidModelError, match="is not the one that the driver read"):
+        source.locate(package.digest, package.size)
+
+
 # --- where a model may lie ------------------------------------------------------------------------
 
 

@@ -24,7 +24,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from tfspark.errors import ModelNotFoundError, UsageError, explain
-from tfspark.handle import PathSource, Source, unpacked
+from tfspark.handle import PathSource, Source, check_digest, unpacked
 from tfspark.package import ModelPackage, load
 from tfspark.saved_model import graph_file
 from tfspark.spark.files import HadoopFiles, local_path
@@ -61,6 +61,7 @@ class ArchiveSource:
 
         Raises:
             ModelNotFoundError: When Spark did not bring it.
+            InvalidModelError: When its files have changed since.
         """
         folder = Path(SparkFiles.getRootDirectory()) / self.name
         if not folder.is_dir():
@@ -71,6 +72,7 @@ class ArchiveSource:
                     hint='try distribute="path" with a path that every machine sees.',
                 )
             )
+        check_digest(folder, digest)
         return folder
 
 
