@@ -4,13 +4,15 @@ In comes a `ModelPackage` on the driver; the `ModelHandle` made of it is pickled
 and gives a live `Engine` on the executor. A `Source` says where a worker finds the export dir.
 
 Invariants: nothing live is pickled; a worker that has the model open does not touch its source
-again; bytes are unpacked once per node, into a folder named by digest, under a lock, by a rename.
+again; bytes are unpacked once per node, into a folder named by digest, under a lock, by a rename;
+whatever the source, the files have the driver's digest when a process opens them.
 """
 
 from __future__ import annotations
 
 import fcntl
 import io
+import logging
 import os
 import shutil
 import tempfile
@@ -23,9 +25,13 @@ from typing import Protocol
 from tfspark.cache import ENGINES
 from tfspark.engine import Engine, EngineOptions, gpu, load_engine
 from tfspark.errors import EngineError, InvalidModelError, ModelNotFoundError, explain
-from tfspark.package import ModelPackage, digest_of, size_of, unpack
+from tfspark.package import ModelPackage
+from tfspark.saved_model.archive import unpack
+from tfspark.saved_model.files import digest_of, size_of
 from tfspark.signature import Signature
 from tfspark.warmup import FILE, requests
+
+_log = logging.getLogger(__name__)
 
 
 class Source(Protocol):
@@ -57,7 +63,7 @@ class PathSource:
                     hint='leave distribute="path" out, so that Spark carries the model.',
                 )
             )
-        _check_digest(folder, digest)
+        check_digest(folder, digest)
         return folder
 
 
@@ -153,11 +159,12 @@ def unpacked(digest: str, size: int, archive: Callable[[], bytes]) -> Path:
 
     Args:
         digest: Names the folder and is checked after unpacking.
-        size: Bytes of all files; a folder of another size lost files to a cleaner and is replaced.
+        size: Bytes of all files.
         archive: Gives the packed bytes; called only by the process that unpacks.
 
     Returns:
-        The export dir. It appears whole, by a rename, or not at all.
+        The export dir, with the files of that digest: what lost files to a cleaner of temporary
+        folders, or was edited, is unpacked again. It appears whole, by a rename, or not at all.
 
     Raises:
         InvalidModelError: When the bytes are not those of the digest.
@@ -165,26 +172,36 @@ def unpacked(digest: str, size: int, archive: Callable[[], bytes]) -> Path:
     """
     root = cache_root()
     folder = root / digest
-    if size_of(folder) == size:
+    if _is_whole(folder, digest, size):
         return folder
     try:
         with _locked(root / f"{digest}.lock"):
-            if size_of(folder) != size:
-                _replace(folder, digest, archive)
+            if not _is_whole(folder, digest, size):
+                _replace(folder, digest, size, archive)
     except OSError as error:
         raise _unusable(root, error) from error
     return folder
 
 
-def _replace(folder: Path, digest: str, archive: Callable[[], bytes]) -> None:
+def _is_whole(folder: Path, digest: str, size: int) -> bool:
+    """Whether the files of a folder are those of the digest."""
+    try:
+        return size_of(folder) == size and digest_of(folder) == digest
+    except (OSError, InvalidModelError):  # another process replaces it, or it is no model any more
+        return False
+
+
+def _replace(folder: Path, digest: str, size: int, archive: Callable[[], bytes]) -> None:
     """Unpack beside the folder and rename; the caller holds the lock, so nobody else does."""
+    if folder.exists():
+        _log.warning("The model in %s has changed since it was unpacked; unpacking again", folder)
     for left_behind in folder.parent.glob(f"{digest}.*/"):  # by a process that was killed
         shutil.rmtree(left_behind, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
     aside = Path(tempfile.mkdtemp(prefix=f"{digest}.", dir=folder.parent))
     try:
-        unpack(_received(archive), aside)
-        _check_digest(aside, digest)
+        unpack(_received(archive), aside, size)
+        check_digest(aside, digest)
         aside.rename(folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -198,7 +215,12 @@ def _received(archive: Callable[[], bytes]) -> io.BytesIO:
         raise EngineError(explain(problem, found=str(error))) from error
 
 
-def _check_digest(folder: Path, digest: str) -> None:
+def check_digest(folder: Path, digest: str) -> None:
+    """Refuse a folder whose files are not those of the digest.
+
+    Raises:
+        InvalidModelError: When they are not.
+    """
     if digest_of(folder) != digest:
         raise InvalidModelError(
             explain(

@@ -25,6 +25,9 @@ from tfspark.saved_model_pb2 import SignatureDef, TensorInfo, TensorShape
 Shape: TypeAlias = tuple[int | None, ...]
 OutputShapes: TypeAlias = Mapping[str, Sequence[int | None]]
 
+# `DT_FLOAT_REF`, the type of a variable in an old graph, is this much above `DT_FLOAT`.
+_REFERENCE = 100
+
 _SHAPE_HINT = (
     "give each output the shape of one row, without the batch dimension: () for a number, "
     "(3,) for a vector of three, None for a size that varies."
@@ -248,13 +251,14 @@ def _specs(infos: Mapping[str, TensorInfo]) -> tuple[TensorSpec, ...]:
 
 def _spec(name: str, info: TensorInfo) -> TensorSpec:
     # Without a plain name the message's oneof holds coo_sparse or composite_tensor.
-    number = info.dtype if info.name else dtypes.COMPOSITE
+    number = info.dtype % _REFERENCE if info.name else dtypes.COMPOSITE
     # A field that is not there says nothing: an empty shape is a scalar, no shape an unknown rank.
     given = info.tensor_shape if info.HasField("tensor_shape") else None
-    return TensorSpec(name, dtypes.name_of(number), _shape(given), info.name)
+    return TensorSpec(name, dtypes.name_of(number), shape_of(given), info.name)
 
 
-def _shape(proto: TensorShape | None) -> Shape | None:
+def shape_of(proto: TensorShape | None) -> Shape | None:
+    """Read a shape; `None` for an unknown rank, and in it for an unknown size."""
     if proto is None or proto.unknown_rank:
         return None
     return tuple(None if dim.size < 0 else dim.size for dim in proto.dim)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from tfspark.cache import EngineCache
 from tfspark.engine import EngineOptions
 from tfspark.errors import EngineError, InvalidModelError, ModelNotFoundError
 from tfspark.handle import ModelHandle, PathSource, cache_root, unpacked
-from tfspark.package import digest_of, load
+from tfspark.package import load
+from tfspark.saved_model.files import digest_of
 from tfspark.testing import FakeEngine
 
 
@@ -179,10 +181,44 @@ def cut_a_file_off(folder):
     (folder / "saved_model.pb").write_bytes(b"cut")
 
 
-@pytest.mark.parametrize("damage", [lose_a_file, lose_everything, cut_a_file_off])
-def test_a_damaged_folder_is_replaced(packed, root, damage):
+def edit_a_file(folder):
+    (folder / "variables" / "variables.index").write_bytes(b"INDEX")  # as many bytes as before
+
+
+def swap_files(folder):
+    shards = sorted((folder / "variables").glob("variables.data*"))
+    one, other = (shard.read_bytes() for shard in shards)
+    shards[0].write_bytes(other)
+    shards[1].write_bytes(one)
+
+
+def go_in_circles(folder):
+    (folder / "variables" / "up").symlink_to("..")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lose_a_file, lose_everything, cut_a_file_off, edit_a_file, swap_files, go_in_circles],
+)
+def test_a_damaged_folder_is_replaced_and_one_line_says_so(packed, root, damage, caplog):
     damage(bring(packed))
+    assert caplog.messages == []
     assert digest_of(bring(packed)) == packed.digest
+    lines = [f"The model in {root / packed.digest} has changed since it was unpacked"]
+    assert [line.split(";")[0] for line in caplog.messages] == lines * (damage != lose_everything)
+    assert unpacked(packed.digest, packed.size, never) == root / packed.digest
+
+
+def test_a_model_that_is_open_is_not_hashed_again(packed, root, loads, monkeypatch):
+    @dataclass(frozen=True)
+    class PackedSource:
+        def locate(self, digest, size):
+            return unpacked(digest, size, packed.pack_bytes)
+
+    one = ModelHandle.of(packed, PackedSource())
+    engine = one.open()
+    monkeypatch.setattr(handle, "digest_of", lambda folder: pytest.fail("hashed again"))
+    assert one.open() is engine
 
 
 def test_what_a_killed_process_left_is_removed(packed, root):
@@ -208,7 +244,7 @@ def test_bytes_of_another_digest_are_refused_and_leave_nothing(packed, make_mode
 
 
 def test_a_full_disk_is_told_with_the_way_out(packed, root, monkeypatch):
-    def full(archive, target):
+    def full(archive, target, size):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(handle, "unpack", full)

@@ -1,15 +1,13 @@
 import dataclasses
-import io
-import os
 import pickle
 import shutil
-import tarfile
 
 import pytest
 
-from tfspark import package
 from tfspark.errors import InvalidModelError, ModelNotFoundError, SignatureNotFoundError
-from tfspark.package import digest_of, load, size_of, unpack
+from tfspark.package import load
+from tfspark.saved_model import graph_file
+from tfspark.saved_model.files import size_of
 from tfspark.signature import TensorSpec
 
 
@@ -203,7 +201,7 @@ def test_a_model_that_may_not_be_read(make_model, monkeypatch):
     def denied(*args, **options):
         raise PermissionError(13, "Permission denied", "saved_model.pb")
 
-    monkeypatch.setattr(package.Path, "read_bytes", denied)
+    monkeypatch.setattr(graph_file.Path, "read_bytes", denied)
     text = refusal(ModelNotFoundError, path)
     assert f"The model at {path} cannot be read." in text
     assert "Permission denied" in text
@@ -293,118 +291,6 @@ def test_a_real_model_needs_its_checkpoint(linear_model, tmp_path):
     path = shutil.copytree(linear_model, tmp_path / "1")
     shutil.rmtree(path / "variables")
     assert "variables/variables.index" in refusal(InvalidModelError, path)
-
-
-# --- digest and archive ---------------------------------------------------------------------------
-
-
-def test_copies_have_the_same_digest_wherever_they_lie(make_model, tmp_path):
-    path = make_model()
-    copy = shutil.copytree(path, tmp_path / "elsewhere" / "9")
-    os.utime(copy / "saved_model.pb", (0, 0))
-    assert digest_of(path) == digest_of(copy) == load(copy).digest
-
-
-def change_a_byte(path):
-    file = path / "variables" / "variables.data-00000-of-00001"
-    file.write_bytes(b"\x01" + file.read_bytes()[1:])
-
-
-def rename(path):
-    (path / "assets" / "a").rename(path / "assets" / "b")
-
-
-def add(path):
-    (path / "assets" / "empty").touch()
-
-
-def move_a_byte(path):
-    """From the end of one file to the beginning of the next."""
-    first, second = path / "assets" / "a", path / "assets" / "c"
-    second.write_bytes(first.read_bytes()[-1:] + second.read_bytes())
-    first.write_bytes(first.read_bytes()[:-1])
-
-
-def swallow(path):
-    """One file that holds what follows its own content when both are written one after another."""
-    first, second = path / "assets" / "a", path / "assets" / "c"
-    first.write_bytes(first.read_bytes() + b"assets/c\0" + second.read_bytes())
-    second.unlink()
-
-
-@pytest.mark.parametrize("change", [change_a_byte, rename, add, move_a_byte, swallow])
-def test_any_change_changes_the_digest(make_model, change):
-    path = make_model(assets=["a", "c"])
-    before = digest_of(path)
-    change(path)
-    assert digest_of(path) != before
-
-
-def test_linked_folders_count_as_folders(make_model, tmp_path):
-    path = make_model()
-    (path / "variables").rename(tmp_path / "store")
-    (path / "variables").symlink_to(tmp_path / "store", target_is_directory=True)
-    found = load(path)
-    unpack(io.BytesIO(found.pack_bytes()), tmp_path / "out")
-    assert (tmp_path / "out" / "variables" / "variables.index").is_file()
-    assert not (tmp_path / "out" / "variables").is_symlink()
-    assert digest_of(tmp_path / "out") == found.digest
-
-
-def test_packing_and_unpacking_keeps_digest_and_size(make_model, tmp_path):
-    path = make_model(shards=2, assets=["größe " + "x" * 120 + ".txt"])
-    (path / "assets" / os.fsdecode(b"\xff.bin")).write_bytes(b"no text in this name")
-    found = load(path)
-    unpack(io.BytesIO(found.pack_bytes()), tmp_path / "out")
-    assert digest_of(tmp_path / "out") == found.digest
-    assert size_of(tmp_path / "out") == found.size
-    assert load(tmp_path / "out").signatures == found.signatures
-
-
-def test_packing_depends_on_names_and_contents_alone(make_model, tmp_path):
-    found = load(make_model())
-    copy = shutil.copytree(found.path, tmp_path / "copy")
-    os.utime(copy / "saved_model.pb", (0, 0))
-    (copy / "saved_model.pb").chmod(0o600)
-    assert load(copy).pack_bytes() == found.pack_bytes()
-
-
-def archive(*members):
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for info in members:
-            tar.addfile(info, io.BytesIO(b"x" * info.size))
-    return io.BytesIO(buffer.getvalue())
-
-
-def member(name, **fields):
-    info = tarfile.TarInfo(name)
-    for field, value in {"size": 1, **fields}.items():
-        setattr(info, field, value)
-    return info
-
-
-@pytest.mark.parametrize(
-    "evil",
-    [
-        member("../outside"),
-        member("a/../../outside"),
-        member("link", type=tarfile.SYMTYPE, linkname="/etc/passwd", size=0),
-        member("link", type=tarfile.SYMTYPE, linkname="../outside", size=0),
-        member("pipe", type=tarfile.FIFOTYPE, size=0),
-    ],
-    ids=lambda info: f"{info.name} {info.linkname}".strip(),
-)
-def test_an_archive_that_reaches_outside_is_refused(tmp_path, evil):
-    with pytest.raises(InvalidModelError, match="archive of a model cannot be unpacked"):
-        unpack(archive(evil), tmp_path / "out")
-    assert not (tmp_path / "outside").exists()
-
-
-def test_an_archive_cut_off_is_refused(make_model, tmp_path):
-    packed = load(make_model()).pack_bytes()
-    with pytest.raises(InvalidModelError, match="cannot be unpacked"):
-        unpack(io.BytesIO(packed[:700]), tmp_path / "out")
 
 
 def test_a_package_is_frozen(make_model):

@@ -39,6 +39,11 @@ def test_an_info_without_a_shape_is_of_unknown_rank(tensor_info):
     assert (empty.shape, left_out.shape) == ((), None)
 
 
+def test_a_reference_to_a_variable_has_the_type_of_its_values(tensor_info):
+    (spec,) = Signature.from_proto("s", proto(x=tensor_info("x:0", 101))).inputs
+    assert spec.dtype == "float32"
+
+
 def test_an_info_without_a_tensor_name_is_composite(tensor_info):
     (spec,) = Signature.from_proto("s", proto(x=tensor_info("", 1))).inputs
     assert spec.dtype == "composite"

@@ -7,11 +7,13 @@ from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 import pytest
+from google.protobuf import text_format
 from pyspark.sql import functions as sf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from tfspark import load, predict, predict_rdd, predict_udf
 from tfspark.errors import InvalidModelError, ModelNotFoundError, SignatureNotFoundError, UsageError
-from tfspark.package import digest_of
+from tfspark.saved_model.files import digest_of
 from tfspark.spark import distribution
 
 WAYS = ["auto", "broadcast", "archive", "path"]
@@ -126,6 +128,18 @@ def test_a_model_that_changed_since_the_driver_read_it(points, fresh, refusal):
     assert "is not the one that the driver read" in refusal(scored)
 
 
+def test_an_archive_whose_files_changed_on_the_node(fresh, tmp_path, monkeypatch):
+    package = load(fresh)
+    source = distribution.ArchiveSource(f"{package.digest}.tar")
+    monkeypatch.setattr(distribution.SparkFiles, "getRootDirectory", lambda: str(tmp_path))
+    folder = Path(shutil.copytree(package.path, tmp_path / source.name))
+    assert source.locate(package.digest, package.size) == folder
+    note = folder / "assets.extra" / "note"
+    note.write_text("x" * note.stat().st_size)
+    with pytest.raises(InvalidModelError, match="is not the one that the driver read"):
+        source.locate(package.digest, package.size)
+
+
 # --- where a model may lie ------------------------------------------------------------------------
 
 
@@ -152,6 +166,15 @@ def test_a_remote_version_and_the_newest(spark, points, remote, fresh):
     assert distribution.resolve(spark, remote).version == 10
     assert distribution.resolve(spark, remote, version=1).version == 1
     assert distribution.resolve(spark, remote).digest == load(fresh).digest
+
+
+@pytest.mark.parametrize("suffix", ["", "/1"])
+def test_a_remote_model_of_text(points, remote, fresh, suffix):
+    file = fresh / "1" / "saved_model.pb"
+    model = SavedModel.FromString(file.read_bytes())
+    file.with_suffix(".pbtxt").write_text(text_format.MessageToString(model))
+    file.unlink()
+    assert outputs(predict(points, remote + suffix)) == ANSWERS
 
 
 def test_a_broken_newest_remote_version_is_no_step_back(points, remote, fresh):

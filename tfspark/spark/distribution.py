@@ -24,8 +24,9 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from tfspark.errors import ModelNotFoundError, UsageError, explain
-from tfspark.handle import PathSource, Source, unpacked
+from tfspark.handle import PathSource, Source, check_digest, unpacked
 from tfspark.package import ModelPackage, load
+from tfspark.saved_model import graph_file
 from tfspark.spark.files import HadoopFiles, local_path
 
 Distribute: TypeAlias = Literal["auto", "broadcast", "archive", "path"]
@@ -60,6 +61,7 @@ class ArchiveSource:
 
         Raises:
             ModelNotFoundError: When Spark did not bring it.
+            InvalidModelError: When its files have changed since.
         """
         folder = Path(SparkFiles.getRootDirectory()) / self.name
         if not folder.is_dir():
@@ -70,6 +72,7 @@ class ArchiveSource:
                     hint='try distribute="path" with a path that every machine sees.',
                 )
             )
+        check_digest(folder, digest)
         return folder
 
 
@@ -182,7 +185,7 @@ def _fetch(spark: SparkSession, uri: str, version: int | None) -> Path:
     names = files.children(uri)
     local = _driver_folder("model") / uri.rsplit("/", 1)[-1]
     versions = [name for name in names if name.isascii() and name.isdigit()]
-    if "saved_model.pb" in names:
+    if not graph_file.NAMES.isdisjoint(names):
         files.copy_to_local(uri, local)
         return local
     wanted = [name for name in versions if version is None or int(name) == version]
@@ -190,7 +193,7 @@ def _fetch(spark: SparkSession, uri: str, version: int | None) -> Path:
         raise ModelNotFoundError(
             explain(
                 f"There is no SavedModel at {uri}, or not the version asked for.",
-                expected="saved_model.pb, or version folders named 1, 2, …",
+                expected=f"{graph_file.BINARY}, or version folders named 1, 2, …",
                 found=", ".join(names) or "nothing",
                 hint="give the export dir, or the base path above its version folders.",
             )

@@ -1,0 +1,1 @@
+"""A SavedModel on disk, read without TensorFlow: its folder, graph, files and archive."""

@@ -1,0 +1,96 @@
+"""Which folder a model's path means: an export dir, or the newest version below a base path.
+
+In comes a path of this process's file system, out goes the export dir and the number of its version
+folder. Driver only.
+
+Invariant: the newest version is the largest number, whatever its folder holds; a broken one is an
+error later, never a step to an older one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tfspark.errors import InvalidModelError, ModelNotFoundError, explain, listing
+from tfspark.saved_model.graph_file import BINARY, has_graph
+
+
+def find(path: Path, version: int | None) -> tuple[Path, int | None]:
+    """Return the export dir that a path and a version mean, and the number of its version folder.
+
+    Raises:
+        ModelNotFoundError: When there is none, or not that version.
+        InvalidModelError: When two folders have the same number.
+    """
+    path = path.resolve() if ".." in path.parts else path.absolute()
+    if not path.is_dir():
+        raise ModelNotFoundError(
+            explain(
+                f"There is no model folder at {path}.",
+                expected=f"a folder with {BINARY}, or with version folders 1, 2, …",
+                found="a file" if path.exists() else "nothing",
+                hint="give the export dir, or the base path above its version folders.",
+            )
+        )
+    if has_graph(path):
+        own = number_of(path.name)
+        if version not in (None, own):
+            bare = "a SavedModel without version folder"
+            raise ModelNotFoundError(
+                explain(
+                    f"{path} is one export dir; it has no version {version} inside.",
+                    found=bare if own is None else f"version {own}",
+                    hint="give the base path above the version folders, or leave the version out.",
+                )
+            )
+        return path, own
+    return _version_folder(path, version)
+
+
+def number_of(name: str) -> int | None:
+    """Return the number of a version folder; `None` when it is named otherwise."""
+    return int(name) if name.isascii() and name.isdigit() else None
+
+
+def _version_folder(path: Path, version: int | None) -> tuple[Path, int]:
+    """Return the chosen, else the newest, version folder of a base path and its number."""
+    folders = _version_folders(path)
+    chosen = max(folders) if version is None else version
+    if chosen not in folders:
+        raise ModelNotFoundError(
+            explain(
+                f"There is no version {chosen!r} of the model at {path}.",
+                expected=f"one of the versions {', '.join(map(str, sorted(folders)))}",
+                hint="leave the version out to take the newest.",
+            )
+        )
+    return folders[chosen], chosen
+
+
+def _version_folders(path: Path) -> dict[int, Path]:
+    """Return the version folders of a base path; at least one."""
+    entries = sorted(path.iterdir())
+    folders: dict[int, Path] = {}
+    for entry in entries:
+        number = number_of(entry.name)
+        if number is None or not entry.is_dir():
+            continue
+        if number in folders:
+            raise InvalidModelError(
+                explain(
+                    f"Version {number} of the model at {path} is there twice.",
+                    found=listing([folders[number].name, entry.name]),
+                    hint="remove or rename one of the two folders.",
+                )
+            )
+        folders[number] = entry
+    if not folders:
+        raise ModelNotFoundError(
+            explain(
+                f"There is no SavedModel in {path}.",
+                expected=f"{BINARY}, or version folders named 1, 2, …",
+                found=listing(entry.name for entry in entries[:8]),
+                hint="give the folder of one exported model, or the base path above its versions.",
+            )
+        )
+    return folders

@@ -1,0 +1,251 @@
+"""Shapes and types that a signature leaves open, taken from the graph behind it.
+
+In comes a signature with the graph of its SavedModel, out goes the signature with what the graph
+says. Driver only; from the protocol buffer alone.
+
+Invariants: what the signature states is kept; a shape comes from the graph's own `_output_shapes`,
+through calls of functions, otherwise from the rules of `shape_rules`; nothing is guessed: what
+neither tells stays unknown. A graph may have cycles and be of any depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import numpy as np
+
+from tfspark import dtypes
+from tfspark.saved_model.shape_rules import RULES, Values
+from tfspark.saved_model_pb2 import DataType, GraphDef, NodeDef, TensorProto
+from tfspark.signature import Shape, Signature, TensorSpec, shape_of
+
+# Nodes between an output and what tells its shape; each takes some frames of Python's stack.
+_MOST_STEPS = 100
+
+# Up to this version of graphs, an empty shape of a placeholder says nothing.
+_LEGACY_VERSION = 21
+
+_CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
+_UNKNOWN_TYPE = dtypes.name_of(DataType.DT_INVALID)
+
+# Where a node says the type of its result; of other operations it is not asked.
+_TYPE_ATTRIBUTES = {
+    **dict.fromkeys(("Placeholder", "PlaceholderWithDefault", "Const", "VariableV2"), "dtype"),
+    **dict.fromkeys(("Identity", "Add", "AddV2", "Sub", "Mul", "RealDiv", "MatMul"), "T"),
+    **dict.fromkeys(("BiasAdd", "Sigmoid", "Softmax", "Relu", "Tanh", "Reshape", "Squeeze"), "T"),
+    "Cast": "DstT",
+}
+
+
+def is_open(signature: Signature) -> bool:
+    """Whether a signature leaves the rank or type of an input or output to its graph."""
+    return any(
+        spec.shape is None or spec.dtype == _UNKNOWN_TYPE
+        for spec in (*signature.inputs, *signature.outputs)
+    )
+
+
+def completed(signatures: Iterable[Signature], graph: GraphDef) -> tuple[Signature, ...]:
+    """Return signatures with the ranks and types that the graph knows."""
+    shapes = GraphShapes(graph)
+    return tuple(
+        replace(
+            signature,
+            inputs=tuple(map(shapes.complete, signature.inputs)),
+            outputs=tuple(map(shapes.complete, signature.outputs)),
+        )
+        for signature in signatures
+    )
+
+
+@dataclass(eq=False)
+class Scope:
+    """The graph, or the body of a function as one node calls it.
+
+    Attributes:
+        nodes: By name.
+        arguments: Argument of the function → the tensor that the call gives.
+    """
+
+    nodes: Mapping[str, NodeDef]
+    arguments: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+# A tensor's name is one of its scope: `node:1` in the graph, `node:output:1` in a body.
+Tensor: TypeAlias = tuple[Scope, str]
+
+
+@dataclass(frozen=True)
+class End:
+    """The node that makes a tensor, and which of its results the tensor is."""
+
+    scope: Scope
+    node: NodeDef
+    index: int
+
+
+class GraphShapes:
+    """Answers what a graph knows of its tensors."""
+
+    def __init__(self, graph: GraphDef) -> None:
+        self.is_legacy = graph.versions.producer <= _LEGACY_VERSION
+        self._main = Scope({node.name: node for node in graph.node})
+        self._functions = {one.signature.name: one for one in graph.library.function}
+        self._bodies: dict[Tensor, Scope] = {}
+        self._shapes: dict[Tensor, Shape | None] = {}
+
+    def complete(self, spec: TensorSpec) -> TensorSpec:
+        """Return a spec with the rank and type that it leaves open, where the graph knows them."""
+        if not spec.tensor:  # a composite tensor is no tensor of the graph
+            return spec
+        tensor = (self._main, spec.tensor)
+        if spec.dtype == _UNKNOWN_TYPE:
+            spec = replace(spec, dtype=dtypes.name_of(self._type(tensor)))
+        return replace(spec, shape=self.shape(tensor)) if spec.shape is None else spec
+
+    def shape(self, tensor: Tensor, steps: int = 0) -> Shape | None:
+        """Return the shape of a tensor that is so many steps away; `None` for an unknown rank."""
+        if tensor not in self._shapes and steps < _MOST_STEPS:
+            self._shapes[tensor] = None  # what a cycle finds
+            end = self._end(tensor)
+            self._shapes[tensor] = None if end is None else self._made(end, steps + 1)
+        return self._shapes.get(tensor)
+
+    def origin(self, tensor: Tensor) -> End | None:
+        """Return the node that makes a tensor, inside the functions called for it."""
+        for _ in range(_MOST_STEPS):
+            end = self._end(tensor)
+            if end is None:
+                return None
+            passed = self._called(end)
+            if passed is None and end.node.op == "Identity":
+                passed = (end.scope, end.node.input[0])
+            if passed is None:
+                return end
+            tensor = passed
+        return None
+
+    def _made(self, end: End, steps: int) -> Shape | None:
+        """Return the shape of a node's result."""
+        said = end.node.attr["_output_shapes"].list.shape
+        shape = shape_of(said[end.index]) if end.index < len(said) else None
+        if shape is not None:
+            return shape
+        called = self._called(end)
+        if called is not None:
+            return self.shape(called, steps)
+        rule = RULES.get(end.node.op)
+        return None if rule is None or end.index else rule(_Operands(self, end, steps))
+
+    def _type(self, tensor: Tensor) -> int:
+        """Return the number of a tensor's type; 0 when it is unknown."""
+        end = self.origin(tensor)
+        name = None if end is None else _TYPE_ATTRIBUTES.get(end.node.op)
+        return 0 if end is None or name is None else end.node.attr[name].type
+
+    def _end(self, tensor: Tensor) -> End | None:
+        """Return the node that makes a tensor, where the functions around it are called."""
+        scope, text = tensor
+        while text in scope.arguments:
+            scope, text = scope.arguments[text]
+        name, _, rest = text.partition(":")
+        output, _, number = rest.rpartition(":")
+        node = scope.nodes.get(name)
+        if node is None or (output and not _is_counted(node)):
+            return None
+        return End(scope, node, int(number) if number.isdecimal() else 0)
+
+    def _called(self, end: End) -> Tensor | None:
+        """Return the tensor in a function's body that a call returns; `None` for no call."""
+        function = self._functions.get(end.node.attr["f"].func.name)
+        if end.node.op not in _CALLS or function is None:
+            return None
+        inputs, outputs = function.signature.input_arg, function.signature.output_arg
+        given = [name for name in end.node.input if not name.startswith("^")]
+        if any(one.number_attr or one.type_list_attr for one in (*inputs, *outputs)):
+            return None
+        if len(given) != len(inputs) or end.index >= len(outputs):
+            return None
+        key = (end.scope, end.node.name)
+        if key not in self._bodies:
+            named = zip(inputs, given, strict=True)
+            arguments = {one.name: (end.scope, name) for one, name in named}
+            self._bodies[key] = Scope({one.name: one for one in function.node_def}, arguments)
+        return self._bodies[key], function.ret[outputs[end.index].name]
+
+
+def _is_counted(node: NodeDef) -> bool:
+    """Whether the number behind an output's name in a body counts all results of the node.
+
+    An operation with several outputs counts within each of them, which only its definition tells.
+    """
+    return node.op in _CALLS or len(node.attr["_output_shapes"].list.shape) <= 1
+
+
+@dataclass(frozen=True)
+class _Operands:
+    """The inputs of one node; see `shape_rules.Operands`."""
+
+    shapes: GraphShapes
+    end: End
+    steps: int
+
+    @property
+    def node(self) -> NodeDef:
+        return self.end.node
+
+    @property
+    def is_legacy(self) -> bool:
+        return self.shapes.is_legacy
+
+    def shape(self, index: int) -> Shape | None:
+        tensor = self._input(index)
+        return None if tensor is None else self.shapes.shape(tensor, self.steps)
+
+    def values(self, index: int) -> Values | None:
+        end = self._origin(index)
+        if end is None or self.steps >= _MOST_STEPS:
+            return None
+        if end.node.op == "Pack":  # of single sizes, as a shape or list of axes is
+            inside = _Operands(self.shapes, end, self.steps + 1)
+            parts = [inside.values(part) or (None,) for part in range(end.node.attr["N"].i)]
+            return None if any(len(part) > 1 for part in parts) else [one for (one,) in parts]
+        return _integers(end.node.attr["value"].tensor) if end.node.op == "Const" else None
+
+    def variable(self, index: int) -> Shape | None:
+        end = self._origin(index)
+        if end is None or end.node.op != "VarHandleOp":
+            return None
+        return shape_of(end.node.attr["shape"].shape)
+
+    def op(self, index: int) -> str:
+        end = self._origin(index)
+        return "" if end is None else end.node.op
+
+    def _origin(self, index: int) -> End | None:
+        tensor = self._input(index)
+        return None if tensor is None else self.shapes.origin(tensor)
+
+    def _input(self, index: int) -> Tensor | None:
+        names = self.end.node.input
+        if index >= len(names) or names[index].startswith("^"):
+            return None
+        return self.end.scope, names[index]
+
+
+def _integers(tensor: TensorProto) -> Values | None:
+    """Return the integers of a constant of rank 0 or 1; the last may stand for all that follow."""
+    shape = shape_of(tensor.tensor_shape)
+    if shape is None or len(shape) > 1 or None in shape:
+        return None
+    width = {DataType.DT_INT32: "<i4", DataType.DT_INT64: "<i8"}.get(tensor.dtype)
+    count = 1 if shape == () else shape[0] or 0
+    if width is None:
+        return None
+    if tensor.tensor_content:
+        found = np.frombuffer(tensor.tensor_content, width).tolist()
+    else:
+        found = list(tensor.int_val or tensor.int64_val) or [0] * bool(count)
+    return [*found, *found[-1:] * (count - len(found))]
