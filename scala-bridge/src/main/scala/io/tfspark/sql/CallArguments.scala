@@ -25,10 +25,15 @@ final private[sql] case class CallArguments(
   */
 private[sql] object CallArguments {
 
-  def of(signature: Signature, arguments: Seq[Expression]): CallArguments = arguments match {
-    case Seq(struct) if isRow(struct.dataType) => ofFields(signature, struct)
-    case _ => ofPositions(signature, arguments)
-  }
+  /** @param inOrder whether the arguments are in order, whatever they are called
+    */
+  def of(signature: Signature, arguments: Seq[Expression], inOrder: Boolean): CallArguments =
+    arguments match {
+      case Seq(struct) if isRow(struct.dataType) => ofFields(signature, struct)
+      case _ =>
+        if (!inOrder) checkOrder(signature, arguments)
+        ofPositions(signature, arguments)
+    }
 
   /** How a call has to be written. */
   def inOrder(signature: Signature): String = {
@@ -53,7 +58,6 @@ private[sql] object CallArguments {
   }
 
   private def ofPositions(signature: Signature, arguments: Seq[Expression]): CallArguments = {
-    checkOrder(signature, arguments)
     val adapted = signature.inputs.zip(assign(signature, arguments)).map { case (spec, given) =>
       given.map(adapt(spec, _))
     }

@@ -11,13 +11,15 @@ import io.tfspark.model._
   *   them open
   * @param labels what errors of rows call the arguments; left out, their positions
   * @param terms how the caller spells options
+  * @param inOrder whether the caller says that the arguments are in order, whatever they are called
   */
 final private[tfspark] case class CallOptions(
     score: ScoreOptions = ScoreOptions(),
     fetch: Option[Seq[(String, String)]] = None,
     sessionShapes: Map[String, Shape] = Map.empty,
     labels: Seq[String] = Nil,
-    terms: Terms = Terms.Sql
+    terms: Terms = Terms.Sql,
+    inOrder: Boolean = false
 ) {
 
   /** A signature with the shapes that the call and the session give. */

@@ -46,7 +46,8 @@ private[tfspark] object OptionTexts {
     ),
     "fetch" -> ((options, text) => options.copy(fetch = Some(names("fetch", text)))),
     "labels" -> ((options, text) => options.copy(labels = list(text))),
-    "terms" -> ((options, text) => options.copy(terms = Terms.of(text).getOrElse(options.terms)))
+    "terms" -> ((options, text) => options.copy(terms = Terms.of(text).getOrElse(options.terms))),
+    "in_order" -> ((options, text) => options.copy(inOrder = flag("in_order", text)))
   )
 
   private def score(set: (ScoreOptions, String) => ScoreOptions): Setter =
@@ -58,7 +59,7 @@ private[tfspark] object OptionTexts {
       setters.get(name) match {
         case Some(set) => set(before, text)
         case None =>
-          val known = setters.keys.toSeq.sorted.filterNot(hidden)
+          val known = setters.keys.toSeq.sorted.filterNot(ofPrograms)
           throw new UsageException(Explain(
             s"There is no option '$name'.${Explain.didYouMean(name, known)}",
             expected = known.mkString(", "),
@@ -156,7 +157,7 @@ private[tfspark] object OptionTexts {
     }
 
   /** Options that programs alone give. */
-  private def hidden(name: String): Boolean = name == "labels" || name == "terms"
+  private val ofPrograms: Set[String] = Set("labels", "terms", "in_order")
 
   private def refusal(option: String, expected: String, found: String): UsageException =
     new UsageException(Explain(

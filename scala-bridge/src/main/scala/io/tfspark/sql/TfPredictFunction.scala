@@ -44,7 +44,7 @@ object TfPredictFunction {
       options: CallOptions
   ): TfPredict = {
     OnNull.check(options.score.onNull, signature)
-    val columns = CallArguments.of(signature, arguments)
+    val columns = CallArguments.of(signature, arguments, options.inOrder)
     val binding = Binding.bind(
       signature,
       columns.expressions.zip(columns.names).map { case (one, name) =>
