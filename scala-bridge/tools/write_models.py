@@ -1,9 +1,11 @@
 """Write the models of the bridge's tests, and what TensorFlow answers for their rows.
 
-Run from the root of the repository: `.venv/bin/python scala-bridge/tools/write_models.py`. Writes
-`scala-bridge/src/test/models`, which is checked in, so that the tests need no Python.
+Run from the root of the repository: `.venv/bin/python scala-bridge/tools/write_models.py [NAME…]`.
+Writes all models, or those that are named, into `scala-bridge/src/test/models`, which is checked
+in, so that the tests need no Python.
 Weights are set by hand; `answers.json` holds, by model, the rows (columns of the call, in order)
-and the answers of `tf.saved_model.load`, which are what the bridge is held to.
+and the answers of `tf.saved_model.load`, which are what the bridge is held to. The models of odd
+forms have no rows there: their tests say what they answer.
 """
 
 from __future__ import annotations
@@ -137,6 +139,105 @@ def words(path: Path) -> None:
     vocabulary.unlink()
 
 
+# --- odd forms ------------------------------------------------------------------------------------
+
+
+def one_row(path: Path) -> None:
+    """No dimension for rows: scalars in, a scalar, a vector and a text out."""
+    number, text = tf.TensorSpec((), tf.float32, name="x"), tf.TensorSpec((), tf.string, name="s")
+    save_function(
+        path,
+        lambda x, s: {"y": 2.0 * x + 1.0, "pair": tf.stack([x, -x]), "twice": s + s},
+        number,
+        text,
+    )
+
+
+def factor(path: Path) -> None:
+    """A scalar beside a batch: `x·k`, and how many rows came together."""
+    batch, scalar = tf.TensorSpec((None,), tf.float32, "x"), tf.TensorSpec((), tf.float32, "k")
+    save_function(
+        path, lambda x, k: {"y": x * k, "rows": tf.fill(tf.shape(x), tf.size(x))}, batch, scalar
+    )
+
+
+def open_rank(path: Path) -> None:
+    """An output whose rank nothing tells."""
+    save_function(
+        path, lambda inputs: {"y": without_shape(inputs[:, 0] - inputs[:, 1])}, VECTOR
+    )
+
+
+def without_shape(tensor: tf.Tensor, shape: Any = None) -> tf.Tensor:
+    """Return a tensor of which nothing, or only a shape, is known."""
+    return tf.raw_ops.PlaceholderWithDefault(input=tensor, shape=shape)
+
+
+def labels(path: Path) -> None:
+    """The names of classes beside their scores: three, whatever the number of rows."""
+    save_function(
+        path,
+        lambda inputs: {
+            "scores": tf.concat([inputs, inputs[:, :1]], 1),
+            "labels": tf.constant(["a", "b", "c"]),
+        },
+        VECTOR,
+    )
+
+
+def alone(path: Path) -> None:
+    """Takes any number of rows, by its signature, and one in fact."""
+    spec = tf.TensorSpec((None,), tf.float32, name="x")
+    save_function(path, lambda x: {"y": without_shape(tf.reshape(x, [1]) * 2.0, (None,))}, spec)
+
+
+def no_kernel(path: Path) -> None:
+    """An operation that runs on a GPU alone."""
+
+    def serve(x: tf.Tensor) -> dict[str, tf.Tensor]:
+        state, weights = tf.zeros((1, 1, 1)), tf.zeros((16,))
+        steps = tf.reshape(x, (-1, 1, 1))
+        ran = tf.raw_ops.CudnnRNN(input=steps, input_h=state, input_c=state, params=weights)
+        return {"y": tf.reshape(ran.output, (-1,))}
+
+    save_function(path, serve, tf.TensorSpec((None,), tf.float32, name="x"))
+
+
+def pixels(path: Path) -> None:
+    """Pictures of 2 by 2 pixels of three channels, and all their bytes in order."""
+    spec = tf.TensorSpec((None, 2, 2, 3), tf.uint8, name="image")
+    floats = tf.TensorSpec((None, None, None, 3), tf.float32, name="image")
+    mean = tf.function(
+        lambda image: {"mean": tf.reduce_mean(image, [1, 2])}, input_signature=[floats]
+    )
+    save_function(
+        path,
+        lambda image: {"bytes": tf.reshape(tf.cast(image, tf.int32), (-1, 12))},
+        spec,
+        mean=mean,
+    )
+
+
+def checkpoint_2016(path: Path) -> None:
+    """`2·x0 − x1 + 3` as TensorFlow 1 wrote it, with a checkpoint of the first format."""
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, (None, 2), name="x")
+        weights = v1.get_variable("w", initializer=[[2.0], [-1.0]], use_resource=False)
+        y = tf.add(tf.matmul(x, weights), v1.get_variable("b", initializer=[3.0]), name="y")
+        session.run(v1.global_variables_initializer())
+        info = v1.saved_model.utils.build_tensor_info
+        signature = v1.saved_model.build_signature_def({"x": info(x)}, {"y": info(y)}, "predict")
+        builder = v1.saved_model.Builder(str(path))
+        builder.add_meta_graph_and_variables(
+            session,
+            ["serve"],
+            {"serving_default": signature},
+            saver=v1.train.Saver(write_version=1),
+        )
+        builder.save()
+
+
 WRITERS: dict[str, Callable[[Path], Any]] = {
     "linear": save_linear,
     "types": types,
@@ -146,6 +247,14 @@ WRITERS: dict[str, Callable[[Path], Any]] = {
     "fixed": fixed,
     "picky": picky,
     "words": words,
+    "one_row": one_row,
+    "factor": factor,
+    "open_rank": open_rank,
+    "labels": labels,
+    "alone": alone,
+    "no_kernel": no_kernel,
+    "pixels": pixels,
+    "checkpoint_2016": checkpoint_2016,
 }
 
 # One list per row: the arguments of a call, inputs sorted by name.
@@ -199,10 +308,10 @@ def plain(value: Any, *, is_scalar: bool = False) -> Any:
 
 
 def main() -> None:
-    """Write all models and their answers."""
-    shutil.rmtree(MODELS, ignore_errors=True)
-    for name, write in WRITERS.items():
-        write(MODELS / name / "1")
+    """Write all models, or those that are named, and the answers."""
+    for name in sys.argv[1:] or WRITERS:
+        shutil.rmtree(MODELS / name, ignore_errors=True)
+        WRITERS[name](MODELS / name / "1")
         assets = MODELS / name / "1" / "assets"
         if assets.is_dir() and not any(assets.iterdir()):
             assets.rmdir()

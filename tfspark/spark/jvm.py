@@ -1,28 +1,34 @@
 """`engine="jvm"`: scoring by the Scala bridge, which runs the model inside the executors' JVM.
 
-In comes a binding that was checked as for every engine, out goes a DataFrame (or a column function)
-with the bridge's operator in it. Driver only: there is no Python worker. A classic session calls
-the bridge's library, to which a program may name any path; a Connect session sends SQL, for which
-the server's operator says what may be called and how.
+The result is a DataFrame, or a column function, with the bridge's operator in it. Driver only:
+there is no Python worker. A classic session calls the bridge's library, to which a program may name
+any path; a Connect session sends SQL, for which the server's operator says what may be called.
+Options travel as texts, in both ways.
 
 Invariant: the jar is asked for first, and its absence is an error with the next step.
 """
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
+import numpy as np
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
-from tfspark.errors import BindingError, EngineError, UsageError, explain
+from tfspark.constants import Constant
+from tfspark.dtypes import by_name
+from tfspark.errors import BindingError, EngineError, explain
 from tfspark.feeding import InputBinding
 from tfspark.fetching import Strings
 from tfspark.package import ModelPackage
 from tfspark.schema import Binding
+from tfspark.signature import Signature
 from tfspark.spark.distribution import is_classic
 from tfspark.spark.options import ScoreOptions
 
@@ -41,33 +47,43 @@ def function_in_jvm(
     narrow: bool = False,
     strings: Strings = "string",
     labels: Sequence[str] = (),
+    terms: str = "python-sql",
 ) -> Call:
     """Return the bridge's function of a model: columns in the signature's order → its outputs.
 
-    It gives what is fetched: one output as it is, several as a struct of the columns they become.
+    Args:
+        spark: The session.
+        package: The model.
+        options: Of the scoring.
+        fetch: Output → field of the result; left out, every output under its own name.
+        narrow: Allow to feed numbers that may have fractions to an integer input.
+        strings: Spark type of string outputs.
+        labels: What errors of rows call the arguments; left out, their positions.
+        terms: Whose words the hints of errors are in; see `Terms` of the bridge.
+
+    Returns:
+        A function that gives one output as it is, several as a struct of the columns they become.
 
     Raises:
         EngineError: When the bridge is not in the session.
-        UsageError: When an option is one that the bridge does not take, or takes from settings.
     """
-    _check_options(options)
+    texts = _texts(
+        package,
+        options,
+        fetch=fetch,
+        narrow=narrow,
+        strings=strings,
+        labels=labels,
+        terms=terms,
+        in_order="true",
+    )
     if is_classic(spark):
-        meaning = (package.signature.name, fetch, narrow, strings, labels, options)
-        name = f"{FUNCTION}_{package.digest[:16]}_{sha256(repr(meaning).encode()).hexdigest()[:16]}"
-        register_in_jvm(
-            spark,
-            name,
-            package,
-            options,
-            fetch=fetch,
-            narrow=narrow,
-            strings=strings,
-            labels=labels,
-        )
+        meaning = repr((package.path, sorted(texts.items())))
+        name = f"{FUNCTION}_{package.digest[:16]}_{sha256(meaning.encode()).hexdigest()[:16]}"
+        _register(spark, name, package, texts)
         return lambda *columns: sf.call_function(name, *columns)
-    _check_settings(spark, options, narrow, strings)
-    model = (sf.lit(package.path), sf.lit(package.signature.name))
-    return _fetching(package, fetch, lambda *columns: sf.call_function(FUNCTION, *model, *columns))
+    given = sf.create_map(*(sf.lit(text) for pair in texts.items() for text in pair))
+    return lambda *columns: sf.call_function(FUNCTION, sf.lit(package.path), given, *columns)
 
 
 def register_in_jvm(
@@ -79,7 +95,6 @@ def register_in_jvm(
     fetch: Mapping[str, str] | None = None,
     narrow: bool = False,
     strings: Strings = "string",
-    labels: Sequence[str] = (),
 ) -> None:
     """Register a model as a SQL function that the bridge evaluates.
 
@@ -89,75 +104,93 @@ def register_in_jvm(
         package: The model.
         options: Of the scoring.
         fetch: Output → field of the result; left out, every output under its own name.
-        narrow: Allow narrowing, each value checked.
+        narrow: Allow to feed numbers that may have fractions to an integer input.
         strings: Spark type of string outputs.
-        labels: What errors of rows call the arguments; left out, their positions.
 
     Raises:
         EngineError: When the bridge is not in the session.
-        UsageError: When an option is one that the bridge does not take, or takes from settings.
         BindingError: When a Connect server refuses the model; its message says why.
     """
-    _check_options(options)
-    if not is_classic(spark):
-        _check_settings(spark, options, narrow, strings)
-        if fetch:
-            hint = "leave it out, and name the outputs in the query."
-            raise UsageError(explain("On Connect a model of the JVM takes no fetch.", hint=hint))
-        _register_by_sql(spark, name, package)
-        return
+    texts = _texts(package, options, fetch=fetch, narrow=narrow, strings=strings)
+    if is_classic(spark):
+        _register(spark, name, package, texts)
+    else:
+        _register_by_sql(spark, name, package, texts)
+
+
+def _texts(
+    package: ModelPackage,
+    options: ScoreOptions,
+    *,
+    fetch: Mapping[str, str] | None,
+    narrow: bool,
+    strings: Strings,
+    labels: Sequence[str] = (),
+    terms: str = "python-sql",
+    **hidden: str,
+) -> dict[str, str]:
+    """Return the options as the bridge reads them, each a text; see its `OptionTexts`."""
+    texts = {
+        "signature": package.signature.name,
+        "tags": ",".join(package.tags),
+        "output_shapes": json.dumps(_output_shapes(package.signature)),
+        "on_null": json.dumps(options.get("on_null", "null"), default=_base64).strip('"'),
+        "narrow": str(narrow).lower(),
+        "strings": strings,
+        "terms": terms,
+        **hidden,
+    }
+    if rows := options.get("batch_size"):
+        texts["batch_size"] = str(rows)
+    if fetch is not None:
+        texts["fetch"] = json.dumps(dict(fetch))
+    if labels:
+        texts["labels"] = json.dumps(list(labels))
+    return texts
+
+
+def _output_shapes(signature: Signature) -> dict[str, Sequence[int | None]]:
+    """Return the row shapes that are known, some of which the caller may have given."""
+    lead = 0 if signature.is_row_by_row else 1
+    return {
+        spec.name: spec.shape[lead:]
+        for spec in signature.outputs
+        if spec.shape is not None and len(spec.shape) >= lead
+    }
+
+
+def _base64(fill: Any) -> Any:
+    """Return what JSON can hold of a fill: NumPy's numbers as Python's, bytes as base64."""
+    if isinstance(fill, bytes):
+        return {"base64": b64encode(fill).decode()}
+    return fill.item()
+
+
+def _register(
+    spark: SparkSession, name: str, package: ModelPackage, texts: Mapping[str, str]
+) -> None:
     context: Any = spark.sparkContext
     library = context._jvm.io.tfspark
     if type(library.TfSpark).__name__ == "JavaPackage":  # what py4j gives for no class
         raise _absent()
-    option = context._jvm.scala.Option
-    given = library.ScoreOptions(
-        option.empty(),  # the path is that of one version
-        package.signature.name,
-        option.apply(options.get("batch_size")),
-        narrow,
-        strings == "binary",
-    )
-    fetched = [context._jvm.scala.Tuple2(*pair) for pair in (fetch or {}).items()]
-    sequence = context._jvm.org.apache.spark.api.python.PythonUtils.toSeq
-    library.TfSpark.register(
-        spark._jsparkSession,
-        name,
-        package.path,
-        sequence(fetched),
-        given,
-        sequence(list(labels)),
-    )
+    library.TfSpark.registerAs(spark._jsparkSession, name, package.path, dict(texts))
 
 
-def _register_by_sql(spark: SparkSession, name: str, package: ModelPackage) -> None:
+def _register_by_sql(
+    spark: SparkSession, name: str, package: ModelPackage, texts: Mapping[str, str]
+) -> None:
     if not spark.catalog.functionExists(FUNCTION):
         raise _absent()
     quoted_name = name.replace("`", "``")
     kind, path = (
         text.replace("\\", "\\\\").replace("'", "\\'")
-        for text in (f"{FUNCTION}:{package.signature.name}", package.path)
+        for text in (f"{FUNCTION}:{json.dumps(texts)}", package.path)
     )
     statement = f"FUNCTION `{quoted_name}` AS '{kind}' USING FILE '{path}'"
     try:
         spark.sql(f"CREATE OR REPLACE TEMPORARY {statement}")
     except AnalysisException as error:
         raise _refusal(error) from error
-
-
-def _fetching(package: ModelPackage, fetch: Mapping[str, str] | None, call: Call) -> Call:
-    """Return a call that gives what is fetched, of one that gives every output."""
-    if fetch is None:
-        return call
-
-    def fetched(*columns: Column) -> Column:
-        every = call(*columns)
-        several = len(package.signature.outputs) > 1
-        outputs = [every[output] if several else every for output in fetch]
-        named = [one.alias(column) for one, column in zip(outputs, fetch.values(), strict=True)]
-        return named[0] if len(named) == 1 else sf.struct(*named)
-
-    return fetched
 
 
 def predict_in_jvm(
@@ -178,13 +211,12 @@ def predict_in_jvm(
         binding: Which columns feed, which outputs come back.
         kept: Positions of the columns that come first.
         options: Of the scoring.
-        narrow: Allow narrowing, each value checked.
+        narrow: Allow to feed numbers that may have fractions to an integer input.
         strings: Spark type of string outputs.
 
     Raises:
         EngineError: When the bridge is not in the session.
         BindingError: When the bridge refuses the call; its message says why.
-        UsageError: When an option is one that the bridge does not take, or takes from settings.
     """
     fetch = {one.spec.name: one.column for one in binding.outputs}
     labels = [name for one in binding.inputs for name in _labels(one, binding)]
@@ -196,6 +228,7 @@ def predict_in_jvm(
         narrow=narrow,
         strings=strings,
         labels=labels,
+        terms="python",
     )
     positions = {name: f"c{position}" for position, name in enumerate(df.columns)}
     numbered = df.toDF(*(f"c{position}" for position in range(len(df.columns))))
@@ -214,40 +247,33 @@ def predict_in_jvm(
 
 
 def _arguments(one: InputBinding, positions: dict[str, str], binding: Binding) -> list[Column]:
+    if one.constant is not None:
+        return [_constant(one, one.constant)]
     columns = [sf.col(positions[name]) for name in one.columns]
     return [sf.array(*columns)] if one.is_stacked and len(binding.inputs) > 1 else columns
 
 
+def _constant(one: InputBinding, constant: Constant) -> Column:
+    """Return a constant as a column of literals, repeated to the shape of a row."""
+    value = constant.array(by_name(one.spec.dtype))
+    row = one.spec.row_shape or ()
+    if value.shape == () and None not in row:
+        value = np.broadcast_to(value, tuple(size or 0 for size in row))
+    return _literal(value.tolist())
+
+
+def _literal(value: Any) -> Column:
+    if isinstance(value, list):
+        return sf.array(*map(_literal, value))
+    return sf.lit(bytearray(value) if isinstance(value, bytes) else value)
+
+
 def _labels(one: InputBinding, binding: Binding) -> Sequence[str]:
     """Return what errors call the arguments of an input; stacks of vectors are taken apart."""
+    if one.constant is not None:
+        return [one.spec.name]
     is_vector = len(one.spec.row_shape or ()) == 1
     return one.columns if is_vector or len(binding.inputs) == 1 else one.columns[:1]
-
-
-def _check_options(options: ScoreOptions) -> None:
-    if options.get("on_null", "null") != "null":
-        hint = "use coalesce in the query, or another engine."
-        raise UsageError(explain('engine="jvm" gives null for null only.', hint=hint))
-    if tuple(options.get("tags", ("serve",))) != ("serve",):
-        raise UsageError(explain('engine="jvm" loads the tag set "serve" only.'))
-
-
-def _check_settings(
-    spark: SparkSession, options: ScoreOptions, narrow: bool, strings: Strings
-) -> None:
-    """Refuse options that a server takes from the session's settings."""
-    for setting, wanted, default in (
-        ("spark.tfspark.narrow", str(narrow).lower(), "false"),
-        ("spark.tfspark.strings", strings, "string"),
-        ("spark.tfspark.batchSize", str(options.get("batch_size") or ""), ""),
-    ):
-        found = spark.conf.get(setting, default)
-        if wanted not in (found, default):
-            problem = 'With engine="jvm" on Connect this is a setting, not an option.'
-            hint = f'spark.conf.set("{setting}", "{wanted}")'
-            raise UsageError(
-                explain(problem, expected=wanted, found=f"{setting} {found}", hint=hint)
-            )
 
 
 def _refusal(error: AnalysisException) -> BindingError | EngineError:

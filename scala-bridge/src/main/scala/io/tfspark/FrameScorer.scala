@@ -8,37 +8,56 @@ import io.tfspark.sql._
 import org.apache.spark.sql.{Column, DataFrame}
 import org.apache.spark.sql.functions.{call_function, col}
 
+/** What a DataFrame is asked for: which columns feed, which outputs come back, what is kept beside
+  * them, and which inputs have one value in every row.
+  */
+private[tfspark] case class FrameCall(
+    feed: Map[String, Seq[String]],
+    fetch: Option[Seq[(String, String)]],
+    keep: Option[Seq[String]],
+    constants: Map[String, Column],
+    terms: Terms = Terms.Scala
+)
+
+/** A scored DataFrame, and the binding by which its rows are scored. */
+private[tfspark] case class ScoredFrame(frame: DataFrame, binding: Binding)
+
 /** Puts predictions beside the columns of a DataFrame. Driver; lazy. */
-private object FrameScorer {
+private[tfspark] object FrameScorer {
 
   def apply(
       df: DataFrame,
       located: LocatedModel,
-      feed: Map[String, Seq[String]],
-      fetch: Option[Seq[(String, String)]],
-      keep: Option[Seq[String]],
+      asked: FrameCall,
       options: ScoreOptions
-  ): DataFrame = {
-    val kept = keptColumns(df.columns.toSeq, keep)
-    val signature = located.model.signature(options.signature)
+  ): ScoredFrame = {
+    val kept = keptColumns(df.columns.toSeq, asked.keep)
+    val signature = options.signatureOf(located.model)
+    val wide = asked.constants.foldLeft(df) { case (before, (input, value)) =>
+      before.withColumn(constant(input), value)
+    }
     val binding = Binding.bind(
       signature,
-      ColumnAtHand.of(df.schema),
-      feed,
-      fetch,
-      TfSpark.bindingOptions(options),
+      ColumnAtHand.of(wide.schema),
+      asked.feed ++ asked.constants.map { case (input, _) => input -> Seq(constant(input)) },
+      asked.fetch,
+      options.binding(asked.terms, isCaseSensitive(df)),
       taken = kept
     )
     val fed = binding.inputs.flatMap(_.columns)
-    val name = functionName(located, binding, options)
-    SessionFunctions.register(df.sparkSession, name) { arguments =>
-      TfPredict(
-        ModelCall(located, signature, positional(binding), options.batchSize, fed),
-        arguments
-      )
-    }
-    select(df, kept, call_function(name, fed.map(quoted): _*), binding.outputs.map(_.column))
+    val call = ModelCall.of(located, signature, binding, options.batchSize)
+    val name = functionName(call, options)
+    Notices.say(located.model.title, binding)
+    SessionFunctions.register(df.sparkSession, name)(TfPredict(call, _))
+    val scored = call_function(name, fed.map(quoted): _*)
+    ScoredFrame(select(wide, kept, scored, binding.outputs.map(_.column)), binding)
   }
+
+  /** What the column of a constant is called. */
+  private def constant(input: String): String = s"constant of $input"
+
+  private def isCaseSensitive(df: DataFrame): Boolean =
+    df.sparkSession.conf.get("spark.sql.caseSensitive").toBoolean
 
   /** Columns to keep, each once; a wrong name is refused. */
   private def keptColumns(columns: Seq[String], keep: Option[Seq[String]]): Seq[String] = {
@@ -53,14 +72,6 @@ private object FrameScorer {
         )
       )
     wanted
-  }
-
-  /** The same binding by the positions of arguments. */
-  private def positional(binding: Binding): Binding = {
-    val starts = binding.inputs.map(_.columns.size).scanLeft(0)(_ + _)
-    binding.copy(inputs = binding.inputs.zip(starts).map { case (input, start) =>
-      input.copy(columns = input.columns.indices.map(index => ModelCall.argument(start + index)))
-    })
   }
 
   private def select(
@@ -78,8 +89,8 @@ private object FrameScorer {
     }
 
   /** One name per meaning, so that scoring in a loop adds no functions to the session. */
-  private def functionName(located: LocatedModel, binding: Binding, options: ScoreOptions): String =
-    f"tfspark_${located.model.digest.take(12)}_${(located, binding, options).hashCode}%08x"
+  private def functionName(call: ModelCall, options: ScoreOptions): String =
+    f"tfspark_${call.located.model.digest.take(12)}_${(call, options).hashCode}%08x"
 
   private def quoted(name: String): Column = col(inTicks(name))
 

@@ -2,7 +2,6 @@ package io.tfspark
 
 import io.tfspark.engine._
 import io.tfspark.error._
-import io.tfspark.model._
 import io.tfspark.score._
 import io.tfspark.sql.LocatedModel
 
@@ -18,9 +17,10 @@ import io.tfspark.sql.LocatedModel
   * }
   * }}}
   */
-final class LocalModel private[tfspark] (located: LocatedModel, signature: Signature)
+final class LocalModel private[tfspark] (located: LocatedModel, options: ScoreOptions)
     extends AutoCloseable {
   private val model = located.model
+  private val signature = options.signatureOf(model)
   private val lease = SessionCache.shared.lease(
     SessionKey(model.digest, model.tags, ModelSource.Shared(model.path), model.size, 1),
     sql.BridgeConf.cacheModels
@@ -52,7 +52,7 @@ final class LocalModel private[tfspark] (located: LocatedModel, signature: Signa
     ))
     val outputs = if (fetches.isEmpty) signature.outputs.map(_.name) else fetches
     scala.util.Using.resource(
-      new ValueScorer(session, signature, outputs, BatchSize(None), Origin(model.title, None))
+      new ValueScorer(session, signature, outputs, options, Origin(model.title, None))
     ) { scorer =>
       val rows = inputs.map(feeds).transpose
       outputs.zip(scorer.score(rows.iterator).toSeq.transpose.padTo(outputs.size, Nil)).toMap

@@ -16,9 +16,9 @@ import org.apache.spark.rdd.RDD
 private object RddScorer {
   def apply(rows: RDD[Seq[Any]], path: String, options: ScoreOptions): RDD[Seq[Any]] = {
     val context = rows.sparkContext
-    val located = ModelCatalog.at(path, options.version, context.hadoopConfiguration)
+    val located = ModelCatalog.at(path, options, context.hadoopConfiguration)
     val model = located.model
-    val signature = model.signature(options.signature)
+    val signature = options.signatureOf(model)
     val source = ModelSource.Packed(PackedModel.of(Paths.get(model.path), context))
     val kept = BridgeConf.cacheModels
     rows.mapPartitionsWithIndex(
@@ -30,7 +30,7 @@ private object RddScorer {
           val outputs = signature.outputs.map(_.name)
           val origin = Origin(model.title, Some(partition))
           TaskEnd.runner(task, lease)(
-            new ValueScorer(_, signature, outputs, BatchSize(options.batchSize), origin)
+            new ValueScorer(_, signature, outputs, options, origin)
           )
         }
         if (values.hasNext) scorer.score(values) else Iterator.empty

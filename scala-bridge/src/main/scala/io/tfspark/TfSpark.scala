@@ -1,25 +1,13 @@
 package io.tfspark
 
+import scala.jdk.CollectionConverters._
+
+import io.tfspark.error.Terms
 import io.tfspark.model._
 import io.tfspark.sql._
 import org.apache.hadoop.conf.Configuration
 import org.apache.spark.rdd.RDD
-import org.apache.spark.sql.{DataFrame, SparkSession}
-
-/** Options of the faces.
-  *
-  * @param version version folder; by default the newest
-  * @param batchSize rows per run of the model; by default as many as make about 1 MiB
-  * @param narrow allow conversions that may lose a value's precision, each checked
-  * @param binaryStrings take string outputs as binary
-  */
-final case class ScoreOptions(
-    version: Option[Long] = None,
-    signature: String = Signature.Default,
-    batchSize: Option[Int] = None,
-    narrow: Boolean = false,
-    binaryStrings: Boolean = false
-)
+import org.apache.spark.sql.{Column, DataFrame, SparkSession}
 
 /** The library: a model on the driver, on an RDD, on a DataFrame, as a SQL function. Driver.
   *
@@ -29,14 +17,12 @@ final case class ScoreOptions(
 object TfSpark {
 
   /** Open a model in this JVM. */
-  def open(path: String, options: ScoreOptions = ScoreOptions()): LocalModel = {
-    val located = ModelCatalog.at(path, options.version, new Configuration())
-    new LocalModel(located, located.model.signature(options.signature))
-  }
+  def open(path: String, options: ScoreOptions = ScoreOptions()): LocalModel =
+    new LocalModel(ModelCatalog.at(path, options, new Configuration()), options)
 
   /** Describe a model, without loading it: names are found in its signatures. */
   def load(path: String, version: Option[Long] = None): ModelPackage =
-    ModelCatalog.at(path, version, new Configuration()).model
+    ModelCatalog.at(path, ScoreOptions(version), new Configuration()).model
 
   /** Score the rows of an RDD; what travels is a broadcast of the model's files, never a live
     * model.
@@ -57,6 +43,7 @@ object TfSpark {
     *   its own name, a single input the single fitting column
     * @param fetch output → new column; left out, every output under its own name
     * @param keep columns beside the predictions; by default all
+    * @param constants input → what feeds it in every row, a literal
     */
   def predict(
       df: DataFrame,
@@ -64,45 +51,48 @@ object TfSpark {
       feed: Map[String, Seq[String]] = Map.empty,
       fetch: Seq[(String, String)] = Nil,
       keep: Option[Seq[String]] = None,
-      options: ScoreOptions = ScoreOptions()
+      options: ScoreOptions = ScoreOptions(),
+      constants: Map[String, Column] = Map.empty
   ): DataFrame = {
-    val located = ModelCatalog.at(path, options.version, HadoopConf.of(df.sparkSession))
-    FrameScorer(df, located, feed, Option.when(fetch.nonEmpty)(fetch), keep, options)
+    val asked = FrameCall(feed, Option.when(fetch.nonEmpty)(fetch), keep, constants)
+    FrameScorer(df, ModelCatalog.at(path, options, HadoopConf.of(df.sparkSession)), asked, options)
+      .frame
   }
 
   /** Register a model as a SQL function of a session: `SELECT name(features) FROM t`, Hive tables
     * included.
     *
-    * Its arguments are the inputs sorted by name, or the elements of a single vector input.
+    * Its arguments are the inputs sorted by name, the elements of a single vector input, or one
+    * struct with a field for each input.
     *
     * @param fetch output → field of the result; left out, every output under its own name
-    * @param labels what errors of rows call the arguments; left out, their positions
     */
   def register(
       spark: SparkSession,
       name: String,
       path: String,
       fetch: Seq[(String, String)] = Nil,
-      options: ScoreOptions = ScoreOptions(),
-      labels: Seq[String] = Nil
-  ): Unit = {
-    val located = ModelCatalog.at(path, options.version, HadoopConf.of(spark))
-    val signature = located.model.signature(options.signature)
-    val fetched = Option.when(fetch.nonEmpty)(fetch)
-    SessionFunctions.register(spark, name) { arguments =>
-      TfPredictFunction.refusing {
-        val made = TfPredictFunction.callOf(
-          located,
-          signature,
-          arguments,
-          fetched,
-          bindingOptions(options)
-        )
-        made.copy(call = made.call.copy(batchRows = options.batchSize, labels = labels))
-      }
-    }
-  }
+      options: ScoreOptions = ScoreOptions()
+  ): Unit =
+    SessionFunctions.register(
+      spark,
+      name,
+      ModelCatalog.at(path, options, HadoopConf.of(spark)),
+      CallOptions(options, Option.when(fetch.nonEmpty)(fetch), terms = Terms.Scala)
+    )
 
-  private[tfspark] def bindingOptions(options: ScoreOptions): BindingOptions =
-    BindingOptions(options.narrow, options.binaryStrings)
+  /** Register a model for a program in Python, which gives its options as texts.
+    *
+    * @param options see `OptionTexts`
+    */
+  def registerAs(
+      spark: SparkSession,
+      name: String,
+      path: String,
+      options: java.util.Map[String, String]
+  ): Unit = {
+    val chosen = OptionTexts.parse(options.asScala.toMap, CallOptions())
+    val located = ModelCatalog.at(path, chosen.score, HadoopConf.of(spark))
+    SessionFunctions.register(spark, name, located, chosen)
+  }
 }

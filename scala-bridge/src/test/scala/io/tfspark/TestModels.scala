@@ -6,6 +6,7 @@ import scala.jdk.CollectionConverters._
 import scala.util.Using
 
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
+import org.tensorflow.proto.{MetaGraphDef, SavedModel, TensorInfo}
 
 /** The models that `tools/write_models.py` wrote, and what Python's TensorFlow answers for their
   * rows.
@@ -22,6 +23,28 @@ object TestModels {
       entry =>
         entry.getKey -> entry.getValue
     }.toMap
+
+  /** A copy of a model whose graph is changed, below the first folder of models. */
+  def edited(name: String)(change: MetaGraphDef.Builder => Unit): Path = {
+    val base = copy(name)
+    val file = base.resolve("1/saved_model.pb")
+    val builder = SavedModel.parseFrom(Files.readAllBytes(file)).toBuilder
+    change(builder.getMetaGraphsBuilder(0))
+    Files.write(file, builder.build().toByteArray)
+    base
+  }
+
+  /** Take the shapes out of all signatures, as TensorFlow's own oldest models have none. */
+  def withoutShapes(graph: MetaGraphDef.Builder): Unit =
+    graph.getSignatureDefMap.asScala.foreach { case (name, signature) =>
+      def bare(info: TensorInfo) = info.toBuilder.clearTensorShape().build()
+      val changed = signature.toBuilder
+      signature.getInputsMap.asScala.foreach { case (key, one) => changed.putInputs(key, bare(one)) }
+      signature.getOutputsMap.asScala.foreach { case (key, one) =>
+        changed.putOutputs(key, bare(one))
+      }
+      graph.putSignatureDef(name, changed.build())
+    }
 
   /** A copy of a model, to be broken. */
   def copy(name: String): Path = {

@@ -22,11 +22,7 @@ final class NativeSession private (session: TF_Session, graph: TF_Graph) extends
   def runner(signature: Signature): SignatureRunner = new SignatureRunner(session, graph, signature)
 
   override def close(): Unit = {
-    try
-      NativeStatus.check { status =>
-        TF_CloseSession(session, status)
-        TF_DeleteSession(session, status)
-      }
+    try NativeSession.delete(session)
     finally TF_DeleteGraph(graph)
   }
 }
@@ -34,6 +30,9 @@ final class NativeSession private (session: TF_Session, graph: TF_Graph) extends
 object NativeSession {
   implicit private val releaseOptions: Using.Releasable[TF_SessionOptions] =
     (options: TF_SessionOptions) => TF_DeleteSessionOptions(options)
+
+  implicit private val releaseBuffer: Using.Releasable[TF_Buffer] =
+    (buffer: TF_Buffer) => TF_DeleteBuffer(buffer)
 
   /** Load an export dir; its tables are initialised and its variables restored. */
   def load(exportDir: String, tags: Seq[String], threads: Int): NativeSession = {
@@ -46,11 +45,16 @@ object NativeSession {
         throw new EngineException(
           Explain(
             s"TensorFlow's C API cannot load the model at $exportDir.",
-            found = error.getMessage
+            found = error.inWords
           ),
           Some(error)
         )
     }
+  }
+
+  private def delete(session: TF_Session): Unit = NativeStatus.check { status =>
+    TF_CloseSession(session, status)
+    TF_DeleteSession(session, status)
   }
 
   private def open(
@@ -67,9 +71,21 @@ object NativeSession {
       val folder = use(new BytePointer(exportDir))
       val names = use(new PointerPointer[BytePointer](tags: _*))
       val none: TF_Buffer = null
-      NativeStatus.check(
-        TF_LoadSessionFromSavedModel(options, none, folder, names, tags.size, graph, none, _)
+      val description = use(TF_NewBuffer())
+      val session = NativeStatus.check(
+        TF_LoadSessionFromSavedModel(options, none, folder, names, tags.size, graph, description, _)
       )
+      if (OldCheckpoint.isIn(exportDir)) {
+        val bytes = new Array[Byte](description.length.toInt)
+        new BytePointer(description.data).get(bytes)
+        try OldCheckpoint.restore(exportDir, bytes, session, graph)
+        catch {
+          case error: Throwable =>
+            delete(session)
+            throw error
+        }
+      }
+      session
     }.get
 
   /** One intra-op thread per task CPU, inter-op work in the caller's thread; the environment wins.

@@ -1,7 +1,9 @@
 package io.tfspark.engine
 
 import scala.util.Using
+import scala.util.matching.Regex
 
+import io.tfspark.error.Explain
 import org.tensorflow.internal.c_api.TF_Status
 import org.tensorflow.internal.c_api.global.tensorflow._
 
@@ -16,7 +18,19 @@ final class NativeException(val code: Int, message: String) extends RuntimeExcep
     */
   def isAboutModel: Boolean =
     code == NativeStatus.FailedPrecondition || code == NativeStatus.Unimplemented ||
-      message.contains("No OpKernel was registered")
+      missingOp.isDefined
+
+  /** The op that TensorFlow has no kernel for, or does not know, where that is the failure. */
+  def missingOp: Option[String] = NativeStatus.missing.findFirstMatchIn(message).map(_.group(1))
+
+  /** What failed, in words of ours where it is an op that is not there. */
+  def inWords: String = missingOp.fold(message) { op =>
+    Explain(
+      s"The TensorFlow of this JVM has no kernel for the op '$op'.",
+      found = message.linesIterator.nextOption().getOrElse(""),
+      hint = "score the model with an engine of Python, whose TensorFlow may have it."
+    )
+  }
 }
 
 /** Checks the status of each call of TensorFlow's C API. */
@@ -24,6 +38,10 @@ private[engine] object NativeStatus {
   val ResourceExhausted: Int = 8
   val FailedPrecondition: Int = 9
   val Unimplemented: Int = 12
+
+  /** What TensorFlow says of an op without a kernel, and of one that is not registered. */
+  private[engine] val missing: Regex =
+    """(?:No OpKernel was registered to support Op|Op type not registered) '([^']+)'""".r
 
   implicit private val release: Using.Releasable[TF_Status] =
     (status: TF_Status) => TF_DeleteStatus(status)

@@ -26,6 +26,16 @@ object PythonText {
     value.map(byte => escaped((byte & 0xff).toChar, quote)).mkString(s"b$quote", "", s"$quote")
   }
 
+  /** A value that a user gave. */
+  def shown(value: Any): String = value match {
+    case number: Double => of(number)
+    case number: Float => of(number.toDouble)
+    case flag: Boolean => if (flag) "True" else "False"
+    case bytes: Array[Byte] => of(bytes)
+    case text: String => s"'$text'"
+    case other => other.toString
+  }
+
   private def plain(value: BigDecimal): String = {
     val text = value.toPlainString
     if (text.contains('.')) text else s"$text.0"

@@ -1,5 +1,6 @@
 package io.tfspark.hive
 
+import io.tfspark.ScoreOptions
 import io.tfspark.error._
 import io.tfspark.sql._
 import org.apache.hadoop.conf.Configuration
@@ -18,8 +19,8 @@ private[hive] object FunctionModel {
   def call(arguments: Seq[Expression], ofTable: Option[String], conf: Configuration): TfPredict =
     arguments.headOption.flatMap(named) match {
       case Some(model) =>
-        TfPredictFunction.call(ModelCatalog.ofUser(model, conf), arguments.drop(1))
-      case None => TfPredictFunction.call(default(ofTable, conf), arguments)
+        TfPredictFunction.call(ModelCatalog.ofUser(model, _, conf), arguments.drop(1))
+      case None => TfPredictFunction.call(default(_, ofTable, conf), arguments)
     }
 
   /** Whether an argument names a model, rather than being an input. */
@@ -33,11 +34,14 @@ private[hive] object FunctionModel {
     case _ => None
   }
 
-  private def default(ofTable: Option[String], conf: Configuration): LocatedModel =
-    ofTable.map(ModelCatalog.ofUser(
-      _,
-      conf
-    )).orElse(BridgeConf.functionModel.map(operators(_, conf))).getOrElse {
+  private def default(
+      options: ScoreOptions,
+      ofTable: Option[String],
+      conf: Configuration
+  ): LocatedModel =
+    ofTable.map(ModelCatalog.ofUser(_, options, conf)).orElse(
+      BridgeConf.functionModel.map(operators(_, options, conf))
+    ).getOrElse {
       throw new UsageException(
         Explain(
           "The function does not know its model.",
@@ -50,6 +54,10 @@ private[hive] object FunctionModel {
       )
     }
 
-  private def operators(nameOrPath: String, conf: Configuration): LocatedModel =
-    ModelCatalog.at(BridgeConf.registered.getOrElse(nameOrPath, nameOrPath), None, conf)
+  private def operators(
+      nameOrPath: String,
+      options: ScoreOptions,
+      conf: Configuration
+  ): LocatedModel =
+    ModelCatalog.at(BridgeConf.registered.getOrElse(nameOrPath, nameOrPath), options, conf)
 }

@@ -19,9 +19,8 @@ final case class Flag(
 
 /** A command line, parsed: the values of each flag in order. Driver.
   *
-  * The rules are those of Python's argparse as the jobs use it: `--flag value` or `--flag=value`,
-  * of a flag that is given twice the last counts, repeatable ones collect `NAME=VALUE`, each name
-  * once.
+  * The rules are those of Python's argparse as the jobs use it: `--flag value` or `--flag=value`, a
+  * flag is given once, repeatable ones collect `NAME=VALUE`, each name once.
   */
 final class Arguments private (values: Map[String, Seq[String]]) {
 
@@ -82,6 +81,10 @@ object Arguments {
     Option.unless(at > 0 && at < value.length - 1)(s"expected NAME=VALUE, found '$value'")
   }
 
+  /** `NAME=VALUE`, where the value may be empty. */
+  def isPairOrEmpty(value: String): Option[String] =
+    Option.unless(value.indexOf('=') > 0)(s"expected NAME=VALUE or NAME=, found '$value'")
+
   /** `A,B,C`. */
   def columns(value: String): Seq[String] = value.split(",", -1).toSeq.map(_.trim)
 
@@ -99,6 +102,7 @@ object Arguments {
     val before = found.getOrElse(flag.name, Nil)
     if (flag.isRepeatable && before.exists(pair(_)._1 == pair(value)._1))
       throw refusal(flag, s"'${pair(value)._1}' is given twice")
+    if (!flag.isRepeatable && before.nonEmpty) throw refusal(flag, "it is given twice")
     found.updated(flag.name, before :+ value)
   }
 

@@ -1,6 +1,8 @@
 package io.tfspark.jobs
 
-import io.tfspark.ScoreOptions
+import io.tfspark.{FrameCall, ScoreOptions}
+import io.tfspark.error.Terms
+import org.apache.spark.sql.Column
 
 /** What a user asks of a batch job. Driver. */
 final case class BatchJob(
@@ -14,5 +16,11 @@ final case class BatchJob(
     report: Option[String],
     distribute: Option[String],
     isDryRun: Boolean,
+    constants: Map[String, String],
     options: ScoreOptions
-)
+) {
+
+  /** What a DataFrame is asked for. */
+  def call(values: Map[String, Column]): FrameCall =
+    FrameCall(feed, Option.when(fetch.nonEmpty)(fetch), keep, values, Terms.Flags)
+}

@@ -7,8 +7,9 @@ import scala.collection.immutable.ListMap
 import scala.util.Using
 import scala.util.control.NonFatal
 
-import io.tfspark.{TfSpark, TfSparkExtensions}
+import io.tfspark.{FrameScorer, ScoredFrame, TfSparkExtensions}
 import io.tfspark.error._
+import io.tfspark.model.Binding
 import io.tfspark.sql._
 import org.apache.hadoop.fs.Path
 import org.apache.spark.SparkConf
@@ -49,8 +50,9 @@ object BatchScore {
   /** Run a job in a session; returns the path of its report, or the plan in words for a dry run. */
   def score(spark: SparkSession, job: BatchJob): String = {
     val begun = Report.begin()
-    val ((output, scored, model, counts), planned) = begun.timed("plan")(plan(spark, job, begun))
-    if (job.isDryRun) describe(job, model, scored)
+    val ((output, ScoredFrame(scored, binding), model, counts), planned) =
+      begun.timed("plan")(plan(spark, job, begun))
+    if (job.isDryRun) describe(job, model, scored, binding)
     else {
       val (_, done) = planned.timed("score")(staged(output)(output.stage(scored)))
       val counted = done.copy(
@@ -60,6 +62,7 @@ object BatchScore {
         rowsIn = Some(counts.in),
         rowsOut = counts.out,
         nullRows = counts.nulls,
+        rounded = binding.rounded,
         versions = versions(spark)
       )
       staged(output)(checkCounts(counted))
@@ -87,20 +90,22 @@ object BatchScore {
       spark: SparkSession,
       job: BatchJob,
       report: Report
-  ): (Output, DataFrame, LocatedModel, Counts) = {
-    val located = ModelCatalog.at(job.model, job.options.version, HadoopConf.of(spark))
+  ): (Output, ScoredFrame, LocatedModel, Counts) = {
+    val located = ModelCatalog.at(job.model, job.options, HadoopConf.of(spark))
     val output = Output.of(spark, job.target, job.mode, report.run)
     output.check(job.source.path.toSeq :+ job.model)
     job.report.foreach(checkReport(spark, _))
     val (before, after) = (Observation(), Observation())
     val rows = job.source.read(spark)
     val watched = rows.observe(before, count(lit(1)).as("rows"))
-    val scored = TfSpark.predict(watched, job.model, job.feed, job.fetch, job.keep, job.options)
+    val constants = Constants.columns(job.options.signatureOf(located.model), job.constants)
+    val ScoredFrame(scored, binding) =
+      FrameScorer(watched, located, job.call(constants), job.options)
     // A model never returns null, so a null prediction is a row with a null input.
     val isNull = col(s"`${scored.columns.last.replace("`", "``")}`").isNull
     val counted = scored.observe(after, count(lit(1)).as("rows"), count_if(isNull).as("nulls"))
     output.checkColumns(counted.schema)
-    (output, counted, located, new Counts(before, after))
+    (output, ScoredFrame(counted, binding), located, new Counts(before, after))
   }
 
   /** Refuse a place that a report cannot be written to, before the job. */
@@ -155,15 +160,21 @@ object BatchScore {
       "scala" -> util.Properties.versionNumberString
     )
 
-  private def describe(job: BatchJob, located: LocatedModel, scored: DataFrame): String =
-    Seq(
+  private def describe(
+      job: BatchJob,
+      located: LocatedModel,
+      scored: DataFrame,
+      binding: Binding
+  ): String =
+    (Seq(
       located.model.describe,
       s"input  ${job.source}",
       s"output ${job.target}",
       s"columns ${Output.describe(scored.schema)}",
-      "path   spark",
-      "nothing was run, nothing was written"
-    ).mkString("\n")
+      "path   spark"
+    ) ++ binding.rounded.map(one => s"rounded $one") ++ binding.warnings.map(one =>
+      s"warning $one"
+    ) :+ "nothing was run, nothing was written").mkString("\n")
 
   private def write(spark: SparkSession, report: Report, job: BatchJob): String = {
     val name = s"_tfspark_report_${report.run}.json"

@@ -1,7 +1,10 @@
 package io.tfspark.jobs
 
+import io.tfspark.ScoreOptions
 import io.tfspark.error.UsageException
 import io.tfspark.jobs.Arguments._
+import io.tfspark.model.{ModelPackage, OnNull, Signature}
+import io.tfspark.sql.OptionTexts
 
 /** The flags of `BatchScore`, which are those of `jobs/batch_score.py`. Driver. */
 object BatchScoreFlags {
@@ -12,6 +15,13 @@ object BatchScoreFlags {
 
   private def feed(value: String): Option[String] =
     isPair(value).orElse(listed(value.drop(value.indexOf('=') + 1)))
+
+  private def shape(value: String): Option[String] = isPairOrEmpty(value).orElse {
+    val sizes = value.drop(value.indexOf('=') + 1).split(',').map(_.trim).filter(_.nonEmpty)
+    Option.unless(sizes.forall(size => size == "None" || size.matches("[0-9]{1,18}")))(
+      s"expected OUTPUT=SIZE,…, found '$value'"
+    )
+  }
 
   /** In the order of the help. */
   val all: Seq[Flag] = Seq(
@@ -31,6 +41,15 @@ object BatchScoreFlags {
       check = choice("auto", "broadcast", "path")
     ),
     Flag("batch-size", "ROWS", "rows per call", check = positive),
+    Flag("tags", "TAG[,TAG…]", "tag set of the graph (default: serve)", check = listed),
+    Flag(
+      "output-shape",
+      "OUTPUT=[SIZE,…]",
+      "shape of one row of an output whose rank the model does not tell: y= for a number, y=3,None for a matrix of " +
+        "three rows",
+      true,
+      shape
+    ),
     Flag(
       "feed",
       "INPUT=COLUMN[,COLUMN…]",
@@ -51,12 +70,26 @@ object BatchScoreFlags {
       "input columns to write beside the predictions (default: all)",
       check = listed
     ),
-    Flag("narrow", "", "allow conversions that may lose precision, such as double to float"),
+    Flag("constant", "INPUT=VALUE", "a value that feeds an input in every row", true, isPair),
+    Flag("narrow", "", "allow numbers that may have fractions to feed integers, each checked"),
     Flag(
       "strings",
       "TYPE",
       "string or binary (default: string)",
       check = choice("string", "binary")
+    ),
+    Flag(
+      "on-null",
+      "WHAT",
+      "whether a row with null in an input gives null or ends the job: null or error (default: null)",
+      check = choice("null", "error")
+    ),
+    Flag(
+      "fill-null",
+      "INPUT=VALUE",
+      "what feeds an input in place of null, such as Age=nan or Cabin=",
+      true,
+      isPairOrEmpty
     ),
     Flag("input", "PATH", "path, glob or URI to read"),
     Flag("input-table", "TABLE", "table or view to read, Hive's included"),
@@ -149,14 +182,31 @@ object BatchScoreFlags {
       keep = found.get("keep").map(columns),
       report = found.get("report"),
       distribute = found.get("distribute"),
+      constants = found.pairs("constant").toMap,
       isDryRun = found.has("dry-run"),
-      options = io.tfspark.ScoreOptions(
-        version = found.get("version").map(_.toLong),
-        signature = found.getOrElse("signature", io.tfspark.model.Signature.Default),
-        batchSize = found.get("batch-size").map(_.toInt),
-        narrow = found.has("narrow"),
-        binaryStrings = found.get("strings").contains("binary")
-      )
+      options = options(found)
+    )
+  }
+
+  private def options(found: Arguments): ScoreOptions = {
+    val fills = found.pairs("fill-null").toMap
+    if (fills.nonEmpty && found.has("on-null"))
+      throw new UsageException("argument --fill-null: not allowed with argument --on-null")
+    val refuses = found.get("on-null").contains("error")
+    ScoreOptions(
+      version = found.get("version").map(_.toLong),
+      signature = found.getOrElse("signature", Signature.Default),
+      batchSize = found.get("batch-size").map(_.toInt),
+      narrow = found.has("narrow"),
+      binaryStrings = found.get("strings").contains("binary"),
+      tags = found.get("tags").fold(ModelPackage.DefaultTags)(columns),
+      outputShapes = found.pairs("output-shape").map { case (name, sizes) =>
+        name -> OptionTexts.shape("--output-shape", sizes)
+      }.toMap,
+      onNull =
+        if (fills.nonEmpty) OnNull.FillEach(fills)
+        else if (refuses) OnNull.Refuse
+        else OnNull.GiveNull
     )
   }
 }

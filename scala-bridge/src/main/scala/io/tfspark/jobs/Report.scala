@@ -24,6 +24,7 @@ final case class Report(
     rowsIn: Option[Long] = None,
     rowsOut: Long = 0,
     nullRows: Long = 0,
+    rounded: Seq[String] = Nil,
     seconds: ListMap[String, Double] = ListMap.empty,
     versions: ListMap[String, String] = ListMap.empty
 ) {
@@ -51,6 +52,7 @@ final case class Report(
       "rows_out" -> rowsOut,
       "null_rows" -> nullRows,
       "bad_rows" -> 0,
+      "rounded" -> rounded,
       "seconds" -> seconds.updated("total", total),
       "versions" -> versions
     )

@@ -16,6 +16,13 @@ final case class DType(name: String, number: Int, width: Int, kind: Kind, sql: D
 
   /** Spark's name of the column type. */
   def sqlName: String = sql.catalogString
+
+  /** The least and the largest integer; of other kinds nothing that counts. */
+  def range: (Long, Long) = {
+    val bits = width * 8
+    if (kind == Kind.Integral(signed = true)) (-1L << (bits - 1), ~(-1L << (bits - 1)))
+    else (0L, ~(-1L << bits))
+  }
 }
 
 /** What numbers an element type holds. */
@@ -39,7 +46,13 @@ object Conversion {
   /** Every value is kept. */
   case object Widen extends Conversion
 
-  /** Values may not fit and are checked one by one; only when asked for. */
+  /** Numbers are rounded to the precision of the tensor; an overflow is an error of its row. */
+  case object Round extends Conversion
+
+  /** Integers are checked one by one; one that is out of range is an error of its row. */
+  case object Check extends Conversion
+
+  /** Numbers may have fractions, which an integer has not: checked one by one, when asked for. */
   case object Narrow extends Conversion
 }
 
@@ -107,25 +120,30 @@ object DType {
       refused.values.toMap.getOrElse(name, "cast to a type of Spark's inside the model")
     )
 
-  /** Say how elements of a Spark type become elements of a tensor; nothing when the kinds do not
-    * mix.
+  /** Say how elements of a Spark type become elements of a tensor, by Spark's rules of an ANSI store
+    * assignment; nothing when the kinds do not mix.
     */
   def conversion(from: DataType, to: DType): Option[Conversion] = (from, to.kind) match {
     case (_: StringType | BinaryType, Bytes) => Some(Conversion.Exact)
     case (BooleanType, Bool) => Some(Conversion.Exact)
-    case (FloatType | DoubleType, Floating) => Some(sized(from.defaultSize, to.width))
+    case (BooleanType, Floating | _: Integral) => Some(Conversion.Widen)
+    case (FloatType | DoubleType, Floating) =>
+      Some(sized(from.defaultSize, to.width, Conversion.Round))
     case (ByteType | ShortType | IntegerType | LongType, Floating) =>
       // Integers as wide as the float lose their last digits in it.
-      Some(if (from.defaultSize < to.width) Conversion.Widen else Conversion.Narrow)
+      Some(if (from.defaultSize < to.width) Conversion.Widen else Conversion.Round)
     case (ByteType | ShortType | IntegerType | LongType, Integral(true)) =>
-      Some(sized(from.defaultSize, to.width))
-    case (ByteType | ShortType | IntegerType | LongType, Integral(false)) => Some(Conversion.Narrow)
+      Some(sized(from.defaultSize, to.width, Conversion.Check))
+    case (ByteType | ShortType | IntegerType | LongType, Integral(false)) => Some(Conversion.Check)
+    case (_: DecimalType, Floating) => Some(Conversion.Round)
+    case (decimal: DecimalType, _: Integral) =>
+      Some(if (decimal.scale <= 0) Conversion.Check else Conversion.Narrow)
     case (FloatType | DoubleType, _: Integral) => Some(Conversion.Narrow)
     case _ => None
   }
 
-  private def sized(from: Int, to: Int): Conversion =
-    if (from == to) Conversion.Exact else if (from < to) Conversion.Widen else Conversion.Narrow
+  private def sized(from: Int, to: Int, longer: Conversion): Conversion =
+    if (from == to) Conversion.Exact else if (from < to) Conversion.Widen else longer
 
   /** The element type below all arrays of a column type, and the number of levels. */
   def elementOf(column: DataType): (DataType, Int) = column match {

@@ -21,12 +21,12 @@ private[model] object ExportDir {
       throw new ModelNotFoundException(
         Explain(
           s"There is no model folder at $path.",
-          expected = s"a folder with ${SavedModelFile.Name}, or with version folders 1, 2, …",
+          expected = s"a folder with ${SavedModelFile.Binary}, or with version folders 1, 2, …",
           found = if (Files.exists(path)) "a file" else "nothing",
           hint = "give the export dir, or the base path above its version folders."
         )
       )
-    if (Files.isRegularFile(path.resolve(SavedModelFile.Name))) own(path, version)
+    if (SavedModelFile.isIn(path)) own(path, version)
     else newest(path, version)
   }
 
@@ -61,7 +61,7 @@ private[model] object ExportDir {
       throw new ModelNotFoundException(
         Explain(
           s"There is no SavedModel in $path.",
-          expected = s"${SavedModelFile.Name}, or version folders named 1, 2, …",
+          expected = s"${SavedModelFile.Binary}, or version folders named 1, 2, …",
           found = Explain.listing(entries.take(8).map(_.getFileName.toString)),
           hint = "give the folder of one exported model, or the base path above its versions."
         )

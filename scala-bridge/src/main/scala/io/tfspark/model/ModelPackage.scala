@@ -64,8 +64,11 @@ object ModelPackage {
   /** The tag set that a model serves with unless told otherwise. */
   val DefaultTags: Seq[String] = Seq("serve")
 
-  /** The file that makes a folder a SavedModel. */
-  val FileName: String = SavedModelFile.Name
+  /** The file that usually makes a folder a SavedModel. */
+  val FileName: String = SavedModelFile.Binary
+
+  /** Whether files of such names are those of an export dir. */
+  def isExportDir(names: Iterable[String]): Boolean = SavedModelFile.isAmong(names)
 
   /** TensorFlow's own signature for the initialisation of tables; not one that a user calls. */
   private val initSignature = "__saved_model_init_op"
@@ -100,7 +103,7 @@ object ModelPackage {
 
   private def read(dir: ExportDir, tags: Seq[String]): ModelPackage = {
     val graph = SavedModelFile.graph(dir.path, tags)
-    SavedModelFile.checkComplete(dir.path, graph)
+    MissingFiles.check(dir.path, graph)
     val named = if (dir.version.isDefined) dir.path.getParent else dir.path
     ModelPackage(
       path = dir.path.toString,
@@ -116,6 +119,7 @@ object ModelPackage {
 
   private def signatures(graph: MetaGraphDef): Seq[Signature] =
     graph.getSignatureDefMap.asScala.toSeq.sortBy(_._1).collect {
-      case (name, proto) if name != initSignature => Signature.of(name, proto)
+      case (name, proto) if name != initSignature =>
+        GraphShapes.completed(Signature.of(name, proto), graph.getGraphDef)
     }
 }

@@ -13,7 +13,7 @@ import org.apache.spark.sql.execution.vectorized.WritableColumnVector
   *
   * A batch that is beyond memory is halved until it fits; a batch that the model refuses is
   * bisected to the row, which the error names. A model with a fixed batch dimension gets exactly
-  * that many rows, the last batch padded and cut.
+  * that many rows, the last batch padded and cut; one without a dimension for rows, row by row.
   *
   * @param first number in the partition of the row that an index of a group counts from
   */
@@ -23,14 +23,14 @@ final private[score] class GroupRunner(
     origin: Origin,
     metrics: ScoreMetrics
 ) {
-  private val decoders = binding.outputs.map(new OutputDecoder(_))
+  private val decoders = binding.outputs.map(new OutputDecoder(_, binding.terms.strings))
 
   /** Score a group.
     *
     * @param vectors one per output
     */
   def score(group: Group, vectors: Seq[WritableColumnVector], first: Long): Unit = {
-    val step = binding.batchDimension.getOrElse(group.size)
+    val step = if (binding.rowByRow) 1 else binding.batchDimension.getOrElse(group.size)
     (0 until group.size by step).foreach { from =>
       scorePart(Part(group, from, math.min(from + step, group.size)), vectors, first)
     }
@@ -57,7 +57,9 @@ final private[score] class GroupRunner(
     finally metrics.ran(part.size, System.nanoTime() - started)
   }
 
-  private def fedRows(part: Part): Int = binding.batchDimension.getOrElse(part.size)
+  /** The rows that are fed; nothing when the model takes no dimension for them. */
+  private def fedRows(part: Part): Option[Int] =
+    Option.unless(binding.rowByRow)(binding.batchDimension.getOrElse(part.size))
 
   private def decode(
       part: Part,
@@ -70,10 +72,11 @@ final private[score] class GroupRunner(
       binding.outputs.map(output => fitting(output, outputs.get(output.spec.name), part, first))
     val inOrder = part.row(part.size - 1) - part.row(0) == part.size - 1
     decoders.lazyZip(tensors).lazyZip(vectors).foreach { (decoder, tensor, vector) =>
-      try decoder.decode(tensor, part.size, vector, part.row, inOrder)
+      val rowShape = if (binding.rowByRow) tensor.shape else tensor.shape.drop(1)
+      try decoder.decode(tensor, rowShape, part.size, vector, part.row, inOrder)
       catch {
         case found: OutputProblem =>
-          val perRow = math.max(1L, tensor.shape.drop(1).product)
+          val perRow = math.max(1L, rowShape.product)
           throw rowError(found.problem, first + part.row((found.element / perRow).toInt))
       }
     }
@@ -89,7 +92,8 @@ final private[score] class GroupRunner(
     def refuse(problem: String): Nothing =
       throw new EngineException(s"${place(part, first)}: $problem")
     val tensor = found.getOrElse(refuse(s"the engine gave no output '${spec.name}'"))
-    val wanted: Seq[Option[Long]] = Some(fedRows(part).toLong) +: spec.rowShape.getOrElse(Nil)
+    val wanted: Shape =
+      fedRows(part).map(rows => Option(rows.toLong)).toSeq ++ spec.rowShape.getOrElse(Nil)
     val fits = tensor.shape.size == wanted.size &&
       tensor.shape.zip(wanted).forall { case (size, expected) => expected.forall(_ == size) }
     if (!fits || tensor.number != output.dtype.number)
@@ -107,15 +111,20 @@ final private[score] class GroupRunner(
 
   /** The error of a failed batch, with the row that causes it where there is one. */
   private def named(part: Part, error: NativeException, first: Long): TfsparkException =
-    Option.unless(error.isAboutModel)(part).flatMap(firstFailing) match {
-      case None => new EngineException(s"${place(part, first)}: ${error.getMessage}", Some(error))
-      case Some(row) =>
-        val at = origin.at(s"row ${first + row}")
-        new RowException(
-          s"$at: the model refuses the row: ${error.getMessage}\nHint: ${GroupRunner.mend}",
-          Some(error)
-        )
-    }
+    if (error.isAboutModel)
+      new EngineException(s"${place(part, first)}: ${error.inWords}", Some(error))
+    else
+      firstFailing(part) match {
+        case Some(row) =>
+          val at = origin.at(s"row ${first + row}")
+          val problem = s"the model refuses the row: ${error.getMessage}"
+          new RowException(s"$at: $problem\nHint: ${GroupRunner.fix}", Some(error))
+        case None =>
+          val alone =
+            if (part.size == 1 || binding.batchDimension.isDefined) ""
+            else s"\nHint: each row works alone; score with ${binding.terms.batchSize}."
+          new EngineException(s"${place(part, first)}: ${error.getMessage}$alone", Some(error))
+      }
 
   /** Find by bisection a row that the model refuses on its own; nothing when there is none. */
   private def firstFailing(part: Part): Option[Int] =
@@ -130,7 +139,7 @@ final private[score] class GroupRunner(
 
   private[score] def rowError(problem: RowProblem, row: Long): RowException =
     new RowException(
-      s"${origin.at(s"column '${problem.column}', row $row")}: ${problem.problem}\nHint: ${GroupRunner.mend}"
+      s"${origin.at(s"column '${problem.column}', row $row")}: ${problem.problem}\nHint: ${GroupRunner.fix}"
     )
 }
 
@@ -144,10 +153,10 @@ private[score] object GroupRunner {
         s"output '${output.spec.name}' is too large.",
         expected = s"at most $most elements in a batch",
         found = s"${shape.product} elements",
-        hint = "give a smaller batch_size."
+        hint = "give a smaller batch size."
       )
     )
   }
 
-  private val mend = "mend the row, or filter it out."
+  private val fix = "fix the row or filter it out."
 }

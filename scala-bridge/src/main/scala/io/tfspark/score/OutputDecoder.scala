@@ -16,26 +16,30 @@ import org.apache.spark.unsafe.Platform
   *
   * Bytes that are not the text they should be raise `RowProblem`; what the table widens (uint8 →
   * smallint) is widened.
+  *
+  * @param binary how the caller asks for bytes instead of text
   */
-final private[score] class OutputDecoder(output: OutputBinding) {
+final private[score] class OutputDecoder(output: OutputBinding, binary: String) {
   private val dtype = output.dtype
   private val isText = output.spec.dtype == "string" && DType.elementOf(output.sql)._1 == StringType
   private var bytes = new Array[Byte](0)
 
   /** Put the first rows of a tensor into the places of a vector.
     *
+    * @param rowShape the shape of one row
     * @param count rows to take; the tensor may hold more that only padded it
     * @param place the place in the vector of row number i
     * @param inOrder whether the places are consecutive numbers
     */
   def decode(
       tensor: NativeTensor,
+      rowShape: Seq[Long],
       count: Int,
       vector: WritableColumnVector,
       place: Int => Int,
       inOrder: Boolean
   ): Unit = {
-    val shape = tensor.shape.drop(1).map(_.toInt)
+    val shape = rowShape.map(_.toInt)
     if (output.spec.depth == 0) leaves(tensor, count, vector, place, inOrder)
     else {
       val first = lists(vector, count, shape.head, place)
@@ -142,7 +146,7 @@ final private[score] class OutputDecoder(output: OutputBinding) {
           index,
           new RowProblem(
             output.column,
-            s"output bytes ${PythonText.of(value.take(20))} are not UTF-8; take them with strings='binary'"
+            s"output bytes ${PythonText.of(value.take(20))} are not UTF-8; take them with $binary"
           )
         )
       vector.putByteArray(place(index), value)

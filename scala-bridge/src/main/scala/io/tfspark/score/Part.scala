@@ -16,11 +16,16 @@ final private[score] case class Part(group: Group, from: Int, until: Int) {
     Seq(copy(until = middle), copy(from = middle))
   }
 
-  /** The tensor of an input, with the last row repeated up to `rows`. */
-  def tensor(input: Int, rows: Int): NativeTensor = {
+  /** The tensor of an input, with the last row repeated up to `rows`; of no number of rows, the
+    * value of one.
+    */
+  def tensor(input: Int, rows: Option[Int]): NativeTensor = {
     val dtype = group.inputs(input).dtype
     val perRow = group.rowSize(input)
-    val shape = rows.toLong +: group.shapes(input).map(_.toLong)
+    val isSingle = group.isSingle(input)
+    val lead = if (isSingle) None else rows
+    val shape = lead.map(_.toLong).toSeq ++ group.shapes(input).map(_.toLong)
+    val (from, size) = if (isSingle) (0, 1) else (this.from, this.size)
     group.elements(input) match {
       case fixed: FixedElements =>
         val width = perRow * dtype.width

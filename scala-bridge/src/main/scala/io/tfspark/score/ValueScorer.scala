@@ -1,5 +1,6 @@
 package io.tfspark.score
 
+import io.tfspark.ScoreOptions
 import io.tfspark.engine._
 import io.tfspark.error._
 import io.tfspark.model._
@@ -17,21 +18,27 @@ final private[tfspark] class ValueScorer(
     session: NativeSession,
     signature: Signature,
     fetch: Seq[String],
-    size: BatchSize,
+    options: ScoreOptions,
     origin: Origin
 ) extends AutoCloseable {
-  private val names = signature.inputs.map(_.name)
+  private val inputs = (if (signature.isRowByRow) signature.byRows else signature).inputs
   private val binding = Binding.bind(
     signature,
-    signature.inputs.map(spec => ColumnAtHand(spec.name, RowValues.columnType(spec))),
+    inputs.map(spec => ColumnAtHand(spec.name, RowValues.columnType(spec))),
     fetch = Some(fetch.map(name => name -> name)),
     // Every value was checked against the type of its column; what is narrower than any column is checked here.
-    options = BindingOptions(narrow = true)
+    options = options.copy(narrow = true).binding(Terms.Scala)
   )
   private val places = binding.inputs.zipWithIndex.map { case (input, index) =>
     Seq(ColumnPlace(input.spec.name, index, RowValues.columnType(input.spec)))
   }
-  private val scorer = new BatchScorer(session.runner(signature), binding, places, size, origin)
+  private val scorer = new BatchScorer(
+    session.runner(signature),
+    binding,
+    places,
+    BatchSize(options.batchSize),
+    origin
+  )
   private val vector = new OnHeapColumnVector(16, binding.result)
   private var seen = 0L
 
@@ -60,7 +67,7 @@ final private[tfspark] class ValueScorer(
   override def close(): Unit = scorer.close()
 
   private def toRow(row: Seq[Any], number: Long): GenericInternalRow = {
-    if (row.size != names.size)
+    if (row.size != inputs.size)
       throw new BindingException(
         Explain(
           s"Signature '${signature.name}' takes another number of values.",
@@ -68,7 +75,7 @@ final private[tfspark] class ValueScorer(
           found = s"${row.size} values in row $number"
         )
       )
-    try new GenericInternalRow(signature.inputs.zip(row).map { case (spec, value) =>
+    try new GenericInternalRow(inputs.zip(row).map { case (spec, value) =>
         RowValues.toRow(spec, value)
       }.toArray[Any])
     catch {

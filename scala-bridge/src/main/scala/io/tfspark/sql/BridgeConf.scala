@@ -1,9 +1,8 @@
 package io.tfspark.sql
 
-import scala.util.Try
-
+import io.tfspark.ScoreOptions
 import io.tfspark.error._
-import io.tfspark.model.BindingOptions
+import io.tfspark.model.OnNull
 import io.tfspark.score.BatchSize
 import org.apache.spark.SparkEnv
 import org.apache.spark.sql.internal.SQLConf
@@ -33,6 +32,12 @@ object BridgeConf {
   /** Spark type of string outputs: `string` or `binary`. */
   val Strings: String = "spark.tfspark.strings"
 
+  /** What becomes of a null: `null`, `error`, a number for all inputs, or `input=value;…`. */
+  val OnNulls: String = "spark.tfspark.onNull"
+
+  /** Shapes of outputs that models leave open: `score=;box=4;tokens=None,3`. */
+  val OutputShapes: String = "spark.tfspark.outputShapes"
+
   /** How a model of the driver's own disk reaches executors: `auto`, `path` or `broadcast`. */
   val Distribute: String = "spark.tfspark.distribute"
 
@@ -57,17 +62,20 @@ object BridgeConf {
     oneOf(Distribute, static(Distribute).getOrElse("auto"), Seq("auto", "path", "broadcast"))
 
   /** Models kept open per JVM. */
-  def cacheModels: Int = positive(CacheModels, static(CacheModels).getOrElse("8"))
+  def cacheModels: Int = OptionTexts.positive(CacheModels, static(CacheModels).getOrElse("8"))
 
   /** Rows per run, as the session wants it. */
-  def batchSize: BatchSize = BatchSize(session(BatchRows).map(positive(BatchRows, _)))
+  def batchSize: BatchSize = BatchSize(session(BatchRows).map(OptionTexts.positive(BatchRows, _)))
 
-  /** What the session allows on the way into and out of a model. */
-  def bindingOptions: BindingOptions = BindingOptions(
-    narrow =
-      oneOf(Narrow, session(Narrow).getOrElse("false").toLowerCase, Seq("true", "false")) == "true",
-    binaryStrings =
-      oneOf(Strings, session(Strings).getOrElse("string"), Seq("string", "binary")) == "binary"
+  /** What the session allows on the way into and out of a model, in SQL. */
+  def callOptions: CallOptions = CallOptions(
+    ScoreOptions(
+      narrow = session(Narrow).exists(OptionTexts.flag(Narrow, _)),
+      binaryStrings = session(Strings).exists(OptionTexts.isBinary(Strings, _)),
+      onNull = session(OnNulls).fold[OnNull](OnNull.GiveNull)(OptionTexts.onNull(OnNulls, _))
+    ),
+    sessionShapes =
+      session(OutputShapes).fold(CallOptions().sessionShapes)(OptionTexts.shapes(OutputShapes, _))
   )
 
   private def static(key: String): Option[String] = application(_.getOption(key)).flatten
@@ -77,13 +85,6 @@ object BridgeConf {
 
   private def session(key: String): Option[String] =
     Option(SQLConf.get.getConfString(key, "")).filter(_.nonEmpty)
-
-  private def positive(key: String, value: String): Int =
-    Try(value.trim.toInt).toOption.filter(_ >= 1).getOrElse(throw refusal(
-      key,
-      "a whole number of at least 1",
-      value
-    ))
 
   private def oneOf(key: String, value: String, known: Seq[String]): String =
     if (known.contains(value)) value else throw refusal(key, Explain.listing(known), value)

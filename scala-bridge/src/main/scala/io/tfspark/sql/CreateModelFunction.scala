@@ -1,7 +1,6 @@
 package io.tfspark.sql
 
 import io.tfspark.error._
-import io.tfspark.model.Signature
 import org.apache.spark.sql.{Row, SparkSession}
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.catalyst.rules.Rule
@@ -9,7 +8,8 @@ import org.apache.spark.sql.execution.command.{CreateFunctionCommand, LeafRunnab
 
 /** Reads
   * `CREATE [OR REPLACE] TEMPORARY FUNCTION name AS 'tf_predict[:signature]' USING FILE 'model'` as
-  * what registers a model in the session. Driver.
+  * what registers a model in the session. Driver. In the place of the signature may be a JSON
+  * object with all options, which is what Python sends.
   *
   * It is Spark's own statement, so that all who send SQL can register: Spark Connect, the Thrift
   * server. A SQL function, `RETURN tf_predict(…)`, would cast its arguments, double to float
@@ -21,11 +21,10 @@ object CreateModelFunction extends Rule[LogicalPlan] {
   override def apply(plan: LogicalPlan): LogicalPlan = plan match {
     case create: CreateFunctionCommand if isOurs(create.className) =>
       if (!create.isTemp) throw permanent
-      val signature = Option(create.className.drop(function.length + 1)).filter(_.nonEmpty)
       RegisterModel(
         create.identifier.funcName,
         create.resources.map(one => (one.resourceType.resourceType, one.uri)),
-        signature.getOrElse(Signature.Default),
+        create.className.drop(function.length + 1),
         create.replace
       )
     case other => other
@@ -48,11 +47,12 @@ object CreateModelFunction extends Rule[LogicalPlan] {
   * session. Driver.
   *
   * @param resources types and paths, as the statement has them: one file, which is the model
+  * @param chosen a signature, or a JSON object of options; empty for neither
   */
 final case class RegisterModel(
     name: String,
     resources: Seq[(String, String)],
-    signature: String,
+    chosen: String,
     replace: Boolean
 ) extends LeafRunnableCommand {
 
@@ -62,14 +62,18 @@ final case class RegisterModel(
       case _ => throw otherResources
     }
     SessionFunctions.checkFree(spark, name, replace)
-    val located = ModelCatalog.ofUser(nameOrPath, HadoopConf.ofApplication(spark))
-    val chosen = located.model.signature(signature)
-    SessionFunctions.register(spark, name) { arguments =>
-      TfPredictFunction.refusing(
-        TfPredictFunction.callOf(located, chosen, arguments, None, BridgeConf.bindingOptions)
-      )
-    }
+    val located =
+      ModelCatalog.ofUser(nameOrPath, options.score, HadoopConf.ofApplication(spark))
+    SessionFunctions.register(spark, name, located, options)
     Nil
+  }
+
+  /** The options of a call: those of the statement over those of the session that calls. */
+  private def options: CallOptions = {
+    val ofSession = BridgeConf.callOptions
+    if (chosen.isEmpty) ofSession
+    else if (chosen.startsWith("{")) OptionTexts.parse(chosen, ofSession)
+    else ofSession.copy(score = ofSession.score.copy(signature = chosen))
   }
 
   private def otherResources: UsageException = new UsageException(

@@ -4,6 +4,7 @@ import java.net.URI
 import java.nio.file.{Files, Path, Paths}
 import java.util.{Collections, LinkedHashMap}
 
+import io.tfspark.ScoreOptions
 import io.tfspark.engine.{NodeFolder, RemoteFiles}
 import io.tfspark.error._
 import io.tfspark.model._
@@ -20,12 +21,13 @@ final case class LocatedModel(model: ModelPackage, remote: Option[String])
   * times; a model that was exported again is read again.
   */
 object ModelCatalog {
+  private type Key = (String, Seq[String])
   private type Fingerprint = Seq[(String, Long, Long)]
   private val most = 64
   private val known = Collections.synchronizedMap(
-    new LinkedHashMap[String, (Fingerprint, LocatedModel)](16, 0.75f, true) {
+    new LinkedHashMap[Key, (Fingerprint, LocatedModel)](16, 0.75f, true) {
       override def removeEldestEntry(eldest: java.util.Map.Entry[
-        String,
+        Key,
         (Fingerprint, LocatedModel)
       ]): Boolean =
         size > most
@@ -33,43 +35,40 @@ object ModelCatalog {
   )
 
   /** The model of a registered name, or of a path below the roots. */
-  def ofUser(nameOrPath: String, conf: Configuration): LocatedModel = {
+  def ofUser(nameOrPath: String, options: ScoreOptions, conf: Configuration): LocatedModel = {
     val names = BridgeConf.registered
     names.get(nameOrPath) match {
-      case Some(path) => at(path, None, conf)
+      case Some(path) => at(path, options, conf)
       case None =>
         ModelRoots.check(nameOrPath, BridgeConf.roots, names.keys, conf)
-        at(nameOrPath, None, conf)
+        at(nameOrPath, options, conf)
     }
   }
 
-  /** The model of a path that the caller vouches for.
-    *
-    * @param version version folder to take; by default the largest number
-    */
-  def at(path: String, version: Option[Long], conf: Configuration): LocatedModel = {
+  /** The model of a path that the caller vouches for: its version, and the graph of its tags. */
+  def at(path: String, options: ScoreOptions, conf: Configuration): LocatedModel = {
     val uri = ModelRoots.qualified(path, conf)
-    if (ModelRoots.isLocal(uri)) local(Paths.get(uri.getPath), version)
-    else remote(uri, version, RemoteFiles(conf))
+    if (ModelRoots.isLocal(uri)) local(Paths.get(uri.getPath), options)
+    else remote(uri, options, RemoteFiles(conf))
   }
 
-  private def local(path: Path, version: Option[Long]): LocatedModel = {
-    val dir = ModelPackage.exportDir(path, version)
-    remembered(dir.toString, ModelFiles.fingerprint(dir)) {
-      LocatedModel(ModelPackage.load(path, version), None)
+  private def local(path: Path, options: ScoreOptions): LocatedModel = {
+    val dir = ModelPackage.exportDir(path, options.version)
+    remembered(dir.toString, options.tags, ModelFiles.fingerprint(dir)) {
+      LocatedModel(ModelPackage.load(path, options.version, options.tags), None)
     }
   }
 
-  private def remote(uri: URI, version: Option[Long], files: RemoteFiles): LocatedModel = {
-    val (dir, number) = remoteExportDir(uri, version, files)
-    remembered(dir, files.fingerprint(dir)) {
+  private def remote(uri: URI, options: ScoreOptions, files: RemoteFiles): LocatedModel = {
+    val (dir, number) = remoteExportDir(uri, options.version, files)
+    remembered(dir, options.tags, files.fingerprint(dir)) {
       val aside = Files.createTempDirectory(NodeFolder.root, "driver.")
       try {
         // The folder keeps its name, so that name and version of the model read as on the remote side.
         val base = Files.createDirectories(aside.resolve(nameOf(dir, number)))
         val copy = number.fold(base)(one => Files.createDirectory(base.resolve(one.toString)))
         files.copy(dir, copy)
-        val read = ModelPackage.load(copy)
+        val read = ModelPackage.load(copy, tags = options.tags)
         val kept = NodeFolder.of(read.digest, read.size)(files.copy(dir, _))
         LocatedModel(read.copy(path = kept.toString), Some(dir))
       } finally NodeFolder.delete(aside)
@@ -90,7 +89,7 @@ object ModelCatalog {
     val entries = files.entries(path)
     val own = path.split('/').lastOption.filter(_.matches("[0-9]{1,18}")).map(_.toLong)
     val numbers = entries.filter(_.matches("[0-9]{1,18}"))
-    if (entries.contains(ModelPackage.FileName)) (path, own)
+    if (ModelPackage.isExportDir(entries)) (path, own)
     else
       numbers.filter(one => version.forall(_ == one.toLong)).maxByOption(_.toLong) match {
         case Some(number) => (s"$path/$number", Some(number.toLong))
@@ -111,11 +110,12 @@ object ModelCatalog {
 
   private def remembered(
       dir: String,
+      tags: Seq[String],
       fingerprint: Fingerprint
   )(read: => LocatedModel): LocatedModel =
-    Option(known.get(dir)).filter(_._1 == fingerprint).map(_._2).getOrElse {
+    Option(known.get(dir -> tags)).filter(_._1 == fingerprint).map(_._2).getOrElse {
       val found = read
-      known.put(dir, fingerprint -> found)
+      known.put(dir -> tags, fingerprint -> found)
       found
     }
 }

@@ -1,6 +1,7 @@
 package io.tfspark.sql
 
 import io.tfspark.error._
+import io.tfspark.model.OnNull
 import org.apache.hadoop.conf.Configuration
 import org.apache.spark.SparkEnv
 import org.apache.spark.sql.SparkSession
@@ -25,6 +26,27 @@ private[tfspark] object SessionFunctions {
         )
       )
     functions.createOrReplaceTempFunction(name, build, "scala_udf")
+  }
+
+  /** Add or replace a function that calls a model.
+    *
+    * @param options of a call, asked for at each
+    */
+  def register(
+      spark: SparkSession,
+      name: String,
+      located: LocatedModel,
+      options: => CallOptions
+  ): Unit = {
+    val first = options
+    val signature = located.model.signature(first.score.signature)
+    OnNull.check(first.score.onNull, first.shaped(signature))
+    register(spark, name) { arguments =>
+      val now = options
+      TfPredictFunction.refusing(
+        TfPredictFunction.callOf(located, now.shaped(signature), arguments, now)
+      )
+    }
   }
 
   /** Refuse a name that SQL has a function for already: one of Spark's own, which it would go on to

@@ -27,6 +27,28 @@ final case class ModelCall(
 
 object ModelCall {
 
+  /** A call whose arguments are the columns of a binding, in its order; messages go on to call them
+    * by the names that they have there.
+    */
+  def of(
+      located: LocatedModel,
+      signature: Signature,
+      binding: Binding,
+      batchRows: Option[Int]
+  ): ModelCall = {
+    val starts = binding.inputs.map(_.columns.size).scanLeft(0)(_ + _)
+    val inputs = binding.inputs.zip(starts).map { case (input, start) =>
+      input.copy(columns = input.columns.indices.map(index => argument(start + index)))
+    }
+    ModelCall(
+      located,
+      signature,
+      binding.copy(inputs = inputs),
+      batchRows,
+      binding.inputs.flatMap(_.columns)
+    )
+  }
+
   /** What messages call the argument of a position. */
   def argument(position: Int): String = s"argument ${position + 1}"
 }

@@ -1,5 +1,7 @@
 package io.tfspark.tensor
 
+import java.nio.ByteBuffer
+
 import scala.collection.mutable
 
 import io.tfspark.model._
@@ -7,8 +9,8 @@ import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
 
 /** Rows → groups to feed: the way of the values into a model. Executor, one thread.
   *
-  * A row with a null in an input, at any depth, is in no group; a row that does not fit raises
-  * `RowProblem`.
+  * A row with a null in an input, at any depth and without a fill, is in no group; a row that does
+  * not fit raises `RowProblem`.
   *
   * @param places for each input its columns
   */
@@ -17,13 +19,15 @@ final class BatchEncoder(inputs: Seq[InputBinding], places: Seq[Seq[ColumnPlace]
     new InputReader(
       input,
       columns,
-      if (input.dtype.width == 0) new StringElements else new FixedElements(1)
+      Elements.of(input.dtype)
     )
   }.toArray
+  private val singles = scouts.filter(_.isSingle)
   private val fixed: Option[Seq[Seq[Int]]] =
     Option.when(scouts.forall(_.fixedShape.isDefined))(scouts.toSeq.flatMap(_.fixedShape))
-  private val only: Option[Group] = fixed.map(new Group(inputs, _, places))
-  private val others = mutable.LinkedHashMap.empty[Seq[Seq[Int]], Group]
+  private val only: Option[Group] =
+    fixed.filter(_ => singles.isEmpty).map(new Group(inputs, _, places))
+  private val others = mutable.LinkedHashMap.empty[BatchEncoder.Alike, Group]
   private val readers = only.fold(scouts)(_.readers)
 
   /** Bytes to feed per row, where all rows have the same. */
@@ -54,8 +58,8 @@ final class BatchEncoder(inputs: Seq[InputBinding], places: Seq[Seq[ColumnPlace]
         }
         only.foreach(_.add(row, index))
       } else {
-        val shapes = readers.toSeq.map(_.shape)
-        val group = others.getOrElseUpdate(shapes, new Group(inputs, shapes, places))
+        val alike = BatchEncoder.Alike(readers.toSeq.map(_.shape), singles.toSeq.map(valueOf(_, row)))
+        val group = others.getOrElseUpdate(alike, new Group(inputs, alike.shapes, places))
         group.readers.foreach(_.load(row))
         group.add(row, index)
       }
@@ -76,4 +80,18 @@ final class BatchEncoder(inputs: Seq[InputBinding], places: Seq[Seq[ColumnPlace]
     */
   def addAll(bulk: BulkColumn, first: Int, rows: Int): Boolean =
     only.exists(_.addAll(bulk, first, rows))
+
+  private def valueOf(single: InputReader, row: SpecializedGetters): ByteBuffer = {
+    single.elements.clear()
+    single.write(row)
+    single.elements.copied
+  }
+}
+
+private object BatchEncoder {
+
+  /** What the rows of a group have in common: their shapes, and the values of the inputs that take
+    * one for all rows.
+    */
+  final case class Alike(shapes: Seq[Seq[Int]], values: Seq[ByteBuffer])
 }

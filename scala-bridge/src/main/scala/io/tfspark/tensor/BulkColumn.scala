@@ -15,7 +15,7 @@ import org.apache.spark.unsafe.Platform
   */
 final class BulkColumn(vector: WritableColumnVector, place: ColumnPlace) {
 
-  private val element = DType.elementOf(place.sql)._1
+  private val (element, depth) = DType.elementOf(place.sql)
 
   /** Copy the elements of some rows of one shape; tells whether they are there in one piece, else
     * nothing is copied.
@@ -26,7 +26,7 @@ final class BulkColumn(vector: WritableColumnVector, place: ColumnPlace) {
       rows: Int,
       shape: Seq[Int]
   ): Boolean =
-    place.depth match {
+    depth match {
       case 0 => shape.product == 1 && append(into, vector, first, rows, Nil)
       case 1 => append(into, vector, first, rows, Seq(shape.product))
       case _ => append(into, vector, first, rows, shape)

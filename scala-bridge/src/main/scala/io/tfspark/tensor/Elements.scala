@@ -1,6 +1,9 @@
 package io.tfspark.tensor
 
+import java.nio.ByteBuffer
+
 import io.tfspark.error._
+import io.tfspark.model.DType
 import org.apache.spark.unsafe.Platform
 import org.apache.spark.unsafe.types.UTF8String
 
@@ -16,15 +19,26 @@ sealed trait Elements {
 
   /** Forget all elements, keep the memory. */
   def clear(): Unit
+
+  /** A copy of what is held, to compare it with. */
+  def copied: ByteBuffer
+}
+
+private[tensor] object Elements {
+
+  /** Room for elements of a type. */
+  def of(dtype: DType): Elements =
+    if (dtype.width == 0) new StringElements else new FixedElements(dtype.width)
 }
 
 /** Numbers and booleans, in TensorFlow's own layout. */
 final class FixedElements(val width: Int) extends Elements {
-  private var memory = new Array[Byte](1 << 12)
+  private var memory = new Array[Byte](1 << 8)
   private var used = 0
 
   def bytes: Long = used.toLong
   def clear(): Unit = used = 0
+  def copied: ByteBuffer = ByteBuffer.wrap(java.util.Arrays.copyOf(memory, used))
 
   /** The memory; the first `bytes` of it count. */
   def array: Array[Byte] = memory
@@ -89,12 +103,13 @@ final class FixedElements(val width: Int) extends Elements {
   * `tf.strings.upper` of UTF-8, would read on into the next element.
   */
 final class StringElements extends Elements {
-  private var memory = new Array[Byte](1 << 12)
-  private var bounds = new Array[Int](1 << 8)
+  private var memory = new Array[Byte](1 << 8)
+  private var bounds = new Array[Int](1 << 4)
   private var count = 0
 
   def bytes: Long = end(count).toLong
   def clear(): Unit = count = 0
+  def copied: ByteBuffer = ByteBuffer.wrap(java.util.Arrays.copyOf(memory, end(count)))
 
   /** The memory that the bounds speak of. */
   def array: Array[Byte] = memory

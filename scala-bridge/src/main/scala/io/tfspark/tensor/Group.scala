@@ -5,6 +5,8 @@ import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
 
 /** Rows of equal input shapes, ready to be fed. Executor, one thread.
   *
+  * An input without a dimension for rows has the same value in all of them.
+  *
   * @param shapes the row shape of each input
   */
 final class Group private[tensor] (
@@ -16,11 +18,11 @@ final class Group private[tensor] (
     new InputReader(
       input,
       columns,
-      if (input.dtype.width == 0) new StringElements else new FixedElements(input.dtype.width)
+      Elements.of(input.dtype)
     )
   }.toArray
   private val rowSizes = shapes.map(_.product).toArray
-  private var indices = new Array[Int](1 << 8)
+  private var indices = new Array[Int](1 << 4)
   private var count = 0
 
   /** How many rows there are. */
@@ -35,14 +37,17 @@ final class Group private[tensor] (
   /** Bytes of all inputs. */
   def bytes: Long = readers.map(_.elements.bytes).sum
 
+  /** Whether an input has one value for all rows. */
+  def isSingle(input: Int): Boolean = readers(input).isSingle
+
   /** Elements of one row of an input. */
   def rowSize(input: Int): Int = rowSizes(input)
 
-  /** Copy a row that its readers have loaded. */
+  /** Copy a row that its readers have loaded; of what is the same in all rows, one value. */
   private[tensor] def add(row: SpecializedGetters, index: Int): Unit = {
     var input = 0
     while (input < readers.length) {
-      readers(input).write(row)
+      if (count == 0 || !readers(input).isSingle) readers(input).write(row)
       input += 1
     }
     claim(index, 1)

@@ -18,6 +18,17 @@ object HalfFloat {
     }
   }
 
+  /** The nearest half to a decimal, in the same way. */
+  def toBits(value: java.math.BigDecimal): Short = {
+    val near = value.doubleValue
+    val order = new java.math.BigDecimal(near).abs.compareTo(value.abs)
+    if (order == 0) toBits(near)
+    else {
+      val bits = java.lang.Double.doubleToRawLongBits(near)
+      toBits(java.lang.Double.longBitsToDouble((if (order > 0) bits - 1 else bits) | 1L))
+    }
+  }
+
   /** The nearest half as its 16 bits; beyond the range of halves an infinity. */
   def toBits(value: Float): Short = {
     val bits = java.lang.Float.floatToRawIntBits(value)

@@ -13,10 +13,10 @@ final private[tensor] class InputReader(
     places: Seq[ColumnPlace],
     val elements: Elements
 ) {
-  private val readers = places.map(new ColumnReader(_, input.dtype, elements)).toArray
-  private val wanted: Option[Seq[Option[Long]]] = input.spec.rowShape
+  private val readers = places.map(ColumnReader(_, input, elements)).toArray
+  private val wanted: Option[Shape] = input.spec.rowShape
   private val size: Option[Long] = input.spec.rowSize
-  private val depth = places.head.depth
+  private val depth = readers.head.depth
   private val isFlat = depth == 1 && wanted.exists(_.size > 1)
 
   /** The shape of every row, where it is known without looking. */
@@ -27,6 +27,9 @@ final private[tensor] class InputReader(
 
   private val fixedSize: Long = size.getOrElse(0L)
   private val isMeasured = !input.isStacked && depth > 0
+
+  /** Whether the elements are those of all rows, which the model takes no dimension for. */
+  val isSingle: Boolean = !input.spec.isBatched
 
   private def known: Seq[Int] = wanted.fold(Seq.empty[Int])(_.flatten.map(_.toInt))
 
@@ -69,7 +72,7 @@ final private[tensor] class InputReader(
     }
   }
 
-  private def check(found: Seq[Int], fixed: Seq[Option[Long]]): Unit = {
+  private def check(found: Seq[Int], fixed: Shape): Unit = {
     val wrong = found.indices.exists { axis =>
       fixed(axis).exists(_ != found(axis)) && !found.take(axis).contains(0)
     }

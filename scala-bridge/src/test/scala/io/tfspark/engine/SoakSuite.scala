@@ -5,9 +5,9 @@ import java.nio.file.{Files, Paths}
 import scala.jdk.CollectionConverters._
 import scala.util.Using
 
-import io.tfspark.TestModels
+import io.tfspark.{ScoreOptions, TestModels}
 import io.tfspark.model.ModelPackage
-import io.tfspark.score.{BatchSize, Origin, ValueScorer}
+import io.tfspark.score.{Origin, ValueScorer}
 import org.scalatest.funsuite.AnyFunSuite
 
 /** Native memory stays flat; `SBT_OPTS=-Dtfspark.test.calls=1000000` makes it the million. */
@@ -37,7 +37,7 @@ class SoakSuite extends AnyFunSuite {
         session,
         chosen,
         chosen.outputs.map(_.name),
-        BatchSize(None),
+        ScoreOptions(),
         Origin(name, None)
       )
       Using.resource(scorer) { _ =>

@@ -3,7 +3,7 @@ package io.tfspark.sql
 import java.net.URI
 import java.nio.file.{Files, Path}
 
-import io.tfspark.{SparkSuite, TestModels, TfSpark}
+import io.tfspark.{ScoreOptions, SparkSuite, TestModels, TfSpark}
 import io.tfspark.engine.NodeFolder
 import io.tfspark.model.ModelPackage
 import org.apache.hadoop.conf.Configuration
@@ -16,13 +16,13 @@ class RemoteModelSuite extends SparkSuite {
 
   test("a remote model is scored, from a copy under its digest") {
     assert(values(s"SELECT tf_predict('$linear', float(id), 1) FROM range(3)") == Seq(2f, 4f, 6f))
-    val located = ModelCatalog.at(linear, None, conf)
+    val located = ModelCatalog.at(linear, ScoreOptions(), conf)
     assert(located.remote.contains(
       s"$linear/1"
     ) && located.model.name == "linear" && located.model.version.contains(1L))
     assert(located.model.path == NodeFolder.root.resolve(located.model.digest).toString)
     assert(located.model.digest == TestModels.answers("linear").get("digest").asText)
-    assert(ModelCatalog.at(s"$linear/1", None, conf) == located)
+    assert(ModelCatalog.at(s"$linear/1", ScoreOptions(), conf) == located)
   }
 
   test("a remote path is held to the roots, and said not to be there") {
@@ -37,10 +37,10 @@ class RemoteModelSuite extends SparkSuite {
   test("a model that was exported again is read again, without a stale answer") {
     val base = TestModels.copy("linear")
     val other = s"other:$base"
-    val first = ModelCatalog.at(other, None, conf)
+    val first = ModelCatalog.at(other, ScoreOptions(), conf)
     Files.move(TestModels.copy("fixed").resolve("1"), base.resolve("2"))
-    assert(ModelCatalog.at(other, None, conf).model.digest != first.model.digest)
-    assert(ModelCatalog.at(other, Some(1L), conf) == first)
+    assert(ModelCatalog.at(other, ScoreOptions(), conf).model.digest != first.model.digest)
+    assert(ModelCatalog.at(other, ScoreOptions(Some(1L)), conf) == first)
     touch(base.resolve("1/fingerprint.pb"))
     assert(TfSpark.load(base.toString, Some(1L)).digest != first.model.digest)
   }

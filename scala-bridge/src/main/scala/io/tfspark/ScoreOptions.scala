@@ -1,0 +1,40 @@
+package io.tfspark
+
+import io.tfspark.error.Terms
+import io.tfspark.model._
+
+/** Options of every API.
+  *
+  * @param version version folder; by default the newest
+  * @param batchSize rows per run of the model; by default as many as make about 1 MiB
+  * @param narrow allow numbers that may have fractions to feed integers, each checked
+  * @param binaryStrings take string outputs as binary
+  * @param tags tag set of the graph
+  * @param outputShapes output → shape of one row, for outputs whose rank the model does not tell:
+  *   `Nil` is one number, `None` a size that varies
+  * @param onNull what becomes of a row with a null in an input
+  */
+final case class ScoreOptions(
+    version: Option[Long] = None,
+    signature: String = Signature.Default,
+    batchSize: Option[Int] = None,
+    narrow: Boolean = false,
+    binaryStrings: Boolean = false,
+    tags: Seq[String] = ModelPackage.DefaultTags,
+    outputShapes: Map[String, Shape] = Map.empty,
+    onNull: OnNull = OnNull.GiveNull
+) {
+
+  /** The signature that they choose of a model, with the shapes that they give. */
+  private[tfspark] def signatureOf(model: ModelPackage): Signature = {
+    val chosen = OutputShapes(model.signature(signature), outputShapes)
+    OnNull.check(onNull, chosen)
+    chosen
+  }
+
+  private[tfspark] def binding(
+      terms: Terms,
+      caseSensitive: Boolean = false
+  ): BindingOptions =
+    BindingOptions(narrow, binaryStrings, onNull, batchSize, caseSensitive, terms)
+}

@@ -1,0 +1,79 @@
+package io.tfspark.engine
+
+import java.nio.charset.StandardCharsets.UTF_8
+import java.nio.file.{Files, Paths}
+
+import scala.util.Using
+
+import io.tfspark.model.DType
+import org.bytedeco.javacpp.PointerPointer
+import org.tensorflow.internal.c_api._
+import org.tensorflow.internal.c_api.global.tensorflow._
+import org.tensorflow.proto.{MetaGraphDef, SaverDef}
+
+/** Restores a checkpoint of the format of 2016: one file, without an index. Executor.
+  *
+  * TensorFlow's C API looks for the index alone, and leaves the variables without values; its
+  * Python runs the saver of the graph, as is done here.
+  */
+private[engine] object OldCheckpoint {
+
+  /** Whether an export dir has such a checkpoint, and none of another format. */
+  def isIn(exportDir: String): Boolean = {
+    val folder = Paths.get(exportDir, "variables")
+    Files.isRegularFile(folder.resolve("variables")) &&
+    !Files.exists(folder.resolve("variables.index"))
+  }
+
+  /** Give the variables of a session their values.
+    *
+    * @param description the `MetaGraphDef` that the session was made of
+    */
+  def restore(
+      exportDir: String,
+      description: Array[Byte],
+      session: TF_Session,
+      graph: TF_Graph
+  ): Unit = {
+    val saver = MetaGraphDef.parseFrom(description).getSaverDef
+    if (saver.getRestoreOpName.nonEmpty) run(saver, file(exportDir), session, graph)
+  }
+
+  private def file(exportDir: String): NativeTensor = {
+    val name = Paths.get(exportDir, "variables", "variables").toString.getBytes(UTF_8)
+    val ends = IndexedSeq(0, name.length + 1)
+    val text = DType.of("string").getOrElse(throw new IllegalStateException("no type of strings"))
+    NativeTensor.strings(text, Nil, name :+ 0.toByte, ends, count = 1, perRow = 1)
+  }
+
+  private def run(saver: SaverDef, file: NativeTensor, session: TF_Session, graph: TF_Graph): Unit =
+    Using.Manager { use =>
+      use(file)
+      val none: TF_Buffer = null
+      val noOutputs: TF_Output = null
+      val noResults: PointerPointer[TF_Tensor] = null
+      val name = saver.getFilenameTensorName.takeWhile(_ != ':')
+      val input = use(new TF_Output(1)).oper(TF_GraphOperationByName(graph, name)).index(0)
+      val fed = use(new PointerPointer[TF_Tensor](1L)).put(0, file.handle)
+      val restore = use(new PointerPointer[TF_Operation](1L)).put(
+        0,
+        TF_GraphOperationByName(graph, saver.getRestoreOpName)
+      )
+      NativeStatus.check(
+        TF_SessionRun(
+          session,
+          none,
+          input,
+          fed,
+          1,
+          noOutputs,
+          noResults,
+          0,
+          restore,
+          1,
+          none,
+          _
+        )
+      )
+    }.get
+}

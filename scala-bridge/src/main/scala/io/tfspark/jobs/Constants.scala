@@ -1,0 +1,43 @@
+package io.tfspark.jobs
+
+import io.tfspark.error._
+import io.tfspark.model._
+import org.apache.spark.sql.Column
+import org.apache.spark.sql.catalyst.CatalystTypeConverters
+import org.apache.spark.sql.functions.lit
+
+/** Constants of a command line as columns: text that reads as a value of its input. Driver. */
+private[jobs] object Constants {
+
+  /** The column of each input that a constant feeds. */
+  def columns(signature: Signature, constants: Map[String, String]): Map[String, Column] = {
+    val specs = signature.inputs.map(spec => spec.name -> spec).toMap
+    // What is no input of the signature, the binding refuses.
+    val read = constants.map { case (name, text) => name -> specs.get(name).map(value(_, text)) }
+    val problems = read.values.flatten.flatMap(_.left.toSeq).toSeq
+    if (problems.nonEmpty)
+      throw new BindingException(
+        Explain.all(s"Signature '${signature.name}' does not fit the columns", problems)
+      )
+    read.map { case (name, found) => name -> lit(found.flatMap(_.toOption).getOrElse(constants(name))) }
+  }
+
+  private def value(spec: TensorSpec, text: String): Either[String, Any] = {
+    val problem =
+      s"input $spec: ${PythonText.shown(text)} is no constant of type ${spec.dtype}"
+    val read = for {
+      dtype <- DType.of(spec.dtype)
+      value <- Fills.valueOf(if (dtype.kind == Kind.Bytes) text else text.trim, dtype.sql)
+      if isInRange(value, dtype)
+    } yield CatalystTypeConverters.convertToScala(value, dtype.sql)
+    read.toRight(problem)
+  }
+
+  /** Whether a number is one of an input whose column could hold more. */
+  private def isInRange(value: Any, dtype: DType): Boolean = (value, dtype.kind) match {
+    case (number: Number, _: Kind.Integral) =>
+      val (least, most) = dtype.range
+      number.longValue >= least && number.longValue <= most
+    case _ => true
+  }
+}

@@ -1,0 +1,48 @@
+package io.tfspark.model
+
+import org.apache.spark.sql.types._
+
+/** A column at hand.
+  *
+  * @param form what it holds, or nothing when it cannot be fed
+  * @param label what users call its type
+  */
+final case class ColumnAtHand(name: String, form: Option[ColumnForm], label: String)
+
+object ColumnAtHand {
+
+  /** A column of a Spark type. */
+  def apply(name: String, sql: DataType): ColumnAtHand =
+    ColumnAtHand(name, ColumnForm.of(sql), label(sql))
+
+  /** What users call a type; of a type of their own its name, not what it is made of. */
+  private def label(sql: DataType): String = ColumnForm.of(sql) match {
+    case Some(ColumnForm.Vector) => "vector"
+    case Some(ColumnForm.Matrix) => "matrix"
+    case Some(ColumnForm.Image) => "image"
+    case _ => sql match {
+        case ArrayType(element, _) => s"array<${label(element)}>"
+        case own: UserDefinedType[_] => own.simpleString
+        case other => other.catalogString
+      }
+  }
+
+  /** The columns of a schema; of equal names, none can be fed. */
+  def of(schema: StructType): Seq[ColumnAtHand] = {
+    val times = schema.fieldNames.groupBy(identity).view.mapValues(_.length).toMap
+    schema.fields.toSeq.distinctBy(_.name).map { field =>
+      if (times(field.name) > 1) ColumnAtHand(field.name, None, s"there ${times(field.name)} times")
+      else ColumnAtHand(field.name, field.dataType)
+    }
+  }
+
+  /** The column that a name means: that of exactly this name, else the only one that differs in
+    * case.
+    */
+  def resolve(name: String, columns: Seq[String], caseSensitive: Boolean): Option[String] =
+    columns.find(_ == name).orElse {
+      Option.unless(caseSensitive)(columns.filter(_.equalsIgnoreCase(name))).collect {
+        case Seq(one) => one
+      }
+    }
+}

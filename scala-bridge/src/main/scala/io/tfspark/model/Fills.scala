@@ -1,0 +1,59 @@
+package io.tfspark.model
+
+import scala.util.Try
+
+import io.tfspark.error.PythonText
+import org.apache.spark.sql.catalyst.expressions.{Cast, EvalMode, Literal}
+import org.apache.spark.sql.types._
+import org.apache.spark.unsafe.types.UTF8String
+
+/** Fills as values of the columns that they stand in. Driver and executor. */
+object Fills {
+
+  /** A fill as Spark holds a value of a type; nothing when it is no value of that type. Text may
+    * read as one, as a command line gives it; no number is rounded.
+    */
+  def valueOf(fill: Any, kind: DataType): Option[Any] = (fill, kind) match {
+    case (text: String, _: StringType) => Some(Literal(text).value)
+    case (text: String, BinaryType) => Some(text.getBytes("UTF-8"))
+    case (bytes: Array[Byte], BinaryType) => Some(bytes)
+    case (bytes: Array[Byte], _: StringType) =>
+      Some(UTF8String.fromBytes(bytes))
+    case (_, _: StringType | BinaryType) | (_: Array[Byte], _) => None
+    case _ => Try(cast(Literal(fill), kind)).toOption.flatten.filter(isKept(fill, _, kind))
+  }
+
+  private def cast(from: Literal, to: DataType): Option[Any] =
+    Option(Cast(from, to, Some("UTC"), EvalMode.TRY).eval())
+
+  /** What is wrong with the fills of inputs, in words. */
+  private[model] def misfits(inputs: Seq[InputBinding], columns: Seq[ColumnAtHand]): Seq[String] = {
+    val byName = columns.map(column => column.name -> column).toMap
+    val fed = inputs.flatMap(input => input.columns.distinct.map(input -> byName(_)))
+    val twice = fed.groupBy(_._2.name).toSeq.collect {
+      case (name, uses) if uses.map(_._1.nulls.fill.map(_.toString)).distinct.size > 1 =>
+        s"on_null gives column '$name', which feeds two inputs, two fills"
+    }
+    twice ++ fed.flatMap { case (input, column) =>
+      for {
+        fill <- input.nulls.fill
+        form <- column.form if valueOf(fill, elementOf(form, input.dtype)).isEmpty
+      } yield s"input ${input.spec}: on_null is ${PythonText.shown(fill)}, which is no value for " +
+        s"column '${column.name}' of ${column.label}; cast the column, or fill with another"
+    }
+  }
+
+  /** The type of a column's elements; a column without a type takes that of its input. */
+  def elementOf(form: ColumnForm, dtype: DType): DataType =
+    if (form.element == NullType) dtype.sql else form.element
+
+  /** Whether a number is the same after its conversion to an integer. */
+  private def isKept(fill: Any, value: Any, kind: DataType): Boolean = fill match {
+    case number: Number if isIntegral(kind) =>
+      cast(Literal(value, kind), DoubleType).contains(number.doubleValue)
+    case _ => true
+  }
+
+  private def isIntegral(kind: DataType): Boolean =
+    Set[DataType](ByteType, ShortType, IntegerType, LongType).contains(kind)
+}

@@ -1,0 +1,60 @@
+package io.tfspark.model
+
+import java.nio.file.{Files, Path}
+
+import scala.jdk.CollectionConverters._
+import scala.util.Using
+
+import io.tfspark.error._
+import org.tensorflow.proto.MetaGraphDef
+
+/** The files that a model cannot do without: its variables and assets. Driver. */
+private[model] object MissingFiles {
+
+  private val shard = """variables\.data-\d{5}-of-(\d{5})""".r
+  private val variableOps = Set("VarHandleOp", "VariableV2", "Variable")
+
+  /** Refuse a model whose variables or assets are not all there; TensorFlow's native loader crashes
+    * on them.
+    */
+  def check(dir: Path, graph: MetaGraphDef): Unit = {
+    val assets =
+      graph.getAssetFileDefList.asScala.toSeq.map(asset => s"assets/${asset.getFilename}")
+    // TensorFlow's Python restores a checkpoint even where the graph has no variable to read.
+    val hasCheckpoint =
+      graph.hasSaverDef || graph.getGraphDef.getNodeList.asScala.exists(node =>
+        variableOps(node.getOp)
+      )
+    val missing = assets.filterNot(asset => Files.isRegularFile(dir.resolve(asset))) ++
+      (if (hasCheckpoint) missingVariables(dir.resolve("variables")) else Nil)
+    if (missing.nonEmpty) {
+      val count = if (missing.size == 1) "1 file is" else s"${missing.size} files are"
+      throw new InvalidModelException(
+        Explain(
+          s"The model at $dir is incomplete: $count missing.",
+          expected = Explain.listing(missing),
+          hint = "copy the whole export dir, with variables/ and assets/."
+        )
+      )
+    }
+  }
+
+  private def missingVariables(folder: Path): Seq[String] = {
+    val names =
+      if (!Files.isDirectory(folder)) Set.empty[String]
+      else Using.resource(Files.list(folder))(_.iterator.asScala.map(_.getFileName.toString).toSet)
+    if (names("variables") && !names("variables.index")) Nil // a checkpoint of 2016 is one file
+    else {
+      val index = if (names("variables.index")) Nil else Seq("variables/variables.index")
+      val totals = names.collect { case shard(total) => total.toInt }.toSeq.sorted
+      // Shards of another checkpoint may lie beside the whole one; the fewest gaps are its own.
+      val gaps = (if (totals.isEmpty) Seq(1) else totals).map(missingShards(names, _))
+      index ++ gaps.minBy(_.size)
+    }
+  }
+
+  private def missingShards(names: Set[String], total: Int): Seq[String] =
+    (0 until total).map(shard => f"variables.data-$shard%05d-of-$total%05d").filterNot(
+      names
+    ).map("variables/" + _)
+}

@@ -1,0 +1,87 @@
+package io.tfspark.model
+
+import java.util.Locale
+
+import org.apache.spark.sql.types._
+
+/** Binds outputs to columns, and says why others cannot be columns. Driver.
+  *
+  * @param rows the rows of every batch, where their number is fixed
+  */
+final private[model] class OutputBinder(
+    signature: Signature,
+    options: BindingOptions,
+    rows: Option[Long]
+) {
+  private val specs = signature.outputs
+
+  /** Bind the outputs that are fetched.
+    *
+    * @param fetch output → column; left out: every output, under its own name
+    * @param taken columns that stand beside the predictions
+    */
+  def bind(
+      fetch: Option[Seq[(String, String)]],
+      taken: Seq[String]
+  ): Seq[Either[String, OutputBinding]] = {
+    val wanted = fetch.getOrElse(specs.map(spec => spec.name -> spec.name))
+    val others = options.terms.fetching("OUTPUT", "COLUMN")
+    val leaveOut =
+      if (fetch.isEmpty && specs.size > 1) s"; name only the others, with $others" else ""
+    val noOutput =
+      Binding.unknown("fetch", "output", wanted.map(_._1), specs.map(_.name)).map(Left(_)) ++
+        Option.when(wanted.isEmpty)(Left("fetch names no output"))
+    val (_, bound) = wanted.foldLeft((taken, Vector.empty[Either[String, OutputBinding]])) {
+      case ((used, done), (name, column)) =>
+        specs.find(_.name == name) match {
+          case None => (used, done)
+          case Some(spec) =>
+            val one = output(spec, column, used, leaveOut)
+            (if (one.isRight) used :+ column else used, done :+ one)
+        }
+    }
+    noOutput ++ bound
+  }
+
+  private def output(
+      spec: TensorSpec,
+      column: String,
+      used: Seq[String],
+      leaveOut: String
+  ): Either[String, OutputBinding] = {
+    val same = used.find(_.toLowerCase(Locale.ROOT) == column.toLowerCase(Locale.ROOT))
+    val problem = Binding.unusable(spec).orElse(withoutRows(spec)).map(_ + leaveOut).orElse {
+      val rename = options.terms.fetching(spec.name, s"${column}_new")
+      same.map(other => s"a column '$other' is there already; rename it: $rename")
+    }
+    problem.map(found => s"output $spec: $found").toLeft(OutputBinding(
+      spec,
+      column,
+      columnType(spec)
+    ))
+  }
+
+  /** Say why the first dimension of an output is not its rows, or is not known. */
+  private def withoutRows(spec: TensorSpec): Option[String] =
+    if (spec.shape.isEmpty) {
+      val option = options.terms.outputShapeOf(spec.name)
+      Some(
+        "its rank is unknown, so it has no column type; say which shape a row has, such as " +
+          s"$option for one number"
+      )
+    } else if (!spec.isBatched)
+      Some("it is a scalar without a dimension for the rows, so it cannot be a column")
+    else
+      spec.batchDimension.filterNot(rows.contains).map { size =>
+        val found = s"its first dimension is always $size"
+        if (size == 1)
+          s"$found, so it has one row only where a batch has one: use ${options.terms.batchSize}"
+        else s"$found, whatever the number of rows, so it does not belong to rows"
+      }
+
+  private def columnType(spec: TensorSpec): DataType = {
+    val element = DType.of(spec.dtype).fold[DataType](NullType)(_.sql)
+    val read = if (element == StringType && options.binaryStrings) BinaryType else element
+    DType.nested(read, spec.depth)
+  }
+}

@@ -1,0 +1,75 @@
+package io.tfspark.model
+
+import scala.jdk.CollectionConverters._
+
+import org.tensorflow.proto.{TensorInfo, TensorShapeProto}
+
+/** One input or output of a signature.
+  *
+  * @param name the key in the signature; what `feed` and `fetch` speak of
+  * @param dtype TensorFlow's type name, such as `float32`
+  * @param shape dimension 0 is the batch; `None` inside for an unknown dimension, `None` outside
+  *   for an unknown rank
+  * @param tensor the graph's own tensor name, such as `serving_default_inputs:0`; for the engine
+  *   only
+  */
+final case class TensorSpec(
+    name: String,
+    dtype: String,
+    shape: Option[Shape],
+    tensor: String
+) {
+
+  /** Shape of one row: all dimensions but the batch. */
+  def rowShape: Option[Shape] = shape.map(_.drop(1))
+
+  /** Elements of one row, when all its dimensions are known. */
+  def rowSize: Option[Long] = rowShape.filter(_.forall(_.isDefined)).map(_.flatten.product)
+
+  /** The fixed number of rows of a batch, or nothing when it is free. */
+  def batchDimension: Option[Long] = shape.flatMap(_.headOption).flatten
+
+  /** Whether there is a dimension for the rows at all (a scalar tensor has none). */
+  def isBatched: Boolean = shape.forall(_.nonEmpty)
+
+  /** The tensor with a free dimension in front; an unknown rank stays unknown. */
+  def byRows: TensorSpec = copy(shape = shape.map(None +: _))
+
+  /** Levels of arrays of its column; a row shape of `()` or `(1,)` is a plain column. */
+  def depth: Int = rowShape match {
+    case None | Some(Seq(Some(1L))) => 0
+    case Some(dimensions) => dimensions.size
+  }
+
+  /** The Spark type of its column, in words; `no column` for a type without one. */
+  def sql: String = DType.of(dtype) match {
+    case Some(row) if shape.isEmpty => s"${row.sqlName} or arrays of it"
+    case Some(row) => DType.arraysOf(row.sqlName, depth)
+    case None => "no column"
+  }
+
+  override def toString: String = s"$name: $dtype ${shape.fold("unknown rank")(TensorSpec.format)}"
+}
+
+object TensorSpec {
+
+  /** Write a shape as TensorFlow does: `(None, 2)`. */
+  def format(shape: Shape): String = {
+    val inside = shape.map(_.fold("None")(_.toString)).mkString(", ")
+    if (shape.size == 1) s"($inside,)" else s"($inside)"
+  }
+
+  private[model] def of(name: String, info: TensorInfo): TensorSpec = {
+    // Without a plain name the message's oneof holds coo_sparse or composite_tensor.
+    val number = if (info.getName.nonEmpty) info.getDtypeValue else DType.Composite
+    // A field that is not there says nothing: an empty shape is a scalar, no shape an unknown rank.
+    val known = Option.when(info.hasTensorShape)(info.getTensorShape)
+    TensorSpec(name, DType.nameOf(number), known.flatMap(shapeOf), info.getName)
+  }
+
+  /** The sizes of a shape; nothing for an unknown rank. */
+  private[model] def shapeOf(proto: TensorShapeProto): Option[Shape] =
+    Option.unless(proto.getUnknownRank) {
+      proto.getDimList.asScala.toSeq.map(dim => Option.when(dim.getSize >= 0)(dim.getSize))
+    }
+}

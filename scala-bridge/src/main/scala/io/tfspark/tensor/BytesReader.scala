@@ -1,0 +1,27 @@
+package io.tfspark.tensor
+
+import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
+import org.apache.spark.unsafe.Platform
+
+/** Reads a column of bytes as that many numbers without a sign, such as the pixels of a picture.
+  * Executor, one thread.
+  */
+final private[tensor] class BytesReader(place: ColumnPlace, into: FixedElements)
+    extends ColumnReader {
+  private var bytes: Array[Byte] = _
+
+  val depth: Int = 1
+
+  def load(row: SpecializedGetters): Boolean =
+    !row.isNullAt(place.ordinal) && {
+      bytes = row.getBinary(place.ordinal)
+      true
+    }
+
+  def length: Int = bytes.length
+
+  def shape: Seq[Int] = Seq(length)
+
+  def write(row: SpecializedGetters): Unit =
+    into.putAll(bytes, Platform.BYTE_ARRAY_OFFSET.toLong, bytes.length)
+}

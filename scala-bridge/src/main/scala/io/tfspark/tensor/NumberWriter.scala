@@ -1,0 +1,139 @@
+package io.tfspark.tensor
+
+import java.math.BigDecimal
+
+import io.tfspark.error.PythonText
+import io.tfspark.model._
+import org.apache.spark.sql.catalyst.expressions.{SpecializedGetters, UnsafeArrayData}
+import org.apache.spark.sql.catalyst.util.ArrayData
+import org.apache.spark.sql.types._
+import org.apache.spark.unsafe.Platform
+
+/** Converts numbers of a column into those of a tensor. Executor.
+  *
+  * A floating-point number is rounded once, to the nearest; one that is out of range, or a fraction
+  * for an integer, is a `RowProblem`, and none is ever wrapped.
+  */
+abstract private[tensor] class NumberWriter(column: String, to: DType, into: FixedElements)
+    extends LeafWriter {
+
+  /** The range of an integer input. */
+  protected val (least: Long, most: Long) = to.range
+
+  protected def putInteger(value: Long): Unit = to.width match {
+    case 1 => into.putByte(value.toByte)
+    case 2 => into.putShort(value.toShort)
+    case 4 => into.putInt(value.toInt)
+    case _ => into.putLong(value)
+  }
+
+  /** Put a half; an infinity that was none before is refused. */
+  protected def putHalf(half: Short, isInfinite: Boolean, value: => String): Unit = {
+    if ((half & 0x7fff) == 0x7c00 && !isInfinite) refuse(value)
+    into.putShort(half)
+  }
+
+  protected def refuse(value: String): Nothing =
+    throw new RowProblem(column, s"$value does not fit ${to.name}")
+}
+
+private[tensor] object NumberWriter {
+  private val TwoTo63 = math.pow(2, 63)
+
+  /** A writer from numbers of a Spark type, or booleans. */
+  def apply(column: String, from: DataType, to: DType, into: FixedElements): LeafWriter =
+    from match {
+      case DoubleType if to.name == "float32" => new DoublesToFloats(column, to, into)
+      case FloatType | DoubleType => new OfDouble(column, from, to, into)
+      case decimal: DecimalType => new OfDecimal(column, decimal, to, into)
+      case _ => new OfLong(column, from, to, into)
+    }
+
+  /** The most usual of all, which takes whole arrays. */
+  final private class DoublesToFloats(column: String, to: DType, into: FixedElements)
+      extends NumberWriter(column, to, into) {
+
+    def write(row: SpecializedGetters, at: Int): Unit = put(row.getDouble(at))
+
+    override def writeAll(array: ArrayData, count: Int): Unit = array match {
+      case unsafe: UnsafeArrayData =>
+        val header = UnsafeArrayData.calculateHeaderPortionInBytes(count)
+        val start = unsafe.getBaseOffset + header
+        var index = 0
+        while (index < count) {
+          put(Platform.getDouble(unsafe.getBaseObject, start + index * 8L))
+          index += 1
+        }
+      case _ => super.writeAll(array, count)
+    }
+
+    private def put(value: Double): Unit = {
+      val near = value.toFloat
+      if (near.isInfinite && !value.isInfinite) refuse(PythonText.of(value))
+      into.putFloat(near)
+    }
+  }
+
+  final private class OfDouble(column: String, from: DataType, to: DType, into: FixedElements)
+      extends NumberWriter(column, to, into) {
+
+    def write(row: SpecializedGetters, at: Int): Unit =
+      put(if (from == FloatType) row.getFloat(at).toDouble else row.getDouble(at))
+
+    private def put(value: Double): Unit = to.kind match {
+      case _: Kind.Integral =>
+        // A power of two is exact in every float, unlike the largest integer itself.
+        val isLong = value == math.rint(value) && value >= -TwoTo63 && value < TwoTo63
+        if (!isLong || value.toLong < least || value.toLong > most) refuse(PythonText.of(value))
+        putInteger(value.toLong)
+      case _ if to.width == 2 =>
+        putHalf(HalfFloat.toBits(value), value.isInfinite, PythonText.of(value))
+      case _ => into.putDouble(value)
+    }
+  }
+
+  final private class OfLong(column: String, from: DataType, to: DType, into: FixedElements)
+      extends NumberWriter(column, to, into) {
+
+    def write(row: SpecializedGetters, at: Int): Unit = put(from match {
+      case BooleanType => if (row.getBoolean(at)) 1L else 0L
+      case ByteType => row.getByte(at).toLong
+      case ShortType => row.getShort(at).toLong
+      case IntegerType => row.getInt(at).toLong
+      case _ => row.getLong(at)
+    })
+
+    private def put(value: Long): Unit = (to.kind, to.width) match {
+      case (_: Kind.Integral, _) =>
+        if (value < least || value > most) refuse(value.toString)
+        putInteger(value)
+      case (_, 2) => putHalf(HalfFloat.toBits(value.toDouble), isInfinite = false, value.toString)
+      case (_, 4) => into.putFloat(value.toFloat) // by way of a double it would round twice
+      case _ => into.putDouble(value.toDouble)
+    }
+  }
+
+  final private class OfDecimal(
+      column: String,
+      from: DecimalType,
+      to: DType,
+      into: FixedElements
+  ) extends NumberWriter(column, to, into) {
+
+    def write(row: SpecializedGetters, at: Int): Unit =
+      put(row.getDecimal(at, from.precision, from.scale).toJavaBigDecimal)
+
+    private def put(value: BigDecimal): Unit = (to.kind, to.width) match {
+      case (_: Kind.Integral, _) =>
+        if (!fits(value)) refuse(value.toPlainString)
+        putInteger(value.longValue)
+      case (_, 2) => putHalf(HalfFloat.toBits(value), isInfinite = false, value.toPlainString)
+      case (_, 4) => into.putFloat(value.floatValue)
+      case _ => into.putDouble(value.doubleValue)
+    }
+
+    private def fits(value: BigDecimal): Boolean =
+      value.stripTrailingZeros.scale <= 0 && value.compareTo(BigDecimal.valueOf(least)) >= 0 &&
+        value.compareTo(BigDecimal.valueOf(most)) <= 0
+  }
+}
