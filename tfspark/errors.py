@@ -74,6 +74,12 @@ class EngineError(TfsparkError, RuntimeError):
     exit_code = 65
 
 
+class InvalidInputError(TfsparkError, ValueError):
+    """Input of a job that is there but broken, of another schema, or changed during the job."""
+
+    exit_code = 65
+
+
 class InputNotFoundError(TfsparkError, FileNotFoundError):
     """No input of a job at the path or table given."""
 

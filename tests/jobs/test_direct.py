@@ -13,12 +13,13 @@ import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 from chispa import assert_df_equality
-from pyarrow import fs
 from pyspark.sql import SparkSession
 
 from jobs import batch_score
 from tfspark.scoring import direct
-from tfspark.scoring.splits import MAX_FOOTERS, list_files, open_filesystem, plan_splits
+from tfspark.scoring.footers import MAX_FOOTERS, read_footers
+from tfspark.scoring.listing import DataFile, list_files, open_filesystem
+from tfspark.scoring.splits import cut, plan_splits
 
 NOON = datetime.datetime(2026, 1, 2, 12, tzinfo=datetime.timezone.utc)
 
@@ -57,7 +58,7 @@ def test_both_paths_write_the_same_rows(
         if kind == "parquet":
             pq.write_table(table, source / f"{part}.parquet", row_group_size=3)
         else:
-            pa.orc.write_table(table.drop_columns(["nested", "at"]), source / f"{part}.orc")
+            pa.orc.write_table(table.drop_columns(["nested", "at", "day"]), source / f"{part}.orc")
     reports = {}
     for path in ("spark", "direct"):
         flags = ("--input", source, "--input-format", kind, "--path", path)
@@ -126,10 +127,10 @@ def test_instants_that_spark_reads_otherwise_go_through_it(
 )
 def test_splits_fill_all_slots_in_every_wave(megabytes: int, slots: int, splits: int) -> None:
     size = megabytes * 2**20 // 10
-    files = [fs.FileInfo(f"{name}.csv", fs.FileType.File, size=size) for name in range(10)]
-    cut = plan_splits(fs.LocalFileSystem(), files, "csv", slots)
-    assert len(cut) == splits
-    assert [piece.path for split in cut for piece in split] == [one.path for one in files]
+    files = [DataFile(f"{name}.csv", size) for name in range(10)]
+    planned = plan_splits(cut(files, [], "csv"), slots)
+    assert len(planned) == splits
+    assert [piece.file for split in planned for piece in split] == files
 
 
 def test_rows_stay_in_the_order_of_files_and_row_groups(score: Any, tmp_path: Path) -> None:
@@ -259,7 +260,9 @@ def test_more_files_than_footers_are_read_are_dealt_out_whole(tmp_path: Path) ->
         pq.write_table(wide(2, part), tmp_path / f"{part:04d}.parquet", row_group_size=1)
     filesystem, path = open_filesystem(tmp_path.as_uri())
     files = list_files(filesystem, path)
-    splits = plan_splits(filesystem, files, "parquet", 2)
-    assert [piece.path for split in splits for piece in split] == [one.path for one in files]
+    footers = read_footers(filesystem, files, "parquet")
+    assert len(footers) == MAX_FOOTERS
+    splits = plan_splits(cut(files, footers, "parquet"), 2)
+    assert [piece.file for split in splits for piece in split] == files
     assert all(piece.row_groups is None for split in splits for piece in split)
     assert len(splits) == 2

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tfspark.errors import EngineError, RowError, TfsparkError
-from tfspark.scoring.table_output import _name_parts
+from tfspark.scoring.table_name import _parts
 from tfspark.spark.failures import cause, from_worker, own_errors
 from tfspark.spark.files import local_path
 
@@ -95,9 +95,9 @@ def test_local_path_of_a_uri(uri: str, path: Path | None) -> None:
         ("t", ["t"]),
         ("db.t", ["db", "t"]),
         ("`my db`.`a.b``c`", ["my db", "a.b`c"]),
-        ("spark_catalog.db.t", ["db", "t"]),
+        ("spark_catalog.db.t", ["spark_catalog", "db", "t"]),
         ("lake.db.t", ["lake", "db", "t"]),
     ],
 )
 def test_parts_of_a_table_name(name: str, parts: list[str]) -> None:
-    assert _name_parts(name) == parts
+    assert _parts(name) == parts

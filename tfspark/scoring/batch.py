@@ -1,8 +1,8 @@
 """The batch job: rows of a dataset in, the same rows with predictions out, and a report. Driver.
 
-In comes a `BatchJob`; out goes a `Report`. Everything that can be wrong without looking at values
-is raised before the first task: the model, the input, the output, the binding, the versions on the
-workers. Rows are counted on their way in and out, and a job whose counts differ publishes nothing.
+Everything that can be wrong without looking at values is raised before the first task: the model,
+the input, the output, the binding, the versions on the workers. Rows are counted on their way in
+and out, and a job whose counts differ publishes nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tfspark.scoring.outputs import output_of
 from tfspark.scoring.publish import Output, discarding
 from tfspark.scoring.report import Report, model_facts
 from tfspark.scoring.through_spark import plan_through_spark
+from tfspark.scoring.unused_options import refuse_unused
 from tfspark.spark.failures import own_errors
 from tfspark.spark.options import model_of
 from tfspark.spark.progress import progress
@@ -50,15 +51,17 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
         package = model_of(spark, job.model, job.options)
         report.model = model_facts(package)
         report.input, report.output = str(job.source), str(job.target)
+        refuse_unused(job.source, is_read=True)
         output = output_of(spark, job.target, job.mode, report.run)
         output.check(*filter(None, (job.source.path, job.model)))
         planned = _plan_path(spark, job, package, output)
         output.check_columns(planned.columns)
+        report.rounded = list(planned.rounded)
         return planned
 
 
 def _plan_path(spark: SparkSession, job: BatchJob, package: ModelPackage, output: Output) -> Plan:
-    """Take the direct path where it serves, else the way through Spark's sources."""
+    """Take the direct path where the result is the same, otherwise Spark's sources."""
     if job.path == "spark":
         return plan_through_spark(spark, job, package, output)
     try:
@@ -122,6 +125,7 @@ def describe(planned: Plan, report: Report) -> str:
             f"input  {report.input}",
             f"output {report.output}",
             f"columns {columns}",
+            *(f"rounded {sentence}" for sentence in planned.rounded),
             f"path   {planned.path}",
             "nothing was run, nothing was written",
         ]

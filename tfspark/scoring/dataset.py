@@ -1,12 +1,12 @@
 """Where rows come from and go to: a path with a format, or a table. Driver.
 
-In comes what the user named, out goes a DataFrame, or a typed error before any task. The defaults
-of CSV are those of a person with a spreadsheet: a header, and types found in the values.
+CSV files have a header, which is compared in every file, and types that are found in the values. A
+broken record ends the job: Spark's own default fills it with nulls.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,17 @@ from tfspark.spark.reading import read_path, read_table
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-_READ_DEFAULTS = {"csv": {"header": "true", "inferSchema": "true"}}
+# Without column pruning Spark counts the fields of a line, also where few of them are wanted.
+_READ_DEFAULTS = {
+    "csv": {
+        "header": "true",
+        "inferSchema": "true",
+        "mode": "FAILFAST",
+        "enforceSchema": "false",
+        "columnPruning": "false",
+    },
+    "json": {"mode": "FAILFAST"},
+}
 WRITE_DEFAULTS = {"csv": {"header": "true"}}
 
 
@@ -29,12 +39,14 @@ class Dataset:
         table: Name of a table or view, such as `db.scores`; empty when `path` is set.
         format: parquet, csv, json, orc, or any other that this Spark knows.
         options: Passed to Spark's reader or writer.
+        partition_by: Columns by which Spark puts what it writes into folders.
     """
 
     path: str = ""
     table: str = ""
     format: str = "parquet"
     options: Mapping[str, str] = field(default_factory=dict)
+    partition_by: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if bool(self.path) == bool(self.table):
@@ -48,14 +60,22 @@ class Dataset:
     def __str__(self) -> str:
         return f"table {self.table}" if self.table else f"{self.format} at {self.path}"
 
+    @property
+    def reader_options(self) -> dict[str, str]:
+        """The options of the reader, with the defaults of the format."""
+        given = {name.lower() for name in self.options}
+        defaults = _READ_DEFAULTS.get(self.format, {})
+        unset = {name: value for name, value in defaults.items() if name.lower() not in given}
+        return {**unset, **self.options}
+
     def read(self, spark: SparkSession) -> DataFrame:
         """Return the rows, lazily; the schema is known.
 
         Raises:
             InputNotFoundError: When there is no such path or table, or no file in it.
+            InvalidInputError: When a file is broken, or of another format.
             UsageError: When Spark cannot read that format here.
         """
         if self.table:
             return read_table(spark, self.table)
-        options = {**_READ_DEFAULTS.get(self.format, {}), **self.options}
-        return read_path(spark, self.path, self.format, options)
+        return read_path(spark, self.path, self.format, self.reader_options)

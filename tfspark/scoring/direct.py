@@ -1,7 +1,6 @@
-"""The direct way of rows: each task reads its files, scores and writes, past the JVM. Driver.
+"""The direct path: each task reads its files, scores and writes, past the JVM. Driver.
 
-Spark plans, schedules and retries the splits; pyarrow reads and writes the bytes. In comes a job,
-out goes a plan, or `NotDirectError` with the reason why the job has to go through Spark's sources.
+Spark plans, schedules and retries the splits; pyarrow reads and writes the bytes.
 
 Invariants: the same rows, order and columns as through Spark; a task attempt writes under its own
 name, and only the parts that Spark counts as the tasks' own are published.
@@ -9,8 +8,6 @@ name, and only the parts that Spark counts as the tasks' own are published.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -18,36 +15,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from tfspark.columns import columns_of
+from tfspark.columns import columns_of, resolve
 from tfspark.dtypes import sql_name
-from tfspark.errors import TfsparkError
+from tfspark.errors import BindingError
 from tfspark.package import ModelPackage
 from tfspark.schema import Binding, bind, kept_columns
+from tfspark.scoring.direct_input import DirectInput, NotDirectError, check_session, open_input
 from tfspark.scoring.job import BatchJob, Outcome, Plan
+from tfspark.scoring.listing import open_filesystem
 from tfspark.scoring.parts import PartScorer
-from tfspark.scoring.path_output import PathOutput
 from tfspark.scoring.publish import Output
-from tfspark.scoring.splits import Piece, list_files, open_filesystem, plan_splits, read_schema
-from tfspark.spark.files import HadoopFiles
+from tfspark.scoring.same_types import arrow_name
+from tfspark.scoring.splits import Piece, cut, plan_splits
 from tfspark.spark.options import handle_of
 from tfspark.spark.splits import run_splits, task_slots
+from tfspark.terms import FLAGS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# Where pyarrow and Spark read the same bytes as the same values. They infer the types of CSV and
-# JSON differently, so those go direct only when asked.
-SAME_VALUES = ("parquet", "orc")
-READABLE = (*SAME_VALUES, "csv", "json")
-
-# What Spark notes in a file whose dates or timestamps are of the Julian calendar, in part.
-_JULIAN = (b"org.apache.spark.legacyDateTime", b"org.apache.spark.legacyINT96")
-
-_GLOB = re.compile(r"[*?\[\]{}]")
-
-
-class NotDirectError(TfsparkError):
-    """A job that has to go through Spark's sources; the message is the reason."""
+__all__ = ["NotDirectError", "plan_direct"]
 
 
 def plan_direct(spark: SparkSession, job: BatchJob, package: ModelPackage, output: Output) -> Plan:
@@ -56,74 +43,100 @@ def plan_direct(spark: SparkSession, job: BatchJob, package: ModelPackage, outpu
     Raises:
         NotDirectError: When input or output do not allow it.
         BindingError: Inputs, outputs and columns do not fit.
+        InvalidInputError: When a file of the input is broken, or lacks a column.
     """
-    _check_job(job)
-    if not isinstance(output, PathOutput):
-        raise NotDirectError("a table is Spark's to write")
-    root = _uri(spark, job.source.path)
-    try:
-        source, path = open_filesystem(root)
-        open_filesystem(output.staged)
-        files = list_files(source, path)
-        _check_files(files, path)
-        schema = read_schema(source, files[0].path, job.source.format)
-    except (OSError, pa.ArrowException) as error:
-        raise NotDirectError(str(error)) from error
-    kept = kept_columns(schema.names, job.keep)
-    binding = bind(
-        package.signature,
-        columns_of(schema),
-        feed=job.feed,
-        fetch=job.fetch,
-        narrow=job.narrow,
-        strings=job.strings,
-        on_null=job.options.get("on_null", "null"),
-        taken=kept,
-    )
-    wanted = _wanted(schema, kept, binding)
+    check_session(spark, job)
+    folder = _folder(output)
+    source = open_input(spark, job)
+    keep = None if job.keep is None else [_resolved(name, source) for name in job.keep]
+    kept = kept_columns(source.schema.names, keep)
+    binding = _bound(source, job, package, kept)
+    names = list(dict.fromkeys([*kept, *binding.columns]))
+    source.check_columns(names, all_columns=keep is None, allow_missing=job.allow_missing)
+    wanted = pa.schema([source.schema.field(name) for name in names])
 
     def stage() -> Outcome:
-        splits = plan_splits(source, files, job.source.format, task_slots(spark))
+        pieces = cut(source.files, source.footers, source.format)
         task = PartScorer(
             handle=handle_of(spark, package, job.options),
             binding=binding,
             keep=kept,
             batch_size=job.options.get("batch_size"),
-            root=root,
-            format=job.source.format,
+            root=source.root,
+            format=source.format,
             schema=wanted,
-            staged=output.staged,
+            allow_missing=job.allow_missing,
+            staged=folder,
         )
-        return _run(spark, splits, task)
+        outcome, files = _run(spark, plan_splits(pieces, task_slots(spark)), task)
+        output.take(files)
+        return outcome
 
-    columns = {name: sql_name(schema.field(name).type) for name in kept}
+    columns = {name: str(arrow_name(source.schema.field(name).type)) for name in kept}
     columns |= {one.column: sql_name(one.arrow) for one in binding.outputs}
-    return Plan(package, output, "direct", columns, stage)
+    return Plan(package, output, "direct", columns, binding.rounded, stage)
 
 
-def _run(spark: SparkSession, splits: list[tuple[Piece, ...]], task: PartScorer) -> Outcome:
-    """Run the tasks and leave exactly the parts of the counted attempts in the staging folder."""
+def _folder(output: Output) -> str:
+    """Return the URI of the folder that tasks write into."""
+    if output.folder is None:
+        raise NotDirectError("only Spark can write tables")
+    try:
+        open_filesystem(output.folder)
+    except OSError as error:
+        raise NotDirectError(str(error)) from error
+    return output.folder
+
+
+def _resolved(name: str, source: DirectInput) -> str:
+    return resolve(name, source.schema.names) or name
+
+
+def _bound(source: DirectInput, job: BatchJob, package: ModelPackage, kept: list[str]) -> Binding:
+    """Bind the columns of the files; fields of structs are left to Spark, which resolves them."""
+    columns = columns_of(source.schema)
+    structs = [field for field in source.schema if pa.types.is_struct(field.type)]
+    fields = {inner.name.lower() for struct in structs for inner in struct.type}
+    own = {name.lower() for name in [*columns, *job.feed]}
+    if any(spec.name.lower() in fields - own for spec in package.signature.inputs):
+        raise NotDirectError("a field of a struct may feed an input")
+    try:
+        binding = bind(
+            package.signature,
+            columns,
+            feed=job.feed,
+            fetch=job.fetch,
+            narrow=job.narrow,
+            strings=job.strings,
+            on_null=job.options.get("on_null", "null"),
+            batch_size=job.options.get("batch_size"),
+            taken=kept,
+            terms=FLAGS,
+        )
+    except BindingError as error:
+        if structs or source.changed:  # Spark knows more of these columns
+            raise NotDirectError(str(error)) from error
+        raise
+    binding.log()
+    return binding
+
+
+def _run(
+    spark: SparkSession, splits: list[tuple[Piece, ...]], task: PartScorer
+) -> tuple[Outcome, list[str]]:
+    """Run the tasks; return what they did, and the files of the counted attempts."""
     target, folder = open_filesystem(task.staged)
     target.create_dir(folder)
 
     parts = run_splits(spark, splits, task)
-    names = {part.name for part in parts if part.name} or {_write_empty(task, target, folder)}
-    _keep_only(target, folder, names)
-    return Outcome(
+    files = [part.name for part in parts if part.name] or [_write_empty(task, target, folder)]
+    outcome = Outcome(
         sum(part.rows_in for part in parts),
         sum(part.rows_out for part in parts),
         sum(part.null_rows for part in parts),
         parts[0].versions if parts else {},
     )
-
-
-def _keep_only(target: fs.FileSystem, folder: str, names: Collection[str]) -> None:
-    """Remove what lost attempts left, and mark the folder complete as Spark does."""
-    for info in target.get_file_info(fs.FileSelector(folder)):
-        if info.base_name not in names:
-            target.delete_file(info.path)
-    with target.open_output_stream(f"{folder}/_SUCCESS"):
-        pass
+    return outcome, files
 
 
 def _write_empty(task: PartScorer, target: fs.FileSystem, folder: str) -> str:
@@ -134,62 +147,3 @@ def _write_empty(task: PartScorer, target: fs.FileSystem, folder: str) -> str:
     with target.open_output_stream(f"{folder}/{name}") as sink:
         pq.write_table(schema.empty_table(), sink)
     return name
-
-
-def _check_job(job: BatchJob) -> None:
-    formats = READABLE if job.path == "direct" else SAME_VALUES
-    reasons = [
-        (bool(job.source.table), "a table is Spark's to read"),
-        (job.source.format not in formats, f"{job.source.format} is read by Spark"),
-        (job.target.format != "parquet", f"{job.target.format} is written by Spark"),
-        (bool(job.source.options or job.target.options), "options are for Spark's sources"),
-        (bool(_GLOB.search(job.source.path)), "a glob is expanded by Spark"),
-    ]
-    for holds, reason in reasons:
-        if holds:
-            raise NotDirectError(reason)
-
-
-def _check_files(files: list[fs.FileInfo], path: str) -> None:
-    if not files:
-        raise NotDirectError("there is no data file")
-    if any("/" in one.path[len(path) :].strip("/") for one in files):
-        raise NotDirectError("folders inside are partitions to Spark, or nothing")
-
-
-def _wanted(schema: pa.Schema, kept: list[str], binding: Binding) -> pa.Schema:
-    """Return the columns to read, or refuse those that pyarrow and Spark do not read alike."""
-    names = list(dict.fromkeys([*kept, *binding.columns]))
-    if len({name.lower() for name in schema.names}) < len(schema.names):
-        raise NotDirectError("Spark does not tell column names apart by case")
-    if any(note in (schema.metadata or {}) for note in _JULIAN):
-        raise NotDirectError("dates of the Julian calendar are Spark's to read")
-    for name in names:
-        if not _is_plain(schema.field(name).type):
-            raise NotDirectError(f"column {name!r} of {schema.field(name).type} is Spark's to read")
-    return pa.schema([schema.field(name) for name in names])
-
-
-def _is_plain(arrow: pa.DataType) -> bool:
-    if pa.types.is_nested(arrow):
-        return all(_is_plain(arrow.field(index).type) for index in range(arrow.num_fields))
-    if pa.types.is_timestamp(arrow):
-        return bool(arrow.unit == "us")
-    kinds = (
-        pa.types.is_boolean,
-        pa.types.is_signed_integer,
-        pa.types.is_float32,
-        pa.types.is_float64,
-        pa.types.is_string,
-        pa.types.is_large_string,
-        pa.types.is_binary,
-        pa.types.is_large_binary,
-        pa.types.is_date32,
-        pa.types.is_decimal128,
-    )
-    return any(kind(arrow) for kind in kinds)
-
-
-def _uri(spark: SparkSession, path: str) -> str:
-    """Return a path as a URI of the file system that Spark takes it to be on."""
-    return HadoopFiles(spark, path).uri(path)

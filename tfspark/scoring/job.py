@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from tfspark.feeding import Feed
 from tfspark.fetching import Strings
 from tfspark.package import ModelPackage
 from tfspark.scoring.dataset import Dataset
@@ -21,27 +22,36 @@ Path: TypeAlias = Literal["auto", "spark", "direct"]
 
 @dataclass(frozen=True)
 class BatchJob:
-    """What a user asks of a batch job; see `predict` for feed, fetch, keep and narrow.
+    """What a user asks of a batch job; its flags are those of `jobs/batch_score.py`.
 
     Attributes:
         model: Path or URI of the model.
         source: Where rows come from.
         target: Where rows go.
-        mode: What to do when the target exists.
+        mode: What to do when the target exists: `error`, `overwrite` or `append`.
+        feed: Input → column, field of a struct, scalar columns to stack, or `Constant`.
+        fetch: Output → column; by default every output under its own name.
+        keep: Columns of the input to write beside the predictions; by default all.
+        narrow: Allow to feed numbers that may have fractions to an integer input.
+        strings: Spark type of string outputs: `string` or `binary`.
+        allow_missing: Allow that a Parquet or ORC file lacks a column which others have: it is null
+            in the rows of that file.
         path: `spark` reads and writes through Spark's own sources; `direct` lets each task read and
             write its files itself; `auto` goes direct where the result is the same.
-        options: Options of the faces: version, signature, batch_size, engine, distribute.
+        options: Options of all APIs: version, signature, tags, batch_size, engine, distribute,
+            on_null, output_shapes.
     """
 
     model: str
     source: Dataset
     target: Dataset
     mode: Mode = "error"
-    feed: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    feed: Feed = field(default_factory=dict)
     fetch: Mapping[str, str] | None = None
     keep: Sequence[str] | None = None
     narrow: bool = False
     strings: Strings = "string"
+    allow_missing: bool = False
     path: Path = "auto"
     options: ScoreOptions = field(default_factory=ScoreOptions)
 
@@ -72,6 +82,7 @@ class Plan:
         output: Where the rows go.
         path: The way that they take.
         columns: The columns of the output: name → Spark type.
+        rounded: One sentence per column whose numbers are rounded to the model's precision.
         stage: Runs the tasks and writes the rows aside.
     """
 
@@ -79,4 +90,5 @@ class Plan:
     output: Output
     path: Literal["spark", "direct"]
     columns: Mapping[str, str]
+    rounded: Sequence[str]
     stage: Callable[[], Outcome]

@@ -9,8 +9,9 @@ doubled never touches another's file; only a part that the driver heard of is ev
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 from uuid import uuid4
@@ -22,7 +23,9 @@ from tfspark.handle import ModelHandle
 from tfspark.origin import Origin
 from tfspark.runner import score
 from tfspark.schema import Binding
-from tfspark.scoring.splits import Piece, open_filesystem, read_batches
+from tfspark.scoring.listing import open_filesystem
+from tfspark.scoring.pieces import read_batches
+from tfspark.scoring.splits import Piece
 from tfspark.spark.task import open_model
 from tfspark.versions import installed_versions
 
@@ -63,6 +66,7 @@ class PartScorer:
         root: URI of the input, which opens its file system.
         format: Of the input files.
         schema: Columns to read.
+        allow_missing: Whether a column that a file lacks is null for its rows.
         staged: URI of the folder to write into.
     """
 
@@ -73,17 +77,13 @@ class PartScorer:
     root: str
     format: str
     schema: pa.Schema
+    allow_missing: bool
     staged: str
 
     def __call__(self, number: int, split: Sequence[Piece]) -> Part:
         """Score one split."""
-        source, _ = open_filesystem(self.root)
-        read = _Count()
-        batches = read.through(
-            chain.from_iterable(
-                read_batches(source, piece, self.format, self.schema) for piece in split
-            )
-        )
+        read = _Reading(self)
+        batches = read.through(split)
         first = next(batches, None)
         if first is None:
             return Part(number, "", 0, 0, 0, _versions(number))
@@ -93,11 +93,11 @@ class PartScorer:
             open_model(self.handle),
             keep=self.keep,
             batch_size=self.batch_size,
-            origin=Origin(self.handle.title, number),
+            origin=Origin(self.handle.title, number, read.file_of),
         )
         return self._write(number, scored, read)
 
-    def _write(self, number: int, scored: Iterator[pa.RecordBatch], read: _Count) -> Part:
+    def _write(self, number: int, scored: Iterator[pa.RecordBatch], read: _Reading) -> Part:
         target, folder = open_filesystem(self.staged)
         name = f"part-{number:05d}-{uuid4()}.snappy.parquet"
         watched = self.binding.outputs[-1].column
@@ -115,16 +115,34 @@ class PartScorer:
 
 
 @dataclass
-class _Count:
-    """Counts the rows that pass."""
+class _Reading:
+    """The rows of a split as they pass: how many, and which file each is from."""
 
+    scorer: PartScorer
     rows: int = 0
+    starts: list[int] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
 
-    def through(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            if batch.num_rows:
-                self.rows += batch.num_rows
-                yield batch
+    def through(self, split: Sequence[Piece]) -> Iterator[pa.RecordBatch]:
+        """Read the pieces of a split one after the other."""
+        source, _ = open_filesystem(self.scorer.root)
+        for piece in split:
+            self.starts.append(self.rows)
+            self.files.append(piece.file.path)
+            for batch in read_batches(
+                source,
+                piece,
+                self.scorer.format,
+                self.scorer.schema,
+                allow_missing=self.scorer.allow_missing,
+            ):
+                if batch.num_rows:
+                    self.rows += batch.num_rows
+                    yield batch
+
+    def file_of(self, row: int) -> str | None:
+        """Return the file that a row of the split is from."""
+        return self.files[bisect_right(self.starts, row) - 1] if self.starts else None
 
 
 def _versions(number: int) -> Mapping[str, str]:
@@ -152,8 +170,8 @@ def _writer_options(schema: pa.Schema) -> dict[str, Any]:
     most of the time of a write.
     """
     repeated = [
-        field.name
-        for field in schema
-        if not pa.types.is_nested(field.type) and not pa.types.is_floating(field.type)
+        column.name
+        for column in schema
+        if not pa.types.is_nested(column.type) and not pa.types.is_floating(column.type)
     ]
     return {"compression": "snappy", "use_dictionary": repeated or False}

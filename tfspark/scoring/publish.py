@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
@@ -39,6 +39,10 @@ _COMPARABLE = re.compile(
 class Output(Protocol):
     """A target that can be written aside and shown."""
 
+    @property
+    def folder(self) -> str | None:
+        """URI of a folder that tasks may write files into; `None` where only Spark can write."""
+
     def check(self, *inputs: str) -> None:
         """Raise when the mode forbids what is there, before anything is written.
 
@@ -51,6 +55,9 @@ class Output(Protocol):
 
     def stage(self, df: DataFrame) -> None:
         """Run the job and write its rows aside."""
+
+    def take(self, files: Sequence[str]) -> None:
+        """Take files that tasks wrote into the folder: these are staged, and no others."""
 
     def publish(self) -> None:
         """Show what was staged."""

@@ -42,6 +42,8 @@ class Report:
         null_rows: Rows with a null input, whose predictions are null; `None` in a SQL job, in whose
             result Spark alone knows what is a prediction.
         bad_rows: Rows that could not be scored (a bad row ends the job, so 0 in a finished one).
+        rounded: One sentence per column whose numbers are rounded to the model's precision, such as
+            "column 'x' double → float32".
         seconds: Wall time by phase, in seconds.
         versions: Of Spark, and of Python, TensorFlow, NumPy and Arrow on the workers.
     """
@@ -57,6 +59,7 @@ class Report:
     rows_out: int = 0
     null_rows: int | None = None
     bad_rows: int = 0
+    rounded: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tfspark.package import ModelPackage
+from tfspark.schema import Binding
+from tfspark.scoring.broken_records import naming_broken_records
+from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.footers import WITH_FOOTERS
 from tfspark.scoring.job import BatchJob, Outcome, Plan
 from tfspark.scoring.publish import Output
+from tfspark.scoring.spark_input import input_of
 from tfspark.spark.batches import sized_batches
 from tfspark.spark.counting import counted
-from tfspark.spark.dataframe import predict
+from tfspark.spark.dataframe import score_frame
 from tfspark.spark.workers import worker_versions
+from tfspark.terms import FLAGS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -24,10 +31,43 @@ def plan_through_spark(
 
     Raises:
         InputNotFoundError: No such input.
+        InvalidInputError: A file of the input is broken, empty, or lacks a column.
         BindingError: Inputs, outputs and columns do not fit.
     """
-    rows, rows_in = counted(job.source.read(spark))
-    scored = predict(
+    dataset = _merging(job.source) if job.allow_missing else job.source
+    with naming_broken_records(spark, dataset):
+        rows = dataset.read(spark)
+    source = input_of(spark, rows, dataset.format) if dataset.path else None
+    watched, rows_in = counted(rows)
+    scored, binding = _scored(watched, job, package)
+    if source is not None:
+        merges = dataset.options.get("mergeSchema", "").lower() == "true"
+        names = _needed(rows, job, binding)
+        source.check_columns(names, allow_missing=job.allow_missing or merges)
+    # A model never returns null, so a null prediction is a row with a null input.
+    scored, rows_out = counted(scored, null_in=scored.columns[-1])
+
+    def stage() -> Outcome:
+        versions = worker_versions(spark)
+        beside = _beside(scored, binding)
+        with naming_broken_records(spark, dataset), sized_batches(spark, package.signature, beside):
+            output.stage(scored)
+        if source is not None:
+            source.check_unchanged()
+        return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, versions)
+
+    return Plan(package, output, "spark", dict(scored.dtypes), binding.rounded, stage)
+
+
+def _merging(source: Dataset) -> Dataset:
+    """Let Spark take the columns of all files, not those of one."""
+    if not source.path or source.format not in WITH_FOOTERS:
+        return source
+    return replace(source, options={"mergeSchema": "true", **source.options})
+
+
+def _scored(rows: DataFrame, job: BatchJob, package: ModelPackage) -> tuple[DataFrame, Binding]:
+    scored = score_frame(
         rows,
         package,
         feed=job.feed,
@@ -35,23 +75,21 @@ def plan_through_spark(
         keep=job.keep,
         narrow=job.narrow,
         strings=job.strings,
-        **job.options,
+        options=job.options,
+        terms=FLAGS,
     )
-    # A model never returns null, so a null prediction is a row with a null input.
-    scored, rows_out = counted(scored, null_in=scored.columns[-1])
-
-    def stage() -> Outcome:
-        versions = worker_versions(spark)
-        with sized_batches(spark, package.signature, _beside(job, package, scored)):
-            output.stage(scored)
-        return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, versions)
-
-    return Plan(package, output, "spark", dict(scored.dtypes), stage)
+    return scored.frame, scored.binding
 
 
-def _beside(job: BatchJob, package: ModelPackage, scored: DataFrame) -> list[DataType]:
+def _needed(rows: DataFrame, job: BatchJob, binding: Binding) -> list[str] | None:
+    """Return the columns that feed or are kept; `None` for all."""
+    fed = binding.columns
+    if job.keep is None or not set(fed) <= set(rows.columns):
+        return None  # an expression feeds, whose columns only Spark knows
+    return [*job.keep, *fed]
+
+
+def _beside(scored: DataFrame, binding: Binding) -> list[DataType]:
     """Return the types of the kept columns that feed nothing."""
-    outputs = len(job.fetch or package.signature.outputs)
-    given = [[value] if isinstance(value, str) else value for value in job.feed.values()]
-    fed = {name for names in given for name in names}
-    return [field.dataType for field in scored.schema.fields[:-outputs] if field.name not in fed]
+    kept = scored.schema.fields[: -len(binding.outputs)]
+    return [field.dataType for field in kept if field.name not in binding.columns]

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pyspark.errors import AnalysisException, IllegalArgumentException
 
 from tfspark import errors
-from tfspark.errors import EngineError, TfsparkError, explain
+from tfspark.errors import EngineError, InvalidInputError, TfsparkError, explain
 
 # An error with its message, up to the frames of the JVM or to the next error of a chain.
 _RAISED = re.compile(
@@ -26,12 +26,15 @@ _NOT_THERE = {"PATH_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND"}
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 # The line after the frames of a Python traceback, and what a JVM names as the cause of a failure.
 _PYTHON = re.compile(r"Traceback \(most recent call last\):\n(?:[ \t].*\n)+(\S.*)")
+# A file that Spark could not read, and why: the message of the last cause, without its class.
+_READING = re.compile(r"(?:while reading file|ould not read footer for file:?) (\S.*?)\.(?=\s)")
+_REASON = re.compile(r"^Caused by: [\w.$]+: (.*?)(?=\n\s+at |\n\t| SQLSTATE|\Z)", re.M | re.S)
 _CAUSED_BY = re.compile(r"^Caused by: (.*)", re.M)
 _CALLING = re.compile(r"^An error occurred while calling .*\n: (.*)")
 
 
 def from_worker(error: BaseException) -> TfsparkError | None:
-    """Return the error that a worker raised in a failed job, or `None` for any other failure."""
+    """Return the error that a worker raised, or that of a file; `None` for any other failure."""
     text = str(error)
     if raised := _RAISED.findall(text):
         name, message = raised[-1]  # those before it are its causes
@@ -45,7 +48,23 @@ def from_worker(error: BaseException) -> TfsparkError | None:
                 hint="submit with spark-submit.sh, or point PYSPARK_PYTHON to a Python with them.",
             )
         )
-    return None
+    return unreadable_file(error)
+
+
+def unreadable_file(error: BaseException) -> InvalidInputError | None:
+    """Return the error of an input file that Spark could not read; `None` for another failure."""
+    text = str(error)
+    file = _READING.search(text)
+    if file is None:
+        return None
+    reasons = _REASON.findall(text)
+    return InvalidInputError(
+        explain(
+            f"The input file {file.group(1)} cannot be read.",
+            found=" ".join(reasons[-1].split()) if reasons else cause(error),
+            hint="check that it is whole, of the input format and with the columns of the others.",
+        )
+    )
 
 
 @contextmanager
@@ -67,6 +86,11 @@ def cause(error: BaseException) -> str:
         if found := pattern.findall(text):
             return str(found[-1]).strip()
     return text.strip().partition("\n")[0] or type(error).__name__
+
+
+def is_broken_record(error: BaseException) -> bool:
+    """Whether Spark could not parse a record of a text file and was told to fail then."""
+    return "MALFORMED_RECORD_IN_PARSING" in str(error)
 
 
 def is_missing(error: BaseException) -> bool:

@@ -1,14 +1,14 @@
 """Files as Spark's own Hadoop file systems see them: any scheme that the cluster reads.
 
-In come URIs, out go names, booleans and local copies. Driver of a classic session only: it goes
-through the session's JVM, so that the model and the output lie wherever Spark itself can read and
-write, with the credentials that Spark has.
+Driver of a classic session only: it goes through the session's JVM, so that the model and the
+output can be wherever Spark itself reads and writes, with the credentials that Spark has.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +77,24 @@ class HadoopFiles:
             return []
         return sorted(status.getPath().getName() for status in self._fs.listStatus(self._path(uri)))
 
+    def files_below(self, uri: str) -> list[str]:
+        """Return the sorted paths of all files in a folder and its folders, relative to it."""
+        root = len(str(self._fs.makeQualified(self._path(uri)).toString()).rstrip("/")) + 1
+        found, listed = [], self._fs.listFiles(self._path(uri), True)
+        while listed.hasNext():
+            found.append(str(listed.next().getPath().toString())[root:])
+        return sorted(found)
+
     def is_folder(self, uri: str) -> bool:
         """Whether the URI is a folder."""
         return self.exists(uri) and bool(self._fs.getFileStatus(self._path(uri)).isDirectory())
+
+    def state(self, uri: str) -> tuple[int, int] | None:
+        """Return the size of a file and the time of its last change in ms; `None` without one."""
+        if not self.exists(uri):
+            return None
+        status = self._fs.getFileStatus(self._path(uri))
+        return int(status.getLen()), int(status.getModificationTime())
 
     def check_creatable(self, uri: str) -> None:
         """Refuse a URI below a file, or on this machine below a folder that cannot be written.
@@ -113,6 +128,23 @@ class HadoopFiles:
         self._fs.mkdirs(self._path(target).getParent())
         if self.exists(target) or not self._fs.rename(self._path(source), self._path(target)):
             raise OSError(f"cannot rename {source} to {target}")
+
+    def move(self, names: Iterable[str], source: str, target: str) -> None:
+        """Move files, named relative to a folder, into another folder; folders in it are made.
+
+        Raises:
+            OSError: When the file system says no; nothing is replaced.
+        """
+        self._fs.mkdirs(self._path(target))
+        made = set()
+        for name in names:
+            folder = name.rpartition("/")[0]
+            if folder and folder not in made:
+                self._fs.mkdirs(self._path(f"{target}/{folder}"))
+                made.add(folder)
+            where = self._path(f"{target}/{name}")
+            if self._fs.exists(where) or not self._fs.rename(self._path(f"{source}/{name}"), where):
+                raise OSError(f"cannot move {source}/{name} to {target}")
 
     def delete(self, uri: str) -> None:
         """Delete a file or folder with all that is in it; fine when it is not there."""

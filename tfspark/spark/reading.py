@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as sf
+from pyspark.sql.types import StringType, StructField, StructType
 
-from tfspark.errors import InputNotFoundError, UsageError, explain
-from tfspark.spark.failures import cause, is_missing
+from tfspark.errors import InputNotFoundError, UsageError, did_you_mean, explain
+from tfspark.spark.counting import quoted
+from tfspark.spark.failures import cause, is_broken_record, is_missing, unreadable_file
+from tfspark.spark.files import HadoopFiles, scheme_of
 
 _NOTHING_IN_IT = {"UNABLE_TO_INFER_SCHEMA"}
+# A column in which Spark puts a record that it cannot parse.
+_BROKEN = "tfspark broken record"
 
 
 def read_path(spark: SparkSession, path: str, format: str, options: Mapping[str, str]) -> DataFrame:  # noqa: A002
@@ -18,15 +25,19 @@ def read_path(spark: SparkSession, path: str, format: str, options: Mapping[str,
 
     Raises:
         InputNotFoundError: When there is no such path, no file in it, or none that can be read.
+        InvalidInputError: When a file is broken, or of another format.
         UsageError: When this Spark cannot read the format.
+        Exception: As Spark raised it, when it could not parse a record.
     """
     check_format(spark, format)
     try:
         return spark.read.format(format).options(**options).load(path)
     except AnalysisException as error:
-        raise _not_found(f"{format} at {path}", error) from error
+        raise _not_found(spark, f"{format} at {path}", error, path) from error
     except Exception as error:
-        raise InputNotFoundError(
+        if is_broken_record(error):
+            raise
+        raise unreadable_file(error) or InputNotFoundError(
             explain(
                 f"Spark cannot read the input: {format} at {path}.",
                 found=cause(error),
@@ -36,7 +47,7 @@ def read_path(spark: SparkSession, path: str, format: str, options: Mapping[str,
 
 
 def check_format(spark: SparkSession, format: str) -> None:  # noqa: A002
-    """Refuse a format that is not on board of this Spark.
+    """Refuse a format that this Spark does not bring along.
 
     Raises:
         UsageError: The format is Avro, which comes as a package.
@@ -49,7 +60,7 @@ def check_format(spark: SparkSession, format: str) -> None:  # noqa: A002
         if error.getCondition() == "AVRO_DATA_SOURCE_NOT_ENABLED":
             raise UsageError(
                 explain(
-                    "This Spark has no Avro on board.",
+                    "Avro support is not installed in this Spark.",
                     hint="add --packages org.apache.spark:spark-avro_2.13:<Spark version>.",
                 )
             ) from error
@@ -64,10 +75,33 @@ def read_table(spark: SparkSession, table: str) -> DataFrame:
     try:
         return spark.read.table(table)
     except AnalysisException as error:
-        raise _not_found(f"table {table}", error) from error
+        raise _not_found(spark, f"table {table}", error) from error
 
 
-def _not_found(what: str, error: AnalysisException) -> Exception:
+def first_broken_record(
+    spark: SparkSession,
+    path: str,
+    format: str,  # noqa: A002
+    options: Mapping[str, str],
+) -> tuple[str, str] | None:
+    """Return the URI of the file and the text of the first record that Spark cannot parse.
+
+    Reads the input once more; for CSV and JSON, after a job has failed.
+    """
+    reader = spark.read.format(format).options(**{**options, "mode": "PERMISSIVE"})
+    known = StructType() if format == "json" else reader.load(path).schema
+    fields = [*(known or [StructField("any", StringType())]), StructField(_BROKEN, StringType())]
+    rows = reader.option("columnNameOfCorruptRecord", _BROKEN).schema(StructType(fields)).load(path)
+    # Spark refuses to show the broken records without a column beside them.
+    shown = [quoted(name) for name in (_BROKEN, fields[0].name)]
+    broken = rows.where(sf.col(shown[0]).isNotNull()).select("_metadata.file_path", *shown)
+    found = broken.first()
+    return None if found is None else (found[0], found[1])
+
+
+def _not_found(
+    spark: SparkSession, what: str, error: AnalysisException, path: str = ""
+) -> Exception:
     if not is_missing(error) and error.getCondition() not in _NOTHING_IN_IT:
         return error
     # Spark says where a relative path leads.
@@ -77,6 +111,16 @@ def _not_found(what: str, error: AnalysisException) -> Exception:
         explain(
             f"There is no input: {what}.",
             found=nothing if is_missing(error) else "no file with rows",
-            hint="check the path or table name and the input format.",
+            hint="check the path or table name and the input format."
+            + (near_names(spark, path) if is_missing(error) and path else ""),
         )
     )
+
+
+def near_names(spark: SparkSession, path: str) -> str:
+    """Return where a path that is not there was looked for, and a name there that is like it."""
+    files = HadoopFiles(spark, path)
+    folder, _, name = files.qualified(path).rpartition("/")
+    is_relative = not scheme_of(path) and not path.startswith("/")
+    where = f" A relative path begins at {Path.cwd()}." if is_relative else ""
+    return where + did_you_mean(name, files.children(folder))

@@ -1,0 +1,171 @@
+"""The input of a job whose tasks read files themselves, or why Spark has to read it. Driver.
+
+Everything that pyarrow and Spark may read differently is left to Spark: tables, globs, partition
+folders, text formats, session settings that change how files are read, and columns of types that
+pyarrow does not keep as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from pyarrow import fs
+
+from tfspark.errors import InvalidInputError, TfsparkError
+from tfspark.scoring.conform import nullable
+from tfspark.scoring.footers import (
+    WITH_FOOTERS,
+    Footer,
+    read_footer,
+    read_footers,
+    refuse_empty,
+    refuse_missing,
+    union,
+)
+from tfspark.scoring.job import BatchJob
+from tfspark.scoring.listing import SUMMARIES, DataFile, list_files, open_filesystem
+from tfspark.scoring.pieces import JULIAN
+from tfspark.scoring.same_types import changed_columns, fields_of, spark_fields
+from tfspark.spark.files import HadoopFiles
+from tfspark.spark.reading import read_path
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+# Read by pyarrow when the user asks for it: Spark infers the types of CSV and JSON differently.
+READABLE = (*WITH_FOOTERS, "csv", "json")
+
+_GLOB = re.compile(r"[*?\[\]{}]")
+# A session in which one of these is set reads or writes files in a way of its own.
+_SETTINGS = re.compile(
+    r"spark\.sql\.(parquet|orc|files\.ignore|caseSensitive|legacy\.(parquet|avro|file))"
+)
+
+
+class NotDirectError(TfsparkError):
+    """A job that has to go through Spark's sources; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class DirectInput:
+    """Files that tasks can read by themselves.
+
+    Attributes:
+        root: URI of the input, which opens its file system.
+        filesystem: Where the files are.
+        format: Of the files.
+        files: Sorted by name.
+        footers: Of all files, or of the first ones where there are many.
+        schema: The columns of the first file, as Spark takes them for all.
+        changed: Column → what it is, for the columns that pyarrow would change.
+    """
+
+    root: str
+    filesystem: fs.FileSystem
+    format: str
+    files: list[DataFile]
+    footers: list[Footer]
+    schema: pa.Schema
+    changed: Mapping[str, str]
+
+    def check_columns(
+        self, names: Collection[str], *, all_columns: bool, allow_missing: bool
+    ) -> None:
+        """Check the columns that are read.
+
+        Args:
+            names: Their names.
+            all_columns: Whether every column is wanted, also one that the first file lacks.
+            allow_missing: Whether a file may lack one.
+
+        Raises:
+            NotDirectError: When only Spark reads one of them right.
+            InvalidInputError: When a file lacks one.
+        """
+        for name in names:
+            if name in self.changed:
+                raise NotDirectError(f"column {name!r} is {self.changed[name]}")
+        if self.format not in WITH_FOOTERS:
+            return
+        if not allow_missing:
+            refuse_missing(self.footers, None if all_columns else names)
+        elif len(union(self.footers)) > len(self.schema) or len(self.footers) < len(self.files):
+            raise NotDirectError("files of different columns are merged by Spark")
+
+
+def open_input(spark: SparkSession, job: BatchJob) -> DirectInput:
+    """List the files of a job's input and look into them.
+
+    Raises:
+        NotDirectError: When Spark has to read it.
+        InvalidInputError: When a file is broken.
+    """
+    kind = job.source.format
+    root = HadoopFiles(spark, job.source.path).uri(job.source.path)
+    try:
+        filesystem, path = open_filesystem(root)
+        files = list_files(filesystem, path)
+    except (OSError, pa.ArrowException) as error:
+        raise NotDirectError(str(error)) from error
+    _check_files(files, path)
+    refuse_empty(files, kind)
+    footers = _footers(filesystem, files, job)
+    schema = nullable(footers[0].schema)
+    if len({name.lower() for name in schema.names}) < len(schema.names):
+        raise NotDirectError("Spark does not tell column names apart by case")
+    fields = spark_fields(footers[0])
+    if kind == "orc":
+        fields = fields_of(read_path(spark, job.source.path, kind, {}).schema.json())
+    changed = changed_columns(footers[0], fields)
+    return DirectInput(root, filesystem, kind, files, footers, schema, changed)
+
+
+def check_session(spark: SparkSession, job: BatchJob) -> None:
+    """Refuse a job or a session that asks for what only Spark does.
+
+    Raises:
+        NotDirectError: With the reason.
+    """
+    formats = READABLE if job.path == "direct" else WITH_FOOTERS
+    settings = [name for name in spark.conf.getAll if _SETTINGS.match(name)]
+    reasons = [
+        (bool(job.source.table), "only Spark can read tables"),
+        (job.source.format not in formats, f"{job.source.format} is read by Spark"),
+        (job.target.format != "parquet", f"{job.target.format} is written by Spark"),
+        (bool(job.source.options or job.target.options), "options are for Spark's sources"),
+        (bool(job.target.partition_by), "partitions are written by Spark"),
+        (bool(_GLOB.search(job.source.path)), "a glob is expanded by Spark"),
+        (bool(settings), f"the session sets {', '.join(settings)}"),
+    ]
+    for holds, reason in reasons:
+        if holds:
+            raise NotDirectError(reason)
+
+
+def _check_files(files: list[DataFile], path: str) -> None:
+    if not files:
+        raise NotDirectError("there is no data file")
+    names = [file.path[len(path) :].strip("/") for file in files]
+    if any("/" in name for name in names):
+        raise NotDirectError("folders inside are partitions to Spark, or nothing")
+    if any(name.startswith(SUMMARIES) for name in names):
+        raise NotDirectError("Spark reads the schema of the folder from its summary file")
+
+
+def _footers(filesystem: fs.FileSystem, files: list[DataFile], job: BatchJob) -> list[Footer]:
+    kind = job.source.format
+    try:
+        if kind not in WITH_FOOTERS:
+            return [read_footer(filesystem, files[0], kind)]
+        footers = read_footers(filesystem, files, kind)
+    except InvalidInputError as error:
+        if job.path == "direct":
+            raise
+        raise NotDirectError(str(error)) from error  # Spark may read it, or names it again
+    if any(note in (footer.schema.metadata or {}) for footer in footers for note in JULIAN):
+        raise NotDirectError("dates of the Julian calendar are read by Spark")
+    return footers

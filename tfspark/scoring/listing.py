@@ -1,0 +1,114 @@
+"""The data files of a dataset, listed as Spark lists them. Driver and executor.
+
+A file that pyarrow reaches is known by its path, its size and the time of its last change, so that
+a task notices when it is not the file that was planned for. No Spark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+from pyarrow import fs
+
+from tfspark.errors import InvalidInputError, explain
+
+# Files in which older writers keep the schema of a whole folder; Spark's Parquet reader uses them.
+SUMMARIES = ("_metadata", "_common_metadata")
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file as it was when it was listed.
+
+    Attributes:
+        path: Within its file system.
+        size: In bytes.
+        changed: Time of the last change in nanoseconds; `None` where the file system knows none.
+    """
+
+    path: str
+    size: int
+    changed: int | None = None
+
+
+def open_filesystem(uri: str) -> tuple[fs.FileSystem, str]:
+    """Return the file system of an escaped URI and the path within it.
+
+    pyarrow's own file systems come first, then those of fsspec.
+
+    Raises:
+        OSError: When neither reaches it.
+    """
+    try:
+        found: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(uri)
+        return found
+    except (pa.ArrowException, OSError, ValueError) as error:
+        try:
+            fsspec: Any = import_module("fsspec")
+            opened, path = fsspec.core.url_to_fs(unquote(uri))
+        except (ImportError, ValueError) as other:
+            raise OSError(f"neither pyarrow nor fsspec reaches {uri}: {error}; {other}") from error
+        handler: Any = fs.FSSpecHandler
+        return fs.PyFileSystem(handler(opened)), str(path)
+
+
+def list_files(filesystem: fs.FileSystem, path: str) -> list[DataFile]:
+    """Return the files at a path that Spark would read, summaries included, sorted by name."""
+    info = filesystem.get_file_info(path)
+    if info.type == fs.FileType.File:
+        return [_data_file(info)]
+    selector = fs.FileSelector(path, recursive=True, allow_not_found=True)
+    found = [
+        _data_file(info)
+        for info in filesystem.get_file_info(selector)
+        if info.type == fs.FileType.File
+        and not any(map(is_hidden, info.path[len(path) :].strip("/").split("/")))
+    ]
+    return sorted(found, key=lambda file: file.path)
+
+
+def states(filesystem: fs.FileSystem, paths: Sequence[str]) -> list[DataFile | None]:
+    """Return files as they are now; `None` for one that is gone."""
+    infos = filesystem.get_file_info(list(paths))
+    return [_data_file(info) if info.type == fs.FileType.File else None for info in infos]
+
+
+def check_unchanged(files: Sequence[DataFile], now: Sequence[DataFile | None]) -> None:
+    """Refuse files that are no longer what they were when they were listed.
+
+    Raises:
+        InvalidInputError: Names the first of them.
+    """
+    for before, after in zip(files, now, strict=True):
+        if after != before:
+            found = "no file" if after is None else f"{after.size} bytes"
+            raise changed(before.path, f"{before.size} bytes", found)
+
+
+def changed(path: str, before: str, now: str) -> InvalidInputError:
+    """Return the error of an input file that changed; `before` and `now` say how large it is."""
+    return InvalidInputError(
+        explain(
+            f"The input file {path} changed while the job ran.",
+            expected=f"{before}, as when the job was planned",
+            found=now if now != before else f"{now}, but written again",
+            hint="run the job again when nothing writes to its input.",
+        )
+    )
+
+
+def is_hidden(name: str) -> bool:
+    """Whether Spark passes over a file or folder (`HadoopFSUtils.shouldFilterOutPathName`)."""
+    if name.startswith(SUMMARIES):
+        return False
+    marked = name.startswith("_") and "=" not in name
+    return marked or name.startswith(".") or name.endswith("._COPYING_")
+
+
+def _data_file(info: fs.FileInfo) -> DataFile:
+    return DataFile(info.path, info.size or 0, info.mtime_ns)
