@@ -101,8 +101,8 @@ def test_it_is_a_function_like_any_other(answer, query, expected):
         ("tfpredict(1f)", "found column 'argument 1' of float"),
         ("tfpredict(1f, 2f, 3f)", "found 3 columns"),
         ("tfpredict('a')", "found column 'argument 1' of string"),
-        ("tfpredict(array(1, 2))", "array<int>, whose values may not fit float; cast"),
-        ("tfpredict(array(1.0, 2.0))", "cannot be fed; cast"),
+        ("tfpredict(array('1', '2'))", "text is not read as numbers, so cast it"),
+        ("tfpredict(current_date())", "use unix_date"),
         ("tfpredict(array(1f))", "row 0 of partition 0: expected a row of shape (2,), found (1,)"),
     ],
 )
