@@ -22,12 +22,13 @@ _RESOURCE_EXHAUSTED = 8
 # FAILED_PRECONDITION (variables or tables that are not there), UNIMPLEMENTED and INTERNAL.
 _OF_A_ROW = {2, 3, 5, 6, 7, 11, 15}
 
-# Said with INVALID_ARGUMENT or NOT_FOUND, at the load or at a run.
+# Said with INVALID_ARGUMENT or NOT_FOUND, at the load or at a run; the last of a Python function.
 _NO_OPERATION = re.compile(
     r"No OpKernel was registered to support Op '([^']*)'"
     r"|No registered '([^']*)' OpKernel"
     r"|Could not find device for node: .*? = ([^\[]*)\["
     r"|Op type not registered '([^']*)'"
+    r"|callback pyfunc_\d+ is not found"
 )
 
 # What the reader of checkpoints says; a table of strings is its index.
@@ -75,7 +76,7 @@ def _missing_operation(message: str) -> CannotServeError | None:
     found = _NO_OPERATION.search(message)
     if found is None:
         return None
-    operation = found[found.lastindex or 0]
+    operation = next(filter(None, found.groups()), "py_function")
     return CannotServeError(
         explain(
             f"TensorFlow cannot run the operation {operation!r} of the model here.",
