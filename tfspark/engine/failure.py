@@ -28,7 +28,7 @@ _NO_OPERATION = re.compile(
     r"|No registered '([^']*)' OpKernel"
     r"|Could not find device for node: .*? = ([^\[]*)\["
     r"|Op type not registered '([^']*)'"
-    r"|callback pyfunc_\d+ is not found"
+    r"|Could not find callback with key=pyfunc|callback pyfunc_\d+ is not found"
 )
 
 # What the reader of checkpoints says; a table of strings is its index.

@@ -27,6 +27,9 @@ from tfspark.tensors import ByteStrings, Tensor
 
 _log = logging.getLogger(__name__)
 
+# Ends what TensorFlow says before a message when the graph keeps no trace of the code that made it.
+_NO_TRACES = "<stack traces unavailable>"
+
 
 class TensorFlowEngine:
     """A loaded SavedModel and one of its signatures."""
@@ -118,5 +121,6 @@ def _from_numpy(value: Any) -> Tensor:
 
 
 def _first_lines(error: BaseException) -> str:
-    """Return the message without TensorFlow's listing of the whole graph."""
-    return first_lines(str(error)) or type(error).__name__
+    """Return the message without TensorFlow's listing of the whole graph and empty stack traces."""
+    message = str(error).partition(_NO_TRACES)
+    return first_lines(message[2] or message[0]) or type(error).__name__
