@@ -142,7 +142,7 @@ except Exception as error:  # the function lives in the process that wrote it, a
     line, end = run_python(program, str(folder))
     assert line.startswith(f"{select.__name__} The native engine cannot serve")
     assert "No OpKernel was registered to support Op 'EagerPyFunc'" in line
-    assert end == "EngineError True"
+    assert end == "CannotServeError True"
 
 
 def test_an_operation_that_is_not_registered_moves_to_tensorflow(

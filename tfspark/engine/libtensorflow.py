@@ -26,11 +26,7 @@ from tfspark.errors import explain
 # The major version of every TensorFlow 2 is part of the name.
 _FILES = {"linux": "libtensorflow_cc.so.2", "darwin": "libtensorflow_cc.2.dylib"}
 
-# The canonical error codes that matter here.
-OK = 0
-RESOURCE_EXHAUSTED = 8
-FAILED_PRECONDITION = 9
-UNIMPLEMENTED = 12
+OK = 0  # the canonical code of success
 
 
 class Output(ctypes.Structure):

@@ -23,26 +23,14 @@ from typing import Any
 from tfspark.dtypes import TABLE, DType, by_name
 from tfspark.engine import gpu
 from tfspark.engine.ctensor import Result, feed
-from tfspark.engine.libtensorflow import (
-    FAILED_PRECONDITION,
-    OK,
-    RESOURCE_EXHAUSTED,
-    UNIMPLEMENTED,
-    Output,
-    Status,
-    open_library,
-)
-from tfspark.engine.protocol import CannotServeError, EngineOptions, OutOfMemoryError
-from tfspark.errors import EngineError, explain
+from tfspark.engine.failure import failure, load_failure
+from tfspark.engine.libtensorflow import OK, Output, Status, open_library
+from tfspark.engine.protocol import CannotServeError, EngineOptions
+from tfspark.errors import EngineError, TfsparkError, explain
 from tfspark.signature import Signature, TensorSpec
 from tfspark.tensors import Tensor
 
 _KNOWN_TYPES = {row.name for row in TABLE}
-
-# What a session answers when the model, not the batch, is not for it: variables or tables that only
-# Python's loader restores, and kernels that are not in the library.
-_NOT_FOR_SESSIONS = {FAILED_PRECONDITION, UNIMPLEMENTED}
-_NO_KERNEL = "No OpKernel was registered"
 
 
 class NativeEngine:
@@ -88,7 +76,7 @@ class NativeEngine:
             self._library.TF_SessionRun(self._session, None, *ends, None, 0, None, status.handle)
             code = status.code
             if code != OK:
-                raise _cause(code, status.message)
+                raise failure(code, status.message)
 
 
 @dataclass(frozen=True)
@@ -120,6 +108,7 @@ def load(
 
     Raises:
         CannotServeError: When there is no C API here, or it cannot load the model.
+        InvalidModelError: When the variables are damaged.
         EngineError: When the signature is not of the graph, or TensorFlow does not see the GPU.
     """
     library = open_library()
@@ -141,13 +130,13 @@ def load(
                 status.handle,
             )
             if status.code != OK:
-                raise CannotServeError(
+                raise load_failure(export_dir, status.message) or CannotServeError(
                     explain(
                         f"TensorFlow's C API cannot load the model at {export_dir}.",
                         found=status.message,
                     )
                 )
-    except CannotServeError:
+    except TfsparkError:
         library.TF_DeleteGraph(graph)
         raise
     finally:
@@ -210,13 +199,6 @@ def _end(library: Any, graph: int, spec: TensorSpec) -> Output:
             )
         )
     return Output(operation, int(index or 0))
-
-
-def _cause(code: int, message: str) -> EngineError:
-    """Return the error of a run: about this engine, about memory, or about the batch."""
-    if code in _NOT_FOR_SESSIONS or _NO_KERNEL in message:
-        return CannotServeError(message)
-    return OutOfMemoryError(message) if code == RESOURCE_EXHAUSTED else EngineError(message)
 
 
 def _release(library: Any, session: int, graph: int) -> None:

@@ -2,8 +2,8 @@
 
 An engine is opened on an executor for one export dir and one signature, is fed tensors by input
 name, and returns tensors by output name. It knows no Arrow schema, no Spark and no bad rows. A
-`CannotServeError` says that this engine is the wrong one here, which `select` answers with another;
-any other `EngineError` is about the model or the batch.
+`CannotServeError` says that the batch is not the reason: `select` answers it with another engine,
+and the runner blames no row for it. Any other `EngineError` of a run is about the batch.
 
 Invariants: `run` neither keeps nor writes fed memory after it returned; what it returns does not
 share memory with what was fed unless that memory stays alive with it; an engine is never pickled.
@@ -22,7 +22,7 @@ EngineName: TypeAlias = Literal["auto", "native", "tensorflow"]
 
 
 class CannotServeError(EngineError):
-    """This engine cannot run this model here; another may."""
+    """This engine cannot run this model here, whatever the batch; another may."""
 
 
 class OutOfMemoryError(EngineError):

@@ -28,6 +28,7 @@ def load_engine(
 
     Raises:
         EngineError: When that engine cannot load the model.
+        InvalidModelError: When the variables are damaged.
     """
 
     def load_tensorflow() -> Engine:

@@ -19,12 +19,16 @@ from typing import Any
 import numpy as np
 
 from tfspark.engine import gpu
-from tfspark.engine.protocol import EngineOptions, OutOfMemoryError, first_lines
+from tfspark.engine.failure import failure, load_failure
+from tfspark.engine.protocol import EngineOptions, first_lines
 from tfspark.errors import EngineError, explain
 from tfspark.signature import Signature
 from tfspark.tensors import ByteStrings, Tensor
 
 _log = logging.getLogger(__name__)
+
+# Ends what TensorFlow says before a message when the graph keeps no trace of the code that made it.
+_NO_TRACES = "<stack traces unavailable>"
 
 
 class TensorFlowEngine:
@@ -45,9 +49,9 @@ class TensorFlowEngine:
         }
         try:
             results = self._function(**fed)
-        except tf.errors.ResourceExhaustedError as error:
-            raise OutOfMemoryError(_first_lines(error)) from error
-        except (tf.errors.OpError, ValueError, TypeError) as error:
+        except tf.errors.OpError as error:
+            raise failure(error.error_code, _first_lines(error)) from error
+        except (ValueError, TypeError) as error:
             raise EngineError(_first_lines(error)) from error
         return {name: _from_numpy(value.numpy()) for name, value in results.items()}
 
@@ -63,6 +67,7 @@ def load(
 
     Raises:
         EngineError: When TensorFlow is missing, cannot load the model, or does not see the GPU.
+        InvalidModelError: When the variables are damaged.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
@@ -81,15 +86,16 @@ def load(
         gpu.check([device.device_type for device in tf.config.list_logical_devices()])
     try:
         model = tf.saved_model.load(str(Path(export_dir)), tags=list(tags))
-    except (tf.errors.OpError, OSError, ValueError, RuntimeError, KeyError) as error:
-        raise EngineError(
+        return TensorFlowEngine(model, signature)
+    except Exception as error:  # a broken model fails wherever the loader meets it first
+        message = _first_lines(error)
+        raise load_failure(export_dir, message) or EngineError(
             explain(
                 f"TensorFlow {tf.__version__} cannot load the model at {export_dir}.",
-                found=_first_lines(error),
+                found=message,
                 hint="check that it loads with tf.saved_model.load where it was made.",
             )
         ) from error
-    return TensorFlowEngine(model, signature)
 
 
 def _configure(tf: Any, options: EngineOptions) -> None:
@@ -115,5 +121,6 @@ def _from_numpy(value: Any) -> Tensor:
 
 
 def _first_lines(error: BaseException) -> str:
-    """Return the message without TensorFlow's listing of the whole graph."""
-    return first_lines(str(error)) or type(error).__name__
+    """Return the message without TensorFlow's listing of the whole graph and empty stack traces."""
+    message = str(error).partition(_NO_TRACES)
+    return first_lines(message[2] or message[0]) or type(error).__name__

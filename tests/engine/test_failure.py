@@ -1,0 +1,135 @@
+"""Failures that are not about a row, at a load and at a run, of both engines."""
+
+from __future__ import annotations
+
+import shutil
+from itertools import chain
+from random import Random
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tfspark import package
+from tfspark.columns import columns_of
+from tfspark.engine.failure import failure
+from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
+from tfspark.errors import EngineError, InvalidModelError, RowError, TfsparkError
+from tfspark.runner import score
+from tfspark.schema import bind
+from tfspark.testing import save_function
+
+ENGINES = ["native", "tensorflow", "auto"]
+X = {"x": np.array([1, 2], np.float32)}
+
+
+@pytest.fixture(scope="session")
+def no_kernel(models):
+    """A model whose operation has a kernel on GPUs alone."""
+    import tensorflow as tf
+
+    def serve(x):
+        reduce = tf.raw_ops.NcclAllReduce
+        return {"y": reduce(input=x, reduction="sum", num_devices=1, shared_name="s")}
+
+    spec = tf.TensorSpec((None,), tf.float32, name="x")
+    return package.load(save_function(models / "no kernel", serve, spec))
+
+
+@pytest.fixture(scope="session")
+def no_operation(no_kernel, models):
+    """A model with an operation that this TensorFlow does not know."""
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    folder = shutil.copytree(no_kernel.path, models / "no operation")
+    file = folder / "saved_model.pb"
+    model = SavedModel.FromString(file.read_bytes())
+    functions = model.meta_graphs[0].graph_def.library.function
+    for node in chain(*(function.node_def for function in functions)):
+        node.op = node.op.replace("NcclAllReduce", "OperationOfSomeoneElse")
+    file.write_bytes(model.SerializeToString())
+    return package.load(folder)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_missing_kernel_is_named_and_no_row_is_blamed(no_kernel, open_engine, engine):
+    live = open_engine(no_kernel, engine)
+    with pytest.raises(CannotServeError, match="cannot run the operation 'NcclAllReduce'"):
+        live.run(X)
+    batch = pa.record_batch({"x": pa.array([1, 2], pa.float32())})
+    binding = bind(no_kernel.signature, columns_of(batch.schema), fetch={"y": "z"})
+    with pytest.raises(EngineError, match="'NcclAllReduce'") as caught:
+        list(score(iter([batch]), binding, live))
+    assert not isinstance(caught.value, RowError)
+    assert "Hint: export the model without it" in str(caught.value)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_unknown_operation_is_named_at_the_load(no_operation, open_engine, engine):
+    with pytest.raises(CannotServeError, match="operation 'OperationOfSomeoneElse'"):
+        open_engine(no_operation, engine)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        *((code, EngineError) for code in (2, 3, 5, 6, 7, 11, 15)),
+        (8, OutOfMemoryError),
+        *((code, CannotServeError) for code in (1, 4, 9, 10, 12, 13, 14, 16)),
+    ],
+)
+def test_only_what_a_value_can_cause_is_about_the_batch(code, kind):
+    assert type(failure(code, "some message")) is kind
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "No OpKernel was registered to support Op 'Odd' used by {{node y}} with these attrs: []",
+        "No registered 'Odd' OpKernel for 'CPU' devices compatible with node {{node y}}",
+        "Could not find device for node: {{node y}} = Odd[T=DT_FLOAT]\nAll kernels registered",
+        "Op type not registered 'Odd' in binary running on host.",
+    ],
+)
+def test_every_wording_names_the_operation(message):
+    error = failure(3, message)
+    assert isinstance(error, CannotServeError)
+    assert "cannot run the operation 'Odd' of the model here" in str(error)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("variables.data-00000-of-00001", lambda content: content[: len(content) // 2]),
+        ("variables.data-00000-of-00001", lambda content: b"\xff" * len(content)),
+        ("variables.data-00000-of-00001", lambda content: b""),
+        ("variables.index", lambda content: content[:100]),
+        ("variables.index", lambda content: b"\xff" * len(content)),
+        ("variables.index", lambda content: b""),
+    ],
+)
+def test_damaged_variables_are_named(linear, open_engine, tmp_path, engine, name, change):
+    folder = shutil.copytree(linear.path, tmp_path / "m")
+    file = folder / "variables" / name
+    file.write_bytes(change(file.read_bytes()))
+    with pytest.raises(InvalidModelError, match=f"variables of the model at {folder} are damaged"):
+        open_engine(package.load(folder), engine)
+
+
+@pytest.mark.parametrize("engine", ["native", "tensorflow"])
+def test_any_damage_is_a_typed_error_or_harmless(linear, open_engine, tmp_path, engine):
+    random = Random(13)
+    fed = {"inputs": np.ones((2, 2), np.float32)}
+    for number in range(12):
+        folder = shutil.copytree(linear.path, tmp_path / str(number))
+        file = random.choice([*(folder / "variables").iterdir(), folder / "saved_model.pb"])
+        content = bytearray(file.read_bytes())
+        for _ in range(random.randrange(1, 4)):
+            content[random.randrange(len(content))] ^= 1 << random.randrange(8)
+        file.write_bytes(content[: random.choice([None, random.randrange(len(content))])])
+        try:
+            found = open_engine(package.load(folder), engine).run(fed)
+        except TfsparkError:
+            continue
+        assert found["outputs"].tolist() == [[4.0], [4.0]]
