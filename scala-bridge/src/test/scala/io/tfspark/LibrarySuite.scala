@@ -54,11 +54,13 @@ class LibrarySuite extends SparkSuite {
     Using.resource(TfSpark.open(model("linear"))) { linear =>
       val text = intercept[RowException](linear.feed("inputs", Seq(Seq("a", "b"))).run()).getMessage
       assert(text.contains("column 'inputs', row 0: expected array<float>, found a (String)"))
+      assert(linear.feed("inputs", Seq(Seq(16777217, 0))).run() ==
+        Map("outputs" -> Seq(33554436f)))
       val wide = intercept[RowException](linear.feed(
         "inputs",
-        Seq(Seq(1, 2), Seq(16777217, 0))
+        Seq(Seq(1, 2), Seq(1e39, 0))
       ).run()).getMessage
-      assert(wide.contains("row 1: expected float, found 16777217 (Integer), which does not fit"))
+      assert(wide.contains("row 1: expected float, found 1.0E39 (Double), which does not fit"))
       assert(intercept[RowException](linear.feed(
         "inputs",
         Seq(Seq(1))

@@ -18,7 +18,7 @@ final case class Dataset(
     try
       table.fold(spark.read.format(
         format
-      ).options(Dataset.readDefaults(format) ++ options).load(path.mkString))(
+      ).options(readOptions).load(path.mkString))(
         spark.read.table
       )
     catch {
@@ -32,6 +32,12 @@ final case class Dataset(
           Some(error)
         )
     }
+
+  /** Options of the reader, with the defaults of the format. */
+  private def readOptions: Map[String, String] = {
+    val named = options.keySet.map(_.toLowerCase)
+    Dataset.readDefaults(format).filterNot { case (name, _) => named(name.toLowerCase) } ++ options
+  }
 
   /** Options of the writer. */
   def writeOptions: Map[String, String] = {
@@ -49,7 +55,19 @@ object Dataset {
   private def nothing(condition: String): Boolean =
     missing(condition) || condition == "UNABLE_TO_INFER_SCHEMA"
 
-  /** Those of a person with a spreadsheet: a header, and types found in the values. */
-  private def readDefaults(format: String): Map[String, String] =
-    if (format == "csv") Map("header" -> "true", "inferSchema" -> "true") else Map.empty
+  /** CSV files have a header, which is compared in every file, and types that are found in the
+    * values; a broken record ends the job. Without column pruning Spark counts the fields of a line,
+    * also where few of them are wanted.
+    */
+  private def readDefaults(format: String): Map[String, String] = format match {
+    case "csv" => Map(
+        "header" -> "true",
+        "inferSchema" -> "true",
+        "mode" -> "FAILFAST",
+        "enforceSchema" -> "false",
+        "columnPruning" -> "false"
+      )
+    case "json" => Map("mode" -> "FAILFAST")
+    case _ => Map.empty
+  }
 }

@@ -111,8 +111,9 @@ object Binding {
       s"the inputs disagree on the fixed number of rows of a batch: ${fixed.mkString(", ")}"
     )
     val rows = fixed.headOption.filter(_ => fixed.size == 1)
-    val outputs = new OutputBinder(signature, options, rows.orElse(options.batchRows.map(_.toLong)))
-      .bind(fetch, taken)
+    // Of batches of any other size than 1, the last may have fewer rows.
+    val one = options.batchRows.filter(_ == 1).map(_.toLong)
+    val outputs = new OutputBinder(signature, options, rows.orElse(one)).bind(fetch, taken)
     val problems = unknown("feed", "input", feed.keys, signature.inputs.map(_.name)) ++
       inputs.flatMap(_.left.toSeq.flatten) ++ Fills.misfits(bound, columns) ++ disagree ++
       outputs.flatMap(_.left.toSeq)
@@ -121,7 +122,7 @@ object Binding {
         Explain.all(
           s"Signature '${signature.name}' does not fit the columns",
           problems,
-          s"${if (hint.isEmpty) byName(options.terms) else hint} Columns at hand: ${describe(columns)}."
+          s"${if (hint.isEmpty) byName(signature, options.terms) else hint} Columns at hand: ${describe(columns)}."
         )
       )
     Binding(
@@ -148,8 +149,10 @@ object Binding {
           "mixes the rows of a batch, a prediction depends on its neighbours"
       }
 
-  private def byName(terms: Terms): String =
-    s"bind by name, such as ${terms.feeding("INPUT", "COLUMN")} and ${terms.fetching("OUTPUT", "COLUMN")}."
+  private def byName(signature: Signature, terms: Terms): String = {
+    val input = signature.inputs.headOption.fold("INPUT")(_.name)
+    s"bind by name, such as ${terms.feeding(input, "COLUMN")}."
+  }
 
   private def describe(columns: Seq[ColumnAtHand]): String = {
     val rest = if (columns.size > Shown) Seq(s"and ${columns.size - Shown} more") else Nil

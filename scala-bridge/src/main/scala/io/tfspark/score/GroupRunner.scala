@@ -137,10 +137,12 @@ final private[score] class GroupRunner(
   private def place(part: Part, first: Long): String =
     origin.at(s"rows ${first + part.row(0)} to ${first + part.row(part.size - 1)}")
 
-  private[score] def rowError(problem: RowProblem, row: Long): RowException =
+  private[score] def rowError(problem: RowProblem, row: Long): RowException = {
+    val hint = if (problem.hint.isEmpty) GroupRunner.fix else problem.hint
     new RowException(
-      s"${origin.at(s"column '${problem.column}', row $row")}: ${problem.problem}\nHint: ${GroupRunner.fix}"
+      s"${origin.at(s"column '${problem.column}', row $row")}: ${problem.problem}\nHint: $hint"
     )
+  }
 }
 
 private[score] object GroupRunner {

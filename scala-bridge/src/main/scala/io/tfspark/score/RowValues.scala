@@ -10,8 +10,8 @@ import org.apache.spark.unsafe.types.UTF8String
 /** Values of a program ↔ values of rows: numbers, strings, bytes, and sequences or arrays of them.
   * Driver and executor.
   *
-  * Any number may stand for any other that it equals (1 feeds a float); one that would change is a
-  * `RowProblem`.
+  * Any number feeds a float, rounded to its precision, and any whole number an integer; one that is
+  * out of range, or has a fraction, is a `RowProblem`.
   */
 private[tfspark] object RowValues {
 
@@ -39,6 +39,7 @@ private[tfspark] object RowValues {
     case (_: StringType, text: String) => UTF8String.fromString(text)
     case (_: StringType, bytes: Array[Byte]) => UTF8String.fromBytes(bytes)
     case (BooleanType, flag: Boolean) => flag
+    case (_, flag: Boolean) => exactly(spec, kind, if (flag) 1 else 0)
     case (_, number: Number) => exactly(spec, kind, number)
     case _ => throw refusal(spec, s"expected ${spec.sql}, found ${shown(value)}")
   }
@@ -53,7 +54,7 @@ private[tfspark] object RowValues {
       case DoubleType => Some(number.doubleValue)
       case _ => None
     }
-    converted.filter(isSame(number, _)).getOrElse {
+    converted.filter(fits(number, _)).getOrElse {
       throw refusal(
         spec,
         s"expected ${kind.catalogString}, found ${shown(number)}, which does not fit"
@@ -61,12 +62,11 @@ private[tfspark] object RowValues {
     }
   }
 
-  /** Whether a number is still the same; as a decimal, because a double has no room for all whole
-    * numbers.
-    */
-  private def isSame(one: Number, other: Number): Boolean = (decimal(one), decimal(other)) match {
-    case (Some(before), Some(after)) => before.compareTo(after) == 0
-    case _ => one.doubleValue == other.doubleValue || one.doubleValue.isNaN
+  /** Whether a number may stand for another: a float for what it rounds, an integer for itself. */
+  private def fits(before: Number, after: Number): Boolean = after match {
+    case real @ (_: java.lang.Float | _: java.lang.Double) =>
+      !real.doubleValue.isInfinite || before.doubleValue.isInfinite
+    case whole => decimal(before).exists(value => decimal(whole).exists(_.compareTo(value) == 0))
   }
 
   /** The exact value of a finite number. */

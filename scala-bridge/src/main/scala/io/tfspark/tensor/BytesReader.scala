@@ -1,5 +1,7 @@
 package io.tfspark.tensor
 
+import java.nio.charset.StandardCharsets.ISO_8859_1
+
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
 import org.apache.spark.unsafe.Platform
 
@@ -24,4 +26,17 @@ final private[tensor] class BytesReader(place: ColumnPlace, into: FixedElements)
 
   def write(row: SpecializedGetters): Unit =
     into.putAll(bytes, Platform.BYTE_ARRAY_OFFSET.toLong, bytes.length)
+
+  override def hint: String =
+    if (BytesReader.encoded.exists(start => bytes.startsWith(start)))
+      "the bytes are an encoded image; export a signature that takes strings and decodes them " +
+        "in the graph with tf.io.decode_image."
+    else ""
+}
+
+private object BytesReader {
+
+  /** How JPEG, PNG and GIF begin. */
+  val encoded: Seq[Array[Byte]] =
+    Seq("\u00ff\u00d8\u00ff", "\u0089PNG", "GIF8").map(_.getBytes(ISO_8859_1))
 }

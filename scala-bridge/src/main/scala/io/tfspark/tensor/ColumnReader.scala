@@ -26,6 +26,9 @@ private[tensor] trait ColumnReader {
 
   /** Copy all elements of the row. */
   def write(row: SpecializedGetters): Unit
+
+  /** What to do where the value has another shape, if it is not the usual. */
+  def hint: String = ""
 }
 
 private[tensor] object ColumnReader {
@@ -63,6 +66,7 @@ private[tensor] object ColumnReader {
     def length: Int = reader.length
     def shape: Seq[Int] = reader.shape
     def write(row: SpecializedGetters): Unit = reader.write(row)
+    override def hint: String = reader.hint
 
     def load(row: SpecializedGetters): Boolean = {
       if (!reader.load(row)) throw new RowProblem(name, "a null, which on_null refuses")

@@ -79,7 +79,11 @@ final private[tensor] class InputReader(
     if (wrong) {
       val expected = TensorSpec.format(wanted.getOrElse(Nil))
       val shown = TensorSpec.format(found.map(one => Some(one.toLong)))
-      throw new RowProblem(places.head.name, s"expected a row of shape $expected, found $shown")
+      throw new RowProblem(
+        places.head.name,
+        s"expected a row of shape $expected, found $shown",
+        readers.head.hint
+      )
     }
   }
 }

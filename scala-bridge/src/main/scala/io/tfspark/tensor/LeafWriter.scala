@@ -5,8 +5,11 @@ import org.apache.spark.sql.catalyst.expressions.{SpecializedGetters, UnsafeArra
 import org.apache.spark.sql.catalyst.util.{ArrayData, GenericArrayData}
 import org.apache.spark.sql.types._
 
-/** A row that cannot be fed; the scorer adds the model, the partition and the row's number. */
-final class RowProblem(val column: String, val problem: String)
+/** A row that cannot be fed; the scorer adds the model, the partition and the row's number.
+  *
+  * @param hint the next step, where it is not the usual one
+  */
+final class RowProblem(val column: String, val problem: String, val hint: String = "")
     extends RuntimeException(problem, null, false, false)
 
 /** Copies elements of one column type into a tensor of one type. Executor.

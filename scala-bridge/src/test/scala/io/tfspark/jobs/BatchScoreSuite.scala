@@ -58,6 +58,7 @@ class BatchScoreSuite extends SparkSuite {
       "rows_out",
       "null_rows",
       "bad_rows",
+      "rounded",
       "seconds",
       "versions"
     ))
@@ -255,6 +256,52 @@ class BatchScoreSuite extends SparkSuite {
     assert(!Files.exists(output))
   }
 
+  test("numbers are rounded, which the report and a dry run say") {
+    val path = folder().resolve("double.parquet").toString
+    sql("SELECT array(double(id), 1D) AS features FROM range(2)").write.parquet(path)
+    val output = folder().resolve("out").toString
+    val words = Seq("--model", model("linear"), "--input", path, "--output", output)
+    val sentence = "column 'features' array<double> → float32"
+    assert(score(words :+ "--dry-run": _*).contains(s"rounded $sentence"))
+    val facts = report(score(words: _*))
+    assert(facts.get("rounded").elements.asScala.map(_.asText).toSeq == Seq(sentence))
+  }
+
+  test("nulls are filled or refused, constants and shapes are given, by flags") {
+    def scored(query: String, words: String*): Seq[Row] = {
+      val (path, output) = (folder().resolve("in").toString, folder().resolve("out").toString)
+      sql(query).coalesce(1).write.parquet(path)
+      score(Seq("--input", path, "--output", output, "--keep", "id") ++ words: _*)
+      spark.read.parquet(output).orderBy("id").collect().toSeq
+    }
+    val gaps = "SELECT id, IF(id = 1, NULL, float(id)) AS x FROM range(3)"
+    val factor = Seq("--model", model("factor"), "--fetch", "y=y")
+    assert(scored(gaps, factor ++ Seq("--constant", "k=3", "--fill-null", "x=10"): _*) ==
+      Seq(Row(0L, 0f), Row(1L, 30f), Row(2L, 6f)))
+    val refused = intercept[Exception](
+      scored(gaps, factor ++ Seq("--constant", "k=3", "--on-null", "error"): _*)
+    )
+    assert(messages(refused).contains("column 'x', row 1 of partition 0: a null, which on_null refuses"))
+    val wrong = intercept[BindingException](scored(gaps, factor ++ Seq("--constant", "k=three"): _*))
+    assert(wrong.getMessage.contains("input k: float32 (): 'three' is no constant of type float32"))
+    val none = intercept[BindingException](scored(gaps, factor: _*)).getMessage
+    assert(none.contains("give it a value with --constant k=VALUE"), none)
+    val open = Seq("--model", model("open_rank"), "--tags", "serve")
+    val points = "SELECT id, array(float(id), 1f) AS inputs FROM range(2)"
+    assert(intercept[BindingException](scored(points, open: _*)).getMessage.contains("--output-shape y="))
+    assert(scored(points, open ++ Seq("--output-shape", "y="): _*) == Seq(Row(0L, -1f), Row(1L, 0f)))
+  }
+
+  test("broken lines of CSV and JSON end the job, unless an option says otherwise") {
+    val csv = Files.writeString(folder().resolve("t.csv"), "x0,x1\n1,2\n1,2,3\n").toString
+    val output = folder().resolve("out").toString
+    val words = Seq("--model", model("linear"), "--input", csv, "--input-format", "csv",
+      "--feed", "inputs=x0,x1", "--output", output)
+    assert(messages(intercept[Exception](score(words: _*))).contains("MALFORMED"))
+    score(words ++ Seq("--option", "mode=PERMISSIVE"): _*)
+    assert(spark.read.parquet(output).count() == 2)
+  }
+
   test("command lines that are wrong end with code 2") {
     val good = Seq("--model", "m", "--input", "i", "--output", "o")
     Seq(
@@ -272,6 +319,11 @@ class BatchScoreSuite extends SparkSuite {
       )) -> "argument --version: expected a whole number of at least 1, found '0'",
       (good ++ Seq("--mode", "x")) -> "invalid choice: 'x'",
       (good ++ Seq("--feed", "a=b", "--feed", "a=c")) -> "'a' is given twice",
+      (good ++ Seq("--input", "j")) -> "argument --input: it is given twice",
+      (good ++ Seq("--output-shape", "y=x")) -> "expected OUTPUT=SIZE,…, found 'y=x'",
+      (good ++ Seq("--fill-null", "y")) -> "expected NAME=VALUE or NAME=",
+      (good ++ Seq("--fill-null", "y=0", "--on-null", "error")) ->
+        "argument --fill-null: not allowed with argument --on-null",
       (good ++ Seq("--feed", "a=b,,c")) -> "expected COLUMN[,COLUMN…]",
       (good ++ Seq("--keep")) -> "expected one argument",
       (good ++ Seq("--nope")) -> "unrecognized arguments: --nope"

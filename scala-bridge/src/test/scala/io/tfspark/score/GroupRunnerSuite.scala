@@ -17,6 +17,6 @@ class GroupRunnerSuite extends AnyFunSuite {
     assert(GroupRunner.tooLarge(floats, Seq(1L << 28)).isEmpty)
     val problem = GroupRunner.tooLarge(floats, Seq(1L << 20, 512L)).getOrElse("")
     assert(problem.contains("found:    536870912 elements"), problem)
-    assert(problem.contains("Hint: give a smaller batch_size."), problem)
+    assert(problem.contains("Hint: give a smaller batch size."), problem)
   }
 }

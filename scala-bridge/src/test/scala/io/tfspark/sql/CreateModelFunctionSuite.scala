@@ -38,11 +38,22 @@ class CreateModelFunctionSuite extends SparkSuite {
 
   test("arguments are not cast to the model's types without a word") {
     create("mine", "linear")
-    val call = "SELECT mine(array(double(id) / 3, 1D)) FROM range(2)"
-    assert(refusal(sql(call)).contains("whose values may not fit float"))
-    having(BridgeConf.Narrow -> "true") {
-      assert(values(call) == Seq(2f, 2 * (1d / 3).toFloat + 2f))
-    }
+    val rounded = "SELECT mine(array(double(id) / 3, 1D)) FROM range(2)"
+    assert(values(rounded) == Seq(2f, 2 * (1d / 3).toFloat + 2f))
+    assert(refusal(sql("SELECT mine(array('1', '2'))")).contains("text is not read as numbers"))
+    create("next", model("pair"), of = "tf_predict:single")
+    val call = "SELECT next(double(id)) FROM range(2)"
+    assert(refusal(sql(call)).contains("whose values may have fractions"))
+    having(BridgeConf.Narrow -> "true")(assert(values(call) == Seq(1L, 2L)))
+  }
+
+  test("options stand behind the colon as an object of texts, as Python sends them") {
+    val options = """{"signature": "single", "narrow": "true", "fetch": "{\\"next\\": \\"n\\"}"}"""
+    create("next", model("pair"), of = s"tf_predict:$options")
+    assert(values("SELECT next(double(id)) FROM range(2)") == Seq(1L, 2L))
+    assert(refusal(create("other", "linear", of = """tf_predict:{"narow": "true"}""")).contains(
+      "Did you mean 'narrow'?"
+    ))
   }
 
   test("what may not be called may not be registered, nor under a name that is taken") {

@@ -1,10 +1,13 @@
 package io.tfspark.tensor
 
+import java.nio.{ByteBuffer, ByteOrder}
+
 import io.tfspark.error.EngineException
 import io.tfspark.model._
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow
 import org.apache.spark.sql.catalyst.util.GenericArrayData
 import org.apache.spark.sql.types._
+import org.apache.spark.unsafe.types.UTF8String
 import org.scalatest.funsuite.AnyFunSuite
 
 class BatchEncoderSuite extends AnyFunSuite {
@@ -102,6 +105,89 @@ class BatchEncoderSuite extends AnyFunSuite {
     assert(refused("int32", FloatType, Float.NaN) == "nan does not fit int32")
     assert(refused("float32", DoubleType, 1e39) == "1e+39 does not fit float32")
     assert(refused("float16", FloatType, 65520f) == "65520.0 does not fit float16")
+  }
+
+  /** The bytes of the only element that a value becomes. */
+  private def fed(dtype: String, column: DataType, value: Any): ByteBuffer = {
+    val rows = encoder(spec(dtype), column)
+    assert(rows.add(row(value), 0))
+    rows.groups.head.elements(0).copied.order(ByteOrder.nativeOrder)
+  }
+
+  private def decimal(text: String): (DataType, Decimal) = {
+    val value = Decimal(text)
+    (DecimalType(38, value.scale), value)
+  }
+
+  test("a decimal is rounded once, from its digits") {
+    val halfway = "1.000000059604644775390625" // between two floats
+    Seq("0.1", "16777217", halfway, s"${halfway}0000000001", "-3.4e37", "1e-38").foreach { text =>
+      val (kind, value) = decimal(new java.math.BigDecimal(text).toPlainString)
+      assert(fed("float32", kind, value).getFloat == text.toFloat, text)
+      assert(fed("float64", kind, value).getDouble == text.toDouble, text)
+    }
+    val aboveHalf = decimal("1.00048828125000000000000000000000001")
+    assert(fed("float16", aboveHalf._1, aboveHalf._2).getShort == 0x3c01)
+    assert(fed("float16", DecimalType(12, 11), Decimal("1.00048828125")).getShort == 0x3c00)
+    assert(problem(encoder(spec("float16"), DecimalType(5, 0)), Decimal("70000")) ==
+      "70000 does not fit float16")
+  }
+
+  test("whole decimals, booleans and integers of any width feed integers, each in range") {
+    assert(fed("int64", DecimalType(20, 0), Decimal("-9223372036854775808")).getLong == Long.MinValue)
+    assert(fed("uint8", BooleanType, true).get == 1 && fed("uint32", LongType, 4294967295L).getInt == -1)
+    assert(fed("int32", DecimalType(10, 2), Decimal("7.00")).getInt == 7)
+    assert(fed("float32", BooleanType, true).getFloat == 1f)
+    assert(fed("float32", LongType, 16777217L).getFloat == 16777216f)
+    Seq(
+      ("int64", DecimalType(20, 0), Decimal("9223372036854775808")) -> "9223372036854775808",
+      ("uint8", ByteType, (-1).toByte) -> "-1",
+      ("int8", DecimalType(5, 2), Decimal("1.50")) -> "1.50",
+      ("uint16", LongType, 65536L) -> "65536"
+    ).foreach { case ((dtype, kind, value), shown) =>
+      assert(problem(encoder(spec(dtype), kind), value) == s"$shown does not fit $dtype")
+    }
+  }
+
+  test("a fill stands for a null number and for the nulls of an array, not for a null array") {
+    def filled(column: DataType, row: Option[Long]*): BatchEncoder = new BatchEncoder(
+      Seq(InputBinding(spec("float32", row: _*), Seq("c"), NullRule(fill = Some(0.5)))),
+      Seq(Seq(ColumnPlace("c", 0, column)))
+    )
+    val scalars = filled(DoubleType)
+    assert(scalars.add(row(null), 0) && scalars.add(row(2d), 1))
+    val floats = scalars.groups.head.elements(0).copied.order(ByteOrder.nativeOrder).asFloatBuffer
+    assert((floats.get(0), floats.get(1)) == ((0.5f, 2f)))
+    val arrays = filled(ArrayType(FloatType), None)
+    assert(arrays.add(row(array(1f, null)), 0) && !arrays.add(row(null), 1))
+  }
+
+  test("a null that is refused is a problem of its column") {
+    val rows = new BatchEncoder(
+      Seq(InputBinding(spec("float32", None), Seq("c"), NullRule(refuse = true))),
+      Seq(Seq(ColumnPlace("c", 0, ArrayType(FloatType))))
+    )
+    assert(rows.add(row(array(1f)), 0))
+    Seq(null, array(1f, null)).foreach(value =>
+      assert(problem(rows, value) == "a null, which on_null refuses")
+    )
+  }
+
+  test("rows that share the value of a scalar input are in one group, which holds it once") {
+    val rows = new BatchEncoder(
+      Seq(
+        InputBinding(spec("float32"), Seq("x")),
+        InputBinding(TensorSpec("k", "string", Some(Nil), "k:0"), Seq("k"))
+      ),
+      Seq(Seq(ColumnPlace("x", 0, FloatType)), Seq(ColumnPlace("k", 1, StringType)))
+    )
+    Seq("a", "b", "a", "").zipWithIndex.foreach { case (text, index) =>
+      val values = Array[Any](index.toFloat, UTF8String.fromString(text))
+      assert(rows.add(new GenericInternalRow(values), index))
+    }
+    assert(rows.groups.map(group => (0 until group.size).map(group.row)) ==
+      Seq(Seq(0, 2), Seq(1), Seq(3)))
+    assert(rows.groups.map(_.elements(1).bytes) == Seq(2L, 2L, 1L))
   }
 
   test("elements beyond a Java array are an error of ours, and not Java's own") {
