@@ -24,6 +24,8 @@ from tfspark.scoring.listing import DataFile
 WITH_FOOTERS = ("parquet", "orc")
 # Footers are read on the driver up to this many files; the tasks check the others.
 MAX_FOOTERS = 256
+# What Spark's timestamps are to Arrow, in an INT96 as well.
+INSTANT = pa.timestamp("us", "UTC")
 
 
 @dataclass(frozen=True)
@@ -205,15 +207,17 @@ def _orc_footer(file: DataFile, opened: orc.ORCFile) -> Footer:
     return Footer(file, opened.schema, (Group(file.size // max(stripes, 1), rows),) * stripes)
 
 
-def _with_instants(file: pq.ParquetFile) -> pa.Schema:
-    """Return a schema in which INT96, Spark's timestamp, is one in microseconds too.
+def instants_in(schema: pq.ParquetSchema) -> list[str]:
+    """Return the columns of INT96, Spark's timestamp; not those within a list or struct."""
+    leaves = [schema.column(index) for index in range(len(schema))]
+    return [
+        leaf.name for leaf in leaves if leaf.physical_type == "INT96" and leaf.path == leaf.name
+    ]
 
-    Only where it is a column by itself: within a list or struct it stays one in nanoseconds.
-    """
+
+def _with_instants(file: pq.ParquetFile) -> pa.Schema:
+    """Return a schema in which an INT96 is a timestamp in microseconds, too."""
     schema = file.schema_arrow
-    for index in range(len(file.schema)):
-        leaf = file.schema.column(index)
-        if leaf.physical_type == "INT96" and leaf.path == leaf.name:
-            instant = pa.field(leaf.name, pa.timestamp("us", "UTC"))
-            schema = schema.set(schema.get_field_index(leaf.name), instant)
+    for name in instants_in(file.schema):
+        schema = schema.set(schema.get_field_index(name), pa.field(name, INSTANT))
     return schema

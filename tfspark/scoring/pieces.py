@@ -16,7 +16,7 @@ from pyarrow import json as json_lines
 
 from tfspark.errors import InvalidInputError, explain
 from tfspark.scoring.conform import conform, names_in
-from tfspark.scoring.footers import lacks, missing_in, unreadable
+from tfspark.scoring.footers import INSTANT, instants_in, lacks, missing_in, unreadable
 from tfspark.scoring.listing import changed, check_unchanged, states
 from tfspark.scoring.splits import Piece
 
@@ -97,6 +97,7 @@ def _batches(
 def _of_parquet(
     file: pq.ParquetFile, piece: Piece, columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
+    instants = [name for name in instants_in(file.schema) if name in columns]
     for index in piece.row_groups or range(file.metadata.num_row_groups):
         group = file.metadata.row_group(index)
         size = sum(
@@ -105,12 +106,20 @@ def _of_parquet(
             if group.column(position).path_in_schema.split(".")[0] in columns
         )
         rows = int(_READ_BYTES * group.num_rows / max(size, 1))
-        yield from file.iter_batches(
+        for batch in file.iter_batches(
             batch_size=min(max(rows, 64), 1 << 17),
             row_groups=[index],
             columns=list(columns),
             use_threads=False,
-        )
+        ):
+            yield _with_instants(batch, instants)
+
+
+def _with_instants(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
+    for name in names:
+        instants = batch.column(name).cast(INSTANT)
+        batch = batch.set_column(batch.schema.get_field_index(name), name, instants)
+    return batch
 
 
 def _csv_options(schema: pa.Schema, allow_missing: bool) -> csv.ConvertOptions:
