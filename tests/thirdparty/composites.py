@@ -25,7 +25,7 @@ def sparse_input(path: Path) -> None:
 
     def build() -> Ends:
         x, s = v1.placeholder(tf.float32, (None,), "x"), v1.sparse_placeholder(tf.float32, name="s")
-        return {"x": x, "s": s}, {"y": x + tf.sparse.reduce_sum(s)}
+        return {"x": x, "s": s}, {"y": tf.ensure_shape(x + tf.sparse.reduce_sum(s), (None,))}
 
     save_graph(path, build)
 
