@@ -15,9 +15,11 @@ import tfspark
 from jobs import batch_score
 from tests.thirdparty.case import Case
 from tests.thirdparty.flags import flags
+from tfspark.columns import columns_of
+from tfspark.constants import Constant
 from tfspark.engine import EngineOptions, load_engine
 from tfspark.runner import score
-from tfspark.schema import Constant, bind, columns_of
+from tfspark.schema import bind
 from tfspark.spark.failures import from_worker
 
 Rows: TypeAlias = list[dict[str, Any]]
@@ -38,6 +40,7 @@ def by_runner(case: Case, base: Path, engine: Any = "auto") -> Rows:
         columns_of(case.table.schema),
         feed={name: _parsed(value) for name, value in case.feed.items()},
         fetch=case.fetch,
+        batch_size=batch_size,
         **{name: value for name, value in options.items() if name not in _chosen(case)},
     )
     live = load_engine(package.path, package.tags, package.signature, EngineOptions(name=engine))

@@ -33,8 +33,8 @@ def fed(value: int | float | Decimal | bool, dtype: str) -> Any:
         return value
     if dtype in INTEGERS:
         return _integer(value, *INTEGERS[dtype])
-    if isinstance(value, float) and not math.isfinite(value):
-        return value
+    if isinstance(value, float) and (value == 0 or not math.isfinite(value)):
+        return value  # a fraction has no negative zero
     return _nearest(Fraction(value), *FLOATS[dtype])
 
 

@@ -12,10 +12,11 @@ import pyarrow as pa
 import pytest
 
 from tests.thirdparty.rounding import FLOATS, INTEGERS, fed
+from tfspark.columns import columns_of
 from tfspark.dtypes import TABLE
 from tfspark.errors import BindingError, RowError
 from tfspark.runner import score
-from tfspark.schema import bind, columns_of
+from tfspark.schema import bind
 from tfspark.signature import Signature, TensorSpec
 from tfspark.testing import FakeEngine
 
@@ -84,8 +85,7 @@ def test_column_feeds_input_as_the_rule_says(source: str, target: str) -> None:
         try:
             bind(signature(target), columns, narrow=narrow)
         except BindingError as error:
-            assert f"column 'x' of {source}" in str(error)
-            return False
+            return f"column 'x' of {source}" not in str(error)
         return True
 
     found = {(True, True): "accepted", (False, True): "narrow", (False, False): "refused"}
@@ -143,9 +143,7 @@ def tensor_of(
     try:
         list(score([batch], bound, FakeEngine(remember)))
     except RowError as refusal:
-        assert "row 0" in str(refusal)
-        assert target in str(refusal)
-        return None
+        return None if "row 0" in str(refusal) and target in str(refusal) else str(refusal)
     assert all(value.dtype == target for value in given)
     return given if whole else given[0]
 

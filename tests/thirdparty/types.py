@@ -66,6 +66,15 @@ def raw_pixels(path: Path) -> None:
     )
 
 
+def colours(path: Path) -> None:
+    """The mean of red, green and blue in a picture of any size."""
+    save_module(
+        path,
+        lambda x: {"mean": tf.reduce_mean(tf.cast(x, tf.float32), (1, 2))},
+        tf.TensorSpec((None, None, None, 3), tf.uint8, "x"),
+    )
+
+
 def encoded_pictures(path: Path) -> None:
     """Decodes PNG in the graph: the mean of each colour."""
 
@@ -97,6 +106,7 @@ def png(*pixels: tuple[int, int, int]) -> bytes:
 
 
 PICTURES = [png((255, 0, 0), (1, 2, 3)), None, png((0, 0, 254))]
+PIXELS = pa.list_(pa.list_(pa.list_(pa.int16())))
 HALVES = [1e-10, 1e-38, None, 1e-45, -1e-9, 1e10]
 
 CASES = (
@@ -111,6 +121,7 @@ CASES = (
     Case(passed_on, rows(x=floats(1, None, float("nan")), t=pa.array(["a", "b", ""]))),
     Case(tiny_numbers, rows(x=floats(*HALVES))),
     Case(raw_pixels, rows(x=pa.array([bytes([0, 255, 7, 9]), None], pa.binary()))),
+    Case(colours, rows(x=pa.array([[[[255, 0, 0], [0, 129, 3]]], None], PIXELS))),
     Case(encoded_pictures, rows(image=pa.array(PICTURES, pa.binary()))),
     Case(raw_floats, rows(data=pa.array([bytes(12), b"\0\0\x80?" * 3, None], pa.binary()))),
 )
