@@ -62,7 +62,10 @@ def world(spark: SparkSession, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def ended(
-    spark: SparkSession, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    spark: SparkSession,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> Iterator[Callable[..., tuple[Any, str]]]:
     """Run the `main` of a job on the shared session; return its exit code and what it said."""
     monkeypatch.setattr(SparkSession, "stop", lambda self: None)
@@ -70,7 +73,7 @@ def ended(
     def end(main: Callable[[list[str]], int], flags: str) -> tuple[Any, str]:
         capfd.readouterr()
         try:
-            code: Any = main(shlex.split(flags))
+            code: Any = main(shlex.split(flags.format(here=folder)))
         except SystemExit as refused:
             code = refused.code
         said = capfd.readouterr().err

@@ -441,10 +441,18 @@ OF_PREDICT = (
 OF_COLUMN_FUNCTIONS = (
     mistake(
         "one argument too few",
-        lambda world: predict_udf("minus", spark=world.spark)("a"),
+        lambda world: world.points.select(predict_udf("minus", spark=world.spark)("a")),
         "takes another number of arguments",
         "a: float32 (None,); b: float32 (None,)",
         "found:    1 argument",
+        "in this order: a, b",
+        error=BindingError,
+    ),
+    mistake(
+        "an argument too many",
+        lambda world: predict_udf("minus", spark=world.spark)("a", "b", "x0"),
+        "takes another number of arguments",
+        "found:    3 arguments",
         "in this order: a, b",
         error=BindingError,
     ),
@@ -544,7 +552,9 @@ OF_PREDICT_RDD = (
     mistake(
         "a scalar without a value, for an RDD",
         lambda world: _rdd(world, [{"x": [1.0, 2.0, 3.0, 4.0]}], "top"),
-        "k",
-        error=BindingError,
+        "row 0 of partition 0",
+        "input k: int32 ()",
+        "no 'k'",
+        error=RowError,
     ),
 )

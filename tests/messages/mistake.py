@@ -56,7 +56,7 @@ class Command:
 
     Attributes:
         name: The mistake in words.
-        flags: What is typed after the name of the program, with spaces between.
+        flags: What is typed after the name of the program, as in a shell; `{here}` is the folder.
         code: The exit code.
         words: What stderr has to say.
     """

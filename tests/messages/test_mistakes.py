@@ -53,7 +53,7 @@ def test_command_line_tells_without_a_session(
     one: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as end:
-        batch_score.parse_args(shlex.split(one.flags))
+        batch_score.parse_args(shlex.split(one.flags.format(here=".")))
     said = capsys.readouterr().err
     assert end.value.code == one.code
     assert not missing(one.words, said), said
