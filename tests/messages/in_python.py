@@ -307,7 +307,7 @@ OF_PREDICT = (
     mistake(
         "too many columns for a vector",
         _feed(feed={"inputs": ["a", "b", "x0"]}),
-        "float of shape (2,), found 3 columns: 'a', 'b', 'x0'",
+        "of shape (2,), found 3 columns: 'a', 'b', 'x0'",
     ),
     mistake(
         "an array among columns that are stacked",

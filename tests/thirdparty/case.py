@@ -23,6 +23,7 @@ class Case:
         options: Keywords that all Python APIs take.
         rows: How TensorFlow is fed: each row as a batch of one, all rows together, so many rows at
             a time with the last one repeated, or each row as it is, without a batch dimension.
+        by_call: Whether a column function can be called so, with an argument for every input.
         refused: Words of the refusal, as a regular expression; empty where the rows are scored.
     """
 
@@ -33,6 +34,7 @@ class Case:
     fetch: Mapping[str, str] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     rows: Literal["each", "all", "bare"] | int = "each"
+    by_call: bool = True
     refused: str = ""
 
     @property

@@ -16,11 +16,13 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from tests.thirdparty import composites
 from tests.thirdparty.apis import APIS, JobFailedError
-from tests.thirdparty.case import Case
+from tests.thirdparty.case import Case, rows
 from tests.thirdparty.equal import differences
 from tests.thirdparty.models import CASES
-from tfspark.errors import TfsparkError
+from tfspark import predict_udf
+from tfspark.errors import BindingError, TfsparkError
 
 IS_LONG = os.environ.get("TFSPARK_THIRDPARTY") == "long"
 
@@ -33,6 +35,9 @@ ALWAYS = {
     "text_form": ("spark-job",),
     "top-column": ("sql",),
 }
+CALLS = ("function", "sql", "pandas")
+# Each asks a worker to import TensorFlow, which takes seconds.
+ONCE = ("unknown_op", "missing_kernel")
 
 
 @pytest.fixture(autouse=True)
@@ -50,8 +55,9 @@ def taken(cases: list[Case]) -> list[Any]:
     turns = cycle(list(APIS)[1:-1])
     pairs = []
     for case, turn in zip(cases, turns, strict=False):
-        short = ("predict", turn, *ALWAYS.get(case.name, ()))
-        pairs += [(api, case) for api in APIS if IS_LONG or api in short]
+        others = () if case.model in ONCE else (turn, *ALWAYS.get(case.name, ()))
+        able = [api for api in APIS if case.by_call or api not in CALLS]
+        pairs += [(api, case) for api in able if IS_LONG or api in ("predict", *others)]
     return [pytest.param(api, case, id=f"{api}-{case.name}") for api, case in pairs]
 
 
@@ -60,6 +66,14 @@ def test_api_gives_what_tensorflow_gives(
     api: str, case: Case, spark: SparkSession, model: Any, answers: Any, tmp_path: Path
 ) -> None:
     assert not differences(APIS[api](spark, case, model(case), tmp_path), answers(case))
+
+
+def test_function_that_nothing_can_feed_is_refused_when_it_is_made(
+    spark: SparkSession, model: Any
+) -> None:
+    path = model(Case(composites.sparse_input, rows()))
+    with pytest.raises(BindingError, match="input s: composite"):
+        predict_udf(path, spark=spark)
 
 
 @pytest.mark.parametrize(("api", "case"), taken([case for case in CASES if case.refused]))

@@ -107,7 +107,7 @@ def test_what_is_no_number_feeds_none(source: str, target: str) -> None:
 def test_value_becomes_the_nearest_or_its_row_is_bad(source: str, target: str) -> None:
     if rule(source, target) == "refused":
         pytest.skip("refused by its type")
-    arrow, values = NUMBERS[source]
+    arrow, values = edges(source)
     wrong = [
         (value, found, wanted)
         for value in values
@@ -122,10 +122,16 @@ def test_value_becomes_the_nearest_or_its_row_is_bad(source: str, target: str) -
 def test_good_values_pass_together_as_they_do_alone(source: str, target: str) -> None:
     if rule(source, target) == "refused":
         pytest.skip("refused by its type")
-    arrow, values = NUMBERS[source]
+    arrow, values = edges(source)
     good = [value for value in values if fed(value, target) is not None]
     found = tensor_of([None, *good, None, *good], arrow, target, whole=True)
     assert [bits(one, target) for one in found] == [bits(fed(v, target), target) for v in good * 2]
+
+
+def edges(source: str) -> tuple[pa.DataType, Sequence[Any]]:
+    """Return the type of a column and its values, in its own precision."""
+    arrow, values = NUMBERS[source]
+    return arrow, pa.array(values, arrow).to_pylist()
 
 
 def tensor_of(
