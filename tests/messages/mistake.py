@@ -1,0 +1,77 @@
+"""A mistake that users make, how it is made, and what they have to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from tfspark.errors import TfsparkError
+
+
+@dataclass(frozen=True)
+class World:
+    """What is at hand: a session and a folder of models and tables, which is the working directory.
+
+    Attributes:
+        spark: The session.
+        points: One row with columns of many types.
+    """
+
+    spark: SparkSession
+    points: DataFrame
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One mistake in Python.
+
+    Attributes:
+        name: The mistake in words.
+        make: Makes it; returns a DataFrame or RDD where only its rows show the mistake.
+        words: What the message has to say: the mistake, its place, the next step.
+        error: The type of the error.
+    """
+
+    name: str
+    make: Callable[..., Any]
+    words: tuple[str, ...]
+    error: type[Exception] = TfsparkError
+
+
+def mistake(
+    name: str, make: Callable[..., Any], *words: str, error: type[Exception] = TfsparkError
+) -> Mistake:
+    """Write a mistake on one line."""
+    return Mistake(name, make, words, error)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One mistake on a command line.
+
+    Attributes:
+        name: The mistake in words.
+        flags: What is typed after the name of the program, as in a shell; `{here}` is the folder.
+        code: The exit code.
+        words: What stderr has to say.
+    """
+
+    name: str
+    flags: str
+    code: int
+    words: tuple[str, ...]
+
+
+def command(name: str, flags: str, code: int, *words: str) -> Command:
+    """Write a mistake on one line."""
+    return Command(name, flags, code, words)
+
+
+def missing(words: tuple[str, ...], said: str) -> list[str]:
+    """Return the words that a message lacks."""
+    return [word for word in words if word not in said]

@@ -1,0 +1,336 @@
+"""The usual mistakes on the command line of the batch job and of the SQL job."""
+
+from __future__ import annotations
+
+from tests.messages.mistake import command
+
+EXPORT = "model.export("
+PARSED = "--model linear_model --input {here}/points.parquet --output {here}/out "
+POINTS = "--model linear_model --input-table points --output {here}/out "
+MINUS = "--model minus --input-table points --output {here}/out "
+
+# Spark has a working directory of its own, so files are named by `{here}`.
+
+# Refused before a session is opened: exit code 2.
+USAGE = (
+    command("no flags", "", 2, "--model", "usage:"),
+    command("no input", "--model linear_model --output {here}/out", 2, "--input --input-table"),
+    command("no output", "--model linear_model --input i", 2, "--output --output-table"),
+    command("a mistyped flag", PARSED + "--ouput x", 2, "--ouput", "did you mean --output"),
+    command("an abbreviated flag", PARSED + "--fill-nul a=1", 2, "--fill-nul", "--fill-null"),
+    command("an abbreviated switch", PARSED + "--dry", 2, "--dry", "--dry-run"),
+    command("two inputs", PARSED + "--input other", 2, "--input", "twice"),
+    command("two models", PARSED + "--model other", 2, "--model", "twice"),
+    command("a feed without a column", PARSED + "--feed inputs", 2, "--feed", "NAME=VALUE"),
+    command("a feed with a gap", PARSED + "--feed x=a,,b", 2, "--feed", "COLUMN[,COLUMN…]"),
+    command("an input fed twice", PARSED + "--feed a=b --feed a=c", 2, "'a' is given twice"),
+    command("a batch of no rows", PARSED + "--batch-size 0", 2, "--batch-size", "at least 1"),
+    command("a version in words", PARSED + "--version one", 2, "--version", "'one'"),
+    command("a mode of another tool", PARSED + "--mode replace", 2, "'replace'", "overwrite"),
+    command("a format of another tool", PARSED + "--input-format xml", 2, "'xml'", "parquet"),
+    command("a mistyped engine", PARSED + "--engine nativ", 2, "'nativ'", "native"),
+    command("an option without a value", PARSED + "--option header", 2, "--option", "NAME="),
+    command("a constant without a value", PARSED + "--constant k", 2, "--constant", "NAME=VALUE"),
+    command(
+        "a shape in words", PARSED + "--output-shape y=three", 2, "--output-shape", "'y=three'"
+    ),
+)
+
+# Refused before a row is scored, with the flags that help.
+BEFORE = (
+    command(
+        "a relative path of a model that is not there",
+        "--model liner_model --input {here}/points.parquet --output {here}/out",
+        65,
+        "There is no model folder",
+        "working directory",
+        "'linear_model'",
+    ),
+    command(
+        "a Keras file",
+        "--model model.keras --input {here}/points.parquet --output {here}/out",
+        65,
+        "Keras",
+        EXPORT,
+    ),
+    command(
+        "an MLflow URI",
+        "--model models:/m/1 --input {here}/points.parquet --output {here}/out",
+        65,
+        "MLflow",
+    ),
+    command("a version that is not there", PARSED + "--version 9", 65, "no version 9"),
+    command("another signature", PARSED + "--signature x", 65, "'x'", "--signature"),
+    command("another tag set", PARSED + "--tags gpu", 65, "'gpu'", "'serve'", "--tags"),
+    command(
+        "an input that is not there",
+        "--model linear_model --input {here}/point.parquet --output {here}/out",
+        66,
+        "There is no input",
+        "point.parquet",
+        "points.parquet",
+    ),
+    command(
+        "a table that is not there",
+        "--model linear_model --input-table pionts --output {here}/out",
+        66,
+        "There is no input: table pionts",
+    ),
+    command(
+        "a folder without files",
+        "--model linear_model --input {here}/no_rows --output {here}/out",
+        66,
+        "There is no input",
+        "no_rows",
+    ),
+    command(
+        "an output that is there",
+        "--model linear_model --input {here}/points.parquet --output {here}/there",
+        73,
+        "there",
+        "--mode",
+    ),
+    command(
+        "a folder of Delta",
+        "--model linear_model --input {here}/deltas --output {here}/out",
+        65,
+        "Delta",
+        "--input-format delta",
+    ),
+    command(
+        "a mistyped column",
+        POINTS + "--feed inputs=feature",
+        65,
+        "there is no column 'feature'. Did you mean 'features'?",
+        "--feed inputs=COLUMN",
+    ),
+    command(
+        "a mistyped input",
+        POINTS + "--feed input=features",
+        65,
+        "feed names 'input'",
+        "Did you mean 'inputs'?",
+    ),
+    command(
+        "a mistyped output",
+        POINTS + "--feed inputs=features --fetch output=y",
+        65,
+        "fetch names 'output'",
+        "Did you mean 'outputs'?",
+    ),
+    command(
+        "a column to keep that is not there",
+        POINTS + "--feed inputs=features --keep idd",
+        65,
+        "no column 'idd'. Did you mean 'id'?",
+    ),
+    command(
+        "a prediction named like a column",
+        POINTS + "--feed inputs=features --fetch outputs=id",
+        65,
+        "a column 'id' is there already",
+        "--fetch outputs=",
+    ),
+    command("text for numbers", MINUS + "--feed b=word", 65, "column 'word' of string", "try_cast"),
+    command("a date for a number", MINUS + "--feed b=day", 65, "column 'day' of date", "unix_date"),
+    command(
+        "doubles for integers",
+        "--model ints --input-table points --output {here}/out --feed a=x0 --feed b=x1",
+        65,
+        "2 mismatches",
+        "column 'x0' of double",
+        "--narrow",
+    ),
+    command(
+        "a scalar without a value",
+        "--model top --input-table points --output {here}/out --feed x=four",
+        65,
+        "input k: int32 ()",
+        "--constant k=VALUE",
+    ),
+    command(
+        "a constant of another type",
+        "--model top --input-table points --output {here}/out --feed x=four --constant k=many",
+        65,
+        "input k: int32 ()",
+        "'many'",
+    ),
+    command(
+        "an output of unknown rank",
+        "--model open --input-table points --output {here}/out --feed x=four",
+        65,
+        "output y: float32 unknown rank",
+        "--output-shape y=",
+    ),
+    command(
+        "an output that is not one per row",
+        "--model labels --input-table points --output {here}/out --feed x=three",
+        65,
+        "output labels: string (3,)",
+        "--fetch",
+    ),
+    command(
+        "a fill of an input that is not there",
+        POINTS + "--feed inputs=features --fill-null input=0",
+        2,
+        "'input'",
+        "Did you mean 'inputs'?",
+    ),
+    command(
+        "a name that no table can have",
+        "--model linear_model --input {here}/points.parquet --output-table a.b.c.d",
+        65,
+        "a.b.c.d",
+    ),
+    command(
+        "a direct path for a table", POINTS + "--feed inputs=features --path direct", 2, "--path"
+    ),
+)
+
+# What only the rows or files show: the file, the row, exit code 65, and no output.
+DURING = (
+    command(
+        "a row of another length",
+        "--model linear_model --input {here}/ragged.parquet --output {here}/out --path direct",
+        65,
+        "ragged.parquet",
+        "column 'features', row 1",
+        "expected a row of shape (2,), found (1,)",
+        "'id': 5",
+    ),
+    command(
+        "a row of another length, through Spark",
+        "--model linear_model --input {here}/ragged.parquet --output {here}/out --path spark",
+        65,
+        "column 'features', row 1",
+        "'id': 5",
+    ),
+    command(
+        "a null where none may be",
+        POINTS + "--feed inputs=hole --keep id --on-null error",
+        65,
+        "column 'hole', row 0",
+        "--on-null",
+        "'id': 7",
+    ),
+    command(
+        "bytes that are no text",
+        "--model words --input-table points --output {here}/out --feed words=bytes --keep id",
+        65,
+        "are not UTF-8",
+        "--strings binary",
+    ),
+    command(
+        "a model for another machine",
+        "--model nccl --input-table points --output {here}/out --feed x=a",
+        65,
+        "NcclAllReduce",
+    ),
+    command(
+        "a truncated file",
+        "--model linear_model --input {here}/cut.parquet --output {here}/out",
+        65,
+        "cut.parquet",
+    ),
+    command(
+        "text named .parquet",
+        "--model linear_model --input {here}/text.parquet --output {here}/out",
+        65,
+        "text.parquet",
+    ),
+    command(
+        "a line with a field too many",
+        "--model linear_model --input {here}/broken.csv --input-format csv --output {here}/out "
+        "--feed inputs=x0,x1",
+        65,
+        "broken.csv",
+    ),
+    command(
+        "a broken line of JSON",
+        "--model linear_model --input {here}/broken.json --input-format json --output {here}/out "
+        "--feed inputs=x0,x1",
+        65,
+        "broken.json",
+    ),
+)
+
+QUERY = "--register f=minus --query "
+
+# The flags of `sql_score.py`; a query stands in quotes.
+SQL_JOB = (
+    command("no model", "--query 'SELECT 1'", 2, "--register"),
+    command("no query", "--register f=minus", 2, "--query --file"),
+    command("a model without a name", "--register minus --query x", 2, "NAME=VALUE", "'minus'"),
+    command("a mistyped flag of the SQL job", QUERY + "x --narow", 2, "--narow", "--narrow"),
+    command(
+        "a model that is not there, for SQL",
+        "--register f=mnius --query 'SELECT 1'",
+        65,
+        "There is no model folder",
+        "'minus'",
+    ),
+    command("a file that is not there", "--register f=minus --file q.sql", 66, "q.sql", "--file"),
+    command("no statement", QUERY + "'-- nothing'", 2, "There is no SQL statement"),
+    command("a table that SQL does not know", QUERY + "'SELECT f(a, b) FROM t'", 66, "`t`"),
+    command("a broken statement", QUERY + "'SELEC 1'", 65, "SELEC"),
+    command("a name that SQL has", "--register sum=minus --query 'SELECT 1'", 2, "'sum'"),
+    command(
+        "a function of another name",
+        QUERY + "'SELECT g(a, b) FROM points'",
+        65,
+        "`g`",
+    ),
+    command(
+        "an argument too few",
+        QUERY + "'SELECT f(a, b, x0) FROM points'",
+        65,
+        "takes another number of arguments",
+        "in this order: a, b",
+    ),
+    command(
+        "text for numbers in SQL",
+        QUERY + "'SELECT f(a, word) FROM points'",
+        65,
+        "input b: float32 (None,)",
+        "of string",
+        "try_cast",
+    ),
+    command(
+        "a date for a number in SQL",
+        QUERY + "'SELECT f(a, day) FROM points'",
+        65,
+        "input b: float32 (None,)",
+        "of date",
+        "unix_date",
+    ),
+    command(
+        "doubles for integers in SQL",
+        "--register f=ints --query 'SELECT f(x0, x1) FROM points'",
+        65,
+        "2 mismatches",
+        "of double",
+        "CAST",
+        "--narrow",
+    ),
+    command(
+        "a struct without an input",
+        QUERY + "'SELECT f(struct(a, x0)) FROM points'",
+        65,
+        "input b: float32 (None,)",
+    ),
+    command(
+        "a row of another length in SQL",
+        "--register f=linear_model --query 'SELECT f(three) FROM points'",
+        65,
+        "model linear_model version 1",
+        "row 0",
+        "expected a row of shape (2,), found (3,)",
+    ),
+    command(
+        "a command where rows are to be written",
+        QUERY + "'CREATE TEMPORARY VIEW v AS SELECT 1' --output {here}/out",
+        2,
+        "gives no rows to write",
+        "put the query last",
+    ),
+)

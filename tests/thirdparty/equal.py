@@ -1,0 +1,54 @@
+"""Whether a table of predictions is bit for bit what TensorFlow answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+
+def differences(found: Sequence[Mapping[str, Any] | None], answers: Sequence[Any]) -> list[str]:
+    """Return the values that are not the same, in words."""
+    if len(found) != len(answers):
+        return [f"{len(found)} rows instead of {len(answers)}"]
+    pairs = enumerate(zip(found, answers, strict=True))
+    return [line for row, (one, answer) in pairs for line in _row(row, one or {}, answer)]
+
+
+def _row(row: int, found: Mapping[str, Any], answer: Mapping[str, Any] | None) -> Iterator[str]:
+    if answer is None:
+        if any(value is not None for value in found.values()):
+            yield f"row {row}: {dict(found)} instead of nulls"
+        return
+    if found.keys() != answer.keys():
+        yield f"row {row}: {sorted(found)} instead of {sorted(answer)}"
+        return
+    for name, value in found.items():
+        if not _is_same(value, answer[name]):
+            yield f"row {row}, {name}: {value!r} instead of {answer[name]!r}"
+
+
+def _is_same(value: Any, answer: Any) -> bool:
+    if value is None:
+        return False
+    if isinstance(answer, str | bytes) or np.asarray(answer).dtype == object:
+        return bool(_bytes(value) == _bytes(np.asarray(answer, object).tolist()))
+    expected = np.asarray(answer)
+    given = np.asarray(value, dtype=expected.dtype)
+    if expected.shape == (1,) and not given.shape:
+        given = given.reshape(1)  # a row of one number is a plain column
+    return given.shape == expected.shape and _bits(given) == _bits(expected)
+
+
+def _bits(array: Any) -> bytes:
+    """Return what an array holds; of NaN there is one."""
+    return bytes(np.where(array != array, np.zeros((), array.dtype), array).tobytes()) + bytes(
+        (array != array).tobytes()
+    )
+
+
+def _bytes(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_bytes(one) for one in value]
+    return value.encode() if isinstance(value, str) else bytes(value)
