@@ -28,9 +28,12 @@ venv:  ## Create .venv from the pinned constraints, or bring it up to date
 demo: venv  ## Train two models, score real data with Spark, show the result in demo-output/
 	$(VENV)/python tools/demo.py $(ARGS)
 
+# A whole run is shared by two processes, of which one has the Spark session; a narrow one is not.
+PROCESSES ?= $(if $(ARGS),0,2)
+
 .PHONY: test
 test: venv  ## Run the tests; ARGS="tests/test_signature.py -k json" narrows them
-	$(VENV)/python -m pytest $(ARGS)
+	$(VENV)/python -m pytest --numprocesses $(PROCESSES) --dist loadgroup $(ARGS)
 
 .PHONY: models
 models: venv  ## Train, evaluate and export every reference model into models-out/

@@ -17,6 +17,19 @@ os.environ["PYSPARK_PYTHON"] = sys.executable
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where the run is shared by processes, give one of them Spark's session, others whole files.
+
+    A session and a reader of models by TensorFlow are what takes longest to start.
+    """
+    if config.getoption("dist", "no") != "loadgroup":
+        return
+    for item in items:
+        needs_session = "spark" in getattr(item, "fixturenames", ())
+        group = "spark" if needs_session else item.path.relative_to(ROOT).as_posix()
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """A classic session on two cores with an embedded Hive metastore in a temporary folder."""
