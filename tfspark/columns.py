@@ -42,7 +42,7 @@ class Column:
         fits = (
             dtypes.is_bytes(element)
             or dtypes.numpy_type(element) is not None
-            or pa.types.is_decimal(element)
+            or dtypes.is_decimal(element)
         )
         return cls(arrow if fits else None, label or dtypes.sql_name(arrow))
 

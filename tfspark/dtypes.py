@@ -94,6 +94,9 @@ _NUMPY = {
     for kind in ("?", "b", "h", "i", "q", "B", "H", "I", "Q", "e", "f", "d")
 }
 
+_BYTES = {kind.id for kind in (pa.string(), pa.binary(), pa.large_string(), pa.large_binary())}
+_DECIMALS = {pa.decimal128(1).id, pa.decimal256(1).id}
+
 _BY_NUMBER = {row.number: row for row in TABLE}
 _BY_NAME = {row.name: row for row in TABLE}
 
@@ -156,7 +159,12 @@ def unsupported(name: str) -> str | None:
 
 def is_bytes(arrow: pa.DataType) -> bool:
     """Whether an Arrow type holds strings or bytes, with offsets of either width."""
-    return is_large_bytes(arrow) or pa.types.is_string(arrow) or pa.types.is_binary(arrow)
+    return arrow.id in _BYTES
+
+
+def is_decimal(arrow: pa.DataType) -> bool:
+    """Whether an Arrow type holds decimals."""
+    return arrow.id in _DECIMALS
 
 
 def is_large_bytes(arrow: pa.DataType) -> bool:
@@ -181,9 +189,9 @@ def conversion(arrow: pa.DataType, dtype: DType) -> Conversion | None:
     if dtype.is_string:
         return "exact" if is_bytes(arrow) else None
     target = np.dtype(dtype.numpy)
-    if pa.types.is_decimal(arrow):
-        return _of_decimal(arrow, target)
     source = numpy_type(arrow)
+    if is_decimal(arrow):
+        return _of_decimal(arrow, target)
     if source is None or (target == np.bool_ and source != np.bool_):
         return None
     if source == target:

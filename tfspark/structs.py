@@ -44,6 +44,8 @@ IMAGE = pa.struct(
     ]
 )
 
+_STRUCT = VECTOR.id
+
 # Struct type → the array that it is fed as: pixels are (height, width, channels).
 FED_AS: dict[pa.DataType, pa.DataType] = {
     VECTOR: nested(pa.float64(), 1),
@@ -58,7 +60,7 @@ def recognised(arrow: pa.DataType) -> pa.DataType | None:
 
     Files and Spark differ in the names and the nullability of elements, which do not count here.
     """
-    if not pa.types.is_struct(arrow):
+    if arrow.id != _STRUCT:
         return None
     return next((known for known in FED_AS if _is_like(arrow, known)), None)
 

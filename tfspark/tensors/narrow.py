@@ -24,11 +24,13 @@ def numbers(array: dtypes.ArrowArray, bound: InputBinding, column: str, width: i
     """Return numbers in the input's type; `width` is the number of elements per row."""
     dtype = dtypes.by_name(bound.spec.dtype)
     target = np.dtype(dtype.numpy)
-    if pa.types.is_decimal(array.type):
+    if dtypes.is_decimal(array.type):
         array = _decimals(array, target, column, width)
     source = to_numpy(array)
-    if dtypes.conversion(array.type, dtype) in ("exact", "widen"):
-        return source.astype(target, copy=False)
+    if source.dtype == target:
+        return source
+    if dtypes.conversion(array.type, dtype) == "widen":
+        return source.astype(target)
     narrowed = _narrow(source, target)
     wrong = np.flatnonzero(misfits(source, narrowed))
     if len(wrong):
