@@ -56,12 +56,12 @@ def test_wrong_arguments_are_refused_at_the_call(spark, pair, kind, columns, nam
         predict_udf(pair, kind=kind)(*columns, **named)
 
 
-@pytest.mark.parametrize("swapped", [("b", "a"), (sf.col("b"), "a"), (sf.col("b"), sf.col("a"))])
-def test_columns_named_like_the_inputs_stand_in_their_order(spark, pair, kind, swapped):
+def test_columns_named_like_the_inputs_stand_in_their_order(spark, pair, kind):
     score = predict_udf(pair, kind=kind)
-    with pytest.raises(BindingError, match="but in another order") as caught:
-        score(*swapped)
-    assert 'function(a="a", b="b")' in str(caught.value)
+    for swapped in (("b", "a"), (sf.col("b"), "a"), (sf.col("b"), sf.col("a"))):
+        with pytest.raises(BindingError, match="but in another order") as caught:
+            score(*swapped)
+        assert 'function(a="a", b="b")' in str(caught.value)
     df = spark.createDataFrame([(5.0, 3.0)], "b float, a float")
     by_name = df.select(score(b="b", a="a").alias("named"), score("a", "b").alias("placed"))
     assert by_name.first() == ((-2.0, 8.0), (-2.0, 8.0))
