@@ -19,6 +19,7 @@ from typing import BinaryIO
 from tfspark.errors import (
     ModelNotFoundError,
     SignatureNotFoundError,
+    TfsparkError,
     did_you_mean,
     explain,
     listing,
@@ -28,6 +29,7 @@ from tfspark.saved_model.files import digest_of, size_of
 from tfspark.saved_model.graph_file import graph_of, whole_graph_of
 from tfspark.saved_model.graph_shapes import completed, is_open
 from tfspark.saved_model.missing import check_complete
+from tfspark.saved_model.other_objects import refuse
 from tfspark.signature import OutputShapes, Signature
 
 # TensorFlow's own signature for the initialisation of tables; not one that a user calls.
@@ -119,14 +121,18 @@ def load(
         The package, checked: files complete, tag set and signature there.
 
     Raises:
+        UsageError: When `path` is no path, but a live model, say.
         ModelNotFoundError: No SavedModel, or no such version, at `path`.
         InvalidModelError: The newest (or chosen) version is broken or incomplete.
         SignatureNotFoundError: No such tag set or signature.
     """
+    refuse(path)
     tags = (tags,) if isinstance(tags, str) else tuple(tags)
     try:
         return _load(Path(path), version, signature, tags)
-    except PermissionError as error:
+    except TfsparkError:
+        raise
+    except OSError as error:
         raise ModelNotFoundError(
             explain(
                 f"The model at {path} cannot be read.",

@@ -89,19 +89,19 @@ def test_a_missing_folder(tmp_path):
         f"There is no model folder at {tmp_path / 'nothing'}.",
         "  expected: a folder with saved_model.pb, or with version folders 1, 2, …",
         "  found:    nothing",
-        "Hint: give the export dir, or the base path above its version folders.",
+        "Hint: give the export dir of a model, or the base path above its version folders.",
     ]
 
 
 def test_a_file_instead_of_a_folder(make_model):
     path = make_model() / "saved_model.pb"
-    assert "found:    a file" in refusal(ModelNotFoundError, path)
+    assert "found:    the graph of a SavedModel" in refusal(ModelNotFoundError, path)
 
 
 def test_an_empty_folder(tmp_path):
     assert "found:    none" in refusal(ModelNotFoundError, tmp_path)
     (tmp_path / "model.h5").touch()
-    assert "found:    'model.h5'" in refusal(ModelNotFoundError, tmp_path)
+    assert "Keras model in HDF5: 'model.h5'" in refusal(ModelNotFoundError, tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["empty", "cut", "no model"])

@@ -5,7 +5,8 @@ graph tensors that the signature names. Executor only; nothing exists before the
 every session is made after the fork.
 
 Invariants: one session per engine, whose operations run in the caller's thread by default, and
-which may be called from several threads; every status is checked; every handle is released once,
+which may be called from several threads; denormals are zero in a run, as in TensorFlow's Python;
+every status is checked; every handle is released once,
 the session with the engine or at the end of the process; an explicit `TF_NUM_INTRAOP_THREADS` or
 `TF_NUM_INTEROP_THREADS` wins. Threads inside operations are shared by all sessions of a process,
 and the first one sets their number.
@@ -23,6 +24,7 @@ from typing import Any
 from tfspark.dtypes import TABLE, DType, by_name
 from tfspark.engine import gpu
 from tfspark.engine.ctensor import Result, feed
+from tfspark.engine.denormals import DenormalsAreZero
 from tfspark.engine.failure import failure, load_failure
 from tfspark.engine.libtensorflow import OK, Output, Status, open_library
 from tfspark.engine.protocol import CannotServeError, EngineOptions
@@ -73,7 +75,10 @@ class NativeEngine:
     def _run(self, fed: Any, results: Any) -> None:
         ends = (self._inputs.ends, fed, len(fed), self._outputs.ends, results, len(results))
         with Status(self._library) as status:
-            self._library.TF_SessionRun(self._session, None, *ends, None, 0, None, status.handle)
+            with DenormalsAreZero():
+                self._library.TF_SessionRun(
+                    self._session, None, *ends, None, 0, None, status.handle
+                )
             code = status.code
             if code != OK:
                 raise failure(code, status.message)

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from tfspark.errors import InvalidModelError, ModelNotFoundError, explain, listing
 from tfspark.saved_model.graph_file import BINARY, has_graph
+from tfspark.saved_model.other_formats import near_names, other_format
+
+_WHICH = "give the export dir of a model, or the base path above its version folders."
 
 
 def find(path: Path, version: int | None) -> tuple[Path, int | None]:
@@ -22,16 +25,11 @@ def find(path: Path, version: int | None) -> tuple[Path, int | None]:
         ModelNotFoundError: When there is none, or not that version.
         InvalidModelError: When two folders have the same number.
     """
-    path = path.resolve() if ".." in path.parts else path.absolute()
+    given, path = path, path.resolve() if ".." in path.parts else path.absolute()
+    if not path.exists():
+        raise _nothing_there(path, given)
     if not path.is_dir():
-        raise ModelNotFoundError(
-            explain(
-                f"There is no model folder at {path}.",
-                expected=f"a folder with {BINARY}, or with version folders 1, 2, …",
-                found="a file" if path.exists() else "nothing",
-                hint="give the export dir, or the base path above its version folders.",
-            )
-        )
+        raise _no_folder(path)
     if has_graph(path):
         own = number_of(path.name)
         if version not in (None, own):
@@ -50,6 +48,29 @@ def find(path: Path, version: int | None) -> tuple[Path, int | None]:
 def number_of(name: str) -> int | None:
     """Return the number of a version folder; `None` when it is named otherwise."""
     return int(name) if name.isascii() and name.isdigit() else None
+
+
+def _nothing_there(path: Path, given: Path) -> ModelNotFoundError:
+    working = "" if given.is_absolute() else f"the working directory is {Path.cwd()}"
+    found = "; ".join(filter(None, ["nothing", near_names(path), working]))
+    is_home = given.parts[:1] and given.parts[0].startswith("~")
+    return _no_model(path, found, "write the home folder out for ~." if is_home else _WHICH)
+
+
+def _no_folder(path: Path) -> ModelNotFoundError:
+    other = other_format(path)
+    return _no_model(path, other.what if other else "a file", other.hint if other else _WHICH)
+
+
+def _no_model(path: Path, found: str, hint: str) -> ModelNotFoundError:
+    return ModelNotFoundError(
+        explain(
+            f"There is no model folder at {path}.",
+            expected=f"a folder with {BINARY}, or with version folders 1, 2, …",
+            found=found,
+            hint=hint,
+        )
+    )
 
 
 def _version_folder(path: Path, version: int | None) -> tuple[Path, int]:
@@ -85,12 +106,14 @@ def _version_folders(path: Path) -> dict[int, Path]:
             )
         folders[number] = entry
     if not folders:
+        other = other_format(path)
+        names = listing(entry.name for entry in entries[:8])
         raise ModelNotFoundError(
             explain(
                 f"There is no SavedModel in {path}.",
                 expected=f"{BINARY}, or version folders named 1, 2, …",
-                found=listing(entry.name for entry in entries[:8]),
-                hint="give the folder of one exported model, or the base path above its versions.",
+                found=f"{other.what}: {names}" if other else names,
+                hint=other.hint if other else _WHICH,
             )
         )
     return folders

@@ -27,6 +27,7 @@ from tfspark.errors import ModelNotFoundError, UsageError, explain
 from tfspark.handle import PathSource, Source, check_digest, unpacked
 from tfspark.package import ModelPackage, load
 from tfspark.saved_model import graph_file
+from tfspark.saved_model.other_objects import refuse
 from tfspark.spark.files import HadoopFiles, local_path
 
 Distribute: TypeAlias = Literal["auto", "broadcast", "archive", "path"]
@@ -153,12 +154,14 @@ def resolve(
         tags: Tag set. Ignored for a package.
 
     Raises:
+        UsageError: When the model is no path, but a live model, say.
         ModelNotFoundError: Nothing there.
         InvalidModelError: Broken or incomplete.
         SignatureNotFoundError: No such tag set or signature.
     """
     if isinstance(model, ModelPackage):
         return model if signature is None else model.select(signature)
+    refuse(model)
     local = local_path(str(model))
     if (
         spark is not None

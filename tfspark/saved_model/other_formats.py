@@ -1,0 +1,168 @@
+"""Files and folders that hold a model of another format, or a SavedModel in an unexpected place.
+
+In comes a path at which there is no SavedModel, out goes what is there, and the line that turns it
+into one. Driver only; looks at names and first bytes, and imports no framework.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfspark.errors import did_you_mean
+from tfspark.saved_model.graph_file import NAMES
+
+# Folders and files that are looked at below a folder without a model.
+_MOST_ENTRIES = 1000
+_DEPTH = 4
+
+
+@dataclass(frozen=True)
+class Other:
+    """What is there in place of a SavedModel.
+
+    Attributes:
+        what: In words.
+        hint: How to come to a SavedModel.
+    """
+
+    what: str
+    hint: str
+
+
+_FROM_KERAS = "write a SavedModel of it by keras.models.load_model({path!r}).export({target!r})."
+_FROM_PYTORCH = "convert it to a SavedModel, for example by torch.onnx.export and onnx2tf."
+_UNPACK = "unpack it, and give the folder in it that holds saved_model.pb."
+_FROM_GRAPH = (
+    "import the graph into a session of tf.compat.v1, and write a SavedModel with its inputs and "
+    "outputs by tf.compat.v1.saved_model.simple_save."
+)
+
+_KERAS = Other("a model in Keras's own format", _FROM_KERAS)
+_HDF5 = Other("a Keras model in HDF5", _FROM_KERAS)
+_TFLITE = Other(
+    "a TensorFlow Lite model", "give the SavedModel that it was converted from; none is made of it."
+)
+_PYTORCH = Other("a PyTorch model", _FROM_PYTORCH)
+_ARCHIVE = Other("an archive", _UNPACK)
+_GRAPH = Other("a graph without signatures", _FROM_GRAPH)
+_PICKLE = Other("a pickled object", "load it, and export it from there.")
+_CHECKPOINT = Other(
+    "a checkpoint, which holds variables alone",
+    "restore it in the program that made it, and export the model from there.",
+)
+_ONNX = Other("an ONNX model", "convert it to a SavedModel, for example by onnx2tf -i {path}.")
+_WEIGHTS = Other(
+    "weights without a graph", "load them in the program that knows the model, and export it there."
+)
+
+_HUGGING_FACE = {"tf_model.h5", "pytorch_model.bin", "model.safetensors"}
+
+_BY_SUFFIX = {
+    ".keras": _KERAS,
+    ".h5": _HDF5,
+    ".hdf5": _HDF5,
+    ".tflite": _TFLITE,
+    ".onnx": _ONNX,
+    ".pt": _PYTORCH,
+    ".pth": _PYTORCH,
+    ".pb": _GRAPH,
+    ".pbtxt": _GRAPH,
+    ".meta": _GRAPH,
+    ".index": _CHECKPOINT,
+    ".safetensors": _WEIGHTS,
+    ".pkl": _PICKLE,
+    ".pickle": _PICKLE,
+    ".joblib": _PICKLE,
+    **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz"), _ARCHIVE),
+}
+
+
+def other_format(path: Path) -> Other | None:
+    """Say what is at a path that holds no SavedModel; `None` when nothing is known of it."""
+    if not path.is_dir():
+        return _with_paths(_file(path), path)
+    return _saved_model_inside(path) or _folder(path)
+
+
+def _with_paths(found: Other | None, path: Path) -> Other | None:
+    target = str(path.with_name(f"{path.stem}_saved_model") / "1")
+    return found and Other(found.what, found.hint.format(path=str(path), target=target))
+
+
+def _file(path: Path) -> Other | None:
+    if path.name in NAMES:
+        return Other("the graph of a SavedModel", f"give its folder, {path.parent}.")
+    return _BY_SUFFIX.get(path.suffix.lower()) or _by_content(path)
+
+
+def _by_content(path: Path) -> Other | None:
+    """Know a file by its first bytes; of a zip, by the names in it."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+        is_pytorch = any(name.endswith("/data.pkl") for name in names)
+        return _KERAS if "model.weights.h5" in names else _PYTORCH if is_pytorch else _ARCHIVE
+    if head[4:] == b"TFL3":
+        return _TFLITE
+    return _HDF5 if head == b"\x89HDF\r\n\x1a\n" else None
+
+
+def _saved_model_inside(folder: Path) -> Other | None:
+    """Find SavedModels some levels below."""
+    found = {
+        path.parent.parent if path.parent.name.isdecimal() else path.parent
+        for path in _below(folder)
+        if path.name in NAMES
+    }
+    if not found:
+        return None
+    kind = "a model of MLflow" if (folder / "MLmodel").is_file() else "a folder"
+    shown = " or ".join(map(str, sorted(found)[:3]))
+    return Other(f"{kind} with a SavedModel further down", f"give {shown}.")
+
+
+def _folder(folder: Path) -> Other | None:
+    names = {path.name for path in itertools.islice(folder.iterdir(), _MOST_ENTRIES)}
+    if "saved_model.cpb" in names:
+        return Other("a SavedModel in parts", "save it without experimental_image_format.")
+    if {"model.json", "group1-shard1of1.bin"} <= names:
+        return Other("a TensorFlow.js model", "give the SavedModel that it was converted from.")
+    if "config.json" in names and names & _HUGGING_FACE:
+        hint = "write a SavedModel by TFAutoModel.from_pretrained(…).save_pretrained(…, {})."
+        return Other("a model of Hugging Face", hint.format("saved_model=True"))
+    others = [path for path in _below(folder) if path.suffix.lower() in _BY_SUFFIX]
+    if "checkpoint" in names or not others:
+        return _CHECKPOINT if "checkpoint" in names else None
+    inside = _with_paths(_file(others[0]), others[0])
+    return inside and Other(f"a folder with {inside.what}", inside.hint)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Yield files below a folder, level by level: a thousand at most, and not through links."""
+    return itertools.islice(_walk(folder), _MOST_ENTRIES)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for top, folders, names in os.walk(folder):
+        if len(Path(top).relative_to(folder).parts) >= _DEPTH:
+            folders.clear()
+        folders.sort()
+        yield from (Path(top, name) for name in sorted(names))
+
+
+def near_names(path: Path) -> str:
+    """Return the part of a path that is missing, with a name like it that is there."""
+    while not path.parent.exists():
+        path = path.parent
+    if not path.parent.is_dir():
+        return f"{path.parent} is a file"
+    siblings = [one.name for one in itertools.islice(path.parent.iterdir(), _MOST_ENTRIES)]
+    near = did_you_mean(path.name, siblings)
+    return f"no {path.name!r} in {path.parent}.{near}" if near else ""

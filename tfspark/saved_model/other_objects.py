@@ -1,0 +1,82 @@
+"""What is given in place of a model's path: a live model, an address that is no file, nothing.
+
+In comes whatever a caller gave, out comes nothing, or an error that says what it is and the one
+line that turns it into a SavedModel. Driver only; no framework is imported, classes are known by
+the names of their modules.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from tfspark.errors import UsageError, explain
+
+_EXPECTED = "the path of a SavedModel, a URI of a file system that Spark reads, or a ModelPackage"
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):/", re.IGNORECASE)
+
+_DOWNLOAD = "download the model to a folder, and give the path of that folder."
+_MLFLOW = (
+    "a model of MLflow is brought to a folder by mlflow.artifacts.download_artifacts({0!r}); give "
+    "the folder in it that holds saved_model.pb, such as data/model."
+)
+
+# What no file system of Spark's reads, by the scheme of its address.
+_SCHEMES = {
+    "http": ("a web address", _DOWNLOAD),
+    "https": ("a web address", _DOWNLOAD),
+    "models": ("a model in MLflow's registry", _MLFLOW),
+    "runs": ("an artifact of an MLflow run", _MLFLOW),
+    "mlflow-artifacts": ("an artifact of MLflow", _MLFLOW),
+    "hf": ("a repository of Hugging Face", _DOWNLOAD),
+}
+
+# Live objects, by the packages that their classes and base classes come from; the first one counts.
+_EXPORT = 'write it by model.export("{0}"), and give that path.'
+_LIVE = {
+    "keras": ("a live Keras object", _EXPORT),
+    "tf_keras": ("a live Keras object", _EXPORT),
+    "tensorflow": (
+        "a live TensorFlow object",
+        'write it by tf.saved_model.save(module, "{0}", signatures=module.function), where the '
+        "function is a tf.function with an input signature, and give that path; a model that "
+        "tf.saved_model.load returned is given by the path that it was loaded from.",
+    ),
+    "torch": (
+        "a live PyTorch object",
+        "convert it to a SavedModel, for example by torch.onnx.export and onnx2tf.",
+    ),
+}
+_PATH = "/path/to/model/1"
+
+
+def refuse(model: object) -> None:
+    """Refuse what cannot be the path of a model, by its type or its address alone.
+
+    Raises:
+        UsageError: Saying what it is, and how it becomes a SavedModel.
+    """
+    if model is None or model == "":
+        raise UsageError(explain("No model was given.", expected=_EXPECTED, found=repr(model)))
+    if isinstance(model, str):
+        scheme = _SCHEME.match(model)
+        what, hint = _SCHEMES.get(scheme[1].lower() if scheme else "", ("", ""))
+        if what:
+            problem = f"{model} is {what}, not the path of a SavedModel."
+            raise UsageError(explain(problem, expected=_EXPECTED, hint=hint.format(model)))
+    elif not isinstance(model, os.PathLike):
+        what, hint = _live(model)
+        found = f"{what} of type {type(model).__module__}.{type(model).__qualname__}"
+        problem = "A model is given by its path."
+        raise UsageError(explain(problem, expected=_EXPECTED, found=found, hint=hint))
+
+
+def _live(model: object) -> tuple[str, str]:
+    """Say what a live object is, and how it becomes a SavedModel."""
+    for base in type(model).__mro__:
+        package, *rest = base.__module__.split(".")
+        what, hint = _LIVE.get("keras" if "keras" in rest else package, ("", ""))
+        if what:
+            return what, hint.format(_PATH)
+    return "an object", "export the model to a folder, and give the path of that folder."
