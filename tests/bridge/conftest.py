@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,19 +51,21 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def run(environment: dict[str, str], tmp_path: Path) -> Callable[..., str]:
     """Run a program in a temporary folder and return what it prints; it has to end well."""
 
-    def run(*command: object) -> str:
-        done = subprocess.run(
-            [str(word) for word in command],
-            env=environment,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+    return partial(run_in, tmp_path, environment)
 
-    return run
+
+def run_in(folder: Path, environment: dict[str, str], *command: object) -> str:
+    """Run a program in a folder and return what it prints; it has to end well."""
+    done = subprocess.run(
+        [str(word) for word in command],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @pytest.fixture
@@ -90,22 +93,31 @@ def spark_sql(run: Callable[..., str], jar: Path) -> Callable[..., list[str]]:
 def in_spark(run: Callable[..., str], jar: Path, tmp_path: Path) -> Callable[..., Any]:
     """Run a program with `spark` in it, whose session has the jar; return what it `answer`s."""
 
-    def in_spark(program: str, *builder: str, roots: Path = MODELS) -> Any:
-        calls = builder or ('.master("local[2]")',)
-        lines = (
-            "import json, sys",
-            "from pyspark.sql import SparkSession",
-            f"spark = SparkSession.builder{''.join(calls)}.config('spark.jars', {str(jar)!r})"
-            f".config('spark.tfspark.model.roots', {str(roots)!r})"
-            ".config('spark.ui.enabled', 'false').getOrCreate()",
-            "def answer(value): print('answer', json.dumps(value))",
-            program,
-            "spark.stop()",
-        )
-        script = tmp_path / "program.py"
-        script.write_text("\n".join(lines))
-        printed = run(sys.executable, "-u", script).splitlines()
-        (line,) = (line for line in printed if line.startswith("answer "))
-        return json.loads(line.removeprefix("answer "))
+    return partial(answer_in_spark, run, jar, tmp_path)
 
-    return in_spark
+
+def answer_in_spark(
+    run: Callable[..., str],
+    jar: Path,
+    folder: Path,
+    program: str,
+    *builder: str,
+    roots: Path | str = MODELS,
+) -> Any:
+    """Run a program in a session with the jar and return its answer."""
+    calls = builder or ('.master("local[2]")',)
+    lines = (
+        "import json, sys",
+        "from pyspark.sql import SparkSession",
+        f"spark = SparkSession.builder{''.join(calls)}.config('spark.jars', {str(jar)!r})"
+        f".config('spark.tfspark.model.roots', {str(roots)!r})"
+        ".config('spark.ui.enabled', 'false').getOrCreate()",
+        "def answer(value): print('answer', json.dumps(value))",
+        program,
+        "spark.stop()",
+    )
+    script = folder / "program.py"
+    script.write_text("\n".join(lines))
+    printed = run(sys.executable, "-u", script).splitlines()
+    (line,) = (line for line in printed if line.startswith("answer "))
+    return json.loads(line.removeprefix("answer "))

@@ -27,10 +27,9 @@ def test_a_session_without_the_bridge_is_told_how_to_get_it(points, linear, face
 
 
 @pytest.mark.parametrize("face", [by_predict, by_udf, by_name])
-@pytest.mark.parametrize("on_null", ["error", 0.0])
-def test_the_bridge_gives_null_for_null_alone(points, linear, face, on_null):
-    with pytest.raises(UsageError, match="null for null only"):
-        face(points, linear, on_null=on_null)
+def test_options_are_checked_before_the_bridge_is_asked(points, linear, face):
+    with pytest.raises(UsageError, match="on_null names 'input'"):
+        face(points, linear, on_null={"input": 0.0})
 
 
 def test_mismatches_are_found_before_the_bridge_is_asked(points, linear):

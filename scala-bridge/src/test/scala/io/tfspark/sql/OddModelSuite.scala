@@ -120,6 +120,11 @@ class OddModelSuite extends SparkSuite {
     assert(values(s"SELECT $call FROM range(3)") == Seq(2f, 4f, 6f))
   }
 
+  test("numbers that are too small for a normal float count as zero, as in TensorFlow's Python") {
+    val call = s"tf_predict('${model("factor")}', 1, float('1.4e-41'))"
+    assert(rows(s"SELECT $call.y FROM range(2)").map(_.getFloat(0)) == Seq(0f, 0f))
+  }
+
   test("an operation without a kernel is an error of the engine that names it") {
     val message = failure(s"SELECT tf_predict('${model("no_kernel")}', float(id)) FROM range(2)")
     assert(message.contains("has no kernel for the op 'CudnnRNN'"), message)

@@ -389,7 +389,7 @@ class TfPredictSuite extends SparkSuite with BeforeAndAfterAll {
   test("fractions for integers are asked for by the session or the call") {
     val pair = model("pair")
     def next(options: String) = s"SELECT tf_predict('$pair', $options 'single', id / 2) FROM t"
-    Seq("map('narrow', 'true'),", "map('narrow', true, 'batch_size', 2),").foreach { options =>
+    Seq("map('narrow', 'true'),", "map('narrow', true),").foreach { options =>
       assert(values(s"${next(options)} WHERE id IN (2, 4)") == Seq(2L, 3L), options)
     }
     having(BridgeConf.Narrow -> "true") {
