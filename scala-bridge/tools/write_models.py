@@ -163,9 +163,7 @@ def factor(path: Path) -> None:
 
 def open_rank(path: Path) -> None:
     """An output whose rank nothing tells."""
-    save_function(
-        path, lambda inputs: {"y": without_shape(inputs[:, 0] - inputs[:, 1])}, VECTOR
-    )
+    save_function(path, lambda inputs: {"y": without_shape(inputs[:, 0] - inputs[:, 1])}, VECTOR)
 
 
 def without_shape(tensor: tf.Tensor, shape: Any = None) -> tf.Tensor:
