@@ -1,8 +1,8 @@
 """Score a dataset with a SavedModel: `./spark-submit.sh jobs/batch_score.py --model DIR …`.
 
-In come flags, out go the scored rows and a JSON report, whose path is the last line on stdout.
-Exit codes: 0 done, 2 usage, 65 model or data, 66 no input, 73 output exists, 70 anything else.
-`--help` answers without Spark.
+Writes the scored rows and a JSON report, whose path is the last line on stdout. Exit codes: 0 done,
+2 usage, 65 model or data, 66 no input, 73 output exists, 70 anything else. `--help` answers without
+Spark.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tfspark.scoring import arguments
+from tfspark.scoring.job_parser import ByName, JobParser, one_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -23,78 +24,112 @@ if TYPE_CHECKING:
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; a usage error ends the process with code 2."""
-    parser = argparse.ArgumentParser(
+    parser = JobParser(
         prog="batch_score.py",
         description="Score every row of a dataset with a TensorFlow SavedModel.",
         epilog="Exit codes: 0 done, 2 usage, 65 model or data, 66 no input, 73 output exists.",
     )
+    _add_model_flags(parser)
+    _add_column_flags(parser)
+    _add_null_flags(parser)
+    _add_input_flags(parser)
+    arguments.add_output_flags(parser, required=True)
+    parser.add_argument(
+        "--path",
+        type=one_of("auto", "spark", "direct"),
+        default="auto",
+        metavar="PATH",
+        help="spark: through Spark's readers and writers; direct: tasks read and write the files "
+        "themselves; auto: direct where the result is the same (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="check everything, print the plan, stop"
+    )
+    return parser.parse_args(argv)
+
+
+def _add_model_flags(parser: argparse.ArgumentParser) -> None:
     model = parser.add_argument_group("model")
     model.add_argument(
         "--model", required=True, metavar="DIR", help="export dir or base path, or URI"
     )
     model.add_argument(
-        "--version", type=arguments.positive, help="version folder (default: newest)"
+        "--version",
+        type=arguments.positive,
+        metavar="NUMBER",
+        help="version folder (default: newest)",
     )
     model.add_argument("--signature", metavar="NAME", help="default: serving_default")
+    arguments.add_tags_flag(model)
+    arguments.add_output_shape_flag(model, "OUTPUT")
     model.add_argument(
-        "--engine", choices=("auto", "native", "tensorflow"), default="auto", help="default: auto"
+        "--engine",
+        type=one_of("auto", "native", "tensorflow"),
+        default="auto",
+        metavar="ENGINE",
+        help="auto, native or tensorflow (default: %(default)s)",
     )
     model.add_argument(
         "--distribute",
-        choices=("auto", "broadcast", "archive", "path"),
+        type=one_of("auto", "broadcast", "archive", "path"),
         default="auto",
-        help="how the model reaches the workers (default: auto)",
+        metavar="HOW",
+        help="how the model reaches the workers: auto, broadcast, archive or path "
+        "(default: %(default)s)",
     )
     model.add_argument(
         "--batch-size", type=arguments.positive, metavar="ROWS", help="rows per call"
     )
 
+
+def _add_column_flags(parser: argparse.ArgumentParser) -> None:
     binding = parser.add_argument_group("columns")
     binding.add_argument(
         "--feed",
         type=arguments.feed_pair,
-        action=arguments.ByName,
+        action=ByName,
         default={},
         metavar="INPUT=COLUMN[,COLUMN…]",
         help="which column, or scalar columns to stack, feed an input; repeatable",
     )
     binding.add_argument(
+        "--constant",
+        type=arguments.pair_or_empty,
+        action=ByName,
+        default={},
+        metavar="INPUT=VALUE",
+        help="a value that feeds an input in every row, such as k=3; repeatable",
+    )
+    binding.add_argument(
         "--fetch",
         type=arguments.pair,
-        action=arguments.ByName,
+        action=ByName,
         default={},
         metavar="OUTPUT=COLUMN",
         help="which outputs become which columns (default: all, under their names); repeatable",
     )
     binding.add_argument(
         "--keep",
-        type=arguments.columns,
+        type=arguments.names,
         metavar="COLUMN[,COLUMN…]",
         help="input columns to write beside the predictions (default: all)",
     )
+    arguments.add_narrow_flag(binding)
     binding.add_argument(
-        "--narrow",
-        action="store_true",
-        help="allow conversions that may lose precision, such as double to float",
-    )
-    binding.add_argument("--strings", choices=("string", "binary"), default="string")
-    nulls = binding.add_mutually_exclusive_group()
-    nulls.add_argument(
-        "--on-null",
-        choices=("null", "error"),
-        default="null",
-        help="whether a row with null in an input gives null or ends the job "
-        "(default: %(default)s)",
-    )
-    nulls.add_argument(
-        "--fill-null",
-        type=arguments.pair_or_empty,
-        action=arguments.ByName,
-        default={},
-        metavar="INPUT=VALUE",
-        help="what feeds an input in place of null, such as Age=nan or Cabin=; repeatable",
+        "--strings",
+        type=one_of("string", "binary"),
+        default="string",
+        metavar="TYPE",
+        help="Spark type of outputs of strings: string or binary (default: %(default)s)",
     )
 
+
+def _add_null_flags(parser: argparse.ArgumentParser) -> None:
+    nulls = parser.add_argument_group("nulls").add_mutually_exclusive_group()
+    arguments.add_null_flags(nulls, "INPUT")
+
+
+def _add_input_flags(parser: argparse.ArgumentParser) -> None:
     source = parser.add_argument_group("input")
     one = source.add_mutually_exclusive_group(required=True)
     one.add_argument("--input", metavar="PATH", help="path, glob or URI to read")
@@ -103,31 +138,26 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     source.add_argument(
         "--input-format",
-        choices=arguments.INPUT_FORMATS,
+        type=one_of(*arguments.INPUT_FORMATS),
         default="parquet",
-        help="default: %(default)s; csv has a header line and types found in the data, "
-        "unless --option says otherwise; binaryFile has path, modificationTime, length, content",
+        metavar="FORMAT",
+        help=f"{', '.join(arguments.INPUT_FORMATS)} (default: %(default)s); csv has a header line "
+        "and types found in the data, and a broken record of csv or json ends the job, unless "
+        "--option says otherwise; binaryFile has path, modificationTime, length, content",
     )
     source.add_argument(
         "--option",
         type=arguments.pair_or_empty,
-        action=arguments.ByName,
+        action=ByName,
         default={},
         metavar="K=V",
-        help="option of Spark's reader; repeatable",
+        help="option of Spark's reader, such as mode=PERMISSIVE; repeatable",
     )
-    arguments.add_output_flags(parser, required=True)
-    parser.add_argument(
-        "--path",
-        choices=("auto", "spark", "direct"),
-        default="auto",
-        help="spark: through Spark's readers and writers; direct: tasks read and write the files "
-        "themselves; auto: direct where the result is the same (default: %(default)s)",
+    source.add_argument(
+        "--allow-missing",
+        action="store_true",
+        help="a column that a Parquet or ORC file lacks is null in its rows (default: refused)",
     )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="check everything, print the plan, stop"
-    )
-    return parser.parse_args(argv)
 
 
 def run(spark: SparkSession, args: argparse.Namespace) -> str:
@@ -154,7 +184,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def job() -> str:
         from tfspark.spark.session import session
 
-        _check_model_early(args)
+        _check_early(args)
         hive = bool(args.input_table or args.output_table)
         spark = session("tfspark batch_score", hive=hive)
         try:
@@ -165,40 +195,53 @@ def main(argv: Sequence[str] | None = None) -> int:
     return arguments.run_job(job)
 
 
-def _check_model_early(args: argparse.Namespace) -> None:
-    """Refuse a broken local model before a JVM is started for it."""
+def _check_early(args: argparse.Namespace) -> None:
+    """Refuse contradicting flags and a broken local model before a JVM is started for them."""
     from pathlib import Path
 
+    from tfspark.errors import UsageError, explain, listing
     from tfspark.package import load
 
+    both = [name for name in args.constant if name in args.feed]
+    if both:
+        raise UsageError(
+            explain(
+                f"The input {listing(both)} has both a column and a constant.",
+                hint="leave out --feed or --constant.",
+            )
+        )
     if Path(args.model).exists():
-        load(args.model, args.version, args.signature or "serving_default")
+        signature, tags = args.signature or "serving_default", tuple(args.tags)
+        load(args.model, args.version, signature, tags)
 
 
 def _job(args: argparse.Namespace) -> BatchJob:
+    from tfspark.constants import Constant
     from tfspark.scoring.dataset import Dataset
     from tfspark.scoring.job import BatchJob
 
     options: ScoreOptions = {
         "version": args.version,
         "signature": args.signature,
+        "tags": tuple(args.tags),
         "batch_size": args.batch_size,
         "engine": args.engine,
         "distribute": args.distribute,
         "on_null": args.fill_null or args.on_null,
+        "output_shapes": args.output_shape,
     }
+    constants = {name: Constant(text) for name, text in args.constant.items()}
     return BatchJob(
         model=args.model,
         source=Dataset(args.input or "", args.input_table or "", args.input_format, args.option),
-        target=Dataset(
-            args.output or "", args.output_table or "", args.output_format, args.output_option
-        ),
+        target=arguments.target_of(args),
         mode=args.mode,
-        feed=args.feed,
+        feed={**args.feed, **constants},
         fetch=args.fetch or None,
         keep=args.keep,
         narrow=args.narrow,
         strings=args.strings,
+        allow_missing=args.allow_missing,
         path=args.path,
         options=options,
     )

@@ -1,8 +1,8 @@
 """Score by SQL: `./spark-submit.sh jobs/sql_score.py --register tfpredict=DIR --query "SELECT …"`.
 
-In come models under SQL names and a query (or a file of statements), out goes the result of the
-last statement, shown or written, and a JSON report, whose path is the last line on stdout. The
-session has Hive support: the metastore that `hive-site.xml` names, else an embedded one in the
+Registers models under SQL names and runs a query, or a file of statements. The result of the last
+statement is shown or written, with a JSON report, whose path is the last line on stdout. The
+session has Hive support: the metastore that `hive-site.xml` names, otherwise an embedded one in the
 working directory. Exit codes: 0 done, 2 usage, 65 model, data or SQL, 66 no input, 73 output
 exists, 70 anything else.
 """
@@ -11,21 +11,24 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tfspark.scoring import arguments
+from tfspark.scoring.job_parser import ByName, JobParser
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from tfspark.spark.options import ScoreOptions
 
 SHOWN_ROWS = 20
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; a usage error ends the process with code 2."""
-    parser = argparse.ArgumentParser(
+    parser = JobParser(
         prog="sql_score.py",
         description="Register TensorFlow SavedModels as SQL functions and run a query.",
         epilog="Exit codes: 0 done, 2 usage, 65 model, data or SQL, 66 no input, 73 output exists.",
@@ -33,7 +36,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--register",
         type=arguments.pair,
-        action=arguments.ByName,
+        action=ByName,
         default={},
         required=True,
         metavar="NAME=MODEL",
@@ -42,33 +45,50 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     query = parser.add_mutually_exclusive_group(required=True)
     query.add_argument("--query", metavar="SQL", help="one statement")
     query.add_argument("--file", type=Path, metavar="PATH", help="statements, separated by ;")
-    parser.add_argument(
-        "--narrow",
-        action="store_true",
-        help="allow conversions that may lose precision, such as double to float",
-    )
+    arguments.add_narrow_flag(parser)
+    arguments.add_tags_flag(parser)
+    arguments.add_output_shape_flag(parser, "NAME.OUTPUT")
+    arguments.add_null_flags(parser, "NAME.INPUT")
     arguments.add_output_flags(parser, required=False)
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    for flag in ("fill_null", "output_shape"):
+        try:
+            setattr(args, flag, _by_model(getattr(args, flag), args.register))
+        except argparse.ArgumentTypeError as error:
+            parser.error(f"argument --{flag.replace('_', '-')}: {error}")
+    return args
+
+
+def _by_model(given: Mapping[str, Any], models: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Return model → input or output → value, of flags that name both as `NAME.INPUT`."""
+    from tfspark.errors import did_you_mean, listing
+
+    found: dict[str, dict[str, Any]] = {name: {} for name in models}
+    for key, value in given.items():
+        model, _, name = key.partition(".")
+        if not name or model not in models:
+            raise argparse.ArgumentTypeError(
+                f"expected NAME. of a registered model ({listing(models)}) before "
+                f"{name or key!r}, found {key!r}.{did_you_mean(model, models)}"
+            )
+        found[model][name] = value
+    return found
 
 
 def run(spark: SparkSession, args: argparse.Namespace) -> str:
     """Run the statements and return the path of the report."""
-    from tfspark.scoring.dataset import Dataset
     from tfspark.scoring.query import QueryJob, run_query
     from tfspark.scoring.report import check_report, write_report
     from tfspark.spark.failures import own_errors
 
-    target = None
-    if args.output or args.output_table:
-        target = Dataset(
-            args.output or "", args.output_table or "", args.output_format, args.output_option
-        )
+    target = arguments.target_of(args) if args.output or args.output_table else None
     job = QueryJob(
         models=args.register,
-        text=args.query or args.file.read_text("utf-8"),
+        text=args.query or _text_of(args.file),
         target=target,
         mode=args.mode,
         narrow=args.narrow,
+        options={name: _options(args, name) for name in args.register},
     )
     check_report(spark, args.report)
     report, result = run_query(spark, job)
@@ -83,13 +103,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
 
     def job() -> str:
-        from tfspark.errors import InputNotFoundError, explain
         from tfspark.spark.session import session
 
-        if args.file is not None and not args.file.is_file():
-            raise InputNotFoundError(
-                explain(f"There is no SQL file at {args.file}.", hint="check --file.")
-            )
+        if args.file is not None:
+            _text_of(args.file)
         spark = session("tfspark sql_score", hive=True)
         try:
             return run(spark, args)
@@ -97,6 +114,36 @@ def main(argv: Sequence[str] | None = None) -> int:
             spark.stop()
 
     return arguments.run_job(job)
+
+
+def _options(args: argparse.Namespace, name: str) -> ScoreOptions:
+    return {
+        "tags": tuple(args.tags),
+        "on_null": args.fill_null[name] or args.on_null,
+        "output_shapes": args.output_shape[name],
+    }
+
+
+def _text_of(file: Path) -> str:
+    """Return the statements of a file, which is looked for before a JVM is started for it."""
+    from tfspark.errors import InputNotFoundError, InvalidInputError, did_you_mean, explain
+
+    try:
+        return file.read_text("utf-8")
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
+        folder = file.resolve().parent
+        near = did_you_mean(file.name, [one.name for one in folder.glob("*")])
+        raise InputNotFoundError(
+            explain(
+                f"There is no SQL file at {file}.",
+                found=error.strerror or "",
+                hint=f"check --file; it was looked for in {folder}.{near}",
+            )
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(
+            explain(f"The SQL file {file} is no text in UTF-8.", found=str(error))
+        ) from error
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """The command line that the jobs share: flags, `name=value` arguments, exit codes. Driver.
 
-In come strings, out go typed values, or a usage error before pyspark or TensorFlow is imported:
-this module imports neither, so `--help` answers at once.
+This module imports neither pyspark nor TensorFlow nor Arrow, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -9,17 +8,28 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
-from tfspark.errors import InputNotFoundError, TfsparkError, explain
+from tfspark.errors import InputNotFoundError, TfsparkError, UsageError, explain
+from tfspark.scoring.job_parser import ByName, one_of
+
+if TYPE_CHECKING:
+    from tfspark.scoring.dataset import Dataset
 
 _log = logging.getLogger(__name__)
+
+# A parser, or a group of one; argparse has no public name for both.
+Flags: TypeAlias = "argparse.ArgumentParser | argparse._ArgumentGroup"
 
 FORMATS = ("parquet", "csv", "json", "orc", "avro")
 INPUT_FORMATS = (*FORMATS, "binaryFile")
 MODES = ("error", "overwrite", "append")
+
+# What a run adds to the name of a table, or of a folder, while it writes.
+_STAGED = re.compile(r"(__tfspark_\d{8}_\d{6}_\w{8}(_old)?)|(\.tfspark-\d{8}-\d{6}-\w{8}(-\w+)?)")
 
 
 def pair(text: str) -> tuple[str, str]:
@@ -38,37 +48,30 @@ def pair_or_empty(text: str) -> tuple[str, str]:
     return name, value
 
 
-def columns(text: str) -> list[str]:
+def names(text: str) -> list[str]:
     """Parse `A,B,C`."""
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"expected COLUMN[,COLUMN…], found {text!r}")
-    return names
+    found = [name.strip() for name in text.split(",")]
+    if not all(found):
+        raise argparse.ArgumentTypeError(f"expected NAME[,NAME…], found {text!r}")
+    return found
 
 
 def feed_pair(text: str) -> tuple[str, str | list[str]]:
     """Parse `INPUT=COLUMN[,COLUMN…]`."""
     name, value = pair(text)
-    names = columns(value)
-    return name, names[0] if len(names) == 1 else names
+    columns = names(value)
+    return name, columns[0] if len(columns) == 1 else columns
 
 
-class ByName(argparse.Action):
-    """Collects repeated `NAME=VALUE` flags in a dict; a name given twice would be lost once."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        """Add one pair."""
-        name, value = values
-        found = dict(getattr(namespace, self.dest))
-        if name in found:
-            parser.error(f"argument {option_string}: {name!r} is given twice")
-        setattr(namespace, self.dest, {**found, name: value})
+def row_shape(text: str) -> tuple[str, tuple[int | None, ...]]:
+    """Parse `OUTPUT=2,None`, the shape of one row; nothing after the sign is a single number."""
+    name, value = pair_or_empty(text)
+    sizes = [size.strip() for size in value.split(",")] if value.strip("() ") else []
+    if not all(size == "None" or size.isdigit() for size in sizes):
+        raise argparse.ArgumentTypeError(
+            f"expected OUTPUT=SIZE[,SIZE…] with None for a size that varies, found {text!r}"
+        )
+    return name, tuple(None if size == "None" else int(size) for size in sizes)
 
 
 def positive(text: str) -> int:
@@ -78,12 +81,72 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def add_tags_flag(parser: Flags) -> None:
+    """Add the flag that chooses the graph of a model."""
+    parser.add_argument(
+        "--tags",
+        type=names,
+        default=["serve"],
+        metavar="TAG[,TAG…]",
+        help="tag set of the graph (default: serve)",
+    )
+
+
+def add_output_shape_flag(parser: Flags, output: str) -> None:
+    """Add the flag for outputs of unknown rank; `output` is how the flag names one."""
+    parser.add_argument(
+        "--output-shape",
+        type=row_shape,
+        action=ByName,
+        default={},
+        metavar=f"{output}=[SIZE,…]",
+        help="shape of one row of an output whose rank the model does not tell: y= is one "
+        "number, y=3,None an array of 3 arrays of any length; repeatable",
+    )
+
+
+def add_narrow_flag(parser: Flags) -> None:
+    """Add the flag that allows numbers with fractions for inputs of integers."""
+    parser.add_argument(
+        "--narrow",
+        action="store_true",
+        help="allow to feed double, float or decimal to an input of integers; a value with a "
+        "fraction is then an error of its row",
+    )
+
+
+def add_null_flags(parser: Flags, name: str) -> None:
+    """Add the flags that say what becomes of a null; `name` is how a flag names an input."""
+    parser.add_argument(
+        "--on-null",
+        type=one_of("null", "error"),
+        default="null",
+        metavar="WHAT",
+        help="whether a row with null in an input gives null or ends the job with an error: null "
+        "or error (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--fill-null",
+        type=pair_or_empty,
+        action=ByName,
+        default={},
+        metavar=f"{name}=VALUE",
+        help="what feeds an input in place of null, such as Age=nan or Cabin=; repeatable",
+    )
+
+
 def add_output_flags(parser: argparse.ArgumentParser, *, required: bool) -> None:
     """Add the flags that say where rows go."""
     target = parser.add_mutually_exclusive_group(required=required)
     target.add_argument("--output", metavar="PATH", help="folder to write, as a path or URI")
     target.add_argument("--output-table", metavar="TABLE", help="table to write, such as db.scores")
-    parser.add_argument("--output-format", choices=FORMATS, default="parquet")
+    parser.add_argument(
+        "--output-format",
+        type=one_of(*FORMATS),
+        default="parquet",
+        metavar="FORMAT",
+        help=f"{', '.join(FORMATS)} (default: %(default)s)",
+    )
     parser.add_argument(
         "--output-option",
         type=pair_or_empty,
@@ -93,16 +156,38 @@ def add_output_flags(parser: argparse.ArgumentParser, *, required: bool) -> None
         help="option of Spark's writer; repeatable",
     )
     parser.add_argument(
+        "--partition-by",
+        type=names,
+        default=[],
+        metavar="COLUMN[,COLUMN…]",
+        help="columns by whose values Spark puts the rows into folders",
+    )
+    parser.add_argument(
         "--mode",
-        choices=MODES,
+        type=one_of(*MODES),
         default="error",
-        help="what to do when the output exists (default: %(default)s)",
+        metavar="MODE",
+        help="what to do when the output exists: error, overwrite or append "
+        "(default: %(default)s); an overwritten table keeps all but its rows",
     )
     parser.add_argument(
         "--report",
         metavar="PATH",
         help="where the JSON report goes (default: _tfspark_report_<run>.json in the output "
         "folder, or in the working directory for a table)",
+    )
+
+
+def target_of(args: argparse.Namespace) -> Dataset:
+    """Return the target that the output flags name."""
+    from tfspark.scoring.dataset import Dataset
+
+    return Dataset(
+        args.output or "",
+        args.output_table or "",
+        args.output_format,
+        args.output_option,
+        args.partition_by,
     )
 
 
@@ -121,18 +206,31 @@ def run_job(job: Callable[[], str]) -> int:
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    logging.getLogger("tfspark").setLevel(level)
     try:
+        _set_level(level)
         report = job()
     except KeyboardInterrupt:
         sys.stderr.write("error: interrupted\n")
         return 130
     except Exception as error:
         message, code = _message_and_code(error)
-        sys.stderr.write(f"error: {message}\n")
+        sys.stderr.write(f"error: {_STAGED.sub('', message)}\n")
         return code
     sys.stdout.write(f"{report}\n")
     return 0
+
+
+def _set_level(level: str) -> None:
+    try:
+        logging.getLogger("tfspark").setLevel(level.upper())
+    except ValueError as error:
+        raise UsageError(
+            explain(
+                "TFSPARK_LOG_LEVEL is no level.",
+                expected="DEBUG, INFO, WARNING or ERROR",
+                found=repr(level),
+            )
+        ) from error
 
 
 def _message_and_code(error: Exception) -> tuple[str, int]:

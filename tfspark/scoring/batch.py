@@ -15,6 +15,7 @@ from uuid import uuid4
 from tfspark.errors import EngineError, UsageError, explain
 from tfspark.scoring.direct import NotDirectError, plan_direct
 from tfspark.scoring.job import BatchJob, Plan
+from tfspark.scoring.lakes import refuse_lake
 from tfspark.scoring.outputs import output_of
 from tfspark.scoring.publish import Output, discarding
 from tfspark.scoring.report import Report, model_facts
@@ -52,6 +53,7 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
         report.model = model_facts(package)
         report.input, report.output = str(job.source), str(job.target)
         refuse_unused(job.source, is_read=True)
+        refuse_lake(spark, job.source, "input")
         output = output_of(spark, job.target, job.mode, report.run)
         output.check(*filter(None, (job.source.path, job.model)))
         planned = _plan_path(spark, job, package, output)

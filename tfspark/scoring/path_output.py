@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tfspark.errors import BindingError, OutputExistsError, UsageError, explain, listing
 from tfspark.scoring.dataset import WRITE_DEFAULTS, Dataset
+from tfspark.scoring.lakes import refuse_lake
 from tfspark.scoring.listing import is_hidden
 from tfspark.scoring.partitions import check_partitions, partitions_in
 from tfspark.scoring.publish import Mode, already_there, check_same_columns, replace
@@ -56,6 +57,7 @@ class PathOutput:
         """See `Output.check`."""
         self._files.check_creatable(self._path)
         check_format(self.spark, self.target.format)
+        refuse_lake(self.spark, self.target, "output")
         if not self._files.exists(self._path):
             return
         if self.mode == "error":

@@ -1,7 +1,7 @@
-"""The SQL job: models under SQL names, statements in, the last result out. Driver.
+"""The SQL job: registers models, runs statements and writes the last result. Driver.
 
-In comes a `QueryJob`, out go a report and the last result as a DataFrame; with a target the result
-is written aside and published as the batch job does it.
+The result is written aside and published as the batch job does it; without a target the caller gets
+it as a DataFrame.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tfspark.errors import UsageError, explain
@@ -20,7 +20,7 @@ from tfspark.scoring.publish import Mode, discarding
 from tfspark.scoring.report import Report, model_facts
 from tfspark.spark.counting import counted
 from tfspark.spark.failures import own_errors
-from tfspark.spark.options import model_of
+from tfspark.spark.options import ScoreOptions, model_of
 from tfspark.spark.progress import progress
 from tfspark.spark.sql import register
 from tfspark.spark.workers import worker_versions
@@ -44,7 +44,8 @@ class QueryJob:
         text: Statements, separated by semicolons.
         target: Where the last result goes; `None` to leave it to the caller.
         mode: What to do when the target exists.
-        narrow: Allow conversions that may lose a value's precision.
+        narrow: Allow to feed numbers that may have fractions to an input of integers.
+        options: SQL name → options of that model, such as tags, on_null and output_shapes.
     """
 
     models: Mapping[str, str]
@@ -52,6 +53,11 @@ class QueryJob:
     target: Dataset | None = None
     mode: Mode = "error"
     narrow: bool = False
+    options: Mapping[str, ScoreOptions] = field(default_factory=dict)
+
+    def options_of(self, name: str) -> ScoreOptions:
+        """Return the options of one model."""
+        return self.options.get(name, ScoreOptions())
 
 
 def run_query(spark: SparkSession, job: QueryJob) -> tuple[Report, DataFrame]:
@@ -66,7 +72,9 @@ def run_query(spark: SparkSession, job: QueryJob) -> tuple[Report, DataFrame]:
     if not statements:
         raise UsageError(explain("There is no SQL statement.", found=repr(job.text[:80])))
     with report.phase("plan"):
-        packages = {name: model_of(spark, path, {}) for name, path in job.models.items()}
+        packages = {
+            name: model_of(spark, path, job.options_of(name)) for name, path in job.models.items()
+        }
         report.model = {name: model_facts(package) for name, package in packages.items()}
         output = None if job.target is None else output_of(spark, job.target, job.mode, report.run)
         if output is not None:
@@ -75,7 +83,7 @@ def run_query(spark: SparkSession, job: QueryJob) -> tuple[Report, DataFrame]:
         report.versions = {"spark": spark.version, **worker_versions(spark)}
     with own_errors(), nullcontext() if output is None else discarding(output):
         for name, package in packages.items():
-            register(spark, name, package, narrow=job.narrow)
+            register(spark, name, package, narrow=job.narrow, **job.options_of(name))
         with report.phase("score"), progress(spark, "query"):
             for statement in statements[:-1]:
                 spark.sql(statement)

@@ -71,6 +71,11 @@ class HadoopFiles:
         """Whether there is a file or folder."""
         return bool(self._fs.exists(self._path(uri)))
 
+    def matches(self, pattern: str) -> bool:
+        """Whether there is a file or folder of that path, in which a glob stands for any."""
+        found = self._fs.globStatus(self._path(pattern))
+        return found is not None and len(found) > 0
+
     def children(self, uri: str) -> list[str]:
         """Return the sorted names in a folder; none when it is not there."""
         if not self.exists(uri):

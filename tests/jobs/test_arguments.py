@@ -1,0 +1,140 @@
+"""The command lines of both jobs: nothing is lost, guessed or cut short."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from jobs import batch_score, sql_score
+from tfspark.errors import TfsparkError
+from tfspark.scoring.arguments import run_job
+
+REPEATABLE = {
+    *("--feed", "--constant", "--fetch", "--option", "--output-option", "--fill-null"),
+    *("--output-shape", "--register"),
+}
+# A value of each flag that does not take any word.
+VALUES = {
+    "--version": "1",
+    "--batch-size": "1",
+    "--engine": "native",
+    "--distribute": "path",
+    "--strings": "binary",
+    "--on-null": "error",
+    "--input-format": "csv",
+    "--output-format": "csv",
+    "--mode": "append",
+    "--path": "spark",
+    "--register": "f=m",
+}
+WITHOUT_VALUE = {"--narrow", "--allow-missing", "--dry-run"}
+
+NEEDED = {
+    batch_score: "--model m --input i --output o",
+    sql_score: "--register f=m --query q --output o",
+}
+
+
+def flags_of(job: ModuleType, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    with pytest.raises(SystemExit):
+        job.parse_args(["--help"])
+    return sorted(set(re.findall(r"^ +(--[a-z-]+)", capsys.readouterr().out, re.M)) - {"--help"})
+
+
+def refused(job: ModuleType, words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as end:
+        job.parse_args(words)
+    assert end.value.code == 2
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize("job", [batch_score, sql_score])
+def test_a_flag_given_twice_is_refused(job: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = flags_of(job, capsys)
+    assert len(flags) > 12
+    for flag in flags:
+        once = [flag] if flag in WITHOUT_VALUE else [flag, VALUES.get(flag, "a=1")]
+        error = refused(job, [*NEEDED[job].split(), *once, *once], capsys)
+        assert "twice" in error or "not allowed with" in error, flag
+
+
+@pytest.mark.parametrize("job", [batch_score, sql_score])
+def test_a_repeatable_flag_collects(job: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    for flag in sorted(REPEATABLE & set(flags_of(job, capsys)) - {"--register"}):
+        pairs = ["f.a=1", "f.b=2"] if job is sql_score else ["a=1", "b=2"]
+        given = job.parse_args([*NEEDED[job].split(), flag, pairs[0], flag, pairs[1]])
+        found = getattr(given, flag.strip("-").replace("-", "_"))
+        assert len(found.get("f", found)) == 2, flag
+
+
+@pytest.mark.parametrize(
+    ("job", "words", "error"),
+    [
+        (batch_score, "--fill-nul a=1", "there is no flag --fill-nul. Did you mean '--fill-null'?"),
+        (batch_score, "--dry", "there is no flag --dry."),
+        (batch_score, "--modell=m", "there is no flag --modell. Did you mean '--model'?"),
+        (batch_score, "--mode overwite", "found 'overwite'. Did you mean 'overwrite'?"),
+        (batch_score, "--input-format parket", "Did you mean 'parquet'?"),
+        (batch_score, "--output-shape y=a", "None for a size that varies, found 'y=a'"),
+        (batch_score, "--constant k", "expected NAME=VALUE"),
+        (sql_score, "--regster f=m", "Did you mean '--register'?"),
+        (sql_score, "--fill-null a=1", "expected NAME. of a registered model ('f') before 'a'"),
+        (sql_score, "--fill-null g.a=1", "found 'g.a'"),
+    ],
+)
+def test_a_mistake_is_told(
+    job: ModuleType, words: str, error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert error in refused(job, [*NEEDED[job].split(), *words.split()], capsys)
+
+
+def test_a_value_may_begin_like_a_flag() -> None:
+    args = sql_score.parse_args(["--register", "f=m", "--query", "--comment\n SELECT 1"])
+    assert args.query == "--comment\n SELECT 1"
+    assert sql_score.parse_args(["--register=f=m", "--query=--x"]).query == "--x"
+
+
+def test_what_flags_name() -> None:
+    words = (
+        "--tags serve,gpu --constant k=3 --constant s= --output-shape y= --output-shape z=3,None"
+    )
+    args = batch_score.parse_args([*NEEDED[batch_score].split(), *words.split()])
+    assert (args.tags, args.constant) == (["serve", "gpu"], {"k": "3", "s": ""})
+    assert args.output_shape == {"y": (), "z": (3, None)}
+    words = "--fill-null f.a=1 --output-shape f.y.z=2"
+    sql = sql_score.parse_args([*NEEDED[sql_score].split(), *words.split()])
+    assert (sql.fill_null, sql.output_shape) == ({"f": {"a": "1"}}, {"f": {"y.z": (2,)}})
+
+
+@pytest.mark.parametrize(
+    "name", ["y__tfspark_20260102_030405_0a1b2c3d", ".out.tfspark-20260102-030405-0a1b2c3d-ready"]
+)
+def test_no_message_names_what_is_staged(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> str:
+        raise TfsparkError(f"cannot write `s`.`{name}` here")
+
+    assert run_job(fail) == 70
+    assert "tfspark" not in capsys.readouterr().err
+
+
+def test_a_wrong_log_level_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TFSPARK_LOG_LEVEL", "LOUD")
+    assert run_job(lambda: "") == 2
+    assert "found:    'LOUD'" in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "score.sql").write_bytes(b"\xff")
+    assert sql_score.main(["--register", "f=m", "--file", "scores.sql"]) == 66
+    error = capsys.readouterr().err
+    assert f"looked for in {tmp_path}. Did you mean 'score.sql'?" in error
+    assert sql_score.main(["--register", "f=m", "--file", "score.sql"]) == 65
+    assert "is no text in UTF-8" in capsys.readouterr().err

@@ -1,0 +1,103 @@
+"""A command line that misses nothing: each flag once, by its whole name. Driver.
+
+Python's own parser takes the last of two equal flags, and any beginning of a flag's name. Here both
+are usage errors, and a name that is not known gets the closest one that is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tfspark.errors import did_you_mean
+
+
+class JobParser(argparse.ArgumentParser):
+    """The parser of a job's command line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
+        self.register("action", None, Once)
+        self.register("action", "store_true", OnceTrue)
+
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
+        """Parse; a usage error ends the process with code 2."""
+        given = sys.argv[1:] if args is None else list(args)
+        known = [flag for flag in self._option_string_actions if flag.startswith("--")]
+        for word in given:
+            name = word.partition("=")[0]
+            if name.startswith("--") and name not in (*known, "--") and " " not in name:
+                self.error(f"there is no flag {name}.{did_you_mean(name, known)}")
+        return super().parse_args(given, namespace)
+
+
+class Once(argparse.Action):
+    """Stores a value; a flag given twice would lose one."""
+
+    given = False
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Store the value."""
+        if self.given:
+            parser.error(f"argument {option_string}: it is given twice")
+        self.given = True
+        setattr(namespace, self.dest, values)
+
+
+class OnceTrue(Once):
+    """Stores `True`."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=False, **options)
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,  # noqa: ARG002
+        option_string: str | None = None,
+    ) -> None:
+        """Store `True`."""
+        super().__call__(parser, namespace, True, option_string)
+
+
+class ByName(argparse.Action):
+    """Collects repeated `NAME=VALUE` flags in a dict; a name given twice would be lost once."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Add one pair."""
+        name, value = values
+        found = dict(getattr(namespace, self.dest))
+        if name in found:
+            parser.error(f"argument {option_string}: {name!r} is given twice")
+        setattr(namespace, self.dest, {**found, name: value})
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Return the parser of one of several words."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            near = did_you_mean(text, words)
+            raise argparse.ArgumentTypeError(
+                f"expected {' or '.join(words)}, found {text!r}.{near}"
+            )
+        return text
+
+    return parse
