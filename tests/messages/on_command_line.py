@@ -179,8 +179,9 @@ BEFORE = (
     command(
         "a name that no table can have",
         "--model linear_model --input {here}/points.parquet --output-table a.b.c.d",
-        65,
-        "a.b.c.d",
+        2,
+        "There is no catalog 'a' for the table a.b.c.d",
+        "a name such as db.scores",
     ),
     command(
         "a direct path for a table", POINTS + "--feed inputs=features --path direct", 2, "--path"
