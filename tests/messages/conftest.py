@@ -61,9 +61,16 @@ def world(spark: SparkSession, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """A folder that no mistaken job may write."""
+    return tmp_path / "out"
+
+
+@pytest.fixture
 def ended(
     spark: SparkSession,
     folder: Path,
+    out: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> Iterator[Callable[..., tuple[Any, str]]]:
@@ -73,7 +80,7 @@ def ended(
     def end(main: Callable[[list[str]], int], flags: str) -> tuple[Any, str]:
         capfd.readouterr()
         try:
-            code: Any = main(shlex.split(flags.format(here=folder)))
+            code: Any = main(shlex.split(flags.format(here=folder, out=out)))
         except SystemExit as refused:
             code = refused.code
         said = capfd.readouterr().err

@@ -56,7 +56,8 @@ class Command:
 
     Attributes:
         name: The mistake in words.
-        flags: What is typed after the name of the program, as in a shell; `{here}` is the folder.
+        flags: What is typed after the name of the program, as in a shell; `{here}` is the folder
+            and `{out}` one to write.
         code: The exit code.
         words: What stderr has to say.
     """

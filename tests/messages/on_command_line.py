@@ -5,16 +5,16 @@ from __future__ import annotations
 from tests.messages.mistake import command
 
 EXPORT = "model.export("
-PARSED = "--model linear_model --input {here}/points.parquet --output {here}/out "
-POINTS = "--model linear_model --input-table points --output {here}/out "
-MINUS = "--model minus --input-table points --output {here}/out "
+PARSED = "--model linear_model --input {here}/points.parquet --output {out} "
+POINTS = "--model linear_model --input-table points --output {out} "
+MINUS = "--model minus --input-table points --output {out} "
 
-# Spark has a working directory of its own, so files are named by `{here}`.
+# Spark has a working directory of its own, so files are named by `{here}` and `{out}`.
 
 # Refused before a session is opened: exit code 2.
 USAGE = (
     command("no flags", "", 2, "--model", "usage:"),
-    command("no input", "--model linear_model --output {here}/out", 2, "--input --input-table"),
+    command("no input", "--model linear_model --output {out}", 2, "--input --input-table"),
     command("no output", "--model linear_model --input i", 2, "--output --output-table"),
     command("a mistyped flag", PARSED + "--ouput x", 2, "--ouput", "did you mean --output"),
     command("an abbreviated flag", PARSED + "--fill-nul a=1", 2, "--fill-nul", "--fill-null"),
@@ -40,7 +40,7 @@ USAGE = (
 BEFORE = (
     command(
         "a relative path of a model that is not there",
-        "--model liner_model --input {here}/points.parquet --output {here}/out",
+        "--model liner_model --input {here}/points.parquet --output {out}",
         65,
         "There is no model folder",
         "working directory",
@@ -48,14 +48,14 @@ BEFORE = (
     ),
     command(
         "a Keras file",
-        "--model model.keras --input {here}/points.parquet --output {here}/out",
+        "--model model.keras --input {here}/points.parquet --output {out}",
         65,
         "Keras",
         EXPORT,
     ),
     command(
         "an MLflow URI",
-        "--model models:/m/1 --input {here}/points.parquet --output {here}/out",
+        "--model models:/m/1 --input {here}/points.parquet --output {out}",
         65,
         "MLflow",
     ),
@@ -64,7 +64,7 @@ BEFORE = (
     command("another tag set", PARSED + "--tags gpu", 65, "'gpu'", "'serve'", "--tags"),
     command(
         "an input that is not there",
-        "--model linear_model --input {here}/point.parquet --output {here}/out",
+        "--model linear_model --input {here}/point.parquet --output {out}",
         66,
         "There is no input",
         "point.parquet",
@@ -72,13 +72,13 @@ BEFORE = (
     ),
     command(
         "a table that is not there",
-        "--model linear_model --input-table pionts --output {here}/out",
+        "--model linear_model --input-table pionts --output {out}",
         66,
         "There is no input: table pionts",
     ),
     command(
         "a folder without files",
-        "--model linear_model --input {here}/no_rows --output {here}/out",
+        "--model linear_model --input {here}/no_rows --output {out}",
         66,
         "There is no input",
         "no_rows",
@@ -92,7 +92,7 @@ BEFORE = (
     ),
     command(
         "a folder of Delta",
-        "--model linear_model --input {here}/deltas --output {here}/out",
+        "--model linear_model --input {here}/deltas --output {out}",
         65,
         "Delta",
         "--input-format delta",
@@ -135,7 +135,7 @@ BEFORE = (
     command("a date for a number", MINUS + "--feed b=day", 65, "column 'day' of date", "unix_date"),
     command(
         "doubles for integers",
-        "--model ints --input-table points --output {here}/out --feed a=x0 --feed b=x1",
+        "--model ints --input-table points --output {out} --feed a=x0 --feed b=x1",
         65,
         "2 mismatches",
         "column 'x0' of double",
@@ -143,28 +143,28 @@ BEFORE = (
     ),
     command(
         "a scalar without a value",
-        "--model top --input-table points --output {here}/out --feed x=four",
+        "--model top --input-table points --output {out} --feed x=four",
         65,
         "input k: int32 ()",
         "--constant k=VALUE",
     ),
     command(
         "a constant of another type",
-        "--model top --input-table points --output {here}/out --feed x=four --constant k=many",
+        "--model top --input-table points --output {out} --feed x=four --constant k=many",
         65,
         "input k: int32 ()",
         "'many'",
     ),
     command(
         "an output of unknown rank",
-        "--model open --input-table points --output {here}/out --feed x=four",
+        "--model open --input-table points --output {out} --feed x=four",
         65,
         "output y: float32 unknown rank",
         "--output-shape y=",
     ),
     command(
         "an output that is not one per row",
-        "--model labels --input-table points --output {here}/out --feed x=three",
+        "--model labels --input-table points --output {out} --feed x=three",
         65,
         "output labels: string (3,)",
         "--fetch",
@@ -179,8 +179,9 @@ BEFORE = (
     command(
         "a name that no table can have",
         "--model linear_model --input {here}/points.parquet --output-table a.b.c.d",
-        65,
-        "a.b.c.d",
+        2,
+        "There is no catalog 'a' for the table a.b.c.d",
+        "a name such as db.scores",
     ),
     command(
         "a direct path for a table", POINTS + "--feed inputs=features --path direct", 2, "--path"
@@ -191,7 +192,7 @@ BEFORE = (
 DURING = (
     command(
         "a row of another length",
-        "--model linear_model --input {here}/ragged.parquet --output {here}/out --path direct",
+        "--model linear_model --input {here}/ragged.parquet --output {out} --path direct",
         65,
         "ragged.parquet",
         "column 'features', row 1",
@@ -200,7 +201,7 @@ DURING = (
     ),
     command(
         "a row of another length, through Spark",
-        "--model linear_model --input {here}/ragged.parquet --output {here}/out --path spark",
+        "--model linear_model --input {here}/ragged.parquet --output {out} --path spark",
         65,
         "column 'features', row 1",
         "'id': 5",
@@ -215,39 +216,39 @@ DURING = (
     ),
     command(
         "bytes that are no text",
-        "--model words --input-table points --output {here}/out --feed words=bytes --keep id",
+        "--model words --input-table points --output {out} --feed words=bytes --keep id",
         65,
         "are not UTF-8",
         "--strings binary",
     ),
     command(
         "a model for another machine",
-        "--model nccl --input-table points --output {here}/out --feed x=a",
+        "--model nccl --input-table points --output {out} --feed x=a",
         65,
         "NcclAllReduce",
     ),
     command(
         "a truncated file",
-        "--model linear_model --input {here}/cut.parquet --output {here}/out",
+        "--model linear_model --input {here}/cut.parquet --output {out}",
         65,
         "cut.parquet",
     ),
     command(
         "text named .parquet",
-        "--model linear_model --input {here}/text.parquet --output {here}/out",
+        "--model linear_model --input {here}/text.parquet --output {out}",
         65,
         "text.parquet",
     ),
     command(
         "a line with a field too many",
-        "--model linear_model --input {here}/broken.csv --input-format csv --output {here}/out "
+        "--model linear_model --input {here}/broken.csv --input-format csv --output {out} "
         "--feed inputs=x0,x1",
         65,
         "broken.csv",
     ),
     command(
         "a broken line of JSON",
-        "--model linear_model --input {here}/broken.json --input-format json --output {here}/out "
+        "--model linear_model --input {here}/broken.json --input-format json --output {out} "
         "--feed inputs=x0,x1",
         65,
         "broken.json",
@@ -328,7 +329,7 @@ SQL_JOB = (
     ),
     command(
         "a command where rows are to be written",
-        QUERY + "'CREATE TEMPORARY VIEW v AS SELECT 1' --output {here}/out",
+        QUERY + "'CREATE TEMPORARY VIEW v AS SELECT 1' --output {out}",
         2,
         "gives no rows to write",
         "put the query last",

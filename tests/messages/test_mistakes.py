@@ -53,18 +53,18 @@ def test_command_line_tells_without_a_session(
     one: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as end:
-        batch_score.parse_args(shlex.split(one.flags.format(here=".")))
+        batch_score.parse_args(shlex.split(one.flags.format(here=".", out="out")))
     said = capsys.readouterr().err
     assert end.value.code == one.code
     assert not missing(one.words, said), said
 
 
 @pytest.mark.parametrize("one", named([*on_command_line.BEFORE, *on_command_line.DURING]))
-def test_batch_job_tells(one: Command, world: World, ended: Any, folder: Path) -> None:
+def test_batch_job_tells(one: Command, world: World, ended: Any, out: Path) -> None:
     code, said = ended(batch_score.main, one.flags)
     assert not missing(one.words, said), said
     assert code == one.code, said
-    assert not (folder / "out").exists()
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("one", named(on_command_line.SQL_JOB))

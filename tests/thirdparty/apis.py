@@ -58,12 +58,16 @@ def _parsed(value: Any) -> Any:
     return value if isinstance(value, str | list) else Constant(value)
 
 
-def by_predict(spark: SparkSession, case: Case, base: Path, folder: Path) -> Rows:
+def by_predict(
+    spark: SparkSession, case: Case, base: Path, folder: Path, engine: Any = "auto"
+) -> Rows:
     """Score a DataFrame of one partition."""
     df = spark.createDataFrame(case.table).coalesce(1)
-    return _collected(
-        tfspark.predict(df, base, feed=dict(case.feed), fetch=case.fetch, keep=[], **case.options)
+    feed: Any = dict(case.feed)
+    scored = tfspark.predict(
+        df, base, feed=feed, fetch=case.fetch, keep=[], engine=engine, **case.options
     )
+    return _collected(scored)
 
 
 def by_function(spark: SparkSession, case: Case, base: Path, folder: Path) -> Rows:

@@ -8,15 +8,25 @@ from typing import Any
 import numpy as np
 
 
-def differences(found: Sequence[Mapping[str, Any] | None], answers: Sequence[Any]) -> list[str]:
-    """Return the values that are not the same, in words."""
+def differences(
+    found: Sequence[Mapping[str, Any] | None], answers: Sequence[Any], relative: float = 0.0
+) -> list[str]:
+    """Return the values that are not the same, in words.
+
+    Args:
+        found: Rows of predictions by column.
+        answers: What TensorFlow answers; `None` for a row of nulls.
+        relative: By how much floats of other kernels may be off.
+    """
     if len(found) != len(answers):
         return [f"{len(found)} rows instead of {len(answers)}"]
     pairs = enumerate(zip(found, answers, strict=True))
-    return [line for row, (one, answer) in pairs for line in _row(row, one or {}, answer)]
+    return [line for row, (one, answer) in pairs for line in _row(row, one or {}, answer, relative)]
 
 
-def _row(row: int, found: Mapping[str, Any], answer: Mapping[str, Any] | None) -> Iterator[str]:
+def _row(
+    row: int, found: Mapping[str, Any], answer: Mapping[str, Any] | None, relative: float
+) -> Iterator[str]:
     if answer is None:
         if any(value is not None for value in found.values()):
             yield f"row {row}: {dict(found)} instead of nulls"
@@ -25,11 +35,11 @@ def _row(row: int, found: Mapping[str, Any], answer: Mapping[str, Any] | None) -
         yield f"row {row}: {sorted(found)} instead of {sorted(answer)}"
         return
     for name, value in found.items():
-        if not _is_same(value, answer[name]):
+        if not _is_same(value, answer[name], relative):
             yield f"row {row}, {name}: {value!r} instead of {answer[name]!r}"
 
 
-def _is_same(value: Any, answer: Any) -> bool:
+def _is_same(value: Any, answer: Any, relative: float) -> bool:
     if value is None:
         return False
     if isinstance(answer, str | bytes) or np.asarray(answer).dtype == object:
@@ -38,6 +48,11 @@ def _is_same(value: Any, answer: Any) -> bool:
     given = np.asarray(value, dtype=expected.dtype)
     if expected.shape == (1,) and not given.shape:
         given = given.reshape(1)  # a row of one number is a plain column
+    if relative and expected.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):
+            return given.shape == expected.shape and np.allclose(
+                given, expected, rtol=relative, atol=0, equal_nan=True
+            )
     return given.shape == expected.shape and _bits(given) == _bits(expected)
 
 

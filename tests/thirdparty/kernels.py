@@ -29,9 +29,20 @@ def missing_kernel(path: Path) -> None:
     _save(path, other_op("odd", "NcclAllReduce", **reduce_all))
 
 
+def left_behind(path: Path) -> None:
+    """A Python function, which no SavedModel holds."""
+
+    def build() -> Ends:
+        x = v1.placeholder(tf.float32, (None,), "x")
+        return {"x": x}, {"y": tf.ensure_shape(v1.py_func(abs, [x], tf.float32), (None,))}
+
+    save_graph(path, build)
+
+
 NUMBERS = rows(x=floats(1, 2, None))
 
 CASES = (
     Case(unknown_op, NUMBERS, refused="SentencepieceOp"),
     Case(missing_kernel, NUMBERS, refused="NcclAllReduce"),
+    Case(left_behind, NUMBERS, refused="py_function|PyFunc"),
 )

@@ -37,7 +37,7 @@ ALWAYS = {
 }
 CALLS = ("function", "sql", "pandas")
 # Each asks a worker to import TensorFlow, which takes seconds.
-ONCE = ("unknown_op", "missing_kernel")
+ONCE = ("unknown_op", "missing_kernel", "left_behind")
 
 
 @pytest.fixture(autouse=True)

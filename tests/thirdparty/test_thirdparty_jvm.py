@@ -1,0 +1,30 @@
+"""Models of other people in the JVM: TensorFlow's values, or the refusal of Python's engines."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from tests.bridge.conftest import environment, in_spark, jar, run
+from tests.thirdparty.models import CASES
+
+__all__ = ["environment", "in_spark", "jar", "run"]  # fixtures
+
+PROGRAM = """
+from pathlib import Path
+from tests.thirdparty.in_jvm import outcomes
+answer(outcomes(spark, Path({folder!r})))
+"""
+
+
+def test_jvm_gives_what_tensorflow_gives(in_spark: Any, tmp_path: Path) -> None:
+    found = in_spark(PROGRAM.format(folder=str(tmp_path)), roots=tmp_path)
+    wrong = {case.name: found[case.name] for case in CASES if not case.refused and found[case.name]}
+    assert not wrong
+    missed = {
+        case.name: found[case.name]
+        for case in CASES
+        if case.refused and not re.search(case.refused, str(found[case.name]), re.DOTALL)
+    }
+    assert not missed
