@@ -28,9 +28,9 @@ def live(module, name="Model"):
 @pytest.mark.parametrize(
     ("model", "what", "hint"),
     [
-        (live("keras.src.models.model"), "a live Keras object", "model.export("),
-        (live("tf_keras.src.engine.training"), "a live Keras object", "model.export("),
-        (live("tensorflow.python.keras.engine"), "a live Keras object", "model.export("),
+        (live("keras.src.models.model"), "a live Keras model", "model.export("),
+        (live("tf_keras.src.engine.training"), "a live Keras model", "model.export("),
+        (live("tensorflow.python.keras.engine"), "a live Keras model", "model.export("),
         (live("tensorflow.python.module.module"), "a live TensorFlow", "tf.saved_model.save("),
         (live("torch.nn.modules.module"), "a live PyTorch object", "onnx2tf"),
         (live("sklearn.base"), "an object of type mine.Mine", "export the model to a folder"),
@@ -71,7 +71,7 @@ def test_nothing(model):
     ],
 )
 def test_an_address_that_is_no_file(model, what, hint):
-    text = refusal(UsageError, model)
+    text = refusal(ModelNotFoundError, model)
     assert text.startswith(f"{model} is {what}, not the path of a SavedModel.")
     assert hint in text
 
@@ -89,8 +89,12 @@ def zipped(path, *names):
 @pytest.mark.parametrize(
     ("name", "what", "hint"),
     [
-        ("m.keras", "a model in Keras's own format", "keras.models.load_model('{path}').export("),
-        ("m.h5", "a Keras model in HDF5", "keras.models.load_model('{path}').export("),
+        (
+            "m.keras",
+            "a model in Keras's own format",
+            "keras.models.load_model('{path}'), and write a",
+        ),
+        ("m.h5", "a Keras model in HDF5", "keras.models.load_model('{path}'), and write a"),
         ("m.HDF5", "a Keras model in HDF5", "/m_saved_model/1"),
         ("m.tflite", "a TensorFlow Lite model", "the SavedModel that it was converted from"),
         ("m.onnx", "an ONNX model", "onnx2tf -i {path}"),
@@ -100,8 +104,8 @@ def zipped(path, *names):
         ("m.safetensors", "weights without a graph", "export it there"),
         ("m.pkl", "a pickled object", "export it from there"),
         ("m.tar.gz", "an archive", "unpack it"),
-        ("saved_model.pb", "the graph of a SavedModel", "give its folder, {folder}."),
-        ("saved_model.pbtxt", "the graph of a SavedModel", "give its folder, {folder}."),
+        ("saved_model.pb", "the graph of a SavedModel", "give the export dir, {folder}."),
+        ("saved_model.pbtxt", "the graph of a SavedModel", "give the export dir, {folder}."),
     ],
 )
 def test_a_file_of_another_format(tmp_path, name, what, hint):
@@ -109,7 +113,7 @@ def test_a_file_of_another_format(tmp_path, name, what, hint):
     path.touch()
     text = refusal(ModelNotFoundError, path)
     assert f"There is no model folder at {path}." in text
-    assert f"found:    {what}\n" in text
+    assert f"found:    a file, {what}\n" in text
     assert hint.format(path=path, folder=tmp_path) in text
 
 
@@ -121,8 +125,8 @@ def test_a_file_of_another_format(tmp_path, name, what, hint):
         (("config.json", "model.weights.h5"), "a model in Keras's own format"),
         (("model/data.pkl",), "a PyTorch model"),
         (("a.txt",), "an archive"),
-        (b"", "a file"),
-        (b"some text", "a file"),
+        (b"", ""),
+        (b"some text", ""),
     ],
 )
 def test_a_file_is_known_by_its_content(tmp_path, content, what):
@@ -131,7 +135,8 @@ def test_a_file_is_known_by_its_content(tmp_path, content, what):
         path.write_bytes(content)
     else:
         zipped(path, *content)
-    assert f"found:    {what}\n" in refusal(ModelNotFoundError, path)
+    found = f"a file, {what}" if what else "a file"
+    assert f"found:    {found}\n" in refusal(ModelNotFoundError, path)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +147,7 @@ def test_a_file_is_known_by_its_content(tmp_path, content, what):
             "a folder with a model in Keras's own format",
             "load_model('{path}/model",
         ),
-        (["MLmodel", "data/model.keras"], "a folder with a model in Keras", "data/model.keras"),
+        (["MLmodel", "data/model.keras"], "a model of MLflow without a", "mlflow.tensorflow.load"),
         (["saved_model.cpb", "variables/variables.index"], "a SavedModel in parts", "save it"),
         (["model.json", "group1-shard1of1.bin"], "a TensorFlow.js model", "converted from"),
         (["config.json", "model.safetensors"], "a model of Hugging Face", "saved_model=True"),

@@ -89,13 +89,13 @@ def test_a_missing_folder(tmp_path):
         f"There is no model folder at {tmp_path / 'nothing'}.",
         "  expected: a folder with saved_model.pb, or with version folders 1, 2, …",
         "  found:    nothing",
-        "Hint: give the export dir of a model, or the base path above its version folders.",
+        "Hint: give the export dir, or the base path above its version folders.",
     ]
 
 
 def test_a_file_instead_of_a_folder(make_model):
     path = make_model() / "saved_model.pb"
-    assert "found:    the graph of a SavedModel" in refusal(ModelNotFoundError, path)
+    assert "found:    a file, the graph of a SavedModel" in refusal(ModelNotFoundError, path)
 
 
 def test_an_empty_folder(tmp_path):

@@ -15,7 +15,7 @@ from tfspark.errors import InvalidModelError, ModelNotFoundError, explain, listi
 from tfspark.saved_model.graph_file import BINARY, has_graph
 from tfspark.saved_model.other_formats import near_names, other_format
 
-_WHICH = "give the export dir of a model, or the base path above its version folders."
+_WHICH = "give the export dir, or the base path above its version folders."
 
 
 def find(path: Path, version: int | None) -> tuple[Path, int | None]:
@@ -59,7 +59,9 @@ def _nothing_there(path: Path, given: Path) -> ModelNotFoundError:
 
 def _no_folder(path: Path) -> ModelNotFoundError:
     other = other_format(path)
-    return _no_model(path, other.what if other else "a file", other.hint if other else _WHICH)
+    if other is None:
+        return _no_model(path, "a file", _WHICH)
+    return _no_model(path, f"a file, {other.what}", other.hint)
 
 
 def _no_model(path: Path, found: str, hint: str) -> ModelNotFoundError:
@@ -113,7 +115,9 @@ def _version_folders(path: Path) -> dict[int, Path]:
                 f"There is no SavedModel in {path}.",
                 expected=f"{BINARY}, or version folders named 1, 2, …",
                 found=f"{other.what}: {names}" if other else names,
-                hint=other.hint if other else _WHICH,
+                hint=other.hint
+                if other
+                else "give the folder of one exported model, or the base path above its versions.",
             )
         )
     return folders

@@ -34,7 +34,14 @@ class Other:
     hint: str
 
 
-_FROM_KERAS = "write a SavedModel of it by keras.models.load_model({path!r}).export({target!r})."
+_FROM_KERAS = (
+    "load it by model = keras.models.load_model({path!r}), and write a SavedModel by "
+    "model.export({target!r})."
+)
+_FROM_MLFLOW = (
+    "load it by model = mlflow.tensorflow.load_model({path!r}), and write a SavedModel by "
+    "model.export({target!r})."
+)
 _FROM_PYTORCH = "convert it to a SavedModel, for example by torch.onnx.export and onnx2tf."
 _UNPACK = "unpack it, and give the folder in it that holds saved_model.pb."
 _FROM_GRAPH = (
@@ -45,7 +52,8 @@ _FROM_GRAPH = (
 _KERAS = Other("a model in Keras's own format", _FROM_KERAS)
 _HDF5 = Other("a Keras model in HDF5", _FROM_KERAS)
 _TFLITE = Other(
-    "a TensorFlow Lite model", "give the SavedModel that it was converted from; none is made of it."
+    "a TensorFlow Lite model",
+    "give the SavedModel that it was converted from; model.export(…) writes that of a Keras model.",
 )
 _PYTORCH = Other("a PyTorch model", _FROM_PYTORCH)
 _ARCHIVE = Other("an archive", _UNPACK)
@@ -96,7 +104,7 @@ def _with_paths(found: Other | None, path: Path) -> Other | None:
 
 def _file(path: Path) -> Other | None:
     if path.name in NAMES:
-        return Other("the graph of a SavedModel", f"give its folder, {path.parent}.")
+        return Other("the graph of a SavedModel", f"give the export dir, {path.parent}.")
     return _BY_SUFFIX.get(path.suffix.lower()) or _by_content(path)
 
 
@@ -137,10 +145,12 @@ def _folder(folder: Path) -> Other | None:
     if "config.json" in names and names & _HUGGING_FACE:
         hint = "write a SavedModel by TFAutoModel.from_pretrained(…).save_pretrained(…, {})."
         return Other("a model of Hugging Face", hint.format("saved_model=True"))
+    if "MLmodel" in names:
+        return _with_paths(Other("a model of MLflow without a SavedModel", _FROM_MLFLOW), folder)
+    if "checkpoint" in names:
+        return _CHECKPOINT
     others = [path for path in _below(folder) if path.suffix.lower() in _BY_SUFFIX]
-    if "checkpoint" in names or not others:
-        return _CHECKPOINT if "checkpoint" in names else None
-    inside = _with_paths(_file(others[0]), others[0])
+    inside = _with_paths(_file(others[0]), others[0]) if others else None
     return inside and Other(f"a folder with {inside.what}", inside.hint)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 
-from tfspark.errors import UsageError, explain
+from tfspark.errors import ModelNotFoundError, UsageError, explain
 
 _EXPECTED = "the path of a SavedModel, a URI of a file system that Spark reads, or a ModelPackage"
 
@@ -18,8 +18,9 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):/", re.IGNORECASE)
 
 _DOWNLOAD = "download the model to a folder, and give the path of that folder."
 _MLFLOW = (
-    "a model of MLflow is brought to a folder by mlflow.artifacts.download_artifacts({0!r}); give "
-    "the folder in it that holds saved_model.pb, such as data/model."
+    "bring it to a folder by mlflow.artifacts.download_artifacts({0!r}), and give the folder in it "
+    "that holds saved_model.pb, such as data/model; where there is none, load the model by "
+    "mlflow.tensorflow.load_model({0!r}), and write it by model.export({1!r})."
 )
 
 # What no file system of Spark's reads, by the scheme of its address.
@@ -33,13 +34,13 @@ _SCHEMES = {
 }
 
 # Live objects, by the packages that their classes and base classes come from; the first one counts.
-_EXPORT = 'write it by model.export("{0}"), and give that path.'
+_EXPORT = "write it by model.export({0!r}), and give that path."
 _LIVE = {
-    "keras": ("a live Keras object", _EXPORT),
-    "tf_keras": ("a live Keras object", _EXPORT),
+    "keras": ("a live Keras model", _EXPORT),
+    "tf_keras": ("a live Keras model", _EXPORT),
     "tensorflow": (
         "a live TensorFlow object",
-        'write it by tf.saved_model.save(module, "{0}", signatures=module.function), where the '
+        "write it by tf.saved_model.save(module, {0!r}, signatures=module.function), where the "
         "function is a tf.function with an input signature, and give that path; a model that "
         "tf.saved_model.load returned is given by the path that it was loaded from.",
     ),
@@ -55,7 +56,8 @@ def refuse(model: object) -> None:
     """Refuse what cannot be the path of a model, by its type or its address alone.
 
     Raises:
-        UsageError: Saying what it is, and how it becomes a SavedModel.
+        UsageError: When it is no path; the message says what it is, and how to write it to one.
+        ModelNotFoundError: When it is an address of something else.
     """
     if model is None or model == "":
         raise UsageError(explain("No model was given.", expected=_EXPECTED, found=repr(model)))
@@ -64,7 +66,8 @@ def refuse(model: object) -> None:
         what, hint = _SCHEMES.get(scheme[1].lower() if scheme else "", ("", ""))
         if what:
             problem = f"{model} is {what}, not the path of a SavedModel."
-            raise UsageError(explain(problem, expected=_EXPECTED, hint=hint.format(model)))
+            hint = hint.format(model, _PATH)
+            raise ModelNotFoundError(explain(problem, expected=_EXPECTED, hint=hint))
     elif not isinstance(model, os.PathLike):
         what, hint = _live(model)
         found = f"{what} of type {type(model).__module__}.{type(model).__qualname__}"
