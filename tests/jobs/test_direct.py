@@ -186,15 +186,6 @@ def test_csv_goes_direct_when_asked(score: Any, tmp_path: Path) -> None:
     assert written(tmp_path / "out")["outputs"].to_pylist() == [4.0, 5.0, 6.0]
 
 
-def test_a_column_that_one_file_lacks_is_null_there(score: Any, tmp_path: Path) -> None:
-    source = tmp_path / "in"
-    source.mkdir()
-    pq.write_table(wide(2), source / "0.parquet")
-    pq.write_table(wide(2, 2).drop_columns(["name"]), source / "1.parquet")
-    score("--input", source, "--output", tmp_path / "out", "--path", "direct")
-    assert written(tmp_path / "out")["name"].to_pylist() == ["röw 0", "röw 1", None, None]
-
-
 def with_type(table: pa.Table, name: str, kind: pa.DataType) -> pa.Table:
     place = table.schema.get_field_index(name)
     return table.set_column(place, name, table[name].cast(kind))

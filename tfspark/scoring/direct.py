@@ -52,7 +52,7 @@ def plan_direct(spark: SparkSession, job: BatchJob, package: ModelPackage, outpu
     kept = kept_columns(source.schema.names, keep)
     binding = _bound(source, job, package, kept)
     names = list(dict.fromkeys([*kept, *binding.columns]))
-    source.check_columns(names, all_columns=keep is None, allow_missing=job.allow_missing)
+    source.check_columns(names, job)
     wanted = pa.schema([source.schema.field(name) for name in names])
 
     def stage() -> Outcome:
@@ -95,8 +95,8 @@ def _resolved(name: str, source: DirectInput) -> str:
 def _bound(source: DirectInput, job: BatchJob, package: ModelPackage, kept: list[str]) -> Binding:
     """Bind the columns of the files; fields of structs are left to Spark, which resolves them."""
     columns = columns_of(source.schema)
-    structs = [field for field in source.schema if pa.types.is_struct(field.type)]
-    fields = {inner.name.lower() for struct in structs for inner in struct.type}
+    structs = [kind for kind in source.schema.types if pa.types.is_struct(kind)]
+    fields = {inner.name.lower() for struct in structs for inner in struct}
     own = {name.lower() for name in [*columns, *job.feed]}
     if any(spec.name.lower() in fields - own for spec in package.signature.inputs):
         raise NotDirectError("a field of a struct may feed an input")
@@ -113,9 +113,8 @@ def _bound(source: DirectInput, job: BatchJob, package: ModelPackage, kept: list
             taken=kept,
             terms=FLAGS,
         )
-    except BindingError as error:
-        if structs or source.changed:  # Spark knows more of these columns
-            raise NotDirectError(str(error)) from error
+    except BindingError:
+        source.explain_unbound(job)
         raise
     binding.log()
     return binding

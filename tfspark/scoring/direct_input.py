@@ -20,11 +20,12 @@ from tfspark.scoring.conform import nullable
 from tfspark.scoring.footers import (
     WITH_FOOTERS,
     Footer,
+    later_columns,
     read_footer,
     read_footers,
     refuse_empty,
     refuse_missing,
-    union,
+    refuse_other_types,
 )
 from tfspark.scoring.job import BatchJob
 from tfspark.scoring.listing import SUMMARIES, DataFile, list_files, open_filesystem
@@ -72,29 +73,43 @@ class DirectInput:
     schema: pa.Schema
     changed: Mapping[str, str]
 
-    def check_columns(
-        self, names: Collection[str], *, all_columns: bool, allow_missing: bool
-    ) -> None:
+    def check_columns(self, names: Collection[str], job: BatchJob) -> None:
         """Check the columns that are read.
-
-        Args:
-            names: Their names.
-            all_columns: Whether every column is wanted, also one that the first file lacks.
-            allow_missing: Whether a file may lack one.
 
         Raises:
             NotDirectError: When only Spark reads one of them right.
-            InvalidInputError: When a file lacks one.
+            InvalidInputError: When a file lacks one, or has it of another type.
         """
+        if self.format in WITH_FOOTERS:
+            self._compare_files(names, job)
         for name in names:
             if name in self.changed:
                 raise NotDirectError(f"column {name!r} is {self.changed[name]}")
-        if self.format not in WITH_FOOTERS:
-            return
-        if not allow_missing:
-            refuse_missing(self.footers, None if all_columns else names)
-        elif len(union(self.footers)) > len(self.schema) or len(self.footers) < len(self.files):
+
+    def _compare_files(self, names: Collection[str], job: BatchJob) -> None:
+        if not job.allow_missing:
+            refuse_missing(self.footers, None if job.keep is None else names)
+        elif later_columns(self.footers) or len(self.footers) < len(self.files):
             raise NotDirectError("files of different columns are merged by Spark")
+        try:
+            refuse_other_types(self.footers, names)
+        except InvalidInputError as error:
+            if job.path == "direct":
+                raise
+            raise NotDirectError(str(error)) from error  # Spark may read it as a wider type
+
+    def explain_unbound(self, job: BatchJob) -> None:
+        """Say more of columns that do not bind: the first file may lack what others have.
+
+        Raises:
+            NotDirectError: When Spark knows more of the columns.
+            InvalidInputError: Names the file.
+        """
+        later = later_columns(self.footers)
+        if later and not job.allow_missing:
+            refuse_missing(self.footers, later)
+        if later or self.changed or any(pa.types.is_struct(kind) for kind in self.schema.types):
+            raise NotDirectError("Spark knows more of the columns")
 
 
 def open_input(spark: SparkSession, job: BatchJob) -> DirectInput:

@@ -121,13 +121,11 @@ def unreadable(path: str, file_format: str, error: BaseException) -> InvalidInpu
     )
 
 
-def union(footers: Iterable[Footer]) -> list[pa.Field[Any]]:
-    """Return every column that a file has, as the first file that has it describes it."""
-    found: dict[str, pa.Field[Any]] = {}
-    for footer in footers:
-        for field in footer.schema:
-            found.setdefault(field.name.lower(), field)
-    return list(found.values())
+def later_columns(footers: Sequence[Footer]) -> list[str]:
+    """Return the columns that the first file lacks."""
+    first = {name.lower() for name in footers[0].schema.names}
+    found = {name.lower(): name for footer in _unlike(footers) for name in footer.schema.names}
+    return [name for folded, name in found.items() if folded not in first]
 
 
 def refuse_missing(footers: Sequence[Footer], names: Collection[str] | None = None) -> None:
@@ -140,12 +138,12 @@ def refuse_missing(footers: Sequence[Footer], names: Collection[str] | None = No
     Raises:
         InvalidInputError: Names the file and what it lacks.
     """
-    used = None if names is None else {name.lower() for name in names}
-    wanted = [field for field in union(footers) if used is None or field.name.lower() in used]
-    for footer in footers:
-        lacking = list(missing_in(footer.schema, wanted))
-        if lacking:
-            raise lacks(footer.file.path, lacking)
+    first = footers[0]
+    for footer in _unlike(footers):
+        for one, other in ((footer, first), (first, footer)):
+            lacking = list(missing_in(one.schema, _among(other.schema, names)))
+            if lacking:
+                raise lacks(one.file.path, lacking)
 
 
 def refuse_other_types(footers: Sequence[Footer], names: Collection[str] | None = None) -> None:
@@ -158,13 +156,23 @@ def refuse_other_types(footers: Sequence[Footer], names: Collection[str] | None 
     Raises:
         InvalidInputError: Names the file and the column.
     """
-    used = None if names is None else {name.lower() for name in names}
     first = {field.name.lower(): field for field in footers[0].schema}
-    for footer in footers[1:]:
-        for field in footer.schema:
+    for footer in _unlike(footers):
+        for field in _among(footer.schema, names):
             wanted = first.get(field.name.lower())
-            if wanted is not None and (used is None or field.name.lower() in used):
+            if wanted is not None:
                 check_holds(wanted, field.type, footer.file.path)
+
+
+def _unlike(footers: Sequence[Footer]) -> Iterator[Footer]:
+    """Yield the files that have not the very columns of the first."""
+    return (footer for footer in footers if not footer.schema.equals(footers[0].schema))
+
+
+def _among(schema: pa.Schema, names: Collection[str] | None) -> Iterator[pa.Field[Any]]:
+    """Yield the fields of these names, in any case; by default all."""
+    wanted = None if names is None else {name.lower() for name in names}
+    return (field for field in schema if wanted is None or field.name.lower() in wanted)
 
 
 def missing_in(fields: Any, wanted: Iterable[pa.Field[Any]], within: str = "") -> Iterator[str]:

@@ -17,15 +17,18 @@ from urllib.parse import unquote
 from pyarrow import fs
 
 from tfspark.errors import InvalidInputError
+from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.footers import (
     MAX_FOOTERS,
     WITH_FOOTERS,
     Footer,
+    later_columns,
     read_footers,
     refuse_empty,
     refuse_missing,
     refuse_other_types,
 )
+from tfspark.scoring.headers import refuse_other_headers
 from tfspark.scoring.listing import DataFile, changed, check_unchanged, open_filesystem, states
 from tfspark.spark.files import HadoopFiles
 
@@ -69,6 +72,15 @@ class SparkInput:
             count = "the columns of the first %d of %d input files were compared, not the others'"
             _log.warning(count, MAX_FOOTERS, len(self.files))
 
+    def explain_unbound(self) -> None:
+        """Refuse a first file that lacks a column which others have; Spark knows only its columns.
+
+        Raises:
+            InvalidInputError: Names the file.
+        """
+        if self.footers:
+            refuse_missing(self.footers, later_columns(self.footers))
+
     def check_unchanged(self) -> None:
         """Refuse files that changed since the job was planned.
 
@@ -78,11 +90,11 @@ class SparkInput:
         check_unchanged(self.files, _states(self.spark, self.uris))
 
 
-def input_of(spark: SparkSession, rows: DataFrame, file_format: str) -> SparkInput:
+def input_of(spark: SparkSession, rows: DataFrame, dataset: Dataset) -> SparkInput:
     """Look at the files that a DataFrame reads.
 
     Raises:
-        InvalidInputError: When a file of Parquet or ORC is empty.
+        InvalidInputError: When a file of Parquet or ORC is empty, or a CSV file has another header.
     """
     uris = sorted(rows.inputFiles())
     files = _states(spark, uris)
@@ -90,8 +102,11 @@ def input_of(spark: SparkSession, rows: DataFrame, file_format: str) -> SparkInp
     if gone:
         raise changed(gone[0], "a file", "no file")
     there = [file for file in files if file is not None]
-    refuse_empty(there, file_format)
-    return SparkInput(spark, uris, there, _footers(uris, there, file_format), file_format)
+    refuse_empty(there, dataset.format)
+    reached = _reached(uris)
+    if reached is not None and dataset.format == "csv":
+        refuse_other_headers(reached[0], there, dataset.reader_options)
+    return SparkInput(spark, uris, there, _footers(reached, there, dataset.format), dataset.format)
 
 
 def _states(spark: SparkSession, uris: Sequence[str]) -> list[DataFile | None]:
@@ -107,9 +122,10 @@ def _states(spark: SparkSession, uris: Sequence[str]) -> list[DataFile | None]:
     return found
 
 
-def _footers(uris: Sequence[str], files: Sequence[DataFile], file_format: str) -> list[Footer]:
+def _footers(
+    reached: tuple[fs.FileSystem, list[str]] | None, files: Sequence[DataFile], file_format: str
+) -> list[Footer]:
     """Return the footers of the first files; none where pyarrow cannot read them."""
-    reached = _reached(uris)
     if file_format not in WITH_FOOTERS or reached is None:
         return []
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tfspark.errors import BindingError
 from tfspark.package import ModelPackage
 from tfspark.schema import Binding
 from tfspark.scoring.broken_records import naming_broken_records
@@ -37,9 +38,14 @@ def plan_through_spark(
     dataset = _merging(job.source) if job.allow_missing else job.source
     with naming_broken_records(spark, dataset):
         rows = dataset.read(spark)
-    source = input_of(spark, rows, dataset.format) if dataset.path else None
+    source = input_of(spark, rows, dataset) if dataset.path else None
     watched, rows_in = counted(rows)
-    scored, binding = _scored(watched, job, package)
+    try:
+        scored, binding = _scored(watched, job, package)
+    except BindingError:
+        if source is not None:
+            source.explain_unbound()
+        raise
     if source is not None:
         merges = dataset.options.get("mergeSchema", "").lower() == "true"
         names = _needed(rows, job, binding)
