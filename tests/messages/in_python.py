@@ -10,8 +10,6 @@ from tests.messages.mistake import World, mistake
 from tfspark import predict, predict_rdd, predict_udf, register
 from tfspark.errors import BindingError, EngineError, RowError, UsageError
 
-EXPORT = "model.export("
-
 
 def live_keras_model() -> Any:
     """Return a model that was never exported."""
@@ -34,27 +32,49 @@ EVERYWHERE = (
         "the file in place of its folder",
         lambda call: call("linear_model/1/saved_model.pb"),
         "There is no model folder",
-        "a file",
-        "give the export dir",
+        "the graph of a SavedModel",
+        "give its folder",
     ),
     mistake(
         "a folder without a model",
         lambda call: call("empty"),
         "There is no SavedModel in",
         "version folders named 1, 2",
-        "give the folder of one exported model",
+        "give the export dir of a model",
     ),
     mistake(
         "a live Keras model",
         lambda call: call(live_keras_model()),
-        "Keras model",
-        EXPORT,
+        "A model is given by its path",
+        "a live Keras object",
+        'model.export("',
     ),
-    mistake("a .keras file", lambda call: call("model.keras"), "model.keras", "Keras", EXPORT),
-    mistake("an .h5 file", lambda call: call("model.h5"), "model.h5", "Keras", EXPORT),
-    mistake("a .tflite file", lambda call: call("model.tflite"), "TensorFlow Lite", EXPORT),
-    mistake("a folder of MLflow", lambda call: call("mlflow"), "MLflow", EXPORT),
-    mistake("an MLflow URI", lambda call: call("models:/risk@champion"), "MLflow", EXPORT),
+    mistake("a .keras file", lambda call: call("model.keras"), "Keras's own format", ".export('"),
+    mistake("an .h5 file", lambda call: call("model.h5"), "a Keras model in HDF5", ".export('"),
+    mistake(
+        "a .tflite file",
+        lambda call: call("model.tflite"),
+        "a TensorFlow Lite model",
+        "give the SavedModel that it was converted from",
+    ),
+    mistake(
+        "a folder of MLflow",
+        lambda call: call("mlflow"),
+        "a model of MLflow with a SavedModel further down",
+        "mlflow/data/model.",
+    ),
+    mistake(
+        "a folder of MLflow with a Keras model",
+        lambda call: call("mlflow_keras"),
+        "a folder with a model in Keras's own format",
+        ".export('",
+    ),
+    mistake(
+        "an MLflow URI",
+        lambda call: call("models:/risk@champion"),
+        "models:/risk@champion is a model in MLflow's registry",
+        "mlflow.artifacts.download_artifacts('models:/risk@champion')",
+    ),
     mistake("a web address", lambda call: call("https://example.org/m"), "https://", "download"),
     mistake(
         "a version that is not there",
@@ -433,8 +453,10 @@ OF_PREDICT = (
     mistake(
         "variables that are cut off",
         _feed("cut", feed={"inputs": "features"}),
-        "cut/1",
-        "variables",
+        "model cut version 1",
+        "The variables of the model",
+        "are damaged",
+        "copy both again",
     ),
 )
 

@@ -46,5 +46,8 @@ def _no_saved_models(folder: Path) -> None:
     (folder / "empty").mkdir()
     for name in ("model.keras", "model.h5", "model.tflite"):
         (folder / name).write_bytes(b"\x89HDF\r\n\x1a\n TFL3")
-    (folder / "mlflow").mkdir()
-    (folder / "mlflow" / "MLmodel").write_text("flavors:\n  tensorflow: {}\n")
+    for name in ("mlflow", "mlflow_keras"):
+        (folder / name / "data").mkdir(parents=True)
+        (folder / name / "MLmodel").write_text("flavors:\n  tensorflow: {}\n")
+    shutil.copytree(folder / "linear_model" / "1", folder / "mlflow" / "data" / "model")
+    shutil.copy(folder / "model.keras", folder / "mlflow_keras" / "data")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tests.messages.mistake import command
 
-EXPORT = "model.export("
 PARSED = "--model linear_model --input {here}/points.parquet --output {out} "
 POINTS = "--model linear_model --input-table points --output {out} "
 MINUS = "--model minus --input-table points --output {out} "
@@ -16,8 +15,16 @@ USAGE = (
     command("no flags", "", 2, "--model", "usage:"),
     command("no input", "--model linear_model --output {out}", 2, "--input --input-table"),
     command("no output", "--model linear_model --input i", 2, "--output --output-table"),
-    command("a mistyped flag", PARSED + "--ouput x", 2, "--ouput", "did you mean --output"),
-    command("an abbreviated flag", PARSED + "--fill-nul a=1", 2, "--fill-nul", "--fill-null"),
+    command(
+        "a mistyped flag", PARSED + "--ouput x", 2, "no flag --ouput", "Did you mean '--output'?"
+    ),
+    command(
+        "an abbreviated flag",
+        PARSED + "--fill-nul a=1",
+        2,
+        "no flag --fill-nul",
+        "Did you mean '--fill-null'?",
+    ),
     command("an abbreviated switch", PARSED + "--dry", 2, "--dry", "--dry-run"),
     command("two inputs", PARSED + "--input other", 2, "--input", "twice"),
     command("two models", PARSED + "--model other", 2, "--model", "twice"),
@@ -51,7 +58,7 @@ BEFORE = (
         "--model model.keras --input {here}/points.parquet --output {out}",
         65,
         "Keras",
-        EXPORT,
+        ".export('",
     ),
     command(
         "an MLflow URI",
@@ -94,8 +101,8 @@ BEFORE = (
         "a folder of Delta",
         "--model linear_model --input {here}/deltas --output {out}",
         65,
-        "Delta",
-        "--input-format delta",
+        "is a Delta table",
+        "--input-table",
     ),
     command(
         "a mistyped column",
