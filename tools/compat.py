@@ -23,7 +23,7 @@ MODELS = HOME / "models"
 TABLE = ROOT / "tests" / "compat" / "README.md"
 SMOKE = ROOT / "tests" / "compat" / "smoke.py"
 SHOWN = ("pyspark", "tensorflow-cpu", "pyarrow", "numpy", "pandas")
-NEWEST = "2.21"
+OLDEST, NEWEST = "2.16", "2.21"
 
 
 @dataclass(frozen=True)
@@ -48,23 +48,28 @@ class Environment:
     @property
     def requirements(self) -> list[str]:
         """What pip installs: this package with its extras, and the tests' runner."""
-        extras = "connect,tf-cpu,numpy1" if self.tensorflow == "2.16" else "connect,tf-cpu"
+        extras = ["tf-cpu"]
+        if self.tensorflow == OLDEST:
+            extras.append("numpy1")
+        # From 4.1 on Connect needs protobuf 6, and TensorFlow before 2.20 needs an older one.
+        is_apart = self.tensorflow == OLDEST and self.spark not in ("3.5", "4.0")
+        extras.append("spark" if is_apart else "connect")
         pins = [f"pyspark=={self.spark}.*", f"tensorflow-cpu=={self.tensorflow}.*"]
-        return ["--editable", f"{ROOT}[{extras}]", *pins, "pytest"]
+        return ["--editable", f"{ROOT}[{','.join(extras)}]", *pins, "pytest"]
 
 
 # Each line with the oldest and the newest TensorFlow, and each Python with both. The first of a line
 # is its short form.
 ENVIRONMENTS = (
-    Environment("3.5", "3.10", "2.16"),
+    Environment("3.5", "3.10", OLDEST),
     Environment("3.5", "3.11", NEWEST),
-    Environment("4.0", "3.11", "2.16"),
+    Environment("4.0", "3.11", OLDEST),
     Environment("4.0", "3.12", NEWEST),
-    Environment("4.1", "3.10", "2.16"),
+    Environment("4.1", "3.10", OLDEST),
     Environment("4.1", "3.13", NEWEST),
-    Environment("4.2", "3.12", "2.16"),
+    Environment("4.2", "3.12", OLDEST),
     Environment("4.2", "3.10", NEWEST),
-    Environment("4.3", "3.11", "2.16"),
+    Environment("4.3", "3.11", OLDEST),
     Environment("4.3", "3.13", NEWEST),
 )
 
