@@ -35,6 +35,13 @@ PROCESSES ?= $(if $(ARGS),0,2)
 test: venv  ## Run the tests; ARGS="tests/test_signature.py -k json" narrows them
 	$(VENV)/python -m pytest --numprocesses $(PROCESSES) --dist loadgroup $(ARGS)
 
+# LINES="3.5 4.0" takes one environment for each of these lines, and leaves the table as it is.
+LINES ?=
+
+.PHONY: compat
+compat: venv  ## Run the smoke tests in an environment for each Spark line; LINES="3.5 4.0" narrows it
+	$(VENV)/python tools/compat.py $(LINES)
+
 .PHONY: models
 models: venv  ## Train, evaluate and export every reference model into models-out/
 	for name in $$($(VENV)/python -m models --list | awk '{print $$1}'); do \
@@ -123,7 +130,7 @@ proto: venv  ## Generate tfspark/*_pb2.py and .pyi from the .proto files
 
 .PHONY: clean
 clean:  ## Remove everything that can be made again, .venv too
-	rm -rf .venv .venv.lock .venv.log build dist *.egg-info demo-output models-out
+	rm -rf .venv .venv.lock .venv.log .compat build dist *.egg-info demo-output models-out
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	rm -rf derby.log metastore_db spark-warehouse
 	rm -rf scala-bridge/target scala-bridge/jmh/target scala-bridge/project/target scala-bridge/project/project

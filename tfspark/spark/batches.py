@@ -14,10 +14,19 @@ from contextlib import contextmanager
 
 import numpy as np
 from pyspark.sql import SparkSession
-from pyspark.sql.types import AtomicType, BinaryType, DataType, StringType, VariantType
+from pyspark.sql.types import (
+    BooleanType,
+    DataType,
+    DateType,
+    DayTimeIntervalType,
+    NumericType,
+    TimestampNTZType,
+    TimestampType,
+)
 
 from tfspark import dtypes
 from tfspark.signature import Signature
+from tfspark.spark.settings import set_by_user
 
 _ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 _BYTES = "spark.sql.execution.arrow.maxBytesPerBatch"
@@ -28,7 +37,14 @@ TARGET_BYTES = 4 << 20
 MAX_ROWS = 1 << 16
 # Of the widest number, date or timestamp, its validity bit included.
 _BESIDE_BYTES = 17
-_ANY_SIZE = (StringType, BinaryType, VariantType)
+_FIXED_SIZE = (
+    NumericType,
+    BooleanType,
+    DateType,
+    TimestampType,
+    TimestampNTZType,
+    DayTimeIntervalType,
+)
 
 
 @contextmanager
@@ -44,7 +60,7 @@ def sized_batches(
     """
     size = row_bytes(signature, beside)
     # A Spark without the bound on bytes does not know its name either.
-    if size is None or not spark.conf.isModifiable(_BYTES) or {_ROWS, _BYTES} & {*_set(spark)}:
+    if size is None or not spark.conf.isModifiable(_BYTES) or {_ROWS, _BYTES} & set_by_user(spark):
         yield
         return
     spark.conf.set(_ROWS, str(min(max(TARGET_BYTES // size, 1), MAX_ROWS)))
@@ -56,11 +72,6 @@ def sized_batches(
         spark.conf.unset(_BYTES)
 
 
-def _set(spark: SparkSession) -> dict[str, str]:
-    """Return what the user has set; `get` cannot tell it from a default."""
-    return spark.conf.getAll
-
-
 def row_bytes(signature: Signature, beside: Sequence[DataType]) -> int | None:
     """Return the bytes of a row on its way to Python; `None` when rows differ in size."""
     size = 0
@@ -70,7 +81,7 @@ def row_bytes(signature: Signature, beside: Sequence[DataType]) -> int | None:
             return None
         size += spec.row_size * np.dtype(dtype.numpy).itemsize
     for kind in beside:
-        if not isinstance(kind, AtomicType) or isinstance(kind, _ANY_SIZE):
+        if not isinstance(kind, _FIXED_SIZE):
             return None
         size += _BESIDE_BYTES
     return max(size, 1)

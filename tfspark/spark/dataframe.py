@@ -22,9 +22,12 @@ from tfspark.fetching import Strings
 from tfspark.package import ModelPackage
 from tfspark.schema import Binding, bind, kept_columns
 from tfspark.spark.counting import quoted
+from tfspark.spark.distribution import check_stream
 from tfspark.spark.fed_frame import FedFrame, FeedValue
 from tfspark.spark.jvm import predict_in_jvm
 from tfspark.spark.options import Model, ScoreOptions, check_columns, handle_of, model_of
+from tfspark.spark.pandas_there import check_pandas
+from tfspark.spark.pipelines import check_analysed
 from tfspark.spark.task import PartitionScorer
 from tfspark.spark.types import columns_of, output_schema, passes
 from tfspark.terms import PYTHON, Terms
@@ -113,6 +116,7 @@ def score_frame(
     """Do what `predict` does, and return the binding too; hints are in the words of `terms`."""
     check_columns(feed=feed, fetch=fetch, keep=keep, strings=strings)
     _check_frame(df)
+    check_analysed(df)
     package = model_of(df.sparkSession, model, options)
     fed = FedFrame.of(df, feed, package.signature)
     kept = kept_columns(df.columns, _resolved(keep, df.columns, fed.case_sensitive))
@@ -157,6 +161,9 @@ def _in_python(
     options: ScoreOptions,
 ) -> DataFrame:
     """Return the kept columns and the predictions of a frame, scored by Python workers."""
+    check_pandas("mapInArrow")
+    handle = handle_of(wide.sparkSession, package, options)
+    check_stream(wide, handle.source)
     fed_at = [wide.columns.index(name) for name in binding.columns]
     passed = list(dict.fromkeys([*kept_at, *fed_at]))
     # Spark 4.3 looks the columns of mapInArrow up by name and trips over dots, backticks, stars and
@@ -166,7 +173,7 @@ def _in_python(
         for at in passed
     ]
     score = PartitionScorer(
-        handle_of(wide.sparkSession, package, options),
+        handle,
         binding,
         named[: len(kept_at)],
         options.get("batch_size"),

@@ -14,14 +14,14 @@ import atexit
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from weakref import WeakKeyDictionary
 
 from pyspark import SparkContext, SparkFiles
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from tfspark.errors import ModelNotFoundError, UsageError, explain
 from tfspark.handle import PathSource, Source, check_digest, unpacked
@@ -34,10 +34,13 @@ Distribute: TypeAlias = Literal["auto", "broadcast", "archive", "path"]
 
 # A broadcast passes through the driver's Python and JVM memory; an archive only through its disk.
 BROADCAST_LIMIT = 1 << 30
+# What is pickled into a function passes through the driver with every request of a Connect session
+# and through each task.
+PICKLE_LIMIT = 4 << 20
 
-# What was sent already. Spark keeps it for as long as the context or the session lives.
+# What was sent already. Spark keeps it for as long as the context or the Connect session lives.
 _broadcasts: dict[SparkContext, dict[str, BroadcastSource]] = {}
-_archives: WeakKeyDictionary[SparkSession, set[str]] = WeakKeyDictionary()
+_archives: WeakKeyDictionary[SparkContext | SparkSession, set[str]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,17 @@ class BroadcastSource:
     def locate(self, digest: str, size: int) -> Path:
         """Return the unpacked folder of this node; the first process there unpacks it."""
         return unpacked(digest, size, lambda: self.broadcast.value)
+
+
+@dataclass(frozen=True)
+class PickledSource:
+    """The packed model inside the function that Spark pickles, which reaches every task there is."""
+
+    archive: bytes = field(repr=False)
+
+    def locate(self, digest: str, size: int) -> Path:
+        """Return the unpacked folder of this node; the first process there unpacks it."""
+        return unpacked(digest, size, lambda: self.archive)
 
 
 @dataclass(frozen=True)
@@ -70,7 +84,8 @@ class ArchiveSource:
                 explain(
                     "The archive with the model did not reach this worker.",
                     expected=str(folder),
-                    hint='try distribute="path" with a path that every machine sees.',
+                    hint='use distribute="path" with a path that every machine sees; on Spark Connect '
+                    "archives do not reach the tasks of a stream.",
                 )
             )
         check_digest(folder, digest)
@@ -83,7 +98,8 @@ def distribute(spark: SparkSession, package: ModelPackage, how: Distribute = "au
     Args:
         spark: The session; a classic one can broadcast, a Connect one sends an archive.
         package: The model, on a path that this process sees.
-        how: `auto` broadcasts up to 1 GiB and sends an archive beyond; `path` sends nothing.
+        how: `auto` broadcasts up to 1 GiB, on Connect pickles up to 4 MiB with the function, and
+            sends an archive beyond; `path` sends nothing.
 
     Returns:
         What a worker needs to find the files.
@@ -93,6 +109,8 @@ def distribute(spark: SparkSession, package: ModelPackage, how: Distribute = "au
     """
     if how == "path":
         return PathSource(package.path)
+    if how == "auto" and not is_classic(spark) and package.size <= PICKLE_LIMIT:
+        return PickledSource(package.pack_bytes())
     if how == "auto":
         small = is_classic(spark) and package.size <= BROADCAST_LIMIT
         how = "broadcast" if small else "archive"
@@ -108,6 +126,22 @@ def distribute(spark: SparkSession, package: ModelPackage, how: Distribute = "au
     return broadcast(spark.sparkContext, package)
 
 
+def check_stream(df: DataFrame, source: Source) -> None:
+    """Refuse an archive for a stream on Connect, whose tasks it does not reach.
+
+    Raises:
+        UsageError: With what does reach them.
+    """
+    if isinstance(source, ArchiveSource) and not is_classic(df.sparkSession) and df.isStreaming:
+        raise UsageError(
+            explain(
+                "On Spark Connect the archive of a model does not reach the tasks of a stream.",
+                expected=f"a model of at most {PICKLE_LIMIT >> 20} MiB, or a path of all workers",
+                hint='use distribute="path" with a path that every machine sees.',
+            )
+        )
+
+
 def broadcast(context: SparkContext, package: ModelPackage) -> BroadcastSource:
     """Broadcast a packed model, once per context and digest."""
     for stopped in [one for one in _broadcasts if one._jsc is None]:
@@ -119,21 +153,28 @@ def broadcast(context: SparkContext, package: ModelPackage) -> BroadcastSource:
 
 
 def _archive(spark: SparkSession, package: ModelPackage) -> ArchiveSource:
-    """Send a packed model through Spark's artifacts, named by digest, once per session."""
+    """Send a packed model as one of Spark's archives, named by digest, once per session."""
     name = f"{package.digest}.tar"
-    sent = _archives.setdefault(spark, set())
+    sent = _archives.setdefault(spark.sparkContext if is_classic(spark) else spark, set())
     if name not in sent:
         folder = _driver_folder("archive")
         with (folder / name).open("wb") as target:
             package.pack(target)
-        try:
-            spark.addArtifacts(str(folder / name), archive=True)
-        except PySparkException as error:
-            # Another Python object of the same session sent it; the name is that of the content.
-            if "DUPLICATED_ARTIFACT" not in str(error):
-                raise
+        _add_archive(spark, str(folder / name))
         sent.add(name)
     return ArchiveSource(name)
+
+
+def _add_archive(spark: SparkSession, path: str) -> None:
+    if is_classic(spark):  # where Spark 3.5 has no artifacts
+        spark.sparkContext.addArchive(path)
+        return
+    try:
+        spark.addArtifacts(path, archive=True)
+    except PySparkException as error:
+        # Another Python object of the same session sent it; the name is that of the content.
+        if "DUPLICATED_ARTIFACT" not in str(error):
+            raise
 
 
 def resolve(

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
-from pyspark.errors import AnalysisException, IllegalArgumentException
+from pyspark.errors import AnalysisException, IllegalArgumentException, PySparkException
 
 from tfspark import errors
 from tfspark.errors import EngineError, InvalidInputError, TfsparkError, explain
@@ -93,9 +94,15 @@ def is_broken_record(error: BaseException) -> bool:
     return "MALFORMED_RECORD_IN_PARSING" in str(error)
 
 
+def condition(error: PySparkException) -> str | None:
+    """Return what Spark calls an error, such as `PATH_NOT_FOUND`; Spark 3.5 has an older method."""
+    ask = getattr(error, "getCondition", None) or error.getErrorClass
+    return cast("str | None", ask())
+
+
 def is_missing(error: BaseException) -> bool:
     """Whether Spark found no path, table or schema of a name."""
-    return isinstance(error, AnalysisException) and error.getCondition() in _NOT_THERE
+    return isinstance(error, AnalysisException) and condition(error) in _NOT_THERE
 
 
 def is_refusal(error: BaseException) -> bool:

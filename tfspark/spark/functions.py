@@ -34,6 +34,7 @@ from tfspark.spark.options import (
     handle_of,
     model_of,
 )
+from tfspark.spark.pandas_there import check_pandas
 from tfspark.spark.types import udf_type
 
 if TYPE_CHECKING:
@@ -213,8 +214,13 @@ def active_session(spark: SparkSession | None) -> SparkSession:
     return session
 
 
+def has_arrow_udfs() -> bool:
+    """Whether this Spark has column functions of Arrow arrays, as Spark 4.1 and later have."""
+    return hasattr(sf, "arrow_udf")
+
+
 def _arrow_function(scorer: ArgumentScorer, result: Any) -> Callable[..., Column]:
-    if not hasattr(sf, "arrow_udf"):
+    if not has_arrow_udfs():
         raise UsageError(
             explain(
                 "This Spark has no Arrow UDFs.",
@@ -235,6 +241,7 @@ def _arrow_function(scorer: ArgumentScorer, result: Any) -> Callable[..., Column
 
 
 def _pandas_function(scorer: ArgumentScorer, result: Any) -> Callable[..., Column]:
+    check_pandas("pandas UDFs")
     from tfspark.spark.pandas_function import pandas_function
 
     return pandas_function(scorer, result)

@@ -30,6 +30,7 @@ from tfspark.package import ModelPackage
 from tfspark.schema import Binding
 from tfspark.signature import Signature
 from tfspark.spark.distribution import is_classic
+from tfspark.spark.failures import condition
 from tfspark.spark.options import ScoreOptions
 
 FUNCTION = "tf_predict"
@@ -277,7 +278,7 @@ def _labels(one: InputBinding, binding: Binding) -> Sequence[str]:
 
 
 def _refusal(error: AnalysisException) -> BindingError | EngineError:
-    if error.getCondition() == "UNRESOLVED_ROUTINE":
+    if condition(error) == "UNRESOLVED_ROUTINE":
         return _absent()
     return BindingError(str(error).partition(";\n")[0])
 

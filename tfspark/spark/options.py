@@ -19,6 +19,7 @@ from tfspark.nulls import WORDS, OnNull, is_on_null
 from tfspark.package import ModelPackage
 from tfspark.signature import OutputShapes
 from tfspark.spark.distribution import Distribute, distribute, resolve
+from tfspark.spark.worker_python import check_worker_python
 
 Model: TypeAlias = str | Path | ModelPackage
 Engine: TypeAlias = EngineName | Literal["jvm"]
@@ -80,11 +81,13 @@ def handle_of(spark: SparkSession, package: ModelPackage, options: ScoreOptions)
 
     Raises:
         UsageError: When the engine is none of the workers'.
+        EngineError: When local workers run another Python, which cannot score.
     """
     engine = options.get("engine", "auto")
     if engine == "jvm":
         hint = "score by predict, predict_udf or register."
         raise UsageError(explain('This API runs in Python and takes no engine="jvm".', hint=hint))
+    check_worker_python(spark)
     cpus = int(spark.conf.get("spark.task.cpus", "1") or 1)
     return ModelHandle.of(
         package,

@@ -12,7 +12,13 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from tfspark.errors import InputNotFoundError, UsageError, did_you_mean, explain
 from tfspark.spark.counting import quoted
-from tfspark.spark.failures import cause, is_broken_record, is_missing, unreadable_file
+from tfspark.spark.failures import (
+    cause,
+    condition,
+    is_broken_record,
+    is_missing,
+    unreadable_file,
+)
 from tfspark.spark.files import HadoopFiles, scheme_of
 
 _NOTHING_IN_IT = {"UNABLE_TO_INFER_SCHEMA"}
@@ -57,7 +63,7 @@ def check_format(spark: SparkSession, format: str) -> None:  # noqa: A002
     try:
         spark.read.format(format).schema("name string").load()
     except AnalysisException as error:
-        if error.getCondition() == "AVRO_DATA_SOURCE_NOT_ENABLED":
+        if condition(error) == "AVRO_DATA_SOURCE_NOT_ENABLED":
             raise UsageError(
                 explain(
                     "Avro support is not installed in this Spark.",
@@ -102,7 +108,7 @@ def first_broken_record(
 def _not_found(
     spark: SparkSession, what: str, error: AnalysisException, path: str = ""
 ) -> Exception:
-    if not is_missing(error) and error.getCondition() not in _NOTHING_IN_IT:
+    if not is_missing(error) and condition(error) not in _NOTHING_IN_IT:
         return error
     # Spark says where a relative path leads.
     place = (error.getMessageParameters() or {}).get("path", "")

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import pyspark
 from pyspark.sql import SparkSession
 
 from tfspark.errors import UsageError, explain
 from tfspark.fetching import Strings
-from tfspark.spark.functions import ModelFunction, predict_udf
+from tfspark.spark.functions import ModelFunction, has_arrow_udfs, predict_udf
 from tfspark.spark.jvm import register_in_jvm
 from tfspark.spark.options import Model, ScoreOptions, model_of
 
@@ -51,23 +52,45 @@ def register(
         ModelNotFoundError: No model, or no such version, at the path.
         InvalidModelError: The model is broken or incomplete.
         SignatureNotFoundError: No such signature.
-        UsageError: SQL has a function of that name, which it would go on to call.
+        UsageError: SQL has a function of that name, which it would go on to call; or this Spark
+            is older than 4.1, whose SQL can call no Python function that sees nulls and types.
         BindingError: The outputs cannot be columns.
 
     Example:
         >>> register(spark, "tfpredict", "models/linear_model")  # doctest: +SKIP
         >>> spark.sql("SELECT features, tfpredict(features) AS y_preds FROM t")  # doctest: +SKIP
     """
+    package = model_of(spark, model, options)
+    in_jvm = options.get("engine") == "jvm"
+    if not in_jvm:
+        _check_spark()
     _check_name(spark, name)
     function = predict_udf(
-        model, fetch=fetch, narrow=narrow, strings=strings, spark=spark, **options
+        package, fetch=fetch, narrow=narrow, strings=strings, spark=spark, **options
     )
-    if options.get("engine") != "jvm":
-        spark.udf.register(name, function.udf)
-    else:
-        package = model_of(spark, model, options)
+    if in_jvm:
         register_in_jvm(spark, name, package, options, fetch=fetch, narrow=narrow, strings=strings)
+    else:
+        spark.udf.register(name, function.udf)
     return function
+
+
+def _check_spark() -> None:
+    """Refuse a Spark whose SQL can call nothing but pandas UDFs and functions of single rows.
+
+    A pandas UDF sees NaN for a null and no types. Its Python caller sends both beside the values,
+    which a user of SQL would have to write in each call.
+    """
+    if not has_arrow_udfs():
+        hint = 'score by predict, or by predict_udf(…, kind="pandas") on columns of a DataFrame.'
+        raise UsageError(
+            explain(
+                "The SQL of this Spark cannot call a model.",
+                expected="Spark 4.1 or later",
+                found=f"Spark {pyspark.__version__}",
+                hint=hint,
+            )
+        )
 
 
 def _check_name(spark: SparkSession, name: str) -> None:

@@ -15,6 +15,8 @@ from pyspark.sql import SparkSession
 
 from tfspark.errors import EngineError, explain
 from tfspark.spark.failures import from_worker
+from tfspark.spark.pandas_there import check_pandas
+from tfspark.spark.worker_python import check_worker_python
 from tfspark.versions import installed_versions
 
 
@@ -22,8 +24,10 @@ def worker_versions(spark: SparkSession) -> dict[str, str]:
     """Return package → version on a worker, `python` included.
 
     Raises:
-        EngineError: When a worker cannot start, or has no TensorFlow.
+        EngineError: When a worker cannot start, or has no TensorFlow; or Spark wants pandas.
     """
+    check_pandas("mapInArrow")
+    check_worker_python(spark)
 
     def ask(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for _ in batches:

@@ -1,0 +1,137 @@
+"""Streams and pipelines on Spark Connect, in a process of its own with a server of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ANSWERS = [(3.0,), (4.0,), (9.0,)]
+
+
+@pytest.mark.slow
+def test_streams_and_pipelines_are_scored(linear: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, __file__, linear],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-6000:]
+    assert done.stdout.split()[-3:] == ["stream", "large", "pipeline"]
+
+
+def environment(home: Path) -> dict[str, str]:
+    import os
+
+    own = {"PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable}
+    return {**os.environ, **own, "TFSPARK_CACHE_DIR": str(home / "cache")}
+
+
+def main(model: str) -> None:
+    from pyspark.sql import SparkSession
+
+    spark = SparkSession.builder.remote("local[2]").getOrCreate()
+    rows = [([1.0, 2.0],), ([3.0, 5.0],), ([7.0, 8.0],)]
+    spark.createDataFrame(rows, "features array<float>").coalesce(1).write.parquet("rows")
+    streams_are_scored(spark, model)
+    print("stream")
+    a_large_model_is_refused(spark, model)
+    print("large")
+    pipelines_are_scored(spark, model)
+    print("pipeline")
+    spark.stop()
+
+
+def stream_of(spark: Any) -> Any:
+    return spark.readStream.schema("features array<float>").parquet("rows")
+
+
+def streams_are_scored(spark: Any, model: str) -> None:
+    from tfspark import predict, predict_udf
+
+    stream = stream_of(spark)
+    forms = {
+        "predict": predict(stream, model, fetch={"outputs": "y"}).select("y"),
+        "udf": stream.select(predict_udf(model)("features").alias("y")),
+    }
+    for name, scored in forms.items():
+        writer = scored.writeStream.format("parquet").option("checkpointLocation", f"{name}-log")
+        writer.trigger(availableNow=True).start(name).awaitTermination()
+        assert sorted(map(tuple, spark.read.parquet(name).collect())) == ANSWERS
+
+
+def a_large_model_is_refused(spark: Any, model: str) -> None:
+    from tfspark import predict
+    from tfspark.errors import UsageError
+    from tfspark.spark import distribution
+
+    limit, distribution.PICKLE_LIMIT = distribution.PICKLE_LIMIT, 0
+    with pytest.raises(UsageError, match='distribute="path"'):
+        predict(stream_of(spark), model)
+    assert predict(spark.read.parquet("rows"), model).count() == 3  # an archive, as before
+    distribution.PICKLE_LIMIT = limit
+
+
+def pipelines_are_scored(spark: Any, model: str) -> None:
+    from pyspark import pipelines
+    from pyspark.pipelines.graph_element_registry import graph_element_registration_context
+    from pyspark.pipelines.spark_connect_graph_element_registry import (
+        SparkConnectGraphElementRegistry,
+    )
+    from pyspark.pipelines.spark_connect_pipeline import (
+        create_dataflow_graph,
+        handle_pipeline_events,
+        start_run,
+    )
+
+    from tfspark import predict, predict_udf
+    from tfspark.errors import UsageError
+
+    source = str(Path("rows").absolute())
+    graph = create_dataflow_graph(spark, default_catalog=None, default_database=None, sql_conf=None)
+    score = predict_udf(model)
+    with graph_element_registration_context(SparkConnectGraphElementRegistry(spark, graph)):
+
+        @pipelines.materialized_view
+        def scored() -> Any:
+            return spark.read.parquet(source).select(score("features").alias("y"))
+
+        with pytest.raises(UsageError, match="use predict_udf"):
+
+            @pipelines.materialized_view
+            def refused() -> Any:
+                return predict(spark.read.table("scored"), model)
+
+    graph = create_dataflow_graph(spark, default_catalog=None, default_database=None, sql_conf=None)
+    with graph_element_registration_context(SparkConnectGraphElementRegistry(spark, graph)):
+        pipelines.materialized_view(scored_again(spark, source, score))
+    handle_pipeline_events(
+        start_run(
+            spark,
+            graph,
+            full_refresh=None,
+            full_refresh_all=False,
+            refresh=None,
+            dry=False,
+            storage=str(Path("storage").absolute().as_uri()),
+        )
+    )
+    assert sorted(map(tuple, spark.table("scored").collect())) == ANSWERS
+
+
+def scored_again(spark: Any, source: str, score: Any) -> Any:
+    def scored() -> Any:
+        return spark.read.parquet(source).select(score("features").alias("y"))
+
+    return scored
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,196 @@
+"""Run the smoke tests in an environment for each Spark line: `make compat LINES="3.5 4.0"`.
+
+In comes a list of Spark lines, out goes one row per environment. With lines it takes the first
+environment of each; without, it takes all and writes the table to tests/compat/README.md. An
+environment whose Python is not on this machine is skipped by name and counted. Environments stay
+in .compat/, so that the next run starts at once.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+ROOT = Path(__file__).resolve().parent.parent
+HOME = ROOT / ".compat"
+MODELS = HOME / "models"
+TABLE = ROOT / "tests" / "compat" / "README.md"
+SMOKE = ROOT / "tests" / "compat" / "smoke.py"
+SHOWN = ("pyspark", "tensorflow-cpu", "pyarrow", "numpy", "pandas")
+OLDEST, NEWEST = "2.16", "2.21"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One combination of versions.
+
+    Attributes:
+        spark: A line of Spark, such as `3.5`.
+        python: A version of Python, such as `3.10`.
+        tensorflow: A line of TensorFlow, such as `2.16`.
+    """
+
+    spark: str
+    python: str
+    tensorflow: str
+
+    @property
+    def folder(self) -> Path:
+        """Where its packages are."""
+        return HOME / f"spark{self.spark}-python{self.python}-tf{self.tensorflow}"
+
+    @property
+    def requirements(self) -> list[str]:
+        """What pip installs: this package with its extras, and the tests' runner."""
+        extras = ["tf-cpu"]
+        if self.tensorflow == OLDEST:
+            extras.append("numpy1")
+        # From 4.1 on Connect needs protobuf 6, and TensorFlow before 2.20 needs an older one.
+        is_apart = self.tensorflow == OLDEST and self.spark not in ("3.5", "4.0")
+        extras.append("spark" if is_apart else "connect")
+        pins = [f"pyspark=={self.spark}.*", f"tensorflow-cpu=={self.tensorflow}.*"]
+        return ["--editable", f"{ROOT}[{','.join(extras)}]", *pins, "pytest"]
+
+
+# Each line with the oldest and the newest TensorFlow, and each Python with both. The first of a line
+# is its short form.
+ENVIRONMENTS = (
+    Environment("3.5", "3.10", OLDEST),
+    Environment("3.5", "3.11", NEWEST),
+    Environment("4.0", "3.11", OLDEST),
+    Environment("4.0", "3.12", NEWEST),
+    Environment("4.1", "3.10", OLDEST),
+    Environment("4.1", "3.13", NEWEST),
+    Environment("4.2", "3.12", OLDEST),
+    Environment("4.2", "3.10", NEWEST),
+    Environment("4.3", "3.11", OLDEST),
+    Environment("4.3", "3.13", NEWEST),
+)
+
+
+def main(lines: Sequence[str]) -> int:
+    """Run the environments of some lines, or all; return the exit code."""
+    known = list(dict.fromkeys(one.spark for one in ENVIRONMENTS))
+    if unknown := set(lines) - set(known):
+        print(f"compat: no such Spark line: {', '.join(sorted(unknown))}; there are {known}")
+        return 2
+    firsts = {one.spark: one for one in reversed(ENVIRONMENTS)}
+    chosen = [firsts[line] for line in lines] or ENVIRONMENTS
+    write_models()
+    rows = [(one, *run(one)) for one in chosen]
+    if not lines:
+        TABLE.write_text(table(rows))
+    results = [result for _, _, result in rows]
+    failed = sum(result.startswith("failed") for result in results)
+    skipped = sum(result.startswith("skipped") for result in results)
+    print(f"compat: {len(rows) - failed - skipped} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed or skipped == len(rows) else 0
+
+
+def write_models() -> None:
+    """Write the models that all environments score, by the TensorFlow of this Python."""
+    if not MODELS.is_dir():
+        aside = HOME / "models.unfinished"
+        shutil.rmtree(aside, ignore_errors=True)
+        script = ROOT / "tests" / "compat" / "write_models.py"
+        subprocess.run([sys.executable, script, aside], env=clean_environment(), check=True)
+        aside.rename(MODELS)
+
+
+def run(environment: Environment) -> tuple[dict[str, str], str]:
+    """Run the smoke tests in an environment; return its versions and the result in words."""
+    name, started = environment.folder.name, perf_counter()
+    python = interpreter(environment.python)
+    if python is None:
+        print(f"compat: {name} skipped: there is no Python {environment.python}", flush=True)
+        return {}, f"skipped: no Python {environment.python}"
+    print(f"compat: {name}", flush=True)
+    inside = install(environment, python)
+    tests = [inside, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", ROOT, "--noconftest"]
+    done = subprocess.run(
+        [*tests, "-p", "no:cacheprovider", SMOKE],
+        cwd=HOME,
+        env={**clean_environment(), "TFSPARK_COMPAT_MODELS": str(MODELS)},
+        check=False,
+    )
+    result = "failed" if done.returncode else "passed"
+    print(f"compat: {name} {result} in {perf_counter() - started:.0f} s", flush=True)
+    return versions(inside), result
+
+
+def interpreter(version: str) -> str | None:
+    """Return a Python of a version: this one, one on PATH, or one of pyenv's."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    candidates = [sys.executable, shutil.which(f"python{version}")]
+    candidates += map(str, sorted(pyenv.glob(f"{version}.*/bin/python")))
+    asked = "import sys; print('%d.%d' % sys.version_info[:2])"
+    for python in filter(None, candidates):
+        # Version managers leave names on PATH that lead nowhere.
+        done = subprocess.run(
+            [python, "-I", "-c", asked], capture_output=True, text=True, check=False
+        )
+        if done.stdout.strip() == version:
+            return python
+    return None
+
+
+def install(environment: Environment, python: str) -> Path:
+    """Create an environment, or bring it up to date with pyproject.toml; return its Python."""
+    inside = environment.folder / "bin" / "python"
+    stamp = environment.folder / "installed"
+    wanted = "\n".join([*environment.requirements, (ROOT / "pyproject.toml").read_text()])
+    if not (stamp.is_file() and stamp.read_text() == wanted):
+        uv("venv", "--clear", "--python", python, environment.folder)
+        uv("pip", "install", "--python", inside, *environment.requirements)
+        stamp.write_text(wanted)
+    return inside
+
+
+def uv(*words: str | Path) -> None:
+    """Run uv, whose cache lets environments share their files by hard links."""
+    command = [Path(sys.executable).parent / "uv", *words, "--quiet", "--no-python-downloads"]
+    subprocess.run(command, env=clean_environment(), check=True)
+
+
+def clean_environment() -> dict[str, str]:
+    """Return this environment without what would lead to another Python, package or Spark."""
+    foreign = ("PYTHON", "SPARK_", "PYSPARK_", "VIRTUAL_ENV", "MASTER")
+    return {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+
+
+def versions(python: Path) -> dict[str, str]:
+    """Return package → version as an environment has them."""
+    asked = "import sys; from importlib.metadata import version as v; "
+    asked += "print(sys.version.split()[0], *map(v, sys.argv[1:]))"
+    done = subprocess.run(
+        [python, "-I", "-c", asked, *SHOWN], capture_output=True, text=True, check=True
+    )
+    return dict(zip(("python", *SHOWN), done.stdout.split(), strict=True))
+
+
+def table(rows: Sequence[tuple[Environment, dict[str, str], str]]) -> str:
+    """Return the page with one row per environment."""
+
+    def lines() -> Iterator[str]:
+        yield "# Versions that are tested together\n"
+        yield "Written by `make compat`, which runs `smoke.py` in each of these environments: all"
+        yield "Python APIs and both jobs, on a classic session and on Connect where the line has it.\n"
+        yield "| Spark | Python | TensorFlow | pyarrow | NumPy | pandas | result |"
+        yield "|---|---|---|---|---|---|---|"
+        for one, found, result in rows:
+            planned = {"pyspark": one.spark, "python": one.python, "tensorflow-cpu": one.tensorflow}
+            cells = {**dict.fromkeys(SHOWN, ""), **planned, **found}
+            order = ("pyspark", "python", "tensorflow-cpu", "pyarrow", "numpy", "pandas")
+            yield f"| {' | '.join(cells[name] for name in order)} | {result} |"
+
+    return "\n".join(lines()) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
