@@ -83,7 +83,8 @@ def _parse(file: Path, left_out: Collection[str]) -> SavedModel:
     try:
         if file.name == BINARY:
             return SavedModel.FromString(content)
-        text = without(content.decode(), left_out)
+        text = content.decode()
+        text = without(text, left_out) if left_out else text
         return text_format.Parse(text, SavedModel(), allow_unknown_field=True)
     except (DecodeError, text_format.ParseError, ValueError) as error:
         raise InvalidModelError(
