@@ -58,8 +58,8 @@ class Environment:
         return ["--editable", f"{ROOT}[{','.join(extras)}]", *pins, "pytest"]
 
 
-# Each line with the oldest and the newest TensorFlow, and each Python with both. The first of a line
-# is its short form.
+# Each line with the oldest and the newest TensorFlow, and every Python. The first of a line is its
+# short form.
 ENVIRONMENTS = (
     Environment("3.5", "3.10", OLDEST),
     Environment("3.5", "3.11", NEWEST),
@@ -99,7 +99,11 @@ def write_models() -> None:
         aside = HOME / "models.unfinished"
         shutil.rmtree(aside, ignore_errors=True)
         script = ROOT / "tests" / "compat" / "write_models.py"
-        subprocess.run([sys.executable, script, aside], env=clean_environment(), check=True)
+        subprocess.run(
+            [sys.executable, script, aside],
+            env={**clean_environment(), "PYTHONPATH": str(ROOT)},
+            check=True,
+        )
         aside.rename(MODELS)
 
 
@@ -112,11 +116,26 @@ def run(environment: Environment) -> tuple[dict[str, str], str]:
         return {}, f"skipped: no Python {environment.python}"
     print(f"compat: {name}", flush=True)
     inside = install(environment, python)
-    tests = [inside, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", ROOT, "--noconftest"]
+    tests: list[str | Path] = [
+        inside,
+        "-m",
+        "pytest",
+        "-q",
+        "-c",
+        os.devnull,
+        "--rootdir",
+        ROOT,
+        "--noconftest",
+    ]
     done = subprocess.run(
         [*tests, "-p", "no:cacheprovider", SMOKE],
         cwd=HOME,
-        env={**clean_environment(), "TFSPARK_COMPAT_MODELS": str(MODELS)},
+        env={
+            **clean_environment(),
+            "PYTHONPATH": str(ROOT),
+            "PYSPARK_PYTHON": str(inside),
+            "TFSPARK_COMPAT_MODELS": str(MODELS),
+        },
         check=False,
     )
     result = "failed" if done.returncode else "passed"
@@ -180,7 +199,7 @@ def table(rows: Sequence[tuple[Environment, dict[str, str], str]]) -> str:
     def lines() -> Iterator[str]:
         yield "# Versions that are tested together\n"
         yield "Written by `make compat`, which runs `smoke.py` in each of these environments: all"
-        yield "Python APIs and both jobs, on a classic session and on Connect where the line has it.\n"
+        yield "Python APIs and both jobs, on a classic session and on Connect where it is there.\n"
         yield "| Spark | Python | TensorFlow | pyarrow | NumPy | pandas | result |"
         yield "|---|---|---|---|---|---|---|"
         for one, found, result in rows:

@@ -1,6 +1,6 @@
 """Every API and both jobs, for any version of Spark; `tools/compat.py` runs it in each.
 
-It needs pytest alone: no conftest, no plugin. The models lie in the folder of TFSPARK_COMPAT_MODELS.
+It needs pytest alone: no conftest, no plugin. TFSPARK_COMPAT_MODELS names the folder of its models.
 """
 
 from __future__ import annotations
@@ -13,14 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-os.environ["PYSPARK_PYTHON"] = sys.executable
-os.environ["PYTHONPATH"] = str(ROOT)
-sys.path.insert(0, str(ROOT))
-
 import pyspark
+import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 

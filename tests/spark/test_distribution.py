@@ -1,10 +1,10 @@
 import os
+import pickle
 import shutil
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
-from weakref import WeakKeyDictionary
 
 import pytest
 from google.protobuf import text_format
@@ -54,22 +54,25 @@ def test_one_broadcast_per_model_and_context(spark, points, fresh, linear, how, 
     assert len(sent) == 1
 
 
-def test_one_archive_per_model_and_session(spark, points, fresh, monkeypatch):
+def test_one_archive_per_model_and_context(spark, points, fresh, monkeypatch):
     sent = []
-    send = spark.addArtifacts
+    send = spark.sparkContext.addArchive
     monkeypatch.setattr(
-        spark, "addArtifacts", lambda *paths, **kind: sent.append(paths) or send(*paths, **kind)
+        spark.sparkContext, "addArchive", lambda path: sent.append(path) or send(path)
     )
-    for _ in range(2):
+    for session in (spark, spark.newSession()):
         predict(points, fresh, distribute="archive")
-        predict_udf(fresh, distribute="archive")
-    assert [Path(path).name for (path,) in sent] == [f"{load(fresh).digest}.tar"]
+        predict_udf(fresh, distribute="archive", spark=session)
+    assert [Path(path).name for path in sent] == [f"{load(fresh).digest}.tar"]
 
 
-def test_an_archive_that_the_session_has_is_not_sent_again(spark, points, fresh, monkeypatch):
-    for _ in range(2):
-        monkeypatch.setattr(distribution, "_archives", WeakKeyDictionary())
-        assert outputs(predict(points, fresh, distribute="archive")) == ANSWERS
+def test_a_small_model_is_pickled_for_a_session_without_a_jvm(fresh, tmp_path, monkeypatch):
+    monkeypatch.setenv("TFSPARK_CACHE_DIR", str(tmp_path))
+    package = load(fresh)
+    source = pickle.loads(pickle.dumps(distribution.distribute(object(), package)))
+    assert isinstance(source, distribution.PickledSource)
+    assert len(repr(source)) < 100
+    assert digest_of(source.locate(package.digest, package.size)) == package.digest
 
 
 def test_a_model_beyond_the_limit_goes_as_an_archive(points, fresh, monkeypatch):

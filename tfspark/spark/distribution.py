@@ -56,7 +56,7 @@ class BroadcastSource:
 
 @dataclass(frozen=True)
 class PickledSource:
-    """The packed model inside the function that Spark pickles, which reaches every task there is."""
+    """The packed model inside the function that Spark pickles, which reaches every task."""
 
     archive: bytes = field(repr=False)
 
@@ -84,8 +84,8 @@ class ArchiveSource:
                 explain(
                     "The archive with the model did not reach this worker.",
                     expected=str(folder),
-                    hint='use distribute="path" with a path that every machine sees; on Spark Connect '
-                    "archives do not reach the tasks of a stream.",
+                    hint='use distribute="path" with a path that every machine sees. Archives do '
+                    "not reach the tasks of a stream on Spark Connect.",
                 )
             )
         check_digest(folder, digest)

@@ -237,7 +237,7 @@ def _arrow_function(scorer: ArgumentScorer, result: Any) -> Callable[..., Column
         "arguments": Iterator[tuple[pa.Array, ...]],  # type: ignore[type-arg]
         "return": Iterator[pa.Array],  # type: ignore[type-arg]
     }
-    return sf.arrow_udf(predict, result)  # type: ignore[no-any-return]
+    return sf.arrow_udf(predict, result)  # type: ignore[no-any-return, attr-defined]
 
 
 def _pandas_function(scorer: ArgumentScorer, result: Any) -> Callable[..., Column]:

@@ -62,8 +62,8 @@ def register(
     """
     package = model_of(spark, model, options)
     in_jvm = options.get("engine") == "jvm"
-    if not in_jvm:
-        _check_spark()
+    if not (in_jvm or has_arrow_udfs()):
+        raise _too_old()
     _check_name(spark, name)
     function = predict_udf(
         package, fetch=fetch, narrow=narrow, strings=strings, spark=spark, **options
@@ -75,22 +75,20 @@ def register(
     return function
 
 
-def _check_spark() -> None:
-    """Refuse a Spark whose SQL can call nothing but pandas UDFs and functions of single rows.
+def _too_old() -> UsageError:
+    """Return the error of a Spark whose SQL calls only pandas UDFs and functions of single rows.
 
-    A pandas UDF sees NaN for a null and no types. Its Python caller sends both beside the values,
-    which a user of SQL would have to write in each call.
+    A pandas UDF sees NaN for a null and no types. `ModelFunction` sends both beside the values; a
+    user of SQL would have to write them into each call.
     """
-    if not has_arrow_udfs():
-        hint = 'score by predict, or by predict_udf(…, kind="pandas") on columns of a DataFrame.'
-        raise UsageError(
-            explain(
-                "The SQL of this Spark cannot call a model.",
-                expected="Spark 4.1 or later",
-                found=f"Spark {pyspark.__version__}",
-                hint=hint,
-            )
+    return UsageError(
+        explain(
+            "The SQL of this Spark cannot call a model.",
+            expected="Spark 4.1 or later",
+            found=f"Spark {pyspark.__version__}",
+            hint='score by predict, or by predict_udf(…, kind="pandas") on columns.',
         )
+    )
 
 
 def _check_name(spark: SparkSession, name: str) -> None:

@@ -1,8 +1,8 @@
 """Finds workers of a local session that run another Python, before the first task. Driver.
 
 Spark starts its workers with PYSPARK_PYTHON, otherwise with the `python3` of the path, which need
-not be the driver's: a task then ends with `No module named 'tfspark'`. On one machine the driver can
-ask that Python itself. On a cluster it cannot, and the failure of a task is put into words instead.
+not be the driver's: a task then ends with `No module named 'tfspark'`. On one machine the driver
+can ask that Python itself. On a cluster it cannot; the failure of a task is put into words there.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _local_command(spark: SparkSession) -> str | None:
     """Return the command that starts workers on this machine; `None` where they are elsewhere."""
     if hasattr(spark, "_jsc"):
         context = spark.sparkContext
-        return str(context.pythonExec) if context.master.startswith("local") else None
+        return str(context.pythonExec) if str(context.master).startswith("local") else None
     # The server of `remote("local")` is a child of this process.
     is_local = "SPARK_LOCAL_REMOTE" in os.environ
     return os.environ.get("PYSPARK_PYTHON", "python3") if is_local else None
