@@ -242,7 +242,7 @@ def test_rows_of_other_columns_are_not_appended(
         main, "--model", linear, *flags, "--mode", "append", "--fetch", "outputs=another"
     )
     assert ended.code == 65
-    assert "The rows cannot be appended" in ended.error
+    assert "The rows do not have the columns of" in ended.error
     assert files_under(tmp_path) == before
 
 

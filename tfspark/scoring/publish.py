@@ -1,7 +1,7 @@
 """Write aside, then show: the output of a job appears whole, or not at all. Driver.
 
-In come a DataFrame and where it shall go; rows are written under a name of this run beside the
-target, and when all of them are there, renamed into place. Spark's own `overwrite` deletes the old
+Rows are written under a name of this run beside the target, and renamed into place when all of them
+are there. Spark's own `overwrite` deletes the old
 output before the first task; here the old one leaves after the new one is complete.
 
 Invariants: a job that fails or is killed before `publish` leaves the target as it was; what already
@@ -32,8 +32,15 @@ _log = logging.getLogger(__name__)
 
 # Types that Spark and Arrow name alike.
 _COMPARABLE = re.compile(
-    r"(array<)*(tinyint|smallint|int|bigint|float|double|boolean|string|binary)>*"
+    r"((?:array<)*)(tinyint|smallint|int|bigint|float|double|boolean|string|binary)>*"
 )
+# Type → the types whose values it holds without a change.
+_WIDER = {
+    "smallint": ("tinyint",),
+    "int": ("tinyint", "smallint"),
+    "bigint": ("tinyint", "smallint", "int"),
+    "double": ("tinyint", "smallint", "int", "float"),
+}
 
 
 class Output(Protocol):
@@ -108,21 +115,31 @@ def replace(
 def check_same_columns(
     target: Dataset, there: Mapping[str, str] | Collection[str], columns: Mapping[str, str]
 ) -> None:
-    """Refuse to append rows whose columns are not those that are there."""
+    """Refuse rows whose columns are not those that are there; a table may have wider types."""
     types = there if isinstance(there, Mapping) else {}
+    folded = {name.lower(): kind for name, kind in columns.items()}
     ordered = target.format == "csv" and not target.table
-    wanted, found = [name.lower() for name in there], [name.lower() for name in columns]
+    wanted, found = [name.lower() for name in there], list(folded)
     changed = any(
-        columns.get(name, kind) != kind
+        not _takes(kind, folded.get(name.lower(), kind), may_widen=bool(target.table))
         for name, kind in types.items()
-        if _COMPARABLE.fullmatch(kind) and _COMPARABLE.fullmatch(columns.get(name, ""))
     )
     if changed or (wanted != found if ordered else sorted(wanted) != sorted(found)):
+        dropped = " To give a table other columns, drop it first." if target.table else ""
         raise BindingError(
             explain(
-                f"The rows cannot be appended to the {target}.",
+                f"The rows do not have the columns of the {target}.",
                 expected=", ".join(f"{name} {types.get(name, '')}".strip() for name in there),
                 found=", ".join(f"{name} {kind}" for name, kind in columns.items()),
-                hint="choose columns with --keep and name predictions with --fetch.",
+                hint=f"choose columns with --keep and name predictions with --fetch.{dropped}",
             )
         )
+
+
+def _takes(wanted: str, found: str, *, may_widen: bool) -> bool:
+    """Whether a column of a type takes values of another without a change."""
+    one, other = _COMPARABLE.fullmatch(wanted), _COMPARABLE.fullmatch(found)
+    if one is None or other is None or wanted == found:
+        return True
+    same_depth = one.group(1) == other.group(1)
+    return may_widen and same_depth and other.group(2) in _WIDER.get(one.group(2), ())

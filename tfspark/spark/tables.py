@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import dropwhile
+from itertools import dropwhile, islice, takewhile
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
@@ -48,13 +48,15 @@ class Table:
     def of(cls, spark: SparkSession, name: str) -> Table:
         """Describe a table that exists."""
         about = spark.catalog.getTable(name)
-        columns = spark.catalog.listColumns(name)
         is_view = about.isTemporary or about.tableType in ("VIEW", "TEMPORARY")
-        details = {} if is_view else _details(spark, name)
+        rows = [] if is_view else spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()
+        lines = [(row["col_name"], row["data_type"] or "") for row in rows]
+        details = dict(_after("# Detailed Table Information", lines))
+        partitions = takewhile(lambda line: line[0] != "", _after("# Partition Information", lines))
         return cls(
             name,
-            {column.name: column.dataType for column in columns},
-            tuple(column.name for column in columns if column.isPartition),
+            dict(spark.table(name).dtypes),
+            tuple(column for column, _ in partitions if not column.startswith("# ")),
             is_view,
             about.tableType == "EXTERNAL",
             details.get("Provider", "").lower(),
@@ -64,10 +66,9 @@ class Table:
         )
 
 
-def _details(spark: SparkSession, name: str) -> dict[str, str]:
-    rows = spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()
-    about = dropwhile(lambda row: row["col_name"] != "# Detailed Table Information", rows)
-    return {row["col_name"]: row["data_type"] or "" for row in about}
+def _after(heading: str, lines: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Return the lines of a description below a heading."""
+    return islice(dropwhile(lambda line: line[0] != heading, lines), 1, None)
 
 
 def _properties(spark: SparkSession, name: str) -> dict[str, str]:

@@ -1,0 +1,296 @@
+"""Tables as the output of a job: what they keep, their names, partitions, other catalogs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from jobs.batch_score import main
+from tfspark.errors import InvalidInputError
+from tfspark.scoring.batch import execute, new_report, plan
+from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.job import BatchJob
+from tfspark.spark.files import HadoopFiles
+
+V2 = "org.apache.spark.sql.execution.datasources.v2"
+COLUMNS = "id INT COMMENT 'the key', outputs FLOAT COMMENT 'the prediction'"
+
+
+@pytest.fixture
+def grouped(tmp_path: Path, table: Any) -> Path:
+    """A Parquet file with a column to partition by."""
+    path = tmp_path / "grouped.parquet"
+    pq.write_table(table.append_column("g", [["a", "b", "a", "b", "b"]]), path)
+    return path
+
+
+def described(spark: SparkSession, table: str) -> list[str]:
+    """Say all that a table has but its rows; Hive notes the time of each change."""
+    lines = spark.sql(f"SHOW CREATE TABLE {table}").collect()[0][0].splitlines()
+    return sorted(line.strip().rstrip(",)") for line in lines if "lastDdlTime" not in line)
+
+
+def folders_of(spark: SparkSession, schema: str) -> list[str]:
+    place = spark.catalog.getDatabase(schema).locationUri
+    return HadoopFiles(spark, place).children(place)
+
+
+# --- what an overwritten table keeps -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "({columns}, g STRING) USING orc OPTIONS ('orc.compress' = 'ZLIB') PARTITIONED BY (g) "
+        "COMMENT 'it''s scored' TBLPROPERTIES ('team' = 'a\\'b', 'n' = '1')",
+        "({columns}) PARTITIONED BY (g STRING COMMENT 'the group') STORED AS TEXTFILE "
+        "TBLPROPERTIES ('team' = 'x')",
+        "({columns}, g STRING) USING parquet",
+    ],
+)
+def test_an_overwritten_table_keeps_what_it_has(
+    kind: str, score: Any, spark: SparkSession, grouped: Path, tables: str
+) -> None:
+    spark.sql(f"CREATE TABLE {tables}.y {kind.format(columns=COLUMNS)}")
+    if "PARTITIONED" in kind:
+        spark.sql(f"INSERT INTO {tables}.y PARTITION (g = 'old') VALUES (7, 7f)")
+    before = described(spark, f"{tables}.y")
+    flags = ("--input", grouped, "--keep", "g,id", "--output-table", f"{tables}.y")
+    score(*flags, "--mode", "overwrite")
+    assert described(spark, f"{tables}.y") == before
+    rows = spark.table(f"{tables}.y").orderBy("id").collect()
+    assert [tuple(row)[:3] for row in rows[:2]] == [(0, 3.0, "a"), (1, 4.0, "b")]
+    assert len(rows) == 5
+    score(*flags, "--mode", "append")
+    assert spark.table(f"{tables}.y").count() == 10
+    assert folders_of(spark, tables) == ["y"]
+
+
+def test_an_overwritten_external_table_keeps_its_folder(
+    score: Any, spark: SparkSession, grouped: Path, tables: str, tmp_path: Path
+) -> None:
+    place = tmp_path / "place"
+    spark.sql(f"CREATE TABLE {tables}.y ({COLUMNS}) USING parquet LOCATION '{place}' COMMENT 'c'")
+    spark.sql(f"INSERT INTO {tables}.y VALUES (7, 7f)")
+    before = described(spark, f"{tables}.y")
+    flags = ("--input", grouped, "--keep", "id", "--output-table", f"{tables}.y")
+    score(*flags, "--mode", "overwrite")
+    assert described(spark, f"{tables}.y") == before
+    assert spark.table(f"{tables}.y").count() == 5
+    assert pq.read_table(place).num_rows == 5
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("place.")]
+    spark.sql(f"DROP TABLE {tables}.y")
+
+
+def test_an_external_table_with_partitions_is_not_overwritten(
+    end_of: Any, linear: Path, spark: SparkSession, grouped: Path, tables: str, tmp_path: Path
+) -> None:
+    spark.sql(
+        f"CREATE TABLE {tables}.y ({COLUMNS}, g STRING) USING parquet PARTITIONED BY (g) "
+        f"LOCATION '{tmp_path / 'place'}'"
+    )
+    flags = ("--input", grouped, "--keep", "id,g", "--output-table", f"{tables}.y")
+    ended = end_of(main, "--model", linear, *flags, "--mode", "overwrite")
+    assert (ended.code, ended.spark_jobs) == (2, 0)
+    assert "--partition-by g" in ended.error
+
+
+@pytest.mark.parametrize("mode", ["append", "overwrite"])
+@pytest.mark.parametrize(
+    ("columns", "found"),
+    [
+        ("id INT, other FLOAT", "id int, outputs float"),
+        ("id INT, outputs INT", "id int, outputs float"),
+        ("id SMALLINT, outputs FLOAT", "id int, outputs float"),
+    ],
+)
+def test_rows_of_other_columns_are_refused(
+    mode: str,
+    columns: str,
+    found: str,
+    end_of: Any,
+    linear: Path,
+    spark: SparkSession,
+    rows: Path,
+    tables: str,
+) -> None:
+    spark.sql(f"CREATE TABLE {tables}.y ({columns})")
+    flags = ("--input", rows, "--keep", "id", "--output-table", f"{tables}.y", "--mode", mode)
+    ended = end_of(main, "--model", linear, *flags)
+    assert ended.code == 65
+    assert f"found:    {found}" in ended.error
+
+
+def test_a_wider_column_takes_the_rows(
+    score: Any, spark: SparkSession, rows: Path, tables: str
+) -> None:
+    spark.sql(f"CREATE TABLE {tables}.y (outputs DOUBLE, id BIGINT)")
+    flags = ("--input", rows, "--keep", "id", "--output-table", f"{tables}.y", "--mode", "append")
+    score(*flags)
+    assert spark.table(f"{tables}.y").where("id = 1").collect()[0]["outputs"] == 4.0
+
+
+def test_nothing_is_appended_when_the_input_changed(
+    spark: SparkSession, linear: Path, rows: Path, tables: str
+) -> None:
+    spark.sql(f"CREATE TABLE {tables}.y (id INT, outputs FLOAT)")
+    job = BatchJob(
+        str(linear), Dataset(str(rows)), Dataset(table=f"{tables}.y"), mode="append", keep=["id"]
+    )
+    report = new_report("test")
+    planned = plan(spark, job, report)
+    pq.write_table(pq.read_table(rows / "part-1.parquet").slice(1), rows / "part-1.parquet")
+    with pytest.raises(InvalidInputError, match="part-1"):
+        execute(spark, planned, report)
+    assert spark.table(f"{tables}.y").count() == 0
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "error"),
+    [
+        ("scores.`a-b`", 2, "cannot be the name of a table"),
+        ("scores.größe", 2, "found:    größe"),
+        (f"scores.{'y' * 256}", 2, "found:    256 characters"),
+        ("scores.`a.b`", 2, "cannot be the name of a table"),
+        ("nocat.scores.y", 2, "There is no catalog 'nocat'"),
+        ("nowhere.y", 2, "There is no schema `nowhere`"),
+        ("global_temp.y", 2, "There is no schema `global_temp`"),
+        ("scores.taken", 73, "exists and is not empty"),
+    ],
+)
+def test_a_name_that_spark_refuses_is_refused_first(
+    name: str,
+    code: int,
+    error: str,
+    end_of: Any,
+    linear: Path,
+    spark: SparkSession,
+    rows: Path,
+    tables: str,
+) -> None:
+    files = HadoopFiles(spark, place := spark.catalog.getDatabase(tables).locationUri)
+    files.write_text(f"{place}/taken/mine", "mine")
+    ended = end_of(main, "--model", linear, "--input", rows, "--output-table", name)
+    assert (ended.code, ended.spark_jobs) == (code, 0)
+    assert error in ended.error
+    assert folders_of(spark, tables) == ["taken"]
+
+
+def test_a_long_name_is_taken(score: Any, spark: SparkSession, rows: Path, tables: str) -> None:
+    name = f"{tables}.{'y' * 230}"
+    for mode in ("error", "overwrite"):
+        score("--input", rows, "--keep", "id", "--output-table", name, "--mode", mode)
+    assert spark.table(name).count() == 5
+
+
+def test_a_failed_job_leaves_no_folder(
+    end_of: Any, linear: Path, spark: SparkSession, bad_rows: Path, tables: str
+) -> None:
+    flags = ("--input", bad_rows, "--output-table", f"{tables}.y")
+    ended = end_of(main, "--model", linear, *flags)
+    assert ended.code == 65
+    assert "tfspark_" not in ended.error
+    assert folders_of(spark, tables) == []
+
+
+# --- partitions ----------------------------------------------------------------------------------
+
+
+def test_rows_are_partitioned(
+    score: Any, spark: SparkSession, grouped: Path, tables: str, tmp_path: Path
+) -> None:
+    flags = ("--input", grouped, "--partition-by", "g", "--keep", "id,g")
+    for mode, count in (("error", 5), ("append", 10), ("overwrite", 5)):
+        score(*flags, "--output", tmp_path / "out", "--mode", mode)
+        scored = spark.read.parquet(str(tmp_path / "out"))
+        assert (scored.where("g = 'b'").count() * 5, scored.count()) == (count * 3, count)
+        assert {path.name for path in (tmp_path / "out").glob("g=*")} == {"g=a", "g=b"}
+    score(*flags, "--output-table", f"{tables}.y")
+    assert "PARTITIONED BY (g" in described(spark, f"{tables}.y")
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "error"),
+    [
+        ("--output-option partitionBy=g", 2, "Hint: choose --partition-by"),
+        ("--output-option mode=append", 2, "Hint: choose --mode"),
+        ("--option schema=x", 2, "ignores the option 'schema'"),
+        ("--partition-by h", 65, "there is no column 'h'"),
+        ("--partition-by id,g,features,outputs", 65, "by all of its columns"),
+        ("--partition-by g --path direct", 2, "partitions are written by Spark"),
+    ],
+)
+def test_partitions_that_cannot_be_are_refused(
+    flags: str, code: int, error: str, end_of: Any, linear: Path, grouped: Path, tmp_path: Path
+) -> None:
+    given = ("--input", grouped, "--output", tmp_path / "out", *flags.split())
+    ended = end_of(main, "--model", linear, *given)
+    assert ended.code == code
+    assert error in ended.error
+
+
+@pytest.mark.parametrize("partitions", ["", "g"])
+def test_files_of_other_partitions_are_not_appended(
+    partitions: str, score: Any, end_of: Any, linear: Path, grouped: Path, tmp_path: Path
+) -> None:
+    given = ("--input", grouped, "--output", tmp_path / "out")
+    ways = [("--partition-by", name) if name else () for name in ("", "g")]
+    first, second = ways if not partitions else reversed(ways)
+    score(*given, *first)
+    ended = end_of(main, "--model", linear, *given, *second, "--mode", "append")
+    assert ended.code == 65
+    assert "--partition-by" in ended.error
+
+
+# --- other catalogs ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lake(spark: SparkSession) -> Iterator[str]:
+    """A catalog that is not Spark's own: tables of a Derby database in memory."""
+    name = f"lake_{uuid4().hex[:8]}"  # Spark keeps a catalog for as long as the session
+    settings = {
+        f"spark.sql.catalog.{name}": f"{V2}.jdbc.JDBCTableCatalog",
+        f"spark.sql.catalog.{name}.url": f"jdbc:derby:memory:{name};create=true",
+        f"spark.sql.catalog.{name}.driver": "org.apache.derby.iapi.jdbc.AutoloadedDriver",
+    }
+    for setting, value in settings.items():
+        spark.conf.set(setting, value)
+    spark.sql(f"CREATE SCHEMA {name}.db")
+    yield f"{name}.db"
+    for setting in settings:
+        spark.conf.unset(setting)
+
+
+def test_a_table_of_another_catalog(
+    score: Any, end_of: Any, linear: Path, spark: SparkSession, rows: Path, lake: str
+) -> None:
+    flags = ("--input", rows, "--keep", "id", "--output-table", f"{lake}.y")
+    for mode, times in (("error", 1), ("append", 2), ("overwrite", 1)):
+        report = score(*flags, "--mode", mode).report
+        assert (report["rows_in"], report["rows_out"], report["null_rows"]) == (5, 5, 1)
+        assert spark.table(f"{lake}.y").count() == 5 * times
+    assert [row["tableName"] for row in spark.sql(f"SHOW TABLES IN {lake}").collect()] == ["y"]
+    ended = end_of(main, "--model", linear, *flags)
+    assert (ended.code, ended.spark_jobs) == (73, 0)
+    other = end_of(main, "--model", linear, *flags, "--mode", "append", "--fetch", "outputs=z")
+    assert other.code == 65
+
+
+def test_a_failed_job_leaves_another_catalog_as_it_was(
+    end_of: Any, linear: Path, spark: SparkSession, bad_rows: Path, lake: str
+) -> None:
+    flags = ("--model", linear, "--input", bad_rows)
+    nowhere = lake.replace(".db", ".nowhere.y")
+    assert end_of(main, *flags, "--output-table", nowhere).code == 2
+    assert end_of(main, *flags, "--output-table", f"{lake}.y").code == 65
+    assert spark.sql(f"SHOW TABLES IN {lake}").count() == 0
