@@ -14,6 +14,7 @@ CHILDREN = [
     (errors.BindingError, ValueError, 65),
     (errors.RowError, ValueError, 65),
     (errors.EngineError, RuntimeError, 65),
+    (errors.InvalidInputError, ValueError, 65),
     (errors.InputNotFoundError, FileNotFoundError, 66),
     (errors.OutputExistsError, FileExistsError, 73),
 ]
