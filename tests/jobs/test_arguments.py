@@ -75,7 +75,7 @@ def test_a_repeatable_flag_collects(job: ModuleType, capsys: pytest.CaptureFixtu
     [
         (batch_score, "--fill-nul a=1", "there is no flag --fill-nul. Did you mean '--fill-null'?"),
         (batch_score, "--dry", "there is no flag --dry."),
-        (batch_score, "--modell=m", "there is no flag --modell. Did you mean '--model'?"),
+        (batch_score, "--modelx=m", "there is no flag --modelx. Did you mean '--model'?"),
         (batch_score, "--mode overwite", "found 'overwite'. Did you mean 'overwrite'?"),
         (batch_score, "--input-format parket", "Did you mean 'parquet'?"),
         (batch_score, "--output-shape y=a", "None for a size that varies, found 'y=a'"),

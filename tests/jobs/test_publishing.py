@@ -1,0 +1,33 @@
+"""What a job shows is exactly what it counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tfspark.scoring.path_output import PathOutput
+
+
+@pytest.mark.parametrize("path", ["spark", "direct"])
+@pytest.mark.parametrize("mode", ["error", "append", "overwrite"])
+def test_a_file_that_appears_late_is_not_published(
+    path: str, mode: str, score: Any, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task attempt that was given up may wake up and write after the rows were counted."""
+    publish = PathOutput.publish
+
+    def write_late_and_publish(output: PathOutput) -> None:
+        (staged,) = tmp_path.glob(".out.tfspark-*")
+        pq.write_table(pq.read_table(rows), staged / "part-99999-late.parquet")
+        publish(output)
+
+    if mode != "error":
+        score("--input", rows, "--output", tmp_path / "out")
+    monkeypatch.setattr(PathOutput, "publish", write_late_and_publish)
+    score("--input", rows, "--output", tmp_path / "out", "--mode", mode, "--path", path)
+    assert pq.read_table(tmp_path / "out").num_rows == (10 if mode == "append" else 5)
+    assert not list((tmp_path / "out").glob("*late*"))
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["out", "rows"]
