@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfspark.dtypes import DType, name_of
-from tfspark.engine.libtensorflow import Deallocator
+from tfspark.engine.libtensorflow import Deallocator, alignment
 from tfspark.engine.tstring import (
     RECORD_BYTES,
     address_of,
@@ -62,9 +62,9 @@ def feed(library: Any, tensor: Tensor, dtype: DType) -> int:
         return _new_tensor(library, dtype, tensor.shape, owner, address_of(records), records.nbytes)
     if tensor.dtype != dtype.numpy:
         raise _refusal(str(tensor.dtype), dtype)
-    address, alignment = address_of(tensor), library.TF_TensorDefaultAlignment()
-    if address % alignment or not tensor.flags.c_contiguous:
-        tensor = _aligned(tensor, alignment)
+    address, wanted = address_of(tensor), alignment(library)
+    if address % wanted or not tensor.flags.c_contiguous:
+        tensor = _aligned(tensor, wanted)
         address = address_of(tensor)
     return _new_tensor(library, dtype, tensor.shape, tensor, address, tensor.nbytes)
 

@@ -38,12 +38,14 @@ class Output(ctypes.Structure):
 # `void (*)(void* data, size_t length, void* argument)`, called when a tensor's memory is let go.
 Deallocator = ctypes.CFUNCTYPE(None, c_void_p, c_size_t, c_void_p)
 
+# What every wheel is built with, as EIGEN_MAX_ALIGN_BYTES.
+_ALIGNMENT = 64
+
 _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "TF_NewStatus": (c_void_p, ()),
     "TF_DeleteStatus": (None, (c_void_p,)),
     "TF_GetCode": (c_int, (c_void_p,)),
     "TF_Message": (c_char_p, (c_void_p,)),
-    "TF_TensorDefaultAlignment": (c_size_t, ()),
     "TF_NewTensor": (
         c_void_p,
         (c_int, POINTER(c_int64), c_int, c_void_p, c_size_t, Deallocator, c_void_p),
@@ -116,6 +118,12 @@ def open_library() -> Any:
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
     return library
+
+
+def alignment(library: Any) -> int:
+    """Return the alignment that TensorFlow asks of memory, which 2.16 does not tell."""
+    ask = getattr(library, "TF_TensorDefaultAlignment", None)
+    return _ALIGNMENT if ask is None else int(ask())
 
 
 def _open(path: Path) -> Any:

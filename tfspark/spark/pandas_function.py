@@ -3,12 +3,15 @@
 In come pandas Series, out go Series (or a DataFrame for several outputs) with the values that the
 Arrow form gives. pandas alone would lose them: it shows a null number as NaN, turns the integers
 beside one into floats, and names no type. So the driver sends each argument three times: its
-values, which of them hold a null, and its Spark type; and integers as arrays of one.
+values, which of them hold a null, and its Spark type; and what feeds integers as JSON.
 """
 
 from __future__ import annotations
 
+import json
+from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
 from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +32,14 @@ if TYPE_CHECKING:
     from tfspark.spark.argument_scorer import ArgumentScorer
 
 
+_KEY = "value"
+
+
 def with_types(signature: Signature, columns: Sequence[Column]) -> list[Column]:
     """Return what the function is called with: values, null flags and type names. Driver."""
     specs = _inputs(signature, len(columns))
     pairs = list(zip(specs, columns, strict=True))
-    values = [sf.array(column) if _is_wrapped(spec) else column for spec, column in pairs]
+    values = [_as_json(column) if _is_integer(spec) else column for spec, column in pairs]
     nulls = [_has_null(spec, column) for spec, column in pairs]
     return [*values, *nulls, *map(sf.typeof, columns)]
 
@@ -59,8 +65,13 @@ def _inputs(signature: Signature, count: int) -> Sequence[TensorSpec]:
     return signature.inputs if len(signature.inputs) == count else signature.inputs * count
 
 
-def _is_wrapped(spec: TensorSpec) -> bool:
+def _is_integer(spec: TensorSpec) -> bool:
     return "int" in spec.dtype
+
+
+def _as_json(column: Column) -> Column:
+    """Return a value as text that keeps every digit, whatever its type and depth."""
+    return sf.to_json(sf.struct(column.alias(_KEY)))
 
 
 def _has_null(spec: TensorSpec, column: Column) -> Column:
@@ -79,11 +90,13 @@ def _arrays(
     for series in batches:
         count = len(series) // 3
         values, nulls, types = series[:count], series[count : 2 * count], series[2 * count :]
-        wrapped = map(_is_wrapped, _inputs(signature, count))
-        yield tuple(starmap(_array, zip(values, nulls, types, wrapped, strict=True)))
+        specs = _inputs(signature, count)
+        yield tuple(starmap(_array, zip(values, nulls, types, specs, strict=True)))
 
 
-def _array(values: pd.Series, nulls: pd.Series, types: pd.Series, wrapped: bool) -> pa.Array[Any]:
+def _array(
+    values: pd.Series, nulls: pd.Series, types: pd.Series, spec: TensorSpec
+) -> pa.Array[Any]:
     """Return one argument as Spark would have handed it over."""
     sql = str(types.iloc[0]) if len(types) else "void"
     untyped = sql.startswith("array<") and sql.rstrip(">").endswith("array<void")
@@ -95,15 +108,27 @@ def _array(values: pd.Series, nulls: pd.Series, types: pd.Series, wrapped: bool)
             explain("An argument cannot feed a model.", found=sql, hint="cast it in the query.")
         )
     mask = nulls.to_numpy(dtype=bool)
-    items = values.to_numpy()
-    if wrapped:
-        items = _objects(item[0] for item in items)
     element, depth = dtypes.element_of(arrow)
-    if depth and pa.types.is_integer(element):
-        # Integers beside a null came as floats; the null rules out their row, so nothing is lost.
-        mask = mask | np.fromiter(map(_holds_floats, items), dtype=bool, count=len(items))
-        items = _objects(None if null else item for item, null in zip(items, mask, strict=True))
-    return pa.array(items, arrow, mask=mask)
+    if _is_integer(spec):
+        return pa.array(_objects(_from_json(text, element) for text in values), arrow, mask=mask)
+    if depth and pa.types.is_integer(element) and "float" in spec.dtype:
+        # Spark 3.5 shows a whole batch of integers as floats when one of them is null.
+        arrow = dtypes.nested(pa.float64(), depth)
+    return pa.array(values.to_numpy(), arrow, mask=mask)
+
+
+def _from_json(text: str, element: pa.DataType) -> Any:
+    """Return the value that `_as_json` wrote."""
+    value = json.loads(text, parse_float=Decimal).get(_KEY)
+    if pa.types.is_floating(element):
+        return _each(float, value)  # NaN and infinity come as strings
+    return _each(b64decode, value) if pa.types.is_binary(element) else value
+
+
+def _each(change: Callable[[Any], Any], value: Any) -> Any:
+    if isinstance(value, list):
+        return [_each(change, item) for item in value]
+    return None if value is None else change(value)
 
 
 def _objects(items: Iterable[Any]) -> Any:
@@ -112,12 +137,6 @@ def _objects(items: Iterable[Any]) -> Any:
     array = np.empty(len(held), dtype=object)
     array[:] = held
     return array
-
-
-def _holds_floats(item: Any) -> bool:
-    if not isinstance(item, np.ndarray):
-        return False
-    return item.dtype.kind == "f" or (item.dtype == object and any(map(_holds_floats, item)))
 
 
 def _to_pandas(array: Any) -> Any:
