@@ -91,6 +91,10 @@ def test_the_server_of_a_local_connect_session_is_asked(
 
 def test_a_package_that_is_shipped_is_not_asked_for() -> None:
     """The question is answered by this very Python, which has no such module."""
-    assert worker_python._found(sys.executable, frozenset({"no_such_module"}))
+    missing = frozenset({"no_such_module", "google.no_such_module", "no_such.module"})
+    found = worker_python._found(sys.executable, missing | {"google.protobuf"})
+    assert found == (
+        "which has no module 'google.no_such_module', 'no_such.module', 'no_such_module'"
+    )
     assert worker_python._ships_files(session("python3", shipped=("tfspark.zip",)))
     assert not worker_python._ships_files(session("python3"))

@@ -1,7 +1,7 @@
 """Asks for pandas where Spark itself wants it. Driver.
 
-This package needs no pandas, but Spark imports it for `mapInArrow` and for pandas UDFs. Its Arrow
-UDFs and RDDs do without.
+This package needs no pandas, but Spark imports it on the driver for `mapInArrow`, and everywhere
+for pandas UDFs. Its Arrow UDFs and RDDs do without.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def check_pandas(what: str) -> None:
         raise EngineError(
             explain(
                 f"Spark needs pandas for {what}, and it is not installed.",
-                expected="pandas 2.2 or later, on the driver and the workers",
+                expected="pandas 2.2 or later; on the workers only for pandas UDFs",
                 hint='pip install "tfspark[spark]", or pip install "pandas>=2.2,<3".',
             )
         )

@@ -18,12 +18,17 @@ from pyspark.sql import SparkSession
 
 from tfspark.errors import EngineError, explain, listing
 
-_NEEDED = frozenset({"numpy", "pyarrow", "tfspark"})
-_QUESTION = (
-    "import sys; from importlib.util import find_spec; "
-    "print('%d.%d' % sys.version_info[:2], *[one for one in sys.argv[1:] "
-    "if find_spec(one) is None])"
-)
+_NEEDED = frozenset({"google.protobuf", "numpy", "pyarrow", "tensorflow", "tfspark"})
+_QUESTION = """
+import sys
+from importlib.util import find_spec
+def is_there(name):
+    try:
+        return find_spec(name) is not None
+    except ImportError:  # the package above it is missing
+        return False
+print("%d.%d" % sys.version_info[:2], *[one for one in sys.argv[1:] if not is_there(one)])
+"""
 
 
 def check_worker_python(spark: SparkSession) -> None:
