@@ -78,7 +78,7 @@ def test_bytes_of_files_do_not_feed_numbers(end_of: Any, linear: Path, tmp_path:
     flags = ("--input", tmp_path / "in", "--input-format", "binaryFile", "--feed", "inputs=content")
     ended = end_of(main, "--model", linear, *flags, "--output", tmp_path / "out")
     assert ended.code == 65
-    assert "decod" in ended.error
+    assert "decode" in ended.error
 
 
 def test_sql_options_are_of_a_model(
