@@ -173,7 +173,7 @@ def _choose(signatures: Sequence[Signature], name: str, path: str) -> Signature:
             return signature
     names = [signature.name for signature in signatures]
     export = "export it with signatures={'serving_default': …}."
-    choose = f"choose one with the option signature.{did_you_mean(name, names)}"
+    choose = f'name one with signature="…" (--signature).{did_you_mean(name, names)}'
     raise SignatureNotFoundError(
         explain(
             f"The model at {path} has no signature {name!r}.",

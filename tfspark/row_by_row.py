@@ -12,8 +12,12 @@ import numpy as np
 import pyarrow as pa
 
 from tfspark.engine import Engine
-from tfspark.errors import EngineError, explain
+from tfspark.errors import EngineError
 from tfspark.tensors import ByteStrings, Tensor, slice_rows
+
+
+class ShapesDifferError(EngineError):
+    """Rows whose outputs cannot be stacked: they are scored in smaller groups."""
 
 
 def run_by_rows(engine: Engine, inputs: Mapping[str, Tensor], rows: int) -> dict[str, Tensor]:
@@ -28,7 +32,8 @@ def run_by_rows(engine: Engine, inputs: Mapping[str, Tensor], rows: int) -> dict
         Each output with one more dimension in front: the rows.
 
     Raises:
-        EngineError: When the model fails, or an output has another shape in another row.
+        EngineError: When the model fails.
+        ShapesDifferError: When an output has another shape in another row.
     """
     results = [
         engine.run({name: _row(tensor, index) for name, tensor in inputs.items()})
@@ -49,9 +54,7 @@ def _row(tensor: Tensor, index: int) -> Tensor:
 def _stacked(name: str, values: list[Tensor]) -> Tensor:
     shapes = {value.shape for value in values}
     if len(shapes) > 1:
-        problem = f"output {name!r} has another shape in another row."
-        found = ", ".join(map(str, sorted(shapes)))
-        raise EngineError(explain(problem, expected="one shape", found=found))
+        raise ShapesDifferError(f"output {name!r} has another shape in another row")
     shape = (len(values), *values[0].shape)
     strings = [value.values for value in values if isinstance(value, ByteStrings)]
     if strings:

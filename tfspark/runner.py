@@ -27,7 +27,7 @@ from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
 from tfspark.errors import EngineError, RowError, UsageError, explain
 from tfspark.fetching import OutputBinding
 from tfspark.origin import Origin, row_in_words
-from tfspark.row_by_row import run_by_rows
+from tfspark.row_by_row import ShapesDifferError, run_by_rows
 from tfspark.schema import Binding
 from tfspark.signature import format_shape
 from tfspark.tensors import (
@@ -120,7 +120,7 @@ class _Scorer:
         rows = sum(batch.num_rows for batch in window)
         chunks = {name: [batch.column(name) for batch in window] for name in self.columns}
         try:
-            groups = encode(self.binding.inputs, chunks)
+            groups = encode(self.binding.inputs, chunks, self.binding.terms)
             columns = [self._predictions(group) for group in groups]
         except RowProblem as problem:
             place = self.origin.of_row(self.start + problem.row, f"column {problem.column!r}, ")
@@ -146,7 +146,7 @@ class _Scorer:
     def _predictions(self, group: Group) -> list[dtypes.ArrowArray]:
         try:
             results = self._run(group)
-        except OutOfMemoryError as error:
+        except (OutOfMemoryError, ShapesDifferError) as error:
             if len(group.rows) == 1 or self.binding.batch_dimension:
                 raise self._named(group, error) from error
             halves = [self._predictions(half) for half in group.halves()]
@@ -181,7 +181,9 @@ class _Scorer:
         try:
             return decode(tensor, output)
         except RowProblem as row_problem:
-            raise row_problem.among(group.rows) from None
+            hint = f"take the bytes with {self.binding.terms.strings}."
+            there = row_problem.among(group.rows)
+            raise RowProblem(there.row, there.column, there.problem, hint) from None
 
     def _named(self, group: Group, error: EngineError) -> EngineError | _RefusedRow:
         """Return the error of a failed batch, with the row that causes it where there is one."""

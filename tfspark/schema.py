@@ -18,7 +18,7 @@ from typing import Any
 from tfspark import dtypes
 from tfspark.columns import Columns, describe
 from tfspark.errors import BindingError, did_you_mean, explain_all, listing
-from tfspark.feeding import Feed, Feeding, InputBinding
+from tfspark.feeding import Feed, Feeding, InputBinding, unusable_type
 from tfspark.fetching import Fetch, OutputBinding, Strings, fetch_outputs
 from tfspark.nulls import OnNull, is_fitting, null_rule
 from tfspark.signature import Signature, TensorSpec
@@ -156,7 +156,7 @@ def bind_outputs(
     batch_size: int | None = None,
     terms: Terms = PYTHON,
 ) -> tuple[OutputBinding, ...]:
-    """Check the outputs alone, for an API that learns its columns only on the executor.
+    """Check what needs no columns, for an API that learns them only on the executor.
 
     Raises:
         BindingError: With all mismatches in one message.
@@ -165,8 +165,14 @@ def bind_outputs(
     signature = signature.by_rows() if signature.is_row_by_row else signature
     rows = _fixed_rows(signature.inputs, problems) or _only_one(batch_size)
     outputs = fetch_outputs(signature, fetch, strings, (), rows, terms, problems)
+    problems += [
+        f"input {spec}: {unusable}"
+        for spec in signature.inputs
+        if (unusable := unusable_type(spec))
+    ]
     if problems:
-        raise BindingError(explain_all(f"Signature {signature.name!r} gives no columns", problems))
+        title = f"Signature {signature.name!r} cannot be called with columns"
+        raise BindingError(explain_all(title, problems))
     return tuple(outputs)
 
 

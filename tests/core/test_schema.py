@@ -428,9 +428,11 @@ def test_fetch_of_nothing_is_refused():
     assert "fetch names no output" in refusal(signature(), columns(x=FLOATS), fetch={})
 
 
-def test_outputs_alone_are_checked_for_a_face_without_columns():
+def test_what_needs_no_columns_is_checked_alone():
     assert [one.column for one in bind_outputs(signature(), fetch={"y": "p"})] == ["p"]
-    with pytest.raises(BindingError, match=r"gives no columns: 1 mismatch\n.*Did you mean 'y'"):
+    with pytest.raises(
+        BindingError, match=r"cannot be called with columns: 1 mismatch\n.*Did you mean 'y'"
+    ):
         bind_outputs(signature(), fetch={"Y": "p"})
 
 

@@ -406,7 +406,7 @@ OF_PREDICT = (
         "a null where none may be",
         _feed(feed={"inputs": "hole"}, keep=["id"], on_null="error"),
         "column 'hole', row 0",
-        "a null, which on_null refuses",
+        "a null, which on_null",
         "'id': 7",
         error=RowError,
     ),

@@ -63,7 +63,7 @@ def _of_tags(export_dir: Path, tags: tuple[str, ...], left_out: Collection[str])
         explain(
             f"The model at {export_dir} has no graph with the tag set {listing(tags)}.",
             found="; ".join(listing(graph.meta_info_def.tags) for graph in graphs),
-            hint="give one of these with tags=(…).",
+            hint="name one of these with tags=(…) (--tags).",
         )
     )
 

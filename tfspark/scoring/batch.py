@@ -73,7 +73,7 @@ def _plan_path(spark: SparkSession, job: BatchJob, package: ModelPackage, output
             raise UsageError(
                 explain(
                     f"This job cannot take the direct path: {reason}.",
-                    hint="leave the path to tfspark, or choose spark.",
+                    hint="leave --path out, or take --path spark.",
                 )
             ) from reason
         _log.info("rows go through Spark's sources: %s", reason)

@@ -19,7 +19,7 @@ from tfspark.errors import EngineError, InvalidInputError, TfsparkError, explain
 
 # An error with its message, up to the frames of the JVM or to the next error of a chain.
 _RAISED = re.compile(
-    r"^tfspark\.errors\.(\w+): (.*?)"
+    r"^tfspark\.(?:\w+\.)*(\w+Error): (.*?)"
     r"(?=^\s+at |^\s*SQLSTATE|^\S*Traceback|\n\n(?:The above|During handling|JVM|Driver) |\Z)",
     re.M | re.S,
 )
@@ -39,7 +39,7 @@ def from_worker(error: BaseException) -> TfsparkError | None:
     text = str(error)
     if raised := _RAISED.findall(text):
         name, message = raised[-1]  # those before it are its causes
-        error_type: type[TfsparkError] = getattr(errors, name, TfsparkError)
+        error_type: type[TfsparkError] = getattr(errors, name, EngineError)
         return error_type(message.strip())
     if missing := _NO_MODULE.search(text):
         return EngineError(

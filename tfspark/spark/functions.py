@@ -133,7 +133,8 @@ def _check_order(signature: Signature, columns: Sequence[Column]) -> None:
 
 def _name_of(column: Column) -> str:
     """Return what a column expression is called, which for a plain column is its name."""
-    return str(column).removeprefix("Column<'").removesuffix("'>")
+    name = str(column).removeprefix("Column<'").removesuffix("'>")
+    return name.rpartition(".")[2].strip("`")  # less the table's name
 
 
 def predict_udf(

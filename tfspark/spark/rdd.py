@@ -23,7 +23,15 @@ from pyspark.sql import Row, SparkSession
 from tfspark import dtypes
 from tfspark.columns import columns_of
 from tfspark.constants import Constant
-from tfspark.errors import BindingError, RowError, did_you_mean, explain_all, listing
+from tfspark.errors import (
+    BindingError,
+    RowError,
+    UsageError,
+    did_you_mean,
+    explain,
+    explain_all,
+    listing,
+)
 from tfspark.fetching import Strings
 from tfspark.handle import ModelHandle
 from tfspark.nulls import OnNull
@@ -199,6 +207,11 @@ def predict_rdd(
         BindingError: The outputs cannot be returned, or `feed` names no input.
     """
     check_columns(feed=feed, fetch=fetch, strings=strings)
+    given: object = rdd
+    if not isinstance(given, RDD):
+        found = f"{type(given).__module__}.{type(given).__name__}"
+        problem, hint = "Only an RDD can be scored by predict_rdd.", "score a DataFrame by predict."
+        raise UsageError(explain(problem, expected="pyspark.RDD", found=found, hint=hint))
     spark = SparkSession(rdd.context)
     package = model_of(spark, model, options)
     bind_outputs(
@@ -258,6 +271,14 @@ def _type_of(spec: TensorSpec, values: Sequence[Any]) -> pa.DataType:
 def _read(values: Sequence[Any], arrow: pa.DataType) -> pa.Array[Any]:
     """Read Python values as an Arrow type, or fail; a fraction is no integer, a bool no number."""
     element, _ = dtypes.element_of(arrow)
+    if pa.types.is_floating(element):
+        try:
+            return pa.array(values, arrow)
+        except pa.ArrowInvalid:
+            whole: pa.Array[Any] = pa.array(values)
+            if not pa.types.is_integer(dtypes.element_of(whole.type)[0]):
+                raise
+            return whole.cast(arrow, safe=False)  # beyond 2**53 integers are rounded
     if not pa.types.is_integer(element):
         return pa.array(values, arrow)
     found: pa.Array[Any] = pa.array(values)

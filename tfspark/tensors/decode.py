@@ -58,9 +58,7 @@ def _strings(tensor: ByteStrings, element: pa.DataType, output: OutputBinding) -
         for index, value in enumerate(tensor.values):
             found = value.as_py()
             if not _is_text(found):
-                problem = (
-                    f"output bytes {found[:20]!r} are not UTF-8; take them with strings='binary'"
-                )
+                problem = f"output bytes {found[:20]!r} are not UTF-8"
                 raise RowProblem(index // width, output.column, problem) from None
         raise
 

@@ -29,6 +29,7 @@ from tfspark.tensors.narrow import numbers
 from tfspark.tensors.shapes import row_shapes
 from tfspark.tensors.structs import as_arrays, as_bytes, with_image_hint
 from tfspark.tensors.values import ByteStrings, Group, RowProblem, Rows, Tensor, to_arrow, to_numpy
+from tfspark.terms import PYTHON, Terms
 
 # A column, and whether an input reads its bytes as numbers, where another may read them as strings.
 Source: TypeAlias = tuple[str, bool]
@@ -36,13 +37,16 @@ Arrays: TypeAlias = Mapping[Source, dtypes.ArrowArray]
 
 
 def encode(
-    inputs: Sequence[InputBinding], chunks: Mapping[str, Sequence[dtypes.ArrowArray]]
+    inputs: Sequence[InputBinding],
+    chunks: Mapping[str, Sequence[dtypes.ArrowArray]],
+    terms: Terms = PYTHON,
 ) -> list[Group]:
     """Turn the fed columns of one batch into tensors.
 
     Args:
         inputs: The bound inputs.
         chunks: Column name → its arrays, in row order; all columns are chunked alike.
+        terms: How the caller spells options.
 
     Returns:
         Groups of rows with equal input shapes, each group in row order. A row with a null in any
@@ -54,7 +58,7 @@ def encode(
     """
     columns = _read(inputs, chunks)
     opened = {source: Opened.of(array) for source, array in columns.items()}
-    _refuse_nulls(inputs, opened)
+    _refuse_nulls(inputs, opened, terms)
     nulls = [found for one in opened.values() if (found := one.null_rows()) is not None]
     if not nulls:
         return _groups(inputs, columns, opened, np.arange(len(next(iter(columns.values())))))
@@ -86,12 +90,14 @@ def _read(
     return columns
 
 
-def _refuse_nulls(inputs: Sequence[InputBinding], opened: Mapping[Source, Opened]) -> None:
+def _refuse_nulls(
+    inputs: Sequence[InputBinding], opened: Mapping[Source, Opened], terms: Terms
+) -> None:
     for bound in inputs:
         for column, reading in opened if bound.nulls.refuse else ():
             found = opened[column, reading].null_rows() if column in bound.columns else None
             if found is not None and found.any():
-                problem = "a null, which on_null refuses"
+                problem = f"a null, which {terms.on_null} refuses"
                 raise RowProblem(int(found.argmax()), column, problem)
 
 
