@@ -109,14 +109,8 @@ def test_several_models_and_scalar_arguments(score: Any, linear: Path, tmp_path:
     assert pq.read_table(tmp_path / "out").to_pylist() == [{"a": 3.0, "b": 4.0}]
 
 
-def test_doubles_need_leave_to_narrow(
-    score: Any, end_of: Any, linear: Path, tmp_path: Path
-) -> None:
-    flags = ("--query", "SELECT tfpredict(1d, 2d) y", "--output", tmp_path / "out")
-    ended = end_of(main, "--register", f"tfpredict={linear}", *flags)
-    assert (ended.code, list(tmp_path.iterdir())) == (65, [])
-    assert "whose values may not fit float" in ended.error
-    score(*flags, "--narrow")
+def test_doubles_are_rounded(score: Any, tmp_path: Path) -> None:
+    score("--query", "SELECT tfpredict(1d, 2d) y", "--output", tmp_path / "out")
     assert pq.read_table(tmp_path / "out")["y"].to_pylist() == [3.0]
 
 
