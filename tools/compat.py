@@ -20,6 +20,7 @@ from time import perf_counter
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".compat"
 MODELS = HOME / "models"
+WHEELS = HOME / "wheels"
 TABLE = ROOT / "tests" / "compat" / "README.md"
 SMOKE = ROOT / "tests" / "compat" / "smoke.py"
 SHOWN = ("pyspark", "tensorflow-cpu", "pyarrow", "numpy", "pandas")
@@ -54,8 +55,8 @@ class Environment:
         # From 4.1 on Connect needs protobuf 6, and TensorFlow before 2.20 needs an older one.
         is_apart = self.tensorflow == OLDEST and self.spark not in ("3.5", "4.0")
         extras.append("spark" if is_apart else "connect")
-        pins = [f"pyspark=={self.spark}.*", f"tensorflow-cpu=={self.tensorflow}.*"]
-        return ["--editable", f"{ROOT}[{','.join(extras)}]", *pins, "pytest"]
+        tensorflow = f"tensorflow-cpu=={self.tensorflow}.*"
+        return ["--editable", f"{ROOT}[{','.join(extras)}]", tensorflow, "pytest"]
 
 
 # Each line with the oldest and the newest TensorFlow, and every Python. The first of a line is its
@@ -166,9 +167,20 @@ def install(environment: Environment, python: str) -> Path:
     wanted = "\n".join([*environment.requirements, (ROOT / "pyproject.toml").read_text()])
     if not (stamp.is_file() and stamp.read_text() == wanted):
         uv("venv", "--clear", "--python", python, environment.folder)
-        uv("pip", "install", "--python", inside, *environment.requirements)
+        spark = wheel(environment.spark)
+        uv("pip", "install", "--python", inside, spark, *environment.requirements)
         stamp.write_text(wanted)
     return inside
+
+
+def wheel(spark: str) -> Path:
+    """Return a wheel of a Spark line, built once: PySpark comes as 400 MB of source."""
+    if not (found := sorted(WHEELS.glob(f"pyspark-{spark}.*.whl"))):
+        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-cache-dir"]
+        command += ["--wheel-dir", str(WHEELS), f"pyspark=={spark}.*"]
+        subprocess.run(command, env=clean_environment(), check=True)
+        found = sorted(WHEELS.glob(f"pyspark-{spark}.*.whl"))
+    return found[-1]
 
 
 def uv(*words: str | Path) -> None:
