@@ -21,6 +21,7 @@ from time import perf_counter
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".compat"
 MODELS = HOME / "models"
+WHEELS = HOME / "wheels"
 TABLE = ROOT / "tests" / "compat" / "README.md"
 SMOKE = ROOT / "tests" / "compat" / "smoke.py"
 SHOWN = ("pyspark", "tensorflow-cpu", "pyarrow", "numpy", "pandas")
@@ -55,8 +56,8 @@ class Environment:
         # From 4.0 on Connect needs a newer protobuf than TensorFlow before 2.18 allows.
         is_apart = self.tensorflow == OLDEST and self.spark != "3.5"
         extras.append("spark" if is_apart else "connect")
-        pins = [f"pyspark=={self.spark}.*", f"tensorflow-cpu=={self.tensorflow}.*"]
-        return ["--editable", f"{ROOT}[{','.join(extras)}]", *pins, "pytest"]
+        tensorflow = f"tensorflow-cpu=={self.tensorflow}.*"
+        return ["--editable", f"{ROOT}[{','.join(extras)}]", tensorflow, "pytest"]
 
 
 # Each line with the oldest and the newest TensorFlow, and every Python. The short form takes the
@@ -167,10 +168,20 @@ def install(environment: Environment, python: str) -> Path:
     if not (stamp.is_file() and stamp.read_text() == wanted):
         uv("venv", "--clear", "--python", python, environment.folder)
         # A development release of Spark fits where no release does.
-        options = ("--prerelease", "disallow", "--python", inside)
+        options = ("--prerelease", "disallow", "--python", inside, wheel(environment.spark))
         uv("pip", "install", *options, *environment.requirements)
         stamp.write_text(wanted)
     return inside
+
+
+def wheel(spark: str) -> Path:
+    """Return a wheel of a Spark line, built once: PySpark comes as 400 MB of source."""
+    if not (found := sorted(WHEELS.glob(f"pyspark-{spark}.*.whl"))):
+        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-cache-dir"]
+        command += ["--wheel-dir", str(WHEELS), f"pyspark=={spark}.*"]
+        subprocess.run(command, env=clean_environment(), check=True)
+        found = sorted(WHEELS.glob(f"pyspark-{spark}.*.whl"))
+    return found[-1]
 
 
 def uv(*words: str | Path) -> None:
