@@ -62,11 +62,7 @@ def fetch_outputs(
         for name in chosen
         if name not in specs
     ]
-    unusable = {
-        spec.name: problem
-        for spec in specs.values()
-        if (problem := unusable_type(spec) or _without_rows(spec, rows, terms))
-    }
+    unusable = _unusable(signature, rows, terms)
     usable = next((name for name in specs if name not in unusable), None)
     leave_out = ""
     if fetch is None and usable is not None:
@@ -86,6 +82,15 @@ def fetch_outputs(
             bound.append(OutputBinding(specs[name], column, _arrow_type(specs[name], strings)))
             used[column.lower()] = column
     return bound
+
+
+def _unusable(signature: Signature, rows: int | None, terms: Terms) -> dict[str, str]:
+    """Return output → why it cannot be a column, for those that cannot."""
+    return {
+        spec.name: problem
+        for spec in signature.outputs
+        if (problem := unusable_type(spec) or _without_rows(spec, rows, terms))
+    }
 
 
 def _without_rows(spec: TensorSpec, rows: int | None, terms: Terms) -> str | None:

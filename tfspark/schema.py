@@ -114,13 +114,7 @@ def bind(
     feed = feed or {}
     by_rows = signature.is_row_by_row
     signature = signature.by_rows() if by_rows else signature
-    names = [spec.name for spec in signature.inputs]
-    problems += [
-        f"feed names {name!r}, which is no input of the signature ({listing(names)})."
-        f"{did_you_mean(name, names)}"
-        for name in feed
-        if name not in names
-    ]
+    problems += _unknown_inputs(feed, signature)
     feeding = Feeding(signature, columns, feed, narrow, case_sensitive, terms)
     inputs = feeding.bound(problems)
     inputs = _with_null_rules(inputs, columns, on_null, problems)
@@ -130,13 +124,9 @@ def bind(
     )
     if problems:
         given = hint or f"bind by name, such as {_example(signature, terms)}."
-        raise BindingError(
-            explain_all(
-                f"Signature {signature.name!r} does not fit the columns",
-                problems,
-                hint=f"{given} Columns at hand: {describe(columns)}.",
-            )
-        )
+        title = f"Signature {signature.name!r} does not fit the columns"
+        given += f" Columns at hand: {describe(columns)}."
+        raise BindingError(explain_all(title, problems, hint=given))
     return Binding(
         tuple(inputs),
         tuple(outputs),
@@ -236,6 +226,16 @@ def _fixed_rows(inputs: Sequence[TensorSpec], problems: list[str]) -> int | None
         sizes = ", ".join(map(str, sorted(fixed)))
         problems.append(f"the inputs disagree on the fixed number of rows of a batch: {sizes}")
     return fixed.pop() if len(fixed) == 1 else None
+
+
+def _unknown_inputs(feed: Feed, signature: Signature) -> list[str]:
+    names = [spec.name for spec in signature.inputs]
+    return [
+        f"feed names {name!r}, which is no input of the signature ({listing(names)})."
+        f"{did_you_mean(name, names)}"
+        for name in feed
+        if name not in names
+    ]
 
 
 def _only_one(batch_size: int | None) -> int | None:
