@@ -17,6 +17,7 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as sf
 
 import tfspark
 from tfspark.errors import TfsparkError
@@ -42,6 +43,7 @@ class Case:
         strings: Type of string outputs.
         signature: Its name.
         batch_size: Rows per run.
+        options: More options of all APIs, such as `on_null`.
         call: Whether column functions are asked instead of `predict`.
         sql: Whether SQL can ask the same, which fetches every output.
     """
@@ -54,6 +56,7 @@ class Case:
     strings: str = "string"
     signature: str = "serving_default"
     batch_size: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     call: bool = False
     sql: bool = True
 
@@ -75,7 +78,28 @@ def compare(spark: SparkSession, case: Case) -> dict[str, Any]:
         much the bridge's numbers are off at most. `differing`: what the bridge gave instead, where
         it is not the same.
     """
-    python, *bridge = outcomes(spark, case)
+    return _compared(*outcomes(spark, case))
+
+
+def compare_frame(spark: SparkSession, df: DataFrame, path: str) -> dict[str, Any]:
+    """Score the column `x` of a DataFrame by both engines and by SQL; see `compare`."""
+
+    def predicted(engine: str) -> DataFrame:
+        options: Any = {"feed": {"x": "x"}, "keep": [], "engine": engine}
+        return tfspark.predict(df.coalesce(1), path, **options)
+
+    def by_sql() -> DataFrame:
+        df.coalesce(1).createOrReplaceTempView("both")
+        texts = option_map({"terms": "python"})
+        return spark.sql(f"SELECT tf_predict({quoted(path)}, {texts}, x) AS y FROM both")
+
+    asked = (lambda: predicted("native"), lambda: predicted("jvm"), by_sql)
+    python, in_jvm, in_sql = map(outcome, asked)
+    why = [_named(line, ["x"]) for line in in_sql.why]
+    return _compared(python, in_jvm, Outcome(in_sql.types, in_sql.rows, why))
+
+
+def _compared(python: Outcome, *bridge: Outcome) -> dict[str, Any]:
     wrong = [
         {"python": one, "bridge": other}
         for found in bridge
@@ -105,9 +129,11 @@ def outcomes(spark: SparkSession, case: Case) -> Iterator[Outcome]:
         df = spark.sql(case.rows).coalesce(1)
     signature = tfspark.load(case.path, signature=case.signature).signature
     given = [(case.feed or {}).get(spec.name, spec.name) for spec in signature.inputs]
-    fed = [name for one in given for name in ([one] if isinstance(one, str) else one)]
+    fed = [name for one in given for name in (one if isinstance(one, list) else [one])]
     options: Any = {"narrow": case.narrow, "strings": case.strings, "signature": case.signature}
-    options["batch_size"] = case.batch_size
+    options |= {"batch_size": case.batch_size, **case.options}
+
+    arguments = [f"`{one}`" if isinstance(one, str) else str(one) for one in fed]
 
     def predicted(engine: str) -> DataFrame:
         return tfspark.predict(
@@ -116,24 +142,44 @@ def outcomes(spark: SparkSession, case: Case) -> Iterator[Outcome]:
 
     def called(engine: str) -> DataFrame:
         function = tfspark.predict_udf(case.path, fetch=case.fetch, engine=engine, **options)
-        return opened(df.select(function(*(f"`{name}`" for name in fed)).alias("y")))
+        return opened(df.select(function(*map(sf.expr, arguments)).alias("y")))
 
     def by_sql() -> DataFrame:
-        spark.conf.set("spark.tfspark.narrow", str(case.narrow).lower())
-        spark.conf.set("spark.tfspark.strings", case.strings)
         df.createOrReplaceTempView("both")
-        arguments = ", ".join(f"`{name}`" for name in fed)
-        path = case.path.replace("'", "\\'")
-        call = f"tf_predict('{path}', '{case.signature}', {arguments})"
-        return opened(spark.sql(f"SELECT {call} AS y FROM both"))
+        # In Python's words for the options, so that refusals can be compared.
+        texts = options | {"terms": "python-sql" if case.call else "python", "in_order": True}
+        call = ", ".join([quoted(case.path), option_map(texts), *arguments])
+        return opened(spark.sql(f"SELECT tf_predict({call}) AS y FROM both"))
 
     face = called if case.call else predicted
     yield outcome(lambda: face("native"))
     yield outcome(lambda: face("jvm"))
     if case.sql:
         found = outcome(by_sql)
-        why = found.why if case.call else [_named(line, fed) for line in found.why]
+        why = found.why if case.call else [_named(line, list(map(str, fed))) for line in found.why]
         yield Outcome(found.types, found.rows, why)
+
+
+def option_map(options: Mapping[str, Any]) -> str:
+    """Return options as the map that stands behind the model in SQL."""
+    given = {name: value for name, value in options.items() if value is not None}
+    pairs = (f"{quoted(name)}, {quoted(option_text(value))}" for name, value in given.items())
+    return f"map({', '.join(pairs)})"
+
+
+def option_text(value: Any) -> str:
+    """Return the value of an option as a text of that map."""
+    if isinstance(value, Mapping):
+        return ";".join(f"{name}={option_text(one)}" for name, one in value.items())
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def quoted(text: str) -> str:
+    """Return a text as a literal of SQL."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def opened(scored: DataFrame) -> DataFrame:
@@ -155,7 +201,7 @@ def outcome(score: Callable[[], DataFrame]) -> Outcome:
 def _named(line: str, columns: Sequence[str]) -> str:
     """Give the arguments of a call the names of their columns."""
     for position, name in enumerate(columns, start=1):
-        line = line.replace(f"'argument {position}'", f"'{name}'")
+        line = line.replace(f"argument {position}", name)
     return line
 
 

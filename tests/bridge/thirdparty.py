@@ -10,13 +10,13 @@ import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 import tfspark
+from tests.bridge.both import option_map, quoted
 from tests.thirdparty import apis
 from tests.thirdparty.apis import Api, Rows
 from tests.thirdparty.case import Case
@@ -31,29 +31,11 @@ def by_tf_predict(spark: SparkSession, case: Case, base: Path, folder: Path) -> 
     chosen = {name: case.options[name] for name in ("signature", "tags") if name in case.options}
     signature = tfspark.load(base, **chosen).signature
     arguments = [apis._sql(case, spec.name) for spec in signature.inputs]
-    call = ", ".join([f"'{base}'", *_options(case), *arguments])
+    fetch = {"fetch": case.fetch} if case.fetch else {}
+    options = [option_map({**case.options, **fetch})] if case.options or fetch else []
+    call = ", ".join([quoted(str(base)), *options, *arguments])
     rows = spark.sql(f"SELECT tf_predict({call}) AS y FROM thirdparty").toArrow().to_pylist()
     return apis._results(case, signature, rows)
-
-
-def _options(case: Case) -> list[str]:
-    texts = {name: _text(value) for name, value in case.options.items()}
-    if case.fetch:
-        texts["fetch"] = ";".join(f"{output}={column}" for output, column in case.fetch.items())
-    pairs = ", ".join(f"'{name}', '{text}'" for name, text in texts.items())
-    return [f"map({pairs})"] if texts else []
-
-
-def _text(value: Any) -> str:
-    """Write an option as SQL's map has it."""
-    if isinstance(value, Mapping):
-        return ";".join(
-            f"{name}={','.join(map(str, one)) if isinstance(one, list | tuple) else one}"
-            for name, one in value.items()
-        )
-    if isinstance(value, list | tuple):
-        return ",".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 APIS: Mapping[str, Api] = {

@@ -40,6 +40,10 @@ final class RowException(message: String, cause: Option[Throwable] = None)
 final class EngineException(message: String, cause: Option[Throwable] = None)
     extends TfsparkException(message, 65, cause)
 
+/** An input of a job that is not what it is read as. */
+final class InvalidInputException(message: String, cause: Option[Throwable] = None)
+    extends TfsparkException(message, 65, cause)
+
 /** No input of a job at the path or table given. */
 final class InputNotFoundException(message: String, cause: Option[Throwable] = None)
     extends TfsparkException(message, 66, cause)

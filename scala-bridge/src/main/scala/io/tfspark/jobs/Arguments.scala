@@ -2,7 +2,7 @@ package io.tfspark.jobs
 
 import scala.annotation.tailrec
 
-import io.tfspark.error.UsageException
+import io.tfspark.error._
 
 /** One flag of a command line.
   *
@@ -50,7 +50,7 @@ object Arguments {
             case _ => (word, None)
           }
           val flag =
-            known.getOrElse(name, throw new UsageException(s"unrecognized arguments: $word"))
+            known.getOrElse(name, throw unknown(name, known.keys))
           (flag.value, inline, tail) match {
             case ("", None, _) => read(tail, add(found, flag, "true"))
             case ("", Some(_), _) => throw refusal(flag, "it takes no value")
@@ -65,9 +65,9 @@ object Arguments {
 
   /** One of some words. */
   def choice(words: String*)(value: String): Option[String] =
-    Option.unless(
-      words.contains(value)
-    )(s"invalid choice: '$value' (choose from ${words.mkString(", ")})")
+    Option.unless(words.contains(value))(
+      s"expected ${words.mkString(" or ")}, found '$value'.${Explain.didYouMean(value, words)}"
+    )
 
   /** A whole number of at least 1. */
   def positive(value: String): Option[String] =
@@ -105,6 +105,12 @@ object Arguments {
     if (!flag.isRepeatable && before.nonEmpty) throw refusal(flag, "it is given twice")
     found.updated(flag.name, before :+ value)
   }
+
+  private def unknown(word: String, known: Iterable[String]): UsageException =
+    new UsageException(
+      if (word.startsWith("--")) s"there is no flag $word.${Explain.didYouMean(word, known)}"
+      else s"unrecognized arguments: $word"
+    )
 
   private def refusal(flag: Flag, problem: String): UsageException =
     new UsageException(s"argument --${flag.name}: $problem")

@@ -93,6 +93,10 @@ object BatchScore {
   ): (Output, ScoredFrame, LocatedModel, Counts) = {
     val located = ModelCatalog.at(job.model, job.options, HadoopConf.of(spark))
     val output = Output.of(spark, job.target, job.mode, report.run)
+    UnusedOptions.refuseOfReader(job.source.options)
+    UnusedOptions.refuseOfWriter(job.target.options)
+    Lakes.refuse(spark, job.source, "input")
+    Lakes.refuse(spark, job.target, "output")
     output.check(job.source.path.toSeq :+ job.model)
     job.report.foreach(checkReport(spark, _))
     val (before, after) = (Observation(), Observation())

@@ -1,7 +1,7 @@
 package io.tfspark.jobs
 
 import io.tfspark.ScoreOptions
-import io.tfspark.error.UsageException
+import io.tfspark.error._
 import io.tfspark.jobs.Arguments._
 import io.tfspark.model.{ModelPackage, OnNull, Signature}
 import io.tfspark.sql.OptionTexts
@@ -9,6 +9,7 @@ import io.tfspark.sql.OptionTexts
 /** The flags of `BatchScore`, which are those of `jobs/batch_score.py`. Driver. */
 object BatchScoreFlags {
   private val formats = Seq("parquet", "csv", "json", "orc", "avro")
+  private val inputFormats = formats :+ "binaryFile"
 
   private def listed(value: String): Option[String] =
     Option.unless(columns(value).forall(_.nonEmpty))(s"expected COLUMN[,COLUMN…], found '$value'")
@@ -70,7 +71,13 @@ object BatchScoreFlags {
       "input columns to write beside the predictions (default: all)",
       check = listed
     ),
-    Flag("constant", "INPUT=VALUE", "a value that feeds an input in every row", true, isPair),
+    Flag(
+      "constant",
+      "INPUT=VALUE",
+      "a value that feeds an input in every row, such as k=3",
+      true,
+      isPairOrEmpty
+    ),
     Flag("narrow", "", "allow numbers that may have fractions to feed integers, each checked"),
     Flag(
       "strings",
@@ -96,8 +103,9 @@ object BatchScoreFlags {
     Flag(
       "input-format",
       "FORMAT",
-      s"${formats.mkString(", ")} (default: parquet)",
-      check = choice(formats: _*)
+      s"${inputFormats.mkString(", ")} (default: parquet); csv has a header line and types found in the data, and a " +
+        "broken record of csv or json ends the job, unless --option says otherwise",
+      check = choice(inputFormats: _*)
     ),
     Flag("option", "K=V", "option of Spark's reader", true, isPair),
     Flag("output", "PATH", "folder to write, as a path or URI"),
@@ -109,6 +117,12 @@ object BatchScoreFlags {
       check = choice(formats: _*)
     ),
     Flag("output-option", "K=V", "option of Spark's writer", true, isPair),
+    Flag(
+      "partition-by",
+      "COLUMN[,COLUMN…]",
+      "columns by whose values Spark puts the rows into folders",
+      check = listed
+    ),
     Flag(
       "mode",
       "MODE",
@@ -161,6 +175,14 @@ object BatchScoreFlags {
     ).getOrElse(throw new UsageException("the following arguments are required: --model"))
     val (input, inputTable) = one("input", "input-table")
     val (output, outputTable) = one("output", "output-table")
+    val constants = found.pairs("constant").toMap
+    val feed = found.pairs("feed").map { case (name, value) => name -> columns(value) }.toMap
+    val both = constants.keys.filter(feed.contains)
+    if (both.nonEmpty)
+      throw new UsageException(Explain(
+        s"The input ${Explain.listing(both)} has both a column and a constant.",
+        hint = "leave out --feed or --constant."
+      ))
     BatchJob(
       model = model,
       source = Dataset(
@@ -174,15 +196,16 @@ object BatchScoreFlags {
           output,
           outputTable,
           found.getOrElse("output-format", "parquet"),
-          found.pairs("output-option").toMap
+          found.pairs("output-option").toMap,
+          found.get("partition-by").fold(Seq.empty[String])(columns)
         ),
       mode = found.getOrElse("mode", "error"),
-      feed = found.pairs("feed").map { case (name, value) => name -> columns(value) }.toMap,
+      feed = feed,
       fetch = found.pairs("fetch"),
       keep = found.get("keep").map(columns),
       report = found.get("report"),
       distribute = found.get("distribute"),
-      constants = found.pairs("constant").toMap,
+      constants = constants,
       isDryRun = found.has("dry-run"),
       options = options(found)
     )

@@ -3,12 +3,16 @@ package io.tfspark.jobs
 import io.tfspark.error._
 import org.apache.spark.sql.{AnalysisException, DataFrame, SparkSession}
 
-/** Where rows come from or go to: a path with its format and options, or a table. Driver. */
+/** Where rows come from or go to: a path with its format and options, or a table. Driver.
+  *
+  * @param partitionBy columns by which Spark puts what it writes into folders
+  */
 final case class Dataset(
     path: Option[String],
     table: Option[String],
     format: String,
-    options: Map[String, String]
+    options: Map[String, String],
+    partitionBy: Seq[String] = Nil
 ) {
 
   override def toString: String = table.fold(s"$format at ${path.mkString}")(name => s"table $name")

@@ -1,5 +1,6 @@
 package io.tfspark.jobs
 
+import scala.collection.mutable
 import scala.util.control.NonFatal
 
 import io.tfspark.error._
@@ -10,6 +11,10 @@ import org.apache.spark.sql.types._
 
 /** A folder of files: staged beside its place as `.<name>.tfspark-<run>`, shown by a rename.
   * Driver.
+  *
+  * What is shown are exactly the files that were staged: they are moved, one by one, out of the
+  * folder that tasks write into, so that a file of a lost attempt that appears there later stays
+  * behind.
   */
 final private[jobs] class PathOutput(
     spark: SparkSession,
@@ -26,7 +31,9 @@ final private[jobs] class PathOutput(
       expected = "a folder in it"
     ))
   private val staged = new Path(path.getParent, s".${path.getName}.tfspark-$run")
+  private val ready = staged.suffix("-ready")
   private val old = staged.suffix("-old")
+  private val taken = mutable.Buffer.empty[String]
 
   override def check(inputs: Seq[String]): Unit = {
     if (files.exists(path)) {
@@ -48,22 +55,33 @@ final private[jobs] class PathOutput(
   }
 
   override def checkColumns(schema: StructType): Unit = {
+    Partitions.check(target, schema)
     if (target.format == "csv") refuseNested(schema)
+    if (mode == "append" && hasData) Partitions.checkSame(files, path, target)
     if (mode == "append" && hasData) {
       val isCsv = target.format == "csv"
       if (!isCsv || target.writeOptions.get("header").contains("true")) {
         val there =
           Dataset(Some(path.toString), None, target.format, target.options).read(spark).schema
-        // CSV and JSON files do not name types, so that only names can be held against them.
-        val comparable =
-          if (isCsv || target.format == "json") StructType(there.map(untyped(schema, _))) else there
+        // CSV, JSON and the names of folders tell no types, so that only names can be held against them.
+        val isUntyped = isCsv || target.format == "json"
+        val comparable = StructType(there.map { field =>
+          val isFolder = target.partitionBy.exists(_.equalsIgnoreCase(field.name))
+          if (isUntyped || isFolder) untyped(schema, field) else field
+        })
         if (target.format != "json") Output.checkSame(target, comparable, schema, ordered = isCsv)
       }
     }
   }
 
-  override def stage(rows: DataFrame): Unit =
-    rows.write.format(target.format).options(target.writeOptions).save(staged.toString)
+  override def stage(rows: DataFrame): Unit = {
+    rows.write
+      .format(target.format)
+      .options(target.writeOptions)
+      .partitionBy(target.partitionBy: _*)
+      .save(staged.toString)
+    taken ++= filesBelow(staged)
+  }
 
   override def publish(): Unit = {
     val exists = files.exists(path)
@@ -71,28 +89,44 @@ final private[jobs] class PathOutput(
       throw Output.alreadyThere(target) // since the check, by someone else
     if (exists && mode == "append") append()
     else {
-      Output.replace(exists)(rename(path, old))(rename(staged, path))(rename(old, path))
+      files.mkdirs(ready): Unit
+      taken.foreach(move(_, ready))
+      files.create(new Path(ready, "_SUCCESS")).close() // as Spark marks a whole folder
+      Output.replace(exists)(rename(path, old))(rename(ready, path))(rename(old, path))
       files.delete(old, true): Unit
     }
+    discard()
   }
 
-  override def discard(): Unit = files.delete(staged, true): Unit
+  override def discard(): Unit = Seq(ready, staged).foreach(files.delete(_, true))
 
   /** Move the new files in; their names hold an id of the job, so none exists yet. */
   private def append(): Unit = {
-    val names = files.listStatus(staged).toSeq.map(_.getPath.getName).filterNot(isHidden)
-    val moved = Seq.newBuilder[Path]
+    val moved = Seq.newBuilder[String]
     try
-      names.foreach { name =>
-        rename(new Path(staged, name), new Path(path, name))
-        moved += new Path(path, name)
+      taken.foreach { name =>
+        move(name, path)
+        moved += name
       }
     catch {
       case NonFatal(error) =>
-        moved.result().foreach(files.delete(_, true))
+        moved.result().foreach(name => files.delete(new Path(path, name), true))
         throw error
     }
-    discard()
+  }
+
+  private def move(name: String, folder: Path): Unit = {
+    val place = new Path(folder, name)
+    files.mkdirs(place.getParent): Unit
+    rename(new Path(staged, name), place)
+  }
+
+  /** Names below a folder of all files that are data. */
+  private def filesBelow(folder: Path): Seq[String] = {
+    val found = files.listFiles(folder, true)
+    Iterator.continually(found.hasNext).takeWhile(identity).map(_ => found.next().getPath).map(
+      _.toString.stripPrefix(s"$folder/")
+    ).filterNot(_.split('/').exists(isHidden)).toSeq.sorted
   }
 
   private def rename(from: Path, to: Path): Unit =

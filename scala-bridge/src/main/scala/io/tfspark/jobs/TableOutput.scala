@@ -48,7 +48,12 @@ final private[jobs] class TableOutput(
     if (mode == "append" && exists(table)) {
       val columns = spark.table(table).columns.toSeq.map(name => col(quoted(Seq(name))))
       rows.select(columns: _*).write.insertInto(table)
-    } else rows.write.format(target.format).options(target.options).saveAsTable(staged)
+    } else
+      rows.write
+        .format(target.format)
+        .options(target.options)
+        .partitionBy(target.partitionBy: _*)
+        .saveAsTable(staged)
 
   override def publish(): Unit =
     if (exists(staged)) {

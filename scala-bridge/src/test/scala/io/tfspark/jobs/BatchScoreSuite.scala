@@ -292,6 +292,39 @@ class BatchScoreSuite extends SparkSuite {
     assert(scored(points, open ++ Seq("--output-shape", "y="): _*) == Seq(Row(0L, -1f), Row(1L, 0f)))
   }
 
+  test("a folder of a Delta or Iceberg table is not read as files, nor written into") {
+    Seq("_delta_log" -> "a Delta table", "metadata/version-hint.text" -> "an Iceberg table").foreach {
+      case (mark, kind) =>
+        val table = folder()
+        Files.createDirectories(table.resolve(mark))
+        Seq(table, table.resolve("day=1")).foreach { place =>
+          val words = Seq("--model", model("linear"), "--input", place.toString, "--output")
+          val (message, code) =
+            refusal[InvalidInputException](words :+ folder().resolve("o").toString: _*)
+          assert(message.startsWith(s"$place is $kind") && message.contains("--input-table"), message)
+          assert(code == 65)
+        }
+        val out = Seq("--model", model("linear"), "--input", input, "--output", table.toString)
+        assert(refusal[InvalidInputException](out: _*)._1.contains("--output-table"))
+    }
+  }
+
+  test("rows are put into folders by a column, and appended to those alone") {
+    val output = folder().resolve("out")
+    linear(output.toString, "--fetch", "outputs=y", "--partition-by", "id", "--keep", "id")
+    linear(output.toString, "--fetch", "outputs=y", "--partition-by", "id", "--keep", "id", "--mode", "append")
+    assert(entries(output).contains("id=4"))
+    assert(spark.read.parquet(output.toString).where("id = 4").collect().map(_.getFloat(0)).toSeq ==
+      Seq(10f, 10f))
+    val error = intercept[BindingException](
+      linear(output.toString, "--fetch", "outputs=y", "--keep", "id", "--mode", "append")
+    )
+    assert(error.getMessage.contains("choose --partition-by id."), error.getMessage)
+    assert(intercept[UsageException](
+      linear(folder().resolve("o").toString, "--output-option", "partitionBy=id")
+    ).getMessage.contains("choose --partition-by"))
+  }
+
   test("broken lines of CSV and JSON end the job, unless an option says otherwise") {
     val csv = Files.writeString(folder().resolve("t.csv"), "x0,x1\n1,2\n1,2,3\n").toString
     val output = folder().resolve("out").toString
@@ -317,7 +350,10 @@ class BatchScoreSuite extends SparkSuite {
         "--version",
         "0"
       )) -> "argument --version: expected a whole number of at least 1, found '0'",
-      (good ++ Seq("--mode", "x")) -> "invalid choice: 'x'",
+      (good ++ Seq("--mode", "overwrit")) ->
+        "argument --mode: expected error or overwrite or append, found 'overwrit'. Did you mean 'overwrite'?",
+      (good ++ Seq("--feed", "a=b", "--constant", "a=1")) ->
+        "The input 'a' has both a column and a constant.",
       (good ++ Seq("--feed", "a=b", "--feed", "a=c")) -> "'a' is given twice",
       (good ++ Seq("--input", "j")) -> "argument --input: it is given twice",
       (good ++ Seq("--output-shape", "y=x")) -> "expected OUTPUT=SIZE,…, found 'y=x'",
@@ -326,7 +362,8 @@ class BatchScoreSuite extends SparkSuite {
         "argument --fill-null: not allowed with argument --on-null",
       (good ++ Seq("--feed", "a=b,,c")) -> "expected COLUMN[,COLUMN…]",
       (good ++ Seq("--keep")) -> "expected one argument",
-      (good ++ Seq("--nope")) -> "unrecognized arguments: --nope"
+      (good ++ Seq("--fill-nul", "a=b")) -> "there is no flag --fill-nul. Did you mean '--fill-null'?",
+      (good ++ Seq("nope")) -> "unrecognized arguments: nope"
     ).foreach { case (words, message) =>
       val error = intercept[UsageException](BatchScoreFlags.parse(words))
       assert(error.getMessage.contains(message) && error.exitCode == 2)

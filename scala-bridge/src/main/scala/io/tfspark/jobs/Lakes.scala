@@ -1,0 +1,84 @@
+package io.tfspark.jobs
+
+import scala.annotation.tailrec
+
+import io.tfspark.error._
+import io.tfspark.sql.HadoopConf
+import org.apache.hadoop.fs.{FileSystem, Path}
+import org.apache.spark.sql.SparkSession
+
+/** Folders that are a table of Delta Lake, Iceberg or Hudi, and are not to be read as files.
+  * Driver.
+  *
+  * Such a table keeps files whose rows were deleted or replaced; only its own log says which files
+  * count. The log is looked for in the folder itself and in those above it, because a folder of one
+  * partition lies inside of its table.
+  */
+private[jobs] object Lakes {
+
+  /** A table format: what users call it, what marks its folders, and how to use such a table. */
+  final private case class Kind(name: String, marks: Seq[String], hint: (String, Path) => String)
+
+  private val formats = Set("delta", "iceberg", "hudi")
+
+  /** Folders above that are looked at; tables with more levels of partitions are rare. */
+  private val levels = 5
+
+  private val kinds = Seq(
+    Kind(
+      "a Delta table",
+      Seq("_delta_log"),
+      (flag, path) =>
+        s"name the table with --$flag-table: by its name in the catalog, or as delta.`$path`; the " +
+          "session needs the package io.delta:delta-spark_2.13 and Delta's extension."
+    ),
+    Kind(
+      "an Iceberg table",
+      Seq("metadata/*.metadata.json", "metadata/version-hint.text"),
+      (flag, _) =>
+        s"name the table with --$flag-table; the session needs the package " +
+          "org.apache.iceberg:iceberg-spark-runtime and a catalog of Iceberg."
+    ),
+    Kind(
+      "a Hudi table",
+      Seq(".hoodie"),
+      (flag, _) =>
+        s"name the table with --$flag-table; the session needs the package " +
+          "org.apache.hudi:hudi-spark-bundle and Hudi's extension."
+    )
+  )
+
+  /** Refuse a path that is such a table, or lies inside of one.
+    *
+    * @param flag `input` or `output`
+    */
+  def refuse(spark: SparkSession, dataset: Dataset, flag: String): Unit =
+    dataset.path.filterNot(_ => formats(dataset.format)).foreach { place =>
+      val named = new Path(place)
+      val files = named.getFileSystem(HadoopConf.of(spark))
+      search(files, files.makeQualified(named), levels).foreach { case (kind, folder) =>
+        val inside = if (folder == files.makeQualified(named)) "" else s", part of $folder"
+        val among =
+          if (flag == "input") "among them are rows that were deleted or replaced."
+          else "rows that are put beside its own are not part of the table."
+        throw new InvalidInputException(
+          Explain(
+            s"$place is ${kind.name}$inside, not a folder of files: $among",
+            hint = kind.hint(flag, folder)
+          )
+        )
+      }
+    }
+
+  @tailrec
+  private def search(files: FileSystem, folder: Path, above: Int): Option[(Kind, Path)] =
+    kinds.find(_.marks.exists(isThere(files, folder, _))) match {
+      case Some(kind) => Some(kind -> folder)
+      case None if above > 0 && Option(folder.getParent).exists(!_.isRoot) =>
+        search(files, folder.getParent, above - 1)
+      case None => None
+    }
+
+  private def isThere(files: FileSystem, folder: Path, mark: String): Boolean =
+    Option(files.globStatus(new Path(folder, mark))).exists(_.nonEmpty)
+}

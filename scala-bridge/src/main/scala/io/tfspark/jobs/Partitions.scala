@@ -1,0 +1,61 @@
+package io.tfspark.jobs
+
+import java.net.URLDecoder
+import java.nio.charset.StandardCharsets.UTF_8
+
+import io.tfspark.error._
+import io.tfspark.model.ColumnAtHand
+import org.apache.hadoop.fs.{FileSystem, Path}
+import org.apache.spark.sql.types.StructType
+
+/** Columns by which an output is put into folders, such as `day=2026-01-02`. Driver. */
+private[jobs] object Partitions {
+
+  /** Refuse partition columns that the rows do not have, or that leave no other column. */
+  def check(target: Dataset, schema: StructType): Unit = {
+    val columns = schema.fieldNames.toSeq
+    val unknown = target.partitionBy.filter(ColumnAtHand.resolve(_, columns, false).isEmpty)
+    if (unknown.nonEmpty)
+      throw new BindingException(
+        Explain.all(
+          "The output cannot be partitioned",
+          unknown.map(name => s"there is no column '$name'.${Explain.didYouMean(name, columns)}"),
+          s"columns of the output: ${columns.mkString(", ")}."
+        )
+      )
+    if (target.partitionBy.size >= columns.size)
+      throw new BindingException(
+        Explain(
+          "The output cannot be partitioned by all of its columns.",
+          hint = "leave one out of --partition-by."
+        )
+      )
+  }
+
+  /** Refuse to append rows that are put into other folders than those that are there. */
+  def checkSame(files: FileSystem, path: Path, target: Dataset): Unit = {
+    val there = in(files, path)
+    if (there.map(_.toLowerCase) != target.partitionBy.map(_.toLowerCase))
+      throw new BindingException(
+        Explain(
+          s"The rows cannot be appended to $target.",
+          expected = s"partitions by ${Explain.listing(there)}",
+          found = s"partitions by ${Explain.listing(target.partitionBy)}",
+          hint =
+            if (there.isEmpty) "leave out --partition-by."
+            else s"choose --partition-by ${there.mkString(",")}."
+        )
+      )
+  }
+
+  /** The partition columns of a folder, from the names of the folders in it. */
+  private def in(files: FileSystem, path: Path): Seq[String] =
+    files.listStatus(path).toSeq.map(_.getPath).find(isPartition) match {
+      case Some(folder) =>
+        URLDecoder.decode(folder.getName.takeWhile(_ != '='), UTF_8) +: in(files, folder)
+      case None => Nil
+    }
+
+  private def isPartition(path: Path): Boolean =
+    path.getName.indexOf('=') > 0 && !path.getName.startsWith(".")
+}
