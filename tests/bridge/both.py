@@ -201,7 +201,7 @@ def outcome(score: Callable[[], DataFrame]) -> Outcome:
 def _named(line: str, columns: Sequence[str]) -> str:
     """Give the arguments of a call the names of their columns."""
     for position, name in enumerate(columns, start=1):
-        line = line.replace(f"'argument {position}'", f"'{name}'")
+        line = line.replace(f"argument {position}", name)
     return line
 
 

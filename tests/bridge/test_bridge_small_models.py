@@ -241,7 +241,7 @@ def test_nulls_are_filled_and_refused_alike(compared: Any, models: SmallModels) 
         "elements": (models.identity("int64", None), arrays, {"x": -1}),
         "one of two": (models.pair(), two, {"a": 5}),
         "a boolean": (models.identity("bool"), values("(true), (null)"), {"x": False}),
-        "a decimal": (models.identity("float32"), values("(1.5BD), (null)"), 2),
+        "a decimal": (models.identity("float32"), values("(1.5BD), (null)"), 0.5),
     }
     cases = {
         title: case(path, rows, options={"on_null": fill})

@@ -25,9 +25,10 @@ final private[model] class OutputBinder(
       taken: Seq[String]
   ): Seq[Either[String, OutputBinding]] = {
     val wanted = fetch.getOrElse(specs.map(spec => spec.name -> spec.name))
-    val others = options.terms.fetching("OUTPUT", "COLUMN")
-    val leaveOut =
-      if (fetch.isEmpty && specs.size > 1) s"; name only the others, with $others" else ""
+    val usable = specs.find(unusable(_).isEmpty).filter(_ => fetch.isEmpty).map(_.name)
+    val leaveOut = usable.fold("")(name =>
+      s"; or name the others, with ${options.terms.fetching(name, name)}"
+    )
     val noOutput =
       Binding.unknown("fetch", "output", wanted.map(_._1), specs.map(_.name)).map(Left(_)) ++
         Option.when(wanted.isEmpty)(Left("fetch names no output"))
@@ -50,7 +51,7 @@ final private[model] class OutputBinder(
       leaveOut: String
   ): Either[String, OutputBinding] = {
     val same = used.find(_.toLowerCase(Locale.ROOT) == column.toLowerCase(Locale.ROOT))
-    val problem = Binding.unusable(spec).orElse(withoutRows(spec)).map(_ + leaveOut).orElse {
+    val problem = unusable(spec).map(_ + leaveOut).orElse {
       val rename = options.terms.fetching(spec.name, s"${column}_new")
       same.map(other => s"a column '$other' is there already; rename it: $rename")
     }
@@ -60,6 +61,9 @@ final private[model] class OutputBinder(
       columnType(spec)
     ))
   }
+
+  private def unusable(spec: TensorSpec): Option[String] =
+    Binding.unusable(spec).orElse(withoutRows(spec))
 
   /** Say why the first dimension of an output is not its rows, or is not known. */
   private def withoutRows(spec: TensorSpec): Option[String] =
