@@ -72,6 +72,8 @@ def scalar_of(fill: Any, arrow: pa.DataType) -> Any:
     Raises:
         pa.ArrowException: When it is no value of that type; no number is rounded.
     """
+    if isinstance(fill, int) and dtypes.is_decimal(arrow):
+        fill = str(int(fill))  # Arrow casts no integer to a decimal of fewer digits than int64 has
     return pa.scalar(fill).cast(arrow)
 
 

@@ -1,9 +1,12 @@
+from decimal import Decimal
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tfspark.nulls import is_fitting
 from tfspark.tensors.fill import filled
 
 NUMBERS = st.one_of(st.none(), st.integers(-5, 5))
@@ -41,3 +44,12 @@ def test_nan_is_a_fill_and_not_a_null():
     array = filled(pa.array([1.0, None, np.nan], from_pandas=False), np.nan)
     assert array.null_count == 0
     assert np.isnan(array.to_numpy()[1:]).all()
+
+
+@pytest.mark.parametrize("fill", [0, 7, 0.5, "1.5", True])
+def test_a_decimal_is_filled_with_numbers(fill):
+    array = pa.array([Decimal("1.5"), None], pa.decimal128(2, 1))
+    assert float(filled(array, fill).to_pylist()[1]) == float(fill)
+    assert is_fitting(fill, array.type)
+    assert not is_fitting(100, array.type)
+    assert not is_fitting(0.25, array.type)
