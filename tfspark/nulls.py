@@ -72,8 +72,9 @@ def scalar_of(fill: Any, arrow: pa.DataType) -> Any:
     Raises:
         pa.ArrowException: When it is no value of that type; no number is rounded.
     """
-    if isinstance(fill, int) and dtypes.is_decimal(arrow):
-        fill = str(int(fill))  # Arrow casts no integer to a decimal of fewer digits than int64 has
+    if isinstance(fill, bool | int | float) and dtypes.is_decimal(arrow):
+        # As text: Arrow rounds a float, and refuses an integer that may have more digits.
+        fill = repr(int(fill) if isinstance(fill, int) else fill)
     return pa.scalar(fill).cast(arrow)
 
 
