@@ -16,7 +16,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
 # A larger number searches further: TFSPARK_EXAMPLES=200 pytest tests/jobs/test_kept_columns.py
-EXAMPLES = int(os.environ.get("TFSPARK_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("TFSPARK_EXAMPLES", "2"))
 
 ROWS = 3
 

@@ -79,13 +79,14 @@ def plan_direct(spark: SparkSession, job: BatchJob, package: ModelPackage, outpu
 
 def _folder(output: Output) -> str:
     """Return the URI of the folder that tasks write into."""
-    if output.folder is None:
+    folder = output.folder
+    if folder is None:
         raise NotDirectError("only Spark can write tables")
     try:
-        open_filesystem(output.folder)
+        open_filesystem(folder)
     except OSError as error:
         raise NotDirectError(str(error)) from error
-    return output.folder
+    return folder
 
 
 def _resolved(name: str, source: DirectInput) -> str:

@@ -33,7 +33,7 @@ from tfspark.scoring.pieces import JULIAN
 from tfspark.scoring.same_types import changed_columns, fields_of, spark_fields
 from tfspark.spark.files import HadoopFiles
 from tfspark.spark.reading import read_path
-from tfspark.spark.settings import set_by_user
+from tfspark.spark.settings import set_on_classic
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -147,7 +147,7 @@ def check_session(spark: SparkSession, job: BatchJob) -> None:
         NotDirectError: With the reason.
     """
     formats = READABLE if job.path == "direct" else WITH_FOOTERS
-    settings = sorted(name for name in set_by_user(spark) if _SETTINGS.match(name))
+    settings = [name for name in set_on_classic(spark) if _SETTINGS.match(name)]
     reasons = [
         (bool(job.source.table), "only Spark can read tables"),
         (job.source.format not in formats, f"{job.source.format} is read by Spark"),

@@ -45,7 +45,8 @@ class HadoopFiles:
     """
 
     def __init__(self, spark: SparkSession, uri: str) -> None:
-        self._jvm: Any = spark._jvm
+        jvm: Any = spark._jvm
+        self._path: Any = jvm.org.apache.hadoop.fs.Path  # each step of the name is a call
         try:
             self._fs: Any = self._path(uri).getFileSystem(spark._jsc.hadoopConfiguration())
         except Exception as error:
@@ -166,6 +167,3 @@ class HadoopFiles:
     def copy_to_local(self, uri: str, target: Path) -> None:
         """Copy a file or folder to a local path that does not exist yet."""
         self._fs.copyToLocalFile(False, self._path(uri), self._path(str(target)), True)
-
-    def _path(self, uri: str) -> Any:
-        return self._jvm.org.apache.hadoop.fs.Path(uri)
