@@ -63,7 +63,7 @@ NUMBERS = {
 }
 # What is checked or rounded value by value, without a word of the caller.
 CONVERTED = {
-    "uint8": ["(0S), (255S), (null)", "(0Y), (true)", "(255BD), (null)", "(255L)"],
+    "uint8": ["(0S), (255S), (null)", "(0Y), (7Y)", "(true), (false)", "(255BD), (null)", "(255L)"],
     "uint16": ["(0), (65535), (null)", "(65535L)", "(false)"],
     "uint32": ["(0L), (4294967295L), (null)", "(7Y)", "(4294967295BD)"],
     "int8": ["(-128L), (127L)", "(true), (false), (null)"],
@@ -89,7 +89,8 @@ CONVERTED = {
         "(1.00048828125D), (1.000488281250001D), (1.0014648437499996D), (-65519.999999D)",
         "(2.9802322387695312e-8D), (2.98023223876953126e-8D), (1e-300D), (double('inf'))",
         "(2049), (-2051), (65519)",
-        "(-5Y), (true)",
+        "(-5Y)",
+        "(true), (null)",
         "(0.1BD), (65519BD), (1.00048828125BD)",
     ],
 }

@@ -39,7 +39,9 @@ object TestModels {
     graph.getSignatureDefMap.asScala.foreach { case (name, signature) =>
       def bare(info: TensorInfo) = info.toBuilder.clearTensorShape().build()
       val changed = signature.toBuilder
-      signature.getInputsMap.asScala.foreach { case (key, one) => changed.putInputs(key, bare(one)) }
+      signature.getInputsMap.asScala.foreach { case (key, one) =>
+        changed.putInputs(key, bare(one))
+      }
       signature.getOutputsMap.asScala.foreach { case (key, one) =>
         changed.putOutputs(key, bare(one))
       }

@@ -116,7 +116,13 @@ object Terms {
   }
 
   private val byName =
-    Map("sql" -> Sql, "flags" -> Flags, "scala" -> Scala, "python" -> Python, "python-sql" -> PythonSql)
+    Map(
+      "sql" -> Sql,
+      "flags" -> Flags,
+      "scala" -> Scala,
+      "python" -> Python,
+      "python-sql" -> PythonSql
+    )
 
   /** The terms of a name. */
   def of(name: String): Option[Terms] = byName.get(name)

@@ -19,7 +19,9 @@ private[jobs] object Constants {
       throw new BindingException(
         Explain.all(s"Signature '${signature.name}' does not fit the columns", problems)
       )
-    read.map { case (name, found) => name -> lit(found.flatMap(_.toOption).getOrElse(constants(name))) }
+    read.map { case (name, found) =>
+      name -> lit(found.flatMap(_.toOption).getOrElse(constants(name)))
+    }
   }
 
   private def value(spec: TensorSpec, text: String): Either[String, Any] = {

@@ -60,8 +60,8 @@ object Dataset {
     missing(condition) || condition == "UNABLE_TO_INFER_SCHEMA"
 
   /** CSV files have a header, which is compared in every file, and types that are found in the
-    * values; a broken record ends the job. Without column pruning Spark counts the fields of a line,
-    * also where few of them are wanted.
+    * values; a broken record ends the job. Without column pruning Spark counts the fields of a
+    * line, also where few of them are wanted.
     */
   private def readDefaults(format: String): Map[String, String] = format match {
     case "csv" => Map(

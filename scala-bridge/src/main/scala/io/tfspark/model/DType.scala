@@ -120,8 +120,8 @@ object DType {
       refused.values.toMap.getOrElse(name, "cast to a type of Spark's inside the model")
     )
 
-  /** Say how elements of a Spark type become elements of a tensor, by Spark's rules of an ANSI store
-    * assignment; nothing when the kinds do not mix.
+  /** Say how elements of a Spark type become elements of a tensor, by Spark's rules of an ANSI
+    * store assignment; nothing when the kinds do not mix.
     */
   def conversion(from: DataType, to: DType): Option[Conversion] = (from, to.kind) match {
     case (_: StringType | BinaryType, Bytes) => Some(Conversion.Exact)

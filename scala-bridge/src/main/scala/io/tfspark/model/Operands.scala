@@ -51,10 +51,13 @@ private object Operands {
 
   /** The integers of a constant of rank 0 or 1; the last may stand for all that follow. */
   def integers(tensor: TensorProto): Option[Seq[Long]] =
-    TensorSpec.shapeOf(tensor.getTensorShape).filter(_.size <= 1).map(_.flatten.headOption).flatMap {
+    TensorSpec.shapeOf(
+      tensor.getTensorShape
+    ).filter(_.size <= 1).map(_.flatten.headOption).flatMap {
       size =>
         val count = size.getOrElse(1L).toInt
-        val bytes = tensor.getTensorContent.asReadOnlyByteBuffer.order(java.nio.ByteOrder.LITTLE_ENDIAN)
+        val bytes =
+          tensor.getTensorContent.asReadOnlyByteBuffer.order(java.nio.ByteOrder.LITTLE_ENDIAN)
         val isPacked = !tensor.getTensorContent.isEmpty
         val found = tensor.getDtype match {
           case DataType.DT_INT32 if isPacked => Some((0 until count).map(_ => bytes.getInt.toLong))

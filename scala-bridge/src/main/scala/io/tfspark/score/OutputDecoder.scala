@@ -146,7 +146,8 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
           index,
           new RowProblem(
             output.column,
-            s"output bytes ${PythonText.of(value.take(20))} are not UTF-8; take them with $binary"
+            s"output bytes ${PythonText.of(value.take(20))} are not UTF-8",
+            s"take the bytes with $binary."
           )
         )
       vector.putByteArray(place(index), value)

@@ -48,7 +48,9 @@ private[sql] object CallArguments {
 
   private def ofFields(signature: Signature, struct: Expression): CallArguments = {
     val fields = struct.dataType.asInstanceOf[StructType].fieldNames.toSeq
-    val parts = fields.zipWithIndex.map { case (name, at) => GetStructField(struct, at, Some(name)) }
+    val parts = fields.zipWithIndex.map { case (name, at) =>
+      GetStructField(struct, at, Some(name))
+    }
     val isByName = signature.inputs.size > 1 || signature.inputs.exists { spec =>
       ColumnAtHand.resolve(spec.name, fields, SQLConf.get.caseSensitiveAnalysis).isDefined
     }
@@ -119,8 +121,8 @@ private[sql] object CallArguments {
     case other => Seq(other)
   }
 
-  /** A constant whose value fits exactly takes the type of its input: 1, 2.5 and array(1, 2) need no
-    * rounding, nor leave to feed integers.
+  /** A constant whose value fits exactly takes the type of its input: 1, 2.5 and array(1, 2) need
+    * no rounding, nor leave to feed integers.
     */
   private def adapt(spec: TensorSpec, argument: Expression): Expression = {
     val (element, depth) = DType.elementOf(argument.dataType)

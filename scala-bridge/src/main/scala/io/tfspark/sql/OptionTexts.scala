@@ -70,7 +70,10 @@ private[tfspark] object OptionTexts {
 
   /** The options of a JSON object of texts. */
   def parse(document: String, options: CallOptions): CallOptions =
-    parse(members("options", document).map { case (name, one) => name -> one.asText }.toMap, options)
+    parse(
+      members("options", document).map { case (name, one) => name -> one.asText }.toMap,
+      options
+    )
 
   /** `serve,gpu`. */
   def tags(text: String): Seq[String] = text.split(',').toSeq.map(_.trim).filter(_.nonEmpty)
@@ -97,7 +100,9 @@ private[tfspark] object OptionTexts {
     case "null" => OnNull.GiveNull
     case "error" => OnNull.Refuse
     case document if document.startsWith("{") =>
-      OnNull.FillEach(members(option, document).map { case (name, one) => name -> plain(one) }.toMap)
+      OnNull.FillEach(members(option, document).map { case (name, one) =>
+        name -> plain(one)
+      }.toMap)
     case pairs if pairs.contains('=') => OnNull.FillEach(split(option, pairs).toMap)
     case number => OnNull.Fill(numberOf(number).getOrElse(
         throw refusal(option, "'null', 'error', a number, or input=value;…", text)

@@ -60,7 +60,9 @@ object TfPredictFunction {
     val labels = if (options.labels.isEmpty) made.labels else options.labels
     TfPredict(
       made.copy(labels = labels),
-      binding.inputs.flatMap(_.columns).map(name => columns.expressions(columns.names.indexOf(name)))
+      binding.inputs.flatMap(_.columns).map(name =>
+        columns.expressions(columns.names.indexOf(name))
+      )
     )
   }
 

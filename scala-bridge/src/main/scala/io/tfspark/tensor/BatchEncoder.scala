@@ -58,7 +58,8 @@ final class BatchEncoder(inputs: Seq[InputBinding], places: Seq[Seq[ColumnPlace]
         }
         only.foreach(_.add(row, index))
       } else {
-        val alike = BatchEncoder.Alike(readers.toSeq.map(_.shape), singles.toSeq.map(valueOf(_, row)))
+        val alike =
+          BatchEncoder.Alike(readers.toSeq.map(_.shape), singles.toSeq.map(valueOf(_, row)))
         val group = others.getOrElseUpdate(alike, new Group(inputs, alike.shapes, places))
         group.readers.foreach(_.load(row))
         group.add(row, index)

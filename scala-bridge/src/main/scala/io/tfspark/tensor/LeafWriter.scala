@@ -33,6 +33,7 @@ abstract class LeafWriter extends Serializable {
 }
 
 object LeafWriter {
+
   /** A writer from a column's element type into elements of a tensor type. */
   def apply(column: String, from: DataType, to: DType, into: Elements): LeafWriter =
     (from, into) match {

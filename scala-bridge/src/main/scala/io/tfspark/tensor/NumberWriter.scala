@@ -125,15 +125,20 @@ private[tensor] object NumberWriter {
 
     private def put(value: BigDecimal): Unit = (to.kind, to.width) match {
       case (_: Kind.Integral, _) =>
-        if (!fits(value)) refuse(value.toPlainString)
-        putInteger(value.longValue)
-      case (_, 2) => putHalf(HalfFloat.toBits(value), isInfinite = false, value.toPlainString)
+        // As Python shows them: what is no 64-bit integer is text there.
+        if (!isLong(value)) refuse(PythonText.shown(value.toPlainString))
+        val whole = value.longValue
+        if (whole < least || whole > most) refuse(whole.toString)
+        putInteger(whole)
+      case (_, 2) =>
+        putHalf(HalfFloat.toBits(value), isInfinite = false, PythonText.of(value.doubleValue))
       case (_, 4) => into.putFloat(value.floatValue)
       case _ => into.putDouble(value.doubleValue)
     }
 
-    private def fits(value: BigDecimal): Boolean =
-      value.stripTrailingZeros.scale <= 0 && value.compareTo(BigDecimal.valueOf(least)) >= 0 &&
-        value.compareTo(BigDecimal.valueOf(most)) <= 0
+    private def isLong(value: BigDecimal): Boolean =
+      value.stripTrailingZeros.scale <= 0 &&
+        value.compareTo(BigDecimal.valueOf(Long.MinValue)) >= 0 &&
+        value.compareTo(BigDecimal.valueOf(Long.MaxValue)) <= 0
   }
 }

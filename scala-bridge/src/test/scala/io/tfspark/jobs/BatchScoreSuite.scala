@@ -281,19 +281,31 @@ class BatchScoreSuite extends SparkSuite {
     val refused = intercept[Exception](
       scored(gaps, factor ++ Seq("--constant", "k=3", "--on-null", "error"): _*)
     )
-    assert(messages(refused).contains("column 'x', row 1 of partition 0: a null, which on_null refuses"))
-    val wrong = intercept[BindingException](scored(gaps, factor ++ Seq("--constant", "k=three"): _*))
+    assert(
+      messages(refused).contains("column 'x', row 1 of partition 0: a null, which on_null refuses")
+    )
+    val wrong =
+      intercept[BindingException](scored(gaps, factor ++ Seq("--constant", "k=three"): _*))
     assert(wrong.getMessage.contains("input k: float32 (): 'three' is no constant of type float32"))
     val none = intercept[BindingException](scored(gaps, factor: _*)).getMessage
     assert(none.contains("give it a value with --constant k=VALUE"), none)
     val open = Seq("--model", model("open_rank"), "--tags", "serve")
     val points = "SELECT id, array(float(id), 1f) AS inputs FROM range(2)"
-    assert(intercept[BindingException](scored(points, open: _*)).getMessage.contains("--output-shape y="))
-    assert(scored(points, open ++ Seq("--output-shape", "y="): _*) == Seq(Row(0L, -1f), Row(1L, 0f)))
+    assert(intercept[BindingException](scored(
+      points,
+      open: _*
+    )).getMessage.contains("--output-shape y="))
+    assert(scored(points, open ++ Seq("--output-shape", "y="): _*) == Seq(
+      Row(0L, -1f),
+      Row(1L, 0f)
+    ))
   }
 
   test("a folder of a Delta or Iceberg table is not read as files, nor written into") {
-    Seq("_delta_log" -> "a Delta table", "metadata/version-hint.text" -> "an Iceberg table").foreach {
+    Seq(
+      "_delta_log" -> "a Delta table",
+      "metadata/version-hint.text" -> "an Iceberg table"
+    ).foreach {
       case (mark, kind) =>
         val table = folder()
         Files.createDirectories(table.resolve(mark))
@@ -301,7 +313,10 @@ class BatchScoreSuite extends SparkSuite {
           val words = Seq("--model", model("linear"), "--input", place.toString, "--output")
           val (message, code) =
             refusal[InvalidInputException](words :+ folder().resolve("o").toString: _*)
-          assert(message.startsWith(s"$place is $kind") && message.contains("--input-table"), message)
+          assert(
+            message.startsWith(s"$place is $kind") && message.contains("--input-table"),
+            message
+          )
           assert(code == 65)
         }
         val out = Seq("--model", model("linear"), "--input", input, "--output", table.toString)
@@ -312,7 +327,17 @@ class BatchScoreSuite extends SparkSuite {
   test("rows are put into folders by a column, and appended to those alone") {
     val output = folder().resolve("out")
     linear(output.toString, "--fetch", "outputs=y", "--partition-by", "id", "--keep", "id")
-    linear(output.toString, "--fetch", "outputs=y", "--partition-by", "id", "--keep", "id", "--mode", "append")
+    linear(
+      output.toString,
+      "--fetch",
+      "outputs=y",
+      "--partition-by",
+      "id",
+      "--keep",
+      "id",
+      "--mode",
+      "append"
+    )
     assert(entries(output).contains("id=4"))
     assert(spark.read.parquet(output.toString).where("id = 4").collect().map(_.getFloat(0)).toSeq ==
       Seq(10f, 10f))
@@ -328,8 +353,18 @@ class BatchScoreSuite extends SparkSuite {
   test("broken lines of CSV and JSON end the job, unless an option says otherwise") {
     val csv = Files.writeString(folder().resolve("t.csv"), "x0,x1\n1,2\n1,2,3\n").toString
     val output = folder().resolve("out").toString
-    val words = Seq("--model", model("linear"), "--input", csv, "--input-format", "csv",
-      "--feed", "inputs=x0,x1", "--output", output)
+    val words = Seq(
+      "--model",
+      model("linear"),
+      "--input",
+      csv,
+      "--input-format",
+      "csv",
+      "--feed",
+      "inputs=x0,x1",
+      "--output",
+      output
+    )
     assert(messages(intercept[Exception](score(words: _*))).contains("MALFORMED"))
     score(words ++ Seq("--option", "mode=PERMISSIVE"): _*)
     assert(spark.read.parquet(output).count() == 2)
@@ -362,7 +397,10 @@ class BatchScoreSuite extends SparkSuite {
         "argument --fill-null: not allowed with argument --on-null",
       (good ++ Seq("--feed", "a=b,,c")) -> "expected COLUMN[,COLUMN…]",
       (good ++ Seq("--keep")) -> "expected one argument",
-      (good ++ Seq("--fill-nul", "a=b")) -> "there is no flag --fill-nul. Did you mean '--fill-null'?",
+      (good ++ Seq(
+        "--fill-nul",
+        "a=b"
+      )) -> "there is no flag --fill-nul. Did you mean '--fill-null'?",
       (good ++ Seq("nope")) -> "unrecognized arguments: nope"
     ).foreach { case (words, message) =>
       val error = intercept[UsageException](BatchScoreFlags.parse(words))

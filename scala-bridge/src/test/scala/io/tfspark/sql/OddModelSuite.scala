@@ -40,9 +40,12 @@ class OddModelSuite extends SparkSuite {
   test("an output whose first dimension is not the batch is refused, if it is fetched") {
     val path = model("labels")
     val message = refusal(s"SELECT tf_predict('$path', array(1f, 2f))")
-    assert(message.contains(
-      "output labels: string (3,): its first dimension is always 3, whatever the number of rows"
-    ), message)
+    assert(
+      message.contains(
+        "output labels: string (3,): its first dimension is always 3, whatever the number of rows"
+      ),
+      message
+    )
     val scores = s"tf_predict('$path', map('fetch', 'scores=s'), array(float(id), 2f))"
     assert(values(s"SELECT $scores FROM range(3)") == (0 to 2).map(id =>
       Seq(id.toFloat, 2f, id.toFloat)
@@ -90,9 +93,14 @@ class OddModelSuite extends SparkSuite {
     ).foreach { struct =>
       assert(values(s"SELECT tf_predict('$factor', $struct).y FROM range(3)") == expected, struct)
     }
-    assert(values(s"SELECT tf_predict('$factor', s).y FROM (SELECT if(id = 1, null, named_struct('k', 2, 'x', float(id))) AS s FROM range(2))") ==
+    assert(values(
+      s"SELECT tf_predict('$factor', s).y FROM (SELECT if(id = 1, null, named_struct('k', 2, 'x', float(id))) AS s FROM range(2))"
+    ) ==
       Seq[Any](0f, null))
-    assert(values(s"SELECT tf_predict('$linear', struct(float(id), 1)) FROM range(2)") == Seq(2f, 4f))
+    assert(values(s"SELECT tf_predict('$linear', struct(float(id), 1)) FROM range(2)") == Seq(
+      2f,
+      4f
+    ))
     val message = refusal(s"SELECT tf_predict('$factor', struct(1f AS x, 2 AS c)) FROM range(1)")
     assert(message.contains("input k: float32 (): it is a scalar, the same for every row"), message)
     assert(failure(s"SELECT tf_predict('${model("fixed")}', struct(double(1) AS inputs))").contains(
@@ -104,12 +112,17 @@ class OddModelSuite extends SparkSuite {
     val table = "(SELECT 1L AS alpha, array(1f, 2f) AS beta)"
     val pair = model("pair")
     assert(values(s"SELECT tf_predict('$pair', alpha, beta).sign FROM $table") == Seq("plus"))
-    assert(values(s"SELECT tf_predict('$pair', struct(beta, alpha)).sign FROM $table") == Seq("plus"))
+    assert(
+      values(s"SELECT tf_predict('$pair', struct(beta, alpha)).sign FROM $table") == Seq("plus")
+    )
     Seq("beta, alpha", "t.beta, Alpha", "CAST(beta AS array<double>), alpha").foreach { arguments =>
       val message = refusal(s"SELECT tf_predict('$pair', $arguments) FROM $table t")
-      assert(message.startsWith(
-        "The columns are those of signature 'serving_default', but in another order."
-      ), message)
+      assert(
+        message.startsWith(
+          "The columns are those of signature 'serving_default', but in another order."
+        ),
+        message
+      )
       assert(message.contains("expected: alpha, beta"))
       assert(message.contains("Hint: pass struct(alpha, beta)"))
     }
@@ -134,9 +147,12 @@ class OddModelSuite extends SparkSuite {
   test("where each row works alone, the hint says so") {
     val path = model("alone")
     val message = failure(s"SELECT tf_predict('$path', float(id)) FROM range(0, 2, 1, 1)")
-    assert(message.contains(
-      "Hint: each row works alone; score with map('batch_size', '1') behind the model."
-    ), message)
+    assert(
+      message.contains(
+        "Hint: each row works alone; score with map('batch_size', '1') behind the model."
+      ),
+      message
+    )
     val one = s"tf_predict('$path', map('batch_size', '1'), float(id))"
     assert(values(s"SELECT $one FROM range(0, 3, 1, 1)") == Seq(0f, 2f, 4f))
   }

@@ -361,7 +361,9 @@ class TfPredictSuite extends SparkSuite with BeforeAndAfterAll {
     assert(refusal("tf_predict('linear', array(x0, x1, x1))").contains("found 3 columns"))
     assert(refusal("tf_predict('linear')").contains("takes another number of arguments"))
     assert(refusal("tf_predict(string(id), features)").contains("a constant string"))
-    assert(refusal(s"tf_predict('${model("pair")}', id)").contains("in this order: alpha, beta; or struct("))
+    assert(refusal(
+      s"tf_predict('${model("pair")}', id)"
+    ).contains("in this order: alpha, beta; or struct("))
     assert(refusal(
       s"tf_predict('${io.tfspark.TestModels.folder}/none', id)"
     ).contains("There is no model folder"))
@@ -401,27 +403,35 @@ class TfPredictSuite extends SparkSuite with BeforeAndAfterAll {
 
   test("what becomes of a null is said by the call or the session") {
     val gaps = "(SELECT if(id = 1, null, x0) AS x0, x1 FROM t)"
-    def scored(options: String) = values(s"SELECT tf_predict('linear', $options x0, x1) FROM $gaps LIMIT 2")
+    def scored(options: String) =
+      values(s"SELECT tf_predict('linear', $options x0, x1) FROM $gaps LIMIT 2")
     assert(scored("") == Seq[Any](2f, null))
     assert(scored("map('on_null', '5'),") == expected(0, 5))
     assert(scored("map('on_null', 'inputs=5'),") == expected(0, 5))
     having(BridgeConf.OnNulls -> "5")(assert(scored("") == expected(0, 5)))
     having(BridgeConf.OnNulls -> "error") {
       val error = messages(intercept[Exception](scored("")))
-      assert(error.contains("column 'argument 1', row 1 of partition 0: a null, which on_null refuses"))
+      assert(
+        error.contains("column 'argument 1', row 1 of partition 0: a null, which on_null refuses")
+      )
     }
     def refusal(options: String) =
       intercept[AnalysisException](scored(s"map('on_null', $options),")).getMessage
     assert(refusal("'other=5'").startsWith("on_null names 'other', which is no input."))
     assert(refusal("'some'").contains("expected: 'null', 'error', a number, or input=value;…"))
-    assert(refusal("'inputs=x'").contains("on_null is 'x', which is no value for column 'argument 1' of float"))
+    assert(refusal(
+      "'inputs=x'"
+    ).contains("on_null is 'x', which is no value for column 'argument 1' of float"))
   }
 
   test("an option that there is not is refused with the nearest") {
     val message = intercept[AnalysisException](
       sql("SELECT tf_predict('linear', map('batchsize', '1'), x0, x1) FROM t")
     ).getMessage
-    assert(message.startsWith("There is no option 'batchsize'. Did you mean 'batch_size'?"), message)
+    assert(
+      message.startsWith("There is no option 'batchsize'. Did you mean 'batch_size'?"),
+      message
+    )
   }
 
   test("a row of another length, and one that the model refuses, are named") {

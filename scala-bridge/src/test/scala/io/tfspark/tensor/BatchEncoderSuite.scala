@@ -130,19 +130,27 @@ class BatchEncoderSuite extends AnyFunSuite {
     assert(fed("float16", aboveHalf._1, aboveHalf._2).getShort == 0x3c01)
     assert(fed("float16", DecimalType(12, 11), Decimal("1.00048828125")).getShort == 0x3c00)
     assert(problem(encoder(spec("float16"), DecimalType(5, 0)), Decimal("70000")) ==
-      "70000 does not fit float16")
+      "70000.0 does not fit float16")
   }
 
   test("whole decimals, booleans and integers of any width feed integers, each in range") {
-    assert(fed("int64", DecimalType(20, 0), Decimal("-9223372036854775808")).getLong == Long.MinValue)
-    assert(fed("uint8", BooleanType, true).get == 1 && fed("uint32", LongType, 4294967295L).getInt == -1)
+    assert(fed(
+      "int64",
+      DecimalType(20, 0),
+      Decimal("-9223372036854775808")
+    ).getLong == Long.MinValue)
+    assert(fed("uint8", BooleanType, true).get == 1 && fed(
+      "uint32",
+      LongType,
+      4294967295L
+    ).getInt == -1)
     assert(fed("int32", DecimalType(10, 2), Decimal("7.00")).getInt == 7)
     assert(fed("float32", BooleanType, true).getFloat == 1f)
     assert(fed("float32", LongType, 16777217L).getFloat == 16777216f)
     Seq(
-      ("int64", DecimalType(20, 0), Decimal("9223372036854775808")) -> "9223372036854775808",
+      ("int64", DecimalType(20, 0), Decimal("9223372036854775808")) -> "'9223372036854775808'",
       ("uint8", ByteType, (-1).toByte) -> "-1",
-      ("int8", DecimalType(5, 2), Decimal("1.50")) -> "1.50",
+      ("int8", DecimalType(5, 2), Decimal("1.50")) -> "'1.50'",
       ("uint16", LongType, 65536L) -> "65536"
     ).foreach { case ((dtype, kind, value), shown) =>
       assert(problem(encoder(spec(dtype), kind), value) == s"$shown does not fit $dtype")

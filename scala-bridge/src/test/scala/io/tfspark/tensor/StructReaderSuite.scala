@@ -76,8 +76,10 @@ class StructReaderSuite extends AnyFunSuite {
     assert(pixels("uint8", image(2, 1, 1, 7, 8)) == (Seq(2, 1, 1) -> Seq[Byte](7, 8)))
     assert(pixels("int16", image(1, 1, 1, 200))._2 == Seq[Byte](-56, 0))
     val problem = intercept[RowProblem](pixels("uint8", image(-1, -1, -1))).problem
-    assert(problem ==
-      "expected an image of 1, 3 or 4 channels, found (height, width, channels) (-1, -1, -1) with 0 bytes")
+    assert(
+      problem ==
+        "expected an image of 1, 3 or 4 channels, found (height, width, channels) (-1, -1, -1) with 0 bytes"
+    )
     assert(intercept[RowProblem](pixels("int8", image(1, 1, 1, 200))).problem ==
       "200 does not fit int8")
   }
