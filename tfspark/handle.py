@@ -24,7 +24,13 @@ from typing import Protocol
 
 from tfspark.cache import ENGINES
 from tfspark.engine import Engine, EngineOptions, gpu, load_engine
-from tfspark.errors import EngineError, InvalidModelError, ModelNotFoundError, explain
+from tfspark.errors import (
+    EngineError,
+    InvalidModelError,
+    ModelNotFoundError,
+    TfsparkError,
+    explain,
+)
 from tfspark.package import ModelPackage
 from tfspark.saved_model.archive import unpack
 from tfspark.saved_model.files import digest_of, size_of
@@ -135,7 +141,10 @@ class ModelHandle:
             if gpus:
                 gpu.show(gpus)
             folder = self.source.locate(self.digest, self.size)
-            engine = load_engine(str(folder), self.tags, self.signature, options)
+            try:
+                engine = load_engine(str(folder), self.tags, self.signature, options)
+            except TfsparkError as error:  # the folder is one of this node's cache
+                raise type(error)(f"model {self.title}: {error}") from error
             self._warm_up(engine, folder)
             return engine
 

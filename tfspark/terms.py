@@ -67,7 +67,7 @@ SQL = Terms(
     feed="a struct whose field {input} holds the column {column}",
     fetch='fetch={{"{output}": "{column}"}} of register or predict_udf',
     keep="the columns of the query",
-    narrow="narrow=True in register or predict_udf, --narrow in the SQL job",
+    narrow="narrow=True in register (--narrow in the SQL job), or drop them with CAST",
     on_null='on_null="error" in register or predict_udf',
     fill='on_null={{"{input}": value}} in register or predict_udf',
     strings='strings="binary" in register or predict_udf',

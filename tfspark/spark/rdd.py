@@ -210,7 +210,8 @@ def predict_rdd(
     given: object = rdd
     if not isinstance(given, RDD):
         found = f"{type(given).__module__}.{type(given).__name__}"
-        problem, hint = "Only an RDD can be scored by predict_rdd.", "score a DataFrame by predict."
+        problem = "Only an RDD can be scored by predict_rdd."
+        hint = "score a DataFrame by predict(df, model)."
         raise UsageError(explain(problem, expected="pyspark.RDD", found=found, hint=hint))
     spark = SparkSession(rdd.context)
     package = model_of(spark, model, options)
