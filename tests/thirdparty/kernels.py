@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import tensorflow as tf
@@ -30,13 +31,15 @@ def missing_kernel(path: Path) -> None:
 
 
 def left_behind(path: Path) -> None:
-    """A Python function, which no SavedModel holds."""
+    """A Python function, which no SavedModel holds, and which ends with its graph."""
 
     def build() -> Ends:
         x = v1.placeholder(tf.float32, (None,), "x")
-        return {"x": x}, {"y": tf.ensure_shape(v1.py_func(abs, [x], tf.float32), (None,))}
+        function = v1.py_func(lambda value: abs(value), [x], tf.float32)
+        return {"x": x}, {"y": tf.ensure_shape(function, (None,))}
 
     save_graph(path, build)
+    gc.collect()  # TensorFlow finds the function for as long as the graph is there
 
 
 NUMBERS = rows(x=floats(1, 2, None))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,10 @@ _log = logging.getLogger(__name__)
 
 # Ends what TensorFlow says before a message when the graph keeps no trace of the code that made it.
 _NO_TRACES = "<stack traces unavailable>"
+
+
+# Where a node was made, which stands before the reason and may fill a page.
+_TRACE = re.compile(r"^Detected at node .*:\n(?:[ \t].*\n|\n)*", re.MULTILINE)
 
 
 class TensorFlowEngine:
@@ -122,5 +127,5 @@ def _from_numpy(value: Any) -> Tensor:
 
 def _first_lines(error: BaseException) -> str:
     """Return the message without TensorFlow's listing of the whole graph and empty stack traces."""
-    message = str(error).partition(_NO_TRACES)
+    message = _TRACE.sub("", str(error)).partition(_NO_TRACES)
     return first_lines(message[2] or message[0]) or type(error).__name__

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -275,14 +276,18 @@ def _read(values: Sequence[Any], arrow: pa.DataType) -> pa.Array[Any]:
     if pa.types.is_floating(element):
         try:
             return pa.array(values, arrow)
-        except pa.ArrowInvalid:
-            whole: pa.Array[Any] = pa.array(values)
-            if not pa.types.is_integer(dtypes.element_of(whole.type)[0]):
-                raise
-            return whole.cast(arrow, safe=False)  # beyond 2**53 integers are rounded
+        except pa.ArrowInvalid:  # of bools, decimals, or integers that a double rounds
+            return pa.array([_as_float(value) for value in values], arrow)
     if not pa.types.is_integer(element):
         return pa.array(values, arrow)
     found: pa.Array[Any] = pa.array(values)
     if pa.types.is_boolean(dtypes.element_of(found.type)[0]):
         raise TypeError("a bool is no number")
     return found.cast(arrow)
+
+
+def _as_float(value: Any) -> Any:
+    """Return a number as a float, rounded once, and sequences of numbers as lists of floats."""
+    if isinstance(value, list | tuple):
+        return [_as_float(item) for item in value]
+    return float(value) if isinstance(value, bool | int | Decimal) else value
