@@ -200,9 +200,7 @@ def outcome(score: Callable[[], DataFrame]) -> Outcome:
 
 def _named(line: str, columns: Sequence[str]) -> str:
     """Give the arguments of a call the names of their columns."""
-    for position, name in enumerate(columns, start=1):
-        line = line.replace(f"argument {position}", name)
-    return line
+    return re.sub(r"argument (\d+)", lambda found: columns[int(found[1]) - 1], line)
 
 
 def _differences(python: Outcome, bridge: Outcome) -> Iterator[tuple[Any, Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from py4j.protocol import Py4JJavaError
@@ -39,7 +40,7 @@ def by_tf_predict(spark: SparkSession, case: Case, base: Path, folder: Path) -> 
 
 
 APIS: Mapping[str, Api] = {
-    "predict": apis.by_predict,
+    "predict": partial(apis.by_predict, engine="jvm"),
     "function": apis.by_function,
     "register": apis.by_sql,
     "tf_predict": by_tf_predict,
@@ -58,7 +59,7 @@ def score_all(spark: SparkSession, folder: Path, asked: Mapping[str, Sequence[st
     for case in CASES:
         base = write(case, folder)
         for api in asked[case.name]:
-            engine = {} if api == "tf_predict" else {"engine": "jvm"}
+            engine = {"engine": "jvm"} if api in ("function", "register") else {}
             in_jvm = replace(case, options={**case.options, **engine})
             found[api, case.name] = _rows(APIS[api], spark, in_jvm, base, folder)
     (folder / "results.pickle").write_bytes(pickle.dumps(found))

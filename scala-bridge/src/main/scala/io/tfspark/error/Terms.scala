@@ -47,7 +47,7 @@ object Terms {
     feed = "named_struct('{input}', {column}, …)",
     fetch = "map('fetch', '{output}={column}')",
     narrow = "map('narrow', 'true') behind the model, or CAST in the query",
-    onNull = "map('on_null', 'error') behind the model",
+    onNull = "on_null",
     strings = "map('strings', 'binary') behind the model",
     constant = "a literal for {input}",
     outputShape = "map('output_shapes', '{output}=') behind the model",

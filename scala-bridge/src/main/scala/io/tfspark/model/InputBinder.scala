@@ -19,7 +19,7 @@ private[model] class InputBinder(
       signature.inputs.map { spec =>
         val found = Binding.unusable(spec).fold(find(spec))(problem => Left(Seq(problem)))
         found.left.map(_.map(misfit => s"input $spec: $misfit")).map(names =>
-          InputBinding(spec, names, options.onNull.rule(spec))
+          InputBinding(spec, names, options.onNull.rule(spec).copy(option = options.terms.onNull))
         )
       }
 

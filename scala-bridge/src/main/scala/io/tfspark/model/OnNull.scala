@@ -55,5 +55,10 @@ object OnNull {
   *
   * @param refuse whether a null ends the scoring with an error that names the row
   * @param fill a number, a boolean, text or bytes to feed in its place
+  * @param option how the caller asks for the refusal
   */
-final case class NullRule(refuse: Boolean = false, fill: Option[Any] = None)
+final case class NullRule(
+    refuse: Boolean = false,
+    fill: Option[Any] = None,
+    option: String = "on_null"
+)

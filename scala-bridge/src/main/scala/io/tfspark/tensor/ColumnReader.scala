@@ -46,7 +46,7 @@ private[tensor] object ColumnReader {
         new BytesReader(place, fixed)
       case _ => ofArrays(place, input, into)
     }
-    if (input.nulls.refuse) new Refusing(reader, place.name) else reader
+    if (input.nulls.refuse) new Refusing(reader, place.name, input.nulls.option) else reader
   }
 
   private def ofArrays(place: ColumnPlace, input: InputBinding, into: Elements): ColumnReader = {
@@ -61,7 +61,8 @@ private[tensor] object ColumnReader {
   }
 
   /** Raises a null, instead of leaving its row out. */
-  final private class Refusing(reader: ColumnReader, name: String) extends ColumnReader {
+  final private class Refusing(reader: ColumnReader, name: String, option: String)
+      extends ColumnReader {
     def depth: Int = reader.depth
     def length: Int = reader.length
     def shape: Seq[Int] = reader.shape
@@ -69,7 +70,7 @@ private[tensor] object ColumnReader {
     override def hint: String = reader.hint
 
     def load(row: SpecializedGetters): Boolean = {
-      if (!reader.load(row)) throw new RowProblem(name, "a null, which on_null refuses")
+      if (!reader.load(row)) throw new RowProblem(name, s"a null, which $option refuses")
       true
     }
   }
