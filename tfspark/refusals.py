@@ -25,7 +25,7 @@ def refusal(name: str, column: Column, dtype: DType, expected: str) -> str:
     """Return why a column cannot feed an input of a type, with the next step."""
     kind = column.label
     while kind.startswith("array<"):
-        kind = kind.removeprefix("array<")
+        kind = kind.removeprefix("array<").removesuffix(">")
     if kind.startswith("binary") and not dtype.is_string:
         return (
             f"expected {expected}, found column {name!r} of {column.label}. Encoded images (JPEG, "
@@ -40,13 +40,14 @@ def refusal(name: str, column: Column, dtype: DType, expected: str) -> str:
             return f"expected {expected}, found column {name!r} of {column.label}; use {converted}"
     if column.arrow is None:
         return f"column {name!r} is {column.label} and cannot be fed; cast or rename it first"
-    return f"expected {expected}, found column {name!r} of {column.label}{_cast(kind, dtype)}"
+    return f"expected {expected}, found column {name!r} of {column.label}{_cast(column.label, kind, dtype)}"
 
 
-def _cast(kind: str, dtype: DType) -> str:
+def _cast(label: str, kind: str, dtype: DType) -> str:
     """Return the conversion of one kind of scalar into another, where Spark has one."""
     if dtype.name == "bool":
         return "; use column <> 0" if kind != "string" else "; cast it to boolean"
     if kind == "string":
-        return f"; text is not read as numbers, so cast it: try_cast(column AS {dtype.sql})"
+        wanted = label.replace(kind, dtype.sql)
+        return f"; text is not read as numbers, so cast it: try_cast(column AS {wanted})"
     return "; cast it to string" if dtype.is_string else ""
