@@ -40,7 +40,8 @@ def refusal(name: str, column: Column, dtype: DType, expected: str) -> str:
             return f"expected {expected}, found column {name!r} of {column.label}; use {converted}"
     if column.arrow is None:
         return f"column {name!r} is {column.label} and cannot be fed; cast or rename it first"
-    return f"expected {expected}, found column {name!r} of {column.label}{_cast(column.label, kind, dtype)}"
+    cast = _cast(column.label, kind, dtype)
+    return f"expected {expected}, found column {name!r} of {column.label}{cast}"
 
 
 def _cast(label: str, kind: str, dtype: DType) -> str:
