@@ -282,7 +282,9 @@ class BatchScoreSuite extends SparkSuite {
       scored(gaps, factor ++ Seq("--constant", "k=3", "--on-null", "error"): _*)
     )
     assert(
-      messages(refused).contains("column 'x', row 1 of partition 0: a null, which --on-null error refuses")
+      messages(
+        refused
+      ).contains("column 'x', row 1 of partition 0: a null, which --on-null error refuses")
     )
     val wrong =
       intercept[BindingException](scored(gaps, factor ++ Seq("--constant", "k=three"): _*))

@@ -36,12 +36,12 @@ private object DecodeBenchmark {
   final private class Column(dtype: String, kind: DataType, tensor: NativeTensor) {
     private val shape = None +: tensor.shape.drop(1).map(Option(_))
     private val decoder =
-      new OutputDecoder(OutputBinding(TensorSpec("y", dtype, Some(shape), "y:0"), "y", kind))
+      new OutputDecoder(OutputBinding(TensorSpec("y", dtype, Some(shape), "y:0"), "y", kind), "")
     private val vector = new OnHeapColumnVector(rows, kind)
 
     def decode(): OnHeapColumnVector = {
       vector.reset()
-      decoder.decode(tensor, rows, vector, row => row, inOrder = true)
+      decoder.decode(tensor, tensor.shape.drop(1), rows, vector, row => row, inOrder = true)
       vector
     }
   }

@@ -24,7 +24,7 @@ sealed abstract private[score] class Feed(spec: TensorSpec, schema: StructType) 
   final def encode(): Long = {
     encoder.clear()
     fill()
-    encoder.groups.foreach(group => Part(group, 0, group.size).tensor(0, group.size).close())
+    encoder.groups.foreach(group => Part(group, 0, group.size).tensor(0, Some(group.size)).close())
     encoder.bytes
   }
 }
