@@ -1,7 +1,7 @@
 """What a failed load or run of TensorFlow is about: an operation, files, memory, or the batch.
 
-In come a message and the canonical error code of a run, out goes the error to raise. Executor only;
-the same for both of TensorFlow's engines.
+Chooses the error to raise from TensorFlow's message and canonical error code, for both of
+TensorFlow's engines. Executor only.
 
 Invariant: only what a value of a row can cause is an error of the batch, so that no row is blamed
 for a model that cannot run here.

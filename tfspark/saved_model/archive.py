@@ -1,6 +1,6 @@
 """The archive in which a model travels: packed on the driver, unpacked on a node.
 
-In comes an export dir and out goes an uncompressed tar; or the tar comes in and a folder is filled.
+`pack` writes an export dir as an uncompressed tar, and `unpack` fills a folder from one.
 
 Invariants: packing depends on names and contents alone, so equal models make equal archives; both
 ways stream, with no file in memory; unpacking trusts nothing in the archive: it makes regular files

@@ -1,7 +1,6 @@
 """Which folder a model's path means: an export dir, or the newest version below a base path.
 
-In comes a path of this process's file system, out goes the export dir and the number of its version
-folder. Driver only.
+Finds the export dir and its version number for a path that this process sees. Driver only.
 
 Invariant: the newest version is the largest number, whatever its folder holds; a broken one is an
 error later, never a step to an older one.

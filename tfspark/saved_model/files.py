@@ -1,7 +1,6 @@
 """The files of an export dir: listed, counted and hashed.
 
-In comes a folder, out go names, bytes and the digest that names the model everywhere. Driver and
-executor.
+Lists a folder and computes the digest that names the model everywhere. Driver and executor.
 
 Invariants: the digest is the SHA-256 over the sorted relative names, lengths and contents, so equal
 folders have equal digests wherever they lie; links to folders count as folders, and a folder that

@@ -1,7 +1,7 @@
 """The file with the graph of a SavedModel, binary or text, and the graph of one tag set in it.
 
-In comes an export dir, out goes the `MetaGraphDef` of a tag set, or a typed error that says what is
-wrong with the file. Driver only.
+Reads the `MetaGraphDef` of a tag set, or raises a typed error that says what is wrong with the
+file. Driver only.
 
 Invariants: where both files are there, `saved_model.pb` is read, as by TensorFlow; a file that is
 cut off is an error. From a text file, `graph_of` reads what every model needs and `whole_graph_of`

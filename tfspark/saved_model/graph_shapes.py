@@ -1,7 +1,6 @@
 """Shapes and types that a signature leaves open, taken from the graph behind it.
 
-In comes a signature with the graph of its SavedModel, out goes the signature with what the graph
-says. Driver only; from the protocol buffer alone.
+Completes a signature with what its graph says. Driver only; reads the protocol buffer alone.
 
 Invariants: what the signature states is kept; a shape comes from the graph's own `_output_shapes`,
 through calls of functions, otherwise from the rules of `shape_rules`; nothing is guessed: what

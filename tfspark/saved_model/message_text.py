@@ -1,7 +1,6 @@
 """Protocol buffers in their text form, without the messages that nobody reads.
 
-In comes the text of `saved_model.pbtxt`, out goes a text that means the same less some messages.
-Driver only.
+Removes the messages of some fields from the text of `saved_model.pbtxt`. Driver only.
 
 Context: protobuf's own reader of text is written in Python and takes 0.5 s for each MB, while one
 regular expression finds the braces of a MB in 0.05 s. What a message means is left to protobuf.
