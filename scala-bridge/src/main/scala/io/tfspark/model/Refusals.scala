@@ -33,19 +33,21 @@ private[model] object Refusals {
           s"$misfit; use $way"
         case None if column.form.isEmpty =>
           s"column '${column.name}' is ${column.label} and cannot be fed; cast or rename it first"
-        case None => misfit + cast(kind, dtype)
+        case None => misfit + cast(column.label, kind, dtype)
       }
   }
 
   private def innermost(label: String): String =
-    if (label.startsWith("array<")) innermost(label.stripPrefix("array<")) else label
+    if (label.startsWith("array<")) innermost(label.stripPrefix("array<").stripSuffix(">"))
+    else label
 
   /** The conversion of one kind of scalar into another, where Spark has one. */
-  private def cast(kind: String, dtype: DType): String = dtype.kind match {
+  private def cast(label: String, kind: String, dtype: DType): String = dtype.kind match {
     case Kind.Bool => if (kind == "string") "; cast it to boolean" else "; use column <> 0"
     case Kind.Bytes => "; cast it to string"
     case _ if kind == "string" =>
-      s"; text is not read as numbers, so cast it: try_cast(column AS ${dtype.sqlName})"
+      val wanted = label.replace(kind, dtype.sqlName)
+      s"; text is not read as numbers, so cast it: try_cast(column AS $wanted)"
     case _ => ""
   }
 }
