@@ -61,6 +61,12 @@ def _add_model_flags(parser: argparse.ArgumentParser) -> None:
     )
     model.add_argument("--signature", metavar="NAME", help="default: serving_default")
     arguments.add_tags_flag(model)
+    model.add_argument(
+        "--model-sha256",
+        metavar="DIGEST",
+        help="the digest that the model must have; another one is refused before it is loaded",
+    )
+    arguments.add_allow_ops_flag(model)
     arguments.add_output_shape_flag(model, "OUTPUT")
     model.add_argument(
         "--engine",
@@ -212,7 +218,8 @@ def _check_early(args: argparse.Namespace) -> None:
         )
     if Path(args.model).exists():
         signature, tags = args.signature or "serving_default", tuple(args.tags)
-        load(args.model, args.version, signature, tags)
+        package = load(args.model, args.version, signature, tags, args.model_sha256)
+        package.allowing(args.allow_ops).check_operations()
 
 
 def _job(args: argparse.Namespace) -> BatchJob:
@@ -229,6 +236,8 @@ def _job(args: argparse.Namespace) -> BatchJob:
         "distribute": args.distribute,
         "on_null": args.fill_null or args.on_null,
         "output_shapes": args.output_shape,
+        "sha256": args.model_sha256,
+        "allow_ops": args.allow_ops,
     }
     constants = {name: Constant(text) for name, text in args.constant.items()}
     return BatchJob(

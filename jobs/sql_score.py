@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfspark.errors import did_you_mean
 from tfspark.scoring import arguments
 from tfspark.scoring.job_parser import ByName, JobParser
 
@@ -46,11 +47,24 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     query.add_argument("--query", metavar="SQL", help="one statement")
     query.add_argument("--file", type=Path, metavar="PATH", help="statements, separated by ;")
     arguments.add_narrow_flag(parser)
+    parser.add_argument(
+        "--model-sha256",
+        type=arguments.pair,
+        action=ByName,
+        default={},
+        metavar="NAME=DIGEST",
+        help="the digest that a model must have; another one is refused before it is loaded; "
+        "repeatable",
+    )
+    arguments.add_allow_ops_flag(parser)
     arguments.add_tags_flag(parser)
     arguments.add_output_shape_flag(parser, "NAME.OUTPUT")
     arguments.add_null_flags(parser, "NAME.INPUT")
     arguments.add_output_flags(parser, required=False)
     args = parser.parse_args(argv)
+    for name in args.model_sha256.keys() - args.register.keys():
+        near = did_you_mean(name, args.register)
+        parser.error(f"argument --model-sha256: no model {name!r} is registered.{near}")
     for flag in ("fill_null", "output_shape"):
         try:
             setattr(args, flag, _by_model(getattr(args, flag), args.register))
@@ -61,7 +75,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def _by_model(given: Mapping[str, Any], models: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """Return model → input or output → value, of flags that name both as `NAME.INPUT`."""
-    from tfspark.errors import did_you_mean, listing
+    from tfspark.errors import listing
 
     found: dict[str, dict[str, Any]] = {name: {} for name in models}
     for key, value in given.items():
@@ -121,6 +135,8 @@ def _options(args: argparse.Namespace, name: str) -> ScoreOptions:
         "tags": tuple(args.tags),
         "on_null": args.fill_null[name] or args.on_null,
         "output_shapes": args.output_shape[name],
+        "sha256": args.model_sha256.get(name),
+        "allow_ops": args.allow_ops,
     }
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tfspark.errors import TfsparkError
-    from tfspark.package import ModelPackage, load
+    from tfspark.package import ModelPackage, lint, load
     from tfspark.signature import Signature, TensorSpec
     from tfspark.spark.dataframe import predict
     from tfspark.spark.functions import predict_udf
@@ -23,6 +23,7 @@ __all__ = [
     "Signature",
     "TensorSpec",
     "TfsparkError",
+    "lint",
     "load",
     "predict",
     "predict_rdd",
@@ -37,6 +38,7 @@ _HOMES = {
     "Signature": "tfspark.signature",
     "TensorSpec": "tfspark.signature",
     "TfsparkError": "tfspark.errors",
+    "lint": "tfspark.package",
     "load": "tfspark.package",
     "predict": "tfspark.spark.dataframe",
     "predict_rdd": "tfspark.spark.rdd",

@@ -44,6 +44,12 @@ class InvalidModelError(TfsparkError, ValueError):
     exit_code = 65
 
 
+class ForbiddenOperationError(TfsparkError, PermissionError):
+    """A SavedModel with operations that touch more than its tensors, and that nobody allowed."""
+
+    exit_code = 65
+
+
 class SignatureNotFoundError(TfsparkError, KeyError):
     """A SavedModel without the signature or the tag set asked for."""
 

@@ -104,7 +104,12 @@ class ModelHandle:
         source: Source | None = None,
         options: EngineOptions | None = None,
     ) -> ModelHandle:
-        """Make a handle; without a source, workers read the package's own path."""
+        """Make a handle; without a source, workers read the package's own path.
+
+        Raises:
+            ForbiddenOperationError: When the model touches more than its tensors.
+        """
+        package.check_operations()
         return cls(
             name=package.name,
             version=package.version,

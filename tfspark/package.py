@@ -11,26 +11,37 @@ nothing is written but the archive asked for.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from tfspark.errors import (
+    ForbiddenOperationError,
+    InvalidModelError,
     ModelNotFoundError,
     SignatureNotFoundError,
     TfsparkError,
+    UsageError,
     did_you_mean,
     explain,
+    explain_all,
     listing,
 )
+from tfspark.operations import Finding, findings_of
 from tfspark.saved_model import archive, export_dir
 from tfspark.saved_model.files import digest_of, size_of
-from tfspark.saved_model.graph_file import graph_of, whole_graph_of
+from tfspark.saved_model.graph_file import graph_of
 from tfspark.saved_model.graph_shapes import completed, is_open
 from tfspark.saved_model.missing import check_complete
 from tfspark.saved_model.other_objects import refuse
 from tfspark.signature import OutputShapes, Signature
+
+_SHA256 = re.compile("[0-9a-fA-F]{64}")
+
+# Findings that a message lists; the others are counted.
+_MOST_LISTED = 10
 
 # TensorFlow's own signature for the initialisation of tables; not one that a user calls.
 _INIT_SIGNATURE = "__saved_model_init_op"
@@ -50,6 +61,7 @@ class ModelPackage:
         signatures: All signatures, sorted by name.
         signature: The chosen one.
         tensorflow_version: The TensorFlow that wrote it, or an empty string.
+        findings: Operations that touch more than tensors, and that nobody allowed; see `lint`.
     """
 
     path: str
@@ -61,6 +73,7 @@ class ModelPackage:
     signatures: tuple[Signature, ...]
     signature: Signature
     tensorflow_version: str
+    findings: tuple[Finding, ...] = ()
 
     def select(self, signature: str) -> ModelPackage:
         """Return the same model with another of its signatures chosen.
@@ -85,6 +98,48 @@ class ModelPackage:
         signatures = tuple(chosen if one == self.signature else one for one in self.signatures)
         return replace(self, signatures=signatures, signature=chosen)
 
+    def allowing(self, operations: Collection[str]) -> ModelPackage:
+        """Return the same model with some operations allowed that touch more than its tensors.
+
+        Args:
+            operations: Names of operations, such as `ReadFile`.
+        """
+        left = tuple(one for one in self.findings if one.op not in operations)
+        return replace(self, findings=left)
+
+    def check_operations(self) -> None:
+        """Refuse a model with operations that touch more than its tensors.
+
+        Raises:
+            ForbiddenOperationError: With each operation that nobody allowed.
+        """
+        if not self.findings:
+            return
+        listed = [str(one) for one in self.findings[:_MOST_LISTED]]
+        if len(self.findings) > _MOST_LISTED:
+            listed.append(f"… and {len(self.findings) - _MOST_LISTED} more")
+        names = sorted({one.op for one in self.findings})
+        raise ForbiddenOperationError(
+            explain_all(
+                f"The model at {self.path} may do more than compute",
+                listed,
+                hint=f"if you trust the model with this, allow it with allow_ops={names} "
+                f"(--allow-ops {','.join(names)}); tfspark.lint(model) lists all of it.",
+            )
+        )
+
+    def check_digest(self, sha256: str) -> None:
+        """Refuse a model that is not the one of a digest.
+
+        Args:
+            sha256: A `digest` of 64 hexadecimal digits.
+
+        Raises:
+            UsageError: When that is no digest.
+            InvalidModelError: When the model has another.
+        """
+        _check_digest(self.path, self.digest, sha256)
+
     def describe(self) -> str:
         """Return a page for a person: where the model is, what it takes and gives."""
         version = "none" if self.version is None else self.version
@@ -108,6 +163,7 @@ def load(
     version: int | None = None,
     signature: str = "serving_default",
     tags: Sequence[str] = ("serve",),
+    sha256: str | None = None,
 ) -> ModelPackage:
     """Read a SavedModel's description from disk, without TensorFlow.
 
@@ -116,6 +172,7 @@ def load(
         version: Version folder to take; by default the largest number.
         signature: Name of the signature to call.
         tags: Tag set of the graph inside the SavedModel.
+        sha256: The digest that the model must have; see `ModelPackage.digest`.
 
     Returns:
         The package, checked: files complete, tag set and signature there.
@@ -123,13 +180,14 @@ def load(
     Raises:
         UsageError: When `path` is no path, but a live model, say.
         ModelNotFoundError: No SavedModel, or no such version, at `path`.
-        InvalidModelError: The newest (or chosen) version is broken or incomplete.
+        InvalidModelError: The newest (or chosen) version is broken or incomplete, or has another
+            digest.
         SignatureNotFoundError: No such tag set or signature.
     """
     refuse(path)
     tags = (tags,) if isinstance(tags, str) else tuple(tags)
     try:
-        return _load(Path(path), version, signature, tags)
+        return _load(Path(path), version, signature, tags, sha256)
     except TfsparkError:
         raise
     except OSError as error:
@@ -142,8 +200,47 @@ def load(
         ) from error
 
 
-def _load(path: Path, version: int | None, signature: str, tags: tuple[str, ...]) -> ModelPackage:
+def lint(
+    model: str | Path | ModelPackage,
+    version: int | None = None,
+    tags: Sequence[str] = ("serve",),
+) -> list[Finding]:
+    """List the operations of a model that touch more than its tensors, without running it.
+
+    An allow-list of TensorFlow's operations decides; one that is not in it is listed. Nodes of
+    functions count, and those of graphs inside constants, whether a signature runs them or not. The
+    checkpoint and the assets that a SavedModel brings along need no permission.
+
+    Args:
+        model: An export dir, a base path, or a loaded `ModelPackage`.
+        version: Version folder to take; by default the largest number. Ignored for a package.
+        tags: Tag set of the graph. Ignored for a package.
+
+    Returns:
+        One `Finding` for each node; none when the model only computes. It says nothing about
+        the time and memory that a model takes, or about defects of TensorFlow itself.
+
+    Raises:
+        TfsparkError: When the model is not there or broken, as for `load`.
+    """
+    if isinstance(model, ModelPackage):
+        return list(model.findings)
+    refuse(model)
+    folder, _ = export_dir.find(Path(model), version)
+    return list(findings_of(graph_of(folder, (tags,) if isinstance(tags, str) else tuple(tags))))
+
+
+def _load(
+    path: Path,
+    version: int | None,
+    signature: str,
+    tags: tuple[str, ...],
+    sha256: str | None,
+) -> ModelPackage:
     folder, number = export_dir.find(path, version)
+    digest = digest_of(folder)
+    if sha256 is not None:
+        _check_digest(str(folder), digest, sha256)
     graph = graph_of(folder, tags)
     check_complete(folder, graph)
     signatures = tuple(
@@ -152,19 +249,41 @@ def _load(path: Path, version: int | None, signature: str, tags: tuple[str, ...]
         if name != _INIT_SIGNATURE
     )
     if any(map(is_open, signatures)):
-        signatures = completed(signatures, whole_graph_of(folder, tags).graph_def)
+        signatures = completed(signatures, graph.graph_def)
     named = folder.parent if number is not None else folder
     return ModelPackage(
         path=str(folder),
         name=named.name,
         version=number,
         tags=tags,
-        digest=digest_of(folder),
+        digest=digest,
         size=size_of(folder),
         signatures=signatures,
         signature=_choose(signatures, signature, str(folder)),
         tensorflow_version=graph.meta_info_def.tensorflow_version,
+        findings=findings_of(graph),
     )
+
+
+def _check_digest(path: str, found: str, sha256: str) -> None:
+    if not _SHA256.fullmatch(str(sha256)):
+        raise UsageError(
+            explain(
+                "sha256 (--model-sha256) is no digest of a model.",
+                expected="64 hexadecimal digits, as load(path).digest gives them",
+                found=repr(sha256),
+            )
+        )
+    if found != sha256.lower():
+        raise InvalidModelError(
+            explain(
+                f"The model at {path} is not the one that was asked for.",
+                expected=f"digest {sha256.lower()}",
+                found=f"digest {found}",
+                hint="the files have changed, or it is another model or version; nothing of it "
+                "was loaded.",
+            )
+        )
 
 
 def _choose(signatures: Sequence[Signature], name: str, path: str) -> Signature:

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from tfspark.errors import InvalidModelError, explain, listing
+from tfspark.saved_model.assets import assets_of
 from tfspark.saved_model_pb2 import MetaGraphDef
 
 _SHARD = re.compile(r"variables\.data-\d{5}-of-(\d{5})")
@@ -24,7 +25,7 @@ def check_complete(export_dir: Path, graph: MetaGraphDef) -> None:
     """
     missing = [
         f"assets/{asset.filename}"
-        for asset in graph.asset_file_def
+        for asset in assets_of(graph)
         if not (export_dir / "assets" / asset.filename).is_file()
     ]
     # TensorFlow's Python restores a checkpoint even where the graph has no variable to read.

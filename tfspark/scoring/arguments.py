@@ -92,6 +92,18 @@ def add_tags_flag(parser: Flags) -> None:
     )
 
 
+def add_allow_ops_flag(parser: Flags) -> None:
+    """Add the flag that allows operations which touch more than tensors."""
+    parser.add_argument(
+        "--allow-ops",
+        type=names,
+        default=[],
+        metavar="OP[,OP…]",
+        help="operations that the model may contain although they touch files, the network, other "
+        "processes or Python, such as ReadFile (default: none)",
+    )
+
+
 def add_output_shape_flag(parser: Flags, output: str) -> None:
     """Add the flag for outputs of unknown rank; `output` is how the flag names one."""
     parser.add_argument(

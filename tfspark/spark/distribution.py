@@ -184,6 +184,7 @@ def resolve(
     version: int | None = None,
     signature: str | None = None,
     tags: Sequence[str] = ("serve",),
+    sha256: str | None = None,
 ) -> ModelPackage:
     """Return the package of a model given by path, URI or package.
 
@@ -193,6 +194,7 @@ def resolve(
         version: Version folder; by default the newest. Ignored for a package.
         signature: Signature to call; by default `serving_default`, or the package's own choice.
         tags: Tag set. Ignored for a package.
+        sha256: The digest that the model must have.
 
     Raises:
         UsageError: When the model is no path, but a live model, say.
@@ -201,6 +203,8 @@ def resolve(
         SignatureNotFoundError: No such tag set or signature.
     """
     if isinstance(model, ModelPackage):
+        if sha256 is not None:
+            model.check_digest(sha256)
         return model if signature is None else model.select(signature)
     refuse(model)
     local = local_path(str(model))
@@ -210,7 +214,7 @@ def resolve(
         and _is_remote(spark, str(model))
     ):
         local = _fetch(spark, str(model).rstrip("/"), version)
-    return load(local or Path(model), version, signature or "serving_default", tags)
+    return load(local or Path(model), version, signature or "serving_default", tags, sha256)
 
 
 def _is_remote(spark: SparkSession, model: str) -> bool:

@@ -43,6 +43,10 @@ class ScoreOptions(TypedDict, total=False):
         output_shapes: Output → shape of one row, without the batch dimension, for outputs whose
             rank the model does not tell: `()` is one number, `None` a size that varies. Each batch
             is checked against it.
+        sha256: The digest that the model must have, as `ModelPackage.digest` gives it; another
+            model is refused before anything of it is loaded.
+        allow_ops: Operations that the model may contain although they touch files, the network,
+            other processes or Python, such as `["ReadFile"]`; see `lint`.
     """
 
     version: int | None
@@ -53,6 +57,8 @@ class ScoreOptions(TypedDict, total=False):
     distribute: Distribute
     on_null: OnNull
     output_shapes: OutputShapes
+    sha256: str | None
+    allow_ops: Sequence[str]
 
 
 def model_of(spark: SparkSession | None, model: Model, options: ScoreOptions) -> ModelPackage:
@@ -61,7 +67,10 @@ def model_of(spark: SparkSession | None, model: Model, options: ScoreOptions) ->
     Raises:
         UsageError: When there is no such option, not that value of it, or no such input to fill.
         BindingError: When `output_shapes` names no output, or contradicts the model.
-        TfsparkError: When the model is not there, is broken, or lacks the signature.
+        ForbiddenOperationError: When the model touches more than its tensors, and `allow_ops` does
+            not allow it.
+        TfsparkError: When the model is not there, is broken, lacks the signature, or is another one
+            than `sha256` says.
     """
     _check_options(options)
     package = resolve(
@@ -70,7 +79,9 @@ def model_of(spark: SparkSession | None, model: Model, options: ScoreOptions) ->
         version=options.get("version"),
         signature=options.get("signature"),
         tags=options.get("tags", ("serve",)),
-    )
+        sha256=options.get("sha256"),
+    ).allowing(options.get("allow_ops", ()))
+    package.check_operations()
     _check_fills(package, options.get("on_null", "null"))
     shapes = options.get("output_shapes")
     return package.with_output_shapes(shapes) if shapes else package
@@ -137,6 +148,11 @@ def _check_options(options: ScoreOptions) -> None:
         "engine", options.get("engine", "auto"), Literal["auto", "native", "tensorflow", "jvm"]
     )
     check_word("distribute", options.get("distribute", "auto"), Distribute)
+    allowed: object = options.get("allow_ops", ())
+    if not _is_list_of_names(allowed):
+        expected = 'a list of operations, such as ["ReadFile"]'
+        problem = "The option allow_ops cannot be used as given."
+        raise UsageError(explain(problem, expected=expected, found=repr(allowed)))
     on_null: object = options.get("on_null", "null")
     if not is_on_null(on_null):
         expected = f"{listing(WORDS)}, a number, or a dict {{input: value}}"

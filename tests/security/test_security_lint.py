@@ -1,0 +1,98 @@
+"""Operations that touch more than tensors are found, without running the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import tfspark
+from tests.security import forbidden
+from tests.thirdparty.writing import as_text, change
+from tfspark.errors import ForbiddenOperationError
+from tfspark.handle import ModelHandle
+
+
+@pytest.mark.parametrize("name", forbidden.MODELS)
+def test_an_operation_that_touches_more_is_found(name: str, tmp_path: Path) -> None:
+    build, op, what = forbidden.MODELS[name]
+    build(tmp_path / "model", tmp_path / "mark")
+    found = tfspark.lint(tmp_path / "model")
+    assert (op, what) in {(one.op, one.touches) for one in found}
+    package = tfspark.load(tmp_path / "model")
+    assert tfspark.lint(package) == found
+    with pytest.raises(ForbiddenOperationError, match=f"{op} in node .* touches {what}"):
+        ModelHandle.of(package)
+    ModelHandle.of(package.allowing({one.op for one in found}))
+    assert not (tmp_path / "mark").exists()
+
+
+@pytest.mark.parametrize("build", [forbidden.table_of_file, forbidden.module_with_table])
+@pytest.mark.parametrize("text", [False, True])
+def test_checkpoints_and_assets_need_no_permission(build, text: bool, tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("a\nb\n")
+    build(tmp_path / "model", tmp_path / "words.txt")
+    if text:
+        as_text(tmp_path / "model")
+    assert tfspark.lint(tmp_path / "model") == []
+
+
+def test_a_message_says_where_and_how_to_allow_it(tmp_path: Path) -> None:
+    forbidden.write_in_function(tmp_path / "model", tmp_path / "mark")
+    with pytest.raises(ForbiddenOperationError) as caught:
+        tfspark.load(tmp_path / "model").check_operations()
+    message = str(caught.value)
+    assert "WriteFile in node 'WriteFile' of '__inference_inner_" in message
+    assert "allow_ops=['WriteFile'] (--allow-ops WriteFile)" in message
+    assert caught.value.exit_code == 65
+
+
+def test_a_function_named_like_an_operation_does_not_hide_it(tmp_path: Path) -> None:
+    def rename(graph) -> None:
+        graph.graph_def.library.function.add().signature.name = "WriteFile"
+
+    forbidden.write_in_signature(tmp_path / "model", tmp_path / "mark")
+    change(tmp_path / "model", rename)
+    assert [one.op for one in tfspark.lint(tmp_path / "model")] == ["WriteFile"]
+
+
+def test_a_variable_with_a_path_of_the_model_is_no_asset(tmp_path: Path) -> None:
+    """TensorFlow 2 keeps an asset's path in a variable; here something else assigns it too."""
+
+    def assign_another(graph) -> None:
+        node = graph.graph_def.node.add(name="mine", op="Const")
+        node.attr["dtype"].type = 7
+        node.attr["value"].tensor.dtype = 7
+        node.attr["value"].tensor.string_val.append(b"/etc/passwd")
+        (handle,) = (one for one in graph.graph_def.node if one.op == "AssignVariableOp")
+        again = graph.graph_def.node.add(name="again", op="AssignVariableOp")
+        again.input[:] = [handle.input[0], "mine"]
+        again.attr["dtype"].type = 7
+
+    (tmp_path / "words.txt").write_text("a\nb\n")
+    forbidden.module_with_table(tmp_path / "model", tmp_path / "words.txt")
+    change(tmp_path / "model", assign_another)
+    assert [one.op for one in tfspark.lint(tmp_path / "model")] == ["InitializeTableFromTextFileV2"]
+
+
+def test_an_asset_read_by_a_signature_is_a_file_of_its_choice(tmp_path: Path) -> None:
+    """The loader feeds the path of an asset only while it initialises the model."""
+
+    def call_table(graph) -> None:
+        output = graph.signature_def["serving_default"].outputs["y"]
+        name = output.name.removesuffix(":0")
+        (node,) = (one for one in graph.graph_def.node if one.name == name)
+        (table,) = (one for one in graph.graph_def.node if one.op.startswith("InitializeTable"))
+        node.input.append(f"^{table.name}")
+
+    (tmp_path / "words.txt").write_text("a\nb\n")
+    forbidden.table_of_file(tmp_path / "model", tmp_path / "words.txt")
+    change(tmp_path / "model", call_table)
+    assert [one.touches for one in tfspark.lint(tmp_path / "model")] == ["files"]
+
+
+def test_every_operation_of_this_tensorflow_is_known() -> None:
+    """An operation of a new TensorFlow has to be judged; `tools/operations.py` lists it."""
+    from tools.operations import unjudged
+
+    assert unjudged() == []

@@ -1,0 +1,46 @@
+"""The operations that only compute, and what the others touch.
+
+Reads the two lists beside this module. An operation in neither of them is not TensorFlow's own, so
+that nobody knows what it does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+UNKNOWN = "unknown code: it is not an operation of TensorFlow itself"
+
+_SECTION = re.compile(r"\[(.+)\]")
+
+
+def touches(op: str) -> str | None:
+    """Return what an operation touches besides its tensors; `None` when it only computes."""
+    if op in _allowed():
+        return None
+    return _refused().get(op, UNKNOWN)
+
+
+@cache
+def _allowed() -> frozenset[str]:
+    return frozenset(word for line in _lines("allowed.txt") for word in line.split())
+
+
+@cache
+def _refused() -> dict[str, str]:
+    found: dict[str, str] = {}
+    section = ""
+    for line in _lines("refused.txt"):
+        if heading := _SECTION.fullmatch(line):
+            section = heading[1]
+        else:
+            found |= dict.fromkeys(line.split(), section)
+    return found
+
+
+def _lines(name: str) -> Iterator[str]:
+    """Yield the lines of a list without comments."""
+    text = Path(__file__).with_name(name).read_text("utf-8")
+    return (line for line in text.splitlines() if not line.startswith("#"))

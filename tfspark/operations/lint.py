@@ -1,0 +1,139 @@
+"""Finds the operations of a model that touch more than its tensors.
+
+Driver only; nothing is run. All nodes count, those of functions and of graphs inside constants
+included, whether anything runs them or not. Two exceptions need no permission, because every
+SavedModel with variables or vocabularies has them:
+
+- operations that save and restore the checkpoint, where the export dir's own checkpoint is all that
+  they can open, and nothing runs those that save;
+- tables that are initialised from an asset of the export dir.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from google.protobuf.message import DecodeError
+
+from tfspark.operations.calls import Calls, inside
+from tfspark.operations.file_names import ASSET, CHECKPOINT, FileNames
+from tfspark.operations.known import UNKNOWN, touches
+from tfspark.saved_model_pb2 import DataType, GraphDef, MetaGraphDef, NodeDef
+
+# Operation → which of its inputs names the file.
+_RESTORES = {"RestoreV2": 0, "Restore": 0, "RestoreSlice": 0}
+_TABLES = {"InitializeTableFromTextFile": 1, "InitializeTableFromTextFileV2": 1}
+_SAVES = {"SaveV2", "Save", "SaveSlices", "MergeV2Checkpoints"}
+
+# Operation → attribute that can name a file, its values that do not, and what it touches otherwise.
+_HARMLESS = {
+    "PrintV2": (
+        "output_stream",
+        re.compile(rb"|stdout|stderr|log\((info|warning|error)\)"),
+        "files",
+    ),
+    "DecodeProtoV2": (
+        "descriptor_source",
+        re.compile(rb"|local://|bytes://.*", re.DOTALL),
+        "files",
+    ),
+    "EncodeProto": ("descriptor_source", re.compile(rb"|local://|bytes://.*", re.DOTALL), "files"),
+    "FixedUnigramCandidateSampler": ("vocab_file", re.compile(rb""), "files"),
+}
+
+_OP_NAME = re.compile(r"[A-Z_][A-Za-z0-9_>]*")
+_DEEPEST = 4
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An operation of a model that touches more than its tensors.
+
+    Attributes:
+        op: The operation, such as `WriteFile`; the name by which it can be allowed.
+        touches: What it touches: files, the network, other processes, …
+        node: The node that runs it.
+        function: The function of the node; empty for the graph itself.
+    """
+
+    op: str
+    touches: str
+    node: str
+    function: str
+
+    def __str__(self) -> str:
+        where = f"node {self.node!r}" + (f" of {self.function!r}" if self.function else "")
+        return f"{self.op} in {where} touches {self.touches}"
+
+
+def findings_of(graph: MetaGraphDef) -> tuple[Finding, ...]:
+    """Return the operations that touch more than tensors, without those that nothing can misuse."""
+    calls = Calls(graph)
+    names = FileNames(graph, calls)
+    found = [
+        Finding(node.op, what, node.name, scope)
+        for scope, node in calls.all_nodes
+        if (what := _touches(node)) and not _is_own(node, scope, calls, names)
+    ]
+    texts = (one for node, text in calls.graphs for one in _inside(node, text, _DEEPEST))
+    return (*found, *texts)
+
+
+def _touches(node: NodeDef) -> str | None:
+    """Return what a node touches, as its operation or its attributes say."""
+    op = node.op
+    if op in _HARMLESS:
+        attribute, pattern, what = _HARMLESS[op]
+        if attribute in node.attr and not pattern.fullmatch(node.attr[attribute].s):
+            return what
+    if op == "XlaCallModule" and b"custom_call" in node.attr["module"].s:
+        return "code outside the graph"
+    if op == "Const" and node.attr["dtype"].type == DataType.DT_RESOURCE:
+        return "resources of other nodes"
+    return touches(op)
+
+
+def _is_own(node: NodeDef, scope: str, calls: Calls, names: FileNames) -> bool:
+    """Whether a node opens nothing but the files that every SavedModel brings along."""
+    if node.op in _SAVES:
+        running = calls.signature | calls.init | calls.restore
+        return not any(top is None or top in running for top in calls.top_nodes(scope, node.name))
+    if node.op in _RESTORES:
+        running, kind, at = calls.signature | calls.init, CHECKPOINT, _RESTORES[node.op]
+    elif node.op in _TABLES:
+        running, kind, at = calls.signature | calls.restore, ASSET, _TABLES[node.op]
+    else:
+        # The name of a function of the model hides no operation of TensorFlow.
+        return node.op in calls.functions and touches(node.op) == UNKNOWN
+    # The loader feeds the names of files only while it restores and initialises.
+    if any(top in running for top in calls.top_nodes(scope, node.name)):
+        return False
+    return at < len(node.input) and names.kinds(scope, node.input[at]) <= {kind}
+
+
+def _inside(node: NodeDef, text: bytes, depth: int) -> Iterator[Finding]:
+    """Yield the findings in a graph that a node holds as bytes."""
+    graph = _graph_in(text)
+    if graph is None:
+        return
+    own = {one.signature.name for one in graph.library.function}
+    bodies = [graph.node, *(one.node_def for one in graph.library.function)]
+    for inner in (one for body in bodies for one in body):
+        what = _touches(inner)
+        if what and not (what == UNKNOWN and inner.op in own):
+            yield Finding(inner.op, what, inner.name, f"a graph inside {node.name}")
+        if depth:
+            for deeper in inside(inner)[1]:
+                yield from _inside(node, deeper, depth - 1)
+
+
+def _graph_in(text: bytes) -> GraphDef | None:
+    """Return the graph that a text is; `None` when it is another text."""
+    try:
+        graph = GraphDef.FromString(text)
+    except DecodeError:
+        return None
+    is_graph = all(node.name and _OP_NAME.fullmatch(node.op) for node in graph.node)
+    return graph if graph.node and is_graph else None
