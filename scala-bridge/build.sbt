@@ -58,6 +58,15 @@ lazy val bridge = (project in file("."))
       "com.google.protobuf" % "protobuf-java" % protobufVersion,
       "org.scalatest" %% "scalatest" % "3.2.19" % Test
     ),
+    // Python and Scala judge operations by the same lists.
+    Compile / resourceGenerators += Def.task {
+      val folder = (Compile / resourceManaged).value / "io" / "tfspark" / "operations"
+      Seq("allowed.txt", "refused.txt").map { name =>
+        val list = folder / name
+        IO.copyFile(baseDirectory.value / ".." / "tfspark" / "operations" / name, list)
+        list
+      }
+    }.taskValue,
     Compile / resourceGenerators += Def.task {
       val file = (Compile / resourceManaged).value / "META-INF" / "tfspark.properties"
       IO.write(file, s"version=${version.value}\n")

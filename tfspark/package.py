@@ -62,6 +62,7 @@ class ModelPackage:
         signature: The chosen one.
         tensorflow_version: The TensorFlow that wrote it, or an empty string.
         findings: Operations that touch more than tensors, and that nobody allowed; see `lint`.
+        allowed: Names of operations that were allowed; see `allowing`.
     """
 
     path: str
@@ -74,6 +75,7 @@ class ModelPackage:
     signature: Signature
     tensorflow_version: str
     findings: tuple[Finding, ...] = ()
+    allowed: tuple[str, ...] = ()
 
     def select(self, signature: str) -> ModelPackage:
         """Return the same model with another of its signatures chosen.
@@ -105,7 +107,7 @@ class ModelPackage:
             operations: Names of operations, such as `ReadFile`.
         """
         left = tuple(one for one in self.findings if one.op not in operations)
-        return replace(self, findings=left)
+        return replace(self, findings=left, allowed=(*self.allowed, *operations))
 
     def check_operations(self) -> None:
         """Refuse a model with operations that touch more than its tensors.

@@ -138,6 +138,7 @@ def _texts(
         "on_null": json.dumps(options.get("on_null", "null"), default=_base64).strip('"'),
         "narrow": str(narrow).lower(),
         "strings": strings,
+        "sha256": package.digest,
         "terms": terms,
         **hidden,
     }
@@ -174,7 +175,8 @@ def _register(
     library = context._jvm.io.tfspark
     if type(library.TfSpark).__name__ == "JavaPackage":  # what py4j gives for no class
         raise _absent()
-    library.TfSpark.registerAs(spark._jsparkSession, name, package.path, dict(texts))
+    allowed = {"allow_ops": ",".join(package.allowed)} if package.allowed else {}
+    library.TfSpark.registerAs(spark._jsparkSession, name, package.path, {**texts, **allowed})
 
 
 def _register_by_sql(

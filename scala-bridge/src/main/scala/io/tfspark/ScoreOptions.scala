@@ -13,6 +13,8 @@ import io.tfspark.model._
   * @param outputShapes output → shape of one row, for outputs whose rank the model does not tell:
   *   `Nil` is one number, `None` a size that varies
   * @param onNull what becomes of a row with a null in an input
+  * @param allowOps operations that the model may contain although they touch files, the network,
+  *   other processes or Python; the operator's setting `spark.tfspark.allowOps` allows more
   */
 final case class ScoreOptions(
     version: Option[Long] = None,
@@ -22,7 +24,8 @@ final case class ScoreOptions(
     binaryStrings: Boolean = false,
     tags: Seq[String] = ModelPackage.DefaultTags,
     outputShapes: Map[String, Shape] = Map.empty,
-    onNull: OnNull = OnNull.GiveNull
+    onNull: OnNull = OnNull.GiveNull,
+    allowOps: Seq[String] = Nil
 ) {
 
   /** The signature that they choose of a model, with the shapes that they give. */

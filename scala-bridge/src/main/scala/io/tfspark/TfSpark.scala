@@ -22,7 +22,7 @@ object TfSpark {
 
   /** Describe a model, without loading it: names are found in its signatures. */
   def load(path: String, version: Option[Long] = None): ModelPackage =
-    ModelCatalog.at(path, ScoreOptions(version), new Configuration()).model
+    ModelCatalog.described(path, ScoreOptions(version), new Configuration()).model
 
   /** Score the rows of an RDD; what travels is a broadcast of the model's files, never a live
     * model.
@@ -91,8 +91,11 @@ object TfSpark {
       path: String,
       options: java.util.Map[String, String]
   ): Unit = {
-    val chosen = OptionTexts.parse(options.asScala.toMap, CallOptions())
-    val located = ModelCatalog.at(path, chosen.score, HadoopConf.of(spark))
+    // Only a program may allow operations; users of SQL give options as texts, too.
+    val (allowed, texts) = options.asScala.toMap.partition(_._1 == "allow_ops")
+    val chosen = OptionTexts.parse(texts, CallOptions())
+    val score = chosen.score.copy(allowOps = allowed.values.toSeq.flatMap(_.split(',')))
+    val located = ModelCatalog.at(path, score, HadoopConf.of(spark))
     SessionFunctions.register(spark, name, located, chosen)
   }
 }

@@ -24,6 +24,10 @@ final class ModelNotFoundException(message: String, cause: Option[Throwable] = N
 final class InvalidModelException(message: String, cause: Option[Throwable] = None)
     extends TfsparkException(message, 65, cause)
 
+/** A SavedModel with operations that touch more than its tensors, and that nobody allowed. */
+final class ForbiddenOperationException(message: String, cause: Option[Throwable] = None)
+    extends TfsparkException(message, 65, cause)
+
 /** A SavedModel without the signature or the tag set asked for. */
 final class SignatureNotFoundException(message: String, cause: Option[Throwable] = None)
     extends TfsparkException(message, 65, cause)

@@ -44,6 +44,13 @@ object BatchScoreFlags {
     Flag("batch-size", "ROWS", "rows per call", check = positive),
     Flag("tags", "TAG[,TAG…]", "tag set of the graph (default: serve)", check = listed),
     Flag(
+      "allow-ops",
+      "OP[,OP…]",
+      "operations that the model may contain although they touch files, the network, other " +
+        "processes or Python, such as ReadFile (default: none)",
+      check = listed
+    ),
+    Flag(
       "output-shape",
       "OUTPUT=[SIZE,…]",
       "shape of one row of an output whose rank the model does not tell: y= for a number, y=3,None for a matrix of " +
@@ -223,6 +230,7 @@ object BatchScoreFlags {
       narrow = found.has("narrow"),
       binaryStrings = found.get("strings").contains("binary"),
       tags = found.get("tags").fold(ModelPackage.DefaultTags)(columns),
+      allowOps = found.get("allow-ops").fold(Seq.empty[String])(columns),
       outputShapes = found.pairs("output-shape").map { case (name, sizes) =>
         name -> OptionTexts.shape("--output-shape", sizes)
       }.toMap,

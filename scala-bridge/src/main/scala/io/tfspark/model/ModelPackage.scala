@@ -5,6 +5,7 @@ import java.nio.file.{AccessDeniedException, Path}
 import scala.jdk.CollectionConverters._
 
 import io.tfspark.error._
+import io.tfspark.operations.{Finding, Lint}
 import org.tensorflow.proto.MetaGraphDef
 
 /** One export dir of a SavedModel, read without TensorFlow's native library. Driver; serialisable.
@@ -19,6 +20,7 @@ import org.tensorflow.proto.MetaGraphDef
   * @param size bytes of all files
   * @param signatures sorted by name
   * @param tensorflowVersion the TensorFlow that wrote it, or an empty string
+  * @param findings operations that touch more than tensors
   */
 final case class ModelPackage(
     path: String,
@@ -28,7 +30,8 @@ final case class ModelPackage(
     digest: String,
     size: Long,
     signatures: Seq[Signature],
-    tensorflowVersion: String
+    tensorflowVersion: String,
+    findings: Seq[Finding] = Nil
 ) {
 
   /** The model in words, for messages. */
@@ -51,6 +54,26 @@ final case class ModelPackage(
       )
     }
 
+  /** Refuse a model with operations that touch more than its tensors, but for those of some names.
+    */
+  def checkOperations(allowed: Set[String]): Unit = {
+    val refused = findings.filterNot(one => allowed(one.op))
+    if (refused.nonEmpty) {
+      val more = refused.size - ModelPackage.mostListed
+      val listed = refused.take(ModelPackage.mostListed).map(_.toString) ++
+        Option.when(more > 0)(s"… and $more more")
+      val names = refused.map(_.op).distinct.sorted.mkString(",")
+      throw new ForbiddenOperationException(
+        Explain.all(
+          s"The model at $path may do more than compute",
+          listed,
+          hint = s"if you trust the model with this, allow it: allowOps of the Scala API, --allow-ops $names of " +
+            s"the job, or the operator's setting spark.tfspark.allowOps=$names."
+        )
+      )
+    }
+  }
+
   /** A page for a person: where the model is, what it takes and gives. */
   def describe: String = {
     val number = version.fold("none")(_.toString)
@@ -69,6 +92,9 @@ object ModelPackage {
 
   /** Whether files of such names are those of an export dir. */
   def isExportDir(names: Iterable[String]): Boolean = SavedModelFile.isAmong(names)
+
+  /** Findings that a message lists; the others are counted. */
+  private val mostListed = 10
 
   /** TensorFlow's own signature for the initialisation of tables; not one that a user calls. */
   private val initSignature = "__saved_model_init_op"
@@ -113,7 +139,8 @@ object ModelPackage {
       digest = ModelFiles.digest(dir.path),
       size = ModelFiles.size(dir.path),
       signatures = signatures(graph),
-      tensorflowVersion = graph.getMetaInfoDef.getTensorflowVersion
+      tensorflowVersion = graph.getMetaInfoDef.getTensorflowVersion,
+      findings = Lint.findings(graph)
     )
   }
 

@@ -8,10 +8,10 @@ import java.nio.file.{Files, Path}
 import scala.jdk.CollectionConverters._
 import scala.util.Using
 
-import com.google.protobuf.{InvalidProtocolBufferException, TextFormat}
+import com.google.protobuf.{InvalidProtocolBufferException, TextFormat, TypeRegistry}
 import com.google.protobuf.TextFormat.ParseException
 import io.tfspark.error._
-import org.tensorflow.proto.{MetaGraphDef, SavedModel}
+import org.tensorflow.proto.{AssetFileDef, MetaGraphDef, SavedModel}
 
 /** Reads the file with the graph of a SavedModel, binary or text, with protobuf alone. Driver.
   *
@@ -21,6 +21,9 @@ private[model] object SavedModelFile {
 
   val Binary: String = "saved_model.pb"
   private val text: String = "saved_model.pbtxt"
+
+  /** TensorFlow 1 lists assets as messages of any type. */
+  private val assets = TypeRegistry.newBuilder().add(AssetFileDef.getDescriptor).build()
 
   private val again = "export it again; a broken version is never passed over for an older one."
 
@@ -63,7 +66,8 @@ private[model] object SavedModelFile {
       else Using.resource(Files.newBufferedReader(file, UTF_8)) { reader =>
         val builder = SavedModel.newBuilder()
         // A newer TensorFlow may have written what this one does not know.
-        TextFormat.Parser.newBuilder().setAllowUnknownFields(true).build().merge(reader, builder)
+        val parser = TextFormat.Parser.newBuilder().setAllowUnknownFields(true)
+        parser.setTypeRegistry(assets).build().merge(reader, builder)
         builder.build()
       }
     catch {

@@ -41,6 +41,9 @@ object BridgeConf {
   /** How a model of the driver's own disk reaches executors: `auto`, `path` or `broadcast`. */
   val Distribute: String = "spark.tfspark.distribute"
 
+  /** Operations that models may contain although they touch more than tensors: `ReadFile,…`. */
+  val AllowOps: String = "spark.tfspark.allowOps"
+
   /** Models that a JVM keeps open, and whose descriptions a driver keeps. */
   val CacheModels: String = "spark.tfspark.cache.models"
 
@@ -60,6 +63,10 @@ object BridgeConf {
   /** How models travel. */
   def distribute: String =
     oneOf(Distribute, static(Distribute).getOrElse("auto"), Seq("auto", "path", "broadcast"))
+
+  /** Operations that the operator allows. */
+  def allowOps: Set[String] =
+    static(AllowOps).toSeq.flatMap(_.split(',')).map(_.trim).filter(_.nonEmpty).toSet
 
   /** Models kept open per JVM. */
   def cacheModels: Int = OptionTexts.positive(CacheModels, static(CacheModels).getOrElse("8"))

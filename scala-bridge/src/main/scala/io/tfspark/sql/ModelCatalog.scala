@@ -45,8 +45,18 @@ object ModelCatalog {
     }
   }
 
-  /** The model of a path that the caller vouches for: its version, and the graph of its tags. */
+  /** The model of a path that the caller vouches for: its version, and the graph of its tags.
+    *
+    * Its operations are judged before anything of it is loaded.
+    */
   def at(path: String, options: ScoreOptions, conf: Configuration): LocatedModel = {
+    val found = described(path, options, conf)
+    found.model.checkOperations(options.allowOps.toSet ++ BridgeConf.allowOps)
+    found
+  }
+
+  /** The same for a person to read: nothing is going to be loaded. */
+  def described(path: String, options: ScoreOptions, conf: Configuration): LocatedModel = {
     val uri = ModelRoots.qualified(path, conf)
     if (ModelRoots.isLocal(uri)) local(Paths.get(uri.getPath), options)
     else remote(uri, options, RemoteFiles(conf))
