@@ -59,5 +59,9 @@ private[hive] object FunctionModel {
       options: ScoreOptions,
       conf: Configuration
   ): LocatedModel =
-    ModelCatalog.at(BridgeConf.registered.getOrElse(nameOrPath, nameOrPath), options, conf)
+    ModelCatalog.ofOperator(
+      BridgeConf.registered.getOrElse(nameOrPath, nameOrPath),
+      options,
+      conf
+    )
 }

@@ -5,7 +5,7 @@ import java.nio.file.{Files, Path, Paths}
 import java.util.{Collections, LinkedHashMap}
 
 import io.tfspark.ScoreOptions
-import io.tfspark.engine.{NodeFolder, RemoteFiles}
+import io.tfspark.engine.{NodeFolder, RemoteFiles, RemoteFolders}
 import io.tfspark.error._
 import io.tfspark.model._
 import org.apache.hadoop.conf.Configuration
@@ -38,29 +38,53 @@ object ModelCatalog {
   def ofUser(nameOrPath: String, options: ScoreOptions, conf: Configuration): LocatedModel = {
     val names = BridgeConf.registered
     names.get(nameOrPath) match {
-      case Some(path) => at(path, options, conf)
+      case Some(path) => ofOperator(path, options, conf)
       case None =>
         ModelRoots.check(nameOrPath, BridgeConf.roots, names.keys, conf)
-        at(nameOrPath, options, conf)
+        found(nameOrPath, options, conf, Some(BridgeConf.roots))
     }
   }
+
+  /** The model of a path that the operator wrote. */
+  def ofOperator(path: String, options: ScoreOptions, conf: Configuration): LocatedModel =
+    found(path, options, conf, Some(path +: BridgeConf.roots))
 
   /** The model of a path that the caller vouches for: its version, and the graph of its tags. */
-  def at(path: String, options: ScoreOptions, conf: Configuration): LocatedModel = {
+  def at(path: String, options: ScoreOptions, conf: Configuration): LocatedModel =
+    found(path, options, conf, None)
+
+  /** @param within folders that links may not lead out of; none for a caller who may read all */
+  private def found(
+      path: String,
+      options: ScoreOptions,
+      conf: Configuration,
+      within: Option[Seq[String]]
+  ): LocatedModel = {
     val uri = ModelRoots.qualified(path, conf)
-    if (ModelRoots.isLocal(uri)) local(Paths.get(uri.getPath), options)
-    else remote(uri, options, RemoteFiles(conf))
+    if (ModelRoots.isLocal(uri)) {
+      val base = Paths.get(uri.getPath)
+      val dir = ModelPackage.exportDir(base, options.version)
+      within.foreach(ModelRoots.checkFiles(dir, _, conf))
+      local(dir, base, options)
+    } else
+      RemoteFiles(conf).opened(uri.toString) { files =>
+        val (dir, number) = remoteExportDir(uri, options.version, files)
+        within.foreach(ModelRoots.checkFolders(dir, _, conf, files))
+        remote(dir, number, options, files)
+      }
   }
 
-  private def local(path: Path, options: ScoreOptions): LocatedModel = {
-    val dir = ModelPackage.exportDir(path, options.version)
+  private def local(dir: Path, base: Path, options: ScoreOptions): LocatedModel =
     remembered(dir.toString, options.tags, ModelFiles.fingerprint(dir)) {
-      LocatedModel(ModelPackage.load(path, options.version, options.tags), None)
+      LocatedModel(ModelPackage.load(base, options.version, options.tags), None)
     }
-  }
 
-  private def remote(uri: URI, options: ScoreOptions, files: RemoteFiles): LocatedModel = {
-    val (dir, number) = remoteExportDir(uri, options.version, files)
+  private def remote(
+      dir: String,
+      number: Option[Long],
+      options: ScoreOptions,
+      files: RemoteFolders
+  ): LocatedModel =
     remembered(dir, options.tags, files.fingerprint(dir)) {
       val aside = Files.createTempDirectory(NodeFolder.root, "driver.")
       try {
@@ -73,7 +97,6 @@ object ModelCatalog {
         LocatedModel(read.copy(path = kept.toString), Some(dir))
       } finally NodeFolder.delete(aside)
     }
-  }
 
   private def nameOf(dir: String, number: Option[Long]): String = {
     val parts = dir.split('/').filter(_.nonEmpty)
@@ -83,7 +106,7 @@ object ModelCatalog {
   private def remoteExportDir(
       uri: URI,
       version: Option[Long],
-      files: RemoteFiles
+      files: RemoteFolders
   ): (String, Option[Long]) = {
     val path = uri.toString.stripSuffix("/")
     val entries = files.entries(path)
