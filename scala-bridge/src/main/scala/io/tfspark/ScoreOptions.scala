@@ -13,6 +13,8 @@ import io.tfspark.model._
   * @param outputShapes output → shape of one row, for outputs whose rank the model does not tell:
   *   `Nil` is one number, `None` a size that varies
   * @param onNull what becomes of a row with a null in an input
+  * @param sha256 the digest that the model must have, in hexadecimal; another one is refused before
+  *   anything of the model is read
   */
 final case class ScoreOptions(
     version: Option[Long] = None,
@@ -22,7 +24,8 @@ final case class ScoreOptions(
     binaryStrings: Boolean = false,
     tags: Seq[String] = ModelPackage.DefaultTags,
     outputShapes: Map[String, Shape] = Map.empty,
-    onNull: OnNull = OnNull.GiveNull
+    onNull: OnNull = OnNull.GiveNull,
+    sha256: Option[String] = None
 ) {
 
   /** The signature that they choose of a model, with the shapes that they give. */

@@ -28,7 +28,7 @@ final class TfSparkExtensions extends SparkSessionExtensionsProvider {
         extensions,
         name,
         s"$name([signature,] inputs…) - the model at $path.",
-        TfPredictFunction.named(path, hadoopConf)(_)
+        TfPredictFunction.named(name, path, hadoopConf)(_)
       )
     }
     extensions.injectPostHocResolutionRule(_ => CreateModelFunction)

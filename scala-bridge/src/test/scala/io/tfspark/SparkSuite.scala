@@ -66,6 +66,13 @@ object SparkSuite {
       .config("spark.tfspark.model.named", s"$outside/named")
       .config("spark.tfspark.model.mounted", "viewfs://cluster/models/linear")
       .config("spark.hadoop.fs.other.impl", classOf[OtherFileSystem].getName)
+      .config("spark.tfspark.model.pinned", TestModels.path("linear"))
+      .config(
+        "spark.tfspark.model.pinned.sha256",
+        TestModels.answers("linear").get("digest").asText
+      )
+      .config("spark.tfspark.model.mispinned", TestModels.path("linear"))
+      .config("spark.tfspark.model.mispinned.sha256", "0" * 64)
       .config("spark.tfspark.model.linear", TestModels.path("linear"))
       .config("spark.tfspark.model.sum", TestModels.path("linear"))
       .enableHiveSupport()

@@ -78,13 +78,15 @@ object ModelPackage {
     * @param path one export dir, or a base path with integer version folders
     * @param version version folder to take; by default the largest number
     * @param tags tag set of the graph inside the SavedModel
+    * @param pins digests that the model must have, compared before the model is read
     */
   def load(
       path: Path,
       version: Option[Long] = None,
-      tags: Seq[String] = DefaultTags
+      tags: Seq[String] = DefaultTags,
+      pins: Seq[String] = Nil
   ): ModelPackage =
-    try read(ExportDir.resolve(path, version), tags)
+    try read(ExportDir.resolve(path, version), tags, pins)
     catch {
       case error: AccessDeniedException =>
         throw new ModelNotFoundException(
@@ -101,7 +103,9 @@ object ModelPackage {
   def exportDir(path: Path, version: Option[Long] = None): Path =
     ExportDir.resolve(path, version).path
 
-  private def read(dir: ExportDir, tags: Seq[String]): ModelPackage = {
+  private def read(dir: ExportDir, tags: Seq[String], pins: Seq[String]): ModelPackage = {
+    val digest = ModelFiles.digest(dir.path)
+    DigestPin.check(dir.path.toString, digest, pins)
     val graph = SavedModelFile.graph(dir.path, tags)
     MissingFiles.check(dir.path, graph)
     val named = if (dir.version.isDefined) dir.path.getParent else dir.path
@@ -110,7 +114,7 @@ object ModelPackage {
       name = named.getFileName.toString,
       version = dir.version,
       tags = tags,
-      digest = ModelFiles.digest(dir.path),
+      digest = digest,
       size = ModelFiles.size(dir.path),
       signatures = signatures(graph),
       tensorflowVersion = graph.getMetaInfoDef.getTensorflowVersion

@@ -38,61 +38,83 @@ object ModelCatalog {
   def ofUser(nameOrPath: String, options: ScoreOptions, conf: Configuration): LocatedModel = {
     val names = BridgeConf.registered
     names.get(nameOrPath) match {
-      case Some(path) => ofOperator(path, options, conf)
+      case Some(path) => ofName(nameOrPath, path, options, conf)
       case None =>
         ModelRoots.check(nameOrPath, BridgeConf.roots, names.keys, conf)
-        found(nameOrPath, options, conf, Some(BridgeConf.roots))
+        found(nameOrPath, options, conf, Some(BridgeConf.roots), None)
     }
   }
 
-  /** The model of a path that the operator wrote. */
-  def ofOperator(path: String, options: ScoreOptions, conf: Configuration): LocatedModel =
-    found(path, options, conf, Some(path +: BridgeConf.roots))
+  /** The model of a name that the operator registered for a path. */
+  def ofName(
+      name: String,
+      path: String,
+      options: ScoreOptions,
+      conf: Configuration
+  ): LocatedModel =
+    found(path, options, conf, Some(path +: BridgeConf.roots), BridgeConf.pin(name))
+
+  /** The model of a registered name, or of a path, that the operator wrote. */
+  def ofOperator(nameOrPath: String, options: ScoreOptions, conf: Configuration): LocatedModel =
+    BridgeConf.registered.get(nameOrPath) match {
+      case Some(path) => ofName(nameOrPath, path, options, conf)
+      case None => found(nameOrPath, options, conf, Some(nameOrPath +: BridgeConf.roots), None)
+    }
 
   /** The model of a path that the caller vouches for: its version, and the graph of its tags. */
   def at(path: String, options: ScoreOptions, conf: Configuration): LocatedModel =
-    found(path, options, conf, None)
+    found(path, options, conf, None, None)
 
-  /** @param within folders that links may not lead out of; none for a caller who may read all */
+  /** @param within folders that links may not lead out of; none for a caller who may read all
+    * @param pin digest that the operator wants, beside that of the options
+    */
   private def found(
       path: String,
       options: ScoreOptions,
       conf: Configuration,
-      within: Option[Seq[String]]
+      within: Option[Seq[String]],
+      pin: Option[String]
   ): LocatedModel = {
+    val pins = pin.toSeq ++ options.sha256.map(DigestPin.parse("sha256", _))
     val uri = ModelRoots.qualified(path, conf)
     if (ModelRoots.isLocal(uri)) {
       val base = Paths.get(uri.getPath)
       val dir = ModelPackage.exportDir(base, options.version)
       within.foreach(ModelRoots.checkFiles(dir, _, conf))
-      local(dir, base, options)
+      local(dir, base, options, pins)
     } else
       RemoteFiles(conf).opened(uri.toString) { files =>
         val (dir, number) = remoteExportDir(uri, options.version, files)
         within.foreach(ModelRoots.checkFolders(dir, _, conf, files))
-        remote(dir, number, options, files)
+        remote(dir, number, options, pins, files)
       }
   }
 
-  private def local(dir: Path, base: Path, options: ScoreOptions): LocatedModel =
-    remembered(dir.toString, options.tags, ModelFiles.fingerprint(dir)) {
-      LocatedModel(ModelPackage.load(base, options.version, options.tags), None)
+  private def local(
+      dir: Path,
+      base: Path,
+      options: ScoreOptions,
+      pins: Seq[String]
+  ): LocatedModel =
+    remembered(dir.toString, options.tags, ModelFiles.fingerprint(dir), pins) {
+      LocatedModel(ModelPackage.load(base, options.version, options.tags, pins), None)
     }
 
   private def remote(
       dir: String,
       number: Option[Long],
       options: ScoreOptions,
+      pins: Seq[String],
       files: RemoteFolders
   ): LocatedModel =
-    remembered(dir, options.tags, files.fingerprint(dir)) {
+    remembered(dir, options.tags, files.fingerprint(dir), pins) {
       val aside = Files.createTempDirectory(NodeFolder.root, "driver.")
       try {
         // The folder keeps its name, so that name and version of the model read as on the remote side.
         val base = Files.createDirectories(aside.resolve(nameOf(dir, number)))
         val copy = number.fold(base)(one => Files.createDirectory(base.resolve(one.toString)))
         files.copy(dir, copy)
-        val read = ModelPackage.load(copy, tags = options.tags)
+        val read = ModelPackage.load(copy, tags = options.tags, pins = pins)
         val kept = NodeFolder.of(read.digest, read.size)(files.copy(dir, _))
         LocatedModel(read.copy(path = kept.toString), Some(dir))
       } finally NodeFolder.delete(aside)
@@ -134,11 +156,16 @@ object ModelCatalog {
   private def remembered(
       dir: String,
       tags: Seq[String],
-      fingerprint: Fingerprint
+      fingerprint: Fingerprint,
+      pins: Seq[String]
   )(read: => LocatedModel): LocatedModel =
-    Option(known.get(dir -> tags)).filter(_._1 == fingerprint).map(_._2).getOrElse {
-      val found = read
-      known.put(dir -> tags, fingerprint -> found)
-      found
+    Option(known.get(dir -> tags)).filter(_._1 == fingerprint) match {
+      case Some((_, found)) =>
+        DigestPin.check(dir, found.model.digest, pins)
+        found
+      case None =>
+        val found = read
+        known.put(dir -> tags, fingerprint -> found)
+        found
     }
 }
