@@ -33,7 +33,9 @@ final case class ModelPackage(
 
   /** The model in words, for messages. */
   def title: String =
-    s"$name${version.fold("")(number => s" version $number")} (${digest.take(12)})"
+    ForeignText.oneLine(
+      s"$name${version.fold("")(number => s" version $number")} (${digest.take(12)})"
+    )
 
   /** The signature of a name; without a name `serving_default`. */
   def signature(name: String = Signature.Default): Signature =
@@ -55,7 +57,7 @@ final case class ModelPackage(
   def describe: String = {
     val number = version.fold("none")(_.toString)
     val head = s"$name version $number, $size bytes, digest ${digest.take(12)}"
-    (Seq(head, s"path $path") ++ signatures.map(_.describe)).mkString("\n")
+    (Seq(head, s"path $path").map(ForeignText.oneLine) ++ signatures.map(_.describe)).mkString("\n")
   }
 }
 
