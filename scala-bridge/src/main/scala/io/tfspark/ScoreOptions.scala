@@ -15,6 +15,8 @@ import io.tfspark.model._
   * @param onNull what becomes of a row with a null in an input
   * @param allowOps operations that the model may contain although they touch files, the network,
   *   other processes or Python; the operator's setting `spark.tfspark.allowOps` allows more
+  * @param sha256 the digest that the model must have, in hexadecimal; another one is refused before
+  *   anything of the model is read
   */
 final case class ScoreOptions(
     version: Option[Long] = None,
@@ -25,7 +27,8 @@ final case class ScoreOptions(
     tags: Seq[String] = ModelPackage.DefaultTags,
     outputShapes: Map[String, Shape] = Map.empty,
     onNull: OnNull = OnNull.GiveNull,
-    allowOps: Seq[String] = Nil
+    allowOps: Seq[String] = Nil,
+    sha256: Option[String] = None
 ) {
 
   /** The signature that they choose of a model, with the shapes that they give. */

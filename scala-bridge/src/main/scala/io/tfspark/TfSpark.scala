@@ -20,9 +20,16 @@ object TfSpark {
   def open(path: String, options: ScoreOptions = ScoreOptions()): LocalModel =
     new LocalModel(ModelCatalog.at(path, options, new Configuration()), options)
 
-  /** Describe a model, without loading it: names are found in its signatures. */
-  def load(path: String, version: Option[Long] = None): ModelPackage =
-    ModelCatalog.described(path, ScoreOptions(version), new Configuration()).model
+  /** Describe a model, without loading it: names are found in its signatures.
+    *
+    * @param sha256 the digest that it must have
+    */
+  def load(
+      path: String,
+      version: Option[Long] = None,
+      sha256: Option[String] = None
+  ): ModelPackage =
+    ModelCatalog.described(path, ScoreOptions(version, sha256 = sha256), new Configuration()).model
 
   /** Score the rows of an RDD; what travels is a broadcast of the model's files, never a live
     * model.

@@ -1,5 +1,6 @@
 package io.tfspark
 
+import io.tfspark.error.ForeignText
 import io.tfspark.hive.BatchPermanentFunctions
 import io.tfspark.sql._
 import org.apache.hadoop.conf.Configuration
@@ -27,8 +28,8 @@ final class TfSparkExtensions extends SparkSessionExtensionsProvider {
       inject(
         extensions,
         name,
-        s"$name([signature,] inputs…) - the model at $path.",
-        TfPredictFunction.named(path, hadoopConf)(_)
+        ForeignText.oneLine(s"$name([signature,] inputs…) - the model at $path."),
+        TfPredictFunction.named(name, path, hadoopConf)(_)
       )
     }
     extensions.injectPostHocResolutionRule(_ => CreateModelFunction)

@@ -1,6 +1,6 @@
 package io.tfspark
 
-import java.nio.file.Files
+import java.nio.file.{Files, Path}
 
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.scalatest.funsuite.AnyFunSuite
@@ -32,6 +32,13 @@ trait SparkSuite extends AnyFunSuite {
 }
 
 object SparkSuite {
+
+  /** A root whose models the tests write. */
+  val own: Path = Files.createTempDirectory("tfspark-root-").toRealPath()
+
+  /** A folder outside of the roots. */
+  val outside: Path = Files.createTempDirectory("tfspark-outside-").toRealPath()
+
   lazy val session: SparkSession = {
     val home = Files.createTempDirectory("tfspark-spark-")
     SparkSession
@@ -46,8 +53,26 @@ object SparkSuite {
         "javax.jdo.option.ConnectionURL",
         s"jdbc:derby:;databaseName=$home/metastore;create=true"
       )
-      .config("spark.tfspark.model.roots", s"${TestModels.folder},other:${TestModels.folder}")
+      .config(
+        "spark.tfspark.model.roots",
+        s"${TestModels.folder},other:${TestModels.folder},other://nn${TestModels.folder}," +
+          s"viewfs://cluster/models,$own,other:$own"
+      )
+      .config(
+        "spark.hadoop.fs.viewfs.mounttable.cluster.link./models",
+        TestModels.folder.toUri.toString
+      )
+      .config("spark.tfspark.model.remote", s"other://nn${TestModels.folder}/linear")
+      .config("spark.tfspark.model.named", s"$outside/named")
+      .config("spark.tfspark.model.mounted", "viewfs://cluster/models/linear")
       .config("spark.hadoop.fs.other.impl", classOf[OtherFileSystem].getName)
+      .config("spark.tfspark.model.pinned", TestModels.path("linear"))
+      .config(
+        "spark.tfspark.model.pinned.sha256",
+        TestModels.answers("linear").get("digest").asText
+      )
+      .config("spark.tfspark.model.mispinned", TestModels.path("linear"))
+      .config("spark.tfspark.model.mispinned.sha256", "0" * 64)
       .config("spark.tfspark.model.linear", TestModels.path("linear"))
       .config("spark.tfspark.model.sum", TestModels.path("linear"))
       .enableHiveSupport()

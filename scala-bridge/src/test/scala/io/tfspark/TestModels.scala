@@ -6,7 +6,7 @@ import scala.jdk.CollectionConverters._
 import scala.util.Using
 
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
-import org.tensorflow.proto.{MetaGraphDef, SavedModel, TensorInfo}
+import org.tensorflow.proto._
 
 /** The models that `tools/write_models.py` wrote, and what Python's TensorFlow answers for their
   * rows.
@@ -47,6 +47,34 @@ object TestModels {
       }
       graph.putSignatureDef(name, changed.build())
     }
+
+  /** What the model of an attacker answers for each row. */
+  val markerAnswer: Float = -999f
+
+  /** The linear model in the hands of an attacker: its answer shows that it ran. */
+  def marker(): Path = edited("linear") { graph =>
+    val signature = graph.getSignatureDefOrThrow("serving_default").toBuilder
+    val output = signature.getOutputsOrThrow("outputs")
+    val kind = AttrValue.newBuilder().setType(DataType.DT_FLOAT).build()
+    val number = TensorProto
+      .newBuilder()
+      .setDtype(DataType.DT_FLOAT)
+      .setTensorShape(TensorShapeProto.getDefaultInstance)
+      .addFloatVal(markerAnswer)
+    def node(name: String, op: String, inputs: String*) =
+      NodeDef.newBuilder().setName(name).setOp(op).addAllInput(inputs.asJava)
+    val nodes = Seq(
+      node("nothing", "Sub", output.getName, output.getName).putAttr("T", kind),
+      node("number", "Const").putAttr("dtype", kind).putAttr(
+        "value",
+        AttrValue.newBuilder().setTensor(number).build()
+      ),
+      node("marker", "AddV2", "nothing", "number").putAttr("T", kind)
+    )
+    graph.getGraphDefBuilder.addAllNode(nodes.map(_.build()).asJava)
+    signature.putOutputs("outputs", output.toBuilder.setName("marker:0").build())
+    graph.putSignatureDef("serving_default", signature.build())
+  }
 
   /** A copy of a model, to be broken. */
   def copy(name: String): Path = {

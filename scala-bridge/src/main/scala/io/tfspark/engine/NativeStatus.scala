@@ -3,7 +3,7 @@ package io.tfspark.engine
 import scala.util.Using
 import scala.util.matching.Regex
 
-import io.tfspark.error.Explain
+import io.tfspark.error.{Explain, ForeignText}
 import org.tensorflow.internal.c_api.TF_Status
 import org.tensorflow.internal.c_api.global.tensorflow._
 
@@ -48,7 +48,7 @@ private[engine] object NativeStatus {
 
   /** What TensorFlow says before it lists the graph, as Python's engine cuts it. */
   private def firstLines(message: String): String =
-    message.strip.linesIterator.take(6).mkString("\n")
+    ForeignText.quotedLines(message.strip.linesIterator.take(6).mkString("\n"))
 
   /** Make a call with a status, and raise what it says. */
   def check[A](call: TF_Status => A): A =

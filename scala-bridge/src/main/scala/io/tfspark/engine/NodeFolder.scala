@@ -2,42 +2,43 @@ package io.tfspark.engine
 
 import java.io.IOException
 import java.nio.channels.FileChannel
-import java.nio.file.{Files, LinkOption, Path, Paths, StandardOpenOption}
-import java.nio.file.attribute.PosixFilePermissions
+import java.nio.file.{Files, LinkOption, Path, StandardOpenOption}
+import java.util.concurrent.ConcurrentHashMap
 
 import scala.jdk.CollectionConverters._
 import scala.util.Using
 
-import com.sun.security.auth.module.UnixSystem
 import io.tfspark.error._
 import io.tfspark.model.ModelFiles
 
 /** This node's folder of models, each under its digest. Driver and executor.
   *
   * A model appears whole, by a rename under a lock, or not at all; however many executors run on a
-  * node, one brings it.
+  * node, one brings it. Nobody but this user can put files there (`PrivateFolder`), and a process
+  * hashes a folder before it opens a model from it for the first time.
   */
 object NodeFolder {
+  // Folders whose files this process found to be those of the digest that names them.
+  private val verified = ConcurrentHashMap.newKeySet[Path]()
 
-  /** The folder: `TFSPARK_CACHE_DIR`, else one of this user's in the temporary directory. */
+  /** The folder: `jvm` in `TFSPARK_CACHE_DIR`, else in one of this user's in the temporary
+    * directory.
+    */
   def root: Path = {
-    val uid = new UnixSystem().getUid
-    val named = Option(System.getenv("TFSPARK_CACHE_DIR")).filter(_.nonEmpty).map(Paths.get(_))
-    val folder = named.getOrElse(Paths.get(System.getProperty("java.io.tmpdir"), s"tfspark-$uid"))
+    val folder = PrivateFolder.ofUser
     try {
-      if (!Files.isDirectory(folder)) {
-        val own = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"))
-        Files.createDirectories(folder, own)
-      }
-      val owner = Files.getAttribute(folder, "unix:uid", LinkOption.NOFOLLOW_LINKS).toString
-      if (owner != uid.toString)
-        throw unusable(folder, s"a folder of the user with the number $owner")
-    } catch { case error: IOException => throw unusable(folder, error.toString) }
-    // Apart from the folders of Python workers, which clean up after each other by name.
-    Files.createDirectories(folder.resolve("jvm"))
+      PrivateFolder.make(folder)
+      PrivateFolder.refuseShared(folder)
+      PrivateFolder.refuseOpenParents(folder)
+      // Apart from the folders of Python workers, which clean up after each other by name.
+      val own = folder.resolve("jvm")
+      PrivateFolder.make(own)
+      PrivateFolder.refuseShared(own)
+      own
+    } catch { case error: IOException => throw PrivateFolder.unusable(folder, error.toString) }
   }
 
-  /** The folder of a model, filling it when it is not there.
+  /** The folder of a model, filling it when it is not there, or is not what it was.
     *
     * @param size bytes of all files; a folder of another size lost files to a cleaner and is
     *   replaced
@@ -45,8 +46,8 @@ object NodeFolder {
     */
   def of(digest: String, size: Long)(fill: Path => Unit): Path = {
     val folder = root.resolve(digest)
-    if (ModelFiles.size(folder) != size || size == 0) locked(digest) {
-      if (ModelFiles.size(folder) != size || size == 0) replace(folder, digest, fill)
+    if (!isWhole(folder, digest, size)) locked(folder, digest) {
+      if (!isWhole(folder, digest, size)) replace(folder, digest, fill)
     }
     folder
   }
@@ -62,12 +63,27 @@ object NodeFolder {
         )
       )
 
-  /** Delete a folder and all in it. */
+  /** Delete a folder and all in it; of a link, the link alone. */
   def delete(folder: Path): Unit =
     if (Files.exists(folder, LinkOption.NOFOLLOW_LINKS))
       Using.resource(
         Files.walk(folder)
       )(_.iterator.asScala.toSeq.reverse.foreach(Files.deleteIfExists))
+
+  /** Whether a folder is this user's alone and holds the files of a digest; all bytes are read once
+    * in a process, sizes each time.
+    */
+  private def isWhole(folder: Path, digest: String, size: Long): Boolean =
+    try
+      size != 0 && PrivateFolder.isPrivate(folder) && ModelFiles.size(folder) == size &&
+      (verified.contains(folder) || isVerified(folder, digest))
+    catch {
+      // Another process replaces it, or it is no model any more.
+      case _: IOException | _: InvalidModelException => false
+    }
+
+  private def isVerified(folder: Path, digest: String): Boolean =
+    ModelFiles.digest(folder, links = false) == digest && verified.add(folder)
 
   private def replace(folder: Path, digest: String, fill: Path => Unit): Unit = {
     val aside = Files.createTempDirectory(folder.getParent, s"$digest.")
@@ -75,27 +91,31 @@ object NodeFolder {
       fill(aside)
       check(aside, digest)
       delete(folder)
-      val _ = Files.move(aside, folder)
-    } catch { case error: IOException => throw unusable(root, error.toString) }
-    finally delete(aside)
+      Files.move(aside, folder)
+      val _ = verified.add(folder)
+    } catch {
+      case error: IOException => throw PrivateFolder.unusable(folder.getParent, error.toString)
+    } finally delete(aside)
   }
 
-  /** Run alone on this node: file locks hold between processes, the monitor between threads. */
-  private def locked(digest: String)(body: => Unit): Unit = synchronized {
-    val lock = root.resolve(s"$digest.lock")
-    Using.resource(FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
-      channel =>
-        Using.resource(channel.lock())(_ => body)
+  /** Run alone on this node: file locks hold between processes, the monitor between threads. What
+    * lies in the place of the lock is not followed and not changed.
+    */
+  private def locked(folder: Path, digest: String)(body: => Unit): Unit = synchronized {
+    val lock = folder.resolveSibling(s"$digest.lock")
+    try {
+      if (Files.exists(lock, LinkOption.NOFOLLOW_LINKS) && !PrivateFolder.isOwnFile(lock))
+        throw new IOException(s"$lock is no regular file of this user")
+      Using.resource(
+        FileChannel.open(
+          lock,
+          StandardOpenOption.CREATE,
+          StandardOpenOption.WRITE,
+          LinkOption.NOFOLLOW_LINKS
+        )
+      )(channel => Using.resource(channel.lock())(_ => body))
+    } catch {
+      case error: IOException => throw PrivateFolder.unusable(folder.getParent, error.toString)
     }
   }
-
-  private def unusable(folder: Path, found: String): EngineException =
-    new EngineException(
-      Explain(
-        s"A worker cannot keep models in its cache folder $folder.",
-        expected = "a folder of its own with room for the model",
-        found = found,
-        hint = "name one in the environment variable TFSPARK_CACHE_DIR of the executors."
-      )
-    )
 }

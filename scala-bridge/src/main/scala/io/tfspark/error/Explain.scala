@@ -3,23 +3,27 @@ package io.tfspark.error
 import java.util.Locale
 
 /** The one way messages are built: the problem, what was expected, what was found, the next step.
+  *
+  * Each part is one line, whatever names it holds (`ForeignText`). Only what was found, which may be
+  * the message of another program, keeps its lines, indented.
   */
 object Explain {
 
   /** Compose one message. */
   def apply(problem: String, expected: String = "", found: String = "", hint: String = ""): String =
     Seq(
-      Some(problem),
-      Option.when(expected.nonEmpty)(s"  expected: $expected"),
-      Option.when(found.nonEmpty)(s"  found:    $found"),
-      Option.when(hint.nonEmpty)(s"Hint: $hint")
+      Some(ForeignText.oneLine(problem)),
+      Option.when(expected.nonEmpty)(s"  expected: ${ForeignText.oneLine(expected)}"),
+      Option.when(found.nonEmpty)(s"  found:    ${ForeignText.quotedLines(found)}"),
+      Option.when(hint.nonEmpty)(s"Hint: ${ForeignText.oneLine(hint)}")
     ).flatten.mkString("\n")
 
   /** Compose one message of several mismatches, their count first. */
   def all(problem: String, mismatches: Seq[String], hint: String = ""): String = {
     val count = if (mismatches.size == 1) "1 mismatch" else s"${mismatches.size} mismatches"
-    val lines = s"$problem: $count" +: mismatches.map(one => s"  - $one")
-    (lines ++ Option.when(hint.nonEmpty)(s"Hint: $hint")).mkString("\n")
+    val lines = s"${ForeignText.oneLine(problem)}: $count" +:
+      mismatches.map(one => s"  - ${ForeignText.oneLine(one)}")
+    (lines ++ Option.when(hint.nonEmpty)(s"Hint: ${ForeignText.oneLine(hint)}")).mkString("\n")
   }
 
   /** Quote and join names: `'a', 'b'`, or `none`. */

@@ -40,7 +40,7 @@ private[hive] object FunctionModel {
       conf: Configuration
   ): LocatedModel =
     ofTable.map(ModelCatalog.ofUser(_, options, conf)).orElse(
-      BridgeConf.functionModel.map(operators(_, options, conf))
+      BridgeConf.functionModel.map(ModelCatalog.ofOperator(_, options, conf))
     ).getOrElse {
       throw new UsageException(
         Explain(
@@ -53,11 +53,4 @@ private[hive] object FunctionModel {
         )
       )
     }
-
-  private def operators(
-      nameOrPath: String,
-      options: ScoreOptions,
-      conf: Configuration
-  ): LocatedModel =
-    ModelCatalog.at(BridgeConf.registered.getOrElse(nameOrPath, nameOrPath), options, conf)
 }

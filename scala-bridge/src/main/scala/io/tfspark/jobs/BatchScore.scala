@@ -170,15 +170,14 @@ object BatchScore {
       scored: DataFrame,
       binding: Binding
   ): String =
-    (Seq(
-      located.model.describe,
+    (located.model.describe +: (Seq(
       s"input  ${job.source}",
       s"output ${job.target}",
       s"columns ${Output.describe(scored.schema)}",
       "path   spark"
     ) ++ binding.rounded.map(one => s"rounded $one") ++ binding.warnings.map(one =>
       s"warning $one"
-    ) :+ "nothing was run, nothing was written").mkString("\n")
+    ) :+ "nothing was run, nothing was written").map(ForeignText.oneLine)).mkString("\n")
 
   private def write(spark: SparkSession, report: Report, job: BatchJob): String = {
     val name = s"_tfspark_report_${report.run}.json"
@@ -222,8 +221,8 @@ private[jobs] object Failure {
     chain.collectFirst { case own: TfsparkException => (own.getMessage, own.exitCode) }.getOrElse(
       error match {
         case refusal: AnalysisException =>
-          (refusal.getMessage.split(";\n").head, if (Dataset.isMissing(refusal)) 66 else 65)
-        case refusal: IllegalArgumentException => (String.valueOf(refusal.getMessage), 65)
+          (foreign(refusal.getMessage.split(";\n").head), if (Dataset.isMissing(refusal)) 66 else 65)
+        case refusal: IllegalArgumentException => (foreign(String.valueOf(refusal.getMessage)), 65)
         case other =>
           val cause = chain.lastOption.getOrElse(other)
           (
@@ -237,4 +236,7 @@ private[jobs] object Failure {
       }
     )
   }
+
+  /** A message of Spark's, no line of which poses as one of ours. */
+  private def foreign(message: String): String = ForeignText.quotedLines(message)
 }

@@ -3,7 +3,7 @@ package io.tfspark.jobs
 import io.tfspark.ScoreOptions
 import io.tfspark.error._
 import io.tfspark.jobs.Arguments._
-import io.tfspark.model.{ModelPackage, OnNull, Signature}
+import io.tfspark.model.{DigestPin, ModelPackage, OnNull, Signature}
 import io.tfspark.sql.OptionTexts
 
 /** The flags of `BatchScore`, which are those of `jobs/batch_score.py`. Driver. */
@@ -17,6 +17,9 @@ object BatchScoreFlags {
   private def feed(value: String): Option[String] =
     isPair(value).orElse(listed(value.drop(value.indexOf('=') + 1)))
 
+  private def digest(value: String): Option[String] =
+    Option.unless(DigestPin.isDigest(value))(s"expected 64 hexadecimal digits, found '$value'")
+
   private def shape(value: String): Option[String] = isPairOrEmpty(value).orElse {
     val sizes = value.drop(value.indexOf('=') + 1).split(',').map(_.trim).filter(_.nonEmpty)
     Option.unless(sizes.forall(size => size == "None" || size.matches("[0-9]{1,18}")))(
@@ -28,6 +31,12 @@ object BatchScoreFlags {
   val all: Seq[Flag] = Seq(
     Flag("model", "DIR", "export dir or base path, or URI"),
     Flag("version", "VERSION", "version folder (default: newest)", check = positive),
+    Flag(
+      "model-sha256",
+      "DIGEST",
+      "digest that the model must have; another one ends the job before anything is loaded",
+      check = digest
+    ),
     Flag("signature", "NAME", "default: serving_default"),
     Flag(
       "engine",
@@ -237,7 +246,8 @@ object BatchScoreFlags {
       onNull =
         if (fills.nonEmpty) OnNull.FillEach(fills)
         else if (refuses) OnNull.Refuse
-        else OnNull.GiveNull
+        else OnNull.GiveNull,
+      sha256 = found.get("model-sha256")
     )
   }
 }

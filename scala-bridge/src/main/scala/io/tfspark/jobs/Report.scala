@@ -10,8 +10,9 @@ import scala.jdk.CollectionConverters._
 
 import com.fasterxml.jackson.core.util.{DefaultIndenter, DefaultPrettyPrinter}
 import com.fasterxml.jackson.databind.ObjectMapper
+import io.tfspark.error.ForeignText
 
-/** What a job did: counts, seconds by phase, the model and the versions. Driver; immutable.
+/** What a job did, without secrets of URIs: counts, seconds by phase, the model and the versions. Driver; immutable.
   *
   * The fields are those of Python's report, so that both are read alike.
   */
@@ -56,7 +57,7 @@ final case class Report(
       "seconds" -> seconds.updated("total", total),
       "versions" -> versions
     )
-    Report.writer.writeValueAsString(Report.toJava(document)) + "\n"
+    Report.writer.writeValueAsString(Report.toJava(document)).replace("\u007f", "\\u007f") + "\n"
   }
 }
 
@@ -83,6 +84,7 @@ object Report {
       copy
     case many: Seq[_] => many.map(toJava).asJava
     case Some(one) => toJava(one)
+    case text: String => ForeignText.redacted(text)
     case None => null
     case other => other
   }

@@ -3,7 +3,8 @@ package io.tfspark.model
 import java.nio.ByteBuffer
 import java.nio.channels.FileChannel
 import java.nio.charset.StandardCharsets.UTF_8
-import java.nio.file.{Files, FileVisitOption, Path, StandardOpenOption}
+import java.nio.file.{Files, FileSystemException, NoSuchFileException, Path, StandardOpenOption}
+import java.nio.file.attribute.BasicFileAttributes
 import java.security.MessageDigest
 import java.util.Arrays
 
@@ -17,26 +18,26 @@ import scala.util.Using
   */
 object ModelFiles {
 
-  /** Relative name and path of every file, sorted by the bytes of the name; links to folders count
-    * as folders.
+  /** Relative name and path of every file, sorted by the bytes of the name; none when there is no
+    * such folder.
+    *
+    * @param links whether a link counts as what it leads to; otherwise links are refused
     */
-  def list(folder: Path): Seq[(String, Path)] =
+  def list(folder: Path, links: Boolean = true): Seq[(String, Path)] =
     if (!Files.isDirectory(folder)) Nil
     else
-      Using.resource(Files.walk(folder, FileVisitOption.FOLLOW_LINKS)) { found =>
-        val files = found.iterator.asScala.filter(Files.isRegularFile(_)).toSeq
-        files.map(file => relative(folder, file) -> file).sortWith { case ((one, _), (other, _)) =>
+      below(folder, "", Nil, new ModelWalk(folder.toString), links).sortWith {
+        case ((one, _), (other, _)) =>
           Arrays.compareUnsigned(one.getBytes(UTF_8), other.getBytes(UTF_8)) < 0
-        }
       }
 
   /** Bytes of all files; 0 when there is no such folder. */
   def size(folder: Path): Long = list(folder).map { case (_, file) => Files.size(file) }.sum
 
   /** The digest of a folder, in hexadecimal. */
-  def digest(folder: Path): String = {
+  def digest(folder: Path, links: Boolean = true): String = {
     val total = MessageDigest.getInstance("SHA-256")
-    list(folder).foreach { case (name, file) =>
+    list(folder, links).foreach { case (name, file) =>
       total.update(s"$name\u0000${Files.size(file)}\u0000".getBytes(UTF_8))
       foreachChunk(file, 1 << 20)(total.update)
     }
@@ -60,8 +61,52 @@ object ModelFiles {
     found.result()
   }
 
-  private def relative(folder: Path, file: Path): String =
-    folder.relativize(file).iterator.asScala.mkString("/")
+  /** The files below a part of a folder.
+    *
+    * @param above what identifies the folders that lead to it
+    */
+  private def below(
+      folder: Path,
+      top: String,
+      above: Seq[AnyRef],
+      walk: ModelWalk,
+      links: Boolean
+  ): Seq[(String, Path)] = {
+    val own = Files.readAttributes(folder, classOf[BasicFileAttributes]).fileKey
+    if (above.contains(own))
+      throw walk.refusal(
+        top.stripSuffix("/"),
+        "a folder that contains itself through a link",
+        ModelWalk.NoLink
+      )
+    Using.resource(Files.newDirectoryStream(folder)) {
+      _.iterator.asScala.flatMap { path =>
+        val name = top + path.getFileName
+        walk.meet(name)
+        if (!links && Files.isSymbolicLink(path))
+          throw walk.refusal(name, "a link", ModelWalk.NoLink)
+        attributes(path, name, walk) match {
+          case Some(one) if one.isDirectory => below(path, s"$name/", above :+ own, walk, links)
+          case Some(one) if one.isRegularFile => Seq(name -> path)
+          case Some(_) => throw walk.refusal(name, "a device, a pipe or a socket", "remove it.")
+          case None => Nil
+        }
+      }.toSeq
+    }
+  }
+
+  /** What a path or its link leads to; nothing for a link that leads nowhere. */
+  private def attributes(
+      path: Path,
+      name: String,
+      walk: ModelWalk
+  ): Option[BasicFileAttributes] =
+    try Some(Files.readAttributes(path, classOf[BasicFileAttributes]))
+    catch {
+      case _: NoSuchFileException => None
+      case error: FileSystemException if Files.isSymbolicLink(path) =>
+        throw walk.refusal(name, "a link that leads to itself", ModelWalk.NoLink, Some(error))
+    }
 
   private def foreachChunk(file: Path, size: Int)(use: ByteBuffer => Unit): Unit =
     Using.resource(FileChannel.open(file, StandardOpenOption.READ)) { channel =>

@@ -36,7 +36,9 @@ final case class ModelPackage(
 
   /** The model in words, for messages. */
   def title: String =
-    s"$name${version.fold("")(number => s" version $number")} (${digest.take(12)})"
+    ForeignText.oneLine(
+      s"$name${version.fold("")(number => s" version $number")} (${digest.take(12)})"
+    )
 
   /** The signature of a name; without a name `serving_default`. */
   def signature(name: String = Signature.Default): Signature =
@@ -78,7 +80,7 @@ final case class ModelPackage(
   def describe: String = {
     val number = version.fold("none")(_.toString)
     val head = s"$name version $number, $size bytes, digest ${digest.take(12)}"
-    (Seq(head, s"path $path") ++ signatures.map(_.describe)).mkString("\n")
+    (Seq(head, s"path $path").map(ForeignText.oneLine) ++ signatures.map(_.describe)).mkString("\n")
   }
 }
 
@@ -104,13 +106,15 @@ object ModelPackage {
     * @param path one export dir, or a base path with integer version folders
     * @param version version folder to take; by default the largest number
     * @param tags tag set of the graph inside the SavedModel
+    * @param pins digests that the model must have, compared before the model is read
     */
   def load(
       path: Path,
       version: Option[Long] = None,
-      tags: Seq[String] = DefaultTags
+      tags: Seq[String] = DefaultTags,
+      pins: Seq[String] = Nil
   ): ModelPackage =
-    try read(ExportDir.resolve(path, version), tags)
+    try read(ExportDir.resolve(path, version), tags, pins)
     catch {
       case error: AccessDeniedException =>
         throw new ModelNotFoundException(
@@ -127,7 +131,9 @@ object ModelPackage {
   def exportDir(path: Path, version: Option[Long] = None): Path =
     ExportDir.resolve(path, version).path
 
-  private def read(dir: ExportDir, tags: Seq[String]): ModelPackage = {
+  private def read(dir: ExportDir, tags: Seq[String], pins: Seq[String]): ModelPackage = {
+    val digest = ModelFiles.digest(dir.path)
+    DigestPin.check(dir.path.toString, digest, pins)
     val graph = SavedModelFile.graph(dir.path, tags)
     MissingFiles.check(dir.path, graph)
     val named = if (dir.version.isDefined) dir.path.getParent else dir.path
@@ -136,7 +142,7 @@ object ModelPackage {
       name = named.getFileName.toString,
       version = dir.version,
       tags = tags,
-      digest = ModelFiles.digest(dir.path),
+      digest = digest,
       size = ModelFiles.size(dir.path),
       signatures = signatures(graph),
       tensorflowVersion = graph.getMetaInfoDef.getTensorflowVersion,

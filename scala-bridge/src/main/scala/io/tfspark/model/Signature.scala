@@ -2,6 +2,7 @@ package io.tfspark.model
 
 import scala.jdk.CollectionConverters._
 
+import io.tfspark.error.ForeignText
 import org.tensorflow.proto.{SignatureDef, TensorInfo}
 
 /** A named function of a SavedModel: what it takes, what it gives. Driver and executor;
@@ -28,7 +29,7 @@ final case class Signature(name: String, inputs: Seq[TensorSpec], outputs: Seq[T
       }
       s"  $title:" +: (if (lines.isEmpty) Seq("    none") else lines)
     }
-    (s"signature '$name'" +: sides).mkString("\n")
+    (ForeignText.oneLine(s"signature '$name'") +: sides).mkString("\n")
   }
 }
 

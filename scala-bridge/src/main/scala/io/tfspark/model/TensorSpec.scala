@@ -2,6 +2,7 @@ package io.tfspark.model
 
 import scala.jdk.CollectionConverters._
 
+import io.tfspark.error.ForeignText
 import org.tensorflow.proto.{TensorInfo, TensorShapeProto}
 
 /** One input or output of a signature.
@@ -48,7 +49,8 @@ final case class TensorSpec(
     case None => "no column"
   }
 
-  override def toString: String = s"$name: $dtype ${shape.fold("unknown rank")(TensorSpec.format)}"
+  override def toString: String =
+    s"${ForeignText.oneLine(name)}: $dtype ${shape.fold("unknown rank")(TensorSpec.format)}"
 }
 
 object TensorSpec {

@@ -139,9 +139,8 @@ final private[score] class GroupRunner(
 
   private[score] def rowError(problem: RowProblem, row: Long): RowException = {
     val hint = if (problem.hint.isEmpty) GroupRunner.fix else problem.hint
-    new RowException(
-      s"${origin.at(s"column '${problem.column}', row $row")}: ${problem.problem}\nHint: $hint"
-    )
+    val place = origin.at(s"column '${problem.column}', row $row")
+    new RowException(Explain(s"$place: ${problem.problem}", hint = hint))
   }
 }
 

@@ -2,7 +2,7 @@ package io.tfspark.sql
 
 import io.tfspark.ScoreOptions
 import io.tfspark.error._
-import io.tfspark.model.OnNull
+import io.tfspark.model.{DigestPin, OnNull}
 import io.tfspark.score.BatchSize
 import org.apache.spark.SparkEnv
 import org.apache.spark.sql.internal.SQLConf
@@ -47,12 +47,31 @@ object BridgeConf {
   /** Models that a JVM keeps open, and whose descriptions a driver keeps. */
   val CacheModels: String = "spark.tfspark.cache.models"
 
+  private val pinSuffix = ".sha256"
+
   /** Registered names and their paths. */
   def registered: Map[String, String] =
-    application(_.getAllWithPrefix(modelPrefix).toMap).getOrElse(Map.empty[
-      String,
-      String
-    ]) - "roots"
+    ofModels.filterNot { case (name, _) => name.endsWith(pinSuffix) } - "roots"
+
+  /** The digest that the operator pins a registered name to: `spark.tfspark.model.NAME.sha256`. */
+  def pin(name: String): Option[String] = {
+    val pins = ofModels.collect {
+      case (key, digest) if key.endsWith(pinSuffix) => key.dropRight(pinSuffix.length) -> digest
+    }
+    val names = registered.keySet
+    // A pin with a typing error in its name would protect nothing.
+    (pins.keySet -- names).headOption.foreach { lost =>
+      throw refusal(
+        s"$modelPrefix$lost$pinSuffix",
+        s"the name of a model (${Explain.listing(names.toSeq.sorted)})",
+        lost
+      )
+    }
+    pins.get(name).map(DigestPin.parse(s"$modelPrefix$name$pinSuffix", _))
+  }
+
+  private def ofModels: Map[String, String] =
+    application(_.getAllWithPrefix(modelPrefix).toMap).getOrElse(Map.empty)
 
   /** Folders below which a path is accepted. */
   def roots: Seq[String] = static(Roots).toSeq.flatMap(_.split(',')).map(_.trim).filter(_.nonEmpty)

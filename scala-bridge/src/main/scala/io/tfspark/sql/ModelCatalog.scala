@@ -5,7 +5,7 @@ import java.nio.file.{Files, Path, Paths}
 import java.util.{Collections, LinkedHashMap}
 
 import io.tfspark.ScoreOptions
-import io.tfspark.engine.{NodeFolder, RemoteFiles}
+import io.tfspark.engine.{NodeFolder, RemoteFiles, RemoteFolders}
 import io.tfspark.error._
 import io.tfspark.model._
 import org.apache.hadoop.conf.Configuration
@@ -38,52 +38,104 @@ object ModelCatalog {
   def ofUser(nameOrPath: String, options: ScoreOptions, conf: Configuration): LocatedModel = {
     val names = BridgeConf.registered
     names.get(nameOrPath) match {
-      case Some(path) => at(path, options, conf)
+      case Some(path) => ofName(nameOrPath, path, options, conf)
       case None =>
         ModelRoots.check(nameOrPath, BridgeConf.roots, names.keys, conf)
-        at(nameOrPath, options, conf)
+        found(nameOrPath, options, conf, Some(BridgeConf.roots), None)
     }
   }
 
-  /** The model of a path that the caller vouches for: its version, and the graph of its tags.
-    *
-    * Its operations are judged before anything of it is loaded.
-    */
-  def at(path: String, options: ScoreOptions, conf: Configuration): LocatedModel = {
-    val found = described(path, options, conf)
-    found.model.checkOperations(options.allowOps.toSet ++ BridgeConf.allowOps)
-    found
-  }
+  /** The model of a name that the operator registered for a path. */
+  def ofName(
+      name: String,
+      path: String,
+      options: ScoreOptions,
+      conf: Configuration
+  ): LocatedModel =
+    found(path, options, conf, Some(path +: BridgeConf.roots), BridgeConf.pin(name))
+
+  /** The model of a registered name, or of a path, that the operator wrote. */
+  def ofOperator(nameOrPath: String, options: ScoreOptions, conf: Configuration): LocatedModel =
+    BridgeConf.registered.get(nameOrPath) match {
+      case Some(path) => ofName(nameOrPath, path, options, conf)
+      case None => found(nameOrPath, options, conf, Some(nameOrPath +: BridgeConf.roots), None)
+    }
+
+  /** The model of a path that the caller vouches for: its version, and the graph of its tags. */
+  def at(path: String, options: ScoreOptions, conf: Configuration): LocatedModel =
+    found(path, options, conf, None, None)
 
   /** The same for a person to read: nothing is going to be loaded. */
-  def described(path: String, options: ScoreOptions, conf: Configuration): LocatedModel = {
+  def described(path: String, options: ScoreOptions, conf: Configuration): LocatedModel =
+    read(path, options, conf, None, None)
+
+  /** A model that is going to be loaded: its operations are judged first. */
+  private def found(
+      path: String,
+      options: ScoreOptions,
+      conf: Configuration,
+      within: Option[Seq[String]],
+      pin: Option[String]
+  ): LocatedModel = {
+    val located = read(path, options, conf, within, pin)
+    located.model.checkOperations(options.allowOps.toSet ++ BridgeConf.allowOps)
+    located
+  }
+
+  /** @param within folders that links may not lead out of; none for a caller who may read all
+    * @param pin digest that the operator wants, beside that of the options
+    */
+  private def read(
+      path: String,
+      options: ScoreOptions,
+      conf: Configuration,
+      within: Option[Seq[String]],
+      pin: Option[String]
+  ): LocatedModel = {
+    val pins = pin.toSeq ++ options.sha256.map(DigestPin.parse("sha256", _))
     val uri = ModelRoots.qualified(path, conf)
-    if (ModelRoots.isLocal(uri)) local(Paths.get(uri.getPath), options)
-    else remote(uri, options, RemoteFiles(conf))
+    if (ModelRoots.isLocal(uri)) {
+      val base = Paths.get(uri.getPath)
+      val dir = ModelPackage.exportDir(base, options.version)
+      within.foreach(ModelRoots.checkFiles(dir, _, conf))
+      local(dir, base, options, pins)
+    } else
+      RemoteFiles(conf).opened(uri.toString) { files =>
+        val (dir, number) = remoteExportDir(uri, options.version, files)
+        within.foreach(ModelRoots.checkFolders(dir, _, conf, files))
+        remote(dir, number, options, pins, files)
+      }
   }
 
-  private def local(path: Path, options: ScoreOptions): LocatedModel = {
-    val dir = ModelPackage.exportDir(path, options.version)
-    remembered(dir.toString, options.tags, ModelFiles.fingerprint(dir)) {
-      LocatedModel(ModelPackage.load(path, options.version, options.tags), None)
+  private def local(
+      dir: Path,
+      base: Path,
+      options: ScoreOptions,
+      pins: Seq[String]
+  ): LocatedModel =
+    remembered(dir.toString, options.tags, ModelFiles.fingerprint(dir), pins) {
+      LocatedModel(ModelPackage.load(base, options.version, options.tags, pins), None)
     }
-  }
 
-  private def remote(uri: URI, options: ScoreOptions, files: RemoteFiles): LocatedModel = {
-    val (dir, number) = remoteExportDir(uri, options.version, files)
-    remembered(dir, options.tags, files.fingerprint(dir)) {
+  private def remote(
+      dir: String,
+      number: Option[Long],
+      options: ScoreOptions,
+      pins: Seq[String],
+      files: RemoteFolders
+  ): LocatedModel =
+    remembered(dir, options.tags, files.fingerprint(dir), pins) {
       val aside = Files.createTempDirectory(NodeFolder.root, "driver.")
       try {
         // The folder keeps its name, so that name and version of the model read as on the remote side.
         val base = Files.createDirectories(aside.resolve(nameOf(dir, number)))
         val copy = number.fold(base)(one => Files.createDirectory(base.resolve(one.toString)))
         files.copy(dir, copy)
-        val read = ModelPackage.load(copy, tags = options.tags)
+        val read = ModelPackage.load(copy, tags = options.tags, pins = pins)
         val kept = NodeFolder.of(read.digest, read.size)(files.copy(dir, _))
         LocatedModel(read.copy(path = kept.toString), Some(dir))
       } finally NodeFolder.delete(aside)
     }
-  }
 
   private def nameOf(dir: String, number: Option[Long]): String = {
     val parts = dir.split('/').filter(_.nonEmpty)
@@ -93,7 +145,7 @@ object ModelCatalog {
   private def remoteExportDir(
       uri: URI,
       version: Option[Long],
-      files: RemoteFiles
+      files: RemoteFolders
   ): (String, Option[Long]) = {
     val path = uri.toString.stripSuffix("/")
     val entries = files.entries(path)
@@ -121,11 +173,16 @@ object ModelCatalog {
   private def remembered(
       dir: String,
       tags: Seq[String],
-      fingerprint: Fingerprint
+      fingerprint: Fingerprint,
+      pins: Seq[String]
   )(read: => LocatedModel): LocatedModel =
-    Option(known.get(dir -> tags)).filter(_._1 == fingerprint).map(_._2).getOrElse {
-      val found = read
-      known.put(dir -> tags, fingerprint -> found)
-      found
+    Option(known.get(dir -> tags)).filter(_._1 == fingerprint) match {
+      case Some((_, found)) =>
+        DigestPin.check(dir, found.model.digest, pins)
+        found
+      case None =>
+        val found = read
+        known.put(dir -> tags, fingerprint -> found)
+        found
     }
 }

@@ -3,21 +3,35 @@ package io.tfspark.sql
 import java.net.URI
 import java.nio.file.{Files, Path => LocalPath, Paths}
 
+import scala.util.Using
+
+import io.tfspark.engine.{OwnFileSystem, RemoteFolders}
 import io.tfspark.error._
+import io.tfspark.model.ModelFiles
 import org.apache.hadoop.conf.Configuration
-import org.apache.hadoop.fs.Path
+import org.apache.hadoop.fs.{FileSystem, Path}
 
 /** Which paths SQL users may call. Driver.
   *
   * A model is a program, and SQL users are many: a path counts only below one of the operator's
-  * roots, after links and `..` are resolved.
+  * roots, after links and `..` are resolved, and so does every file of the model.
   */
 private[sql] object ModelRoots {
 
   /** The whole URI of a path on its file system. */
   def qualified(path: String, conf: Configuration): URI = {
-    val named = new Path(path)
-    named.getFileSystem(conf).makeQualified(named).toUri.normalize
+    val named =
+      try new Path(path)
+      catch { case error: IllegalArgumentException => throw noPath(path, error) }
+    val whole = FileSystem.getDefaultUri(conf)
+    val base = Option(named.toUri.getScheme).filterNot(whole.getScheme.equalsIgnoreCase).fold(
+      whole
+    )(scheme => URI.create(s"$scheme:///"))
+    val working =
+      if (named.isAbsolute) new Path("/")
+      else if (isLocal(base)) new Path(Paths.get("").toAbsolutePath.toUri)
+      else Using.resource(OwnFileSystem.open(named, conf))(_.getWorkingDirectory)
+    named.makeQualified(base, working).toUri.normalize
   }
 
   /** Refuse a path that is below no root. */
@@ -44,17 +58,64 @@ private[sql] object ModelRoots {
     }
   }
 
-  private def isBelow(path: URI, root: URI): Boolean =
-    if (isLocal(path) && isLocal(root)) real(path).startsWith(real(root))
-    else
-      path.getScheme == root.getScheme && path.getAuthority == root.getAuthority &&
-      Paths.get(path.getPath).startsWith(Paths.get(root.getPath))
+  /** Refuse an export dir of this machine with a file that lies in none of some folders, after
+    * links are resolved.
+    */
+  def checkFiles(dir: LocalPath, folders: Seq[String], conf: Configuration): Unit = {
+    val real = folders.map(qualified(_, conf)).filter(isLocal).map(realPath)
+    val files = ("the folder of the version" -> dir) +: ModelFiles.list(dir)
+    val outside = files.filterNot { case (_, file) =>
+      val where = file.toRealPath()
+      real.exists(where.startsWith(_))
+    }
+    if (outside.nonEmpty) throw leavesRoots(dir.toString, outside.map(_._1))
+  }
+
+  /** Refuse an export dir of a file system of Hadoop that is reached by a link below all of the
+    * folders that it lies in; links inside it are refused wherever files are listed.
+    */
+  def checkFolders(
+      dir: String,
+      folders: Seq[String],
+      conf: Configuration,
+      files: RemoteFolders
+  ): Unit = {
+    val tops = folders.map(qualified(_, conf)).filter(isBelow(new Path(dir).toUri, _))
+    val links = tops.map(top => files.linkBetween(top.toString, dir))
+    if (links.forall(_.isDefined)) throw leavesRoots(dir, links.flatten)
+  }
 
   /** Whether a URI is of this machine's own disk. */
   def isLocal(uri: URI): Boolean = Option(uri.getScheme).forall(_ == "file")
 
-  private def real(uri: URI): LocalPath = {
+  private def isBelow(path: URI, root: URI): Boolean =
+    if (isLocal(path) && isLocal(root)) realPath(path).startsWith(realPath(root))
+    else
+      path.getScheme == root.getScheme && path.getAuthority == root.getAuthority &&
+      Paths.get(path.getPath).startsWith(Paths.get(root.getPath))
+
+  private def realPath(uri: URI): LocalPath = {
     val path = Paths.get(uri.getPath).toAbsolutePath.normalize
     if (Files.exists(path)) path.toRealPath() else path
   }
+
+  private def leavesRoots(dir: String, files: Seq[String]): UsageException = new UsageException(
+    Explain(
+      s"The model at $dir may not be called from SQL, because links lead out of its folder.",
+      expected = "files below the roots, or below the folder that the operator named",
+      found = Explain.listing(files.take(8)),
+      hint = "copy what the links lead to into the export dir."
+    )
+  )
+
+  private def noPath(path: String, cause: IllegalArgumentException): UsageException =
+    new UsageException(
+      Explain(
+        "The model has a name that is no path.",
+        expected = "a registered name, a path or a URI",
+        found = s"'$path'",
+        hint = "write a path as /models/linear, a URI as hdfs://host/models/linear."
+      ),
+      Some(cause)
+    )
 }

@@ -2,7 +2,7 @@ package io.tfspark.sql
 
 import java.util.{Collections, LinkedHashMap}
 
-import io.tfspark.error.Terms
+import io.tfspark.error.{ForeignText, Terms}
 import io.tfspark.model.Binding
 import org.slf4j.LoggerFactory
 
@@ -23,12 +23,14 @@ private[tfspark] object Notices {
 
   def say(model: String, binding: Binding): Unit =
     if (binding.terms != Terms.Python && binding.terms != Terms.PythonSql) {
-      binding.warnings.map(text => s"model $model: $text").filter(isNew).foreach(log.warn(_))
+      binding.warnings.map(text => shown(s"model $model: $text")).filter(isNew).foreach(log.warn(_))
       val rounded = binding.rounded.mkString("; ")
       Option.when(rounded.nonEmpty)(
-        s"model $model: numbers are rounded to the model's precision: $rounded"
+        shown(s"model $model: numbers are rounded to the model's precision: $rounded")
       ).filter(isNew).foreach(log.info(_))
     }
+
+  private def shown(text: String): String = ForeignText.oneLine(text)
 
   private def isNew(text: String): Boolean = Option(said.put(text, text)).isEmpty
 }

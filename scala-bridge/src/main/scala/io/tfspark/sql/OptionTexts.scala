@@ -8,7 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode
 import com.fasterxml.jackson.databind.json.JsonMapper
 import io.tfspark.ScoreOptions
 import io.tfspark.error._
-import io.tfspark.model.{OnNull, Shape}
+import io.tfspark.model.{DigestPin, OnNull, Shape}
 
 /** Options as texts: what stands in `map('narrow', 'true')` behind the model of a call, in settings
   * of the session, and what Python sends. Driver.
@@ -21,10 +21,12 @@ import io.tfspark.model.{OnNull, Shape}
   * strings        string | binary
   * on_null        null | error | 0 | age=0;name=unknown
   * output_shapes  score=;box=4;tokens=None,3
+  * sha256         64 hexadecimal digits
   * fetch          score=y;box=b
   * }}}
   *
-  * The last three may be JSON objects, too, whose names and values may hold any sign.
+  * `on_null`, `output_shapes` and `fetch` may be JSON objects, too, whose names and values may hold
+  * any sign.
   */
 private[tfspark] object OptionTexts {
   private val json =
@@ -43,6 +45,9 @@ private[tfspark] object OptionTexts {
     "on_null" -> score((score, text) => score.copy(onNull = onNull("on_null", text))),
     "output_shapes" -> score((score, text) =>
       score.copy(outputShapes = shapes("output_shapes", text))
+    ),
+    "sha256" -> score((score, text) =>
+      score.copy(sha256 = Some(DigestPin.parse("sha256", text)))
     ),
     "fetch" -> ((options, text) => options.copy(fetch = Some(names("fetch", text)))),
     "labels" -> ((options, text) => options.copy(labels = list(text))),

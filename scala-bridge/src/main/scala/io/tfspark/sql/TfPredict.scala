@@ -1,5 +1,6 @@
 package io.tfspark.sql
 
+import io.tfspark.error.ForeignText
 import io.tfspark.model._
 import org.apache.spark.sql.catalyst.expressions.{Expression, Unevaluable}
 import org.apache.spark.sql.types.DataType
@@ -22,7 +23,7 @@ final case class ModelCall(
   /** The model in words. */
   def title: String = located.model.title
 
-  override def toString: String = s"$title ${signature.name}"
+  override def toString: String = ForeignText.oneLine(s"$title ${signature.name}")
 }
 
 object ModelCall {

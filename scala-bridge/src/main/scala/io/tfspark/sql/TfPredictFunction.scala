@@ -25,8 +25,10 @@ object TfPredictFunction {
 
   /** `name([options,] [signature,] inputs…)` of a model that the operator registered under a name.
     */
-  def named(path: String, conf: Configuration)(arguments: Seq[Expression]): Expression =
-    refusing(call(ModelCatalog.at(path, _, conf), arguments))
+  def named(name: String, path: String, conf: Configuration)(
+      arguments: Seq[Expression]
+  ): Expression =
+    refusing(call(ModelCatalog.ofName(name, path, _, conf), arguments))
 
   /** A call of a model that options find; its arguments may begin with options and a signature. */
   def call(find: ScoreOptions => LocatedModel, arguments: Seq[Expression]): TfPredict = {

@@ -74,7 +74,7 @@ class TfPredictSuite extends SparkSuite with BeforeAndAfterAll {
       intercept[AnalysisException](sql("SELECT tf_predict('/', features) FROM t"))
       val message =
         intercept[AnalysisException](sql("SELECT tf_predict('other', features) FROM t")).getMessage
-      assert(message.contains("a registered name ('linear', 'sum')"), message)
+      assert(message.contains("a registered name ('linear', "), message)
     }
   }
 

@@ -1,0 +1,95 @@
+package io.tfspark.engine
+
+import java.nio.file.{Files, LinkOption, Path, Paths}
+import java.nio.file.attribute.PosixFilePermissions
+
+import com.sun.security.auth.module.UnixSystem
+import io.tfspark.error._
+
+/** Folders that this user alone can write. Driver and executor. */
+private[engine] object PrivateFolder {
+  private val byOthers = Integer.parseInt("022", 8)
+  private val byAll = Integer.parseInt("002", 8)
+  private val sticky = Integer.parseInt("1000", 8)
+  private val permissions = Integer.parseInt("7777", 8)
+  private val nameOne = "name one in the environment variable TFSPARK_CACHE_DIR of the executors."
+
+  private lazy val user: Long = new UnixSystem().getUid
+
+  /** `TFSPARK_CACHE_DIR`, else a folder of this user's in the temporary directory. */
+  def ofUser: Path = {
+    val named = Option(System.getenv("TFSPARK_CACHE_DIR")).filter(_.nonEmpty).map(Paths.get(_))
+    named.getOrElse(Paths.get(System.getProperty("java.io.tmpdir"), s"tfspark-$user"))
+      .toAbsolutePath.normalize
+  }
+
+  /** Create a folder, and those above it, that this user alone can use; fine if it is there. */
+  def make(folder: Path): Unit =
+    if (!Files.exists(folder, LinkOption.NOFOLLOW_LINKS)) {
+      val own = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"))
+      val _ = Files.createDirectories(folder, own)
+    }
+
+  /** Whether a folder is no link, belongs to this user, and others cannot write to it. */
+  def isPrivate(folder: Path): Boolean =
+    Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS) && problem(folder).isEmpty
+
+  /** Whether what lies at a path is a file of this user, and no link to one. */
+  def isOwnFile(file: Path): Boolean =
+    Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) && owner(file) == user
+
+  /** Refuse a folder that somebody else could change. */
+  def refuseShared(folder: Path): Unit =
+    problem(folder).foreach { case (found, hint) => throw unusable(folder, found, hint) }
+
+  /** Refuse a folder below one in which anybody may rename what is not his own. */
+  def refuseOpenParents(folder: Path): Unit =
+    Iterator
+      .iterate(folder.toRealPath().getParent)(_.getParent)
+      .takeWhile(Option(_).isDefined)
+      .foreach { above =>
+        val found = mode(above)
+        if ((found & byAll) != 0 && (found & sticky) == 0)
+          throw unusable(
+            folder,
+            s"$above has mode ${shown(found)}, so every user can replace what is in it",
+            s"run chmod o-w $above, or chmod +t where others need it, or name another folder in " +
+              "TFSPARK_CACHE_DIR of the executors."
+          )
+      }
+
+  /** What refuses a cache folder. */
+  def unusable(folder: Path, found: String, hint: String = nameOne): EngineException =
+    new EngineException(
+      Explain(
+        s"A worker cannot keep models in its cache folder $folder.",
+        expected = "a folder of its own, which nobody else can write, with room for the model",
+        found = found,
+        hint = hint
+      )
+    )
+
+  /** How somebody else could change what is in a folder, and what to do about it. */
+  private def problem(folder: Path): Option[(String, String)] =
+    if (Files.isSymbolicLink(folder))
+      Some(("a link", "name the folder itself in TFSPARK_CACHE_DIR of the executors."))
+    else if (owner(folder) != user)
+      Some((s"a folder of the user with the number ${owner(folder)}", nameOne))
+    else if ((mode(folder) & byOthers) != 0)
+      Some(
+        (
+          s"mode ${shown(mode(folder))}, so other users can write to it",
+          s"run chmod go-w $folder"
+        )
+      )
+    else None
+
+  private def owner(folder: Path): Long = attribute(folder, "uid").longValue
+
+  private def mode(folder: Path): Int = attribute(folder, "mode").intValue & permissions
+
+  private def shown(mode: Int): String = Integer.toOctalString(mode)
+
+  private def attribute(folder: Path, name: String): Number =
+    Files.getAttribute(folder, s"unix:$name", LinkOption.NOFOLLOW_LINKS).asInstanceOf[Number]
+}

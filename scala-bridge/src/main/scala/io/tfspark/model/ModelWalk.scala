@@ -1,0 +1,72 @@
+package io.tfspark.model
+
+import java.nio.charset.StandardCharsets.UTF_8
+
+import io.tfspark.error._
+
+/** Counts what a walk through the folder of a model meets, and refuses what no model has. Driver
+  * and executor.
+  *
+  * The bounds are those of Python's `tfspark.saved_model.files`, for folders of this machine, of
+  * Hadoop's file systems and for packed models.
+  *
+  * @param folder what messages call the folder
+  */
+final private[tfspark] class ModelWalk(folder: String) {
+  private var met = 0
+
+  /** Count a file or folder by its relative name. */
+  def meet(name: String): Unit = {
+    met += 1
+    if (met > ModelWalk.MostEntries)
+      throw refusal(
+        "",
+        s"more than ${ModelWalk.MostEntries} entries, those behind links included",
+        s"give the export dir of one model; ${ModelWalk.NoLink}"
+      )
+    if (ModelWalk.isOutside(name)) throw refusal(name, "no name inside a folder", "remove it.")
+    if (ModelWalk.isTooLong(name))
+      throw refusal(name, "too long a name, or too many levels of folders", ModelWalk.NoLink)
+  }
+
+  /** What refuses a file or folder of the model, or, without a name, the folder itself. */
+  def refusal(
+      name: String,
+      found: String,
+      hint: String,
+      cause: Option[Throwable] = None
+  ): InvalidModelException =
+    new InvalidModelException(
+      Explain(
+        s"The folder $folder holds something that no model has.",
+        expected = s"regular files and folders, at most ${ModelWalk.MostEntries} of them",
+        found = if (name.isEmpty) found else s"'$name': $found",
+        hint = hint
+      ),
+      cause
+    )
+}
+
+private[tfspark] object ModelWalk {
+
+  /** Files and folders of one model; what several links lead to counts for each of them. */
+  val MostEntries: Int = 10000
+
+  /** The hint where links are the trouble. */
+  val NoLink: String =
+    "remove links that lead to the folder itself or out of it; a SavedModel needs none."
+
+  private val mostLevels = 32
+  // What Linux takes; other file systems may hold longer names.
+  private val longestName = 255
+  private val longestPath = 4096
+
+  private def isTooLong(name: String): Boolean = {
+    val lengths = name.split('/').toSeq.map(_.getBytes(UTF_8).length)
+    lengths.size > mostLevels || lengths.max > longestName ||
+    lengths.sum + lengths.size > longestPath
+  }
+
+  private def isOutside(name: String): Boolean =
+    name.contains('\u0000') || name.split("/", -1).exists(Set("", ".", ".."))
+}
