@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from tfspark.errors import InvalidModelError, explain
-from tfspark.saved_model.files import MOST_FILES, files
+from tfspark.saved_model.files import MOST_ENTRIES, files
 
 
 def pack(export_dir: Path, target: BinaryIO) -> None:
@@ -44,7 +44,7 @@ def unpack(archive: BinaryIO, target: Path, size: int) -> None:
         with tarfile.open(fileobj=archive, mode="r|") as tar:
             for count, member in enumerate(tar, 1):
                 size -= member.size
-                _check(member, is_too_much=size < 0 or count > MOST_FILES)
+                _check(member, is_too_much=size < 0 or count > MOST_ENTRIES)
                 _extract(tar, member, target / member.name)
     except tarfile.TarError as error:
         raise _refusal(str(error)) from error

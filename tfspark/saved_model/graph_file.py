@@ -25,6 +25,9 @@ NAMES = frozenset((BINARY, TEXT))
 
 _HINT = "export it again; a broken version is never passed over for an older one."
 
+# What a message of protobuf, and so TensorFlow's loader, can hold.
+_MOST_BYTES = (1 << 31) - 1
+
 # What only shapes ask for, or nothing at all; most of a text.
 _LEFT_OUT = {"attr", "library", "object_graph_def", "collection_def", "stripped_op_list"}
 
@@ -79,6 +82,7 @@ def _file(export_dir: Path) -> Path:
 
 
 def _parse(file: Path, left_out: Collection[str]) -> SavedModel:
+    _check_size(file)
     content = file.read_bytes()
     try:
         if file.name == BINARY:
@@ -95,3 +99,17 @@ def _parse(file: Path, left_out: Collection[str]) -> SavedModel:
                 hint=_HINT,
             )
         ) from error
+
+
+def _check_size(file: Path) -> None:
+    """Refuse a file that no protocol buffer can be, before it is read into memory."""
+    size = file.stat().st_size
+    if size > _MOST_BYTES:
+        raise InvalidModelError(
+            explain(
+                f"{file} is not a whole SavedModel.",
+                expected=f"a protocol buffer of at most {_MOST_BYTES} bytes",
+                found=f"{size} bytes",
+                hint=_HINT,
+            )
+        )
