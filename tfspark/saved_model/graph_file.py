@@ -90,7 +90,7 @@ def _parse(file: Path, left_out: Collection[str]) -> SavedModel:
         text = content.decode()
         text = without(text, left_out) if left_out else text
         return text_format.Parse(text, SavedModel(), allow_unknown_field=True)
-    except (DecodeError, text_format.ParseError, ValueError) as error:
+    except (DecodeError, text_format.ParseError, ValueError, RecursionError) as error:
         raise InvalidModelError(
             explain(
                 f"{file} is not a whole SavedModel.",

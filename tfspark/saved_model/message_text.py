@@ -11,8 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-# Braces, and whatever may hold a brace that is none: strings and comments.
-_BRACE = re.compile(r"""[{}<>]|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\#[^\n]*""")
+# Braces, and whatever may hold a brace that is none: strings and comments. A string that nothing
+# closes ends with its line, so that no character is looked at again and again.
+_BRACE = re.compile(
+    r"""[{}<>]|"[^"\\\n]*(?:\\.[^"\\\n]*)*"?|'[^'\\\n]*(?:\\.[^'\\\n]*)*'?|\#[^\n]*"""
+)
 _NAME = re.compile(r"(\w+)\s*:?\s*$")
 
 # A field's name and the blanks behind it are looked for in so many characters before a brace.
