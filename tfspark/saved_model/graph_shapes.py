@@ -261,6 +261,7 @@ def _integers(tensor: TensorProto) -> Values | None:
     if tensor.tensor_content:
         if len(tensor.tensor_content) != count * np.dtype(width).itemsize:
             return None
-        return np.frombuffer(tensor.tensor_content, width).tolist()
+        content: list[int] = np.frombuffer(tensor.tensor_content, width).tolist()
+        return content
     found = list(tensor.int_val or tensor.int64_val)[:count] or [0] * bool(count)
     return [*found, *found[-1:] * (count - len(found))]
