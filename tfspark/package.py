@@ -240,8 +240,9 @@ def _load(
     sha256: str | None,
 ) -> ModelPackage:
     folder, number = export_dir.find(path, version)
-    digest = digest_of(folder)
+    digest = None
     if sha256 is not None:
+        digest = digest_of(folder)
         _check_digest(str(folder), digest, sha256)
     graph = graph_of(folder, tags)
     check_complete(folder, graph)
@@ -258,7 +259,7 @@ def _load(
         name=named.name,
         version=number,
         tags=tags,
-        digest=digest,
+        digest=digest or digest_of(folder),
         size=size_of(folder),
         signatures=signatures,
         signature=_choose(signatures, signature, str(folder)),

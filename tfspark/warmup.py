@@ -4,6 +4,10 @@ In comes an export dir with `assets.extra/tf_serving_warmup_requests`, the file 
 Serving: TFRecords of `PredictionLog`. Out come the requests of one signature as tensors, with the
 answers where they were recorded. Executor and tests; no TensorFlow, no Spark.
 
+A file may be anything, so it is bounded: 1000 records, as in TensorFlow Serving (`kMaxNumRecords`
+in saved_model_warmup_util.h), 64 MiB for a record, and 64 MiB for the tensors of a request, since a
+record of 24 bytes can declare a tensor of any size.
+
 Not here: other logs than those of Predict, which are passed over; the checksums of the records,
 because the digest of the export dir covers the file.
 Source: https://www.tensorflow.org/tfx/serving/saved_model_warmup
@@ -11,6 +15,7 @@ Source: https://www.tensorflow.org/tfx/serving/saved_model_warmup
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +34,12 @@ from tfspark.tensors import ByteStrings, Tensor
 Array: TypeAlias = np.ndarray[Any, Any]
 
 FILE = Path("assets.extra") / "tf_serving_warmup_requests"
+
+MOST_RECORDS = 1000
+MOST_BYTES = 64 << 20
+
+# What an element of a string tensor costs beside its bytes.
+_STRING_BYTES = 16
 
 # Fields of a TensorProto that hold elements of a type when its `tensor_content` does not.
 _FIELDS = {
@@ -53,20 +64,22 @@ def requests(export_dir: Path, signature: Signature) -> Iterator[Request]:
     """Yield the recorded requests of a signature, in order; none when there is no file.
 
     Raises:
-        InvalidModelError: When the file is broken, or a request is not what the signature takes.
+        InvalidModelError: When the file is broken, holds more than a request may, or a request is
+            not what the signature takes.
     """
     file = export_dir / FILE
     if not file.is_file():
         return
     for number, record in enumerate(_records(file)):
+        if number == MOST_RECORDS:
+            raise _broken(file, f"more than {MOST_RECORDS} records")
         try:
             log = PredictionLog.FromString(record).predict_log
             name = log.request.model_spec.signature_name or "serving_default"
             if name == signature.name and log.request.inputs:
-                inputs = {name: _tensor(proto) for name, proto in log.request.inputs.items()}
-                _check(inputs, signature)
-                yield Request(inputs, _recorded(log.response.outputs))
-        except (DecodeError, ValueError, TypeError) as error:
+                _check(log.request.inputs, signature)
+                yield Request(_tensors(log.request.inputs), _recorded(log.response.outputs))
+        except (DecodeError, ValueError, TypeError, OverflowError) as error:
             raise _broken(file, f"record {number}: {error}") from error
 
 
@@ -74,9 +87,11 @@ def _records(file: Path) -> Iterator[bytes]:
     """Yield the records of a TFRecord file: length, its checksum, bytes, their checksum."""
     with file.open("rb") as stream:
         while header := stream.read(12):
-            length = struct.unpack("<Q", header[:8])[0] if len(header) == 12 else -1
-            record = stream.read(length + 4) if 0 <= length <= file.stat().st_size else b""
-            if len(record) != length + 4:
+            length = struct.unpack("<Q", header[:8])[0] if len(header) == 12 else 0
+            if length > MOST_BYTES:
+                raise _broken(file, f"a record of {length} bytes, more than {MOST_BYTES}")
+            record = stream.read(length + 4)
+            if len(header) != 12 or len(record) != length + 4:
                 raise _broken(file, "a record that ends too early")
             yield record[:length]
 
@@ -92,24 +107,46 @@ def _broken(file: Path, found: str) -> InvalidModelError:
     )
 
 
-def _check(inputs: Mapping[str, Tensor], signature: Signature) -> None:
-    found = {name: _dtype_name(tensor) for name, tensor in inputs.items()}
+def _check(protos: Mapping[str, Any], signature: Signature) -> None:
+    found = {name: dtypes.name_of(proto.dtype) for name, proto in protos.items()}
     expected = {spec.name: spec.dtype for spec in signature.inputs}
     if found != expected:
         raise ValueError(f"expected the inputs {expected}, found {found}")
 
 
-def _dtype_name(tensor: Tensor) -> str:
-    return "string" if isinstance(tensor, ByteStrings) else tensor.dtype.name
-
-
 def _recorded(protos: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return the recorded outputs that have a type of the table."""
-    return {
-        name: _tensor(proto)
+    known = {
+        name: proto
         for name, proto in protos.items()
         if dtypes.unsupported(dtypes.name_of(proto.dtype)) is None
     }
+    return _tensors(known)
+
+
+def _tensors(protos: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Turn TensorProtos into tensors, unless they declare more bytes than a request may have."""
+    declared = sum(map(_bytes_of, protos.values()))
+    if declared > MOST_BYTES:
+        raise ValueError(f"tensors of {declared} bytes, more than {MOST_BYTES}")
+    return {name: _tensor(proto) for name, proto in protos.items()}
+
+
+def _bytes_of(proto: Any) -> int:
+    """Return the bytes that a tensor has in memory, by its type and shape."""
+    dtype = dtypes.by_name(dtypes.name_of(proto.dtype))
+    count = _count(tuple(dim.size for dim in proto.tensor_shape.dim))
+    if not dtype.is_string:
+        return count * np.dtype(dtype.numpy).itemsize
+    texts = proto.string_val
+    repeated = max(count - len(texts), 0) * len(texts[-1]) if texts else 0
+    return max(count, len(texts)) * _STRING_BYTES + sum(map(len, texts)) + repeated
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    if any(size < 0 for size in shape):
+        raise ValueError(f"a tensor of shape {shape}")
+    return math.prod(shape)
 
 
 def _tensor(proto: Any) -> Tensor:
@@ -123,13 +160,15 @@ def _tensor(proto: Any) -> Tensor:
     if proto.tensor_content:
         return np.frombuffer(proto.tensor_content, dtype.numpy).reshape(shape)
     if dtype.name == "float16":
-        return _spread(np.array(proto.half_val, np.uint16).view(np.float16), shape)
+        return _spread(
+            np.array(proto.half_val[: _count(shape) + 1], np.uint16).view(np.float16), shape
+        )
     values = getattr(proto, _FIELDS.get(dtype.name, "int_val"))
-    return _spread(np.array(values, dtype.numpy), shape)
+    return _spread(np.array(values[: _count(shape) + 1], dtype.numpy), shape)
 
 
 def _spread(values: Array, shape: tuple[int, ...]) -> Array:
-    size = int(np.prod(shape))
+    size = _count(shape)
     if len(values) == size:
         return values.reshape(shape)
     if not len(values) or len(values) > size:

@@ -91,7 +91,7 @@ def test_an_archive_of_anything_but_files_of_the_model_is_refused(tmp_path, memb
 
 
 def test_an_archive_of_too_many_files_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(model_archive, "MOST_FILES", 3)
+    monkeypatch.setattr(model_archive, "MOST_ENTRIES", 3)
     members = [member(str(number), size=0) for number in range(4)]
     unpack(archive(*members[:3]), tmp_path / "three", 0)
     with pytest.raises(InvalidModelError, match="more than the model has, from '3' on"):

@@ -60,7 +60,7 @@ def test_a_folder_that_contains_itself_is_an_error(make_model, name, to):
     (path / name).symlink_to(to, target_is_directory=True)
     with pytest.raises(InvalidModelError, match="contains itself through a link") as caught:
         load(path)
-    assert "Hint: remove the link" in str(caught.value)
+    assert "Hint: remove links" in str(caught.value)
 
 
 def test_a_folder_that_is_linked_twice_is_there_twice(make_model, tmp_path):
@@ -81,11 +81,11 @@ def test_a_link_to_nothing_is_no_file(make_model):
 
 
 def test_a_link_that_leads_out_of_the_model_has_an_end(make_model, monkeypatch):
-    monkeypatch.setattr(model_files, "MOST_FILES", 10)
+    monkeypatch.setattr(model_files, "MOST_ENTRIES", 10)
     path = make_model()
     for number in range(10):
         (path / "assets" / str(number)).touch()
-    with pytest.raises(InvalidModelError, match="holds too many files for a model"):
+    with pytest.raises(InvalidModelError, match="more than 10 entries, those behind"):
         load(path)
 
 

@@ -4,19 +4,28 @@
 
 Invariants: packing depends on names and contents alone, so equal models make equal archives; both
 ways stream, with no file in memory; unpacking trusts nothing in the archive: it makes regular files
-below its folder, each once, with no more bytes than the model has, and no links or devices. It does
-without `TarFile.extractall`, whose filters are not in every Python 3.10 and 3.11.
+below its folder, each once, with no more bytes than the model has, and no links or devices. It
+reads the members itself and takes only what `pack` writes: `tarfile` reads names and lists of holes
+of any length into memory, and its safe filters are not in every Python 3.10 and 3.11.
 """
 
 from __future__ import annotations
 
-import shutil
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from tfspark.errors import InvalidModelError, explain
-from tfspark.saved_model.files import MOST_FILES, files
+from tfspark.saved_model.files import LONGEST_PATH, MOST_ENTRIES, files, is_too_long
+
+_BLOCK = tarfile.BLOCKSIZE
+_CHUNK = 1 << 20
+
+# `tarfile` puts a name or size that does not fit into a header into records before it.
+_KEYWORDS = (b"path", b"size", b"hdrcharset")
+_MOST_RECORDS = LONGEST_PATH + _BLOCK  # bytes
+_MOST_DIGITS = 19
 
 
 def pack(export_dir: Path, target: BinaryIO) -> None:
@@ -40,37 +49,94 @@ def unpack(archive: BinaryIO, target: Path, size: int) -> None:
     Raises:
         InvalidModelError: When the archive is cut off, or holds anything but files of the model.
     """
+    entries: set[str] = set()
+    for name, length in _members(archive):
+        _check(name)
+        entries.update((name, *map(str, PurePosixPath(name).parents[:-1])))
+        size -= length
+        if size < 0 or length < 0 or len(entries) > MOST_ENTRIES:
+            raise _refusal(f"more than the model has, from {name!r} on")
+        _extract(archive, name, length, target)
+
+
+def _members(archive: BinaryIO) -> Iterator[tuple[str, int]]:
+    """Yield name and length of every member; the caller reads the content before it goes on."""
+    while True:
+        block = _read(archive, _BLOCK)
+        if not any(block):  # the end
+            return
+        header = _header(block)
+        records: dict[bytes, bytes] = {}
+        if header.type == tarfile.XHDTYPE:
+            records = _records(archive, header.size)
+            header = _header(_read(archive, _BLOCK))
+        name = header.name
+        if b"path" in records:
+            name = records[b"path"].decode("utf-8", "surrogateescape")
+        if header.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+            raise _refusal(f"{name!r}, which is not a file")
+        yield name, _number(records[b"size"]) if b"size" in records else header.size
+
+
+def _header(block: bytes) -> tarfile.TarInfo:
     try:
-        with tarfile.open(fileobj=archive, mode="r|") as tar:
-            for count, member in enumerate(tar, 1):
-                size -= member.size
-                _check(member, is_too_much=size < 0 or count > MOST_FILES)
-                _extract(tar, member, target / member.name)
+        return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except tarfile.TarError as error:
-        raise _refusal(str(error)) from error
+        raise _refusal(f"a header that is none: {error}") from error
 
 
-def _check(member: tarfile.TarInfo, *, is_too_much: bool) -> None:
-    """Refuse a member that `pack` would not have written."""
-    name = PurePosixPath(member.name)
-    if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
-        raise _refusal(f"{member.name!r}, which is not a file")
-    if not name.parts or name.is_absolute() or ".." in name.parts or "\0" in member.name:
-        raise _refusal(f"{member.name!r}, which is not a name inside the model")
-    if is_too_much or member.size < 0:
-        raise _refusal(f"more than the model has, from {member.name!r} on")
+def _records(archive: BinaryIO, length: int) -> dict[bytes, bytes]:
+    """Read the records `<length> <keyword>=<value>` before a header."""
+    if not 0 < length <= _MOST_RECORDS:
+        raise _refusal(f"{length} bytes of records before a header")
+    rest = _read(archive, length)
+    _read(archive, -length % _BLOCK)
+    found = {}
+    while rest:
+        digits, _, _ = rest.partition(b" ")
+        end = _number(digits)
+        keyword, equals, value = rest[len(digits) + 1 : end].partition(b"=")
+        if not equals or not value.endswith(b"\n") or keyword not in _KEYWORDS or keyword in found:
+            raise _refusal(f"the record {rest[:40]!r} before a header")
+        found[keyword] = value[:-1]
+        rest = rest[end:]
+    return found
 
 
-def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
-    content = tar.extractfile(member)
+def _number(digits: bytes) -> int:
+    if not digits.isdigit() or len(digits) > _MOST_DIGITS:
+        raise _refusal(f"{digits[:40]!r} in place of a number")
+    return int(digits)
+
+
+def _read(archive: BinaryIO, length: int) -> bytes:
+    content = archive.read(length)
+    if len(content) != length:
+        raise _refusal("an archive that is cut off")
+    return content
+
+
+def _check(name: str) -> None:
+    """Refuse a name that `pack` would not have written."""
+    path = PurePosixPath(name)
+    plain = path.parts and not path.is_absolute() and ".." not in path.parts and "\0" not in name
+    if not plain or str(path) != name:
+        raise _refusal(f"{name[:LONGEST_PATH]!r}, which is not a name inside the model")
+    if is_too_long(name):
+        raise _refusal(f"{name!r}, which has too long a name or too many levels of folders")
+
+
+def _extract(archive: BinaryIO, name: str, length: int, folder: Path) -> None:
+    path = folder / name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         target = path.open("xb")
     except (FileExistsError, NotADirectoryError) as error:
-        raise _refusal(f"{member.name!r} twice") from error
+        raise _refusal(f"{name!r} twice") from error
     with target:
-        if content is not None:
-            shutil.copyfileobj(content, target, 1 << 20)
+        for start in range(0, length, _CHUNK):
+            target.write(_read(archive, min(_CHUNK, length - start)))
+    _read(archive, -length % _BLOCK)
 
 
 def _refusal(found: str) -> InvalidModelError:

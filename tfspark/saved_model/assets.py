@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from tfspark.saved_model_pb2 import AssetFileDef, MetaGraphDef
+from google.protobuf.message import DecodeError
+
+from tfspark.errors import InvalidModelError, explain
+from tfspark.saved_model_pb2 import AssetFileDef, CollectionDef, MetaGraphDef
 
 _COLLECTION = "saved_model_assets"
 
 
 def assets_of(graph: MetaGraphDef) -> list[AssetFileDef]:
-    """Return the assets of a graph; exports of TensorFlow 1 list them in a collection."""
+    """Return the assets of a graph; exports of TensorFlow 1 list them in a collection.
+
+    Raises:
+        InvalidModelError: When the collection holds something else.
+    """
     if graph.asset_file_def or _COLLECTION not in graph.collection_def:
         return list(graph.asset_file_def)
-    listed = graph.collection_def[_COLLECTION].any_list.value
-    return [
-        one.asset if one.HasField("asset") else AssetFileDef.FromString(one.value) for one in listed
-    ]
+    return list(map(_asset, graph.collection_def[_COLLECTION].any_list.value))
+
+
+def _asset(listed: CollectionDef.Any) -> AssetFileDef:
+    if listed.HasField("asset"):
+        return listed.asset
+    try:
+        return AssetFileDef.FromString(listed.value)
+    except DecodeError as error:
+        problem = f"The collection {_COLLECTION!r} of the model is broken."
+        hint = "export the model again."
+        raise InvalidModelError(explain(problem, found=str(error), hint=hint)) from error

@@ -3,47 +3,49 @@
 Lists a folder and computes the digest that names the model everywhere. Driver and executor.
 
 Invariants: the digest is the SHA-256 over the sorted relative names, lengths and contents, so equal
-folders have equal digests wherever they lie; links to folders count as folders, and a folder that
-contains itself through one is an error, not an endless list. Nothing is written.
+folders have equal digests wherever they lie. A link counts as what it leads to, which may lie
+outside the folder: who names a model vouches for the folder, and the digest pins what was read
+through the link. A walk ends soon: a folder that contains itself is refused, and so are devices,
+pipes and sockets, and more entries, levels or bytes in a name than a model has. Nothing is written.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tfspark.errors import InvalidModelError, explain
 
-# A link may lead out of the model into a whole file system.
-MOST_FILES = 100_000
+# Files and folders of one model; what several links lead to counts for each of them.
+MOST_ENTRIES = 10_000
+MOST_LEVELS = 32
+# What Linux takes; an archive may hold longer names.
+LONGEST_NAME, LONGEST_PATH = 255, 4096
 
 
-def files(folder: Path) -> list[tuple[str, Path]]:
+def files(folder: Path, *, links: bool = True) -> list[tuple[str, Path]]:
     """Return relative name and path of every file, sorted by name.
 
+    Args:
+        folder: An export dir; none there has no files.
+        links: Whether links are followed; otherwise they are refused.
+
     Raises:
-        InvalidModelError: When a folder contains itself, or there are too many files for a model.
+        InvalidModelError: When a folder contains itself, or there is anything that a model has not:
+            a device, a pipe, a socket, or too many entries or levels.
     """
-    found = []
-    for path in _walk(folder, ()):
-        found.append((path.relative_to(folder).as_posix(), path))
-        if len(found) > MOST_FILES:
-            raise InvalidModelError(
-                explain(
-                    f"The folder {folder} holds too many files for a model.",
-                    expected=f"at most {MOST_FILES} files, those behind links included",
-                    hint="give the export dir of one model, and remove links that lead out of it.",
-                )
-            )
-    return sorted(found)
+    return sorted(_Walk(folder, links).below("", ()))
 
 
-def digest_of(export_dir: Path) -> str:
+def digest_of(export_dir: Path, *, links: bool = True) -> str:
     """Return the SHA-256 over the sorted relative names, lengths and contents of all files."""
     total = hashlib.sha256()
-    for relative, path in files(export_dir):
+    for relative, path in files(export_dir, links=links):
         total.update(os.fsencode(f"{relative}\0{path.stat().st_size}\0"))
         with path.open("rb") as content:
             while chunk := content.read(1 << 20):
@@ -56,23 +58,78 @@ def size_of(export_dir: Path) -> int:
     return sum(path.stat().st_size for _, path in files(export_dir))
 
 
-def _walk(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
-    """Yield the files below a folder; `above` identifies the folders that lead to it."""
-    try:
-        entries = list(folder.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    status = folder.stat()
-    own = (status.st_dev, status.st_ino)
-    if own in above:
-        raise InvalidModelError(
+def is_too_long(relative: str) -> bool:
+    """Whether a relative name has more bytes or levels than a file of a model may have."""
+    parts = os.fsencode(relative).split(b"/")
+    longest = max(map(len, parts))
+    return (
+        len(parts) > MOST_LEVELS
+        or longest > LONGEST_NAME
+        or sum(map(len, parts)) + len(parts) > LONGEST_PATH
+    )
+
+
+@dataclass
+class _Walk:
+    """One walk through a folder, which counts what it meets."""
+
+    folder: Path
+    links: bool
+    met: int = 0
+
+    def below(self, top: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, Path]]:
+        """Yield the files below a folder; `above` identifies the folders that lead to it."""
+        try:
+            entries = os.scandir(self.folder / top)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        with entries:
+            status = (self.folder / top).stat()
+            own = (status.st_dev, status.st_ino)
+            if own in above:
+                raise self._refusal(top, "a folder that contains itself through a link", _NO_LINK)
+            for entry in entries:
+                yield from self._entry(entry, f"{top}{entry.name}", (*above, own))
+
+    def _entry(
+        self, entry: os.DirEntry[str], name: str, above: tuple[tuple[int, int], ...]
+    ) -> Iterator[tuple[str, Path]]:
+        self.met += 1
+        if self.met > MOST_ENTRIES:
+            found = f"more than {MOST_ENTRIES} entries, those behind links included"
+            raise self._refusal("", found, f"give the export dir of one model; {_NO_LINK}")
+        if is_too_long(name):
+            raise self._refusal(name, "too long a name, or too many levels of folders", _NO_LINK)
+        if not self.links and entry.is_symlink():
+            raise self._refusal(name, "a link", _NO_LINK)
+        mode = self._mode(entry, name)
+        if stat.S_ISDIR(mode):
+            yield from self.below(f"{name}/", above)
+        elif stat.S_ISREG(mode):
+            yield name, self.folder / name
+        elif mode:
+            raise self._refusal(name, "a device, a pipe or a socket", "remove it.")
+
+    def _mode(self, entry: os.DirEntry[str], name: str) -> int:
+        """Return the mode of what an entry or its link leads to; 0 when it leads to nothing."""
+        try:
+            return entry.stat().st_mode
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise self._refusal(name, "a link that leads to itself", _NO_LINK) from error
+            raise
+
+    def _refusal(self, name: str, found: str, hint: str) -> InvalidModelError:
+        return InvalidModelError(
             explain(
-                f"The folder {folder} contains itself through a link.",
-                hint="remove the link; a SavedModel needs none.",
+                f"The folder {self.folder} holds something that no model has.",
+                expected=f"regular files and folders, at most {MOST_ENTRIES} of them",
+                found=f"{name!r}: {found}" if name else found,
+                hint=hint,
             )
         )
-    for entry in entries:
-        if entry.is_dir():
-            yield from _walk(entry, (*above, own))
-        elif entry.is_file():
-            yield entry
+
+
+_NO_LINK = "remove links that lead to the folder itself or out of it; a SavedModel needs none."

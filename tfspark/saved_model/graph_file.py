@@ -23,6 +23,9 @@ NAMES = frozenset((BINARY, TEXT))
 
 _HINT = "export it again; a broken version is never passed over for an older one."
 
+# What a message of protobuf, and so TensorFlow's loader, can hold.
+_MOST_BYTES = (1 << 31) - 1
+
 # How text names the message inside an `Any` → the field of `CollectionDef.Any` that reads it.
 _ANY = re.compile(r"\[type\.googleapis\.com/([\w.]+)\]")
 _ANY_FIELDS = {"tensorflow.AssetFileDef": "asset"}
@@ -69,13 +72,14 @@ def _file(export_dir: Path) -> Path:
 
 
 def _parse(file: Path) -> SavedModel:
+    _check_size(file)
     content = file.read_bytes()
     try:
         if file.name == BINARY:
             return SavedModel.FromString(content)
         text = _ANY.sub(lambda match: _ANY_FIELDS.get(match[1], "other"), content.decode())
         return text_format.Parse(text, SavedModel(), allow_unknown_field=True)
-    except (DecodeError, text_format.ParseError, ValueError) as error:
+    except (DecodeError, text_format.ParseError, ValueError, RecursionError) as error:
         raise InvalidModelError(
             explain(
                 f"{file} is not a whole SavedModel.",
@@ -84,3 +88,17 @@ def _parse(file: Path) -> SavedModel:
                 hint=_HINT,
             )
         ) from error
+
+
+def _check_size(file: Path) -> None:
+    """Refuse a file that no protocol buffer can be, before it is read into memory."""
+    size = file.stat().st_size
+    if size > _MOST_BYTES:
+        raise InvalidModelError(
+            explain(
+                f"{file} is not a whole SavedModel.",
+                expected=f"a protocol buffer of at most {_MOST_BYTES} bytes",
+                found=f"{size} bytes",
+                hint=_HINT,
+            )
+        )

@@ -4,7 +4,8 @@ Completes a signature with what its graph says. Driver only; reads the protocol 
 
 Invariants: what the signature states is kept; a shape comes from the graph's own `_output_shapes`,
 through calls of functions, otherwise from the rules of `shape_rules`; nothing is guessed: what
-neither tells stays unknown. A graph may have cycles and be of any depth.
+neither tells stays unknown. A graph may have cycles and be of any depth, and may have been written
+to keep a reader busy: nodes looked up, dimensions and values of constants are bounded.
 """
 
 from __future__ import annotations
@@ -22,6 +23,12 @@ from tfspark.signature import Shape, Signature, TensorSpec, shape_of
 
 # Nodes between an output and what tells its shape; each takes some frames of Python's stack.
 _MOST_STEPS = 100
+# Nodes looked up in all; what a graph repeats, in functions above all, counts each time.
+_MOST_NODES = 100_000
+# Dimensions that a tensor of TensorFlow can have, and so sizes or axes that a constant can name.
+_MOST_DIMENSIONS = 254
+# Digits of a number behind a tensor's name.
+_MOST_DIGITS = 9
 
 # Up to this version of graphs, an empty shape of a placeholder says nothing.
 _LEGACY_VERSION = 21
@@ -94,6 +101,7 @@ class GraphShapes:
         self._functions = {one.signature.name: one for one in graph.library.function}
         self._bodies: dict[Tensor, Scope] = {}
         self._shapes: dict[Tensor, Shape | None] = {}
+        self._looked_up = 0
 
     def complete(self, spec: TensorSpec) -> TensorSpec:
         """Return a spec with the rank and type that it leaves open, where the graph knows them."""
@@ -109,7 +117,9 @@ class GraphShapes:
         if tensor not in self._shapes and steps < _MOST_STEPS:
             self._shapes[tensor] = None  # what a cycle finds
             end = self._end(tensor)
-            self._shapes[tensor] = None if end is None else self._made(end, steps + 1)
+            shape = None if end is None else self._made(end, steps + 1)
+            is_possible = shape is not None and len(shape) <= _MOST_DIMENSIONS
+            self._shapes[tensor] = shape if is_possible else None
         return self._shapes.get(tensor)
 
     def origin(self, tensor: Tensor) -> End | None:
@@ -119,7 +129,7 @@ class GraphShapes:
             if end is None:
                 return None
             passed = self._called(end)
-            if passed is None and end.node.op == "Identity":
+            if passed is None and end.node.op == "Identity" and end.node.input:
                 passed = (end.scope, end.node.input[0])
             if passed is None:
                 return end
@@ -146,15 +156,17 @@ class GraphShapes:
 
     def _end(self, tensor: Tensor) -> End | None:
         """Return the node that makes a tensor, where the functions around it are called."""
+        self._looked_up += 1
         scope, text = tensor
         while text in scope.arguments:
             scope, text = scope.arguments[text]
         name, _, rest = text.partition(":")
         output, _, number = rest.rpartition(":")
         node = scope.nodes.get(name)
-        if node is None or (output and not _is_counted(node)):
+        if node is None or (output and not _is_counted(node)) or self._looked_up > _MOST_NODES:
             return None
-        return End(scope, node, int(number) if number.isdecimal() else 0)
+        is_number = number.isdecimal() and len(number) <= _MOST_DIGITS
+        return End(scope, node, int(number) if is_number else 0)
 
     def _called(self, end: End) -> Tensor | None:
         """Return the tensor in a function's body that a call returns; `None` for no call."""
@@ -209,7 +221,10 @@ class _Operands:
             return None
         if end.node.op == "Pack":  # of single sizes, as a shape or list of axes is
             inside = _Operands(self.shapes, end, self.steps + 1)
-            parts = [inside.values(part) or (None,) for part in range(end.node.attr["N"].i)]
+            count = end.node.attr["N"].i
+            if count > min(len(end.node.input), _MOST_DIMENSIONS):
+                return None
+            parts = [inside.values(part) or (None,) for part in range(count)]
             return None if any(len(part) > 1 for part in parts) else [one for (one,) in parts]
         return _integers(end.node.attr["value"].tensor) if end.node.op == "Const" else None
 
@@ -241,10 +256,12 @@ def _integers(tensor: TensorProto) -> Values | None:
         return None
     width = {DataType.DT_INT32: "<i4", DataType.DT_INT64: "<i8"}.get(tensor.dtype)
     count = 1 if shape == () else shape[0] or 0
-    if width is None:
+    if width is None or count > _MOST_DIMENSIONS:
         return None
     if tensor.tensor_content:
-        found = np.frombuffer(tensor.tensor_content, width).tolist()
-    else:
-        found = list(tensor.int_val or tensor.int64_val) or [0] * bool(count)
+        if len(tensor.tensor_content) != count * np.dtype(width).itemsize:
+            return None
+        content: list[int] = np.frombuffer(tensor.tensor_content, width).tolist()
+        return content
+    found = list(tensor.int_val or tensor.int64_val)[:count] or [0] * bool(count)
     return [*found, *found[-1:] * (count - len(found))]

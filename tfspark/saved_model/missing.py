@@ -1,19 +1,26 @@
 """The files that a model cannot do without: its variables and assets.
 
 In comes an export dir with its graph, out comes nothing, or an error that lists what is missing.
-Driver only: without the check, TensorFlow's loaders crash, or leave variables unset until a run.
+Driver only: without the check, TensorFlow's loaders crash, or leave variables unset until a run,
+and would read an asset by the name `../../etc/passwd`.
 """
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
+import unicodedata
+from collections import Counter
+from collections.abc import Collection
+from pathlib import Path, PurePosixPath
 
 from tfspark.errors import InvalidModelError, explain, listing
 from tfspark.saved_model.assets import assets_of
+from tfspark.saved_model.files import MOST_ENTRIES, is_too_long
 from tfspark.saved_model_pb2 import MetaGraphDef
 
-_SHARD = re.compile(r"variables\.data-\d{5}-of-(\d{5})")
+_SHARD = re.compile(r"variables\.data-([0-9]{5})-of-([0-9]{5})")
+# Of files that are missing, a message names so many.
+_MOST_NAMES = 10
 _VARIABLE_OPS = {"VarHandleOp", "VariableV2", "Variable"}
 
 
@@ -21,26 +28,47 @@ def check_complete(export_dir: Path, graph: MetaGraphDef) -> None:
     """Refuse a model whose variables or assets are not all there.
 
     Raises:
-        InvalidModelError: With all names of files that are missing.
+        InvalidModelError: With names of files that are missing, or of assets that TensorFlow would
+            look for outside of their folder.
     """
-    missing = [
-        f"assets/{asset.filename}"
-        for asset in assets_of(graph)
-        if not (export_dir / "assets" / asset.filename).is_file()
-    ]
+    assets = dict.fromkeys(asset.filename for asset in assets_of(graph))
+    _check_names(export_dir, assets)
+    missing = [f"assets/{name}" for name in assets if not (export_dir / "assets" / name).is_file()]
     # TensorFlow's Python restores a checkpoint even where the graph has no variable to read.
     has_checkpoint = graph.HasField("saver_def")
     if has_checkpoint or any(node.op in _VARIABLE_OPS for node in graph.graph_def.node):
         missing += _missing_variables(export_dir / "variables")
     if missing:
         count = "1 file is" if len(missing) == 1 else f"{len(missing)} files are"
+        more = f" and {len(missing) - _MOST_NAMES} more" if len(missing) > _MOST_NAMES else ""
         raise InvalidModelError(
             explain(
                 f"The model at {export_dir} is incomplete: {count} missing.",
-                expected=listing(missing),
+                expected=listing(missing[:_MOST_NAMES]) + more,
                 hint="copy the whole export dir, with variables/ and assets/.",
             )
         )
+
+
+def _check_names(export_dir: Path, assets: Collection[str]) -> None:
+    """Refuse names that lead out of `assets/`, to which TensorFlow just appends them."""
+    wrong = [name for name in assets if not _is_plain(name)]
+    if wrong or len(assets) > MOST_ENTRIES:
+        raise InvalidModelError(
+            explain(
+                f"The model at {export_dir} names an asset that is not in its folder assets/.",
+                expected="names of files in assets/, without .. and control characters",
+                found=listing(wrong[:_MOST_NAMES]) if wrong else f"{len(assets)} assets",
+                hint="no exporter writes such a model; do not run it.",
+            )
+        )
+
+
+def _is_plain(name: str) -> bool:
+    path = PurePosixPath(name)
+    is_inside = path.parts and not path.is_absolute() and ".." not in path.parts
+    is_text = not any(unicodedata.category(character) == "Cc" for character in name)
+    return bool(is_inside and is_text and str(path) == name and not is_too_long(name))
 
 
 def _missing_variables(folder: Path) -> list[str]:
@@ -48,12 +76,9 @@ def _missing_variables(folder: Path) -> list[str]:
     if "variables" in names and "variables.index" not in names:
         return []  # a checkpoint of 2016 is one file
     missing = [] if "variables.index" in names else ["variables/variables.index"]
-    totals = {int(match.group(1)) for name in names if (match := _SHARD.fullmatch(name))}
+    shards = [(int(match[1]), int(match[2])) for name in names if (match := _SHARD.fullmatch(name))]
     # Shards of another checkpoint may lie beside the whole one; the fewest gaps are its own.
-    gaps = (_missing_shards(names, total) for total in sorted(totals) or [1])
-    return missing + min(gaps, key=len)
-
-
-def _missing_shards(names: set[str], total: int) -> list[str]:
+    there = Counter(total for shard, total in shards if shard < total) or {1: 0}
+    total = min(sorted(there), key=lambda total: total - there[total])
     wanted = (f"variables.data-{shard:05d}-of-{total:05d}" for shard in range(total))
-    return [f"variables/{name}" for name in wanted if name not in names]
+    return missing + [f"variables/{name}" for name in wanted if name not in names]

@@ -103,6 +103,8 @@ def _with_paths(found: Other | None, path: Path) -> Other | None:
 
 
 def _file(path: Path) -> Other | None:
+    if not path.is_file():  # reading a pipe would wait for a writer
+        return None
     if path.name in NAMES:
         return Other("the graph of a SavedModel", f"give the export dir, {path.parent}.")
     return _BY_SUFFIX.get(path.suffix.lower()) or _by_content(path)
@@ -113,13 +115,21 @@ def _by_content(path: Path) -> Other | None:
     with path.open("rb") as file:
         head = file.read(8)
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
+        names = _names_in(path)
         is_pytorch = any(name.endswith("/data.pkl") for name in names)
         return _KERAS if "model.weights.h5" in names else _PYTORCH if is_pytorch else _ARCHIVE
     if head[4:] == b"TFL3":
         return _TFLITE
     return _HDF5 if head == b"\x89HDF\r\n\x1a\n" else None
+
+
+def _names_in(path: Path) -> list[str]:
+    """Return the names in a zip; none when it is broken."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        return []
 
 
 def _saved_model_inside(folder: Path) -> Other | None:
@@ -160,7 +170,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    for top, folders, names in os.walk(folder):
+    for top, folders, names in itertools.islice(os.walk(folder), _MOST_ENTRIES):
         if len(Path(top).relative_to(folder).parts) >= _DEPTH:
             folders.clear()
         folders.sort()

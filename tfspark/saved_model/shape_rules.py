@@ -148,7 +148,9 @@ def _expanded(operands: Operands) -> Shape | None:
 
 def _reshaped(operands: Operands) -> Shape | None:
     sizes = operands.values(1)
-    return None if sizes is None else tuple(None if size == -1 else size for size in sizes)
+    if sizes is None or any(size is not None and size < -1 for size in sizes):
+        return None
+    return tuple(None if size == -1 else size for size in sizes)
 
 
 def _gathered(operands: Operands) -> Shape | None:

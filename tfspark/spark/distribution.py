@@ -24,7 +24,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from tfspark.errors import ModelNotFoundError, UsageError, explain
-from tfspark.handle import PathSource, Source, check_digest, unpacked
+from tfspark.handle import PathSource, Source
+from tfspark.node_folder import check_digest, unpacked
 from tfspark.package import ModelPackage, load
 from tfspark.saved_model import graph_file
 from tfspark.saved_model.other_objects import refuse
