@@ -33,9 +33,9 @@ _PAGE_TAIL = """
 JavaCPP is under Apache-2.0 or GPL-2.0 with the Classpath exception; the jar takes it under
 Apache-2.0.
 
-TensorFlow's native libraries hold libraries that TensorFlow builds from source (Abseil, Eigen, oneDNN
-and others). TensorFlow Java ships no list of them: its folder `THIRD_PARTY_TF_JNI_LICENSES` is empty.
-The wheel of TensorFlow for Python has one, `THIRD_PARTY_NOTICES.txt`.
+TensorFlow's native libraries hold libraries that TensorFlow builds from source (Abseil, Eigen,
+oneDNN and others). TensorFlow Java ships no list of them: its folder `THIRD_PARTY_TF_JNI_LICENSES`
+is empty. The wheel of TensorFlow for Python has one, `THIRD_PARTY_NOTICES.txt`.
 
 ## protobuf-java
 
