@@ -68,6 +68,26 @@ types: venv  ## Check the types
 layers: venv  ## Check which module imports which
 	$(VENV)/lint-imports --no-logo
 
+# REQUIRED=1 fails where no service of advisories is reachable, too.
+REQUIRED ?=
+
+.PHONY: audit
+audit: venv  ## Audit every pin for known vulnerabilities, and count what was audited; REQUIRED=1
+	REQUIRED=$(REQUIRED) $(VENV)/python tools/audit.py
+
+.PHONY: sbom
+sbom: venv  ## Write the bills of materials (CycloneDX) of the pins and of the bridge's jar to dist/
+	mkdir -p dist
+	$(VENV)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements \
+	    --pyproject pyproject.toml --output-reproducible --output-file dist/tfspark.cdx.json constraints.txt
+	$(VENV)/python tools/bundled.py sbom > dist/tfspark-bridge.cdx.json
+
+.PHONY: licences
+licences: venv  ## List the licences of all that is installed, and hold the bridge's jars to their list
+	$(VENV)/uv tool run --quiet --from pip-licenses==5.5.5 pip-licenses --python $(VENV)/python --order license
+	for jar in $(wildcard scala-bridge/target/scala-2.13/*.jar); do \
+	    $(VENV)/python tools/bundled.py check $$jar || exit 1; done
+
 .PHONY: format
 format: venv  ## Format the code and mend what can be mended
 	$(VENV)/ruff format
@@ -112,10 +132,11 @@ bridge-format:  ## Format the bridge's code and mend what can be mended
 ci:  ## Run what the continuous integration runs
 	.ci/run
 
-# The oldest Python decides where the resolution starts; uv adds markers where newer ones differ.
+# The oldest Python decides where the resolution starts; uv adds markers where newer ones differ. Not
+# among the extras is `numpy1`, which is for the oldest TensorFlow alone.
 .PHONY: constraints
 constraints: venv  ## Pin the newest fitting versions of everything in constraints.txt
-	$(VENV)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --upgrade \
+	$(VENV)/uv pip compile pyproject.toml --extra dev --extra tf --universal --python-version 3.10 --upgrade \
 	    --no-emit-package tfspark --custom-compile-command "make constraints" \
 	    --quiet --output-file constraints.txt
 

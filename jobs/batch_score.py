@@ -153,7 +153,7 @@ def _add_input_flags(parser: argparse.ArgumentParser) -> None:
     )
     source.add_argument(
         "--option",
-        type=arguments.pair_or_empty,
+        type=arguments.option,
         action=ByName,
         default={},
         metavar="K=V",
@@ -169,8 +169,10 @@ def _add_input_flags(parser: argparse.ArgumentParser) -> None:
 def run(spark: SparkSession, args: argparse.Namespace) -> str:
     """Run the job and return the path of its report, or the plan in words for a dry run."""
     from tfspark.scoring import batch
+    from tfspark.scoring.job_log import warn_of_secrets
     from tfspark.scoring.report import check_report, write_report
 
+    warn_of_secrets(args.model, args.input, args.output, args.report)
     job = _job(args)
     report = batch.new_report("batch_score")
     check_report(spark, args.report)

@@ -10,6 +10,8 @@ exists, 70 anything else.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -91,10 +93,13 @@ def _by_model(given: Mapping[str, Any], models: Mapping[str, str]) -> dict[str, 
 
 def run(spark: SparkSession, args: argparse.Namespace) -> str:
     """Run the statements and return the path of the report."""
+    from tfspark.foreign_text import escaped
+    from tfspark.scoring.job_log import warn_of_secrets
     from tfspark.scoring.query import QueryJob, run_query
     from tfspark.scoring.report import check_report, write_report
     from tfspark.spark.failures import own_errors
 
+    warn_of_secrets(*args.register.values(), args.output, args.report)
     target = arguments.target_of(args) if args.output or args.output_table else None
     job = QueryJob(
         models=args.register,
@@ -107,8 +112,10 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
     check_report(spark, args.report)
     report, result = run_query(spark, job)
     if target is None:
-        with report.phase("show"), own_errors():
+        shown = io.StringIO()
+        with report.phase("show"), own_errors(), contextlib.redirect_stdout(shown):
             result.show(SHOWN_ROWS, truncate=False)
+        print(escaped(shown.getvalue(), keep="\n"), end="")
     return write_report(spark, report, target, args.report)
 
 

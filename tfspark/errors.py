@@ -5,6 +5,7 @@ would catch anyway (`FileNotFoundError`, `ValueError`, …), that built-in too. 
 whenever the cause can be known before a task starts; on an executor otherwise.
 
 Invariants: one string argument, so that every error survives pickling between worker and driver;
+no message holds a control character or a secret of a URI, whatever was put into it;
 `exit_code` is what a job ends with, in the words of sysexits (2 usage, 65 data, 66 no input,
 70 internal, 73 cannot create).
 """
@@ -15,11 +16,17 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import ClassVar
 
+from tfspark.foreign_text import lines, one_line, quoted_lines
+
 
 class TfsparkError(Exception):
     """Any error that tfspark raises on purpose."""
 
     exit_code: ClassVar[int] = 70
+
+    def __init__(self, *args: object) -> None:
+        # Names, values and messages of others reach every error, also those that nothing composed.
+        super().__init__(*(lines(one) if isinstance(one, str) else one for one in args))
 
     def __str__(self) -> str:
         # KeyError would show the repr of its argument; every child prints its message as it is.
@@ -99,24 +106,28 @@ class OutputExistsError(TfsparkError, FileExistsError):
 
 
 def explain(problem: str, *, expected: str = "", found: str = "", hint: str = "") -> str:
-    """Compose one message: the problem, what was expected, what was found, the next step."""
-    lines = [problem]
+    """Compose one message: the problem, what was expected, what was found, the next step.
+
+    Each part is one line, whatever names it holds. Only `found`, which may be the message of
+    another program, keeps its lines, indented.
+    """
+    parts = [one_line(problem)]
     if expected:
-        lines.append(f"  expected: {expected}")
+        parts.append(f"  expected: {one_line(expected)}")
     if found:
-        lines.append(f"  found:    {found}")
+        parts.append(f"  found:    {quoted_lines(found)}")
     if hint:
-        lines.append(f"Hint: {hint}")
-    return "\n".join(lines)
+        parts.append(f"Hint: {one_line(hint)}")
+    return "\n".join(parts)
 
 
 def explain_all(problem: str, mismatches: Sequence[str], *, hint: str = "") -> str:
     """Compose one message of several mismatches, their count first."""
     count = f"{len(mismatches)} mismatch{'es' if len(mismatches) != 1 else ''}"
-    lines = [f"{problem}: {count}", *(f"  - {mismatch}" for mismatch in mismatches)]
+    parts = [f"{one_line(problem)}: {count}", *(f"  - {one_line(one)}" for one in mismatches)]
     if hint:
-        lines.append(f"Hint: {hint}")
-    return "\n".join(lines)
+        parts.append(f"Hint: {one_line(hint)}")
+    return "\n".join(parts)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

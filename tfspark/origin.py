@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from tfspark.foreign_text import one_line
+
 _SHOWN_COLUMNS = 6
 _SHOWN_CHARACTERS = 40
 
@@ -32,12 +34,12 @@ class Origin:
     def at(self, rows: str) -> str:
         """Return the place of some rows in words."""
         where = "" if self.partition is None else f" of partition {self.partition}"
-        return f"model {self.model}, {rows}{where}"
+        return one_line(f"model {self.model}, {rows}{where}")
 
     def of_row(self, row: int, column: str = "") -> str:
         """Return the place of one row in words, with its file where that is known."""
         file = self.file_of(row) if self.file_of is not None else None
-        return self.at(f"{column}row {row}") + (f", from {file}" if file else "")
+        return self.at(f"{column}row {row}") + (f", from {one_line(file)}" if file else "")
 
 
 def row_in_words(batch: pa.RecordBatch, row: int, keep: Sequence[str] | None) -> str:

@@ -126,7 +126,7 @@ class _Scorer:
             place = self.origin.of_row(self.start + problem.row, f"column {problem.column!r}, ")
             hint = problem.hint or _HINT
             about = f"{place}: {problem.problem}{self._beside(window, problem.row)}"
-            raise RowError(f"{about}\nHint: {hint}") from None
+            raise RowError(explain(about, hint=hint)) from None
         except _RefusedRow as refused:
             place = self.origin.of_row(self.start + refused.row)
             about = f"{place}: the model refuses the row: {refused.error}"

@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 
 from tfspark import dtypes
 from tfspark.errors import BindingError, UsageError, did_you_mean, explain, explain_all, listing
+from tfspark.foreign_text import one_line
 from tfspark.saved_model_pb2 import SignatureDef, TensorInfo, TensorShape
 
 Shape: TypeAlias = tuple[int | None, ...]
@@ -92,7 +93,7 @@ class TensorSpec:
 
     def __str__(self) -> str:
         shape = "unknown rank" if self.shape is None else format_shape(self.shape)
-        return f"{self.name}: {self.dtype} {shape}"
+        return f"{one_line(self.name)}: {self.dtype} {shape}"
 
 
 @dataclass(frozen=True)

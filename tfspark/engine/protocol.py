@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from tfspark.errors import EngineError
+from tfspark.foreign_text import quoted_lines
 from tfspark.tensors import Tensor
 
 EngineName: TypeAlias = Literal["auto", "native", "tensorflow"]
@@ -71,4 +72,4 @@ class Engine(Protocol):
 
 def first_lines(message: str) -> str:
     """Return what an error of TensorFlow's says, without its listing of the whole graph."""
-    return "\n".join(message.strip().splitlines()[:6])
+    return quoted_lines("\n".join(message.strip().splitlines()[:6]))

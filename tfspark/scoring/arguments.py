@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import re
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from tfspark.errors import InputNotFoundError, TfsparkError, UsageError, explain
+from tfspark.errors import InputNotFoundError, TfsparkError, explain
+from tfspark.foreign_text import lines, quoted_lines
+from tfspark.scoring.job_log import start_log
 from tfspark.scoring.job_parser import ByName, one_of
 
 if TYPE_CHECKING:
@@ -45,6 +46,14 @@ def pair_or_empty(text: str) -> tuple[str, str]:
     name, separator, value = text.partition("=")
     if not (name and separator):
         raise argparse.ArgumentTypeError(f"expected NAME=VALUE or NAME=, found {text!r}")
+    return name, value
+
+
+def option(text: str) -> tuple[str, str]:
+    """Parse `NAME=VALUE` of Spark's, whose value may be empty, or a secret that nobody prints."""
+    name, separator, value = text.partition("=")
+    if not (name and separator):
+        raise argparse.ArgumentTypeError("expected NAME=VALUE or NAME=, found no name or no =")
     return name, value
 
 
@@ -161,7 +170,7 @@ def add_output_flags(parser: argparse.ArgumentParser, *, required: bool) -> None
     )
     parser.add_argument(
         "--output-option",
-        type=pair_or_empty,
+        type=option,
         action=ByName,
         default={},
         metavar="K=V",
@@ -207,19 +216,15 @@ def run_job(job: Callable[[], str]) -> int:
     """Run a job and turn its end into an exit code.
 
     Args:
-        job: Returns the path of its report, which becomes the last line on stdout.
+        job: Returns the path of its report, which becomes the last line on stdout, without secrets.
 
     Returns:
         0, or the exit code of the error, whose message goes to stderr: 2 usage, 65 model or data,
         66 no input, 73 output exists, 130 interrupted, 70 anything else. The traceback of the last
         is a record of level DEBUG.
     """
-    level = os.environ.get("TFSPARK_LOG_LEVEL", "INFO")
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
     try:
-        _set_level(level)
+        start_log()
         report = job()
     except KeyboardInterrupt:
         sys.stderr.write("error: interrupted\n")
@@ -228,21 +233,8 @@ def run_job(job: Callable[[], str]) -> int:
         message, code = _message_and_code(error)
         sys.stderr.write(f"error: {_STAGED.sub('', message)}\n")
         return code
-    sys.stdout.write(f"{report}\n")
+    sys.stdout.write(f"{lines(report)}\n")
     return 0
-
-
-def _set_level(level: str) -> None:
-    try:
-        logging.getLogger("tfspark").setLevel(level.upper())
-    except ValueError as error:
-        raise UsageError(
-            explain(
-                "TFSPARK_LOG_LEVEL is no level.",
-                expected="DEBUG, INFO, WARNING or ERROR",
-                found=repr(level),
-            )
-        ) from error
 
 
 def _message_and_code(error: Exception) -> tuple[str, int]:
@@ -252,7 +244,8 @@ def _message_and_code(error: Exception) -> tuple[str, int]:
 
     if is_refusal(error):
         code = InputNotFoundError.exit_code if is_missing(error) else 65
-        return str(error).partition(";\n")[0], code  # a plan follows, which is Spark's own affair
+        # A plan follows, which is Spark's own affair.
+        return quoted_lines(str(error).partition(";\n")[0]), code
     _log.debug("the job failed", exc_info=error)
     return explain(
         "The job failed.",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from tfspark.errors import EngineError, UsageError, explain
+from tfspark.foreign_text import lines, one_line
 from tfspark.scoring.direct import NotDirectError, plan_direct
 from tfspark.scoring.job import BatchJob, Plan
 from tfspark.scoring.lakes import refuse_lake
@@ -121,14 +122,12 @@ def _check_counts(report: Report) -> None:
 def describe(planned: Plan, report: Report) -> str:
     """Return the plan in words: the model, where rows come from and go to, the columns."""
     columns = ", ".join(f"{name} {kind}" for name, kind in planned.columns.items())
-    return "\n".join(
-        [
-            planned.package.describe(),
-            f"input  {report.input}",
-            f"output {report.output}",
-            f"columns {columns}",
-            *(f"rounded {sentence}" for sentence in planned.rounded),
-            f"path   {planned.path}",
-            "nothing was run, nothing was written",
-        ]
-    )
+    facts = [
+        f"input  {report.input}",
+        f"output {report.output}",
+        f"columns {columns}",
+        *(f"rounded {sentence}" for sentence in planned.rounded),
+        f"path   {planned.path}",
+        "nothing was run, nothing was written",
+    ]
+    return "\n".join([lines(planned.package.describe()), *map(one_line, facts)])

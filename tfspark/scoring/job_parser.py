@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from tfspark.errors import did_you_mean
+from tfspark.foreign_text import one_line
 
 
 class JobParser(argparse.ArgumentParser):
@@ -32,7 +33,23 @@ class JobParser(argparse.ArgumentParser):
             name = word.partition("=")[0]
             if name.startswith("--") and name not in (*known, "--") and " " not in name:
                 self.error(f"there is no flag {name}.{did_you_mean(name, known)}")
-        return super().parse_args(given, namespace)
+        found, rest = self.parse_known_args(given, namespace)
+        if rest:
+            self.error(_left_over(given, rest))
+        return found
+
+    def error(self, message: str) -> NoReturn:
+        """End with code 2; what the message quotes is made safe to print."""
+        super().error(one_line(message))
+
+
+def _left_over(given: Sequence[str], rest: Sequence[str]) -> str:
+    """Say where words are that belong to no flag; they may be half of a secret."""
+    before = given[: given.index(rest[0])] if rest[0] in given else given
+    flag = next((word for word in reversed(before) if word.startswith("--")), "")
+    place = f" after {flag.partition('=')[0]}" if flag else ""
+    count = "1 word" if len(rest) == 1 else f"{len(rest)} words"
+    return f"{count}{place} without a flag; a value that holds blanks needs quotes"
 
 
 class Once(argparse.Action):

@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from tfspark.errors import TfsparkError, UsageError, explain
+from tfspark.foreign_text import redacted
 from tfspark.package import ModelPackage
 from tfspark.scoring.dataset import Dataset
 from tfspark.spark.failures import cause
@@ -73,10 +74,19 @@ class Report:
             self.seconds[name] = round(self.seconds.get(name, 0.0) + perf_counter() - started, 3)
 
     def to_json(self) -> str:
-        """Return the document; the total is the sum of the phases."""
-        document = asdict(self)
+        """Return the document without secrets; the total is the sum of the phases."""
+        document = _without_secrets(asdict(self))
         document["seconds"] = {**self.seconds, "total": round(sum(self.seconds.values()), 3)}
-        return json.dumps(document, indent=2) + "\n"
+        # JSON escapes all control characters but this one.
+        return json.dumps(document, indent=2).replace("\x7f", "\\u007f") + "\n"
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_secrets(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(one) for one in value]
+    return redacted(value) if isinstance(value, str) else value
 
 
 def model_facts(package: ModelPackage) -> dict[str, Any]:

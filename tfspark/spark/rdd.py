@@ -173,7 +173,7 @@ class ElementScorer:
 
     def _refusal(self, spec: TensorSpec, row: int, reason: str) -> RowError:
         place = origin(self.handle).at(f"row {row}")
-        return RowError(f"{place}: the element cannot feed input {spec}: {reason}")
+        return RowError(explain(f"{place}: the element cannot feed input {spec}: {reason}"))
 
 
 def predict_rdd(

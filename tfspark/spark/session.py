@@ -9,7 +9,23 @@ from __future__ import annotations
 import os
 import sys
 
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
+
+# What Spark masks in the settings and plans that it shows and writes to its event log. Its defaults
+# know settings and options by their names, and no URI. The command line of a job is a setting too
+# (`sun.java.command`). An option may be a secret under any name.
+_USER = r"(?<=://)[^\s/?#@:'\"<>]{1,256}:[^\s@'\"<>]{1,512}@"
+_IN_QUERY = (
+    r"(?<=[?&;])(?i:sig|signature|key|token|password|secret|accountkey|access_token"
+    r"|x-amz-(?:signature|credential|security-token))=[^\s&;'\"]+"
+)
+_IN_URI = f"{_USER}|{_IN_QUERY}"
+REDACTION = {
+    "spark.redaction.regex": f"(?i)secret|password|token|access[.]?key|api[.]?key|{_IN_URI}",
+    "spark.redaction.string.regex": _IN_URI,
+    "spark.sql.redaction.options.regex": ".+",
+}
 
 
 def session(name: str, *, master: str | None = None, hive: bool = False) -> SparkSession:
@@ -24,10 +40,16 @@ def session(name: str, *, master: str | None = None, hive: bool = False) -> Spar
         The session, with the workers of a local master on this very Python: otherwise they take
         `python3` from the path, which need not have NumPy, let alone TensorFlow. Spark logs from
         WARN on: spark-submit logs at INFO, hundreds of lines around the one that a user looks for;
-        `spark.log.level` wins.
+        `spark.log.level` wins. Spark masks options and the secrets of URIs in the text of its plans
+        and in its event log; the user's own `spark.redaction.regex` and the like win.
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(name)
+    SparkContext._ensure_initialized()  # so that the settings of spark-submit are known
+    submitted = SparkConf()
+    for key, pattern in REDACTION.items():
+        if not submitted.contains(key):
+            builder = builder.config(key, pattern)
     if master is not None:
         builder = builder.master(master)
     if hive:

@@ -1,0 +1,67 @@
+"""The log of a job: one line for a record, free of secrets and of control characters. Driver.
+
+Only `run_job` installs the format, so a program that uses the library keeps its own logging.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from tfspark.errors import UsageError, explain
+from tfspark.foreign_text import one_line, quoted_lines, redacted
+
+_log = logging.getLogger(__name__)
+
+
+class JobFormatter(logging.Formatter):
+    """One line for a record, and an indented traceback; names, values and paths are made safe."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as text; what is cached in it stays as other handlers need it."""
+        text = one_line(super().format(_without_traceback(record)))
+        if record.exc_info:
+            text += f"\n    {quoted_lines(self.formatException(record.exc_info))}"
+        return text
+
+
+def start_log() -> None:
+    """Let warnings of all libraries and the records of tfspark go to stderr.
+
+    Raises:
+        UsageError: When `TFSPARK_LOG_LEVEL` is no level.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(JobFormatter())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    level = os.environ.get("TFSPARK_LOG_LEVEL", "INFO")
+    try:
+        logging.getLogger("tfspark").setLevel(level.upper())
+    except ValueError as error:
+        raise UsageError(
+            explain(
+                "TFSPARK_LOG_LEVEL is no level.",
+                expected="DEBUG, INFO, WARNING or ERROR",
+                found=repr(level),
+            )
+        ) from error
+
+
+def warn_of_secrets(*uris: str | None) -> None:
+    """Say that a secret in a URI does not stay one: Spark shows paths in its plans."""
+    for uri in uris:
+        if uri and redacted(uri) != uri:
+            _log.warning(
+                "%s holds a secret, which Spark shows in its UI and writes to its event log; "
+                "use a credential provider of the file system instead",
+                redacted(uri),
+            )
+
+
+def _without_traceback(record: logging.LogRecord) -> logging.LogRecord:
+    plain = logging.makeLogRecord(record.__dict__)
+    plain.exc_info = plain.exc_text = plain.stack_info = None
+    return plain
