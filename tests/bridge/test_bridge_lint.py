@@ -17,7 +17,7 @@ library = spark.sparkContext._jvm.io.tfspark.TfSpark
 none = spark.sparkContext._jvm.scala.Option.empty()
 
 def found(path):
-    findings = library.load(path, none).findings()
+    findings = library.load(path, none, none).findings()
     return [findings.apply(at).toString() for at in range(findings.size())]
 
 answer([found(path) for path in PATHS])
@@ -90,6 +90,6 @@ def test_the_operator_and_programs_allow_operations(
     in_spark: Callable[..., Any], models: Mapping[str, Path]
 ) -> None:
     paths = {name: str(path) for name, path in models.items()}
-    settings = {"spark.tfspark.allowOps": "ReadFile, WriteFile"}
+    builder = ('.master("local[2]")', '.config("spark.tfspark.allowOps", "ReadFile, WriteFile")')
     program = f"PATHS = {paths!r}\n{ALLOWED}"
-    assert in_spark(program, roots="/", settings=settings) == ["canary", "canary"]
+    assert in_spark(program, *builder, roots="/") == ["canary", "canary"]
