@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 import tfspark
 from tests.security import forbidden
 from tests.thirdparty.writing import as_text, change
-from tfspark.errors import ForbiddenOperationError
+from tfspark.errors import ForbiddenOperationError, InvalidModelError
 from tfspark.handle import ModelHandle
 
 
@@ -96,3 +97,30 @@ def test_every_operation_of_this_tensorflow_is_known() -> None:
     from tools.operations import unjudged
 
     assert unjudged() == []
+
+
+def test_a_resource_made_of_bytes_is_found(tmp_path: Path) -> None:
+    """It could be the variable in which TensorFlow keeps the path of an asset."""
+
+    def add(graph) -> None:
+        node = graph.graph_def.node.add(name="handle", op="ParseTensor", input=["x"])
+        node.attr["out_type"].type = 20  # DT_RESOURCE
+
+    forbidden.write_in_signature(tmp_path / "model", tmp_path / "mark")
+    change(tmp_path / "model", add)
+    assert ("ParseTensor", "resources of other nodes") in {
+        (one.op, one.touches) for one in tfspark.lint(tmp_path / "model")
+    }
+
+
+def test_only_one_graph_can_be_meant(linear: Path, tmp_path: Path) -> None:
+    """What is judged is what TensorFlow loads."""
+    shutil.copytree(linear / "1", tmp_path / "chunks")
+    (tmp_path / "chunks" / "saved_model.cpb").write_bytes(b"")
+    with pytest.raises(InvalidModelError, match="a graph in chunks"):
+        tfspark.load(tmp_path / "chunks")
+    shutil.copytree(linear / "1", tmp_path / "twice")
+    file = tmp_path / "twice" / "saved_model.pb"
+    file.write_bytes(file.read_bytes() * 2)
+    with pytest.raises(InvalidModelError, match="2 graphs with one tag set"):
+        tfspark.load(tmp_path / "twice")

@@ -43,6 +43,9 @@ _HARMLESS = {
     "FixedUnigramCandidateSampler": ("vocab_file", re.compile(rb""), "files"),
 }
 
+# Operations that make a tensor of bytes. A resource made so can be the variable of another node.
+_FROM_BYTES = {"Const", "HostConst", "ParseTensor", "DeserializeSparse", "DeserializeManySparse"}
+
 _OP_NAME = re.compile(r"[A-Z_][A-Za-z0-9_>]*")
 _DEEPEST = 4
 
@@ -90,7 +93,7 @@ def _touches(node: NodeDef) -> str | None:
             return what
     if op == "XlaCallModule" and b"custom_call" in node.attr["module"].s:
         return "code outside the graph"
-    if op == "Const" and node.attr["dtype"].type == DataType.DT_RESOURCE:
+    if op in _FROM_BYTES and any(one.type == DataType.DT_RESOURCE for one in node.attr.values()):
         return "resources of other nodes"
     return touches(op)
 

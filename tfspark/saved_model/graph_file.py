@@ -20,6 +20,7 @@ from tfspark.saved_model_pb2 import MetaGraphDef, SavedModel
 
 BINARY, TEXT = "saved_model.pb", "saved_model.pbtxt"
 NAMES = frozenset((BINARY, TEXT))
+_CHUNKED = "saved_model.cpb"  # which of several files counts is up to TensorFlow's version
 
 _HINT = "export it again; a broken version is never passed over for an older one."
 
@@ -49,9 +50,12 @@ def graph_of(export_dir: Path, tags: tuple[str, ...]) -> MetaGraphDef:
         raise InvalidModelError(
             explain(f"{file} holds no graph.", found=f"{file.stat().st_size} bytes", hint=_HINT)
         )
-    for graph in graphs:
-        if set(graph.meta_info_def.tags) == set(tags):
-            return graph
+    fitting = [graph for graph in graphs if set(graph.meta_info_def.tags) == set(tags)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        problem = f"The model at {export_dir} has {len(fitting)} graphs with one tag set."
+        raise InvalidModelError(explain(problem, found=listing(tags), hint=_HINT))
     raise SignatureNotFoundError(
         explain(
             f"The model at {export_dir} has no graph with the tag set {listing(tags)}.",
@@ -63,6 +67,14 @@ def graph_of(export_dir: Path, tags: tuple[str, ...]) -> MetaGraphDef:
 
 def _file(export_dir: Path) -> Path:
     """Return the file that TensorFlow would read."""
+    if (export_dir / _CHUNKED).is_file():
+        raise InvalidModelError(
+            explain(
+                f"{export_dir} holds {_CHUNKED}, a graph in chunks, which is not read.",
+                expected=BINARY,
+                hint="export it without experimental_image_format, and without this file.",
+            )
+        )
     for name in (BINARY, TEXT):
         if (export_dir / name).is_file():
             return export_dir / name

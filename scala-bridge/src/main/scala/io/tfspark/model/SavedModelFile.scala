@@ -22,6 +22,9 @@ private[model] object SavedModelFile {
   val Binary: String = "saved_model.pb"
   private val text: String = "saved_model.pbtxt"
 
+  /** Which of several files counts is up to TensorFlow's version. */
+  private val chunked: String = "saved_model.cpb"
+
   /** TensorFlow 1 lists assets as messages of any type. */
   private val assets = TypeRegistry.newBuilder().add(AssetFileDef.getDescriptor).build()
 
@@ -35,6 +38,14 @@ private[model] object SavedModelFile {
 
   /** The graph of a tag set. */
   def graph(dir: Path, tags: Seq[String]): MetaGraphDef = {
+    if (Files.isRegularFile(dir.resolve(chunked)))
+      throw new InvalidModelException(
+        Explain(
+          s"$dir holds $chunked, a graph in chunks, which is not read.",
+          expected = Binary,
+          hint = "export it without experimental_image_format, and without this file."
+        )
+      )
     val file = fileIn(dir).getOrElse(throw new InvalidModelException(
       Explain(s"$dir holds no $Binary.", expected = dir.resolve(Binary).toString, hint = again)
     ))
@@ -43,7 +54,16 @@ private[model] object SavedModelFile {
       throw new InvalidModelException(
         Explain(s"$file holds no graph.", found = s"${Files.size(file)} bytes", hint = again)
       )
-    graphs.find(_.getMetaInfoDef.getTagsList.asScala.toSet == tags.toSet).getOrElse {
+    val fitting = graphs.filter(_.getMetaInfoDef.getTagsList.asScala.toSet == tags.toSet)
+    if (fitting.sizeIs > 1)
+      throw new InvalidModelException(
+        Explain(
+          s"The model at $dir has ${fitting.size} graphs with one tag set.",
+          found = Explain.listing(tags),
+          hint = again
+        )
+      )
+    fitting.headOption.getOrElse {
       throw new SignatureNotFoundException(
         Explain(
           s"The model at $dir has no graph with the tag set ${Explain.listing(tags)}.",

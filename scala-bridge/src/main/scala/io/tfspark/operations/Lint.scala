@@ -33,6 +33,12 @@ object Lint {
     "FixedUnigramCandidateSampler" -> ("vocab_file" -> "".r)
   )
 
+  /** Operations that make a tensor of bytes. A resource made so can be the variable of another
+    * node.
+    */
+  private val fromBytes =
+    Set("Const", "HostConst", "ParseTensor", "DeserializeSparse", "DeserializeManySparse")
+
   private val opName = "[A-Z_][A-Za-z0-9_>]*".r
   private val deepest = 4
 
@@ -55,8 +61,8 @@ object Lint {
     val opensFile = harmless.get(op).exists { case (name, pattern) =>
       !pattern.matches(attribute(name).toStringUtf8)
     }
-    val isResource = op == "Const" &&
-      node.getAttrOrDefault("dtype", AttrValue.getDefaultInstance).getType == DataType.DT_RESOURCE
+    val isResource = fromBytes(op) &&
+      node.getAttrMap.values.asScala.exists(_.getType == DataType.DT_RESOURCE)
     if (opensFile) Some("files")
     else if (op == "XlaCallModule" && holds(attribute("module"), "custom_call"))
       Some("code outside the graph")
