@@ -25,9 +25,10 @@ _LINE_BREAK = re.compile(r"\n(?! {4})")
 _INDENTED = "\n    "
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
-# `name=value`, `name -> value` as Scala prints maps, `"name": value`. A word is tried from its
-# first character alone and lengths are bounded, so that hostile text takes linear time.
-_NAME = re.compile(r"""(?<![\w.\-])([\w.\-]{1,256})(?:\s?=\s?|\s?->\s?|["']\s?:\s?)""")
+# `name=value`, `name -> value` as Scala prints maps, `"name": value`, and SQL's `name 'value'`. A
+# word is tried from its first character alone and lengths are bounded, so that hostile text takes
+# linear time.
+_NAME = re.compile(r"""(?<![\w.\-])([\w.\-]{1,256})(?:\s?=\s?|\s?->\s?|["']\s?:\s?|\s(?='))""")
 _VALUE = re.compile(rf"""{re.escape(MASK)}|"[^"]*"?|'[^']*'?|[^\s&;"']+""")
 _SECRET = re.compile(
     r"password$|passwd$|passphrase$|pwd$|secret|credentials?$|[-_.]token$|authtoken$"

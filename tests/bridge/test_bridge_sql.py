@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -43,23 +44,23 @@ def test_permanent_function_outlives_the_session(spark_sql: Any, jar: Path) -> N
     assert any("TfBatchEval" in line for line in batched)
 
 
-@pytest.fixture
-def thrift(environment: dict[str, str], jar: Path, tmp_path: Path) -> Iterator[str]:
-    """The address of a Thrift server with the jar, for as long as a test needs it."""
+@contextmanager
+def served(environment: dict[str, str], folder: Path, *options: object) -> Iterator[str]:
+    """Run a Thrift server in a folder; the address is there once it listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = (
-        *(SPARK_HOME / "bin" / "spark-submit", "--master", "local[2]", "--jars", jar),
-        *("--conf", "spark.ui.enabled=false", "--conf", f"spark.tfspark.model.linear={LINEAR}"),
+        *(SPARK_HOME / "bin" / "spark-submit", "--master", "local[2]", *options),
+        *("--conf", "spark.ui.enabled=false"),
         *("--conf", f"spark.hadoop.hive.server2.thrift.port={port}"),
         *("--conf", "spark.hadoop.hive.server2.thrift.bind.host=127.0.0.1"),
         *("--class", "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2", "spark-internal"),
     )
-    log_file = tmp_path / "server.log"
+    log_file = folder / "server.log"
     with log_file.open("wb") as log:
         server = subprocess.Popen(
-            [str(word) for word in command], env=environment, cwd=tmp_path, stdout=log, stderr=log
+            [str(word) for word in command], env=environment, cwd=folder, stdout=log, stderr=log
         )
     try:
         end = monotonic() + PATIENCE
@@ -71,6 +72,14 @@ def thrift(environment: dict[str, str], jar: Path, tmp_path: Path) -> Iterator[s
     finally:
         server.terminate()
         server.wait()
+
+
+@pytest.fixture
+def thrift(environment: dict[str, str], jar: Path, tmp_path: Path) -> Iterator[str]:
+    """The address of a Thrift server with the jar, for as long as a test needs it."""
+    model = ("--conf", f"spark.tfspark.model.linear={LINEAR}")
+    with served(environment, tmp_path, "--jars", jar, *model) as address:
+        yield address
 
 
 def _listens(port: int) -> bool:

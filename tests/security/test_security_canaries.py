@@ -129,7 +129,7 @@ def test_a_run_leaves_no_secret_in_what_it_prints_and_writes(linear, rows, tmp_p
             *(word for pair in settings.items() for word in ("--conf", "=".join(pair))),
             *("jobs/batch_score.py", "--model", linear),
             *("--input", f"{uri}/rows.parquet", "--output", f"{uri}/out"),
-            *("--option", f"password={CANARY}3", "--output-option", f"anything={CANARY}4"),
+            *("--option", f"password={CANARY}3", "--output-option", f"access.key={CANARY}4"),
         ],
         env={
             **inherited,

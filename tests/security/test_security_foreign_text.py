@@ -62,6 +62,7 @@ WITH_SECRETS = [
     (f"spark.hadoop.fs.s3a.secret.key={SECRET}", "spark.hadoop.fs.s3a.secret.key=***"),
     (f"fs.azure.account.key.acct.dfs.core.windows.net={SECRET}", "acct.dfs.core.windows.net"),
     (f'password="{SECRET} {SECRET}"', "password="),
+    (f"OPTIONS (user 'joe', password '{SECRET}')", "user 'joe', password ***)"),
     (f"Authorization: Bearer {SECRET}", "Authorization: Bearer ***"),
     (f"a\npassword={SECRET}\nb", "a\\npassword=***\\nb"),
 ]

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 # What Spark masks in the settings and plans that it shows and writes to its event log. Its defaults
 # know settings and options by their names, and no URI. The command line of a job is a setting too
-# (`sun.java.command`). An option may be a secret under any name.
+# (`sun.java.command`).
 _USER = r"(?<=://)[^\s/?#@:'\"<>]{1,256}:[^\s@'\"<>]{1,512}@"
 _IN_QUERY = (
     r"(?<=[?&;])(?i:sig|signature|key|token|password|secret|accountkey|access_token"
@@ -24,7 +24,6 @@ _IN_URI = f"{_USER}|{_IN_QUERY}"
 REDACTION = {
     "spark.redaction.regex": f"(?i)secret|password|token|access[.]?key|api[.]?key|{_IN_URI}",
     "spark.redaction.string.regex": _IN_URI,
-    "spark.sql.redaction.options.regex": ".+",
 }
 
 
@@ -40,8 +39,8 @@ def session(name: str, *, master: str | None = None, hive: bool = False) -> Spar
         The session, with the workers of a local master on this very Python: otherwise they take
         `python3` from the path, which need not have NumPy, let alone TensorFlow. Spark logs from
         WARN on: spark-submit logs at INFO, hundreds of lines around the one that a user looks for;
-        `spark.log.level` wins. Spark masks options and the secrets of URIs in the text of its plans
-        and in its event log; the user's own `spark.redaction.regex` and the like win.
+        `spark.log.level` wins. Spark masks the secrets of URIs in the text of its plans and in
+        its event log; the user's own `spark.redaction.regex` and the like win.
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(name)

@@ -11,10 +11,12 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
+from tfspark.errors import UsageError, explain, listing
 from tfspark.spark.counting import quoted
 
 # Properties that Hive and Spark keep themselves, and how the others begin that are none of its own.
 _KEPT_BY_HIVE = ("transient_lastDdlTime", "last_modified_by", "last_modified_time", "option.")
+_MASKED = "*********(redacted)"
 _STRICT = "hive.exec.dynamic.partition.mode"
 
 
@@ -84,7 +86,11 @@ def create_like(spark: SparkSession, name: str, table: Table, location: str = ""
         name: Quoted name of the new table.
         table: The other table.
         location: Path of the new table's folder; an external table needs one.
+
+    Raises:
+        UsageError: A property is not known, because Spark takes it for a secret.
     """
+    _refuse_masked(table)
     where = f" LOCATION {_text(location)}" if location else ""
     spark.sql(f"CREATE TABLE {name} LIKE {table.name}{where}")
     if table.properties:
@@ -92,6 +98,18 @@ def create_like(spark: SparkSession, name: str, table: Table, location: str = ""
         spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({pairs})")
     if table.comment:
         spark.sql(f"COMMENT ON TABLE {name} IS {_text(table.comment)}")
+
+
+def _refuse_masked(table: Table) -> None:
+    hidden = [key for key, value in table.properties.items() if value == _MASKED]
+    if hidden:
+        raise UsageError(
+            explain(
+                f"Spark masks properties of the table {table.name}, which an overwrite would lose.",
+                found=listing(hidden),
+                hint="append to it, or set spark.redaction.regex so that it matches none of them.",
+            )
+        )
 
 
 def insert(df: DataFrame, name: str) -> None:
