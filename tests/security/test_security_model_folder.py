@@ -84,7 +84,7 @@ def test_the_digest_pins_what_a_link_outside_led_to(model, tmp_path):
     (tmp_path / "vocabulary").write_text("two")
     assert load(model).digest != before
     with pytest.raises(InvalidModelError, match="'assets/vocabulary': a link"):
-        digest_of(model, links=False)
+        digest_of(model, private=True)
 
 
 # --- no files -------------------------------------------------------------------------------------
