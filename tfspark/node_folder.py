@@ -4,7 +4,8 @@
 
 Invariants: a model appears whole, by a rename under a lock, or not at all; its files have the
 digest whenever a process opens them. Nobody but this user can put files there: the cache folder,
-the folder of a digest and its lock are no links, belong to this user, and others cannot write them.
+the folder of a digest with all that is in it, and its lock are no links, belong to this user, and
+others cannot write them.
 """
 
 from __future__ import annotations
@@ -22,14 +23,12 @@ from pathlib import Path
 
 from tfspark.errors import EngineError, InvalidModelError, explain
 from tfspark.saved_model.archive import unpack
-from tfspark.saved_model.files import digest_of, size_of
+from tfspark.saved_model.files import BY_OTHERS, digest_of, size_of
 
 _log = logging.getLogger(__name__)
 
 # Without O_TRUNC and through no link: opening a lock changes no file, whatever lies in its place.
 _OPEN_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-
-_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def unpacked(digest: str, size: int, archive: Callable[[], bytes]) -> Path:
@@ -113,7 +112,7 @@ def _not_private(folder: Path) -> tuple[str, str] | None:
         return "a link", "name the folder itself in TFSPARK_CACHE_DIR of the executors."
     if status.st_uid != os.getuid():
         return f"a folder of the user with the number {status.st_uid}", _NAME_ONE
-    if status.st_mode & _BY_OTHERS:
+    if status.st_mode & BY_OTHERS:
         mode = stat.S_IMODE(status.st_mode)
         return f"mode {mode:o}, so other users can write to it", f"run chmod go-w {folder}"
     return None
@@ -147,7 +146,7 @@ def _is_whole(folder: Path, digest: str, size: int) -> bool:
     try:
         if _not_private(folder) or size_of(folder) != size:
             return False
-        return digest_of(folder, links=False) == digest
+        return digest_of(folder, private=True) == digest
     except (OSError, InvalidModelError):  # another process replaces it, or it is no model any more
         return False
 

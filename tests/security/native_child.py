@@ -30,7 +30,9 @@ ENDS = {0: "ran", 3: "a typed error", 4: "another error"}
 def score(model: Path, work: Path, file: str, seed: int) -> int:
     """Damage a copy of the model, run it, and return how it ended."""
     signal.alarm(SECONDS)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    limit = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     path = Path(shutil.copytree(model, work / f"{file}-{seed}".replace("/", "-")))
     (path / file).write_bytes(mutated((model / file).read_bytes(), seed))

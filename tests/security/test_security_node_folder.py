@@ -97,18 +97,21 @@ def test_the_folders_that_are_made_are_private_under_any_umask(packed, tmp_path,
         folder = bring(packed)
     finally:
         os.umask(before)
-    for made in (folder, *folder.parents[:2], folder.parent / f"{packed.digest}.lock"):
+    for made in (folder.parent.parent, folder.parent, *folder.parent.rglob("*")):
         assert made.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
-@pytest.mark.parametrize("kind", ["root", "folder", "lock"])
+@pytest.mark.parametrize("kind", ["root", "folder", "inside", "lock"])
 def test_what_belongs_to_another_user_is_not_used(packed, root, kind):
     folder = bring(packed)
     lock = root / f"{packed.digest}.lock"
-    os.chown({"root": root, "folder": folder, "lock": lock}[kind], 65534, 65534)
-    if kind == "folder":
-        assert bring(packed).stat().st_uid == os.getuid()
+    inside = folder / "variables"
+    entry = {"root": root, "folder": folder, "inside": inside, "lock": lock}[kind]
+    os.chown(entry, 65534, 65534)
+    if entry in (folder, inside):
+        bring(packed)
+        assert entry.stat().st_uid == os.getuid()
         return
     if kind == "lock":
         shutil.rmtree(folder)
@@ -145,6 +148,14 @@ def open_to_others(folder, tmp_path):
     folder.chmod(0o777)
 
 
+def open_a_file_to_others(folder, tmp_path):
+    (folder / "saved_model.pb").chmod(0o666)
+
+
+def open_a_folder_to_others(folder, tmp_path):
+    (folder / "variables").chmod(0o770)
+
+
 def other_content(folder, tmp_path):
     file = folder / "variables" / "variables.index"
     file.write_bytes(b"X" * file.stat().st_size)
@@ -157,12 +168,21 @@ def a_file(folder, tmp_path):
 
 @pytest.mark.parametrize(
     "plant",
-    [plant_link, plant_inner_link, plant_file_link, open_to_others, other_content, a_file],
+    [
+        plant_link,
+        plant_inner_link,
+        plant_file_link,
+        open_to_others,
+        open_a_file_to_others,
+        open_a_folder_to_others,
+        other_content,
+        a_file,
+    ],
 )
 def test_a_planted_entry_is_replaced_and_not_followed(packed, root, tmp_path, plant):
     plant(bring(packed), tmp_path)
     folder = bring(packed)
-    assert digest_of(folder, links=False) == packed.digest
+    assert digest_of(folder, private=True) == packed.digest
     assert not folder.is_symlink()
     assert folder.stat().st_mode & 0o777 == 0o700
     if (tmp_path / "theirs").is_dir():

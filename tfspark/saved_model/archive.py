@@ -11,6 +11,7 @@ of any length into memory, and its safe filters are not in every Python 3.10 and
 
 from __future__ import annotations
 
+import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -21,6 +22,7 @@ from tfspark.saved_model.files import LONGEST_PATH, MOST_ENTRIES, files, is_too_
 
 _BLOCK = tarfile.BLOCKSIZE
 _CHUNK = 1 << 20
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 # `tarfile` puts a name or size that does not fit into a header into records before it.
 _KEYWORDS = (b"path", b"size", b"hdrcharset")
@@ -49,6 +51,7 @@ def unpack(archive: BinaryIO, target: Path, size: int) -> None:
     Raises:
         InvalidModelError: When the archive is cut off, or holds anything but files of the model.
     """
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
     entries: set[str] = set()
     for name, length in _members(archive):
         _check(name)
@@ -127,13 +130,14 @@ def _check(name: str) -> None:
 
 
 def _extract(archive: BinaryIO, name: str, length: int, folder: Path) -> None:
-    path = folder / name
+    """Write one file, which this user alone can read under any umask, and the folders above it."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        target = path.open("xb")
+        for above in reversed((folder / name).parents[: name.count("/")]):
+            above.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(folder / name, _CREATE, 0o600)
     except (FileExistsError, NotADirectoryError) as error:
         raise _refusal(f"{name!r} twice") from error
-    with target:
+    with os.fdopen(descriptor, "wb") as target:
         for start in range(0, length, _CHUNK):
             target.write(_read(archive, min(_CHUNK, length - start)))
     _read(archive, -length % _BLOCK)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tfspark.errors import InvalidModelError, ModelNotFoundError, explain, listing
-from tfspark.saved_model.graph_file import BINARY, has_graph
+from tfspark.saved_model.graph_file import BINARY, check_size, has_graph
 from tfspark.saved_model.other_formats import near_names, other_format
 
 _WHICH = "give the export dir, or the base path above its version folders."
@@ -22,8 +22,14 @@ def find(path: Path, version: int | None) -> tuple[Path, int | None]:
 
     Raises:
         ModelNotFoundError: When there is none, or not that version.
-        InvalidModelError: When two folders have the same number.
+        InvalidModelError: When two folders have the same number, or the graph is too large.
     """
+    folder, number = _find(path, version)
+    check_size(folder)
+    return folder, number
+
+
+def _find(path: Path, version: int | None) -> tuple[Path, int | None]:
     given, path = path, path.resolve() if ".." in path.parts else path.absolute()
     if not path.exists():
         raise _nothing_there(path, given)

@@ -27,25 +27,28 @@ MOST_LEVELS = 32
 # What Linux takes; an archive may hold longer names.
 LONGEST_NAME, LONGEST_PATH = 255, 4096
 
+# The bits of a mode that let other users write.
+BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
-def files(folder: Path, *, links: bool = True) -> list[tuple[str, Path]]:
+
+def files(folder: Path, *, private: bool = False) -> list[tuple[str, Path]]:
     """Return relative name and path of every file, sorted by name.
 
     Args:
         folder: An export dir; none there has no files.
-        links: Whether links are followed; otherwise they are refused.
+        private: Whether to refuse links, and what belongs to other users or can be written by them.
 
     Raises:
         InvalidModelError: When a folder contains itself, or there is anything that a model has not:
             a device, a pipe, a socket, or too many entries or levels.
     """
-    return sorted(_Walk(folder, links).below("", ()))
+    return sorted(_Walk(folder, private).below("", ()))
 
 
-def digest_of(export_dir: Path, *, links: bool = True) -> str:
+def digest_of(export_dir: Path, *, private: bool = False) -> str:
     """Return the SHA-256 over the sorted relative names, lengths and contents of all files."""
     total = hashlib.sha256()
-    for relative, path in files(export_dir, links=links):
+    for relative, path in files(export_dir, private=private):
         total.update(os.fsencode(f"{relative}\0{path.stat().st_size}\0"))
         with path.open("rb") as content:
             while chunk := content.read(1 << 20):
@@ -74,7 +77,7 @@ class _Walk:
     """One walk through a folder, which counts what it meets."""
 
     folder: Path
-    links: bool
+    private: bool
     met: int = 0
 
     def below(self, top: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, Path]]:
@@ -100,8 +103,8 @@ class _Walk:
             raise self._refusal("", found, f"give the export dir of one model; {_NO_LINK}")
         if is_too_long(name):
             raise self._refusal(name, "too long a name, or too many levels of folders", _NO_LINK)
-        if not self.links and entry.is_symlink():
-            raise self._refusal(name, "a link", _NO_LINK)
+        if self.private:
+            self._check_private(entry, name)
         mode = self._mode(entry, name)
         if stat.S_ISDIR(mode):
             yield from self.below(f"{name}/", above)
@@ -109,6 +112,13 @@ class _Walk:
             yield name, self.folder / name
         elif mode:
             raise self._refusal(name, "a device, a pipe or a socket", "remove it.")
+
+    def _check_private(self, entry: os.DirEntry[str], name: str) -> None:
+        status = entry.stat(follow_symlinks=False)
+        if stat.S_ISLNK(status.st_mode):
+            raise self._refusal(name, "a link", _NO_LINK)
+        if status.st_uid != os.getuid() or status.st_mode & BY_OTHERS:
+            raise self._refusal(name, "what another user can write", "run chmod -R go-w on it.")
 
     def _mode(self, entry: os.DirEntry[str], name: str) -> int:
         """Return the mode of what an entry or its link leads to; 0 when it leads to nothing."""

@@ -37,6 +37,24 @@ def has_graph(folder: Path) -> bool:
     return any((folder / name).is_file() for name in NAMES)
 
 
+def check_size(export_dir: Path) -> None:
+    """Refuse a graph that no protocol buffer can be, before anything of it is read.
+
+    Raises:
+        InvalidModelError: When its file is larger.
+    """
+    for file in (export_dir / name for name in sorted(NAMES)):
+        if file.is_file() and file.stat().st_size > _MOST_BYTES:
+            raise InvalidModelError(
+                explain(
+                    f"{file} is not a whole SavedModel.",
+                    expected=f"a protocol buffer of at most {_MOST_BYTES} bytes",
+                    found=f"{file.stat().st_size} bytes",
+                    hint=_HINT,
+                )
+            )
+
+
 def graph_of(export_dir: Path, tags: tuple[str, ...]) -> MetaGraphDef:
     """Read the graph of a tag set.
 
@@ -84,7 +102,6 @@ def _file(export_dir: Path) -> Path:
 
 
 def _parse(file: Path) -> SavedModel:
-    _check_size(file)
     content = file.read_bytes()
     try:
         if file.name == BINARY:
@@ -100,17 +117,3 @@ def _parse(file: Path) -> SavedModel:
                 hint=_HINT,
             )
         ) from error
-
-
-def _check_size(file: Path) -> None:
-    """Refuse a file that no protocol buffer can be, before it is read into memory."""
-    size = file.stat().st_size
-    if size > _MOST_BYTES:
-        raise InvalidModelError(
-            explain(
-                f"{file} is not a whole SavedModel.",
-                expected=f"a protocol buffer of at most {_MOST_BYTES} bytes",
-                found=f"{size} bytes",
-                hint=_HINT,
-            )
-        )

@@ -24,7 +24,7 @@ from tfspark.signature import Shape, Signature, TensorSpec, shape_of
 # Nodes between an output and what tells its shape; each takes some frames of Python's stack.
 _MOST_STEPS = 100
 # Nodes looked up in all; what a graph repeats, in functions above all, counts each time.
-_MOST_NODES = 100_000
+_MOST_NODES = 30_000
 # Dimensions that a tensor of TensorFlow can have, and so sizes or axes that a constant can name.
 _MOST_DIMENSIONS = 254
 # Digits of a number behind a tensor's name.

@@ -10,9 +10,6 @@ many faces use it; a worker process that has the model open asks its source for 
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,9 +24,9 @@ from tfspark.errors import ModelNotFoundError, UsageError, explain
 from tfspark.handle import PathSource, Source
 from tfspark.node_folder import check_digest, unpacked
 from tfspark.package import ModelPackage, load
-from tfspark.saved_model import graph_file
 from tfspark.saved_model.other_objects import refuse
-from tfspark.spark.files import HadoopFiles, local_path
+from tfspark.spark.files import local_path
+from tfspark.spark.remote_model import driver_folder, fetched
 
 Distribute: TypeAlias = Literal["auto", "broadcast", "archive", "path"]
 
@@ -158,7 +155,7 @@ def _archive(spark: SparkSession, package: ModelPackage) -> ArchiveSource:
     name = f"{package.digest}.tar"
     sent = _archives.setdefault(spark.sparkContext if is_classic(spark) else spark, set())
     if name not in sent:
-        folder = _driver_folder("archive")
+        folder = driver_folder("archive")
         with (folder / name).open("wb") as target:
             package.pack(target)
         _add_archive(spark, str(folder / name))
@@ -209,52 +206,11 @@ def resolve(
         return model if signature is None else model.select(signature)
     refuse(model)
     local = local_path(str(model))
-    if (
-        spark is not None
-        and (local is None or not local.exists())
-        and _is_remote(spark, str(model))
-    ):
-        local = _fetch(spark, str(model).rstrip("/"), version)
+    if spark is not None and is_classic(spark) and (local is None or not local.exists()):
+        local = fetched(spark, str(model), version) or local
     return load(local or Path(model), version, signature or "serving_default", tags, sha256)
-
-
-def _is_remote(spark: SparkSession, model: str) -> bool:
-    """Whether Spark reads this path elsewhere: by its scheme, or by the default file system."""
-    return is_classic(spark) and not HadoopFiles(spark, model).qualified(model).startswith("file:")
 
 
 def is_classic(spark: SparkSession) -> bool:
     """Whether the session has a JVM of its own, which a Connect session has not."""
     return hasattr(spark, "_jsc")
-
-
-def _fetch(spark: SparkSession, uri: str, version: int | None) -> Path:
-    """Copy the wanted version of a remote model to the driver and return the local base path."""
-    files = HadoopFiles(spark, uri)
-    names = files.children(uri)
-    local = _driver_folder("model") / uri.rsplit("/", 1)[-1]
-    versions = [name for name in names if name.isascii() and name.isdigit()]
-    if not graph_file.NAMES.isdisjoint(names):
-        files.copy_to_local(uri, local)
-        return local
-    wanted = [name for name in versions if version is None or int(name) == version]
-    if not wanted:
-        raise ModelNotFoundError(
-            explain(
-                f"There is no SavedModel at {uri}, or not the version asked for.",
-                expected=f"{graph_file.BINARY}, or version folders named 1, 2, …",
-                found=", ".join(names) or "nothing",
-                hint="give the export dir, or the base path above its version folders.",
-            )
-        )
-    newest = max(wanted, key=int)
-    local.mkdir(parents=True)
-    files.copy_to_local(f"{uri}/{newest}", local / newest)
-    return local
-
-
-def _driver_folder(purpose: str) -> Path:
-    """Return a new folder of this process that goes when the process ends."""
-    folder = Path(tempfile.mkdtemp(prefix=f"tfspark-{purpose}-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder

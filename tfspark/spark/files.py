@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +39,37 @@ def local_path(path: str) -> Path | None:
     return None if scheme else Path(path)
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A file or folder as a file system lists it; its name is relative to the folder listed."""
+
+    name: str
+    size: int
+    is_folder: bool
+    is_link: bool
+
+
 class HadoopFiles:
     """The file system of one URI, with the few operations that jobs need.
+
+    Hadoop caches file systems by scheme, authority and user, so one of the cache may have been
+    opened with another configuration; `outside_cache` opens one of its own.
 
     Raises:
         UsageError: When Spark has no file system for the URI.
     """
 
-    def __init__(self, spark: SparkSession, uri: str) -> None:
+    def __init__(self, spark: SparkSession, uri: str, *, is_cached: bool = True) -> None:
         jvm: Any = spark._jvm
         self._path: Any = jvm.org.apache.hadoop.fs.Path  # each step of the name is a call
+        configuration = spark._jsc.hadoopConfiguration()
         try:
-            self._fs: Any = self._path(uri).getFileSystem(spark._jsc.hadoopConfiguration())
+            path = self._path(uri)
+            self._fs: Any = (
+                path.getFileSystem(configuration)
+                if is_cached
+                else jvm.org.apache.hadoop.fs.FileSystem.newInstance(path.toUri(), configuration)
+            )
         except Exception as error:
             raise UsageError(
                 explain(
@@ -58,6 +79,20 @@ class HadoopFiles:
                     "a name with a colon needs file:// and its whole path.",
                 )
             ) from error
+
+    @classmethod
+    @contextmanager
+    def outside_cache(cls, spark: SparkSession, uri: str) -> Iterator[HadoopFiles]:
+        """Open a file system with the configuration of the SparkContext, and close it at the end.
+
+        Raises:
+            UsageError: When Spark has no file system for the URI.
+        """
+        files = cls(spark, uri, is_cached=False)
+        try:
+            yield files
+        finally:
+            files._fs.close()
 
     def qualified(self, uri: str) -> str:
         """Return the URI with scheme and authority."""
@@ -90,6 +125,20 @@ class HadoopFiles:
         while listed.hasNext():
             found.append(str(listed.next().getPath().toString())[root:])
         return sorted(found)
+
+    def entries_below(self, uri: str) -> Iterator[Entry]:
+        """Yield all files and folders below a folder, each folder before what is in it."""
+        folders = [""]
+        while folders:
+            above = folders.pop()
+            listed = self._fs.listStatusIterator(self._path(f"{uri}/{above}".rstrip("/")))
+            while listed.hasNext():
+                status = listed.next()
+                name = above + str(status.getPath().getName())
+                is_folder, is_link = bool(status.isDirectory()), bool(status.isSymlink())
+                yield Entry(name, int(status.getLen()), is_folder, is_link)
+                if is_folder and not is_link:
+                    folders.append(f"{name}/")
 
     def is_folder(self, uri: str) -> bool:
         """Whether the URI is a folder."""
