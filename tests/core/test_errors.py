@@ -9,6 +9,7 @@ CHILDREN = [
     (errors.UsageError, ValueError, 2),
     (errors.ModelNotFoundError, FileNotFoundError, 65),
     (errors.InvalidModelError, ValueError, 65),
+    (errors.ForbiddenOperationError, PermissionError, 65),
     (errors.SignatureNotFoundError, KeyError, 65),
     (errors.UnsupportedTypeError, TypeError, 65),
     (errors.BindingError, ValueError, 65),

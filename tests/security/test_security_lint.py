@@ -124,3 +124,21 @@ def test_only_one_graph_can_be_meant(linear: Path, tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes() * 2)
     with pytest.raises(InvalidModelError, match="2 graphs with one tag set"):
         tfspark.load(tmp_path / "twice")
+
+
+@pytest.mark.timeout(60)
+def test_functions_that_call_functions_twice_end(tmp_path: Path) -> None:
+    """Each of 60 functions hands its argument to the next one twice; the last one reads a file."""
+
+    def tower(graph) -> None:
+        for level in range(60):
+            function = graph.graph_def.library.function.add()
+            function.signature.name = f"f{level}"
+            function.signature.input_arg.add(name="path", type=7)
+            op = f"f{level + 1}" if level < 59 else "RestoreV2"
+            for name in ("left", "right"):
+                function.node_def.add(name=name, op=op, input=["path"])
+
+    forbidden.write_in_signature(tmp_path / "model", tmp_path / "mark")
+    change(tmp_path / "model", tower)
+    assert "WriteFile" in {one.op for one in tfspark.lint(tmp_path / "model")}

@@ -49,6 +49,7 @@ class Calls:
         }
         for scope, node in self.all_nodes:
             self.nodes[scope][node.name] = node
+        self._top: dict[str, frozenset[str | None]] = {}
         self._objects = frozenset(graph.object_graph_def.concrete_functions)
         self.callers: dict[str, list[tuple[str, NodeDef]]] = defaultdict(list)
         self.graphs: list[tuple[NodeDef, bytes]] = []
@@ -67,15 +68,19 @@ class Calls:
         self.init = self._run_for(names)
         self.restore = self._run_for([graph.saver_def.restore_op_name])
 
-    def top_nodes(self, scope: str, node: str) -> Iterator[str | None]:
-        """Yield the nodes of the graph that make a node of a scope run.
+    def top_nodes(self, scope: str, node: str) -> frozenset[str | None]:
+        """Return the nodes of the graph that make a node of a scope run.
 
-        Yields:
-            A name in the graph; `None` stands for the object graph of TensorFlow's loader.
+        Returns:
+            Names in the graph; `None` stands for the object graph of TensorFlow's loader.
         """
         if scope == GRAPH:
-            yield node
-            return
+            return frozenset([node])
+        if scope not in self._top:
+            self._top[scope] = frozenset(self._callers_in_graph(scope))
+        return self._top[scope]
+
+    def _callers_in_graph(self, scope: str) -> Iterator[str | None]:
         seen, waiting = {scope}, [scope]
         while waiting:
             function = waiting.pop()

@@ -32,6 +32,7 @@ class FileNames:
         self._objects = graph.object_graph_def
         self._assets = {node_of(one.tensor_info.name) for one in assets_of(graph)}
         self._checkpoint = node_of(graph.saver_def.filename_tensor_name)
+        self._kinds: dict[tuple[str, str], set[str]] = {}
         self._variables: dict[str, list[tuple[str, NodeDef]]] = {}
         for scope, node in calls.all_nodes:
             if node.op == "VarHandleOp":
@@ -39,7 +40,13 @@ class FileNames:
 
     def kinds(self, scope: str, tensor: str, steps: int = 0) -> set[str]:
         """Return where a tensor comes from, in every call: `asset`, `checkpoint` or `other`."""
-        name = node_of(tensor)
+        place = (scope, node_of(tensor))
+        if place not in self._kinds:
+            self._kinds[place] = {OTHER}  # what a cycle finds
+            self._kinds[place] = self._traced(*place, steps)
+        return self._kinds[place]
+
+    def _traced(self, scope: str, name: str, steps: int) -> set[str]:
         if steps > _MOST_STEPS:
             return {OTHER}
         if scope == GRAPH and name in self._assets:

@@ -1,9 +1,9 @@
 package io.tfspark.engine
 
-import java.nio.file.{Files, Path, Paths, StandardOpenOption}
+import java.nio.file.{FileAlreadyExistsException, Files, Path, Paths, StandardOpenOption}
 
 import io.tfspark.error._
-import io.tfspark.model.ModelFiles
+import io.tfspark.model.{ModelFiles, ModelWalk}
 import org.apache.spark.SparkContext
 import org.apache.spark.broadcast.Broadcast
 
@@ -55,13 +55,19 @@ final case class PackedModel(files: Seq[(String, Seq[Broadcast[Array[Byte]]])]) 
   def unpersist(): Unit = files.flatMap(_._2).foreach(_.unpersist())
 
   /** Write the files into a folder. */
-  def unpack(folder: Path): Unit = files.foreach { case (name, pieces) =>
-    val file = folder.resolve(name).normalize
-    if (!file.startsWith(folder))
-      throw new InvalidModelException(s"A packed model has a file outside of it: $name")
-    Files.createDirectories(file.getParent)
-    Files.createFile(file)
-    pieces.foreach(piece => Files.write(file, piece.value, StandardOpenOption.APPEND))
+  def unpack(folder: Path): Unit = {
+    val walk = new ModelWalk(folder.toString)
+    files.foreach { case (name, pieces) =>
+      walk.meet(name)
+      val file = folder.resolve(name)
+      Files.createDirectories(file.getParent)
+      try { val _ = Files.createFile(file) }
+      catch {
+        case error: FileAlreadyExistsException =>
+          throw walk.refusal(name, "a file that is there twice", "pack it again.", Some(error))
+      }
+      pieces.foreach(piece => Files.write(file, piece.value, StandardOpenOption.APPEND))
+    }
   }
 }
 

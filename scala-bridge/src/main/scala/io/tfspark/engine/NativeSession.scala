@@ -180,11 +180,12 @@ final class SignatureRunner private[engine] (
     val found = new TF_Output(math.max(1, specs.size).toLong)
     specs.zipWithIndex.foreach { case (spec, position) =>
       val (name, index) = spec.tensor.split(':') match {
-        case Array(one, number) => (one, number.toInt)
-        case other => (other.head, 0)
+        case Array(one, number) => (one, number.toIntOption.getOrElse(-1))
+        case _ => (spec.tensor, 0)
       }
-      val operation =
-        Option(TF_GraphOperationByName(graph, name)).filter(TF_OperationNumOutputs(_) > index)
+      // TensorFlow itself does not check the index.
+      val operation = Option(TF_GraphOperationByName(graph, name))
+        .filter(found => index >= 0 && TF_OperationNumOutputs(found) > index)
       found.position(
         position.toLong
       ).oper(operation.getOrElse(throw SignatureRunner.lacks(spec))).index(index)

@@ -76,7 +76,7 @@ object NodeFolder {
   private def isWhole(folder: Path, digest: String, size: Long): Boolean =
     try
       size != 0 && PrivateFolder.isPrivate(folder) && ModelFiles.size(folder) == size &&
-      (verified.contains(folder) || isVerified(folder, digest))
+        (verified.contains(folder) || isVerified(folder, digest))
     catch {
       // Another process replaces it, or it is no model any more.
       case _: IOException | _: InvalidModelException => false

@@ -5,6 +5,7 @@ import java.nio.file.{Files, Paths}
 
 import scala.util.Using
 
+import io.tfspark.error._
 import io.tfspark.model.DType
 import org.bytedeco.javacpp.PointerPointer
 import org.tensorflow.internal.c_api._
@@ -52,12 +53,15 @@ private[engine] object OldCheckpoint {
       val none: TF_Buffer = null
       val noOutputs: TF_Output = null
       val noResults: PointerPointer[TF_Tensor] = null
+      // TensorFlow itself does not check that the operations are there.
+      def operation(name: String): TF_Operation =
+        Option(TF_GraphOperationByName(graph, name)).getOrElse(throw lacks(name))
       val name = saver.getFilenameTensorName.takeWhile(_ != ':')
-      val input = use(new TF_Output(1)).oper(TF_GraphOperationByName(graph, name)).index(0)
+      val input = use(new TF_Output(1)).oper(operation(name)).index(0)
       val fed = use(new PointerPointer[TF_Tensor](1L)).put(0, file.handle)
       val restore = use(new PointerPointer[TF_Operation](1L)).put(
         0,
-        TF_GraphOperationByName(graph, saver.getRestoreOpName)
+        operation(saver.getRestoreOpName)
       )
       NativeStatus.check(
         TF_SessionRun(
@@ -76,4 +80,13 @@ private[engine] object OldCheckpoint {
         )
       )
     }.get
+
+  private def lacks(operation: String): EngineException =
+    new EngineException(
+      Explain(
+        "The graph of the model lacks an operation that restores its variables.",
+        expected = s"the operation '$operation', which its saver names",
+        hint = "export the model again."
+      )
+    )
 }

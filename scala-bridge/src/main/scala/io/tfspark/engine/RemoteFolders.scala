@@ -22,7 +22,13 @@ final class RemoteFolders private[engine] (files: FileSystem) {
   /** Names of the entries of a folder; none when there is no such folder. */
   def entries(uri: String): Seq[String] = {
     val path = new Path(uri)
-    if (files.exists(path)) files.listStatus(path).toSeq.map(_.getPath.getName) else Nil
+    val walk = new ModelWalk(uri)
+    if (files.exists(path))
+      statuses(path).map { status =>
+        walk.meet(status.getPath.getName)
+        status.getPath.getName
+      }.toSeq
+    else Nil
   }
 
   /** Copy the contents of a folder into a folder of this machine. */
@@ -51,8 +57,7 @@ final class RemoteFolders private[engine] (files: FileSystem) {
   private def below(uri: String): Seq[(String, FileStatus)] = {
     val walk = new ModelWalk(uri)
     def within(folder: Path, top: String): Seq[(String, FileStatus)] = {
-      val found = files.listStatusIterator(folder)
-      Iterator.continually(Option.when(found.hasNext)(found.next())).takeWhile(_.isDefined).flatten
+      statuses(folder)
         .flatMap { status =>
           val name = top + status.getPath.getName
           walk.meet(name)
@@ -64,6 +69,11 @@ final class RemoteFolders private[engine] (files: FileSystem) {
         .toSeq
     }
     within(new Path(uri), "")
+  }
+
+  private def statuses(folder: Path): Iterator[FileStatus] = {
+    val found = files.listStatusIterator(folder)
+    Iterator.continually(Option.when(found.hasNext)(found.next())).takeWhile(_.isDefined).flatten
   }
 
   private def isLink(path: Path): Boolean =

@@ -4,14 +4,14 @@ package io.tfspark.error
   *
   * The same tree as Python's `tfspark.errors`, with the same words: a problem, `expected:`,
   * `found:`, `Hint:`; no message holds a control character or a secret of a URI, whatever was put
-  * into it. What can be known before a job is raised before the job; what only the data
-  * shows names model, partition and row.
+  * into it. What can be known before a job is raised before the job; what only the data shows names
+  * model, partition and row.
   *
   * @param exitCode what a job ends with, in the words of sysexits (2 usage, 65 data, 66 no input,
   *   70 internal, 73 cannot create)
   */
 sealed abstract class TfsparkException(message: String, val exitCode: Int, cause: Option[Throwable])
-    // Names, values and messages of others reach every error, also those that nothing composed.
+// Names, values and messages of others reach every error, also those that nothing composed.
     extends RuntimeException(ForeignText.lines(message), cause.orNull)
 
 /** An option or argument that cannot be used as given. */

@@ -221,7 +221,10 @@ private[jobs] object Failure {
     chain.collectFirst { case own: TfsparkException => (own.getMessage, own.exitCode) }.getOrElse(
       error match {
         case refusal: AnalysisException =>
-          (foreign(refusal.getMessage.split(";\n").head), if (Dataset.isMissing(refusal)) 66 else 65)
+          (
+            foreign(refusal.getMessage.split(";\n").head),
+            if (Dataset.isMissing(refusal)) 66 else 65
+          )
         case refusal: IllegalArgumentException => (foreign(String.valueOf(refusal.getMessage)), 65)
         case other =>
           val cause = chain.lastOption.getOrElse(other)

@@ -3,6 +3,7 @@ package io.tfspark.model
 import java.nio.file.{AccessDeniedException, Path}
 
 import scala.jdk.CollectionConverters._
+import scala.util.control.NonFatal
 
 import io.tfspark.error._
 import io.tfspark.operations.{Finding, Lint}
@@ -116,22 +117,30 @@ object ModelPackage {
   ): ModelPackage =
     try read(ExportDir.resolve(path, version), tags, pins)
     catch {
+      case own: TfsparkException => throw own
       case error: AccessDeniedException =>
         throw new ModelNotFoundException(
-          Explain(
-            s"The model at $path cannot be read.",
-            found = error.toString,
-            hint = "give this user the right to read the folder and all files in it."
+          unreadable(
+            path,
+            error,
+            "give this user the right to read the folder and all files in it."
           ),
           Some(error)
         )
+      // What a hostile file makes of the readers behind this is no failure of theirs.
+      case error @ (NonFatal(_) | _: StackOverflowError) =>
+        throw new InvalidModelException(unreadable(path, error, "export it again."), Some(error))
     }
+
+  private def unreadable(path: Path, error: Throwable, hint: String): String =
+    Explain(s"The model at $path cannot be read.", found = error.toString, hint = hint)
 
   /** The export dir that a path stands for: that folder itself, or the newest version below it. */
   def exportDir(path: Path, version: Option[Long] = None): Path =
     ExportDir.resolve(path, version).path
 
   private def read(dir: ExportDir, tags: Seq[String], pins: Seq[String]): ModelPackage = {
+    SavedModelFile.refuseTooLarge(dir.path)
     val digest = ModelFiles.digest(dir.path)
     DigestPin.check(dir.path.toString, digest, pins)
     val graph = SavedModelFile.graph(dir.path, tags)

@@ -36,6 +36,20 @@ private[model] object SavedModelFile {
   /** Whether a folder is an export dir. */
   def isIn(dir: Path): Boolean = fileIn(dir).isDefined
 
+  /** Refuse a file that no protocol buffer can be. */
+  def refuseTooLarge(dir: Path): Unit = fileIn(dir).foreach { file =>
+    val size = Files.size(file)
+    if (size > Int.MaxValue)
+      throw new InvalidModelException(
+        Explain(
+          s"$file is too large for a SavedModel.",
+          expected = s"at most ${Int.MaxValue} bytes, which is the bound of protocol buffers",
+          found = s"$size bytes",
+          hint = again
+        )
+      )
+  }
+
   /** The graph of a tag set. */
   def graph(dir: Path, tags: Seq[String]): MetaGraphDef = {
     if (Files.isRegularFile(dir.resolve(chunked)))

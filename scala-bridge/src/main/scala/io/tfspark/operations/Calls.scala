@@ -1,6 +1,7 @@
 package io.tfspark.operations
 
 import scala.annotation.tailrec
+import scala.collection.mutable
 import scala.jdk.CollectionConverters._
 
 import com.google.protobuf.ByteString
@@ -67,7 +68,9 @@ final private[operations] class Calls(graph: MetaGraphDef) {
     */
   def topNodes(one: Placed): Set[Option[String]] =
     if (one.scope == Graph) Set(Some(one.node.getName))
-    else top(List(one.scope), Set(one.scope), Set.empty)
+    else tops.getOrElseUpdate(one.scope, top(List(one.scope), Set(one.scope), Set.empty))
+
+  private val tops = mutable.HashMap.empty[String, Set[Option[String]]]
 
   @tailrec
   private def top(

@@ -1,5 +1,6 @@
 package io.tfspark.operations
 
+import scala.collection.mutable
 import scala.jdk.CollectionConverters._
 
 import io.tfspark.operations.Calls._
@@ -24,9 +25,19 @@ final private[operations] class FileNames(graph: MetaGraphDef, calls: Calls) {
   private val variables =
     calls.all.filter(_.node.getOp == "VarHandleOp").groupBy(one => sharedName(one.node))
 
+  private val known = mutable.HashMap.empty[(String, String), Set[Kind]]
+
   /** Where a tensor comes from, in every call. */
   def kinds(scope: String, tensor: String, steps: Int = 0): Set[Kind] = {
-    val name = nodeOf(tensor)
+    val place = (scope, nodeOf(tensor))
+    if (!known.contains(place)) {
+      known(place) = Set(Other) // what a cycle finds
+      known(place) = traced(scope, nodeOf(tensor), steps)
+    }
+    known(place)
+  }
+
+  private def traced(scope: String, name: String, steps: Int): Set[Kind] =
     if (steps > mostSteps) Set(Other)
     else if (scope == Graph && assets(name)) Set(Asset)
     else if (scope == Graph && name == checkpoint) Set(Checkpoint)
@@ -39,7 +50,6 @@ final private[operations] class FileNames(graph: MetaGraphDef, calls: Calls) {
         ofVariable(node.getInput(0), steps)
       case Some(_) => Set(Other)
     }
-  }
 
   private def ofArgument(function: String, name: String, steps: Int): Set[Kind] = {
     val arguments = calls.functions.get(function).toSeq.flatMap(

@@ -21,8 +21,10 @@ private[sql] object ModelRoots {
   /** The whole URI of a path on its file system. */
   def qualified(path: String, conf: Configuration): URI = {
     val named =
-      try new Path(path)
-      catch { case error: IllegalArgumentException => throw noPath(path, error) }
+      try {
+        val _ = Paths.get(path) // Java's paths hold no NUL, Hadoop's do
+        new Path(path)
+      } catch { case error: IllegalArgumentException => throw noPath(path, error) }
     val whole = FileSystem.getDefaultUri(conf)
     val base = Option(named.toUri.getScheme).filterNot(whole.getScheme.equalsIgnoreCase).fold(
       whole
