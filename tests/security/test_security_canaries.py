@@ -104,6 +104,7 @@ def _without_nodes(line: str) -> str:
     return json.dumps(event)
 
 
+@pytest.mark.slow
 def test_a_run_leaves_no_secret_in_what_it_prints_and_writes(linear, rows, tmp_path):
     """The paths lie on a `viewfs` that takes its mount table from the host of the URI."""
     logs, data, home = tmp_path / "events", tmp_path / "data", tmp_path / "home"
