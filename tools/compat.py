@@ -51,7 +51,8 @@ class Environment:
     def requirements(self) -> list[str]:
         """What pip installs: this package with its extras, and the tests' runner."""
         extras = ["tf-cpu"]
-        if self.tensorflow == OLDEST:
+        # Spark 3.5 asks for NumPy 1 in its extra for Connect.
+        if self.tensorflow == OLDEST or self.spark == "3.5":
             extras.append("numpy1")
         # From 4.0 on Connect needs a newer protobuf than TensorFlow before 2.18 allows.
         is_apart = self.tensorflow == OLDEST and self.spark != "3.5"

@@ -70,8 +70,9 @@ final case class ModelPackage(
         Explain.all(
           s"The model at $path may do more than compute",
           listed,
-          hint = s"if you trust the model with this, allow it: allowOps of the Scala API, --allow-ops $names of " +
-            s"the job, or the operator's setting spark.tfspark.allowOps=$names."
+          hint =
+            s"if you trust the model with this, allow it: allowOps of the Scala API, --allow-ops $names of " +
+              s"the job, or the operator's setting spark.tfspark.allowOps=$names."
         )
       )
     }
