@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import pyspark
@@ -18,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 BRIDGE = ROOT / "scala-bridge"
 MODELS = BRIDGE / "src" / "test" / "models"
 SPARK_HOME = Path(pyspark.__file__).parent
+PATIENCE = 120.0
 OF_A_SHELL = ("SPARK_", "PYSPARK_", "MASTER", "PYTHONPATH")
 
 
@@ -121,3 +125,63 @@ def answer_in_spark(
     printed = run(sys.executable, "-u", script).splitlines()
     (line,) = (line for line in printed if line.startswith("answer "))
     return json.loads(line.removeprefix("answer "))
+
+
+@contextmanager
+def served(environment: dict[str, str], folder: Path, *options: object) -> Iterator[str]:
+    """Run a Thrift server in a folder; the address is there once it listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = (
+        *(SPARK_HOME / "bin" / "spark-submit", "--master", "local[2]", *options),
+        *("--conf", "spark.ui.enabled=false"),
+        *("--conf", f"spark.hadoop.hive.server2.thrift.port={port}"),
+        *("--conf", "spark.hadoop.hive.server2.thrift.bind.host=127.0.0.1"),
+        *("--class", "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2", "spark-internal"),
+    )
+    log_file = folder / "server.log"
+    with log_file.open("wb") as log:
+        server = subprocess.Popen(
+            [str(word) for word in command], env=environment, cwd=folder, stdout=log, stderr=log
+        )
+    try:
+        end = monotonic() + PATIENCE
+        while not _listens(port):
+            assert server.poll() is None, log_file.read_text()
+            assert monotonic() < end, log_file.read_text()
+            sleep(0.2)
+        yield f"jdbc:hive2://127.0.0.1:{port}/default"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@pytest.fixture
+def thrift(
+    environment: dict[str, str], jar: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """The address of a Thrift server with the jar; a test may give it settings of Spark."""
+    settings = {"spark.tfspark.model.linear": MODELS / "linear", **getattr(request, "param", {})}
+    words = (word for name, value in settings.items() for word in ("--conf", f"{name}={value}"))
+    with served(environment, tmp_path, "--jars", jar, *words) as address:
+        yield address
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def beeline(thrift: str, run: Callable[..., str]) -> Callable[..., list[str]]:
+    """Send statements to the Thrift server by JDBC and return the lines of their results."""
+
+    def beeline(*statements: str, user: str = "anonymous") -> list[str]:
+        options = ("--silent=true", "--showHeader=false", "--outputformat=tsv2", "--force=true")
+        words = (word for statement in statements for word in ("-e", statement))
+        printed = run(SPARK_HOME / "bin" / "beeline", "-u", thrift, "-n", user, *options, *words)
+        lines = (line.rpartition("> ")[2].strip() for line in printed.splitlines())
+        return [line for line in lines if line]
+
+    return beeline

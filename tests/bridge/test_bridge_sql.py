@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -19,7 +15,6 @@ LINEAR = MODELS / "linear"
 TABLE = "CREATE TABLE t USING parquet AS SELECT array(float(id), 1f) AS features FROM range(3)"
 SCORES = f"SELECT features, tf_predict('{LINEAR}', features) y_preds FROM t ORDER BY 2"
 EXPECTED = ["[0.0,1.0]\t2.0", "[1.0,1.0]\t4.0", "[2.0,1.0]\t6.0"]
-PATIENCE = 120.0
 
 
 @pytest.mark.slow
@@ -44,57 +39,8 @@ def test_permanent_function_outlives_the_session(spark_sql: Any, jar: Path) -> N
     assert any("TfBatchEval" in line for line in batched)
 
 
-@contextmanager
-def served(environment: dict[str, str], folder: Path, *options: object) -> Iterator[str]:
-    """Run a Thrift server in a folder; the address is there once it listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = (
-        *(SPARK_HOME / "bin" / "spark-submit", "--master", "local[2]", *options),
-        *("--conf", "spark.ui.enabled=false"),
-        *("--conf", f"spark.hadoop.hive.server2.thrift.port={port}"),
-        *("--conf", "spark.hadoop.hive.server2.thrift.bind.host=127.0.0.1"),
-        *("--class", "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2", "spark-internal"),
-    )
-    log_file = folder / "server.log"
-    with log_file.open("wb") as log:
-        server = subprocess.Popen(
-            [str(word) for word in command], env=environment, cwd=folder, stdout=log, stderr=log
-        )
-    try:
-        end = monotonic() + PATIENCE
-        while not _listens(port):
-            assert server.poll() is None, log_file.read_text()
-            assert monotonic() < end, log_file.read_text()
-            sleep(0.2)
-        yield f"jdbc:hive2://127.0.0.1:{port}/default"
-    finally:
-        server.terminate()
-        server.wait()
-
-
-@pytest.fixture
-def thrift(environment: dict[str, str], jar: Path, tmp_path: Path) -> Iterator[str]:
-    """The address of a Thrift server with the jar, for as long as a test needs it."""
-    model = ("--conf", f"spark.tfspark.model.linear={LINEAR}")
-    with served(environment, tmp_path, "--jars", jar, *model) as address:
-        yield address
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
-
-
 @pytest.mark.slow
-def test_thrift_server_answers_a_jdbc_client(thrift: str, run: Callable[..., str]) -> None:
-    def beeline(statement: str) -> list[str]:
-        options = ("--silent=true", "--showHeader=false", "--outputformat=tsv2")
-        printed = run(SPARK_HOME / "bin" / "beeline", "-u", thrift, *options, "-e", statement)
-        lines = (line.rpartition("> ")[2].strip() for line in printed.splitlines())
-        return [line for line in lines if line]
-
+def test_thrift_server_answers_a_jdbc_client(beeline: Callable[..., list[str]]) -> None:
     scores = "SELECT tf_predict('linear', float(id), 1) AS y FROM range(3)"
     assert beeline(f"{scores} ORDER BY 1") == ["2.0", "4.0", "6.0"]
     beeline(f"CREATE VIEW scored AS {scores}")

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bridge.conftest import BRIDGE, MODELS, SPARK_HOME
-from tests.bridge.test_bridge_sql import served
+from tests.bridge.conftest import BRIDGE, MODELS, SPARK_HOME, served
 
 EXAMPLE = BRIDGE / "examples" / "thrift-server.conf"
 SCORE = "SELECT concat('score ', tf_predict('{model}', float(id), 1)) FROM range(1)"

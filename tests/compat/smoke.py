@@ -28,7 +28,7 @@ MANY, LINEAR = str(MODELS / "many"), str(MODELS / "linear")
 LINE = tuple(map(int, pyspark.__version__.split(".")[:2]))
 HAS_ARROW_UDFS = LINE >= (4, 1)
 # Spark 3.5 would download its server; Connect of 4.1 and TensorFlow 2.16 need other protobufs.
-HAS_CONNECT = LINE >= (4, 0) and find_spec("grpc") is not None
+HAS_CONNECT = LINE >= (4, 0) and find_spec("grpc_status") is not None
 
 NAN = float("nan")
 SCHEMA = "id int, n bigint, s string, v array<float>, x float"

@@ -77,7 +77,11 @@ object TfPredictFunction {
 
   /** A refusal of a query, of the class whose text is its message and nothing else. */
   def refusal(message: String, cause: Option[Throwable] = None): AnalysisException =
-    new AnalysisException("_LEGACY_ERROR_TEMP_1332", Map("errorMessage" -> message), cause)
+    new AnalysisException(
+      "_LEGACY_ERROR_TEMP_1332",
+      Map("errorMessage" -> ForeignText.lines(message)),
+      cause
+    )
 
   private val usage = "tf_predict(model, [options,] [signature,] inputs…)"
 

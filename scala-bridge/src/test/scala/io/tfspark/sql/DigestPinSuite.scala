@@ -5,6 +5,7 @@ import java.nio.file.{Files, Paths}
 import io.tfspark.{ScoreOptions, SparkSuite, TestModels, TfSpark}
 import io.tfspark.error._
 import io.tfspark.jobs.BatchScore
+import org.apache.spark.SparkEnv
 import org.apache.spark.sql.AnalysisException
 
 /** A model of another digest than the one that is pinned is refused before it is read. */
@@ -16,7 +17,7 @@ class DigestPinSuite extends SparkSuite {
   private def call(name: String, options: String = ""): Seq[Any] =
     values(s"SELECT tf_predict('$name',$options float(id), 1) FROM range(2)")
 
-  private def refusal(name: String, options: String): String =
+  private def refusal(name: String, options: String = ""): String =
     intercept[AnalysisException](call(name, options)).getMessage
 
   test("the operator pins a registered name, which is no other name") {
@@ -59,6 +60,20 @@ class DigestPinSuite extends SparkSuite {
     Files.write(base.resolve("1/saved_model.pb"), "no protocol buffer".getBytes)
     val error = intercept[InvalidModelException](TfSpark.load(base.toString, sha256 = Some(digest)))
     assert(error.getMessage.contains("is not the one that is pinned"))
+  }
+
+  test(
+    "a pin of the operator that names no model, or is no digest, protects nothing and is refused"
+  ) {
+    Seq("lost" -> digest, "linear" -> "abc").foreach { case (name, pin) =>
+      val key = s"spark.tfspark.model.$name.sha256"
+      SparkEnv.get.conf.set(key, pin)
+      try {
+        val message = refusal("linear")
+        assert(message.contains(key) && message.contains("expected: "), message)
+      } finally { val _ = SparkEnv.get.conf.remove(key) }
+    }
+    assert(call("linear") == Seq(2f, 4f))
   }
 
   test("the job takes a pin") {
