@@ -1,7 +1,7 @@
 """The other end of `serve`: starts a process with sides and tells it what to run. Driver.
 
-In comes a command, out go seconds per run. A process that dies or exceeds its time is an error with
-the end of its log, never a wait for ever; it is ended with all that it started.
+Runs a command and returns seconds per run. A process that dies or exceeds its time limit is ended,
+together with all processes that it started, and raises an error with the end of its log.
 """
 
 from __future__ import annotations

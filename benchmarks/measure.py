@@ -1,6 +1,6 @@
 """The measurement: sides take turns, A B C A B C, and every run is kept. Driver.
 
-In comes a case and its sides, out goes a dict for JSON. Warm runs first: every group in a process
+Measures the sides of a case and returns a dict for JSON. Warm runs first: every group in a process
 that stays, outputs checked, unmeasured runs until a side is warm, the best batch size found for the
 sides that are given one, then the rounds. Cold runs after: each side alone in a new process, again
 in turns.

@@ -1,7 +1,7 @@
 """The small measurements: what a start, a call, a task and a worker cost by themselves. Driver.
 
-In comes how often to measure, out goes per measurement: title, unit, and side → values, for JSON.
-Sides take turns; what has to be fresh is a process of its own.
+Takes the number of repetitions; returns title, unit, and side → values of each measurement, for
+JSON. Sides take turns; a measurement that needs a fresh process starts a new one.
 """
 
 from __future__ import annotations

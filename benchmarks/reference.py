@@ -1,9 +1,9 @@
 """Whether an output is right: as many rows as went in, and TensorFlow's own answers.
 
-In comes the folder that a side wrote and the answers that `prepare` kept, out goes a `Difference`,
-or an `AssertionError`. Sides may write rows in another order (only the floor and tfspark's direct
-path promise theirs), so both are sorted; that hides a permutation, which tfspark's tests look for,
-and nothing else.
+Compares the folder that a side wrote with the answers that `prepare` kept; returns a `Difference`,
+or raises an `AssertionError`. Sides may write rows in another order (only the floor and tfspark's
+direct path promise an order), so both are sorted. Sorting hides only a permutation of the rows,
+which tfspark's tests check.
 """
 
 from __future__ import annotations

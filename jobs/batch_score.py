@@ -64,7 +64,7 @@ def _add_model_flags(parser: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--model-sha256",
         metavar="DIGEST",
-        help="the digest that the model must have; another one is refused before it is loaded",
+        help="digest that the model must have; a model with another digest is refused",
     )
     arguments.add_allow_ops_flag(model)
     arguments.add_output_shape_flag(model, "OUTPUT")

@@ -55,8 +55,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         action=ByName,
         default={},
         metavar="NAME=DIGEST",
-        help="the digest that a model must have; another one is refused before it is loaded; "
-        "repeatable",
+        help="digest that a model must have; a model with another digest is refused; repeatable",
     )
     arguments.add_allow_ops_flag(parser)
     arguments.add_tags_flag(parser)

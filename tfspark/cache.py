@@ -1,8 +1,7 @@
 """One live engine per model and process.
 
-In comes a key (digest, tag set, signature, engine options) and a function that loads; out goes the
-engine of that key. Lives in a Python worker, which Spark reuses from task to task and query to
-query.
+Returns the engine of a key (digest, tag set, signature, engine options), and loads it on first use.
+Lives in a Python worker, which Spark reuses from task to task and query to query.
 
 Invariants: one load per key and process, also when threads ask at once; at most `LIMIT` engines are
 kept, the least recently used leaves first and is freed when its last user lets go of it; the only

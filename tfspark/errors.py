@@ -5,7 +5,7 @@ would catch anyway (`FileNotFoundError`, `ValueError`, …), that built-in too. 
 whenever the cause can be known before a task starts; on an executor otherwise.
 
 Invariants: one string argument, so that every error survives pickling between worker and driver;
-no message holds a control character or a secret of a URI, whatever was put into it;
+every message is escaped and masked by `foreign_text`, however it was made;
 `exit_code` is what a job ends with, in the words of sysexits (2 usage, 65 data, 66 no input,
 70 internal, 73 cannot create).
 """
@@ -25,7 +25,7 @@ class TfsparkError(Exception):
     exit_code: ClassVar[int] = 70
 
     def __init__(self, *args: object) -> None:
-        # Names, values and messages of others reach every error, also those that nothing composed.
+        # Not every message is built by `explain`; each can contain names and text from outside.
         super().__init__(*(lines(one) if isinstance(one, str) else one for one in args))
 
     def __str__(self) -> str:
@@ -52,7 +52,7 @@ class InvalidModelError(TfsparkError, ValueError):
 
 
 class ForbiddenOperationError(TfsparkError, PermissionError):
-    """A SavedModel with operations that touch more than its tensors, and that nobody allowed."""
+    """A SavedModel with operations that touch more than tensors and are not allowed."""
 
     exit_code = 65
 
@@ -108,8 +108,8 @@ class OutputExistsError(TfsparkError, FileExistsError):
 def explain(problem: str, *, expected: str = "", found: str = "", hint: str = "") -> str:
     """Compose one message: the problem, what was expected, what was found, the next step.
 
-    Each part is one line, whatever names it holds. Only `found`, which may be the message of
-    another program, keeps its lines, indented.
+    Line breaks in a part are escaped. Only `found`, which may be the message of another program,
+    keeps its line breaks; its further lines are indented.
     """
     parts = [one_line(problem)]
     if expected:

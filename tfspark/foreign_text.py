@@ -1,12 +1,13 @@
-r"""Makes text from outside safe to print: no control characters, no secrets. Driver and executor.
+r"""Makes text from outside safe to print. Driver and executor.
 
-Names of columns, tables, files and models, values of rows and the messages of Spark and TensorFlow
-come from other people. Printed as they are, they can move a terminal's cursor, turn the direction
-of a line, start a line that looks like a record of a log, or show a password from a URI.
+Escapes control characters and masks secrets of known forms. Names of columns, tables, files and
+models, values of rows and messages of Spark and TensorFlow come from outside. Printed unchanged,
+they can move a terminal's cursor, change the direction of a line, imitate a log record, or show a
+password from a URI.
 
-Pure functions of text that are safe to apply twice: what they write holds nothing that they would
-change again, so an error may be escaped where it is made and again where it is printed. A backslash
-stays as it is, so a literal `\x1b` and an escaped control character look the same.
+Pure functions of text. Applying one twice changes nothing more, so an error may be escaped when it
+is made and again when it is printed. Backslashes are not escaped: a literal `\x1b` and an escaped
+control character look the same.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ import re
 
 MASK = "***"
 
-# C0, DEL and C1; line and paragraph separators; marks, embeddings, overrides and isolates that turn
-# the direction of text; the invisible BOM; halves of surrogate pairs, which no stream can encode
-# and which Python puts into file names that are not UTF-8.
+# C0, DEL and C1; line and paragraph separators; marks, embeddings, overrides and isolates that
+# change the direction of text; the invisible BOM; halves of surrogate pairs, which UTF-8 cannot
+# encode and which Python puts into file names that are not UTF-8.
 _CONTROL = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
@@ -26,7 +27,7 @@ _INDENTED = "\n    "
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 # `name=value`, `name -> value` as Scala prints maps, `"name": value`, and SQL's `name 'value'`. A
-# word is tried from its first character alone and lengths are bounded, so that hostile text takes
+# match can only begin at the start of a word, and lengths are limited, so that hostile text takes
 # linear time.
 _NAME = re.compile(r"""(?<![\w.\-])([\w.\-]{1,256})(?:\s?=\s?|\s?->\s?|["']\s?:\s?|\s(?='))""")
 _VALUE = re.compile(rf"""{re.escape(MASK)}|"[^"]*"?|'[^']*'?|[^\s&;"']+""")
@@ -36,16 +37,16 @@ _SECRET = re.compile(
     r"|sharedaccesssignature$|^x-amz-signature$",
     re.IGNORECASE,
 )
-# Names of secrets in the query of a URI, and of innocent things elsewhere: `signature` is an option
-# of ours, `token` an input of language models, `/key=5/` a folder of a partitioned table.
+# These names mean secrets only in the query of a URI. Elsewhere `signature` is tfspark's option,
+# `token` an input of language models, and `/key=5/` a folder of a partitioned table.
 _SECRET_IN_QUERY = re.compile(r"key|sig|signature|sas|token|code|auth", re.IGNORECASE)
 _AUTHORIZATION = re.compile(
     r"""(authorization["']?\s?[:=]\s?["']?(?:(?:bearer|basic|negotiate)\s)?)[^\s"']+""",
     re.IGNORECASE,
 )
 
-# The authority of a URI up to its last `@`. A password that was not escaped may hold slashes: then
-# what follows the colon is no port. Azure's `container@account` is no secret.
+# The authority of a URI up to its last `@`. A password that was not escaped may contain slashes;
+# the text after the colon is then not a port. Azure's `container@account` is not a secret.
 _USER = re.compile(
     r"""(?P<scheme>abfss?|wasbs?)?://"""
     r"""(?P<user>[^\s/?#'"<>]{0,512}"""
@@ -68,17 +69,17 @@ def redacted(text: str) -> str:
 
 
 def one_line(text: object) -> str:
-    """Return a name, a path or a message of others for a place in one line."""
+    """Return a name, a path or a message from outside, made safe as part of one line."""
     return escaped(redacted(str(text)))
 
 
 def lines(text: object) -> str:
-    """Return a message whose line breaks are its own; every other control character is escaped."""
+    """Return a message with its line breaks; every other control character is escaped."""
     return escaped(redacted(str(text)), keep="\n")
 
 
 def quoted_lines(text: object) -> str:
-    """Return lines of others, each but the first indented, so that none poses as one of ours."""
+    """Return text from outside, indented after its first line so that it cannot imitate ours."""
     return _LINE_BREAK.sub(_INDENTED, lines(text))
 
 

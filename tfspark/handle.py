@@ -1,10 +1,10 @@
-"""What crosses the wire in place of a model, and how a worker opens it.
+"""The picklable description of a model that Spark sends to workers, and how a worker opens it.
 
-In comes a `ModelPackage` on the driver; the `ModelHandle` made of it is pickled into a Spark job
-and gives a live `Engine` on the executor. A `Source` says where a worker finds the export dir.
+The driver makes a `ModelHandle` from a `ModelPackage`. The handle is pickled into a Spark job, and
+opens a live `Engine` on the executor. A `Source` says where a worker finds the export dir.
 
-Invariants: nothing live is pickled; a worker that has the model open does not touch its source
-again; whatever the source, the files have the driver's digest when a process opens them.
+Invariants: nothing live is pickled; a worker that has the model open does not use its source
+again; for every source, the files have the driver's digest when a process opens them.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class ModelHandle:
         """Make a handle; without a source, workers read the package's own path.
 
         Raises:
-            ForbiddenOperationError: When the model touches more than its tensors.
+            ForbiddenOperationError: When the model touches more than tensors.
         """
         package.check_operations()
         return cls(

@@ -3,9 +3,9 @@
 `unpacked` returns the export dir of a digest and unpacks it when it is not there. Executor only.
 
 Invariants: a model appears whole, by a rename under a lock, or not at all; its files have the
-digest whenever a process opens them. Nobody but this user can put files there: the cache folder,
-the folder of a digest with all that is in it, and its lock are no links, belong to this user, and
-others cannot write them.
+digest whenever a process opens them. No other user except root can put files there: the cache
+folder, the folder of a digest with all its files, and its lock are not links, belong to this user,
+and are not writable by others.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tfspark.saved_model.files import BY_OTHERS, digest_of, size_of
 
 _log = logging.getLogger(__name__)
 
-# Without O_TRUNC and through no link: opening a lock changes no file, whatever lies in its place.
+# Without O_TRUNC and with O_NOFOLLOW, so that opening a lock never changes another file.
 _OPEN_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -40,8 +40,9 @@ def unpacked(digest: str, size: int, archive: Callable[[], bytes]) -> Path:
         archive: Gives the packed bytes; called only by the process that unpacks.
 
     Returns:
-        The export dir, with the files of that digest: what lost files to a cleaner of temporary
-        folders, or was edited, is unpacked again. It appears whole, by a rename, or not at all.
+        The export dir, with the files of that digest. It is unpacked again when a cleaner of
+        temporary folders removed files, or when files were edited. It appears whole, by a rename,
+        or not at all.
 
     Raises:
         InvalidModelError: When the bytes are not those of the digest.
@@ -81,8 +82,8 @@ def cache_root() -> Path:
     """Return this node's folder for unpacked models: `TFSPARK_CACHE_DIR`, else one in the temp dir.
 
     Raises:
-        EngineError: When the folder cannot be made, or somebody else could put models there: it is
-            a link, another user owns it, or its mode or that of a folder above it allows it.
+        EngineError: When the folder cannot be made, or another user could put models there: the
+            folder is a link, another user owns it, or others can write to it or replace it.
     """
     default = Path(tempfile.gettempdir()) / f"tfspark-{os.getuid()}"
     root = Path(os.environ.get("TFSPARK_CACHE_DIR") or default).absolute()
@@ -99,14 +100,14 @@ def cache_root() -> Path:
 
 
 def _make(folder: Path) -> None:
-    """Create a folder, and those above it, that this user alone can use; fine if it is there."""
+    """Create a folder and its parents for this user only; do nothing when it exists."""
     if not folder.parent.exists():
         _make(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _not_private(folder: Path) -> tuple[str, str] | None:
-    """Say how somebody else could change what is in a folder, and what to do about it."""
+    """Say how another user could change a folder, with a hint; `None` when nobody could."""
     status = folder.lstat()
     if stat.S_ISLNK(status.st_mode):
         return "a link", "name the folder itself in TFSPARK_CACHE_DIR of the executors."
@@ -119,7 +120,7 @@ def _not_private(folder: Path) -> tuple[str, str] | None:
 
 
 def _check_above(root: Path, above: Path) -> None:
-    """Refuse a folder above the cache in which anybody may rename what is not his own."""
+    """Refuse a folder above the cache in which every user may rename the entries of others."""
     mode = above.stat().st_mode
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
         found = f"{above} has mode {stat.S_IMODE(mode):o}, so every user can replace what is in it"
@@ -127,14 +128,14 @@ def _check_above(root: Path, above: Path) -> None:
         raise _unusable(root, found, f"{hint} in TFSPARK_CACHE_DIR of the executors.")
 
 
-_NAME_ONE = "name one in the environment variable TFSPARK_CACHE_DIR of the executors."
+_NAME_ONE = "set the environment variable TFSPARK_CACHE_DIR of the executors to such a folder."
 
 
 def _unusable(root: Path, found: object, hint: str = _NAME_ONE) -> EngineError:
     return EngineError(
         explain(
             f"A worker cannot keep models in its cache folder {root}.",
-            expected="a folder of its own, which nobody else can write, with room for the model",
+            expected="a folder with room for the model, which only its own user can write",
             found=str(found),
             hint=hint,
         )
@@ -152,7 +153,7 @@ def _is_whole(folder: Path, digest: str, size: int) -> bool:
 
 
 def _replace(folder: Path, digest: str, size: int, archive: Callable[[], bytes]) -> None:
-    """Unpack beside the folder and rename; the caller holds the lock, so nobody else does."""
+    """Unpack beside the folder and rename; the caller holds the lock."""
     for left_behind in folder.parent.glob(f"{digest}.*/"):  # by a process that was killed
         shutil.rmtree(left_behind, ignore_errors=True)
     if os.path.lexists(folder):
@@ -168,7 +169,7 @@ def _replace(folder: Path, digest: str, size: int, archive: Callable[[], bytes])
 
 
 def _remove(entry: Path) -> None:
-    """Remove what lies in the place of a model; of a link, the link alone."""
+    """Remove a file or folder; of a link, remove only the link."""
     if entry.is_symlink() or not entry.is_dir():
         entry.unlink()
     else:
@@ -185,7 +186,7 @@ def _received(archive: Callable[[], bytes]) -> io.BytesIO:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a digest; what lies in its place but is no file of this user is refused."""
+    """Hold the lock of a digest; refuse a lock that is not a regular file of this user."""
     descriptor = os.open(path, _OPEN_LOCK, 0o600)
     try:
         status = os.fstat(descriptor)

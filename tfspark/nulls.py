@@ -1,7 +1,7 @@
 """What becomes of a null: its row gives null, ends the scoring, or is fed another value.
 
-In comes what the user chose for all inputs (`on_null`), out goes one `NullRule` an input. Driver
-and executor; knows Arrow's types and the names of inputs, no tensors and no Spark.
+Turns the option `on_null` into one `NullRule` per input. Driver and executor; knows Arrow's types
+and the names of inputs, no tensors and no Spark.
 
 A fill stands for a null value and for a null element of an array. A null array has no length that
 a fill could have, so its row still gives null.

@@ -1,8 +1,8 @@
 """A SavedModel as the library knows it: where it is, what it takes and gives, what identifies it.
 
-In comes a path on a file system that this process sees (`spark.distribution` copies remote ones
-first); out goes a `ModelPackage`, or a typed error that says what is wrong with the folder. Driver
-only; no TensorFlow.
+`load` reads a local path and returns a `ModelPackage`, or raises a typed error that says what is
+wrong with the folder; `spark.distribution` copies remote models first. `lint` lists operations that
+touch more than tensors. Driver only; no TensorFlow.
 
 Invariants: a broken or incomplete model is an error, never a silent step to another version;
 nothing is written but the archive asked for.
@@ -40,7 +40,7 @@ from tfspark.signature import OutputShapes, Signature
 
 _SHA256 = re.compile("[0-9a-fA-F]{64}")
 
-# Findings that a message lists; the others are counted.
+# The most findings that a message lists; it gives the number of the others.
 _MOST_LISTED = 10
 
 # TensorFlow's own signature for the initialisation of tables; not one that a user calls.
@@ -61,8 +61,8 @@ class ModelPackage:
         signatures: All signatures, sorted by name.
         signature: The chosen one.
         tensorflow_version: The TensorFlow that wrote it, or an empty string.
-        findings: Operations that touch more than tensors, and that nobody allowed; see `lint`.
-        allowed: Names of operations that were allowed; see `allowing`.
+        findings: Operations that touch more than tensors and are not allowed; see `lint`.
+        allowed: Names of the operations that are allowed; see `allowing`.
     """
 
     path: str
@@ -101,7 +101,7 @@ class ModelPackage:
         return replace(self, signatures=signatures, signature=chosen)
 
     def allowing(self, operations: Collection[str]) -> ModelPackage:
-        """Return the same model with some operations allowed that touch more than its tensors.
+        """Return the same model with some operations allowed.
 
         Args:
             operations: Names of operations, such as `ReadFile`.
@@ -110,10 +110,10 @@ class ModelPackage:
         return replace(self, findings=left, allowed=(*self.allowed, *operations))
 
     def check_operations(self) -> None:
-        """Refuse a model with operations that touch more than its tensors.
+        """Refuse a model with operations that touch more than tensors and are not allowed.
 
         Raises:
-            ForbiddenOperationError: With each operation that nobody allowed.
+            ForbiddenOperationError: Lists the first ten of these operations and counts the others.
         """
         if not self.findings:
             return
@@ -125,20 +125,20 @@ class ModelPackage:
             explain_all(
                 f"The model at {self.path} may do more than compute",
                 listed,
-                hint=f"if you trust the model with this, allow it with allow_ops={names} "
-                f"(--allow-ops {','.join(names)}); tfspark.lint(model) lists all of it.",
+                hint=f"if you trust the model, allow these operations with allow_ops={names} "
+                f"(--allow-ops {','.join(names)}); tfspark.lint(model) lists all of them.",
             )
         )
 
     def check_digest(self, sha256: str) -> None:
-        """Refuse a model that is not the one of a digest.
+        """Refuse a model with another digest.
 
         Args:
-            sha256: A `digest` of 64 hexadecimal digits.
+            sha256: The expected `digest`, 64 hexadecimal digits.
 
         Raises:
-            UsageError: When that is no digest.
-            InvalidModelError: When the model has another.
+            UsageError: When `sha256` is not a digest.
+            InvalidModelError: When the model has another digest.
         """
         _check_digest(self.path, self.digest, sha256)
 
@@ -207,11 +207,11 @@ def lint(
     version: int | None = None,
     tags: Sequence[str] = ("serve",),
 ) -> list[Finding]:
-    """List the operations of a model that touch more than its tensors, without running it.
+    """List the operations of a model that touch more than tensors, without running it.
 
-    An allow-list of TensorFlow's operations decides; one that is not in it is listed. Nodes of
-    functions count, and those of graphs inside constants, whether a signature runs them or not. The
-    checkpoint and the assets that a SavedModel brings along need no permission.
+    Every operation that is not on tfspark's allow-list is listed. Nodes of functions and of graphs
+    inside constants count too, even when no signature runs them. Operations that can open only the
+    model's own checkpoint and assets are not listed.
 
     Args:
         model: An export dir, a base path, or a loaded `ModelPackage`.
@@ -219,11 +219,11 @@ def lint(
         tags: Tag set of the graph. Ignored for a package.
 
     Returns:
-        One `Finding` for each node; none when the model only computes. It says nothing about
-        the time and memory that a model takes, or about defects of TensorFlow itself.
+        One `Finding` for each such node; an empty list when the model only computes. An empty
+        list says nothing about the time and memory of a model, or about bugs in TensorFlow.
 
     Raises:
-        TfsparkError: When the model is not there or broken, as for `load`.
+        TfsparkError: When the model does not exist or is broken, as for `load`.
     """
     if isinstance(model, ModelPackage):
         return list(model.findings)
@@ -273,7 +273,7 @@ def _check_digest(path: str, found: str, sha256: str) -> None:
         raise UsageError(
             explain(
                 "sha256 (--model-sha256) is no digest of a model.",
-                expected="64 hexadecimal digits, as load(path).digest gives them",
+                expected="64 hexadecimal digits, such as load(path).digest",
                 found=repr(sha256),
             )
         )
@@ -283,7 +283,7 @@ def _check_digest(path: str, found: str, sha256: str) -> None:
                 f"The model at {path} is not the one that was asked for.",
                 expected=f"digest {sha256.lower()}",
                 found=f"digest {found}",
-                hint="the files have changed, or it is another model or version; nothing of it "
+                hint="the files have changed, or the path is of another model or version; nothing "
                 "was loaded.",
             )
         )

@@ -1,7 +1,7 @@
 """What a model takes and gives: `TensorSpec` and `Signature`.
 
-In comes a `SignatureDef` message of a SavedModel, out go frozen values that travel between driver
-and executors, read and write JSON, and describe themselves to a person. Driver and executor; no
+Turns a `SignatureDef` message of a SavedModel into frozen values that travel between driver and
+executors, read and write JSON, and describe themselves in words. Driver and executor; no
 TensorFlow, no Spark.
 
 Invariants: hashable, picklable and comparable; dimension 0 of a shape is the batch, `None` is an

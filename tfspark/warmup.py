@@ -1,15 +1,15 @@
-"""The requests that an export dir brings along to be run once when it is loaded.
+"""The warm-up requests of an export dir, which run once after the model is loaded.
 
-In comes an export dir with `assets.extra/tf_serving_warmup_requests`, the file of TensorFlow
-Serving: TFRecords of `PredictionLog`. Out come the requests of one signature as tensors, with the
-answers where they were recorded. Executor and tests; no TensorFlow, no Spark.
+Reads `assets.extra/tf_serving_warmup_requests`, TensorFlow Serving's file of TFRecords of
+`PredictionLog`, and yields the requests of one signature as tensors, with the answers that were
+recorded, if any. Executor and tests; no TensorFlow, no Spark.
 
-A file may be anything, so it is bounded: 1000 records, as in TensorFlow Serving (`kMaxNumRecords`
-in saved_model_warmup_util.h), 64 MiB for a record, and 64 MiB for the tensors of a request, since a
-record of 24 bytes can declare a tensor of any size.
+The file is not trusted, so it is limited: 1000 records, as in TensorFlow Serving (`kMaxNumRecords`
+in saved_model_warmup_util.h), 64 MiB for a record, and 64 MiB for the tensors of a request, because
+a record of 24 bytes can declare a tensor of any size.
 
-Not here: other logs than those of Predict, which are passed over; the checksums of the records,
-because the digest of the export dir covers the file.
+Logs of other APIs than Predict are skipped. Checksums of records are not checked, because the
+digest of the export dir covers the file.
 Source: https://www.tensorflow.org/tfx/serving/saved_model_warmup
 """
 
@@ -38,7 +38,7 @@ FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 MOST_RECORDS = 1000
 MOST_BYTES = 64 << 20
 
-# What an element of a string tensor costs beside its bytes.
+# Memory of an element of a string tensor in addition to its bytes.
 _STRING_BYTES = 16
 
 # Fields of a TensorProto that hold elements of a type when its `tensor_content` does not.
@@ -64,8 +64,8 @@ def requests(export_dir: Path, signature: Signature) -> Iterator[Request]:
     """Yield the recorded requests of a signature, in order; none when there is no file.
 
     Raises:
-        InvalidModelError: When the file is broken, holds more than a request may, or a request is
-            not what the signature takes.
+        InvalidModelError: When the file is broken or too large, or a request does not fit the
+            signature.
     """
     file = export_dir / FILE
     if not file.is_file():
@@ -125,7 +125,7 @@ def _recorded(protos: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _tensors(protos: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Turn TensorProtos into tensors, unless they declare more bytes than a request may have."""
+    """Turn TensorProtos into tensors; refuse them when they declare too many bytes."""
     declared = sum(map(_bytes_of, protos.values()))
     if declared > MOST_BYTES:
         raise ValueError(f"tensors of {declared} bytes, more than {MOST_BYTES}")
@@ -133,7 +133,7 @@ def _tensors(protos: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _bytes_of(proto: Any) -> int:
-    """Return the bytes that a tensor has in memory, by its type and shape."""
+    """Return the bytes that a tensor takes in memory, by its type and shape."""
     dtype = dtypes.by_name(dtypes.name_of(proto.dtype))
     count = _count(tuple(dim.size for dim in proto.tensor_shape.dim))
     if not dtype.is_string:

@@ -1,12 +1,12 @@
 """Audit every pin of constraints.txt for known vulnerabilities: `make audit`.
 
-pip-audit reads pins, asks the index for the advisories of each release, and reports "no known
-vulnerabilities" even when the index could answer for none. So its answer is counted here. An index
-without advisories, such as a mirror of files, is said to be one: nothing was audited. A part that
-could not be audited is a failure, and with REQUIRED=1 so is an index without advisories.
+pip-audit asks the index for the known vulnerabilities of each pin. It reports "no known
+vulnerabilities" even when the index answers for no pin, so this program counts the answers. When
+there is no answer at all, as from a mirror of files, it prints NOT AUDITED, which is a failure only
+with REQUIRED=1. When only some pins have an answer, the audit always fails.
 
-Pins for other platforms and Pythons are audited too: markers are dropped, and the versions of one
-package are spread over several files, as pip-audit takes one version of a package in a file.
+Pins for other platforms and Pythons are audited too: markers are dropped, and the versions of a
+package are put into several files, because pip-audit takes one version of a package per file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)", re.MULTILINE)
 
 
 def main() -> int:
-    """Audit and print the count; return 1 for a vulnerability or an audit that is not whole."""
+    """Audit and print the count; return 1 for a vulnerability or an incomplete audit."""
     pinned = pins(PINS.read_text())
     found = audit(pinned)
     line, code = verdict(pinned, found, is_required=bool(os.environ.get("REQUIRED")))
@@ -54,7 +54,7 @@ def files_of(pinned: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def audit(pinned: Sequence[tuple[str, str]]) -> list[Mapping[str, Any]]:
-    """Run pip-audit; return what it says of each pin."""
+    """Run pip-audit; return its answer for each pin."""
     found: list[Mapping[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         for number, text in enumerate(files_of(pinned)):
@@ -83,7 +83,7 @@ def _run(file: Path) -> list[Mapping[str, Any]]:
 def verdict(
     pinned: Sequence[tuple[str, str]], found: Sequence[Mapping[str, Any]], *, is_required: bool
 ) -> tuple[str, int]:
-    """Return the count in words, with what is vulnerable, and the exit code."""
+    """Return the count in words, with the vulnerable pins, and the exit code."""
     asked = {
         (_canonical(one["name"]), one["version"]): one["vulns"] for one in found if "vulns" in one
     }

@@ -1,10 +1,10 @@
-"""What is bundled in the jar of the Scala bridge: its licences and its bill of materials.
+"""Lists what the jar of the Scala bridge bundles: its licences and its bill of materials.
 
     python tools/bundled.py page            print scala-bridge/LICENSES.md
     python tools/bundled.py sbom            print the bill of materials (CycloneDX, JSON)
-    python tools/bundled.py check JAR       refuse a jar with a file of no known component
+    python tools/bundled.py check JAR       refuse a jar with unknown files or without a component
 
-The versions are those of scala-bridge/build.sbt.
+The versions are read from scala-bridge/build.sbt.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ BUILD = ROOT / "scala-bridge" / "build.sbt"
 _PAGE_HEAD = """\
 # What the jar of the bridge bundles
 
-Made by `python tools/bundled.py page`; a test holds it to the jar. The bridge itself is under
-Apache-2.0 (`LICENSE`).
+Written by `python tools/bundled.py page`; a test compares it with the jar. The bridge itself is
+under Apache-2.0 (`LICENSE`).
 
 | component | version | licence | files in the jar |
 |---|---|---|---|
@@ -33,9 +33,9 @@ _PAGE_TAIL = """
 JavaCPP is under Apache-2.0 or GPL-2.0 with the Classpath exception; the jar takes it under
 Apache-2.0.
 
-TensorFlow's native libraries hold libraries that TensorFlow builds from source (Abseil, Eigen,
-oneDNN and others). TensorFlow Java ships no list of them: its folder `THIRD_PARTY_TF_JNI_LICENSES`
-is empty. The wheel of TensorFlow for Python has one, `THIRD_PARTY_NOTICES.txt`.
+TensorFlow's native libraries contain libraries that TensorFlow builds from source (Abseil, Eigen,
+oneDNN and others). TensorFlow Java does not list them: its folder `THIRD_PARTY_TF_JNI_LICENSES` is
+empty. The wheel of TensorFlow for Python lists them in `THIRD_PARTY_NOTICES.txt`.
 
 ## protobuf-java
 
@@ -133,7 +133,7 @@ def page() -> str:
 
 
 def sbom() -> dict[str, Any]:
-    """Return the bill of materials in CycloneDX's form, the same at every run."""
+    """Return the bill of materials as a CycloneDX document, the same at every run."""
     return {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -164,7 +164,7 @@ def unknown_files(jar: Path) -> list[str]:
 
 
 def missing_components(jar: Path) -> list[str]:
-    """Return the components of which a jar holds no file."""
+    """Return the components that have no file in a jar."""
     with zipfile.ZipFile(jar) as archive:
         names = archive.namelist()
     return [
@@ -175,7 +175,7 @@ def missing_components(jar: Path) -> list[str]:
 
 
 def main(words: Sequence[str]) -> int:
-    """Print a page, or check a jar; return 1 when the jar holds what is not listed."""
+    """Print the page or the bill of materials, or check a jar; return the exit code."""
     if words == ["page"]:
         print(page(), end="")
     elif words == ["sbom"]:

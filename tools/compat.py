@@ -1,9 +1,9 @@
 """Run the smoke tests in an environment for each Spark line: `make compat LINES="3.5 4.0"`.
 
-In comes a list of Spark lines, out goes one row per environment. With lines it takes one
-environment of each, the first whose Python is on this machine; without, it takes all and writes the
-table to tests/compat/README.md. An environment whose Python is not there is skipped by name and
-counted. Environments stay in .compat/, so that the next run starts at once.
+Prints one row per environment. With Spark lines, it runs one environment for each line: the first
+whose Python is on this machine. Without lines, it runs all environments and writes the table to
+tests/compat/README.md. Environments whose Python is not installed are skipped, named and counted.
+Environments stay in .compat/, so that the next run starts at once.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Environment:
     def requirements(self) -> list[str]:
         """What pip installs: this package with its extras, and the tests' runner."""
         extras = ["tf-cpu"]
-        # Spark 3.5 asks for NumPy 1 in its extra for Connect.
+        # Spark 3.5's extra for Connect requires NumPy 1.
         if self.tensorflow == OLDEST or self.spark == "3.5":
             extras.append("numpy1")
         # From 4.0 on Connect needs a newer protobuf than TensorFlow before 2.18 allows.

@@ -1,8 +1,8 @@
-"""List the operations of the installed TensorFlow that nobody judged: `python tools/operations.py`.
+"""List operations of the installed TensorFlow that no list contains: `python tools/operations.py`.
 
-Each operation belongs in `tfspark/operations/allowed.txt` when it only computes, otherwise in
+An operation belongs in `tfspark/operations/allowed.txt` when it only computes, otherwise in
 `refused.txt` under what it touches. Read its kernel before you decide. Operations whose names begin
-with `_` are internal; TensorFlow writes none of them into a SavedModel.
+with `_` are internal; TensorFlow does not write them into a SavedModel.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Tensors between NumPy or Arrow and the C API's `TF_Tensor`, with no copy where memory allows.
 
-In comes a `Tensor` and out goes a handle to feed, which the caller deletes; or the handle of a
-result comes in, which is owned from then on, and a `Tensor` goes out. Executor only, any thread.
+Turns a `Tensor` into a handle to feed, which the caller deletes, and the handle of a result into a
+`Tensor`, which then owns the handle. Executor only, any thread.
 
 Invariants: contiguous memory at TensorFlow's alignment is fed as it is, all other memory is copied
 once; fed memory is never written and stays alive until TensorFlow lets go of it, also when a result

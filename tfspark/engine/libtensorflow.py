@@ -1,8 +1,8 @@
 """TensorFlow's C API, found inside the installed wheel and declared for ctypes.
 
-In comes nothing but the Python environment, out goes a `ctypes.CDLL` whose functions know their
-argument types. Executor only. Every TensorFlow wheel carries the C API in `libtensorflow_cc`, which
-takes a fraction of the time and memory of `import tensorflow`; that never happens here.
+Returns a `ctypes.CDLL` whose functions have their argument types declared. Executor only. Every
+TensorFlow wheel contains the C API in `libtensorflow_cc`. Opening it takes a fraction of the time
+and memory of `import tensorflow`, which this module never does.
 
 Invariants: the wheel is found by its import spec, which runs none of its code; the library is
 opened in the loader's default local scope, because in the global one its symbols clash with

@@ -1,8 +1,8 @@
 """The engine that runs a model through TensorFlow's C API, without `import tensorflow`.
 
-In comes an export dir, out goes an `Engine` around a `TF_Session`, which feeds and fetches the
-graph tensors that the signature names. Executor only; nothing exists before the first load, so
-every session is made after the fork.
+Opens an export dir as an `Engine` around a `TF_Session`, which feeds and fetches the graph tensors
+that the signature names. Executor only; nothing exists before the first load, so every session is
+made after the fork.
 
 Invariants: one session per engine, whose operations run in the caller's thread by default, and
 which may be called from several threads; denormals are zero in a run, as in TensorFlow's Python;

@@ -1,6 +1,6 @@
-"""Which engine runs a model here.
+"""Chooses the engine that runs a model, and opens it.
 
-In comes an export dir with its signature and options, out goes a live `Engine`. Executor only.
+Takes an export dir with its signature and options; returns a live `Engine`. Executor only.
 
 Invariant: an engine that was asked for by name is that engine or an error; `auto` is the native
 one, and TensorFlow's own Python from the moment that the native one says it cannot serve, which is

@@ -1,7 +1,7 @@
 """The engine that runs a model in process by TensorFlow's own Python API.
 
-In comes an export dir, out goes an `Engine` around `tf.saved_model.load` and the signature called
-by name. TensorFlow is imported when the first model is opened, on the executor, after the fork.
+Opens an export dir with `tf.saved_model.load` as an `Engine` that calls the signature by name.
+TensorFlow is imported when the first model is opened, on the executor, after the fork.
 
 Invariants: threads are set before TensorFlow starts its runtime, and only once per process, because
 it refuses a change later; an explicit `TF_NUM_INTRAOP_THREADS` or `TF_NUM_INTEROP_THREADS` wins;

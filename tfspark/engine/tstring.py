@@ -1,8 +1,8 @@
 """Byte strings between Arrow's memory and TensorFlow's records, without Python objects.
 
-In comes an Arrow binary array, out go the 24-byte `TF_TString` records that a string tensor is made
-of; or the records of a string tensor come in, and an Arrow array goes out. Executor only; knows the
-layout of TensorFlow's `ctstring_internal.h` on a little-endian machine, and no library.
+Turns an Arrow binary array into the 24-byte `TF_TString` records of a string tensor, and such
+records into an Arrow array. Executor only; uses the layout of TensorFlow's `ctstring_internal.h` on
+a little-endian machine, and calls no library of TensorFlow.
 
 Invariants: bytes that records made here point at end with a NUL, as TensorFlow's own do; they are
 borrowed from an Arrow array, which has to outlive the tensor, but not what copied its elements; an

@@ -1,7 +1,7 @@
-"""What the operations of a model touch besides its tensors.
+"""Finds the operations of a model that touch more than tensors.
 
-A model is a program. This package reads the graph of a SavedModel, without running it, and finds
-the operations that reach files, the network, other processes or Python. Driver only; no TensorFlow.
+A model is a program. This package reads the graph of a SavedModel without running it, and lists
+operations that touch files, the network, other processes or Python. Driver only; no TensorFlow.
 """
 
 from __future__ import annotations

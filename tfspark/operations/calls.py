@@ -1,10 +1,9 @@
-"""Which nodes of a graph run when, inside the functions that they call.
+"""Finds when each node of a graph runs: for a signature, at initialisation, at restore, or never.
 
 Driver only. A *scope* is the name of a function; the graph itself is the scope `""`.
 
-A node of the graph runs when a signature runs, when the model is initialised, when its checkpoint
-is restored, or never. The nodes of a function run when a node runs that calls it. TensorFlow's own
-loader may also call the functions that the object graph lists.
+The nodes of a function run when a node that calls the function runs. TensorFlow's own loader may
+also call the functions that the object graph lists.
 """
 
 from __future__ import annotations
@@ -16,23 +15,23 @@ from tfspark.saved_model_pb2 import FunctionDef, MetaGraphDef, NodeDef
 
 GRAPH = ""
 
-# Collections that name what TensorFlow runs once after it restored the variables.
+# Collections with the operations that TensorFlow runs once after it has restored the variables.
 _INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op")
-# A node of `ReadFile`, whose name has one letter.
+# Bytes of a graph with one `ReadFile` node whose name has one letter.
 _SHORTEST_GRAPH = 15
 
 _INIT_SIGNATURE = "__saved_model_init_op"
 
 
 class Calls:
-    """The scopes of a graph, who calls them, and what each occasion runs.
+    """The scopes of a graph, the calls of functions, and the nodes that run on each occasion.
 
     Attributes:
-        all_nodes: Scope and node, of every scope.
+        all_nodes: Scope and node, for every scope.
         nodes: Scope → node by name.
         functions: Function by name.
         callers: Name of a function → scope and node of each call.
-        graphs: Node and each text in it that may be a graph.
+        graphs: Pairs of a node and a text in it that may be a graph.
         signature: Nodes of the graph that a signature runs.
         init: Nodes of the graph that initialisation runs.
         restore: Nodes of the graph that restoring the checkpoint runs.
@@ -69,10 +68,10 @@ class Calls:
         self.restore = self._run_for([graph.saver_def.restore_op_name])
 
     def top_nodes(self, scope: str, node: str) -> frozenset[str | None]:
-        """Return the nodes of the graph that make a node of a scope run.
+        """Return the nodes of the graph whose run causes a node of a scope to run.
 
         Returns:
-            Names in the graph; `None` stands for the object graph of TensorFlow's loader.
+            Names in the graph; `None` stands for a call by TensorFlow's loader.
         """
         if scope == GRAPH:
             return frozenset([node])
@@ -98,7 +97,7 @@ class Calls:
         return function in self._objects
 
     def _run_for(self, tensors: Iterable[str]) -> frozenset[str]:
-        """Return the nodes of the graph that some tensors or operations need."""
+        """Return the nodes of the graph that must run to compute some tensors or operations."""
         nodes = self.nodes[GRAPH]
         waiting = [node_of(name) for name in tensors]
         found = set()
@@ -113,7 +112,7 @@ class Calls:
 def inside(node: NodeDef) -> tuple[list[str], list[bytes]]:
     """Return the functions that a node may call, and the texts in it that may be graphs.
 
-    It looks at each attribute once: a large graph has a million of them.
+    Reads each attribute only once, because a large graph has a million of them.
     """
     called: list[str] = [node.op]
     texts: list[bytes] = []
@@ -128,16 +127,16 @@ def inside(node: NodeDef) -> tuple[list[str], list[bytes]]:
             texts.append(value.s)
         elif kind == "tensor":
             texts += value.tensor.string_val
-    # A graph begins with a node, and a node names an operation.
+    # A serialised graph begins with the tag of its first node, the byte 0x0a.
     return called, [text for text in texts if text[:1] == b"\n" and len(text) >= _SHORTEST_GRAPH]
 
 
 def node_of(tensor: str) -> str:
-    """Return the name of the node that makes a tensor, or gives a control input."""
+    """Return the name of the node behind a tensor or a control input."""
     return tensor.removeprefix("^").partition(":")[0]
 
 
 def _listed(graph: MetaGraphDef, collection: str) -> Iterable[str]:
-    # A map of protocol buffers makes the entry that is asked for.
+    # Reading a missing key from a protobuf map would add it.
     known = collection in graph.collection_def
     return graph.collection_def[collection].node_list.value if known else ()

@@ -1,12 +1,11 @@
-"""Where the name of a file comes from that an operation opens.
+"""Finds out who chooses the name of a file that an operation opens: the loader or the model.
 
-Driver only. Follows a tensor back to the asset of the export dir or to the name of the checkpoint,
-which TensorFlow's loaders feed. Everything else, such as a constant, is a name of the model's own
-choice.
+Driver only. Follows a tensor back to an asset of the export dir or to the name of the checkpoint;
+TensorFlow's loaders feed both. The model chooses every other name, such as a constant.
 
-TensorFlow 2 keeps the path of an asset in a variable that the initialisation assigns. The variable
-counts as the asset when nothing else can assign it: all nodes of that variable are in the graph
-itself, and only read it, ask whether it is initialised, or assign the asset.
+TensorFlow 2 keeps the path of an asset in a variable, which the initialisation assigns. The
+variable counts as the asset when nothing else can assign it: all its nodes are in the graph itself,
+and they only read it, check that it is initialised, or assign the asset.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _MOST_STEPS = 100
 
 
 class FileNames:
-    """Answers where the names of files come from."""
+    """The origins of the file names in a graph."""
 
     def __init__(self, graph: MetaGraphDef, calls: Calls) -> None:
         self._calls = calls
@@ -42,7 +41,7 @@ class FileNames:
         """Return where a tensor comes from, in every call: `asset`, `checkpoint` or `other`."""
         place = (scope, node_of(tensor))
         if place not in self._kinds:
-            self._kinds[place] = {OTHER}  # what a cycle finds
+            self._kinds[place] = {OTHER}  # the result for a cycle
             self._kinds[place] = self._traced(*place, steps)
         return self._kinds[place]
 
@@ -68,7 +67,7 @@ class FileNames:
             return {OTHER}
         arguments = self._calls.functions[function].signature.input_arg
         names = [argument.name for argument in arguments]
-        # An argument of several tensors moves all that follow.
+        # An argument of several tensors shifts the positions of all later arguments.
         if name not in names or any(one.number_attr or one.type_list_attr for one in arguments):
             return {OTHER}
         at = names.index(name)
@@ -85,14 +84,14 @@ class FileNames:
         return found
 
     def _bound_kind(self, function: str, at: int) -> str:
-        """Return what the object graph binds to an argument, counted from the last one."""
+        """Return the kind that the object graph binds to an argument; `at` counts from the end."""
         bound = self._objects.concrete_functions[function].bound_inputs
         number = bound[at] if -at <= len(bound) else -1
         nodes = self._objects.nodes
         return ASSET if 0 <= number < len(nodes) and nodes[number].HasField("asset") else OTHER
 
     def _variable_kinds(self, handle: str, steps: int) -> set[str]:
-        """Return what a variable may hold."""
+        """Return the kinds of the values that a variable may hold."""
         node = self._calls.nodes[GRAPH].get(node_of(handle))
         if node is None or node.op != "VarHandleOp":
             return {OTHER}
@@ -116,7 +115,7 @@ class FileNames:
 
 
 def _shared_name(node: NodeDef) -> str:
-    """Return the name by which a session keeps a variable."""
+    """Return the name under which a session stores a variable."""
     given = (
         node.attr["shared_name"].s.decode(errors="replace") if "shared_name" in node.attr else ""
     )

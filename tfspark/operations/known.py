@@ -1,7 +1,7 @@
-"""The operations that only compute, and what the others touch.
+"""The operations that only compute, and what all other operations touch.
 
-Reads the two lists beside this module. An operation in neither of them is not TensorFlow's own, so
-that nobody knows what it does.
+Reads the two lists beside this module. An operation in neither list is a custom operation, or newer
+than the lists; it is treated as unknown code.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-UNKNOWN = "unknown code: it is not an operation of TensorFlow itself"
+UNKNOWN = "unknown code: the operation is in neither of tfspark's lists"
 
 _SECTION = re.compile(r"\[(.+)\]")
 

@@ -1,11 +1,11 @@
-"""Finds the operations of a model that touch more than its tensors.
+"""Finds the operations of a model that touch more than tensors.
 
-Driver only; nothing is run. All nodes count, those of functions and of graphs inside constants
-included, whether anything runs them or not. Two exceptions need no permission, because every
+Driver only; nothing is run. All nodes are checked, including nodes of functions and of graphs
+inside constants, even when nothing runs them. Two exceptions need no permission, because every
 SavedModel with variables or vocabularies has them:
 
-- operations that save and restore the checkpoint, where the export dir's own checkpoint is all that
-  they can open, and nothing runs those that save;
+- operations that restore the checkpoint, if they can open only the model's own checkpoint, and
+  operations that save it, if nothing runs them;
 - tables that are initialised from an asset of the export dir.
 """
 
@@ -22,12 +22,12 @@ from tfspark.operations.file_names import ASSET, CHECKPOINT, FileNames
 from tfspark.operations.known import UNKNOWN, touches
 from tfspark.saved_model_pb2 import DataType, GraphDef, MetaGraphDef, NodeDef
 
-# Operation → which of its inputs names the file.
+# Operation → position of the input that names the file.
 _RESTORES = {"RestoreV2": 0, "Restore": 0, "RestoreSlice": 0}
 _TABLES = {"InitializeTableFromTextFile": 1, "InitializeTableFromTextFileV2": 1}
 _SAVES = {"SaveV2", "Save", "SaveSlices", "MergeV2Checkpoints"}
 
-# Operation → attribute that can name a file, its values that do not, and what it touches otherwise.
+# Operation → attribute that can name a file, its harmless values, and what other values touch.
 _HARMLESS = {
     "PrintV2": (
         "output_stream",
@@ -43,7 +43,7 @@ _HARMLESS = {
     "FixedUnigramCandidateSampler": ("vocab_file", re.compile(rb""), "files"),
 }
 
-# Operations that make a tensor of bytes. A resource made so can be the variable of another node.
+# Operations that make a tensor from bytes. A resource made this way can be another node's variable.
 _FROM_BYTES = {"Const", "HostConst", "ParseTensor", "DeserializeSparse", "DeserializeManySparse"}
 
 _OP_NAME = re.compile(r"[A-Z_][A-Za-z0-9_>]*")
@@ -52,10 +52,10 @@ _DEEPEST = 4
 
 @dataclass(frozen=True)
 class Finding:
-    """An operation of a model that touches more than its tensors.
+    """An operation of a model that touches more than tensors.
 
     Attributes:
-        op: The operation, such as `WriteFile`; the name by which it can be allowed.
+        op: The operation, such as `WriteFile`; `allow_ops` takes this name.
         touches: What it touches: files, the network, other processes, …
         node: The node that runs it.
         function: The function of the node; empty for the graph itself.
@@ -72,7 +72,7 @@ class Finding:
 
 
 def findings_of(graph: MetaGraphDef) -> tuple[Finding, ...]:
-    """Return the operations that touch more than tensors, without those that nothing can misuse."""
+    """Return the operations that touch more than tensors and need permission."""
     calls = Calls(graph)
     names = FileNames(graph, calls)
     found = [
@@ -99,7 +99,7 @@ def _touches(node: NodeDef) -> str | None:
 
 
 def _is_own(node: NodeDef, scope: str, calls: Calls, names: FileNames) -> bool:
-    """Whether a node opens nothing but the files that every SavedModel brings along."""
+    """Whether a node needs no permission: it opens only the model's own checkpoint or assets."""
     if node.op in _SAVES:
         running = calls.signature | calls.init | calls.restore
         return not any(top is None or top in running for top in calls.top_nodes(scope, node.name))
@@ -108,7 +108,7 @@ def _is_own(node: NodeDef, scope: str, calls: Calls, names: FileNames) -> bool:
     elif node.op in _TABLES:
         running, kind, at = calls.signature | calls.restore, ASSET, _TABLES[node.op]
     else:
-        # The name of a function of the model hides no operation of TensorFlow.
+        # A call of a function of the model, unless TensorFlow has an operation of the same name.
         return node.op in calls.functions and touches(node.op) == UNKNOWN
     # The loader feeds the names of files only while it restores and initialises.
     if any(top in running for top in calls.top_nodes(scope, node.name)):
@@ -133,7 +133,7 @@ def _inside(node: NodeDef, text: bytes, depth: int) -> Iterator[Finding]:
 
 
 def _graph_in(text: bytes) -> GraphDef | None:
-    """Return the graph that a text is; `None` when it is another text."""
+    """Return the graph that a text contains; `None` when it is not a graph."""
     try:
         graph = GraphDef.FromString(text)
     except DecodeError:

@@ -2,11 +2,12 @@
 
 `pack` writes an export dir as an uncompressed tar, and `unpack` fills a folder from one.
 
-Invariants: packing depends on names and contents alone, so equal models make equal archives; both
-ways stream, with no file in memory; unpacking trusts nothing in the archive: it makes regular files
-below its folder, each once, with no more bytes than the model has, and no links or devices. It
-reads the members itself and takes only what `pack` writes: `tarfile` reads names and lists of holes
-of any length into memory, and its safe filters are not in every Python 3.10 and 3.11.
+Invariants: packing depends only on names and contents, so equal models make equal archives; packing
+and unpacking stream, with no whole file in memory; unpacking trusts nothing in the archive: it
+makes regular files below its folder, each once, with no more bytes than the model has, and no links
+or devices. It parses members itself and accepts only what `pack` writes, because `tarfile` reads
+names and sparse maps of any length into memory, and some releases of Python 3.10 and 3.11 lack its
+safe filters.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _BLOCK = tarfile.BLOCKSIZE
 _CHUNK = 1 << 20
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
-# `tarfile` puts a name or size that does not fit into a header into records before it.
+# When a name or size does not fit into a header, `tarfile` writes it as a record before the header.
 _KEYWORDS = (b"path", b"size", b"hdrcharset")
 _MOST_RECORDS = LONGEST_PATH + _BLOCK  # bytes
 _MOST_DIGITS = 19
@@ -63,7 +64,7 @@ def unpack(archive: BinaryIO, target: Path, size: int) -> None:
 
 
 def _members(archive: BinaryIO) -> Iterator[tuple[str, int]]:
-    """Yield name and length of every member; the caller reads the content before it goes on."""
+    """Yield name and length of every member; the caller reads its content before the next one."""
     while True:
         block = _read(archive, _BLOCK)
         if not any(block):  # the end
@@ -85,7 +86,7 @@ def _header(block: bytes) -> tarfile.TarInfo:
     try:
         return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except tarfile.TarError as error:
-        raise _refusal(f"a header that is none: {error}") from error
+        raise _refusal(f"a broken header: {error}") from error
 
 
 def _records(archive: BinaryIO, length: int) -> dict[bytes, bytes]:
@@ -126,11 +127,11 @@ def _check(name: str) -> None:
     if not plain or str(path) != name:
         raise _refusal(f"{name[:LONGEST_PATH]!r}, which is not a name inside the model")
     if is_too_long(name):
-        raise _refusal(f"{name!r}, which has too long a name or too many levels of folders")
+        raise _refusal(f"{name!r}, whose name is too long or has too many levels of folders")
 
 
 def _extract(archive: BinaryIO, name: str, length: int, folder: Path) -> None:
-    """Write one file, which this user alone can read under any umask, and the folders above it."""
+    """Write one file and the folders above it; only this user can use them, under any umask."""
     try:
         for above in reversed((folder / name).parents[: name.count("/")]):
             above.mkdir(mode=0o700, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The assets that a graph lists: files of the export dir that tables and others read. Driver."""
+"""The assets that a graph lists: files of the export dir, such as vocabularies. Driver."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def assets_of(graph: MetaGraphDef) -> list[AssetFileDef]:
     """Return the assets of a graph; exports of TensorFlow 1 list them in a collection.
 
     Raises:
-        InvalidModelError: When the collection holds something else.
+        InvalidModelError: When the collection contains anything but assets.
     """
     if graph.asset_file_def or _COLLECTION not in graph.collection_def:
         return list(graph.asset_file_def)

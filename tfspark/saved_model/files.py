@@ -3,10 +3,10 @@
 Lists a folder and computes the digest that names the model everywhere. Driver and executor.
 
 Invariants: the digest is the SHA-256 over the sorted relative names, lengths and contents, so equal
-folders have equal digests wherever they lie. A link counts as what it leads to, which may lie
-outside the folder: who names a model vouches for the folder, and the digest pins what was read
-through the link. A walk ends soon: a folder that contains itself is refused, and so are devices,
-pipes and sockets, and more entries, levels or bytes in a name than a model has. Nothing is written.
+folders have equal digests on every path. Links are followed, also out of the folder: the caller
+who names a model trusts its folder, and the digest pins what was read through the link. The time
+to list a folder is limited: a folder that contains itself, devices, pipes, sockets, too many
+entries or levels and too long names are refused. Nothing is written.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from pathlib import Path
 
 from tfspark.errors import InvalidModelError, explain
 
-# Files and folders of one model; what several links lead to counts for each of them.
+# Files and folders of one model; an entry behind several links counts once for each link.
 MOST_ENTRIES = 10_000
 MOST_LEVELS = 32
-# What Linux takes; an archive may hold longer names.
+# The limits of Linux; an archive may contain longer names.
 LONGEST_NAME, LONGEST_PATH = 255, 4096
 
 # The bits of a mode that let other users write.
@@ -35,12 +35,12 @@ def files(folder: Path, *, private: bool = False) -> list[tuple[str, Path]]:
     """Return relative name and path of every file, sorted by name.
 
     Args:
-        folder: An export dir; none there has no files.
-        private: Whether to refuse links, and what belongs to other users or can be written by them.
+        folder: An export dir; the list is empty when it does not exist.
+        private: Whether to refuse links, and entries that other users own or can write.
 
     Raises:
-        InvalidModelError: When a folder contains itself, or there is anything that a model has not:
-            a device, a pipe, a socket, or too many entries or levels.
+        InvalidModelError: When a folder contains itself, or holds a device, a pipe, a socket, too
+            many entries, too many levels or too long a name.
     """
     return sorted(_Walk(folder, private).below("", ()))
 
@@ -62,7 +62,7 @@ def size_of(export_dir: Path) -> int:
 
 
 def is_too_long(relative: str) -> bool:
-    """Whether a relative name has more bytes or levels than a file of a model may have."""
+    """Whether a relative name has too many bytes or levels for a file of a model."""
     parts = os.fsencode(relative).split(b"/")
     longest = max(map(len, parts))
     return (
@@ -74,7 +74,7 @@ def is_too_long(relative: str) -> bool:
 
 @dataclass
 class _Walk:
-    """One walk through a folder, which counts what it meets."""
+    """One walk through a folder; counts the entries and refuses what a model cannot contain."""
 
     folder: Path
     private: bool
@@ -100,7 +100,7 @@ class _Walk:
         self.met += 1
         if self.met > MOST_ENTRIES:
             found = f"more than {MOST_ENTRIES} entries, those behind links included"
-            raise self._refusal("", found, f"give the export dir of one model; {_NO_LINK}")
+            raise self._refusal("", found, f"give the export dir of a single model; {_NO_LINK}")
         if is_too_long(name):
             raise self._refusal(name, "too long a name, or too many levels of folders", _NO_LINK)
         if self.private:
@@ -118,10 +118,10 @@ class _Walk:
         if stat.S_ISLNK(status.st_mode):
             raise self._refusal(name, "a link", _NO_LINK)
         if status.st_uid != os.getuid() or status.st_mode & BY_OTHERS:
-            raise self._refusal(name, "what another user can write", "run chmod -R go-w on it.")
+            raise self._refusal(name, "another user can write it", "run chmod -R go-w on it.")
 
     def _mode(self, entry: os.DirEntry[str], name: str) -> int:
-        """Return the mode of what an entry or its link leads to; 0 when it leads to nothing."""
+        """Return the mode of an entry, or of the target of a link; 0 when there is no target."""
         try:
             return entry.stat().st_mode
         except FileNotFoundError:

@@ -20,11 +20,11 @@ from tfspark.saved_model_pb2 import MetaGraphDef, SavedModel
 
 BINARY, TEXT = "saved_model.pb", "saved_model.pbtxt"
 NAMES = frozenset((BINARY, TEXT))
-_CHUNKED = "saved_model.cpb"  # which of several files counts is up to TensorFlow's version
+_CHUNKED = "saved_model.cpb"  # beside the others, TensorFlow's version decides which one it reads
 
 _HINT = "export it again; a broken version is never passed over for an older one."
 
-# What a message of protobuf, and so TensorFlow's loader, can hold.
+# The most bytes of a protobuf message, and so of a graph that TensorFlow can load.
 _MOST_BYTES = (1 << 31) - 1
 
 # How text names the message inside an `Any` → the field of `CollectionDef.Any` that reads it.
@@ -38,10 +38,10 @@ def has_graph(folder: Path) -> bool:
 
 
 def check_size(export_dir: Path) -> None:
-    """Refuse a graph that no protocol buffer can be, before anything of it is read.
+    """Refuse a graph file that is too large for a protocol buffer, before it is read.
 
     Raises:
-        InvalidModelError: When its file is larger.
+        InvalidModelError: When the file is too large.
     """
     for file in (export_dir / name for name in sorted(NAMES)):
         if file.is_file() and file.stat().st_size > _MOST_BYTES:
@@ -88,9 +88,9 @@ def _file(export_dir: Path) -> Path:
     if (export_dir / _CHUNKED).is_file():
         raise InvalidModelError(
             explain(
-                f"{export_dir} holds {_CHUNKED}, a graph in chunks, which is not read.",
+                f"{export_dir} holds {_CHUNKED}, a graph in chunks, which tfspark cannot read.",
                 expected=BINARY,
-                hint="export it without experimental_image_format, and without this file.",
+                hint="export it again without experimental_image_format, into an empty folder.",
             )
         )
     for name in (BINARY, TEXT):

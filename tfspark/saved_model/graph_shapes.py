@@ -3,9 +3,9 @@
 Completes a signature with what its graph says. Driver only; reads the protocol buffer alone.
 
 Invariants: what the signature states is kept; a shape comes from the graph's own `_output_shapes`,
-through calls of functions, otherwise from the rules of `shape_rules`; nothing is guessed: what
-neither tells stays unknown. A graph may have cycles and be of any depth, and may have been written
-to keep a reader busy: nodes looked up, dimensions and values of constants are bounded.
+through calls of functions, otherwise from the rules of `shape_rules`; nothing is guessed: a shape
+that neither gives stays unknown. A graph may have cycles and any depth. It may also be written to
+slow down its readers, so nodes looked up, dimensions and values of constants are limited.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from tfspark.signature import Shape, Signature, TensorSpec, shape_of
 
 # Nodes between an output and what tells its shape; each takes some frames of Python's stack.
 _MOST_STEPS = 100
-# Nodes looked up in all; what a graph repeats, in functions above all, counts each time.
+# Look-ups of nodes in one graph; a node that is looked up twice counts twice.
 _MOST_NODES = 30_000
-# Dimensions that a tensor of TensorFlow can have, and so sizes or axes that a constant can name.
+# The most dimensions of a tensor in TensorFlow, so also the most sizes or axes in a constant.
 _MOST_DIMENSIONS = 254
-# Digits of a number behind a tensor's name.
+# Digits of the output number after a tensor's name.
 _MOST_DIGITS = 9
 
 # Up to this version of graphs, an empty shape of a placeholder says nothing.

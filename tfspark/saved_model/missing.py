@@ -1,8 +1,8 @@
-"""The files that a model cannot do without: its variables and assets.
+"""Checks that the files which a model needs exist: its variables and assets.
 
-In comes an export dir with its graph, out comes nothing, or an error that lists what is missing.
-Driver only: without the check, TensorFlow's loaders crash, or leave variables unset until a run,
-and would read an asset by the name `../../etc/passwd`.
+Raises an error that lists the missing files of an export dir. Driver only. Without the check,
+TensorFlow's loaders crash or leave variables unset until a run, and they would read an asset with
+the name `../../etc/passwd`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tfspark.saved_model.files import MOST_ENTRIES, is_too_long
 from tfspark.saved_model_pb2 import MetaGraphDef
 
 _SHARD = re.compile(r"variables\.data-([0-9]{5})-of-([0-9]{5})")
-# Of files that are missing, a message names so many.
+# The most missing files that a message names.
 _MOST_NAMES = 10
 _VARIABLE_OPS = {"VarHandleOp", "VariableV2", "Variable"}
 
@@ -28,8 +28,8 @@ def check_complete(export_dir: Path, graph: MetaGraphDef) -> None:
     """Refuse a model whose variables or assets are not all there.
 
     Raises:
-        InvalidModelError: With names of files that are missing, or of assets that TensorFlow would
-            look for outside of their folder.
+        InvalidModelError: With the names of missing files, or of assets that TensorFlow would look
+            for outside their folder.
     """
     assets = dict.fromkeys(asset.filename for asset in assets_of(graph))
     _check_names(export_dir, assets)
@@ -51,7 +51,7 @@ def check_complete(export_dir: Path, graph: MetaGraphDef) -> None:
 
 
 def _check_names(export_dir: Path, assets: Collection[str]) -> None:
-    """Refuse names that lead out of `assets/`, to which TensorFlow just appends them."""
+    """Refuse names that lead out of `assets/`; TensorFlow appends them to it without a check."""
     wrong = [name for name in assets if not _is_plain(name)]
     if wrong or len(assets) > MOST_ENTRIES:
         raise InvalidModelError(
@@ -59,7 +59,7 @@ def _check_names(export_dir: Path, assets: Collection[str]) -> None:
                 f"The model at {export_dir} names an asset that is not in its folder assets/.",
                 expected="names of files in assets/, without .. and control characters",
                 found=listing(wrong[:_MOST_NAMES]) if wrong else f"{len(assets)} assets",
-                hint="no exporter writes such a model; do not run it.",
+                hint="exporters of TensorFlow do not write such a model; do not run it.",
             )
         )
 

@@ -1,7 +1,7 @@
 """Files and folders that hold a model of another format, or a SavedModel in an unexpected place.
 
-In comes a path at which there is no SavedModel, out goes what is there, and the line that turns it
-into one. Driver only; looks at names and first bytes, and imports no framework.
+Says what is at a path without a SavedModel, and how to turn it into one. Driver only; looks at
+names and first bytes, and imports no framework.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _by_content(path: Path) -> Other | None:
 
 
 def _names_in(path: Path) -> list[str]:
-    """Return the names in a zip; none when it is broken."""
+    """Return the names in a zip file; an empty list when it is broken."""
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.namelist()

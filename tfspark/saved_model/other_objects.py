@@ -1,8 +1,8 @@
 """What is given in place of a model's path: a live model, an address that is no file, nothing.
 
-In comes whatever a caller gave, out comes nothing, or an error that says what it is and the one
-line that turns it into a SavedModel. Driver only; no framework is imported, classes are known by
-the names of their modules.
+Refuses such an object with an error that says what it is and which line of code turns it into a
+SavedModel. Driver only; no framework is imported, classes are recognised by the names of their
+modules.
 """
 
 from __future__ import annotations

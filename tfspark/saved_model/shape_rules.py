@@ -1,6 +1,6 @@
 """The shape of an operation's result, given its operands: one rule per kind of operation.
 
-In comes a node with its operands, out goes a shape, or `None` where the rule cannot tell. Driver
+A rule takes a node with its operands and returns a shape, or `None` when it cannot know. Driver
 only.
 
 Invariants: the rules are those of TensorFlow's own shape functions (core/ops/*.cc), to which the

@@ -50,10 +50,10 @@ def pair_or_empty(text: str) -> tuple[str, str]:
 
 
 def option(text: str) -> tuple[str, str]:
-    """Parse `NAME=VALUE` of Spark's, whose value may be empty, or a secret that nobody prints."""
+    """Parse `NAME=VALUE` for Spark; the value may be empty, and is never printed."""
     name, separator, value = text.partition("=")
     if not (name and separator):
-        raise argparse.ArgumentTypeError("expected NAME=VALUE or NAME=, found no name or no =")
+        raise argparse.ArgumentTypeError("expected NAME=VALUE or NAME=; the name or = is missing")
     return name, value
 
 
@@ -102,7 +102,7 @@ def add_tags_flag(parser: Flags) -> None:
 
 
 def add_allow_ops_flag(parser: Flags) -> None:
-    """Add the flag that allows operations which touch more than tensors."""
+    """Add the flag that allows operations that touch more than tensors."""
     parser.add_argument(
         "--allow-ops",
         type=names,
@@ -216,7 +216,7 @@ def run_job(job: Callable[[], str]) -> int:
     """Run a job and turn its end into an exit code.
 
     Args:
-        job: Returns the path of its report, which becomes the last line on stdout, without secrets.
+        job: Returns the path of its report, which is printed last on stdout, with secrets masked.
 
     Returns:
         0, or the exit code of the error, whose message goes to stderr: 2 usage, 65 model or data,
@@ -244,7 +244,7 @@ def _message_and_code(error: Exception) -> tuple[str, int]:
 
     if is_refusal(error):
         code = InputNotFoundError.exit_code if is_missing(error) else 65
-        # A plan follows, which is Spark's own affair.
+        # After ";\n" Spark prints a plan, which does not help the user.
         return quoted_lines(str(error).partition(";\n")[0]), code
     _log.debug("the job failed", exc_info=error)
     return explain(

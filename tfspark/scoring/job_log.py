@@ -1,6 +1,6 @@
-"""The log of a job: one line for a record, free of secrets and of control characters. Driver.
+"""The log of a job: one line per record, secrets masked, control characters escaped. Driver.
 
-Only `run_job` installs the format, so a program that uses the library keeps its own logging.
+Only `run_job` sets the format, so a program that uses the library keeps its own logging.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ _log = logging.getLogger(__name__)
 
 
 class JobFormatter(logging.Formatter):
-    """One line for a record, and an indented traceback; names, values and paths are made safe."""
+    """Formats a record as one safe line, followed by an indented traceback if it has one."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record as text; what is cached in it stays as other handlers need it."""
+        """Return the record as text, without changing the record, which other handlers share."""
         text = one_line(super().format(_without_traceback(record)))
         if record.exc_info:
             text += f"\n    {quoted_lines(self.formatException(record.exc_info))}"
@@ -29,10 +29,10 @@ class JobFormatter(logging.Formatter):
 
 
 def start_log() -> None:
-    """Let warnings of all libraries and the records of tfspark go to stderr.
+    """Send warnings of all libraries and tfspark's own records to stderr.
 
     Raises:
-        UsageError: When `TFSPARK_LOG_LEVEL` is no level.
+        UsageError: When `TFSPARK_LOG_LEVEL` is not a level.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(JobFormatter())
@@ -43,7 +43,7 @@ def start_log() -> None:
     except ValueError as error:
         raise UsageError(
             explain(
-                "TFSPARK_LOG_LEVEL is no level.",
+                "TFSPARK_LOG_LEVEL is not a log level.",
                 expected="DEBUG, INFO, WARNING or ERROR",
                 found=repr(level),
             )
@@ -51,7 +51,7 @@ def start_log() -> None:
 
 
 def warn_of_secrets(*uris: str | None) -> None:
-    """Say that a secret in a URI does not stay one: Spark shows paths in its plans."""
+    """Warn that Spark shows a secret in a URI, because its plans contain paths."""
     for uri in uris:
         if uri and redacted(uri) != uri:
             _log.warning(

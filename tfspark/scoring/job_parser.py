@@ -39,17 +39,17 @@ class JobParser(argparse.ArgumentParser):
         return found
 
     def error(self, message: str) -> NoReturn:
-        """End with code 2; what the message quotes is made safe to print."""
+        """Exit with code 2; the message is made safe to print."""
         super().error(one_line(message))
 
 
 def _left_over(given: Sequence[str], rest: Sequence[str]) -> str:
-    """Say where words are that belong to no flag; they may be half of a secret."""
+    """Say where words without a flag are; they are not printed, as they may be part of a secret."""
     before = given[: given.index(rest[0])] if rest[0] in given else given
     flag = next((word for word in reversed(before) if word.startswith("--")), "")
     place = f" after {flag.partition('=')[0]}" if flag else ""
     count = "1 word" if len(rest) == 1 else f"{len(rest)} words"
-    return f"{count}{place} without a flag; a value that holds blanks needs quotes"
+    return f"{count}{place} without a flag; a value with blanks needs quotes"
 
 
 class Once(argparse.Action):

@@ -52,7 +52,7 @@ def open_filesystem(uri: str) -> tuple[fs.FileSystem, str]:
             fsspec: Any = import_module("fsspec")
             opened, path = fsspec.core.url_to_fs(unquote(uri))
         except (ImportError, ValueError) as other:
-            why = str(error).partition("\n")[0]  # a list of all places of a library follows
+            why = str(error).partition("\n")[0]  # the other lines list where a library was sought
             raise OSError(f"neither pyarrow nor fsspec reaches {uri}: {why}; {other}") from error
         handler: Any = fs.FSSpecHandler
         return fs.PyFileSystem(handler(opened)), str(path)

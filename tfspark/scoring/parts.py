@@ -1,7 +1,7 @@
 """One task of the direct path: read a split, score it, write one Parquet file. Executor.
 
-In comes a split, out go a file in the staging folder and a `Part` that says what is in it. Nothing
-passes the JVM but that one record.
+Scores a split into a file in the staging folder, and returns a `Part` that describes the file. Only
+that one record passes through the JVM.
 
 Invariants: each attempt of a task writes under a name of its own, so an attempt that was lost or
 doubled never touches another's file; only a part that the driver heard of is ever published.

@@ -74,10 +74,10 @@ class Report:
             self.seconds[name] = round(self.seconds.get(name, 0.0) + perf_counter() - started, 3)
 
     def to_json(self) -> str:
-        """Return the document without secrets; the total is the sum of the phases."""
+        """Return the document with secrets masked; the total is the sum of the phases."""
         document = _without_secrets(asdict(self))
         document["seconds"] = {**self.seconds, "total": round(sum(self.seconds.values()), 3)}
-        # JSON escapes all control characters but this one.
+        # `json` escapes all control characters except this one.
         return json.dumps(document, indent=2).replace("\x7f", "\\u007f") + "\n"
 
 

@@ -1,6 +1,6 @@
 """Counts the rows that flow through a DataFrame, while they flow. Driver.
 
-In comes a DataFrame, out go the same rows and a `RowCount` that holds numbers once an action has
+Returns a DataFrame with the same rows, and a `RowCount` that has its numbers once an action has
 run: no second pass, no accumulator, on a classic session and on Connect.
 """
 

@@ -1,8 +1,7 @@
 """How a model reaches the workers: broadcast, archive, or a path that all of them see.
 
-In comes a `ModelPackage` and the session, out goes a `Source` for the `ModelHandle`; on a worker
-the source brings the files to that machine. Remote base paths are copied to the driver once, by
-Spark's own file system.
+Chooses a `Source` for the `ModelHandle` of a `ModelPackage`; on a worker, the source brings the
+files to that machine. Remote models are copied to the driver first; see `remote_model`.
 
 Invariants: bytes travel, never a live model; one broadcast per model and SparkContext, however
 many faces use it; a worker process that has the model open asks its source for nothing.
@@ -195,7 +194,7 @@ def resolve(
         sha256: The digest that the model must have.
 
     Raises:
-        UsageError: When the model is no path, but a live model, say.
+        UsageError: When the model is not a path, but a live model, for example.
         ModelNotFoundError: Nothing there.
         InvalidModelError: Broken or incomplete.
         SignatureNotFoundError: No such tag set or signature.

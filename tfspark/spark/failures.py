@@ -1,8 +1,8 @@
 """What went wrong in a Spark job, in tfspark's own words. Driver.
 
-In comes the exception that Spark raised, whose text holds the traceback of a worker and the stack
-of a JVM; out goes the typed error that the worker raised, one for the few failures of Spark that
-users meet, or the one line that says why.
+Takes an exception of Spark, whose text contains the traceback of a worker and the stack of a JVM.
+Returns the typed error that the worker raised, a typed error for a common failure of Spark, or the
+one line that says why the job failed.
 """
 
 from __future__ import annotations

@@ -52,8 +52,8 @@ class Entry:
 class HadoopFiles:
     """The file system of one URI, with the few operations that jobs need.
 
-    Hadoop caches file systems by scheme, authority and user, so one of the cache may have been
-    opened with another configuration; `outside_cache` opens one of its own.
+    Hadoop caches file systems by scheme, authority and user, so a cached file system may have been
+    opened with another configuration; `outside_cache` opens a new one.
 
     Raises:
         UsageError: When Spark has no file system for the URI.
@@ -83,7 +83,7 @@ class HadoopFiles:
     @classmethod
     @contextmanager
     def outside_cache(cls, spark: SparkSession, uri: str) -> Iterator[HadoopFiles]:
-        """Open a file system with the configuration of the SparkContext, and close it at the end.
+        """Open a new file system with the SparkContext's configuration; close it after use.
 
         Raises:
             UsageError: When Spark has no file system for the URI.
@@ -127,7 +127,7 @@ class HadoopFiles:
         return sorted(found)
 
     def entries_below(self, uri: str) -> Iterator[Entry]:
-        """Yield all files and folders below a folder, each folder before what is in it."""
+        """Yield all files and folders below a folder, each folder before its entries."""
         folders = [""]
         while folders:
             above = folders.pop()

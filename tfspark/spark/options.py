@@ -43,8 +43,8 @@ class ScoreOptions(TypedDict, total=False):
         output_shapes: Output → shape of one row, without the batch dimension, for outputs whose
             rank the model does not tell: `()` is one number, `None` a size that varies. Each batch
             is checked against it.
-        sha256: The digest that the model must have, as `ModelPackage.digest` gives it; another
-            model is refused before anything of it is loaded.
+        sha256: The digest that the model must have, as `ModelPackage.digest` gives it; a model
+            with another digest is refused before it is loaded.
         allow_ops: Operations that the model may contain although they touch files, the network,
             other processes or Python, such as `["ReadFile"]`; see `lint`.
     """
@@ -65,12 +65,12 @@ def model_of(spark: SparkSession | None, model: Model, options: ScoreOptions) ->
     """Return the package that the options choose.
 
     Raises:
-        UsageError: When there is no such option, not that value of it, or no such input to fill.
+        UsageError: When an option, its value, or an input to fill does not exist.
         BindingError: When `output_shapes` names no output, or contradicts the model.
-        ForbiddenOperationError: When the model touches more than its tensors, and `allow_ops` does
-            not allow it.
-        TfsparkError: When the model is not there, is broken, lacks the signature, or is another one
-            than `sha256` says.
+        ForbiddenOperationError: When the model has operations that touch more than tensors and that
+            `allow_ops` does not name.
+        TfsparkError: When the model does not exist, is broken, lacks the signature, or has another
+            digest than `sha256`.
     """
     _check_options(options)
     package = resolve(

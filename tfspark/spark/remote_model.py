@@ -1,12 +1,12 @@
-"""A model on a file system that Spark alone reads: its wanted version is copied to the driver.
+"""Copies a remote model to the driver, when only Spark can read its file system.
 
-In comes the URI of an export dir or base path, out goes a local folder for `package.load`. Driver
-of a classic session.
+Takes the URI of an export dir or base path, copies the wanted version and returns a local folder
+for `package.load`. Driver of a classic session.
 
-Invariants: the file system is opened with the configuration of the SparkContext and outside
-Hadoop's cache, where any user of the session may have put another one under the same name; it is
-closed after use. The export dir is listed before a byte is copied: links, names that lead out, more
-entries or levels than a model has, and more bytes than the driver has room for are refused.
+Invariants: the file system is opened with the configuration of the SparkContext, and outside
+Hadoop's cache, in which a user may have put another file system for the same URI; it is closed
+after use. The export dir is listed before it is copied: links, names that lead out of it, too many
+entries or levels, and more bytes than the driver's disk has room for are refused.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def fetched(spark: SparkSession, model: str, version: int | None) -> Path | None
     Raises:
         UsageError: When Spark has no file system for the URI.
         ModelNotFoundError: When there is no such model, or it cannot be read.
-        InvalidModelError: When what is there is no model that can be copied.
+        InvalidModelError: When the folder has links, too many entries or too many bytes.
     """
     with HadoopFiles.outside_cache(spark, model) as files:
         try:
@@ -59,7 +59,7 @@ def fetched(spark: SparkSession, model: str, version: int | None) -> Path | None
 
 
 def driver_folder(purpose: str) -> Path:
-    """Return a new folder, of this user alone, that goes when the process ends."""
+    """Return a new folder for this user only; it is deleted when the process ends."""
     folder = Path(tempfile.mkdtemp(prefix=f"tfspark-{purpose}-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
@@ -89,7 +89,7 @@ def _fetch(files: HadoopFiles, uri: str, version: int | None) -> Path:
 
 
 def _copy(files: HadoopFiles, uri: str, target: Path) -> None:
-    """Copy the files of an export dir, after a look at all of them."""
+    """Copy the files of an export dir, after listing and checking all of them."""
     listed: dict[str, int] = {}
     for count, entry in enumerate(files.entries_below(uri), 1):
         if count > MOST_ENTRIES:
@@ -115,6 +115,6 @@ def _refusal(uri: str, found: str) -> InvalidModelError:
             f"The model at {uri} cannot be copied to the driver.",
             expected=f"regular files and folders, at most {MOST_ENTRIES} of them, without links",
             found=found,
-            hint="give the export dir of one model, or a copy of it without links.",
+            hint="give the export dir of a single model, or a copy of it without links.",
         )
     )

@@ -1,7 +1,6 @@
 """The Spark session of a job: what spark-submit says, and the right Python for its workers.
 
-In comes a name, out goes a session. Driver; used by `jobs/` and tests, never forced on a user who
-brings his own session.
+Driver; used by `jobs/` and tests. The library works with any session that its caller gives.
 """
 
 from __future__ import annotations
@@ -12,9 +11,8 @@ import sys
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
-# What Spark masks in the settings and plans that it shows and writes to its event log. Its defaults
-# know settings and options by their names, and no URI. The command line of a job is a setting too
-# (`sun.java.command`).
+# What Spark masks in its UI and event log. By default it masks settings and options by their names,
+# but no secrets in URIs. The command line of a job is also a setting (`sun.java.command`).
 _USER = r"(?<=://)[^\s/?#@:'\"<>]{1,256}:[^\s@'\"<>]{1,512}@"
 _IN_QUERY = (
     r"(?<=[?&;])(?i:sig|signature|key|token|password|secret|accountkey|access_token"
@@ -39,8 +37,9 @@ def session(name: str, *, master: str | None = None, hive: bool = False) -> Spar
         The session, with the workers of a local master on this very Python: otherwise they take
         `python3` from the path, which need not have NumPy, let alone TensorFlow. Spark logs from
         WARN on: spark-submit logs at INFO, hundreds of lines around the one that a user looks for;
-        `spark.log.level` wins. Spark masks the secrets of URIs in the text of its plans and in
-        its event log; the user's own `spark.redaction.regex` and the like win.
+        `spark.log.level` wins. Spark masks secrets of URIs in settings and in the text of plans,
+        but not in the nodes of plans; a user's own `spark.redaction.regex` and
+        `spark.redaction.string.regex` win.
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(name)

@@ -88,7 +88,7 @@ def create_like(spark: SparkSession, name: str, table: Table, location: str = ""
         location: Path of the new table's folder; an external table needs one.
 
     Raises:
-        UsageError: A property is not known, because Spark takes it for a secret.
+        UsageError: When Spark masks a property of the table, so that its value is not known.
     """
     _refuse_masked(table)
     where = f" LOCATION {_text(location)}" if location else ""
@@ -105,9 +105,9 @@ def _refuse_masked(table: Table) -> None:
     if hidden:
         raise UsageError(
             explain(
-                f"Spark masks properties of the table {table.name}, which an overwrite would lose.",
+                f"Spark masks properties of the table {table.name}; an overwrite would lose them.",
                 found=listing(hidden),
-                hint="append to it, or set spark.redaction.regex so that it matches none of them.",
+                hint="append to it, or set spark.redaction.regex so that it matches no property.",
             )
         )
 

@@ -1,8 +1,8 @@
 """What the Python workers run: versions, asked of a worker itself. Driver.
 
-In comes a session, out go the versions of Python and of the packages that scoring needs, as one
-worker sees them, without importing TensorFlow. It also starts that worker, so that the first batch
-of a job does not wait for it.
+Returns the versions of Python and of the packages that scoring needs, as one worker of a session
+sees them, without importing TensorFlow. This also starts the worker, so that the first batch of a
+job does not wait for it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Tensors → Arrow columns: the way of the bytes out of a model.
 
-In comes one output tensor, out goes one array with an element per row; numbers are not copied.
-Bytes that are not the text they should be raise `RowProblem` with the row's index.
+Turns one output tensor into one array with an element per row; numbers are not copied. Bytes that
+are not valid text raise `RowProblem` with the row's index.
 """
 
 from __future__ import annotations

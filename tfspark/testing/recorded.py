@@ -1,8 +1,8 @@
 """A model against the answers that were recorded when it was exported: its self-test.
 
-In comes a model whose export dir holds warm-up requests with answers, as `models.export` writes
-them; out goes the number of requests that were answered as recorded, or an error. Runs the engine
-in this process; no Spark.
+Takes a model whose export dir contains warm-up requests with answers, as `models.export` writes
+them. Returns the number of requests that were answered as recorded, or raises an error. Runs the
+engine in this process; no Spark.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The REST form of TensorFlow Serving, answered in this process: what a request would get.
 
-In comes the body of a `:predict` request, out goes the body of its answer, so that a test can hold
-a scored table to what a server would say. Runs the engine in this process; no server, no Spark.
+Answers the body of a `:predict` request, so that a test can compare a scored table with the answer
+of a server. Runs the engine in this process; no server, no Spark.
 
 Source: https://www.tensorflow.org/tfx/serving/api_rest, both its row form (`instances` →
 `predictions`) and its column form (`inputs` → `outputs`).

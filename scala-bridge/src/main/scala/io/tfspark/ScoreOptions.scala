@@ -15,8 +15,8 @@ import io.tfspark.model._
   * @param onNull what becomes of a row with a null in an input
   * @param allowOps operations that the model may contain although they touch files, the network,
   *   other processes or Python; the operator's setting `spark.tfspark.allowOps` allows more
-  * @param sha256 the digest that the model must have, in hexadecimal; another one is refused before
-  *   anything of the model is read
+  * @param sha256 the digest that the model must have, in hexadecimal; a model with another digest
+  *   is refused before its graph is read
   */
 final case class ScoreOptions(
     version: Option[Long] = None,

@@ -20,9 +20,9 @@ object TfSpark {
   def open(path: String, options: ScoreOptions = ScoreOptions()): LocalModel =
     new LocalModel(ModelCatalog.at(path, options, new Configuration()), options)
 
-  /** Describe a model, without loading it: names are found in its signatures.
+  /** Describe a model without loading it; its signatures give the names of inputs and outputs.
     *
-    * @param sha256 the digest that it must have
+    * @param sha256 the digest that the model must have
     */
   def load(
       path: String,
@@ -98,7 +98,7 @@ object TfSpark {
       path: String,
       options: java.util.Map[String, String]
   ): Unit = {
-    // Only a program may allow operations; users of SQL give options as texts, too.
+    // `OptionTexts` also parses the options of SQL users, who may not allow operations.
     val (allowed, texts) = options.asScala.toMap.partition(_._1 == "allow_ops")
     val chosen = OptionTexts.parse(texts, CallOptions())
     val score = chosen.score.copy(allowOps = allowed.values.toSeq.flatMap(_.split(',')))

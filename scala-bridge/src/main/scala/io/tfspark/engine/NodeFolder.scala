@@ -13,15 +13,15 @@ import io.tfspark.model.ModelFiles
 
 /** This node's folder of models, each under its digest. Driver and executor.
   *
-  * A model appears whole, by a rename under a lock, or not at all; however many executors run on a
-  * node, one brings it. Nobody but this user can put files there (`PrivateFolder`), and a process
-  * hashes a folder before it opens a model from it for the first time.
+  * A model appears whole, by a rename under a lock, or not at all. Only one of the executors on a
+  * node fetches it. No other user except root can put files there (`PrivateFolder`), and a process
+  * hashes a folder before it first opens the model in it.
   */
 object NodeFolder {
-  // Folders whose files this process found to be those of the digest that names them.
+  // Folders that this process has hashed and found correct.
   private val verified = ConcurrentHashMap.newKeySet[Path]()
 
-  /** The folder: `jvm` in `TFSPARK_CACHE_DIR`, else in one of this user's in the temporary
+  /** The folder: `jvm` in `TFSPARK_CACHE_DIR`, or else in this user's folder in the temporary
     * directory.
     */
   def root: Path = {
@@ -30,7 +30,7 @@ object NodeFolder {
       PrivateFolder.make(folder)
       PrivateFolder.refuseShared(folder)
       PrivateFolder.refuseOpenParents(folder)
-      // Apart from the folders of Python workers, which clean up after each other by name.
+      // Separate from the folders of Python workers, which remove each other's leftovers by name.
       val own = folder.resolve("jvm")
       PrivateFolder.make(own)
       PrivateFolder.refuseShared(own)
@@ -38,7 +38,7 @@ object NodeFolder {
     } catch { case error: IOException => throw PrivateFolder.unusable(folder, error.toString) }
   }
 
-  /** The folder of a model, filling it when it is not there, or is not what it was.
+  /** The folder of a model; filled when it does not exist or its files have changed.
     *
     * @param size bytes of all files; a folder of another size lost files to a cleaner and is
     *   replaced
@@ -63,22 +63,22 @@ object NodeFolder {
         )
       )
 
-  /** Delete a folder and all in it; of a link, the link alone. */
+  /** Delete a folder and its entries; of a link, delete only the link. */
   def delete(folder: Path): Unit =
     if (Files.exists(folder, LinkOption.NOFOLLOW_LINKS))
       Using.resource(
         Files.walk(folder)
       )(_.iterator.asScala.toSeq.reverse.foreach(Files.deleteIfExists))
 
-  /** Whether a folder is this user's alone and holds the files of a digest; all bytes are read once
-    * in a process, sizes each time.
+  /** Whether only this user can write a folder and its files have the digest. A process hashes the
+    * files once and checks their sizes each time.
     */
   private def isWhole(folder: Path, digest: String, size: Long): Boolean =
     try
       size != 0 && PrivateFolder.isPrivate(folder) && ModelFiles.size(folder) == size &&
         (verified.contains(folder) || isVerified(folder, digest))
     catch {
-      // Another process replaces it, or it is no model any more.
+      // Another process is replacing it, or it is no longer a model.
       case _: IOException | _: InvalidModelException => false
     }
 
@@ -98,8 +98,8 @@ object NodeFolder {
     } finally delete(aside)
   }
 
-  /** Run alone on this node: file locks hold between processes, the monitor between threads. What
-    * lies in the place of the lock is not followed and not changed.
+  /** Run alone on this node: a file lock excludes other processes, the monitor other threads. A
+    * lock that is a link or another user's file is refused, and not changed.
     */
   private def locked(folder: Path, digest: String)(body: => Unit): Unit = synchronized {
     val lock = folder.resolveSibling(s"$digest.lock")

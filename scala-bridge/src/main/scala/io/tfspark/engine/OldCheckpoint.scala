@@ -85,7 +85,7 @@ private[engine] object OldCheckpoint {
     new EngineException(
       Explain(
         "The graph of the model lacks an operation that restores its variables.",
-        expected = s"the operation '$operation', which its saver names",
+        expected = s"the operation '$operation', which the saver of the model uses",
         hint = "export the model again."
       )
     )

@@ -5,12 +5,12 @@ import scala.jdk.CollectionConverters._
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{FileSystem, Path}
 
-/** Opens file systems of Hadoop outside of Hadoop's cache. Driver and executor.
+/** Opens Hadoop's file systems without Hadoop's cache. Driver and executor.
   *
-  * That cache knows a file system by scheme, authority and user, not by its settings: a session
-  * that gave a scheme another class, or an authority other mounts, would have put its own file
-  * system there for all sessions of the JVM. What is opened here has the settings that are given,
-  * and the caller closes it.
+  * The cache finds a file system by scheme, authority and user, and ignores the settings. One
+  * session could set another class for a scheme, or other mounts for an authority, and fill the
+  * cache for all sessions of the JVM. A file system opened here has the given settings, and the
+  * caller closes it.
   */
 private[tfspark] object OwnFileSystem {
   private val oneOfMany = """fs\.([^.]+)\.impl""".r
@@ -20,8 +20,7 @@ private[tfspark] object OwnFileSystem {
   def open(path: Path, conf: Configuration): FileSystem =
     FileSystem.newInstance(path.toUri, uncached(conf))
 
-  /** The same settings, by which file systems that open others (viewfs, har) use no cache, either.
-    */
+  /** The same settings without a cache, also for file systems that open others (viewfs, har). */
   private def uncached(conf: Configuration): Configuration = {
     val own = new Configuration(conf)
     val named = conf.getPropsWithPrefix("").asScala.keys.collect { case oneOfMany(one) => one }

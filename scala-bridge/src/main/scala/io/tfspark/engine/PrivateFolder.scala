@@ -6,43 +6,44 @@ import java.nio.file.attribute.PosixFilePermissions
 import com.sun.security.auth.module.UnixSystem
 import io.tfspark.error._
 
-/** Folders that this user alone can write. Driver and executor. */
+/** Folders that only this user can write. Driver and executor. */
 private[engine] object PrivateFolder {
   private val byOthers = Integer.parseInt("022", 8)
   private val byAll = Integer.parseInt("002", 8)
   private val sticky = Integer.parseInt("1000", 8)
   private val permissions = Integer.parseInt("7777", 8)
-  private val nameOne = "name one in the environment variable TFSPARK_CACHE_DIR of the executors."
+  private val nameOne =
+    "set the environment variable TFSPARK_CACHE_DIR of the executors to such a folder."
 
   private lazy val user: Long = new UnixSystem().getUid
 
-  /** `TFSPARK_CACHE_DIR`, else a folder of this user's in the temporary directory. */
+  /** `TFSPARK_CACHE_DIR`, or else this user's folder in the temporary directory. */
   def ofUser: Path = {
     val named = Option(System.getenv("TFSPARK_CACHE_DIR")).filter(_.nonEmpty).map(Paths.get(_))
     named.getOrElse(Paths.get(System.getProperty("java.io.tmpdir"), s"tfspark-$user"))
       .toAbsolutePath.normalize
   }
 
-  /** Create a folder, and those above it, that this user alone can use; fine if it is there. */
+  /** Create a folder and its parents for this user only; do nothing when it exists. */
   def make(folder: Path): Unit =
     if (!Files.exists(folder, LinkOption.NOFOLLOW_LINKS)) {
       val own = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"))
       val _ = Files.createDirectories(folder, own)
     }
 
-  /** Whether a folder is no link, belongs to this user, and others cannot write to it. */
+  /** Whether a folder is not a link, belongs to this user, and is not writable by others. */
   def isPrivate(folder: Path): Boolean =
     Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS) && problem(folder).isEmpty
 
-  /** Whether what lies at a path is a file of this user, and no link to one. */
+  /** Whether a path is a regular file of this user, and not a link. */
   def isOwnFile(file: Path): Boolean =
     Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) && owner(file) == user
 
-  /** Refuse a folder that somebody else could change. */
+  /** Refuse a folder that another user could change. */
   def refuseShared(folder: Path): Unit =
     problem(folder).foreach { case (found, hint) => throw unusable(folder, found, hint) }
 
-  /** Refuse a folder below one in which anybody may rename what is not his own. */
+  /** Refuse a folder when every user may rename entries of others in a folder above it. */
   def refuseOpenParents(folder: Path): Unit =
     Iterator
       .iterate(folder.toRealPath().getParent)(_.getParent)
@@ -58,18 +59,18 @@ private[engine] object PrivateFolder {
           )
       }
 
-  /** What refuses a cache folder. */
+  /** The error for a cache folder that cannot be used. */
   def unusable(folder: Path, found: String, hint: String = nameOne): EngineException =
     new EngineException(
       Explain(
         s"A worker cannot keep models in its cache folder $folder.",
-        expected = "a folder of its own, which nobody else can write, with room for the model",
+        expected = "a folder with room for the model, which only its own user can write",
         found = found,
         hint = hint
       )
     )
 
-  /** How somebody else could change what is in a folder, and what to do about it. */
+  /** How another user could change a folder, with a hint; nothing when nobody could. */
   private def problem(folder: Path): Option[(String, String)] =
     if (Files.isSymbolicLink(folder))
       Some(("a link", "name the folder itself in TFSPARK_CACHE_DIR of the executors."))

@@ -8,10 +8,10 @@ import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.Path
 import org.apache.spark.util.SerializableConfiguration
 
-/** Files on Hadoop's file systems (hdfs, s3a, abfs, …), read with the settings that are given and
-  * no other's. Serialisable.
+/** Files on Hadoop's file systems (hdfs, s3a, abfs, …), read only with the given settings.
+  * Serialisable.
   *
-  * Each use opens a file system of its own and closes it (`OwnFileSystem`).
+  * Each use opens a new file system and closes it (`OwnFileSystem`).
   */
 final class RemoteFiles(conf: SerializableConfiguration) extends Serializable {
 

@@ -7,8 +7,8 @@ import org.apache.hadoop.fs.{FileStatus, FileSystem, Path}
 
 /** The folders of one open file system. One thread.
   *
-  * Links are refused: where they lead, only the remote side knows. The bounds of a model are those
-  * of `ModelWalk`.
+  * Links are refused, because only the remote side knows their targets. The limits of a model are
+  * those of `ModelWalk`.
   */
 final class RemoteFolders private[engine] (files: FileSystem) {
 
@@ -42,7 +42,7 @@ final class RemoteFolders private[engine] (files: FileSystem) {
       }
     }
 
-  /** The first of the folders from below one down to another that is a link. */
+  /** A folder that is a link, on the way from below `top` down to `bottom`. */
   def linkBetween(top: String, bottom: String): Option[String] = {
     val depth = new Path(top).depth
     Iterator
@@ -53,7 +53,7 @@ final class RemoteFolders private[engine] (files: FileSystem) {
       .map(_.toString)
   }
 
-  /** Relative name and status of all that is below a folder. */
+  /** Relative name and status of all files and folders below a folder. */
   private def below(uri: String): Seq[(String, FileStatus)] = {
     val walk = new ModelWalk(uri)
     def within(folder: Path, top: String): Seq[(String, FileStatus)] = {

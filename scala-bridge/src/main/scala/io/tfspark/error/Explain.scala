@@ -4,8 +4,8 @@ import java.util.Locale
 
 /** The one way messages are built: the problem, what was expected, what was found, the next step.
   *
-  * Each part is one line, whatever names it holds (`ForeignText`). Only what was found, which may
-  * be the message of another program, keeps its lines, indented.
+  * Line breaks in a part are escaped (`ForeignText`). Only `found`, which may be the message of
+  * another program, keeps its line breaks; its further lines are indented.
   */
 object Explain {
 

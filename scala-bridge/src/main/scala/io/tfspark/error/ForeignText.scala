@@ -4,53 +4,54 @@ import java.util.regex.Matcher
 
 import scala.util.matching.Regex
 
-/** Makes text from outside safe to print: no control characters, no secrets. Driver and executor.
+/** Makes text from outside safe to print. Driver and executor.
   *
-  * Names of columns, tables, files and models, values of rows and the messages of Spark and
-  * TensorFlow come from other people. Printed as they are, they can move a terminal's cursor, turn
-  * the direction of a line, start a line that looks like a record of a log, or show a password from
-  * a URI. The same rules as Python's `tfspark.foreign_text`; what they write holds nothing that
-  * they would change again.
+  * Escapes control characters and masks secrets of known forms. Names of columns, tables, files and
+  * models, values of rows and messages of Spark and TensorFlow come from outside. Printed
+  * unchanged, they can move a terminal's cursor, change the direction of a line, imitate a log
+  * record, or show a password from a URI. The rules are those of Python's `tfspark.foreign_text`,
+  * except that secrets in SQL's form `name 'value'` are not masked. Applying a rule twice changes
+  * nothing more.
   */
 object ForeignText {
   private val mask = "***"
 
   // C0, DEL and C1; line and paragraph separators; marks, embeddings, overrides and isolates that
-  // turn the direction of text; the invisible BOM; halves of surrogate pairs.
+  // change the direction of text; the invisible BOM; halves of surrogate pairs.
   private val control =
     ("[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028\\u2029\\u202a-\\u202e" +
       "\\u2066-\\u2069\\ufeff\\p{Cs}]").r
   private val lineBreak = """\n(?! {4})""".r
   private val named = Map('\n' -> "\\n", '\r' -> "\\r", '\t' -> "\\t")
 
-  // `name=value`, `name -> value` as Scala prints maps, `"name": value`. A word is tried from its
-  // first character alone and lengths are bounded, so that hostile text takes linear time.
+  // `name=value`, `name -> value` as Scala prints maps, `"name": value`. A match can only begin at
+  // the start of a word, and lengths are limited, so that hostile text takes linear time.
   private val name = """(?<![\w.\-])([\w.\-]{1,256})(?:\s?=\s?|\s?->\s?|["']\s?:\s?)""".r
   private val value = """\*\*\*|"[^"]*"?|'[^']*'?|[^\s&;"']+""".r
   private val secret =
     ("(?i)password$|passwd$|passphrase$|pwd$|secret|credentials?$|[-_.]token$|authtoken$" +
       "|(access|account|api|private|shared|storage|encryption|master)[-_.]?key" +
       "|sharedaccesssignature$|^x-amz-signature$").r
-  // Names of secrets in the query of a URI, and of innocent things elsewhere: `signature` is an
-  // option of ours, `token` an input of language models, `/key=5/` a folder of a partitioned table.
+  // These names mean secrets only in the query of a URI. Elsewhere `signature` is an option of
+  // tfspark, `token` an input of language models, and `/key=5/` a folder of a partitioned table.
   private val secretInQuery = "(?i)key|sig|signature|sas|token|code|auth".r
   private val authorization =
     """(?i)(authorization["']?\s?[:=]\s?["']?(?:(?:bearer|basic|negotiate)\s)?)[^\s"']+""".r
 
-  // The authority of a URI up to its last `@`. A password that was not escaped may hold slashes:
-  // then what follows the colon is no port. Azure's `container@account` is no secret.
+  // The authority of a URI up to its last `@`. A password that was not escaped may contain slashes;
+  // the text after the colon is then not a port. Azure's `container@account` is not a secret.
   private val user =
     ("""(?i)(abfss?|wasbs?)?://([^\s/?#'"<>]{0,512}""" +
       """|[^\s/?#'"<>@:]{1,256}:(?!\d{1,5}(?:[/?#\s'",;)]|$))[^\s'"<>]{0,512})@""").r
   private val oracleUser = """(?i)(jdbc:oracle:\w{1,32}:)[^\s@]{1,512}@""".r
 
-  /** A name, a path or a message of others for a place in one line. */
+  /** A name, a path or a message from outside, made safe as part of one line. */
   def oneLine(text: String): String = escaped(redacted(text), keepsLines = false)
 
-  /** A message whose line breaks are its own; every other control character is escaped. */
+  /** A message with its line breaks; every other control character is escaped. */
   def lines(text: String): String = escaped(redacted(text), keepsLines = true)
 
-  /** Lines of others, each but the first indented, so that none poses as one of ours. */
+  /** Text from outside, indented after its first line so that it cannot imitate ours. */
   def quotedLines(text: String): String = lineBreak.replaceAllIn(lines(text), "\n    ")
 
   /** Mask the secrets of URIs, of connection strings and of settings; hosts and paths stay. */

@@ -3,15 +3,15 @@ package io.tfspark.error
 /** Any error that tfspark raises on purpose; driver and executor.
   *
   * The same tree as Python's `tfspark.errors`, with the same words: a problem, `expected:`,
-  * `found:`, `Hint:`; no message holds a control character or a secret of a URI, whatever was put
-  * into it. What can be known before a job is raised before the job; what only the data shows names
-  * model, partition and row.
+  * `found:`, `Hint:`. Every message is escaped and masked by `ForeignText`. Errors that can be
+  * found before a job are raised before the job; errors that only the data shows name model,
+  * partition and row.
   *
   * @param exitCode what a job ends with, in the words of sysexits (2 usage, 65 data, 66 no input,
   *   70 internal, 73 cannot create)
   */
 sealed abstract class TfsparkException(message: String, val exitCode: Int, cause: Option[Throwable])
-// Names, values and messages of others reach every error, also those that nothing composed.
+// Not every message is built by `Explain`; each can contain names and text from outside.
     extends RuntimeException(ForeignText.lines(message), cause.orNull)
 
 /** An option or argument that cannot be used as given. */
@@ -26,7 +26,7 @@ final class ModelNotFoundException(message: String, cause: Option[Throwable] = N
 final class InvalidModelException(message: String, cause: Option[Throwable] = None)
     extends TfsparkException(message, 65, cause)
 
-/** A SavedModel with operations that touch more than its tensors, and that nobody allowed. */
+/** A SavedModel with operations that touch more than tensors and are not allowed. */
 final class ForbiddenOperationException(message: String, cause: Option[Throwable] = None)
     extends TfsparkException(message, 65, cause)
 

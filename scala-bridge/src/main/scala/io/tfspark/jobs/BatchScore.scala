@@ -240,6 +240,6 @@ private[jobs] object Failure {
     )
   }
 
-  /** A message of Spark's, no line of which poses as one of ours. */
+  /** A message of Spark, indented so that no line looks like one of ours. */
   private def foreign(message: String): String = ForeignText.quotedLines(message)
 }

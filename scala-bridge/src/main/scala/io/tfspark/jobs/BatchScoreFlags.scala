@@ -34,7 +34,7 @@ object BatchScoreFlags {
     Flag(
       "model-sha256",
       "DIGEST",
-      "digest that the model must have; another one ends the job before anything is loaded",
+      "digest that the model must have; a model with another digest is refused",
       check = digest
     ),
     Flag("signature", "NAME", "default: serving_default"),

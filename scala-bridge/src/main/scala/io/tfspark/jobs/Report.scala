@@ -12,7 +12,7 @@ import com.fasterxml.jackson.core.util.{DefaultIndenter, DefaultPrettyPrinter}
 import com.fasterxml.jackson.databind.ObjectMapper
 import io.tfspark.error.ForeignText
 
-/** What a job did, without secrets of URIs: counts, seconds by phase, the model and the versions.
+/** What a job did: counts, seconds by phase, the model and the versions. Secrets are masked.
   * Driver; immutable.
   *
   * The fields are those of Python's report, so that both are read alike.

@@ -4,10 +4,10 @@ import java.util.Locale
 
 import io.tfspark.error._
 
-/** The digest that a model must have, as a user or the operator pins it. Driver.
+/** The digest to which a user or the operator pins a model. Driver.
   *
-  * It is compared before anything else of the model is read, so that files of another digest reach
-  * neither a parser nor TensorFlow.
+  * It is compared before the graph is parsed, so that neither a parser nor TensorFlow reads files
+  * with another digest.
   */
 private[tfspark] object DigestPin {
 
@@ -27,7 +27,7 @@ private[tfspark] object DigestPin {
         )
       )
 
-  /** Refuse a model whose digest is another than one of the pins. */
+  /** Refuse a model whose digest differs from one of the pins. */
   def check(model: String, digest: String, pins: Seq[String]): Unit =
     pins.find(_ != digest).foreach { pin =>
       throw new InvalidModelException(
@@ -35,7 +35,7 @@ private[tfspark] object DigestPin {
           s"The model at $model is not the one that is pinned.",
           expected = s"sha256 $pin",
           found = s"sha256 $digest",
-          hint = "the files have changed since: look what changed, then pin the new digest."
+          hint = "the files have changed: check what changed, then pin the new digest."
         )
       )
     }

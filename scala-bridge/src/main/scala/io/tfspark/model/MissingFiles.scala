@@ -20,7 +20,7 @@ private[model] object MissingFiles {
   def check(dir: Path, graph: MetaGraphDef): Unit = {
     val assets =
       graph.getAssetFileDefList.asScala.toSeq.map(asset => s"assets/${asset.getFilename}")
-    // TensorFlow would read an asset wherever its name leads.
+    // TensorFlow does not check these names; `../…` would lead out of the model.
     val walk = new ModelWalk(dir.toString)
     assets.foreach(walk.meet)
     // TensorFlow's Python restores a checkpoint even where the graph has no variable to read.

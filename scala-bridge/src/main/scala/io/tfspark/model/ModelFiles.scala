@@ -21,7 +21,7 @@ object ModelFiles {
   /** Relative name and path of every file, sorted by the bytes of the name; none when there is no
     * such folder.
     *
-    * @param links whether a link counts as what it leads to; otherwise links are refused
+    * @param links whether links are followed; otherwise they are refused
     */
   def list(folder: Path, links: Boolean = true): Seq[(String, Path)] =
     if (!Files.isDirectory(folder)) Nil
@@ -61,9 +61,9 @@ object ModelFiles {
     found.result()
   }
 
-  /** The files below a part of a folder.
+  /** The files below a folder inside the model.
     *
-    * @param above what identifies the folders that lead to it
+    * @param above the file keys of the folders above it
     */
   private def below(
       folder: Path,
@@ -95,7 +95,7 @@ object ModelFiles {
     }
   }
 
-  /** What a path or its link leads to; nothing for a link that leads nowhere. */
+  /** The attributes of a path, or of the target of a link; nothing when there is no target. */
   private def attributes(
       path: Path,
       name: String,

@@ -57,8 +57,7 @@ final case class ModelPackage(
       )
     }
 
-  /** Refuse a model with operations that touch more than its tensors, but for those of some names.
-    */
+  /** Refuse a model with operations that touch more than tensors and are not allowed. */
   def checkOperations(allowed: Set[String]): Unit = {
     val refused = findings.filterNot(one => allowed(one.op))
     if (refused.nonEmpty) {
@@ -71,8 +70,9 @@ final case class ModelPackage(
           s"The model at $path may do more than compute",
           listed,
           hint =
-            s"if you trust the model with this, allow it: allowOps of the Scala API, --allow-ops $names of " +
-              s"the job, or the operator's setting spark.tfspark.allowOps=$names."
+            "if you trust the model, allow these operations: allowOps in Scala, " +
+              s"--allow-ops $names of the job, " +
+              s"or the operator's setting spark.tfspark.allowOps=$names."
         )
       )
     }
@@ -97,7 +97,7 @@ object ModelPackage {
   /** Whether files of such names are those of an export dir. */
   def isExportDir(names: Iterable[String]): Boolean = SavedModelFile.isAmong(names)
 
-  /** Findings that a message lists; the others are counted. */
+  /** The most findings that a message lists; it gives the number of the others. */
   private val mostListed = 10
 
   /** TensorFlow's own signature for the initialisation of tables; not one that a user calls. */
@@ -128,7 +128,7 @@ object ModelPackage {
           ),
           Some(error)
         )
-      // What a hostile file makes of the readers behind this is no failure of theirs.
+      // A hostile file can make the parsers fail in any way; the model is invalid then.
       case error @ (NonFatal(_) | _: StackOverflowError) =>
         throw new InvalidModelException(unreadable(path, error, "export it again."), Some(error))
     }

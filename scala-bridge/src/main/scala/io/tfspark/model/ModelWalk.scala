@@ -4,13 +4,13 @@ import java.nio.charset.StandardCharsets.UTF_8
 
 import io.tfspark.error._
 
-/** Counts what a walk through the folder of a model meets, and refuses what no model has. Driver
-  * and executor.
+/** Counts the entries in the folder of a model, and refuses entries that a model cannot have.
+  * Driver and executor.
   *
-  * The bounds are those of Python's `tfspark.saved_model.files`, for folders of this machine, of
-  * Hadoop's file systems and for packed models.
+  * The limits are those of Python's `tfspark.saved_model.files`. They apply to local folders, to
+  * folders on Hadoop's file systems and to packed models.
   *
-  * @param folder what messages call the folder
+  * @param folder the name of the folder in messages
   */
 final private[tfspark] class ModelWalk(folder: String) {
   private var met = 0
@@ -22,14 +22,14 @@ final private[tfspark] class ModelWalk(folder: String) {
       throw refusal(
         "",
         s"more than ${ModelWalk.MostEntries} entries, those behind links included",
-        s"give the export dir of one model; ${ModelWalk.NoLink}"
+        s"give the export dir of a single model; ${ModelWalk.NoLink}"
       )
-    if (ModelWalk.isOutside(name)) throw refusal(name, "no name inside a folder", "remove it.")
+    if (ModelWalk.isOutside(name)) throw refusal(name, "not a name in the folder", "remove it.")
     if (ModelWalk.isTooLong(name))
       throw refusal(name, "too long a name, or too many levels of folders", ModelWalk.NoLink)
   }
 
-  /** What refuses a file or folder of the model, or, without a name, the folder itself. */
+  /** The error for a file or folder of the model, or, without a name, for the folder itself. */
   def refusal(
       name: String,
       found: String,
@@ -49,15 +49,15 @@ final private[tfspark] class ModelWalk(folder: String) {
 
 private[tfspark] object ModelWalk {
 
-  /** Files and folders of one model; what several links lead to counts for each of them. */
+  /** Files and folders of one model; an entry behind several links counts once for each link. */
   val MostEntries: Int = 10000
 
-  /** The hint where links are the trouble. */
+  /** The hint for problems with links. */
   val NoLink: String =
     "remove links that lead to the folder itself or out of it; a SavedModel needs none."
 
   private val mostLevels = 32
-  // What Linux takes; other file systems may hold longer names.
+  // The limits of Linux; other file systems may have longer names.
   private val longestName = 255
   private val longestPath = 4096
 

@@ -22,10 +22,12 @@ private[model] object SavedModelFile {
   val Binary: String = "saved_model.pb"
   private val text: String = "saved_model.pbtxt"
 
-  /** Which of several files counts is up to TensorFlow's version. */
+  /** A graph in chunks. When there are other graph files, TensorFlow's version decides which it
+    * reads.
+    */
   private val chunked: String = "saved_model.cpb"
 
-  /** TensorFlow 1 lists assets as messages of any type. */
+  /** TensorFlow 1 lists assets as messages of the type `Any`. */
   private val assets = TypeRegistry.newBuilder().add(AssetFileDef.getDescriptor).build()
 
   private val again = "export it again; a broken version is never passed over for an older one."
@@ -36,14 +38,14 @@ private[model] object SavedModelFile {
   /** Whether a folder is an export dir. */
   def isIn(dir: Path): Boolean = fileIn(dir).isDefined
 
-  /** Refuse a file that no protocol buffer can be. */
+  /** Refuse a graph file that is too large for a protocol buffer. */
   def refuseTooLarge(dir: Path): Unit = fileIn(dir).foreach { file =>
     val size = Files.size(file)
     if (size > Int.MaxValue)
       throw new InvalidModelException(
         Explain(
           s"$file is too large for a SavedModel.",
-          expected = s"at most ${Int.MaxValue} bytes, which is the bound of protocol buffers",
+          expected = s"at most ${Int.MaxValue} bytes, the limit of protocol buffers",
           found = s"$size bytes",
           hint = again
         )
@@ -55,9 +57,9 @@ private[model] object SavedModelFile {
     if (Files.isRegularFile(dir.resolve(chunked)))
       throw new InvalidModelException(
         Explain(
-          s"$dir holds $chunked, a graph in chunks, which is not read.",
+          s"$dir holds $chunked, a graph in chunks, which tfspark cannot read.",
           expected = Binary,
-          hint = "export it without experimental_image_format, and without this file."
+          hint = "export it again without experimental_image_format, into an empty folder."
         )
       )
     val file = fileIn(dir).getOrElse(throw new InvalidModelException(

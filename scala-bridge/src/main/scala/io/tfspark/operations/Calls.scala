@@ -10,11 +10,11 @@ import org.tensorflow.proto._
 /** A node and the function that it belongs to; the graph itself is the scope `""`. */
 final private[operations] case class Placed(scope: String, node: NodeDef)
 
-/** Which nodes of a graph run when, inside the functions that they call. Driver.
+/** Finds when each node of a graph runs: for a signature, at initialisation, at restore, or never.
+  * Driver.
   *
-  * A node of the graph runs when a signature runs, when the model is initialised, when its
-  * checkpoint is restored, or never. The nodes of a function run when a node runs that calls it.
-  * TensorFlow's own loader may also call the functions that the object graph lists.
+  * The nodes of a function run when a node that calls the function runs. TensorFlow's own loader
+  * may also call the functions that the object graph lists.
   */
 final private[operations] class Calls(graph: MetaGraphDef) {
   import Calls._
@@ -64,7 +64,8 @@ final private[operations] class Calls(graph: MetaGraphDef) {
   /** Whether TensorFlow's own loader may call a function. */
   def isInObjectGraph(function: String): Boolean = objects(function)
 
-  /** The nodes of the graph that make a node of a scope run; `None` stands for TensorFlow's loader.
+  /** The nodes of the graph whose run causes a node of a scope to run; `None` stands for a call by
+    * TensorFlow's loader.
     */
   def topNodes(one: Placed): Set[Option[String]] =
     if (one.scope == Graph) Set(Some(one.node.getName))
@@ -108,14 +109,14 @@ private[operations] object Calls {
   /** The scope of the graph itself. */
   val Graph: String = ""
 
-  /** Collections that name what TensorFlow runs once after it restored the variables. */
+  /** Collections with the operations that TensorFlow runs once after it has restored variables. */
   private val initCollections = Seq("saved_model_main_op", "legacy_init_op")
   private val initSignature = "__saved_model_init_op"
 
-  /** A node of `ReadFile`, whose name has one letter. */
+  /** Bytes of a graph with one `ReadFile` node whose name has one letter. */
   private val shortestGraph = 15
 
-  /** The name of the node that makes a tensor, or gives a control input. */
+  /** The name of the node behind a tensor or a control input. */
   def nodeOf(tensor: String): String = tensor.stripPrefix("^").takeWhile(_ != ':')
 
   /** The inputs of a node. */
@@ -129,8 +130,7 @@ private[operations] object Calls {
       else Nil
     }
 
-  /** The texts in a node that may be graphs: a graph begins with a node, which names an operation.
-    */
+  /** The texts in a node that may be graphs: a graph begins with the tag of a node, 0x0a. */
   def texts(node: NodeDef): Seq[ByteString] =
     node.getAttrMap.values.asScala.toSeq.flatMap { value =>
       value.getValueCase match {

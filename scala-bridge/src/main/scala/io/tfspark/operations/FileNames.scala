@@ -6,15 +6,15 @@ import scala.jdk.CollectionConverters._
 import io.tfspark.operations.Calls._
 import org.tensorflow.proto._
 
-/** Where the name of a file comes from that an operation opens. Driver.
+/** Finds out who chooses the name of a file that an operation opens: the loader or the model.
+  * Driver.
   *
-  * Follows a tensor back to the asset of the export dir or to the name of the checkpoint, which
-  * TensorFlow's loaders feed. Everything else, such as a constant, is a name of the model's own
-  * choice.
+  * Follows a tensor back to an asset of the export dir or to the name of the checkpoint;
+  * TensorFlow's loaders feed both. The model chooses every other name, such as a constant.
   *
-  * TensorFlow 2 keeps the path of an asset in a variable that the initialisation assigns. The
-  * variable counts as the asset when nothing else can assign it: all nodes of that variable are in
-  * the graph itself, and only read it, ask whether it is initialised, or assign the asset.
+  * TensorFlow 2 keeps the path of an asset in a variable, which the initialisation assigns. The
+  * variable counts as the asset when nothing else can assign it: all its nodes are in the graph
+  * itself, and they only read it, check that it is initialised, or assign the asset.
   */
 final private[operations] class FileNames(graph: MetaGraphDef, calls: Calls) {
   import FileNames._
@@ -31,7 +31,7 @@ final private[operations] class FileNames(graph: MetaGraphDef, calls: Calls) {
   def kinds(scope: String, tensor: String, steps: Int = 0): Set[Kind] = {
     val place = (scope, nodeOf(tensor))
     if (!known.contains(place)) {
-      known(place) = Set(Other) // what a cycle finds
+      known(place) = Set(Other) // the result for a cycle
       known(place) = traced(scope, nodeOf(tensor), steps)
     }
     known(place)
@@ -56,7 +56,7 @@ final private[operations] class FileNames(graph: MetaGraphDef, calls: Calls) {
       _.getSignature.getInputArgList.asScala
     )
     val at = arguments.indexWhere(_.getName == name)
-    // An argument of several tensors moves all that follow.
+    // An argument of several tensors shifts the positions of all later arguments.
     val isPlain = arguments.forall(one => one.getNumberAttr.isEmpty && one.getTypeListAttr.isEmpty)
     if (at < 0 || !isPlain) Set(Other)
     else {
@@ -73,7 +73,7 @@ final private[operations] class FileNames(graph: MetaGraphDef, calls: Calls) {
     if (isPlain && at < tensors.size) kinds(call.scope, tensors(at), steps + 1) else Set(Other)
   }
 
-  /** What the object graph binds to an argument, counted from behind the last one. */
+  /** The kind that the object graph binds to an argument; `fromEnd` counts from the end. */
   private def ofBound(function: String, fromEnd: Int): Kind = {
     val bound = objects.getConcreteFunctionsMap.get(function).getBoundInputsList.asScala
     val number = bound.lift(bound.size + fromEnd).fold(-1)(_.intValue)
@@ -91,7 +91,7 @@ final private[operations] class FileNames(graph: MetaGraphDef, calls: Calls) {
         else calls.nodes(Graph).values.toSet.flatMap(ofUse(_, names, steps))
     }
 
-  /** What a node may write into a variable. */
+  /** The kinds of the values that a node may write into a variable. */
   private def ofUse(user: NodeDef, handles: Set[String], steps: Int): Set[Kind] = {
     val tensors = inputs(user).filterNot(_.startsWith("^"))
     if (!tensors.map(nodeOf).exists(handles)) Set.empty
@@ -124,7 +124,7 @@ private[operations] object FileNames {
       .map(one => AssetFileDef.parseFrom(one.getValue))
   }
 
-  /** The name by which a session keeps a variable. */
+  /** The name under which a session stores a variable. */
   private def sharedName(node: NodeDef): String =
     Option(node.getAttrMap.get("shared_name")).map(_.getS.toStringUtf8).filter(_.nonEmpty)
       .getOrElse(node.getName)

@@ -1,8 +1,8 @@
 package io.tfspark.operations
 
-/** An operation of a model that touches more than its tensors. Serialisable.
+/** An operation of a model that touches more than tensors. Serialisable.
   *
-  * @param op the operation, such as `WriteFile`; the name by which it can be allowed
+  * @param op the operation, such as `WriteFile`; `allowOps` takes this name
   * @param touches what it touches: files, the network, other processes, …
   * @param node the node that runs it
   * @param function the function of the node; empty for the graph itself

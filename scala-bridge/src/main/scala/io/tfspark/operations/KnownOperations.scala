@@ -5,14 +5,14 @@ import java.nio.charset.StandardCharsets.UTF_8
 import scala.io.Source
 import scala.util.Using
 
-/** The operations that only compute, and what the others touch. Driver.
+/** The operations that only compute, and what all other operations touch. Driver.
   *
-  * Reads the two lists that Python reads too. An operation in neither of them is not TensorFlow's
-  * own, so that nobody knows what it does.
+  * Reads the same two lists as Python. An operation in neither list is a custom operation, or newer
+  * than the lists; it is treated as unknown code.
   */
 private[operations] object KnownOperations {
 
-  val Unknown: String = "unknown code: it is not an operation of TensorFlow itself"
+  val Unknown: String = "unknown code: the operation is in neither of tfspark's lists"
 
   private lazy val allowed: Set[String] = lines("allowed.txt").flatMap(words).toSet
 

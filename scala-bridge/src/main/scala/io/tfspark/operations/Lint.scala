@@ -9,23 +9,24 @@ import io.tfspark.operations.FileNames._
 import io.tfspark.operations.KnownOperations.{touches, Unknown}
 import org.tensorflow.proto._
 
-/** Finds the operations of a model that touch more than its tensors. Driver; nothing is run.
+/** Finds the operations of a model that touch more than tensors. Driver; nothing is run.
   *
-  * The rules are those of Python's `tfspark.operations.lint`. All nodes count, those of functions
-  * and of graphs inside constants included, whether anything runs them or not. Two exceptions need
-  * no permission: operations that save and restore the checkpoint, where the export dir's own
-  * checkpoint is all that they can open and nothing runs those that save; and tables that are
-  * initialised from an asset of the export dir.
+  * The rules are those of Python's `tfspark.operations.lint`. All nodes are checked, including
+  * nodes of functions and of graphs inside constants, even when nothing runs them. These need no
+  * permission:
+  *   - operations that restore the checkpoint, if they can open only the model's own checkpoint;
+  *   - operations that save the checkpoint, if nothing runs them;
+  *   - tables that are initialised from an asset of the export dir.
   */
 object Lint {
 
-  /** Operation → which of its inputs names the file. */
+  /** Operation → position of the input that names the file. */
   private val restores = Map("RestoreV2" -> 0, "Restore" -> 0, "RestoreSlice" -> 0)
   private val tables =
     Map("InitializeTableFromTextFile" -> 1, "InitializeTableFromTextFileV2" -> 1)
   private val saves = Set("SaveV2", "Save", "SaveSlices", "MergeV2Checkpoints")
 
-  /** Operation → attribute that can name a file, and its values that do not. */
+  /** Operation → attribute that can name a file, and its harmless values. */
   private val harmless: Map[String, (String, Regex)] = Map(
     "PrintV2" -> ("output_stream" -> """|stdout|stderr|log\((info|warning|error)\)""".r),
     "DecodeProtoV2" -> ("descriptor_source" -> "(?s)|local://|bytes://.*".r),
@@ -33,8 +34,8 @@ object Lint {
     "FixedUnigramCandidateSampler" -> ("vocab_file" -> "".r)
   )
 
-  /** Operations that make a tensor of bytes. A resource made so can be the variable of another
-    * node.
+  /** Operations that make a tensor from bytes. A resource made this way can be another node's
+    * variable.
     */
   private val fromBytes =
     Set("Const", "HostConst", "ParseTensor", "DeserializeSparse", "DeserializeManySparse")
@@ -42,7 +43,7 @@ object Lint {
   private val opName = "[A-Z_][A-Za-z0-9_>]*".r
   private val deepest = 4
 
-  /** The operations that touch more than tensors, without those that nothing can misuse. */
+  /** The operations that touch more than tensors and need permission. */
   def findings(graph: MetaGraphDef): Seq[Finding] = {
     val calls = new Calls(graph)
     val names = new FileNames(graph, calls)
@@ -73,7 +74,7 @@ object Lint {
   private def holds(bytes: ByteString, word: String): Boolean =
     bytes.toString("ISO-8859-1").contains(word)
 
-  /** Whether a node opens nothing but the files that every SavedModel brings along. */
+  /** Whether a node needs no permission: it opens only the model's own checkpoint or assets. */
   private def isOwn(one: Placed, calls: Calls, names: FileNames): Boolean = {
     val op = one.node.getOp
     lazy val top = calls.topNodes(one)
@@ -88,7 +89,7 @@ object Lint {
       isFed(Checkpoint, restores(op), calls.signature ++ calls.init)
     else if (tables.contains(op)) isFed(Asset, tables(op), calls.signature ++ calls.restore)
     else
-      // The name of a function of the model hides no operation of TensorFlow.
+      // A call of a function of the model, unless TensorFlow has an operation of the same name.
       calls.functions.contains(op) && touches(op).contains(Unknown)
   }
 
@@ -105,7 +106,7 @@ object Lint {
       }
     }
 
-  /** The graph that a text is; nothing when it is another text. */
+  /** The graph that a text contains; nothing when it is not a graph. */
   private def graphIn(text: ByteString): Option[GraphDef] =
     Try(GraphDef.parseFrom(text)).toOption.filter { graph =>
       val nodes = graph.getNodeList.asScala

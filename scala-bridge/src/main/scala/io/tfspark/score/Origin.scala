@@ -2,7 +2,7 @@ package io.tfspark.score
 
 import io.tfspark.error.ForeignText
 
-/** Whose rows these are; the words that every error of a row begins with. */
+/** The model and the partition of some rows, named at the start of every row error. */
 final case class Origin(model: String, partition: Option[Int]) {
 
   /** The place of some rows in words. */

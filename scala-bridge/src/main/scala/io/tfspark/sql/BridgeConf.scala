@@ -9,9 +9,9 @@ import org.apache.spark.sql.internal.SQLConf
 
 /** The settings of the bridge, `spark.tfspark.…`.
   *
-  * Which models may be called, and how they travel, is the operator's to say: it is read from the
-  * configuration of the application, which `SET` does not change. The rest is read from the
-  * session.
+  * The operator decides which models may be called and how they travel: these settings are read
+  * from the configuration of the application, which `SET` does not change. All other settings are
+  * read from the session.
   */
 object BridgeConf {
 
@@ -53,13 +53,13 @@ object BridgeConf {
   def registered: Map[String, String] =
     ofModels.filterNot { case (name, _) => name.endsWith(pinSuffix) } - "roots"
 
-  /** The digest that the operator pins a registered name to: `spark.tfspark.model.NAME.sha256`. */
+  /** The digest to which the operator pins a registered name: `spark.tfspark.model.NAME.sha256`. */
   def pin(name: String): Option[String] = {
     val pins = ofModels.collect {
       case (key, digest) if key.endsWith(pinSuffix) => key.dropRight(pinSuffix.length) -> digest
     }
     val names = registered.keySet
-    // A pin with a typing error in its name would protect nothing.
+    // A pin whose name is misspelled would protect no model.
     (pins.keySet -- names).headOption.foreach { lost =>
       throw refusal(
         s"$modelPrefix$lost$pinSuffix",

@@ -54,22 +54,22 @@ object ModelCatalog {
   ): LocatedModel =
     found(path, options, conf, Some(path +: BridgeConf.roots), BridgeConf.pin(name))
 
-  /** The model of a registered name, or of a path, that the operator wrote. */
+  /** The model of a registered name or a path that the operator configured. */
   def ofOperator(nameOrPath: String, options: ScoreOptions, conf: Configuration): LocatedModel =
     BridgeConf.registered.get(nameOrPath) match {
       case Some(path) => ofName(nameOrPath, path, options, conf)
       case None => found(nameOrPath, options, conf, Some(nameOrPath +: BridgeConf.roots), None)
     }
 
-  /** The model of a path that the caller vouches for: its version, and the graph of its tags. */
+  /** The model at a path that the caller trusts; its version and tags come from the options. */
   def at(path: String, options: ScoreOptions, conf: Configuration): LocatedModel =
     found(path, options, conf, None, None)
 
-  /** The same for a person to read: nothing is going to be loaded. */
+  /** The description of a model that is not going to be loaded; its operations are not checked. */
   def described(path: String, options: ScoreOptions, conf: Configuration): LocatedModel =
     read(path, options, conf, None, None)
 
-  /** A model that is going to be loaded: its operations are judged first. */
+  /** A model that is going to be loaded; its operations are checked first. */
   private def found(
       path: String,
       options: ScoreOptions,
@@ -82,8 +82,8 @@ object ModelCatalog {
     located
   }
 
-  /** @param within folders that links may not lead out of; none for a caller who may read all
-    * @param pin digest that the operator wants, beside that of the options
+  /** @param within folders out of which links must not lead; none when the caller is trusted
+    * @param pin the operator's digest, in addition to that of the options
     */
   private def read(
       path: String,
@@ -127,7 +127,7 @@ object ModelCatalog {
     remembered(dir, options.tags, files.fingerprint(dir), pins) {
       val aside = Files.createTempDirectory(NodeFolder.root, "driver.")
       try {
-        // The folder keeps its name, so that name and version of the model read as on the remote side.
+        // The copy has the same folder names, because name and version of the model come from them.
         val base = Files.createDirectories(aside.resolve(nameOf(dir, number)))
         val copy = number.fold(base)(one => Files.createDirectory(base.resolve(one.toString)))
         files.copy(dir, copy)

@@ -13,8 +13,8 @@ import org.apache.hadoop.fs.{FileSystem, Path}
 
 /** Which paths SQL users may call. Driver.
   *
-  * A model is a program, and SQL users are many: a path counts only below one of the operator's
-  * roots, after links and `..` are resolved, and so does every file of the model.
+  * A model is a program. SQL users may call a path only when it and every file of the model are
+  * below one of the operator's roots, after links and `..` are resolved.
   */
 private[sql] object ModelRoots {
 
@@ -22,7 +22,7 @@ private[sql] object ModelRoots {
   def qualified(path: String, conf: Configuration): URI = {
     val named =
       try {
-        val _ = Paths.get(path) // Java's paths hold no NUL, Hadoop's do
+        val _ = Paths.get(path) // refuses NUL, which Hadoop's paths allow
         new Path(path)
       } catch { case error: IllegalArgumentException => throw noPath(path, error) }
     val whole = FileSystem.getDefaultUri(conf)
@@ -60,8 +60,8 @@ private[sql] object ModelRoots {
     }
   }
 
-  /** Refuse an export dir of this machine with a file that lies in none of some folders, after
-    * links are resolved.
+  /** Refuse a local export dir when one of its files is outside all given folders, after links are
+    * resolved.
     */
   def checkFiles(dir: LocalPath, folders: Seq[String], conf: Configuration): Unit = {
     val real = folders.map(qualified(_, conf)).filter(isLocal).map(realPath)
@@ -73,8 +73,8 @@ private[sql] object ModelRoots {
     if (outside.nonEmpty) throw leavesRoots(dir.toString, outside.map(_._1))
   }
 
-  /** Refuse an export dir of a file system of Hadoop that is reached by a link below all of the
-    * folders that it lies in; links inside it are refused wherever files are listed.
+  /** Refuse an export dir on one of Hadoop's file systems when every way from a given folder to it
+    * contains a link. Links inside it are refused when its files are listed.
     */
   def checkFolders(
       dir: String,
@@ -113,10 +113,10 @@ private[sql] object ModelRoots {
   private def noPath(path: String, cause: IllegalArgumentException): UsageException =
     new UsageException(
       Explain(
-        "The model has a name that is no path.",
+        "The name of the model is not a path.",
         expected = "a registered name, a path or a URI",
         found = s"'$path'",
-        hint = "write a path as /models/linear, a URI as hdfs://host/models/linear."
+        hint = "give a path such as /models/linear, or a URI such as hdfs://host/models/linear."
       ),
       Some(cause)
     )

@@ -25,8 +25,8 @@ import io.tfspark.model.{DigestPin, OnNull, Shape}
   * fetch          score=y;box=b
   * }}}
   *
-  * `on_null`, `output_shapes` and `fetch` may be JSON objects, too, whose names and values may hold
-  * any sign.
+  * `on_null`, `output_shapes` and `fetch` may also be JSON objects, whose names and values may
+  * contain any character.
   */
 private[tfspark] object OptionTexts {
   private val json =
