@@ -70,7 +70,14 @@ lazy val bridge = (project in file("."))
     Compile / resourceGenerators += Def.task {
       val file = (Compile / resourceManaged).value / "META-INF" / "tfspark.properties"
       IO.write(file, s"version=${version.value}\n")
-      Seq(file)
+      // The licences of what the jar bundles ask for their texts beside the binaries.
+      val folder = (Compile / resourceManaged).value / "META-INF" / "tfspark"
+      val base = (ThisBuild / baseDirectory).value
+      val texts = Seq(base.getParentFile / "LICENSE", base / "LICENSES.md")
+      file +: texts.map { text =>
+        IO.copyFile(text, folder / text.getName)
+        folder / text.getName
+      }
     }.taskValue,
     // The C API has a method for each type of buffer, whose nulls need a type.
     scalacOptions += "-Wconf:cat=deprecation&origin=org\\.apache\\.spark\\..*:s",
@@ -128,6 +135,7 @@ lazy val assemblySettings = Seq(
   assembly / assemblyMergeStrategy := {
     case PathList("META-INF", "services", _*) => MergeStrategy.concat
     case PathList("META-INF", "tfspark.properties") => MergeStrategy.singleOrError
+    case PathList("META-INF", "tfspark", _*) => MergeStrategy.singleOrError
     case PathList("META-INF", _*) => MergeStrategy.discard
     case PathList("google", "protobuf", _*) => MergeStrategy.discard
     case _ => MergeStrategy.deduplicate

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-PARTITIONS = int(os.environ.get("TFSPARK_PARTITIONS", "1000"))
+PARTITIONS = int(os.environ.get("TFSPARK_PARTITIONS", "200"))
 
 # Workers of other tests have loaded other models, so these belong to a session of their own.
 SCRIPT = """

@@ -41,7 +41,7 @@ NEEDED = {
 def flags_of(job: ModuleType, capsys: pytest.CaptureFixture[str]) -> list[str]:
     with pytest.raises(SystemExit):
         job.parse_args(["--help"])
-    return sorted(set(re.findall(r"^ +(--[a-z-]+)", capsys.readouterr().out, re.M)) - {"--help"})
+    return sorted(set(re.findall(r"^ +(--[a-z0-9-]+)", capsys.readouterr().out, re.M)) - {"--help"})
 
 
 def refused(job: ModuleType, words: list[str], capsys: pytest.CaptureFixture[str]) -> str:

@@ -121,3 +121,7 @@ def test_the_jar_bundles_what_is_listed():
     for jar in jars:
         assert bundled.unknown_files(jar) == []
         assert bundled.missing_components(jar) == []
+        with zipfile.ZipFile(jar) as archive:
+            page = archive.read("META-INF/tfspark/LICENSES.md").decode()
+            assert "Apache License" in archive.read("META-INF/tfspark/LICENSE").decode()
+        assert page == bundled.page()

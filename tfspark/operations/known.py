@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
 
 UNKNOWN = "unknown code: the operation is in neither of tfspark's lists"
 
@@ -42,5 +42,5 @@ def _refused() -> dict[str, str]:
 
 def _lines(name: str) -> Iterator[str]:
     """Yield the lines of a list without comments."""
-    text = Path(__file__).with_name(name).read_text("utf-8")
+    text = files(__package__).joinpath(name).read_text("utf-8")  # also out of a zip
     return (line for line in text.splitlines() if not line.startswith("#"))

@@ -9,9 +9,8 @@ import scala.util.matching.Regex
   * Escapes control characters and masks secrets of known forms. Names of columns, tables, files and
   * models, values of rows and messages of Spark and TensorFlow come from outside. Printed
   * unchanged, they can move a terminal's cursor, change the direction of a line, imitate a log
-  * record, or show a password from a URI. The rules are those of Python's `tfspark.foreign_text`,
-  * except that secrets in SQL's form `name 'value'` are not masked. Applying a rule twice changes
-  * nothing more.
+  * record, or show a password from a URI. The rules are those of Python's `tfspark.foreign_text`.
+  * Applying a rule twice changes nothing more.
   */
 object ForeignText {
   private val mask = "***"
@@ -24,9 +23,11 @@ object ForeignText {
   private val lineBreak = """\n(?! {4})""".r
   private val named = Map('\n' -> "\\n", '\r' -> "\\r", '\t' -> "\\t")
 
-  // `name=value`, `name -> value` as Scala prints maps, `"name": value`. A match can only begin at
-  // the start of a word, and lengths are limited, so that hostile text takes linear time.
-  private val name = """(?<![\w.\-])([\w.\-]{1,256})(?:\s?=\s?|\s?->\s?|["']\s?:\s?)""".r
+  // `name=value`, `name -> value` as Scala prints maps, `"name": value`, and SQL's `name 'value'`. A
+  // match can only begin at the start of a word, and lengths are limited, so that hostile text takes
+  // linear time.
+  private val name =
+    """(?<![\w.\-])([\w.\-]{1,256})(?:\s?=\s?|\s?->\s?|["']\s?:\s?|\s(?='))""".r
   private val value = """\*\*\*|"[^"]*"?|'[^']*'?|[^\s&;"']+""".r
   private val secret =
     ("(?i)password$|passwd$|passphrase$|pwd$|secret|credentials?$|[-_.]token$|authtoken$" +

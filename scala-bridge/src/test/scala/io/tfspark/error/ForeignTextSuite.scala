@@ -50,6 +50,7 @@ class ForeignTextSuite extends AnyFunSuite {
       s"DefaultEndpointsProtocol=https;AccountName=a;AccountKey=$secret==;x=y" -> "AccountName=a",
       s"Map(user -> joe, password -> $secret, dbtable -> t)" -> "dbtable -> t",
       s"spark.hadoop.fs.s3a.secret.key=$secret" -> "spark.hadoop.fs.s3a.secret.key=***",
+      s"OPTIONS (password '$secret', x 'y')" -> "OPTIONS (password ***, x 'y')",
       s"Authorization: Bearer $secret" -> "Authorization: Bearer ***",
       s"a\npassword=$secret\nb" -> """a\npassword=***\nb"""
     )
