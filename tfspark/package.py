@@ -229,7 +229,9 @@ def lint(
         return list(model.findings)
     refuse(model)
     folder, _ = export_dir.find(Path(model), version)
-    return list(findings_of(graph_of(folder, (tags,) if isinstance(tags, str) else tuple(tags))))
+    graph = graph_of(folder, (tags,) if isinstance(tags, str) else tuple(tags))
+    check_complete(folder, graph)
+    return list(findings_of(graph))
 
 
 def _load(

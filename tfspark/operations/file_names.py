@@ -1,18 +1,19 @@
 """Finds out who chooses the name of a file that an operation opens: the loader or the model.
 
-Driver only. Follows a tensor back to an asset of the export dir or to the name of the checkpoint;
-TensorFlow's loaders feed both. The model chooses every other name, such as a constant.
+Driver only. Follows a tensor back to the asset of the export dir or to the name of the checkpoint,
+which TensorFlow's loaders feed. The model chooses everything else, such as a constant.
 
-TensorFlow 2 keeps the path of an asset in a variable, which the initialisation assigns. The
-variable counts as the asset when nothing else can assign it: all its nodes are in the graph itself,
-and they only read it, check that it is initialised, or assign the asset.
+TensorFlow 2 keeps the path of an asset in a variable that the initialisation assigns. The variable
+counts as the asset when nothing else can assign it: all nodes of that variable are in the graph
+itself, and only read it, ask whether it is initialised, or assign the asset while the model is
+initialised, which is when the loader feeds it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
 
-from tfspark.operations.calls import GRAPH, Calls, node_of
+from tfspark.operations.calls import GRAPH, RESTORE, SIGNATURE, Calls, node_of
 from tfspark.saved_model.assets import assets_of
 from tfspark.saved_model_pb2 import MetaGraphDef, NodeDef
 
@@ -24,99 +25,140 @@ _MOST_STEPS = 100
 
 
 class FileNames:
-    """The origins of the file names in a graph."""
+    """Answers where the names of files come from."""
 
     def __init__(self, graph: MetaGraphDef, calls: Calls) -> None:
         self._calls = calls
         self._objects = graph.object_graph_def
-        self._assets = {node_of(one.tensor_info.name) for one in assets_of(graph)}
-        self._checkpoint = node_of(graph.saver_def.filename_tensor_name)
+        self._assets = {_whole(one.tensor_info.name) for one in assets_of(graph)}
+        self._checkpoint = _whole(graph.saver_def.filename_tensor_name)
         self._kinds: dict[tuple[str, str], set[str]] = {}
-        self._variables: dict[str, list[tuple[str, NodeDef]]] = {}
+        self._positions: dict[str, dict[str, int]] = {}
+        self._variables: dict[bytes, list[tuple[str, NodeDef]]] = defaultdict(list)
         for scope, node in calls.all_nodes:
             if node.op == "VarHandleOp":
-                self._variables.setdefault(_shared_name(node), []).append((scope, node))
+                self._variables[_shared_name(node)].append((scope, node))
+        self._users = self._users_of_variables()
 
     def kinds(self, scope: str, tensor: str, steps: int = 0) -> set[str]:
         """Return where a tensor comes from, in every call: `asset`, `checkpoint` or `other`."""
-        place = (scope, node_of(tensor))
+        place = (scope, _whole(tensor) if scope == GRAPH else tensor)
         if place not in self._kinds:
-            self._kinds[place] = {OTHER}  # the result for a cycle
+            self._kinds[place] = {OTHER}  # what a cycle finds
             self._kinds[place] = self._traced(*place, steps)
         return self._kinds[place]
 
-    def _traced(self, scope: str, name: str, steps: int) -> set[str]:
+    def _traced(self, scope: str, tensor: str, steps: int) -> set[str]:
         if steps > _MOST_STEPS:
             return {OTHER}
-        if scope == GRAPH and name in self._assets:
+        if scope == GRAPH and tensor in self._assets:
             return {ASSET}
-        if scope == GRAPH and name == self._checkpoint:
+        if scope == GRAPH and tensor == self._checkpoint:
             return {CHECKPOINT}
-        node = self._calls.nodes[scope].get(name)
+        node = self._calls.nodes[scope].get(node_of(tensor))
         if node is None:
-            return self._argument_kinds(scope, name, steps)
-        if node.op in _SAME and node.input:
+            return self._argument_kinds(scope, tensor, steps)
+        if not _is_first(scope, tensor) or not node.input:
+            return {OTHER}
+        if node.op in _SAME:
             return self.kinds(scope, node.input[0], steps + 1)
-        if node.op == "ReadVariableOp" and scope == GRAPH and node.input:
+        if node.op == "ReadVariableOp" and scope == GRAPH:
             return self._variable_kinds(node.input[0], steps)
         return {OTHER}
 
     def _argument_kinds(self, function: str, name: str, steps: int) -> set[str]:
         """Return where the argument of a function comes from."""
-        if function == GRAPH:
+        at = self._position(function, name)
+        if at is None:
             return {OTHER}
-        arguments = self._calls.functions[function].signature.input_arg
-        names = [argument.name for argument in arguments]
-        # An argument of several tensors shifts the positions of all later arguments.
-        if name not in names or any(one.number_attr or one.type_list_attr for one in arguments):
-            return {OTHER}
-        at = names.index(name)
         found: set[str] = set()
         if self._calls.is_in_object_graph(function):
-            found.add(self._bound_kind(function, at - len(names)))
+            found.add(self._bound_kind(function, at))
         for scope, call in self._calls.callers[function]:
-            given = [one for one in call.input if not one.startswith("^")]
-            is_plain = call.op in _CALLS or call.op == function
-            if is_plain and at < len(given):
-                found |= self.kinds(scope, given[at], steps + 1)
-            else:
-                found.add(OTHER)
-        return found
+            found |= self._given_kinds(function, at, scope, call, steps)
+        return found or {OTHER}  # nobody is known to call it
+
+    def _position(self, function: str, name: str) -> int | None:
+        """Return which argument has a name, where every argument is one tensor."""
+        if function == GRAPH:
+            return None
+        if function not in self._positions:
+            arguments = self._calls.functions[function].signature.input_arg
+            # An argument of several tensors moves all that follow.
+            is_plain = not any(one.number_attr or one.type_list_attr for one in arguments)
+            names = [one.name for one in arguments] if is_plain else []
+            self._positions[function] = {one: at for at, one in enumerate(names)}
+        return self._positions[function].get(name)
+
+    def _given_kinds(
+        self, function: str, at: int, scope: str, call: NodeDef, steps: int
+    ) -> set[str]:
+        """Return where the tensor comes from that a call hands over as an argument."""
+        is_plain = call.op == function or (
+            call.op in _CALLS and call.attr["f"].func.name == function
+        )
+        given = call.input[: at + 1]
+        # In a body, a name may stand for several tensors, which moves all that follow.
+        if scope != GRAPH:
+            is_plain &= all(
+                one.count(":") == 2 or self._position(scope, one) is not None for one in given
+            )
+        if not is_plain or len(given) <= at or given[at].startswith("^"):
+            return {OTHER}
+        return self.kinds(scope, given[at], steps + 1)
 
     def _bound_kind(self, function: str, at: int) -> str:
-        """Return the kind that the object graph binds to an argument; `at` counts from the end."""
+        """Return what the object graph binds to an argument: it binds the last ones."""
         bound = self._objects.concrete_functions[function].bound_inputs
-        number = bound[at] if -at <= len(bound) else -1
+        first = len(self._positions[function]) - len(bound)
+        number = bound[at - first] if at >= first >= 0 else -1
         nodes = self._objects.nodes
         return ASSET if 0 <= number < len(nodes) and nodes[number].HasField("asset") else OTHER
 
     def _variable_kinds(self, handle: str, steps: int) -> set[str]:
-        """Return the kinds of the values that a variable may hold."""
+        """Return what a variable may hold."""
         node = self._calls.nodes[GRAPH].get(node_of(handle))
         if node is None or node.op != "VarHandleOp":
             return {OTHER}
-        handles = self._variables[_shared_name(node)]
-        if any(scope != GRAPH for scope, _ in handles):
-            return {OTHER}
-        names = {one.name for _, one in handles}
-        return {kind for user in self._users(names) for kind in self._use(user, names, steps)}
+        found: set[str] = set()
+        for scope, one in self._variables[_shared_name(node)]:
+            if scope != GRAPH:
+                return {OTHER}
+            for user in self._users[one.name]:
+                found |= self._use(user, one.name, steps)
+        return found or {OTHER}
 
-    def _users(self, names: set[str]) -> Iterator[NodeDef]:
-        for node in self._calls.nodes[GRAPH].values():
-            if any(node_of(one) in names for one in node.input if not one.startswith("^")):
-                yield node
-
-    def _use(self, user: NodeDef, names: set[str], steps: int) -> set[str]:
+    def _use(self, user: NodeDef, handle: str, steps: int) -> set[str]:
         if user.op in ("ReadVariableOp", "VarIsInitializedOp"):
             return set()
-        if user.op == "AssignVariableOp" and node_of(user.input[0]) in names:
+        if (
+            user.op == "AssignVariableOp"
+            and node_of(user.input[0]) == handle
+            and not self._calls.occasions(GRAPH, user.name) & {SIGNATURE, RESTORE}
+        ):
             return self.kinds(GRAPH, user.input[1], steps + 1)
         return {OTHER}
 
+    def _users_of_variables(self) -> dict[str, list[NodeDef]]:
+        names = {one.name for places in self._variables.values() for _, one in places}
+        found: dict[str, list[NodeDef]] = defaultdict(list)
+        for node in self._calls.nodes[GRAPH].values():
+            for name in {node_of(one) for one in node.input if not one.startswith("^")} & names:
+                found[name].append(node)
+        return found
 
-def _shared_name(node: NodeDef) -> str:
-    """Return the name under which a session stores a variable."""
-    given = (
-        node.attr["shared_name"].s.decode(errors="replace") if "shared_name" in node.attr else ""
-    )
-    return given or node.name
+
+def _whole(tensor: str) -> str:
+    """Return the name of a tensor of the graph with its number."""
+    return tensor if ":" in tensor else f"{tensor}:0"
+
+
+def _is_first(scope: str, tensor: str) -> bool:
+    """Whether a tensor is the first result of its node."""
+    parts = tensor.split(":")
+    return parts[-1] == "0" and len(parts) == (2 if scope == GRAPH else 3)
+
+
+def _shared_name(node: NodeDef) -> bytes:
+    """Return the name by which a session keeps a variable; all without one are the same."""
+    return node.attr["shared_name"].s if "shared_name" in node.attr else b""

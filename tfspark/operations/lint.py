@@ -17,10 +17,10 @@ from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
 
-from tfspark.operations.calls import Calls, inside
+from tfspark.operations.calls import GRAPH, INIT, LOADER, RESTORE, SAVE, SIGNATURE, Calls, inside
 from tfspark.operations.file_names import ASSET, CHECKPOINT, FileNames
 from tfspark.operations.known import UNKNOWN, touches
-from tfspark.saved_model_pb2 import DataType, GraphDef, MetaGraphDef, NodeDef
+from tfspark.saved_model_pb2 import AttrValue, DataType, GraphDef, MetaGraphDef, NodeDef
 
 # Operation → position of the input that names the file.
 _RESTORES = {"RestoreV2": 0, "Restore": 0, "RestoreSlice": 0}
@@ -41,10 +41,18 @@ _HARMLESS = {
     ),
     "EncodeProto": ("descriptor_source", re.compile(rb"|local://|bytes://.*", re.DOTALL), "files"),
     "FixedUnigramCandidateSampler": ("vocab_file", re.compile(rb""), "files"),
+    # MLIR in binary form, in which names stand as they are.
+    "XlaCallModule": (
+        "module",
+        re.compile(rb"ML\xefR(?:(?!custom_call).)*", re.DOTALL),
+        "code outside the graph",
+    ),
 }
 
 # Operations that make a tensor from bytes. A resource made this way can be another node's variable.
 _FROM_BYTES = {"Const", "HostConst", "ParseTensor", "DeserializeSparse", "DeserializeManySparse"}
+# A variant can hold resources.
+_RESOURCES = {DataType.DT_RESOURCE, DataType.DT_VARIANT}
 
 _OP_NAME = re.compile(r"[A-Z_][A-Za-z0-9_>]*")
 _DEEPEST = 4
@@ -72,7 +80,11 @@ class Finding:
 
 
 def findings_of(graph: MetaGraphDef) -> tuple[Finding, ...]:
-    """Return the operations that touch more than tensors and need permission."""
+    """Return the operations that touch more than tensors, without those that nothing can misuse.
+
+    Raises:
+        InvalidModelError: When names in the graph are ambiguous.
+    """
     calls = Calls(graph)
     names = FileNames(graph, calls)
     found = [
@@ -89,31 +101,43 @@ def _touches(node: NodeDef) -> str | None:
     op = node.op
     if op in _HARMLESS:
         attribute, pattern, what = _HARMLESS[op]
-        if attribute in node.attr and not pattern.fullmatch(node.attr[attribute].s):
+        if attribute in node.attr and not _is_literal(node.attr[attribute], pattern):
             return what
-    if op == "XlaCallModule" and b"custom_call" in node.attr["module"].s:
-        return "code outside the graph"
-    if op in _FROM_BYTES and any(one.type == DataType.DT_RESOURCE for one in node.attr.values()):
+    if op in _FROM_BYTES and any(map(_may_be_resource, node.attr.values())):
         return "resources of other nodes"
     return touches(op)
 
 
+def _is_literal(value: AttrValue, pattern: re.Pattern[bytes]) -> bool:
+    """Whether an attribute is a text of the pattern, and not one that a caller gives."""
+    return value.WhichOneof("value") in (None, "s") and bool(pattern.fullmatch(value.s))
+
+
+def _may_be_resource(value: AttrValue) -> bool:
+    kinds = {value.type, *value.list.type}
+    return value.WhichOneof("value") == "placeholder" or not kinds.isdisjoint(_RESOURCES)
+
+
 def _is_own(node: NodeDef, scope: str, calls: Calls, names: FileNames) -> bool:
-    """Whether a node needs no permission: it opens only the model's own checkpoint or assets."""
-    if node.op in _SAVES:
-        running = calls.signature | calls.init | calls.restore
-        return not any(top is None or top in running for top in calls.top_nodes(scope, node.name))
-    if node.op in _RESTORES:
-        running, kind, at = calls.signature | calls.init, CHECKPOINT, _RESTORES[node.op]
-    elif node.op in _TABLES:
-        running, kind, at = calls.signature | calls.restore, ASSET, _TABLES[node.op]
-    else:
-        # A call of a function of the model, unless TensorFlow has an operation of the same name.
-        return node.op in calls.functions and touches(node.op) == UNKNOWN
+    """Whether a node opens nothing but the files that every SavedModel brings along."""
+    op, occasions = node.op, calls.occasions(scope, node.name)
+    is_dead = scope == GRAPH and not occasions  # of a saver that training left behind
+    if op in _SAVES:
+        return is_dead or occasions == {SAVE}
     # The loader feeds the names of files only while it restores and initialises.
-    if any(top in running for top in calls.top_nodes(scope, node.name)):
-        return False
-    return at < len(node.input) and names.kinds(scope, node.input[at]) <= {kind}
+    if op in _RESTORES:
+        at, kind, elsewhere = _RESTORES[op], CHECKPOINT, {SIGNATURE, INIT, LOADER}
+        if any(map(_may_be_resource, node.attr.values())):
+            return False
+    elif op in _TABLES:
+        at, kind, elsewhere = _TABLES[op], ASSET, {SIGNATURE, RESTORE}
+    else:
+        # The name of a function of the model hides no operation of TensorFlow.
+        return op in calls.functions and touches(op) == UNKNOWN
+    if is_dead:
+        return True
+    is_fed = at < len(node.input) and names.kinds(scope, node.input[at]) == {kind}
+    return is_fed and not occasions & elsewhere
 
 
 def _inside(node: NodeDef, text: bytes, depth: int) -> Iterator[Finding]:

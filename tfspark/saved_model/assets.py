@@ -16,9 +16,9 @@ def assets_of(graph: MetaGraphDef) -> list[AssetFileDef]:
     Raises:
         InvalidModelError: When the collection contains anything but assets.
     """
-    if graph.asset_file_def or _COLLECTION not in graph.collection_def:
-        return list(graph.asset_file_def)
-    return list(map(_asset, graph.collection_def[_COLLECTION].any_list.value))
+    named = _COLLECTION in graph.collection_def
+    collection = graph.collection_def[_COLLECTION].any_list.value if named else ()
+    return [*graph.asset_file_def, *map(_asset, collection)]
 
 
 def _asset(listed: CollectionDef.Any) -> AssetFileDef:

@@ -28,7 +28,7 @@ _HINT = "export it again; a broken version is never passed over for an older one
 _MOST_BYTES = (1 << 31) - 1
 
 # How text names the message inside an `Any` → the field of `CollectionDef.Any` that reads it.
-_ANY = re.compile(r"\[type\.googleapis\.com/([\w.]+)\]")
+_ANY = re.compile(r"""\[type\.googleapis\.com/([\w.]+)\]|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'""")
 _ANY_FIELDS = {"tensorflow.AssetFileDef": "asset"}
 
 
@@ -105,8 +105,8 @@ def _parse(file: Path) -> SavedModel:
     content = file.read_bytes()
     try:
         if file.name == BINARY:
-            return SavedModel.FromString(content)
-        text = _ANY.sub(lambda match: _ANY_FIELDS.get(match[1], "other"), content.decode())
+            return _without_text_fields(SavedModel.FromString(content))
+        text = _ANY.sub(_field_of_any, content.decode())
         return text_format.Parse(text, SavedModel(), allow_unknown_field=True)
     except (DecodeError, text_format.ParseError, ValueError, RecursionError) as error:
         raise InvalidModelError(
@@ -117,3 +117,17 @@ def _parse(file: Path) -> SavedModel:
                 hint=_HINT,
             )
         ) from error
+
+
+def _field_of_any(found: re.Match[str]) -> str:
+    """Return the field that reads the message inside an `Any`; a quoted text stays as it is."""
+    return _ANY_FIELDS.get(found[1], "other") if found[1] else found[0]
+
+
+def _without_text_fields(model: SavedModel) -> SavedModel:
+    """Remove what only a text can say, and TensorFlow would not read in a binary file."""
+    for graph in model.meta_graphs:
+        for collection in graph.collection_def.values():
+            for one in collection.any_list.value if collection.HasField("any_list") else ():
+                one.ClearField("asset")
+    return model
