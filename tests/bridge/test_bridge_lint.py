@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import tfspark
-from tests.security import forbidden
+from tests.security import disguised, forbidden
 from tests.thirdparty.writing import as_text
 
 FINDINGS = """
@@ -54,6 +54,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
         found[name] = home / str(number) / "model"
         found[name].parent.mkdir()
         build(found[name], home / str(number) / "mark")
+    for name, (disguise, _) in disguised.GRAPHS.items():
+        graph = disguised.Graph()
+        disguise(graph)
+        found[name] = home / name
+        graph.write(found[name])
     (home / "words.txt").write_text("a\nb\n")
     for build in (forbidden.table_of_file, forbidden.module_with_table):
         for text in (False, True):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import tfspark
-from tests.security import forbidden
+from tests.security import disguised, forbidden
 from tests.thirdparty.writing import as_text, change
 from tfspark.errors import ForbiddenOperationError, InvalidModelError
 from tfspark.handle import ModelHandle
@@ -142,3 +142,31 @@ def test_functions_that_call_functions_twice_end(tmp_path: Path) -> None:
     forbidden.write_in_signature(tmp_path / "model", tmp_path / "mark")
     change(tmp_path / "model", tower)
     assert "WriteFile" in {one.op for one in tfspark.lint(tmp_path / "model")}
+
+
+@pytest.mark.parametrize("name", disguised.GRAPHS)
+def test_nothing_hides_what_a_model_opens(name: str, tmp_path: Path) -> None:
+    build, op = disguised.GRAPHS[name]
+    graph = disguised.Graph()
+    build(graph)
+    graph.write(tmp_path / "model")
+    assert op in {one.op for one in tfspark.lint(tmp_path / "model")}
+
+
+def test_what_is_not_disguised_needs_no_permission(tmp_path: Path) -> None:
+    graph = disguised.Graph()
+    graph.read("path", graph.function("reader", "path"))
+    graph.call("call", "reader", "asset")
+    graph.init("call")
+    graph.write(tmp_path / "model")
+    assert tfspark.lint(tmp_path / "model") == []
+
+
+@pytest.mark.parametrize("name", ["f", ""])
+def test_ambiguous_names_are_refused(name: str, tmp_path: Path) -> None:
+    graph = disguised.Graph()
+    graph.function("f", "path")
+    graph.function(name, "path")
+    graph.write(tmp_path / "model")
+    with pytest.raises(InvalidModelError, match="functions without a name, or several of one"):
+        tfspark.lint(tmp_path / "model")

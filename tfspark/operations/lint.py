@@ -44,7 +44,7 @@ _HARMLESS = {
     # MLIR in binary form, in which names stand as they are.
     "XlaCallModule": (
         "module",
-        re.compile(rb"ML\xefR(?:(?!custom_call).)*", re.DOTALL),
+        re.compile(rb"ML\xefR(?!.*custom_call).*", re.DOTALL),
         "code outside the graph",
     ),
 }

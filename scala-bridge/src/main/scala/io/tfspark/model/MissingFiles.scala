@@ -11,15 +11,17 @@ import org.tensorflow.proto.MetaGraphDef
 /** The files that a model cannot do without: its variables and assets. Driver. */
 private[model] object MissingFiles {
 
-  private val shard = """variables\.data-\d{5}-of-(\d{5})""".r
+  private val shard = """variables\.data-([0-9]{5})-of-([0-9]{5})""".r
+
+  /** Of files that are missing, a message names so many. */
+  private val mostNames = 10
   private val variableOps = Set("VarHandleOp", "VariableV2", "Variable")
 
   /** Refuse a model whose variables or assets are not all there; TensorFlow's native loader crashes
     * on them.
     */
   def check(dir: Path, graph: MetaGraphDef): Unit = {
-    val assets =
-      graph.getAssetFileDefList.asScala.toSeq.map(asset => s"assets/${asset.getFilename}")
+    val assets = Assets.of(graph).map(asset => s"assets/${asset.getFilename}")
     // TensorFlow does not check these names; `../…` would lead out of the model.
     val walk = new ModelWalk(dir.toString)
     assets.foreach(walk.meet)
@@ -35,7 +37,8 @@ private[model] object MissingFiles {
       throw new InvalidModelException(
         Explain(
           s"The model at $dir is incomplete: $count missing.",
-          expected = Explain.listing(missing),
+          expected = Explain.listing(missing.take(mostNames)) +
+            (if (missing.sizeIs > mostNames) ", …" else ""),
           hint = "copy the whole export dir, with variables/ and assets/."
         )
       )
@@ -49,10 +52,13 @@ private[model] object MissingFiles {
     if (names("variables") && !names("variables.index")) Nil // a checkpoint of 2016 is one file
     else {
       val index = if (names("variables.index")) Nil else Seq("variables/variables.index")
-      val totals = names.collect { case shard(total) => total.toInt }.toSeq.sorted
+      val found = names.toSeq.collect {
+        case shard(number, total) if number.toInt < total.toInt => total.toInt
+      }
+      val present = found.groupMapReduce(identity)(_ => 1)(_ + _)
       // Shards of another checkpoint may lie beside the whole one; the fewest gaps are its own.
-      val gaps = (if (totals.isEmpty) Seq(1) else totals).map(missingShards(names, _))
-      index ++ gaps.minBy(_.size)
+      val total = if (present.isEmpty) 1 else present.keys.minBy(one => (one - present(one), one))
+      index ++ missingShards(names, total)
     }
   }
 

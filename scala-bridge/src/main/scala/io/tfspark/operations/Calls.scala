@@ -1,29 +1,46 @@
 package io.tfspark.operations
 
 import scala.annotation.tailrec
-import scala.collection.mutable
 import scala.jdk.CollectionConverters._
+import scala.util.Try
 
 import com.google.protobuf.ByteString
+import io.tfspark.error._
 import org.tensorflow.proto._
 
 /** A node and the function that it belongs to; the graph itself is the scope `""`. */
 final private[operations] case class Placed(scope: String, node: NodeDef)
 
-/** Finds when each node of a graph runs: for a signature, at initialisation, at restore, or never.
-  * Driver.
+/** When a node runs. */
+sealed private[operations] trait Occasion
+
+private[operations] object Occasion {
+  case object Signature extends Occasion
+  case object Init extends Occasion
+  case object Restore extends Occasion
+  case object Save extends Occasion
+
+  /** TensorFlow's own loader may call the functions of the object graph. */
+  case object Loader extends Occasion
+}
+
+/** Which nodes of a graph run when, inside the functions that they call. Driver.
   *
-  * The nodes of a function run when a node that calls the function runs. TensorFlow's own loader
-  * may also call the functions that the object graph lists.
+  * A node of the graph runs on some occasions: when a signature runs, when the model is
+  * initialised, when its checkpoint is restored or saved, or never. The nodes of a function run
+  * when a node runs that may call it, also by a nested attribute, as a gradient, or because the
+  * optimizer takes one function for another that implements the same.
   */
 final private[operations] class Calls(graph: MetaGraphDef) {
   import Calls._
+  import Occasion._
 
   private val library = graph.getGraphDef.getLibrary.getFunctionList.asScala.toSeq
 
   /** Function by name. */
   val functions: Map[String, FunctionDef] =
     library.map(one => one.getSignature.getName -> one).toMap
+  if (functions.size < library.size || functions.contains(Graph)) throw ambiguous("functions")
 
   /** Every node of every scope. */
   val all: Seq[Placed] =
@@ -37,61 +54,46 @@ final private[operations] class Calls(graph: MetaGraphDef) {
     val named = all.groupMap(_.scope)(_.node).view.mapValues(_.map(one => one.getName -> one).toMap)
     named.toMap.withDefaultValue(Map.empty)
   }
+  if (nodes.values.map(_.size).sum < all.size) throw ambiguous("nodes")
+
+  private val alike = alikeIn(graph)
+
+  private val calls: Seq[(String, Placed)] = all.flatMap { one =>
+    Calls.called(one.node).distinct
+      .flatMap(name => alike.getOrElse(name, Set(name))).distinct.map(_ -> one)
+  }
 
   /** Name of a function → each call of it. */
-  val callers: Map[String, Seq[Placed]] =
-    all.flatMap(one => called(one.node).map(_ -> one)).groupMap(_._1)(_._2).withDefaultValue(Nil)
+  val callers: Map[String, Seq[Placed]] = calls.groupMap(_._1)(_._2).withDefaultValue(Nil)
 
-  private val objects = graph.getObjectGraphDef.getConcreteFunctionsMap.keySet.asScala.toSet
+  private val calledByNode: Map[String, Seq[String]] =
+    calls.collect { case (name, one) if one.scope == Graph => one.node.getName -> name }
+      .groupMap(_._1)(_._2).withDefaultValue(Nil)
+  private val calledByFunction: Map[String, Seq[String]] =
+    calls.collect { case (name, one) if one.scope != Graph => one.scope -> name }.distinct
+      .groupMap(_._1)(_._2).withDefaultValue(Nil)
 
-  private val signatures = graph.getSignatureDefMap.asScala.toMap
+  private val objects = loaded(graph)
 
-  /** Nodes of the graph that a signature runs. */
-  val signature: Set[String] = runFor(outputs(signatures - initSignature))
+  private val run: Map[Occasion, Set[String]] = Map(
+    Signature -> outputsOf(graph),
+    Init -> initialised(graph),
+    Restore -> Seq(graph.getSaverDef.getRestoreOpName),
+    Save -> Seq(graph.getSaverDef.getSaveTensorName)
+  ).view.mapValues(names => reached(names.map(nodeOf).toList, Set.empty)).toMap
 
-  /** Nodes of the graph that initialisation runs. */
-  val init: Set[String] = runFor(
-    outputs(signatures.filter(_._1 == initSignature)) ++ initCollections.flatMap(name =>
-      Option(graph.getCollectionDefMap.get(name)).toSeq.flatMap(
-        _.getNodeList.getValueList.asScala
-      )
-    )
-  )
+  private val functionsRun: Map[Occasion, Set[String]] =
+    run.view.mapValues(some => below(some.toList.flatMap(calledByNode), Set.empty)).toMap +
+      (Loader -> below(objects.toList, Set.empty))
 
-  /** Nodes of the graph that restoring the checkpoint runs. */
-  val restore: Set[String] = runFor(Seq(graph.getSaverDef.getRestoreOpName))
+  /** When a node runs; empty when nothing is known to run it. */
+  def occasions(one: Placed): Set[Occasion] =
+    if (one.scope == Graph)
+      run.collect { case (occasion, some) if some(one.node.getName) => occasion }.toSet
+    else functionsRun.collect { case (occasion, some) if some(one.scope) => occasion }.toSet
 
   /** Whether TensorFlow's own loader may call a function. */
   def isInObjectGraph(function: String): Boolean = objects(function)
-
-  /** The nodes of the graph whose run causes a node of a scope to run; `None` stands for a call by
-    * TensorFlow's loader.
-    */
-  def topNodes(one: Placed): Set[Option[String]] =
-    if (one.scope == Graph) Set(Some(one.node.getName))
-    else tops.getOrElseUpdate(one.scope, top(List(one.scope), Set(one.scope), Set.empty))
-
-  private val tops = mutable.HashMap.empty[String, Set[Option[String]]]
-
-  @tailrec
-  private def top(
-      waiting: List[String],
-      seen: Set[String],
-      found: Set[Option[String]]
-  ): Set[Option[String]] = waiting match {
-    case Nil => found
-    case function :: rest =>
-      val (direct, inner) = callers(function).partition(_.scope == Graph)
-      val next = inner.map(_.scope).toSet -- seen
-      val loader = Option.when(isInObjectGraph(function))(Option.empty[String])
-      top(rest ++ next, seen ++ next, found ++ direct.map(one => Some(one.node.getName)) ++ loader)
-  }
-
-  private def outputs(some: Map[String, SignatureDef]): Seq[String] =
-    some.values.toSeq.flatMap(_.getOutputsMap.values.asScala).map(_.getName)
-
-  private def runFor(tensors: Seq[String]): Set[String] =
-    reached(tensors.map(nodeOf).toList, Set.empty)
 
   @tailrec
   private def reached(waiting: List[String], found: Set[String]): Set[String] = waiting match {
@@ -102,6 +104,14 @@ final private[operations] class Calls(graph: MetaGraphDef) {
         case None => reached(rest, found)
       }
   }
+
+  @tailrec
+  private def below(waiting: List[String], found: Set[String]): Set[String] = waiting match {
+    case Nil => found
+    case name :: rest if functions.contains(name) && !found(name) =>
+      below(calledByFunction(name) ++: rest, found + name)
+    case _ :: rest => below(rest, found)
+  }
 }
 
 private[operations] object Calls {
@@ -109,14 +119,14 @@ private[operations] object Calls {
   /** The scope of the graph itself. */
   val Graph: String = ""
 
-  /** Collections with the operations that TensorFlow runs once after it has restored variables. */
-  private val initCollections = Seq("saved_model_main_op", "legacy_init_op")
   private val initSignature = "__saved_model_init_op"
+  private val implements_ = "api_implements"
 
-  /** Bytes of a graph with one `ReadFile` node whose name has one letter. */
+  /** A node of `ReadFile`, whose name has one letter. */
   private val shortestGraph = 15
+  private val mostLevels = 100
 
-  /** The name of the node behind a tensor or a control input. */
+  /** The name of the node that makes a tensor, or gives a control input. */
   def nodeOf(tensor: String): String = tensor.stripPrefix("^").takeWhile(_ != ':')
 
   /** The inputs of a node. */
@@ -124,20 +134,92 @@ private[operations] object Calls {
 
   /** The functions that a node may call. */
   def called(node: NodeDef): Seq[String] =
-    node.getOp +: node.getAttrMap.values.asScala.toSeq.flatMap { value =>
-      if (value.hasFunc) Seq(value.getFunc.getName)
-      else if (value.hasList) value.getList.getFuncList.asScala.map(_.getName)
-      else Nil
-    }
+    node.getOp +: values(node.getAttrMap.values.asScala.toSeq, 0).flatMap(functionsIn)
+      .map(_.getName)
 
-  /** The texts in a node that may be graphs: a graph begins with the tag of a node, 0x0a. */
+  /** The texts in a node that may be graphs: a graph begins with a node, which names an operation.
+    */
   def texts(node: NodeDef): Seq[ByteString] =
-    node.getAttrMap.values.asScala.toSeq.flatMap { value =>
+    values(node.getAttrMap.values.asScala.toSeq, 0).flatMap { value =>
       value.getValueCase match {
         case AttrValue.ValueCase.S => Seq(value.getS)
-        case AttrValue.ValueCase.LIST => value.getList.getSList.asScala.toSeq
+        case AttrValue.ValueCase.LIST =>
+          value.getList.getSList.asScala.toSeq ++
+            value.getList.getTensorList.asScala.flatMap(_.getStringValList.asScala)
         case AttrValue.ValueCase.TENSOR => value.getTensor.getStringValList.asScala.toSeq
         case _ => Nil
       }
     }.filter(text => text.size >= shortestGraph && text.byteAt(0) == '\n'.toByte)
+
+  /** Attributes with those nested in functions. */
+  private def values(attributes: Seq[AttrValue], level: Int): Seq[AttrValue] =
+    attributes ++ (
+      if (level == mostLevels) Nil
+      else attributes.flatMap(functionsIn).flatMap(one =>
+        values(one.getAttrMap.values.asScala.toSeq, level + 1)
+      )
+    )
+
+  private def functionsIn(value: AttrValue): Seq[NameAttrList] =
+    if (value.hasFunc) Seq(value.getFunc)
+    else if (value.hasList) value.getList.getFuncList.asScala.toSeq
+    else Nil
+
+  /** Function → all that may run in its place: implementations and gradients. */
+  private def alikeIn(graph: MetaGraphDef): Map[String, Set[String]] = {
+    val library = graph.getGraphDef.getLibrary
+    val groups = library.getFunctionList.asScala.toSeq
+      .filter(_.getAttrMap.containsKey(implements_))
+      .groupMap(_.getAttrMap.get(implements_).getS)(_.getSignature.getName)
+    val implementing = groups.values.flatMap(names => names.map(_ -> names.toSet)).toMap
+    library.getGradientList.asScala.foldLeft(implementing) { (found, one) =>
+      val own = found.getOrElse(one.getFunctionName, Set(one.getFunctionName))
+      found.updated(one.getFunctionName, own + one.getGradientFunc)
+    }
+  }
+
+  /** The functions that TensorFlow's own loader may call. */
+  private def loaded(graph: MetaGraphDef): Set[String] = {
+    val objects = graph.getObjectGraphDef
+    objects.getConcreteFunctionsMap.keySet.asScala.toSet ++
+      objects.getNodesList.asScala.flatMap { one =>
+        one.getFunction.getConcreteFunctionsList.asScala :+
+          one.getBareConcreteFunction.getConcreteFunctionName
+      }
+  }
+
+  private def outputsOf(graph: MetaGraphDef): Seq[String] =
+    graph.getSignatureDefMap.asScala.toSeq.filter(_._1 != initSignature)
+      .flatMap(_._2.getOutputsMap.values.asScala).flatMap(tensors(_, 0))
+
+  /** The tensors of an output, of which a sparse or ragged one has several. */
+  private def tensors(info: TensorInfo, level: Int): Seq[String] = {
+    val sparse = info.getCooSparse
+    val parts = if (level < mostLevels) info.getCompositeTensor.getComponentsList.asScala else Nil
+    Seq(
+      info.getName,
+      sparse.getValuesTensorName,
+      sparse.getIndicesTensorName,
+      sparse.getDenseShapeTensorName
+    ) ++ parts.flatMap(tensors(_, level + 1))
+  }
+
+  /** What a loader may run once: all operations that any collection names. */
+  private def initialised(graph: MetaGraphDef): Seq[String] = {
+    val signature = Option(graph.getSignatureDefMap.get(initSignature)).toSeq
+      .flatMap(_.getOutputsMap.values.asScala).flatMap(tensors(_, 0))
+    signature ++ graph.getCollectionDefMap.values.asScala.flatMap { one =>
+      one.getNodeList.getValueList.asScala ++ one.getBytesList.getValueList.asScala.flatMap(text =>
+        Try(VariableDef.parseFrom(text).getInitializerName).toOption
+      )
+    }
+  }
+
+  private def ambiguous(what: String): InvalidModelException =
+    new InvalidModelException(
+      Explain(
+        s"The graph of the model has $what without a name, or several of one name.",
+        hint = "export the model again."
+      )
+    )
 }

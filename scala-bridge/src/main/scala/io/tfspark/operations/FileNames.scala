@@ -3,80 +3,106 @@ package io.tfspark.operations
 import scala.collection.mutable
 import scala.jdk.CollectionConverters._
 
+import com.google.protobuf.ByteString
+import io.tfspark.model.Assets
 import io.tfspark.operations.Calls._
 import org.tensorflow.proto._
 
 /** Finds out who chooses the name of a file that an operation opens: the loader or the model.
   * Driver.
   *
-  * Follows a tensor back to an asset of the export dir or to the name of the checkpoint;
-  * TensorFlow's loaders feed both. The model chooses every other name, such as a constant.
+  * Follows a tensor back to the asset of the export dir or to the name of the checkpoint, which
+  * TensorFlow's loaders feed. The model chooses everything else, such as a constant.
   *
-  * TensorFlow 2 keeps the path of an asset in a variable, which the initialisation assigns. The
-  * variable counts as the asset when nothing else can assign it: all its nodes are in the graph
-  * itself, and they only read it, check that it is initialised, or assign the asset.
+  * TensorFlow 2 keeps the path of an asset in a variable that the initialisation assigns. The
+  * variable counts as the asset when nothing else can assign it: all nodes of that variable are in
+  * the graph itself, and only read it, ask whether it is initialised, or assign the asset while the
+  * model is initialised, which is when the loader feeds it.
   */
 final private[operations] class FileNames(graph: MetaGraphDef, calls: Calls) {
   import FileNames._
 
   private val objects = graph.getObjectGraphDef
-  private val assets = assetsOf(graph).map(one => nodeOf(one.getTensorInfo.getName)).toSet
-  private val checkpoint = nodeOf(graph.getSaverDef.getFilenameTensorName)
+  private val assets = Assets.of(graph).map(one => whole(one.getTensorInfo.getName)).toSet
+  private val checkpoint = whole(graph.getSaverDef.getFilenameTensorName)
+  private val known = mutable.HashMap.empty[(String, String), Set[Kind]]
+  private val positions = mutable.HashMap.empty[String, Map[String, Int]]
   private val variables =
     calls.all.filter(_.node.getOp == "VarHandleOp").groupBy(one => sharedName(one.node))
 
-  private val known = mutable.HashMap.empty[(String, String), Set[Kind]]
+  /** Node of a variable → the nodes of the graph that use it. */
+  private val users: Map[String, Seq[NodeDef]] = {
+    val handles = variables.values.flatten.map(_.node.getName).toSet
+    calls.nodes(Graph).values.toSeq
+      .flatMap(user => data(user).map(nodeOf).distinct.filter(handles).map(_ -> user))
+      .groupMap(_._1)(_._2).withDefaultValue(Nil)
+  }
 
   /** Where a tensor comes from, in every call. */
   def kinds(scope: String, tensor: String, steps: Int = 0): Set[Kind] = {
-    val place = (scope, nodeOf(tensor))
-    if (!known.contains(place)) {
-      known(place) = Set(Other) // the result for a cycle
-      known(place) = traced(scope, nodeOf(tensor), steps)
+    val name = if (scope == Graph) whole(tensor) else tensor
+    if (!known.contains((scope, name))) {
+      known((scope, name)) = Set(Other) // what a cycle finds
+      known((scope, name)) = traced(scope, name, steps)
     }
-    known(place)
+    known((scope, name))
   }
 
-  private def traced(scope: String, name: String, steps: Int): Set[Kind] =
+  private def traced(scope: String, tensor: String, steps: Int): Set[Kind] =
     if (steps > mostSteps) Set(Other)
-    else if (scope == Graph && assets(name)) Set(Asset)
-    else if (scope == Graph && name == checkpoint) Set(Checkpoint)
-    else calls.nodes(scope).get(name) match {
-      case None => ofArgument(scope, name, steps)
-      case Some(node) if same(node.getOp) && node.getInputCount > 0 =>
-        kinds(scope, node.getInput(0), steps + 1)
-      case Some(node)
-          if node.getOp == "ReadVariableOp" && scope == Graph && node.getInputCount > 0 =>
+    else if (scope == Graph && assets(tensor)) Set(Asset)
+    else if (scope == Graph && tensor == checkpoint) Set(Checkpoint)
+    else calls.nodes(scope).get(nodeOf(tensor)) match {
+      case None => ofArgument(scope, tensor, steps)
+      case Some(node) if !isFirst(scope, tensor) || node.getInputCount == 0 => Set(Other)
+      case Some(node) if same(node.getOp) => kinds(scope, node.getInput(0), steps + 1)
+      case Some(node) if node.getOp == "ReadVariableOp" && scope == Graph =>
         ofVariable(node.getInput(0), steps)
       case Some(_) => Set(Other)
     }
 
-  private def ofArgument(function: String, name: String, steps: Int): Set[Kind] = {
-    val arguments = calls.functions.get(function).toSeq.flatMap(
-      _.getSignature.getInputArgList.asScala
-    )
-    val at = arguments.indexWhere(_.getName == name)
-    // An argument of several tensors shifts the positions of all later arguments.
-    val isPlain = arguments.forall(one => one.getNumberAttr.isEmpty && one.getTypeListAttr.isEmpty)
-    if (at < 0 || !isPlain) Set(Other)
-    else {
-      val bound = Option.when(calls.isInObjectGraph(function))(
-        ofBound(function, at - arguments.size)
-      )
-      bound.toSet ++ calls.callers(function).flatMap(ofCall(function, at, _, steps))
+  private def ofArgument(function: String, name: String, steps: Int): Set[Kind] =
+    positionsOf(function).get(name) match {
+      case None => Set(Other)
+      case Some(at) =>
+        val bound = Option.when(calls.isInObjectGraph(function))(ofBound(function, at)).toSet
+        val found = bound ++ calls.callers(function).flatMap(ofCall(function, at, _, steps))
+        if (found.isEmpty) Set(Other) else found // nobody is known to call it
     }
-  }
+
+  /** Argument → its position, where every argument is one tensor. */
+  private def positionsOf(function: String): Map[String, Int] =
+    positions.getOrElseUpdate(
+      function, {
+        val arguments =
+          calls.functions.get(function).toSeq.flatMap(_.getSignature.getInputArgList.asScala)
+        // An argument of several tensors moves all that follow.
+        val isPlain =
+          arguments.forall(one => one.getNumberAttr.isEmpty && one.getTypeListAttr.isEmpty)
+        if (isPlain) arguments.map(_.getName).zipWithIndex.toMap else Map.empty
+      }
+    )
 
   private def ofCall(function: String, at: Int, call: Placed, steps: Int): Set[Kind] = {
-    val tensors = inputs(call.node).filterNot(_.startsWith("^"))
-    val isPlain = plainCalls(call.node.getOp) || call.node.getOp == function
-    if (isPlain && at < tensors.size) kinds(call.scope, tensors(at), steps + 1) else Set(Other)
+    val node = call.node
+    val isDirect = node.getOp == function || plainCalls(node.getOp) &&
+      node.getAttrOrDefault("f", AttrValue.getDefaultInstance).getFunc.getName == function
+    val tensors = inputs(node).take(at + 1)
+    // In a body, a name may stand for several tensors, which moves all that follow.
+    val isPlain = call.scope == Graph || tensors.forall(one =>
+      one.count(_ == ':') == 2 || positionsOf(call.scope).contains(one)
+    )
+    if (isDirect && isPlain && at < tensors.size && !tensors(at).startsWith("^"))
+      kinds(call.scope, tensors(at), steps + 1)
+    else Set(Other)
   }
 
-  /** The kind that the object graph binds to an argument; `fromEnd` counts from the end. */
-  private def ofBound(function: String, fromEnd: Int): Kind = {
-    val bound = objects.getConcreteFunctionsMap.get(function).getBoundInputsList.asScala
-    val number = bound.lift(bound.size + fromEnd).fold(-1)(_.intValue)
+  /** What the object graph binds to an argument: it binds the last ones. */
+  private def ofBound(function: String, at: Int): Kind = {
+    val bound = Option(objects.getConcreteFunctionsMap.get(function)).toSeq
+      .flatMap(_.getBoundInputsList.asScala)
+    val first = positionsOf(function).size - bound.size
+    val number = if (first >= 0) bound.lift(at - first).fold(-1)(_.intValue) else -1
     if (number >= 0 && number < objects.getNodesCount && objects.getNodes(number).hasAsset) Asset
     else Other
   }
@@ -86,21 +112,20 @@ final private[operations] class FileNames(graph: MetaGraphDef, calls: Calls) {
       case None => Set(Other)
       case Some(node) =>
         val handles = variables(sharedName(node))
-        val names = handles.map(_.node.getName).toSet
-        if (handles.exists(_.scope != Graph)) Set(Other)
-        else calls.nodes(Graph).values.toSet.flatMap(ofUse(_, names, steps))
+        val found = handles.map(_.node.getName).toSet.flatMap((name: String) =>
+          users(name).toSet.flatMap((user: NodeDef) => ofUse(user, name, steps))
+        )
+        if (handles.exists(_.scope != Graph) || found.isEmpty) Set(Other) else found
     }
 
-  /** The kinds of the values that a node may write into a variable. */
-  private def ofUse(user: NodeDef, handles: Set[String], steps: Int): Set[Kind] = {
-    val tensors = inputs(user).filterNot(_.startsWith("^"))
-    if (!tensors.map(nodeOf).exists(handles)) Set.empty
-    else user.getOp match {
-      case "ReadVariableOp" | "VarIsInitializedOp" => Set.empty
-      case "AssignVariableOp" if handles(nodeOf(tensors.head)) && tensors.size > 1 =>
-        kinds(Graph, tensors(1), steps + 1)
-      case _ => Set(Other)
-    }
+  /** What a node may write into a variable. */
+  private def ofUse(user: NodeDef, handle: String, steps: Int): Set[Kind] = user.getOp match {
+    case "ReadVariableOp" | "VarIsInitializedOp" => Set.empty
+    case "AssignVariableOp"
+        if user.getInputCount > 1 && nodeOf(user.getInput(0)) == handle && !calls
+          .occasions(Placed(Graph, user)).exists(Set(Occasion.Signature, Occasion.Restore)) =>
+      kinds(Graph, user.getInput(1), steps + 1)
+    case _ => Set(Other)
   }
 }
 
@@ -110,22 +135,22 @@ private[operations] object FileNames {
   case object Checkpoint extends Kind
   case object Other extends Kind
 
-  private val assetCollection = "saved_model_assets"
   private val plainCalls = Set("PartitionedCall", "StatefulPartitionedCall")
   private val same = Set("Identity", "StopGradient")
   private val mostSteps = 100
 
-  /** The assets of a graph; exports of TensorFlow 1 list them in a collection. */
-  private def assetsOf(graph: MetaGraphDef): Seq[AssetFileDef] = {
-    val listed = graph.getAssetFileDefList.asScala.toSeq
-    if (listed.nonEmpty) listed
-    else Option(graph.getCollectionDefMap.get(assetCollection)).toSeq
-      .flatMap(_.getAnyList.getValueList.asScala)
-      .map(one => AssetFileDef.parseFrom(one.getValue))
+  private def data(node: NodeDef): Seq[String] = inputs(node).filterNot(_.startsWith("^"))
+
+  /** The name of a tensor of the graph with its number. */
+  private def whole(tensor: String): String = if (tensor.contains(':')) tensor else s"$tensor:0"
+
+  /** Whether a tensor is the first result of its node. */
+  private def isFirst(scope: String, tensor: String): Boolean = {
+    val parts = tensor.split(":", -1)
+    parts.last == "0" && parts.length == (if (scope == Graph) 2 else 3)
   }
 
-  /** The name under which a session stores a variable. */
-  private def sharedName(node: NodeDef): String =
-    Option(node.getAttrMap.get("shared_name")).map(_.getS.toStringUtf8).filter(_.nonEmpty)
-      .getOrElse(node.getName)
+  /** The name by which a session keeps a variable; all without one are the same. */
+  private def sharedName(node: NodeDef): ByteString =
+    node.getAttrOrDefault("shared_name", AttrValue.getDefaultInstance).getS
 }

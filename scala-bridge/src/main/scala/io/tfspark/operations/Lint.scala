@@ -1,12 +1,15 @@
 package io.tfspark.operations
 
+import java.nio.charset.StandardCharsets.ISO_8859_1
+import java.util.regex.Pattern
+
 import scala.jdk.CollectionConverters._
 import scala.util.Try
-import scala.util.matching.Regex
 
 import com.google.protobuf.ByteString
 import io.tfspark.operations.FileNames._
 import io.tfspark.operations.KnownOperations.{touches, Unknown}
+import io.tfspark.operations.Occasion._
 import org.tensorflow.proto._
 
 /** Finds the operations of a model that touch more than tensors. Driver; nothing is run.
@@ -26,19 +29,37 @@ object Lint {
     Map("InitializeTableFromTextFile" -> 1, "InitializeTableFromTextFileV2" -> 1)
   private val saves = Set("SaveV2", "Save", "SaveSlices", "MergeV2Checkpoints")
 
-  /** Operation → attribute that can name a file, and its harmless values. */
-  private val harmless: Map[String, (String, Regex)] = Map(
-    "PrintV2" -> ("output_stream" -> """|stdout|stderr|log\((info|warning|error)\)""".r),
-    "DecodeProtoV2" -> ("descriptor_source" -> "(?s)|local://|bytes://.*".r),
-    "EncodeProto" -> ("descriptor_source" -> "(?s)|local://|bytes://.*".r),
-    "FixedUnigramCandidateSampler" -> ("vocab_file" -> "".r)
-  )
+  /** Operation → attribute that can name a file or hold code, its values that do not, and what it
+    * touches otherwise.
+    */
+  private val judgedAttributes: Map[String, (String, Pattern, String)] = {
+    def judged(name: String, pattern: String, what: String) =
+      (name, Pattern.compile(pattern, Pattern.DOTALL), what)
+    val descriptors = judged("descriptor_source", "|local://|bytes://.*", "files")
+    Map(
+      "PrintV2" -> judged(
+        "output_stream",
+        "|stdout|stderr|log\\((info|warning|error)\\)",
+        "files"
+      ),
+      "DecodeProtoV2" -> descriptors,
+      "EncodeProto" -> descriptors,
+      "FixedUnigramCandidateSampler" -> judged("vocab_file", "", "files"),
+      // MLIR in binary form, in which names stand as they are.
+      "XlaCallModule" -> judged(
+        "module",
+        "ML\u00efR(?!.*custom_call).*",
+        "code outside the graph"
+      )
+    )
+  }
 
   /** Operations that make a tensor from bytes. A resource made this way can be another node's
-    * variable.
+    * variable, and a variant can hold resources.
     */
   private val fromBytes =
     Set("Const", "HostConst", "ParseTensor", "DeserializeSparse", "DeserializeManySparse")
+  private val resources = Set(DataType.DT_RESOURCE_VALUE, DataType.DT_VARIANT_VALUE)
 
   private val opName = "[A-Z_][A-Za-z0-9_>]*".r
   private val deepest = 4
@@ -56,40 +77,44 @@ object Lint {
 
   /** What a node touches, as its operation or its attributes say. */
   private def touched(node: NodeDef): Option[String] = {
-    def attribute(name: String): ByteString =
-      node.getAttrOrDefault(name, AttrValue.getDefaultInstance).getS
     val op = node.getOp
-    val opensFile = harmless.get(op).exists { case (name, pattern) =>
-      !pattern.matches(attribute(name).toStringUtf8)
+    val judged = judgedAttributes.get(op).filterNot { case (name, pattern, _) =>
+      isLiteral(node.getAttrOrDefault(name, AttrValue.getDefaultInstance), pattern)
     }
-    val isResource = fromBytes(op) &&
-      node.getAttrMap.values.asScala.exists(_.getType == DataType.DT_RESOURCE)
-    if (opensFile) Some("files")
-    else if (op == "XlaCallModule" && holds(attribute("module"), "custom_call"))
-      Some("code outside the graph")
-    else if (isResource) Some("resources of other nodes")
+    if (judged.isDefined) judged.map(_._3)
+    else if (fromBytes(op) && node.getAttrMap.values.asScala.exists(mayBeResource))
+      Some("resources of other nodes")
     else touches(op)
   }
 
-  private def holds(bytes: ByteString, word: String): Boolean =
-    bytes.toString("ISO-8859-1").contains(word)
+  /** Whether an attribute is a text of the pattern, and not one that a caller gives. */
+  private def isLiteral(value: AttrValue, pattern: Pattern): Boolean = value.getValueCase match {
+    case AttrValue.ValueCase.S | AttrValue.ValueCase.VALUE_NOT_SET =>
+      pattern.matcher(value.getS.toString(ISO_8859_1)).matches
+    case _ => false
+  }
 
-  /** Whether a node needs no permission: it opens only the model's own checkpoint or assets. */
+  private def mayBeResource(value: AttrValue): Boolean =
+    value.getValueCase == AttrValue.ValueCase.PLACEHOLDER || resources(value.getTypeValue) ||
+      value.getList.getTypeValueList.asScala.exists(one => resources(one.intValue))
+
+  /** Whether a node opens nothing but the files that every SavedModel brings along. */
   private def isOwn(one: Placed, calls: Calls, names: FileNames): Boolean = {
     val op = one.node.getOp
-    lazy val top = calls.topNodes(one)
-    def isFed(kind: Kind, at: Int, running: Set[String]): Boolean =
+    val occasions = calls.occasions(one)
+    // Of a saver that training left behind.
+    val isDead = one.scope == Calls.Graph && occasions.isEmpty
+    def isFed(kind: Kind, at: Int, elsewhere: Set[Occasion]): Boolean =
       // The loader feeds the names of files only while it restores and initialises.
-      !top.flatten.exists(running) && at < one.node.getInputCount &&
-        names.kinds(one.scope, one.node.getInput(at)).subsetOf(Set(kind))
-    if (saves(op)) {
-      val running = calls.signature ++ calls.init ++ calls.restore
-      !top.exists(_.forall(running))
-    } else if (restores.contains(op))
-      isFed(Checkpoint, restores(op), calls.signature ++ calls.init)
-    else if (tables.contains(op)) isFed(Asset, tables(op), calls.signature ++ calls.restore)
+      isDead || !occasions.exists(elsewhere) && at < one.node.getInputCount &&
+        names.kinds(one.scope, one.node.getInput(at)) == Set(kind)
+    if (saves(op)) isDead || occasions == Set[Occasion](Save)
+    else if (restores.contains(op))
+      !one.node.getAttrMap.values.asScala.exists(mayBeResource) &&
+      isFed(Checkpoint, restores(op), Set(Signature, Init, Loader))
+    else if (tables.contains(op)) isFed(Asset, tables(op), Set(Signature, Restore))
     else
-      // A call of a function of the model, unless TensorFlow has an operation of the same name.
+      // The name of a function of the model hides no operation of TensorFlow.
       calls.functions.contains(op) && touches(op).contains(Unknown)
   }
 

@@ -1,0 +1,30 @@
+package io.tfspark.model
+
+import scala.jdk.CollectionConverters._
+
+import com.google.protobuf.InvalidProtocolBufferException
+import io.tfspark.error._
+import org.tensorflow.proto.{AssetFileDef, MetaGraphDef}
+
+/** The assets that a graph lists: files of the export dir that tables and others read. Driver. */
+private[tfspark] object Assets {
+  private val collection = "saved_model_assets"
+
+  /** The assets of a graph; exports of TensorFlow 1 list them in a collection. */
+  def of(graph: MetaGraphDef): Seq[AssetFileDef] =
+    try
+      graph.getAssetFileDefList.asScala.toSeq ++
+        Option(graph.getCollectionDefMap.get(collection)).toSeq
+          .flatMap(_.getAnyList.getValueList.asScala)
+          .map(one => AssetFileDef.parseFrom(one.getValue))
+    catch {
+      case error: InvalidProtocolBufferException => throw new InvalidModelException(
+          Explain(
+            s"The collection '$collection' of the model is broken.",
+            found = error.toString,
+            hint = "export the model again."
+          ),
+          Some(error)
+        )
+    }
+}

@@ -1,0 +1,211 @@
+"""Graphs that hide what they open: each gets around a judge that reads less than TensorFlow does.
+
+Built node by node as protocol buffers. In all but a few, a table is initialised from `secret`, a
+path of the model's choice, where a judge may believe that it comes from the asset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+FLOAT, STRING, RESOURCE, VARIANT = 1, 7, 20, 21
+PARTITIONED = "StatefulPartitionedCall"
+
+
+class Graph:
+    """A SavedModel in the making: y = x, an asset, a path of the model's choice, and an init op."""
+
+    def __init__(self) -> None:
+        self.model = SavedModel()
+        self.meta = self.model.meta_graphs.add()
+        self.meta.meta_info_def.tags.append("serve")
+        self.library = self.meta.graph_def.library
+        self.node("x", "Placeholder", dtype=FLOAT)
+        self.node("asset", "Const", dtype=STRING)
+        self.node("secret", "Const", dtype=STRING)
+        self.node("table", "HashTableV2")
+        asset = self.meta.asset_file_def.add(filename="words.txt")
+        asset.tensor_info.name = "asset:0"
+        signature = self.meta.signature_def["serving_default"]
+        for side, tensor in ((signature.inputs["x"], "x:0"), (signature.outputs["y"], "x:0")):
+            side.name, side.dtype = tensor, FLOAT
+            side.tensor_shape.dim.add(size=-1)
+
+    def node(
+        self, name: str, op: str, inputs: Iterable[str] = (), within: Any = None, **types: int
+    ) -> Any:
+        """Add a node to the graph or to a function, with attributes that are types."""
+        nodes = self.meta.graph_def.node if within is None else within.node_def
+        node = nodes.add(name=name, op=op, input=inputs)
+        for key, value in types.items():
+            node.attr[key].type = value
+        return node
+
+    def function(self, name: str, *arguments: str) -> Any:
+        """Add a function of strings."""
+        function = self.library.function.add()
+        function.signature.name = name
+        for argument in arguments:
+            function.signature.input_arg.add(name=argument, type=STRING)
+        return function
+
+    def call(self, name: str, function: str, *inputs: str, within: Any = None) -> Any:
+        """Add a call of a function."""
+        node = self.node(name, PARTITIONED, inputs, within)
+        node.attr["f"].func.name = function
+        return node
+
+    def read(self, path: str, within: Any = None) -> None:
+        """Initialise the table from a file."""
+        self.node("read", "InitializeTableFromTextFileV2", ["table", path], within)
+
+    def init(self, *names: str, collection: str = "saved_model_main_op") -> None:
+        """Name what a loader runs once."""
+        self.meta.collection_def[collection].node_list.value.extend(names)
+
+    def write(self, path: Path) -> None:
+        """Write the model with its asset."""
+        (path / "assets").mkdir(parents=True)
+        (path / "assets" / "words.txt").write_text("a\nb\n")
+        (path / "variables").mkdir()
+        (path / "variables" / "variables").write_bytes(b"")  # a checkpoint of version 1
+        (path / "saved_model.pb").write_bytes(self.model.SerializeToString())
+
+
+def attribute_of_a_caller(graph: Graph) -> None:
+    """The stream of a print is an attribute of the function, which the call gives."""
+    function = graph.function("f", "text")
+    graph.node("print", "PrintV2", ["text"], function).attr["output_stream"].placeholder = "stream"
+    call = graph.call("call", "f", "secret")
+    call.attr["f"].func.attr["stream"].s = b"file:///tmp/mark"
+
+
+def nested_attribute(graph: Graph) -> None:
+    """A function calls another one that its caller names in a nested attribute."""
+    graph.read("path", graph.function("reader", "path"))
+    outer = graph.function("outer", "path")
+    graph.node("inner", PARTITIONED, ["path"], outer).attr["f"].placeholder = "g"
+    graph.call("call", "outer", "secret").attr["f"].func.attr["g"].func.name = "reader"
+    graph.init("call")
+
+
+def gradient(graph: Graph) -> None:
+    """A gradient runs, which no node names."""
+    graph.function("f", "a")
+    graph.node("save", "SaveV2", ["a"], graph.function("g", "a"))
+    graph.library.gradient.add(function_name="f", gradient_func="g")
+    graph.node("run", "SymbolicGradient", ["secret"]).attr["f"].func.name = "f"
+    graph.init("run")
+
+
+def other_implementation(graph: Graph) -> None:
+    """The optimizer takes one function for another that says it implements the same."""
+    graph.function("harmless", "path").attr["api_implements"].s = b"thing"
+    reader = graph.function("reader", "path")
+    reader.attr["api_implements"].s = b"thing"
+    graph.read("path", reader)
+    graph.call("call", "harmless", "secret")
+    graph.call("decoy", "reader", "asset")
+    graph.init("call", "decoy")
+
+
+def variables_without_names(graph: Graph) -> None:
+    """All variables without a shared name are one."""
+    for name, value in (("v", "asset"), ("w", "secret")):
+        graph.node(name, "VarHandleOp")
+        graph.node(f"set_{name}", "AssignVariableOp", [name, value])
+    graph.node("path", "ReadVariableOp", ["v", "^set_w"])
+    graph.read("path")
+    graph.init("read")
+
+
+def second_result(graph: Graph) -> None:
+    """The loader feeds the first result of a node; the table takes the second."""
+    graph.node("two", "IdentityN", ["asset", "secret"])
+    graph.meta.asset_file_def[0].tensor_info.name = "two:0"
+    graph.read("two:1")
+    graph.init("read")
+
+
+def list_in_a_body(graph: Graph) -> None:
+    """In the body of a function, one name stands for two tensors and moves those behind it."""
+    graph.read("path", graph.function("reader", "first", "path", "last"))
+    outer = graph.function("outer", "bad", "good")
+    graph.node("two", "IdentityN", ["bad", "bad"], outer)
+    graph.call("call", "reader", "two:output", "good", within=outer)
+    graph.call("top", "outer", "secret", "asset")
+    graph.init("top")
+
+
+def object_graph(graph: Graph) -> None:
+    """TensorFlow's loader calls a function that only an object names."""
+    graph.node("save", "SaveV2", ["path"], graph.function("evil", "path"))
+    graph.call("decoy", "evil", "secret")
+    graph.meta.saver_def.save_tensor_name = "decoy:0"
+    named = graph.meta.object_graph_def.nodes.add().bare_concrete_function
+    named.concrete_function_name = "evil"
+
+
+def assigned_while_restoring(graph: Graph) -> None:
+    """No loader feeds assets while it restores: the variable then holds the constant."""
+    graph.node("v", "VarHandleOp").attr["shared_name"].s = b"v"
+    graph.node("set", "AssignVariableOp", ["v", "asset"])
+    graph.node("path", "ReadVariableOp", ["v"])
+    graph.read("path")
+    graph.meta.saver_def.restore_op_name = "set"
+    graph.init("read")
+
+
+def sparse_output(graph: Graph) -> None:
+    """An output of three tensors has no name."""
+    graph.node("save", "SaveV2", ["secret"])
+    graph.node("values", "Identity", ["x", "^save"])
+    sparse = graph.meta.signature_def["serving_default"].outputs["sparse"].coo_sparse
+    sparse.values_tensor_name = "values:0"
+
+
+def another_collection(graph: Graph) -> None:
+    """TensorFlow's loader runs initializers of tables, where there is no init op."""
+    graph.node("save", "SaveV2", ["secret"])
+    graph.init("save", collection="table_initializer")
+
+
+def resource_in_a_variant(graph: Graph) -> None:
+    """A constant of a variant holds a resource."""
+    graph.node("carrier", "Const", dtype=VARIANT)
+
+
+def type_of_a_caller(graph: Graph) -> None:
+    """The type of a parsed tensor is an attribute of the function."""
+    parse = graph.node("parse", "ParseTensor", ["text"], graph.function("f", "text"))
+    parse.attr["out_type"].placeholder = "T"
+    graph.call("call", "f", "secret").attr["f"].func.attr["T"].type = RESOURCE
+
+
+def compiled_text(graph: Graph) -> None:
+    """A compiled module as text, in which letters can be escaped."""
+    module = b'module { "stablehlo.custom\\5Fcall"() }'
+    graph.node("run", "XlaCallModule", ["x"]).attr["module"].s = module
+
+
+GRAPHS: Mapping[str, tuple[Callable[[Graph], None], str]] = {
+    # name → graph, operation that is found
+    "attribute of a caller": (attribute_of_a_caller, "PrintV2"),
+    "nested attribute": (nested_attribute, "InitializeTableFromTextFileV2"),
+    "gradient": (gradient, "SaveV2"),
+    "other implementation": (other_implementation, "InitializeTableFromTextFileV2"),
+    "variables without names": (variables_without_names, "InitializeTableFromTextFileV2"),
+    "second result": (second_result, "InitializeTableFromTextFileV2"),
+    "list in a body": (list_in_a_body, "InitializeTableFromTextFileV2"),
+    "object graph": (object_graph, "SaveV2"),
+    "assigned while restoring": (assigned_while_restoring, "InitializeTableFromTextFileV2"),
+    "sparse output": (sparse_output, "SaveV2"),
+    "another collection": (another_collection, "SaveV2"),
+    "resource in a variant": (resource_in_a_variant, "Const"),
+    "type of a caller": (type_of_a_caller, "ParseTensor"),
+    "compiled text": (compiled_text, "XlaCallModule"),
+}
