@@ -36,30 +36,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         description="Register TensorFlow SavedModels as SQL functions and run a query.",
         epilog="Exit codes: 0 done, 2 usage, 65 model, data or SQL, 66 no input, 73 output exists.",
     )
-    parser.add_argument(
-        "--register",
-        type=arguments.pair,
-        action=ByName,
-        default={},
-        required=True,
-        metavar="NAME=MODEL",
-        help="SQL name and export dir, base path or URI of a model; repeatable",
-    )
+    _add_model_flags(parser)
     query = parser.add_mutually_exclusive_group(required=True)
     query.add_argument("--query", metavar="SQL", help="one statement")
     query.add_argument("--file", type=Path, metavar="PATH", help="statements, separated by ;")
-    arguments.add_narrow_flag(parser)
-    parser.add_argument(
-        "--model-sha256",
-        type=arguments.pair,
-        action=ByName,
-        default={},
-        metavar="NAME=DIGEST",
-        help="digest that a model must have; a model with another digest is refused; repeatable",
-    )
-    arguments.add_allow_ops_flag(parser)
-    arguments.add_tags_flag(parser)
-    arguments.add_output_shape_flag(parser, "NAME.OUTPUT")
     arguments.add_null_flags(parser, "NAME.INPUT")
     arguments.add_output_flags(parser, required=False)
     args = parser.parse_args(argv)
@@ -72,6 +52,30 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         except argparse.ArgumentTypeError as error:
             parser.error(f"argument --{flag.replace('_', '-')}: {error}")
     return args
+
+
+def _add_model_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--register",
+        type=arguments.pair,
+        action=ByName,
+        default={},
+        required=True,
+        metavar="NAME=MODEL",
+        help="SQL name and export dir, base path or URI of a model; repeatable",
+    )
+    arguments.add_narrow_flag(parser)
+    parser.add_argument(
+        "--model-sha256",
+        type=arguments.pair,
+        action=ByName,
+        default={},
+        metavar="NAME=DIGEST",
+        help="digest that a model must have; a model with another digest is refused; repeatable",
+    )
+    arguments.add_allow_ops_flag(parser)
+    arguments.add_tags_flag(parser)
+    arguments.add_output_shape_flag(parser, "NAME.OUTPUT")
 
 
 def _by_model(given: Mapping[str, Any], models: Mapping[str, str]) -> dict[str, dict[str, Any]]:

@@ -11,19 +11,17 @@ nothing is written but the archive asked for.
 from __future__ import annotations
 
 import io
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from tfspark.errors import (
     ForbiddenOperationError,
-    InvalidModelError,
     ModelNotFoundError,
     SignatureNotFoundError,
     TfsparkError,
-    UsageError,
     did_you_mean,
     explain,
     explain_all,
@@ -31,14 +29,13 @@ from tfspark.errors import (
 )
 from tfspark.operations import Finding, findings_of
 from tfspark.saved_model import archive, export_dir
+from tfspark.saved_model.digest_pin import check_pin
 from tfspark.saved_model.files import digest_of, size_of
 from tfspark.saved_model.graph_file import graph_of
 from tfspark.saved_model.graph_shapes import completed, is_open
 from tfspark.saved_model.missing import check_complete
 from tfspark.saved_model.other_objects import refuse
 from tfspark.signature import OutputShapes, Signature
-
-_SHA256 = re.compile("[0-9a-fA-F]{64}")
 
 # The most findings that a message lists; it gives the number of the others.
 _MOST_LISTED = 10
@@ -140,7 +137,7 @@ class ModelPackage:
             UsageError: When `sha256` is not a digest.
             InvalidModelError: When the model has another digest.
         """
-        _check_digest(self.path, self.digest, sha256)
+        check_pin(self.path, self.digest, sha256)
 
     def describe(self) -> str:
         """Return a page for a person: where the model is, what it takes and gives."""
@@ -187,19 +184,8 @@ def load(
         SignatureNotFoundError: No such tag set or signature.
     """
     refuse(path)
-    tags = (tags,) if isinstance(tags, str) else tuple(tags)
-    try:
-        return _load(Path(path), version, signature, tags, sha256)
-    except TfsparkError:
-        raise
-    except OSError as error:
-        raise ModelNotFoundError(
-            explain(
-                f"The model at {path} cannot be read.",
-                found=str(error),
-                hint="give this user the right to read the folder and all files in it.",
-            )
-        ) from error
+    with _reading(path):
+        return _load(Path(path), version, signature, _tag_set(tags), sha256)
 
 
 def lint(
@@ -228,10 +214,32 @@ def lint(
     if isinstance(model, ModelPackage):
         return list(model.findings)
     refuse(model)
-    folder, _ = export_dir.find(Path(model), version)
-    graph = graph_of(folder, (tags,) if isinstance(tags, str) else tuple(tags))
-    check_complete(folder, graph)
-    return list(findings_of(graph))
+    with _reading(model):
+        folder, _ = export_dir.find(Path(model), version)
+        graph = graph_of(folder, _tag_set(tags))
+        check_complete(folder, graph)
+        return list(findings_of(graph))
+
+
+def _tag_set(tags: Sequence[str]) -> tuple[str, ...]:
+    return (tags,) if isinstance(tags, str) else tuple(tags)
+
+
+@contextmanager
+def _reading(path: str | Path) -> Iterator[None]:
+    """Turn an error of the file system into one that names the model."""
+    try:
+        yield
+    except TfsparkError:
+        raise
+    except OSError as error:
+        raise ModelNotFoundError(
+            explain(
+                f"The model at {path} cannot be read.",
+                found=str(error),
+                hint="give this user the right to read the folder and all files in it.",
+            )
+        ) from error
 
 
 def _load(
@@ -245,7 +253,7 @@ def _load(
     digest = None
     if sha256 is not None:
         digest = digest_of(folder)
-        _check_digest(str(folder), digest, sha256)
+        check_pin(str(folder), digest, sha256)
     graph = graph_of(folder, tags)
     check_complete(folder, graph)
     signatures = tuple(
@@ -268,27 +276,6 @@ def _load(
         tensorflow_version=graph.meta_info_def.tensorflow_version,
         findings=findings_of(graph),
     )
-
-
-def _check_digest(path: str, found: str, sha256: str) -> None:
-    if not _SHA256.fullmatch(str(sha256)):
-        raise UsageError(
-            explain(
-                "sha256 (--model-sha256) is no digest of a model.",
-                expected="64 hexadecimal digits, such as load(path).digest",
-                found=repr(sha256),
-            )
-        )
-    if found != sha256.lower():
-        raise InvalidModelError(
-            explain(
-                f"The model at {path} is not the one that was asked for.",
-                expected=f"digest {sha256.lower()}",
-                found=f"digest {found}",
-                hint="the files have changed, or the path is of another model or version; nothing "
-                "was loaded.",
-            )
-        )
 
 
 def _choose(signatures: Sequence[Signature], name: str, path: str) -> Signature:

@@ -110,11 +110,10 @@ def bind(
     Raises:
         BindingError: With all mismatches in one message.
     """
-    problems: list[str] = []
     feed = feed or {}
     by_rows = signature.is_row_by_row
     signature = signature.by_rows() if by_rows else signature
-    problems += _unknown_inputs(feed, signature)
+    problems = list(_unknown_inputs(feed, signature))
     feeding = Feeding(signature, columns, feed, narrow, case_sensitive, terms)
     inputs = feeding.bound(problems)
     inputs = _with_null_rules(inputs, columns, on_null, problems)

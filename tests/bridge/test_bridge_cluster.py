@@ -37,11 +37,11 @@ result = []
 thread = threading.Thread(target=lambda: result.append(score()))
 thread.start()
 tracker = spark.sparkContext.statusTracker()
-while True:
+while thread.is_alive():
     stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
     if any(stage and stage.numCompletedTasks >= 8 for stage in stages):
         break
-    time.sleep(0.01)
+    thread.join(0.01)
 os.kill(first[0], signal.SIGKILL)
 thread.join()
 answer([len(first), result[0], len(set(first) - set(executors()))])

@@ -49,11 +49,7 @@ answer([in_jvm.first()[0], in_sql.first()[0]])
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     home = tmp_path_factory.mktemp("forbidden")
-    found = {}
-    for number, (name, (build, _, _)) in enumerate(forbidden.MODELS.items()):
-        found[name] = home / str(number) / "model"
-        found[name].parent.mkdir()
-        build(found[name], home / str(number) / "mark")
+    found = forbidden.write_all(home)
     for name, (disguise, _) in disguised.GRAPHS.items():
         graph = disguised.Graph()
         disguise(graph)

@@ -62,13 +62,7 @@ APIS: Mapping[str, Call] = {
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     """Every forbidden model, and the mark that none may leave."""
-    home = tmp_path_factory.mktemp("forbidden")
-    found = {}
-    for number, (name, (build, _, _)) in enumerate(forbidden.MODELS.items()):
-        found[name] = home / str(number) / "model"
-        found[name].parent.mkdir()
-        build(found[name], home / str(number) / "mark")
-    return found
+    return forbidden.write_all(tmp_path_factory.mktemp("forbidden"))
 
 
 @pytest.mark.parametrize("api", APIS)
