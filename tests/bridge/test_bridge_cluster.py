@@ -9,7 +9,7 @@ import pytest
 from tests.bridge.conftest import MODELS
 
 KILL = """
-import os, signal, threading, time
+import os, signal, threading
 from pyspark.sql import functions as sf
 
 def executors():
