@@ -29,7 +29,7 @@ demo: venv  ## Train two models, score real data with Spark, show the result in 
 	$(VENV)/python tools/demo.py $(ARGS)
 
 # Short runs of Spark spend fewer CPU seconds without optimised code and with the simplest collector.
-compat notebooks: export SPARK_SUBMIT_OPTS = -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
+notebooks: export SPARK_SUBMIT_OPTS = -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 
 # A whole run is shared by two processes, of which one has the Spark session; a narrow one is not.
 PROCESSES ?= $(if $(ARGS),0,2)
