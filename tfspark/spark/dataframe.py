@@ -1,4 +1,4 @@
-"""`predict`: score a DataFrame by mapInArrow. Driver; what runs on executors is in `task`.
+"""`predict`: score a DataFrame by mapInArrow. Driver; executors run `worker.partition_scorer`.
 
 The result has the prediction columns beside the kept ones. It is lazy, as every DataFrame; what can
 be wrong about names and types is raised at the call.
@@ -22,14 +22,14 @@ from tfspark.fetching import Strings
 from tfspark.package import ModelPackage
 from tfspark.schema import Binding, bind, kept_columns
 from tfspark.spark.cluster.distribution import check_stream
-from tfspark.spark.cluster.names import quoted
+from tfspark.spark.cluster.names import numbered, quoted
 from tfspark.spark.cluster.pandas_there import check_pandas
 from tfspark.spark.fed_frame import FedFrame, FeedValue
 from tfspark.spark.jvm import predict_in_jvm
 from tfspark.spark.options import Model, ScoreOptions, check_columns, handle_of, model_of
 from tfspark.spark.pipelines import check_analysed
 from tfspark.spark.types import columns_of, output_schema, passes
-from tfspark.spark.worker.task import PartitionScorer
+from tfspark.spark.worker.partition_scorer import PartitionScorer
 from tfspark.terms import PYTHON, Terms
 
 if TYPE_CHECKING:
@@ -172,20 +172,14 @@ def _in_python(
         wide.columns[at] if wide.columns.count(wide.columns[at]) == 1 else f"column {at}"
         for at in passed
     ]
-    score = PartitionScorer(
-        handle,
-        binding,
-        named[: len(kept_at)],
-        options.get("batch_size"),
-    )
+    scorer = PartitionScorer(handle, binding, named, len(kept_at), options.get("batch_size"))
 
     def score_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for scored in score(_renamed(batch, named) for batch in batches):
-            yield _renamed(scored, _numbers(scored.num_columns))
+        return scorer(batches)  # Spark wants a function
 
     result = output_schema(StructType([wide.schema[at] for at in kept_at]), binding)
-    numbered = wide.toDF(*_numbers(len(wide.columns))).select([f"c{at}" for at in passed])
-    return numbered.mapInArrow(score_partition, _numbered(result)).toDF(*result.names)
+    fed = wide.toDF(*numbered(len(wide.columns))).select([f"c{at}" for at in passed])
+    return fed.mapInArrow(score_partition, _numbered(result)).toDF(*result.names)
 
 
 def _resolved(
@@ -246,16 +240,10 @@ def _check_kept(
         )
 
 
-def _renamed(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays(batch.columns, names=list(names))
-
-
-def _numbers(count: int) -> list[str]:
-    return [f"c{at}" for at in range(count)]
-
-
 def _numbered(schema: StructType) -> StructType:
-    numbered = zip(_numbers(len(schema)), schema, strict=True)
     return StructType(
-        [StructField(name, one.dataType, one.nullable, one.metadata) for name, one in numbered]
+        [
+            StructField(name, field.dataType, field.nullable, field.metadata)
+            for name, field in zip(numbered(len(schema)), schema, strict=True)
+        ]
     )
