@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tfspark.handle import ModelHandle
+from tfspark.options import ScoreOptions
 from tfspark.origin import Origin
 from tfspark.schema import Binding
 from tfspark.scoring.input.listing import open_filesystem
@@ -60,8 +61,8 @@ class PartScorer:
     Attributes:
         handle: The model.
         binding: Checked against `schema`.
+        options: How to score.
         keep: Columns to write beside the predictions.
-        batch_size: Rows per call of the model, or `None`.
         root: URI of the input, which opens its file system.
         format: Of the input files.
         schema: Columns to read.
@@ -71,8 +72,8 @@ class PartScorer:
 
     handle: ModelHandle
     binding: Binding
+    options: ScoreOptions
     keep: Sequence[str]
-    batch_size: int | None
     root: str
     format: str
     schema: pa.Schema
@@ -86,8 +87,8 @@ class PartScorer:
             self.handle,
             read.through(split),
             lambda _: self.binding,
+            options=self.options,
             keep=self.keep,
-            batch_size=self.batch_size,
             origin=Origin(self.handle.title, number, read.file_of),
         )
         return self._write(number, scored, read)

@@ -17,9 +17,8 @@ from tfspark import dtypes, structs
 from tfspark.columns import columns_of, resolve
 from tfspark.errors import BindingError, explain
 from tfspark.feeding import Feed
-from tfspark.fetching import Strings
 from tfspark.handle import ModelHandle
-from tfspark.nulls import OnNull
+from tfspark.options import ScoreOptions
 from tfspark.schema import Binding, bind
 from tfspark.signature import Signature, TensorSpec
 from tfspark.spark.worker.task import score_task
@@ -34,15 +33,12 @@ class ArgumentScorer:
 
     handle: ModelHandle
     fetch: Mapping[str, str] | None
-    narrow: bool
-    strings: Strings
-    on_null: OnNull
-    batch_size: int | None
+    options: ScoreOptions
 
     def __call__(self, arguments: Iterable[Arguments]) -> Iterator[pa.Array[Any]]:
         """Turn arguments into one result array per batch."""
         batches = (self._batch(given) for given in arguments)
-        for batch in score_task(self.handle, batches, self._bind, batch_size=self.batch_size):
+        for batch in score_task(self.handle, batches, self._bind, options=self.options):
             yield batch.column(0) if batch.num_columns == 1 else batch.to_struct_array()
 
     def _bind(self, schema: pa.Schema) -> Binding:
@@ -52,10 +48,7 @@ class ArgumentScorer:
             columns_of(schema),
             feed=_feed(self.handle.signature, schema.names),
             fetch=self.fetch,
-            narrow=self.narrow,
-            strings=self.strings,
-            on_null=self.on_null,
-            batch_size=self.batch_size,
+            options=self.options,
             terms=SQL,
             hint=_in_order(self.handle.signature),
         )

@@ -23,9 +23,8 @@ from tfspark import dtypes
 from tfspark.columns import columns_of
 from tfspark.constants import Constant
 from tfspark.errors import RowError, explain, listing
-from tfspark.fetching import Strings
 from tfspark.handle import ModelHandle
-from tfspark.nulls import OnNull
+from tfspark.options import ScoreOptions
 from tfspark.schema import Binding, bind
 from tfspark.signature import TensorSpec
 from tfspark.spark.worker.task import origin_of, score_task
@@ -47,14 +46,12 @@ class ElementScorer:
     feed: Mapping[str, str]
     constants: Mapping[str, Constant]
     fetch: Mapping[str, str] | None
-    strings: Strings
-    on_null: OnNull
-    batch_size: int | None
+    options: ScoreOptions
 
     def __call__(self, elements: Iterable[Any]) -> Iterator[Any]:
         """Yield one prediction per element: a value, or a dict for several outputs."""
         batches = self._batches(iter(elements))
-        for batch in score_task(self.handle, batches, self._bind, batch_size=self.batch_size):
+        for batch in score_task(self.handle, batches, self._bind, options=self.options):
             yield from batch.column(0).to_pylist() if batch.num_columns == 1 else batch.to_pylist()
 
     def _bind(self, schema: pa.Schema) -> Binding:
@@ -64,10 +61,7 @@ class ElementScorer:
             columns_of(schema),
             feed=self.constants,
             fetch=self.fetch,
-            narrow=True,
-            strings=self.strings,
-            on_null=self.on_null,
-            batch_size=self.batch_size,
+            options=self.options,
         )
 
     @property

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from tfspark.handle import ModelHandle
+from tfspark.options import ScoreOptions
 from tfspark.schema import Binding
 from tfspark.spark.cluster.names import numbered
 from tfspark.spark.worker.task import score_task
@@ -24,16 +25,16 @@ class PartitionScorer:
     Attributes:
         handle: The model.
         binding: Which columns feed, which outputs come back.
+        options: How to score.
         names: What the binding calls the columns of a batch, in their order.
         kept: How many of these columns, the first ones, stand beside the predictions.
-        batch_size: Rows per call of the model, or `None`.
     """
 
     handle: ModelHandle
     binding: Binding
+    options: ScoreOptions
     names: Sequence[str]
     kept: int
-    batch_size: int | None
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Score the partition, batch by batch; no column is copied."""
@@ -41,8 +42,8 @@ class PartitionScorer:
             self.handle,
             (_renamed(batch, self.names) for batch in batches),
             lambda _: self.binding,
+            options=self.options,
             keep=self.names[: self.kept],
-            batch_size=self.batch_size,
         )
         for batch in scored:
             yield _renamed(batch, numbered(batch.num_columns))

@@ -18,6 +18,7 @@ from pyspark import TaskContext
 
 from tfspark.engine import Engine
 from tfspark.handle import ModelHandle
+from tfspark.options import DEFAULTS, ScoreOptions
 from tfspark.origin import Origin
 from tfspark.runner import score
 from tfspark.schema import Binding
@@ -28,8 +29,8 @@ def score_task(
     batches: Iterable[pa.RecordBatch],
     bind: Callable[[pa.Schema], Binding],
     *,
+    options: ScoreOptions = DEFAULTS,
     keep: Sequence[str] = (),
-    batch_size: int | None = None,
     origin: Origin | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Score the record batches of one task.
@@ -39,8 +40,8 @@ def score_task(
         batches: Record batches of one schema.
         bind: Gives the binding of a schema. The DataFrame API has it from the driver; APIs whose
             types are known on the executor alone make it here.
+        options: How to score.
         keep: Columns passed on beside the predictions.
-        batch_size: Rows per call of the model, or `None`.
         origin: Where the rows come from, for errors; by default the partition of this task.
 
     Yields:
@@ -58,7 +59,7 @@ def score_task(
         bind(first.schema),
         _open(handle),
         keep=keep,
-        batch_size=batch_size,
+        batch_size=options.batch_size,
         origin=origin or origin_of(handle),
     )
 
