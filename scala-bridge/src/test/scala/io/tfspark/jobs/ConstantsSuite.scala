@@ -7,7 +7,7 @@ import io.tfspark.model._
 class ConstantsSuite extends SparkSuite {
 
   private def read(dtype: String, text: String): Any = {
-    val signature = Signature("serve", Seq(TensorSpec("k", dtype, Some(Nil))), Nil)
+    val signature = Signature("serve", Seq(TensorSpec("k", dtype, Some(Nil), "k:0")), Nil)
     val column = Constants.columns(signature, Map("k" -> text))("k")
     spark.range(1).select(column).head().get(0)
   }

@@ -7,7 +7,7 @@ import org.scalatest.funsuite.AnyFunSuite
 class RowValuesSuite extends AnyFunSuite {
 
   private def half(value: Any): Any =
-    RowValues.toRow(TensorSpec("x", "float16", Some(Seq(None))), value)
+    RowValues.toRow(TensorSpec("x", "float16", Some(Seq(None)), "x:0"), value)
 
   test("any number becomes the nearest half, in one step") {
     val next = 1f + 1f / 1024
