@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfspark.errors import did_you_mean
+from tfspark.options import ScoreOptions
 from tfspark.scoring import arguments
 from tfspark.scoring.job_parser import ByName, JobParser
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-    from tfspark.spark.options import ScoreOptions
 
 SHOWN_ROWS = 20
 
@@ -100,7 +99,7 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
     from tfspark.scoring.job_log import warn_of_secrets
     from tfspark.scoring.query import QueryJob, run_query
     from tfspark.scoring.report import check_report, write_report
-    from tfspark.spark.failures import own_errors
+    from tfspark.spark.cluster.failures import own_errors
 
     warn_of_secrets(*args.register.values(), args.output, args.report)
     target = arguments.target_of(args) if args.output or args.output_table else None
@@ -109,7 +108,6 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
         text=args.query or _text_of(args.file),
         target=target,
         mode=args.mode,
-        narrow=args.narrow,
         options={name: _options(args, name) for name in args.register},
     )
     check_report(spark, args.report)
@@ -127,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
 
     def job() -> str:
-        from tfspark.spark.session import session
+        from tfspark.spark.cluster.session import session
 
         if args.file is not None:
             _text_of(args.file)
@@ -141,13 +139,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _options(args: argparse.Namespace, name: str) -> ScoreOptions:
-    return {
-        "tags": tuple(args.tags),
-        "on_null": args.fill_null[name] or args.on_null,
-        "output_shapes": args.output_shape[name],
-        "sha256": args.model_sha256.get(name),
-        "allow_ops": args.allow_ops,
-    }
+    return ScoreOptions(
+        tags=tuple(args.tags),
+        on_null=args.fill_null[name] or args.on_null,
+        output_shapes=args.output_shape[name],
+        sha256=args.model_sha256.get(name),
+        allow_ops=args.allow_ops,
+        narrow=args.narrow,
+    )
 
 
 def _text_of(file: Path) -> str:

@@ -1,0 +1,114 @@
+"""Folders that are a table of Delta Lake, Iceberg or Hudi, and are not to be read as files. Driver.
+
+Such a table keeps files whose rows were deleted or replaced; only its own log says which files
+count. The log is looked for in the folder itself and in those above it, because a folder of one
+partition lies inside of its table.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tfspark.errors import InvalidInputError, explain
+from tfspark.scoring.dataset import Dataset
+from tfspark.spark.cluster.files import HadoopFiles, local_path
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_FORMATS = ("delta", "iceberg", "hudi")
+_GLOB = re.compile(r"[*?\[\]{}\\]")
+# Folders above that are looked at; tables with more levels of partitions are rare.
+_LEVELS = 5
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A table format.
+
+    Attributes:
+        name: What users call it.
+        marks: Paths in the folder of a table, as patterns of Hadoop; any of them marks it.
+        hint: How to use such a table.
+    """
+
+    name: str
+    marks: tuple[str, ...]
+    hint: str
+
+
+_KINDS = (
+    _Kind(
+        "a Delta table",
+        ("_delta_log",),
+        "name the table with --{flag}-table: by its name in the catalog, or as delta.`{path}`; the "
+        "session needs the package io.delta:delta-spark_2.13 and Delta's extension.",
+    ),
+    _Kind(
+        "an Iceberg table",
+        ("metadata/*.metadata.json", "metadata/version-hint.text"),
+        "name the table with --{flag}-table; the session needs the package "
+        "org.apache.iceberg:iceberg-spark-runtime and a catalog of Iceberg.",
+    ),
+    _Kind(
+        "a Hudi table",
+        (".hoodie",),
+        "name the table with --{flag}-table; the session needs the package "
+        "org.apache.hudi:hudi-spark-bundle and Hudi's extension.",
+    ),
+)
+
+
+def refuse_lake(spark: SparkSession, dataset: Dataset, flag: str) -> None:
+    """Refuse a path that is such a table, or lies inside of one.
+
+    Args:
+        spark: The session.
+        dataset: An input, whose path may be a glob, or an output.
+        flag: `input` or `output`.
+
+    Raises:
+        InvalidInputError: Says what it is and how to use it.
+    """
+    if not dataset.path or dataset.format in _FORMATS:
+        return
+    files = HadoopFiles(spark, dataset.path)
+    folder = files.qualified(dataset.path).rstrip("/")
+    if flag == "output":
+        folder = _GLOB.sub(r"\\\g<0>", folder)
+    recursive = dataset.options.get("recursiveFileLookup", "").lower() == "true"
+    _refuse(files, f"{folder}/*" if recursive else folder, dataset.path, flag)
+
+
+def _refuse(files: HadoopFiles, folder: str, path: str, flag: str) -> None:
+    for _ in range(_LEVELS + 1):
+        for kind in _KINDS:
+            if any(_is_there(files, folder, mark) for mark in kind.marks):
+                raise _error(kind, path, folder, flag)
+        folder = folder.rpartition("/")[0]
+        if not folder or folder.endswith((":", "/")):
+            return
+
+
+def _is_there(files: HadoopFiles, folder: str, mark: str) -> bool:
+    local = local_path(folder)
+    if local is not None and not _GLOB.search(folder):  # without the JVM it takes no time
+        return next(local.glob(mark), None) is not None
+    return files.matches(f"{folder}/{mark}")
+
+
+def _error(kind: _Kind, path: str, folder: str, flag: str) -> InvalidInputError:
+    inside = "" if folder.endswith(path.rstrip("/")) else f", part of {folder}"
+    return InvalidInputError(
+        explain(
+            f"{path} is {kind.name}{inside}, not a folder of files: "
+            + (
+                "among them are rows that were deleted or replaced."
+                if flag == "input"
+                else "rows that are put beside its own are not part of the table."
+            ),
+            hint=kind.hint.format(flag=flag, path=folder),
+        )
+    )

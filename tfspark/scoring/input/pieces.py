@@ -1,0 +1,150 @@
+"""The rows of one piece of a file, read by pyarrow. Executor.
+
+Only the wanted columns are read, a few megabytes at a time, and brought to one schema. A file that
+is broken, that changed since it was listed or that has other columns is named. No Spark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import csv, fs, orc
+from pyarrow import json as json_lines
+
+from tfspark.errors import InvalidInputError, explain
+from tfspark.scoring.input.conform import conform, names_in
+from tfspark.scoring.input.footers import INSTANT, instants_in, lacks, missing_in, unreadable
+from tfspark.scoring.input.listing import changed, check_unchanged, states
+from tfspark.scoring.input.splits import Piece
+
+# What Spark notes in a file whose dates or timestamps are of the Julian calendar, in part.
+JULIAN = (b"org.apache.spark.legacyDateTime", b"org.apache.spark.legacyINT96")
+
+# Uncompressed bytes of the wanted columns that one read aims at.
+_READ_BYTES = 4 << 20
+
+
+def read_batches(
+    filesystem: fs.FileSystem,
+    piece: Piece,
+    file_format: str,
+    schema: pa.Schema,
+    *,
+    allow_missing: bool = False,
+) -> Iterator[pa.RecordBatch]:
+    """Read the columns of a schema from one piece.
+
+    Args:
+        filesystem: Where the file is.
+        piece: What to read.
+        file_format: parquet, orc, csv or json.
+        schema: The columns; their names in the file may differ in case.
+        allow_missing: Whether a column that the file lacks comes as null, or is refused.
+
+    Yields:
+        Record batches of that schema.
+
+    Raises:
+        InvalidInputError: When the file is broken, lacks a column, has one of a type that the
+            schema's cannot hold, or is not the file that was planned for.
+    """
+    path, rows = piece.file.path, 0
+    _check(filesystem, piece)
+    try:
+        with filesystem.open_input_file(path) as source:
+            for batch in _batches(source, piece, file_format, schema, allow_missing):
+                rows += batch.num_rows
+                yield batch if batch.schema.equals(schema) else conform(batch, schema, path)
+    except (pa.ArrowException, OSError) as error:
+        _check(filesystem, piece)  # a change explains it better
+        raise unreadable(path, file_format, error) from error
+    _check(filesystem, piece)
+    if piece.rows not in (None, rows):
+        raise changed(path, f"{piece.rows} rows", f"{rows} rows")
+
+
+def _check(filesystem: fs.FileSystem, piece: Piece) -> None:
+    check_unchanged([piece.file], states(filesystem, [piece.file.path]))
+
+
+def _batches(
+    source: Any, piece: Piece, file_format: str, schema: pa.Schema, allow_missing: bool
+) -> Iterator[pa.RecordBatch]:
+    if file_format == "parquet":
+        parquet = pq.ParquetFile(source, coerce_int96_timestamp_unit="us")
+        there = parquet.schema_arrow
+        _refuse_julian(piece.file.path, there)
+        _refuse_lacking(piece.file.path, there, schema, allow_missing)
+        yield from _of_parquet(parquet, piece, list(names_in(there.names, schema.names).values()))
+    elif file_format == "orc":
+        opened = orc.ORCFile(source)
+        _refuse_lacking(piece.file.path, opened.schema, schema, allow_missing)
+        wanted = list(names_in(opened.schema.names, schema.names).values())
+        for stripe in piece.row_groups or range(opened.nstripes):
+            yield opened.read_stripe(stripe, columns=wanted)
+    elif file_format == "csv":
+        yield from csv.open_csv(source, convert_options=_csv_options(schema, allow_missing))
+    else:
+        options = json_lines.ParseOptions(
+            explicit_schema=schema, unexpected_field_behavior="ignore"
+        )
+        yield from json_lines.open_json(source, parse_options=options)
+
+
+def _of_parquet(
+    file: pq.ParquetFile, piece: Piece, columns: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    instants = [name for name in instants_in(file.schema) if name in columns]
+    for index in piece.row_groups or range(file.metadata.num_row_groups):
+        group = file.metadata.row_group(index)
+        size = sum(
+            group.column(position).total_uncompressed_size
+            for position in range(group.num_columns)
+            if group.column(position).path_in_schema.split(".")[0] in columns
+        )
+        rows = int(_READ_BYTES * group.num_rows / max(size, 1))
+        for batch in file.iter_batches(
+            batch_size=min(max(rows, 64), 1 << 17),
+            row_groups=[index],
+            columns=list(columns),
+            use_threads=False,
+        ):
+            yield _with_instants(batch, instants)
+
+
+def _with_instants(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
+    for name in names:
+        instants = batch.column(name).cast(INSTANT)
+        batch = batch.set_column(batch.schema.get_field_index(name), name, instants)
+    return batch
+
+
+def _csv_options(schema: pa.Schema, allow_missing: bool) -> csv.ConvertOptions:
+    return csv.ConvertOptions(
+        column_types=schema,
+        include_columns=schema.names,
+        include_missing_columns=allow_missing,
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+    )
+
+
+def _refuse_lacking(path: str, there: pa.Schema, wanted: pa.Schema, allow_missing: bool) -> None:
+    lacking = [] if allow_missing else list(missing_in(there, wanted))
+    if lacking:
+        raise lacks(path, lacking)
+
+
+def _refuse_julian(path: str, schema: pa.Schema) -> None:
+    """Refuse a file of the Julian calendar; the driver looks at the first files only."""
+    if any(note in (schema.metadata or {}) for note in JULIAN):
+        raise InvalidInputError(
+            explain(
+                f"The input file {path} has dates of the Julian calendar, which only Spark reads.",
+                hint="score it with --path spark.",
+            )
+        )

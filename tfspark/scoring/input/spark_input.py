@@ -1,0 +1,159 @@
+"""The files that a job reads through Spark: checked before it, and still the same after it. Driver.
+
+Spark passes over empty files, gives null for a column that a file lacks, and reads an ORC column of
+another type as best it can. Here such files are refused. Where pyarrow does not reach a file
+system, sizes and times come from Spark's own; columns are then not compared, and the log says so.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from pyarrow import fs
+
+from tfspark.errors import InvalidInputError
+from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.input.footers import (
+    MAX_FOOTERS,
+    WITH_FOOTERS,
+    Footer,
+    later_columns,
+    read_footers,
+    refuse_empty,
+    refuse_missing,
+    refuse_other_types,
+)
+from tfspark.scoring.input.headers import refuse_other_headers
+from tfspark.scoring.input.listing import (
+    DataFile,
+    changed,
+    check_unchanged,
+    open_filesystem,
+    states,
+)
+from tfspark.spark.cluster.files import HadoopFiles
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SparkInput:
+    """The files of a DataFrame, as they were when the job was planned.
+
+    Attributes:
+        spark: The session.
+        uris: Of the files, escaped; none for a source without files.
+        files: The same files with sizes and times.
+        footers: Of the first ones, where the format has footers and pyarrow reaches them.
+        format: Of the files.
+    """
+
+    spark: SparkSession
+    uris: Sequence[str]
+    files: Sequence[DataFile]
+    footers: Sequence[Footer]
+    format: str
+
+    def check_columns(self, names: Collection[str] | None, *, allow_missing: bool) -> None:
+        """Refuse a file that lacks a column, or an ORC file that has one of another type.
+
+        Raises:
+            InvalidInputError: Names the file.
+        """
+        if not self.footers:
+            return
+        if not allow_missing:
+            refuse_missing(self.footers, names)
+        if self.format == "orc":
+            refuse_other_types(self.footers, names)
+        if len(self.files) > MAX_FOOTERS:
+            count = "the columns of the first %d of %d input files were compared, not the others'"
+            _log.warning(count, MAX_FOOTERS, len(self.files))
+
+    def explain_unbound(self) -> None:
+        """Refuse a first file that lacks a column which others have; Spark knows only its columns.
+
+        Raises:
+            InvalidInputError: Names the file.
+        """
+        if self.footers:
+            refuse_missing(self.footers, later_columns(self.footers))
+
+    def check_unchanged(self) -> None:
+        """Refuse files that changed since the job was planned.
+
+        Raises:
+            InvalidInputError: Names the first of them.
+        """
+        check_unchanged(self.files, _states(self.spark, self.uris))
+
+
+def input_of(spark: SparkSession, rows: DataFrame, dataset: Dataset) -> SparkInput:
+    """Look at the files that a DataFrame reads.
+
+    Raises:
+        InvalidInputError: When a file of Parquet or ORC is empty, or a CSV file has another header.
+    """
+    uris = sorted(rows.inputFiles())
+    files = _states(spark, uris)
+    gone = [uri for uri, file in zip(uris, files, strict=True) if file is None]
+    if gone:
+        raise changed(gone[0], "a file", "no file")
+    there = [file for file in files if file is not None]
+    refuse_empty(there, dataset.format)
+    reached = _reached(uris)
+    if reached is not None and dataset.format == "csv":
+        refuse_other_headers(reached[0], there, dataset.reader_options)
+    return SparkInput(spark, uris, there, _footers(reached, there, dataset.format), dataset.format)
+
+
+def _states(spark: SparkSession, uris: Sequence[str]) -> list[DataFile | None]:
+    """Return files as they are now; `None` for one that is gone."""
+    reached = _reached(uris)
+    if reached is not None:
+        return states(*reached)
+    found = []
+    for uri in uris:
+        path = unquote(uri)
+        state = HadoopFiles(spark, path).state(path)
+        found.append(None if state is None else DataFile(path, *state))
+    return found
+
+
+def _footers(
+    reached: tuple[fs.FileSystem, list[str]] | None, files: Sequence[DataFile], file_format: str
+) -> list[Footer]:
+    """Return the footers of the first files; none where pyarrow cannot read them."""
+    if file_format not in WITH_FOOTERS or reached is None:
+        return []
+    try:
+        return read_footers(reached[0], files, file_format)
+    except InvalidInputError as error:  # Spark names it too, or can read it
+        _log.info("the columns of the input files are not compared: %s", error)
+        return []
+
+
+def _reached(uris: Sequence[str]) -> tuple[fs.FileSystem, list[str]] | None:
+    """Return pyarrow's file system of the files and their paths in it; `None` if it has none."""
+    if not uris:
+        return None
+    names = [unquote(uri) for uri in uris]
+    try:
+        filesystem, path = open_filesystem(uris[0])
+    except OSError as error:
+        _log.info("the columns of the input files are not compared: %s", error)
+        return None
+    ends = zip(reversed(path), reversed(names[0]), strict=False)
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], ends))
+    root, base = names[0][: len(names[0]) - same], path[: len(path) - same]
+    if not all(name.startswith(root) for name in names):
+        return None
+    return filesystem, [base + name[len(root) :] for name in names]

@@ -1,0 +1,39 @@
+"""Which output a target is: a folder, a table of Spark's own, or one of another catalog. Driver."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.output.catalog import CatalogOutput
+from tfspark.scoring.output.folder import PathOutput
+from tfspark.scoring.output.protocol import Mode, Output
+from tfspark.scoring.output.table import TableOutput
+from tfspark.scoring.output.table_name import table_name
+from tfspark.scoring.unused_options import refuse_unused
+from tfspark.spark.cluster.tables import Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+# Formats whose tables are folders of files, which Spark itself lists and writes.
+_FILES = ("", "parquet", "orc", "csv", "json", "avro", "text", "hive")
+
+
+def output_of(spark: SparkSession, target: Dataset, mode: Mode, run: str) -> Output:
+    """Return the output of a target; `run` makes the names of this run its own.
+
+    Raises:
+        UsageError: When the target cannot be one, or has an option that Spark would ignore.
+    """
+    refuse_unused(target)
+    if target.path:
+        return PathOutput(spark, target, mode, run)
+    table = table_name(spark, target.table)
+    if table.catalog or not _is_of_files(spark, table.quoted):
+        return CatalogOutput(spark, target, table, mode)
+    return TableOutput(spark, target, table, mode, run)
+
+
+def _is_of_files(spark: SparkSession, name: str) -> bool:
+    return not spark.catalog.tableExists(name) or Table.of(spark, name).provider in _FILES

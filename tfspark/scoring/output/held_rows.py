@@ -1,0 +1,37 @@
+"""Scored rows that wait on the workers' disks until they were counted. Driver.
+
+For tables that take rows in one statement of their own, which cannot be undone. A block that is
+lost with its worker is scored again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tfspark.spark.cluster.tables import keep_on_disk
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+@dataclass
+class HeldRows:
+    """Rows between their scoring and their commit.
+
+    Attributes:
+        rows: The rows; `None` before and after.
+    """
+
+    rows: DataFrame | None = None
+
+    def hold(self, df: DataFrame) -> None:
+        """Score the rows and keep them."""
+        self.rows = keep_on_disk(df)
+        self.rows.count()
+
+    def release(self) -> None:
+        """Free the disks; fine when nothing is held."""
+        if self.rows is not None:
+            self.rows.unpersist()
+            self.rows = None

@@ -1,0 +1,52 @@
+"""Columns by which an output is put into folders, such as `day=2026-01-02`. Driver."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from urllib.parse import unquote
+
+from tfspark.columns import resolve
+from tfspark.errors import BindingError, did_you_mean, explain, explain_all
+from tfspark.scoring.dataset import Dataset
+from tfspark.spark.cluster.files import HadoopFiles
+
+
+def check_partitions(target: Dataset, columns: Mapping[str, str]) -> None:
+    """Refuse partition columns that the rows do not have, or that leave no other column.
+
+    Raises:
+        BindingError: With all of them.
+    """
+    problems = [
+        f"there is no column {name!r}.{did_you_mean(name, columns)}"
+        for name in target.partition_by
+        if resolve(name, columns) is None
+    ]
+    if problems:
+        raise BindingError(
+            explain_all(
+                "The output cannot be partitioned",
+                problems,
+                hint=f"columns of the output: {', '.join(columns)}.",
+            )
+        )
+    if len(target.partition_by) >= len(columns):
+        raise BindingError(
+            explain(
+                "The output cannot be partitioned by all of its columns.",
+                hint="leave one out of --partition-by.",
+            )
+        )
+
+
+def partitions_in(files: HadoopFiles, path: str) -> list[str]:
+    """Return the partition columns of a folder, from the names of the folders in it."""
+    names: list[str] = []
+    while folder := _partition_among(files.children(path)):
+        names.append(unquote(folder.partition("=")[0]))
+        path = f"{path}/{folder}"
+    return names
+
+
+def _partition_among(names: Collection[str]) -> str | None:
+    return next((name for name in names if "=" in name[1:] and not name.startswith(".")), None)

@@ -1,0 +1,122 @@
+"""The name of a table, taken apart and checked before any task. Driver."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tfspark.errors import OutputExistsError, UsageError, explain
+from tfspark.spark.cluster.files import HadoopFiles
+from tfspark.spark.cluster.names import quoted
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_PART = re.compile(r"(?:`((?:[^`]|``)+)`|([^`.]+))(\.(?!$)|$)")
+# What Spark's own catalog, and Hive below it, allow.
+_PLAIN = re.compile(r"[A-Za-z0-9_]{1,255}")
+_OWN = "spark_catalog"
+
+
+@dataclass(frozen=True)
+class TableName:
+    """A table, by the parts of its name.
+
+    Attributes:
+        catalog: Empty for Spark's own catalog, Hive's metastore included.
+        schema: The schema, or the nested ones; empty for the current one.
+        name: The table itself.
+    """
+
+    catalog: str
+    schema: tuple[str, ...]
+    name: str
+
+    @property
+    def quoted(self) -> str:
+        """The whole name as SQL reads it; Spark renames its own tables only without a catalog."""
+        parts = [*filter(None, [self.catalog]), *self.schema, self.name]
+        return ".".join(map(quoted, parts))
+
+    def sibling(self, name: str) -> TableName:
+        """Return another table of the same schema."""
+        return TableName(self.catalog, self.schema, name)
+
+
+def table_name(spark: SparkSession, text: str) -> TableName:
+    """Take a name such as db.scores or `my db`.scores apart.
+
+    Raises:
+        UsageError: When it is no name of a table, or names a catalog that is not there.
+    """
+    parts = _parts(text)
+    current = spark.catalog.currentCatalog()
+    if len(parts) > 1 and (parts[0] == _OWN or spark.conf.get(f"spark.sql.catalog.{parts[0]}", "")):
+        current, *parts = parts
+    if current != _OWN:
+        return TableName(current, tuple(parts[:-1]), parts[-1])
+    if len(parts) > 2:
+        raise UsageError(
+            explain(
+                f"There is no catalog {parts[0]!r} for the table {text}.",
+                expected="a name such as db.scores, or a catalog of this session",
+                hint=f"configure it with --conf spark.sql.catalog.{parts[0]}=….",
+            )
+        )
+    odd = [part for part in parts if not _PLAIN.fullmatch(part)]
+    if odd:
+        raise UsageError(
+            explain(
+                f"{text!r} cannot be the name of a table in Spark's own catalog.",
+                expected="letters from A to Z, digits and _, at most 255 of them",
+                found=odd[0] if len(odd[0]) < 99 else f"{len(odd[0])} characters",
+            )
+        )
+    return TableName("", tuple(parts[:-1]), parts[-1])
+
+
+def check_new(spark: SparkSession, table: TableName) -> None:
+    """Refuse to create a table where there is no schema, or where its folder is not free.
+
+    Raises:
+        UsageError: There is no such schema.
+        OutputExistsError: The folder of the new table exists.
+    """
+    schema = ".".join(map(quoted, [*filter(None, [table.catalog]), *table.schema]))
+    if table.schema and not spark.catalog.databaseExists(schema):
+        raise UsageError(
+            explain(
+                f"There is no schema {schema} for the table {table.name}.",
+                hint=f"create it first: CREATE SCHEMA {schema}.",
+            )
+        )
+    folder = "" if table.catalog else default_location(spark, table)
+    if folder and HadoopFiles(spark, folder).children(folder):
+        raise OutputExistsError(
+            explain(
+                f"The folder of the new table {table.quoted} exists and is not empty.",
+                found=folder,
+                hint="remove it, or choose another name.",
+            )
+        )
+
+
+def default_location(spark: SparkSession, table: TableName) -> str:
+    """Return the folder that Spark's own catalog gives a new table."""
+    schema = table.schema[0] if table.schema else spark.catalog.currentDatabase()
+    return f"{spark.catalog.getDatabase(quoted(schema)).locationUri}/{table.name.lower()}"
+
+
+def _parts(text: str) -> list[str]:
+    parts, end = [], 0
+    while found := _PART.match(text, end):
+        parts.append(found.group(1).replace("``", "`") if found.group(1) else found.group(2))
+        end = found.end()
+        if end == len(text):
+            return parts
+    raise UsageError(
+        explain(
+            f"{text!r} is no table name.", expected="a name such as db.scores or `my db`.scores"
+        )
+    )

@@ -1,0 +1,214 @@
+"""How a model reaches the workers: broadcast, archive, or a path that all of them see.
+
+Chooses a `Source` for the `ModelHandle` of a `ModelPackage`; on a worker, the source brings the
+files to that machine. Remote models are copied to the driver first; see `remote_model`.
+
+Invariants: bytes travel, never a live model; one broadcast per model and SparkContext, however
+many APIs use it; a worker process that has the model open asks its source for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from pyspark import SparkContext, SparkFiles
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from tfspark.errors import ModelNotFoundError, UsageError, explain
+from tfspark.handle import PathSource, Source
+from tfspark.node_folder import check_digest, unpacked
+from tfspark.options import Distribute
+from tfspark.package import ModelPackage, load
+from tfspark.saved_model.other_objects import refuse
+from tfspark.spark.cluster.files import local_path
+from tfspark.spark.cluster.remote_model import driver_folder, fetched
+
+# A broadcast passes through the driver's Python and JVM memory; an archive only through its disk.
+BROADCAST_LIMIT = 1 << 30
+# What is pickled into a function passes through the driver with every request of a Connect session
+# and through each task.
+PICKLE_LIMIT = 4 << 20
+
+# What was sent already. Spark keeps it for as long as the context or the Connect session lives.
+_broadcasts: dict[SparkContext, dict[str, BroadcastSource]] = {}
+_archives: WeakKeyDictionary[SparkContext | SparkSession, set[str]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class BroadcastSource:
+    """The packed model in a Spark broadcast, which spreads from executor to executor."""
+
+    broadcast: Any
+
+    def locate(self, digest: str, size: int) -> Path:
+        """Return the unpacked folder of this node; the first process there unpacks it."""
+        return unpacked(digest, size, lambda: self.broadcast.value)
+
+
+@dataclass(frozen=True)
+class PickledSource:
+    """The packed model inside the function that Spark pickles, which reaches every task."""
+
+    archive: bytes = field(repr=False)
+
+    def locate(self, digest: str, size: int) -> Path:
+        """Return the unpacked folder of this node; the first process there unpacks it."""
+        return unpacked(digest, size, lambda: self.archive)
+
+
+@dataclass(frozen=True)
+class ArchiveSource:
+    """The packed model as a Spark archive, which Spark unpacks for every executor."""
+
+    name: str
+
+    def locate(self, digest: str, size: int) -> Path:  # noqa: ARG002
+        """Return the folder into which Spark unpacked the archive.
+
+        Raises:
+            ModelNotFoundError: When Spark did not bring it.
+            InvalidModelError: When its files have changed since.
+        """
+        folder = Path(SparkFiles.getRootDirectory()) / self.name
+        if not folder.is_dir():
+            raise ModelNotFoundError(
+                explain(
+                    "The archive with the model did not reach this worker.",
+                    expected=str(folder),
+                    hint='use distribute="path" with a path that every machine sees. Archives do '
+                    "not reach the tasks of a stream on Spark Connect.",
+                )
+            )
+        check_digest(folder, digest)
+        return folder
+
+
+def distribute(spark: SparkSession, package: ModelPackage, how: Distribute = "auto") -> Source:
+    """Make a model available to the workers of a session.
+
+    Args:
+        spark: The session; a classic one can broadcast, a Connect one sends an archive.
+        package: The model, on a path that this process sees.
+        how: `auto` broadcasts up to 1 GiB, on Connect pickles up to 4 MiB with the function, and
+            sends an archive beyond; `path` sends nothing.
+
+    Returns:
+        What a worker needs to find the files.
+
+    Raises:
+        UsageError: When a Connect session is to broadcast.
+    """
+    if how == "path":
+        return PathSource(package.path)
+    if how == "auto" and not is_classic(spark) and package.size <= PICKLE_LIMIT:
+        return PickledSource(package.pack_bytes())
+    if how == "auto":
+        small = is_classic(spark) and package.size <= BROADCAST_LIMIT
+        how = "broadcast" if small else "archive"
+    if how == "archive":
+        return _archive(spark, package)
+    if not is_classic(spark):
+        raise UsageError(
+            explain(
+                "A Spark Connect session cannot broadcast a model.",
+                hint="leave distribute out, or take archive or path.",
+            )
+        )
+    return broadcast(spark.sparkContext, package)
+
+
+def check_stream(df: DataFrame, source: Source) -> None:
+    """Refuse an archive for a stream on Connect, whose tasks it does not reach.
+
+    Raises:
+        UsageError: With what does reach them.
+    """
+    if isinstance(source, ArchiveSource) and not is_classic(df.sparkSession) and df.isStreaming:
+        raise UsageError(
+            explain(
+                "On Spark Connect the archive of a model does not reach the tasks of a stream.",
+                expected=f"a model of at most {PICKLE_LIMIT >> 20} MiB, or a path of all workers",
+                hint='use distribute="path" with a path that every machine sees.',
+            )
+        )
+
+
+def broadcast(context: SparkContext, package: ModelPackage) -> BroadcastSource:
+    """Broadcast a packed model, once per context and digest."""
+    for stopped in [context for context in _broadcasts if context._jsc is None]:
+        del _broadcasts[stopped]
+    known = _broadcasts.setdefault(context, {})
+    if package.digest not in known:
+        known[package.digest] = BroadcastSource(context.broadcast(package.pack_bytes()))
+    return known[package.digest]
+
+
+def _archive(spark: SparkSession, package: ModelPackage) -> ArchiveSource:
+    """Send a packed model as one of Spark's archives, named by digest, once per session."""
+    name = f"{package.digest}.tar"
+    sent = _archives.setdefault(spark.sparkContext if is_classic(spark) else spark, set())
+    if name not in sent:
+        folder = driver_folder("archive")
+        with (folder / name).open("wb") as target:
+            package.pack(target)
+        _add_archive(spark, str(folder / name))
+        sent.add(name)
+    return ArchiveSource(name)
+
+
+def _add_archive(spark: SparkSession, path: str) -> None:
+    if is_classic(spark):  # where Spark 3.5 has no artifacts
+        spark.sparkContext.addArchive(path)
+        return
+    try:
+        spark.addArtifacts(path, archive=True)
+    except PySparkException as error:
+        # Another Python object of the same session sent it; the name is that of the content.
+        if "DUPLICATED_ARTIFACT" not in str(error):
+            raise
+
+
+def resolve(
+    spark: SparkSession | None,
+    model: str | Path | ModelPackage,
+    *,
+    version: int | None = None,
+    signature: str | None = None,
+    tags: Sequence[str] = ("serve",),
+    sha256: str | None = None,
+) -> ModelPackage:
+    """Return the package of a model given by path, URI or package.
+
+    Args:
+        spark: The session, whose file system reads a remote URI; may be `None` for a local path.
+        model: A package, a local path, or a URI of any file system that Spark reads.
+        version: Version folder; by default the newest. Ignored for a package.
+        signature: Signature to call; by default `serving_default`, or the package's own choice.
+        tags: Tag set. Ignored for a package.
+        sha256: The digest that the model must have.
+
+    Raises:
+        UsageError: When the model is not a path, but a live model, for example.
+        ModelNotFoundError: Nothing there.
+        InvalidModelError: Broken or incomplete.
+        SignatureNotFoundError: No such tag set or signature.
+    """
+    if isinstance(model, ModelPackage):
+        if sha256 is not None:
+            model.check_digest(sha256)
+        return model if signature is None else model.select(signature)
+    refuse(model)
+    local = local_path(str(model))
+    if spark is not None and is_classic(spark) and (local is None or not local.exists()):
+        local = fetched(spark, str(model), version) or local
+    return load(local or Path(model), version, signature or "serving_default", tags, sha256)
+
+
+def is_classic(spark: SparkSession) -> bool:
+    """Whether the session has a JVM of its own, which a Connect session has not."""
+    return hasattr(spark, "_jsc")

@@ -1,0 +1,225 @@
+"""Files as Spark's own Hadoop file systems see them: any scheme that the cluster reads.
+
+Driver of a classic session only: it goes through the session's JVM, so that the model and the
+output can be wherever Spark itself reads and writes, with the credentials that Spark has.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from tfspark.errors import OutputExistsError, UsageError, explain
+from tfspark.spark.cluster.failures import cause
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(file):")
+
+
+def scheme_of(path: str) -> str:
+    """Return the scheme of a URI; empty for a plain path."""
+    found = _SCHEME.match(path)
+    return (found.group(1) or found.group(2)).lower() if found else ""
+
+
+def local_path(path: str) -> Path | None:
+    """Return the path of a plain path or a `file:` URI, `None` for any other file system.
+
+    As for Hadoop, nothing in a URI is escaped: `%`, `#` and blanks stand for themselves.
+    """
+    scheme = scheme_of(path)
+    if scheme == "file":
+        return Path(re.sub(r"^file:(//[^/]*)?", "", path, flags=re.IGNORECASE))
+    return None if scheme else Path(path)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file or folder as a file system lists it; its name is relative to the folder listed."""
+
+    name: str
+    size: int
+    is_folder: bool
+    is_link: bool
+
+
+class HadoopFiles:
+    """The file system of one URI, with the few operations that jobs need.
+
+    Hadoop caches file systems by scheme, authority and user, so a cached file system may have been
+    opened with another configuration; `outside_cache` opens a new one.
+
+    Raises:
+        UsageError: When Spark has no file system for the URI.
+    """
+
+    def __init__(self, spark: SparkSession, uri: str, *, is_cached: bool = True) -> None:
+        jvm: Any = spark._jvm
+        self._path: Any = jvm.org.apache.hadoop.fs.Path  # each step of the name is a call
+        configuration = spark._jsc.hadoopConfiguration()
+        try:
+            path = self._path(uri)
+            self._fs: Any = (
+                path.getFileSystem(configuration)
+                if is_cached
+                else jvm.org.apache.hadoop.fs.FileSystem.newInstance(path.toUri(), configuration)
+            )
+        except Exception as error:
+            raise UsageError(
+                explain(
+                    f"Spark has no file system for {uri!r}.",
+                    found=cause(error),
+                    hint="put its connector on the cluster, or add it with --packages; "
+                    "a name with a colon needs file:// and its whole path.",
+                )
+            ) from error
+
+    @classmethod
+    @contextmanager
+    def outside_cache(cls, spark: SparkSession, uri: str) -> Iterator[HadoopFiles]:
+        """Open a new file system with the SparkContext's configuration; close it after use.
+
+        Raises:
+            UsageError: When Spark has no file system for the URI.
+        """
+        files = cls(spark, uri, is_cached=False)
+        try:
+            yield files
+        finally:
+            files._fs.close()
+
+    def qualified(self, uri: str) -> str:
+        """Return the URI with scheme and authority."""
+        return str(self._fs.makeQualified(self._path(uri)).toString())
+
+    def uri(self, path: str) -> str:
+        """Return the qualified URI as other programs read it, with everything escaped."""
+        escaped = str(self._fs.makeQualified(self._path(path)).toUri().toASCIIString())
+        return re.sub("^file:/+", "file:///", escaped)
+
+    def exists(self, uri: str) -> bool:
+        """Whether there is a file or folder."""
+        return bool(self._fs.exists(self._path(uri)))
+
+    def matches(self, pattern: str) -> bool:
+        """Whether there is a file or folder of that path, in which a glob stands for any."""
+        found = self._fs.globStatus(self._path(pattern))
+        return found is not None and len(found) > 0
+
+    def children(self, uri: str) -> list[str]:
+        """Return the sorted names in a folder; none when it is not there."""
+        if not self.exists(uri):
+            return []
+        return sorted(status.getPath().getName() for status in self._fs.listStatus(self._path(uri)))
+
+    def folders(self, uri: str) -> list[str]:
+        """Return the sorted names of the folders in a folder; none when it is not there."""
+        if not self.exists(uri):
+            return []
+        listed = self._fs.listStatus(self._path(uri))
+        return sorted(status.getPath().getName() for status in listed if status.isDirectory())
+
+    def files_below(self, uri: str) -> list[str]:
+        """Return the sorted paths of all files in a folder and its folders, relative to it."""
+        root = len(str(self._fs.makeQualified(self._path(uri)).toString()).rstrip("/")) + 1
+        found, listed = [], self._fs.listFiles(self._path(uri), True)
+        while listed.hasNext():
+            found.append(str(listed.next().getPath().toString())[root:])
+        return sorted(found)
+
+    def entries_below(self, uri: str) -> Iterator[Entry]:
+        """Yield all files and folders below a folder, each folder before its entries."""
+        folders = [""]
+        while folders:
+            above = folders.pop()
+            listed = self._fs.listStatusIterator(self._path(f"{uri}/{above}".rstrip("/")))
+            while listed.hasNext():
+                status = listed.next()
+                name = above + str(status.getPath().getName())
+                is_folder, is_link = bool(status.isDirectory()), bool(status.isSymlink())
+                yield Entry(name, int(status.getLen()), is_folder, is_link)
+                if is_folder and not is_link:
+                    folders.append(f"{name}/")
+
+    def is_folder(self, uri: str) -> bool:
+        """Whether the URI is a folder."""
+        return self.exists(uri) and bool(self._fs.getFileStatus(self._path(uri)).isDirectory())
+
+    def state(self, uri: str) -> tuple[int, int] | None:
+        """Return the size of a file and the time of its last change in ms; `None` without one."""
+        if not self.exists(uri):
+            return None
+        status = self._fs.getFileStatus(self._path(uri))
+        return int(status.getLen()), int(status.getModificationTime())
+
+    def check_creatable(self, uri: str) -> None:
+        """Refuse a URI below a file, or on this machine below a folder that cannot be written.
+
+        Raises:
+            OutputExistsError: What is there does not allow the URI to be created.
+        """
+        parent = self._path(uri).getParent()
+        while parent is not None and not self._fs.exists(parent):
+            parent = parent.getParent()
+        where = "/" if parent is None else str(parent.toString())
+        local = local_path(where)
+        if not self.is_folder(where):
+            problem = "is a file"
+        elif local is not None and not os.access(local, os.W_OK | os.X_OK):
+            problem = "cannot be written by this user"
+        else:
+            return
+        raise OutputExistsError(
+            explain(
+                f"{uri} cannot be created: {where} {problem}.", expected="a folder to write into"
+            )
+        )
+
+    def rename(self, source: str, target: str) -> None:
+        """Rename within the file system; the parent of `target` is made.
+
+        Raises:
+            OSError: When the file system says no; a rename never replaces.
+        """
+        self._fs.mkdirs(self._path(target).getParent())
+        if self.exists(target) or not self._fs.rename(self._path(source), self._path(target)):
+            raise OSError(f"cannot rename {source} to {target}")
+
+    def move(self, names: Iterable[str], source: str, target: str) -> None:
+        """Move files, named relative to a folder, into another folder; folders in it are made.
+
+        Raises:
+            OSError: When the file system says no; nothing is replaced.
+        """
+        self._fs.mkdirs(self._path(target))
+        made = set()
+        for name in names:
+            folder = name.rpartition("/")[0]
+            if folder and folder not in made:
+                self._fs.mkdirs(self._path(f"{target}/{folder}"))
+                made.add(folder)
+            where = self._path(f"{target}/{name}")
+            if self._fs.exists(where) or not self._fs.rename(self._path(f"{source}/{name}"), where):
+                raise OSError(f"cannot move {source}/{name} to {target}")
+
+    def delete(self, uri: str) -> None:
+        """Delete a file or folder with all that is in it; fine when it is not there."""
+        self._fs.delete(self._path(uri), True)
+
+    def write_text(self, uri: str, text: str) -> None:
+        """Write a small text file, replacing it."""
+        stream = self._fs.create(self._path(uri), True)
+        try:
+            stream.write(bytearray(text.encode()))
+        finally:
+            stream.close()
+
+    def copy_to_local(self, uri: str, target: Path) -> None:
+        """Copy a file or folder to a local path that does not exist yet."""
+        self._fs.copyToLocalFile(False, self._path(uri), self._path(str(target)), True)

@@ -1,0 +1,132 @@
+"""Read a path or a table, and say what is wrong in tfspark's own errors. Driver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as sf
+from pyspark.sql.types import StringType, StructField, StructType
+
+from tfspark.errors import InputNotFoundError, UsageError, did_you_mean, explain
+from tfspark.spark.cluster.failures import (
+    cause,
+    condition,
+    is_broken_record,
+    is_missing,
+    unreadable_file,
+)
+from tfspark.spark.cluster.files import HadoopFiles, scheme_of
+from tfspark.spark.cluster.names import quoted
+
+_NOTHING_IN_IT = {"UNABLE_TO_INFER_SCHEMA"}
+# A column in which Spark puts a record that it cannot parse.
+_BROKEN = "tfspark broken record"
+
+
+def read_path(spark: SparkSession, path: str, format: str, options: Mapping[str, str]) -> DataFrame:  # noqa: A002
+    """Return the rows of a path, lazily; the schema is known.
+
+    Raises:
+        InputNotFoundError: When there is no such path, no file in it, or none that can be read.
+        InvalidInputError: When a file is broken, or of another format.
+        UsageError: When this Spark cannot read the format.
+        Exception: As Spark raised it, when it could not parse a record.
+    """
+    check_format(spark, format)
+    try:
+        return spark.read.format(format).options(**options).load(path)
+    except AnalysisException as error:
+        raise _not_found(spark, f"{format} at {path}", error, path) from error
+    except Exception as error:
+        if is_broken_record(error):
+            raise
+        raise unreadable_file(error) or InputNotFoundError(
+            explain(
+                f"Spark cannot read the input: {format} at {path}.",
+                found=cause(error),
+                hint="check the path and the input format.",
+            )
+        ) from error
+
+
+def check_format(spark: SparkSession, format: str) -> None:  # noqa: A002
+    """Refuse a format that this Spark does not bring along.
+
+    Raises:
+        UsageError: The format is Avro, which comes as a package.
+    """
+    if format != "avro":
+        return
+    try:
+        spark.read.format(format).schema("name string").load()
+    except AnalysisException as error:
+        if condition(error) == "AVRO_DATA_SOURCE_NOT_ENABLED":
+            raise UsageError(
+                explain(
+                    "Avro support is not installed in this Spark.",
+                    hint="add --packages org.apache.spark:spark-avro_2.13:<Spark version>.",
+                )
+            ) from error
+
+
+def read_table(spark: SparkSession, table: str) -> DataFrame:
+    """Return the rows of a table or view.
+
+    Raises:
+        InputNotFoundError: When there is none of that name.
+    """
+    try:
+        return spark.read.table(table)
+    except AnalysisException as error:
+        raise _not_found(spark, f"table {table}", error) from error
+
+
+def first_broken_record(
+    spark: SparkSession,
+    path: str,
+    format: str,  # noqa: A002
+    options: Mapping[str, str],
+) -> tuple[str, str] | None:
+    """Return the URI of the file and the text of the first record that Spark cannot parse.
+
+    Reads the input once more; for CSV and JSON, after a job has failed.
+    """
+    reader = spark.read.format(format).options(**{**options, "mode": "PERMISSIVE"})
+    known = StructType() if format == "json" else reader.load(path).schema
+    fields = [*(known or [StructField("any", StringType())]), StructField(_BROKEN, StringType())]
+    rows = reader.option("columnNameOfCorruptRecord", _BROKEN).schema(StructType(fields)).load(path)
+    # Spark refuses to show the broken records without a column beside them.
+    shown = [quoted(name) for name in (_BROKEN, fields[0].name)]
+    broken = rows.where(sf.col(shown[0]).isNotNull()).select("_metadata.file_path", *shown)
+    found = broken.first()
+    return None if found is None else (found[0], found[1])
+
+
+def _not_found(
+    spark: SparkSession, what: str, error: AnalysisException, path: str = ""
+) -> Exception:
+    if not is_missing(error) and condition(error) not in _NOTHING_IN_IT:
+        return error
+    # Spark says where a relative path leads.
+    place = (error.getMessageParameters() or {}).get("path", "")
+    nothing = f"nothing at {place}" if place else "nothing"
+    return InputNotFoundError(
+        explain(
+            f"There is no input: {what}.",
+            found=nothing if is_missing(error) else "no file with rows",
+            hint="check the path or table name and the input format."
+            + (near_names(spark, path) if is_missing(error) and path else ""),
+        )
+    )
+
+
+def near_names(spark: SparkSession, path: str) -> str:
+    """Return where a path that is not there was looked for, and a name there that is like it."""
+    files = HadoopFiles(spark, path)
+    folder, _, name = files.qualified(path).rpartition("/")
+    is_relative = not scheme_of(path) and not path.startswith("/")
+    where = f" A relative path begins at {Path.cwd()}." if is_relative else ""
+    return where + did_you_mean(name, files.children(folder))

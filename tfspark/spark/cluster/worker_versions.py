@@ -1,0 +1,51 @@
+"""What the Python workers run: versions, asked of a worker itself. Driver.
+
+Returns the versions of Python and of the packages that scoring needs, as one worker of a session
+sees them, without importing TensorFlow. This also starts the worker, so that the first batch of a
+job does not wait for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import cast
+
+import pyarrow as pa
+from pyspark.sql import SparkSession
+
+from tfspark.errors import EngineError, explain
+from tfspark.spark.cluster.failures import from_worker
+from tfspark.spark.cluster.pandas_there import check_pandas
+from tfspark.spark.cluster.worker_python import check_worker_python
+from tfspark.versions import installed_versions
+
+
+def worker_versions(spark: SparkSession) -> dict[str, str]:
+    """Return package → version on a worker, `python` included.
+
+    Raises:
+        EngineError: When a worker cannot start, or has no TensorFlow; or Spark wants pandas.
+    """
+    check_pandas("mapInArrow")
+    check_worker_python(spark)
+
+    def ask(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for _ in batches:
+            found = installed_versions()
+            yield pa.RecordBatch.from_pydict({"name": list(found), "version": list(found.values())})
+
+    asked = spark.range(0, 1, 1, 1).mapInArrow(ask, "name string, version string")
+    try:
+        found = {cast(str, row["name"]): cast(str, row["version"]) for row in asked.collect()}
+    except Exception as error:
+        raise from_worker(error) or error from error
+    if "tensorflow" not in found:
+        raise EngineError(
+            explain(
+                f"The Python {found['python']} of the workers has no TensorFlow.",
+                expected="tensorflow or tensorflow-cpu",
+                found=", ".join(f"{name} {version}" for name, version in found.items()),
+                hint="install it there, or set PYSPARK_PYTHON to a Python that has it.",
+            )
+        )
+    return found
