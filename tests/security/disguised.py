@@ -224,7 +224,7 @@ def compiled_text(graph: Graph) -> None:
 
 
 def graph_with_functions_first(graph: Graph) -> None:
-    """The fields of a graph may stand in any order, and a function may be named like no operation."""
+    """Fields may stand in any order, and a function may be named like no operation."""
     inner = GraphDef()
     inner.node.add(name="call", op="reader")
     library = GraphDef()
