@@ -64,7 +64,7 @@ SIDES = (
     SideOf("predict", "**tfspark** `predict` on a DataFrame", "tfspark"),
     SideOf(
         "predict_unbounded",
-        "**tfspark** `predict`, Arrow's bound on bytes lifted",
+        "**tfspark** `predict`, without Arrow's byte limit",
         "tfspark",
         cases=("linear", "mlp"),
         cold=False,
@@ -75,7 +75,7 @@ SIDES = (
     SideOf("batch_udf", "`predict_batch_udf`, best batch", "batch_udf", "best"),
     SideOf(
         "batch_udf_unbounded",
-        "`predict_batch_udf`, best batch, Arrow's bound on bytes lifted",
+        "`predict_batch_udf`, best batch, without Arrow's byte limit",
         "batch_udf",
         "best",
         cases=("linear", "mlp"),
