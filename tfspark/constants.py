@@ -1,7 +1,7 @@
-"""A value that feeds an input in place of a column, the same for every row.
+"""A value that feeds an input in place of a column. Driver and executor.
 
-Driver and executor. A constant is checked when it is bound: it follows the rule of numbers that
-columns follow, and may be text that reads as a value, as a command line gives it.
+The value is the same for every row. It is checked when it is bound, by the same rule of numbers as
+a column. It may be text that contains a value, because a command line gives only text.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Constant:
         """Return the value as a NumPy array of an input's type; strings as bytes.
 
         Raises:
-            ValueError: When it is no value of that type, or its sequences have different lengths.
+            ValueError: When it is not a value of that type, or its sequences differ in length.
         """
         elements = [_element(element, dtype) for element in _flat(self.value)]
         flat = np.empty(len(elements), dtype=dtype.numpy)
@@ -40,7 +40,7 @@ class Constant:
 
 
 def misfit(constant: Constant, spec: TensorSpec) -> str | None:
-    """Say why a constant cannot feed an input; `None` when it can."""
+    """Return why a constant cannot feed an input; `None` when it can."""
     try:
         found = constant.array(dtypes.by_name(spec.dtype)).shape
     except (ValueError, OverflowError, TypeError, pa.ArrowException):
@@ -97,6 +97,6 @@ def _element(value: Any, dtype: dtypes.DType) -> Any:
 
 
 def _readable(dtype: dtypes.DType) -> pa.DataType:
-    """Return the Arrow type that text is read as: the widest of its kind."""
+    """Return the Arrow type that text is converted to: the widest of its kind."""
     widest: dict[str, pa.DataType] = {"f": pa.float64(), "b": pa.bool_()}
     return widest.get(np.dtype(dtype.numpy).kind, pa.int64())

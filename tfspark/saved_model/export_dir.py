@@ -1,9 +1,9 @@
-"""Which folder a model's path means: an export dir, or the newest version below a base path.
+"""Finds the export dir of a model's path: the path itself, or a version folder below it.
 
-Finds the export dir and its version number for a path that this process sees. Driver only.
+Returns the export dir and its version number, for a path that this process sees. Driver only.
 
-Invariant: the newest version is the largest number, whatever its folder holds; a broken one is an
-error later, never a step to an older one.
+Invariant: the newest version is the largest number, even if its folder is broken. A broken version
+is an error later; an older version is never used instead.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _WHICH = "give the export dir, or the base path above its version folders."
 
 
 def find(path: Path, version: int | None) -> tuple[Path, int | None]:
-    """Return the export dir that a path and a version mean, and the number of its version folder.
+    """Return the export dir of a path and a version, and the number of its version folder.
 
     Raises:
-        ModelNotFoundError: When there is none, or not that version.
+        ModelNotFoundError: When the path has no SavedModel, or not this version.
         InvalidModelError: When two folders have the same number, or the graph is too large.
     """
     folder, number = _find(path, version)
@@ -51,7 +51,7 @@ def _find(path: Path, version: int | None) -> tuple[Path, int | None]:
 
 
 def number_of(name: str) -> int | None:
-    """Return the number of a version folder; `None` when it is named otherwise."""
+    """Return the number of a version folder; `None` when its name is not a number."""
     return int(name) if name.isascii() and name.isdigit() else None
 
 
@@ -81,7 +81,7 @@ def _no_model(path: Path, found: str, hint: str) -> ModelNotFoundError:
 
 
 def _version_folder(path: Path, version: int | None) -> tuple[Path, int]:
-    """Return the chosen, else the newest, version folder of a base path and its number."""
+    """Return the version folder of a base path and its number; by default the newest."""
     folders = _version_folders(path)
     chosen = max(folders) if version is None else version
     if chosen not in folders:

@@ -1,11 +1,12 @@
-"""Shapes and types that a signature leaves open, taken from the graph behind it.
+"""Finds the shapes and types that a signature leaves open in its graph.
 
-Completes a signature with what its graph says. Driver only; reads the protocol buffer alone.
+Driver only; reads only the protocol buffer.
 
-Invariants: what the signature states is kept; a shape comes from the graph's own `_output_shapes`,
-through calls of functions, otherwise from the rules of `shape_rules`; nothing is guessed: a shape
-that neither gives stays unknown. A graph may have cycles and any depth. It may also be written to
-slow down its readers, so nodes looked up, dimensions and values of constants are limited.
+Invariants: shapes and types of the signature are kept. An open shape comes from `_output_shapes` in
+the graph, through calls of functions, otherwise from the rules of `shape_rules`. If neither gives a
+shape, it stays unknown; nothing is guessed. A graph may have cycles and any depth, and a hostile
+graph may try to slow down its readers. So the number of looked-up nodes, of dimensions and of
+values of constants is limited.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tfspark.saved_model.shape_rules import RULES, Values
 from tfspark.saved_model_pb2 import DataType, GraphDef, NodeDef, TensorProto
 from tfspark.signature import Shape, Signature, TensorSpec, shape_of
 
-# Nodes between an output and what tells its shape; each takes some frames of Python's stack.
+# The most nodes between an output and a known shape; each uses some frames of Python's stack.
 _MOST_STEPS = 100
 # Look-ups of nodes in one graph; a node that is looked up twice counts twice.
 _MOST_NODES = 30_000
@@ -30,13 +31,13 @@ _MOST_DIMENSIONS = 254
 # Digits of the output number after a tensor's name.
 _MOST_DIGITS = 9
 
-# Up to this version of graphs, an empty shape of a placeholder says nothing.
+# Up to this version of graphs, an empty shape of a placeholder means an unknown shape.
 _LEGACY_VERSION = 21
 
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 _UNKNOWN_TYPE = dtypes.name_of(DataType.DT_INVALID)
 
-# Where a node says the type of its result; of other operations it is not asked.
+# Operation → the attribute with the type of its result. Other operations have an unknown type.
 _TYPE_ATTRIBUTES = {
     **dict.fromkeys(("Placeholder", "PlaceholderWithDefault", "Const", "VariableV2"), "dtype"),
     **dict.fromkeys(("Identity", "Add", "AddV2", "Sub", "Mul", "RealDiv", "MatMul"), "T"),
@@ -68,24 +69,24 @@ def completed(signatures: Iterable[Signature], graph: GraphDef) -> tuple[Signatu
 
 @dataclass(eq=False)
 class Scope:
-    """The graph, or the body of a function as one node calls it.
+    """The graph, or the body of a function for one calling node.
 
     Attributes:
-        nodes: By name.
-        arguments: Argument of the function → the tensor that the call gives.
+        nodes: The nodes, by name.
+        arguments: Argument of the function → the tensor that the call passes.
     """
 
     nodes: Mapping[str, NodeDef]
     arguments: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-# A tensor's name is one of its scope: `node:1` in the graph, `node:output:1` in a body.
+# A tensor has a name within its scope: `node:1` in the graph, `node:output:1` in a body.
 Tensor: TypeAlias = tuple[Scope, str]
 
 
 @dataclass(frozen=True)
 class End:
-    """The node that makes a tensor, and which of its results the tensor is."""
+    """The node that makes a tensor, and the index of the tensor among its results."""
 
     scope: Scope
     node: NodeDef
@@ -93,18 +94,18 @@ class End:
 
 
 class GraphShapes:
-    """Answers what a graph knows of its tensors."""
+    """Finds shapes and types of the tensors of a graph."""
 
     def __init__(self, graph: GraphDef) -> None:
         self.is_legacy = graph.versions.producer <= _LEGACY_VERSION
         self._main = Scope({node.name: node for node in graph.node})
-        self._functions = {one.signature.name: one for one in graph.library.function}
+        self._functions = {function.signature.name: function for function in graph.library.function}
         self._bodies: dict[Tensor, Scope] = {}
         self._shapes: dict[Tensor, Shape | None] = {}
         self._looked_up = 0
 
     def complete(self, spec: TensorSpec) -> TensorSpec:
-        """Return a spec with the rank and type that it leaves open, where the graph knows them."""
+        """Return a spec with its open rank and type filled in, if the graph has them."""
         if not spec.tensor:  # a composite tensor is no tensor of the graph
             return spec
         tensor = (self._main, spec.tensor)
@@ -113,9 +114,9 @@ class GraphShapes:
         return replace(spec, shape=self.shape(tensor)) if spec.shape is None else spec
 
     def shape(self, tensor: Tensor, steps: int = 0) -> Shape | None:
-        """Return the shape of a tensor that is so many steps away; `None` for an unknown rank."""
+        """Return the shape of a tensor after some steps; `None` for an unknown rank."""
         if tensor not in self._shapes and steps < _MOST_STEPS:
-            self._shapes[tensor] = None  # what a cycle finds
+            self._shapes[tensor] = None  # the result for a cycle
             end = self._end(tensor)
             shape = None if end is None else self._made(end, steps + 1)
             is_possible = shape is not None and len(shape) <= _MOST_DIMENSIONS
@@ -123,7 +124,7 @@ class GraphShapes:
         return self._shapes.get(tensor)
 
     def origin(self, tensor: Tensor) -> End | None:
-        """Return the node that makes a tensor, inside the functions called for it."""
+        """Return the node that makes a tensor; follow calls into the bodies of functions."""
         for _ in range(_MOST_STEPS):
             end = self._end(tensor)
             if end is None:
@@ -155,7 +156,7 @@ class GraphShapes:
         return 0 if end is None or name is None else end.node.attr[name].type
 
     def _end(self, tensor: Tensor) -> End | None:
-        """Return the node that makes a tensor, where the functions around it are called."""
+        """Return the node that makes a tensor; an argument leads to the calling scope."""
         self._looked_up += 1
         scope, text = tensor
         while text in scope.arguments:
@@ -175,22 +176,23 @@ class GraphShapes:
             return None
         inputs, outputs = function.signature.input_arg, function.signature.output_arg
         given = [name for name in end.node.input if not name.startswith("^")]
-        if any(one.number_attr or one.type_list_attr for one in (*inputs, *outputs)):
+        if any(arg.number_attr or arg.type_list_attr for arg in (*inputs, *outputs)):
             return None
         if len(given) != len(inputs) or end.index >= len(outputs):
             return None
         key = (end.scope, end.node.name)
         if key not in self._bodies:
             named = zip(inputs, given, strict=True)
-            arguments = {one.name: (end.scope, name) for one, name in named}
-            self._bodies[key] = Scope({one.name: one for one in function.node_def}, arguments)
+            arguments = {argument.name: (end.scope, name) for argument, name in named}
+            self._bodies[key] = Scope({node.name: node for node in function.node_def}, arguments)
         return self._bodies[key], function.ret[outputs[end.index].name]
 
 
 def _is_counted(node: NodeDef) -> bool:
-    """Whether the number behind an output's name in a body counts all results of the node.
+    """Whether the number after an output's name in a body is an index of all results of a node.
 
-    An operation with several outputs counts within each of them, which only its definition tells.
+    For an operation with several outputs it is an index within one output, and only the definition
+    of the operation gives the sizes of its outputs.
     """
     return node.op in _CALLS or len(node.attr["_output_shapes"].list.shape) <= 1
 
@@ -219,13 +221,13 @@ class _Operands:
         end = self._origin(index)
         if end is None or self.steps >= _MOST_STEPS:
             return None
-        if end.node.op == "Pack":  # of single sizes, as a shape or list of axes is
+        if end.node.op == "Pack":  # packs single sizes into a shape, or axes into a list
             inside = _Operands(self.shapes, end, self.steps + 1)
             count = end.node.attr["N"].i
             if count > min(len(end.node.input), _MOST_DIMENSIONS):
                 return None
             parts = [inside.values(part) or (None,) for part in range(count)]
-            return None if any(len(part) > 1 for part in parts) else [one for (one,) in parts]
+            return None if any(len(part) > 1 for part in parts) else [size for (size,) in parts]
         return _integers(end.node.attr["value"].tensor) if end.node.op == "Const" else None
 
     def variable(self, index: int) -> Shape | None:
@@ -250,7 +252,7 @@ class _Operands:
 
 
 def _integers(tensor: TensorProto) -> Values | None:
-    """Return the integers of a constant of rank 0 or 1; the last may stand for all that follow."""
+    """Return the integers of a constant of rank 0 or 1; its last value replaces missing ones."""
     shape = shape_of(tensor.tensor_shape)
     if shape is None or len(shape) > 1 or None in shape:
         return None
