@@ -71,7 +71,7 @@ def streams_are_scored(spark: Any, model: str) -> None:
 def a_large_model_is_refused(spark: Any, model: str) -> None:
     from tfspark import predict
     from tfspark.errors import UsageError
-    from tfspark.spark import distribution
+    from tfspark.spark.cluster import distribution
 
     limit, distribution.PICKLE_LIMIT = distribution.PICKLE_LIMIT, 0
     with pytest.raises(UsageError, match='distribute="path"'):
