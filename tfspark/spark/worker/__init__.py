@@ -1,1 +1,1 @@
-"""What runs inside a Python worker: the task that scores, and the daemon that starts workers."""
+"""The code that runs inside a Python worker: the scoring task and the daemon. Executor."""
