@@ -1,8 +1,8 @@
 """Checks that a SavedModel gives the answers of the live model, in Python and in a session.
 
-Input: an export dir, a sample (by default simple values) and the right answers. Output: nothing, or an
-`ExportError` that lists every output that differs. A session is what TensorFlow Serving, the C API
-and the JVM run, and it refuses some models that Python loads.
+Input: an export dir, a sample (by default simple values) and the right answers. Output: nothing, or
+an `ExportError` that lists every output that differs. TensorFlow Serving, the C API and the JVM use
+sessions, which refuse some models that Python loads.
 
 Invariants: the export dir is only read; the state of a live model is restored after its run.
 """
