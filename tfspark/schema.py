@@ -19,8 +19,9 @@ from tfspark import dtypes
 from tfspark.columns import Columns, describe
 from tfspark.errors import BindingError, did_you_mean, explain_all, listing
 from tfspark.feeding import Feed, Feeding, InputBinding, unusable_type
-from tfspark.fetching import Fetch, OutputBinding, Strings, fetch_outputs
-from tfspark.nulls import OnNull, is_fitting, null_rule
+from tfspark.fetching import Fetch, OutputBinding, fetch_outputs
+from tfspark.nulls import is_fitting, null_rule
+from tfspark.options import DEFAULTS, OnNull, ScoreOptions
 from tfspark.signature import Signature, TensorSpec
 from tfspark.terms import PYTHON, Terms
 
@@ -74,10 +75,7 @@ def bind(
     *,
     feed: Feed | None = None,
     fetch: Fetch | None = None,
-    narrow: bool = False,
-    strings: Strings = "string",
-    on_null: OnNull = "null",
-    batch_size: int | None = None,
+    options: ScoreOptions = DEFAULTS,
     taken: Sequence[str] = (),
     case_sensitive: bool = False,
     terms: Terms = PYTHON,
@@ -92,13 +90,8 @@ def bind(
             By default an input takes the column with its name; a single input takes the only
             column of a suitable type.
         fetch: Output name → new column. By default every output keeps its name.
-        narrow: Allow columns that may have fractions to feed an integer input; a value with a
-            fraction, or out of range, is then an error of its row.
-        strings: Spark type of string outputs.
-        on_null: `null`: a row with a null in an input gives null; `error`: it raises an error;
-            a number: it replaces every null number; or input → value.
-        batch_size: Rows per call, if the user set them. A model whose outputs have a first
-            dimension of 1 can be scored only with `batch_size=1`.
+        options: Uses `narrow`, `strings`, `on_null` and `batch_size`. A model whose outputs have a
+            first dimension of 1 can be scored only with `batch_size=1`.
         taken: Names of the kept columns, which no prediction may use.
         case_sensitive: Whether names must match the case of columns exactly.
         terms: How the caller spells options, for the hints.
@@ -114,13 +107,12 @@ def bind(
     by_rows = signature.is_row_by_row
     signature = signature.by_rows() if by_rows else signature
     problems = list(_unknown_inputs(feed, signature))
-    feeding = Feeding(signature, columns, feed, narrow, case_sensitive, terms)
+    feeding = Feeding(signature, columns, feed, options.narrow, case_sensitive, terms)
     inputs = feeding.bound(problems)
-    inputs = _with_null_rules(inputs, columns, on_null, problems)
+    inputs = _with_null_rules(inputs, columns, options.on_null, problems)
     rows = _fixed_rows(signature.inputs, problems)
-    outputs = fetch_outputs(
-        signature, fetch, strings, taken, rows or _only_one(batch_size), terms, problems
-    )
+    fixed = rows or _only_one(options.batch_size)
+    outputs = fetch_outputs(signature, fetch, options.strings, taken, fixed, terms, problems)
     if problems:
         given = hint or f"bind by name, such as {_example(signature, terms)}."
         title = f"Signature {signature.name!r} does not fit the columns"
@@ -141,8 +133,7 @@ def bind_outputs(
     signature: Signature,
     *,
     fetch: Fetch | None = None,
-    strings: Strings = "string",
-    batch_size: int | None = None,
+    options: ScoreOptions = DEFAULTS,
     terms: Terms = PYTHON,
 ) -> tuple[OutputBinding, ...]:
     """Check the outputs and the input types, for an API that does not know the columns yet.
@@ -152,8 +143,8 @@ def bind_outputs(
     """
     problems: list[str] = []
     signature = signature.by_rows() if signature.is_row_by_row else signature
-    rows = _fixed_rows(signature.inputs, problems) or _only_one(batch_size)
-    outputs = fetch_outputs(signature, fetch, strings, (), rows, terms, problems)
+    rows = _fixed_rows(signature.inputs, problems) or _only_one(options.batch_size)
+    outputs = fetch_outputs(signature, fetch, options.strings, (), rows, terms, problems)
     problems += [
         f"input {spec}: {unusable}"
         for spec in signature.inputs
@@ -204,7 +195,7 @@ def _with_null_rules(
     inputs: Sequence[InputBinding], columns: Columns, on_null: OnNull, problems: list[str]
 ) -> list[InputBinding]:
     """Add the rule for nulls to each input; check the fill against each of its columns."""
-    ruled = [replace(item, nulls=null_rule(on_null, item.spec)) for item in inputs]
+    ruled = [replace(bound, nulls=null_rule(on_null, bound.spec)) for bound in inputs]
     fills: dict[str, Any] = {}
     for bound, name in [(rule, name) for rule in ruled for name in rule.columns]:
         fill, arrow, label = bound.nulls.fill, columns[name].arrow, columns[name].label

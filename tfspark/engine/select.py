@@ -1,9 +1,7 @@
-"""Chooses the engine that runs a model, and opens it.
-
-Takes an export dir with its signature and options; returns a live `Engine`. Executor only.
+"""Chooses the engine that runs a model, and opens it. Executor only.
 
 Invariant: if the options name an engine, that engine runs the model or raises an error. `auto`
-starts with the native engine, and changes to TensorFlow's Python when the native engine cannot
+starts with the first engine of `registry.AUTO`, and changes to the second when the first cannot
 serve. This shows at the load or at the first run. One log record gives the reason.
 """
 
@@ -12,9 +10,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 
-from tfspark.engine import native, tensorflow
 from tfspark.engine.protocol import CannotServeError, Engine, EngineOptions
+from tfspark.engine.registry import AUTO, ENGINES
+from tfspark.options import EngineName
 from tfspark.signature import Signature
 from tfspark.tensors import Tensor
 
@@ -31,18 +31,18 @@ def load_engine(
         InvalidModelError: When the variables are damaged.
     """
 
-    def load_tensorflow() -> Engine:
-        return tensorflow.load(export_dir, tags, signature, options)
+    def load(name: EngineName) -> Engine:
+        return ENGINES[name].load(export_dir, tags, signature, options)
 
-    if options.name == "tensorflow":
-        return load_tensorflow()
+    if options.name != "auto":
+        return load(options.name)
+    first, other = AUTO
+    load_other = partial(load, other)
     try:
-        engine = native.load(export_dir, tags, signature, options)
+        engine = load(first)
     except CannotServeError as reason:
-        if options.name == "native":
-            raise
-        return _instead(load_tensorflow, reason)
-    return engine if options.name == "native" else AutoEngine(engine, load_tensorflow)
+        return _instead(load_other, reason)
+    return AutoEngine(engine, load_other)
 
 
 class AutoEngine:
@@ -79,6 +79,7 @@ class AutoEngine:
 
 
 def _instead(load: Callable[[], Engine], reason: CannotServeError) -> Engine:
+    first, other = (ENGINES[name].title for name in AUTO)
     line = " ".join(str(reason).split())
-    _log.warning("The native engine cannot serve, TensorFlow's Python runs the model: %s", line)
+    _log.warning("%s cannot serve, %s runs the model: %s", first, other, line)
     return load()

@@ -1,1 +1,1 @@
-"""The code that runs inside a Python worker: the scoring task and the daemon. Executor."""
+"""The code in a Python worker: one entry for all tasks, scorers, the daemon. Executor."""
