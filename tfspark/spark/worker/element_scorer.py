@@ -93,7 +93,7 @@ class ElementScorer:
             rows = max(1, min(_CHUNK, _CHUNK_BYTES * len(chunk) // max(batch.nbytes, 1)))
 
     def _value(self, spec: TensorSpec, element: Any, row: int) -> Any:
-        """Return the value of an input: by name from a dict or Row, otherwise the element itself."""
+        """Return the value of an input: by name from a dict or Row, or the element itself."""
         key = self.feed.get(spec.name, spec.name)
         value = element
         if isinstance(element, Row) and not (
