@@ -1,4 +1,4 @@
-"""The sides that run on Spark, in sessions of equal settings.
+"""The sides that run on Spark, in sessions with equal settings.
 
 Sides are served in groups, one process with one session each: tfspark's sides and the sides without
 Python, the Scala bridge, `predict_batch_udf` at two batch sizes, and the pandas UDF. So a worker
@@ -188,7 +188,7 @@ def pandas_udf_sides(spark: SparkSession) -> dict[str, Side]:
 
 
 def _input(task: Task) -> Any:
-    """Return what a UDF of Spark's takes: one column with a flat array, or text."""
+    """Return the argument of a Spark UDF: one column with a flat array, or text."""
     if task.stacked:
         return sf.array(*task.columns)
     column = sf.col(task.columns[0])

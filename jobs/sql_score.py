@@ -162,12 +162,12 @@ def _text_of(file: Path) -> str:
             explain(
                 f"There is no SQL file at {file}.",
                 found=error.strerror or "",
-                hint=f"check --file; it was looked for in {folder}.{near}",
+                hint=f"check --file; the job searched in {folder}.{near}",
             )
         ) from error
     except UnicodeDecodeError as error:
         raise InvalidInputError(
-            explain(f"The SQL file {file} is no text in UTF-8.", found=str(error))
+            explain(f"The SQL file {file} is not UTF-8 text.", found=str(error))
         ) from error
 
 

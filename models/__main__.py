@@ -100,7 +100,7 @@ def _said(entry: Entry, folder: Path | None) -> str:
     if folder:
         return f"Your files in `{folder}`."
     if not entry.layout:
-        return "Its own, brought along or drawn from the seed."
+        return "Its own data, included in a package or drawn from the seed."
     print(
         f"NOTE: no --data, so this trains on SYNTHETIC data of the same layout ({entry.layout}); "
         "its figures say nothing about the real ones.",

@@ -6,9 +6,9 @@ Input: `train.csv` and `test.csv` with the columns of the Titanic data, both wit
 `serving_default` takes `features` (None, 15) float32, `raw` the columns of the file.
 
 The features, in this order: Pclass 1, 2, 3 · Sex female, male · Age · Age missing · SibSp · Parch ·
-Fare · Cabin missing · Embarked S, C, Q, missing. A missing Age or Fare counts as 0; missing is NaN
-or, of a string, empty. For an unknown value, such as a fourth class, all features of the column are
-0.
+Fare · Cabin missing · Embarked S, C, Q, missing. A missing Age or Fare counts as 0; a missing value
+is NaN or an empty string. For an unknown value, such as a fourth class, all features of the column
+are 0.
 
 Invariant: `features` and the graph of `raw` compute the same numbers from the same row.
 """
@@ -97,7 +97,7 @@ def dataset(seed: int = 0, folder: Path | None = None) -> Passengers:
     """Read the passengers of a folder, or synthetic ones.
 
     Args:
-        seed: of the synthetic passengers, and of which to hold out when there is one file only.
+        seed: of the synthetic passengers, and of the held-out rows when there is only one file.
         folder: holds `train.csv` and `test.csv`, or one of `train.csv` and `titanic.csv`.
 
     Raises:
@@ -136,7 +136,7 @@ def features(frame: pd.DataFrame) -> Array:
 
 
 def raw_columns(frame: pd.DataFrame) -> dict[str, Array]:
-    """Return the columns of passengers as the signature `raw` takes them, each (n,)."""
+    """Return the columns of passengers for the signature `raw`, each (n,)."""
     return {
         name: _text(frame[name])
         if dtype == tf.string
@@ -150,7 +150,7 @@ def _text(column: pd.Series[Any]) -> Array:
 
 
 def raw_features(columns: Mapping[str, Any]) -> Any:
-    """Compute in the graph what `features` computes.
+    """Compute the same as `features`, in the graph.
 
     Args:
         columns: a tensor (None,) for each column of `RAW`, of its type.

@@ -77,7 +77,7 @@ def _check_classes(folder: Path, expected: Sequence[str], found: Sequence[str]) 
         raise DataError(explain(f"{folder} holds no class folder", expected=wanted))
     problems = [f"no folder {name!r}" for name in expected if name not in found]
     problems += [
-        f"folder {name!r} is no class.{did_you_mean(name, expected)}"
+        f"folder {name!r} is not a class.{did_you_mean(name, expected)}"
         for name in found
         if name not in expected
     ]
@@ -95,7 +95,7 @@ def _check_files(folder: Path, files: dict[str, list[Path]]) -> None:
         checked = pool.map(_problem, (file for inside in files.values() for file in inside))
         problems = [problem for problem in checked if problem]
     if problems:
-        what = f"{folder} holds {len(problems)} files that are no whole pictures"
+        what = f"{folder} holds {len(problems)} files that are not complete pictures"
         hint = "fix them or take them out; JPEG, PNG, GIF, BMP and WebP can be read"
         raise DataError(explain_all(what, problems[:NAMED], hint=hint))
 

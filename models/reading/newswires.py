@@ -85,7 +85,9 @@ def _read(file: Path) -> tuple[Array, Array]:
             x, y = np.atleast_1d(arrays["x"]), np.asarray(arrays["y"].tolist())
     except BROKEN as exc:
         found = f"{type(exc).__name__}: {exc}"
-        raise DataError(explain(f"{file} is no such file", expected=LAYOUT, found=found)) from exc
+        raise DataError(
+            explain(f"{file} is not a Reuters file", expected=LAYOUT, found=found)
+        ) from exc
     tokens = _objects([_token_list(file, number, row) for number, row in enumerate(x)])
     counted = y.dtype.kind == "i" and y.shape == tokens.shape != (0,)
     if not counted or y.min() < 0 or y.max() >= TOPICS:

@@ -54,7 +54,7 @@ def read_npz(file: Path, shapes: Mapping[str, Shape]) -> dict[str, Array]:
     except (EOFError, OSError, ValueError, zipfile.BadZipFile, zlib.error) as exc:
         found = f"{type(exc).__name__}: {exc}"
         raise DataError(
-            explain(f"{file} is no whole .npz file of numbers", expected=expected, found=found)
+            explain(f"{file} is not a whole .npz file of numbers", expected=expected, found=found)
         ) from exc
     problems = [f"no array {name!r}.{did_you_mean(name, known)}" for name in shapes.keys() - arrays]
     problems += [

@@ -66,7 +66,7 @@ def _read(folder: Path, part: str) -> tuple[Array, Array]:
     if wrong.size:
         raise DataError(
             explain(
-                f"{file} has lines that are no labelled review: {wrong.size} of {len(labels)}",
+                f"{file} has lines that are not labelled reviews: {wrong.size} of {len(labels)}",
                 expected="0 or 1, a tab, the review; no header",
                 found=f"line {wrong[0] + 1} starts with {labels[wrong[0]]!r}",
             )

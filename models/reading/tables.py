@@ -47,7 +47,7 @@ def read_table(
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as exc:
         expected = f"a table of {listing(columns)}"
         raise DataError(
-            explain(f"{file} is no such table", expected=expected, found=str(exc))
+            explain(f"{file} is not a table of this kind", expected=expected, found=str(exc))
         ) from exc
     if not header:
         table = _named(file, table, columns)

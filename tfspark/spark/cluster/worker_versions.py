@@ -24,7 +24,7 @@ def worker_versions(spark: SparkSession) -> dict[str, str]:
     """Return package → version on a worker, `python` included.
 
     Raises:
-        EngineError: When a worker cannot start, or has no TensorFlow, or when Spark needs pandas.
+        EngineError: When a worker cannot start, or has no TensorFlow, or no pandas for Spark.
     """
     check_pandas("mapInArrow")
     check_worker_python(spark)

@@ -170,7 +170,7 @@ def _read(values: Sequence[Any], arrow: pa.DataType) -> pa.Array[Any]:
         return pa.array(values, arrow)
     found: pa.Array[Any] = pa.array(values)
     if pa.types.is_boolean(dtypes.element_of(found.type)[0]):
-        raise TypeError("a bool is no number")
+        raise TypeError("a bool is not a number")
     return found.cast(arrow)
 
 
