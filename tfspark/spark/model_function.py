@@ -59,8 +59,7 @@ class FunctionRequest:
         """Check everything that needs no arguments, and log warnings.
 
         Raises:
-            TfsparkError: When the model or an option cannot be used, or an output cannot be a
-                column.
+            TfsparkError: When the model, an option or an output cannot be used.
         """
         check_columns(fetch=fetch)
         package = model_of(spark, model, options)
