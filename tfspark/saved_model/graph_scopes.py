@@ -4,7 +4,8 @@ Follows the name of a tensor to the node that makes it, into the bodies of funct
 through their arguments. Driver only; reads the protocol buffer alone.
 
 A graph may have cycles and any depth. A hostile graph may try to slow down its readers. Therefore
-the look-ups are limited, and all calls of a function share the data of its body."""
+the look-ups are limited, and all calls of a function share the data of its body.
+"""
 
 from __future__ import annotations
 
@@ -146,5 +147,6 @@ def _is_counted(node: NodeDef) -> bool:
     """Whether the number after an output's name in a body is an index of all results of a node.
 
     For an operation with several outputs it is an index within one output, and only the definition
-    of the operation gives the sizes of its outputs."""
+    of the operation gives the sizes of its outputs.
+    """
     return node.op in _CALLS or len(node.attr["_output_shapes"].list.shape) <= 1
