@@ -72,7 +72,7 @@ class AtLeastOneDay(keras.layers.Layer):
     """Return windows unchanged; raise a clear error for an empty one, which has no last day."""
 
     def call(self, window: Any) -> Any:
-        """Return the windows as they are."""
+        """Return the windows unchanged."""
         days = tf.shape(window)[1]
         some = tf.debugging.assert_positive(days, "A window has no days; expected at least one")
         with tf.control_dependencies([some] if some is not None else []):
@@ -185,7 +185,7 @@ def forecast(model: keras.Model, history: Array, days: int = DAYS) -> Array:
         (days, 3) float32, whole numbers.
 
     Raises:
-        DataError: when the history is no such array, or has no day.
+        DataError: when the history is not such an array, or has no day.
     """
     recent = np.asarray(history, np.float32)
     if recent.ndim != 2 or recent.shape[1] != UNITS or not len(recent):

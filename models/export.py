@@ -56,8 +56,9 @@ def export(
         base: folder that holds the versions, or the models when `name` is given; created if
             missing.
         name: folder of this model under `base`.
-        signatures: `{signature name: Keras model or tf.function with an input signature}`. Left
-            out: `serving_default` is the Keras model itself, or the `__call__` of the `tf.Module`.
+        signatures: `{signature name: Keras model or tf.function with an input signature}`. By
+            default, `serving_default` is the Keras model itself, or the `__call__` of the
+            `tf.Module`.
         inputs: what a Keras model without symbolic inputs (a subclassed one) is called with: a
             named `tf.TensorSpec`, or a list or dict of them; dimension 0 is the batch.
         sample: `{input: array}` to compare on, and to warm up with: it is written beside the

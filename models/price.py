@@ -66,7 +66,7 @@ class Line(tf.Module):
         ]
     )
     def descend(self, x: Any, y: Any, steps: Any) -> Any:
-        """Step against the gradient of half the summed squares; return the latter at each step."""
+        """Step against the gradient of half the summed squares; return this loss at each step."""
         losses = tf.TensorArray(tf.float32, steps, element_shape=())
         for step in tf.range(steps):
             with tf.GradientTape() as tape:

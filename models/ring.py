@@ -49,7 +49,7 @@ class Rings(NamedTuple):
     Attributes:
         points: (4000, 2) float32, in random order.
         inner: (4000,) float32, 1 for the inner ring, 0 for the outer one.
-        test_points: other points, drawn likewise.
+        test_points: other points from the same distribution.
         test_inner: their labels.
     """
 

@@ -20,7 +20,7 @@ __all__ = ["read_table"]
 def read_table(
     file: Path, columns: Sequence[str], *, sep: str = ",", header: bool = True
 ) -> pd.DataFrame:
-    """Read a table and check its columns and on at least one row.
+    """Read a table, and check that it has the columns and at least one row.
 
     Args:
         file: the file; its first line names the columns when `header` is set.

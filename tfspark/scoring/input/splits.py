@@ -47,7 +47,7 @@ def cut(files: Sequence[DataFile], footers: Sequence[Footer], file_format: str) 
 def plan_splits(pieces: Sequence[Piece], slots: int) -> list[tuple[Piece, ...]]:
     """Distribute pieces to splits; their number is that of the task slots, or a multiple of it.
 
-    Otherwise some slots would be idle in the last wave of tasks.
+    With another number, some slots would be idle in the last wave of tasks.
 
     Args:
         pieces: The pieces, in the order of their rows.

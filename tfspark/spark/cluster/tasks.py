@@ -23,7 +23,7 @@ def run_splits(
     Args:
         spark: The session.
         splits: Picklable.
-        task: Picklable, and so is what it returns.
+        task: Picklable, like its result.
 
     Returns:
         The results in the order of the splits, from the successful attempt of each task.
