@@ -54,6 +54,9 @@ _FROM_BYTES = {"Const", "HostConst", "ParseTensor", "DeserializeSparse", "Deseri
 _RESOURCES = {DataType.DT_RESOURCE, DataType.DT_VARIANT}
 
 _DEEPEST = 4
+_TOO_DEEP = "graphs inside graphs, too deep to be checked"
+# The most characters of a name in a message.
+_LONGEST = 200
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,14 @@ class Finding:
     function: str
 
     def __str__(self) -> str:
-        where = f"node {self.node!r}" + (f" of {self.function!r}" if self.function else "")
-        return f"{self.op} in {where} touches {self.touches}"
+        op, node, function = map(_short, (self.op, self.node, self.function))
+        where = f"node {node!r}" + (f" of {function!r}" if function else "")
+        return f"{op} in {where} touches {self.touches}"
+
+
+def _short(name: str) -> str:
+    """Return a name of the model for a message; it may be of any length."""
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
 
 
 def findings_of(graph: MetaGraphDef) -> tuple[Finding, ...]:
@@ -149,6 +158,8 @@ def _inside(where: str, text: bytes, depth: int) -> Iterator[Finding]:
         what = _touches(inner)
         if what and not (what == UNKNOWN and inner.op in own):
             yield Finding(inner.op, what, inner.name, where)
-        if depth:
-            for deeper in inside(inner)[1]:
+        for deeper in inside(inner)[1]:
+            if depth:
                 yield from _inside(where, deeper, depth - 1)
+            elif graph_in(deeper):
+                yield Finding(inner.op, _TOO_DEEP, inner.name, where)
