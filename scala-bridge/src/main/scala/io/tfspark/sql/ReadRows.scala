@@ -76,7 +76,8 @@ private[sql] object ReadRows {
   private val ShownColumns = 6
   private val ShownCharacters = 40
 
-  /** Whether all rows come from files, and no operator reads ahead of the row that it gives. Driver.
+  /** Whether all rows come from files, and no operator reads ahead of the row that it gives.
+    * Driver.
     */
   def knowsFiles(plan: SparkPlan): Boolean = plan match {
     case _: DataSourceScanExec | _: DataSourceV2ScanExecBase => true
