@@ -104,7 +104,11 @@ final private[model] class GraphScopes(graph: GraphDef) {
       _ <- left.nextOption() if inner.name.length <= longestName
       parts = rest.drop(1).split(':')
       node <- inner.scope.nodes.get(name) if parts.size < 2 || isCounted(node)
-    } yield End(inner.scope, node, parts.lastOption.flatMap(_.toIntOption).filter(_ >= 0).getOrElse(0))
+    } yield End(
+      inner.scope,
+      node,
+      parts.lastOption.flatMap(_.toIntOption).filter(_ >= 0).getOrElse(0)
+    )
   }
 
   /** The tensor in a function's body that a call returns; nothing for no call. */

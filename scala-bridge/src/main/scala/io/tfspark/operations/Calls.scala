@@ -32,7 +32,8 @@ private[operations] object Occasion {
   * when a node runs that may call it, also by a nested attribute, as a gradient, or because the
   * optimizer takes one function for another that implements the same.
   *
-  * A model may be written to slow down its readers: time and memory grow with the size of the graph.
+  * A model may be written to slow down its readers: time and memory grow with the size of the
+  * graph.
   */
 final private[operations] class Calls(graph: MetaGraphDef) {
   import Calls._

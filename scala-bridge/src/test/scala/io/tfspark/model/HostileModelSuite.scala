@@ -188,11 +188,17 @@ class HostileModelSuite extends AnyFunSuite {
         .addOutputArg(OpDef.ArgDef.newBuilder().setName("y"))
       val nodes = (0 until 20000).map(at => node(s"n$at", "NoOp").build())
       graph.getLibraryBuilder.addFunction(
-        FunctionDef.newBuilder().setSignature(signature).putRet("y", "x").addAllNodeDef(nodes.asJava)
+        FunctionDef.newBuilder().setSignature(signature).putRet(
+          "y",
+          "x"
+        ).addAllNodeDef(nodes.asJava)
       )
-      graph.addNode(node("x", "Placeholder").putAttr("shape", AttrValue.newBuilder().setShape(
-        TensorShapeProto.newBuilder().addDim(TensorShapeProto.Dim.newBuilder().setSize(3))
-      ).build()))
+      graph.addNode(node("x", "Placeholder").putAttr(
+        "shape",
+        AttrValue.newBuilder().setShape(
+          TensorShapeProto.newBuilder().addDim(TensorShapeProto.Dim.newBuilder().setSize(3))
+        ).build()
+      ))
       graph.addNode(node("y", "PartitionedCall", "x").putAttr("f", calling("f")))
     }
     val file = base.resolve("1/saved_model.pb")
