@@ -113,13 +113,17 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
         options={name: _options(args, name) for name in args.register},
     )
     check_report(spark, args.report)
-    report, result = run_query(spark, job)
+    places: list[str] = []
+    report, result = run_query(
+        spark, job, lambda one: places.append(write_report(spark, one, target, args.report))
+    )
     if target is None:
         shown = io.StringIO()
         with report.phase("show"), own_errors(), contextlib.redirect_stdout(shown):
             result.show(SHOWN_ROWS, truncate=False)
         print(escaped(shown.getvalue(), keep="\n"), end="")
-    return write_report(spark, report, target, args.report)
+        return write_report(spark, report, target, args.report)
+    return next(iter(places), "the report was not written")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -135,7 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             return run(spark, args)
         finally:
-            spark.stop()
+            arguments.stop(spark)
 
     return arguments.run_job(job)
 

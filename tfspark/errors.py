@@ -7,7 +7,7 @@ whenever the cause can be known before a task starts; on an executor otherwise.
 Invariants: one string argument, so that every error survives pickling between worker and driver;
 every message is escaped and masked by `foreign_text`, however it was made;
 `exit_code` is what a job ends with, in the words of sysexits (2 usage, 65 data, 66 no input,
-70 internal, 73 cannot create).
+70 internal, 73 cannot create, 75 try again).
 """
 
 from __future__ import annotations
@@ -103,6 +103,12 @@ class OutputExistsError(TfsparkError, FileExistsError):
     """The output of a job is there already and the mode does not allow to touch it."""
 
     exit_code = 73
+
+
+class OutputBusyError(TfsparkError, BlockingIOError):
+    """Another job writes to the output, or took it over; the same command can be run again."""
+
+    exit_code = 75
 
 
 def explain(problem: str, *, expected: str = "", found: str = "", hint: str = "") -> str:

@@ -46,17 +46,12 @@ class Run(NamedTuple):
 
 
 class Journal(NamedTuple):
-    """The decision of a run: which folder or files become part of the output."""
+    """The decision of a run; an applied one is the record that the job is done."""
 
     job: str
+    run: str
     mode: Mode
     folder: str
-
-
-class DoneRecord(NamedTuple):
-    """What is left of a journal that was applied, until its job has been told."""
-
-    run: str
 
 
 @dataclass(frozen=True)
@@ -182,6 +177,10 @@ class Protocol:
 
     def begin(self, me: Run, disk: Disk) -> Run:
         if disk.exists(f"W/done-{me.job}"):  # an earlier run of this job was not told
+            done = disk.read(f"W/done-{me.job}")
+            assert isinstance(done, Journal)
+            if self._lives(done.run, disk):
+                return me._replace(at="withdraw")
             return me._replace(at="drop", owns_done=True, exit=DONE)
         if self.modes[me.job] == "error" and disk.exists("out"):
             return me._replace(at="release", exit=REFUSED)
@@ -218,7 +217,7 @@ class Protocol:
         disk.delete(f"{me.work}/draft")
         try:
             folder = disk.read(f"{me.work}/new")
-            decision = Journal(me.job, self.modes[me.job], str(folder))
+            decision = Journal(me.job, me.name, self.modes[me.job], str(folder))
             disk.create(f"{me.work}/draft", decision)
         except MissingError:
             return me._replace(at="withdraw")
@@ -303,17 +302,17 @@ class Protocol:
 
     def release(self, me: Run, disk: Disk) -> Run:
         disk.delete(f"W/lock-{me.generation}")
-        return me._replace(at="fall_silent")
-
-    def fall_silent(self, me: Run, disk: Disk) -> Run:
-        disk.delete(f"W/beat-{me.name}")
         return me._replace(at="acknowledge")
 
     def acknowledge(self, me: Run, disk: Disk) -> Run:
         """Forget the record, as the last thing: from here on the same command is a new job."""
+        for name in disk.names("W"):
+            if name.startswith("fenced-") and name.endswith(f"-{me.name}"):
+                disk.delete(f"W/{name}")
         if me.owns_done:
             disk.delete(f"W/done-{me.job}")
-        self._close(me, disk)
+        disk.delete(f"W/beat-{me.name}")
+        disk.remove_empty("W")
         return _ended(me, me.exit)
 
     def withdraw(self, me: Run, disk: Disk) -> Run:
@@ -323,15 +322,8 @@ class Protocol:
 
     def leave(self, me: Run, disk: Disk) -> Run:
         disk.delete(me.work)  # nothing of the run is in it: what it had was taken
-        disk.delete(f"W/beat-{me.name}")
         is_done = me.own_journal and disk.exists(f"W/done-{me.job}")
         return me._replace(at="acknowledge", owns_done=is_done, exit=DONE if is_done else AGAIN)
-
-    def _close(self, me: Run, disk: Disk) -> None:
-        for name in disk.names("W"):
-            if name.startswith("fenced-") and name.endswith(f"-{me.name}"):
-                disk.delete(f"W/{name}")
-        disk.remove_empty("W")
 
 
 def _ended(me: Run, code: int | None) -> Run:

@@ -14,6 +14,7 @@ from tfspark.feeding import Feed
 from tfspark.fetching import Strings
 from tfspark.package import ModelPackage
 from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.output.journal import JobKey
 from tfspark.scoring.output.protocol import Mode, Output
 from tfspark.spark.options import ScoreOptions
 
@@ -40,6 +41,7 @@ class BatchJob:
             write its files itself; `auto` goes direct where the result is the same.
         options: Options of all APIs: version, signature, tags, batch_size, engine, distribute,
             on_null, output_shapes.
+        run_id: A key of the user's own: a job whose key is marked done is not run again.
     """
 
     model: str
@@ -54,6 +56,7 @@ class BatchJob:
     allow_missing: bool = False
     path: Path = "auto"
     options: ScoreOptions = field(default_factory=ScoreOptions)
+    run_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ class Plan:
         columns: The columns of the output: name → Spark type.
         rounded: One sentence per column whose numbers are rounded to the model's precision.
         stage: Runs the tasks and writes the rows aside.
+        snapshot: What the input was when the job was planned; it makes a job the same job.
+        job: What this run does, for runs that come after it.
     """
 
     package: ModelPackage
@@ -92,3 +97,5 @@ class Plan:
     columns: Mapping[str, str]
     rounded: Sequence[str]
     stage: Callable[[], Outcome]
+    snapshot: Sequence[object]
+    job: JobKey = field(default_factory=lambda: JobKey(""))
