@@ -110,7 +110,8 @@ class Commit:
             self._applier.apply(journal)
             self._applier.mark(journal)
         except OutputExistsError:
-            self._store.delete(f"{self.work}/journal")  # nothing was shown, and nothing ever will
+            if mode == "error":  # nothing was shown, and nothing ever will be
+                self._store.delete(f"{self.work}/journal")
             raise
         except LockLostError:
             if is_done_for(self._store, self.lock.places, self.job.name) is None:

@@ -1,6 +1,6 @@
 """Where the commit keeps what: the names in the hidden folder beside an output. Driver.
 
-README.md in this folder describes every file. The Scala job uses the same names.
+README.md in this folder describes every file.
 """
 
 from __future__ import annotations
