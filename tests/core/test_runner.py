@@ -1,4 +1,6 @@
 import math
+from datetime import date
+from decimal import Decimal
 from itertools import count, pairwise
 
 import numpy as np
@@ -12,6 +14,7 @@ from tfspark.columns import columns_of
 from tfspark.constants import Constant
 from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
 from tfspark.errors import EngineError, RowError, UsageError
+from tfspark.options import ScoreOptions
 from tfspark.origin import Origin
 from tfspark.runner import score
 from tfspark.schema import bind
@@ -241,7 +244,7 @@ def bound_to(given, **options):
 def test_a_fill_is_fed_in_place_of_null_elements():
     given = batches([[1.0, None], None, [3.0, 5.0], [None, None]], 3)
     engine = FakeEngine(plane)
-    table = run(given, engine, binding=bound_to(given, on_null=0.0))
+    table = run(given, engine, binding=bound_to(given, options=ScoreOptions(on_null=0.0)))
     assert table["y"].to_pylist() == [5.0, None, 4.0, 3.0]
     assert table["x"].to_pylist() == [[1.0, None], None, [3.0, 5.0], [None, None]]
     assert sum(engine.calls) == 3
@@ -249,7 +252,9 @@ def test_a_fill_is_fed_in_place_of_null_elements():
 
 def test_a_fill_reaches_each_of_stacked_columns():
     given = [pa.record_batch({"a": pa.array([1.0, None, 3.0]), "b": pa.array([None, 2.0, 5.0])})]
-    binding = bound_to(given, feed={"x": ["a", "b"]}, narrow=True, on_null={"x": "10"})
+    binding = bound_to(
+        given, feed={"x": ["a", "b"]}, options=ScoreOptions(narrow=True, on_null={"x": "10"})
+    )
     assert run(given, binding=binding)["y"].to_pylist() == [-5.0, 21.0, 4.0]
 
 
@@ -259,7 +264,7 @@ def test_a_fill_of_text_is_blind_to_how_rows_are_cut(size):
         "s", (TensorSpec("x", "string", (None,)),), (TensorSpec("y", "string", (None,)),)
     )
     given = batches(["a", None, "c", None, "e"], size, pa.string())
-    binding = bind(text, columns_of(given[0].schema), on_null={"x": "-"})
+    binding = bind(text, columns_of(given[0].schema), options=ScoreOptions(on_null={"x": "-"}))
     table = run([batch.slice(0) for batch in given], FakeEngine(echo), binding=binding)
     assert table["y"].to_pylist() == ["a", "-", "c", "-", "e"]
 
@@ -269,7 +274,7 @@ def test_a_refused_null_names_its_row():
     with pytest.raises(
         RowError, match=r"column 'x', row 7: a null, which on_null=\"error\" refuses"
     ):
-        run(given, binding=bound_to(given, on_null="error"))
+        run(given, binding=bound_to(given, options=ScoreOptions(on_null="error")))
 
 
 def test_a_null_row_is_not_fed_and_gives_null():
@@ -611,6 +616,23 @@ def test_the_file_of_a_bad_row_is_named():
     origin = Origin("m", 0, lambda row: f"part-{row // 2}.parquet")
     text = refusal(batches([[1.0, 1.0], [2.0, 2.0], [1.0]], 2), origin=origin)
     assert "row 2 of partition 0, from part-1.parquet: expected" in text
+
+
+def test_the_values_beside_a_bad_row_are_shown_as_text():
+    values = {
+        "id": 4,
+        "name": "it's\n",
+        "x": 0.5,
+        "day": date(2024, 2, 29),
+        "price": Decimal("1.50"),
+        "raw": b"\x00\xff",
+        "seventh": 7,
+    }
+    columns = {"x": pa.array([[1.0]], FLOATS)}
+    columns |= {f"{name}_": pa.array([value]) for name, value in values.items()}
+    text = refusal(pa.table(columns).to_batches())
+    shown = "'id_': 4, 'name_': \"it's\\n\", 'x_': 0.5, 'day_': 2024-02-29, 'price_': 1.50, "
+    assert f"(row {{{shown}'raw_': b'\\x00\\xff'}})" in text
 
 
 def test_long_values_beside_a_bad_row_are_cut_and_escaped():

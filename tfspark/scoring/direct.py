@@ -29,7 +29,7 @@ from tfspark.scoring.kept_parts import kept_parts
 from tfspark.scoring.output.protocol import Output
 from tfspark.scoring.parts import PartScorer
 from tfspark.spark.cluster.tasks import run_splits, task_slots
-from tfspark.spark.options import handle_of
+from tfspark.spark.model import handle_of
 from tfspark.terms import FLAGS
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def plan_direct(spark: SparkSession, job: BatchJob, package: ModelPackage, outpu
         task = PartScorer(
             handle=handle_of(spark, package, job.options),
             binding=binding,
+            options=job.options,
             keep=kept,
-            batch_size=job.options.get("batch_size"),
             root=source.root,
             format=source.format,
             schema=wanted,
@@ -109,10 +109,7 @@ def _bound(source: DirectInput, job: BatchJob, package: ModelPackage, kept: list
             columns,
             feed=job.feed,
             fetch=job.fetch,
-            narrow=job.narrow,
-            strings=job.strings,
-            on_null=job.options.get("on_null", "null"),
-            batch_size=job.options.get("batch_size"),
+            options=job.options,
             taken=kept,
             terms=FLAGS,
         )

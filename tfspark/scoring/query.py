@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tfspark.errors import UsageError, explain
+from tfspark.options import DEFAULTS, ScoreOptions
 from tfspark.scoring.batch import new_report, told
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.identity import digest_key
@@ -25,8 +26,8 @@ from tfspark.spark.cluster.counting import counted
 from tfspark.spark.cluster.failures import own_errors
 from tfspark.spark.cluster.progress import progress
 from tfspark.spark.cluster.worker_versions import worker_versions
-from tfspark.spark.options import ScoreOptions, model_of
-from tfspark.spark.sql import register
+from tfspark.spark.model import model_of
+from tfspark.spark.sql import register_function
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -51,20 +52,18 @@ class QueryJob:
         text: Statements, separated by semicolons.
         target: Where the last result goes; `None` to leave it to the caller.
         mode: What to do when the target exists.
-        narrow: Allow to feed numbers that may have fractions to an input of integers.
-        options: SQL name → options of that model, such as tags, on_null and output_shapes.
+        options: SQL name → options of that model.
     """
 
     models: Mapping[str, str]
     text: str
     target: Dataset | None = None
     mode: Mode = "error"
-    narrow: bool = False
     options: Mapping[str, ScoreOptions] = field(default_factory=dict)
 
     def options_of(self, name: str) -> ScoreOptions:
         """Return the options of one model."""
-        return self.options.get(name, ScoreOptions())
+        return self.options.get(name, DEFAULTS)
 
 
 def run_query(
@@ -97,7 +96,7 @@ def run_query(
         report.versions = {"spark": spark.version, **worker_versions(spark)}
     with own_errors(), nullcontext() if output is None else ending(output):
         for name, package in packages.items():
-            register(spark, name, package, narrow=job.narrow, **job.options_of(name))
+            register_function(spark, name, package, None, job.options_of(name))
         done = None
         with report.phase("score"), progress(spark, "query"):
             for statement in statements[:-1]:

@@ -1,9 +1,9 @@
 """The pandas UDF form of a column function; the only module that touches pandas.
 
-In come pandas Series, out go Series (or a DataFrame for several outputs) with the values that the
-Arrow form gives. pandas alone would lose them: it shows a null number as NaN, turns the integers
-beside one into floats, and names no type. So the driver sends each argument three times: its
-values, which of them hold a null, and its Spark type; and what feeds integers as JSON.
+Takes pandas Series and returns Series (a DataFrame for several outputs) with the values that the
+Arrow form gives. pandas alone would lose some: it shows a null number as NaN, turns the integers
+beside a null into floats, and has no Spark types. So the driver sends each argument three times:
+its values, which of them hold a null, and its Spark type; and what feeds integers as JSON.
 """
 
 from __future__ import annotations
@@ -111,10 +111,13 @@ def _array(
     element, depth = dtypes.element_of(arrow)
     if _is_integer(spec):
         return pa.array(_objects(_from_json(text, element) for text in values), arrow, mask=mask)
-    if depth and pa.types.is_integer(element) and "float" in spec.dtype:
+    try:
+        return pa.array(values.to_numpy(), arrow, mask=mask)
+    except pa.ArrowInvalid:
+        if not pa.types.is_integer(element):
+            raise
         # Spark 3.5 shows a whole batch of integers as floats when one of them is null.
-        arrow = dtypes.nested(pa.float64(), depth)
-    return pa.array(values.to_numpy(), arrow, mask=mask)
+        return pa.array(values.to_numpy(), dtypes.nested(pa.float64(), depth), mask=mask)
 
 
 def _from_json(text: str, element: pa.DataType) -> Any:
