@@ -50,6 +50,7 @@ class PathOutput:
     taken: list[str] = field(default_factory=list, init=False)
     _inputs: Collection[str] = field(default=(), init=False)
     _columns: Mapping[str, str] | None = field(default=None, init=False)
+    _is_compared: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._files = HadoopFiles(self.spark, self.target.path)
@@ -63,12 +64,12 @@ class PathOutput:
         lock = Lock(self._store, Places(root), self.run, Owner.this_process())
         self._root, self._commit = root, Commit(lock)
         # Spark knows a local path by its URI alone, where its default file system is another.
-        self._staged = f"{Places(self._path).work(self.run)}/{{}}"
+        self._staged = Places(self._path).work(self.run)
 
     @property
     def folder(self) -> str | None:
         """See `Output.folder`."""
-        return self._files.uri(self._staged.format(_ATTEMPTS))
+        return self._files.uri(f"{self._staged}/{_ATTEMPTS}")
 
     @property
     def keeps(self) -> bool:
@@ -116,6 +117,7 @@ class PathOutput:
             self._check_append_to_data()
 
     def _check_append_to_data(self) -> None:
+        self._is_compared = True
         if self.mode == "append" and self._columns is not None and self._has_data():
             self._check_append(self._columns)
 
@@ -152,7 +154,7 @@ class PathOutput:
         if done is not None:
             return done
         self._check_there()  # again: only the lock keeps other jobs away
-        if had_leftover:
+        if had_leftover or not self._is_compared:
             self._check_append_to_data()
         if not self._store.is_atomic:
             _log.warning(
@@ -180,7 +182,7 @@ class PathOutput:
         """See `Output.stage`."""
         options = {**WRITE_DEFAULTS.get(self.target.format, {}), **self.target.options}
         writer = df.write.format(self.target.format).options(**options)
-        written = self._staged.format(_SPARK)
+        written = f"{self._staged}/{_SPARK}"
         writer.partitionBy(*self.target.partition_by).save(written)
         names = self._files.files_below(written)
         self._take([name for name in names if not any(map(is_hidden, name.split("/")))], _SPARK)
