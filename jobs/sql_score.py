@@ -4,7 +4,7 @@ Registers models under SQL names and runs a query, or a file of statements. The 
 statement is shown or written, with a JSON report, whose path is the last line on stdout. The
 session has Hive support: the metastore that `hive-site.xml` names, otherwise an embedded one in the
 working directory. Exit codes: 0 done, 2 usage, 65 model, data or SQL, 66 no input, 73 output
-exists, 70 anything else.
+exists, 75 try again, 143 terminated, 130 interrupted, 70 anything else.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = JobParser(
         prog="sql_score.py",
         description="Register TensorFlow SavedModels as SQL functions and run a query.",
-        epilog="Exit codes: 0 done, 2 usage, 65 model, data or SQL, 66 no input, 73 output exists.",
+        epilog="Exit codes: 0 done, 2 usage, 65 model, data or SQL, 66 no input, 73 output exists, "
+        "75 try again: another job writes to the output.",
     )
     _add_model_flags(parser)
     query = parser.add_mutually_exclusive_group(required=True)
