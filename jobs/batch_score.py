@@ -1,8 +1,8 @@
 """Score a dataset with a SavedModel: `./spark-submit.sh jobs/batch_score.py --model DIR …`.
 
 Writes the scored rows and a JSON report, whose path is the last line on stdout. Exit codes: 0 done,
-2 usage, 65 model or data, 66 no input, 73 output exists, 75 try again, 143 terminated, 130
-interrupted, 70 anything else. `--help` answers without Spark.
+2 usage, 65 model or data, 66 no input, 73 output exists, 75 try again, 130 interrupted, 143
+terminated, 70 anything else. `--help` works without Spark.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def _add_input_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(spark: SparkSession, args: argparse.Namespace) -> str:
-    """Run the job and return the path of its report, or the plan in words for a dry run."""
+    """Run the job and return the path of its report, or the plan as text for a dry run."""
     from tfspark.scoring import batch
     from tfspark.scoring.job_log import warn_of_secrets
     from tfspark.scoring.report import check_report, write_report
@@ -218,7 +218,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check_early(args: argparse.Namespace) -> None:
-    """Refuse contradicting flags and a broken local model before a JVM is started for them."""
+    """Refuse contradicting flags and a broken local model before a JVM is started."""
     from pathlib import Path
 
     from tfspark.errors import UsageError, explain, listing

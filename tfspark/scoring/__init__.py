@@ -1,4 +1,4 @@
-"""The batch job as a library: what `jobs/` runs, and what a scheduler may call directly."""
+"""The batch job as a library, for `jobs/` and for schedulers. Driver and executor."""
 
 from __future__ import annotations
 
