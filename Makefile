@@ -38,6 +38,11 @@ PROCESSES ?= $(if $(ARGS),0,2)
 test: venv  ## Run the tests; ARGS="tests/test_signature.py -k json" narrows them
 	$(VENV)/python -m pytest --numprocesses $(PROCESSES) --dist loadgroup $(ARGS)
 
+.PHONY: test-faults
+test-faults: venv  ## Explore the model of the commit, and stop jobs before each operation
+	$(VENV)/python -m tests.faults.explore
+	$(VENV)/python -m pytest --numprocesses 0 tests/faults $(ARGS)
+
 # LINES="3.5 4.0" runs one environment for each of these lines, and does not change the table.
 LINES ?=
 

@@ -1,8 +1,8 @@
 """Score a dataset with a SavedModel: `./spark-submit.sh jobs/batch_score.py --model DIR …`.
 
 Writes the scored rows and a JSON report, whose path is the last line on stdout. Exit codes: 0 done,
-2 usage, 65 model or data, 66 no input, 73 output exists, 70 anything else. `--help` works without
-Spark.
+2 usage, 65 model or data, 66 no input, 73 output exists, 75 try again, 130 interrupted, 143
+terminated, 70 anything else. `--help` works without Spark.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = JobParser(
         prog="batch_score.py",
         description="Score every row of a dataset with a TensorFlow SavedModel.",
-        epilog="Exit codes: 0 done, 2 usage, 65 model or data, 66 no input, 73 output exists.",
+        epilog="Exit codes: 0 done, 2 usage, 65 model or data, 66 no input, 73 output exists, "
+        "75 try again: another job writes to the output.",
     )
     _add_model_flags(parser)
     _add_column_flags(parser)
@@ -41,6 +42,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="PATH",
         help="spark: through Spark's readers and writers; direct: tasks read and write the files "
         "themselves; auto: direct where the result is the same (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--run-id",
+        default="",
+        metavar="KEY",
+        help="your own key of this run: a run whose key is marked done at the output is not run "
+        "again (default: none)",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="check everything, print the plan, stop"
@@ -178,10 +186,17 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
     planned = batch.plan(spark, job, report)
     if args.dry_run:
         return batch.describe(planned, report)
-    batch.execute(spark, planned, report)
-    seconds = report.seconds["score"]
-    print(f"scored {report.rows_out} rows in {seconds:.1f} s ({report.null_rows} null)")
-    return write_report(spark, report, job.target, args.report)
+    places: list[str] = []
+    done = batch.execute(
+        spark,
+        planned,
+        report,
+        lambda one: places.append(write_report(spark, one, job.target, args.report)),
+    )
+    scored = "scored" if done is report else f"already done by run {done.run}: scored"
+    seconds = done.seconds["score"]
+    print(f"{scored} {done.rows_out} rows in {seconds:.1f} s ({done.null_rows} null)")
+    return next(iter(places), "the report was not written")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -197,7 +212,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             return run(spark, args)
         finally:
-            spark.stop()
+            arguments.stop(spark)
 
     return arguments.run_job(job)
 
@@ -254,6 +269,7 @@ def _job(args: argparse.Namespace) -> BatchJob:
         allow_missing=args.allow_missing,
         path=args.path,
         options=options,
+        run_id=args.run_id,
     )
 
 

@@ -4,7 +4,7 @@ Registers models under SQL names and runs a query, or a file of statements. The 
 statement is shown or written, with a JSON report, whose path is the last line on stdout. The
 session has Hive support: the metastore that `hive-site.xml` names, otherwise an embedded one in the
 working directory. Exit codes: 0 done, 2 usage, 65 model, data or SQL, 66 no input, 73 output
-exists, 70 anything else.
+exists, 75 try again, 143 terminated, 130 interrupted, 70 anything else.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = JobParser(
         prog="sql_score.py",
         description="Register TensorFlow SavedModels as SQL functions and run a query.",
-        epilog="Exit codes: 0 done, 2 usage, 65 model, data or SQL, 66 no input, 73 output exists.",
+        epilog="Exit codes: 0 done, 2 usage, 65 model, data or SQL, 66 no input, 73 output exists, "
+        "75 try again: another job writes to the output.",
     )
     _add_model_flags(parser)
     query = parser.add_mutually_exclusive_group(required=True)
@@ -111,13 +112,17 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
         options={name: _options(args, name) for name in args.register},
     )
     check_report(spark, args.report)
-    report, result = run_query(spark, job)
+    places: list[str] = []
+    report, result = run_query(
+        spark, job, lambda one: places.append(write_report(spark, one, target, args.report))
+    )
     if target is None:
         shown = io.StringIO()
         with report.phase("show"), own_errors(), contextlib.redirect_stdout(shown):
             result.show(SHOWN_ROWS, truncate=False)
         print(escaped(shown.getvalue(), keep="\n"), end="")
-    return write_report(spark, report, target, args.report)
+        return write_report(spark, report, target, args.report)
+    return next(iter(places), "the report was not written")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -133,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             return run(spark, args)
         finally:
-            spark.stop()
+            arguments.stop(spark)
 
     return arguments.run_job(job)
 

@@ -6,7 +6,8 @@ known before a task starts, otherwise on an executor.
 
 Invariants: an error has one string argument, so that it can be pickled between worker and driver;
 `foreign_text` escapes and masks every message; `exit_code` is the exit code of a job that fails
-with this error, as in sysexits (2 usage, 65 data, 66 no input, 70 internal, 73 cannot create).
+with this error, as in sysexits (2 usage, 65 data, 66 no input, 70 internal, 73 cannot create, 75
+try again).
 """
 
 from __future__ import annotations
@@ -102,6 +103,12 @@ class OutputExistsError(TfsparkError, FileExistsError):
     """The output of a job exists, and the mode does not allow the job to change it."""
 
     exit_code = 73
+
+
+class OutputBusyError(TfsparkError, BlockingIOError):
+    """Another job writes to the output, or took it over; the same command can be run again."""
+
+    exit_code = 75
 
 
 def explain(problem: str, *, expected: str = "", found: str = "", hint: str = "") -> str:

@@ -110,7 +110,12 @@ def test_what_flags_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["y__tfspark_20260102_030405_0a1b2c3d", ".out.tfspark-20260102-030405-0a1b2c3d-ready"]
+    "name",
+    [
+        "y__tfspark_20260102_030405_0a1b2c3d",
+        ".out.tfspark-20260102-030405-0a1b2c3d-ready",
+        ".out.tfspark/work-20260102-030405-0a1b2c3d/spark",
+    ],
 )
 def test_no_message_names_what_is_staged(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> str:

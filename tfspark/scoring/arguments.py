@@ -17,8 +17,11 @@ from tfspark.foreign_text import lines, quoted_lines
 from tfspark.options import DEFAULTS, NULL_WORDS
 from tfspark.scoring.job_log import start_log
 from tfspark.scoring.job_parser import ByName, in_words, one_of
+from tfspark.scoring.signals import TerminatedError, terminated_as_interrupted
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from tfspark.scoring.dataset import Dataset
 
 _log = logging.getLogger(__name__)
@@ -31,7 +34,11 @@ INPUT_FORMATS = (*FORMATS, "binaryFile")
 MODES = ("error", "overwrite", "append")
 
 # What a run adds to the name of a table, or of a folder, while it writes.
-_STAGED = re.compile(r"(__tfspark_\d{8}_\d{6}_\w{8}(_old)?)|(\.tfspark-\d{8}-\d{6}-\w{8}(-\w+)?)")
+_STAGED = re.compile(
+    r"(__tfspark_\d{8}_\d{6}_\w{8}(_old)?)"
+    r"|(\.tfspark-\d{8}-\d{6}-\w{8}(-\w+)?)"
+    r"|(\.tfspark/work-\d{8}-\d{6}-\w{8}(/\w+)?)"
+)
 
 
 def pair(text: str) -> tuple[str, str]:
@@ -221,21 +228,33 @@ def run_job(job: Callable[[], str]) -> int:
 
     Returns:
         0, or the exit code of the error, whose message goes to stderr: 2 usage, 65 model or data,
-        66 no input, 73 output exists, 130 interrupted, 70 anything else. The traceback of the last
-        is a record of level DEBUG.
+        66 no input, 73 output exists, 75 try again, 143 terminated, 130 interrupted, 70 anything
+        else. The traceback of the last is a record of level DEBUG.
     """
     try:
         start_log()
-        report = job()
-    except KeyboardInterrupt:
-        sys.stderr.write("error: interrupted\n")
-        return 130
+        with terminated_as_interrupted():
+            report = job()
+    except KeyboardInterrupt as error:
+        signal = "terminated" if isinstance(error, TerminatedError) else "interrupted"
+        sys.stderr.write(
+            f"error: {signal}\nHint: the same command goes on where this job was stopped.\n"
+        )
+        return 143 if isinstance(error, TerminatedError) else 130
     except Exception as error:
         message, code = _message_and_code(error)
         sys.stderr.write(f"error: {_STAGED.sub('', message)}\n")
         return code
     sys.stdout.write(f"{lines(report)}\n")
     return 0
+
+
+def stop(spark: SparkSession) -> None:
+    """Stop a session; a JVM that is gone does not change how the job ended."""
+    try:
+        spark.stop()
+    except Exception as error:
+        _log.warning("the session could not be stopped: %s", error)
 
 
 def _message_and_code(error: Exception) -> tuple[str, int]:

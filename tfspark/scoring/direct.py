@@ -25,6 +25,7 @@ from tfspark.scoring.input.listing import open_filesystem
 from tfspark.scoring.input.same_types import arrow_name
 from tfspark.scoring.input.splits import Piece, cut, plan_splits
 from tfspark.scoring.job import BatchJob, Outcome, Plan
+from tfspark.scoring.kept_parts import kept_parts
 from tfspark.scoring.output.protocol import Output
 from tfspark.scoring.parts import PartScorer
 from tfspark.spark.cluster.tasks import run_splits, task_slots
@@ -68,13 +69,14 @@ def plan_direct(spark: SparkSession, job: BatchJob, package: ModelPackage, outpu
             allow_missing=job.allow_missing,
             staged=folder,
         )
-        outcome, files = _run(spark, plan_splits(pieces, task_slots(spark)), task)
+        splits = plan_splits(pieces, task_slots(spark))
+        outcome, files = _run(spark, splits, task, keeps=output.keeps)
         output.take(files)
         return outcome
 
     columns = {name: str(arrow_name(source.schema.field(name).type)) for name in kept}
-    columns |= {output.column: sql_name(output.arrow) for output in binding.outputs}
-    return Plan(package, output, "direct", columns, binding.rounded, stage)
+    columns |= {one.column: sql_name(one.arrow) for one in binding.outputs}
+    return Plan(package, output, "direct", columns, binding.rounded, stage, source.files)
 
 
 def _folder(output: Output) -> str:
@@ -119,19 +121,26 @@ def _bound(source: DirectInput, job: BatchJob, package: ModelPackage, kept: list
 
 
 def _run(
-    spark: SparkSession, splits: list[tuple[Piece, ...]], task: PartScorer
+    spark: SparkSession, splits: list[tuple[Piece, ...]], task: PartScorer, *, keeps: bool
 ) -> tuple[Outcome, list[str]]:
-    """Run the tasks; return what they did, and the files of the counted attempts."""
+    """Run the tasks of all splits that have no part yet.
+
+    Returns:
+        What they did, and the files of the counted attempts.
+    """
     target, folder = open_filesystem(task.staged)
     target.create_dir(folder)
 
-    parts = run_splits(spark, splits, task)
+    kept = kept_parts(target, folder, splits, task) if keeps else []
+    there = {part.split for part in kept}
+    todo = [(number, split) for number, split in enumerate(splits) if number not in there]
+    parts = sorted([*kept, *run_splits(spark, todo, task.numbered)], key=lambda part: part.split)
     files = [part.name for part in parts if part.name] or [_write_empty(task, target, folder)]
     outcome = Outcome(
         sum(part.rows_in for part in parts),
         sum(part.rows_out for part in parts),
         sum(part.null_rows for part in parts),
-        parts[0].versions if parts else {},
+        next((part.versions for part in parts if part.versions), {}),
     )
     return outcome, files
 

@@ -14,6 +14,7 @@ from tfspark.feeding import Feed
 from tfspark.options import DEFAULTS, ScoreOptions
 from tfspark.package import ModelPackage
 from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.output.journal import JobKey
 from tfspark.scoring.output.protocol import Mode, Output
 
 Path: TypeAlias = Literal["auto", "spark", "direct"]
@@ -36,6 +37,7 @@ class BatchJob:
         path: `spark` reads and writes through Spark's own sources; `direct` lets each task read and
             write its files itself; `auto` goes direct where the result is the same.
         options: The options of all APIs.
+        run_id: A key of the user's own: a job whose key is marked done is not run again.
     """
 
     model: str
@@ -48,6 +50,7 @@ class BatchJob:
     allow_missing: bool = False
     path: Path = "auto"
     options: ScoreOptions = DEFAULTS
+    run_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ class Plan:
         columns: The columns of the output: name → Spark type.
         rounded: One sentence per column whose numbers are rounded to the model's precision.
         stage: Runs the tasks and writes the rows aside.
+        snapshot: What the input was when the job was planned; it makes a job the same job.
+        job: What this run does, for runs that come after it.
     """
 
     package: ModelPackage
@@ -86,3 +91,5 @@ class Plan:
     columns: Mapping[str, str]
     rounded: Sequence[str]
     stage: Callable[[], Outcome]
+    snapshot: Sequence[object]
+    job: JobKey = field(default_factory=lambda: JobKey(""))

@@ -4,11 +4,13 @@ Scores a split into a file in the staging folder, and returns a `Part` that desc
 that one record passes through the JVM.
 
 Invariants: each attempt of a task writes under a name of its own, so an attempt that was lost or
-doubled never touches another's file; only a part that the driver heard of is ever published.
+doubled never touches another's file; only a part that the driver heard of is ever published; a file
+has the name of a part only when it is complete.
 """
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -80,6 +82,10 @@ class PartScorer:
     allow_missing: bool
     staged: str
 
+    def numbered(self, _position: int, numbered: tuple[int, Sequence[Piece]]) -> Part:
+        """Score one split that brings its number along."""
+        return self(*numbered)
+
     def __call__(self, number: int, split: Sequence[Piece]) -> Part:
         """Score one split."""
         read = _Reading(self)
@@ -91,24 +97,32 @@ class PartScorer:
             keep=self.keep,
             origin=Origin(self.handle.title, number, read.file_of),
         )
-        return self._write(number, scored, read)
+        return self._write(number, split, scored, read)
 
-    def _write(self, number: int, scored: Iterator[pa.RecordBatch], read: _Reading) -> Part:
+    def _write(
+        self,
+        number: int,
+        split: Sequence[Piece],
+        scored: Iterator[pa.RecordBatch],
+        read: _Reading,
+    ) -> Part:
+        """Write a file, which gets the name of a part when it is complete."""
         first = next(scored, None)
         if first is None:
             return Part(number, "", 0, 0, 0, _versions(number))
         target, folder = open_filesystem(self.staged)
-        name = f"part-{number:05d}-{uuid4()}.snappy.parquet"
+        name = f"{part_prefix(number, split)}{uuid4().hex}.snappy.parquet"
         watched = self.binding.outputs[-1].column
         rows = nulls = 0
         with (
-            target.open_output_stream(f"{folder}/{name}") as sink,
+            target.open_output_stream(f"{folder}/_{name}") as sink,
             pq.ParquetWriter(sink, first.schema, **_writer_options(first.schema)) as writer,
         ):
             for group in _row_groups(chain([first], scored)):
                 writer.write_table(group)
                 rows += group.num_rows
                 nulls += group.column(watched).null_count
+        target.move(f"{folder}/_{name}", f"{folder}/{name}")
         return Part(number, name, read.rows, rows, nulls, _versions(number))
 
 
@@ -141,6 +155,12 @@ class _Reading:
     def file_of(self, row: int) -> str | None:
         """Return the file that a row of the split is from."""
         return self.files[bisect_right(self.starts, row) - 1] if self.starts else None
+
+
+def part_prefix(number: int, split: Sequence[Piece]) -> str:
+    """Return how the names of a split's parts begin: its number, and a digest of what it reads."""
+    digest = hashlib.sha256(repr(tuple(split)).encode()).hexdigest()
+    return f"part-{number:05d}-{digest[:16]}-"
 
 
 def _versions(number: int) -> Mapping[str, str]:

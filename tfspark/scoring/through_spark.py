@@ -62,7 +62,10 @@ def plan_through_spark(
             source.check_unchanged()
         return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, versions)
 
-    return Plan(package, output, "spark", dict(scored.dtypes), binding.rounded, stage)
+    # A source without files, such as JDBC, is taken for unchanged.
+    snapshot = sorted(rows.inputFiles()) if source is None else [*source.uris, *source.files]
+    columns = dict(scored.dtypes)
+    return Plan(package, output, "spark", columns, binding.rounded, stage, snapshot)
 
 
 def _merging(source: Dataset) -> Dataset:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
 
+from py4j.protocol import Py4JNetworkError
 from pyspark.errors import AnalysisException, IllegalArgumentException, PySparkException
 
 from tfspark import errors
@@ -87,6 +88,16 @@ def cause(error: BaseException) -> str:
         if found := pattern.findall(text):
             return str(found[-1]).strip()
     return text.strip().partition("\n")[0] or type(error).__name__
+
+
+def is_disconnected(error: BaseException) -> bool:
+    """Whether the JVM is gone, as when it was killed together with the job or ran out of memory."""
+    chain: BaseException | None = error
+    while chain is not None:
+        if isinstance(chain, (Py4JNetworkError, ConnectionError)):
+            return True
+        chain = chain.__cause__
+    return False
 
 
 def is_broken_record(error: BaseException) -> bool:
