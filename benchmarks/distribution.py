@@ -30,7 +30,7 @@ from benchmarks.spark_sides import open_session
 from tfspark import package
 from tfspark.engine import EngineOptions
 from tfspark.handle import ModelHandle
-from tfspark.spark.distribution import Distribute, distribute
+from tfspark.spark.cluster.distribution import Distribute, distribute
 
 HELD = 2.0
 WAYS: tuple[Distribute, ...] = ("broadcast", "archive", "path")

@@ -29,7 +29,7 @@ from benchmarks.client import ROOT
 from benchmarks.distribution import model_of
 from benchmarks.machine import machine
 from benchmarks.spark_sides import open_session
-from tfspark.spark.distribution import Distribute
+from tfspark.spark.cluster.distribution import Distribute
 
 ROWS_PER_TASK = 500_000
 SIDES: tuple[Literal["jvm", "native"], ...] = ("jvm", "native")

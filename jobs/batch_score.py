@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
 
     def job() -> str:
-        from tfspark.spark.session import session
+        from tfspark.spark.cluster.session import session
 
         _check_early(args)
         hive = bool(args.input_table or args.output_table)

@@ -85,7 +85,7 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
     from tfspark.scoring.job_log import warn_of_secrets
     from tfspark.scoring.query import QueryJob, run_query
     from tfspark.scoring.report import check_report, write_report
-    from tfspark.spark.failures import own_errors
+    from tfspark.spark.cluster.failures import own_errors
 
     warn_of_secrets(*args.register.values(), args.output, args.report)
     target = arguments.target_of(args) if args.output or args.output_table else None
@@ -112,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
 
     def job() -> str:
-        from tfspark.spark.session import session
+        from tfspark.spark.cluster.session import session
 
         if args.file is not None:
             _text_of(args.file)

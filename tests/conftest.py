@@ -25,9 +25,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("dist", "no") != "loadgroup":
         return
     for item in items:
-        needs_session = "spark" in getattr(item, "fixturenames", ())
-        group = "spark" if needs_session else item.path.relative_to(ROOT).as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    """Return the name that a test shares with all tests of the same process."""
+    if item.get_closest_marker("connect_server"):
+        return "connect"
+    if "spark" in getattr(item, "fixturenames", ()):
+        return "spark"
+    return item.path.relative_to(ROOT).as_posix()
 
 
 @pytest.fixture(scope="session")

@@ -126,7 +126,7 @@ import sys
 root, model, source, target, *ways = sys.argv[1:]
 sys.path.insert(0, root)
 from jobs import batch_score
-from tfspark.spark.session import session
+from tfspark.spark.cluster.session import session
 
 spark = session("each way")
 flags = ["--model", model, "--input", source, "--path", "spark"]

@@ -21,7 +21,7 @@ from pyspark.sql import functions as sf
 import tfspark
 from jobs import batch_score, sql_score
 from tfspark.errors import RowError, TfsparkError, UsageError
-from tfspark.spark.failures import own_errors
+from tfspark.spark.cluster.failures import own_errors
 
 MODELS = Path(os.environ["TFSPARK_COMPAT_MODELS"])
 MANY, LINEAR = str(MODELS / "many"), str(MODELS / "linear")

@@ -251,7 +251,7 @@ def test_unforeseen_failure_is_one_message(
     def fail(*_: object) -> None:
         raise RuntimeError("no space left")
 
-    monkeypatch.setattr("tfspark.scoring.path_output.PathOutput.publish", fail)
+    monkeypatch.setattr("tfspark.scoring.output.folder.PathOutput.publish", fail)
     ended = end_of(main, "--model", linear, "--input", rows, "--output", tmp_path / "out")
     assert ended.code == 70
     assert ended.error.startswith("The job failed.\n  found:    no space left\nHint: ")

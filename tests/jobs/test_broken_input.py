@@ -257,7 +257,7 @@ def test_a_file_that_changes_is_named(
 def test_a_file_that_grows_while_spark_reads_it_is_named(
     spark: SparkSession, linear: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tfspark.scoring.path_output import PathOutput
+    from tfspark.scoring.output.folder import PathOutput
 
     target = source.parent / "out"
     job = BatchJob(str(linear), Dataset(str(source)), Dataset(str(target)), path="spark")

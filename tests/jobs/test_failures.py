@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tfspark.errors import EngineError, RowError, TfsparkError
-from tfspark.scoring.table_name import _parts
-from tfspark.spark.failures import cause, from_worker, own_errors
-from tfspark.spark.files import local_path
+from tfspark.scoring.output.table_name import _parts
+from tfspark.spark.cluster.failures import cause, from_worker, own_errors
+from tfspark.spark.cluster.files import local_path
 
 WORKER = """Job aborted due to stage failure: Task 0 in stage 1.0 failed 1 times
 org.apache.spark.api.python.PythonException: Traceback (most recent call last):

@@ -9,8 +9,8 @@ from threading import Event
 import pytest
 from pyspark.sql import SparkSession
 
-from tfspark.spark import progress as module
-from tfspark.spark.progress import progress
+from tfspark.spark.cluster import progress as module
+from tfspark.spark.cluster.progress import progress
 
 
 def test_terminal_shows_one_line_that_is_wiped(

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tfspark.scoring.path_output import PathOutput
+from tfspark.scoring.output.folder import PathOutput
 
 
 @pytest.mark.parametrize("path", ["spark", "direct"])

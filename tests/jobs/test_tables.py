@@ -16,7 +16,7 @@ from tfspark.errors import InvalidInputError
 from tfspark.scoring.batch import execute, new_report, plan
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.job import BatchJob
-from tfspark.spark.files import HadoopFiles
+from tfspark.spark.cluster.files import HadoopFiles
 
 V2 = "org.apache.spark.sql.execution.datasources.v2"
 COLUMNS = "id INT COMMENT 'the key', outputs FLOAT COMMENT 'the prediction'"

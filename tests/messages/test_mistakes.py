@@ -12,7 +12,7 @@ import pytest
 from jobs import batch_score, sql_score
 from tests.messages import in_python, on_command_line
 from tests.messages.mistake import Command, Mistake, World, missing
-from tfspark.spark.failures import from_worker
+from tfspark.spark.cluster.failures import from_worker
 
 
 def named(mistakes: Iterable[Any]) -> list[Any]:

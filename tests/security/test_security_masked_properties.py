@@ -3,7 +3,7 @@
 import pytest
 
 from tfspark.errors import UsageError
-from tfspark.spark.tables import Table, create_like
+from tfspark.spark.cluster.tables import Table, create_like
 
 
 def test_a_masked_property_is_not_copied_to_another_table(spark):

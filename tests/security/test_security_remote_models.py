@@ -14,8 +14,8 @@ from hostile_models import write_model
 from tfspark.errors import InvalidModelError, ModelNotFoundError, UsageError
 from tfspark.package import load
 from tfspark.saved_model.files import MOST_ENTRIES, MOST_LEVELS
-from tfspark.spark import distribution, remote_model
-from tfspark.spark.files import Entry, HadoopFiles
+from tfspark.spark.cluster import distribution, remote_model
+from tfspark.spark.cluster.files import Entry, HadoopFiles
 
 # --- without Spark --------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@ import pytest
 from pyspark.sql import types as sql
 
 from tfspark.signature import Signature, TensorSpec
-from tfspark.spark.batches import row_bytes, sized_batches
+from tfspark.spark.cluster.arrow_batches import row_bytes, sized_batches
 
 ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 BYTES = "spark.sql.execution.arrow.maxBytesPerBatch"

@@ -17,6 +17,7 @@ ANSWERS = [(3.0,), (4.0,), (9.0,)]
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.connect_server
 def test_streams_and_pipelines_are_scored(linear: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, __file__, linear],
@@ -71,7 +72,7 @@ def streams_are_scored(spark: Any, model: str) -> None:
 def a_large_model_is_refused(spark: Any, model: str) -> None:
     from tfspark import predict
     from tfspark.errors import UsageError
-    from tfspark.spark import distribution
+    from tfspark.spark.cluster import distribution
 
     limit, distribution.PICKLE_LIMIT = distribution.PICKLE_LIMIT, 0
     with pytest.raises(UsageError, match='distribute="path"'):

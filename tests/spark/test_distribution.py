@@ -14,7 +14,7 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tfspark import load, predict, predict_rdd, predict_udf
 from tfspark.errors import InvalidModelError, ModelNotFoundError, SignatureNotFoundError, UsageError
 from tfspark.saved_model.files import digest_of
-from tfspark.spark import distribution
+from tfspark.spark.cluster import distribution
 
 WAYS = ["auto", "broadcast", "archive", "path"]
 ANSWERS = [3.0, 4.0, 9.0]

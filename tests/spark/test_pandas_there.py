@@ -7,8 +7,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from tfspark import predict, predict_udf
 from tfspark.errors import EngineError
-from tfspark.spark import pandas_there
-from tfspark.spark.workers import worker_versions
+from tfspark.spark.cluster import pandas_there
+from tfspark.spark.cluster.worker_versions import worker_versions
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from tfspark.spark.quickack import acknowledged_at_once
+from tfspark.spark.worker.quickack import acknowledged_at_once
 
 SENT = bytes(range(256)) * 2000
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tfspark.errors import EngineError
-from tfspark.spark import worker_python
-from tfspark.spark.worker_python import check_worker_python
+from tfspark.spark.cluster import worker_python
+from tfspark.spark.cluster.worker_python import check_worker_python
 
 
 def session(command: str, master: str = "local[2]", shipped: tuple[str, ...] = ()) -> Any:

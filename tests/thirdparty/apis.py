@@ -20,7 +20,7 @@ from tfspark.constants import Constant
 from tfspark.engine import EngineOptions, load_engine
 from tfspark.runner import score
 from tfspark.schema import bind
-from tfspark.spark.failures import from_worker
+from tfspark.spark.cluster.failures import from_worker
 
 Rows: TypeAlias = list[dict[str, Any]]
 Api: TypeAlias = Callable[[SparkSession, Case, Path, Path], Rows]

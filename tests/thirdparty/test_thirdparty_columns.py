@@ -18,7 +18,7 @@ import tfspark
 from tests.thirdparty import batches, old_forms, scalars, types
 from tests.thirdparty.case import Case, rows
 from tfspark.errors import BindingError, RowError
-from tfspark.spark.failures import from_worker
+from tfspark.spark.cluster.failures import from_worker
 
 
 @pytest.fixture(scope="module")

@@ -126,7 +126,7 @@ def run_job(job: Callable[[], str]) -> int:
 def _message_and_code(error: Exception) -> tuple[str, int]:
     if isinstance(error, TfsparkError):
         return str(error), error.exit_code
-    from tfspark.spark.failures import cause, is_missing, is_refusal
+    from tfspark.spark.cluster.failures import cause, is_missing, is_refusal
 
     if is_refusal(error):
         code = InputNotFoundError.exit_code if is_missing(error) else 65

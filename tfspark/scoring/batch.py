@@ -15,16 +15,16 @@ from uuid import uuid4
 from tfspark.errors import EngineError, UsageError, explain
 from tfspark.foreign_text import lines, one_line
 from tfspark.scoring.direct import NotDirectError, plan_direct
+from tfspark.scoring.input.lakes import refuse_lake
 from tfspark.scoring.job import BatchJob, Plan
-from tfspark.scoring.lakes import refuse_lake
-from tfspark.scoring.outputs import output_of
-from tfspark.scoring.publish import Output, discarding
+from tfspark.scoring.output.choice import output_of
+from tfspark.scoring.output.protocol import Output, discarding
 from tfspark.scoring.report import Report, model_facts
 from tfspark.scoring.through_spark import plan_through_spark
 from tfspark.scoring.unused_options import refuse_unused
-from tfspark.spark.failures import own_errors
+from tfspark.spark.cluster.failures import own_errors
+from tfspark.spark.cluster.progress import progress
 from tfspark.spark.options import model_of
-from tfspark.spark.progress import progress
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

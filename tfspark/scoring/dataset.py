@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tfspark.errors import UsageError, explain
-from tfspark.spark.reading import read_path, read_table
+from tfspark.spark.cluster.reading import read_path, read_table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

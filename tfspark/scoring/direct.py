@@ -21,14 +21,14 @@ from tfspark.errors import BindingError
 from tfspark.package import ModelPackage
 from tfspark.schema import Binding, bind, kept_columns
 from tfspark.scoring.direct_input import DirectInput, NotDirectError, check_session, open_input
+from tfspark.scoring.input.listing import open_filesystem
+from tfspark.scoring.input.same_types import arrow_name
+from tfspark.scoring.input.splits import Piece, cut, plan_splits
 from tfspark.scoring.job import BatchJob, Outcome, Plan
-from tfspark.scoring.listing import open_filesystem
+from tfspark.scoring.output.protocol import Output
 from tfspark.scoring.parts import PartScorer
-from tfspark.scoring.publish import Output
-from tfspark.scoring.same_types import arrow_name
-from tfspark.scoring.splits import Piece, cut, plan_splits
+from tfspark.spark.cluster.tasks import run_splits, task_slots
 from tfspark.spark.options import handle_of
-from tfspark.spark.splits import run_splits, task_slots
 from tfspark.terms import FLAGS
 
 if TYPE_CHECKING:

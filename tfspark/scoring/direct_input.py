@@ -16,8 +16,8 @@ import pyarrow as pa
 from pyarrow import fs
 
 from tfspark.errors import InvalidInputError, TfsparkError
-from tfspark.scoring.conform import nullable
-from tfspark.scoring.footers import (
+from tfspark.scoring.input.conform import nullable
+from tfspark.scoring.input.footers import (
     WITH_FOOTERS,
     Footer,
     later_columns,
@@ -27,13 +27,13 @@ from tfspark.scoring.footers import (
     refuse_missing,
     refuse_other_types,
 )
+from tfspark.scoring.input.listing import SUMMARIES, DataFile, list_files, open_filesystem
+from tfspark.scoring.input.pieces import JULIAN
+from tfspark.scoring.input.same_types import changed_columns, fields_of, spark_fields
 from tfspark.scoring.job import BatchJob
-from tfspark.scoring.listing import SUMMARIES, DataFile, list_files, open_filesystem
-from tfspark.scoring.pieces import JULIAN
-from tfspark.scoring.same_types import changed_columns, fields_of, spark_fields
-from tfspark.spark.files import HadoopFiles
-from tfspark.spark.reading import read_path
-from tfspark.spark.settings import set_on_classic
+from tfspark.spark.cluster.files import HadoopFiles
+from tfspark.spark.cluster.reading import read_path
+from tfspark.spark.cluster.settings import set_on_classic
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

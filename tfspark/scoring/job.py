@@ -14,7 +14,7 @@ from tfspark.feeding import Feed
 from tfspark.fetching import Strings
 from tfspark.package import ModelPackage
 from tfspark.scoring.dataset import Dataset
-from tfspark.scoring.publish import Mode, Output
+from tfspark.scoring.output.protocol import Mode, Output
 from tfspark.spark.options import ScoreOptions
 
 Path: TypeAlias = Literal["auto", "spark", "direct"]

@@ -23,10 +23,10 @@ from tfspark.handle import ModelHandle
 from tfspark.origin import Origin
 from tfspark.runner import score
 from tfspark.schema import Binding
-from tfspark.scoring.listing import open_filesystem
-from tfspark.scoring.pieces import read_batches
-from tfspark.scoring.splits import Piece
-from tfspark.spark.task import open_model
+from tfspark.scoring.input.listing import open_filesystem
+from tfspark.scoring.input.pieces import read_batches
+from tfspark.scoring.input.splits import Piece
+from tfspark.spark.worker.task import open_model
 from tfspark.versions import installed_versions
 
 # Rows that a row group of the output holds at most; Spark's readers split at row groups.

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 from tfspark.errors import UsageError, explain
 from tfspark.scoring.batch import new_report
 from tfspark.scoring.dataset import Dataset
-from tfspark.scoring.outputs import output_of
-from tfspark.scoring.publish import Mode, discarding
+from tfspark.scoring.output.choice import output_of
+from tfspark.scoring.output.protocol import Mode, discarding
 from tfspark.scoring.report import Report, model_facts
-from tfspark.spark.counting import counted
-from tfspark.spark.failures import own_errors
+from tfspark.spark.cluster.counting import counted
+from tfspark.spark.cluster.failures import own_errors
+from tfspark.spark.cluster.progress import progress
+from tfspark.spark.cluster.worker_versions import worker_versions
 from tfspark.spark.options import ScoreOptions, model_of
-from tfspark.spark.progress import progress
 from tfspark.spark.sql import register
-from tfspark.spark.workers import worker_versions
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -18,8 +18,8 @@ from tfspark.errors import TfsparkError, UsageError, explain
 from tfspark.foreign_text import redacted
 from tfspark.package import ModelPackage
 from tfspark.scoring.dataset import Dataset
-from tfspark.spark.failures import cause
-from tfspark.spark.files import HadoopFiles, local_path
+from tfspark.spark.cluster.failures import cause
+from tfspark.spark.cluster.files import HadoopFiles, local_path
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

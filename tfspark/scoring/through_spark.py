@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from tfspark.errors import BindingError
 from tfspark.package import ModelPackage
 from tfspark.schema import Binding
-from tfspark.scoring.broken_records import naming_broken_records
 from tfspark.scoring.dataset import Dataset
-from tfspark.scoring.footers import WITH_FOOTERS
+from tfspark.scoring.input.broken_records import naming_broken_records
+from tfspark.scoring.input.footers import WITH_FOOTERS
+from tfspark.scoring.input.spark_input import input_of
 from tfspark.scoring.job import BatchJob, Outcome, Plan
-from tfspark.scoring.publish import Output
-from tfspark.scoring.spark_input import input_of
-from tfspark.spark.batches import sized_batches
-from tfspark.spark.counting import counted
+from tfspark.scoring.output.protocol import Output
+from tfspark.spark.cluster.arrow_batches import sized_batches
+from tfspark.spark.cluster.counting import counted
+from tfspark.spark.cluster.worker_versions import worker_versions
 from tfspark.spark.dataframe import score_frame
-from tfspark.spark.workers import worker_versions
 from tfspark.terms import FLAGS
 
 if TYPE_CHECKING:

@@ -21,15 +21,15 @@ from tfspark.errors import BindingError, UsageError, explain, explain_all
 from tfspark.fetching import Strings
 from tfspark.package import ModelPackage
 from tfspark.schema import Binding, bind, kept_columns
-from tfspark.spark.counting import quoted
-from tfspark.spark.distribution import check_stream
+from tfspark.spark.cluster.distribution import check_stream
+from tfspark.spark.cluster.names import quoted
+from tfspark.spark.cluster.pandas_there import check_pandas
 from tfspark.spark.fed_frame import FedFrame, FeedValue
 from tfspark.spark.jvm import predict_in_jvm
 from tfspark.spark.options import Model, ScoreOptions, check_columns, handle_of, model_of
-from tfspark.spark.pandas_there import check_pandas
 from tfspark.spark.pipelines import check_analysed
-from tfspark.spark.task import PartitionScorer
 from tfspark.spark.types import columns_of, output_schema, passes
+from tfspark.spark.worker.task import PartitionScorer
 from tfspark.terms import PYTHON, Terms
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from pyspark.sql.types import StructType
 from tfspark.columns import resolve
 from tfspark.constants import Constant
 from tfspark.signature import Signature
-from tfspark.spark.counting import quoted
+from tfspark.spark.cluster.names import quoted
 from tfspark.spark.options import is_constant
 from tfspark.spark.types import column_of
 

@@ -24,7 +24,7 @@ from tfspark.errors import BindingError, UsageError, explain, listing
 from tfspark.fetching import Strings
 from tfspark.schema import bind_outputs, warnings_of
 from tfspark.signature import Signature
-from tfspark.spark.argument_scorer import ArgumentScorer, wrong_count
+from tfspark.spark.cluster.pandas_there import check_pandas
 from tfspark.spark.jvm import function_in_jvm
 from tfspark.spark.options import (
     Model,
@@ -34,8 +34,8 @@ from tfspark.spark.options import (
     handle_of,
     model_of,
 )
-from tfspark.spark.pandas_there import check_pandas
 from tfspark.spark.types import udf_type
+from tfspark.spark.worker.argument_scorer import ArgumentScorer, wrong_count
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

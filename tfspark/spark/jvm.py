@@ -29,8 +29,8 @@ from tfspark.fetching import Strings
 from tfspark.package import ModelPackage
 from tfspark.schema import Binding
 from tfspark.signature import Signature
-from tfspark.spark.distribution import is_classic
-from tfspark.spark.failures import condition
+from tfspark.spark.cluster.distribution import is_classic
+from tfspark.spark.cluster.failures import condition
 from tfspark.spark.options import ScoreOptions
 
 FUNCTION = "tf_predict"

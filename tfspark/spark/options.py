@@ -18,8 +18,8 @@ from tfspark.handle import ModelHandle
 from tfspark.nulls import WORDS, OnNull, is_on_null
 from tfspark.package import ModelPackage
 from tfspark.signature import OutputShapes
-from tfspark.spark.distribution import Distribute, distribute, resolve
-from tfspark.spark.worker_python import check_worker_python
+from tfspark.spark.cluster.distribution import Distribute, distribute, resolve
+from tfspark.spark.cluster.worker_python import check_worker_python
 
 Model: TypeAlias = str | Path | ModelPackage
 Engine: TypeAlias = EngineName | Literal["jvm"]

@@ -29,7 +29,7 @@ from tfspark.signature import Signature, TensorSpec
 from tfspark.spark.types import column_type
 
 if TYPE_CHECKING:
-    from tfspark.spark.argument_scorer import ArgumentScorer
+    from tfspark.spark.worker.argument_scorer import ArgumentScorer
 
 
 _KEY = "value"

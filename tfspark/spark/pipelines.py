@@ -10,7 +10,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
 
 from tfspark.errors import UsageError, explain
-from tfspark.spark.failures import condition
+from tfspark.spark.cluster.failures import condition
 
 
 def check_analysed(df: DataFrame) -> None:

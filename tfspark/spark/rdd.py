@@ -47,7 +47,7 @@ from tfspark.spark.options import (
     is_constant,
     model_of,
 )
-from tfspark.spark.task import open_model, origin
+from tfspark.spark.worker.task import open_model, origin
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -15,10 +15,10 @@ from pyarrow import csv, fs, orc
 from pyarrow import json as json_lines
 
 from tfspark.errors import InvalidInputError, explain
-from tfspark.scoring.conform import conform, names_in
-from tfspark.scoring.footers import INSTANT, instants_in, lacks, missing_in, unreadable
-from tfspark.scoring.listing import changed, check_unchanged, states
-from tfspark.scoring.splits import Piece
+from tfspark.scoring.input.conform import conform, names_in
+from tfspark.scoring.input.footers import INSTANT, instants_in, lacks, missing_in, unreadable
+from tfspark.scoring.input.listing import changed, check_unchanged, states
+from tfspark.scoring.input.splits import Piece
 
 # What Spark notes in a file whose dates or timestamps are of the Julian calendar, in part.
 JULIAN = (b"org.apache.spark.legacyDateTime", b"org.apache.spark.legacyINT96")

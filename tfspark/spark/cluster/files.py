@@ -17,7 +17,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from tfspark.errors import OutputExistsError, UsageError, explain
-from tfspark.spark.failures import cause
+from tfspark.spark.cluster.failures import cause
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(file):")
 

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
 from tfspark.errors import UsageError, explain, listing
-from tfspark.spark.counting import quoted
+from tfspark.spark.cluster.names import quoted
 
 # Properties that Hive and Spark keep themselves, and how the others begin that are none of its own.
 _KEPT_BY_HIVE = ("transient_lastDdlTime", "last_modified_by", "last_modified_time", "option.")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tfspark.errors import OutputExistsError, UsageError, explain
-from tfspark.spark.counting import quoted
-from tfspark.spark.files import HadoopFiles
+from tfspark.spark.cluster.files import HadoopFiles
+from tfspark.spark.cluster.names import quoted
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

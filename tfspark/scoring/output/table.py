@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from tfspark.errors import OutputExistsError, UsageError, explain, listing
 from tfspark.scoring.dataset import Dataset
-from tfspark.scoring.held_rows import HeldRows
-from tfspark.scoring.partitions import check_partitions
-from tfspark.scoring.publish import Mode, already_there, check_same_columns, replace
-from tfspark.scoring.table_name import TableName, check_new, default_location
-from tfspark.spark.files import HadoopFiles
-from tfspark.spark.tables import Table, create_like, insert
+from tfspark.scoring.output.held_rows import HeldRows
+from tfspark.scoring.output.partitions import check_partitions
+from tfspark.scoring.output.protocol import Mode, already_there, check_same_columns, replace
+from tfspark.scoring.output.table_name import TableName, check_new, default_location
+from tfspark.spark.cluster.files import HadoopFiles
+from tfspark.spark.cluster.tables import Table, create_like, insert
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tfspark.errors import InvalidInputError, explain
 from tfspark.scoring.dataset import Dataset
-from tfspark.spark.files import HadoopFiles, local_path
+from tfspark.spark.cluster.files import HadoopFiles, local_path
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

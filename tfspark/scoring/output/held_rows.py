@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tfspark.spark.tables import keep_on_disk
+from tfspark.spark.cluster.tables import keep_on_disk
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

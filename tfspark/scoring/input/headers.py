@@ -16,8 +16,8 @@ import pyarrow as pa
 from pyarrow import fs
 
 from tfspark.errors import InvalidInputError, explain
-from tfspark.scoring.footers import MAX_FOOTERS
-from tfspark.scoring.listing import DataFile
+from tfspark.scoring.input.footers import MAX_FOOTERS
+from tfspark.scoring.input.listing import DataFile
 
 # With one of these a header may be more than the first line, or no text in UTF-8.
 _OF_ITS_OWN = {"comment", "linesep", "encoding", "charset", "multiline", "escape"}

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from tfspark.errors import BindingError, OutputExistsError, UsageError, explain, listing
 from tfspark.scoring.dataset import WRITE_DEFAULTS, Dataset
-from tfspark.scoring.lakes import refuse_lake
-from tfspark.scoring.listing import is_hidden
-from tfspark.scoring.partitions import check_partitions, partitions_in
-from tfspark.scoring.publish import Mode, already_there, check_same_columns, replace
-from tfspark.spark.files import HadoopFiles
-from tfspark.spark.reading import check_format, read_path
+from tfspark.scoring.input.lakes import refuse_lake
+from tfspark.scoring.input.listing import is_hidden
+from tfspark.scoring.output.partitions import check_partitions, partitions_in
+from tfspark.scoring.output.protocol import Mode, already_there, check_same_columns, replace
+from tfspark.spark.cluster.files import HadoopFiles
+from tfspark.spark.cluster.reading import check_format, read_path
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -18,7 +18,7 @@ from pyarrow import fs
 
 from tfspark.errors import InvalidInputError
 from tfspark.scoring.dataset import Dataset
-from tfspark.scoring.footers import (
+from tfspark.scoring.input.footers import (
     MAX_FOOTERS,
     WITH_FOOTERS,
     Footer,
@@ -28,9 +28,15 @@ from tfspark.scoring.footers import (
     refuse_missing,
     refuse_other_types,
 )
-from tfspark.scoring.headers import refuse_other_headers
-from tfspark.scoring.listing import DataFile, changed, check_unchanged, open_filesystem, states
-from tfspark.spark.files import HadoopFiles
+from tfspark.scoring.input.headers import refuse_other_headers
+from tfspark.scoring.input.listing import (
+    DataFile,
+    changed,
+    check_unchanged,
+    open_filesystem,
+    states,
+)
+from tfspark.spark.cluster.files import HadoopFiles
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tfspark.scoring.catalog_output import CatalogOutput
 from tfspark.scoring.dataset import Dataset
-from tfspark.scoring.path_output import PathOutput
-from tfspark.scoring.publish import Mode, Output
-from tfspark.scoring.table_name import table_name
-from tfspark.scoring.table_output import TableOutput
+from tfspark.scoring.output.catalog import CatalogOutput
+from tfspark.scoring.output.folder import PathOutput
+from tfspark.scoring.output.protocol import Mode, Output
+from tfspark.scoring.output.table import TableOutput
+from tfspark.scoring.output.table_name import table_name
 from tfspark.scoring.unused_options import refuse_unused
-from tfspark.spark.tables import Table
+from tfspark.spark.cluster.tables import Table
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

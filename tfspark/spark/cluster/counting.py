@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as sf
 
+from tfspark.spark.cluster.names import quoted
+
 
 @dataclass(frozen=True)
 class RowCount:
@@ -43,8 +45,3 @@ def counted(df: DataFrame, null_in: str | None = None) -> tuple[DataFrame, RowCo
     observation = Observation()
     rows = sf.count(sf.lit(1)).alias("rows")
     return df.observe(observation, rows, sf.count_if(nulls).alias("nulls")), RowCount(observation)
-
-
-def quoted(name: str) -> str:
-    """Return a column name as Spark reads it whatever it holds: dots, spaces, backticks."""
-    return "`" + name.replace("`", "``") + "`"

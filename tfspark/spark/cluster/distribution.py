@@ -24,8 +24,8 @@ from tfspark.handle import PathSource, Source
 from tfspark.node_folder import check_digest, unpacked
 from tfspark.package import ModelPackage, load
 from tfspark.saved_model.other_objects import refuse
-from tfspark.spark.files import local_path
-from tfspark.spark.remote_model import driver_folder, fetched
+from tfspark.spark.cluster.files import local_path
+from tfspark.spark.cluster.remote_model import driver_folder, fetched
 
 Distribute: TypeAlias = Literal["auto", "broadcast", "archive", "path"]
 

@@ -18,8 +18,8 @@ from pyarrow import csv, fs, orc
 from pyarrow import json as json_lines
 
 from tfspark.errors import InvalidInputError, explain, listing
-from tfspark.scoring.conform import check_holds
-from tfspark.scoring.listing import DataFile
+from tfspark.scoring.input.conform import check_holds
+from tfspark.scoring.input.listing import DataFile
 
 WITH_FOOTERS = ("parquet", "orc")
 # Footers are read on the driver up to this many files; the tasks check the others.

@@ -14,9 +14,9 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from tfspark.errors import EngineError, explain
-from tfspark.spark.failures import from_worker
-from tfspark.spark.pandas_there import check_pandas
-from tfspark.spark.worker_python import check_worker_python
+from tfspark.spark.cluster.failures import from_worker
+from tfspark.spark.cluster.pandas_there import check_pandas
+from tfspark.spark.cluster.worker_python import check_worker_python
 from tfspark.versions import installed_versions
 
 

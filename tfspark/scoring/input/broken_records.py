@@ -15,10 +15,10 @@ import pyarrow as pa
 
 from tfspark.errors import InvalidInputError, TfsparkError, explain
 from tfspark.scoring.dataset import Dataset
-from tfspark.scoring.listing import open_filesystem
-from tfspark.spark.failures import is_broken_record
-from tfspark.spark.files import HadoopFiles
-from tfspark.spark.reading import first_broken_record
+from tfspark.scoring.input.listing import open_filesystem
+from tfspark.spark.cluster.failures import is_broken_record
+from tfspark.spark.cluster.files import HadoopFiles
+from tfspark.spark.cluster.reading import first_broken_record
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -11,15 +11,15 @@ from pyspark.sql import functions as sf
 from pyspark.sql.types import StringType, StructField, StructType
 
 from tfspark.errors import InputNotFoundError, UsageError, did_you_mean, explain
-from tfspark.spark.counting import quoted
-from tfspark.spark.failures import (
+from tfspark.spark.cluster.failures import (
     cause,
     condition,
     is_broken_record,
     is_missing,
     unreadable_file,
 )
-from tfspark.spark.files import HadoopFiles, scheme_of
+from tfspark.spark.cluster.files import HadoopFiles, scheme_of
+from tfspark.spark.cluster.names import quoted
 
 _NOTHING_IN_IT = {"UNABLE_TO_INFER_SCHEMA"}
 # A column in which Spark puts a record that it cannot parse.

@@ -26,7 +26,7 @@ from pyspark.sql.types import (
 
 from tfspark import dtypes
 from tfspark.signature import Signature
-from tfspark.spark.settings import set_by_user
+from tfspark.spark.cluster.settings import set_by_user
 
 _ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 _BYTES = "spark.sql.execution.arrow.maxBytesPerBatch"

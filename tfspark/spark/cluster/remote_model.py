@@ -21,8 +21,8 @@ from pyspark.sql import SparkSession
 from tfspark.errors import InvalidModelError, ModelNotFoundError, TfsparkError, explain
 from tfspark.saved_model import graph_file
 from tfspark.saved_model.files import MOST_ENTRIES, is_too_long
-from tfspark.spark.failures import cause
-from tfspark.spark.files import HadoopFiles
+from tfspark.spark.cluster.failures import cause
+from tfspark.spark.cluster.files import HadoopFiles
 
 
 def fetched(spark: SparkSession, model: str, version: int | None) -> Path | None:

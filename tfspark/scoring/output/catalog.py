@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tfspark.scoring.dataset import Dataset
-from tfspark.scoring.held_rows import HeldRows
-from tfspark.scoring.partitions import check_partitions
-from tfspark.scoring.publish import Mode, already_there, check_same_columns
-from tfspark.scoring.table_name import TableName, check_new
-from tfspark.spark.tables import create, replace_rows
+from tfspark.scoring.output.held_rows import HeldRows
+from tfspark.scoring.output.partitions import check_partitions
+from tfspark.scoring.output.protocol import Mode, already_there, check_same_columns
+from tfspark.scoring.output.table_name import TableName, check_new
+from tfspark.spark.cluster.tables import create, replace_rows
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

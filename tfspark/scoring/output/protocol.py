@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from tfspark.errors import BindingError, OutputExistsError, explain
 from tfspark.scoring.dataset import Dataset
-from tfspark.spark.failures import cause
+from tfspark.spark.cluster.failures import cause
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -24,7 +24,7 @@ from tfspark.nulls import OnNull
 from tfspark.runner import score
 from tfspark.schema import bind
 from tfspark.signature import Signature, TensorSpec
-from tfspark.spark.task import open_model, origin
+from tfspark.spark.worker.task import open_model, origin
 from tfspark.terms import SQL
 
 Arguments: TypeAlias = "pa.Array[Any] | tuple[pa.Array[Any], ...]"

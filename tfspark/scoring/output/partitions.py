@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from tfspark.columns import resolve
 from tfspark.errors import BindingError, did_you_mean, explain, explain_all
 from tfspark.scoring.dataset import Dataset
-from tfspark.spark.files import HadoopFiles
+from tfspark.spark.cluster.files import HadoopFiles
 
 
 def check_partitions(target: Dataset, columns: Mapping[str, str]) -> None:

@@ -1,0 +1,1 @@
+"""The input of a job: files listed, checked, split and read."""

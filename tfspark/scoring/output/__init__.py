@@ -1,0 +1,1 @@
+"""The outputs of a job: one file for each kind of target."""

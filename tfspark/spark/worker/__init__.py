@@ -1,0 +1,1 @@
+"""What runs inside a Python worker: the task that scores, and the daemon that starts workers."""
