@@ -1,6 +1,5 @@
 package io.tfspark.jobs
 
-import io.tfspark.error._
 import io.tfspark.model._
 import org.apache.spark.sql.Column
 import org.apache.spark.sql.catalyst.CatalystTypeConverters
@@ -16,9 +15,7 @@ private[jobs] object Constants {
     val read = constants.map { case (name, text) => name -> specs.get(name).map(value(_, text)) }
     val problems = read.values.flatten.flatMap(_.left.toSeq).toSeq
     if (problems.nonEmpty)
-      throw new BindingException(
-        Explain.all(s"Signature '${signature.name}' does not fit the columns", problems)
-      )
+      throw Binding.misfit(signature, problems)
     read.map { case (name, found) =>
       name -> lit(found.flatMap(_.toOption).getOrElse(constants(name)))
     }
@@ -26,7 +23,7 @@ private[jobs] object Constants {
 
   private def value(spec: TensorSpec, text: String): Either[String, Any] = {
     val problem =
-      s"input $spec: ${PythonText.shown(text)} is no constant of type ${spec.dtype}"
+      s"input $spec: ${Fills.shown(text)} is no constant of type ${spec.dtype}"
     val read = for {
       dtype <- DType.of(spec.dtype)
       value <- Fills.valueOf(if (dtype.kind == Kind.Bytes) text else text.trim, dtype.sql)
