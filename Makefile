@@ -28,6 +28,9 @@ venv:  ## Create .venv from the pinned constraints, or bring it up to date
 demo: venv  ## Train two models, score real data with Spark, show the result in demo-output/
 	$(VENV)/python tools/demo.py $(ARGS)
 
+# Short runs of Spark spend fewer CPU seconds without optimised code and with the simplest collector.
+notebooks: export SPARK_SUBMIT_OPTS = -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
+
 # A whole run is shared by two processes, of which one has the Spark session; a narrow one is not.
 PROCESSES ?= $(if $(ARGS),0,2)
 
@@ -147,7 +150,7 @@ proto: venv  ## Generate tfspark/*_pb2.py and .pyi from the .proto files
 	$(VENV)/uv run --quiet --no-project --isolated --no-build --python ">=3.10,<3.13" \
 	    --with "grpcio-tools==1.62.*" --with "setuptools<81" \
 	    python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. tfspark/saved_model.proto \
-	    tfspark/prediction_log.proto
+	    tfspark/prediction_log.proto tfspark/session_config.proto
 
 .PHONY: clean
 clean:  ## Remove everything that can be made again, .venv too

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tfspark.options import ScoreOptions
 from tfspark.scoring import arguments, flags
 from tfspark.scoring.job_parser import JobParser
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from tfspark.scoring.job import BatchJob
-    from tfspark.spark.options import ScoreOptions
 
 
 def new_parser() -> JobParser:
@@ -113,18 +113,20 @@ def _job(args: argparse.Namespace) -> BatchJob:
     from tfspark.scoring.dataset import Dataset
     from tfspark.scoring.job import BatchJob
 
-    options: ScoreOptions = {
-        "version": args.version,
-        "signature": args.signature,
-        "tags": tuple(args.tags),
-        "batch_size": args.batch_size,
-        "engine": args.engine,
-        "distribute": args.distribute,
-        "on_null": args.fill_null or args.on_null,
-        "output_shapes": args.output_shape,
-        "sha256": args.model_sha256,
-        "allow_ops": args.allow_ops,
-    }
+    options = ScoreOptions(
+        version=args.version,
+        signature=args.signature,
+        tags=tuple(args.tags),
+        batch_size=args.batch_size,
+        engine=args.engine,
+        distribute=args.distribute,
+        on_null=args.fill_null or args.on_null,
+        output_shapes=args.output_shape,
+        sha256=args.model_sha256,
+        allow_ops=args.allow_ops,
+        strings=args.strings,
+        narrow=args.narrow,
+    )
     constants = {name: Constant(text) for name, text in args.constant.items()}
     return BatchJob(
         model=args.model,
@@ -134,8 +136,6 @@ def _job(args: argparse.Namespace) -> BatchJob:
         feed={**args.feed, **constants},
         fetch=args.fetch or None,
         keep=args.keep,
-        narrow=args.narrow,
-        strings=args.strings,
         allow_missing=args.allow_missing,
         path=args.path,
         options=options,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tfspark.options import DEFAULTS, NULL_WORDS, STRING_TYPES, WAYS, WORKER_ENGINES
 from tfspark.scoring import arguments
 from tfspark.scoring.job_parser import ByName, one_of
 
@@ -98,7 +99,11 @@ REGISTER = Flag(
 VERSION = Flag("--version", "NUMBER", "version folder (default: the newest)", arguments.positive)
 SIGNATURE = Flag("--signature", "NAME", "signature of the model (default: serving_default)")
 TAGS = Flag(
-    "--tags", "TAG[,TAG…]", "tag set of the graph (default: serve)", arguments.names, ["serve"]
+    "--tags",
+    "TAG[,TAG…]",
+    f"tag set of the graph (default: {','.join(DEFAULTS.tags)})",
+    arguments.names,
+    DEFAULTS.tags,
 )
 MODEL_SHA256 = Flag(
     "--model-sha256",
@@ -111,7 +116,7 @@ ALLOW_OPS = Flag(
     "operations that the model may contain although they touch files, the network, other "
     "processes or Python, such as ReadFile (default: none)",
     arguments.names,
-    [],
+    DEFAULTS.allow_ops,
 )
 OUTPUT_SHAPE = Flag(
     "--output-shape",
@@ -122,15 +127,15 @@ OUTPUT_SHAPE = Flag(
 )
 ENGINE = Flag(
     "--engine",
-    "auto|native|tensorflow",
-    "engine that runs the model (default: auto)",
-    default="auto",
+    "|".join(WORKER_ENGINES),
+    f"engine that runs the model (default: {DEFAULTS.engine})",
+    default=DEFAULTS.engine,
 )
 DISTRIBUTE = Flag(
     "--distribute",
-    "auto|broadcast|archive|path",
-    "how the model reaches the workers (default: auto)",
-    default="auto",
+    "|".join(WAYS),
+    f"how the model reaches the workers (default: {DEFAULTS.distribute})",
+    default=DEFAULTS.distribute,
 )
 BATCH_SIZE = Flag(
     "--batch-size",
@@ -173,15 +178,16 @@ NARROW = Flag(
 )
 STRINGS = Flag(
     "--strings",
-    "string|binary",
-    "Spark type of outputs of strings (default: string)",
-    default="string",
+    "|".join(STRING_TYPES),
+    f"Spark type of outputs of strings (default: {DEFAULTS.strings})",
+    default=DEFAULTS.strings,
 )
 ON_NULL = Flag(
     "--on-null",
-    "null|error",
-    "whether a row with null in an input gives null or ends the job with an error (default: null)",
-    default="null",
+    "|".join(NULL_WORDS),
+    "whether a row with null in an input gives null or ends the job with an error "
+    f"(default: {DEFAULTS.on_null})",
+    default=DEFAULTS.on_null,
 )
 FILL_NULL = Flag(
     "--fill-null",

@@ -1,9 +1,9 @@
 """The pandas UDF form of a column function; the only module that touches pandas.
 
-In come pandas Series, out go Series (or a DataFrame for several outputs) with the values that the
-Arrow form gives. pandas alone would lose them: it shows a null number as NaN, turns the integers
-beside one into floats, and names no type. So the driver sends each argument three times: its
-values, which of them hold a null, and its Spark type; and what feeds integers as JSON.
+Takes pandas Series and returns Series (a DataFrame for several outputs) with the values that the
+Arrow form gives. pandas alone would lose some: it shows a null number as NaN, turns the integers
+beside a null into floats, and has no Spark types. So the driver sends each argument three times:
+its values, which of them hold a null, and its Spark type; and what feeds integers as JSON.
 """
 
 from __future__ import annotations
