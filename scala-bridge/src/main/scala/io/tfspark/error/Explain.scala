@@ -56,4 +56,5 @@ object Explain {
     val (one, two) = (name.toLowerCase(Locale.ROOT), other.toLowerCase(Locale.ROOT))
     val changes = LevenshteinDistance.getDefaultInstance.apply(one, two)
     changes.toDouble / math.max(one.length, two.length)
-  }}
+  }
+}

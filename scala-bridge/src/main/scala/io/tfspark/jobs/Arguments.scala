@@ -25,9 +25,8 @@ final case class Arguments private (values: Map[String, Seq[String]]) {
 /** Parses command lines with scopt, by the rules that the jobs in Python have.
   *
   * A flag is written with its whole name. It is given once; a flag that takes `NAME=VALUE` is given
-  * once for each name.
-  * scopt alone would take `--flag:value` and the value of a switch, and would print words that stand
-  * without a flag, which may be part of a secret.
+  * once for each name. scopt alone would take `--flag:value` and the value of a switch, and would
+  * print words that stand without a flag, which may be part of a secret.
   */
 object Arguments {
   private val builder: OParserBuilder[Arguments] = OParser.builder
