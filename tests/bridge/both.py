@@ -210,6 +210,7 @@ _OWN_WORDS = (
     (re.compile(r"on_null is .*?, which is"), "on_null is …, which is"),
     (re.compile(r"output bytes .* are not UTF-8"), "output bytes … are not UTF-8"),
     (re.compile(r": .* is no constant of type"), ": … is no constant of type"),
+    (re.compile(r" \(row \{.*\}\)"), " (row …)"),
 )
 
 

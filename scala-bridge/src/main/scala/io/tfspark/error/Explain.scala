@@ -1,6 +1,6 @@
 package io.tfspark.error
 
-import java.util.Locale
+import java.util.{HexFormat, Locale}
 
 import org.apache.commons.text.similarity.LevenshteinDistance
 
@@ -35,6 +35,13 @@ object Explain {
   /** Quote and join names: `'a', 'b'`, or `none`. */
   def listing(names: Iterable[String]): String =
     if (names.isEmpty) "none" else names.map(name => s"'$name'").mkString(", ")
+
+  /** A value in a message: text in quotes, bytes as the literal of SQL. */
+  def shown(value: Any): String = value match {
+    case text: String => s"'${ForeignText.oneLine(text)}'"
+    case bytes: Array[Byte] => s"X'${HexFormat.of().withUpperCase().formatHex(bytes)}'"
+    case other => String.valueOf(other)
+  }
 
   /** Compose one message of names that are not among the known ones. */
   def unknown(problem: String, names: Seq[String], known: Seq[String]): String =

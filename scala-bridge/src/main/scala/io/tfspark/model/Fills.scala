@@ -2,6 +2,7 @@ package io.tfspark.model
 
 import scala.util.Try
 
+import io.tfspark.error.Explain
 import org.apache.spark.sql.catalyst.expressions.{Cast, EvalMode, Literal}
 import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.types.UTF8String
@@ -37,16 +38,9 @@ object Fills {
       for {
         fill <- input.nulls.fill
         form <- column.form if valueOf(fill, elementOf(form, input.dtype)).isEmpty
-      } yield s"input ${input.spec}: on_null is ${shown(fill)}, which is no value for " +
+      } yield s"input ${input.spec}: on_null is ${Explain.shown(fill)}, which is no value for " +
         s"column '${column.name}' of ${column.label}; cast the column, or fill with another"
     }
-  }
-
-  /** A fill in a message: text in quotes, bytes as the literal of SQL. */
-  def shown(fill: Any): String = fill match {
-    case text: String => s"'$text'"
-    case bytes: Array[Byte] => Literal(bytes).sql
-    case other => other.toString
   }
 
   /** The type of a column's elements; a column without a type takes that of its input. */

@@ -9,7 +9,7 @@ class ExplainSuite extends AnyFunSuite {
       ("inptus", Seq("inputs", "outputs"), Some("inputs")),
       ("features", Seq("feature", "labels"), Some("feature")),
       ("scores", Seq("probabilities", "score"), Some("score")),
-      ("serving_defalt", Seq("serving_default", "raw"), Some("serving_default")),
+      ("serving_defaults", Seq("serving_default", "raw"), Some("serving_default")),
       ("class", Seq("a-b", "glass"), Some("glass")),
       ("Inputs", Seq("INPUTS"), Some("INPUTS")),
       ("x", Seq("y", "z"), None),

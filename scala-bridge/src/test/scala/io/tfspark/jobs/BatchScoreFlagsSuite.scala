@@ -71,7 +71,7 @@ class BatchScoreFlagsSuite extends AnyFunSuite {
       (good ++ Seq("--dry-run=yes")) -> "argument --dry-run: it takes no value",
       (good ++ Seq("--dry-run", "--dry-run")) -> "argument --dry-run: it is given twice",
       (good ++ Seq("--keep", "--narrow")) -> "argument --keep: expected one argument",
-      (good ++ Seq("--repor", "r")) -> "there is no flag --repor. Did you mean '--report'?",
+      (good ++ Seq("--reprt", "r")) -> "there is no flag --reprt. Did you mean '--report'?",
       (good ++ Seq("--report:r")) -> "there is no flag --report:r."
     ).foreach { case (words, message) =>
       val error = intercept[UsageException](BatchScoreFlags.parse(words))
