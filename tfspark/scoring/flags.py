@@ -7,7 +7,7 @@ TensorFlow nor Arrow, so that `--help` answers at once.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from tfspark.scoring.job_parser import ByName, one_of
 # Said once in the help, and not of each such flag.
 REPEATED = "A flag whose value contains = can be given several times, once for each name."
 
-_FORMATS = "parquet|csv|json|orc|avro"
+_FORMATS = ("parquet", "csv", "json", "orc", "avro")
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,11 @@ def add(flags: arguments.Flags, *wanted: Flag) -> None:
         flag.add_to(flags)
 
 
+def _choice(name: str, words: Sequence[str], meaning: str, default: Any) -> Flag:
+    """Return a flag that takes one of some words."""
+    return Flag(name, "|".join(words), f"{meaning} (default: {default})", default=default)
+
+
 def add_output(parser: argparse.ArgumentParser, *, required: bool) -> None:
     """Add the flags that say where rows go."""
     group = parser.add_argument_group("output")
@@ -125,18 +130,8 @@ OUTPUT_SHAPE = Flag(
     "y=3,None an array of 3 arrays of any length",
     arguments.row_shape,
 )
-ENGINE = Flag(
-    "--engine",
-    "|".join(WORKER_ENGINES),
-    f"engine that runs the model (default: {DEFAULTS.engine})",
-    default=DEFAULTS.engine,
-)
-DISTRIBUTE = Flag(
-    "--distribute",
-    "|".join(WAYS),
-    f"how the model reaches the workers (default: {DEFAULTS.distribute})",
-    default=DEFAULTS.distribute,
-)
+ENGINE = _choice("--engine", WORKER_ENGINES, "engine that runs the model", DEFAULTS.engine)
+DISTRIBUTE = _choice("--distribute", WAYS, "how the model reaches the workers", DEFAULTS.distribute)
 BATCH_SIZE = Flag(
     "--batch-size",
     "ROWS",
@@ -176,18 +171,12 @@ NARROW = Flag(
     "allow to feed double, float or decimal to an input of integers; a value with a fraction is "
     "then an error of its row",
 )
-STRINGS = Flag(
-    "--strings",
-    "|".join(STRING_TYPES),
-    f"Spark type of outputs of strings (default: {DEFAULTS.strings})",
-    default=DEFAULTS.strings,
-)
-ON_NULL = Flag(
+STRINGS = _choice("--strings", STRING_TYPES, "Spark type of outputs of strings", DEFAULTS.strings)
+ON_NULL = _choice(
     "--on-null",
-    "|".join(NULL_WORDS),
-    "whether a row with null in an input gives null or ends the job with an error "
-    f"(default: {DEFAULTS.on_null})",
-    default=DEFAULTS.on_null,
+    NULL_WORDS,
+    "whether a row with null in an input gives null or ends the job with an error",
+    DEFAULTS.on_null,
 )
 FILL_NULL = Flag(
     "--fill-null",
@@ -202,13 +191,13 @@ QUERY = Flag("--query", "SQL", "one statement")
 FILE = Flag("--file", "PATH", "file of statements, separated by ;", Path)
 INPUT = Flag("--input", "PATH", "path, glob or URI to read")
 INPUT_TABLE = Flag("--input-table", "TABLE", "table or view to read, Hive's included")
-INPUT_FORMAT = Flag(
+INPUT_FORMAT = _choice(
     "--input-format",
-    f"{_FORMATS}|binaryFile",
+    (*_FORMATS, "binaryFile"),
     "format of the input; csv has a header line and types found in the data, and a broken record "
     "of csv or json ends the job, unless --option says otherwise; binaryFile has path, "
-    "modificationTime, length, content (default: parquet)",
-    default="parquet",
+    "modificationTime, length, content",
+    "parquet",
 )
 OPTION = Flag(
     "--option",
@@ -226,9 +215,7 @@ ALLOW_MISSING = Flag(
 
 OUTPUT = Flag("--output", "PATH", "folder to write, as a path or URI")
 OUTPUT_TABLE = Flag("--output-table", "TABLE", "table to write, such as db.scores")
-OUTPUT_FORMAT = Flag(
-    "--output-format", _FORMATS, "format of the output (default: parquet)", default="parquet"
-)
+OUTPUT_FORMAT = _choice("--output-format", _FORMATS, "format of the output", "parquet")
 OUTPUT_OPTION = Flag("--output-option", "K=V", "option of Spark's writer", arguments.option)
 PARTITION_BY = Flag(
     "--partition-by",
@@ -237,11 +224,8 @@ PARTITION_BY = Flag(
     arguments.names,
     [],
 )
-MODE = Flag(
-    "--mode",
-    "error|overwrite|append",
-    "what to do when the output exists (default: error)",
-    default="error",
+MODE = _choice(
+    "--mode", ("error", "overwrite", "append"), "what to do when the output exists", "error"
 )
 REPORT = Flag(
     "--report",
@@ -249,11 +233,11 @@ REPORT = Flag(
     "where the JSON report goes (default: _tfspark_report_RUN.json in the output folder, or in "
     "the working directory for a table)",
 )
-PATH = Flag(
+PATH = _choice(
     "--path",
-    "auto|spark|direct",
+    ("auto", "spark", "direct"),
     "which way rows take: spark, through its readers and writers; direct, where tasks read and "
-    "write the files themselves; auto, the fastest that gives the same result (default: auto)",
-    default="auto",
+    "write the files themselves; auto, the fastest that gives the same result",
+    "auto",
 )
 DRY_RUN = Flag("--dry-run", "", "check everything, print the plan, stop")
