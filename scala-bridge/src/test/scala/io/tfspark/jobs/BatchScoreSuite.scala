@@ -79,9 +79,9 @@ class BatchScoreSuite extends JobSuite {
       scored(gaps, factor ++ Seq("--constant", "k=3", "--on-null", "error"): _*)
     )
     assert(
-      messages(
+      withoutFiles(messages(
         refused
-      ).contains("column 'x', row 1 of partition 0: a null, which --on-null error refuses")
+      )).contains("column 'x', row 1 of partition 0: a null, which --on-null error refuses")
     )
     val wrong =
       intercept[BindingException](scored(gaps, factor ++ Seq("--constant", "k=three"): _*))
