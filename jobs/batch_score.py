@@ -1,7 +1,7 @@
 """Score a dataset with a SavedModel: `./spark-submit.sh jobs/batch_score.py --model DIR …`.
 
 Writes the scored rows and a JSON report, whose path is the last line on stdout. Exit codes: 0 done,
-2 usage, 65 model or data, 66 no input, 73 output exists, 70 anything else. `--help` answers without
+2 usage, 65 model or data, 66 no input, 73 output exists, 70 anything else. `--help` works without
 Spark.
 """
 
@@ -51,7 +51,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def run(spark: SparkSession, args: argparse.Namespace) -> str:
-    """Run the job and return the path of its report, or the plan in words for a dry run."""
+    """Run the job and return the path of its report, or the plan as text for a dry run."""
     from tfspark.scoring import batch
     from tfspark.scoring.job_log import warn_of_secrets
     from tfspark.scoring.report import check_report, write_report
@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check_early(args: argparse.Namespace) -> None:
-    """Refuse contradicting flags and a broken local model before a JVM is started for them."""
+    """Refuse contradicting flags and a broken local model before a JVM is started."""
     from pathlib import Path
 
     from tfspark.errors import UsageError, explain, listing

@@ -63,7 +63,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def _by_model(given: Mapping[str, Any], models: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Return model → input or output → value, of flags that name both as `NAME.INPUT`."""
+    """Return model → input or output → value, from flags of the form `NAME.INPUT`."""
     from tfspark.errors import listing
 
     found: dict[str, dict[str, Any]] = {name: {} for name in models}
@@ -135,7 +135,7 @@ def _options(args: argparse.Namespace, name: str) -> ScoreOptions:
 
 
 def _text_of(file: Path) -> str:
-    """Return the statements of a file, which is looked for before a JVM is started for it."""
+    """Return the statements of a file, before a JVM is started."""
     from tfspark.errors import InputNotFoundError, InvalidInputError, did_you_mean, explain
 
     try:
@@ -147,12 +147,12 @@ def _text_of(file: Path) -> str:
             explain(
                 f"There is no SQL file at {file}.",
                 found=error.strerror or "",
-                hint=f"check --file; it was looked for in {folder}.{near}",
+                hint=f"check --file; the job searched in {folder}.{near}",
             )
         ) from error
     except UnicodeDecodeError as error:
         raise InvalidInputError(
-            explain(f"The SQL file {file} is no text in UTF-8.", found=str(error))
+            explain(f"The SQL file {file} is not UTF-8 text.", found=str(error))
         ) from error
 
 

@@ -1,12 +1,12 @@
-"""The one way through a model: Iterator[RecordBatch] → Iterator[RecordBatch].
+"""Scores record batches with a bound model. Executor.
 
-Scores the record batches of one partition with a `Binding` and a live `Engine`: the same rows in
-the same order, with the kept columns and the predictions. Runs on executors; every API of tfspark
-ends here. Holds no Spark and no TensorFlow.
+`score` takes the record batches of one partition, a `Binding` and a live `Engine`. It yields the
+same rows in the same order, with the kept columns and the predictions. Every API of tfspark uses
+it. No Spark, no TensorFlow.
 
-Invariants: rows are joined and cut into model batches across record batches, while at most one
-model batch and the record batches it touches are held; kept columns are passed on without a copy;
-a row with a null input is not fed and gives null; a row that fails is named, with its partition.
+Invariants: a model batch may contain rows of several record batches, and at most one model batch
+and its record batches are held in memory; kept columns are not copied; a row with a null input is
+not fed and gives null; the error of a failed row names the row and its partition.
 """
 
 from __future__ import annotations
@@ -60,23 +60,23 @@ def score(
     """Score record batches.
 
     Args:
-        batches: Record batches of one partition, all of one schema.
-        binding: Which columns feed, which outputs come back.
+        batches: Record batches of one partition, all with the same schema.
+        binding: The columns that are fed and the outputs that are returned.
         engine: The live model.
-        keep: Columns passed on, in this order; by default all.
-        batch_size: Rows per call of the model; by default as many as make 1 MiB of input and
-            output, or less where this model is faster so. A model with a fixed batch dimension
-            gets exactly that, the last batch padded and cut.
-        origin: Names model and partition in errors.
+        keep: Columns to keep, in this order; by default all.
+        batch_size: Rows per call of the model. By default a call has up to 1 MiB of input and
+            output, less if this model is faster with less. A fixed batch dimension of the model
+            overrides it; the last batch is then padded, and its output cut.
+        origin: Model and partition, for errors.
 
     Yields:
-        One record batch per non-empty incoming one, same rows, same order.
+        One record batch for each incoming batch that has rows; same rows, same order.
 
     Raises:
         UsageError: When the batch size is below 1.
         RowError: When a row cannot be fed, or the model refuses it.
-        EngineError: When the model refuses a batch but none of its rows alone, or gives outputs
-            that do not fit its signature.
+        EngineError: When the model fails on a batch but on none of its rows alone, or when its
+            outputs do not match its signature.
     """
     if batch_size is not None and batch_size < 1:
         raise UsageError(
@@ -103,7 +103,7 @@ def score(
 
 @dataclass
 class _Scorer:
-    """Runs windows of rows through the engine and knows where in the partition they are."""
+    """Scores windows of rows and counts the rows of the partition."""
 
     binding: Binding
     engine: Engine
@@ -116,7 +116,7 @@ class _Scorer:
         self.schema = pa.schema(self.binding.output_fields)
 
     def outputs(self, window: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-        """Return the predictions of one window: as many rows, in the same order."""
+        """Return the predictions of one window, in the order of its rows."""
         rows = sum(batch.num_rows for batch in window)
         chunks = {name: [batch.column(name) for batch in window] for name in self.columns}
         try:
@@ -136,7 +136,7 @@ class _Scorer:
         return _in_order(self.schema, rows, groups, columns)
 
     def _beside(self, window: Sequence[pa.RecordBatch], row: int) -> str:
-        """Show the kept columns of a row, by which a user finds it."""
+        """Return the kept columns of a row as text, so that the user can find the row."""
         for batch in window:
             if row < batch.num_rows:
                 return row_in_words(batch, row, self.keep)
@@ -171,7 +171,7 @@ class _Scorer:
     def _decoded(
         self, group: Group, output: OutputBinding, results: Mapping[str, Tensor]
     ) -> dtypes.ArrowArray:
-        """Return one output of a group as a column, without the rows that only padded it."""
+        """Return one output of a group as a column, without the padding rows."""
         tensor = results.get(output.spec.name)
         problem = _misfit(tensor, output, self._fed_rows(group))
         if tensor is None or problem:
@@ -186,7 +186,7 @@ class _Scorer:
             raise RowProblem(there.row, there.column, there.problem, hint) from None
 
     def _named(self, group: Group, error: EngineError) -> EngineError | _RefusedRow:
-        """Return the error of a failed batch, with the row that causes it where there is one."""
+        """Return the error of a failed batch, or of the row that causes it."""
         if isinstance(error, CannotServeError):
             return EngineError(f"{self._place(group)}: {error}")
         culprit = self._first_failing(group)
@@ -202,7 +202,7 @@ class _Scorer:
         return self.origin.at(f"rows {first} to {last}")
 
     def _first_failing(self, group: Group) -> int | None:
-        """Find by bisection a row that the model refuses on its own; `None` when there is none."""
+        """Find a row that fails alone, by bisection; `None` when there is none."""
         while len(group.rows) > 1:
             left, right = group.halves()
             group = left if self._fails(left) else right
@@ -217,7 +217,7 @@ class _Scorer:
 
 
 class _RefusedRow(Exception):  # noqa: N818 - becomes a RowError once the place is known
-    """A row of the window at hand that the model refuses on its own."""
+    """A row of the current window that the model refuses even alone."""
 
     def __init__(self, row: int, error: EngineError) -> None:
         super().__init__(row, error)
@@ -226,7 +226,7 @@ class _RefusedRow(Exception):  # noqa: N818 - becomes a RowError once the place 
 
 
 def _misfit(tensor: Tensor | None, output: OutputBinding, rows: int) -> str | None:
-    """Say why an output is not what the signature says; `None` when it is."""
+    """Return how an output differs from its signature; `None` when it does not."""
     spec = output.spec
     if tensor is None:
         return f"the engine gave no output {spec.name!r}"
@@ -258,9 +258,9 @@ def _in_order(
     groups: Sequence[Group],
     columns: Sequence[Sequence[dtypes.ArrowArray]],
 ) -> pa.RecordBatch:
-    """Join the predictions of all groups in row order, with null for rows that were not fed."""
+    """Join the predictions of all groups in the order of rows; rows that were not fed get null."""
     if not groups:
-        nulls = [pa.nulls(rows, one.type) for one in schema]
+        nulls = [pa.nulls(rows, field.type) for field in schema]
         return pa.RecordBatch.from_arrays(nulls, schema=schema)
     joined = [
         parts[0] if len(parts) == 1 else pa.concat_arrays(parts)

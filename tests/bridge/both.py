@@ -29,6 +29,9 @@ FLOOR = 1e-7
 # A mismatch of the binding, or what comes behind the title of the model when a row or batch fails.
 _WHY = re.compile(r"^  - .*|\([0-9a-f]{12}\), .*(?:\n  (?:expected|found): .*)*", re.MULTILINE)
 
+# Spark tells only the JVM which file a row is from.
+_FILE = re.compile(r", from \S+(?=: )")
+
 
 @dataclass(frozen=True)
 class Case:
@@ -193,7 +196,8 @@ def outcome(score: Callable[[], DataFrame]) -> Outcome:
         scored = score()
         rows = [list(row) for row in scored.collect()]
     except (TfsparkError, PySparkException, Py4JJavaError) as error:
-        why = list(dict.fromkeys(line.strip() for line in _WHY.findall(str(error))))
+        lines = (_FILE.sub("", line.strip()) for line in _WHY.findall(str(error)))
+        why = list(dict.fromkeys(lines))
         return Outcome(why=why or [f"in other words: {error}"])
     return Outcome([kind for _, kind in scored.dtypes], rows)
 

@@ -135,6 +135,6 @@ def test_a_file_that_is_not_there_is_looked_for(
     (tmp_path / "score.sql").write_bytes(b"\xff")
     assert sql_score.main(["--register", "f=m", "--file", "scores.sql"]) == 66
     error = capsys.readouterr().err
-    assert f"looked for in {tmp_path}. Did you mean 'score.sql'?" in error
+    assert f"searched in {tmp_path}. Did you mean 'score.sql'?" in error
     assert sql_score.main(["--register", "f=m", "--file", "score.sql"]) == 65
-    assert "is no text in UTF-8" in capsys.readouterr().err
+    assert "is not UTF-8 text" in capsys.readouterr().err

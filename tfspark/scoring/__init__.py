@@ -1,1 +1,1 @@
-"""The batch job as a library: what `jobs/` runs, and what a scheduler may call directly."""
+"""The batch job as a library, for `jobs/` and for schedulers. Driver and executor."""

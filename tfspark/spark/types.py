@@ -1,6 +1,6 @@
-"""Spark SQL types ↔ the columns and Arrow types that the binding speaks of.
+"""Converts between Spark SQL types and the columns and Arrow types of the binding.
 
-`column_type` also runs on executors; all else on the driver.
+`column_type` also runs on executors; everything else on the driver.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ATOMS: dict[str, sql.DataType] = {
     "binary": sql.BinaryType(),
 }
 
-# What Spark has no Arrow type for; an interval of days and seconds has one.
+# Types that Spark cannot convert to Arrow; an interval of days and seconds can be converted.
 _NOT_IN_ARROW = {"interval", "interval year", "interval month", "interval year to month"}
 
 
@@ -41,9 +41,9 @@ _STRUCTS = {
 
 
 def columns_of(schema: sql.StructType) -> dict[str, Column]:
-    """Return the columns of a DataFrame, with the Arrow type in which Spark will hand them over.
+    """Return the columns of a DataFrame, with the Arrow types that Spark will use.
 
-    Of equal names, none can be fed.
+    Columns with equal names cannot be fed.
     """
     times = Counter(schema.names)
     return {
@@ -76,7 +76,7 @@ def column_type(name: str) -> pa.DataType | None:
 
 
 def passes(spark: sql.DataType) -> bool:
-    """Whether Spark can hand values of a type to Python, and take them back, as Arrow."""
+    """Whether values of a type can pass between Spark and Python as Arrow."""
     if isinstance(spark, sql.UserDefinedType):
         return passes(spark.sqlType())
     if isinstance(spark, sql.ArrayType):
@@ -105,7 +105,7 @@ def output_schema(kept: sql.StructType, binding: Binding) -> sql.StructType:
 
 
 def udf_type(outputs: tuple[OutputBinding, ...]) -> sql.DataType:
-    """Return the result type of a column function: one output as it is, several as a struct."""
+    """Return the result type of a column function: a single output, or a struct of several."""
     if len(outputs) == 1:
         return to_spark(outputs[0].arrow)
     return sql.StructType(_fields(outputs))
