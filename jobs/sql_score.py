@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from tfspark.errors import did_you_mean
 from tfspark.options import ScoreOptions
-from tfspark.scoring import arguments
-from tfspark.scoring.job_parser import ByName, JobParser
+from tfspark.scoring import arguments, flags
+from tfspark.scoring.job_parser import JobParser
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -28,20 +28,28 @@ if TYPE_CHECKING:
 SHOWN_ROWS = 20
 
 
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the command line; a usage error ends the process with code 2."""
+def new_parser() -> JobParser:
+    """Return the parser of the command line."""
     parser = JobParser(
         prog="sql_score.py",
         description="Register TensorFlow SavedModels as SQL functions and run a query.",
-        epilog="Exit codes: 0 done, 2 usage, 65 model, data or SQL, 66 no input, 73 output exists, "
-        "75 try again: another job writes to the output.",
+        epilog=f"{flags.REPEATED} Exit codes: 0 done, 2 usage, 65 model, data or SQL, "
+        "66 no input, 73 output exists, 75 try again: another job writes to the output.",
     )
-    _add_model_flags(parser)
-    query = parser.add_mutually_exclusive_group(required=True)
-    query.add_argument("--query", metavar="SQL", help="one statement")
-    query.add_argument("--file", type=Path, metavar="PATH", help="statements, separated by ;")
-    arguments.add_null_flags(parser, "NAME.INPUT")
-    arguments.add_output_flags(parser, required=False)
+    digest = flags.MODEL_SHA256.with_value("NAME=DIGEST", arguments.pair)
+    shape = flags.OUTPUT_SHAPE.with_value("NAME.OUTPUT=[SIZE,…]")
+    fill = flags.FILL_NULL.with_value("NAME.INPUT=VALUE")
+    model = parser.add_argument_group("model")
+    flags.add(model, flags.REGISTER, flags.TAGS, digest, flags.ALLOW_OPS, shape)
+    flags.add(model, flags.NARROW, flags.ON_NULL, fill)
+    flags.add(parser.add_mutually_exclusive_group(required=True), flags.QUERY, flags.FILE)
+    flags.add_output(parser, required=False)
+    return parser
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line; a usage error ends the process with code 2."""
+    parser = new_parser()
     args = parser.parse_args(argv)
     for name in args.model_sha256.keys() - args.register.keys():
         near = did_you_mean(name, args.register)
@@ -52,30 +60,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         except argparse.ArgumentTypeError as error:
             parser.error(f"argument --{flag.replace('_', '-')}: {error}")
     return args
-
-
-def _add_model_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--register",
-        type=arguments.pair,
-        action=ByName,
-        default={},
-        required=True,
-        metavar="NAME=MODEL",
-        help="SQL name and export dir, base path or URI of a model; repeatable",
-    )
-    arguments.add_narrow_flag(parser)
-    parser.add_argument(
-        "--model-sha256",
-        type=arguments.pair,
-        action=ByName,
-        default={},
-        metavar="NAME=DIGEST",
-        help="digest that a model must have; a model with another digest is refused; repeatable",
-    )
-    arguments.add_allow_ops_flag(parser)
-    arguments.add_tags_flag(parser)
-    arguments.add_output_shape_flag(parser, "NAME.OUTPUT")
 
 
 def _by_model(given: Mapping[str, Any], models: Mapping[str, str]) -> dict[str, dict[str, Any]]:

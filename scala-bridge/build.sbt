@@ -9,6 +9,7 @@ val tensorflowVersion = "1.1.0"
 // The one that TensorFlow Java was built with.
 val javacppVersion = "1.5.11"
 val protobufVersion = "3.25.8"
+val scoptVersion = "4.1.0"
 
 ThisBuild / organization := "io.tfspark"
 ThisBuild / version := "0.1.0"
@@ -56,6 +57,7 @@ lazy val bridge = (project in file("."))
       // A small separate library, which must be there before TensorFlow's library is loaded.
       ("org.bytedeco" % "javacpp" % javacppVersion).classifier(platform),
       "com.google.protobuf" % "protobuf-java" % protobufVersion,
+      "com.github.scopt" %% "scopt" % scoptVersion,
       "org.scalatest" %% "scalatest" % "3.2.19" % Test
     ),
     // Python and Scala judge operations by the same lists.
@@ -90,6 +92,7 @@ lazy val bridge = (project in file("."))
     Test / javaOptions ++= sys.props.get("tfspark.test.calls").map(calls =>
       s"-Dtfspark.test.calls=$calls"
     ).toSeq,
+    Test / javaOptions += s"-Dtfspark.test.flags=${(ThisBuild / baseDirectory).value / "../jobs/README.md"}",
     Test / javaOptions += s"-Dtfspark.test.models=${(ThisBuild / baseDirectory).value / "src/test/models"}"
   )
   .settings(assemblySettings)
@@ -128,9 +131,11 @@ lazy val assemblySettings = Seq(
   assembly / assemblyOption := (assembly / assemblyOption).value.withIncludeScala(false),
   assembly / assemblyExcludedJars :=
     (assembly / fullClasspath).value.filter(_.data.getName.endsWith(s"$platform.jar")),
-  // Spark's distributions have other versions of protobuf, or none. JavaCPP cannot be renamed: the native library uses its names.
+  // Spark's distributions have other versions of protobuf, or none, and a user's jars may have another scopt. JavaCPP
+  // cannot be renamed: the native library uses its names.
   assembly / assemblyShadeRules := Seq(
-    ShadeRule.rename("com.google.protobuf.**" -> "io.tfspark.shaded.protobuf.@1").inAll
+    ShadeRule.rename("com.google.protobuf.**" -> "io.tfspark.shaded.protobuf.@1").inAll,
+    ShadeRule.rename("scopt.**" -> "io.tfspark.shaded.scopt.@1").inAll
   ),
   assembly / assemblyMergeStrategy := {
     case PathList("META-INF", "services", _*) => MergeStrategy.concat

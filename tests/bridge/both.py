@@ -207,9 +207,33 @@ def _named(line: str, columns: Sequence[str]) -> str:
     return re.sub(r"argument (\d+)", lambda found: columns[int(found[1]) - 1], line)
 
 
+# How a message writes a value, or suggests a name, is each side's own.
+_OWN_WORDS = (
+    (re.compile(r" Did you mean .*?\?(?= |$)"), ""),
+    (re.compile(r"\S+ does not fit "), "… does not fit "),
+    (re.compile(r"on_null is .*?, which is"), "on_null is …, which is"),
+    (re.compile(r"output bytes .* are not UTF-8"), "output bytes … are not UTF-8"),
+    (re.compile(r": .* is no constant of type"), ": … is no constant of type"),
+    (re.compile(r" \(row \{.*\}\)"), " (row …)"),
+)
+
+
+def same_problem(python: Sequence[str], bridge: Sequence[str]) -> bool:
+    """Whether two refusals are of the same kind and name the same place."""
+    return [_without_own_words(line) for line in python] == [
+        _without_own_words(line) for line in bridge
+    ]
+
+
+def _without_own_words(line: str) -> str:
+    for pattern, words in _OWN_WORDS:
+        line = pattern.sub(words, line)
+    return line.replace('"', "'")
+
+
 def _differences(python: Outcome, bridge: Outcome) -> Iterator[tuple[Any, Any]]:
     """Yield what is not the same; of rows with their number."""
-    if (python.types, python.why) != (bridge.types, bridge.why):
+    if python.types != bridge.types or not same_problem(python.why, bridge.why):
         yield asdict(python) | {"rows": len(python.rows)}, asdict(bridge) | {"rows": None}
         return
     if len(python.rows) != len(bridge.rows):

@@ -1,4 +1,4 @@
-"""The command line that the jobs share: flags, `name=value` arguments, exit codes. Driver.
+"""What the command lines of the jobs share: values of flags, the target, exit codes. Driver.
 
 This module imports neither pyspark nor TensorFlow nor Arrow, so that `--help` answers at once.
 """
@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tfspark.errors import InputNotFoundError, TfsparkError, explain
 from tfspark.foreign_text import lines, quoted_lines
-from tfspark.options import DEFAULTS, NULL_WORDS
 from tfspark.scoring.job_log import start_log
-from tfspark.scoring.job_parser import ByName, in_words, one_of
 from tfspark.scoring.signals import TerminatedError, terminated_as_interrupted
 
 if TYPE_CHECKING:
@@ -28,10 +26,6 @@ _log = logging.getLogger(__name__)
 
 # A parser, or a group of one; argparse has no public name for both.
 Flags: TypeAlias = "argparse.ArgumentParser | argparse._ArgumentGroup"
-
-FORMATS = ("parquet", "csv", "json", "orc", "avro")
-INPUT_FORMATS = (*FORMATS, "binaryFile")
-MODES = ("error", "overwrite", "append")
 
 # What a run adds to the name of a table, or of a folder, while it writes.
 _STAGED = re.compile(
@@ -96,115 +90,6 @@ def positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
     return int(text)
-
-
-def add_tags_flag(parser: Flags) -> None:
-    """Add the flag that chooses the graph of a model."""
-    parser.add_argument(
-        "--tags",
-        type=names,
-        default=DEFAULTS.tags,
-        metavar="TAG[,TAG…]",
-        help=f"tag set of the graph (default: {','.join(DEFAULTS.tags)})",
-    )
-
-
-def add_allow_ops_flag(parser: Flags) -> None:
-    """Add the flag that allows operations that touch more than tensors."""
-    parser.add_argument(
-        "--allow-ops",
-        type=names,
-        default=DEFAULTS.allow_ops,
-        metavar="OP[,OP…]",
-        help="operations that the model may contain although they touch files, the network, other "
-        "processes or Python, such as ReadFile (default: none)",
-    )
-
-
-def add_output_shape_flag(parser: Flags, output: str) -> None:
-    """Add the flag for outputs of unknown rank; `output` is how the flag names one."""
-    parser.add_argument(
-        "--output-shape",
-        type=row_shape,
-        action=ByName,
-        default={},
-        metavar=f"{output}=[SIZE,…]",
-        help="shape of one row of an output whose rank the model does not tell: y= is one "
-        "number, y=3,None an array of 3 arrays of any length; repeatable",
-    )
-
-
-def add_narrow_flag(parser: Flags) -> None:
-    """Add the flag that allows numbers with fractions for inputs of integers."""
-    parser.add_argument(
-        "--narrow",
-        action="store_true",
-        help="allow to feed double, float or decimal to an input of integers; a value with a "
-        "fraction is then an error of its row",
-    )
-
-
-def add_null_flags(parser: Flags, name: str) -> None:
-    """Add the flags that say what becomes of a null; `name` is how a flag names an input."""
-    parser.add_argument(
-        "--on-null",
-        type=one_of(*NULL_WORDS),
-        default=DEFAULTS.on_null,
-        metavar="WHAT",
-        help="whether a row with null in an input gives null or ends the job with an error: "
-        f"{in_words(NULL_WORDS)} (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--fill-null",
-        type=pair_or_empty,
-        action=ByName,
-        default={},
-        metavar=f"{name}=VALUE",
-        help="what feeds an input in place of null, such as Age=nan or Cabin=; repeatable",
-    )
-
-
-def add_output_flags(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    """Add the flags that say where rows go."""
-    target = parser.add_mutually_exclusive_group(required=required)
-    target.add_argument("--output", metavar="PATH", help="folder to write, as a path or URI")
-    target.add_argument("--output-table", metavar="TABLE", help="table to write, such as db.scores")
-    parser.add_argument(
-        "--output-format",
-        type=one_of(*FORMATS),
-        default="parquet",
-        metavar="FORMAT",
-        help=f"{', '.join(FORMATS)} (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--output-option",
-        type=option,
-        action=ByName,
-        default={},
-        metavar="K=V",
-        help="option of Spark's writer; repeatable",
-    )
-    parser.add_argument(
-        "--partition-by",
-        type=names,
-        default=[],
-        metavar="COLUMN[,COLUMN…]",
-        help="columns by whose values Spark puts the rows into folders",
-    )
-    parser.add_argument(
-        "--mode",
-        type=one_of(*MODES),
-        default="error",
-        metavar="MODE",
-        help="what to do when the output exists: error, overwrite or append "
-        "(default: %(default)s); an overwritten table keeps all but its rows",
-    )
-    parser.add_argument(
-        "--report",
-        metavar="PATH",
-        help="where the JSON report goes (default: _tfspark_report_<run>.json in the output "
-        "folder, or in the working directory for a table)",
-    )
 
 
 def target_of(args: argparse.Namespace) -> Dataset:
