@@ -15,12 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pyarrow as pa
+
 from tfspark import dtypes
 from tfspark.columns import Columns, describe
 from tfspark.errors import BindingError, did_you_mean, explain_all, listing
 from tfspark.feeding import Feed, Feeding, InputBinding, unusable_type
 from tfspark.fetching import Fetch, OutputBinding, Strings, fetch_outputs
-from tfspark.nulls import OnNull, is_fitting, null_rule
+from tfspark.rows import REASON_TYPE, OnError, OnNull, is_fitting, null_rule
 from tfspark.signature import Signature, TensorSpec
 from tfspark.terms import PYTHON, Terms
 
@@ -40,6 +42,8 @@ class Binding:
         rounded: One sentence per column whose numbers are rounded to the model's precision.
         warnings: What the user should know of how this model scores rows.
         terms: How the caller spells options.
+        on_error: What happens to a bad row: `raise` or `null`.
+        reason: The column that says why a row is bad, after the outputs; `None` for no such column.
     """
 
     inputs: tuple[InputBinding, ...]
@@ -49,6 +53,8 @@ class Binding:
     rounded: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     terms: Terms = PYTHON
+    on_error: OnError = "raise"
+    reason: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -57,8 +63,9 @@ class Binding:
 
     @property
     def output_fields(self) -> list[dtypes.ArrowField]:
-        """Arrow fields of the prediction columns; nullable, because a null input gives null."""
-        return [output.field for output in self.outputs]
+        """Arrow fields of the prediction columns, then of the reason column; all are nullable."""
+        reasons = [] if self.reason is None else [pa.field(self.reason, REASON_TYPE)]
+        return [*(output.field for output in self.outputs), *reasons]
 
     def log(self) -> None:
         """Log once what is rounded, and what the user should know."""
@@ -77,6 +84,8 @@ def bind(
     narrow: bool = False,
     strings: Strings = "string",
     on_null: OnNull = "null",
+    on_error: OnError = "raise",
+    reason: str | None = None,
     batch_size: int | None = None,
     taken: Sequence[str] = (),
     case_sensitive: bool = False,
@@ -97,6 +106,8 @@ def bind(
         strings: Spark type of DT_STRING outputs.
         on_null: `null`: a row with a null in an input gives null; `error`: it ends the scoring;
             a number: it is fed in place of every null number; or input → value.
+        on_error: `raise`: a bad row ends the scoring; `null`: it gives null.
+        reason: The name of a column for the reason of each bad row.
         batch_size: Rows per run, where the user gave them. A model whose outputs have a first
             dimension of 1 is scored with `batch_size=1` alone.
         taken: Names of columns that will stand beside the predictions.
@@ -121,6 +132,7 @@ def bind(
     outputs = fetch_outputs(
         signature, fetch, strings, taken, rows or _only_one(batch_size), terms, problems
     )
+    problems += _taken_reason(reason, [*taken, *(one.column for one in outputs)])
     if problems:
         given = hint or f"bind by name, such as {_example(signature, terms)}."
         title = f"Signature {signature.name!r} does not fit the columns"
@@ -134,6 +146,8 @@ def bind(
         tuple(sentence for bound in inputs for sentence in feeding.rounded(bound)),
         tuple(warnings_of(signature, by_rows=by_rows)),
         terms,
+        on_error,
+        reason,
     )
 
 
@@ -143,6 +157,7 @@ def bind_outputs(
     fetch: Fetch | None = None,
     strings: Strings = "string",
     batch_size: int | None = None,
+    reason: str | None = None,
     terms: Terms = PYTHON,
 ) -> tuple[OutputBinding, ...]:
     """Check what needs no columns, for an API that learns them only on the executor.
@@ -154,6 +169,7 @@ def bind_outputs(
     signature = signature.by_rows() if signature.is_row_by_row else signature
     rows = _fixed_rows(signature.inputs, problems) or _only_one(batch_size)
     outputs = fetch_outputs(signature, fetch, strings, (), rows, terms, problems)
+    problems += _taken_reason(reason, [one.column for one in outputs])
     problems += [
         f"input {spec}: {unusable}"
         for spec in signature.inputs
@@ -216,6 +232,12 @@ def _with_null_rules(
                 f"of {label}; cast the column, or fill with another"
             )
     return ruled
+
+
+def _taken_reason(reason: str | None, taken: Sequence[str]) -> list[str]:
+    """Say that the reason column has the name of another column, where it has."""
+    same = [name for name in taken if reason is not None and name.lower() == reason.lower()]
+    return [f"reason is {reason!r}, and there is a column {name!r} already" for name in same]
 
 
 def _fixed_rows(inputs: Sequence[TensorSpec], problems: list[str]) -> int | None:

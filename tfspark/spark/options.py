@@ -15,8 +15,8 @@ from tfspark.engine import EngineName, EngineOptions
 from tfspark.errors import UsageError, did_you_mean, explain, listing
 from tfspark.fetching import Strings
 from tfspark.handle import ModelHandle
-from tfspark.nulls import WORDS, OnNull, is_on_null
 from tfspark.package import ModelPackage
+from tfspark.rows import WORDS, OnNull, is_on_null
 from tfspark.signature import OutputShapes
 from tfspark.spark.cluster.distribution import Distribute, distribute, resolve
 from tfspark.spark.cluster.worker_python import check_worker_python

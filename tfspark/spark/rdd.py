@@ -35,7 +35,7 @@ from tfspark.errors import (
 )
 from tfspark.fetching import Strings
 from tfspark.handle import ModelHandle
-from tfspark.nulls import OnNull
+from tfspark.rows import OnNull
 from tfspark.runner import score
 from tfspark.schema import bind, bind_outputs, warnings_of
 from tfspark.signature import Signature, TensorSpec

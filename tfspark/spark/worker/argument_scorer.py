@@ -20,7 +20,7 @@ from tfspark.errors import BindingError, explain
 from tfspark.feeding import Feed
 from tfspark.fetching import Strings
 from tfspark.handle import ModelHandle
-from tfspark.nulls import OnNull
+from tfspark.rows import OnNull
 from tfspark.runner import score
 from tfspark.schema import bind
 from tfspark.signature import Signature, TensorSpec
