@@ -70,6 +70,7 @@ def tfspark_sides(spark: SparkSession) -> dict[str, Side]:
 
 
 def _job(spark: SparkSession, task: Task, path: Any) -> None:
+    from tfspark.options import ScoreOptions
     from tfspark.scoring import batch
     from tfspark.scoring.dataset import Dataset
 
@@ -80,7 +81,7 @@ def _job(spark: SparkSession, task: Task, path: Any) -> None:
         feed=_feed(task),
         keep=[],
         path=path,
-        options=_options(task),
+        options=ScoreOptions(**_options(task)),
     )
     report = batch.new_report("benchmark")
     batch.execute(spark, batch.plan(spark, job, report), report)

@@ -12,14 +12,14 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tfspark.options import DEFAULTS, STRING_TYPES, WAYS, WORKER_ENGINES, ScoreOptions
 from tfspark.scoring import arguments
-from tfspark.scoring.job_parser import ByName, JobParser, one_of
+from tfspark.scoring.job_parser import ByName, JobParser, in_words, one_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from tfspark.scoring.job import BatchJob
-    from tfspark.spark.options import ScoreOptions
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -70,18 +70,17 @@ def _add_model_flags(parser: argparse.ArgumentParser) -> None:
     arguments.add_output_shape_flag(model, "OUTPUT")
     model.add_argument(
         "--engine",
-        type=one_of("auto", "native", "tensorflow"),
-        default="auto",
+        type=one_of(*WORKER_ENGINES),
+        default=DEFAULTS.engine,
         metavar="ENGINE",
-        help="auto, native or tensorflow (default: %(default)s)",
+        help=f"{in_words(WORKER_ENGINES)} (default: %(default)s)",
     )
     model.add_argument(
         "--distribute",
-        type=one_of("auto", "broadcast", "archive", "path"),
-        default="auto",
+        type=one_of(*WAYS),
+        default=DEFAULTS.distribute,
         metavar="HOW",
-        help="how the model reaches the workers: auto, broadcast, archive or path "
-        "(default: %(default)s)",
+        help=f"how the model reaches the workers: {in_words(WAYS)} (default: %(default)s)",
     )
     model.add_argument(
         "--batch-size", type=arguments.positive, metavar="ROWS", help="rows per call"
@@ -123,10 +122,10 @@ def _add_column_flags(parser: argparse.ArgumentParser) -> None:
     arguments.add_narrow_flag(binding)
     binding.add_argument(
         "--strings",
-        type=one_of("string", "binary"),
-        default="string",
+        type=one_of(*STRING_TYPES),
+        default=DEFAULTS.strings,
         metavar="TYPE",
-        help="Spark type of outputs of strings: string or binary (default: %(default)s)",
+        help=f"Spark type of outputs of strings: {in_words(STRING_TYPES)} (default: %(default)s)",
     )
 
 
@@ -229,18 +228,20 @@ def _job(args: argparse.Namespace) -> BatchJob:
     from tfspark.scoring.dataset import Dataset
     from tfspark.scoring.job import BatchJob
 
-    options: ScoreOptions = {
-        "version": args.version,
-        "signature": args.signature,
-        "tags": tuple(args.tags),
-        "batch_size": args.batch_size,
-        "engine": args.engine,
-        "distribute": args.distribute,
-        "on_null": args.fill_null or args.on_null,
-        "output_shapes": args.output_shape,
-        "sha256": args.model_sha256,
-        "allow_ops": args.allow_ops,
-    }
+    options = ScoreOptions(
+        version=args.version,
+        signature=args.signature,
+        tags=tuple(args.tags),
+        batch_size=args.batch_size,
+        engine=args.engine,
+        distribute=args.distribute,
+        on_null=args.fill_null or args.on_null,
+        output_shapes=args.output_shape,
+        sha256=args.model_sha256,
+        allow_ops=args.allow_ops,
+        strings=args.strings,
+        narrow=args.narrow,
+    )
     constants = {name: Constant(text) for name, text in args.constant.items()}
     return BatchJob(
         model=args.model,
@@ -250,8 +251,6 @@ def _job(args: argparse.Namespace) -> BatchJob:
         feed={**args.feed, **constants},
         fetch=args.fetch or None,
         keep=args.keep,
-        narrow=args.narrow,
-        strings=args.strings,
         allow_missing=args.allow_missing,
         path=args.path,
         options=options,

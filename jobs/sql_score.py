@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfspark.errors import did_you_mean
+from tfspark.options import ScoreOptions
 from tfspark.scoring import arguments
 from tfspark.scoring.job_parser import ByName, JobParser
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-    from tfspark.spark.options import ScoreOptions
 
 SHOWN_ROWS = 20
 
@@ -109,7 +108,6 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
         text=args.query or _text_of(args.file),
         target=target,
         mode=args.mode,
-        narrow=args.narrow,
         options={name: _options(args, name) for name in args.register},
     )
     check_report(spark, args.report)
@@ -141,13 +139,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _options(args: argparse.Namespace, name: str) -> ScoreOptions:
-    return {
-        "tags": tuple(args.tags),
-        "on_null": args.fill_null[name] or args.on_null,
-        "output_shapes": args.output_shape[name],
-        "sha256": args.model_sha256.get(name),
-        "allow_ops": args.allow_ops,
-    }
+    return ScoreOptions(
+        tags=tuple(args.tags),
+        on_null=args.fill_null[name] or args.on_null,
+        output_shapes=args.output_shape[name],
+        sha256=args.model_sha256.get(name),
+        allow_ops=args.allow_ops,
+        narrow=args.narrow,
+    )
 
 
 def _text_of(file: Path) -> str:

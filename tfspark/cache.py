@@ -4,8 +4,8 @@ Returns the engine of a key (digest, tag set, signature, engine options), and lo
 Lives in a Python worker, which Spark reuses from task to task and query to query.
 
 Invariants: one load per key and process, also when threads ask at once; at most `LIMIT` engines are
-kept, the least recently used leaves first and is freed when its last user lets go of it; the only
-mutable state of the package, and it never crosses a fork, because models load on first use.
+kept: the least recently used engine is evicted, and is freed once no task uses it. This is the only
+mutable state of the package; it never crosses a fork, because models load on first use.
 """
 
 from __future__ import annotations

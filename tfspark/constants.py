@@ -39,6 +39,13 @@ class Constant:
         return flat.reshape(_shape(self.value))
 
 
+def is_constant(value: object) -> bool:
+    """Whether a value of `feed` is a constant: a number, a bool, bytes, or sequences of them."""
+    if isinstance(value, Constant | bool | int | float | bytes | np.generic | np.ndarray):
+        return True
+    return isinstance(value, list | tuple) and bool(value) and all(map(is_constant, value))
+
+
 def misfit(constant: Constant, spec: TensorSpec) -> str | None:
     """Say why a constant cannot feed an input; `None` when it can."""
     try:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import pyarrow as pa
 
 from tfspark import dtypes
 from tfspark.errors import did_you_mean, listing
 from tfspark.feeding import unusable_type
+from tfspark.options import Strings
 from tfspark.signature import Signature, TensorSpec
 from tfspark.terms import Terms
 
 Fetch: TypeAlias = Mapping[str, str]
-Strings: TypeAlias = Literal["string", "binary"]
 
 
 @dataclass(frozen=True)

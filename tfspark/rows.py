@@ -13,19 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
 
 from tfspark import dtypes
 from tfspark.foreign_text import lines
+from tfspark.options import OnNull
 from tfspark.signature import TensorSpec
-
-NullWord: TypeAlias = Literal["null", "error"]
-OnNull: TypeAlias = NullWord | float | Mapping[str, Any]
-OnError: TypeAlias = Literal["raise", "null"]
-
-WORDS: tuple[str, ...] = get_args(NullWord)
 
 Code: TypeAlias = Literal[
     "NULL_INPUT",
@@ -115,7 +110,7 @@ def null_rule(on_null: OnNull, spec: TensorSpec) -> NullRule:
 
     Args:
         on_null: `null`, `error`, a number for all inputs of numbers, or input → value; see
-            `is_on_null`.
+            `ScoreOptions`.
         spec: The input. A number does not fill text: a null string still gives null then.
     """
     if isinstance(on_null, str):
@@ -123,13 +118,6 @@ def null_rule(on_null: OnNull, spec: TensorSpec) -> NullRule:
     if isinstance(on_null, Mapping):
         return NullRule(fill=on_null.get(spec.name))
     return NullRule() if spec.dtype == "string" else NullRule(fill=on_null)
-
-
-def is_on_null(given: object) -> bool:
-    """Whether this can be `on_null`: a word, a number, or a dict of values by input."""
-    if isinstance(given, Mapping):
-        return all(isinstance(name, str) and value is not None for name, value in given.items())
-    return given in WORDS if isinstance(given, str) else isinstance(given, bool | int | float)
 
 
 def scalar_of(fill: Any, arrow: pa.DataType) -> Any:

@@ -21,8 +21,9 @@ from tfspark import dtypes
 from tfspark.columns import Columns, describe
 from tfspark.errors import BindingError, did_you_mean, explain_all, listing
 from tfspark.feeding import Feed, Feeding, InputBinding, unusable_type
-from tfspark.fetching import Fetch, OutputBinding, Strings, fetch_outputs
-from tfspark.rows import REASON_TYPE, OnError, OnNull, is_fitting, null_rule
+from tfspark.fetching import Fetch, OutputBinding, fetch_outputs
+from tfspark.options import DEFAULTS, OnError, OnNull, ScoreOptions
+from tfspark.rows import REASON_TYPE, is_fitting, null_rule
 from tfspark.signature import Signature, TensorSpec
 from tfspark.terms import PYTHON, Terms
 
@@ -35,7 +36,7 @@ class Binding:
 
     Attributes:
         inputs: In the signature's order.
-        outputs: In the order of `fetch`, else of the signature.
+        outputs: In the order of `fetch`, otherwise of the signature.
         batch_dimension: The fixed number of rows the model wants, or `None` for any number.
         row_by_row: Whether the signature has no dimension for rows, so that each row is a run. The
             specs of inputs and outputs then have a dimension 0 that the model's own have not.
@@ -81,12 +82,7 @@ def bind(
     *,
     feed: Feed | None = None,
     fetch: Fetch | None = None,
-    narrow: bool = False,
-    strings: Strings = "string",
-    on_null: OnNull = "null",
-    on_error: OnError = "raise",
-    reason: str | None = None,
-    batch_size: int | None = None,
+    options: ScoreOptions = DEFAULTS,
     taken: Sequence[str] = (),
     case_sensitive: bool = False,
     terms: Terms = PYTHON,
@@ -101,15 +97,8 @@ def bind(
             An input left out takes the column of its own name; a single input takes the single
             column of a fitting type.
         fetch: Output name → new column. Left out: every output, under its own name.
-        narrow: Allow to feed numbers that may have fractions to an integer input; a value that has
-            one, or is out of range, is then an error of its row.
-        strings: Spark type of DT_STRING outputs.
-        on_null: `null`: a row with a null in an input gives null; `error`: it ends the scoring;
-            a number: it is fed in place of every null number; or input → value.
-        on_error: `raise`: a bad row ends the scoring; `null`: it gives null.
-        reason: The name of a column for the reason of each bad row.
-        batch_size: Rows per run, where the user gave them. A model whose outputs have a first
-            dimension of 1 is scored with `batch_size=1` alone.
+        options: Read are `narrow`, `strings`, `on_null`, `on_error`, `reason` and `batch_size`. A
+            model whose outputs have a first dimension of 1 is scored with `batch_size=1` alone.
         taken: Names of columns that will stand beside the predictions.
         case_sensitive: Whether a name means a column of exactly that case only.
         terms: How the caller spells options, for the hints.
@@ -125,14 +114,13 @@ def bind(
     by_rows = signature.is_row_by_row
     signature = signature.by_rows() if by_rows else signature
     problems = list(_unknown_inputs(feed, signature))
-    feeding = Feeding(signature, columns, feed, narrow, case_sensitive, terms)
+    feeding = Feeding(signature, columns, feed, options.narrow, case_sensitive, terms)
     inputs = feeding.bound(problems)
-    inputs = _with_null_rules(inputs, columns, on_null, problems)
+    inputs = _with_null_rules(inputs, columns, options.on_null, problems)
     rows = _fixed_rows(signature.inputs, problems)
-    outputs = fetch_outputs(
-        signature, fetch, strings, taken, rows or _only_one(batch_size), terms, problems
-    )
-    problems += _taken_reason(reason, [*taken, *(one.column for one in outputs)])
+    fixed = rows or _only_one(options.batch_size)
+    outputs = fetch_outputs(signature, fetch, options.strings, taken, fixed, terms, problems)
+    problems += _taken_reason(options.reason, [*taken, *(one.column for one in outputs)])
     if problems:
         given = hint or f"bind by name, such as {_example(signature, terms)}."
         title = f"Signature {signature.name!r} does not fit the columns"
@@ -146,8 +134,8 @@ def bind(
         tuple(sentence for bound in inputs for sentence in feeding.rounded(bound)),
         tuple(warnings_of(signature, by_rows=by_rows)),
         terms,
-        on_error,
-        reason,
+        options.on_error,
+        options.reason,
     )
 
 
@@ -155,9 +143,7 @@ def bind_outputs(
     signature: Signature,
     *,
     fetch: Fetch | None = None,
-    strings: Strings = "string",
-    batch_size: int | None = None,
-    reason: str | None = None,
+    options: ScoreOptions = DEFAULTS,
     terms: Terms = PYTHON,
 ) -> tuple[OutputBinding, ...]:
     """Check what needs no columns, for an API that learns them only on the executor.
@@ -167,9 +153,9 @@ def bind_outputs(
     """
     problems: list[str] = []
     signature = signature.by_rows() if signature.is_row_by_row else signature
-    rows = _fixed_rows(signature.inputs, problems) or _only_one(batch_size)
-    outputs = fetch_outputs(signature, fetch, strings, (), rows, terms, problems)
-    problems += _taken_reason(reason, [one.column for one in outputs])
+    rows = _fixed_rows(signature.inputs, problems) or _only_one(options.batch_size)
+    outputs = fetch_outputs(signature, fetch, options.strings, (), rows, terms, problems)
+    problems += _taken_reason(options.reason, [one.column for one in outputs])
     problems += [
         f"input {spec}: {unusable}"
         for spec in signature.inputs
@@ -220,9 +206,9 @@ def _with_null_rules(
     inputs: Sequence[InputBinding], columns: Columns, on_null: OnNull, problems: list[str]
 ) -> list[InputBinding]:
     """Give each input its rule, and check that its fill is a value of each of its columns."""
-    ruled = [replace(one, nulls=null_rule(on_null, one.spec)) for one in inputs]
+    ruled = [replace(bound, nulls=null_rule(on_null, bound.spec)) for bound in inputs]
     fills: dict[str, Any] = {}
-    for bound, name in [(one, name) for one in ruled for name in one.columns]:
+    for bound, name in [(rule, name) for rule in ruled for name in rule.columns]:
         fill, arrow, label = bound.nulls.fill, columns[name].arrow, columns[name].label
         if repr(fills.setdefault(name, fill)) != repr(fill):  # as NaN is not equal to itself
             problems.append(f"on_null gives column {name!r}, which feeds two inputs, two fills")

@@ -79,7 +79,7 @@ def check_columns(
     """
     problems = list(_problems(table, rules))
     if problems:
-        hint = "mend these rows or leave them out"
+        hint = "fix these rows or leave them out"
         raise DataError(explain_all(f"{where} cannot be learned from", problems, hint=hint))
 
 

@@ -96,7 +96,7 @@ def _check_files(folder: Path, files: dict[str, list[Path]]) -> None:
         problems = [problem for problem in checked if problem]
     if problems:
         what = f"{folder} holds {len(problems)} files that are no whole pictures"
-        hint = "mend them or take them out; JPEG, PNG, GIF, BMP and WebP can be read"
+        hint = "fix them or take them out; JPEG, PNG, GIF, BMP and WebP can be read"
         raise DataError(explain_all(what, problems[:NAMED], hint=hint))
 
 

@@ -1,7 +1,7 @@
 """Arrays in one `.npz` file, as `numpy.savez` writes it.
 
-In: the file and the arrays it must hold, with their shapes. Out: these arrays. Pickled objects are
-refused, since reading one runs whatever code it holds.
+Reads the arrays that a caller names and checks their shapes. Pickled objects are refused, since
+reading one runs whatever code it holds.
 """
 
 from __future__ import annotations
@@ -45,9 +45,12 @@ def read_npz(file: Path, shapes: Mapping[str, Shape]) -> dict[str, Array]:
         )
     try:
         # Opened here, because np.load leaves a file open that it cannot read.
-        with file.open("rb") as opened, zipfile.ZipFile(opened) as archive:
-            known = [name.removesuffix(".npy") for name in archive.namelist()]
-            arrays = {name: _array(archive, name) for name in shapes if name in known}
+        with file.open("rb") as opened:
+            loaded = np.load(opened, allow_pickle=False)
+            if not isinstance(loaded, np.lib.npyio.NpzFile):
+                raise ValueError("one array alone, as numpy.save writes it")
+            known = loaded.files
+            arrays = {name: loaded[name] for name in shapes if name in known}
     except (EOFError, OSError, ValueError, zipfile.BadZipFile, zlib.error) as exc:
         found = f"{type(exc).__name__}: {exc}"
         raise DataError(
@@ -64,11 +67,6 @@ def read_npz(file: Path, shapes: Mapping[str, Shape]) -> dict[str, Array]:
         hint = f"it has {listing(known)}"
         raise DataError(explain_all(f"{file} has another layout", sorted(problems), hint=hint))
     return arrays
-
-
-def _array(archive: zipfile.ZipFile, name: str) -> Array:
-    with archive.open(f"{name}.npy") as member:
-        return np.lib.format.read_array(member, allow_pickle=False)
 
 
 def _fits(array: Array, shape: Shape) -> bool:

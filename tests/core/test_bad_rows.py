@@ -1,7 +1,9 @@
 """Bad rows: set aside with a reason, while the good rows are scored as in a clean run."""
 
 import math
+import re
 from decimal import Decimal
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -10,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfspark import structs
+from tfspark import rows, structs
 from tfspark.columns import columns_of
 from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
 from tfspark.errors import BindingError, EngineError, RowError
+from tfspark.options import ScoreOptions
 from tfspark.rows import CODES, REASON_TYPE, Code
 from tfspark.runner import score
 from tfspark.schema import bind
@@ -49,14 +52,8 @@ def batches(values, arrow=FLOAT, size=None):
 
 
 def scored(given, engine, signature=None, reason="why", batch_size=None, keep=(), **options):
-    binding = bind(
-        signature or one_to_one(),
-        columns_of(given[0].schema),
-        narrow=True,
-        on_error="null",
-        reason=reason,
-        **options,
-    )
+    options = ScoreOptions(narrow=True, on_error="null", reason=reason, **options)
+    binding = bind(signature or one_to_one(), columns_of(given[0].schema), options=options)
     found = score(given, binding, engine, batch_size=batch_size, keep=keep)
     table = pa.Table.from_batches(list(found))
     table.validate(full=True)
@@ -136,11 +133,17 @@ def test_every_code_is_documented_and_tested():
     assert set(CODES) == set(get_args(Code)) == tested | {"UNREADABLE"}
 
 
+def test_the_readme_lists_the_codes():
+    readme = (Path(rows.__file__).parents[1] / "README.md").read_text()
+    assert re.findall(r"^\| `([A-Z_]+)` \| (.*) \|$", readme, re.M) == list(CODES.items())
+
+
 @pytest.mark.parametrize("what", REASONS)
 def test_the_same_row_ends_the_scoring_by_default(what):
     values, arrow, signature, _, message = REASONS[what]
     given = batches(values, arrow)
-    binding = bind(signature, columns_of(given[0].schema), narrow=True, on_null="error")
+    options = ScoreOptions(narrow=True, on_null="error")
+    binding = bind(signature, columns_of(given[0].schema), options=options)
     with pytest.raises(RowError, match=r"(?s)row 1: .*Hint:") as caught:
         list(score(given, binding, FakeEngine(fake_for(signature))))
     assert message in str(caught.value).replace("\n", " ")
@@ -187,8 +190,7 @@ def test_the_name_of_the_reason_must_be_free(taken):
         bind(
             one_to_one(),
             columns_of(given[0].schema),
-            on_error="null",
-            reason=taken,
+            options=ScoreOptions(on_error="null", reason=taken),
             taken=["id", "x"],
         )
 

@@ -12,6 +12,7 @@ from tfspark.columns import columns_of
 from tfspark.constants import Constant
 from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
 from tfspark.errors import EngineError, RowError, UsageError
+from tfspark.options import ScoreOptions
 from tfspark.origin import Origin
 from tfspark.runner import score
 from tfspark.schema import bind
@@ -241,7 +242,7 @@ def bound_to(given, **options):
 def test_a_fill_is_fed_in_place_of_null_elements():
     given = batches([[1.0, None], None, [3.0, 5.0], [None, None]], 3)
     engine = FakeEngine(plane)
-    table = run(given, engine, binding=bound_to(given, on_null=0.0))
+    table = run(given, engine, binding=bound_to(given, options=ScoreOptions(on_null=0.0)))
     assert table["y"].to_pylist() == [5.0, None, 4.0, 3.0]
     assert table["x"].to_pylist() == [[1.0, None], None, [3.0, 5.0], [None, None]]
     assert sum(engine.calls) == 3
@@ -249,7 +250,9 @@ def test_a_fill_is_fed_in_place_of_null_elements():
 
 def test_a_fill_reaches_each_of_stacked_columns():
     given = [pa.record_batch({"a": pa.array([1.0, None, 3.0]), "b": pa.array([None, 2.0, 5.0])})]
-    binding = bound_to(given, feed={"x": ["a", "b"]}, narrow=True, on_null={"x": "10"})
+    binding = bound_to(
+        given, feed={"x": ["a", "b"]}, options=ScoreOptions(narrow=True, on_null={"x": "10"})
+    )
     assert run(given, binding=binding)["y"].to_pylist() == [-5.0, 21.0, 4.0]
 
 
@@ -259,7 +262,7 @@ def test_a_fill_of_text_is_blind_to_how_rows_are_cut(size):
         "s", (TensorSpec("x", "string", (None,)),), (TensorSpec("y", "string", (None,)),)
     )
     given = batches(["a", None, "c", None, "e"], size, pa.string())
-    binding = bind(text, columns_of(given[0].schema), on_null={"x": "-"})
+    binding = bind(text, columns_of(given[0].schema), options=ScoreOptions(on_null={"x": "-"}))
     table = run([batch.slice(0) for batch in given], FakeEngine(echo), binding=binding)
     assert table["y"].to_pylist() == ["a", "-", "c", "-", "e"]
 
@@ -269,7 +272,7 @@ def test_a_refused_null_names_its_row():
     with pytest.raises(
         RowError, match=r"column 'x', row 7: a null, which on_null=\"error\" refuses"
     ):
-        run(given, binding=bound_to(given, on_null="error"))
+        run(given, binding=bound_to(given, options=ScoreOptions(on_null="error")))
 
 
 def test_a_null_row_is_not_fed_and_gives_null():

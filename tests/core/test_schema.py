@@ -8,6 +8,7 @@ from tfspark import structs
 from tfspark.columns import Column, columns_of
 from tfspark.constants import Constant
 from tfspark.errors import BindingError
+from tfspark.options import ScoreOptions
 from tfspark.rows import NullRule
 from tfspark.schema import bind, bind_outputs
 from tfspark.signature import Signature, TensorSpec
@@ -184,7 +185,7 @@ def test_a_fraction_is_dropped_only_when_it_is_allowed(arrow, terms, option):
     text = refusal(one, columns(x=arrow), terms=terms)
     assert "whose values may have fractions" in text
     assert f"allow whole numbers with {option}" in text
-    assert bind(one, columns(x=arrow), narrow=True).inputs[0].narrow
+    assert bind(one, columns(x=arrow), options=ScoreOptions(narrow=True)).inputs[0].narrow
 
 
 @pytest.mark.parametrize(
@@ -391,7 +392,7 @@ def test_the_column_type_of_an_output(shape, dtype, arrow):
 
 def test_strings_come_as_binary_when_asked_for():
     one = signature(outputs=[spec("y", (None, 2), "string")])
-    (output,) = bind(one, columns(x=FLOATS), strings="binary").outputs
+    (output,) = bind(one, columns(x=FLOATS), options=ScoreOptions(strings="binary")).outputs
     assert output.arrow == pa.list_(pa.binary())
 
 
@@ -452,9 +453,9 @@ def test_an_output_whose_first_dimension_is_no_batch_is_refused(
 ):
     one = signature(spec("x", inputs), outputs=[spec("labels", output)])
     if problem is None:
-        assert bind(one, columns(x=F32), batch_size=batch_size)
+        assert bind(one, columns(x=F32), options=ScoreOptions(batch_size=batch_size))
     else:
-        assert problem in refusal(one, columns(x=F32), batch_size=batch_size)
+        assert problem in refusal(one, columns(x=F32), options=ScoreOptions(batch_size=batch_size))
 
 
 # --- batches --------------------------------------------------------------------------------------
@@ -541,23 +542,25 @@ PASSENGERS = columns(age=pa.float32(), cabin=pa.string())
 
 def test_a_null_gives_null_unless_it_is_told_otherwise():
     assert set(rules(TWO, PASSENGERS).values()) == {NullRule()}
-    assert set(rules(TWO, PASSENGERS, on_null="error").values()) == {NullRule(refuse=True)}
+    assert set(rules(TWO, PASSENGERS, options=ScoreOptions(on_null="error")).values()) == {
+        NullRule(refuse=True)
+    }
 
 
 def test_inputs_are_filled_by_name_and_the_others_are_not():
-    found = rules(TWO, PASSENGERS, on_null={"cabin": ""})
+    found = rules(TWO, PASSENGERS, options=ScoreOptions(on_null={"cabin": ""}))
     assert found == {"age": NullRule(), "cabin": NullRule(fill="")}
 
 
 def test_one_number_fills_every_input():
     two = signature(spec("a", (None,)), spec("b", (None,)))
-    found = rules(two, columns(a=pa.float32(), b=pa.float32()), on_null=0)
+    found = rules(two, columns(a=pa.float32(), b=pa.float32()), options=ScoreOptions(on_null=0))
     assert set(found.values()) == {NullRule(fill=0)}
 
 
 @pytest.mark.parametrize("fill", [math.nan, "nan", 1.5, 2, "2"])
 def test_a_fill_may_be_what_a_command_line_gives(fill):
-    assert rules(TWO, PASSENGERS, on_null={"age": fill})["age"].fill is fill
+    assert rules(TWO, PASSENGERS, options=ScoreOptions(on_null={"age": fill}))["age"].fill is fill
 
 
 @pytest.mark.parametrize(
@@ -566,18 +569,30 @@ def test_a_fill_may_be_what_a_command_line_gives(fill):
 )
 def test_a_fill_that_is_no_value_of_the_column_is_refused(column, fill):
     one = signature(spec("age", (None,), "int32" if column != pa.float32() else "float32"))
-    text = refusal(one, columns(age=column), on_null={"age": fill})
+    text = refusal(one, columns(age=column), options=ScoreOptions(on_null={"age": fill}))
     assert f"on_null is {fill!r}, which is no value for column 'age'" in text
 
 
 def test_a_number_fills_numbers_alone():
-    assert rules(TWO, PASSENGERS, on_null=0) == {"age": NullRule(fill=0), "cabin": NullRule()}
-    assert "no value for column 'cabin'" in refusal(TWO, PASSENGERS, on_null={"cabin": 0})
+    assert rules(TWO, PASSENGERS, options=ScoreOptions(on_null=0)) == {
+        "age": NullRule(fill=0),
+        "cabin": NullRule(),
+    }
+    assert "no value for column 'cabin'" in refusal(
+        TWO, PASSENGERS, options=ScoreOptions(on_null={"cabin": 0})
+    )
 
 
 def test_a_column_of_two_inputs_has_one_fill():
     two = signature(spec("a", (None,)), spec("b", (None,)))
     feed = {"a": "x", "b": "x"}
-    text = refusal(two, columns(x=pa.float32()), feed=feed, on_null={"a": 1.0})
+    text = refusal(
+        two, columns(x=pa.float32()), feed=feed, options=ScoreOptions(on_null={"a": 1.0})
+    )
     assert "'x', which feeds two inputs, two fills" in text
-    assert rules(two, columns(x=pa.float32()), feed=feed, on_null=math.nan)["b"].fill is math.nan
+    assert (
+        rules(two, columns(x=pa.float32()), feed=feed, options=ScoreOptions(on_null=math.nan))[
+            "b"
+        ].fill
+        is math.nan
+    )

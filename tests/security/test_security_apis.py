@@ -13,6 +13,7 @@ import tfspark
 from jobs import batch_score, sql_score
 from tests.security import forbidden
 from tfspark.errors import ForbiddenOperationError, InvalidModelError, TfsparkError, UsageError
+from tfspark.options import ScoreOptions
 from tfspark.scoring.batch import new_report, plan
 from tfspark.scoring.query import QueryJob, run_query
 
@@ -45,7 +46,9 @@ def _job(spark: SparkSession, model: Path, **options: Any) -> Any:
 
 
 def _query(spark: SparkSession, model: Path, **options: Any) -> Any:
-    job = QueryJob({"forbidden": str(model)}, "SELECT 1", options={"forbidden": options})
+    job = QueryJob(
+        {"forbidden": str(model)}, "SELECT 1", options={"forbidden": ScoreOptions(**options)}
+    )
     return run_query(spark, job)
 
 

@@ -107,6 +107,31 @@ def test_entries_are_counted_while_they_are_listed(serve, folder):
     assert files.copied == []
 
 
+class BasePath(FakeFiles):
+    """A base path with some folders, and with files that are named like versions."""
+
+    names = ()
+
+    def children(self, uri):
+        return [*self.names, "7"]
+
+    def folders(self, uri):
+        return list(self.names)
+
+
+def test_a_remote_version_folder_is_chosen_by_the_rule_of_local_ones(serve):
+    files = BasePath(entry("saved_model.pb"))
+    files.names = ("1", "10", "9", "old")
+    serve(files)
+    assert files.copied == ["far://away/model/10/saved_model.pb"]
+    files.names = ("1", "01")
+    with pytest.raises(InvalidModelError, match=r"Version 1 of the model .* is there twice"):
+        serve(files)
+    files.names = ("old",)
+    with pytest.raises(ModelNotFoundError, match="There is no SavedModel at far://away/model"):
+        serve(files)
+
+
 def test_what_the_jvm_raises_is_said_in_our_words(serve):
     class Denied(FakeFiles):
         def children(self, uri):

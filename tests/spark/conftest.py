@@ -1,4 +1,4 @@
-"""Tiny models of the tests of the Spark faces, each written once per run."""
+"""Tiny models of the tests of the Spark APIs, each written once per run."""
 
 from __future__ import annotations
 

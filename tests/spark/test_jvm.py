@@ -18,18 +18,18 @@ def by_name(points, model, **options):
     return tfspark.register(points.sparkSession, "in_jvm", model, engine="jvm", **options)
 
 
-@pytest.mark.parametrize("face", [by_predict, by_udf, by_name])
-def test_a_session_without_the_bridge_is_told_how_to_get_it(points, linear, face):
+@pytest.mark.parametrize("api", [by_predict, by_udf, by_name])
+def test_a_session_without_the_bridge_is_told_how_to_get_it(points, linear, api):
     with pytest.raises(EngineError) as caught:
-        face(points, linear)
+        api(points, linear)
     assert "make bridge" in str(caught.value)
     assert "--jars" in str(caught.value)
 
 
-@pytest.mark.parametrize("face", [by_predict, by_udf, by_name])
-def test_options_are_checked_before_the_bridge_is_asked(points, linear, face):
+@pytest.mark.parametrize("api", [by_predict, by_udf, by_name])
+def test_options_are_checked_before_the_bridge_is_asked(points, linear, api):
     with pytest.raises(UsageError, match="on_null names 'input'"):
-        face(points, linear, on_null={"input": 0.0})
+        api(points, linear, on_null={"input": 0.0})
 
 
 def test_mismatches_are_found_before_the_bridge_is_asked(points, linear):

@@ -12,6 +12,7 @@ import pytest
 from pyspark.sql import functions as sf
 
 from tfspark import predict, predict_rdd, predict_udf, register
+from tfspark.options import ScoreOptions
 from tfspark.scoring.batch import BatchJob, execute, new_report, plan
 from tfspark.scoring.dataset import Dataset
 
@@ -160,7 +161,7 @@ def test_the_batch_job_gives_the_same_digits(
             Dataset(target),
             keep=["id"],
             path=path,
-            options={"batch_size": batch_size},
+            options=ScoreOptions(batch_size=batch_size),
         )
         report = new_report("parity")
         execute(spark, plan(spark, job, report), report)

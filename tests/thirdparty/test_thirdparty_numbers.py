@@ -15,6 +15,7 @@ from tests.thirdparty.rounding import FLOATS, INTEGERS, fed
 from tfspark.columns import columns_of
 from tfspark.dtypes import TABLE
 from tfspark.errors import BindingError, RowError
+from tfspark.options import ScoreOptions
 from tfspark.runner import score
 from tfspark.schema import bind
 from tfspark.signature import Signature, TensorSpec
@@ -83,7 +84,7 @@ def test_column_feeds_input_as_the_rule_says(source: str, target: str) -> None:
 
     def verdict(*, narrow: bool) -> bool:
         try:
-            bind(signature(target), columns, narrow=narrow)
+            bind(signature(target), columns, options=ScoreOptions(narrow=narrow))
         except BindingError as error:
             return f"column 'x' of {source}" not in str(error)
         return True
@@ -99,7 +100,11 @@ def test_what_is_no_number_feeds_none(source: str, target: str) -> None:
     if (source, target) == ("binary", "uint8"):
         pytest.skip("bytes are pixels to an input of uint8")
     with pytest.raises(BindingError, match=words):
-        bind(signature(target), columns_of(pa.schema({"x": arrow})), narrow=True)
+        bind(
+            signature(target),
+            columns_of(pa.schema({"x": arrow})),
+            options=ScoreOptions(narrow=True),
+        )
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -139,7 +144,7 @@ def tensor_of(
 ) -> Any:
     """Return what a model is fed for a column, `None` where a row is refused."""
     batch = pa.record_batch({"x": pa.array(values, arrow)})
-    bound = bind(signature(target), columns_of(batch.schema), narrow=True)
+    bound = bind(signature(target), columns_of(batch.schema), options=ScoreOptions(narrow=True))
     given: list[Any] = []
 
     def remember(inputs: Any) -> dict[str, Any]:

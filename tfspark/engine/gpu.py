@@ -1,7 +1,7 @@
-"""The GPUs that a scheduler gave this process, and the refusal to do without them.
+"""Shows TensorFlow the GPUs that a scheduler gave this process, and fails without them.
 
-In come device addresses, as `nvidia-smi` numbers or names them; CUDA then shows the process those
-alone. Executor only. Knows no Spark: who asks for a GPU is the caller's business.
+Takes device addresses, as `nvidia-smi` numbers or names them; CUDA then shows the process only
+these. Executor only. Spark is not known here: the caller says which GPUs a task has.
 
 Invariant: a process keeps the GPUs of its first load, because CUDA reads its environment once; a
 reused worker that is later given others goes on with those it has.

@@ -6,10 +6,9 @@ made after the fork.
 
 Invariants: one session per engine, whose operations run in the caller's thread by default, and
 which may be called from several threads; denormals are zero in a run, as in TensorFlow's Python;
-every status is checked; every handle is released once,
-the session with the engine or at the end of the process; an explicit `TF_NUM_INTRAOP_THREADS` or
-`TF_NUM_INTEROP_THREADS` wins. Threads inside operations are shared by all sessions of a process,
-and the first one sets their number.
+every status is checked; every handle is released once, the session with the engine or at the end of
+the process; an explicit `TF_NUM_INTRAOP_THREADS` or `TF_NUM_INTEROP_THREADS` wins. Threads inside
+operations are shared by all sessions of a process, and the first one sets their number.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ from tfspark.engine.failure import failure, load_failure
 from tfspark.engine.libtensorflow import OK, Output, Status, open_library
 from tfspark.engine.protocol import CannotServeError, EngineOptions
 from tfspark.errors import EngineError, TfsparkError, explain
+from tfspark.session_config_pb2 import ConfigProto, GPUOptions
 from tfspark.signature import Signature, TensorSpec
 from tfspark.tensors import Tensor
 
@@ -160,25 +160,12 @@ def config_proto(options: EngineOptions) -> bytes:
     """
     intra = 0 if "TF_NUM_INTRAOP_THREADS" in os.environ else options.intra_op_threads
     inter = 0 if "TF_NUM_INTEROP_THREADS" in os.environ else options.inter_op_threads
-    return b"".join(
-        (
-            _varint_field(2, intra),
-            _varint_field(5, -1 if inter == 1 else inter),
-            b"\x32\x02" + _varint_field(4, 1),  # gpu_options (6): allow_growth
-            _varint_field(
-                7, 1
-            ),  # allow_soft_placement: the model may name the device it was trained on
-        )
-    )
-
-
-def _varint_field(number: int, value: int) -> bytes:
-    """Encode one integer field of a protocol buffer; a negative one takes ten bytes."""
-    encoded, rest = bytearray([number << 3]), value & (1 << 64) - 1
-    while rest > 0x7F:
-        encoded.append(rest & 0x7F | 0x80)
-        rest >>= 7
-    return bytes([*encoded, rest])
+    return ConfigProto(
+        intra_op_parallelism_threads=intra,
+        inter_op_parallelism_threads=-1 if inter == 1 else inter,
+        gpu_options=GPUOptions(allow_growth=True),
+        allow_soft_placement=True,  # the model may name the device it was trained on
+    ).SerializeToString()
 
 
 def _device_types(library: Any, session: int) -> list[str]:
@@ -190,7 +177,7 @@ def _device_types(library: Any, session: int) -> list[str]:
             types = [library.TF_DeviceListType(devices, i, status.handle) for i in range(count)]
         finally:
             library.TF_DeleteDeviceList(devices)
-    return [one.decode() for one in types]
+    return [kind.decode() for kind in types]
 
 
 def _end(library: Any, graph: int, spec: TensorSpec) -> Output:

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from tfspark.errors import EngineError
 from tfspark.foreign_text import quoted_lines
+from tfspark.options import EngineName
 from tfspark.tensors import Tensor
-
-EngineName: TypeAlias = Literal["auto", "native", "tensorflow"]
 
 
 class CannotServeError(EngineError):

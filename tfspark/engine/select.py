@@ -1,10 +1,8 @@
-"""Chooses the engine that runs a model, and opens it.
+"""Chooses the engine that runs a model, and opens it. Executor only.
 
-Takes an export dir with its signature and options; returns a live `Engine`. Executor only.
-
-Invariant: an engine that was asked for by name is that engine or an error; `auto` is the native
-one, and TensorFlow's own Python from the moment that the native one says it cannot serve, which is
-at the load or, where only a run can tell, at the first one. One log line names the reason.
+Invariant: an engine that was asked for by name is that engine or an error. `auto` is the first of
+`registry.AUTO`, and the second from the moment that the first says it cannot serve: at the load or,
+where only a run can tell, at the first run. One log line names the reason.
 """
 
 from __future__ import annotations
@@ -12,9 +10,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 
-from tfspark.engine import native, tensorflow
 from tfspark.engine.protocol import CannotServeError, Engine, EngineOptions
+from tfspark.engine.registry import AUTO, ENGINES
+from tfspark.options import EngineName
 from tfspark.signature import Signature
 from tfspark.tensors import Tensor
 
@@ -31,22 +31,22 @@ def load_engine(
         InvalidModelError: When the variables are damaged.
     """
 
-    def load_tensorflow() -> Engine:
-        return tensorflow.load(export_dir, tags, signature, options)
+    def load(name: EngineName) -> Engine:
+        return ENGINES[name].load(export_dir, tags, signature, options)
 
-    if options.name == "tensorflow":
-        return load_tensorflow()
+    if options.name != "auto":
+        return load(options.name)
+    first, other = AUTO
+    load_other = partial(load, other)
     try:
-        engine = native.load(export_dir, tags, signature, options)
+        engine = load(first)
     except CannotServeError as reason:
-        if options.name == "native":
-            raise
-        return _instead(load_tensorflow, reason)
-    return engine if options.name == "native" else AutoEngine(engine, load_tensorflow)
+        return _instead(load_other, reason)
+    return AutoEngine(engine, load_other)
 
 
 class AutoEngine:
-    """An engine that makes way for another when it finds at a run that it cannot serve.
+    """An engine that is replaced by another when it finds at a run that it cannot serve.
 
     A SavedModel whose variables or tables only Python's loader restores loads into a session
     without a complaint and fails at its first run; no input is changed by then, so it runs again.
@@ -78,6 +78,7 @@ class AutoEngine:
 
 
 def _instead(load: Callable[[], Engine], reason: CannotServeError) -> Engine:
+    first, other = (ENGINES[name].title for name in AUTO)
     line = " ".join(str(reason).split())
-    _log.warning("The native engine cannot serve, TensorFlow's Python runs the model: %s", line)
+    _log.warning("%s cannot serve, %s runs the model: %s", first, other, line)
     return load()

@@ -1,6 +1,7 @@
 """Which folder a model's path means: an export dir, or the newest version below a base path.
 
-Finds the export dir and its version number for a path that this process sees. Driver only.
+Finds the export dir and its version number for a path that this process sees; for other file
+systems `choose_version` applies the same rule to the names of folders. Driver only.
 
 Invariant: the newest version is the largest number, whatever its folder holds; a broken one is an
 error later, never a step to an older one.
@@ -8,6 +9,7 @@ error later, never a step to an older one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from tfspark.errors import InvalidModelError, ModelNotFoundError, explain, listing
@@ -81,48 +83,65 @@ def _no_model(path: Path, found: str, hint: str) -> ModelNotFoundError:
 
 
 def _version_folder(path: Path, version: int | None) -> tuple[Path, int]:
-    """Return the chosen, else the newest, version folder of a base path and its number."""
-    folders = _version_folders(path)
-    chosen = max(folders) if version is None else version
-    if chosen not in folders:
-        raise ModelNotFoundError(
-            explain(
-                f"There is no version {chosen!r} of the model at {path}.",
-                expected=f"one of the versions {', '.join(map(str, sorted(folders)))}",
-                hint="leave the version out to take the newest.",
-            )
-        )
-    return folders[chosen], chosen
-
-
-def _version_folders(path: Path) -> dict[int, Path]:
-    """Return the version folders of a base path; at least one."""
+    """Return the chosen version folder of a base path, by default the newest, and its number."""
     entries = sorted(path.iterdir())
-    folders: dict[int, Path] = {}
-    for entry in entries:
-        number = number_of(entry.name)
-        if number is None or not entry.is_dir():
+    chosen = choose_version((entry.name for entry in entries if entry.is_dir()), version, str(path))
+    if chosen is not None:
+        return path / chosen[0], chosen[1]
+    other = other_format(path)
+    names = listing(entry.name for entry in entries[:8])
+    raise ModelNotFoundError(
+        explain(
+            f"There is no SavedModel in {path}.",
+            expected=f"{BINARY}, or version folders named 1, 2, …",
+            found=f"{other.what}: {names}" if other else names,
+            hint=other.hint
+            if other
+            else "give the folder of one exported model, or the base path above its versions.",
+        )
+    )
+
+
+def choose_version(
+    folders: Iterable[str], version: int | None, path: str
+) -> tuple[str, int] | None:
+    """Choose among the folders of a base path, on any file system.
+
+    Args:
+        folders: Names of the folders in the base path.
+        version: The version that is wanted; `None` for the newest.
+        path: The base path, for messages.
+
+    Returns:
+        The name of the version folder and its number; `None` when no folder is one.
+
+    Raises:
+        ModelNotFoundError: When there is not that version.
+        InvalidModelError: When two folders have the same number.
+    """
+    found: dict[int, str] = {}
+    for name in sorted(folders):
+        number = number_of(name)
+        if number is None:
             continue
-        if number in folders:
+        if number in found:
             raise InvalidModelError(
                 explain(
                     f"Version {number} of the model at {path} is there twice.",
-                    found=listing([folders[number].name, entry.name]),
+                    found=listing([found[number], name]),
                     hint="remove or rename one of the two folders.",
                 )
             )
-        folders[number] = entry
-    if not folders:
-        other = other_format(path)
-        names = listing(entry.name for entry in entries[:8])
+        found[number] = name
+    if not found:
+        return None
+    chosen = max(found) if version is None else version
+    if chosen not in found:
         raise ModelNotFoundError(
             explain(
-                f"There is no SavedModel in {path}.",
-                expected=f"{BINARY}, or version folders named 1, 2, …",
-                found=f"{other.what}: {names}" if other else names,
-                hint=other.hint
-                if other
-                else "give the folder of one exported model, or the base path above its versions.",
+                f"There is no version {chosen!r} of the model at {path}.",
+                expected=f"one of the versions {', '.join(map(str, sorted(found)))}",
+                hint="leave the version out to take the newest.",
             )
         )
-    return folders
+    return found[chosen], chosen

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tfspark.errors import InputNotFoundError, TfsparkError, explain
 from tfspark.foreign_text import lines, quoted_lines
+from tfspark.options import DEFAULTS, NULL_WORDS
 from tfspark.scoring.job_log import start_log
-from tfspark.scoring.job_parser import ByName, one_of
+from tfspark.scoring.job_parser import ByName, in_words, one_of
 
 if TYPE_CHECKING:
     from tfspark.scoring.dataset import Dataset
@@ -95,9 +96,9 @@ def add_tags_flag(parser: Flags) -> None:
     parser.add_argument(
         "--tags",
         type=names,
-        default=["serve"],
+        default=DEFAULTS.tags,
         metavar="TAG[,TAG…]",
-        help="tag set of the graph (default: serve)",
+        help=f"tag set of the graph (default: {','.join(DEFAULTS.tags)})",
     )
 
 
@@ -106,7 +107,7 @@ def add_allow_ops_flag(parser: Flags) -> None:
     parser.add_argument(
         "--allow-ops",
         type=names,
-        default=[],
+        default=DEFAULTS.allow_ops,
         metavar="OP[,OP…]",
         help="operations that the model may contain although they touch files, the network, other "
         "processes or Python, such as ReadFile (default: none)",
@@ -140,11 +141,11 @@ def add_null_flags(parser: Flags, name: str) -> None:
     """Add the flags that say what becomes of a null; `name` is how a flag names an input."""
     parser.add_argument(
         "--on-null",
-        type=one_of("null", "error"),
-        default="null",
+        type=one_of(*NULL_WORDS),
+        default=DEFAULTS.on_null,
         metavar="WHAT",
-        help="whether a row with null in an input gives null or ends the job with an error: null "
-        "or error (default: %(default)s)",
+        help="whether a row with null in an input gives null or ends the job with an error: "
+        f"{in_words(NULL_WORDS)} (default: %(default)s)",
     )
     parser.add_argument(
         "--fill-null",

@@ -24,7 +24,7 @@ from tfspark.scoring.through_spark import plan_through_spark
 from tfspark.scoring.unused_options import refuse_unused
 from tfspark.spark.cluster.failures import own_errors
 from tfspark.spark.cluster.progress import progress
-from tfspark.spark.options import model_of
+from tfspark.spark.model import model_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

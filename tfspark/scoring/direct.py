@@ -28,7 +28,7 @@ from tfspark.scoring.job import BatchJob, Outcome, Plan
 from tfspark.scoring.output.protocol import Output
 from tfspark.scoring.parts import PartScorer
 from tfspark.spark.cluster.tasks import run_splits, task_slots
-from tfspark.spark.options import handle_of
+from tfspark.spark.model import handle_of
 from tfspark.terms import FLAGS
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def plan_direct(spark: SparkSession, job: BatchJob, package: ModelPackage, outpu
         task = PartScorer(
             handle=handle_of(spark, package, job.options),
             binding=binding,
+            options=job.options,
             keep=kept,
-            batch_size=job.options.get("batch_size"),
             root=source.root,
             format=source.format,
             schema=wanted,
@@ -73,7 +73,7 @@ def plan_direct(spark: SparkSession, job: BatchJob, package: ModelPackage, outpu
         return outcome
 
     columns = {name: str(arrow_name(source.schema.field(name).type)) for name in kept}
-    columns |= {one.column: sql_name(one.arrow) for one in binding.outputs}
+    columns |= {output.column: sql_name(output.arrow) for output in binding.outputs}
     return Plan(package, output, "direct", columns, binding.rounded, stage)
 
 
@@ -107,10 +107,7 @@ def _bound(source: DirectInput, job: BatchJob, package: ModelPackage, kept: list
             columns,
             feed=job.feed,
             fetch=job.fetch,
-            narrow=job.narrow,
-            strings=job.strings,
-            on_null=job.options.get("on_null", "null"),
-            batch_size=job.options.get("batch_size"),
+            options=job.options,
             taken=kept,
             terms=FLAGS,
         )

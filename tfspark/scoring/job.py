@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from tfspark.feeding import Feed
-from tfspark.fetching import Strings
+from tfspark.options import DEFAULTS, ScoreOptions
 from tfspark.package import ModelPackage
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output.protocol import Mode, Output
-from tfspark.spark.options import ScoreOptions
 
 Path: TypeAlias = Literal["auto", "spark", "direct"]
 
@@ -32,14 +31,11 @@ class BatchJob:
         feed: Input → column, field of a struct, scalar columns to stack, or `Constant`.
         fetch: Output → column; by default every output under its own name.
         keep: Columns of the input to write beside the predictions; by default all.
-        narrow: Allow to feed numbers that may have fractions to an integer input.
-        strings: Spark type of string outputs: `string` or `binary`.
         allow_missing: Allow that a Parquet or ORC file lacks a column which others have: it is null
             in the rows of that file.
         path: `spark` reads and writes through Spark's own sources; `direct` lets each task read and
             write its files itself; `auto` goes direct where the result is the same.
-        options: Options of all APIs: version, signature, tags, batch_size, engine, distribute,
-            on_null, output_shapes.
+        options: The options of all APIs.
     """
 
     model: str
@@ -49,11 +45,9 @@ class BatchJob:
     feed: Feed = field(default_factory=dict)
     fetch: Mapping[str, str] | None = None
     keep: Sequence[str] | None = None
-    narrow: bool = False
-    strings: Strings = "string"
     allow_missing: bool = False
     path: Path = "auto"
-    options: ScoreOptions = field(default_factory=ScoreOptions)
+    options: ScoreOptions = DEFAULTS
 
 
 @dataclass(frozen=True)

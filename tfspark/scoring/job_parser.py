@@ -106,6 +106,11 @@ class ByName(argparse.Action):
         setattr(namespace, self.dest, {**found, name: value})
 
 
+def in_words(words: Sequence[str]) -> str:
+    """Return `a, b or c`, for the help of a flag."""
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
 def one_of(*words: str) -> Callable[[str], str]:
     """Return the parser of one of several words."""
 

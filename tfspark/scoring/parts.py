@@ -20,13 +20,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tfspark.handle import ModelHandle
+from tfspark.options import ScoreOptions
 from tfspark.origin import Origin
-from tfspark.runner import score
 from tfspark.schema import Binding
 from tfspark.scoring.input.listing import open_filesystem
 from tfspark.scoring.input.pieces import read_batches
 from tfspark.scoring.input.splits import Piece
-from tfspark.spark.worker.task import open_model
+from tfspark.spark.worker.task import score_task
 from tfspark.versions import installed_versions
 
 # Rows that a row group of the output holds at most; Spark's readers split at row groups.
@@ -61,8 +61,8 @@ class PartScorer:
     Attributes:
         handle: The model.
         binding: Checked against `schema`.
+        options: How to score.
         keep: Columns to write beside the predictions.
-        batch_size: Rows per call of the model, or `None`.
         root: URI of the input, which opens its file system.
         format: Of the input files.
         schema: Columns to read.
@@ -72,8 +72,8 @@ class PartScorer:
 
     handle: ModelHandle
     binding: Binding
+    options: ScoreOptions
     keep: Sequence[str]
-    batch_size: int | None
     root: str
     format: str
     schema: pa.Schema
@@ -83,26 +83,24 @@ class PartScorer:
     def __call__(self, number: int, split: Sequence[Piece]) -> Part:
         """Score one split."""
         read = _Reading(self)
-        batches = read.through(split)
-        first = next(batches, None)
-        if first is None:
-            return Part(number, "", 0, 0, 0, _versions(number))
-        scored = score(
-            chain([first], batches),
-            self.binding,
-            open_model(self.handle),
+        scored = score_task(
+            self.handle,
+            read.through(split),
+            lambda _: self.binding,
+            options=self.options,
             keep=self.keep,
-            batch_size=self.batch_size,
             origin=Origin(self.handle.title, number, read.file_of),
         )
         return self._write(number, scored, read)
 
     def _write(self, number: int, scored: Iterator[pa.RecordBatch], read: _Reading) -> Part:
+        first = next(scored, None)
+        if first is None:
+            return Part(number, "", 0, 0, 0, _versions(number))
         target, folder = open_filesystem(self.staged)
         name = f"part-{number:05d}-{uuid4()}.snappy.parquet"
         watched = self.binding.outputs[-1].column
         rows = nulls = 0
-        first = next(scored)
         with (
             target.open_output_stream(f"{folder}/{name}") as sink,
             pq.ParquetWriter(sink, first.schema, **_writer_options(first.schema)) as writer,

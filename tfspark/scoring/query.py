@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tfspark.errors import UsageError, explain
+from tfspark.options import DEFAULTS, ScoreOptions
 from tfspark.scoring.batch import new_report
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output.choice import output_of
@@ -22,8 +23,8 @@ from tfspark.spark.cluster.counting import counted
 from tfspark.spark.cluster.failures import own_errors
 from tfspark.spark.cluster.progress import progress
 from tfspark.spark.cluster.worker_versions import worker_versions
-from tfspark.spark.options import ScoreOptions, model_of
-from tfspark.spark.sql import register
+from tfspark.spark.model import model_of
+from tfspark.spark.sql import register_function
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -44,20 +45,18 @@ class QueryJob:
         text: Statements, separated by semicolons.
         target: Where the last result goes; `None` to leave it to the caller.
         mode: What to do when the target exists.
-        narrow: Allow to feed numbers that may have fractions to an input of integers.
-        options: SQL name → options of that model, such as tags, on_null and output_shapes.
+        options: SQL name → options of that model.
     """
 
     models: Mapping[str, str]
     text: str
     target: Dataset | None = None
     mode: Mode = "error"
-    narrow: bool = False
     options: Mapping[str, ScoreOptions] = field(default_factory=dict)
 
     def options_of(self, name: str) -> ScoreOptions:
         """Return the options of one model."""
-        return self.options.get(name, ScoreOptions())
+        return self.options.get(name, DEFAULTS)
 
 
 def run_query(spark: SparkSession, job: QueryJob) -> tuple[Report, DataFrame]:
@@ -83,7 +82,7 @@ def run_query(spark: SparkSession, job: QueryJob) -> tuple[Report, DataFrame]:
         report.versions = {"spark": spark.version, **worker_versions(spark)}
     with own_errors(), nullcontext() if output is None else discarding(output):
         for name, package in packages.items():
-            register(spark, name, package, narrow=job.narrow, **job.options_of(name))
+            register_function(spark, name, package, None, job.options_of(name))
         with report.phase("score"), progress(spark, "query"):
             for statement in statements[:-1]:
                 spark.sql(statement)

@@ -1,7 +1,7 @@
 """What a job did: counts, seconds by phase, the model and the versions, as JSON. Driver.
 
-In come phases and facts as the job passes, out goes one JSON document whose path is the last line
-that a job prints.
+The job adds phases and facts as it runs. The path of the JSON document is the last line that a job
+prints.
 """
 
 from __future__ import annotations
@@ -83,9 +83,9 @@ class Report:
 
 def _without_secrets(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_secrets(one) for key, one in value.items()}
+        return {key: _without_secrets(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_without_secrets(one) for one in value]
+        return [_without_secrets(part) for part in value]
     return redacted(value) if isinstance(value, str) else value
 
 

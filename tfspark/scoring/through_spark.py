@@ -79,8 +79,6 @@ def _scored(rows: DataFrame, job: BatchJob, package: ModelPackage) -> tuple[Data
         feed=job.feed,
         fetch=job.fetch,
         keep=job.keep,
-        narrow=job.narrow,
-        strings=job.strings,
         options=job.options,
         terms=FLAGS,
     )

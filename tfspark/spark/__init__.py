@@ -1,1 +1,1 @@
-"""The Spark faces; the only folder of the package that imports pyspark."""
+"""The Spark APIs; the only folder of the package that imports pyspark."""

@@ -1,13 +1,23 @@
-"""A DataFrame in which everything that `feed` names is a column. Driver.
+"""The columns of a DataFrame that is scored: which feed, which are kept, what they are called.
 
-`feed` may name columns, fields of structs, expressions and constants. Expressions and fields become
-more columns at the end of the frame, so that the binding speaks of columns alone.
+`feed` may name columns, fields of structs, expressions and constants. The first steps of its way
+to the engine are here, on the driver:
+
+1. `FedFrame.of`: expressions and fields become more columns at the end of the frame, so that all
+   that feeds is a column or a constant.
+2. `FedFrame.bind`: a `Binding` says which columns feed which input.
+3. `FedFrame.stacked`, for Python workers: many scalar columns of one input become one array.
+4. `FedFrame.passed` and `numbered`: the columns that a task needs, under numbers in place of names.
+
+In the task a `PartitionScorer` gives the columns their names back, and the runner makes a tensor
+for each input of the binding.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from pyspark.errors import AnalysisException
@@ -16,37 +26,66 @@ from pyspark.sql import functions as sf
 from pyspark.sql.types import StructType
 
 from tfspark.columns import resolve
-from tfspark.constants import Constant
+from tfspark.constants import Constant, is_constant
+from tfspark.dtypes import by_name
+from tfspark.errors import BindingError, explain_all
+from tfspark.feeding import InputBinding
+from tfspark.options import ScoreOptions
+from tfspark.schema import Binding, bind, kept_columns
 from tfspark.signature import Signature
-from tfspark.spark.cluster.names import quoted
-from tfspark.spark.options import is_constant
-from tfspark.spark.types import column_of
+from tfspark.spark.cluster.names import numbered, quoted
+from tfspark.spark.types import column_of, columns_of, passes
+from tfspark.terms import Terms
 
 FeedValue: TypeAlias = "str | Column | Sequence[str | Column] | object"
+
+# Spark writes a batch column by column; so many scalars of one input cost more than one array.
+MANY = 16
 
 
 @dataclass(frozen=True)
 class FedFrame:
-    """A DataFrame and the names of its columns that feed inputs.
+    """A DataFrame, the columns that feed a model, and the columns that are kept.
 
     Attributes:
         frame: The columns of the user's frame, then those that `feed` made.
         feed: Input → column, columns or constant.
+        kept: Positions of the columns that stand beside the predictions.
         case_sensitive: Whether this session tells names apart by case.
     """
 
     frame: DataFrame
     feed: dict[str, str | Sequence[str] | Constant]
+    kept: tuple[int, ...]
     case_sensitive: bool
 
     @classmethod
     def of(
-        cls, df: DataFrame, feed: Mapping[str, FeedValue] | None, signature: Signature
+        cls,
+        df: DataFrame,
+        signature: Signature,
+        feed: Mapping[str, FeedValue] | None,
+        keep: Sequence[str] | None,
     ) -> FedFrame:
-        """Add the columns that feed a signature."""
+        """Add the columns that feed a signature; find those to keep, by default all.
+
+        Raises:
+            BindingError: When a column to keep is not there.
+        """
         case_sensitive = df.sparkSession.conf.get("spark.sql.caseSensitive") == "true"
         given = {**_fields_of_struct(df, feed or {}, signature, case_sensitive), **(feed or {})}
-        return cls(df, {}, case_sensitive).with_columns(given)
+        fed = cls(df, {}, (), case_sensitive).with_columns(given)
+        if keep is None:
+            return replace(fed, kept=tuple(range(len(df.columns))))
+        names = [resolve(name, df.columns, case_sensitive=case_sensitive) or name for name in keep]
+        kept = kept_columns(df.columns, names)
+        return replace(fed, kept=tuple(df.columns.index(name) for name in kept))
+
+    @property
+    def kept_schema(self) -> StructType:
+        """The fields of the kept columns."""
+        schema = self.frame.schema
+        return StructType([schema[position] for position in self.kept])
 
     def with_columns(self, feed: Mapping[str, FeedValue]) -> FedFrame:
         """Return the frame with one more column for each expression and each field of a struct."""
@@ -72,7 +111,110 @@ class FedFrame:
             elif isinstance(value, Sequence):
                 named[key] = [name_of(part) for part in value]
         frame = self.frame.select("*", *added) if added else self.frame
-        return FedFrame(frame, {**self.feed, **named}, self.case_sensitive)
+        return replace(self, frame=frame, feed={**self.feed, **named})
+
+    def bind(
+        self,
+        signature: Signature,
+        fetch: Mapping[str, str] | None,
+        options: ScoreOptions,
+        terms: Terms,
+    ) -> Binding:
+        """Check a signature against the columns; see `tfspark.schema.bind`."""
+        return bind(
+            signature,
+            columns_of(self.frame.schema),
+            feed=self.feed,
+            fetch=fetch,
+            options=options,
+            taken=self.kept_schema.names,
+            case_sensitive=self.case_sensitive,
+            terms=terms,
+        )
+
+    def check_kept(self, terms: Terms) -> None:
+        """Refuse columns that are kept by an ambiguous name, or that cannot pass through Python.
+
+        Raises:
+            BindingError: With all of them.
+        """
+        names, kept = self.frame.columns, self.kept_schema
+        problems = [
+            f"there are {names.count(name)} columns {name!r}"
+            for name in kept.names
+            if names.count(name) > kept.names.count(name)
+        ]
+        problems += [
+            f"column {field.name!r} is {field.dataType.simpleString()}, which Spark cannot pass to "
+            "Python"
+            for field in kept
+            if not passes(field.dataType)
+        ]
+        if problems:
+            raise BindingError(
+                explain_all(
+                    "Columns cannot stand beside the predictions",
+                    problems,
+                    hint=f"leave them out with {terms.keep}, cast or rename them; or score by "
+                    "predict_udf, which leaves all other columns where they are.",
+                )
+            )
+
+    def stacked(self, binding: Binding) -> tuple[FedFrame, Binding]:
+        """Let Spark make one array of the many scalar columns that feed one input."""
+        stacks = {
+            bound.spec.name: sf.array(*(sf.col(quoted(name)) for name in bound.columns))
+            for bound in binding.inputs
+            if self._is_better_stacked(bound)
+        }
+        if not stacks:
+            return self, binding
+        fed = self.with_columns(stacks)
+        inputs = tuple(
+            replace(bound, columns=(str(fed.feed[bound.spec.name]),))
+            if bound.spec.name in stacks
+            else bound
+            for bound in binding.inputs
+        )
+        return fed, replace(binding, inputs=inputs)
+
+    def passed(self, binding: Binding) -> list[int]:
+        """Return the positions of the columns that a task needs: the kept ones come first."""
+        names = self.frame.columns
+        fed = [names.index(name) for name in binding.columns]
+        return list(dict.fromkeys([*self.kept, *fed]))
+
+    def names_in_task(self, positions: Sequence[int]) -> list[str]:
+        """Return what a task calls these columns: their names, or numbers where names are equal."""
+        names = self.frame.columns
+        times = Counter(names)
+        return [
+            names[position] if times[names[position]] == 1 else f"column {position}"
+            for position in positions
+        ]
+
+    def numbered(self, positions: Sequence[int] | None = None) -> DataFrame:
+        """Return the frame with columns named by their positions: `c0`, `c1`, ….
+
+        Spark 4.3 looks the columns of `mapInArrow` up by name, and takes dots, backticks, stars and
+        equal names for something else.
+
+        Args:
+            positions: The columns to return; by default all.
+        """
+        names = numbered(len(self.frame.columns))
+        frame = self.frame.toDF(*names)
+        return frame if positions is None else frame.select([names[at] for at in positions])
+
+    def _is_better_stacked(self, bound: InputBinding) -> bool:
+        """Whether many scalar columns feed an input, none of them kept or cast."""
+        schema = self.frame.schema
+        if len(bound.columns) < MANY or set(bound.columns) & set(self.kept_schema.names):
+            return False
+        if len({name.lower() for name in schema.names}) < len(schema.names):
+            return False  # Spark does not tell such columns apart by name
+        types = {schema[name].dataType.simpleString() for name in bound.columns}
+        return types == {by_name(bound.spec.dtype).sql}
 
     def _field(self, name: str) -> Column | None:
         """Return the field of a struct that a name such as `s.field` means, if it means one."""

@@ -1,9 +1,9 @@
 """The pandas UDF form of a column function; the only module that touches pandas.
 
-In come pandas Series, out go Series (or a DataFrame for several outputs) with the values that the
-Arrow form gives. pandas alone would lose them: it shows a null number as NaN, turns the integers
-beside one into floats, and names no type. So the driver sends each argument three times: its
-values, which of them hold a null, and its Spark type; and what feeds integers as JSON.
+Takes pandas Series and returns Series (a DataFrame for several outputs) with the values that the
+Arrow form gives. pandas alone would lose some: it shows a null number as NaN, turns the integers
+beside a null into floats, and has no Spark types. So the driver sends each argument three times:
+its values, which of them hold a null, and its Spark type; and what feeds integers as JSON.
 """
 
 from __future__ import annotations
@@ -142,12 +142,19 @@ def _objects(items: Iterable[Any]) -> Any:
 def _to_pandas(array: Any) -> Any:
     if pa.types.is_struct(array.type):
         return pd.DataFrame(
-            {field.name: _to_pandas(array.field(field.name)) for field in array.type}
+            {field.name: _field_to_pandas(array.field(field.name)) for field in array.type}
         )
     if dtypes.is_list(array.type):
         return pd.Series(array.to_pylist() if _is_clean(array) else _marked(array.to_pylist()))
     # pandas' own types cannot tell null from NaN.
     return pd.Series(pd.arrays.ArrowExtensionArray(array))
+
+
+def _field_to_pandas(array: Any) -> Any:
+    # A struct in a struct, which only the reason is, has to be a column of dicts.
+    if pa.types.is_struct(array.type):
+        return pd.Series(array.to_pylist(), dtype=object)
+    return _to_pandas(array)
 
 
 def _is_clean(array: Any) -> bool:

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import pyspark
 from pyspark.sql import SparkSession
 
 from tfspark.errors import UsageError, explain
-from tfspark.fetching import Strings
-from tfspark.spark.functions import ModelFunction, has_arrow_udfs, predict_udf
-from tfspark.spark.jvm import register_in_jvm
-from tfspark.spark.options import Model, ScoreOptions, model_of
+from tfspark.options import ColumnKeywords, ScoreOptions
+from tfspark.spark.backend import backend_of
+from tfspark.spark.model import Model
+from tfspark.spark.model_function import FunctionRequest, ModelFunction
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -28,9 +27,7 @@ def register(
     model: Model,
     *,
     fetch: Mapping[str, str] | None = None,
-    narrow: bool = False,
-    strings: Strings = "string",
-    **options: Unpack[ScoreOptions],
+    **options: Unpack[ColumnKeywords],
 ) -> ModelFunction:
     """Register a model as a SQL function of this session.
 
@@ -39,8 +36,6 @@ def register(
         name: Name in SQL, such as `tfpredict`.
         model: A path (export dir or base path), a URI that Spark reads, or a loaded `ModelPackage`.
         fetch: Output → field name of the result. Left out: all outputs, under their own names.
-        narrow: Allow to feed numbers that may have fractions to an integer input.
-        strings: Spark type of string outputs: `string` or `binary`.
         options: See `ScoreOptions`.
 
     Returns:
@@ -60,35 +55,20 @@ def register(
         >>> register(spark, "tfpredict", "models/linear_model")  # doctest: +SKIP
         >>> spark.sql("SELECT features, tfpredict(features) AS y_preds FROM t")  # doctest: +SKIP
     """
-    package = model_of(spark, model, options)
-    in_jvm = options.get("engine") == "jvm"
-    if not (in_jvm or has_arrow_udfs()):
-        raise _too_old()
+    return register_function(spark, name, model, fetch, ScoreOptions.of(options))
+
+
+def register_function(
+    spark: SparkSession,
+    name: str,
+    model: Model,
+    fetch: Mapping[str, str] | None,
+    options: ScoreOptions,
+) -> ModelFunction:
+    """Do what `register` does, with the options as a whole."""
+    request = FunctionRequest.of(spark, model, fetch, options)
     _check_name(spark, name)
-    function = predict_udf(
-        package, fetch=fetch, narrow=narrow, strings=strings, spark=spark, **options
-    )
-    if in_jvm:
-        register_in_jvm(spark, name, package, options, fetch=fetch, narrow=narrow, strings=strings)
-    else:
-        spark.udf.register(name, function.udf)
-    return function
-
-
-def _too_old() -> UsageError:
-    """Return the error of a Spark whose SQL calls only pandas UDFs and functions of single rows.
-
-    A pandas UDF sees NaN for a null and no types. `ModelFunction` sends both beside the values; a
-    user of SQL would have to write them into each call.
-    """
-    return UsageError(
-        explain(
-            "The SQL of this Spark cannot call a model.",
-            expected="Spark 4.1 or later",
-            found=f"Spark {pyspark.__version__}",
-            hint='score by predict, or by predict_udf(…, kind="pandas") on columns.',
-        )
-    )
+    return backend_of(options).register(request, name)
 
 
 def _check_name(spark: SparkSession, name: str) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from tfspark.engine import EngineOptions, load_engine
-from tfspark.engine.protocol import EngineName
 from tfspark.errors import InvalidModelError, explain_all
+from tfspark.options import EngineName
 from tfspark.package import ModelPackage, load
 from tfspark.tensors import ByteStrings, Tensor
 from tfspark.warmup import requests

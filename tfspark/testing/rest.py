@@ -19,8 +19,8 @@ import numpy as np
 
 from tfspark import dtypes
 from tfspark.engine import EngineOptions, load_engine
-from tfspark.engine.protocol import EngineName
 from tfspark.errors import RowError, UsageError, explain, listing
+from tfspark.options import EngineName
 from tfspark.package import ModelPackage, load
 from tfspark.signature import TensorSpec, format_shape
 from tfspark.tensors import ByteStrings, Tensor

@@ -4,7 +4,7 @@ Chooses a `Source` for the `ModelHandle` of a `ModelPackage`; on a worker, the s
 files to that machine. Remote models are copied to the driver first; see `remote_model`.
 
 Invariants: bytes travel, never a live model; one broadcast per model and SparkContext, however
-many faces use it; a worker process that has the model open asks its source for nothing.
+many APIs use it; a worker process that has the model open asks its source for nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from pyspark import SparkContext, SparkFiles
@@ -22,12 +22,11 @@ from pyspark.sql import DataFrame, SparkSession
 from tfspark.errors import ModelNotFoundError, UsageError, explain
 from tfspark.handle import PathSource, Source
 from tfspark.node_folder import check_digest, unpacked
+from tfspark.options import Distribute
 from tfspark.package import ModelPackage, load
 from tfspark.saved_model.other_objects import refuse
 from tfspark.spark.cluster.files import local_path
 from tfspark.spark.cluster.remote_model import driver_folder, fetched
-
-Distribute: TypeAlias = Literal["auto", "broadcast", "archive", "path"]
 
 # A broadcast passes through the driver's Python and JVM memory; an archive only through its disk.
 BROADCAST_LIMIT = 1 << 30
@@ -141,7 +140,7 @@ def check_stream(df: DataFrame, source: Source) -> None:
 
 def broadcast(context: SparkContext, package: ModelPackage) -> BroadcastSource:
     """Broadcast a packed model, once per context and digest."""
-    for stopped in [one for one in _broadcasts if one._jsc is None]:
+    for stopped in [context for context in _broadcasts if context._jsc is None]:
         del _broadcasts[stopped]
     known = _broadcasts.setdefault(context, {})
     if package.digest not in known:

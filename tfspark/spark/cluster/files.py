@@ -118,6 +118,13 @@ class HadoopFiles:
             return []
         return sorted(status.getPath().getName() for status in self._fs.listStatus(self._path(uri)))
 
+    def folders(self, uri: str) -> list[str]:
+        """Return the sorted names of the folders in a folder; none when it is not there."""
+        if not self.exists(uri):
+            return []
+        listed = self._fs.listStatus(self._path(uri))
+        return sorted(status.getPath().getName() for status in listed if status.isDirectory())
+
     def files_below(self, uri: str) -> list[str]:
         """Return the sorted paths of all files in a folder and its folders, relative to it."""
         root = len(str(self._fs.makeQualified(self._path(uri)).toString()).rstrip("/")) + 1

@@ -1,4 +1,4 @@
-"""Column names as Spark's expressions and SQL read them. Driver."""
+"""How Spark reads column names in expressions and SQL, and numbers to use in their place."""
 
 from __future__ import annotations
 
@@ -6,3 +6,8 @@ from __future__ import annotations
 def quoted(name: str) -> str:
     """Return a name in backticks, so that Spark takes dots, spaces and backticks literally."""
     return "`" + name.replace("`", "``") + "`"
+
+
+def numbered(count: int) -> list[str]:
+    """Return `c0`, `c1`, …: names that Spark cannot misread, for columns taken by position."""
+    return [f"c{position}" for position in range(count)]

@@ -20,6 +20,7 @@ from pyspark.sql import SparkSession
 
 from tfspark.errors import InvalidModelError, ModelNotFoundError, TfsparkError, explain
 from tfspark.saved_model import graph_file
+from tfspark.saved_model.export_dir import choose_version
 from tfspark.saved_model.files import MOST_ENTRIES, is_too_long
 from tfspark.spark.cluster.failures import cause
 from tfspark.spark.cluster.files import HadoopFiles
@@ -39,7 +40,8 @@ def fetched(spark: SparkSession, model: str, version: int | None) -> Path | None
     Raises:
         UsageError: When Spark has no file system for the URI.
         ModelNotFoundError: When there is no such model, or it cannot be read.
-        InvalidModelError: When the folder has links, too many entries or too many bytes.
+        InvalidModelError: When the folder has links, too many entries or too many bytes, or two
+            version folders have the same number.
     """
     with HadoopFiles.outside_cache(spark, model) as files:
         try:
@@ -69,22 +71,21 @@ def _fetch(files: HadoopFiles, uri: str, version: int | None) -> Path:
     """Copy the wanted version and return the local base path."""
     names = files.children(uri)
     local = driver_folder("model") / uri.rsplit("/", 1)[-1]
-    versions = [name for name in names if name.isascii() and name.isdigit()]
     if not graph_file.NAMES.isdisjoint(names):
         _copy(files, uri, local)
         return local
-    wanted = [name for name in versions if version is None or int(name) == version]
-    if not wanted:
+    chosen = choose_version(files.folders(uri), version, uri)
+    if chosen is None:
         raise ModelNotFoundError(
             explain(
-                f"There is no SavedModel at {uri}, or not the version asked for.",
+                f"There is no SavedModel at {uri}.",
                 expected=f"{graph_file.BINARY}, or version folders named 1, 2, …",
                 found=", ".join(names) or "nothing",
                 hint="give the export dir, or the base path above its version folders.",
             )
         )
-    newest = max(wanted, key=int)
-    _copy(files, f"{uri}/{newest}", local / newest)
+    folder, _ = chosen
+    _copy(files, f"{uri}/{folder}", local / folder)
     return local
 
 

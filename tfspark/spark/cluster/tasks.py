@@ -1,8 +1,8 @@
 """Run a function once per split, as Spark tasks. Driver of a classic session.
 
-In come splits and a function, out come its results: Spark schedules, retries and fails the tasks,
-and nothing but a split and its result passes the JVM. An RDD does it, because a job of two tasks
-costs 60 ms that way, and twice as much as a DataFrame by mapInArrow.
+Spark schedules, retries and fails the tasks; nothing but a split and its result passes the JVM. An
+RDD does it, because a job of two tasks costs 60 ms that way, and twice as much as a DataFrame by
+mapInArrow.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def run_splits(
     if not splits:
         return []
     numbered = spark.sparkContext.parallelize(list(enumerate(splits)), len(splits))
-    return numbered.map(lambda one: task(*one)).collect()
+    return numbered.map(lambda split: task(*split)).collect()
 
 
 def task_slots(spark: SparkSession) -> int:

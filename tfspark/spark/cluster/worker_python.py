@@ -16,9 +16,11 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from tfspark.engine.registry import packages_of
 from tfspark.errors import EngineError, explain, listing
+from tfspark.options import EngineName
 
-_NEEDED = frozenset({"google.protobuf", "numpy", "pyarrow", "tensorflow", "tfspark"})
+_NEEDED = frozenset({"google.protobuf", "numpy", "pyarrow", "tfspark"})
 _QUESTION = """
 import sys
 from importlib.util import find_spec
@@ -27,12 +29,16 @@ def is_there(name):
         return find_spec(name) is not None
     except ImportError:  # the package above it is missing
         return False
-print("%d.%d" % sys.version_info[:2], *[one for one in sys.argv[1:] if not is_there(one)])
+print("%d.%d" % sys.version_info[:2], *[name for name in sys.argv[1:] if not is_there(name)])
 """
 
 
-def check_worker_python(spark: SparkSession) -> None:
+def check_worker_python(spark: SparkSession, engine: EngineName = "auto") -> None:
     """Refuse a local session whose workers lack what scoring needs, or run another Python version.
+
+    Args:
+        spark: The session.
+        engine: The engine that is to run there, whose package the workers need.
 
     Raises:
         EngineError: With the line that makes the workers run this Python.
@@ -41,7 +47,7 @@ def check_worker_python(spark: SparkSession) -> None:
     if command is None or _is_this_python(shutil.which(command)):
         return
     shipped = {"tfspark"} if _ships_files(spark) else set()
-    found = _found(command, _NEEDED - shipped)
+    found = _found(command, (_NEEDED | packages_of(engine)) - shipped)
     if found:
         raise EngineError(
             explain(
@@ -68,8 +74,8 @@ def _is_this_python(path: str | None) -> bool:
     """Whether a path is this interpreter, under whatever name beside it: `python`, `python3`."""
     if path is None:
         return False
-    one, other = Path(path), Path(sys.executable)
-    return one.parent == other.parent and one.resolve() == other.resolve()
+    asked, own = Path(path), Path(sys.executable)
+    return asked.parent == own.parent and asked.resolve() == own.resolve()
 
 
 def _ships_files(spark: SparkSession) -> bool:

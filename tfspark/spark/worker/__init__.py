@@ -1,1 +1,1 @@
-"""What runs inside a Python worker: the task that scores, and the daemon that starts workers."""
+"""What runs inside a Python worker: one task entry, a scorer for each API, the daemon."""

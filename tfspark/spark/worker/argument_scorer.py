@@ -1,15 +1,14 @@
-"""What the arguments of a column function become in a task: a batch, bound and scored. Executor.
+"""What a column function runs on the executors: scores the arguments of its calls. Executor.
 
-Spark calls an `ArgumentScorer` with the Arrow arrays of the arguments, and takes one array of
-results per batch. Types are known here first, so inputs are bound by the first batch, with the
-messages of the driver. Spark pickles it with the function.
+Spark pickles an `ArgumentScorer` with the function, calls it with the Arrow arrays of the
+arguments, and takes one array of results per batch. The driver does not know the types of the
+arguments, so the first batch is bound here, with the driver's messages.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -18,13 +17,11 @@ from tfspark import dtypes, structs
 from tfspark.columns import columns_of, resolve
 from tfspark.errors import BindingError, explain
 from tfspark.feeding import Feed
-from tfspark.fetching import Strings
 from tfspark.handle import ModelHandle
-from tfspark.rows import OnNull
-from tfspark.runner import score
-from tfspark.schema import bind
+from tfspark.options import ScoreOptions
+from tfspark.schema import Binding, bind
 from tfspark.signature import Signature, TensorSpec
-from tfspark.spark.worker.task import open_model, origin
+from tfspark.spark.worker.task import score_task
 from tfspark.terms import SQL
 
 Arguments: TypeAlias = "pa.Array[Any] | tuple[pa.Array[Any], ...]"
@@ -36,39 +33,25 @@ class ArgumentScorer:
 
     handle: ModelHandle
     fetch: Mapping[str, str] | None
-    narrow: bool
-    strings: Strings
-    on_null: OnNull
-    batch_size: int | None
+    options: ScoreOptions
 
     def __call__(self, arguments: Iterable[Arguments]) -> Iterator[pa.Array[Any]]:
         """Turn arguments into one result array per batch."""
         batches = (self._batch(given) for given in arguments)
-        first = next((batch for batch in batches if batch.num_rows), None)
-        if first is None:
-            return
-        binding = bind(
+        for batch in score_task(self.handle, batches, self._bind, options=self.options):
+            yield batch.column(0) if batch.num_columns == 1 else batch.to_struct_array()
+
+    def _bind(self, schema: pa.Schema) -> Binding:
+        """Bind the arguments, whose types the first batch tells."""
+        return bind(
             self.handle.signature,
-            columns_of(first.schema),
-            feed=_feed(self.handle.signature, first.schema.names),
+            columns_of(schema),
+            feed=_feed(self.handle.signature, schema.names),
             fetch=self.fetch,
-            narrow=self.narrow,
-            strings=self.strings,
-            on_null=self.on_null,
-            batch_size=self.batch_size,
+            options=self.options,
             terms=SQL,
             hint=_in_order(self.handle.signature),
         )
-        scored = score(
-            chain([first], batches),
-            binding,
-            open_model(self.handle),
-            keep=(),
-            batch_size=self.batch_size,
-            origin=origin(self.handle),
-        )
-        for batch in scored:
-            yield batch.column(0) if batch.num_columns == 1 else batch.to_struct_array()
 
     def _batch(self, given: Arguments) -> pa.RecordBatch:
         arrays = given if isinstance(given, tuple) else (given,)

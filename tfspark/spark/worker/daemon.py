@@ -27,8 +27,9 @@ _MODULES = (
     "numpy",
     "pyarrow.compute",
     "pyarrow.parquet",
-    "tfspark.spark.worker.task",
     "tfspark.spark.worker.argument_scorer",
+    "tfspark.spark.worker.element_scorer",
+    "tfspark.spark.worker.partition_scorer",
     "tfspark.scoring.parts",
 )
 

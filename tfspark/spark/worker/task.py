@@ -1,16 +1,16 @@
-"""What a Spark task does with a model: open it, score its partition, name itself in errors.
+"""The one way in which a Spark task scores: open the model, bind it, run it. Executor.
 
-In come the record batches that Spark hands to a Python task, out go scored ones. Executor only; a
-`PartitionScorer` is what a DataFrame job pickles.
+Every API and the batch job enter here. What Spark pickles for a task is a scorer; it turns what its
+API hands over (record batches, arguments of a function, elements of an RDD, files) into record
+batches, and calls `score_task`.
 
-Invariants: the model is opened at the first row, so an empty partition loads nothing; a task that
+Invariants: a task without rows loads no model; the batches are passed on as they are; a task that
 Spark gave a GPU scores on it or fails.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 import pyarrow as pa
@@ -18,48 +18,60 @@ from pyspark import TaskContext
 
 from tfspark.engine import Engine
 from tfspark.handle import ModelHandle
+from tfspark.options import DEFAULTS, ScoreOptions
 from tfspark.origin import Origin
 from tfspark.runner import score
 from tfspark.schema import Binding
 
 
-@dataclass(frozen=True)
-class PartitionScorer:
-    """Scores the record batches of one partition with a bound model."""
+def score_task(
+    handle: ModelHandle,
+    batches: Iterable[pa.RecordBatch],
+    bind: Callable[[pa.Schema], Binding],
+    *,
+    options: ScoreOptions = DEFAULTS,
+    keep: Sequence[str] = (),
+    origin: Origin | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """Score the record batches of one task.
 
-    handle: ModelHandle
-    binding: Binding
-    keep: Sequence[str]
-    batch_size: int | None
+    Args:
+        handle: The model; it is opened at the first row.
+        batches: Record batches of one schema.
+        bind: Gives the binding of a schema. The DataFrame API has it from the driver; APIs whose
+            types are known on the executor alone make it here.
+        options: How to score.
+        keep: Columns passed on beside the predictions.
+        origin: Where the rows come from, for errors; by default the partition of this task.
 
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Score; see `tfspark.runner.score`."""
-        stream = iter(batches)
-        first = next((batch for batch in stream if batch.num_rows), None)
-        if first is None:
-            return
-        yield from score(
-            chain([first], stream),
-            self.binding,
-            open_model(self.handle),
-            keep=self.keep,
-            batch_size=self.batch_size,
-            origin=origin(self.handle),
-        )
-
-
-def open_model(handle: ModelHandle) -> Engine:
-    """Open a model on the GPUs that Spark gave the task (`spark.task.resource.gpu.amount`), if any.
+    Yields:
+        One record batch for each batch that has rows; see `tfspark.runner.score`.
 
     Raises:
-        TfsparkError: As `ModelHandle.open`.
+        TfsparkError: As `ModelHandle.open`, `bind` and `tfspark.runner.score`.
     """
-    task = TaskContext.get()
-    resources = {} if task is None else task.resources()
-    return handle.open(resources["gpu"].addresses if "gpu" in resources else ())
+    stream = iter(batches)
+    first = next((batch for batch in stream if batch.num_rows), None)
+    if first is None:
+        return
+    yield from score(
+        chain([first], stream),
+        bind(first.schema),
+        _open(handle),
+        keep=keep,
+        batch_size=options.batch_size,
+        origin=origin or origin_of(handle),
+    )
 
 
-def origin(handle: ModelHandle) -> Origin:
+def origin_of(handle: ModelHandle) -> Origin:
     """Return the words that place an error: the model and this task's partition."""
     task = TaskContext.get()
     return Origin(handle.title, None if task is None else task.partitionId())
+
+
+def _open(handle: ModelHandle) -> Engine:
+    """Open a model on the GPUs that Spark gave the task (`spark.task.resource.gpu.amount`)."""
+    task = TaskContext.get()
+    resources = {} if task is None else task.resources()
+    return handle.open(resources["gpu"].addresses if "gpu" in resources else ())

@@ -1,0 +1,82 @@
+import dataclasses
+import pickle
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from tfspark import options
+from tfspark.engine.registry import AUTO, ENGINES, packages_of
+from tfspark.errors import UsageError
+from tfspark.options import DEFAULTS, ColumnKeywords, EngineName, ScoreKeywords, ScoreOptions
+
+README = Path(options.__file__).with_name("README.md")
+
+
+def test_keywords_and_options_are_the_same():
+    fields = {field.name: field.type for field in dataclasses.fields(ScoreOptions)}
+    keywords = {name: hint.__forward_arg__ for name, hint in ColumnKeywords.__annotations__.items()}
+    assert keywords == fields
+
+
+def test_options_are_frozen_and_travel():
+    chosen = ScoreOptions.of({"on_null": {"x": 1.0}, "batch_size": 5})
+    assert pickle.loads(pickle.dumps(chosen)) == chosen
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        chosen.batch_size = 6
+
+
+def test_what_is_left_out_has_its_default():
+    assert ScoreOptions.of({}) == DEFAULTS
+    assert ScoreOptions.of({"narrow": True}) == ScoreOptions(narrow=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"engine": "nativ"}, "engine takes no 'nativ'. Did you mean 'native'?"),
+        ({"distribute": "send"}, "distribute takes no 'send'"),
+        ({"strings": "bytes"}, "strings takes no 'bytes'"),
+        ({"on_null": "nul"}, "on_null takes no 'nul'. Did you mean 'null'?"),
+        ({"on_null": None}, "on_null takes no None"),
+        ({"on_null": {"x": None}}, "on_null takes no"),
+        ({"allow_ops": "ReadFile"}, "allow_ops cannot be used as given"),
+        ({"on_error": "nul"}, "on_error takes no 'nul'. Did you mean 'null'?"),
+        ({"on_error": "null", "reason": ""}, "reason cannot be used as given"),
+        ({"reason": "why"}, 'add on_error="null"'),
+        ({"on_error": "null", "engine": "jvm"}, "The Scala bridge ends the scoring"),
+        ({"batch_size": 0}, "A batch needs rows."),
+        ({"batch_size": 1.5}, "A batch needs rows."),
+        ({"batchsize": 1}, "There is no option 'batchsize'. Did you mean 'batch_size'?"),
+    ],
+)
+def test_what_an_option_does_not_take_is_refused_at_once(given, words):
+    with pytest.raises(UsageError) as caught:
+        ScoreOptions.of(given)
+    assert words in str(caught.value)
+
+
+def test_an_rdd_takes_no_narrow():
+    with pytest.raises(UsageError, match="no option 'narrow'"):
+        ScoreOptions.of({"narrow": True}, ScoreKeywords)
+
+
+# --- engines --------------------------------------------------------------------------------------
+
+
+def test_every_engine_of_the_workers_has_one_entry():
+    assert {"auto", *ENGINES} == set(get_args(EngineName))
+    assert set(AUTO) <= set(ENGINES)
+    assert packages_of("auto") == frozenset({"tensorflow"})
+
+
+def test_the_options_tell_of_every_engine():
+    for name in options.ENGINES:
+        assert f"`{name}`" in (ScoreOptions.__doc__ or "")
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_the_readme_tells_what_an_engine_needs(name):
+    entry = ENGINES[name]
+    row = f"| `{name}` | `engine/{name}.py` | `{entry.package}` | {entry.cannot_serve} |"
+    assert row in README.read_text()

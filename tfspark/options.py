@@ -1,0 +1,202 @@
+"""Every option of scoring with its default, for all APIs, the jobs and the command line.
+
+The driver makes a `ScoreOptions` from the keywords or flags of its caller. It travels to the
+workers as a whole. Driver and executor; the jobs read its defaults for `--help`, so this module
+imports neither Arrow nor Spark.
+
+Invariants: frozen and picklable; an option that exists is valid. What depends on a model or a
+session, such as the names of inputs, is checked where that is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, get_args
+
+from tfspark.errors import UsageError, did_you_mean, explain, listing
+
+if TYPE_CHECKING:
+    from tfspark.signature import OutputShapes
+
+# What runs a model in a Python worker; `tfspark.engine.registry` has one entry for each but `auto`.
+EngineName: TypeAlias = Literal["auto", "native", "tensorflow"]
+# `jvm` is the Scala bridge, which scores without a Python worker.
+AnyEngine: TypeAlias = Literal[EngineName, "jvm"]
+Distribute: TypeAlias = Literal["auto", "broadcast", "archive", "path"]
+NullWord: TypeAlias = Literal["null", "error"]
+OnNull: TypeAlias = NullWord | float | Mapping[str, Any]
+OnError: TypeAlias = Literal["raise", "null"]
+Strings: TypeAlias = Literal["string", "binary"]
+
+WORKER_ENGINES: tuple[str, ...] = get_args(EngineName)
+ENGINES: tuple[str, ...] = get_args(AnyEngine)
+WAYS: tuple[str, ...] = get_args(Distribute)
+NULL_WORDS: tuple[str, ...] = get_args(NullWord)
+ERROR_WORDS: tuple[str, ...] = get_args(OnError)
+STRING_TYPES: tuple[str, ...] = get_args(Strings)
+
+
+class ScoreKeywords(TypedDict, total=False):
+    """The options of `predict_rdd`; see `ScoreOptions`."""
+
+    version: int | None
+    signature: str | None
+    tags: Sequence[str]
+    batch_size: int | None
+    engine: AnyEngine
+    distribute: Distribute
+    on_null: OnNull
+    output_shapes: OutputShapes | None
+    sha256: str | None
+    allow_ops: Sequence[str]
+    strings: Strings
+    on_error: OnError
+    reason: str | None
+
+
+class ColumnKeywords(ScoreKeywords, total=False):
+    """The options of `predict`, `predict_udf` and `register`, whose columns have types."""
+
+    narrow: bool
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """The options of `predict`, `predict_udf`, `predict_rdd`, `register` and the jobs.
+
+    Attributes:
+        version: Version folder of a model given by path; by default the newest.
+        signature: Signature to call; by default `serving_default`.
+        tags: Tag set of the graph.
+        batch_size: Rows per call of the model; by default as many as make 1 MiB of input and
+            output, or less where this model is faster so; at most 131 072.
+        engine: Engine that runs the model: `native`, `tensorflow`, or `auto`, the better of these
+            that works on the workers; or `jvm`, the Scala bridge, where its jar is.
+        distribute: How the model reaches the workers: `auto`, `broadcast`, `archive` or `path`.
+        on_null: What becomes of a row with a null in an input: `null` (its outputs are null),
+            `error` (the scoring ends with an error that names it), or what is fed in place of the
+            null: one number for all inputs of numbers, or input → value.
+        output_shapes: Output → shape of one row, without the batch dimension, for outputs whose
+            rank the model does not tell: `()` is one number, `None` a size that varies. Each batch
+            is checked against it.
+        sha256: The digest that the model must have, as `ModelPackage.digest` gives it; a model
+            with another digest is refused before it is loaded.
+        allow_ops: Operations that the model may contain although they touch files, the network,
+            other processes or Python, such as `["ReadFile"]`; see `lint`.
+        strings: Spark type of string outputs: `string` or `binary`; `str` or `bytes` in an RDD.
+        narrow: Allow to feed numbers that may have fractions (double, decimal) to an integer input;
+            a value that has one is then an error that names its row. An RDD is always read so.
+        on_error: What happens to a bad row, which cannot be fed or which the model refuses: `raise`
+            ends the scoring with an error that names it; `null` makes its outputs null.
+        reason: A column for the reason of each bad row, with `on_error="null"`: a struct of `code`
+            (one of `tfspark.rows.CODES`), `column` and `message`, null for a good row.
+
+    Raises:
+        UsageError: When an option does not take its value.
+    """
+
+    version: int | None = None
+    signature: str | None = None
+    tags: Sequence[str] = ("serve",)
+    batch_size: int | None = None
+    engine: AnyEngine = "auto"
+    distribute: Distribute = "auto"
+    on_null: OnNull = "null"
+    output_shapes: OutputShapes | None = None
+    sha256: str | None = None
+    allow_ops: Sequence[str] = ()
+    strings: Strings = "string"
+    narrow: bool = False
+    on_error: OnError = "raise"
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        check_word("engine", self.engine, ENGINES)
+        check_word("distribute", self.distribute, WAYS)
+        check_word("strings", self.strings, STRING_TYPES)
+        _check_operations(self.allow_ops)
+        _check_on_null(self.on_null)
+        _check_batch_size(self.batch_size)
+        _check_bad_rows(self.engine, self.on_error, self.reason)
+
+    @classmethod
+    def of(
+        cls, keywords: ScoreKeywords, known: type[ScoreKeywords] = ColumnKeywords
+    ) -> ScoreOptions:
+        """Return the options that a call gives as keywords.
+
+        Raises:
+            UsageError: When a keyword is not one of `known`, or does not take its value.
+        """
+        names = known.__annotations__
+        for name in keywords.keys() - names.keys():
+            problem = f"There is no option {name!r}.{did_you_mean(name, names)}"
+            raise UsageError(explain(problem, expected=", ".join(names), found=name))
+        return cls(**keywords)
+
+
+def check_word(option: str, given: object, known: Sequence[str]) -> None:
+    """Refuse a value that is not among the known ones.
+
+    Raises:
+        UsageError: With the values that there are.
+    """
+    if given not in known:
+        problem = f"The option {option} takes no {given!r}.{did_you_mean(str(given), known)}"
+        raise UsageError(explain(problem, expected=listing(known), found=repr(given)))
+
+
+def is_list_of_names(given: object) -> bool:
+    """Whether this is a list of texts, and not one text."""
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        return False
+    return all(isinstance(name, str) for name in given)
+
+
+def _check_operations(given: object) -> None:
+    if not is_list_of_names(given):
+        expected = 'a list of operations, such as ["ReadFile"]'
+        problem = "The option allow_ops cannot be used as given."
+        raise UsageError(explain(problem, expected=expected, found=repr(given)))
+
+
+def _check_on_null(given: object) -> None:
+    """Refuse what is not a word, a number, or a dict of values by input."""
+    if isinstance(given, Mapping):
+        fits = all(isinstance(name, str) and value is not None for name, value in given.items())
+    elif isinstance(given, str):
+        fits = given in NULL_WORDS
+    else:
+        fits = isinstance(given, bool | int | float)
+    if not fits:
+        expected = f"{listing(NULL_WORDS)}, a number, or a dict {{input: value}}"
+        near = did_you_mean(str(given), NULL_WORDS)
+        problem = f"The option on_null takes no {given!r}.{near}"
+        raise UsageError(explain(problem, expected=expected, found=repr(given)))
+
+
+def _check_batch_size(given: object) -> None:
+    if given is not None and not (isinstance(given, Integral) and int(given) >= 1):
+        problem = "A batch needs rows."
+        raise UsageError(explain(problem, expected="batch_size ≥ 1", found=repr(given)))
+
+
+def _check_bad_rows(engine: AnyEngine, on_error: OnError, reason: object) -> None:
+    """Refuse a reason that no row would have, and rules that the bridge does not follow."""
+    check_word("on_error", on_error, ERROR_WORDS)
+    if engine == "jvm" and on_error != "raise":
+        problem = "The Scala bridge ends the scoring at the first bad row."
+        found = f'on_error="{on_error}" with engine="jvm"'
+        hint = "leave out engine, or on_error."
+        raise UsageError(explain(problem, expected='on_error="raise"', found=found, hint=hint))
+    if reason is not None and not (isinstance(reason, str) and reason):
+        problem = "The option reason cannot be used as given."
+        raise UsageError(explain(problem, expected="the name of a new column", found=repr(reason)))
+    if reason is not None and on_error == "raise":
+        problem = "There is no reason column where the first bad row ends the scoring."
+        raise UsageError(explain(problem, found=f"reason={reason!r}", hint='add on_error="null".'))
+
+
+DEFAULTS = ScoreOptions()

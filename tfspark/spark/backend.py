@@ -1,0 +1,39 @@
+"""What scores rows: the Python workers, or the Scala bridge in the executors' JVM. Driver.
+
+Everything that is the same for both is done before: options, model, binding. An API makes a
+request and hands it to the backend that `backend_of` chooses.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from pyspark.sql import DataFrame
+
+from tfspark.options import ScoreOptions
+from tfspark.package import ModelPackage
+from tfspark.schema import Binding
+from tfspark.spark.fed_frame import FedFrame
+from tfspark.spark.jvm_backend import JvmBackend
+from tfspark.spark.model_function import FunctionRequest, Kind, ModelFunction
+from tfspark.spark.python_backend import PythonBackend
+
+
+class Backend(Protocol):
+    """One way to score; it holds no state."""
+
+    def predict(
+        self, fed: FedFrame, package: ModelPackage, binding: Binding, options: ScoreOptions
+    ) -> DataFrame:
+        """Return the kept columns of a frame, then one column per output of the binding."""
+
+    def function(self, request: FunctionRequest, kind: Kind) -> ModelFunction:
+        """Return a function of columns."""
+
+    def register(self, request: FunctionRequest, name: str) -> ModelFunction:
+        """Return a function of columns that SQL calls by a name, too."""
+
+
+def backend_of(options: ScoreOptions) -> Backend:
+    """Return the backend that the engine of the options belongs to."""
+    return JvmBackend() if options.engine == "jvm" else PythonBackend()

@@ -1,0 +1,113 @@
+"""Scoring by the Scala bridge, inside the executors' JVM: `engine="jvm"`. Driver.
+
+The result is a DataFrame, or a column function, with the bridge's operator in it; there is no
+Python worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pyspark.errors import AnalysisException
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as sf
+
+from tfspark.constants import Constant
+from tfspark.dtypes import by_name
+from tfspark.feeding import InputBinding
+from tfspark.options import ScoreOptions
+from tfspark.package import ModelPackage
+from tfspark.schema import Binding
+from tfspark.spark.cluster.names import numbered
+from tfspark.spark.fed_frame import FedFrame
+from tfspark.spark.jvm import function_in_jvm, refusal, register_in_jvm
+from tfspark.spark.model_function import FunctionRequest, Kind, ModelFunction
+
+_SCORED = "scored"
+
+
+class JvmBackend:
+    """Scores inside the JVM; see `Backend`."""
+
+    def predict(
+        self, fed: FedFrame, package: ModelPackage, binding: Binding, options: ScoreOptions
+    ) -> DataFrame:
+        """Return the kept columns of a frame, then one column per output of the binding.
+
+        Raises:
+            EngineError: When the bridge is not in the session.
+            BindingError: When the bridge refuses the call; its message says why.
+        """
+        fetch = {output.spec.name: output.column for output in binding.outputs}
+        labels = [label for bound in binding.inputs for label in _labels(bound, binding)]
+        spark = fed.frame.sparkSession
+        call = function_in_jvm(spark, package, options, fetch, labels=labels, terms="python")
+        numbers = numbered(len(fed.frame.columns))
+        number_of = dict(zip(fed.frame.columns, numbers, strict=True))
+        arguments = [
+            column for bound in binding.inputs for column in _arguments(bound, number_of, binding)
+        ]
+        kept = [numbers[position] for position in fed.kept]
+        scores = sf.col(_SCORED)
+        outputs = [scores[name] for name in fetch.values()] if len(fetch) > 1 else [scores]
+        try:
+            scored = fed.numbered().select(*kept, call(*arguments).alias(_SCORED))
+            result = scored.select(*kept, *outputs)
+            result = result.toDF(*fed.kept_schema.names, *fetch.values())
+            _ = result.schema  # Connect looks at the plan only when it is asked
+        except AnalysisException as error:
+            raise refusal(error) from error
+        return result
+
+    def function(self, request: FunctionRequest, kind: Kind) -> ModelFunction:  # noqa: ARG002
+        """Return a function of columns; `kind` is about Python workers.
+
+        Raises:
+            EngineError: When the bridge is not in the session.
+        """
+        spark, package = request.spark, request.package
+        call = function_in_jvm(spark, package, request.options, request.fetch)
+        return ModelFunction(package.signature, call, "arrow")
+
+    def register(self, request: FunctionRequest, name: str) -> ModelFunction:
+        """Return a function of columns that SQL calls by a name, too.
+
+        Raises:
+            EngineError: When the bridge is not in the session.
+            BindingError: When a Connect server refuses the model; its message says why.
+        """
+        function = self.function(request, "arrow")
+        register_in_jvm(request.spark, name, request.package, request.options, request.fetch)
+        return function
+
+
+def _arguments(bound: InputBinding, numbers: Mapping[str, str], binding: Binding) -> list[Column]:
+    if bound.constant is not None:
+        return [_constant(bound, bound.constant)]
+    columns = [sf.col(numbers[name]) for name in bound.columns]
+    return [sf.array(*columns)] if bound.is_stacked and len(binding.inputs) > 1 else columns
+
+
+def _constant(bound: InputBinding, constant: Constant) -> Column:
+    """Return a constant as a column of literals, repeated to the shape of a row."""
+    value = constant.array(by_name(bound.spec.dtype))
+    row = bound.spec.row_shape or ()
+    if value.shape == () and None not in row:
+        value = np.broadcast_to(value, tuple(size or 0 for size in row))
+    return _literal(value.tolist())
+
+
+def _literal(value: Any) -> Column:
+    if isinstance(value, list):
+        return sf.array(*map(_literal, value))
+    return sf.lit(bytearray(value) if isinstance(value, bytes) else value)
+
+
+def _labels(bound: InputBinding, binding: Binding) -> Sequence[str]:
+    """Return what errors call the arguments of an input; stacks of vectors are taken apart."""
+    if bound.constant is not None:
+        return [bound.spec.name]
+    is_vector = len(bound.spec.row_shape or ()) == 1
+    return bound.columns if is_vector or len(binding.inputs) == 1 else bound.columns[:1]

@@ -1,0 +1,71 @@
+"""From a model, as the caller names it, to a checked package and the handle of it. Driver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+from pyspark.sql import SparkSession
+
+from tfspark.engine import EngineOptions
+from tfspark.errors import UsageError, did_you_mean, explain, listing
+from tfspark.handle import ModelHandle
+from tfspark.options import ScoreOptions
+from tfspark.package import ModelPackage
+from tfspark.spark.cluster.distribution import distribute, resolve
+from tfspark.spark.cluster.worker_python import check_worker_python
+
+Model: TypeAlias = str | Path | ModelPackage
+
+
+def model_of(spark: SparkSession | None, model: Model, options: ScoreOptions) -> ModelPackage:
+    """Return the package that the options choose.
+
+    Raises:
+        UsageError: When an input to fill does not exist.
+        BindingError: When `output_shapes` names no output, or contradicts the model.
+        ForbiddenOperationError: When the model has operations that touch more than tensors and that
+            `allow_ops` does not name.
+        TfsparkError: When the model does not exist, is broken, lacks the signature, or has another
+            digest than `sha256`.
+    """
+    package = resolve(
+        spark,
+        model,
+        version=options.version,
+        signature=options.signature,
+        tags=options.tags,
+        sha256=options.sha256,
+    ).allowing(options.allow_ops)
+    package.check_operations()
+    _check_fills(package, options)
+    shapes = options.output_shapes
+    return package.with_output_shapes(shapes) if shapes else package
+
+
+def handle_of(spark: SparkSession, package: ModelPackage, options: ScoreOptions) -> ModelHandle:
+    """Distribute a package and return its handle; threads follow the CPUs of a task.
+
+    Raises:
+        UsageError: When the engine is none of the workers'.
+        EngineError: When local workers run another Python, which cannot score.
+    """
+    if options.engine == "jvm":
+        hint = "score by predict, predict_udf or register."
+        raise UsageError(explain('This API runs in Python and takes no engine="jvm".', hint=hint))
+    check_worker_python(spark, options.engine)
+    cpus = int(spark.conf.get("spark.task.cpus", "1") or 1)
+    return ModelHandle.of(
+        package,
+        distribute(spark, package, options.distribute),
+        EngineOptions(name=options.engine, intra_op_threads=cpus),
+    )
+
+
+def _check_fills(package: ModelPackage, options: ScoreOptions) -> None:
+    names = [spec.name for spec in package.signature.inputs]
+    for name in options.on_null if isinstance(options.on_null, Mapping) else ():
+        if name not in names:
+            problem = f"on_null names {name!r}, which is no input.{did_you_mean(name, names)}"
+            raise UsageError(explain(problem, expected=listing(names), found=name))

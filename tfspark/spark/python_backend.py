@@ -1,0 +1,128 @@
+"""Scoring by Python workers: DataFrames by `mapInArrow`, columns by Arrow or pandas UDFs. Driver.
+
+What the workers run is in `tfspark.spark.worker`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyspark
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as sf
+from pyspark.sql.types import DataType, StructField, StructType
+
+from tfspark.errors import UsageError, explain
+from tfspark.options import ScoreOptions
+from tfspark.package import ModelPackage
+from tfspark.schema import Binding
+from tfspark.spark.cluster.distribution import check_stream
+from tfspark.spark.cluster.names import numbered
+from tfspark.spark.cluster.pandas_there import check_pandas
+from tfspark.spark.fed_frame import FedFrame
+from tfspark.spark.model import handle_of
+from tfspark.spark.model_function import FunctionRequest, Kind, ModelFunction
+from tfspark.spark.types import output_schema, udf_type
+from tfspark.spark.worker.argument_scorer import ArgumentScorer
+from tfspark.spark.worker.partition_scorer import PartitionScorer
+
+
+class PythonBackend:
+    """Scores in Python workers; see `Backend`."""
+
+    def predict(
+        self, fed: FedFrame, package: ModelPackage, binding: Binding, options: ScoreOptions
+    ) -> DataFrame:
+        """Return the kept columns of a frame, then one column per output of the binding."""
+        check_pandas("mapInArrow")
+        handle = handle_of(fed.frame.sparkSession, package, options)
+        check_stream(fed.frame, handle.source)
+        # Other rules for nulls look at each null element, and a reason names a column.
+        if options.on_null == "null" and options.reason is None:
+            fed, binding = fed.stacked(binding)
+        passed = fed.passed(binding)
+        names = fed.names_in_task(passed)
+        scorer = PartitionScorer(handle, binding, options, names, len(fed.kept))
+
+        def score_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            return scorer(batches)  # Spark wants a function
+
+        result = output_schema(fed.kept_schema, binding)
+        scored = fed.numbered(passed).mapInArrow(score_partition, _under_numbers(result))
+        return scored.toDF(*result.names)
+
+    def function(self, request: FunctionRequest, kind: Kind) -> ModelFunction:
+        """Return a function of columns that is an Arrow or a pandas UDF."""
+        handle = handle_of(request.spark, request.package, request.options)
+        scorer = ArgumentScorer(handle, request.fetch, request.options)
+        make = _arrow_function if kind == "arrow" else _pandas_function
+        udf = make(scorer, udf_type(request.outputs, request.options.reason))
+        return ModelFunction(request.package.signature, udf, kind)
+
+    def register(self, request: FunctionRequest, name: str) -> ModelFunction:
+        """Return a function of columns that SQL calls by a name, too.
+
+        A pandas UDF sees NaN for a null and no types. `ModelFunction` sends both beside the values;
+        a user of SQL would have to write them into each call. So only Arrow UDFs are registered.
+
+        Raises:
+            UsageError: When this Spark has no Arrow UDFs.
+        """
+        if not _has_arrow_udfs():
+            raise UsageError(
+                explain(
+                    "The SQL of this Spark cannot call a model.",
+                    expected="Spark 4.1 or later",
+                    found=f"Spark {pyspark.__version__}",
+                    hint='score by predict, or by predict_udf(…, kind="pandas") on columns.',
+                )
+            )
+        function = self.function(request, "arrow")
+        request.spark.udf.register(name, function.udf)
+        return function
+
+
+def _under_numbers(schema: StructType) -> StructType:
+    """Return the fields of a schema, named by their positions."""
+    names = numbered(len(schema))
+    return StructType(
+        [
+            StructField(name, field.dataType, field.nullable, field.metadata)
+            for name, field in zip(names, schema, strict=True)
+        ]
+    )
+
+
+def _has_arrow_udfs() -> bool:
+    """Whether this Spark has column functions of Arrow arrays, as Spark 4.1 and later have."""
+    return hasattr(sf, "arrow_udf")
+
+
+def _arrow_function(scorer: ArgumentScorer, result: DataType) -> Callable[..., Column]:
+    if not _has_arrow_udfs():
+        raise UsageError(
+            explain(
+                "This Spark has no Arrow UDFs.",
+                expected="Spark 4.1 or later",
+                hint='use kind="pandas".',
+            )
+        )
+
+    def predict(arguments: Any) -> Any:
+        return scorer(arguments)
+
+    # Spark reads the kind of the function from its hints, which must be types, not strings.
+    predict.__annotations__ = {
+        "arguments": Iterator[tuple[pa.Array, ...]],  # type: ignore[type-arg]
+        "return": Iterator[pa.Array],  # type: ignore[type-arg]
+    }
+    return sf.arrow_udf(predict, result)  # type: ignore[no-any-return, attr-defined]
+
+
+def _pandas_function(scorer: ArgumentScorer, result: DataType) -> Callable[..., Column]:
+    check_pandas("pandas UDFs")
+    from tfspark.spark.pandas_function import pandas_function
+
+    return pandas_function(scorer, result)

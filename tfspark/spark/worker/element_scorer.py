@@ -1,0 +1,224 @@
+"""What `predict_rdd` runs on the executors: turns elements into record batches and scores them.
+
+Spark pickles an `ElementScorer` into the tasks of `mapPartitions`. Python values have no declared
+type: they are read as the widest type of their kind and checked against the model's type, so that a
+number that does not fit, or text for a number, is an error of its row. Executor.
+
+Invariants: one prediction per element, in order; a partition is read batch by batch, never whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import Row
+
+from tfspark import dtypes
+from tfspark.columns import columns_of
+from tfspark.constants import Constant
+from tfspark.errors import RowError, explain, listing
+from tfspark.handle import ModelHandle
+from tfspark.options import ScoreOptions
+from tfspark.rows import Reason
+from tfspark.schema import Binding, bind
+from tfspark.signature import TensorSpec
+from tfspark.spark.worker.task import origin_of, score_task
+
+# Elements turned into Arrow at a time: as many as make about this many bytes, one at least.
+_CHUNK_BYTES = 1 << 20
+_CHUNK = 4096
+_FIRST_CHUNK = 16
+
+_WIDEST: dict[str, pa.DataType] = {"f": pa.float64(), "b": pa.bool_()}
+_UNREADABLE = (pa.ArrowException, TypeError, ValueError, OverflowError)
+
+
+@dataclass(frozen=True)
+class ElementScorer:
+    """Scores the elements of one RDD partition; what Spark pickles for it."""
+
+    handle: ModelHandle
+    feed: Mapping[str, str]
+    constants: Mapping[str, Constant]
+    fetch: Mapping[str, str] | None
+    options: ScoreOptions
+
+    def __call__(self, elements: Iterable[Any]) -> Iterator[Any]:
+        """Yield one prediction per element: a value, or a dict for several outputs."""
+        unreadable = _Unreadable(self.handle, self.options.on_error == "null")
+        batches = self._batches(iter(elements), unreadable)
+        row = 0
+        for batch in score_task(self.handle, batches, self._bind, options=self.options):
+            one = batch.num_columns == 1
+            for prediction in batch.column(0).to_pylist() if one else batch.to_pylist():
+                bad = unreadable.reasons.pop(row, None)
+                yield prediction if bad is None else self._rejected(bad, batch.schema.names)
+                row += 1
+
+    def _rejected(self, bad: Reason, names: Sequence[str]) -> Any:
+        """Return the result of an element that is not a value of its input."""
+        result: dict[str, Any] = dict.fromkeys(names)
+        if self.options.reason is not None:
+            result[self.options.reason] = bad.as_struct()
+        return result if len(names) > 1 else None
+
+    def _bind(self, schema: pa.Schema) -> Binding:
+        """Bind the inputs to the columns that `_batches` makes of them."""
+        return bind(
+            self.handle.signature,
+            columns_of(schema),
+            feed=self.constants,
+            fetch=self.fetch,
+            options=self.options,
+        )
+
+    @property
+    def _fed(self) -> list[TensorSpec]:
+        """The inputs that elements feed."""
+        inputs = self.handle.signature.inputs
+        return [spec for spec in inputs if spec.name not in self.constants]
+
+    def _batches(
+        self, elements: Iterator[Any], unreadable: _Unreadable
+    ) -> Iterator[pa.RecordBatch]:
+        specs = self._fed
+        types: list[pa.DataType] | None = None
+        start, rows = 0, _FIRST_CHUNK
+        while chunk := list(islice(elements, rows)):
+            columns = [
+                [
+                    self._value(spec, element, start + row, unreadable)
+                    for row, element in enumerate(chunk)
+                ]
+                for spec in specs
+            ]
+            if types is None:
+                types = [
+                    _type_of(spec, values) for spec, values in zip(specs, columns, strict=True)
+                ]
+            arrays = [
+                _array(values, arrow, spec, start, unreadable)
+                for values, arrow, spec in zip(columns, types, specs, strict=True)
+            ]
+            batch = pa.RecordBatch.from_arrays(arrays, [spec.name for spec in specs])
+            yield batch
+            start += len(chunk)
+            rows = max(1, min(_CHUNK, _CHUNK_BYTES * len(chunk) // max(batch.nbytes, 1)))
+
+    def _value(self, spec: TensorSpec, element: Any, row: int, unreadable: _Unreadable) -> Any:
+        """Return one input's value; a dict or Row holds it by name, any other element is it."""
+        key = self.feed.get(spec.name, spec.name)
+        value = element
+        if isinstance(element, Row) and not (
+            spec.name in self.feed or key in _names(element) or len(self._fed) > 1
+        ):
+            value = element[0] if len(element) == 1 else list(element)
+        elif isinstance(element, Mapping | Row):
+            if key not in _names(element):
+                found = f"it has {listing(_names(element))}, no {key!r}"
+                return unreadable.add(spec, row, found)
+            value = element[key]
+        elif element is not None and len(self._fed) > 1:
+            inputs = listing(fed.name for fed in self._fed)
+            found = f"it is a {type(element).__name__}, not a dict or Row with {inputs}"
+            return unreadable.add(spec, row, found)
+        if isinstance(value, np.ndarray | np.generic):
+            value = value.tolist()
+        # A column of one may be written as the number alone; both kinds may come in one partition.
+        if spec.row_shape == (1,) and isinstance(value, list | tuple) and len(value) == 1:
+            return value[0]
+        return value
+
+
+@dataclass
+class _Unreadable:
+    """The elements of a partition that are not values of their inputs.
+
+    Attributes:
+        handle: The model.
+        may_reject: Whether such an element is set aside; otherwise it ends the scoring.
+        reasons: Number of an element in the partition → why it is not a value.
+    """
+
+    handle: ModelHandle
+    may_reject: bool
+    reasons: dict[int, Reason] = field(default_factory=dict)
+
+    def add(self, spec: TensorSpec, row: int, found: str) -> None:
+        """Set an element aside; a null stands in its place."""
+        message = f"the element cannot feed input {spec}: {found}"
+        if not self.may_reject:
+            raise RowError(explain(f"{origin_of(self.handle).at(f'row {row}')}: {message}"))
+        self.reasons.setdefault(row, Reason("UNREADABLE", message, spec.name))
+
+
+def _array(
+    values: list[Any], arrow: pa.DataType, spec: TensorSpec, start: int, unreadable: _Unreadable
+) -> pa.Array[Any]:
+    try:
+        return _read(values, arrow)
+    except _UNREADABLE:
+        # One is of another kind, or they go together alone: a large integer beside a float.
+        alone = (
+            _alone(value, arrow, spec, start + row, unreadable) for row, value in enumerate(values)
+        )
+        return pa.concat_arrays(list(alone))
+
+
+def _alone(
+    value: Any, arrow: pa.DataType, spec: TensorSpec, row: int, unreadable: _Unreadable
+) -> pa.Array[Any]:
+    try:
+        return _read([value], arrow)
+    except _UNREADABLE as error:
+        unreadable.add(spec, row, str(error))
+        return _read([None], arrow)
+
+
+def _names(element: Mapping[Any, Any] | Row) -> list[str]:
+    return list(element) if isinstance(element, Mapping) else getattr(element, "__fields__", [])
+
+
+def _type_of(spec: TensorSpec, values: Sequence[Any]) -> pa.DataType:
+    """Return the Arrow type to read values as: the widest of its kind, as deep as they are."""
+    depth, sample = 0, next((value for value in values if value is not None), None)
+    while isinstance(sample, list | tuple):
+        depth, sample = depth + 1, next((value for value in sample if value is not None), None)
+    if sample is None:
+        depth = len(spec.row_shape or ())
+    if spec.row_shape == (1,) and depth <= 1:
+        depth = 0
+    kind = dtypes.by_name(spec.dtype)
+    if kind.is_string:
+        return dtypes.nested(pa.binary(), depth)
+    widest: pa.DataType = _WIDEST.get(np.dtype(kind.numpy).kind, pa.int64())
+    return dtypes.nested(widest, depth)
+
+
+def _read(values: Sequence[Any], arrow: pa.DataType) -> pa.Array[Any]:
+    """Read Python values as an Arrow type, or fail; a fraction is no integer, a bool no number."""
+    element, _ = dtypes.element_of(arrow)
+    if pa.types.is_floating(element):
+        try:
+            return pa.array(values, arrow)
+        except pa.ArrowInvalid:  # of bools, decimals, or integers that a double rounds
+            return pa.array([_as_float(value) for value in values], arrow)
+    if not pa.types.is_integer(element):
+        return pa.array(values, arrow)
+    found: pa.Array[Any] = pa.array(values)
+    if pa.types.is_boolean(dtypes.element_of(found.type)[0]):
+        raise TypeError("a bool is no number")
+    return found.cast(arrow)
+
+
+def _as_float(value: Any) -> Any:
+    """Return a number as a float, rounded once, and sequences of numbers as lists of floats."""
+    if isinstance(value, list | tuple):
+        return [_as_float(item) for item in value]
+    return float(value) if isinstance(value, bool | int | Decimal) else value
