@@ -28,6 +28,9 @@ venv:  ## Create .venv from the pinned constraints, or bring it up to date
 demo: venv  ## Train two models, score real data with Spark, show the result in demo-output/
 	$(VENV)/python tools/demo.py $(ARGS)
 
+# Short runs of Spark spend fewer CPU seconds without optimised code and with the simplest collector.
+notebooks: export SPARK_SUBMIT_OPTS = -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
+
 # A whole run is shared by two processes, of which one has the Spark session; a narrow one is not.
 PROCESSES ?= $(if $(ARGS),0,2)
 

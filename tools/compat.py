@@ -26,6 +26,8 @@ TABLE = ROOT / "tests" / "compat" / "README.md"
 SMOKE = ROOT / "tests" / "compat" / "smoke.py"
 SHOWN = ("pyspark", "tensorflow-cpu", "pyarrow", "numpy", "pandas")
 OLDEST, NEWEST = "2.16", "2.21"
+# One level of compilation and the simplest collector: a JVM of so few seconds spends less on them.
+SHORT_RUN = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,8 @@ def pip_index() -> dict[str, str]:
 def clean_environment() -> dict[str, str]:
     """Return this environment without what would lead to another Python, package or Spark."""
     foreign = ("PYTHON", "SPARK_", "PYSPARK_", "VIRTUAL_ENV", "MASTER")
-    return {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+    return {**kept, "SPARK_SUBMIT_OPTS": SHORT_RUN}
 
 
 def versions(python: Path) -> dict[str, str]:

@@ -55,6 +55,7 @@ def test_a_jdbc_user_changes_no_model_of_another(
 
 
 @pytest.mark.slow
+@pytest.mark.connect_server
 def test_a_connect_client_changes_no_model_of_another(in_spark: Any, evil: Path) -> None:
     program = f"""
 from pyspark.errors import AnalysisException, PySparkException

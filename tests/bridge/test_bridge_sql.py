@@ -48,6 +48,7 @@ def test_thrift_server_answers_a_jdbc_client(beeline: Callable[..., list[str]]) 
 
 
 @pytest.mark.slow
+@pytest.mark.connect_server
 def test_connect_clients_need_nothing(in_spark: Any) -> None:
     program = f"""
 from pyspark.errors import AnalysisException
@@ -113,6 +114,7 @@ answer([found, refused])
 
 
 @pytest.mark.slow
+@pytest.mark.connect_server
 def test_connect_clients_register_models(in_spark: Any, tmp_path: Path) -> None:
     outside = tmp_path / "it's outside"
     shutil.copytree(LINEAR, outside)
@@ -129,6 +131,7 @@ def test_connect_clients_register_models(in_spark: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.connect_server
 def test_connect_clients_fetch_what_they_name(in_spark: Any) -> None:
     program = f"""
 import tfspark

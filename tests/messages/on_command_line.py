@@ -279,7 +279,9 @@ SQL_JOB = (
     ),
     command("a file that is not there", "--register f=minus --file q.sql", 66, "q.sql", "--file"),
     command("no statement", QUERY + "'-- nothing'", 2, "There is no SQL statement"),
-    command("a table that SQL does not know", QUERY + "'SELECT f(a, b) FROM t'", 66, "`t`"),
+    command(
+        "a table that SQL does not know", QUERY + "'SELECT f(a, b) FROM nowhere'", 66, "`nowhere`"
+    ),
     command("a broken statement", QUERY + "'SELEC 1'", 65, "SELEC"),
     command("a name that SQL has", "--register sum=minus --query 'SELECT 1'", 2, "'sum'"),
     command(

@@ -17,6 +17,7 @@ ANSWERS = [(3.0,), (4.0,), (9.0,)]
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.connect_server
 def test_streams_and_pipelines_are_scored(linear: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, __file__, linear],
