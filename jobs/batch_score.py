@@ -34,6 +34,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     _add_null_flags(parser)
     _add_input_flags(parser)
     arguments.add_output_flags(parser, required=True)
+    arguments.add_bad_row_flags(parser)
     parser.add_argument(
         "--path",
         type=one_of("auto", "spark", "direct"),
@@ -180,7 +181,8 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
         return batch.describe(planned, report)
     batch.execute(spark, planned, report)
     seconds = report.seconds["score"]
-    print(f"scored {report.rows_out} rows in {seconds:.1f} s ({report.null_rows} null)")
+    bad = f", {report.bad_rows} bad" if args.bad_rows else ""
+    print(f"scored {report.rows_out} rows in {seconds:.1f} s ({report.null_rows} null{bad})")
     return write_report(spark, report, job.target, args.report)
 
 
@@ -209,6 +211,9 @@ def _check_early(args: argparse.Namespace) -> None:
     from tfspark.errors import UsageError, explain, listing
     from tfspark.package import load
 
+    if args.max_bad_rows and not args.bad_rows:
+        problem = "--max-bad-rows has no effect without a place for bad rows."
+        raise UsageError(explain(problem, hint="add --bad-rows PATH."))
     both = [name for name in args.constant if name in args.feed]
     if both:
         raise UsageError(
@@ -225,6 +230,7 @@ def _check_early(args: argparse.Namespace) -> None:
 
 def _job(args: argparse.Namespace) -> BatchJob:
     from tfspark.constants import Constant
+    from tfspark.scoring.bad_row_limit import NO_LIMIT
     from tfspark.scoring.dataset import Dataset
     from tfspark.scoring.job import BatchJob
 
@@ -253,6 +259,8 @@ def _job(args: argparse.Namespace) -> BatchJob:
         keep=args.keep,
         allow_missing=args.allow_missing,
         path=args.path,
+        bad_rows=args.bad_rows or "",
+        max_bad_rows=args.max_bad_rows or NO_LIMIT,
         options=options,
     )
 

@@ -12,9 +12,10 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from tfspark.errors import InputNotFoundError, TfsparkError, explain
+from tfspark.errors import InputNotFoundError, TfsparkError, UsageError, explain
 from tfspark.foreign_text import lines, quoted_lines
 from tfspark.options import DEFAULTS, NULL_WORDS
+from tfspark.scoring.bad_row_limit import Limit
 from tfspark.scoring.job_log import start_log
 from tfspark.scoring.job_parser import ByName, in_words, one_of
 
@@ -198,6 +199,31 @@ def add_output_flags(parser: argparse.ArgumentParser, *, required: bool) -> None
         help="where the JSON report goes (default: _tfspark_report_<run>.json in the output "
         "folder, or in the working directory for a table)",
     )
+
+
+def add_bad_row_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that set bad rows aside."""
+    bad = parser.add_argument_group("bad rows")
+    bad.add_argument(
+        "--bad-rows",
+        metavar="PATH",
+        help="folder for rows that cannot be scored, as Parquet: the columns of the input, _reason "
+        "and _input_file (default: the first bad row ends the job)",
+    )
+    bad.add_argument(
+        "--max-bad-rows",
+        type=limit,
+        metavar="N|N%",
+        help="the job fails and publishes nothing when more rows are bad (default: 100%%)",
+    )
+
+
+def limit(text: str) -> Limit:
+    """Parse `N` or `N%`."""
+    try:
+        return Limit.of(text)
+    except UsageError:
+        raise argparse.ArgumentTypeError(f"expected a number or N%, found {text!r}") from None
 
 
 def target_of(args: argparse.Namespace) -> Dataset:

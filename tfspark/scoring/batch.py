@@ -8,15 +8,18 @@ and out, and a job whose counts differ publishes nothing.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from tfspark.errors import EngineError, UsageError, explain
 from tfspark.foreign_text import lines, one_line
+from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.direct import NotDirectError, plan_direct
 from tfspark.scoring.input.lakes import refuse_lake
 from tfspark.scoring.job import BatchJob, Plan
+from tfspark.scoring.output.bad_rows import REASON, BadRowsOutput
 from tfspark.scoring.output.choice import output_of
 from tfspark.scoring.output.protocol import Output, discarding
 from tfspark.scoring.report import Report, model_facts
@@ -57,19 +60,51 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
         refuse_lake(spark, job.source, "input")
         output = output_of(spark, job.target, job.mode, report.run)
         output.check(*filter(None, (job.source.path, job.model)))
-        planned = _plan_path(spark, job, package, output)
+        bad = _bad_rows(spark, job, report)
+        if bad is not None:
+            options = replace(job.options, on_error="null", reason=REASON)
+            job = replace(job, options=options)
+        planned = _plan_path(spark, job, package, output, bad)
         output.check_columns(planned.columns)
         report.rounded = list(planned.rounded)
         return planned
 
 
-def _plan_path(spark: SparkSession, job: BatchJob, package: ModelPackage, output: Output) -> Plan:
+def _bad_rows(spark: SparkSession, job: BatchJob, report: Report) -> BadRowsOutput | None:
+    """Return the checked folder for bad rows, if the job sets them aside."""
+    if not job.bad_rows:
+        return None
+    bad = BadRowsOutput(spark, Dataset(job.bad_rows), job.mode, report.run)
+    bad.check(*filter(None, (job.source.path, job.model)))
+    for path in filter(None, (job.target.path, job.source.path)):
+        bad.check_beside(path)
+    report.bad_rows_output = job.bad_rows
+    return bad
+
+
+def _plan_path(
+    spark: SparkSession,
+    job: BatchJob,
+    package: ModelPackage,
+    output: Output,
+    bad: BadRowsOutput | None,
+) -> Plan:
     """Take the direct path where the result is the same, otherwise Spark's sources."""
-    if job.path == "spark":
+    if job.path == "spark" and bad is None:
         return plan_through_spark(spark, job, package, output)
     try:
-        return plan_direct(spark, job, package, output)
+        if job.path == "spark":
+            raise NotDirectError("--path spark was given")
+        return plan_direct(spark, job, package, output, bad)
     except NotDirectError as reason:
+        if bad is not None:
+            raise UsageError(
+                explain(
+                    f"Bad rows are set aside on the direct path alone: {reason}.",
+                    expected="Parquet or ORC files into a folder of Parquet files",
+                    hint='leave out --bad-rows, or score by predict(…, on_error="null").',
+                )
+            ) from reason
         if job.path == "direct":
             raise UsageError(
                 explain(
@@ -90,7 +125,7 @@ def execute(spark: SparkSession, planned: Plan, report: Report) -> Report:
     Raises:
         TfsparkError: What a worker raised; nothing is published then.
     """
-    with own_errors(), discarding(planned.output):
+    with own_errors(), discarding(planned.output), discarding(planned.bad):
         with report.phase("score"), progress(spark, "scoring"):
             done = planned.stage()
         report.path = planned.path
@@ -99,21 +134,37 @@ def execute(spark: SparkSession, planned: Plan, report: Report) -> Report:
             done.rows_out,
             done.null_rows,
         )
+        report.bad_rows = done.bad_rows
         report.versions = {"spark": spark.version, **done.versions}
         _check_counts(report)
+        planned.max_bad_rows.check(done.bad_rows, done.rows_in)
         with report.phase("publish"):
-            planned.output.publish()
+            _publish(planned)
     return report
+
+
+def _publish(planned: Plan) -> None:
+    """Show the bad rows, then the output."""
+    if planned.bad is None:
+        planned.output.publish()
+        return
+    planned.bad.publish()
+    try:
+        planned.output.publish()
+    except BaseException:
+        planned.bad.withdraw()
+        raise
 
 
 def _check_counts(report: Report) -> None:
     """Refuse to publish when a row is missing."""
-    if report.rows_in != report.rows_out:
+    written = report.rows_out + report.bad_rows
+    if report.rows_in != written:
         raise EngineError(
             explain(
                 "Rows were lost or doubled on the way; nothing is published.",
                 expected=f"{report.rows_in} rows",
-                found=f"{report.rows_out} rows",
+                found=f"{written} rows",
                 hint="run again; before Spark 4.3 a retried task was counted twice.",
             )
         )
@@ -127,6 +178,7 @@ def describe(planned: Plan, report: Report) -> str:
         f"output {report.output}",
         f"columns {columns}",
         *(f"rounded {sentence}" for sentence in planned.rounded),
+        *([f"bad    {report.bad_rows_output}"] if planned.bad else []),
         f"path   {planned.path}",
         "nothing was run, nothing was written",
     ]

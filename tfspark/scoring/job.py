@@ -13,7 +13,9 @@ from typing import Literal, TypeAlias
 from tfspark.feeding import Feed
 from tfspark.options import DEFAULTS, ScoreOptions
 from tfspark.package import ModelPackage
+from tfspark.scoring.bad_row_limit import NO_LIMIT, Limit
 from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.output.bad_rows import BadRowsOutput
 from tfspark.scoring.output.protocol import Mode, Output
 
 Path: TypeAlias = Literal["auto", "spark", "direct"]
@@ -35,6 +37,8 @@ class BatchJob:
             in the rows of that file.
         path: `spark` reads and writes through Spark's own sources; `direct` lets each task read and
             write its files itself; `auto` goes direct where the result is the same.
+        bad_rows: Folder for bad rows; without one, the first bad row ends the job.
+        max_bad_rows: How many rows may be bad.
         options: The options of all APIs.
     """
 
@@ -47,6 +51,8 @@ class BatchJob:
     keep: Sequence[str] | None = None
     allow_missing: bool = False
     path: Path = "auto"
+    bad_rows: str = ""
+    max_bad_rows: Limit = NO_LIMIT
     options: ScoreOptions = DEFAULTS
 
 
@@ -59,12 +65,14 @@ class Outcome:
         rows_out: Rows written.
         null_rows: Rows whose predictions are null.
         versions: Of the packages on a worker.
+        bad_rows: Rows that were set aside.
     """
 
     rows_in: int
     rows_out: int
     null_rows: int
     versions: Mapping[str, str]
+    bad_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,8 @@ class Plan:
         columns: The columns of the output: name → Spark type.
         rounded: One sentence per column whose numbers are rounded to the model's precision.
         stage: Runs the tasks and writes the rows aside.
+        bad: Where bad rows go, if the job sets them aside.
+        max_bad_rows: How many rows may be bad.
     """
 
     package: ModelPackage
@@ -86,3 +96,5 @@ class Plan:
     columns: Mapping[str, str]
     rounded: Sequence[str]
     stage: Callable[[], Outcome]
+    bad: BadRowsOutput | None = None
+    max_bad_rows: Limit = NO_LIMIT

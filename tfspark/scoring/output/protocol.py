@@ -74,13 +74,14 @@ class Output(Protocol):
 
 
 @contextmanager
-def discarding(output: Output) -> Iterator[None]:
+def discarding(output: Output | None) -> Iterator[None]:
     """Discard what was staged when the block fails or is interrupted."""
     try:
         yield
     except BaseException:
         try:
-            output.discard()
+            if output is not None:
+                output.discard()
         except Exception as error:  # the failure of the job is the one to tell
             _log.warning("what was staged could not be removed: %s", cause(error))
         raise
