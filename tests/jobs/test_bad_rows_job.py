@@ -42,9 +42,13 @@ def run(score: Any, mixed: Path, tmp_path: Path, *flags: object) -> Any:
     return score("--input", mixed, *places, "--keep", "id", *flags)
 
 
-def test_good_and_bad_rows_are_the_input(score: Any, mixed: Path, tmp_path: Path) -> None:
-    ended = run(score, mixed, tmp_path)
+@pytest.mark.parametrize("path", ["direct", "spark"])
+def test_good_and_bad_rows_are_the_input(
+    path: str, score: Any, mixed: Path, tmp_path: Path
+) -> None:
+    ended = run(score, mixed, tmp_path, "--path", path)
     report = ended.report
+    assert report["path"] == path
     counts = (report["rows_in"], report["rows_out"], report["bad_rows"], report["null_rows"])
     assert counts == (20, 16, 4, 1)
     assert report["bad_rows_output"] == str(tmp_path / "bad")
@@ -95,6 +99,43 @@ def test_too_many_bad_rows_publish_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
+def test_bad_rows_of_a_table_go_to_a_folder(
+    end_of: Any, linear: Path, mixed: Path, tmp_path: Path, tables: str, spark: Any
+) -> None:
+    flags = ("--model", linear, "--input", mixed, "--bad-rows", tmp_path / "bad")
+    ended = end_of(batch_score.main, *flags, "--output-table", f"{tables}.good")
+    assert ended.code == 0, ended.error
+    assert (ended.report["rows_in"], ended.report["bad_rows"]) == (20, 4)
+    assert spark.table(f"{tables}.good").columns == ["id", "features", "name", "outputs"]
+    assert spark.table(f"{tables}.good").count() == 16
+    assert pq.read_table(tmp_path / "bad").num_rows == 4
+
+
+def test_the_only_text_column_still_feeds_a_model_of_text(
+    end_of: Any, tmp_path: Path, save_echo: Path
+) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text("text\na\nb\n")
+    places = ("--output", tmp_path / "out", "--bad-rows", tmp_path / "bad")
+    flags = ("--model", save_echo, "--input", source, "--input-format", "csv")
+    ended = end_of(batch_score.main, *flags, *places)
+    assert ended.code == 0, ended.error
+    assert (ended.report["rows_out"], ended.report["bad_rows"]) == (2, 0)
+    assert pq.read_table(tmp_path / "bad").schema.names == ["text", "_reason", "_input_file"]
+
+
+@pytest.fixture
+def save_echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose output is its one input of text."""
+    import tensorflow as tf
+
+    from tfspark.testing import save_function
+
+    spec = tf.TensorSpec((None,), tf.string, name="x")
+    base = tmp_path_factory.mktemp("models") / "echo"
+    return save_function(base, lambda x: {"y": tf.identity(x)}, spec)
+
+
 def test_an_append_adds_to_both_folders(score: Any, mixed: Path, tmp_path: Path) -> None:
     run(score, mixed, tmp_path)
     run(score, mixed, tmp_path, "--mode", "append", "--max-bad-rows", "20%")
@@ -135,8 +176,6 @@ def test_bad_rows_are_withdrawn_when_the_output_cannot_be_shown(
     [
         (["--bad-rows", "{out}"], "Bad rows need a folder that is not the output's"),
         (["--bad-rows", "{out}/bad"], "Bad rows need a folder that is not the output's"),
-        (["--bad-rows", "bad", "--path", "spark"], "set aside on the direct path alone"),
-        (["--bad-rows", "bad", "--output-format", "csv"], "csv is written by Spark"),
         (["--max-bad-rows", "3"], "--max-bad-rows has no effect"),
     ],
 )

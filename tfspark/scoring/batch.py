@@ -90,21 +90,11 @@ def _plan_path(
     bad: BadRowsOutput | None,
 ) -> Plan:
     """Take the direct path where the result is the same, otherwise Spark's sources."""
-    if job.path == "spark" and bad is None:
-        return plan_through_spark(spark, job, package, output)
+    if job.path == "spark":
+        return plan_through_spark(spark, job, package, output, bad)
     try:
-        if job.path == "spark":
-            raise NotDirectError("--path spark was given")
         return plan_direct(spark, job, package, output, bad)
     except NotDirectError as reason:
-        if bad is not None:
-            raise UsageError(
-                explain(
-                    f"Bad rows are set aside on the direct path alone: {reason}.",
-                    expected="Parquet or ORC files into a folder of Parquet files",
-                    hint='leave out --bad-rows, or score by predict(…, on_error="null").',
-                )
-            ) from reason
         if job.path == "direct":
             raise UsageError(
                 explain(
@@ -113,7 +103,7 @@ def _plan_path(
                 )
             ) from reason
         _log.info("rows go through Spark's sources: %s", reason)
-        return plan_through_spark(spark, job, package, output)
+        return plan_through_spark(spark, job, package, output, bad)
 
 
 def execute(spark: SparkSession, planned: Plan, report: Report) -> Report:
