@@ -71,7 +71,7 @@ types: venv  ## Check the types
 layers: venv  ## Check which module imports which
 	$(VENV)/lint-imports --no-logo
 
-# REQUIRED=1 fails where no service of advisories is reachable, too.
+# REQUIRED=1 also fails when the index answers without advisories, or does not answer.
 REQUIRED ?=
 
 .PHONY: audit

@@ -6,6 +6,7 @@ only one that differs in case.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from tfspark import dtypes, structs
+
+_QUOTED = re.compile(r"`((?:[^`]|``)+)`")
 
 # Columns that a message lists; a table may have thousands.
 SHOWN = 30
@@ -67,11 +70,16 @@ def columns_of(schema: pa.Schema) -> dict[str, Column]:
 
 
 def resolve(name: str, columns: Iterable[str], *, case_sensitive: bool = False) -> str | None:
-    """Return the column that a name means; `None` when there is none, or more than one."""
+    """Return the column that a name means; `None` when there is none, or more than one.
+
+    A name may be quoted with backticks, as Spark writes odd names.
+    """
     known = list(columns)
-    if name in known or case_sensitive:
-        return name if name in known else None
-    near = [column for column in known if column.lower() == name.lower()]
+    quoted = _QUOTED.fullmatch(name)
+    bare = quoted[1].replace("``", "`") if quoted and name not in known else name
+    if bare in known or case_sensitive:
+        return bare if bare in known else None
+    near = [column for column in known if column.lower() == bare.lower()]
     return near[0] if len(near) == 1 else None
 
 

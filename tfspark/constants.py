@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from tfspark import dtypes
+from tfspark.rounding import nearest_one
 from tfspark.signature import TensorSpec, format_shape
 
 
@@ -89,21 +91,24 @@ def _element(value: Any, dtype: dtypes.DType) -> Any:
         if not isinstance(value, str | bytes):
             raise ValueError(value)
         return value.encode() if isinstance(value, str) else value
-    if isinstance(value, str):
-        value = pa.scalar(value.strip()).cast(_readable(dtype)).as_py()
     target = np.dtype(dtype.numpy)
+    if isinstance(value, str):
+        value = _read(value.strip(), target)
     if (target == np.bool_) != isinstance(value, bool) and target == np.bool_:
         raise ValueError(value)
-    if target.kind in "iu" and int(value) != value:
+    if target.kind == "f":
+        element = nearest_one(value, target)
+        if np.isinf(element) and not Decimal(value).is_infinite():
+            raise OverflowError(value)
+        return element
+    if int(value) != value:
         raise ValueError(value)
-    with np.errstate(over="ignore"):
-        element = np.array(value).astype(target) if target.kind == "f" else target.type(value)
-    if target.kind == "f" and np.isinf(element) and not np.isinf(float(value)):
-        raise OverflowError(value)
-    return element
+    return target.type(value)
 
 
-def _readable(dtype: dtypes.DType) -> pa.DataType:
-    """Return the Arrow type that text is read as: the widest of its kind."""
-    widest: dict[str, pa.DataType] = {"f": pa.float64(), "b": pa.bool_()}
-    return widest.get(np.dtype(dtype.numpy).kind, pa.int64())
+def _read(text: str, target: np.dtype[Any]) -> Any:
+    """Return text as a value that keeps every digit; Arrow says what reads as one."""
+    if target.kind != "f":
+        return pa.scalar(text).cast(pa.bool_() if target == np.bool_ else pa.int64()).as_py()
+    pa.scalar(text).cast(pa.float64())
+    return Decimal(text)

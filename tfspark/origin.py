@@ -1,7 +1,7 @@
 """Where a row comes from, for errors: model, partition, input file, and its kept columns. Executor.
 
-Every error about a row begins with its origin. Values are shown as Python writes them, which
-escapes control characters, and long ones are cut.
+Every error about a row begins with its origin. Strings and bytes are shown as Python writes them,
+which escapes control characters; long values are cut.
 """
 
 from __future__ import annotations
@@ -51,5 +51,6 @@ def row_in_words(batch: pa.RecordBatch, row: int, keep: Sequence[str] | None) ->
 
 
 def _value(batch: pa.RecordBatch, name: str, row: int) -> str:
-    text = repr(batch.column(name)[row].as_py())
+    value = batch.column(name)[row].as_py()
+    text = repr(value) if isinstance(value, str | bytes) else str(value)
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

@@ -30,8 +30,8 @@ from tfspark.errors import (
 from tfspark.operations import Finding, findings_of
 from tfspark.saved_model import archive, export_dir
 from tfspark.saved_model.digest_pin import check_pin
-from tfspark.saved_model.files import digest_of, size_of
-from tfspark.saved_model.graph_file import graph_of
+from tfspark.saved_model.files import digest_of_files, files, size_of
+from tfspark.saved_model.graph_file import graph_of, read
 from tfspark.saved_model.graph_shapes import completed, is_open
 from tfspark.saved_model.missing import check_complete
 from tfspark.saved_model.other_objects import refuse
@@ -117,7 +117,7 @@ class ModelPackage:
         listed = [str(one) for one in self.findings[:_MOST_LISTED]]
         if len(self.findings) > _MOST_LISTED:
             listed.append(f"… and {len(self.findings) - _MOST_LISTED} more")
-        names = sorted({one.op for one in self.findings})
+        names = sorted({one.op for one in self.findings})[:_MOST_LISTED]
         raise ForbiddenOperationError(
             explain_all(
                 f"The model at {self.path} may do more than compute",
@@ -216,7 +216,7 @@ def lint(
     refuse(model)
     with _reading(model):
         folder, _ = export_dir.find(Path(model), version)
-        graph = graph_of(folder, _tag_set(tags))
+        graph = graph_of(read(folder, dict(files(folder))), _tag_set(tags))
         check_complete(folder, graph)
         return list(findings_of(graph))
 
@@ -250,11 +250,12 @@ def _load(
     sha256: str | None,
 ) -> ModelPackage:
     folder, number = export_dir.find(path, version)
-    digest = None
+    listed = files(folder)
+    file = read(folder, dict(listed))
+    digest = digest_of_files(listed, {file.name: file.content})
     if sha256 is not None:
-        digest = digest_of(folder)
         check_pin(str(folder), digest, sha256)
-    graph = graph_of(folder, tags)
+    graph = graph_of(file, tags)
     check_complete(folder, graph)
     signatures = tuple(
         Signature.from_proto(name, graph.signature_def[name])
@@ -269,7 +270,7 @@ def _load(
         name=named.name,
         version=number,
         tags=tags,
-        digest=digest or digest_of(folder),
+        digest=digest,
         size=size_of(folder),
         signatures=signatures,
         signature=_choose(signatures, signature, str(folder)),

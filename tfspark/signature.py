@@ -26,6 +26,9 @@ from tfspark.saved_model_pb2 import SignatureDef, TensorInfo, TensorShape
 Shape: TypeAlias = tuple[int | None, ...]
 OutputShapes: TypeAlias = Mapping[str, Sequence[int | None]]
 
+# The most dimensions of a tensor in TensorFlow.
+MOST_DIMENSIONS = 254
+
 # `DT_FLOAT_REF`, the type of a variable in an old graph, is this much above `DT_FLOAT`.
 _REFERENCE = 100
 
@@ -260,7 +263,7 @@ def _spec(name: str, info: TensorInfo) -> TensorSpec:
 
 def shape_of(proto: TensorShape | None) -> Shape | None:
     """Read a shape; `None` for an unknown rank, and in it for an unknown size."""
-    if proto is None or proto.unknown_rank:
+    if proto is None or proto.unknown_rank or len(proto.dim) > MOST_DIMENSIONS:
         return None
     return tuple(None if dim.size < 0 else dim.size for dim in proto.dim)
 

@@ -1,9 +1,10 @@
 """Audit every pin of constraints.txt for known vulnerabilities: `make audit`.
 
 pip-audit asks the index for the known vulnerabilities of each pin. It reports "no known
-vulnerabilities" even when the index answers for no pin, so this program counts the answers. When
-there is no answer at all, as from a mirror of files, it prints NOT AUDITED, which is a failure only
-with REQUIRED=1. When only some pins have an answer, the audit always fails.
+vulnerabilities" even when the index has advisories for no pin, as a mirror of files has not, so
+this program counts the pins with an answer. When there is none, it prints NOT AUDITED and why: the
+index has no advisories, or pip-audit did not run to its end. That is a failure only with
+REQUIRED=1. When only some pins have an answer, the audit always fails.
 
 Pins for other platforms and Pythons are audited too: markers are dropped, and the versions of a
 package are put into several files, because pip-audit takes one version of a package per file.
@@ -100,8 +101,8 @@ def verdict(
     if not pinned or 0 < audited < len(pinned):
         return f"audit: failed, only {count}", 1
     if not audited:
-        line = f"audit: NOT AUDITED, the service is not reachable: {count}, 1 skipped"
-        return line, int(is_required)
+        why = "the index answered without advisories" if found else "pip-audit gave no answer"
+        return f"audit: NOT AUDITED, {why}: {count}, 1 skipped", int(is_required)
     return f"audit: {count}, none is known to be vulnerable", 0
 
 

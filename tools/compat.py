@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,7 +23,10 @@ HOME = ROOT / ".compat"
 MODELS = HOME / "models"
 WHEELS = HOME / "wheels"
 TABLE = ROOT / "tests" / "compat" / "README.md"
-SMOKE = ROOT / "tests" / "compat" / "smoke.py"
+SMOKE, LAKE = (ROOT / "tests" / "compat" / name for name in ("smoke.py", "iceberg.py"))
+JARS = HOME / "jars"
+# Spark line → what its tests of Iceberg need, by its coordinates in Maven's repository.
+ICEBERG = {"4.0": "org.apache.iceberg:iceberg-spark-runtime-4.0_2.13:1.10.0"}
 SHOWN = ("pyspark", "tensorflow-cpu", "pyarrow", "numpy", "pandas")
 OLDEST, NEWEST = "2.16", "2.21"
 # One level of compilation and the simplest collector: a JVM of so few seconds spends less on them.
@@ -130,21 +133,46 @@ def run(environment: Environment) -> tuple[dict[str, str], str]:
     except subprocess.CalledProcessError:
         print(f"compat: {name} failed: it cannot be installed", flush=True)
         return {}, "failed: cannot be installed"
+    is_green = passes(inside, SMOKE)
+    if environment.spark in ICEBERG:
+        jar = maven_jar(ICEBERG[environment.spark])
+        if jar is None:
+            print(f"compat: {name}: Iceberg is left out, Maven does not bring its jar", flush=True)
+        else:
+            is_green &= passes(inside, LAKE, {"TFSPARK_COMPAT_ICEBERG": str(jar)})
+    result = "passed" if is_green else "failed"
+    print(f"compat: {name} {result} in {perf_counter() - started:.0f} s", flush=True)
+    return versions(inside), result
+
+
+def passes(python: Path, tests: Path, settings: Mapping[str, str] | None = None) -> bool:
+    """Run one file of tests in an environment; return whether all of them passed."""
     options = ("-q", "-c", os.devnull, "--rootdir", ROOT, "--noconftest", "-p", "no:cacheprovider")
     done = subprocess.run(
-        [inside, "-m", "pytest", *options, SMOKE],
+        [python, "-m", "pytest", *options, tests],
         cwd=HOME,
         env={
             **clean_environment(),
             "PYTHONPATH": str(ROOT),
-            "PYSPARK_PYTHON": str(inside),
+            "PYSPARK_PYTHON": str(python),
             "TFSPARK_COMPAT_MODELS": str(MODELS),
+            **(settings or {}),
         },
         check=False,
     )
-    result = "failed" if done.returncode else "passed"
-    print(f"compat: {name} {result} in {perf_counter() - started:.0f} s", flush=True)
-    return versions(inside), result
+    return done.returncode == 0
+
+
+def maven_jar(coordinates: str) -> Path | None:
+    """Return a jar, downloaded once; `None` without Maven, or where it does not bring the jar."""
+    _, artifact, version = coordinates.split(":")
+    jar = JARS / f"{artifact}-{version}.jar"
+    maven = shutil.which("mvn")
+    if not jar.is_file() and maven is not None:
+        copy = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
+        options = (f"-Dartifact={coordinates}", f"-DoutputDirectory={JARS}")
+        subprocess.run([maven, "--quiet", "--batch-mode", copy, *options], check=False)
+    return jar if jar.is_file() else None
 
 
 def interpreter(version: str) -> str | None:

@@ -50,7 +50,8 @@ answer([in_jvm.first()[0], in_sql.first()[0]])
 def models(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     home = tmp_path_factory.mktemp("forbidden")
     found = forbidden.write_all(home)
-    for name, (disguise, _) in disguised.GRAPHS.items():
+    disguises = {name: disguise for name, (disguise, _) in disguised.GRAPHS.items()}
+    for name, disguise in {**disguises, **disguised.HARMLESS}.items():
         graph = disguised.Graph()
         disguise(graph)
         found[name] = home / name

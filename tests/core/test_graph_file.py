@@ -11,7 +11,8 @@ from google.protobuf import text_format
 from tfspark.engine import EngineOptions, load_engine
 from tfspark.errors import InvalidModelError
 from tfspark.package import load
-from tfspark.saved_model.graph_file import graph_of
+from tfspark.saved_model.files import files
+from tfspark.saved_model.graph_file import graph_of, read
 
 
 def as_text(path, *, shapes=True):
@@ -27,6 +28,10 @@ def as_text(path, *, shapes=True):
     file.with_suffix(".pbtxt").write_text(text_format.MessageToString(model))
     file.unlink()
     return path
+
+
+def graph_in(path):
+    return graph_of(read(path, dict(files(path))), ("serve",))
 
 
 @pytest.fixture
@@ -45,14 +50,14 @@ def test_a_model_of_text_is_read_and_run(text_model, linear_model, engine):
 
 
 def test_the_text_says_what_the_binary_file_says(text_model, linear_model):
-    text, binary = (graph_of(path, ("serve",)) for path in (text_model, linear_model))
+    text, binary = map(graph_in, (text_model, linear_model))
     binary.DiscardUnknownFields()  # of which a text keeps none
     assert text == binary
 
 
 def test_open_shapes_come_from_the_graph_in_the_text(linear_model, tmp_path):
     path = as_text(shutil.copytree(linear_model, tmp_path / "linear"), shapes=False)
-    assert graph_of(path, ("serve",)) != graph_of(linear_model, ("serve",))
+    assert graph_in(path) != graph_in(linear_model)
     assert load(path).signature == load(linear_model).signature
 
 

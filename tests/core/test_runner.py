@@ -1,4 +1,6 @@
 import math
+from datetime import date
+from decimal import Decimal
 from itertools import count, pairwise
 
 import numpy as np
@@ -614,6 +616,23 @@ def test_the_file_of_a_bad_row_is_named():
     origin = Origin("m", 0, lambda row: f"part-{row // 2}.parquet")
     text = refusal(batches([[1.0, 1.0], [2.0, 2.0], [1.0]], 2), origin=origin)
     assert "row 2 of partition 0, from part-1.parquet: expected" in text
+
+
+def test_the_values_beside_a_bad_row_are_shown_as_text():
+    values = {
+        "id": 4,
+        "name": "it's\n",
+        "x": 0.5,
+        "day": date(2024, 2, 29),
+        "price": Decimal("1.50"),
+        "raw": b"\x00\xff",
+        "seventh": 7,
+    }
+    columns = {"x": pa.array([[1.0]], FLOATS)}
+    columns |= {f"{name}_": pa.array([value]) for name, value in values.items()}
+    text = refusal(pa.table(columns).to_batches())
+    shown = "'id_': 4, 'name_': \"it's\\n\", 'x_': 0.5, 'day_': 2024-02-29, 'price_': 1.50, "
+    assert f"(row {{{shown}'raw_': b'\\x00\\xff'}})" in text
 
 
 def test_long_values_beside_a_bad_row_are_cut_and_escaped():

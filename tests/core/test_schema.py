@@ -76,6 +76,13 @@ def test_names_resolve_as_in_spark():
     assert "there is no column 'y'" in refusal(signature(), doubtful, feed={"x": "y"})
 
 
+def test_a_name_may_be_quoted_as_in_spark():
+    odd = {"a b": FLOATS, "c`.d": FLOATS, "`e`": FLOATS, "e": FLOATS}
+    for given, found in (("`a b`", "a b"), ("`c``.d`", "c`.d"), ("`A B`", "a b"), ("`e`", "`e`")):
+        assert fed(signature(), columns(**odd), feed={"x": given}) == {"x": (found,)}
+    assert "no column '`a`.`b`'" in refusal(signature(), columns(**odd), feed={"x": "`a`.`b`"})
+
+
 def test_feed_names_the_column():
     assert fed(signature(), columns(x=FLOATS, z=FLOATS), feed={"x": "z"}) == {"x": ("z",)}
 

@@ -10,7 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tensorflow.core.framework.graph_pb2 import GraphDef
+from tensorflow.core.framework.variable_pb2 import VariableDef
+from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+from tensorflow.core.protobuf.saver_pb2 import SaverDef
 
 FLOAT, STRING, RESOURCE, VARIANT = 1, 7, 20, 21
 PARTITIONED = "StatefulPartitionedCall"
@@ -67,6 +71,12 @@ class Graph:
         """Name what a loader runs once."""
         self.meta.collection_def[collection].node_list.value.extend(names)
 
+    def variable(self, collection: str, initializer: str) -> None:
+        """List a variable in a collection."""
+        variable = VariableDef(variable_name="v:0", initializer_name=initializer)
+        listed = self.meta.collection_def[collection].bytes_list.value
+        listed.append(variable.SerializeToString())
+
     def write(self, path: Path) -> None:
         """Write the model with its asset."""
         (path / "assets").mkdir(parents=True)
@@ -74,6 +84,15 @@ class Graph:
         (path / "variables").mkdir()
         (path / "variables" / "variables").write_bytes(b"")  # a checkpoint of version 1
         (path / "saved_model.pb").write_bytes(self.model.SerializeToString())
+
+
+def asset_of_a_collection(graph: Graph) -> None:
+    """Loaders ignore the assets of the collection when the graph itself lists one."""
+    listed = AssetFileDef(filename="words.txt")
+    listed.tensor_info.name = "secret:0"
+    graph.meta.collection_def["saved_model_assets"].any_list.value.add().Pack(listed)
+    graph.read("secret")
+    graph.init("read")
 
 
 def attribute_of_a_caller(graph: Graph) -> None:
@@ -174,6 +193,18 @@ def another_collection(graph: Graph) -> None:
     graph.init("save", collection="table_initializer")
 
 
+def legacy_init_op(graph: Graph) -> None:
+    """Loaders also run the init op of the first versions of TensorFlow."""
+    graph.node("restore", "RestoreV2", ["secret"])
+    graph.init("restore", collection="legacy_init_op")
+
+
+def initializer_of_a_local_variable(graph: Graph) -> None:
+    """TensorFlow's loader initialises local variables, where there is no init op."""
+    graph.node("restore", "RestoreV2", ["secret"])
+    graph.variable("local_variables", initializer="restore")
+
+
 def resource_in_a_variant(graph: Graph) -> None:
     """A constant of a variant holds a resource."""
     graph.node("carrier", "Const", dtype=VARIANT)
@@ -192,8 +223,21 @@ def compiled_text(graph: Graph) -> None:
     graph.node("run", "XlaCallModule", ["x"]).attr["module"].s = module
 
 
+def graph_with_functions_first(graph: Graph) -> None:
+    """Fields may stand in any order, and a function may be named like no operation."""
+    inner = GraphDef()
+    inner.node.add(name="call", op="reader")
+    library = GraphDef()
+    reader = library.library.function.add()
+    reader.signature.name = "reader"
+    reader.node_def.add(name="write", op="WriteFile")
+    text = library.SerializeToString() + inner.SerializeToString()
+    graph.node("rows", "Const", dtype=STRING).attr["value"].tensor.string_val.append(text)
+
+
 GRAPHS: Mapping[str, tuple[Callable[[Graph], None], str]] = {
     # name → graph, operation that is found
+    "asset of a collection": (asset_of_a_collection, "InitializeTableFromTextFileV2"),
     "attribute of a caller": (attribute_of_a_caller, "PrintV2"),
     "nested attribute": (nested_attribute, "InitializeTableFromTextFileV2"),
     "gradient": (gradient, "SaveV2"),
@@ -205,7 +249,46 @@ GRAPHS: Mapping[str, tuple[Callable[[Graph], None], str]] = {
     "assigned while restoring": (assigned_while_restoring, "InitializeTableFromTextFileV2"),
     "sparse output": (sparse_output, "SaveV2"),
     "another collection": (another_collection, "SaveV2"),
+    "legacy init op": (legacy_init_op, "RestoreV2"),
+    "local variable": (initializer_of_a_local_variable, "RestoreV2"),
     "resource in a variant": (resource_in_a_variant, "Const"),
     "type of a caller": (type_of_a_caller, "ParseTensor"),
+    "functions first": (graph_with_functions_first, "WriteFile"),
     "compiled text": (compiled_text, "XlaCallModule"),
+}
+
+
+def plain(graph: Graph) -> None:
+    """A table of the asset, initialised in a function."""
+    graph.read("path", graph.function("reader", "path"))
+    graph.call("call", "reader", "asset")
+    graph.init("call")
+
+
+def savers_of_training(graph: Graph) -> None:
+    """Savers that training left behind are listed in a collection, which nothing runs."""
+    graph.node("save", "SaveV2", ["secret"])
+    graph.node("restore", "RestoreV2", ["secret"])
+    graph.node("file", "Identity", ["secret", "^save"])
+    saver = SaverDef(
+        filename_tensor_name="secret:0", save_tensor_name="file:0", restore_op_name="restore"
+    )
+    graph.meta.collection_def["savers"].bytes_list.value.append(saver.SerializeToString())
+    graph.init("restore", collection="my_restore_ops")
+    graph.init("save", "restore", collection="train_op")
+
+
+def variable_of_another_checkpoint(graph: Graph) -> None:
+    """Training began with the weights of another model, which no loader initialises again."""
+    graph.node("weights", "RestoreV2", ["secret"])
+    graph.node("v", "VarHandleOp")
+    graph.node("begin", "AssignVariableOp", ["v", "weights"])
+    for collection in ("variables", "trainable_variables"):
+        graph.variable(collection, initializer="begin")
+
+
+HARMLESS: Mapping[str, Callable[[Graph], None]] = {
+    "plain": plain,
+    "savers of training": savers_of_training,
+    "variable of another checkpoint": variable_of_another_checkpoint,
 }

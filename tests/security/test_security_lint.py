@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.security import disguised, forbidden
 from tests.thirdparty.writing import as_text, change
 from tfspark.errors import ForbiddenOperationError, InvalidModelError
 from tfspark.handle import ModelHandle
+from tfspark.saved_model_pb2 import GraphDef
 
 
 @pytest.mark.parametrize("name", forbidden.MODELS)
@@ -144,6 +146,52 @@ def test_functions_that_call_functions_twice_end(tmp_path: Path) -> None:
     assert "WriteFile" in {one.op for one in tfspark.lint(tmp_path / "model")}
 
 
+def implementations(graph: disguised.Graph) -> None:
+    """2000 functions implement the same, and each calls all the others."""
+    for at in range(2000):
+        function = graph.function(f"f{at}", "path")
+        function.attr["api_implements"].s = b"thing"
+        graph.call("call", "f0", "path", within=function)
+
+
+def long_names(graph: disguised.Graph) -> None:
+    """A node and a function with a name of 100 kB hold 2000 operations that touch files."""
+    inner, name = GraphDef(), "n" * 100_000
+    function = graph.function(name, "path")
+    for at in range(2000):
+        for nodes in (inner.node, function.node_def):
+            nodes.add(name=f"w{at}", op="WriteFile")
+    rows = graph.node(name, "Const", dtype=disguised.STRING)
+    rows.attr["value"].tensor.string_val.append(inner.SerializeToString())
+
+
+def arguments(graph: disguised.Graph) -> None:
+    """A function hands 1000 arguments to another one, which reads a file by each of them."""
+    names = [f"a{at}" for at in range(1000)]
+    reader = graph.function("reader", *names)
+    for name in names:
+        graph.node(f"read_{name}", "InitializeTableFromTextFileV2", ["table", name], reader)
+    graph.call("call", "reader", *names, within=graph.function("outer", *names))
+    graph.call("top", "outer", *["asset"] * len(names))
+    graph.init("top")
+
+
+@pytest.mark.parametrize("build", [implementations, long_names, arguments])
+@pytest.mark.timeout(60)
+def test_time_and_memory_grow_with_the_file(build, tmp_path: Path) -> None:
+    graph = disguised.Graph()
+    build(graph)
+    graph.write(tmp_path / "model")
+    tracemalloc.start()
+    try:
+        found = tfspark.lint(tmp_path / "model")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found) == (4000 if build is long_names else 0)
+    assert peak < 40 << 20
+
+
 @pytest.mark.parametrize("name", disguised.GRAPHS)
 def test_nothing_hides_what_a_model_opens(name: str, tmp_path: Path) -> None:
     build, op = disguised.GRAPHS[name]
@@ -153,11 +201,10 @@ def test_nothing_hides_what_a_model_opens(name: str, tmp_path: Path) -> None:
     assert op in {one.op for one in tfspark.lint(tmp_path / "model")}
 
 
-def test_what_is_not_disguised_needs_no_permission(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", disguised.HARMLESS)
+def test_what_opens_no_other_file_needs_no_permission(name: str, tmp_path: Path) -> None:
     graph = disguised.Graph()
-    graph.read("path", graph.function("reader", "path"))
-    graph.call("call", "reader", "asset")
-    graph.init("call")
+    disguised.HARMLESS[name](graph)
     graph.write(tmp_path / "model")
     assert tfspark.lint(tmp_path / "model") == []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from google.protobuf import text_format
 
@@ -185,6 +187,69 @@ def test_functions_that_call_functions_twice_end(tmp_path):
         for name in "ab":
             call = function.node_def.add(name=name, op="PartitionedCall", input=["x"])
             call.attr["f"].func.name = f"f{level + 1}"
+    assert load(model_of(tmp_path, graph)).signature.outputs[0].shape is None
+
+
+def calls_of_one_function(nodes=0, arguments=1):
+    """1000 signatures that each call the function; the result is behind its last argument."""
+    graph = open_graph()
+    function = graph.graph_def.library.function.add()
+    function.signature.name = "f"
+    for at in range(arguments):
+        function.signature.input_arg.add(name=f"a{at}")
+    function.signature.output_arg.add(name="y")
+    function.ret["y"] = f"a{arguments - 1}"
+    for at in range(nodes):
+        function.node_def.add(name=f"n{at}", op="NoOp")
+    for at in range(1000):
+        call = graph.graph_def.node.add(name=f"c{at}", op="PartitionedCall")
+        call.input.extend(["x"] * arguments)
+        call.attr["f"].func.name = "f"
+        signature = graph.signature_def[f"s{at}"]
+        signature.CopyFrom(graph.signature_def["serving_default"])
+        signature.outputs["outputs"].name = f"c{at}:0"
+    graph.graph_def.node[0].attr["shape"].shape.dim.add(size=3)
+    return graph
+
+
+def calls_in_a_body(arguments=1500):
+    """1000 signatures call a function that hands on its argument many times."""
+    graph = calls_of_one_function()
+    outer = graph.graph_def.library.function[0]
+    inner = graph.graph_def.library.function.add()
+    inner.signature.name = "g"
+    for at in range(arguments):
+        inner.signature.input_arg.add(name=f"a{at}")
+    inner.signature.output_arg.add(name="y")
+    inner.ret["y"] = "a0"
+    call = outer.node_def.add(name="c", op="PartitionedCall", input=["a0"] * arguments)
+    call.attr["f"].func.name = "g"
+    outer.ret["y"] = "c:output:0"
+    return graph
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [calls_of_one_function(nodes=1500), calls_in_a_body()],
+    ids=["many nodes", "many arguments"],
+)
+def test_all_calls_of_a_function_share_its_body(tmp_path, graph):
+    """The memory grows with the file, not with calls × nodes."""
+    path = model_of(tmp_path, graph)
+    tracemalloc.start()
+    try:
+        found = load(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.select("s999").signature.outputs[0].shape == (3,)
+    assert peak < 20 << 20
+
+
+def test_a_shape_of_more_dimensions_than_a_tensor_has_says_nothing(tmp_path):
+    graph = open_graph(("y", "Identity", ["x"], {}))
+    for _ in range(255):
+        graph.graph_def.node[0].attr["shape"].shape.dim.add(size=1)
     assert load(model_of(tmp_path, graph)).signature.outputs[0].shape is None
 
 

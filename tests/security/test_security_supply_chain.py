@@ -21,8 +21,8 @@ def answer(name, version, *ids):
 @pytest.mark.parametrize(
     ("found", "is_required", "words", "code"),
     [
-        ([], False, "NOT AUDITED, the service is not reachable: audited 0 of 2 pins, 1 skipped", 0),
-        (SKIPPED, False, "NOT AUDITED, the service is not reachable: audited 0 of 2 pins", 0),
+        ([], False, "NOT AUDITED, pip-audit gave no answer: audited 0 of 2 pins, 1 skipped", 0),
+        (SKIPPED, False, "NOT AUDITED, the index answered without advisories: audited 0 of 2", 0),
         (SKIPPED, True, "NOT AUDITED", 1),
         ([answer("one", "1.0"), *SKIPPED[1:]], False, "failed, only audited 1 of 2 pins", 1),
         ([answer("one", "1.0"), answer("two-x", "2.0")], True, "audited 2 of 2 pins, none", 0),

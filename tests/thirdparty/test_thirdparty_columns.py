@@ -180,13 +180,26 @@ DIFFERENCES = [-9.0, -18.0, None]
         {"a": "s.a", "b": "s.b"},
         {"a": "S.A", "b": "s.B"},
         {"a": "A", "b": "D"},
+        {"a": "`a`", "b": "`s`.`B`"},
         {"a": "c", "b": "d"},
         {},
     ],
-    ids=["fields", "fields in another case", "columns in another case", "numbers", "none"],
+    ids=[
+        "fields",
+        "fields in another case",
+        "columns in another case",
+        "quoted",
+        "numbers",
+        "none",
+    ],
 )
 def test_feed_names_what_spark_names(feed: Any, table: DataFrame, minus: str) -> None:
     assert values(tfspark.predict(table, minus, feed=feed, keep=["s"])) == DIFFERENCES
+
+
+def test_one_field_feeds_two_inputs(table: DataFrame, minus: str) -> None:
+    scored = tfspark.predict(table, minus, feed={"a": "s.a", "b": "s.a"}, keep=[])
+    assert values(scored) == [0.0] * 3
 
 
 def test_feed_takes_expressions(table: DataFrame, minus: str) -> None:

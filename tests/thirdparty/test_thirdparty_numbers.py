@@ -29,7 +29,7 @@ NUMBERS: dict[str, tuple[pa.DataType, Sequence[Any]]] = {
     "tinyint": (pa.int8(), [-128, -1, 0, 127]),
     "smallint": (pa.int16(), [-(2**15), -129, 255, 256, 2049, 2**15 - 1]),
     "int": (pa.int32(), [-(2**31), -1, 65519, 65520, 2**16, 2**24 + 1, 2**31 - 1]),
-    "bigint": (pa.int64(), [-(2**63), 2**32 - 1, 2**32, 2**53 + 1, 2**63 - 1, 2**60 + 2**35 + 1]),
+    "bigint": (pa.int64(), [-(2**63), 2**32 - 1, 2**32, 2**53 + 1, 2**63 - 1, 2**60 + 2**36 + 1]),
     "float": (pa.float32(), [0.5, -0.0, 1e-45, 3.4028234663852886e38, 255.0, 256.0, INF, NAN]),
     "double": (pa.float64(), [0.1, 1e308, -1e-320, 2.0**31, 2.0**63, -7.0, -INF, NAN, *TIES]),
     "decimal(10,0)": (pa.decimal128(10), [Decimal(n) for n in (0, -1, 255, 2**31, 9999999999)]),
@@ -42,6 +42,8 @@ NUMBERS: dict[str, tuple[pa.DataType, Sequence[Any]]] = {
                 "0.1",
                 "1.000000059604644775",  # halfway between two floats, less a little
                 "1.000000059604644776",  # and a little more
+                "1.000488281250000001",  # halfway between two halves, and less than a double tells
+                "65519.999999999999999999",
                 "9007199254740993.000000000000000001",
                 "-99999999999999999999.999999999999999999",
                 "255",

@@ -7,16 +7,19 @@ when its checkpoint is restored or saved, or never. The nodes of a function run 
 that may call it, also by a nested attribute, as a gradient, or because the optimizer takes one
 function for another that implements the same. TensorFlow's own loader may call the functions of the
 object graph.
+
+A model may be written to slow down its readers: time and memory grow with the size of the graph.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from google.protobuf.message import DecodeError
 
 from tfspark.errors import InvalidModelError, explain
+from tfspark.operations.inner_graph import graph_in
 from tfspark.saved_model_pb2 import (
     AttrValue,
     FunctionDef,
@@ -30,11 +33,17 @@ GRAPH = ""
 
 SIGNATURE, INIT, RESTORE, SAVE, LOADER = "signature", "init", "restore", "save", "loader"
 
-# A node of `ReadFile`, whose name has one letter.
-_SHORTEST_GRAPH = 15
 _MOST_LEVELS = 100
 
 _INIT_SIGNATURE = "__saved_model_init_op"
+# What a loader runs once: the init op. Where there is none, TensorFlow's loader in Python runs the
+# initializers of tables and of local variables.
+_INIT_COLLECTIONS = (
+    "saved_model_main_op",
+    "legacy_init_op",
+    "table_initializer",
+    "local_variables",
+)
 _IMPLEMENTS = "api_implements"
 
 
@@ -45,8 +54,7 @@ class Calls:
         all_nodes: Scope and node, of every scope.
         nodes: Scope → node by name.
         functions: Function by name.
-        callers: Name of a function → scope and node of each call.
-        graphs: Node and each text in it that may be a graph.
+        graphs: Where a graph is that a node holds as bytes, for messages, and the bytes.
 
     Raises:
         InvalidModelError: When a function has no name, or a name stands for two.
@@ -58,7 +66,8 @@ class Calls:
         if len(self.functions) < len(library) or GRAPH in self.functions:
             raise _ambiguous("functions")
         self.all_nodes = [(GRAPH, node) for node in graph.graph_def.node]
-        self.all_nodes += [(one.signature.name, node) for one in library for node in one.node_def]
+        for name, function in self.functions.items():
+            self.all_nodes += [(name, node) for node in function.node_def]
         self.nodes: dict[str, dict[str, NodeDef]] = {
             GRAPH: {},
             **{name: {} for name in self.functions},
@@ -67,8 +76,8 @@ class Calls:
             self.nodes[scope][node.name] = node
         if sum(map(len, self.nodes.values())) < len(self.all_nodes):
             raise _ambiguous("nodes")
-        self.callers: dict[str, list[tuple[str, NodeDef]]] = defaultdict(list)
-        self.graphs: list[tuple[NodeDef, bytes]] = []
+        self._callers: dict[str, list[tuple[str, NodeDef]]] = defaultdict(list)
+        self.graphs: list[tuple[str, bytes]] = []
         self._called: dict[str, set[str]] = defaultdict(set)
         self._alike = _alike(graph)
         for scope, node in self.all_nodes:
@@ -81,26 +90,41 @@ class Calls:
             SAVE: self._run_for([graph.saver_def.save_tensor_name]),
         }
         self._functions_run = {name: self._called_by(run) for name, run in self._run.items()}
-        self._functions_run[LOADER] = self._called_below(self._objects)
+        loaded = self._objects & self.functions.keys()
+        self._functions_run[LOADER] = self._called_below(map(self._same, loaded))
 
     def occasions(self, scope: str, node: str) -> frozenset[str]:
         """Return when a node runs; empty when nothing is known to run it."""
         if scope == GRAPH:
             return frozenset(name for name, run in self._run.items() if node in run)
-        return frozenset(name for name, run in self._functions_run.items() if scope in run)
+        function = self._same(scope)
+        return frozenset(name for name, run in self._functions_run.items() if function in run)
+
+    def callers(self, function: str) -> Sequence[tuple[str, NodeDef]]:
+        """Return scope and node of each call that may run a function."""
+        return self._callers.get(self._same(function), ())
 
     def is_in_object_graph(self, function: str) -> bool:
         """Whether TensorFlow's own loader may call a function."""
         return function in self._objects
 
+    def _same(self, function: str) -> str:
+        """Return the function that stands for all that may run in its place."""
+        return self._alike.get(function, function)
+
     def _read(self, scope: str, node: NodeDef) -> None:
         """Note which functions a node may call, and the texts in it."""
         called, texts = inside(node)
-        for name in dict.fromkeys(called):
-            for other in self._alike.get(name, {name}):
-                self.callers[other].append((scope, node))
-                self._called[scope if scope != GRAPH else f"{GRAPH}/{node.name}"].add(other)
-        self.graphs += [(node, text) for text in texts]
+        graphs = [text for text in texts if graph_in(text)]
+        if graphs:
+            where = f"a graph inside {node.name}"
+            self.graphs += [(where, graph) for graph in graphs]
+        names = {self._same(one) for one in called if one in self.functions}
+        if names:
+            caller = f"{GRAPH}/{node.name}" if scope == GRAPH else self._same(scope)
+            self._called[caller] |= names
+        for name in names:
+            self._callers[name].append((scope, node))
 
     def _run_for(self, tensors: Iterable[str]) -> frozenset[str]:
         """Return the nodes of the graph that some tensors or operations need."""
@@ -122,14 +146,14 @@ class Calls:
         waiting, found = list(functions), set[str]()
         while waiting:
             name = waiting.pop()
-            if name in self.functions and name not in found:
+            if name not in found:
                 found.add(name)
                 waiting += self._called.get(name, ())
         return frozenset(found)
 
 
 def inside(node: NodeDef) -> tuple[list[str], list[bytes]]:
-    """Return the functions that a node may call, and the texts in it that may be graphs.
+    """Return the functions that a node may call, and the texts in it.
 
     It looks at each attribute once: a large graph has a million of them.
     """
@@ -137,8 +161,7 @@ def inside(node: NodeDef) -> tuple[list[str], list[bytes]]:
     texts: list[bytes] = []
     for value in node.attr.values():
         _read_attribute(value, called, texts, 0)
-    # A graph begins with a node, and a node names an operation.
-    return called, [text for text in texts if text[:1] == b"\n" and len(text) >= _SHORTEST_GRAPH]
+    return called, texts
 
 
 def node_of(tensor: str) -> str:
@@ -168,19 +191,27 @@ def _read_attribute(value: AttrValue, called: list[str], texts: list[bytes], lev
                 _read_attribute(nested, called, texts, level + 1)
 
 
-def _alike(graph: MetaGraphDef) -> dict[str, set[str]]:
-    """Return function → all that may run in its place: implementations and gradients."""
-    groups: dict[bytes, set[str]] = defaultdict(set)
-    found: dict[str, set[str]] = {}
+def _alike(graph: MetaGraphDef) -> dict[str, str]:
+    """Return function → one that stands for its implementations and gradients.
+
+    Functions that may run in place of each other count as one: what calls one of them calls all.
+    """
+    above: dict[str, str] = {}
+
+    def top(name: str) -> str:
+        while (other := above.setdefault(name, name)) != name:
+            above[name] = above[other]
+            name = other
+        return name
+
+    first: dict[bytes, str] = {}
     for one in graph.graph_def.library.function:
         if _IMPLEMENTS in one.attr:
-            groups[one.attr[_IMPLEMENTS].s].add(one.signature.name)
-    for names in groups.values():
-        found |= {name: set(names) for name in names}
+            name = one.signature.name
+            above[top(name)] = top(first.setdefault(one.attr[_IMPLEMENTS].s, name))
     for gradient in graph.graph_def.library.gradient:
-        own = found.setdefault(gradient.function_name, {gradient.function_name})
-        own.add(gradient.gradient_func)
-    return found
+        above[top(gradient.gradient_func)] = top(gradient.function_name)
+    return {name: top(name) for name in list(above)}
 
 
 def _loaded(graph: MetaGraphDef) -> Iterator[str]:
@@ -209,17 +240,23 @@ def _tensors(info: TensorInfo, level: int = 0) -> Iterator[str]:
 
 
 def _initialised(graph: MetaGraphDef) -> Iterator[str]:
-    """Yield what a loader may run once: all operations that any collection names."""
+    """Yield what a loader may run once, whichever loader it is."""
     if _INIT_SIGNATURE in graph.signature_def:
         for info in graph.signature_def[_INIT_SIGNATURE].outputs.values():
             yield from _tensors(info)
-    for collection in graph.collection_def.values():
-        yield from collection.node_list.value
-        for text in collection.bytes_list.value:
-            try:
-                yield VariableDef.FromString(text).initializer_name
-            except DecodeError:  # a collection of something else
-                continue
+    for name in _INIT_COLLECTIONS:
+        if name in graph.collection_def:
+            collection = graph.collection_def[name]
+            yield from collection.node_list.value
+            yield from map(_initializer, collection.bytes_list.value)
+
+
+def _initializer(variable: bytes) -> str:
+    """Return the operation that initialises a variable of a collection."""
+    try:
+        return VariableDef.FromString(variable).initializer_name
+    except DecodeError:  # TensorFlow does not load such a model
+        return ""
 
 
 def _ambiguous(what: str) -> InvalidModelError:

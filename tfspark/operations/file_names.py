@@ -19,6 +19,9 @@ from tfspark.saved_model_pb2 import MetaGraphDef, NodeDef
 
 ASSET, CHECKPOINT, OTHER = "asset", "checkpoint", "other"
 
+# Steps through one graph; what is behind them counts as chosen by the model.
+_MOST_STEPS_IN_ALL = 200_000
+
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 _SAME = {"Identity", "StopGradient"}
 _MOST_STEPS = 100
@@ -34,6 +37,9 @@ class FileNames:
         self._checkpoint = _whole(graph.saver_def.filename_tensor_name)
         self._kinds: dict[tuple[str, str], set[str]] = {}
         self._positions: dict[str, dict[str, int]] = {}
+        self._plain: dict[tuple[str, str], int] = {}
+        self._held: dict[bytes, set[str]] = {}
+        self._left = _MOST_STEPS_IN_ALL
         self._variables: dict[bytes, list[tuple[str, NodeDef]]] = defaultdict(list)
         for scope, node in calls.all_nodes:
             if node.op == "VarHandleOp":
@@ -49,7 +55,8 @@ class FileNames:
         return self._kinds[place]
 
     def _traced(self, scope: str, tensor: str, steps: int) -> set[str]:
-        if steps > _MOST_STEPS:
+        self._left -= 1
+        if steps > _MOST_STEPS or self._left < 0:
             return {OTHER}
         if scope == GRAPH and tensor in self._assets:
             return {ASSET}
@@ -74,7 +81,9 @@ class FileNames:
         found: set[str] = set()
         if self._calls.is_in_object_graph(function):
             found.add(self._bound_kind(function, at))
-        for scope, call in self._calls.callers[function]:
+        for scope, call in self._calls.callers(function):
+            if OTHER in found:  # nothing can change the answer any more
+                break
             found |= self._given_kinds(function, at, scope, call, steps)
         return found or {OTHER}  # nobody is known to call it
 
@@ -97,15 +106,25 @@ class FileNames:
         is_plain = call.op == function or (
             call.op in _CALLS and call.attr["f"].func.name == function
         )
-        given = call.input[: at + 1]
-        # In a body, a name may stand for several tensors, which moves all that follow.
-        if scope != GRAPH:
-            is_plain &= all(
-                one.count(":") == 2 or self._position(scope, one) is not None for one in given
-            )
-        if not is_plain or len(given) <= at or given[at].startswith("^"):
+        if not is_plain or at >= self._plain_inputs(scope, call):
             return {OTHER}
-        return self.kinds(scope, given[at], steps + 1)
+        return self.kinds(scope, call.input[at], steps + 1)
+
+    def _plain_inputs(self, scope: str, call: NodeDef) -> int:
+        """Return how many of the first inputs of a call are one tensor each."""
+        place = (scope, call.name)
+        if place not in self._plain:
+            self._plain[place] = next(
+                (at for at, one in enumerate(call.input) if not self._is_plain(scope, one)),
+                len(call.input),
+            )
+        return self._plain[place]
+
+    def _is_plain(self, scope: str, tensor: str) -> bool:
+        """Whether an input is one tensor; in a body, a name may stand for several."""
+        if tensor.startswith("^"):
+            return False
+        return scope == GRAPH or tensor.count(":") == 2 or self._position(scope, tensor) is not None
 
     def _bound_kind(self, function: str, at: int) -> str:
         """Return what the object graph binds to an argument: it binds the last ones."""
@@ -120,8 +139,16 @@ class FileNames:
         node = self._calls.nodes[GRAPH].get(node_of(handle))
         if node is None or node.op != "VarHandleOp":
             return {OTHER}
+        name = _shared_name(node)
+        if name not in self._held:
+            self._held[name] = {OTHER}  # what a cycle finds
+            self._held[name] = self._assigned(name, steps)
+        return self._held[name]
+
+    def _assigned(self, variable: bytes, steps: int) -> set[str]:
+        """Return what the nodes of a variable may assign to it."""
         found: set[str] = set()
-        for scope, one in self._variables[_shared_name(node)]:
+        for scope, one in self._variables[variable]:
             if scope != GRAPH:
                 return {OTHER}
             for user in self._users[one.name]:

@@ -15,12 +15,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from google.protobuf.message import DecodeError
-
 from tfspark.operations.calls import GRAPH, INIT, LOADER, RESTORE, SAVE, SIGNATURE, Calls, inside
 from tfspark.operations.file_names import ASSET, CHECKPOINT, FileNames
+from tfspark.operations.inner_graph import graph_in
 from tfspark.operations.known import UNKNOWN, touches
-from tfspark.saved_model_pb2 import AttrValue, DataType, GraphDef, MetaGraphDef, NodeDef
+from tfspark.saved_model_pb2 import AttrValue, DataType, MetaGraphDef, NodeDef
 
 # Operation → position of the input that names the file.
 _RESTORES = {"RestoreV2": 0, "Restore": 0, "RestoreSlice": 0}
@@ -54,7 +53,6 @@ _FROM_BYTES = {"Const", "HostConst", "ParseTensor", "DeserializeSparse", "Deseri
 # A variant can hold resources.
 _RESOURCES = {DataType.DT_RESOURCE, DataType.DT_VARIANT}
 
-_OP_NAME = re.compile(r"[A-Z_][A-Za-z0-9_>]*")
 _DEEPEST = 4
 
 
@@ -92,7 +90,7 @@ def findings_of(graph: MetaGraphDef) -> tuple[Finding, ...]:
         for scope, node in calls.all_nodes
         if (what := _touches(node)) and not _is_own(node, scope, calls, names)
     ]
-    texts = (one for node, text in calls.graphs for one in _inside(node, text, _DEEPEST))
+    texts = (one for where, text in calls.graphs for one in _inside(where, text, _DEEPEST))
     return (*found, *texts)
 
 
@@ -140,9 +138,9 @@ def _is_own(node: NodeDef, scope: str, calls: Calls, names: FileNames) -> bool:
     return is_fed and not occasions & elsewhere
 
 
-def _inside(node: NodeDef, text: bytes, depth: int) -> Iterator[Finding]:
+def _inside(where: str, text: bytes, depth: int) -> Iterator[Finding]:
     """Yield the findings in a graph that a node holds as bytes."""
-    graph = _graph_in(text)
+    graph = graph_in(text)
     if graph is None:
         return
     own = {one.signature.name for one in graph.library.function}
@@ -150,17 +148,7 @@ def _inside(node: NodeDef, text: bytes, depth: int) -> Iterator[Finding]:
     for inner in (one for body in bodies for one in body):
         what = _touches(inner)
         if what and not (what == UNKNOWN and inner.op in own):
-            yield Finding(inner.op, what, inner.name, f"a graph inside {node.name}")
+            yield Finding(inner.op, what, inner.name, where)
         if depth:
             for deeper in inside(inner)[1]:
-                yield from _inside(node, deeper, depth - 1)
-
-
-def _graph_in(text: bytes) -> GraphDef | None:
-    """Return the graph that a text contains; `None` when it is not a graph."""
-    try:
-        graph = GraphDef.FromString(text)
-    except DecodeError:
-        return None
-    is_graph = all(node.name and _OP_NAME.fullmatch(node.op) for node in graph.node)
-    return graph if graph.node and is_graph else None
+                yield from _inside(where, deeper, depth - 1)

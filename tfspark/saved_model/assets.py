@@ -11,14 +11,17 @@ _COLLECTION = "saved_model_assets"
 
 
 def assets_of(graph: MetaGraphDef) -> list[AssetFileDef]:
-    """Return the assets of a graph; exports of TensorFlow 1 list them in a collection.
+    """Return the assets that TensorFlow's loaders feed.
+
+    Old exports of TensorFlow 1 list them in a collection. Loaders ignore the collection when the
+    graph itself lists an asset.
 
     Raises:
         InvalidModelError: When the collection contains anything but assets.
     """
-    named = _COLLECTION in graph.collection_def
-    collection = graph.collection_def[_COLLECTION].any_list.value if named else ()
-    return [*graph.asset_file_def, *map(_asset, collection)]
+    if graph.asset_file_def or _COLLECTION not in graph.collection_def:
+        return list(graph.asset_file_def)
+    return list(map(_asset, graph.collection_def[_COLLECTION].any_list.value))
 
 
 def _asset(listed: CollectionDef.Any) -> AssetFileDef:

@@ -6,7 +6,8 @@ Invariants: the digest is the SHA-256 over the sorted relative names, lengths an
 folders have equal digests on every path. Links are followed, also out of the folder: the caller
 who names a model trusts its folder, and the digest pins what was read through the link. The time
 to list a folder is limited: a folder that contains itself, devices, pipes, sockets, too many
-entries or levels and too long names are refused. Nothing is written.
+entries or levels and too long names are refused. A file that changes while it is hashed is refused.
+Nothing is written.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tfspark.errors import InvalidModelError, explain
 
@@ -29,6 +31,8 @@ LONGEST_NAME, LONGEST_PATH = 255, 4096
 
 # The bits of a mode that let other users write.
 BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+
+_NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
 def files(folder: Path, *, private: bool = False) -> list[tuple[str, Path]]:
@@ -47,13 +51,49 @@ def files(folder: Path, *, private: bool = False) -> list[tuple[str, Path]]:
 
 def digest_of(export_dir: Path, *, private: bool = False) -> str:
     """Return the SHA-256 over the sorted relative names, lengths and contents of all files."""
+    return digest_of_files(files(export_dir, private=private))
+
+
+def digest_of_files(
+    listed: Iterable[tuple[str, Path]], given: Mapping[str, bytes] = _NOTHING
+) -> str:
+    """Return the digest of files that `files` listed.
+
+    Args:
+        listed: Relative name and path of every file, sorted by name.
+        given: Relative name → content of files that were read before. These bytes are hashed, and
+            the file is not read again.
+
+    Raises:
+        InvalidModelError: When the length of a file changes while it is read.
+    """
     total = hashlib.sha256()
-    for relative, path in files(export_dir, private=private):
-        total.update(os.fsencode(f"{relative}\0{path.stat().st_size}\0"))
-        with path.open("rb") as content:
-            while chunk := content.read(1 << 20):
-                total.update(chunk)
+    for relative, path in listed:
+        if relative in given:
+            total.update(os.fsencode(f"{relative}\0{len(given[relative])}\0"))
+            total.update(given[relative])
+        else:
+            _add_file(total, relative, path)
     return total.hexdigest()
+
+
+def _add_file(total: hashlib._Hash, relative: str, path: Path) -> None:
+    """Hash the name, length and content of one file."""
+    with path.open("rb") as content:
+        size = left = os.fstat(content.fileno()).st_size
+        total.update(os.fsencode(f"{relative}\0{size}\0"))
+        while chunk := content.read(1 << 20):
+            total.update(chunk)
+            left -= len(chunk)
+    if left:  # otherwise the end of one file and the start of the next could not be told apart
+        raise InvalidModelError(
+            explain(
+                f"The file {path} changed while it was read.",
+                expected=f"{size} bytes",
+                found=f"{size - left} bytes",
+                hint="export to a new version folder, and load the model when it is complete.",
+            )
+        )
 
 
 def size_of(export_dir: Path) -> int:

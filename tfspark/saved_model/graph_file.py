@@ -1,15 +1,18 @@
 """The file with the graph of a SavedModel, binary or text, and the graph of one tag set in it.
 
-Reads the `MetaGraphDef` of a tag set, or raises a typed error that says what is wrong with the
-file. Driver only.
+Reads the file once and gives the `MetaGraphDef` of a tag set, or raises a typed error that says
+what is wrong with the file. Driver only.
 
 Invariants: where both files are there, `saved_model.pb` is read, as by TensorFlow; a file that is
-cut off is an error. Protobuf reads text in Python and takes 0.5 s for each MB.
+cut off is an error; the graph comes from the same bytes as the digest. Protobuf reads text in
+Python and takes 0.5 s for each MB.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from google.protobuf import text_format
@@ -30,6 +33,24 @@ _MOST_BYTES = (1 << 31) - 1
 # How text names the message inside an `Any` → the field of `CollectionDef.Any` that reads it.
 _ANY = re.compile(r"""\[type\.googleapis\.com/([\w.]+)\]|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'""")
 _ANY_FIELDS = {"tensorflow.AssetFileDef": "asset"}
+
+
+@dataclass(frozen=True)
+class GraphFile:
+    """The content of a file with a graph, read once.
+
+    Attributes:
+        path: The file, for messages.
+        content: Its bytes, from which both the graph and the digest are taken.
+    """
+
+    path: Path
+    content: bytes
+
+    @property
+    def name(self) -> str:
+        """The relative name in the export dir."""
+        return self.path.name
 
 
 def has_graph(folder: Path) -> bool:
@@ -55,22 +76,50 @@ def check_size(export_dir: Path) -> None:
             )
 
 
-def graph_of(export_dir: Path, tags: tuple[str, ...]) -> MetaGraphDef:
-    """Read the graph of a tag set.
+def read(export_dir: Path, listed: Mapping[str, Path]) -> GraphFile:
+    """Read the file that TensorFlow would read.
+
+    Args:
+        export_dir: The folder, for messages.
+        listed: Relative name → path of every file of the folder. The digest must cover the same
+            files; otherwise somebody could add another graph file in between.
 
     Raises:
-        InvalidModelError: When there is no such file, or it is broken.
+        InvalidModelError: When there is no such file, or a graph in chunks.
+    """
+    if _CHUNKED in listed:
+        raise InvalidModelError(
+            explain(
+                f"{export_dir} holds {_CHUNKED}, a graph in chunks, which tfspark cannot read.",
+                expected=BINARY,
+                hint="export it again without experimental_image_format, into an empty folder.",
+            )
+        )
+    for name in (BINARY, TEXT):
+        if name in listed:
+            with listed[name].open("rb") as file:
+                return GraphFile(listed[name], file.read())
+    raise InvalidModelError(
+        explain(f"{export_dir} holds no {BINARY}.", expected=str(export_dir / BINARY), hint=_HINT)
+    )
+
+
+def graph_of(file: GraphFile, tags: tuple[str, ...]) -> MetaGraphDef:
+    """Return the graph of a tag set.
+
+    Raises:
+        InvalidModelError: When the file is broken.
         SignatureNotFoundError: When no graph has the tag set.
     """
-    file = _file(export_dir)
     graphs = _parse(file).meta_graphs
     if not graphs:
         raise InvalidModelError(
-            explain(f"{file} holds no graph.", found=f"{file.stat().st_size} bytes", hint=_HINT)
+            explain(f"{file.path} holds no graph.", found=f"{len(file.content)} bytes", hint=_HINT)
         )
     fitting = [graph for graph in graphs if set(graph.meta_info_def.tags) == set(tags)]
     if len(fitting) == 1:
         return fitting[0]
+    export_dir = file.path.parent
     if fitting:
         problem = f"The model at {export_dir} has {len(fitting)} graphs with one tag set."
         raise InvalidModelError(explain(problem, found=listing(tags), hint=_HINT))
@@ -83,37 +132,18 @@ def graph_of(export_dir: Path, tags: tuple[str, ...]) -> MetaGraphDef:
     )
 
 
-def _file(export_dir: Path) -> Path:
-    """Return the file that TensorFlow would read."""
-    if (export_dir / _CHUNKED).is_file():
-        raise InvalidModelError(
-            explain(
-                f"{export_dir} holds {_CHUNKED}, a graph in chunks, which tfspark cannot read.",
-                expected=BINARY,
-                hint="export it again without experimental_image_format, into an empty folder.",
-            )
-        )
-    for name in (BINARY, TEXT):
-        if (export_dir / name).is_file():
-            return export_dir / name
-    raise InvalidModelError(
-        explain(f"{export_dir} holds no {BINARY}.", expected=str(export_dir / BINARY), hint=_HINT)
-    )
-
-
-def _parse(file: Path) -> SavedModel:
-    content = file.read_bytes()
+def _parse(file: GraphFile) -> SavedModel:
     try:
         if file.name == BINARY:
-            return _without_text_fields(SavedModel.FromString(content))
-        text = _ANY.sub(_field_of_any, content.decode())
+            return _without_text_fields(SavedModel.FromString(file.content))
+        text = _ANY.sub(_field_of_any, file.content.decode())
         return text_format.Parse(text, SavedModel(), allow_unknown_field=True)
     except (DecodeError, text_format.ParseError, ValueError, RecursionError) as error:
         raise InvalidModelError(
             explain(
-                f"{file} is not a whole SavedModel.",
+                f"{file.path} is not a whole SavedModel.",
                 expected="a SavedModel protocol buffer",
-                found=f"{len(content)} bytes that do not parse; the file may be cut off",
+                found=f"{len(file.content)} bytes that do not parse; the file may be cut off",
                 hint=_HINT,
             )
         ) from error

@@ -10,30 +10,20 @@ slow down its readers, so nodes looked up, dimensions and values of constants ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tfspark import dtypes
+from tfspark.saved_model.graph_scopes import MOST_STEPS, End, GraphScopes, Tensor
 from tfspark.saved_model.shape_rules import RULES, Values
 from tfspark.saved_model_pb2 import DataType, GraphDef, NodeDef, TensorProto
-from tfspark.signature import Shape, Signature, TensorSpec, shape_of
-
-# Nodes between an output and what tells its shape; each takes some frames of Python's stack.
-_MOST_STEPS = 100
-# Look-ups of nodes in one graph; a node that is looked up twice counts twice.
-_MOST_NODES = 30_000
-# The most dimensions of a tensor in TensorFlow, so also the most sizes or axes in a constant.
-_MOST_DIMENSIONS = 254
-# Digits of the output number after a tensor's name.
-_MOST_DIGITS = 9
+from tfspark.signature import MOST_DIMENSIONS, Shape, Signature, TensorSpec, shape_of
 
 # Up to this version of graphs, an empty shape of a placeholder says nothing.
 _LEGACY_VERSION = 21
 
-_CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 _UNKNOWN_TYPE = dtypes.name_of(DataType.DT_INVALID)
 
 # Where a node says the type of its result; of other operations it is not asked.
@@ -66,75 +56,33 @@ def completed(signatures: Iterable[Signature], graph: GraphDef) -> tuple[Signatu
     )
 
 
-@dataclass(eq=False)
-class Scope:
-    """The graph, or the body of a function as one node calls it.
-
-    Attributes:
-        nodes: By name.
-        arguments: Argument of the function → the tensor that the call gives.
-    """
-
-    nodes: Mapping[str, NodeDef]
-    arguments: Mapping[str, Tensor] = field(default_factory=dict)
-
-
-# A tensor's name is one of its scope: `node:1` in the graph, `node:output:1` in a body.
-Tensor: TypeAlias = tuple[Scope, str]
-
-
-@dataclass(frozen=True)
-class End:
-    """The node that makes a tensor, and which of its results the tensor is."""
-
-    scope: Scope
-    node: NodeDef
-    index: int
-
-
 class GraphShapes:
     """Answers what a graph knows of its tensors."""
 
     def __init__(self, graph: GraphDef) -> None:
         self.is_legacy = graph.versions.producer <= _LEGACY_VERSION
-        self._main = Scope({node.name: node for node in graph.node})
-        self._functions = {one.signature.name: one for one in graph.library.function}
-        self._bodies: dict[Tensor, Scope] = {}
+        self.scopes = GraphScopes(graph)
         self._shapes: dict[Tensor, Shape | None] = {}
-        self._looked_up = 0
+        self._integers: dict[int, Values | None] = {}
 
     def complete(self, spec: TensorSpec) -> TensorSpec:
         """Return a spec with the rank and type that it leaves open, where the graph knows them."""
         if not spec.tensor:  # a composite tensor is no tensor of the graph
             return spec
-        tensor = (self._main, spec.tensor)
+        tensor = (self.scopes.main, spec.tensor)
         if spec.dtype == _UNKNOWN_TYPE:
             spec = replace(spec, dtype=dtypes.name_of(self._type(tensor)))
         return replace(spec, shape=self.shape(tensor)) if spec.shape is None else spec
 
     def shape(self, tensor: Tensor, steps: int = 0) -> Shape | None:
         """Return the shape of a tensor that is so many steps away; `None` for an unknown rank."""
-        if tensor not in self._shapes and steps < _MOST_STEPS:
+        if tensor not in self._shapes and steps < MOST_STEPS:
             self._shapes[tensor] = None  # what a cycle finds
-            end = self._end(tensor)
+            end = self.scopes.end(tensor)
             shape = None if end is None else self._made(end, steps + 1)
-            is_possible = shape is not None and len(shape) <= _MOST_DIMENSIONS
+            is_possible = shape is not None and len(shape) <= MOST_DIMENSIONS
             self._shapes[tensor] = shape if is_possible else None
         return self._shapes.get(tensor)
-
-    def origin(self, tensor: Tensor) -> End | None:
-        """Return the node that makes a tensor, inside the functions called for it."""
-        for _ in range(_MOST_STEPS):
-            end = self._end(tensor)
-            if end is None:
-                return None
-            passed = self._called(end)
-            if passed is None and end.node.op == "Identity" and end.node.input:
-                passed = (end.scope, end.node.input[0])
-            if passed is None:
-                return end
-            tensor = passed
-        return None
 
     def _made(self, end: End, steps: int) -> Shape | None:
         """Return the shape of a node's result."""
@@ -142,7 +90,7 @@ class GraphShapes:
         shape = shape_of(said[end.index]) if end.index < len(said) else None
         if shape is not None:
             return shape
-        called = self._called(end)
+        called = self.scopes.called(end)
         if called is not None:
             return self.shape(called, steps)
         rule = RULES.get(end.node.op)
@@ -150,49 +98,16 @@ class GraphShapes:
 
     def _type(self, tensor: Tensor) -> int:
         """Return the number of a tensor's type; 0 when it is unknown."""
-        end = self.origin(tensor)
+        end = self.scopes.origin(tensor)
         name = None if end is None else _TYPE_ATTRIBUTES.get(end.node.op)
         return 0 if end is None or name is None else end.node.attr[name].type
 
-    def _end(self, tensor: Tensor) -> End | None:
-        """Return the node that makes a tensor, where the functions around it are called."""
-        self._looked_up += 1
-        scope, text = tensor
-        while text in scope.arguments:
-            scope, text = scope.arguments[text]
-        name, _, rest = text.partition(":")
-        output, _, number = rest.rpartition(":")
-        node = scope.nodes.get(name)
-        if node is None or (output and not _is_counted(node)) or self._looked_up > _MOST_NODES:
-            return None
-        is_number = number.isdecimal() and len(number) <= _MOST_DIGITS
-        return End(scope, node, int(number) if is_number else 0)
-
-    def _called(self, end: End) -> Tensor | None:
-        """Return the tensor in a function's body that a call returns; `None` for no call."""
-        function = self._functions.get(end.node.attr["f"].func.name)
-        if end.node.op not in _CALLS or function is None:
-            return None
-        inputs, outputs = function.signature.input_arg, function.signature.output_arg
-        given = [name for name in end.node.input if not name.startswith("^")]
-        if any(one.number_attr or one.type_list_attr for one in (*inputs, *outputs)):
-            return None
-        if len(given) != len(inputs) or end.index >= len(outputs):
-            return None
-        key = (end.scope, end.node.name)
-        if key not in self._bodies:
-            named = zip(inputs, given, strict=True)
-            arguments = {one.name: (end.scope, name) for one, name in named}
-            self._bodies[key] = Scope({one.name: one for one in function.node_def}, arguments)
-        return self._bodies[key], function.ret[outputs[end.index].name]
-
-
-def _is_counted(node: NodeDef) -> bool:
-    """Whether the number behind an output's name in a body counts all results of the node.
-
-    An operation with several outputs counts within each of them, which only its definition tells.
-    """
-    return node.op in _CALLS or len(node.attr["_output_shapes"].list.shape) <= 1
+    def integers(self, node: NodeDef) -> Values | None:
+        """Return the integers of a constant of rank 0 or 1, read once."""
+        key = id(node)  # the scope keeps the node alive
+        if key not in self._integers:
+            self._integers[key] = _integers(node.attr["value"].tensor)
+        return self._integers[key]
 
 
 @dataclass(frozen=True)
@@ -217,16 +132,16 @@ class _Operands:
 
     def values(self, index: int) -> Values | None:
         end = self._origin(index)
-        if end is None or self.steps >= _MOST_STEPS:
+        if end is None or self.steps >= MOST_STEPS:
             return None
         if end.node.op == "Pack":  # of single sizes, as a shape or list of axes is
             inside = _Operands(self.shapes, end, self.steps + 1)
             count = end.node.attr["N"].i
-            if count > min(len(end.node.input), _MOST_DIMENSIONS):
+            if count > min(len(end.node.input), MOST_DIMENSIONS):
                 return None
             parts = [inside.values(part) or (None,) for part in range(count)]
             return None if any(len(part) > 1 for part in parts) else [one for (one,) in parts]
-        return _integers(end.node.attr["value"].tensor) if end.node.op == "Const" else None
+        return self.shapes.integers(end.node) if end.node.op == "Const" else None
 
     def variable(self, index: int) -> Shape | None:
         end = self._origin(index)
@@ -240,7 +155,7 @@ class _Operands:
 
     def _origin(self, index: int) -> End | None:
         tensor = self._input(index)
-        return None if tensor is None else self.shapes.origin(tensor)
+        return None if tensor is None else self.shapes.scopes.origin(tensor)
 
     def _input(self, index: int) -> Tensor | None:
         names = self.end.node.input
@@ -256,12 +171,12 @@ def _integers(tensor: TensorProto) -> Values | None:
         return None
     width = {DataType.DT_INT32: "<i4", DataType.DT_INT64: "<i8"}.get(tensor.dtype)
     count = 1 if shape == () else shape[0] or 0
-    if width is None or count > _MOST_DIMENSIONS:
+    if width is None or count > MOST_DIMENSIONS:
         return None
     if tensor.tensor_content:
         if len(tensor.tensor_content) != count * np.dtype(width).itemsize:
             return None
         content: list[int] = np.frombuffer(tensor.tensor_content, width).tolist()
         return content
-    found = list(tensor.int_val or tensor.int64_val)[:count] or [0] * bool(count)
+    found = list((tensor.int_val or tensor.int64_val)[:count]) or [0] * bool(count)
     return [*found, *found[-1:] * (count - len(found))]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 from tfspark.saved_model_pb2 import NodeDef
-from tfspark.signature import Shape, shape_of
+from tfspark.signature import MOST_DIMENSIONS, Shape, shape_of
 
 Values: TypeAlias = Sequence[int | None]
 
@@ -122,8 +122,8 @@ def _reduced(operands: Operands) -> Shape | None:
 
 
 def _squeezed(operands: Operands) -> Shape | None:
-    shape, given = operands.shape(0), list(operands.node.attr["squeeze_dims"].list.i)
-    if shape is None or (not given and None in shape):
+    shape, given = operands.shape(0), operands.node.attr["squeeze_dims"].list.i
+    if shape is None or (not given and None in shape) or len(given) > MOST_DIMENSIONS:
         return None
     return _replaced(shape, given or [axis for axis, size in enumerate(shape) if size == 1], ())
 

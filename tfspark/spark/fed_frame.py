@@ -89,7 +89,7 @@ class FedFrame:
 
     def with_columns(self, feed: Mapping[str, FeedValue]) -> FedFrame:
         """Return the frame with one more column for each expression and each field of a struct."""
-        added: list[Column] = []
+        added: dict[str, Column] = {}
         taken = self.frame.columns
 
         def name_of(value: str | Column) -> str:
@@ -99,7 +99,7 @@ class FedFrame:
             name = f"expression {len(added) + 1}" if value is expression else str(value)
             while name in taken:
                 name += " of feed"
-            added.append(expression.alias(name))
+            added[name] = expression.alias(name)  # a field that feeds two inputs is one column
             return name
 
         named: dict[str, str | Sequence[str] | Constant] = {}
@@ -110,7 +110,7 @@ class FedFrame:
                 named[key] = name_of(value)
             elif isinstance(value, Sequence):
                 named[key] = [name_of(part) for part in value]
-        frame = self.frame.select("*", *added) if added else self.frame
+        frame = self.frame.select("*", *added.values()) if added else self.frame
         return replace(self, frame=frame, feed={**self.feed, **named})
 
     def bind(

@@ -59,7 +59,7 @@ class FunctionRequest:
         """Check all that can be checked without arguments, and log what the user should know.
 
         Raises:
-            TfsparkError: When the model or an option cannot be used, or an output be no column.
+            TfsparkError: When the model, an option or an output cannot be used.
         """
         check_columns(fetch=fetch)
         package = model_of(spark, model, options)

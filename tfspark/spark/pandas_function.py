@@ -111,10 +111,13 @@ def _array(
     element, depth = dtypes.element_of(arrow)
     if _is_integer(spec):
         return pa.array(_objects(_from_json(text, element) for text in values), arrow, mask=mask)
-    if depth and pa.types.is_integer(element) and "float" in spec.dtype:
+    try:
+        return pa.array(values.to_numpy(), arrow, mask=mask)
+    except pa.ArrowInvalid:
+        if not pa.types.is_integer(element):
+            raise
         # Spark 3.5 shows a whole batch of integers as floats when one of them is null.
-        arrow = dtypes.nested(pa.float64(), depth)
-    return pa.array(values.to_numpy(), arrow, mask=mask)
+        return pa.array(values.to_numpy(), dtypes.nested(pa.float64(), depth), mask=mask)
 
 
 def _from_json(text: str, element: pa.DataType) -> Any:

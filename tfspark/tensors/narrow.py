@@ -1,4 +1,4 @@
-"""Numbers in the type of their input: as they are, widened, rounded, or checked one by one.
+"""Numbers in the type of their input: as they are, widened, rounded once, or checked one by one.
 
 Values that do not fit raise `RowProblem`; none is ever wrapped. Executor.
 """
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from tfspark import dtypes
 from tfspark.feeding import InputBinding
+from tfspark.rounding import narrowed, nearest
 from tfspark.rows import Code, Reason
 from tfspark.tensors.values import (
     Array,
@@ -28,18 +29,23 @@ def numbers(array: dtypes.ArrowArray, bound: InputBinding, column: str, width: i
     """Return numbers in the input's type; `width` is the number of elements per row."""
     dtype = dtypes.by_name(bound.spec.dtype)
     target = np.dtype(dtype.numpy)
-    if dtypes.is_decimal(array.type):
-        array = _decimals(array, target, column, width)
-    source = to_numpy(array)
-    if source.dtype == target:
-        return source
-    if dtypes.conversion(array.type, dtype) == "widen":
-        return source.astype(target)
-    narrowed = _narrow(source, target)
-    wrong = np.flatnonzero(misfits(source, narrowed))
+    if not dtypes.is_decimal(array.type):
+        source = to_numpy(array)
+        if source.dtype == target:
+            return source
+        if dtypes.conversion(array.type, dtype) == "widen":
+            return source.astype(target)
+        found = narrowed(source, target)
+    elif target.kind == "f":
+        source = to_numpy(array.cast(pa.string()).cast(pa.float64()))
+        found = nearest(source, target, lambda index: array[index].as_py())
+    else:
+        source = to_numpy(_integers(array, target, column, width))
+        found = narrowed(source, target)
+    wrong = np.flatnonzero(misfits(source, found))
     if len(wrong):
         raise _problem(wrong, lambda index: source[index].item(), target, column, width)
-    return narrowed
+    return found
 
 
 def _problem(
@@ -69,12 +75,10 @@ def _code(value: Any, target: np.dtype[Any]) -> Code:
     return "FRACTION"
 
 
-def _decimals(
+def _integers(
     array: dtypes.ArrowArray, target: np.dtype[Any], column: str, width: int
 ) -> dtypes.ArrowArray:
-    """Return decimals as floats, each rounded once from its digits, or as integers."""
-    if target.kind == "f":
-        return array.cast(pa.string()).cast(pa.float32() if target.itemsize == 4 else pa.float64())
+    """Return decimals as integers of 64 bits."""
     try:
         return array.cast(pa.int64())
     except pa.ArrowInvalid:
@@ -89,26 +93,21 @@ def _decimals(
         raise _problem(np.array(wrong), values.__getitem__, target, column, width) from None
 
 
-def _narrow(source: Array, target: np.dtype[Any]) -> Array:
-    with np.errstate(over="ignore", invalid="ignore"):
-        return source.astype(target)
-
-
-def misfits(source: Array, narrowed: Array) -> Flags:
+def misfits(source: Array, found: Array) -> Flags:
     """Return which numbers did not fit their new type.
 
     Rounding to the precision of a float is what was asked for; an overflow, a fraction or NaN made
     integer, or a wrapped integer is not.
     """
-    found: Flags
-    if narrowed.dtype.kind == "f":
-        found = np.isinf(narrowed)
-        return found & ~np.isinf(source) if found.any() else found
-    info = np.iinfo(narrowed.dtype)
+    wrong: Flags
+    if found.dtype.kind == "f":
+        wrong = np.isinf(found)
+        return wrong & ~np.isinf(source) if wrong.any() else wrong
+    info = np.iinfo(found.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
-        found = (narrowed.astype(source.dtype) != source) | (source < info.min)
+        wrong = (found.astype(source.dtype) != source) | (source < info.min)
         if source.dtype.kind != "f":
-            return found | (source > info.max)
+            return wrong | (source > info.max)
         # A power of two is exact in every float, unlike the largest integer itself.
         limit = 2.0 ** (info.bits - (info.min < 0))
-        return found | (source >= limit) | ~np.isfinite(source)
+        return wrong | (source >= limit) | ~np.isfinite(source)

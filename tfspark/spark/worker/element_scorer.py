@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
+from math import isinf
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from tfspark.constants import Constant
 from tfspark.errors import RowError, explain, listing
 from tfspark.handle import ModelHandle
 from tfspark.options import ScoreOptions
+from tfspark.rounding import nearest_one
 from tfspark.rows import Reason
 from tfspark.schema import Binding, bind
 from tfspark.signature import TensorSpec
@@ -162,7 +164,7 @@ def _array(
     values: list[Any], arrow: pa.DataType, spec: TensorSpec, start: int, unreadable: _Unreadable
 ) -> pa.Array[Any]:
     try:
-        return _read(values, arrow)
+        return _read(values, arrow, spec)
     except _UNREADABLE:
         # One is of another kind, or they go together alone: a large integer beside a float.
         alone = (
@@ -175,10 +177,10 @@ def _alone(
     value: Any, arrow: pa.DataType, spec: TensorSpec, row: int, unreadable: _Unreadable
 ) -> pa.Array[Any]:
     try:
-        return _read([value], arrow)
+        return _read([value], arrow, spec)
     except _UNREADABLE as error:
         unreadable.add(spec, row, str(error))
-        return _read([None], arrow)
+        return _read([None], arrow, spec)
 
 
 def _names(element: Mapping[Any, Any] | Row) -> list[str]:
@@ -201,14 +203,15 @@ def _type_of(spec: TensorSpec, values: Sequence[Any]) -> pa.DataType:
     return dtypes.nested(widest, depth)
 
 
-def _read(values: Sequence[Any], arrow: pa.DataType) -> pa.Array[Any]:
+def _read(values: Sequence[Any], arrow: pa.DataType, spec: TensorSpec) -> pa.Array[Any]:
     """Read Python values as an Arrow type, or fail; a fraction is no integer, a bool no number."""
     element, _ = dtypes.element_of(arrow)
     if pa.types.is_floating(element):
         try:
             return pa.array(values, arrow)
         except pa.ArrowInvalid:  # of bools, decimals, or integers that a double rounds
-            return pa.array([_as_float(value) for value in values], arrow)
+            target = np.dtype(dtypes.by_name(spec.dtype).numpy)
+            return pa.array([_as_float(value, target) for value in values], arrow)
     if not pa.types.is_integer(element):
         return pa.array(values, arrow)
     found: pa.Array[Any] = pa.array(values)
@@ -217,8 +220,12 @@ def _read(values: Sequence[Any], arrow: pa.DataType) -> pa.Array[Any]:
     return found.cast(arrow)
 
 
-def _as_float(value: Any) -> Any:
-    """Return a number as a float, rounded once, and sequences of numbers as lists of floats."""
+def _as_float(value: Any, target: np.dtype[Any]) -> Any:
+    """Return a number as the nearest float of the input, and sequences of numbers as lists."""
     if isinstance(value, list | tuple):
-        return [_as_float(item) for item in value]
-    return float(value) if isinstance(value, bool | int | Decimal) else value
+        return [_as_float(item, target) for item in value]
+    value = value.item() if isinstance(value, np.generic) else value
+    if not isinstance(value, bool | int | Decimal):
+        return value
+    found = float(nearest_one(value, target))
+    return float(value) if isinf(found) else found  # too large, which an error of the row says

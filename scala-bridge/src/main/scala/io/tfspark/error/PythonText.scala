@@ -26,6 +26,15 @@ object PythonText {
     value.map(byte => escaped((byte & 0xff).toChar, quote)).mkString(s"b$quote", "", s"$quote")
   }
 
+  /** Text, in the quotes that it does not hold. */
+  def quoted(text: String): String = {
+    val quote = if (text.contains('\'') && !text.contains('"')) '"' else '\''
+    text.map {
+      case char if char.isControl || char < 127 => escaped(char, quote)
+      case char => char.toString
+    }.mkString(s"$quote", "", s"$quote")
+  }
+
   /** A value that a user gave. */
   def shown(value: Any): String = value match {
     case number: Double => of(number)

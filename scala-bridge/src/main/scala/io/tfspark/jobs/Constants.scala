@@ -1,7 +1,12 @@
 package io.tfspark.jobs
 
+import java.math.BigDecimal
+
+import scala.util.Try
+
 import io.tfspark.error._
 import io.tfspark.model._
+import io.tfspark.tensor.HalfFloat
 import org.apache.spark.sql.Column
 import org.apache.spark.sql.catalyst.CatalystTypeConverters
 import org.apache.spark.sql.functions.lit
@@ -30,16 +35,21 @@ private[jobs] object Constants {
     val read = for {
       dtype <- DType.of(spec.dtype)
       value <- Fills.valueOf(if (dtype.kind == Kind.Bytes) text else text.trim, dtype.sql)
-      if isInRange(value, dtype)
-    } yield CatalystTypeConverters.convertToScala(value, dtype.sql)
+      exact = Try(new BigDecimal(text.trim)).toOption
+      nearest = exact.filter(_ => dtype.name == "float16").fold(value)(HalfFloat.nearest(_))
+      if isInRange(nearest, dtype, exact.isDefined)
+    } yield CatalystTypeConverters.convertToScala(nearest, dtype.sql)
     read.toRight(problem)
   }
 
-  /** Whether a number is one of an input whose column could hold more. */
-  private def isInRange(value: Any, dtype: DType): Boolean = (value, dtype.kind) match {
-    case (number: Number, _: Kind.Integral) =>
-      val (least, most) = dtype.range
-      number.longValue >= least && number.longValue <= most
-    case _ => true
-  }
+  /** Whether a number is one of an input whose column could hold more; a finite one is no infinity.
+    */
+  private def isInRange(value: Any, dtype: DType, isFinite: Boolean): Boolean =
+    (value, dtype.kind) match {
+      case (number: Number, _: Kind.Integral) =>
+        val (least, most) = dtype.range
+        number.longValue >= least && number.longValue <= most
+      case (number: Number, _) => !isFinite || !number.doubleValue.isInfinite
+      case _ => true
+    }
 }

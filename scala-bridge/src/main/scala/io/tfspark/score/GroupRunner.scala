@@ -116,8 +116,9 @@ final private[score] class GroupRunner(
     else
       firstFailing(part) match {
         case Some(row) =>
-          val at = origin.at(s"row ${first + row}")
-          val problem = s"the model refuses the row: ${error.getMessage}"
+          val at = origin.ofRow(first + row)
+          val words = origin.rows.inWords(first + row)
+          val problem = s"the model refuses the row: ${error.getMessage}$words"
           new RowException(s"$at: $problem\nHint: ${GroupRunner.fix}", Some(error))
         case None =>
           val alone =
@@ -139,8 +140,9 @@ final private[score] class GroupRunner(
 
   private[score] def rowError(problem: RowProblem, row: Long): RowException = {
     val hint = if (problem.hint.isEmpty) GroupRunner.fix else problem.hint
-    val place = origin.at(s"column '${problem.column}', row $row")
-    new RowException(Explain(s"$place: ${problem.problem}", hint = hint))
+    val place = origin.ofRow(row, s"column '${problem.column}', ")
+    val words = origin.rows.inWords(row)
+    new RowException(Explain(s"$place: ${problem.problem}$words", hint = hint))
   }
 }
 

@@ -19,9 +19,9 @@ final private[sql] class RowBatches(
     metrics: EvalMetrics,
     rowsOut: SQLMetric,
     partition: Int,
-    keep: Seq[Attribute],
     inputs: Seq[Attribute]
 ) {
+  private val keep = settings.keep
   private lazy val task = new TaskCalls(calls, settings, metrics, partition)
   private val keepsAll = keep.map(_.exprId) == inputs.map(_.exprId)
   private val toKept = UnsafeProjection.create(keep, inputs)
@@ -54,7 +54,7 @@ final private[sql] class RowBatches(
 
   private def gather(rows: Iterator[InternalRow]): ColumnarBatch = {
     waiting.clear()
-    task.start()
+    task.start(waiting.row)
     while (waiting.size < most && !waiting.isFull && !task.isFull && rows.hasNext) {
       val row = rows.next()
       waiting.add(kept(row))

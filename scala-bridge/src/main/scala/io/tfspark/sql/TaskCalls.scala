@@ -6,6 +6,7 @@ import io.tfspark.score._
 import io.tfspark.tensor.{BulkColumn, ColumnPlace}
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.catalyst.InternalRow
+import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.execution.metric.SQLMetric
 import org.apache.spark.sql.execution.vectorized.{OnHeapColumnVector, WritableColumnVector}
 import org.apache.spark.sql.vectorized.ColumnarBatch
@@ -19,8 +20,17 @@ final case class PlannedCall(call: ModelCall, source: ModelSource, places: Seq[S
   def binding: Binding = call.binding
 }
 
-/** What all calls of a node need in a task. Serialisable. */
-final case class EvalSettings(size: BatchSize, keptModels: Int)
+/** What all calls of a node need in a task. Serialisable.
+  *
+  * @param keep what is kept beside the results
+  * @param hasFiles whether Spark knows the file of each row
+  */
+final case class EvalSettings(
+    size: BatchSize,
+    keptModels: Int,
+    keep: Seq[Attribute],
+    hasFiles: Boolean
+)
 
 /** What a node counts: rows and batches through a model, and time. */
 final case class EvalMetrics(rows: SQLMetric, batches: SQLMetric, load: SQLMetric, run: SQLMetric)
@@ -45,6 +55,7 @@ final private[sql] class TaskCalls(
     partition: Int
 ) {
   private val context = TaskContext.get()
+  private val rows = new ReadRows(settings.keep, settings.hasFiles)
   private val scorers = calls.map(open)
 
   /** The results of the batch at hand, one per call. Left to the garbage collector: a vector that
@@ -53,11 +64,20 @@ final private[sql] class TaskCalls(
   val results: Seq[WritableColumnVector] =
     calls.map(call => new OnHeapColumnVector(16, call.binding.result))
 
-  /** Begin a batch of rows. */
-  def start(): Unit = scorers.lazyZip(results).foreach(_.start(_))
+  /** Begin a batch of rows.
+    *
+    * @param kept what is kept of a row that was taken, by its place in the batch
+    */
+  def start(kept: Int => InternalRow): Unit = {
+    rows.start(kept)
+    scorers.lazyZip(results).foreach(_.start(_))
+  }
 
-  /** Take a row of the batch. */
-  def add(row: InternalRow): Unit = scorers.foreach(_.add(row))
+  /** Take a row of the batch, which was just read. */
+  def add(row: InternalRow): Unit = {
+    rows.read()
+    scorers.foreach(_.add(row))
+  }
 
   /** Whether the batch should end, lest memory grow with its results. */
   def isFull: Boolean = scorers.exists(_.isFull)
@@ -65,8 +85,14 @@ final private[sql] class TaskCalls(
   /** End the batch; the results then hold a value for every row. */
   def finish(): Unit = scorers.foreach(_.finish())
 
-  /** Score a columnar batch, at once where its columns allow. */
-  def score(batch: ColumnarBatch): Unit =
+  /** Score a columnar batch, which was just read, at once where its columns allow.
+    *
+    * @param kept the ordinals of what is kept
+    */
+  def score(batch: ColumnarBatch, kept: Seq[Int]): Unit = {
+    lazy val columns = new ColumnarBatch(kept.map(batch.column).toArray, batch.numRows)
+    rows.start(columns.getRow)
+    rows.read(batch.numRows)
     scorers.lazyZip(results).foreach { (scorer, result) =>
       val isDone = scorer.bulkPlace.exists { place =>
         batch.column(place.ordinal) match {
@@ -85,6 +111,7 @@ final private[sql] class TaskCalls(
         scorer.finish()
       }
     }
+  }
 
   private def open(planned: PlannedCall): BatchScorer = {
     val started = System.nanoTime()
@@ -93,7 +120,7 @@ final private[sql] class TaskCalls(
     val lease = SessionCache.shared.lease(key, settings.keptModels)
     val runner = TaskEnd.runner(context, lease)(_.runner(planned.call.signature))
     metrics.load.add((System.nanoTime() - started) / 1000000)
-    val origin = Origin(model.title, Some(partition))
+    val origin = Origin(model.title, Some(partition), rows)
     new BatchScorer(
       runner,
       planned.binding,

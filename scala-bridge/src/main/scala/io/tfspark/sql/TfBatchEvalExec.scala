@@ -64,14 +64,14 @@ final case class TfBatchEvalExec(
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
     val (planned, settings, counts, rowsOut) =
       (plan, evalSettings, evalMetrics, longMetric("numOutputRows"))
-    val kept = ordinals(keep).toArray
+    val kept = ordinals(keep)
     child.executeColumnar().mapPartitionsWithIndex(
       (partition, batches) => {
         lazy val task = new TaskCalls(planned, settings, counts, partition)
         new InterruptibleIterator(TaskContext.get(), batches).map { batch =>
-          task.score(batch)
+          task.score(batch, kept)
           rowsOut.add(batch.numRows.toLong)
-          new ColumnarBatch((kept.map(batch.column(_)) ++ task.results).toArray, batch.numRows)
+          new ColumnarBatch((kept.map(batch.column) ++ task.results).toArray, batch.numRows)
         }
       },
       preservesPartitioning = true
@@ -81,10 +81,10 @@ final case class TfBatchEvalExec(
   override protected def doExecute(): RDD[InternalRow] = {
     val (planned, settings, counts, rowsOut) =
       (plan, evalSettings, evalMetrics, longMetric("numOutputRows"))
-    val (kept, inputs) = (keep, child.output)
+    val inputs = child.output
     child.execute().mapPartitionsWithIndex(
       (partition, rows) => {
-        val batches = new RowBatches(planned, settings, counts, rowsOut, partition, kept, inputs)
+        val batches = new RowBatches(planned, settings, counts, rowsOut, partition, inputs)
         batches.score(new InterruptibleIterator(TaskContext.get(), rows))
       },
       preservesPartitioning = true
@@ -94,7 +94,8 @@ final case class TfBatchEvalExec(
   override protected def withNewChildInternal(newChild: SparkPlan): TfBatchEvalExec =
     copy(child = newChild)
 
-  private def evalSettings: EvalSettings = EvalSettings(batchSize, BridgeConf.cacheModels)
+  private def evalSettings: EvalSettings =
+    EvalSettings(batchSize, BridgeConf.cacheModels, keep, ReadRows.knowsFiles(child))
 
   private def evalMetrics: EvalMetrics =
     EvalMetrics(

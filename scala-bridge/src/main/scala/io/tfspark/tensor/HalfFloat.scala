@@ -29,6 +29,13 @@ object HalfFloat {
     }
   }
 
+  /** The half nearest to a number of any class, as a float; beyond the range of halves an infinity.
+    */
+  def nearest(number: Number): Float = fromBits(number match {
+    case real @ (_: java.lang.Double | _: java.lang.Float) => toBits(real.doubleValue)
+    case exact => toBits(new java.math.BigDecimal(exact.toString))
+  })
+
   /** The nearest half as its 16 bits; beyond the range of halves an infinity. */
   def toBits(value: Float): Short = {
     val bits = java.lang.Float.floatToRawIntBits(value)

@@ -1,0 +1,198 @@
+"""The batch job into and out of tables of the real Iceberg; `tools/compat.py` runs it.
+
+The tables are in catalogs of type `hadoop`, which cannot rename one. It needs pytest alone.
+TFSPARK_COMPAT_MODELS names the folder of the models, TFSPARK_COMPAT_ICEBERG the jar of Iceberg.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from jobs import batch_score
+
+LINEAR = str(Path(os.environ["TFSPARK_COMPAT_MODELS"]) / "linear")
+ICEBERG = "org.apache.iceberg.spark"
+CATALOGS = {"lake": f"{ICEBERG}.SparkCatalog", "spark_catalog": f"{ICEBERG}.SparkSessionCatalog"}
+ROWS = "SELECT id, float(id) a, 1f b, string(id % 2) g FROM range(5)"
+SCORED = [(at, 2.0 * at + 2) for at in range(5)]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("spark")
+    os.environ["TFSPARK_CACHE_DIR"] = str(folder / "cache")
+    os.chdir(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def spark(home: Path) -> Iterator[SparkSession]:
+    builder = (
+        SparkSession.builder.master("local[2]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.sql.shuffle.partitions", "2")
+        .config("spark.sql.warehouse.dir", str(home / "warehouse"))
+        .config("spark.jars", os.environ["TFSPARK_COMPAT_ICEBERG"])
+        .config("spark.sql.extensions", f"{ICEBERG}.extensions.IcebergSparkSessionExtensions")
+    )
+    for name, kind in CATALOGS.items():
+        builder.config(f"spark.sql.catalog.{name}", kind)
+        builder.config(f"spark.sql.catalog.{name}.type", "hadoop")
+        builder.config(f"spark.sql.catalog.{name}.warehouse", str(home / name))
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("OFF")
+    yield session
+    session.stop()
+
+
+@pytest.fixture(params=["lake.db", "db"])
+def schema(spark: SparkSession, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A schema of a catalog of its own, and of the session's catalog."""
+    name = str(request.param)
+    spark.sql(f"CREATE SCHEMA IF NOT EXISTS {name}")
+    yield name
+    for table in ("scored", "source", "own", "kept", "other"):  # the session's catalog lists none
+        spark.sql(f"DROP TABLE IF EXISTS {name}.{table} PURGE")
+
+
+@pytest.fixture(scope="module")
+def rows(spark: SparkSession, home: Path) -> str:
+    folder = str(home / "rows")
+    spark.sql(ROWS).write.parquet(folder)
+    return folder
+
+
+@pytest.fixture
+def score(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run the job in the session of the tests, which it must not stop; return its exit code."""
+    monkeypatch.setattr(SparkSession, "stop", lambda self: None)
+
+    def run(*flags: str, feed: str = "inputs=a,b") -> int:
+        return batch_score.main(["--model", LINEAR, "--feed", feed, *flags])
+
+    return run
+
+
+def scored(spark: SparkSession, table: str) -> list[tuple[Any, ...]]:
+    return sorted(map(tuple, spark.table(table).select("id", "outputs").collect()))
+
+
+def described(spark: SparkSession, table: str) -> str:
+    """Return all that a table has but its rows."""
+    lines = spark.sql(f"SHOW CREATE TABLE {table}").collect()[0][0].splitlines()
+    return "\n".join(line for line in lines if "snapshot" not in line)
+
+
+def snapshots(spark: SparkSession, table: str) -> int:
+    return spark.table(f"{table}.snapshots").count()
+
+
+def test_a_table_is_created(spark: SparkSession, rows: str, score: Any) -> None:
+    spark.sql("CREATE SCHEMA IF NOT EXISTS lake.db")
+    flags = ["--input", rows, "--output-table", "lake.db.scored", "--partition-by", "g"]
+    assert score(*flags) == 0
+    assert scored(spark, "lake.db.scored") == SCORED
+    assert "PARTITIONED BY (g)" in described(spark, "lake.db.scored")
+    assert score(*flags) == 73
+    assert score("--input", rows, "--output-table", "lake.nowhere.scored") == 2
+    assert snapshots(spark, "lake.db.scored") == 1
+    spark.sql("DROP TABLE lake.db.scored PURGE")
+
+
+def test_a_table_is_appended_to_and_overwritten(
+    spark: SparkSession, schema: str, rows: str, score: Any
+) -> None:
+    table = f"{schema}.scored"
+    spark.sql(
+        f"CREATE TABLE {table} (id BIGINT, a FLOAT, b FLOAT, g STRING COMMENT 'group', "
+        "outputs FLOAT) USING iceberg PARTITIONED BY (g, bucket(4, id)) COMMENT 'scores' "
+        "TBLPROPERTIES ('team' = 'x')"
+    )
+    before = described(spark, table)
+    flags = ["--input", rows, "--output-table", table]
+    assert score(*flags) == 73
+    for times in (1, 2):
+        assert score(*flags, "--mode", "append") == 0
+        assert scored(spark, table) == sorted(SCORED * times)
+    assert score(*flags, "--mode", "overwrite") == 0
+    assert scored(spark, table) == SCORED
+    assert described(spark, table) == before
+    assert snapshots(spark, table) == 3
+
+
+def test_deleted_rows_are_not_scored(
+    spark: SparkSession, schema: str, rows: str, score: Any, home: Path
+) -> None:
+    source, target = f"{schema}.source", str(home / "out" / schema)
+    spark.sql(
+        f"CREATE TABLE {source} USING iceberg TBLPROPERTIES ('format-version' = '2', "
+        f"'write.delete.mode' = 'merge-on-read') AS {ROWS}"
+    )
+    spark.sql(f"DELETE FROM {source} WHERE id = 3")
+    assert score("--input-table", source, "--output", target) == 0
+    found = sorted(map(tuple, spark.read.parquet(target).select("id", "outputs").collect()))
+    assert found == [row for row in SCORED if row[0] != 3]
+
+
+def test_a_table_is_overwritten_with_its_own_rows(
+    spark: SparkSession, schema: str, score: Any
+) -> None:
+    table = f"{schema}.own"
+    spark.sql(f"CREATE TABLE {table} USING iceberg AS SELECT *, 0f AS outputs FROM ({ROWS})")
+    flags = ["--input-table", table, "--keep", "id,a,b,g", "--output-table", table]
+    assert score(*flags, "--mode", "overwrite") == 0
+    assert scored(spark, table) == SCORED
+
+
+@pytest.mark.parametrize("mode", ["append", "overwrite"])
+def test_a_failed_job_leaves_the_table_as_it_was(
+    spark: SparkSession, schema: str, rows: str, score: Any, mode: str, home: Path
+) -> None:
+    table, bad = f"{schema}.kept", str(home / f"bad-{schema}-{mode}")
+    spark.sql(f"SELECT id, IF(id = 4, 1e300, double(id)) a, 1f b FROM ({ROWS})").write.parquet(bad)
+    spark.sql(f"CREATE TABLE {table} (id BIGINT, a DOUBLE, b FLOAT, outputs FLOAT) USING iceberg")
+    spark.sql(f"INSERT INTO {table} VALUES (7, 7d, 7f, 7f)")
+    before = snapshots(spark, table)
+    assert score("--input", bad, "--output-table", table, "--mode", mode) == 65
+    assert (scored(spark, table), snapshots(spark, table)) == ([(7, 7.0)], before)
+    assert score("--input", bad, "--output-table", f"{schema}.new") == 65
+    assert not spark.catalog.tableExists(f"{schema}.new")
+
+
+def test_rows_of_other_columns_are_refused(
+    spark: SparkSession, schema: str, rows: str, score: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    table = f"{schema}.other"
+    spark.sql(f"CREATE TABLE {table} (id BIGINT, y FLOAT) USING iceberg")
+    flags = ["--input", rows, "--output-table", table, "--keep", "id", "--mode", "append"]
+    assert score(*flags) == 65
+    assert "The rows do not have the columns of the table" in capfd.readouterr().err
+    assert snapshots(spark, table) == 0
+    assert score(*flags, "--fetch", "outputs=y") == 0
+    assert spark.table(table).count() == 5
+
+
+def test_the_folder_of_a_table_is_no_input_and_no_output(
+    spark: SparkSession,
+    rows: str,
+    score: Any,
+    home: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    spark.sql(f"CREATE TABLE lake.db.folder USING iceberg PARTITIONED BY (g) AS {ROWS}")
+    folder = home / "lake" / "db" / "folder"
+    for path in (folder, folder / "data", folder / "data" / "g=1", folder / "data" / "*"):
+        assert score("--input", str(path), "--output", str(home / "no")) == 65
+        said = capfd.readouterr().err
+        assert "an Iceberg table" in said
+        assert "--input-table" in said
+    for path in (folder, folder / "data"):
+        assert score("--input", rows, "--output", str(path), "--mode", "append") == 65
+        assert "--output-table" in capfd.readouterr().err
+    spark.sql("DROP TABLE lake.db.folder PURGE")

@@ -1,0 +1,46 @@
+"""What a pandas UDF makes of the series that Spark hands it; no session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from tfspark.signature import TensorSpec
+from tfspark.spark.pandas_function import _array
+
+LONG = 2**60 + 2**36 + 1  # its double lies between two floats of 32 bits
+FLOATS = TensorSpec("x", "float32", (None, None))
+
+
+def series(*values: Any) -> pd.Series:
+    held = np.empty(len(values), dtype=object)
+    held[:] = values
+    return pd.Series(held)
+
+
+@pytest.mark.parametrize(
+    ("values", "nulls", "found"),
+    [
+        ([np.array([LONG, 1]), None], [False, True], [[LONG, 1], None]),
+        # A null among integers, as Spark 3.5 shows it.
+        ([np.array([1.0, np.nan]), np.array([2.0, 3.0])], [True, False], [None, [2, 3]]),
+    ],
+)
+def test_long_integers_in_arrays_keep_their_digits(
+    values: list[Any], nulls: list[bool], found: list[Any]
+) -> None:
+    types = pd.Series(["array<bigint>"] * len(values))
+    array = _array(series(*values), pd.Series(nulls), types, FLOATS)
+    assert array.type == pa.list_(pa.int64())
+    assert array.to_pylist() == found
+
+
+def test_integers_that_came_as_floats_may_be_larger_than_any() -> None:
+    array = _array(
+        series(np.array([2.0**63])), pd.Series([False]), pd.Series(["array<bigint>"]), FLOATS
+    )
+    assert array.to_pylist() == [[2.0**63]]

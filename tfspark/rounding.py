@@ -1,0 +1,57 @@
+"""Numbers of any precision as floats of 16 or 32 bits, each rounded once. Driver and executor.
+
+A decimal or a long integer that becomes a double first, and a narrower float then, is rounded
+twice: the double may lie exactly between two floats where the number does not. Only these doubles
+are compared with the numbers that they stand for.
+
+Source: S. Boldo and G. Melquiond, "Emulation of FMA and correctly rounded sums: proved algorithms
+using rounding to odd", IEEE Transactions on Computers 57 (2008).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[Any]
+Exact: TypeAlias = Decimal | int | float
+
+
+def narrowed(values: Array, target: np.dtype[Any]) -> Array:
+    """Return numbers in another type; what does not fit becomes infinite, or wraps."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return values.astype(target)
+
+
+def nearest(doubles: Array, target: np.dtype[Any], exact: Callable[[int], Exact]) -> Array:
+    """Return the floats nearest to numbers, ties to even; infinite beyond the largest.
+
+    Args:
+        doubles: The doubles nearest to the numbers.
+        target: The type of the floats.
+        exact: Index → the number itself.
+    """
+    found = narrowed(doubles, target)
+    if target.itemsize == doubles.itemsize:
+        return found
+    below, above = (narrowed(np.nextafter(doubles, side), target) for side in (-np.inf, np.inf))
+    # A double between two floats ends in zeros; its neighbours, which are near it, do not.
+    is_between = (below != above) & (doubles.view(np.int64) & 1 == 0) & np.isfinite(doubles)
+    for index in np.flatnonzero(is_between):
+        number, double = exact(int(index)), float(doubles[index])
+        if number != double:
+            found[index] = (above if number > double else below)[index]
+    return found
+
+
+def nearest_one(number: Exact, target: np.dtype[Any]) -> Any:
+    """Return the float nearest to a number, as `nearest` does.
+
+    Raises:
+        OverflowError: When the number is beyond the range of doubles.
+    """
+    return nearest(np.array([float(number)]), target, lambda _: number)[0]

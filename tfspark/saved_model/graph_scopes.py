@@ -1,0 +1,151 @@
+"""Looks up nodes in a graph and in the functions that it calls.
+
+Follows the name of a tensor to the node that makes it, into the bodies of functions and back out
+through their arguments. Driver only; reads the protocol buffer alone.
+
+A graph may have cycles and any depth. It may also be written to slow down its readers. Therefore
+the look-ups are limited, and all calls of a function share what is read from its body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from tfspark.saved_model_pb2 import FunctionDef, GraphDef, NodeDef
+
+# Nodes between an output and what tells its shape; each takes some frames of Python's stack.
+MOST_STEPS = 100
+# Look-ups of nodes in one graph; a node that is looked up twice counts twice.
+_MOST_NODES = 30_000
+# The longest name of a tensor that is looked up, and the most digits of its output number.
+_LONGEST_NAME = 10_000
+_MOST_DIGITS = 9
+
+_CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
+
+
+@dataclass(eq=False)
+class Scope:
+    """The graph, or the body of a function as one node calls it.
+
+    Attributes:
+        nodes: By name.
+        arguments: Argument of the function → its position among the inputs of the call.
+        call: The calling node; `None` for the graph.
+    """
+
+    nodes: Mapping[str, NodeDef]
+    arguments: Mapping[str, int] = field(default_factory=dict)
+    call: End | None = None
+
+
+# A tensor's name is one of its scope: `node:1` in the graph, `node:output:1` in a body.
+Tensor: TypeAlias = tuple[Scope, str]
+
+
+@dataclass(frozen=True)
+class End:
+    """The node that makes a tensor, and which of its results the tensor is."""
+
+    scope: Scope
+    node: NodeDef
+    index: int
+
+
+@dataclass(frozen=True)
+class _Body:
+    """What all calls of a function share."""
+
+    function: FunctionDef
+    nodes: Mapping[str, NodeDef]
+    arguments: Mapping[str, int]
+
+
+class GraphScopes:
+    """The nodes of a graph and of its functions."""
+
+    def __init__(self, graph: GraphDef) -> None:
+        self.main = Scope({node.name: node for node in graph.node})
+        self._functions = {one.signature.name: one for one in graph.library.function}
+        self._bodies: dict[str, _Body | None] = {}
+        self._scopes: dict[Tensor, Scope] = {}
+        self._looked_up = 0
+
+    def end(self, tensor: Tensor) -> End | None:
+        """Return the node that makes a tensor, where the functions around it are called."""
+        self._looked_up += 1
+        scope, text = tensor
+        while scope.call is not None and text in scope.arguments:
+            text = scope.call.node.input[scope.arguments[text]]
+            scope = scope.call.scope
+        if self._looked_up > _MOST_NODES or len(text) > _LONGEST_NAME:
+            return None
+        name, _, rest = text.partition(":")
+        output, _, number = rest.rpartition(":")
+        node = scope.nodes.get(name)
+        if node is None or (output and not _is_counted(node)):
+            return None
+        is_number = number.isdecimal() and len(number) <= _MOST_DIGITS
+        return End(scope, node, int(number) if is_number else 0)
+
+    def called(self, end: End) -> Tensor | None:
+        """Return the tensor in a function's body that a call returns; `None` for no call."""
+        if end.node.op not in _CALLS:
+            return None
+        body = self._body(end.node.attr["f"].func.name)
+        if body is None or not _gives(end.node, len(body.arguments)):
+            return None
+        outputs = body.function.signature.output_arg
+        if end.index >= len(outputs):
+            return None
+        key = (end.scope, end.node.name)
+        if key not in self._scopes:
+            self._scopes[key] = Scope(body.nodes, body.arguments, end)
+        return self._scopes[key], body.function.ret.get(outputs[end.index].name, "")
+
+    def origin(self, tensor: Tensor) -> End | None:
+        """Return the node that makes a tensor, inside the functions called for it."""
+        for _ in range(MOST_STEPS):
+            end = self.end(tensor)
+            if end is None:
+                return None
+            passed = self.called(end)
+            if passed is None and end.node.op == "Identity" and end.node.input:
+                passed = (end.scope, end.node.input[0])
+            if passed is None:
+                return end
+            tensor = passed
+        return None
+
+    def _body(self, name: str) -> _Body | None:
+        """Return a function; `None` where an argument or a result is several tensors."""
+        if name in self._functions and name not in self._bodies:
+            function = self._functions[name]
+            inputs, outputs = function.signature.input_arg, function.signature.output_arg
+            arguments = {one.name: at for at, one in enumerate(inputs)}
+            is_plain = len(arguments) == len(inputs) and not any(
+                one.number_attr or one.type_list_attr for one in (*inputs, *outputs)
+            )
+            nodes = {node.name: node for node in function.node_def}
+            self._bodies[name] = _Body(function, nodes, arguments) if is_plain else None
+        return self._bodies.get(name)
+
+
+def _gives(call: NodeDef, count: int) -> bool:
+    """Whether a call has so many inputs; control inputs come behind them."""
+    inputs = call.input
+    return (
+        len(inputs) >= count
+        and not (count and inputs[count - 1].startswith("^"))
+        and (len(inputs) == count or inputs[count].startswith("^"))
+    )
+
+
+def _is_counted(node: NodeDef) -> bool:
+    """Whether the number behind an output's name in a body counts all results of the node.
+
+    An operation with several outputs counts within each of them, which only its definition tells.
+    """
+    return node.op in _CALLS or len(node.attr["_output_shapes"].list.shape) <= 1
