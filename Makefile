@@ -1,13 +1,13 @@
 # Two commands do everything: `make demo` and `make test`. Run them here or with `make -C <folder>`.
 #
-# Nothing needs to be activated: each target uses .venv, which tools/bootstrap.sh creates and keeps in
-# step with pyproject.toml and constraints.txt.
+# No activation is needed: each target uses .venv, which tools/bootstrap.sh creates and updates from
+# pyproject.toml and constraints.txt.
 
 VENV := .venv/bin
 ARGS ?=
 
-# Another environment or Spark installation in the caller's shell must not leak into ours: PYTHONPATH
-# and friends change what is imported, SPARK_* and PYSPARK_* which Spark runs and with which Python,
+# Another environment or Spark installation in the caller's shell must not change ours: PYTHONPATH and
+# the like change the imported packages, SPARK_* and PYSPARK_* change Spark and its Python, and
 # HADOOP_CONF_DIR and YARN_CONF_DIR turn local paths into paths of a cluster.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV
 unexport SPARK_HOME SPARK_CONF_DIR SPARK_REMOTE SPARK_DIST_CLASSPATH MASTER
@@ -28,17 +28,22 @@ venv:  ## Create .venv from the pinned constraints, or bring it up to date
 demo: venv  ## Train two models, score real data with Spark, show the result in demo-output/
 	$(VENV)/python tools/demo.py $(ARGS)
 
-# Short runs of Spark spend fewer CPU seconds without optimised code and with the simplest collector.
+# Short runs of Spark need less CPU time without optimised code and with the simplest garbage collector.
 notebooks: export SPARK_SUBMIT_OPTS = -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 
-# A whole run is shared by two processes, of which one has the Spark session; a narrow one is not.
+# A full run uses two processes, and one of them has the Spark session. A narrow run uses one process.
 PROCESSES ?= $(if $(ARGS),0,2)
 
 .PHONY: test
 test: venv  ## Run the tests; ARGS="tests/test_signature.py -k json" narrows them
 	$(VENV)/python -m pytest --numprocesses $(PROCESSES) --dist loadgroup $(ARGS)
 
-# LINES="3.5 4.0" takes one environment for each of these lines, and leaves the table as it is.
+.PHONY: test-faults
+test-faults: venv  ## Explore the model of the commit, and stop jobs before each operation
+	$(VENV)/python -m tests.faults.explore
+	$(VENV)/python -m pytest --numprocesses 0 tests/faults $(ARGS)
+
+# LINES="3.5 4.0" runs one environment for each of these lines, and does not change the table.
 LINES ?=
 
 .PHONY: compat
@@ -75,7 +80,7 @@ layers: venv  ## Check which module imports which
 REQUIRED ?=
 
 .PHONY: audit
-audit: venv  ## Audit every pin for known vulnerabilities, and count what was audited; REQUIRED=1
+audit: venv  ## Audit every pin for known vulnerabilities, and count the audited pins; REQUIRED=1
 	REQUIRED=$(REQUIRED) $(VENV)/python tools/audit.py
 
 .PHONY: sbom
@@ -86,17 +91,17 @@ sbom: venv  ## Write the bills of materials (CycloneDX) of the pins and of the b
 	$(VENV)/python tools/bundled.py sbom > dist/tfspark-bridge.cdx.json
 
 .PHONY: licences
-licences: venv  ## List the licences of all that is installed, and hold the bridge's jars to their list
+licences: venv  ## List the licences of all installed packages, and check the bridge's jars against their list
 	$(VENV)/uv tool run --quiet --from pip-licenses==5.5.5 pip-licenses --python $(VENV)/python --order license
 	for jar in $(wildcard scala-bridge/target/scala-2.13/*.jar); do \
 	    $(VENV)/python tools/bundled.py check $$jar || exit 1; done
 
 .PHONY: format
-format: venv  ## Format the code and mend what can be mended
+format: venv  ## Format the code and apply automatic fixes
 	$(VENV)/ruff format
 	$(VENV)/ruff check --fix
 
-# SMOKE=1 checks the outputs over few rows and times nothing.
+# SMOKE=1 checks the outputs on few rows, and measures no time.
 SMOKE ?=
 
 .PHONY: bench
@@ -104,7 +109,7 @@ bench: venv  ## Measure tfspark, the floor and Spark's own ways; SMOKE=1, ARGS="
 	$(VENV)/python -m benchmarks $(if $(SMOKE),--smoke) $(ARGS)
 
 .PHONY: bench-peers
-bench-peers: venv  ## Measure tfspark against mlflow, Ray Data and Daft, each in an environment of its own
+bench-peers: venv  ## Measure tfspark against mlflow, Ray Data and Daft, each in its own environment
 	benchmarks/peers/environments.sh
 	$(VENV)/python -m benchmarks --part peers $(if $(SMOKE),--smoke) $(ARGS)
 
@@ -123,28 +128,28 @@ bridge-jmh:  ## Measure the bridge's codec by JMH; ARGS="Encode -wi 1 -i 2" narr
 	scala-bridge/sbt.sh "jmh/Jmh/run $(ARGS)"
 
 .PHONY: bridge-lint
-bridge-lint:  ## Check format and style of the bridge; its compiler's warnings are errors anyway
+bridge-lint:  ## Check format and style of the bridge; compiler warnings are errors in every build
 	scala-bridge/sbt.sh scalafmtCheckAll scalafmtSbtCheck "scalafixAll --check" \
 	    jmh/scalafmtCheckAll "jmh/scalafixAll --check"
 
 .PHONY: bridge-format
-bridge-format:  ## Format the bridge's code and mend what can be mended
+bridge-format:  ## Format the bridge's code and apply automatic fixes
 	scala-bridge/sbt.sh scalafixAll scalafmtAll scalafmtSbt jmh/scalafixAll jmh/scalafmtAll
 
 .PHONY: ci
-ci:  ## Run what the continuous integration runs
+ci:  ## Run the checks of the continuous integration
 	.ci/run
 
-# The oldest Python decides where the resolution starts; uv adds markers where newer ones differ. Not
-# among the extras is `numpy1`, which is for the oldest TensorFlow alone.
+# The resolution starts with the oldest Python; uv adds markers where newer ones need other versions.
+# The extra `numpy1` is left out, because only the oldest TensorFlow needs it.
 .PHONY: constraints
 constraints: venv  ## Pin the newest fitting versions of everything in constraints.txt
 	$(VENV)/uv pip compile pyproject.toml --extra dev --extra tf --universal --python-version 3.10 --upgrade \
 	    --no-emit-package tfspark --custom-compile-command "make constraints" \
 	    --quiet --output-file constraints.txt
 
-# protoc 4.25 wants an older protobuf and an older Python than the newest the environment may have, so
-# it runs in one of its own.
+# protoc 4.25 needs an older protobuf and an older Python than .venv may have, so it runs in its own
+# environment.
 .PHONY: proto
 proto: venv  ## Generate tfspark/*_pb2.py and .pyi from the .proto files
 	$(VENV)/uv run --quiet --no-project --isolated --no-build --python ">=3.10,<3.13" \
@@ -153,7 +158,7 @@ proto: venv  ## Generate tfspark/*_pb2.py and .pyi from the .proto files
 	    tfspark/prediction_log.proto tfspark/session_config.proto
 
 .PHONY: clean
-clean:  ## Remove everything that can be made again, .venv too
+clean:  ## Remove everything that can be created again, including .venv
 	rm -rf .venv .venv.lock .venv.log .compat build dist *.egg-info demo-output models-out
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	rm -rf derby.log metastore_db spark-warehouse

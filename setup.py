@@ -1,4 +1,4 @@
-"""For tools that still look for this file; everything is in pyproject.toml."""
+"""For tools that need this file; all settings are in pyproject.toml."""
 
 from setuptools import setup
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Run a job on Spark with the package on board, from any folder and without an activated environment.
-# See usage() below; README.md has examples. Works with the bash 3.2 of macOS, hence no `set -u`:
-# there an empty array counts as unset.
+# Run a job on Spark together with the package, from any folder and without an activated environment.
+# See usage() below; README.md has examples. Works with the bash 3.2 of macOS. So `set -u` is not used:
+# in that version an empty array counts as unset.
 set -eo pipefail
 
 usage() {
     cat <<'TEXT'
-Run a job on Spark: spark-submit with tfspark shipped to the cluster.
+Run a job on Spark: calls spark-submit and sends tfspark to the cluster.
 
   ./spark-submit.sh [--print] [spark options] JOB.py [job options]
   ./spark-submit.sh [--print] [spark options] JOB.jar [job options]
@@ -15,15 +15,16 @@ Run a job on Spark: spark-submit with tfspark shipped to the cluster.
   ./spark-submit.sh jobs/batch_score.py --model DIR --input PATH --output PATH
   ./spark-submit.sh --master yarn --num-executors 8 jobs/batch_score.py ...
 
-  --print          print the command that would run, and run nothing (first argument only)
+  --print          print the command and do not run it (first argument only)
   spark options    any option of spark-submit; --py-files is joined with the package
-  JOB.py, JOB.jar  a path from here, else from the folder of this script; or the URL of a file. The jar
-                   of the Scala bridge (make bridge) scores like jobs/batch_score.py, without Python
+  JOB.py, JOB.jar  a path relative to the working directory or to the folder of this script, or the URL
+                   of a file. The jar of the Scala bridge (make bridge) scores like jobs/batch_score.py,
+                   without Python
 
-Spark is taken from SPARK_HOME, else from .venv beside this script, else from the active virtual
-environment, else from PATH. When the work is done on this machine (--master local..., local-cluster,
-or a master on localhost), Python is the virtual environment's unless PYSPARK_PYTHON or
-PYSPARK_DRIVER_PYTHON says otherwise; a cluster uses its own.
+Spark comes from SPARK_HOME, otherwise from .venv in the folder of this script, otherwise from the active
+virtual environment, otherwise from PATH. If all work runs on this machine (--master local...,
+local-cluster, or a master on localhost), the Python is that of the virtual environment, unless
+PYSPARK_PYTHON or PYSPARK_DRIVER_PYTHON is set. A cluster uses its own Python.
 
 The exit code is the job's: 0 done, 2 usage, 65 model or data, 66 input missing, 73 output exists.
 TEXT
@@ -58,7 +59,7 @@ print=""
 if [[ $1 == --print ]]; then print=yes; shift; fi
 if (($# == 0)); then usage; exit 0; fi
 
-# All options of spark-submit take a value, but for the few flags; the first other word is the job.
+# All options of spark-submit except a few flags take a value; the first other word is the job.
 while (($#)); do
     case $1 in
         --help | -h) usage; exit 0 ;;
@@ -83,8 +84,8 @@ done
 own_python=${environment:+$environment/bin/python}
 own_python=${own_python:-python3}
 
-# Set `submit`, and `spark_home` where it is known. PySpark's own folder is a full SPARK_HOME; naming
-# it saves spark-submit from asking a `python3` that may not have PySpark.
+# Set `submit`, and `spark_home` if it is known. PySpark's folder is a complete SPARK_HOME; with it,
+# spark-submit does not ask a `python3` that may not have PySpark.
 find_spark() {
     spark_home=$SPARK_HOME
     if [[ $spark_home && ! -x $spark_home/bin/spark-submit ]]; then
@@ -101,7 +102,7 @@ find_spark() {
     fi
 }
 
-# Print what the user has set a Spark setting to: by --conf, else in the properties files Spark reads.
+# Print the user's value of a Spark setting: from --conf, otherwise from the properties files of Spark.
 setting() {
     local entry value="" defaults=${SPARK_CONF_DIR:-$spark_home/conf}/spark-defaults.conf
     local files=("${properties:-$defaults}")
@@ -109,13 +110,13 @@ setting() {
     for entry in "${confs[@]}"; do
         if [[ $entry == "$1="* ]]; then value=${entry#*=}; fi
     done
-    # A property is a key and a value with blanks, = or : between them.
+    # A property is a key and a value, separated by blanks, = or :.
     [[ $value ]] || value=$(sed -n "s/^[[:blank:]]*${1//./\\.}[[:blank:]]*[=:[:blank:]][[:blank:]]*//p" \
         "${files[@]}" 2>/dev/null | tail -n 1)
     echo "$value"
 }
 
-# Whether drivers and workers all run on this machine.
+# Whether the driver and all workers run on this machine.
 is_all_here() {
     [[ ! $remote && $deploy_mode != cluster ]] || return 1
     case $master in
@@ -127,7 +128,7 @@ is_all_here() {
 
 # --- the command ---------------------------------------------------------------------------------
 
-# Show or become the command.
+# Print the command, or replace this process by it.
 run() {
     if [[ $print ]]; then
         printf '%q ' "$@"
@@ -142,7 +143,7 @@ if [[ ($job == *.py || $job == *.jar) && ! -e $job && $job != *:/* ]]; then
     job=$here/$job
 fi
 
-# A job explains itself without a JVM, which alone takes longer than a reader wants to wait.
+# --help of a job works without a JVM, which would take seconds to start.
 for argument in "$@"; do
     if [[ $job == *.py && -e $job && ($argument == --help || $argument == -h) ]]; then
         run env "PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH}" "$own_python" "$job" "$@"
@@ -161,7 +162,7 @@ if [[ ! $job ]]; then
     run "${command[@]}" "$submit" "${options[@]}"
 fi
 
-# A jar is all that it needs.
+# A jar needs nothing else.
 if [[ $job == *.jar ]]; then
     run "${command[@]}" "$submit" "${options[@]}" "$job" "$@"
 fi
@@ -172,10 +173,10 @@ master=${master:-${MASTER:-local[*]}}
 python=${PYSPARK_PYTHON:-$own_python}
 settings=()
 if is_all_here; then
-    # Without these the driver and the workers are whatever `python3` is on PATH.
+    # Without these, the driver and the workers use the first `python3` on PATH.
     command+=("PYSPARK_PYTHON=$python" "PYSPARK_DRIVER_PYTHON=${PYSPARK_DRIVER_PYTHON:-$python}")
-    # Spark 4.1 and newer: the workers' data skip the TCP stack. Not on a cluster, where the socket lies
-    # in the executor's own folder and its path is easily longer than the 107 bytes a socket may have.
+    # Spark 4.1 and newer: the workers' data do not use TCP. Not on a cluster: there the socket is in the
+    # executor's folder, and its path can be longer than the limit of 107 bytes.
     if [[ ! $(setting spark.python.unix.domain.socket.enabled) ]]; then
         settings+=(--conf spark.python.unix.domain.socket.enabled=true)
     fi

@@ -1,11 +1,13 @@
-"""`make bench`: measure every side of every case in turns, and write tables and pictures.
+"""`make bench`: measure every side of every case in turns, and write tables and charts.
 
     python -m benchmarks                       cases, then the small measurements
     python -m benchmarks --case linear --repeat 3
     python -m benchmarks --part peers          tfspark, the floor and the peers
-    python -m benchmarks --smoke               small rows, right answers, no times
+    python -m benchmarks --smoke               few rows; checks the answers, measures no time
+    python -m benchmarks --redraw              tables and charts from the stored results
 
-Results are added case by case to `results/<part>.json`, so a run can be narrowed or taken up again.
+Each case is stored in `results/<part>.json` as soon as it is measured, so a run can cover some of
+the cases, or continue after an interruption.
 """
 
 from __future__ import annotations
@@ -35,17 +37,16 @@ PARTS = ("cases", "peers", "micro")
 def main() -> None:
     """Parse the command line and measure."""
     chosen = _arguments()
+    if chosen.redraw:
+        redraw(chosen.results)
+        return
     settings = Settings(
         data=Path(chosen.data).resolve(),
         repeat=chosen.repeat,
         cold=chosen.cold,
         conf=tuple(chosen.conf),
     )
-    sides = PEERS if chosen.part == ["peers"] else SIDES
-    sides = tuple(side for side in sides if not chosen.side or side.name in chosen.side)
-    if bridge.jar() is None:
-        sides = tuple(side for side in sides if side.group != BRIDGE)
-        print("the Scala bridge is not built (make bridge); its sides are left out")
+    sides = _sides(chosen)
     cases = [BY_NAME[name] for name in chosen.case or BY_NAME]
     if chosen.rows:
         cases = [case.at(chosen.rows) for case in cases]
@@ -54,24 +55,54 @@ def main() -> None:
         prepare(small, sides, settings.data)
         smoke(small, sides, settings, everything=bool(chosen.side or chosen.case))
         return
-    results = Path(chosen.results)
-    results.mkdir(parents=True, exist_ok=True)
-    readme = ROOT / "benchmarks" / "README.md" if results == DEFAULT_RESULTS else None
+    chosen.results.mkdir(parents=True, exist_ok=True)
     for part in chosen.part:
         if part == "micro":
-            prepare(NEEDED, (), settings.data)
-            for name in chosen.micro or MEASUREMENTS:
-                if name == "sql_operator" and bridge.jar() is None:
-                    continue
-                _add(results, part, "measured", name, MEASUREMENTS[name](settings), readme)
+            _measure_micro(chosen.micro or list(MEASUREMENTS), settings, chosen.results)
         else:
-            taking = [case for case in cases if _takes(case, part, sides)]
-            for case in taking:
-                those = tuple(side for side in sides if side.takes(case))
-                prepare([case], those, settings.data)
-                measured = measure_case(case, those, settings)
-                _add(results, part, "cases", case.name, measured, readme)
-    print((results / "results.md").read_text())
+            _measure_cases(part, cases, sides, settings, chosen.results)
+    print((chosen.results / "results.md").read_text())
+
+
+def redraw(results: Path) -> None:
+    """Write the tables and charts of the stored results again."""
+    for part, content in report.load(results).items():
+        if part in ("cases", "peers"):
+            draw(part, content, results)
+    report.write(results, _readme_of(results))
+
+
+def _sides(chosen: argparse.Namespace) -> tuple[SideOf, ...]:
+    """Return the sides of this run, without those of the Scala bridge when it is not built."""
+    sides = PEERS if chosen.part == ["peers"] else SIDES
+    sides = tuple(side for side in sides if not chosen.side or side.name in chosen.side)
+    if bridge.jar() is None:
+        sides = tuple(side for side in sides if side.group != BRIDGE)
+        print("the Scala bridge is not built (make bridge); its sides are left out")
+    return sides
+
+
+def _measure_micro(names: Sequence[str], settings: Settings, results: Path) -> None:
+    prepare(NEEDED, (), settings.data)
+    for name in names:
+        if name != "sql_operator" or bridge.jar() is not None:
+            _store(results, "micro", "measured", name, MEASUREMENTS[name](settings))
+
+
+def _measure_cases(
+    part: str, cases: Sequence[Case], sides: Sequence[SideOf], settings: Settings, results: Path
+) -> None:
+    for case in cases:
+        if part == "peers" and not any(side.cases and side.takes(case) for side in sides):
+            continue  # no peer scores this case
+        taking = tuple(side for side in sides if side.takes(case))
+        prepare([case], taking, settings.data)
+        _store(results, part, "cases", case.name, measure_case(case, taking, settings))
+
+
+def _readme_of(results: Path) -> Path | None:
+    """Return the page that shows these results: only the default folder has one."""
+    return ROOT / "benchmarks" / "README.md" if results == DEFAULT_RESULTS else None
 
 
 DEFAULT_RESULTS = ROOT / "benchmarks" / "results"
@@ -82,30 +113,26 @@ def _arguments() -> argparse.Namespace:
         prog="make bench ARGS=…", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     add = parser.add_argument
-    add("--part", action="append", choices=PARTS, help="by default cases and micro")
+    add("--part", action="append", choices=PARTS, help="default: cases and micro")
     add("--case", action="append", choices=[case.name for case in CASES])
     names = dict.fromkeys(side.name for side in (*SIDES, *PEERS))
-    add("--rows", type=int, help="instead of the case's own number")
+    add("--rows", type=int, help="number of rows; by default the case's own")
     add("--side", action="append", choices=list(names))
     add("--micro", action="append", choices=list(MEASUREMENTS))
     add("--repeat", type=int, default=5, help="warm runs of each side (5)")
     add("--cold", type=int, default=5, help="cold runs of each side (5)")
     add("--conf", action="append", default=[], metavar="KEY=VALUE", help="for every Spark session")
-    add("--data", default=ROOT / "benchmarks" / "data", help="where rows and models are kept")
-    add("--results", default=DEFAULT_RESULTS, type=Path, help="where results are written")
-    add("--smoke", action="store_true", help="check the outputs over few rows, time nothing")
+    add("--data", default=ROOT / "benchmarks" / "data", help="folder of the rows and models")
+    add("--results", default=DEFAULT_RESULTS, type=Path, help="folder of the results")
+    add("--smoke", action="store_true", help="check the outputs over few rows, measure no time")
+    add("--redraw", action="store_true", help="only write the tables and charts again")
     chosen = parser.parse_args()
     chosen.part = chosen.part or (["micro"] if chosen.micro else ["cases", "micro"])
     return chosen
 
 
-def _takes(case: Case, part: str, sides: Sequence[SideOf]) -> bool:
-    """Whether a part has a case: that of the peers has those that a peer takes part in."""
-    return part != "peers" or any(side.cases and side.takes(case) for side in sides)
-
-
 def prepare(cases: Sequence[Case], sides: Sequence[SideOf], data: Path) -> None:
-    """Make the rows and models that are not there, in processes of their own."""
+    """Make the missing rows and models in another process, which may import TensorFlow."""
     wanted = {f"{case.name}:{case.rows}": case for case in cases}
     for case in cases:
         for side in sides:
@@ -131,10 +158,8 @@ def _run(*command: str) -> None:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-4000:]}")
 
 
-def _add(
-    folder: Path, part: str, kind: str, name: str, measured: dict[str, Any], readme: Path | None
-) -> None:
-    """Put one result into its file and write the tables and the picture anew."""
+def _store(folder: Path, part: str, kind: str, name: str, measured: dict[str, Any]) -> None:
+    """Store one result in its file and write the tables and charts again."""
     file = folder / f"{part}.json"
     content: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {kind: {}}
     content["machine"] = machine()
@@ -147,8 +172,8 @@ def _add(
     content[kind] = {key: content[kind][key] for key in sorted(content[kind], key=order)}
     file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     if part != "micro":
-        draw(content, folder / f"{part}.png")
-    report.write(folder, readme)
+        draw(part, content, folder)
+    report.write(folder, _readme_of(folder))
 
 
 if __name__ == "__main__":

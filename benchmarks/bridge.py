@@ -1,6 +1,6 @@
-"""Where the Scala bridge's jar is, and what a session needs for it. Driver.
+"""Finds the jar of the Scala bridge, and the settings of a session that uses it. Driver.
 
-The bridge is optional: where `make bridge` has not been run, its sides are left out, which is said.
+The bridge is optional: without `make bridge` its sides are left out, and a line says so.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ TARGET = ROOT / "scala-bridge" / "target" / "scala-2.13"
 
 
 def jar() -> Path | None:
-    """Return the newest jar with a native library in it, which is named for its platform."""
+    """Return the newest jar with a native library; its name contains the platform."""
     return max(
         TARGET.glob("tfspark-bridge_*64.jar"), key=lambda path: path.stat().st_mtime, default=None
     )
@@ -23,7 +23,7 @@ def settings() -> dict[str, str]:
     """Return the settings of a session with the bridge.
 
     Raises:
-        FileNotFoundError: When there is no jar.
+        FileNotFoundError: When the jar does not exist.
     """
     found = jar()
     if found is None:

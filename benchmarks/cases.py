@@ -1,7 +1,7 @@
-"""The cases: which model, which rows, which batch sizes are worth a try.
+"""The cases: model, rows, and the batch sizes to try.
 
-Data only, standard library only; `prepare` makes the files and the models from it. Row counts are
-chosen so that the work of a run is seconds on two cores, well above what a query costs by itself.
+Data only, standard library only; `prepare` makes the files and the models from it. A run takes
+seconds on two cores, much more than the fixed cost of a query.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ class Case:
     """One model over one table.
 
     Attributes:
-        name: The name of the model too.
-        title: In the report.
-        rows: Of the full run.
-        smoke_rows: Of the smoke run.
+        name: Name of the case and of its model.
+        title: The title in the report.
+        rows: Rows of the full run.
+        smoke_rows: Rows of the smoke run.
         shape: The model's input shape of one row.
-        batches: Batch sizes of which each side that has to be given one takes its best.
+        batches: Batch sizes to try for the sides that need one.
         columns: As in `Task`.
         strings: As in `Task`.
         nested: As in `Task`.
         width: As in `Task`.
-        formula: The model as an SQL expression, where it is one.
-        compute_bound: Whether the model, not the bytes, takes the time.
+        formula: The model as an SQL expression, if possible.
+        compute_bound: Whether most of the time is spent in the model.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Case:
         )
 
     def folder(self, data: Path) -> Path:
-        """Return where the rows are."""
+        """Return the folder of the rows."""
         return data / f"{self.name}-{self.rows}"
 
     def at(self, rows: int) -> Case:

@@ -1,4 +1,4 @@
-"""The other end of `serve`: starts a process with sides and tells it what to run. Driver.
+"""The client of `serve`: starts a process with sides and sends it tasks. Driver.
 
 Runs a command and returns seconds per run. A process that dies or exceeds its time limit is ended,
 together with all processes that it started, and raises an error with the end of its log.
@@ -24,14 +24,14 @@ RUNNING_SECONDS = 1200
 
 
 class SideError(Exception):
-    """A side that failed, with what it said."""
+    """A side that failed, with the end of its log."""
 
 
 class Process:
     """A running `serve`.
 
     Attributes:
-        start_seconds: From the command to the moment when the first task could be sent.
+        start_seconds: Seconds from the command until the process can take a task.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Process:
         return float(self._receive(RUNNING_SECONDS)["seconds"])
 
     def close(self) -> None:
-        """Let the process end by itself, and end it with its children when it does not."""
+        """Let the process end; kill it with its children if it does not."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
@@ -94,7 +94,7 @@ class Process:
         return answer
 
     def _kill(self) -> None:
-        # Its own session, so this ends the JVM and the workers that it started, and nothing else.
+        # It has its own process group, so this kills only the JVM and the workers that it started.
         if self._process.poll() is None or self._process.returncode:
             try:
                 os.killpg(self._process.pid, signal.SIGKILL)

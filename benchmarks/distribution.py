@@ -1,12 +1,12 @@
-"""What it costs to bring a large model to the executors, by size and by way.
+"""Measures the cost of sending a large model to the executors, by size and by method.
 
     python -m benchmarks.distribution --mb 10 --mb 500 --how broadcast --how archive --how path
 
-Starts a cluster of several executors on this machine (`local-cluster`), each with a worker that has
-never seen the model, and prints one JSON line per way and size: seconds of the driver, seconds of
-the first job over all executors (for an archive Spark brings it before a task begins), of them
-those to find the files and those to load them, and the memory that the driver took. All executors
-share one machine here, so `TFSPARK_CACHE_DIR` is one folder and one of them unpacks.
+Starts a cluster of several executors on this machine (`local-cluster`), each with a worker that
+does not have the model yet. Prints one JSON line for each method and size: seconds of the driver,
+seconds of the first job over all executors (Spark fetches an archive before a task begins), the
+parts of it for finding and for loading the files, and the memory of the driver. All executors share
+one machine here, so `TFSPARK_CACHE_DIR` is one folder and one of them unpacks.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tfspark.spark.cluster.distribution import Distribute, distribute
 HELD = 2.0
 WAYS: tuple[Distribute, ...] = ("broadcast", "archive", "path")
 
-# TensorFlow writes the model in a process of its own; the weights do not compress.
+# TensorFlow writes the model in another process; the weights cannot be compressed.
 WRITE = """
 import sys
 import tensorflow as tf
@@ -52,7 +52,7 @@ tf.saved_model.save(module, sys.argv[1], signatures={"serving_default": module.s
 
 
 def model_of(megabytes: int, data: Path) -> Path:
-    """Return the base path of a model with that many megabytes of weights, making it if need be."""
+    """Return the base path of a model with that many megabytes of weights; create it if missing."""
     base = data / "models" / f"ballast-{megabytes}"
     if not (base / "1").is_dir():
         aside = base.with_name(f".{base.name}") / "1"
@@ -62,7 +62,7 @@ def model_of(megabytes: int, data: Path) -> Path:
 
 
 def measure(spark: SparkSession, base: Path, how: Distribute, executors: int) -> dict[str, Any]:
-    """Bring a model to every executor and load it there."""
+    """Send a model to every executor and load it there."""
     start = time.perf_counter()
     model = package.load(base)
     digest = model.digest
@@ -78,7 +78,7 @@ def measure(spark: SparkSession, base: Path, how: Distribute, executors: int) ->
             located = time.perf_counter()
             handle.open()
             loaded = time.perf_counter()
-            time.sleep(HELD)  # holds the slot, so that the other executors get the other tasks
+            time.sleep(HELD)  # keeps the slot busy, so that the other executors get the other tasks
             yield pa.RecordBatch.from_pydict(
                 {"locate": [located - begin], "load": [loaded - located]}
             )
@@ -112,7 +112,7 @@ def _peak_megabytes(process: int) -> float:
 
 
 def run_one(megabytes: int, how: Distribute, executors: int, data: Path) -> dict[str, Any]:
-    """Measure one way in a session of its own, with a cache that is empty."""
+    """Measure one method in a new session, with an empty cache."""
     base = model_of(megabytes, data)
     with tempfile.TemporaryDirectory(dir=data) as cache:
         settings = {
@@ -121,13 +121,13 @@ def run_one(megabytes: int, how: Distribute, executors: int, data: Path) -> dict
             "spark.executor.memory": "1g",
         }
         with open_session(f"local-cluster[{executors},1,1024]", settings) as spark:
-            # The executors and their workers are there before the clock runs.
+            # The executors and their workers are started before the measurement.
             spark.range(0, executors, 1, executors).mapInArrow(lambda x: x, "id long").count()
             return measure(spark, base, how, executors)
 
 
 def main() -> None:
-    """Measure each way and size in a process of its own, because peaks of memory stay."""
+    """Measure each method and size in a new process, because the peak memory stays."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mb", type=int, action="append")
     parser.add_argument("--how", choices=WAYS, action="append")

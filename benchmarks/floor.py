@@ -1,9 +1,9 @@
-"""The floor: what two cores can do with the same files, the same library and no Spark.
+"""The floor: two cores with the same files and the same engine, without Spark.
 
 Two processes with one thread each share the row groups: pyarrow reads one, the native engine runs
-it batch by batch, and pyarrow writes the answers. They are started and hold the model before the
-clock runs (except in a cold run). This is the fastest way that we know how to write, so what a job
-loses against it is what Spark and tfspark add.
+it batch by batch, and pyarrow writes the answers. Except in a cold run, the processes are started
+and have loaded the model before the measurement. This is the fastest program that we know how to
+write, so the difference to a job is the cost of Spark and tfspark.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tfspark.tensors import ByteStrings
 
 @contextmanager
 def open_floor(processes: int) -> Iterator[Mapping[str, Side]]:
-    """Start the processes; they wait for work."""
+    """Start the processes, which wait for tasks."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes) as pool:
         pool.map(_warm_up, range(processes), chunksize=1)
@@ -83,7 +83,7 @@ def row_groups(data: str) -> list[tuple[str, int]]:
 
 
 def fed_of(task: Task, table: pa.Table) -> Any:
-    """Return a table's input as one array: strings as they are, numbers in the model's shape."""
+    """Return the input of a table as one array: strings unchanged, numbers in the model's shape."""
     columns = [column.combine_chunks() for column in table.columns]
     if task.strings:
         return columns[0].cast(pa.binary())

@@ -1,12 +1,12 @@
-"""What a large model takes in one executor: in its JVM once, or in a Python worker for each task.
+"""Measures the memory of a large model: once in the JVM, or in a Python worker per task.
 
     python -m benchmarks.jvm_memory --mb 500 --tasks 4
 
-Starts a cluster of one executor on this machine (`local-cluster`) for each side, which scores with
-as many tasks at once, and reads resident memory from /proc right after the second query: RSS, PSS
-(a page that several processes share counts once) and the peak of RSS. The executor is also read
-before the model comes. Prints machine, sides and ratios, and writes them to
-`results/jvm_memory.json`. Needs the bridge's jar (`make bridge`).
+Starts a cluster of one executor on this machine (`local-cluster`) for each side. The side scores
+with that many concurrent tasks; its memory is read from /proc right after the second query: RSS,
+PSS (a page that several processes share counts once) and the peak of RSS. The memory of the
+executor is also read before the model is loaded. Prints machine, sides and ratios, and writes them
+to `results/jvm_memory.json`. Needs the bridge's jar (`make bridge`).
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from tfspark.spark.cluster.distribution import Distribute
 ROWS_PER_TASK = 500_000
 SIDES: tuple[Literal["jvm", "native"], ...] = ("jvm", "native")
 EXECUTOR = b"CoarseGrainedExecutorBackend"
-# What /proc has in smaps_rollup and status, in kB.
+# The names in smaps_rollup and status of /proc; their unit is kB.
 READ = {"rss_mb": "Rss:", "pss_mb": "Pss:", "peak_mb": "VmHWM:"}
 
 Memory = dict[str, float]
 
 
 def memory_of(processes: Iterable[int]) -> Memory:
-    """Return what some processes hold together."""
+    """Return the total memory of some processes."""
     total = dict.fromkeys(READ, 0.0)
     for process in processes:
         folder = Path(f"/proc/{process}")
@@ -76,7 +76,7 @@ def _run(df: DataFrame) -> None:
 
 
 def _executor(spark: SparkSession) -> int:
-    """Return the process of the one executor of an application."""
+    """Return the process of the only executor of an application."""
     application = spark.sparkContext.applicationId.encode()
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
@@ -96,7 +96,7 @@ def _children(process: int) -> list[int]:
 
 
 def ratios(jvm: dict[str, Memory], python: dict[str, Memory]) -> dict[str, Memory]:
-    """Return the executor with the model in its JVM, over what Python takes."""
+    """Return the memory of the executor with the model in its JVM, divided by that of Python."""
     parts = ("executor", "daemon", "workers")
     everything = {name: sum(python[part][name] for part in parts) for name in READ}
     added = {
@@ -115,7 +115,7 @@ def _over(one: Memory, other: Memory) -> Memory:
 
 
 def run_one(side: str, chosen: argparse.Namespace) -> Any:
-    """Measure one side on a cluster of its own."""
+    """Measure one side on a new cluster."""
     base = model_of(chosen.mb, chosen.data)
     with tempfile.TemporaryDirectory(dir=chosen.data) as cache:
         settings = {
@@ -132,7 +132,7 @@ def run_one(side: str, chosen: argparse.Namespace) -> Any:
 
 
 def main() -> None:
-    """Measure each side in a process of its own."""
+    """Measure each side in a new process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mb", type=int, default=500, help="megabytes of weights (500)")
     parser.add_argument("--tasks", type=int, default=4, help="tasks at once (4)")

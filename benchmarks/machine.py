@@ -1,4 +1,4 @@
-"""Where a benchmark ran: the processor, the memory, the versions, and who else was busy. Driver."""
+"""Facts about the machine of a benchmark: processor, memory, versions, other load. Driver."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ASK = (
 
 
 def machine() -> dict[str, Any]:
-    """Return facts about this machine and what is installed on it."""
+    """Return facts about this machine and its packages."""
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="minutes"),
         "processor": _first(r"model name\s*:\s*(.+)", "/proc/cpuinfo") or platform.processor(),
@@ -47,7 +47,7 @@ def peer_versions(group: str) -> dict[str, str]:
 
 
 def busy_share(seconds: float = 2.0) -> float:
-    """Return the share of this machine's processors that others use now, from 0 to 1."""
+    """Return the current load of this machine, from 0 to 1."""
     first = _ticks()
     time.sleep(seconds)
     busy, every = (after - before for before, after in zip(first, _ticks(), strict=True))

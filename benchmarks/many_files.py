@@ -1,7 +1,7 @@
-"""What many small files cost a job: `python -m benchmarks.many_files --files 10000`.
+"""Measures the cost of many small files for a job: `python -m benchmarks.many_files --files 10000`.
 
-Writes that many Parquet files of a few rows, scores them with the linear model by both paths in
-turns, and prints one JSON line per run: the seconds of each phase as the report tells them.
+Writes that many Parquet files of a few rows, scores them with the linear model on both paths in
+turns, and prints one JSON line per run: the seconds of each phase from the report.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WAYS: tuple[Way, ...] = ("direct", "spark")
 
 
 def make(folder: Path, files: int) -> None:
-    """Write the files, if they are not there."""
+    """Write the files if they do not exist."""
     if folder.is_dir():
         return
     aside = folder.with_name(f".{folder.name}")

@@ -1,9 +1,8 @@
-"""The measurement: sides take turns, A B C A B C, and every run is kept. Driver.
+"""Measures the sides of a case in turns, A B C A B C, and stores every run. Driver.
 
-Measures the sides of a case and returns a dict for JSON. Warm runs first: every group in a process
-that stays, outputs checked, unmeasured runs until a side is warm, the best batch size found for the
-sides that are given one, then the rounds. Cold runs after: each side alone in a new process, again
-in turns.
+Returns a dict for JSON. The warm runs come first: each group has one process, the outputs are
+checked, each side warms up, the best batch size is found for the sides that need one, and then the
+measured rounds follow. In the cold runs, each side runs alone in a new process, again in turns.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ from benchmarks.roster import SideOf, start
 from benchmarks.task import Task
 
 SWEEPS = 2
-# A JVM compiles what it runs often: each side runs for so long before it is timed.
+# A JVM compiles code that runs often, so each side runs this long before the measurement.
 WARM_UP_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to measure.
+    """The settings of a measurement.
 
     Attributes:
         data: Folder of `prepare`.
@@ -47,7 +46,7 @@ class Settings:
 
     @property
     def logs(self) -> Path:
-        """What the processes print."""
+        """The folder of the processes' logs."""
         return self.data / "logs"
 
     def start(self, group: str) -> Process:
@@ -89,7 +88,7 @@ def measure_case(case: Case, sides: Sequence[SideOf], settings: Settings) -> dic
 
 
 def task_of(side: SideOf, case: Case, data: Path) -> Task:
-    """Return what a side is asked to do, with a first batch size to begin with."""
+    """Return the task of a side, with an initial batch size."""
     if side.rows:
         case = case.at(min(side.rows, case.rows))
     first = case.batches[len(case.batches) // 2]
@@ -98,7 +97,7 @@ def task_of(side: SideOf, case: Case, data: Path) -> Task:
 
 
 def facts(side: SideOf, task: Task) -> dict[str, Any]:
-    """Check an output and return what there is to say about it besides its time."""
+    """Check an output and return facts about it."""
     rows = rows_written(task)
     assert rows == task.rows, f"{side.name} wrote {rows} of {task.rows} rows"
     words: dict[str, Any] = {"title": side.title, "family": side.family, "rows": rows}
@@ -121,7 +120,7 @@ def _choose_batches(
     tasks: dict[str, Task],
     results: dict[str, Any],
 ) -> None:
-    """Give every side that wants one its fastest batch size, of the best of two runs each."""
+    """Choose the fastest batch size of each side that needs one, from the best of two runs."""
     choosing = [side for side in sides if side.batch == "best"]
     seen: dict[str, dict[int, list[float]]] = {side.name: {} for side in choosing}
     for _ in range(SWEEPS):
@@ -163,5 +162,5 @@ def _say(case: Case, side: SideOf, what: str, seconds: float) -> None:
 
 
 def middle(values: Sequence[float]) -> float | None:
-    """Return the median, or nothing of nothing."""
+    """Return the median; `None` when there are no values."""
     return median(values) if values else None

@@ -1,4 +1,4 @@
-"""The small measurements: what a start, a call, a task and a worker cost by themselves. Driver.
+"""The small measurements: the cost of a start, a call, a task and a worker. Driver.
 
 Takes the number of repetitions; returns title, unit, and side → values of each measurement, for
 JSON. Sides take turns; a measurement that needs a fresh process starts a new one.
@@ -24,7 +24,7 @@ from benchmarks.measure import Settings
 from benchmarks.roster import ONE_THREAD, start
 
 DAEMON = "tfspark.spark.daemon"
-# So many rows that what a query costs by itself does not count.
+# Enough rows to make the fixed cost of a query negligible.
 SCALED = BY_NAME["cifar2"].at(72_000)
 
 
@@ -56,7 +56,7 @@ def engine_call(settings: Settings) -> dict[str, Any]:
 
 
 def worker_memory(settings: Settings) -> dict[str, Any]:
-    """Resident memory of a worker that has scored some partitions."""
+    """Resident memory of a worker after some scored partitions."""
     model = _model(settings, "linear")
     sides: Mapping[str, Callable[[], float]] = {
         engine: lambda engine=engine: _probe("memory", engine, model)["megabytes"]  # type: ignore[misc]
@@ -66,7 +66,7 @@ def worker_memory(settings: Settings) -> dict[str, Any]:
 
 
 def second_udf(settings: Settings, case: str = "linear") -> dict[str, Any]:
-    """A second column function of a model that the session has used: its first query."""
+    """The first query of a second column function of the same model."""
     sides: dict[str, list[float]] = {}
     for side in ("tfspark", "predict_batch_udf"):
         found = _session_probe(settings, "second_udf", case, "--side", side)
@@ -80,13 +80,13 @@ def second_udf_large(settings: Settings) -> dict[str, Any]:
 
 
 def task_cost(settings: Settings) -> dict[str, Any]:
-    """What a warm task of one row takes of a task slot."""
+    """The slot time of a warm task of one row."""
     sides = _session_probe(settings, "task_cost", "linear")
     return {"title": "a warm task of one row", "unit": "ms of a slot", "sides": sides}
 
 
 def worker_start(settings: Settings) -> dict[str, Any]:
-    """What a task takes that gets a new worker, of Spark's daemon and of tfspark's."""
+    """The slot time of a task that starts a worker, with Spark's daemon and with tfspark's."""
     fresh = "--conf=spark.python.worker.reuse=false"
     daemons = {"": (), ", tfspark's daemon": (f"--conf=spark.python.daemon.module={DAEMON}",)}
     sides: dict[str, list[float]] = {}
@@ -101,7 +101,7 @@ def worker_start(settings: Settings) -> dict[str, Any]:
 
 
 def scaling(settings: Settings) -> dict[str, Any]:
-    """The CNN job with 1, 2 and 4 task slots, beside as many processes without Spark."""
+    """The CNN job with 1, 2 and 4 task slots, and with as many processes without Spark."""
     case = SCALED
     with ExitStack() as stack:
         out = settings.data / "out" / "scaling"
@@ -118,12 +118,12 @@ def scaling(settings: Settings) -> dict[str, Any]:
 
 
 def sql_operator(settings: Settings) -> dict[str, Any]:
-    """The Scala bridge's operator beside the linear model as an expression, in one JVM."""
+    """The Scala bridge's operator and the linear model as an expression, in one JVM."""
     case = BY_NAME["linear"]
     jars = (f"--conf={key}={value}" for key, value in bridge.settings().items())
     task = str(case.task(settings.data, settings.data / "out" / "sql_operator"))
     words = ("--task", task, *jars)
-    # The formula has no threads to be told of, so the operator is left to its own.
+    # The formula has no setting for threads, so the operator keeps its default.
     sides = _session_probe(settings, "sql_operator", case.name, *words, threads={})
     return {"title": f"linear in the JVM, {case.rows:,} rows", "unit": "s", "sides": sides}
 
@@ -139,7 +139,7 @@ MEASUREMENTS: dict[str, Callable[[Settings], dict[str, Any]]] = {
     "scaling": scaling,
     "sql_operator": sql_operator,
 }
-# The cases whose models or rows these need.
+# The cases whose models or rows these measurements need.
 NEEDED = (BY_NAME["linear"], SCALED, BY_NAME["mobilenet"])
 
 
@@ -159,7 +159,7 @@ def _model(settings: Settings, case: str) -> str:
 
 
 def _probe(what: str, engine: str, model: str) -> dict[str, Any]:
-    # tfspark sets its own threads; of TensorFlow's own calls, each is given one.
+    # tfspark sets its own threads; TensorFlow's own calls get one thread.
     threads = ONE_THREAD if engine == "signature" else {}
     return _said([sys.executable, "-m", "benchmarks.probes", what, engine, model], threads)
 

@@ -1,8 +1,8 @@
-"""Make the models and the rows of a case, the same ones on every machine, and TensorFlow's answers.
+"""Creates the models and the rows of a case, equal on every machine, and TensorFlow's answers.
 
-Run as a process of its own (`python -m benchmarks.prepare DATA case:rows …`), because it imports
-TensorFlow and Keras and the benchmark must not. What is there already is left as it is; a folder
-appears whole, by a rename.
+Run as a separate process (`python -m benchmarks.prepare DATA case:rows …`), because it imports
+TensorFlow and Keras and the benchmark must not. Existing data are not changed; a folder appears
+completely, by a rename.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ VOCABULARY = [f"word{number}" for number in range(9998)]
 
 
 def model_of(case: Case) -> Any:
-    """Build a model; all weights are drawn with one seed, or set by hand."""
+    """Build a model; all weights are random with one seed, or set by hand."""
     keras.utils.set_random_seed(0)
     if case.name == "mobilenet":
         return _mobilenet(case)
@@ -103,7 +103,7 @@ def tables(case: Case) -> Iterator[pa.Table]:
 
 
 def _lists(values: Any, shape: tuple[int, ...]) -> Any:
-    """Return rows as lists, nested as the shape says."""
+    """Return rows as lists, nested like the shape."""
     array = pa.array(values.ravel())
     rows = values.reshape(len(values), *shape)
     for axis in range(rows.ndim - 1, 0, -1):
@@ -114,7 +114,7 @@ def _lists(values: Any, shape: tuple[int, ...]) -> Any:
 
 
 def answers(case: Case, model: Path, table: pa.Table) -> Any:
-    """Return what `tf.saved_model.load` answers for the rows of one file."""
+    """Return the answers of `tf.saved_model.load` for the rows of one file."""
     loaded = tf.saved_model.load(str(model))
     call = loaded.signatures["serving_default"]
     results = []
@@ -137,13 +137,13 @@ def _fed(case: Case, table: pa.Table) -> Any:
 
 
 def prepare(case: Case, data: Path) -> None:
-    """Make the model and the rows of a case, where they are not there."""
+    """Create the model and the rows of a case, if missing."""
     base = data / "models" / case.name
     if not (base / "1").is_dir():
         model = model_of(case)
         keras_file = data / "keras" / f"{case.name}.keras"
         keras_file.parent.mkdir(parents=True, exist_ok=True)
-        model.save(keras_file)  # for mlflow, whose flavour holds a Keras model
+        model.save(keras_file)  # for mlflow, whose flavour contains a Keras model
         export(model, data / "models", name=case.name)
     folder = case.folder(data)
     if folder.is_dir():

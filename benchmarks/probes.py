@@ -1,8 +1,8 @@
 """Small measurements inside one fresh process: `python -m benchmarks.probes WHAT ENGINE MODEL`.
 
 Each prints one JSON line. `first` answers as soon as there is a result, so that the parent can time
-the whole process; `calls` and `memory` report by themselves. No probe imports more than what it
-measures needs, which is why the imports stand inside.
+the whole process; `calls` and `memory` print their own figures. A probe imports only what it
+measures, so the imports are inside the functions.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def caller(engine: str, base: str) -> Callable[[Any], Any]:
 
 
 def handle_of(base: str, engine: Any) -> Any:
-    """Return what a Spark job would send to a worker."""
+    """Return the handle that a Spark job sends to a worker."""
     from tfspark import package
     from tfspark.engine import EngineOptions
     from tfspark.handle import ModelHandle
@@ -46,7 +46,7 @@ def handle_of(base: str, engine: Any) -> Any:
 
 
 def first(engine: str, base: str) -> dict[str, Any]:
-    """Give the first result of a fresh process."""
+    """Return the first result of a fresh process."""
     import numpy as np
 
     result = caller(engine, base)(np.ones((ROWS, 2), np.float32))
@@ -54,7 +54,7 @@ def first(engine: str, base: str) -> dict[str, Any]:
 
 
 def forked(engine: str, base: str) -> dict[str, Any]:
-    """Do what tfspark's daemon does, fork as it does, and time the first result in the child."""
+    """Preload and fork like tfspark's daemon, and time the first result in the child."""
     import numpy as np
 
     from tfspark.spark.daemon import preload
@@ -87,24 +87,24 @@ def calls(engine: str, base: str) -> dict[str, Any]:
 
 
 def memory(engine: str, base: str) -> dict[str, Any]:
-    """Score some partitions as a worker does and say what stays resident."""
+    """Score some partitions like a worker, and return the resident memory."""
     import numpy as np
     import pyarrow as pa
-    import pyspark.worker  # noqa: F401 - every worker carries it
+    import pyspark.worker  # noqa: F401 - every worker imports it
 
     from tfspark.runner import score
     from tfspark.schema import bind, columns_of
 
     handle = handle_of(base, engine)
     values = np.random.default_rng(0).standard_normal(2 * SCORED_ROWS, dtype=np.float32)
-    # As they come from Spark: pa.array() of an ndarray would import pandas, which no worker does.
+    # As from Spark: pa.array() of an ndarray would import pandas, which no worker does.
     flat = pa.Array.from_buffers(pa.float32(), values.size, [None, pa.py_buffer(values)])
     column = pa.FixedSizeListArray.from_arrays(flat, 2).cast(pa.list_(pa.float32()))
     batch = pa.RecordBatch.from_arrays([column], ["features"])
     binding = bind(handle.signature, columns_of(batch.schema))
     for _ in score((batch for _ in range(SCORED_BATCHES)), binding, handle.open(), keep=[]):
         pass
-    with open("/proc/self/status") as status:  # noqa: PTH123 - nothing more is imported
+    with open("/proc/self/status") as status:  # noqa: PTH123 - without another import
         resident = next(line for line in status if line.startswith("VmRSS"))
     return {"megabytes": int(resident.split()[1]) / 1000}
 
@@ -113,4 +113,4 @@ PROBES = {"first": first, "forked": forked, "calls": calls, "memory": memory}
 
 if __name__ == "__main__":
     print(json.dumps(PROBES[sys.argv[1]](*sys.argv[2:])), flush=True)
-    os._exit(0)  # the end of a process is no part of a result
+    os._exit(0)  # the end of the process is not measured

@@ -1,9 +1,9 @@
-"""Whether an output is right: as many rows as went in, and TensorFlow's own answers.
+"""Checks an output: the number of rows, and TensorFlow's answers.
 
-Compares the folder that a side wrote with the answers that `prepare` kept; returns a `Difference`,
-or raises an `AssertionError`. Sides may write rows in another order (only the floor and tfspark's
-direct path promise an order), so both are sorted. Sorting hides only a permutation of the rows,
-which tfspark's tests check.
+Compares the folder that a side wrote with the answers that `prepare` stored; returns a
+`Difference`, or raises an `AssertionError`. Sides may write rows in another order (only the floor
+and tfspark's direct path promise an order), so both are sorted. Sorting hides only a permutation of
+the rows, which tfspark's tests check.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def written(task: Task) -> Any:
 
 
 def rows_written(task: Task) -> int:
-    """Return how many rows a side wrote, from the footers."""
+    """Return the number of rows that a side wrote, from the footers."""
     return sum(pq.read_metadata(file).num_rows for file in Path(task.out).rglob("*.parquet"))
 
 

@@ -1,7 +1,7 @@
-"""Tables out of measured numbers: one per case, and the targets with what was met. Driver.
+"""Writes the measured numbers as Markdown tables: the targets, then one per case. Driver.
 
-In come the JSON files of `results/`, out go `results.md` and the tables between the marks of
-`README.md`. A number is the median; both sides of a ratio come from the same run.
+Reads the JSON files of `results/` and writes `results.md` and the part of `README.md` between the
+two marks. A number is a median; both sides of a ratio come from the same run.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 
 
 def load(folder: Path) -> dict[str, Any]:
-    """Return what was measured so far: part → content of its file."""
+    """Return the stored results: part → content of its file."""
     return {file.stem: json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))}
 
 
 def write(folder: Path, readme: Path | None = None) -> None:
-    """Write the tables of everything that was measured."""
+    """Write the tables of all stored results."""
     parts = load(folder)
     text = "\n\n".join(sections(parts, folder=""))
     (folder / "results.md").write_text(f"# Results\n\n{text}\n")
@@ -36,18 +36,27 @@ def write(folder: Path, readme: Path | None = None) -> None:
 
 
 def sections(parts: Mapping[str, Any], folder: str) -> list[str]:
-    """Return the targets, then each case, then the small measurements; pictures are in a folder."""
+    """Return the targets, the cases and the small measurements.
+
+    Args:
+        parts: The stored results.
+        folder: Path from the page to the folder of the charts, with a slash at its end.
+    """
     rows = target_rows(parts)
     found = ["## Targets", _target_table(rows)] if rows else []
     for part, title in (("cases", "Cases"), ("peers", "Peers")):
         if part in parts:
             found += [f"## {title}", _where(parts[part]["machine"])]
-            found.append(f"![{title} in rows per second]({folder}{part}.png)")
             for name, case in parts[part]["cases"].items():
-                found += [f"### {case['title']} ({name}, {case['rows']:,} rows)", case_table(case)]
+                found.append(f"### {case['title']} ({name}, {case['rows']:,} rows)")
+                found.append(
+                    f"![{case['title']}: rows per second]({folder}{picture_of(part, name)})"
+                )
+                found.append(case_table(case))
                 if case["busy_before"] > 0.1:
                     found.append(
-                        f"Others used {case['busy_before']:.0%} of the machine when this began."
+                        f"Other programs used {case['busy_before']:.0%} of the machine when this "
+                        "case began."
                     )
     if "micro" in parts:
         found += ["## Small measurements", _where(parts["micro"]["machine"])]
@@ -55,8 +64,13 @@ def sections(parts: Mapping[str, Any], folder: str) -> list[str]:
     return found
 
 
+def picture_of(part: str, case: str) -> str:
+    """Return the name of the file with the chart of a case."""
+    return f"{part}-{case}.png"
+
+
 def case_table(case: Mapping[str, Any]) -> str:
-    """Return one case: a line per side, fastest first."""
+    """Return the table of a case: a line per side, the fastest first."""
     sides = case["sides"]
     rate = {name: rate_of(side) for name, side in sides.items()}
     lines = []
@@ -92,7 +106,7 @@ def rate_of(side: Mapping[str, Any]) -> float | None:
 
 
 def table(head: list[str], lines: list[list[str]]) -> str:
-    """Return a Markdown table whose first column is words and the others are numbers."""
+    """Return a Markdown table with text in the first column and numbers in the others."""
     rule = ["---", *(["---:"] * (len(head) - 1))]
     return "\n".join("| " + " | ".join(line) + " |" for line in [head, rule, *lines])
 
@@ -110,8 +124,7 @@ def _micro_table(measured: Mapping[str, Any]) -> str:
     for entry in measured.values():
         for side, values in entry["sides"].items():
             spread = f"{min(values):.4g}–{max(values):.4g}"
-            middle_one = f"{middle(values):.4g}"
-            lines.append([entry["title"], side, middle_one, spread, entry["unit"]])
+            lines.append([entry["title"], side, f"{middle(values):.4g}", spread, entry["unit"]])
     return table(["what", "side", "median", "from–to", "unit"], lines)
 
 
@@ -136,8 +149,8 @@ def _thousands(value: float | None) -> str:
     return "" if value is None else f"{value:,.0f}"
 
 
-def _ratio(value: float | None, of: float | None) -> str:
-    return f"{value / of:.2f}" if value and of else ""
+def _ratio(value: float | None, reference: float | None) -> str:
+    return f"{value / reference:.2f}" if value and reference else ""
 
 
 def _difference(side: Mapping[str, Any]) -> str:

@@ -1,8 +1,8 @@
-"""Who takes part: every side, the process it lives in, and how its batch size is chosen. Driver.
+"""The list of all sides: name, process, and choice of the batch size. Driver.
 
-A side is a name for one way of scoring; a group is a process that serves some of them. Groups exist
-so that what one system leaves in a process (imported modules, thread pools, sessions, compiled
-code) is there for its own sides alone.
+A side is one way of scoring; a group is a process that serves some sides. Groups keep the systems
+apart, so that the imported modules, thread pools, sessions and compiled code of one system do not
+affect another.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ENVIRONMENTS = ROOT / "benchmarks" / ".envs"
 # TensorFlow takes every core for each process unless it is told: two tasks on two cores would get
 # in each other's way. tfspark tells it; for all others it is told here.
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-# Threads of one process share these pools, so there have to be as many as callers.
+# Threads of one process share these pools, so the pool needs as many threads as callers.
 IN_THREADS = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "2"}
 
 
@@ -29,13 +29,13 @@ class SideOf:
     """One side.
 
     Attributes:
-        name: As its process calls it.
-        title: In the report.
-        group: Its process.
+        name: The name in its process.
+        title: The title in the report.
+        group: The name of its process.
         batch: `own`: the side chooses; `128`; `best`: the fastest of the case's candidates.
         family: Sides of one family are ways to use one system; a target counts for each.
         cases: The cases it takes part in; empty for all.
-        rows: It scores so many rows where the whole would take too long; rows/s are compared.
+        rows: Number of rows, if all rows would take too long; rows/s are compared.
         cold: Whether its first run in a fresh process is measured.
     """
 
@@ -64,7 +64,7 @@ SIDES = (
     SideOf("predict", "**tfspark** `predict` on a DataFrame", "tfspark"),
     SideOf(
         "predict_unbounded",
-        "**tfspark** `predict`, Arrow's bound on bytes lifted",
+        "**tfspark** `predict`, without Arrow's byte limit",
         "tfspark",
         cases=("linear", "mlp"),
         cold=False,
@@ -75,7 +75,7 @@ SIDES = (
     SideOf("batch_udf", "`predict_batch_udf`, best batch", "batch_udf", "best"),
     SideOf(
         "batch_udf_unbounded",
-        "`predict_batch_udf`, best batch, Arrow's bound on bytes lifted",
+        "`predict_batch_udf`, best batch, without Arrow's byte limit",
         "batch_udf",
         "best",
         cases=("linear", "mlp"),
@@ -90,7 +90,7 @@ PEERS = (
     SideOf("ray", "Ray Data `map_batches`", "ray", "best", "ray", MAIN),
     SideOf("daft", "Daft class, processes", "daft", "best", "daft", MAIN),
     SideOf("daft_threads", "Daft class, threads", "daft_threads", "best", "daft", MAIN),
-    # Keras flavour: so slow that a fortieth of the rows will do.
+    # The Keras flavour is so slow that a fortieth of the rows is enough.
     SideOf(
         "mlflow",
         "mlflow `spark_udf`, Keras model",
@@ -128,13 +128,13 @@ _ON_SPARK = ("tfspark", BRIDGE, "batch_udf", "pandas_udf", "mlflow")
 
 
 def python_of(group: str) -> str:
-    """Return the interpreter of a group: the peers have environments of their own."""
+    """Return the interpreter of a group: each peer has its own environment."""
     peer = _PEER_OF.get(group)
     return str(ENVIRONMENTS / peer / "bin" / "python") if peer else sys.executable
 
 
 def start(group: str, logs: Path, slots: int = 2, conf: Sequence[str] = ()) -> Process:
-    """Start the process of a group with that many task slots."""
+    """Start the process of a group with a number of task slots."""
     command = [python_of(group), "-m", *_MODULES[group]]
     if group in _ON_SPARK:
         command += ["--master", f"local[{slots}]", *(f"--conf={setting}" for setting in conf)]

@@ -1,12 +1,12 @@
-"""A side in a process of its own that runs tasks when it is told to, and times them.
+"""Serves the sides of a system in a separate process: runs tasks on request, and times them.
 
-Every side, of tfspark and of the peers, is served by this one module: the process starts, opens
-what a session of that system opens, says so, and then runs one task per line on its input. So sides
-take turns in one benchmark although they live in different environments, and none of them finds
-another's modules, threads, sessions or models in its memory.
+This module serves every side, of tfspark and of the peers: the process starts, opens a session of
+its system, reports that it is ready, and then runs one task per line of its input. So sides with
+different environments can take turns in one benchmark, and none of them has another's modules,
+threads, sessions or models in its memory.
 
-Standard library only. The clock runs around the side's function alone: before it the output is
-removed, garbage collected and the disk given time to write what the last run left.
+Standard library only. Only the function of the side is timed. Before it, the output is removed,
+garbage is collected, and the data of the last run are written to the disk.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any, TypeAlias
 
 from benchmarks.task import Task
 
-# Runs a task to its end: when it returns, the output is complete.
+# Runs a task; when it returns, the output is complete.
 Side: TypeAlias = Callable[[Task], None]
 
 
@@ -31,10 +31,10 @@ def serve(open_sides: Callable[[], AbstractContextManager[Mapping[str, Side]]]) 
     """Open sides and answer requests until the input ends.
 
     Args:
-        open_sides: Opens the system under test; gives side name → function. What a function raises
-            ends the process, and the traceback on stderr is what the other end shows.
+        open_sides: Opens the system under test; yields side name → function. An exception in a
+            function ends the process, and the client shows the traceback from stderr.
     """
-    # What a library prints must not come between the answers.
+    # Output of libraries must not mix with the answers.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     start = time.perf_counter()

@@ -1,7 +1,7 @@
 """Small measurements inside one Spark session: `python -m benchmarks.session_probes WHAT …`.
 
 Each prints one JSON line: side → values. Sides take turns within the session; all queries end in
-Spark's `noop` sink, which takes every row and keeps none.
+Spark's `noop` sink, which reads every row and stores none.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from benchmarks.spark_sides import batch_udf, formula, open_session, predicted
 from benchmarks.task import Task
 
 PARTITIONS = 400
-# Tasks that start workers; few where each of them imports TensorFlow.
+# Tasks that start workers; fewer if each imports TensorFlow.
 NEW_WORKERS, SLOW_WORKERS = 40, 4
-# New functions per repetition: what they add to a query is a small difference of two times.
+# New functions per repetition, because their cost is a small difference of two times.
 UDFS = 3
-# Turns before the first that counts: the JVM has compiled both sides by then.
+# Turns before the first measured one; after them the JVM has compiled both sides.
 WARM_UPS = 24
 
 
@@ -43,7 +43,7 @@ def task_cost(spark: SparkSession, arguments: argparse.Namespace) -> dict[str, l
 
 
 def worker_start(spark: SparkSession, arguments: argparse.Namespace) -> dict[str, list[float]]:
-    """Time a task that gets a new worker, in a session that never uses one twice."""
+    """Time a task that starts a worker, in a session that does not reuse workers."""
 
     def scored(engine: Any, tasks: int) -> tuple[DataFrame, int]:
         feed, rows = {"inputs": "features"}, tiny(spark, tasks)
@@ -58,7 +58,7 @@ def worker_start(spark: SparkSession, arguments: argparse.Namespace) -> dict[str
 
 
 def second_udf(spark: SparkSession, arguments: argparse.Namespace) -> dict[str, list[float]]:
-    """Time the first query of a new column function of a model that the session has used."""
+    """Time the first query of a new column function, for a model that is already in use."""
     case = BY_NAME[arguments.case]
     task = Task(
         case=case.name,
@@ -95,8 +95,8 @@ def second_udf(spark: SparkSession, arguments: argparse.Namespace) -> dict[str, 
 def sql_operator(spark: SparkSession, arguments: argparse.Namespace) -> dict[str, list[float]]:
     """Time the JVM's SQL operator and the same formula in SQL, into Parquet and into nothing.
 
-    The sides change places each turn: in one JVM what a query leaves to the collector falls on the
-    next.
+    The sides change places each turn, because in one JVM the garbage of a query slows down the next
+    one.
     """
     task = Task.from_json(json.loads(arguments.task))
     rows = spark.read.parquet(task.data)
@@ -130,14 +130,14 @@ def tiny(spark: SparkSession, partitions: int) -> DataFrame:
 
 
 def empty(rows: DataFrame) -> DataFrame:
-    """Return the rows by way of a Python task that does nothing."""
+    """Return the rows through a Python task that does nothing."""
     return rows.mapInArrow(lambda batches: batches, rows.schema)
 
 
 def in_turns(
     queries: dict[str, tuple[DataFrame, int]], arguments: argparse.Namespace
 ) -> dict[str, list[float]]:
-    """Run queries of so many tasks in turns; return milliseconds of a task slot per task."""
+    """Run queries in turns; return the milliseconds of slot time per task."""
     for query, _ in queries.values():
         finish(query)
     values: dict[str, list[float]] = {name: [] for name in queries}

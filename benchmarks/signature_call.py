@@ -1,8 +1,7 @@
-"""The loaded signature of a SavedModel as a function of NumPy arrays: what every peer calls.
+"""Loads the signature of a SavedModel as a function of NumPy arrays, for all peers.
 
-One function for all sides that run TensorFlow's Python, so that none of them gets a better or worse
-loop than another. TensorFlow is imported when the model is opened, in the worker. Standard library
-only until then.
+All sides that run TensorFlow's Python use the same function, so that none of them has an advantage.
+TensorFlow is imported when the model is opened, in the worker. Standard library only until then.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ def open_signature(export_dir: str, shape: tuple[int, ...], width: int) -> Calla
         width: Numbers per prediction.
 
     Returns:
-        A function of an array whose rows are the rows, flat or not; it gives a vector when the
-        width is 1, else a matrix.
+        A function of an array with one row per input row, flat or not; it returns a vector when the
+        width is 1, otherwise a matrix.
     """
     import tensorflow as tf
 
@@ -34,14 +33,14 @@ def open_signature(export_dir: str, shape: tuple[int, ...], width: int) -> Calla
         outputs = call(inputs=tf.constant(inputs.reshape(-1, *shape)))["outputs"].numpy()
         return outputs.reshape(-1) if width == 1 else outputs
 
-    predict.model = model  # owns the variables, which the call alone does not
+    predict.model = model  # owns the variables; the call does not
     return predict
 
 
 def kept_signature(export_dir: str, shape: tuple[int, ...], width: int) -> Callable[[Any], Any]:
     """Return `open_signature` of a model, loaded once per process.
 
-    Loads of two threads at a time crash TensorFlow, so one waits for the other.
+    Concurrent loads crash TensorFlow, so threads wait for each other.
     """
     with _loading:
         return _kept_signature(export_dir, shape, width)

@@ -1,8 +1,7 @@
-"""Every side over few rows, its output compared with TensorFlow's; nothing is timed. Driver.
+"""Runs every side on few rows and compares its output with TensorFlow's, without timing. Driver.
 
-What a continuous integration runs. To end within minutes, a process serves all cases, and the sides
-that differ from case to case only in what they read take part in the first case alone, unless
-sides or cases were asked for.
+For the continuous integration. To finish within minutes, one process serves all cases, and some
+sides run only in the first case, unless sides or cases were given.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ from benchmarks.cases import Case
 from benchmarks.measure import Settings, facts, task_of
 from benchmarks.roster import SideOf
 
-# Besides these, a side runs in the first case alone.
+# Sides that run in every case; the others run only in the first case.
 EVERYWHERE = ("floor", "job", "predict", "jvm", "batch_udf")
-# Loading this model with TensorFlow's Python takes longer than all else here.
+# TensorFlow's Python needs longer to load this model than everything else here.
 SLOW_TO_LOAD = ("mobilenet",)
 
 

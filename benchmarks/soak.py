@@ -1,11 +1,11 @@
-"""Load and call the native engine many times and print what memory does.
+"""Loads and calls the native engine many times, and prints the memory.
 
 For developers: `python -m benchmarks.soak` makes 10 000 loads and 1 000 000 calls and prints the
-resident memory along the way; `--loads` and `--calls` shorten it. Numbers pass aligned and
-unaligned, strings short and long, and every tenth batch is one that the model refuses.
+resident memory along the way; `--loads` and `--calls` shorten it. Numbers are aligned and
+unaligned, strings short and long, and the model refuses every tenth batch.
 
-Memory is flat when the last line of each half says about what its second line says: the first load
-and the first calls bring in the library's own pages, and nothing after them should stay.
+Memory is stable if the last line of each half is close to its second line: the first load and the
+first calls add the pages of the library, and later ones should not add any.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tfspark.tensors import ByteStrings, Tensor
 
 LINES = 10
 
-# TensorFlow's Python writes the models in a process of its own, so that it is not in this one.
+# TensorFlow's Python writes the models in another process, so that this one does not import it.
 WRITE_MODELS = """
 import sys
 import tensorflow as tf
@@ -46,7 +46,7 @@ save_function(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run both halves."""
+    """Measure the loads and the calls."""
     parser = argparse.ArgumentParser(description="Print the memory of many loads and calls.")
     parser.add_argument("--loads", type=int, default=10_000)
     parser.add_argument("--calls", type=int, default=1_000_000)
@@ -72,7 +72,7 @@ def load_and_close(model: ModelPackage) -> None:
 
 
 def caller(linear: Engine, text: Engine) -> Callable[[int], None]:
-    """Return a function that makes one of ten kinds of calls, the last of them refused."""
+    """Return a function that makes one of ten kinds of calls; the model refuses the last kind."""
     numbers = np.ones((66, 2), np.float32)
     short = pa.array([b"short"] * 64)
     long = pa.array([b"a string that does not fit into a record"] * 64, pa.large_binary())
@@ -101,7 +101,7 @@ def caller(linear: Engine, text: Engine) -> Callable[[int], None]:
 
 
 def repeat(what: str, count: int, action: Callable[[int], None]) -> None:
-    """Do something many times and print the memory before and after each tenth of them."""
+    """Repeat an action, and print the memory at the start and after each tenth."""
     print(f"{0:>10} {what}  {resident_megabytes():8.1f} MB")
     start = time.perf_counter()
     done = 0

@@ -1,9 +1,9 @@
-"""The sides that run on Spark, in sessions of equal settings.
+"""The sides that run on Spark, in sessions with equal settings.
 
-Sides are served in groups, one process with one session each: tfspark's own ways and those without
+Sides are served in groups, one process with one session each: tfspark's sides and the sides without
 Python, the Scala bridge, `predict_batch_udf` at two batch sizes, and the pandas UDF. So a worker
-that imported TensorFlow, or set its threads, never runs tfspark's engine, and every session's JVM
-compiles what its own sides need. `python -m benchmarks.spark_sides GROUP` serves one group.
+that imported TensorFlow, or set its threads, never runs tfspark's engine, and the JVM of a session
+compiles only the code of its own sides. `python -m benchmarks.spark_sides GROUP` serves one group.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from benchmarks.serve import Side, serve
 from benchmarks.signature_call import kept_signature, open_signature
 from benchmarks.task import Task
 
-# A side that is given a batch above Spark's 10 000 rows per Arrow batch is given such batches too.
+# A side with a batch size above Spark's 10 000 rows per Arrow batch gets such batches too.
 ARROW_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 # Spark measures a batch after every row to hold this bound; the job lifts it where it can, and two
 # sides show what that does for `predict` and for others.
@@ -45,7 +45,7 @@ def open_session(master: str, settings: Mapping[str, str]) -> Iterator[SparkSess
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.memory", "3g")
         .config("spark.log.level", "ERROR")
-        # As spark-submit.sh sets it on one machine: without, every Python task waits 40 ms.
+        # As in spark-submit.sh on one machine; without it, every Python task waits 40 ms.
         .config("spark.python.unix.domain.socket.enabled", "true")
     )
     for key, value in settings.items():
@@ -58,7 +58,7 @@ def open_session(master: str, settings: Mapping[str, str]) -> Iterator[SparkSess
 
 
 def tfspark_sides(spark: SparkSession) -> dict[str, Side]:
-    """Return tfspark's ways, and Spark's own without a model or without Python."""
+    """Return tfspark's sides, and Spark's sides without a model or without Python."""
     return {
         "job": lambda task: _job(spark, task, "auto"),
         "job_spark": lambda task: _job(spark, task, "spark"),
@@ -92,7 +92,7 @@ def _predict(spark: SparkSession, task: Task, engine: Any = "auto") -> None:
 
 
 def predicted(df: DataFrame, task: Task, engine: Any = "auto") -> DataFrame:
-    """Return the predictions of a table's rows, and nothing else."""
+    """Return only the predictions of a table's rows."""
     import tfspark
 
     options = {**_options(task), "engine": engine}
@@ -121,16 +121,16 @@ def _options(task: Task) -> dict[str, Any]:
 
 
 def formula(task: Task) -> Any:
-    """Return the model of a case as an expression of Spark's."""
+    """Return the model of a case as a Spark expression."""
     from benchmarks.cases import BY_NAME
 
     return sf.expr(BY_NAME[task.case].formula).alias("outputs")
 
 
 def batch_udf_sides(spark: SparkSession) -> dict[str, Side]:
-    """Return `pyspark.ml.functions.predict_batch_udf`, made as its documentation makes it.
+    """Return `pyspark.ml.functions.predict_batch_udf`, as in its documentation.
 
-    The function is made once per model and batch size, because a new one loads the model again.
+    The function is created once per model and batch size, because a new one loads the model again.
     """
     made = cache(batch_udf)
 
@@ -156,7 +156,7 @@ def batch_udf(task: Task) -> Any:
         lambda: open_signature(export_dir, shape, width),
         return_type=_result_type(task),
         batch_size=task.batch,
-        # Text is a scalar column, which has no tensor shape.
+        # Text is a scalar column without a tensor shape.
         input_tensor_shapes=None if task.strings else [[task.size]],
     )
 
@@ -188,7 +188,7 @@ def pandas_udf_sides(spark: SparkSession) -> dict[str, Side]:
 
 
 def _input(task: Task) -> Any:
-    """Return what a UDF of Spark's takes: one column with a flat array, or text."""
+    """Return the argument of a Spark UDF: one column with a flat array, or text."""
     if task.stacked:
         return sf.array(*task.columns)
     column = sf.col(task.columns[0])

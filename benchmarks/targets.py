@@ -1,7 +1,7 @@
-"""The ratios that tfspark set out to reach, and what was measured of them. Driver.
+"""The target ratios of tfspark, and the measured ratios. Driver.
 
-In come the measured parts, out comes one row per target whose both sides were measured. Both sides
-of a ratio stand in one part, which is one run with the sides in turns.
+Returns a row for each target with two measured sides. Both sides of a ratio come from the same
+part, which is one run with the sides in turns.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from benchmarks.measure import middle
 
 @dataclass(frozen=True)
 class Row:
-    """One target: in words, what was asked, what was found, and whether it was met."""
+    """One target: its text, the target ratio, the measured ratio, and whether it was met."""
 
     what: str
     target: str
@@ -23,7 +23,7 @@ class Row:
     met: bool | None
 
 
-# part, cases, side, the side or the family that it is compared with, at least
+# part, cases, side, compared side or family, minimum ratio
 _RATES = (
     ("cases", ("linear", "mlp"), "job", "batch_udf", 10.0),
     ("cases", ("linear", "mlp"), "job", "batch_udf_unbounded", 10.0),
@@ -44,24 +44,24 @@ _RATES = (
     ("cases", ("linear", "mlp"), "job", "floor", 0.75),
 )
 
-# measurement, side that shall be better, the other, at least (or at most, where less is asked)
+# measurement, faster side, slower side, minimum ratio
 _MICRO = (
     ("first_result", "native", "import tensorflow", 7.0),
     ("first_result", "native, forked", "import tensorflow", 15.0),
     ("engine_call", "native", "signature", 5.0),
 )
 
-# The SQL operator's time may be so many times that of the formula written by hand.
+# The maximum ratio of the SQL operator's time to the time of the formula.
 _IN_SQL = ("operator", "formula")
 _OPERATOR = (("Parquet → Parquet", 1.1), ("no sink", 1.3))
 
 _SECOND = ("tfspark", "predict_batch_udf")
-# Seconds below which two queries cannot be told apart.
+# Differences below this many seconds cannot be measured.
 RESOLUTION = 0.005
 
 
 def target_rows(parts: Mapping[str, Any]) -> list[Row]:
-    """Return the targets that can be judged."""
+    """Return the targets with measurements."""
     return [*_rate_rows(parts), *_micro_rows(parts.get("micro", {}).get("measured", {}))]
 
 
@@ -122,7 +122,7 @@ def _micro_rows(measured: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _added(measured: Mapping[str, Any], name: str, side: str, over: str) -> float | None:
-    """Return the median of the differences, each of two runs that followed each other."""
+    """Return the median difference of consecutive runs."""
     sides = measured.get(name, {}).get("sides", {})
     if side not in sides or over not in sides:
         return None

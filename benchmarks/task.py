@@ -1,7 +1,7 @@
-"""What one side is asked to do: read these files, run this model, write there.
+"""The task of a side: the files to read, the model to run, the folder to write.
 
-Standard library only, because the peers' environments import it too. A `Task` crosses a pipe as
-JSON, so it holds nothing but words and numbers.
+Standard library only, because the peers' environments import it too. A `Task` is sent as JSON, so
+it contains only text and numbers.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ class Task:
         out: Folder to write Parquet into; it does not exist when the run begins.
         model: Base path of the SavedModel.
         rows: Rows in `data`.
-        columns: Columns that feed the model: one, or many scalar ones that are stacked.
+        columns: Columns that feed the model: one column, or many scalar columns to stack.
         shape: The model's input shape of one row.
         strings: Whether the column holds text.
         nested: Whether the column holds arrays of arrays.
         width: Numbers per prediction; 1 is written as a scalar column.
-        batch: Rows per call of the model, where the side lets its user choose.
+        batch: Rows per call of the model, for sides with this option.
     """
 
     case: str

@@ -1,1 +1,1 @@
-"""Thin mains for spark-submit: `parse_args(argv)`, `run(spark, args)`, `main(argv=None)`."""
+"""Programs for spark-submit: `parse_args(argv)`, `run(spark, args)`, `main(argv=None)`."""

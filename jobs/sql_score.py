@@ -4,7 +4,7 @@ Registers models under SQL names and runs a query, or a file of statements. The 
 statement is shown or written, with a JSON report, whose path is the last line on stdout. The
 session has Hive support: the metastore that `hive-site.xml` names, otherwise an embedded one in the
 working directory. Exit codes: 0 done, 2 usage, 65 model, data or SQL, 66 no input, 73 output
-exists, 70 anything else.
+exists, 75 try again, 143 terminated, 130 interrupted, 70 anything else.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from tfspark.errors import did_you_mean
 from tfspark.options import ScoreOptions
-from tfspark.scoring import arguments
-from tfspark.scoring.job_parser import ByName, JobParser
+from tfspark.scoring import arguments, flags
+from tfspark.scoring.job_parser import JobParser
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -28,19 +28,28 @@ if TYPE_CHECKING:
 SHOWN_ROWS = 20
 
 
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the command line; a usage error ends the process with code 2."""
+def new_parser() -> JobParser:
+    """Return the parser of the command line."""
     parser = JobParser(
         prog="sql_score.py",
         description="Register TensorFlow SavedModels as SQL functions and run a query.",
-        epilog="Exit codes: 0 done, 2 usage, 65 model, data or SQL, 66 no input, 73 output exists.",
+        epilog=f"{flags.REPEATED} Exit codes: 0 done, 2 usage, 65 model, data or SQL, "
+        "66 no input, 73 output exists, 75 try again: another job writes to the output.",
     )
-    _add_model_flags(parser)
-    query = parser.add_mutually_exclusive_group(required=True)
-    query.add_argument("--query", metavar="SQL", help="one statement")
-    query.add_argument("--file", type=Path, metavar="PATH", help="statements, separated by ;")
-    arguments.add_null_flags(parser, "NAME.INPUT")
-    arguments.add_output_flags(parser, required=False)
+    digest = flags.MODEL_SHA256.with_value("NAME=DIGEST", arguments.pair)
+    shape = flags.OUTPUT_SHAPE.with_value("NAME.OUTPUT=[SIZE,…]")
+    fill = flags.FILL_NULL.with_value("NAME.INPUT=VALUE")
+    model = parser.add_argument_group("model")
+    flags.add(model, flags.REGISTER, flags.TAGS, digest, flags.ALLOW_OPS, shape)
+    flags.add(model, flags.NARROW, flags.ON_NULL, fill)
+    flags.add(parser.add_mutually_exclusive_group(required=True), flags.QUERY, flags.FILE)
+    flags.add_output(parser, required=False)
+    return parser
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line; a usage error ends the process with code 2."""
+    parser = new_parser()
     args = parser.parse_args(argv)
     for name in args.model_sha256.keys() - args.register.keys():
         near = did_you_mean(name, args.register)
@@ -53,32 +62,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def _add_model_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--register",
-        type=arguments.pair,
-        action=ByName,
-        default={},
-        required=True,
-        metavar="NAME=MODEL",
-        help="SQL name and export dir, base path or URI of a model; repeatable",
-    )
-    arguments.add_narrow_flag(parser)
-    parser.add_argument(
-        "--model-sha256",
-        type=arguments.pair,
-        action=ByName,
-        default={},
-        metavar="NAME=DIGEST",
-        help="digest that a model must have; a model with another digest is refused; repeatable",
-    )
-    arguments.add_allow_ops_flag(parser)
-    arguments.add_tags_flag(parser)
-    arguments.add_output_shape_flag(parser, "NAME.OUTPUT")
-
-
 def _by_model(given: Mapping[str, Any], models: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Return model → input or output → value, of flags that name both as `NAME.INPUT`."""
+    """Return model → input or output → value, from flags of the form `NAME.INPUT`."""
     from tfspark.errors import listing
 
     found: dict[str, dict[str, Any]] = {name: {} for name in models}
@@ -111,13 +96,17 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
         options={name: _options(args, name) for name in args.register},
     )
     check_report(spark, args.report)
-    report, result = run_query(spark, job)
+    places: list[str] = []
+    report, result = run_query(
+        spark, job, lambda one: places.append(write_report(spark, one, target, args.report))
+    )
     if target is None:
         shown = io.StringIO()
         with report.phase("show"), own_errors(), contextlib.redirect_stdout(shown):
             result.show(SHOWN_ROWS, truncate=False)
         print(escaped(shown.getvalue(), keep="\n"), end="")
-    return write_report(spark, report, target, args.report)
+        return write_report(spark, report, target, args.report)
+    return next(iter(places), "the report was not written")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -133,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             return run(spark, args)
         finally:
-            spark.stop()
+            arguments.stop(spark)
 
     return arguments.run_job(job)
 
@@ -150,7 +139,7 @@ def _options(args: argparse.Namespace, name: str) -> ScoreOptions:
 
 
 def _text_of(file: Path) -> str:
-    """Return the statements of a file, which is looked for before a JVM is started for it."""
+    """Return the statements of a file, before a JVM is started."""
     from tfspark.errors import InputNotFoundError, InvalidInputError, did_you_mean, explain
 
     try:
@@ -162,12 +151,12 @@ def _text_of(file: Path) -> str:
             explain(
                 f"There is no SQL file at {file}.",
                 found=error.strerror or "",
-                hint=f"check --file; it was looked for in {folder}.{near}",
+                hint=f"check --file; the job searched in {folder}.{near}",
             )
         ) from error
     except UnicodeDecodeError as error:
         raise InvalidInputError(
-            explain(f"The SQL file {file} is no text in UTF-8.", found=str(error))
+            explain(f"The SQL file {file} is not UTF-8 text.", found=str(error))
         ) from error
 
 

@@ -1,10 +1,10 @@
-"""The reference models: each file builds, trains, evaluates and exports one model.
+"""The reference models. Each file builds, trains, evaluates and exports one model.
 
 `MODELS` names every file of this folder that holds a model, so that the command line can list
 them without importing TensorFlow. Each such module has the functions of `ReferenceModel`; the
-import happens in `reference()`, when a model is asked for by name.
+import happens in `reference()`, when a model is requested by name.
 
-In: a name. Out: the module. Nothing is cached here and nothing runs on import.
+Input: a name. Output: the module. Nothing is cached here and nothing runs on import.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["MODELS", "Entry", "ReferenceModel", "reference"]
 
 @dataclass(frozen=True)
 class Entry:
-    """What the command line says of one model.
+    """The description of a model for the command line.
 
     Attributes:
         summary: one line, without a full stop.
@@ -63,7 +63,7 @@ MODELS: Mapping[str, Entry] = {
         layout="train.tsv and test.tsv (label 0 or 1, tab, review; no header)",
         spreads=False,
     ),
-    # A hundred steps in one call, which Keras cannot spread.
+    # A hundred steps in one call, which Keras cannot distribute.
     "linear": Entry("y = 2*x0 - x1 + 3 from noisy points: one dense unit", spreads=False),
     "mnist": Entry(
         "which digit 28x28 grey pixels show: a convolutional network",
@@ -91,7 +91,7 @@ MODELS: Mapping[str, Entry] = {
 
 
 class ReferenceModel(Protocol):
-    """What every module named in `MODELS` has.
+    """The functions of every module in `MODELS`.
 
     Attributes:
         NAME: the folder of its versions below a base path.
@@ -100,7 +100,7 @@ class ReferenceModel(Protocol):
     NAME: str
 
     def write_data(self, folder: Path, seed: int = ...) -> Path:
-        """Write synthetic files of `Entry.layout`; absent where there is none."""
+        """Write synthetic files of `Entry.layout`; absent if the model has no such layout."""
 
     def dataset(self, seed: int = ..., **options: Any) -> Any:
         """Return the training and held-out data; `folder=` where `Entry.layout` names one.
@@ -116,7 +116,7 @@ class ReferenceModel(Protocol):
         """Fit `model` in place (`seed=`, `epochs=`, perhaps `log_dir=`); return named curves."""
 
     def evaluate(self, model: Any, data: Any) -> dict[str, float]:
-        """Return the metrics on the held-out data, the leading one first."""
+        """Return the metrics on the held-out data, the most important one first."""
 
     def export(self, model: Any, base: Path) -> Path:
         """Write the next version under `base` and return its export dir."""

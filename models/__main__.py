@@ -1,9 +1,9 @@
 """Train, evaluate and export one reference model: `python -m models NAME --out BASE`.
 
-In: the name of a model, the base path to export to, and options. Out: the device and the metrics
-on stdout, one a line, then the export dir as the last line; curves, metrics and a model card beside
-the export. `--list` and `--help` answer without TensorFlow; `--make-data` writes the synthetic
-files that a model trains on without `--data`.
+Input: the name of a model, the base path to export to, and options. Output: the device and the
+metrics on stdout, one per line, then the export dir as the last line; curves, metrics and a model
+card beside the export. `--list` and `--help` answer without TensorFlow; `--make-data` writes the
+synthetic files that a model trains on without `--data`.
 
 Exit codes: 0 done, 2 usage, 65 model or data, 66 no input, 73 the export cannot be written.
 """
@@ -27,7 +27,7 @@ EXIT_CANNOT_CREATE = 73
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line; argparse itself answers `--help` and wrong options."""
+    """Read the command line; argparse handles `--help` and wrong options."""
     parser = argparse.ArgumentParser(
         prog="python -m models",
         description="Train one reference model and export it as a SavedModel.",
@@ -59,8 +59,8 @@ def run(args: argparse.Namespace) -> Path:
         The export dir, or the folder with the files of `--make-data`.
 
     Raises:
-        UsageError: when the arguments do not go together.
-        InputNotFoundError: when the data folder is not there.
+        UsageError: when the arguments contradict each other.
+        InputNotFoundError: when the data folder does not exist.
         TfsparkError: when data or model are refused.
         OSError: when the export cannot be written.
     """
@@ -96,11 +96,11 @@ def run(args: argparse.Namespace) -> Path:
 
 
 def _said(entry: Entry, folder: Path | None) -> str:
-    """Return where the data come from, and say it loudly when they are made up."""
+    """Return the origin of the data; print a notice when they are synthetic."""
     if folder:
         return f"Your files in `{folder}`."
     if not entry.layout:
-        return "Its own, brought along or drawn from the seed."
+        return "Its own data, included in a package or drawn from the seed."
     print(
         f"NOTE: no --data, so this trains on SYNTHETIC data of the same layout ({entry.layout}); "
         "its figures say nothing about the real ones.",
@@ -155,12 +155,12 @@ def _positive(text: str) -> int:
 
 
 def _given(**options: Any) -> dict[str, Any]:
-    """Drop the options that were left out, so that each model keeps its own defaults."""
+    """Drop the options that were not given, so that each model keeps its defaults."""
     return {name: value for name, value in options.items() if value is not None}
 
 
 def _quieten() -> None:
-    """Keep TensorFlow's start-up notes and deprecations off a terminal; a set level wins."""
+    """Hide TensorFlow's start-up messages and deprecations, unless a log level is set."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 

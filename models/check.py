@@ -1,10 +1,10 @@
-"""Whether a SavedModel gives the live model's answers, in Python and in a session.
+"""Checks that a SavedModel gives the answers of the live model, in Python and in a session.
 
-In: an export dir, a sample (made up where none is given) and the right answers. Out: nothing, or an
-`ExportError` that lists every output that differs. A session is what TensorFlow Serving, the C API
-and the JVM run, and it refuses some models that Python loads.
+Input: an export dir, a sample (by default simple values) and the right answers. Output: nothing, or
+an `ExportError` that lists every output that differs. TensorFlow Serving, the C API and the JVM use
+sessions, which refuse some models that Python loads.
 
-Invariants: the export dir is only read; a live model gets back the state that answering changed.
+Invariants: the export dir is only read; the state of a live model is restored after its run.
 """
 
 from __future__ import annotations
@@ -37,17 +37,18 @@ def check_export(
     reference: Mapping[str, Arrays],
     sample: Mapping[str, Arrays],
 ) -> None:
-    """Load an export dir twice, in Python and in a session, and compare both with a reference.
+    """Load an export dir in Python and in a session, and compare both results with a reference.
 
     Args:
         export_dir: folder that holds `saved_model.pb`.
         reference: `{signature: {output: array}}`, the right answers.
         sample: `{signature: {input: array}}`, the inputs that give them. Signatures run in this
-            order in both loaders, since a model may carry state from one to the next.
+            order in both loaders, because a model may keep state from one to the next.
 
     Raises:
         ExportError: when a loader fails, or an output is absent or differs. Floats may differ by
-            1e-4 (16-bit floats by 1e-2) of the largest value of the output; all else is equal.
+            1e-4 (16-bit floats by 1e-2) of the largest value of the output; everything else must be
+            equal.
     """
     loaders = {"tf.saved_model.load": _run_in_python, "a session": _run_in_session}
     for loader, run in loaders.items():
@@ -65,7 +66,7 @@ def check_export(
 
 
 def feeds_of(endpoints: Sequence[Endpoint], sample: Mapping[str, Any]) -> dict[str, Arrays]:
-    """Return the values to compare on, by signature and input; what the sample lacks is made up.
+    """Return the values for the comparison, by signature and input; missing ones get simple values.
 
     Raises:
         ExportError: when the sample names no input, or does not fit one.
@@ -81,7 +82,7 @@ def feeds_of(endpoints: Sequence[Endpoint], sample: Mapping[str, Any]) -> dict[s
 
 
 def _value(spec: tf.TensorSpec, sample: Mapping[str, Any], rng: np.random.Generator) -> Any:
-    """Take an input's value from the sample, else make one up."""
+    """Return the value of an input from the sample, or a simple one."""
     value = sample[spec.name] if spec.name in sample else _made_up(spec, rng)
     with refusing(
         f"The sample does not fit input {spec.name!r}",
@@ -104,7 +105,7 @@ def _made_up(spec: tf.TensorSpec, rng: np.random.Generator) -> Any:
 def live_answers(
     endpoints: Sequence[Endpoint], feeds: Mapping[str, Arrays], variables: Sequence[tf.Variable]
 ) -> dict[str, Arrays]:
-    """Ask the live model, and put back whatever state it changed by answering."""
+    """Run the live model, and restore the state that the run changed."""
     state = [variable.numpy() for variable in variables]
     try:
         with refusing(
@@ -136,7 +137,7 @@ def _run_in_session(export_dir: str, feeds: Mapping[str, Arrays]) -> dict[str, A
         meta = tf.compat.v1.saved_model.load(session, TAG_SET, export_dir)
         python_ops = PYTHON_OPS.intersection(ops_of(meta.graph_def))
         if python_ops:
-            # In this process they would run; in any other there is nobody to call back.
+            # They run in this process, but other processes do not have the Python function.
             raise NotImplementedError(f"the graph calls Python: {listing(sorted(python_ops))}")
         return {
             name: _run_signature(session, meta.signature_def[name], feed)
@@ -151,7 +152,7 @@ def _run_signature(session: Any, signature: Any, feed: Arrays) -> Arrays:
 
 
 def ops_of(graph: Any) -> Iterator[str]:
-    """Give the type of every op of a graph and of its functions."""
+    """Return the type of every op of a graph and of its functions."""
     yield from (node.op for node in graph.node)
     for function in graph.library.function:
         yield from (node.op for node in function.node_def)
@@ -166,7 +167,7 @@ def _mismatches(expected: Mapping[str, Arrays], found: Mapping[str, Arrays]) -> 
 
 
 def _difference(expected: Any, found: Any) -> str:
-    """Say how two arrays differ, or nothing when they are equal within the tolerance."""
+    """Return how two arrays differ; `None` when they are equal within the tolerance."""
     if expected is None or found is None:
         return "expected, not found" if found is None else "found, not expected"
     if (expected.dtype, expected.shape) != (found.dtype, found.shape):

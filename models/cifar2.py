@@ -1,11 +1,11 @@
-"""Airplane or automobile: a small convolutional network on pictures of 32×32 pixels.
+"""A small convolutional network that classifies pictures of airplanes and automobiles.
 
-In: the folders `train/airplane`, `train/automobile`, `test/airplane` and `test/automobile` with a
-JPEG, PNG, GIF, BMP or WebP file a picture. Out: the model, exported to `<base>/cifar2/<version>`
-with two signatures that both answer `automobile`, the probability (None, 1) float32:
-`serving_default` takes `images` (None, 32, 32, 3) uint8, RGB from 0 to 255; `encoded` takes
-`content` (None,) string, the bytes of such files, decoded as `models.pictures` says. Pictures of
-another size are resized to 32×32; bytes that are no whole picture raise.
+Input: the folders `train/airplane`, `train/automobile`, `test/airplane` and `test/automobile` with
+a JPEG, PNG, GIF, BMP or WebP file per picture. Output: the model, exported to
+`<base>/cifar2/<version>` with two signatures, both with the output `automobile`, a probability
+(None, 1) float32: `serving_default` takes `images` (None, 32, 32, 3) uint8, RGB from 0 to 255;
+`encoded` takes `content` (None,) string, the bytes of such files, decoded as `models.pictures`
+says. Pictures of another size are resized to 32×32; incomplete or invalid pictures raise an error.
 
 Invariant: training decodes files as the graph of `encoded` does, and both signatures agree.
 """
@@ -49,13 +49,13 @@ Array = np.ndarray[Any, Any]
 
 
 class Pictures(NamedTuple):
-    """Pictures to learn from and pictures to judge by.
+    """Training and test pictures.
 
     Attributes:
         x: (n, 32, 32, 3) uint8, in random order.
         y: (n, 1) float32, 0 for an airplane and 1 for an automobile.
         test_x: other pictures.
-        test_y: what they show.
+        test_y: their classes.
     """
 
     x: Array
@@ -103,12 +103,12 @@ def dataset(seed: int = 0, folder: Path | None = None) -> Pictures:
     """Read the pictures of a folder, or synthetic ones.
 
     Args:
-        seed: of the synthetic pictures and of the order to learn in.
+        seed: of the synthetic pictures and of the training order.
         folder: holds `train` and `test`, each with `airplane` and `automobile`.
 
     Raises:
-        InputNotFoundError: when `train` or `test` is not there.
-        DataError: when a class is missing, unknown or empty, or a file is no whole picture.
+        InputNotFoundError: when `train` or `test` does not exist.
+        DataError: when a class is missing, unknown or empty, or a file is not a complete picture.
     """
     source = folder or synthetic_folder(write_data, seed)
     x, y = _read(source / "train")
@@ -152,18 +152,18 @@ def train(
     epochs: int = 10,
     log_dir: Path | None = None,
 ) -> dict[str, list[float]]:
-    """Fit `model` in place, 100 pictures a step, and follow it on a fifth that it does not see.
+    """Fit `model` in place, 100 pictures per step, and validate it on a fifth of the data.
 
     Args:
         model: what `build` returns.
         data: what `dataset` returns.
         seed: of Keras, NumPy and TensorFlow.
         epochs: passes over the pictures; in the second half the learning rate is halved.
-        log_dir: gets the curves for TensorBoard, and `best.keras`, the whole model as it was after
-            the epoch with the least `val_loss`. Left out, no file is written.
+        log_dir: gets the curves for TensorBoard, and `best.keras`, the model after the epoch with
+            the lowest `val_loss`. By default no file is written.
 
     Returns:
-        `loss` and `accuracy`, the same of the fifth as `val_…`, and `learning_rate`.
+        `loss` and `accuracy`, the same for the validation data as `val_…`, and `learning_rate`.
     """
     keras.utils.set_random_seed(seed)
 

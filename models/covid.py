@@ -1,14 +1,14 @@
-"""How an outbreak goes on: recurrent layers over the new cases of some days tell the next one.
+"""A recurrent network that predicts the new cases of the next day of an outbreak.
 
-In: a table of totals by day; see `models.reading.outbreak`. Out: a model exported to
+Input: a table of totals by day; see `models.reading.outbreak`. Output: a model exported to
 `<base>/covid/<version>` with two signatures, both of `window` (None, None, 3) float32, the new
-confirmed, cured and dead of any number of days, at least one:
-`serving_default` → `next_day` (None, 3), and `forecast` → `days` (None, 100, 3), which rolls on
-from the last 38 days, whole numbers each.
+confirmed, cured and dead of any number of days, at least one: `serving_default` → `next_day` (None,
+3), and `forecast` → `days` (None, 100, 3), which predicts a hundred days from the last 38 days, as
+whole numbers.
 
-Spark's decimals are doubles: feed `CAST(window AS array<array<float>>)`.
+Doubles and decimals are rounded to float32.
 
-Invariants: no forecast is negative; the signature `forecast` gives what the function gives.
+Invariants: no forecast is negative; the signature and the function `forecast` give equal results.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ layers = keras.layers
 
 
 def write_data(folder: Path, seed: int = 0) -> Path:
-    """Write 47 made-up days in the layout of `--data`, and return the folder."""
+    """Write 47 synthetic days in the layout of `--data`, and return the folder."""
     return write_outbreak(folder, seed)
 
 
 def dataset(seed: int = 0, folder: Path | None = None) -> Outbreak:
-    """Read the outbreak of a folder, or a made-up one without one."""
+    """Read the outbreak of a folder; without a folder, a synthetic one."""
     if folder is None:
         with TemporaryDirectory() as made:
             return dataset(seed, write_data(Path(made), seed))
@@ -69,10 +69,10 @@ def dataset(seed: int = 0, folder: Path | None = None) -> Outbreak:
 
 
 class AtLeastOneDay(keras.layers.Layer):
-    """Pass windows on, and say in words that an empty one has no last day."""
+    """Return windows unchanged; raise a clear error for an empty one, which has no last day."""
 
     def call(self, window: Any) -> Any:
-        """Return the windows as they are."""
+        """Return the windows unchanged."""
         days = tf.shape(window)[1]
         some = tf.debugging.assert_positive(days, "A window has no days; expected at least one")
         with tf.control_dependencies([some] if some is not None else []):
@@ -88,10 +88,10 @@ class Block(keras.layers.Layer):
 
 
 class SquaredPercentage(keras.losses.Loss):
-    """MSPE: mean of (y - ŷ)² / max(y², 1e-7), so that few dead weigh as much as many confirmed."""
+    """MSPE: mean of (y - ŷ)² / max(y², 1e-7), so that small counts weigh as much as large ones."""
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the mean over the counts, one value a window."""
+        """Return the mean over the counts, one value per window."""
         error = tf.square(y_true - y_pred) / tf.maximum(tf.square(y_true), 1e-7)
         return tf.reduce_mean(error, axis=-1)
 
@@ -104,7 +104,7 @@ class LearningRates(keras.callbacks.Callback):
         self.values: list[float] = []
 
     def on_epoch_begin(self, _epoch: int, _logs: Mapping[str, float] | None = None) -> None:
-        """Note the rate before another callback lowers it."""
+        """Record the rate before another callback lowers it."""
         self.values.append(float(self.model.optimizer.learning_rate))
 
 
@@ -129,16 +129,16 @@ def train(
     epochs: int = 500,
     log_dir: Path | None = None,
 ) -> dict[str, list[float]]:
-    """Fit `model` in place, all windows a step; seeds Keras, NumPy and TensorFlow.
+    """Fit `model` in place, all windows in each step; seeds Keras, NumPy and TensorFlow.
 
     The rate halves after 100 epochs without a better loss; after 200 the training ends.
 
     Args:
         model: from `build`.
         data: from `dataset`.
-        seed: of whatever is drawn.
+        seed: of all random numbers.
         epochs: at most.
-        log_dir: where TensorBoard's events go, if anywhere.
+        log_dir: folder for TensorBoard's events; `None` for none.
 
     Returns:
         `loss` and `learning_rate`.
@@ -164,9 +164,9 @@ def train(
 
 
 def evaluate(model: keras.Model, data: Outbreak) -> dict[str, float]:
-    """Return `mspe` of the next days, and `mspe_same`, that of guessing the last day again.
+    """Return `mspe` of the next days, and `mspe_same`, the error of predicting the last day again.
 
-    Of the windows that were learned, as in the source: so short a series leaves none to hold out.
+    Uses the training windows, as in the source: the series is too short to hold out a part.
     """
     same = SquaredPercentage()(data.next_days, data.windows[:, -1])
     mspe = model.evaluate(data.windows, data.next_days, len(data.windows), verbose=0)
@@ -174,18 +174,18 @@ def evaluate(model: keras.Model, data: Outbreak) -> dict[str, float]:
 
 
 def forecast(model: keras.Model, history: Array, days: int = DAYS) -> Array:
-    """Roll on from a history: each day, rounded down, is a day of the next one's history.
+    """Predict day by day; each predicted day, rounded down, becomes part of the history.
 
     Args:
         model: from `train`.
-        history: (n, 3), what was new on each day; the last 38 days are looked at.
-        days: how far to go.
+        history: (n, 3), the new cases of each day; only the last 38 days are used.
+        days: number of days to predict.
 
     Returns:
         (days, 3) float32, whole numbers.
 
     Raises:
-        DataError: when the history is no such array, or has no day.
+        DataError: when the history is not such an array, or has no day.
     """
     recent = np.asarray(history, np.float32)
     if recent.ndim != 2 or recent.shape[1] != UNITS or not len(recent):

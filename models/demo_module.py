@@ -1,16 +1,16 @@
-"""Two methods and a counter: how a `tf.Module` serves several signatures, and what state means.
+"""A `tf.Module` with two signatures, one of which changes state.
 
-In: nothing but a seed. Out: a `tf.Module` with two signatures, exported to
+Input: a seed. Output: a `tf.Module` with two signatures, exported to
 `<base>/demo_module/<version>`: `serving_default`, of `a` and `b` (None,) float32, gives `total`
-(None,) float32, a + b; `count`, of `a`, gives `number` (None,) int64, which row since the model was
-loaded this is, from 1 on.
+(None,) float32, a + b; `count`, of `a`, gives `number` (None,) int64, the number of the row since
+the model was loaded, from 1.
 
-State on Spark: each worker process loads a copy of its own and counts for itself, a task that is
-tried again counts again, and so do rows that were in a batch with a bad row. So `number` depends
-on partitions, batches and retries: it is not reproducible, no row number, and what no production
-model should do. `serving_default` is pure: the same rows give the same answers everywhere.
+State on Spark: each worker process loads its own copy and counts separately. A retried task counts
+again, and so do rows that were in a batch with a bad row. So `number` depends on partitions,
+batches and retries. It is not reproducible and not a row number; a production model should not do
+this. `serving_default` is pure: the same rows give the same answers everywhere.
 
-Invariant: the export starts to count where the live module stood.
+Invariant: the export continues the count of the live module.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class DemoModule(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec(COLUMN, name="a")])
     def count(self, a: Any) -> dict[str, Any]:
-        """Number the rows of a batch, on from the last batch."""
+        """Number the rows of a batch, continuing after the last batch."""
         rows = tf.size(a, tf.int64)
         until = self.seen.assign_add(rows, read_value=True)
         return {"number": tf.range(until - rows, until) + 1}
@@ -85,14 +85,14 @@ def train(
     seed: int = 0,  # noqa: ARG001
     epochs: int = 1,  # noqa: ARG001
 ) -> dict[str, list[float]]:
-    """Do nothing, with the arguments of every `train`; there are no curves."""
+    """Do nothing; the arguments are those of every `train`, and there are no curves."""
     return {}
 
 
 def evaluate(model: DemoModule, data: Pairs) -> dict[str, float]:
-    """Return the shares of right answers, `add` and `count` (two batches); the state is put back.
+    """Return the shares of right answers, `add` and `count` (two batches); restore the state.
 
-    `count` is right when the second batch goes on where the first one ended.
+    `count` is right if the second batch continues the count of the first one.
     """
     total = model.add(data.a, data.b)["total"].numpy()
     seen = int(model.seen)

@@ -1,10 +1,12 @@
-"""A dense network that reads handwritten digits: real data, bundled with scikit-learn.
+"""A dense network that reads handwritten digits; the data come with scikit-learn.
 
-In: 1797 pictures of 8x8 grey values from 0 to 16, row by row. Out: a model with input `pixels`
-(None, 64) float32, raw values, and the outputs `probabilities` (None, 10) float32 and `digit`
-(None,) int64, exported to `<base>/digits/<version>`; and the pictures as a Parquet file to score.
+Input: 1797 pictures of 8x8 grey values from 0 to 16, row by row. Output: a model with input
+`pixels` (None, 64) float32, raw values, and the outputs `probabilities` (None, 10) float32 and
+`digit` (None,) int64, exported to `<base>/digits/<version>`; and the pictures as a Parquet file to
+score.
 
-Invariant: the scaling lives in the graph, so that a table of raw pixels can be scored as it is.
+Invariant: the scaling lives in the graph, so that a table of raw pixels can be scored without
+preparation.
 """
 
 from __future__ import annotations
@@ -45,12 +47,12 @@ Array = np.ndarray[Any, Any]
 
 
 class Digits(NamedTuple):
-    """Pictures to learn from and pictures to judge by.
+    """Training and test pictures.
 
     Attributes:
         x: (1437, 64) float32, grey values from 0 to 16.
         y: (1437,) int32, the digit.
-        test_x: the held-out fifth, (360, 64), with every digit in its share.
+        test_x: the held-out fifth, (360, 64), stratified by digit.
         test_y: its digits.
     """
 
@@ -77,7 +79,7 @@ def write_parquet(path: str | os.PathLike[str]) -> Path:
     """Write all pictures as one Parquet file with the columns `id`, `pixels` and `label`.
 
     Args:
-        path: the file; its folder is made if missing.
+        path: the file; its folder is created if missing.
 
     Returns:
         The file: 1797 rows of `id` (long, 0 to 1796), `pixels` (array of 64 floats), `label` (int).
@@ -111,7 +113,7 @@ def build(seed: int = 0) -> keras.Model:
 def train(
     model: keras.Model, data: Digits, *, seed: int = 0, epochs: int = 20
 ) -> dict[str, list[float]]:
-    """Fit `model` in place, 32 pictures a step; seeds Keras, NumPy and TensorFlow."""
+    """Fit `model` in place, 32 pictures per step; seeds Keras, NumPy and TensorFlow."""
     keras.utils.set_random_seed(seed)
     history: dict[str, list[float]] = model.fit(
         data.x, data.y, batch_size=32, epochs=epochs, verbose=0
@@ -126,7 +128,7 @@ def evaluate(model: keras.Model, data: Digits) -> dict[str, float]:
 
 
 def serving(model: keras.Model) -> keras.Model:
-    """Add the answer most people want: `digit`, the most probable class, as int64."""
+    """Add the output `digit`, the most probable class, as int64."""
     [probabilities] = model.outputs
     digit = keras.ops.cast(keras.ops.argmax(probabilities, axis=-1), "int64")
     return keras.Model(model.inputs, {"probabilities": probabilities, "digit": digit}, name=NAME)

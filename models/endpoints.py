@@ -1,11 +1,11 @@
-"""From a model to its endpoints: flat, named inputs and outputs around a live call.
+"""Converts a model to endpoints: functions with flat, named inputs and outputs.
 
-In: a Keras model (Sequential, functional, subclassed) or functions under `tf.function`, whose
-arguments and results may be lists and dicts of tensors. Out: one `Endpoint` a signature, which
-`export` traces and saves, and which answers live for the comparison in `check`.
+Input: a Keras model (Sequential, functional, subclassed) or functions under `tf.function`, whose
+arguments and results may be lists and dicts of tensors. Output: one `Endpoint` per signature, which
+`export` traces and saves, and which `check` calls for its comparison.
 
-Invariants: an input or output has a name of its own or the export is refused; the model is not
-changed. Not here: writing and checking.
+Invariants: every input and output has a unique name, or the export is refused; the model is not
+changed. Not part of this module: writing and checking.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Endpoint:
 
 
 def endpoints_of(model: Any, signatures: Mapping[str, Any] | None, inputs: Any) -> list[Endpoint]:
-    """Return one endpoint a signature; see `export` for the arguments.
+    """Return one endpoint per signature; see `export` for the arguments.
 
     Raises:
         ExportError: when a signature cannot be traced, or its inputs have no usable names.
@@ -132,7 +132,7 @@ def _layer_name(tensor: Any) -> str:
 
 
 def _named(signature: str, arguments: Sequence[Any]) -> list[Any]:
-    """Turn the tensors of a call's arguments into specs, and insist on a usable name for each."""
+    """Turn the tensors of a call's arguments into specs, and check that each has a usable name."""
     structure = [_spec(argument) for argument in arguments]
     names = [str(spec.name) for spec in _leaves(structure)]
     bad = [name for name in names if not name.isidentifier() or names.count(name) > 1]
@@ -149,13 +149,13 @@ def _named(signature: str, arguments: Sequence[Any]) -> list[Any]:
 
 
 def _spec(argument: Any, key: str | None = None) -> Any:
-    """Rebuild lists and dicts of tensors as specs; a dict's key names what it holds."""
+    """Rebuild lists and dicts of tensors as specs; a dict's key names its value."""
     if isinstance(argument, Mapping):
         return {key: _spec(value, key) for key, value in argument.items()}
     if isinstance(argument, list | tuple):
         return type(argument)(_spec(value) for value in argument)
     if isinstance(argument, keras.KerasTensor):
-        # The batch that Keras saw first is no promise about later ones.
+        # Later batches may have another size than the first one that Keras saw.
         shape = (None, *argument.shape[1:])
         return tf.TensorSpec(shape, argument.dtype, key or _layer_name(argument))
     if isinstance(argument, tf.TensorSpec):
@@ -174,7 +174,7 @@ def _pack(structure: Any, tensors: Tensors) -> Any:
 
 
 def _outputs(signature: str, result: Any, layers: Sequence[str]) -> Tensors:
-    """Name what a call returned: by its keys, by its output layers, or by number."""
+    """Name the results of a call by their keys, their output layers, or by number."""
     if isinstance(result, Mapping):
         pairs = list(result.items())
     else:

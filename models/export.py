@@ -1,15 +1,15 @@
-"""One export for every model: a SavedModel that any loader can run, or none at all.
+"""Exports any model as a SavedModel that every loader can run.
 
-In: a Keras model (Sequential, functional, subclassed) or a `tf.Module`. Out: the export dir
+Input: a Keras model (Sequential, functional, subclassed) or a `tf.Module`. Output: the export dir
 `<base>[/<name>]/<version>`, with the names of the model's inputs and output layers.
 
-A Keras model saved as it is tracks its variables under names that only Python resolves. Here a
-bare `tf.Module` holds the variables and tables that the signatures use, and nothing else, which
-loads everywhere. The SavedModel is written in a hidden folder beside the versions, loaded back by
+A Keras model that is saved directly tracks its variables under names that only Python resolves.
+Here a plain `tf.Module` holds only the variables and tables that the signatures use; it loads
+everywhere. The SavedModel is written in a hidden folder beside the versions, loaded back by
 `tf.saved_model.load` and by a session, compared with the live model, and only then renamed.
 
-Invariants: a version appears whole or not at all; two exports at once get two numbers; the model
-is left as it was. Not here: training, and remote file systems.
+Invariants: a version appears completely or not at all; two concurrent exports get two numbers; the
+model is not changed. Not part of this module: training, and remote file systems.
 """
 
 from __future__ import annotations
@@ -46,20 +46,23 @@ def export(
 ) -> Path:
     """Write `model` as the next version under a base path, checked by two loaders.
 
-    An input is called by its key in a dict, else by its `keras.Input` or argument. An output is
-    called by its key in a dict, else by its Keras output layer, else `output_0`, `output_1`, …
+    The name of an input is its key in a dict, otherwise that of its `keras.Input` or argument. The
+    name of an output is its key in a dict, otherwise that of its Keras output layer, otherwise
+    `output_0`, `output_1`, …
 
     Args:
         model: a Keras model, or a `tf.Module` with methods under `tf.function`; it owns the tables
             that the signatures look up.
-        base: folder that holds the versions, or the models when `name` is given; made if missing.
+        base: folder that holds the versions, or the models when `name` is given; created if
+            missing.
         name: folder of this model under `base`.
-        signatures: `{signature name: Keras model or tf.function with an input signature}`. Left
-            out: `serving_default` is the Keras model itself, or the `__call__` of the `tf.Module`.
+        signatures: `{signature name: Keras model or tf.function with an input signature}`. By
+            default, `serving_default` is the Keras model itself, or the `__call__` of the
+            `tf.Module`.
         inputs: what a Keras model without symbolic inputs (a subclassed one) is called with: a
             named `tf.TensorSpec`, or a list or dict of them; dimension 0 is the batch.
         sample: `{input: array}` to compare on, and to warm up with: it is written beside the
-            model. Inputs left out get made-up values: 3 rows, unknown dimensions of 3, integers 0
+            model. Other inputs get simple values: 3 rows, unknown dimensions of 3, integers 0
             and 1, strings `a b`.
 
     Returns:
@@ -67,7 +70,7 @@ def export(
 
     Raises:
         ExportError: when inputs or outputs cannot be named, the model fails on the sample, or a
-            loader fails or disagrees. Nothing is left behind.
+            loader fails or gives other answers. No folder is left.
         OSError: when the folder cannot be written.
     """
     versions = _local(base) / name if name else _local(base)
@@ -84,7 +87,7 @@ def export(
 
 
 def _save(owners: Sequence[Any], functions: Mapping[str, Any], folder: Path) -> list[tf.Variable]:
-    """Write the signatures and exactly the state they use; return their variables."""
+    """Write the signatures and only the state that they use; return their variables."""
     used = {id(v): v for function in functions.values() for v in function.graph.variables}
     holder = tf.Module()
     holder.state = list(used.values())
@@ -98,9 +101,9 @@ def _save(owners: Sequence[Any], functions: Mapping[str, Any], folder: Path) -> 
 
 
 def _resources(owners: Sequence[Any]) -> Iterator[Any]:
-    """Find the tables (vocabularies, and with them their asset files) owned at any depth.
+    """Find the tables (vocabularies, with their asset files) that a model owns at any depth.
 
-    TensorFlow's own walk stops at Keras layers, whose sublayers Keras tracks by itself.
+    TensorFlow's own search stops at Keras layers, because Keras tracks their sublayers.
     """
     seen: set[int] = set()
     waiting = list(owners)
@@ -130,7 +133,7 @@ def _local(base: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def _aside(versions: Path) -> Iterator[Path]:
-    """Give a hidden folder on the same file system; whatever is still there goes at the end."""
+    """Yield a hidden folder on the same file system, and remove it at the end."""
     made = [folder for folder in (versions, *versions.parents) if not folder.exists()]
     versions.mkdir(parents=True, exist_ok=True)
     hidden = versions / f".export-{uuid.uuid4().hex}"
@@ -144,7 +147,7 @@ def _aside(versions: Path) -> Iterator[Path]:
 
 
 def _publish(folder: Path, versions: Path) -> Path:
-    """Rename to the next number; another export may take that number first, so try again."""
+    """Rename to the next number; try again if another export took that number first."""
     try:
         return folder.rename(versions / str(_next_version(versions)))
     except OSError as exc:

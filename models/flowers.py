@@ -1,15 +1,15 @@
-"""Which flower a photo shows: a small head on MobileNetV2, whose own weights stay as they are.
+"""A classifier of flowers: a small head on a frozen MobileNetV2.
 
-In: a folder of five class folders with a JPEG, PNG, GIF, BMP or WebP file a picture, of which a
-fifth is held out; beside them, if at hand, one file `mobilenet_v2*.h5` with weights of the base
-(input 224×224×3, without its top), as Keras publishes them or as `save_weights` wrote them. Out:
+Input: a folder of five class folders with a JPEG, PNG, GIF, BMP or WebP file per picture, of which
+a fifth is held out; beside them, optionally, one file `mobilenet_v2*.h5` with weights of the base
+(input 224×224×3, without its top), as Keras publishes them or as `save_weights` wrote them. Output:
 the model, exported to `<base>/flowers/<version>`: `content` (None,) string, the bytes of such
 files, to `probabilities` (None, 5) float32, in the sorted order of the folders, and `label` (None,)
 string, the name of the folder. Pictures are decoded as `models.pictures` says and resized to
-224×224; bytes that are no whole picture raise.
+224×224; incomplete or invalid pictures raise an error.
 
-Without a weights file the base keeps its random weights. Its answers would then fade from layer to
-layer, so its batch normalisation is set once to the pictures at hand: random features, but alive.
+Without a weights file the base keeps its random weights. The activations would then vanish from
+layer to layer, so its batch normalisation is set once to the statistics of the pictures.
 
 Invariant: the preprocessing is MobileNetV2's own (-1 to 1) and in the graph.
 """
@@ -60,10 +60,10 @@ Array = np.ndarray[Any, Any]
 
 
 class Flowers(NamedTuple):
-    """Pictures to learn from and pictures to judge by, decoded as they are needed.
+    """Training and test pictures, decoded on demand.
 
     Attributes:
-        train: a `tf.data.Dataset` of (pictures (n, 224, 224, 3) uint8, labels (n,) int64), 32 a
+        train: a `tf.data.Dataset` of (pictures (n, 224, 224, 3) uint8, labels (n,) int64), 32 per
             batch, shuffled.
         test: the same of the held-out fifth.
         classes: the name of each label.
@@ -79,7 +79,7 @@ class Flowers(NamedTuple):
 def draw(rng: np.random.Generator, label: int) -> Array:
     """Draw a blossom of the class's colour on a meadow, (h, w, 3) uint8 of varying size.
 
-    Plain, because a base with random weights answers to every speck as much as to the colour.
+    Simple, because a base with random weights reacts to every detail as much as to the colour.
     """
     height, width = rng.integers(64, 120, 2)
     picture = np.empty((height, width, 3))
@@ -105,14 +105,14 @@ def dataset(seed: int = 0, folder: Path | None = None) -> Flowers:
     """Find the pictures of a folder, or synthetic ones.
 
     Args:
-        seed: of the synthetic pictures, of which fifth is held out, and of the order to learn in.
+        seed: of the synthetic pictures, of which fifth is held out, and of the training order.
         folder: holds five class folders, and perhaps `mobilenet_v2*.h5`; all must stay there while
             the data are used.
 
     Raises:
-        InputNotFoundError: when the folder is not there.
-        DataError: when there are not five classes, one is empty, a file is no whole picture, or
-            there are several files of weights.
+        InputNotFoundError: when the folder does not exist.
+        DataError: when there are not five classes, one is empty, a file is not a complete picture,
+            or there are several files of weights.
     """
     source = folder or synthetic_folder(write_data, seed)
     weights = _weights(source)
@@ -174,7 +174,7 @@ def build(seed: int = 0) -> keras.Model:
 def train(
     model: keras.Model, data: Flowers, *, seed: int = 0, epochs: int = 15
 ) -> dict[str, list[float]]:
-    """Fit the head of `model` in place, after the base got its weights; the names come along.
+    """Load the weights of the base, set the names of the classes, and fit the head of `model`.
 
     Raises:
         DataError: when the file of weights does not fit the base.
@@ -189,7 +189,7 @@ def train(
 
 
 def load_base(model: keras.Model, data: Flowers) -> None:
-    """Give the base of `model` the weights beside the pictures, or else random ones that answer.
+    """Load the weights of the base, or normalise random ones so that they give useful features.
 
     Raises:
         DataError: when the file of weights does not fit the base.
@@ -212,7 +212,7 @@ def _load_weights(base: keras.Model, file: Path) -> None:
 
 
 def _normalise(model: keras.Model, batches: Any) -> None:
-    """Set the batch normalisation of the base to one batch, as if it had been trained on it."""
+    """Set the batch normalisation of the base to one batch, as after training on this batch."""
     base = model.get_layer(BASE)
     norms = [one for one in base.layers if isinstance(one, keras.layers.BatchNormalization)]
     momentum = [one.momentum for one in norms]

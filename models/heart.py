@@ -1,15 +1,15 @@
-"""Heart disease from nine columns of a patient's row: preprocessing layers inside the model.
+"""Predicts heart disease from nine columns; the preprocessing layers are in the model.
 
-In: `heart.csv` with the columns age, trestbps, chol, thalach, oldpeak, slope, ca, thal and target
-(0 or 1); every fifth row is held out. Out: the model, exported to `<base>/heart/<version>`, whose
-inputs are the raw columns, each (None,): whole numbers as int64, `oldpeak` as float64, `thal` as
-string; the answer is `target`, the probability (None, 1) float32.
+Input: `heart.csv` with the columns age, trestbps, chol, thalach, oldpeak, slope, ca, thal and
+target (0 or 1); every fifth row is held out. Output: the model, exported to
+`<base>/heart/<version>`, whose inputs are the raw columns, each (None,): whole numbers as int64,
+`oldpeak` as float64, `thal` as string; the answer is `target`, the probability (None, 1) float32.
 
 The age falls into 11 buckets and is crossed with `thal`. A `thal` other than fixed, normal and
 reversible, an empty one too, counts as unknown, which is a category like these; a NaN in `oldpeak`
 gives NaN.
 
-Invariant: nothing is prepared outside the graph, so a table can be scored as it is.
+Invariant: all preprocessing is in the graph, so a table can be scored without preparation.
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ Array = np.ndarray[Any, Any]
 
 
 class Patients(NamedTuple):
-    """Patients to learn from and patients to judge by, read from the file as they are needed.
+    """Training and test patients, read from the file on demand.
 
     Attributes:
-        train: a `tf.data.Dataset` of ({column: (n,)}, target (n, 1)), 32 rows a batch, shuffled.
+        train: a `tf.data.Dataset` of ({column: (n,)}, target (n, 1)), 32 rows per batch, shuffled.
         test: the same of the held-out fifth, in the order of the file.
     """
 
@@ -81,8 +81,7 @@ class Patients(NamedTuple):
 def write_data(folder: Path, seed: int = 0) -> Path:
     """Write `heart.csv` with 1 200 synthetic patients to a folder and return the folder.
 
-    Half of them are ill, which `thal`, `ca`, `oldpeak`, `thalach` and the age give away, not
-    without doubt.
+    Half of them are ill; `thal`, `ca`, `oldpeak`, `thalach` and the age depend on it, with noise.
     """
     rng, rows = np.random.default_rng(seed), 1_200
     ill = rng.permutation(np.arange(rows) % 2)
@@ -114,7 +113,7 @@ def dataset(seed: int = 0, folder: Path | None = None) -> Patients:
 
     Raises:
         InputNotFoundError: when there is no such file.
-        DataError: when a column is missing, or holds what cannot be learned from.
+        DataError: when a column is missing, or contains invalid values.
     """
     file = (folder or synthetic_folder(write_data, seed)) / FILE
     table = read_table(file, [*INPUTS, TARGET])
@@ -132,7 +131,7 @@ def dataset(seed: int = 0, folder: Path | None = None) -> Patients:
 
 
 def _part(rows: Any, mask: Array) -> Any:
-    """Keep the rows that a mask over the file names, and say how many they are."""
+    """Return the rows that a mask selects, and their number."""
     wanted = tf.constant(mask)
     kept = rows.enumerate().filter(lambda number, _: wanted[number]).map(lambda _, row: row)
     return kept.apply(tf.data.experimental.assert_cardinality(int(mask.sum())))
@@ -142,7 +141,7 @@ def _rows(file: Path) -> Any:
     """Return the rows as a `tf.data.Dataset` of ({column: value}, target), unbatched."""
     header = [str(name) for name in pd.read_csv(file, nrows=0).columns]
     columns = sorted([*INPUTS, TARGET], key=header.index)
-    # A number without a default must be there; whole numbers may be written as 3.0.
+    # A number without a default is required; whole numbers may be written as 3.0.
     defaults = [[""] if name == "thal" else tf.float64 for name in columns]
     places = [header.index(name) for name in columns]
     lines = tf.data.experimental.CsvDataset(str(file), defaults, header=True, select_cols=places)
@@ -156,7 +155,7 @@ def _rows(file: Path) -> Any:
 
 
 def _check_count(file: Path, rows: Any, expected: int) -> None:
-    """Read all rows once: TensorFlow is stricter with CSV than pandas, which checked the values."""
+    """Read all rows once, because TensorFlow's CSV reader is stricter than pandas."""
     hint = "write it again as plain CSV, without empty lines"
     try:
         found = str(int(rows.reduce(np.int64(0), lambda count, _: count + 1)))

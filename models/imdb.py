@@ -1,11 +1,11 @@
-"""Whether a film review is positive: words, an embedding and convolutions, all inside the graph.
+"""Classifies film reviews with an embedding and convolutions; the words are in the graph.
 
-In: `train.tsv` and `test.tsv` (or `.csv`): label 0 or 1, a tab, the review, no header. Out: a
+Input: `train.tsv` and `test.tsv` (or `.csv`): label 0 or 1, a tab, the review, no header. Output: a
 model with input `text` (None,) string and output `positive` (None, 1) float32, a probability,
 exported to `<base>/imdb/<version>`.
 
-A review is put in lower case, `<br />` and punctuation go, and white space splits it; the 10 000
-most frequent words (9 999 and the padding) are known, and 200 of a review are read.
+A review is converted to lower case, without `<br />` and punctuation, and split at white space; the
+10 000 most frequent words (9 999 and the padding) are known, and 200 of a review are read.
 
 Invariants: text is cleaned and looked up by the exported graph; an unknown word is token 1, an
 empty text all padding.
@@ -55,12 +55,12 @@ layers = keras.layers
 
 
 def write_data(folder: Path, seed: int = 0) -> Path:
-    """Write 2 000 + 500 made-up reviews in the layout of `--data`, and return the folder."""
+    """Write 2 000 + 500 synthetic reviews in the layout of `--data`, and return the folder."""
     return write_reviews(folder, seed)
 
 
 def dataset(seed: int = 0, folder: Path | None = None) -> Reviews:
-    """Read the reviews of a folder, or made-up ones without one."""
+    """Read the reviews of a folder; without a folder, synthetic ones."""
     if folder is None:
         with TemporaryDirectory() as made:
             return dataset(seed, write_data(Path(made), seed))
@@ -68,23 +68,23 @@ def dataset(seed: int = 0, folder: Path | None = None) -> Reviews:
 
 
 def clean(text: Any) -> Any:
-    """Put a tensor of strings in lower case, without `<br />` and punctuation, by TensorFlow."""
+    """Convert a tensor of strings to lower case, without `<br />` and punctuation."""
     lower = tf.strings.lower(text, encoding="utf-8")
     plain = tf.strings.regex_replace(lower, r"<br\s*/?>", " ")
     return tf.strings.regex_replace(plain, r"[[:punct:]]", "")
 
 
 class TextModel(keras.Model):
-    """A network of tokens with its words in front: text in, `positive` out.
+    """A network of tokens with a vocabulary: text → `positive`.
 
     Attributes:
-        words: text → (None, 200) tokens; knows no word before `train`.
-        network: tokens → (None, 1) probability; this is what is trained.
+        words: text → (None, 200) tokens; empty before `train`.
+        network: tokens → (None, 1) probability; the trained part.
     """
 
     def __init__(self, network: keras.Model) -> None:
         super().__init__(name=NAME)
-        network(np.zeros((1, LENGTH), np.int32))  # makes the weights of a subclassed one
+        network(np.zeros((1, LENGTH), np.int32))  # creates the weights of a subclassed model
         network.compile(
             "nadam", "binary_crossentropy", metrics=["accuracy", keras.metrics.AUC(name="auc")]
         )
@@ -103,7 +103,7 @@ class TextModel(keras.Model):
 
 
 class Convolutions(keras.Model):
-    """Two convolutions over the embedded words, as a subclass with its layers as attributes."""
+    """Two convolutions over the embedded words, as a subclass of `keras.Model`."""
 
     def __init__(self) -> None:
         super().__init__(name="convolutions")
@@ -159,7 +159,7 @@ def build_functional(seed: int = 0) -> TextModel:
 def train(
     model: TextModel, data: Reviews, *, seed: int = 0, epochs: int = 6
 ) -> dict[str, list[float]]:
-    """Learn the words, then train by a loop written out, 20 reviews a step; seeds all generators.
+    """Build the vocabulary, then train with a custom loop, 20 reviews per step.
 
     Returns:
         `loss`, `accuracy`, and both on the test file as `val_loss`, `val_accuracy`.
@@ -191,7 +191,7 @@ def train_by_fit(
 
 @contextmanager
 def _batches(model: TextModel, data: Reviews, seed: int) -> Iterator[tuple[Any, Any]]:
-    """Give both parts as streams of TFRecords, which live as long as the training."""
+    """Yield both parts as streams of TFRecords, which exist during the training."""
     model.words.adapt(tf.constant(data.text, tf.string))
     with TemporaryDirectory() as folder:
         parts: list[Path] = []
@@ -213,6 +213,6 @@ def evaluate(model: TextModel, data: Reviews) -> dict[str, float]:
 
 
 def export(model: TextModel, base: Path) -> Path:
-    """Write `<base>/imdb/<next version>`, which takes text as it is, and return it."""
+    """Write `<base>/imdb/<next version>`, which takes raw text, and return it."""
     text = tf.TensorSpec((None,), tf.string, "text")
     return export_model(model, base, name=NAME, inputs=text, sample={"text": SAMPLE})

@@ -1,6 +1,6 @@
-"""A linear model, y = 2*x0 - x1 + 3, learned from 800 noisy points: the smallest thing to score.
+"""The smallest model to score: y = 2*x0 - x1 + 3, learned from 800 noisy points.
 
-In: nothing but a seed. Out: one dense unit with input `inputs` (None, 2) float32 and output layer
+Input: a seed. Output: one dense unit with input `inputs` (None, 2) float32 and output layer
 `outputs` (None, 1), exported to `<base>/linear_model/<version>`.
 
 Invariant: one seed gives the same data and, on the same machine, the same weights.
@@ -29,7 +29,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Points(NamedTuple):
-    """Points to learn from and points to judge by.
+    """Training and test points.
 
     Attributes:
         x: (800, 2) float32, uniform in [-10, 10].
@@ -59,7 +59,7 @@ def build(seed: int = 0) -> keras.Model:
     model = keras.Sequential(
         [keras.Input((2,), name="inputs"), keras.layers.Dense(1, name="outputs")], name=NAME
     )
-    # 100 steps, one epoch, per call into TensorFlow: the same arithmetic without the waiting.
+    # 100 steps, one epoch, per call into TensorFlow: the same arithmetic with less overhead.
     model.compile("rmsprop", "mse", metrics=["mae"], steps_per_execution=100)
     return model
 
@@ -67,7 +67,7 @@ def build(seed: int = 0) -> keras.Model:
 def train(
     model: keras.Model, data: Points, *, seed: int = 0, epochs: int = 100
 ) -> dict[str, list[float]]:
-    """Fit `model` in place, 8 points a step; seeds Keras, NumPy and TensorFlow."""
+    """Fit `model` in place, 8 points per step; seeds Keras, NumPy and TensorFlow."""
     keras.utils.set_random_seed(seed)
     history: dict[str, list[float]] = model.fit(
         data.x, data.y, batch_size=8, epochs=epochs, verbose=0

@@ -1,13 +1,13 @@
 """Handwritten digits of 28×28 pixels: three networks, and two ways to train without `fit`.
 
-In: `mnist.npz` with x_train, x_test (n, 28, 28) uint8 and y_train, y_test (n,), as Keras publishes
-it; without one, scikit-learn's real digits, enlarged. Out: the model, exported to
+Input: `mnist.npz` with x_train, x_test (n, 28, 28) uint8 and y_train, y_test (n,), as Keras
+publishes it; without one, scikit-learn's real digits, enlarged. Output: the model, exported to
 `<base>/mnist/<version>`: `image` (None, 28, 28, 1) float32, grey values from 0 (paper) to 255, to
 `probabilities` (None, 10) float32 and `digit` (None,) int64; and pictures as a Parquet file to
 score.
 
 `build` is the convolutional network, `build_mlp` the dense one, `build_small` a subclassed one.
-`train` steps by `train_on_batch`; `train_loop` writes the steps out and can be interrupted.
+`train` uses `train_on_batch`; `train_loop` is a custom loop that can be interrupted.
 
 Invariant: the scaling lives in the graph.
 """
@@ -74,7 +74,7 @@ def dataset(seed: int = 0, folder: Path | None = None) -> Digits:
         folder: holds `mnist.npz`.
 
     Raises:
-        InputNotFoundError: when the file is not there.
+        InputNotFoundError: when the file does not exist.
         DataError: when an array is missing or has another shape, or holds other values.
     """
     return read_digits(folder or synthetic_folder(write_data, seed))
@@ -84,7 +84,7 @@ def write_parquet(path: str | os.PathLike[str], seed: int = 0, folder: Path | No
     """Write the test pictures of `dataset(seed, folder)` as a table to score.
 
     Args:
-        path: the Parquet file; its folder is made if missing.
+        path: the Parquet file; its folder is created if missing.
         seed: as in `dataset`.
         folder: as in `dataset`.
 
@@ -104,7 +104,7 @@ def write_parquet(path: str | os.PathLike[str], seed: int = 0, folder: Path | No
 def build(seed: int = 0) -> keras.Model:
     """Return the convolutional network 32-64-1024-10 (functional, 3 274 634 parameters), compiled.
 
-    Convolutions of 5×5 that keep the size, each with max pooling; seeds all random numbers.
+    Convolutions of 5×5 with `same` padding, each with max pooling; seeds all random numbers.
     """
     keras.utils.set_random_seed(seed)
     layers = keras.layers
@@ -136,7 +136,7 @@ def build_mlp(seed: int = 0) -> keras.Model:
 
 
 class SmallCnn(keras.Model):
-    """Two convolutions of 16 and a global average, as a class of its own (2 650 parameters)."""
+    """Two convolutions of 16 and a global average, as a subclass (2 650 parameters)."""
 
     def __init__(self) -> None:
         super().__init__(name=NAME)
@@ -152,7 +152,7 @@ class SmallCnn(keras.Model):
 
 
 def build_small(seed: int = 0) -> keras.Model:
-    """Return a `SmallCnn` with its weights made, compiled."""
+    """Return a `SmallCnn` with its weights created, compiled."""
     keras.utils.set_random_seed(seed)
     model = SmallCnn()
     model(np.zeros((1, SIDE, SIDE, 1), np.float32))
@@ -166,7 +166,7 @@ def _compiled(model: keras.Model) -> keras.Model:
 
 
 def _batches(data: Digits, seed: int, epoch: int) -> Iterator[tuple[Array, Array]]:
-    """Give the pictures of one epoch, in an order that seed and epoch alone decide."""
+    """Yield the pictures of one epoch, in an order that depends only on seed and epoch."""
     order = np.random.default_rng((seed, epoch)).permutation(len(data.x))
     for start in range(0, len(order), BATCH):
         rows = order[start : start + BATCH]
@@ -176,7 +176,7 @@ def _batches(data: Digits, seed: int, epoch: int) -> Iterator[tuple[Array, Array
 def train(
     model: keras.Model, data: Digits, *, seed: int = 0, epochs: int = 5
 ) -> dict[str, list[float]]:
-    """Train any of the networks in place by `train_on_batch`, 50 pictures a step.
+    """Train any of the networks in place by `train_on_batch`, 50 pictures per step.
 
     Returns:
         `loss` and `accuracy`, the means over the pictures of each epoch.
@@ -186,7 +186,7 @@ def train(
     for epoch in range(epochs):
         sums = dict.fromkeys(curves, 0.0)
         for x, y in _batches(data, seed, epoch):
-            model.reset_metrics()  # older Keras goes on counting from batch to batch
+            model.reset_metrics()  # older Keras does not reset its metrics
             logs = model.train_on_batch(x, y, return_dict=True)
             sums = {name: total + len(x) * float(logs[name]) for name, total in sums.items()}
         for name, total in sums.items():
@@ -202,22 +202,21 @@ def train_loop(
     epochs: int = 5,
     log_dir: Path | None = None,
 ) -> dict[str, list[float]]:
-    """Train any of the networks in place by a loop of its own: tape, gradients, optimizer.
+    """Train any of the networks in place with a custom loop: tape, gradients, optimizer.
 
     Args:
         model: what one of the builders returns; its compiled optimizer is not used.
         data: what `dataset` returns.
         seed: of the order of the pictures; the same as in `train`.
-        epochs: in all, those of earlier runs with this `log_dir` included.
-        log_dir: gets a checkpoint after each epoch, and a run that finds one there goes on from it
-            to the weights it would have reached without the interruption. Left out, no file is
-            written.
+        epochs: in total, including earlier runs with this `log_dir`.
+        log_dir: gets a checkpoint after each epoch. A later run continues from it and reaches the
+            same weights as without the interruption. By default no file is written.
 
     Returns:
         `loss` and `accuracy` of the epochs of this run.
 
     Raises:
-        DataError: when `log_dir` holds checkpoints of another network.
+        DataError: when `log_dir` contains checkpoints of another network.
     """
     keras.utils.set_random_seed(seed)
     optimizer = keras.optimizers.Adam(LEARNING_RATE)
@@ -235,7 +234,7 @@ def train_loop(
         loss.update_state(value, sample_weight=tf.shape(y)[0])
         accuracy.update_state(y, answer)
 
-    # One signature for every batch, so that a last, smaller one is not traced again.
+    # One signature for every batch, so that a smaller last batch is not traced again.
     specs = [tf.TensorSpec((None, SIDE, SIDE, 1), tf.uint8), tf.TensorSpec((None,), tf.int64)]
     step_in_graph = tf.function(step, input_signature=specs)
     checkpoints = Checkpoints(log_dir, model=model, optimizer=optimizer)

@@ -1,8 +1,9 @@
-"""Which known vectors are nearest to a query: no network and no training, only `tf.math.top_k`.
+"""Finds the known vectors that are nearest to a query, with `tf.math.top_k` and no training.
 
-In: nothing but a seed, or vectors of your own in `Neighbours(vectors, k)`. Out: a `tf.Module` with
-input `query` (None, d) float32 and the outputs `ids` (None, k) int64, rows of the known vectors by
-growing distance, and `distances` (None, k) float32, exported to `<base>/neighbours/<version>`.
+Input: nothing but a seed, or vectors of your own in `Neighbours(vectors, k)`. Output: a `tf.Module`
+with input `query` (None, d) float32 and the outputs `ids` (None, k) int64, indices of known vectors
+by increasing distance, and `distances` (None, k) float32, exported to
+`<base>/neighbours/<version>`.
 
 Invariants: exact, computed in float64; of equal distances the smaller id comes first. Memory is
 batch times vectors times d.
@@ -59,14 +60,14 @@ def dataset(seed: int = 0) -> Vectors:
 
 
 class Neighbours(tf.Module):
-    """Known vectors, and the search among them as a graph.
+    """The known vectors, and the search as a graph.
 
     Args:
         vectors: (n, d), any numbers.
-        k: how many to find, from 1 to n.
+        k: number of neighbours, from 1 to n.
 
     Raises:
-        DataError: when the vectors are no matrix, or fewer than k.
+        DataError: when the vectors are not a matrix, or fewer than k.
     """
 
     def __init__(self, vectors: Array, k: int = NEAREST) -> None:
@@ -99,7 +100,7 @@ def train(
     seed: int = 0,  # noqa: ARG001
     epochs: int = 1,  # noqa: ARG001
 ) -> dict[str, list[float]]:
-    """Do nothing, with the arguments of every `train`; there are no curves."""
+    """Do nothing; the arguments are those of every `train`, and there are no curves."""
     return {}
 
 

@@ -1,10 +1,10 @@
-"""Pictures in the graph: from the bytes of a file to pixels of one size, in training and serving.
+"""Decodes pictures in the graph, for training and serving: bytes of a file → pixels of one size.
 
-In: the bytes of JPEG, PNG, GIF, BMP or WebP files. Out: uint8 RGB pixels. TensorFlow's decoder
-settles the rest: grey becomes RGB, CMYK is converted, transparency is dropped, of 16 bits a channel
-the upper 8 stay, of an animated GIF the first frame; the orientation in EXIF data is not looked at.
+Input: the bytes of JPEG, PNG, GIF, BMP or WebP files. Output: uint8 RGB pixels. TensorFlow's
+decoder converts grey and CMYK to RGB, drops transparency, keeps the upper 8 of 16 bits per channel
+and the first frame of an animated GIF, and ignores the orientation in EXIF data.
 
-Invariant: bytes that are no whole picture raise inside the graph; they never become pixels.
+Invariant: incomplete or invalid pictures raise an error inside the graph; they never become pixels.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def decode(content: Any, size: int) -> Any:
     Args:
         content: a scalar string tensor, the bytes of the file.
         size: height and width to return. A picture of another size is resized to it, with
-            antialiasing and without regard to its proportions; one of this size is not touched.
+            antialiasing and without keeping its proportions; a picture of this size is not changed.
 
     Returns:
         (size, size, 3) uint8.

@@ -1,10 +1,10 @@
-"""What a house costs in a year: a line through five points, by gradient descent written by hand.
+"""Fits a line through five house prices, by gradient descent written by hand.
 
-In: nothing. Out: a `tf.Module` with input `year` (None,) int64 and output `price` (None,) float32,
-exported to `<base>/price/<version>`.
+Input: nothing. Output: a `tf.Module` with input `year` (None,) int64 and output `price` (None,)
+float32, exported to `<base>/price/<version>`.
 
 Years and prices are both scaled to [0, 1], where the line is a·x + b with a ≈ 0.97 and b ≈ 0.05.
-Invariant: the scaling, there and back, lives in the graph.
+Invariant: both directions of the scaling are in the graph.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def dataset(seed: int = 0) -> Prices:  # noqa: ARG001 - there is nothing to draw
 
 
 class Line(tf.Module):
-    """Two variables, their training and their use, each in one graph."""
+    """Two variables, with their training and their prediction as graphs."""
 
     def __init__(self) -> None:
         super().__init__(name=NAME)
@@ -66,7 +66,7 @@ class Line(tf.Module):
         ]
     )
     def descend(self, x: Any, y: Any, steps: Any) -> Any:
-        """Step against the gradient of half the summed squares; return the latter at each step."""
+        """Step against the gradient of half the summed squares; return this loss at each step."""
         losses = tf.TensorArray(tf.float32, steps, element_shape=())
         for step in tf.range(steps):
             with tf.GradientTape() as tape:
@@ -90,7 +90,7 @@ def train(
     seed: int = 0,  # noqa: ARG001 - every step sees all points
     epochs: int = 10_000,
 ) -> dict[str, list[float]]:
-    """Fit `model` in place, one step of all five points an epoch, all in one call of the graph.
+    """Fit `model` in place, with all five points in each epoch, in one call of the graph.
 
     Returns:
         `loss`, half the summed squares of the scaled prices.
@@ -105,7 +105,7 @@ def _scaled(values: Array) -> Array:
 
 
 def evaluate(model: Line, data: Prices) -> dict[str, float]:
-    """Return `mae` in money, on the five points (there are no others), and the line."""
+    """Return `mae` in the unit of the prices, on the same five points, and the line."""
     error = model.predict(data.years)["price"].numpy() - data.prices
     return {"mae": float(np.abs(error).mean()), "a": float(model.a), "b": float(model.b)}
 

@@ -1,7 +1,7 @@
-"""What is refused: training data by a `DataError`, an export by an `ExportError`.
+"""The errors for refused training data (`DataError`) and refused exports (`ExportError`).
 
-In: any exception of TensorFlow, Keras or the model itself. Out: one typed error that says what was
-expected, what was found and what to do. Not here: the checks themselves.
+Input: any exception of TensorFlow, Keras or the model itself. Output: one typed error that says
+what was expected, what was found and what to do. Not part of this module: the checks themselves.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["DataError", "ExportError", "refusing"]
 
 
 class ExportError(TfsparkError, ValueError):
-    """A model that cannot be exported so that every loader runs it with equal results."""
+    """A model without an export that every loader runs with equal results."""
 
     exit_code = 65
 
@@ -28,7 +28,7 @@ class DataError(TfsparkError, ValueError):
 
 @contextmanager
 def refusing(problem: str, *, hint: str, expected: str = "") -> Iterator[None]:
-    """Turn whatever TensorFlow or the model raises into one typed refusal."""
+    """Convert any exception of TensorFlow or the model to a typed error."""
     try:
         yield
     except ExportError:

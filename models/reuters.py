@@ -1,12 +1,12 @@
-"""Which of 46 topics a newswire has: convolutions over its words, trained in three ways.
+"""Classifies newswires into 46 topics with convolutions; trains in three ways.
 
-In: `reuters.npz` with the token lists `x` and the topics `y`; see `models.reading.newswires` for
-what loading it trusts. Out: a model with input `tokens` (None, None) int32, of any length, and the
-outputs `probabilities` (None, 46) float32, `topic` (None,) int64 and `top_topics` (None, 5) int64,
-the most probable one first, exported to `<base>/reuters/<version>`.
+Input: `reuters.npz` with the token lists `x` and the topics `y`; see `models.reading.newswires`
+about the trust in this file. Output: a model with input `tokens` (None, None) int32, of any length,
+and the outputs `probabilities` (None, 46) float32, `topic` (None,) int64 and `top_topics` (None, 5)
+int64, the most probable one first, exported to `<base>/reuters/<version>`.
 
-Invariant: the graph takes the token lists of the file as they are. It cuts them after 300 tokens
-and fills them up with 0, an empty list too; a token outside its 10 000 is the unknown word.
+Invariant: the graph takes the unchanged token lists of the file. It cuts them after 300 tokens and
+pads them with 0; a token outside its 10 000 words is the unknown word.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ layers = keras.layers
 
 
 def write_data(folder: Path, seed: int = 0) -> Path:
-    """Write 4 000 made-up newswires in the layout of `--data`, and return the folder."""
+    """Write 4 000 synthetic newswires in the layout of `--data`, and return the folder."""
     return write_newswires(folder, seed)
 
 
 def dataset(seed: int = 0, folder: Path | None = None) -> Newswires:
-    """Read the newswires of a folder, or made-up ones without one, and hold out a fifth."""
+    """Read the newswires of a folder; without a folder, synthetic ones, and hold out a fifth."""
     if folder is None:
         with TemporaryDirectory() as made:
             return dataset(seed, write_data(Path(made), seed))
@@ -64,10 +64,10 @@ def dataset(seed: int = 0, folder: Path | None = None) -> Newswires:
 
 
 class FixedLength(keras.layers.Layer):
-    """Token lists of any length, with any integers, as (None, 300) tokens of the vocabulary."""
+    """Converts token lists of any length to (None, 300) tokens of the vocabulary."""
 
     def call(self, tokens: Any) -> Any:
-        """Cut or fill up the rows; what the vocabulary lacks becomes its last token."""
+        """Cut or pad the rows; an unknown token becomes the last token of the vocabulary."""
         first = tokens[:, :LENGTH]
         known = tf.where((first < 0) | (first >= WORDS), WORDS - 1, first)
         filled = tf.pad(known, [[0, 0], [0, LENGTH - tf.shape(known)[1]]])
@@ -127,7 +127,7 @@ def build(seed: int = 0) -> keras.Model:
 def train(
     model: keras.Model, data: Newswires, *, seed: int = 0, epochs: int = EPOCHS
 ) -> dict[str, list[float]]:
-    """Train in place by `fit`, 100 newswires a step; seeds Keras, NumPy and TensorFlow."""
+    """Train in place by `fit`, 100 newswires per step; seeds Keras, NumPy and TensorFlow."""
     keras.utils.set_random_seed(seed)
     batches = _batches(data.tokens, data.topics, seed)
     history: dict[str, list[float]] = model.fit(
@@ -139,10 +139,10 @@ def train(
 def train_on_batch(
     model: keras.Model, data: Newswires, *, seed: int = 0, epochs: int = EPOCHS
 ) -> dict[str, list[float]]:
-    """Train as `train` does, one call a batch, for what has to happen between two of them.
+    """Train as `train` does, with one call per batch, so that code can run between batches.
 
     Returns:
-        The curves of `train`, each the mean over the batches, by their sizes.
+        The curves of `train`, as means over the batches, weighted by their sizes.
     """
     keras.utils.set_random_seed(seed)
     batches = _batches(data.tokens, data.topics, seed)
@@ -162,7 +162,7 @@ def train_on_batch(
 def train_loop(
     model: keras.Model, data: Newswires, *, seed: int = 0, epochs: int = EPOCHS
 ) -> dict[str, list[float]]:
-    """Train as `train` does, by a loop written out; the curves are `loss` and `f1`."""
+    """Train as `train` does, with a custom loop; the curves are `loss` and `f1`."""
     keras.utils.set_random_seed(seed)
     return train_by_tape(
         model,
@@ -175,7 +175,7 @@ def train_loop(
 
 
 def _batches(tokens: Array, topics: Array, seed: int | None = None) -> Any:
-    """Stream the rows in an order of their own at each pass, each batch as wide as its longest."""
+    """Stream the rows in a new order for each pass; each batch is as wide as its longest row."""
     lengths = [len(row) for row in tokens]
     rows = tf.RaggedTensor.from_row_lengths(
         np.concatenate([*tokens, np.empty(0, np.int32)]), lengths
@@ -195,7 +195,7 @@ def evaluate(model: keras.Model, data: Newswires) -> dict[str, float]:
 
 
 def serving(model: keras.Model) -> keras.Model:
-    """Add the answers most people want: the most probable topic, and the five."""
+    """Add the most probable topic, and the five most probable topics, as outputs."""
     [probabilities] = model.outputs
     top = keras.ops.cast(keras.ops.top_k(probabilities, 5)[1], "int64")
     outputs = {"probabilities": probabilities, "topic": top[:, 0], "top_topics": top}

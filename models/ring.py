@@ -1,10 +1,10 @@
-"""Which of two rings a point is on: a `tf.Module` with its layers, loss and loop written by hand.
+"""Classifies points on two rings: a `tf.Module` with layers, loss and loop written by hand.
 
-In: nothing but a seed. Out: a network 2-4-8-1 with input `points` (None, 2) float32 and output
+Input: a seed. Output: a network 2-4-8-1 with input `points` (None, 2) float32 and output
 `inner` (None,) float32, the probability of the inner ring, exported to `<base>/ring/<version>`.
 
-`build_keras` and `train_keras` do the same, on the same data, the way Keras does it; there the
-output is (None, 1). Invariant: one seed gives the same data and starting weights.
+`build_keras` and `train_keras` do the same with Keras, on the same data; there the output is (None,
+1). Invariant: one seed gives the same data and starting weights.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ Array = np.ndarray[Any, Any]
 
 
 class Rings(NamedTuple):
-    """Points to learn from and points to judge by.
+    """Training and test points.
 
     Attributes:
         points: (4000, 2) float32, in random order.
         inner: (4000,) float32, 1 for the inner ring, 0 for the outer one.
-        test_points: other points, drawn likewise.
+        test_points: other points from the same distribution.
         test_inner: their labels.
     """
 
@@ -60,13 +60,13 @@ class Rings(NamedTuple):
 
 
 def dataset(seed: int = 0) -> Rings:
-    """Draw 2 000 points a ring to train on, and as many to test on."""
+    """Draw 2 000 points per ring to train on, and as many to test on."""
     rng = np.random.default_rng(seed)
     return Rings(*_rings(rng), *_rings(rng))
 
 
 def _rings(rng: np.random.Generator) -> tuple[Array, Array]:
-    """Draw points whose distance from their ring is normal, and drawn again beyond 2."""
+    """Draw points with a normal distance from their ring; distances beyond 2 are drawn again."""
     inner = rng.permutation(np.repeat(list(RADII), ROWS))
     away = rng.normal(size=inner.size)
     while (far := np.abs(away) > 2).any():
@@ -97,7 +97,7 @@ class Network(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec((None, 2), tf.float32, "points")])
     def score(self, points: Any) -> dict[str, Any]:
-        """Answer a batch, with the name of the output."""
+        """Return the answers of a batch by the name of the output."""
         return {"inner": self(points)}
 
 
@@ -109,7 +109,7 @@ def build(seed: int = 0) -> Network:
 def train(
     model: Network, data: Rings, *, seed: int = 0, epochs: int = EPOCHS
 ) -> dict[str, list[float]]:
-    """Train in place by a gradient tape, 100 points a step; seeds Keras, NumPy and TensorFlow.
+    """Train in place by a gradient tape, 100 points per step; seeds Keras, NumPy and TensorFlow.
 
     Returns:
         `loss` (mean cross-entropy) and `accuracy`.

@@ -1,14 +1,14 @@
-"""Who survived the Titanic: a small dense network on 15 features of a passenger's row.
+"""A small dense network that predicts who survived the Titanic, from 15 features.
 
-In: `train.csv` and `test.csv` with the columns of the Titanic data, both with `Survived`; or
-`train.csv` or `titanic.csv` alone, of which a fifth is held out. Out: the model, exported to
-`<base>/titanic/<version>` with two signatures that both answer `survived`, the probability:
-`serving_default` takes `features` (None, 15) float32, `raw` the columns as they are in the file.
+Input: `train.csv` and `test.csv` with the columns of the Titanic data, both with `Survived`; or
+`train.csv` or `titanic.csv` alone, of which a fifth is held out. Output: the model, exported to
+`<base>/titanic/<version>` with two signatures that both return `survived`, the probability:
+`serving_default` takes `features` (None, 15) float32, `raw` the columns of the file.
 
 The features, in this order: Pclass 1, 2, 3 · Sex female, male · Age · Age missing · SibSp · Parch ·
-Fare · Cabin missing · Embarked S, C, Q, missing. A missing Age or Fare counts as 0; missing is NaN
-or, of a string, empty. A value that no passenger had (a fourth class, say) is neither: all its
-features are 0.
+Fare · Cabin missing · Embarked S, C, Q, missing. A missing Age or Fare counts as 0; a missing value
+is NaN or an empty string. For an unknown value, such as a fourth class, all features of the column
+are 0.
 
 Invariant: `features` and the graph of `raw` compute the same numbers from the same row.
 """
@@ -78,13 +78,13 @@ Array = np.ndarray[Any, Any]
 
 
 class Passengers(NamedTuple):
-    """Passengers to learn from and passengers to judge by.
+    """Training and test passengers.
 
     Attributes:
         x: (n, 15) float32, the features.
-        y: (n, 1) float32, 1 for who survived.
+        y: (n, 1) float32, 1 for a survivor.
         test_x: the features of other passengers.
-        test_y: whether they survived.
+        test_y: 1 for a survivor.
     """
 
     x: Array
@@ -97,12 +97,12 @@ def dataset(seed: int = 0, folder: Path | None = None) -> Passengers:
     """Read the passengers of a folder, or synthetic ones.
 
     Args:
-        seed: of the synthetic passengers, and of which to hold out when there is one file only.
+        seed: of the synthetic passengers, and of the held-out rows when there is only one file.
         folder: holds `train.csv` and `test.csv`, or one of `train.csv` and `titanic.csv`.
 
     Raises:
         InputNotFoundError: when there is no such file.
-        DataError: when a column is missing, or holds what cannot be learned from.
+        DataError: when a column is missing, or contains invalid values.
     """
     train, test = read_passengers(folder or synthetic_folder(write_data, seed), seed)
     return Passengers(features(train), _target(train), features(test), _target(test))
@@ -136,7 +136,7 @@ def features(frame: pd.DataFrame) -> Array:
 
 
 def raw_columns(frame: pd.DataFrame) -> dict[str, Array]:
-    """Return the columns of passengers as the signature `raw` takes them, each (n,)."""
+    """Return the columns of passengers for the signature `raw`, each (n,)."""
     return {
         name: _text(frame[name])
         if dtype == tf.string
@@ -150,7 +150,7 @@ def _text(column: pd.Series[Any]) -> Array:
 
 
 def raw_features(columns: Mapping[str, Any]) -> Any:
-    """Compute in the graph what `features` computes.
+    """Compute the same as `features`, in the graph.
 
     Args:
         columns: a tensor (None,) for each column of `RAW`, of its type.
@@ -194,10 +194,10 @@ def build(seed: int = 0) -> keras.Model:
 def train(
     model: keras.Model, data: Passengers, *, seed: int = 0, epochs: int = 30
 ) -> dict[str, list[float]]:
-    """Fit `model` in place, 64 passengers a step, and follow it on a fifth that it does not see.
+    """Fit `model` in place, 64 passengers per step, and validate it on a fifth of the data.
 
     Returns:
-        `loss`, `accuracy` and `auc`, and the same of the fifth as `val_…`.
+        `loss`, `accuracy` and `auc`, and the same for the validation data as `val_…`.
     """
     keras.utils.set_random_seed(seed)
     history: dict[str, list[float]] = model.fit(

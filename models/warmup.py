@@ -1,8 +1,8 @@
-"""What an export says of itself: the sample it was checked on, with the live model's answers.
+"""Writes the sample and the answers of the live model into the export, as warm-up requests.
 
-In: the sample and the answers by signature. Out: `assets.extra/tf_serving_warmup_requests`, which
-TensorFlow Serving and tfspark run when they load the model, and `tfspark.testing.check_recorded`
-compares with what the loaded model answers.
+Input: the sample and the answers by signature. Output: `assets.extra/tf_serving_warmup_requests`,
+which TensorFlow Serving and tfspark run when they load the model. `tfspark.testing.check_recorded`
+compares the recorded answers with those of the loaded model.
 
 Source: https://www.tensorflow.org/tfx/serving/saved_model_warmup
 """
@@ -27,9 +27,9 @@ _WRITING = ("Assign", "LookupTableInsert", "ResourceApply", "ResourceScatter")
 
 
 def changes_state(function: Any) -> bool:
-    """Whether running a concrete function changes what later runs answer.
+    """Whether a run of a concrete function changes the answers of later runs.
 
-    Such a signature gets no request: warming it up would be a run that nobody asked for.
+    Such a signature gets no request, because warming up would change its state.
     """
     return any(op.startswith(_WRITING) for op in ops_of(function.graph.as_graph_def()))
 
@@ -37,11 +37,11 @@ def changes_state(function: Any) -> bool:
 def write_requests(
     export_dir: Path, name: str, sample: Mapping[str, Arrays], answers: Mapping[str, Arrays]
 ) -> None:
-    """Write one request a signature.
+    """Write one request per signature.
 
     Args:
         export_dir: folder that holds `saved_model.pb`.
-        name: what the requests call the model; a server looks it up by its own configuration.
+        name: name of the model in the requests; a server uses the name from its own configuration.
         sample: `{signature: {input: array}}`.
         answers: `{signature: {output: array}}`.
     """

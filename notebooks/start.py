@@ -1,4 +1,4 @@
-"""What every notebook begins with: the repository on the path, a folder to work in, a session.
+"""The set-up of every notebook: the repository on the path, a working folder, a session.
 
 Notebooks run in this folder, in the environment that `make venv` creates.
 """
@@ -15,17 +15,17 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-# Workers run the notebook's own Python; TensorFlow keeps its start-up notes to itself.
+# Workers run the Python of the notebook; TensorFlow prints only errors.
 os.environ["PYSPARK_PYTHON"] = sys.executable
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 base = Path(tempfile.mkdtemp(prefix="tfspark-notebook-"))
-"""Where models are exported and tables are kept; the system's temporary folder owns it."""
+"""The folder of the exported models and tables, in the system's temporary folder."""
 
 
 def session(*, hive: bool = False) -> Any:
-    """Return a Spark session on two cores, with an embedded Hive metastore if asked for."""
+    """Return a Spark session on two cores, with an embedded Hive metastore on request."""
     from pyspark.sql import SparkSession
 
     builder = (

@@ -1,4 +1,4 @@
-// The Scala bridge: TensorFlow models in the JVM of Spark. README.md says how to build and use it.
+// The Scala bridge: TensorFlow models in Spark's JVM. README.md says how to build and use it.
 
 import scala.xml.{Elem, Node}
 import scala.xml.transform.{RewriteRule, RuleTransformer}
@@ -9,6 +9,7 @@ val tensorflowVersion = "1.1.0"
 // The one that TensorFlow Java was built with.
 val javacppVersion = "1.5.11"
 val protobufVersion = "3.25.8"
+val scoptVersion = "4.1.0"
 
 ThisBuild / organization := "io.tfspark"
 ThisBuild / version := "0.1.0"
@@ -17,7 +18,7 @@ ThisBuild / semanticdbEnabled := true
 ThisBuild / semanticdbVersion := "4.13.10"
 ThisBuild / scalafixResolvers := Seq(coursierapi.Repository.central())
 
-// TensorFlow's own names of the platforms that it is built for.
+// TensorFlow's names of its platforms.
 val platform: String = {
   val os = sys.props("os.name").toLowerCase
   val arch = sys.props("os.arch").toLowerCase
@@ -26,7 +27,7 @@ val platform: String = {
   s"$system-$machine"
 }
 
-// What Spark's scripts open to its JVM; a test's JVM is started without them.
+// The packages that Spark's scripts open in the JVM; the JVM of a test starts without these scripts.
 val opened = Seq(
   "java.lang",
   "java.lang.invoke",
@@ -53,9 +54,10 @@ lazy val bridge = (project in file("."))
       "org.apache.spark" %% "spark-hive" % sparkVersion % Provided,
       "org.tensorflow" % "tensorflow-core-native" % tensorflowVersion,
       ("org.tensorflow" % "tensorflow-core-native" % tensorflowVersion).classifier(platform),
-      // A small library of its own, which is there before TensorFlow's is loaded.
+      // A small separate library, which must be there before TensorFlow's library is loaded.
       ("org.bytedeco" % "javacpp" % javacppVersion).classifier(platform),
       "com.google.protobuf" % "protobuf-java" % protobufVersion,
+      "com.github.scopt" %% "scopt" % scoptVersion,
       "org.scalatest" %% "scalatest" % "3.2.19" % Test
     ),
     // Python and Scala judge operations by the same lists.
@@ -70,7 +72,7 @@ lazy val bridge = (project in file("."))
     Compile / resourceGenerators += Def.task {
       val file = (Compile / resourceManaged).value / "META-INF" / "tfspark.properties"
       IO.write(file, s"version=${version.value}\n")
-      // The licences of what the jar bundles ask for their texts beside the binaries.
+      // The licences of the bundled libraries require their texts in the jar.
       val folder = (Compile / resourceManaged).value / "META-INF" / "tfspark"
       val base = (ThisBuild / baseDirectory).value
       val texts = Seq(base.getParentFile / "LICENSE", base / "LICENSES.md")
@@ -79,7 +81,7 @@ lazy val bridge = (project in file("."))
         folder / text.getName
       }
     }.taskValue,
-    // The C API has a method for each type of buffer, whose nulls need a type.
+    // The C API has overloads for each type of buffer, so a null needs a type.
     scalacOptions += "-Wconf:cat=deprecation&origin=org\\.apache\\.spark\\..*:s",
     Test / tpolecatExcludeOptions += org.typelevel.scalacoptions.ScalacOptions.warnNonUnitStatement,
     Test / tpolecatExcludeOptions += org.typelevel.scalacoptions.ScalacOptions.warnValueDiscard,
@@ -90,29 +92,30 @@ lazy val bridge = (project in file("."))
     Test / javaOptions ++= sys.props.get("tfspark.test.calls").map(calls =>
       s"-Dtfspark.test.calls=$calls"
     ).toSeq,
+    Test / javaOptions += s"-Dtfspark.test.flags=${(ThisBuild / baseDirectory).value / "../jobs/README.md"}",
     Test / javaOptions += s"-Dtfspark.test.models=${(ThisBuild / baseDirectory).value / "src/test/models"}"
   )
   .settings(assemblySettings)
 
-// What the codec costs by itself; no part of the jar, and compiled only when it is asked for (make bridge-jmh).
+// Measures the codec; not part of the jar, and compiled only by `make bridge-jmh`.
 lazy val jmh = (project in file("jmh"))
   .dependsOn(bridge)
   .enablePlugins(JmhPlugin)
   .settings(
     name := "tfspark-bridge-jmh",
     publish / skip := true,
-    // Else sbt packs the bridge's classes into a jar beside the one that `bridgeJar` makes, and named alike.
+    // Otherwise sbt packs the bridge's classes into a second jar, with the same name as that of `bridgeJar`.
     Jmh / fullClasspathAsJars := (Jmh / fullClasspath).value,
     Jmh / bgRun / bgCopyClasspath := false,
     libraryDependencies += "org.apache.spark" %% "spark-sql" % sparkVersion,
     Jmh / javaOptions ++= opened.map(name => s"--add-opens=java.base/$name=ALL-UNNAMED")
   )
 
-// The jar of all but the native library; `bridgeJar` adds the one of this platform.
+// The jar without the native library; `bridgeJar` adds the library of this platform.
 val bridgeJar = taskKey[File]("Build the jar that runs on a plain Spark by --jars")
 
 lazy val assemblySettings = Seq(
-  // What is published for --packages is the thin jar; its POM names what is not in it.
+  // The thin jar is published for --packages; its POM depends on the native library.
   Compile / packageBin := assembly.value,
   pomPostProcess := { pom =>
     val onlyNative = new RewriteRule {
@@ -128,9 +131,11 @@ lazy val assemblySettings = Seq(
   assembly / assemblyOption := (assembly / assemblyOption).value.withIncludeScala(false),
   assembly / assemblyExcludedJars :=
     (assembly / fullClasspath).value.filter(_.data.getName.endsWith(s"$platform.jar")),
-  // Spark's distributions carry other versions of protobuf, or none. JavaCPP's names are the native library's own.
+  // Spark's distributions have other versions of protobuf, or none, and a user's jars may have another scopt. JavaCPP
+  // cannot be renamed: the native library uses its names.
   assembly / assemblyShadeRules := Seq(
-    ShadeRule.rename("com.google.protobuf.**" -> "io.tfspark.shaded.protobuf.@1").inAll
+    ShadeRule.rename("com.google.protobuf.**" -> "io.tfspark.shaded.protobuf.@1").inAll,
+    ShadeRule.rename("scopt.**" -> "io.tfspark.shaded.scopt.@1").inAll
   ),
   assembly / assemblyMergeStrategy := {
     case PathList("META-INF", "services", _*) => MergeStrategy.concat

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Run sbt in this folder: the one that is installed, else its launcher, which Maven brings by its coordinates.
-# Everything comes from Maven Central, by the name that sbt and Maven have for it.
+# Run sbt in this folder: the installed sbt, or its launcher, which Maven downloads.
+# Everything comes from Maven Central.
 set -eo pipefail
 
 here=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)

@@ -1,7 +1,7 @@
 """Score any TensorFlow SavedModel on Spark, from Python, SQL or Scala, without losing a row.
 
-Every public name is looked up on first use, so importing this package loads neither TensorFlow nor
-pyspark, nor anything else; TensorFlow is imported by the workers alone.
+Each public name is imported on first use, so importing this package loads nothing else. Only
+workers import TensorFlow.
 """
 
 from __future__ import annotations

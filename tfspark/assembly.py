@@ -1,7 +1,7 @@
-"""Puts predictions beside the record batches they belong to. Executor.
+"""Joins predictions with the record batches that they belong to. Executor.
 
-Model batches and incoming batches are cut at different rows. Each incoming batch is given out once
-its predictions are complete; its columns are passed on without a copy.
+Model batches and incoming record batches end at different rows. An incoming batch is yielded as
+soon as its predictions are complete; its columns are not copied.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tfspark.schema import Binding
 
 @dataclass
 class Assembly:
-    """Puts predictions beside the incoming batches they belong to."""
+    """Joins predictions with the incoming batches that they belong to."""
 
     binding: Binding
     keep: Sequence[str] | None

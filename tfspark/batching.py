@@ -1,12 +1,11 @@
-"""How a stream of record batches is cut into the batches that a model is fed. Executor.
+"""Cuts a stream of record batches into model batches, and chooses their size. Executor.
 
-In come record batches of any size and the seconds that each model batch took; out go windows: the
-slices of record batches that make one model batch. Where the user gives no size, it is chosen by
-bytes, and among some sizes by what this model takes fastest: the first windows of a partition try
-them, one size after the other.
+A window is the list of slices of record batches that make one model batch. Without a size from the
+user, a window has a given number of bytes. The first windows of a partition are timed with several
+such sizes, and the fastest size is used for the others.
 
-Invariants: no row is copied; of a stream without end no more is held than one window; which size
-is taken changes no result beyond float tolerance, as no batch size does.
+Invariants: no row is copied; at most one window is held, even if the stream never ends; the size
+changes no result beyond float tolerance.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ from tfspark import dtypes
 from tfspark.fetching import OutputBinding
 from tfspark.schema import Binding
 
-# Bytes of a model batch, in and out, that are tried, and the rows that bound narrow ones. Most
-# models are fastest at 1 MiB; recurrent networks and those of text where what a step holds fits a
-# core's cache, and one of two neighbouring sizes is now and then slow for the whole of a partition.
+# Sizes that are tried, in bytes of input and output, and the limit of rows for narrow tables. Most
+# models are fastest at 1 MiB. Recurrent networks and text models are fastest when the state of a
+# step fits a core's cache. Sometimes one of two neighbouring sizes is slow for a whole partition.
 TARGET_BYTES = (1 << 20, 1 << 19, 1 << 18, 1 << 17, 1 << 16)
 MAX_ROWS = 131_072
-# Windows of one size in a row. The first finds the caches as another size left them and does not
-# count; of the others the best does.
+# Windows of one size in a row. The first one does not count, because the caches still hold the data
+# of another size; the fastest of the others counts.
 _TRIAL = 5
-# Another size than the first has to be this much faster, or noise would choose; two in a row that
-# are this much slower than the fastest end the trial, since no smaller one would be better.
+# A size must be this much faster than the first one, because smaller differences are noise. Two
+# sizes in a row that are this much slower than the fastest end the trial: no smaller one would win.
 _MARGIN = 0.95
 
 
@@ -40,7 +39,7 @@ class BatchSize:
 
     Attributes:
         binding: What is fed and fetched.
-        given: The user's own size, which wins over all but a fixed batch dimension of the model.
+        given: The size that the user set; only a fixed batch dimension of the model overrides it.
     """
 
     binding: Binding
@@ -51,7 +50,7 @@ class BatchSize:
     _chosen: int | None = None
 
     def of(self, batch: pa.RecordBatch) -> Callable[[], int]:
-        """Return what gives the rows of the next window while this batch is cut."""
+        """Return a function that gives the rows of the next window while this batch is cut."""
         fixed = self.binding.batch_dimension or self.given
         if fixed:
             return lambda: fixed
@@ -68,7 +67,7 @@ class BatchSize:
         return TARGET_BYTES[len(self._best)] if self._chosen is None else self._chosen
 
     def took(self, rows: int, seconds: float) -> None:
-        """Learn how long a window took; one that was cut short tells nothing."""
+        """Record how long a window took; a window with fewer rows than asked for is ignored."""
         if rows != self._asked or self._chosen is not None:
             return
         self._trial.append(seconds / rows)
@@ -78,17 +77,17 @@ class BatchSize:
             self._choose()
 
     def _choose(self) -> None:
-        """Take the fastest size once the trial has come to its end."""
+        """Choose the fastest size when the trial is over."""
         first, *others = self._best
         fastest = min(self._best)
-        slower = [one * _MARGIN > fastest for one in self._best[-2:]]
+        slower = [time * _MARGIN > fastest for time in self._best[-2:]]
         if len(self._best) == len(TARGET_BYTES) or slower == [True, True]:
             times = [first * _MARGIN, *others]
             self._chosen = TARGET_BYTES[times.index(min(times))]
 
 
 def _row_bytes(output: OutputBinding) -> int:
-    """Return the bytes of one row of an output, as far as its signature tells."""
+    """Return the bytes of one row of an output; 0 when the signature leaves its size open."""
     return (output.spec.row_size or 0) * np.dtype(dtypes.by_name(output.spec.dtype).numpy).itemsize
 
 
@@ -104,15 +103,15 @@ class Windows:
     ) -> Iterator[list[pa.RecordBatch]]:
         """Take a batch and yield each window that it completes.
 
-        Where rows grow from one batch to the next, more rows may wait than `size` now gives: they
-        leave as they are, so that memory stays bounded.
+        If rows get larger from one batch to the next, more rows may wait than `size` now allows.
+        They make a window without new rows, so that memory stays bounded.
 
         Args:
             batch: The next rows.
-            size: Gives the rows of the next window, and is asked before each.
+            size: Returns the rows of the next window; called before each window.
 
         Yields:
-            The slices that make one window.
+            The slices of one window.
         """
         rows = size()
         if self.count >= rows:
@@ -129,6 +128,6 @@ class Windows:
             self.count += batch.num_rows - start
 
     def rest(self) -> list[pa.RecordBatch]:
-        """Hand over what waits for more rows."""
+        """Return and remove the slices that wait for more rows."""
         waiting, self.waiting, self.count = self.waiting, [], 0
         return waiting

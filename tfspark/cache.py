@@ -1,11 +1,11 @@
-"""One live engine per model and process.
+"""Keeps one live engine per model and process. Executor.
 
 Returns the engine of a key (digest, tag set, signature, engine options), and loads it on first use.
-Lives in a Python worker, which Spark reuses from task to task and query to query.
+Spark reuses a Python worker for many tasks and queries, so they share the cache.
 
-Invariants: one load per key and process, also when threads ask at once; at most `LIMIT` engines are
-kept: the least recently used engine is evicted, and is freed once no task uses it. This is the only
-mutable state of the package; it never crosses a fork, because models load on first use.
+Invariants: one load per key and process, also with several threads; at most `LIMIT` engines are
+kept. The least recently used engine is evicted; it is freed once no task uses it. This cache is the
+only mutable state of the package. Models load on first use, so no engine exists before a fork.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class EngineCache:
     """A bounded map from key to live engine.
 
     Attributes:
-        limit: Engines kept at most.
-        loads: How many engines were loaded; for reports and tests.
+        limit: The most engines that are kept.
+        loads: Number of engines loaded so far; for reports and tests.
     """
 
     limit: int = LIMIT
@@ -39,7 +39,7 @@ class EngineCache:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, key: Key, load: Callable[[], Engine]) -> Engine:
-        """Return the engine of a key, loading it when it is not there."""
+        """Return the engine of a key; load it if it is not in the cache."""
         with self._lock:
             if key not in self._engines:
                 self._engines[key] = load()
@@ -50,7 +50,7 @@ class EngineCache:
             return self._engines[key]
 
     def clear(self) -> None:
-        """Forget every engine."""
+        """Remove every engine."""
         with self._lock:
             self._engines.clear()
 

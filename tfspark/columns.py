@@ -1,7 +1,7 @@
-"""The columns that can feed a model: their names, their Arrow types and what users call them.
+"""The columns that can feed a model, and how their names resolve. Driver and executor.
 
-Driver, and executor for column functions. Names resolve as in Spark: the exact name first, then the
-only one that differs in case.
+Runs on an executor only for column functions. Names resolve as in Spark: the exact name first, then
+the only name that differs in case.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tfspark import dtypes, structs
 
 _QUOTED = re.compile(r"`((?:[^`]|``)+)`")
 
-# Columns that a message lists; a table may have thousands.
+# The most columns that a message lists; a table may have thousands.
 SHOWN = 30
 
 
@@ -27,9 +27,9 @@ class Column:
     """A column of the input.
 
     Attributes:
-        arrow: The type of its values as a model is fed with them: an ML vector is an array here.
-            `None` when it cannot be fed.
-        label: Its Spark type, in Spark's words.
+        arrow: The type of the values that are fed; for an ML vector, an array type. `None` when
+            the column cannot be fed.
+        label: Spark's name of its type.
     """
 
     arrow: pa.DataType | None
@@ -37,7 +37,7 @@ class Column:
 
     @classmethod
     def of(cls, arrow: pa.DataType, label: str = "") -> Column:
-        """Describe a column of an Arrow type; without a label it gets the name of the type."""
+        """Describe a column of an Arrow type; the default label is the name of the type."""
         struct = structs.recognised(arrow)
         if struct is not None:
             return cls(structs.FED_AS[struct], label or structs.LABELS[struct])
@@ -51,7 +51,7 @@ class Column:
 
     @classmethod
     def repeated(cls, times: int) -> Column:
-        """Describe a name that several columns have, so that none of them can be fed."""
+        """Describe a name that several columns share; none of them can be fed."""
         return cls(None, f"there {times} times")
 
 
@@ -59,7 +59,7 @@ Columns: TypeAlias = Mapping[str, Column]
 
 
 def columns_of(schema: pa.Schema) -> dict[str, Column]:
-    """Return the columns of an Arrow schema; of equal names, none can be fed."""
+    """Return the columns of an Arrow schema; columns with equal names cannot be fed."""
     times = Counter(schema.names)
     return {
         field.name: Column.repeated(times[field.name])
@@ -70,9 +70,9 @@ def columns_of(schema: pa.Schema) -> dict[str, Column]:
 
 
 def resolve(name: str, columns: Iterable[str], *, case_sensitive: bool = False) -> str | None:
-    """Return the column that a name means; `None` when there is none, or more than one.
+    """Return the column that a name refers to; `None` when there is none, or more than one.
 
-    A name may be quoted with backticks, as Spark writes odd names.
+    A name may be quoted with backticks, as in Spark.
     """
     known = list(columns)
     quoted = _QUOTED.fullmatch(name)

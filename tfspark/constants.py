@@ -1,7 +1,7 @@
-"""A value that feeds an input in place of a column, the same for every row.
+"""A value that feeds an input in place of a column. Driver and executor.
 
-Driver and executor. A constant is checked when it is bound: it follows the rule of numbers that
-columns follow, and may be text that reads as a value, as a command line gives it.
+The value is the same for every row. It is checked when it is bound, by the same rule of numbers as
+a column. It may be text that contains a value, because a command line gives only text.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Constant:
         """Return the value as a NumPy array of an input's type; strings as bytes.
 
         Raises:
-            ValueError: When it is no value of that type, or its sequences have different lengths.
+            ValueError: When it is not a value of that type, or its sequences differ in length.
         """
         elements = [_element(element, dtype) for element in _flat(self.value)]
         flat = np.empty(len(elements), dtype=dtype.numpy)
@@ -49,7 +49,7 @@ def is_constant(value: object) -> bool:
 
 
 def misfit(constant: Constant, spec: TensorSpec) -> str | None:
-    """Say why a constant cannot feed an input; `None` when it can."""
+    """Return why a constant cannot feed an input; `None` when it can."""
     try:
         found = constant.array(dtypes.by_name(spec.dtype)).shape
     except (ValueError, OverflowError, TypeError, pa.ArrowException):
@@ -107,7 +107,7 @@ def _element(value: Any, dtype: dtypes.DType) -> Any:
 
 
 def _read(text: str, target: np.dtype[Any]) -> Any:
-    """Return text as a value that keeps every digit; Arrow says what reads as one."""
+    """Convert text to a value that keeps every digit; Arrow checks the text."""
     if target.kind != "f":
         return pa.scalar(text).cast(pa.bool_() if target == np.bool_ else pa.int64()).as_py()
     pa.scalar(text).cast(pa.float64())

@@ -1,12 +1,10 @@
-"""The one table of element types: TensorFlow ↔ NumPy ↔ Arrow ↔ Spark SQL, and what becomes what.
+"""The table of element types: TensorFlow ↔ NumPy ↔ Arrow ↔ Spark SQL. Driver and executor.
 
-Driver and executor; no TensorFlow, no Spark, no state.
-
-Invariants: a type that Spark lacks is widened on the way out (uint8 → short, half → float). On the
-way in, `conversion` follows Spark's ANSI store assignment: a number feeds every floating-point
-input, an integer every integer input, and only `narrow` allows to drop a fraction. Values that do
-not fit are found one by one (`tensors`). What is not in the table is in `UNSUPPORTED`, with the
-reason.
+Invariants: an output type that Spark lacks becomes a wider column type (uint8 → short, half →
+float). For inputs, `conversion` follows Spark's ANSI store assignment: a number feeds every
+floating-point input, an integer feeds every integer input, and dropping a fraction needs `narrow`.
+`tensors` finds the values that are out of range. Every other type is in `UNSUPPORTED`, with the
+reason. No TensorFlow, no Spark, no state.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ import pyarrow as pa
 from tfspark.errors import UnsupportedTypeError, explain
 
 Conversion: TypeAlias = Literal["exact", "widen", "round", "check", "narrow"]
-# Of any type; quoted, because pyarrow's classes take no parameters at run time.
+# Quoted, because pyarrow's classes take no type parameters at run time.
 ArrowArray: TypeAlias = "pa.Array[Any]"
 ArrowField: TypeAlias = "pa.Field[Any]"
 
@@ -49,7 +47,8 @@ class DType:
         return self.name == "string"
 
 
-# Strings leave TensorFlow as bytes; they become a Spark string when valid UTF-8 (`schema` decides).
+# TensorFlow returns strings as bytes. The option `strings` decides whether a column holds strings,
+# which must be valid UTF-8, or binary values.
 TABLE: tuple[DType, ...] = (
     DType("float32", 1, "float32", pa.float32(), "float"),
     DType("float64", 2, "float64", pa.float64(), "double"),
@@ -65,7 +64,7 @@ TABLE: tuple[DType, ...] = (
     DType("uint32", 22, "uint32", pa.int64(), "bigint"),
 )
 
-# The composite row stands for no number of TensorFlow's: sparse, ragged and other non-tensors.
+# Not a number of TensorFlow's: it marks sparse, ragged and other composite values.
 COMPOSITE = -1
 
 _COMPLEX = "Spark has no complex type; return the real and imaginary parts as two outputs"
@@ -88,7 +87,7 @@ UNSUPPORTED: dict[int, tuple[str, str]] = {
 
 LISTS = (pa.ListType, pa.LargeListType, pa.FixedSizeListType)
 
-# By the number of the Arrow type, which is asked for every column of every batch.
+# Keyed by the number of the Arrow type, because it is looked up for every column of every batch.
 _NUMPY = {
     pa.from_numpy_dtype(np.dtype(kind)).id: np.dtype(kind)
     for kind in ("?", "b", "h", "i", "q", "B", "H", "I", "Q", "e", "f", "d")
@@ -113,7 +112,7 @@ SQL_TO_ARROW: dict[str, pa.DataType] = {
     "binary": pa.binary(),
 }
 
-# Types that cannot feed an input are named too, for messages.
+# With names of types that cannot feed an input, for messages.
 _SQL_NAMES: dict[pa.DataType, str] = {
     pa.large_string(): "string",
     pa.large_binary(): "binary",
@@ -151,7 +150,7 @@ def by_name(name: str) -> DType:
 
 
 def unsupported(name: str) -> str | None:
-    """Return why a TensorFlow type cannot pass, and what to do; `None` for a type of the table."""
+    """Return why a TensorFlow type is not supported, with advice; `None` when it is supported."""
     if name in _BY_NAME:
         return None
     return dict(UNSUPPORTED.values()).get(name, "cast to a type of Spark's inside the model")
@@ -178,13 +177,13 @@ def is_list(arrow: pa.DataType) -> bool:
 
 
 def conversion(arrow: pa.DataType, dtype: DType) -> Conversion | None:
-    """Say how Arrow elements become tensor elements.
+    """Return how Arrow elements become tensor elements.
 
     Returns:
-        `exact`: the bytes pass as they are. `widen`: every value is kept. `round`: a number is
-        rounded to the input's precision, and overflow is an error of its row. `check`: an integer
-        out of range is an error of its row. `narrow`: the type may hold fractions, which an integer
-        cannot, so the user has to allow it. `None`: the kinds do not mix.
+        `exact`: the bytes are used without a change. `widen`: every value is kept. `round`: numbers
+        are rounded to the input's precision, and overflow is an error of the row. `check`: an
+        integer out of range is an error of the row. `narrow`: the column type may hold fractions
+        and the input is an integer, so the user has to allow it. `None`: no conversion exists.
     """
     if dtype.is_string:
         return "exact" if is_bytes(arrow) else None

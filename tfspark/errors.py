@@ -1,13 +1,13 @@
-"""The exception tree of tfspark, and the one way its messages are built.
+"""The exceptions of tfspark, and the functions that build their messages. Driver and executor.
 
-Every error that a user can cause is a `TfsparkError` and, where a built-in exists that a caller
-would catch anyway (`FileNotFoundError`, `ValueError`, …), that built-in too. Raised on the driver
-whenever the cause can be known before a task starts; on an executor otherwise.
+Every error that a user can cause is a `TfsparkError`. It also inherits the built-in that a caller
+would catch (`FileNotFoundError`, `ValueError`, …). It is raised on the driver if the cause can be
+known before a task starts, otherwise on an executor.
 
-Invariants: one string argument, so that every error survives pickling between worker and driver;
-every message is escaped and masked by `foreign_text`, however it was made;
-`exit_code` is what a job ends with, in the words of sysexits (2 usage, 65 data, 66 no input,
-70 internal, 73 cannot create).
+Invariants: an error has one string argument, so that it can be pickled between worker and driver;
+`foreign_text` escapes and masks every message; `exit_code` is the exit code of a job that fails
+with this error, as in sysexits (2 usage, 65 data, 66 no input, 70 internal, 73 cannot create, 75
+try again).
 """
 
 from __future__ import annotations
@@ -26,39 +26,39 @@ class TfsparkError(Exception):
 
     def __init__(self, *args: object) -> None:
         # Not every message is built by `explain`; each can contain names and text from outside.
-        super().__init__(*(lines(one) if isinstance(one, str) else one for one in args))
+        super().__init__(*(lines(value) if isinstance(value, str) else value for value in args))
 
     def __str__(self) -> str:
-        # KeyError would show the repr of its argument; every child prints its message as it is.
+        # KeyError would print the repr of its argument instead of the message.
         return str(self.args[0]) if self.args else ""
 
 
 class UsageError(TfsparkError, ValueError):
-    """An option or argument that cannot be used as given."""
+    """An option or argument with an invalid value."""
 
     exit_code = 2
 
 
 class ModelNotFoundError(TfsparkError, FileNotFoundError):
-    """No SavedModel, or not the version asked for, at a path."""
+    """A path without a SavedModel, or without the requested version."""
 
     exit_code = 65
 
 
 class InvalidModelError(TfsparkError, ValueError):
-    """A SavedModel that is there but broken, incomplete or changed."""
+    """A SavedModel that is broken, incomplete or changed."""
 
     exit_code = 65
 
 
 class ForbiddenOperationError(TfsparkError, PermissionError):
-    """A SavedModel with operations that touch more than tensors and are not allowed."""
+    """A SavedModel with operations that do more than compute and are not allowed."""
 
     exit_code = 65
 
 
 class SignatureNotFoundError(TfsparkError, KeyError):
-    """A SavedModel without the signature or the tag set asked for."""
+    """A SavedModel without the requested signature or tag set."""
 
     exit_code = 65
 
@@ -70,13 +70,13 @@ class UnsupportedTypeError(TfsparkError, TypeError):
 
 
 class BindingError(TfsparkError, ValueError):
-    """Inputs and columns that do not fit; the message lists every mismatch."""
+    """Inputs and columns that do not match; the message lists every mismatch."""
 
     exit_code = 65
 
 
 class RowError(TfsparkError, ValueError):
-    """A row that cannot be fed as it is; the message names model, partition, row and column."""
+    """A row that cannot be scored; the message names model, partition, row and column."""
 
     exit_code = 65
 
@@ -88,25 +88,31 @@ class EngineError(TfsparkError, RuntimeError):
 
 
 class InvalidInputError(TfsparkError, ValueError):
-    """Input of a job that is there but broken, of another schema, or changed during the job."""
+    """Input of a job that is broken, has another schema, or changed during the job."""
 
     exit_code = 65
 
 
 class InputNotFoundError(TfsparkError, FileNotFoundError):
-    """No input of a job at the path or table given."""
+    """A path or table without input for a job."""
 
     exit_code = 66
 
 
 class OutputExistsError(TfsparkError, FileExistsError):
-    """The output of a job is there already and the mode does not allow to touch it."""
+    """The output of a job exists, and the mode does not allow the job to change it."""
 
     exit_code = 73
 
 
+class OutputBusyError(TfsparkError, BlockingIOError):
+    """Another job writes to the output, or took it over; the same command can be run again."""
+
+    exit_code = 75
+
+
 def explain(problem: str, *, expected: str = "", found: str = "", hint: str = "") -> str:
-    """Compose one message: the problem, what was expected, what was found, the next step.
+    """Build a message: the problem, the expected and the found value, and a hint.
 
     Line breaks in a part are escaped. Only `found`, which may be the message of another program,
     keeps its line breaks; its further lines are indented.
@@ -122,9 +128,10 @@ def explain(problem: str, *, expected: str = "", found: str = "", hint: str = ""
 
 
 def explain_all(problem: str, mismatches: Sequence[str], *, hint: str = "") -> str:
-    """Compose one message of several mismatches, their count first."""
+    """Build a message that counts and lists several mismatches."""
     count = f"{len(mismatches)} mismatch{'es' if len(mismatches) != 1 else ''}"
-    parts = [f"{one_line(problem)}: {count}", *(f"  - {one_line(one)}" for one in mismatches)]
+    listed = [f"  - {one_line(mismatch)}" for mismatch in mismatches]
+    parts = [f"{one_line(problem)}: {count}", *listed]
     if hint:
         parts.append(f"Hint: {one_line(hint)}")
     return "\n".join(parts)
@@ -132,7 +139,7 @@ def explain_all(problem: str, mismatches: Sequence[str], *, hint: str = "") -> s
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `" Did you mean 'x'?"` for the closest known name, or an empty string."""
-    folded = {one.casefold(): one for one in known}
+    folded = {candidate.casefold(): candidate for candidate in known}
     close = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
     return f" Did you mean {folded[close[0]]!r}?" if close else ""
 

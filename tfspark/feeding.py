@@ -1,7 +1,7 @@
-"""Which columns feed which inputs, and why a column cannot feed an input.
+"""Decides which columns feed which inputs, and why a column cannot. Driver and executor.
 
-Driver, and executor for column functions. Nothing is bound by position. Every mismatch is
-collected, so that one message can list them all.
+Runs on an executor only for column functions. Columns are bound by name, never by position. All
+mismatches are collected, so that one message can list them.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ Feed: TypeAlias = Mapping[str, str | Sequence[str] | Constant]
 
 @dataclass(frozen=True)
 class InputBinding:
-    """One input and what feeds it.
+    """One input and the columns or the constant that feed it.
 
     Attributes:
         spec: The input.
-        columns: One column, or scalar columns that are stacked in order; none for a constant.
-        narrow: Whether a number may lose its fraction type: each value is checked then.
-        nulls: What becomes of a null.
-        constant: The value of every row, in place of columns.
+        columns: One column, or scalar columns that are stacked in order; empty for a constant.
+        narrow: Whether a column type with fractions may feed an integer; each value is checked.
+        nulls: How a null is handled.
+        constant: A value for all rows, in place of columns.
     """
 
     spec: TensorSpec
@@ -44,13 +44,13 @@ class InputBinding:
 
     @property
     def is_stacked(self) -> bool:
-        """Whether several scalar columns make one vector."""
+        """Whether several scalar columns are stacked into one vector."""
         return len(self.columns) > 1
 
 
 @dataclass(frozen=True)
 class Feeding:
-    """What is at hand to feed a signature; `bound` finds the columns of each input."""
+    """The signature, the columns and the options; `bound` finds the columns of each input."""
 
     signature: Signature
     columns: Columns
@@ -60,7 +60,7 @@ class Feeding:
     terms: Terms
 
     def bound(self, problems: list[str]) -> list[InputBinding]:
-        """Return the inputs that can be fed, and add what is wrong with the others."""
+        """Return the inputs that can be fed; append the mismatches of the others to `problems`."""
         bound = []
         if not self.signature.inputs:
             problems.append("the signature has no inputs, so there is nothing to score a row with")
@@ -69,16 +69,16 @@ class Feeding:
             problems += [f"input {spec}: {misfit}" for misfit in misfits]
             if not misfits:
                 bound.append(found)
-        if bound and not any(one.columns for one in bound) and not problems:
+        if bound and not any(binding.columns for binding in bound) and not problems:
             problems.append("only constants feed the signature; one input needs a column")
         return bound
 
-    def rounded(self, one: InputBinding) -> list[str]:
-        """Say which columns of an input are rounded to the model's precision."""
-        dtype = dtypes.by_name(one.spec.dtype)
+    def rounded(self, bound: InputBinding) -> list[str]:
+        """Return a text for each column of an input that is rounded to the model's precision."""
+        dtype = dtypes.by_name(bound.spec.dtype)
         return [
             f"column {name!r} {self.columns[name].label} → {dtype.name}"
-            for name in dict.fromkeys(one.columns)
+            for name in dict.fromkeys(bound.columns)
             if dtypes.conversion(self._element(name), dtype) == "round"
         ]
 
@@ -95,13 +95,13 @@ class Feeding:
     def _given(
         self, spec: TensorSpec, given: str | Sequence[str]
     ) -> tuple[tuple[str, ...], list[str]]:
-        """Return the columns that the user named, and what is wrong with them."""
+        """Return the columns that the user named, with their mismatches."""
         listed = not isinstance(given, str)
         names = tuple(self._resolved(name) for name in (given if listed else [str(given)]))
         return names, self._misfits(spec, names, listed=listed)
 
     def _found(self, spec: TensorSpec) -> tuple[tuple[str, ...], list[str]]:
-        """Return the column of an input that the user named none for."""
+        """Return the column for an input that is not in `feed`, with its mismatches."""
         own = resolve(spec.name, self.columns, case_sensitive=self.case_sensitive)
         if own is not None:
             return (own,), self._misfits(spec, (own,))
@@ -115,7 +115,7 @@ class Feeding:
         return self._single(spec)
 
     def _single(self, spec: TensorSpec) -> tuple[tuple[str, ...], list[str]]:
-        """Return the one column that fits the only input; those that are not rounded come first."""
+        """Return the only column that fits the only input; prefer columns that are not rounded."""
         fitting = [name for name in self.columns if not self._misfits(spec, (name,))]
         dtype = dtypes.by_name(spec.dtype)
         exact = [
@@ -143,7 +143,7 @@ class Feeding:
         listed: bool = False,
         narrow: bool | None = None,
     ) -> list[str]:
-        """Say why these columns cannot feed this input; nothing when they can."""
+        """Return why these columns cannot feed this input; an empty list when they can."""
         if not names:
             return ["the list of columns is empty"]
         is_stack = len(names) > 1
@@ -191,7 +191,7 @@ class Feeding:
 
 
 def unusable_type(spec: TensorSpec) -> str | None:
-    """Say why no column at all can pass to or from a tensor of this type."""
+    """Return why Spark has no column for tensors of this type; `None` when it has one."""
     reason = dtypes.unsupported(spec.dtype)
     if reason:
         return f"type {spec.dtype} cannot pass between Spark and a model: {reason}"
@@ -199,7 +199,7 @@ def unusable_type(spec: TensorSpec) -> str | None:
 
 
 def wanted(spec: TensorSpec) -> str:
-    """Say in Spark's words which column feeds an input."""
+    """Return the Spark types of columns that can feed an input, as text."""
     row = spec.row_shape
     if spec.shape == ():
         return dtypes.by_name(spec.dtype).sql
@@ -224,6 +224,6 @@ def _has_depth(spec: TensorSpec, depth: int, listed: bool) -> bool:
     if row is None or depth == len(row):
         return True
     if depth == 0:
-        # A vector of any length takes a scalar only when a list says that it is to be stacked.
+        # A vector of open length takes a scalar column only if the user gave a list of columns.
         return row == (1,) or (listed and row == (None,))
     return depth == 1 and spec.row_size is not None and len(row) > 1

@@ -1,4 +1,4 @@
-"""Which outputs become which columns, and why an output cannot be a column. Driver and executor."""
+"""Decides which outputs become which columns, and why an output cannot. Driver and executor."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ def fetch_outputs(
     terms: Terms,
     problems: list[str],
 ) -> list[OutputBinding]:
-    """Return the outputs that are fetched, and add what is wrong with the others.
+    """Return the outputs that are fetched; append the mismatches of the others to `problems`.
 
     Args:
-        signature: What the model gives.
+        signature: The signature whose outputs are fetched.
         fetch: Output → column; `None` for every output under its own name.
         strings: Spark type of string outputs.
-        taken: Names of columns that stand beside the predictions.
-        rows: The rows of every batch, where their number is fixed.
+        taken: Names of the kept columns, which no prediction may use.
+        rows: Rows of every batch, if their number is fixed.
         terms: How the caller spells options.
-        problems: Gets one sentence per mismatch.
+        problems: Receives one sentence for each mismatch.
     """
     specs = {spec.name: spec for spec in signature.outputs}
     chosen = {name: name for name in specs} if fetch is None else dict(fetch)
@@ -94,7 +94,7 @@ def _unusable(signature: Signature, rows: int | None, terms: Terms) -> dict[str,
 
 
 def _without_rows(spec: TensorSpec, rows: int | None, terms: Terms) -> str | None:
-    """Say why the first dimension of an output is not its rows, or is not known."""
+    """Return why an output has no dimension for the rows, or an unknown one; else `None`."""
     if spec.shape is None:
         option = terms.output_shape.format(output=spec.name)
         return (

@@ -5,9 +5,9 @@ models, values of rows and messages of Spark and TensorFlow come from outside. P
 they can move a terminal's cursor, change the direction of a line, imitate a log record, or show a
 password from a URI.
 
-Pure functions of text. Applying one twice changes nothing more, so an error may be escaped when it
-is made and again when it is printed. Backslashes are not escaped: a literal `\x1b` and an escaped
-control character look the same.
+Pure functions. Escaping a text twice gives the same as escaping it once, so an error may be escaped
+when it is made and again when it is printed. Backslashes are not escaped: a literal `\x1b` and an
+escaped control character look the same.
 """
 
 from __future__ import annotations

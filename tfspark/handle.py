@@ -1,10 +1,10 @@
-"""The picklable description of a model that Spark sends to workers, and how a worker opens it.
+"""The picklable description of a model that Spark sends to workers. Driver and executor.
 
-The driver makes a `ModelHandle` from a `ModelPackage`. The handle is pickled into a Spark job, and
-opens a live `Engine` on the executor. A `Source` says where a worker finds the export dir.
+The driver makes a `ModelHandle` from a `ModelPackage` and pickles it into a Spark job. On the
+executor the handle opens a live `Engine`. A `Source` gives a worker the path of the export dir.
 
-Invariants: nothing live is pickled; a worker that has the model open does not use its source
-again; for every source, the files have the driver's digest when a process opens them.
+Invariants: nothing live is pickled; a worker that has opened the model does not use its source
+again; a process checks the digest of the files before it opens them, for every kind of source.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Source(Protocol):
     """Where a worker finds a model."""
 
     def locate(self, digest: str, size: int) -> Path:
-        """Return the export dir on this machine, bringing it here first if need be.
+        """Return the export dir on this machine; fetch or unpack it first if necessary.
 
         Args:
             digest: SHA-256 of the files, as the driver read them.
@@ -42,12 +42,12 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class PathSource:
-    """A path that every worker sees: a shared file system, or one machine."""
+    """A path that every worker can read: on a shared file system, or on a single machine."""
 
     path: str
 
     def locate(self, digest: str, size: int) -> Path:  # noqa: ARG002
-        """Return the path, after checking that the model there is still the driver's."""
+        """Check that the model at the path is the one that the driver read; return the path."""
         folder = Path(self.path)
         if not folder.is_dir():
             raise ModelNotFoundError(
@@ -66,14 +66,14 @@ class ModelHandle:
     """A picklable name for a model that a worker can open.
 
     Attributes:
-        name: What errors and reports call the model.
+        name: Name of the model in errors and reports.
         version: Its version number, if it has one.
-        digest: SHA-256 of its files; the identity.
+        digest: SHA-256 of its files; identifies the model.
         size: Bytes of its files.
         tags: Its tag set.
         signature: The signature to call.
         source: Where a worker finds the files.
-        options: How to run it.
+        options: The engine and its settings.
     """
 
     name: str
@@ -92,10 +92,10 @@ class ModelHandle:
         source: Source | None = None,
         options: EngineOptions | None = None,
     ) -> ModelHandle:
-        """Make a handle; without a source, workers read the package's own path.
+        """Make a handle; without a source, workers read the path of the package.
 
         Raises:
-            ForbiddenOperationError: When the model touches more than tensors.
+            ForbiddenOperationError: When the model has operations that are not allowed.
         """
         package.check_operations()
         return cls(
@@ -111,21 +111,21 @@ class ModelHandle:
 
     @property
     def title(self) -> str:
-        """The model in words, for messages."""
+        """Name, version and digest of the model, for messages."""
         version = "" if self.version is None else f" version {self.version}"
         return f"{self.name}{version} ({self.digest[:12]})"
 
     def open(self, gpus: Collection[str] = ()) -> Engine:
-        """Return the live engine of this process, loading and warming the model on first use.
+        """Return the live engine of this process; load the model and warm it up on first use.
 
         Args:
-            gpus: Addresses of the GPUs that the model has to run on; none leaves it to TensorFlow.
+            gpus: Addresses of the GPUs that the model must use; if empty, TensorFlow chooses.
 
         Raises:
-            ModelNotFoundError: When the source is not there.
-            InvalidModelError: When the files are not the driver's, or its warm-up requests broken.
-            EngineError: When the engine cannot load it, it refuses a warm-up request, or there is
-                no such GPU.
+            ModelNotFoundError: When the source does not exist.
+            InvalidModelError: When the files have another digest, or the warm-up file is broken.
+            EngineError: When the engine cannot load the model, the model refuses a warm-up request,
+                or a GPU does not exist.
         """
         options = replace(self.options, gpu=bool(gpus))
         key = (self.digest, self.tags, self.signature, options)
@@ -136,7 +136,7 @@ class ModelHandle:
             folder = self.source.locate(self.digest, self.size)
             try:
                 engine = load_engine(str(folder), self.tags, self.signature, options)
-            except TfsparkError as error:  # the folder is one of this node's cache
+            except TfsparkError as error:  # its message names only a folder of the node's cache
                 raise type(error)(f"model {self.title}: {error}") from error
             self._warm_up(engine, folder)
             return engine
@@ -144,7 +144,7 @@ class ModelHandle:
         return ENGINES.get(key, load)
 
     def _warm_up(self, engine: Engine, folder: Path) -> None:
-        """Run the requests that the export dir brings along, as TensorFlow Serving does."""
+        """Run the warm-up requests of the export dir, as TensorFlow Serving does."""
         for number, request in enumerate(requests(folder, self.signature)):
             try:
                 engine.run(request.inputs)

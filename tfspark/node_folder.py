@@ -1,9 +1,10 @@
-"""The folder in which a node keeps unpacked models, one folder per digest, for all its workers.
+"""The folder in which the workers of a node share unpacked models. Executor.
 
-`unpacked` returns the export dir of a digest and unpacks it when it is not there. Executor only.
+It has one folder for each digest. `unpacked` returns the export dir of a digest, and unpacks the
+model first if necessary.
 
-Invariants: a model appears whole, by a rename under a lock, or not at all; its files have the
-digest whenever a process opens them. No other user except root can put files there: the cache
+Invariants: a model appears completely, by a rename under a lock, or not at all; a process checks
+the digest before it opens the files. No other user except root can put files there: the cache
 folder, the folder of a digest with all its files, and its lock are not links, belong to this user,
 and are not writable by others.
 """
@@ -32,22 +33,22 @@ _OPEN_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def unpacked(digest: str, size: int, archive: Callable[[], bytes]) -> Path:
-    """Return the node's folder with the model of a digest, unpacking it when it is not there.
+    """Return the node's folder with the model of a digest; unpack the model if it is missing.
 
     Args:
-        digest: Names the folder and is checked after unpacking.
+        digest: Name of the folder; checked after unpacking.
         size: Bytes of all files.
-        archive: Gives the packed bytes; called only by the process that unpacks.
+        archive: Returns the packed bytes; called only by the process that unpacks.
 
     Returns:
-        The export dir, with the files of that digest. It is unpacked again when a cleaner of
-        temporary folders removed files, or when files were edited. It appears whole, by a rename,
-        or not at all.
+        The export dir, with the files of that digest. It is unpacked again if a cleaner of
+        temporary folders removed files, or if files were edited. It appears completely, by a
+        rename, or not at all.
 
     Raises:
-        InvalidModelError: When the bytes are not those of the digest.
-        EngineError: When the bytes do not arrive, others can write to the cache folder, or the
-            node has no room or right to unpack them.
+        InvalidModelError: When the bytes have another digest.
+        EngineError: When the bytes do not arrive, when others can write to the cache folder, or
+            when the node has no space or no permission to unpack them.
     """
     root = cache_root()
     folder = root / digest
@@ -79,7 +80,7 @@ def check_digest(folder: Path, digest: str) -> None:
 
 
 def cache_root() -> Path:
-    """Return this node's folder for unpacked models: `TFSPARK_CACHE_DIR`, else one in the temp dir.
+    """Return this node's folder for models: `TFSPARK_CACHE_DIR`, or a folder in the temp dir.
 
     Raises:
         EngineError: When the folder cannot be made, or another user could put models there: the
@@ -107,7 +108,7 @@ def _make(folder: Path) -> None:
 
 
 def _not_private(folder: Path) -> tuple[str, str] | None:
-    """Say how another user could change a folder, with a hint; `None` when nobody could."""
+    """Return how another user could change a folder, with a hint; `None` when nobody can."""
     status = folder.lstat()
     if stat.S_ISLNK(status.st_mode):
         return "a link", "name the folder itself in TFSPARK_CACHE_DIR of the executors."
@@ -148,12 +149,12 @@ def _is_whole(folder: Path, digest: str, size: int) -> bool:
         if _not_private(folder) or size_of(folder) != size:
             return False
         return digest_of(folder, private=True) == digest
-    except (OSError, InvalidModelError):  # another process replaces it, or it is no model any more
+    except (OSError, InvalidModelError):  # another process is replacing it, or it was damaged
         return False
 
 
 def _replace(folder: Path, digest: str, size: int, archive: Callable[[], bytes]) -> None:
-    """Unpack beside the folder and rename; the caller holds the lock."""
+    """Unpack into a temporary folder and rename it; the caller holds the lock."""
     for left_behind in folder.parent.glob(f"{digest}.*/"):  # by a process that was killed
         shutil.rmtree(left_behind, ignore_errors=True)
     if os.path.lexists(folder):
@@ -169,7 +170,7 @@ def _replace(folder: Path, digest: str, size: int, archive: Callable[[], bytes])
 
 
 def _remove(entry: Path) -> None:
-    """Remove a file or folder; of a link, remove only the link."""
+    """Remove a file or folder; remove a link, but not its target."""
     if entry.is_symlink() or not entry.is_dir():
         entry.unlink()
     else:

@@ -1,11 +1,10 @@
-"""Every option of scoring with its default, for all APIs, the jobs and the command line.
+"""All options of scoring with their defaults, for every API and job. Driver and executor.
 
-The driver makes a `ScoreOptions` from the keywords or flags of its caller. It travels to the
-workers as a whole. Driver and executor; the jobs read its defaults for `--help`, so this module
-imports neither Arrow nor Spark.
+The driver makes a `ScoreOptions` from the keywords or flags of its caller, and sends it to the
+workers. The jobs read its defaults for `--help`, so this module imports neither Arrow nor Spark.
 
-Invariants: frozen and picklable; an option that exists is valid. What depends on a model or a
-session, such as the names of inputs, is checked where that is known.
+Invariants: frozen and picklable; the options are checked when a `ScoreOptions` is made. Values that
+depend on a model or a session, such as the names of inputs, are checked where these are known.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Where a row comes from, for errors: model, partition, input file, and its kept columns. Executor.
+"""The origin of a row in errors: model, partition, input file and kept columns. Executor.
 
-Every error about a row begins with its origin. Strings and bytes are shown as Python writes them,
-which escapes control characters; long values are cut.
+Every error about a row begins with its origin. Strings and bytes are shown by `repr`, which escapes
+control characters; long values are cut.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _SHOWN_CHARACTERS = 40
 
 @dataclass(frozen=True)
 class Origin:
-    """The model and the partition that rows belong to.
+    """The model and the partition of some rows.
 
     Attributes:
-        model: What errors call the model.
-        partition: The number of the partition or split, where it is known.
-        file_of: Row of the partition → the file it was read from, where that is known.
+        model: Name of the model in errors.
+        partition: Number of the partition or split, if known.
+        file_of: Row of the partition → the file that it was read from, if known.
     """
 
     model: str
@@ -32,18 +32,18 @@ class Origin:
     file_of: Callable[[int], str | None] | None = None
 
     def at(self, rows: str) -> str:
-        """Return the place of some rows in words."""
+        """Return the model and the place of some rows, as text."""
         where = "" if self.partition is None else f" of partition {self.partition}"
         return one_line(f"model {self.model}, {rows}{where}")
 
     def of_row(self, row: int, column: str = "") -> str:
-        """Return the place of one row in words, with its file where that is known."""
+        """Return the model and the place of one row, as text; with its file if known."""
         file = self.file_of(row) if self.file_of is not None else None
         return self.at(f"{column}row {row}") + (f", from {one_line(file)}" if file else "")
 
 
 def row_in_words(batch: pa.RecordBatch, row: int, keep: Sequence[str] | None) -> str:
-    """Return the kept columns of a row, such as `" (id=7, name='Ada')"`; empty without any."""
+    """Return the kept columns of a row, such as `" (row {'id': 7})"`; empty without any."""
     names = batch.schema.names if keep is None else list(keep)
     plain = [name for name in names if not pa.types.is_nested(batch.schema.field(name).type)]
     shown = [f"{name!r}: {_value(batch, name, row)}" for name in plain[:_SHOWN_COLUMNS]]

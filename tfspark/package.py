@@ -1,11 +1,11 @@
-"""A SavedModel as the library knows it: where it is, what it takes and gives, what identifies it.
+"""Loads the description of a SavedModel: path, version, signatures, digest. Driver.
 
-`load` reads a local path and returns a `ModelPackage`, or raises a typed error that says what is
-wrong with the folder; `spark.distribution` copies remote models first. `lint` lists operations that
-touch more than tensors. Driver only; no TensorFlow.
+`load` reads a local path and returns a `ModelPackage`, or raises a typed error about the folder.
+`spark.distribution` copies remote models to a local path first. `lint` lists operations that do
+more than compute. No TensorFlow.
 
-Invariants: a broken or incomplete model is an error, never a silent step to another version;
-nothing is written but the archive asked for.
+Invariants: a broken or incomplete model is an error; another version is never used silently. Only
+`pack` writes, and only the archive.
 """
 
 from __future__ import annotations
@@ -37,28 +37,28 @@ from tfspark.saved_model.missing import check_complete
 from tfspark.saved_model.other_objects import refuse
 from tfspark.signature import OutputShapes, Signature
 
-# The most findings that a message lists; it gives the number of the others.
+# The most findings that a message lists; the others are only counted.
 _MOST_LISTED = 10
 
-# TensorFlow's own signature for the initialisation of tables; not one that a user calls.
+# TensorFlow's internal signature that initialises tables; users do not call it.
 _INIT_SIGNATURE = "__saved_model_init_op"
 
 
 @dataclass(frozen=True)
 class ModelPackage:
-    """One export dir of a SavedModel and the signature chosen from it.
+    """One export dir of a SavedModel, with one selected signature.
 
     Attributes:
         path: The export dir that holds `saved_model.pb`.
-        name: What reports and errors call it: the last folder name of the base path.
-        version: The number of its version folder, or `None` for a bare export dir.
+        name: Name in reports and errors: the last folder name of the base path.
+        version: The number of its version folder; `None` for an export dir without one.
         tags: Its tag set.
-        digest: SHA-256 in hexadecimal; names the model in caches, archives and reports.
+        digest: SHA-256 in hexadecimal; identifies the model in caches, archives and reports.
         size: Bytes of all files.
         signatures: All signatures, sorted by name.
-        signature: The chosen one.
-        tensorflow_version: The TensorFlow that wrote it, or an empty string.
-        findings: Operations that touch more than tensors and are not allowed; see `lint`.
+        signature: The selected signature.
+        tensorflow_version: Version of the TensorFlow that wrote it, or an empty string.
+        findings: Operations that do more than compute and are not allowed; see `lint`.
         allowed: Names of the operations that are allowed; see `allowing`.
     """
 
@@ -75,7 +75,7 @@ class ModelPackage:
     allowed: tuple[str, ...] = ()
 
     def select(self, signature: str) -> ModelPackage:
-        """Return the same model with another of its signatures chosen.
+        """Return the same model with another selected signature.
 
         Raises:
             SignatureNotFoundError: When the model has no such signature.
@@ -86,15 +86,17 @@ class ModelPackage:
         """Return the same model with output shapes that the SavedModel leaves open.
 
         Args:
-            shapes: Output of the chosen signature → shape of one row; see
+            shapes: Output of the selected signature → shape of one row; see
                 `Signature.with_output_shapes`.
 
         Raises:
             UsageError: When something given is not a shape.
-            BindingError: With every output that there is not, or whose own shape is another.
+            BindingError: Lists every unknown output and every output with another shape.
         """
         chosen = self.signature.with_output_shapes(shapes)
-        signatures = tuple(chosen if one == self.signature else one for one in self.signatures)
+        signatures = tuple(
+            chosen if signature == self.signature else signature for signature in self.signatures
+        )
         return replace(self, signatures=signatures, signature=chosen)
 
     def allowing(self, operations: Collection[str]) -> ModelPackage:
@@ -103,21 +105,21 @@ class ModelPackage:
         Args:
             operations: Names of operations, such as `ReadFile`.
         """
-        left = tuple(one for one in self.findings if one.op not in operations)
+        left = tuple(finding for finding in self.findings if finding.op not in operations)
         return replace(self, findings=left, allowed=(*self.allowed, *operations))
 
     def check_operations(self) -> None:
-        """Refuse a model with operations that touch more than tensors and are not allowed.
+        """Refuse a model with operations that do more than compute and are not allowed.
 
         Raises:
             ForbiddenOperationError: Lists the first ten of these operations and counts the others.
         """
         if not self.findings:
             return
-        listed = [str(one) for one in self.findings[:_MOST_LISTED]]
+        listed = [str(finding) for finding in self.findings[:_MOST_LISTED]]
         if len(self.findings) > _MOST_LISTED:
             listed.append(f"… and {len(self.findings) - _MOST_LISTED} more")
-        names = sorted({one.op for one in self.findings})[:_MOST_LISTED]
+        names = sorted({finding.op for finding in self.findings})[:_MOST_LISTED]
         raise ForbiddenOperationError(
             explain_all(
                 f"The model at {self.path} may do more than compute",
@@ -140,14 +142,14 @@ class ModelPackage:
         check_pin(self.path, self.digest, sha256)
 
     def describe(self) -> str:
-        """Return a page for a person: where the model is, what it takes and gives."""
+        """Return a readable page: version, digest, path, inputs and outputs."""
         version = "none" if self.version is None else self.version
         head = f"{self.name} version {version}, {self.size} bytes, digest {self.digest[:12]}"
         pages = [signature.describe() for signature in self.signatures]
         return "\n".join([head, f"path {self.path}", *pages])
 
     def pack(self, target: BinaryIO) -> None:
-        """Write the export dir to `target` as an uncompressed tar of names and contents alone."""
+        """Write the export dir to `target` as an uncompressed tar with only names and contents."""
         archive.pack(Path(self.path), target)
 
     def pack_bytes(self) -> bytes:
@@ -174,14 +176,14 @@ def load(
         sha256: The digest that the model must have; see `ModelPackage.digest`.
 
     Returns:
-        The package, checked: files complete, tag set and signature there.
+        The package; its files are complete, and the tag set and the signature exist.
 
     Raises:
-        UsageError: When `path` is no path, but a live model, say.
-        ModelNotFoundError: No SavedModel, or no such version, at `path`.
-        InvalidModelError: The newest (or chosen) version is broken or incomplete, or has another
-            digest.
-        SignatureNotFoundError: No such tag set or signature.
+        UsageError: When `path` is not a path, for example a live model.
+        ModelNotFoundError: When `path` has no SavedModel, or not this version.
+        InvalidModelError: When the newest (or given) version is broken or incomplete, or has
+            another digest.
+        SignatureNotFoundError: When the model has no such tag set or signature.
     """
     refuse(path)
     with _reading(path):
@@ -193,7 +195,7 @@ def lint(
     version: int | None = None,
     tags: Sequence[str] = ("serve",),
 ) -> list[Finding]:
-    """List the operations of a model that touch more than tensors, without running it.
+    """List the operations of a model that do more than compute, without running it.
 
     Every operation that is not on tfspark's allow-list is listed. Nodes of functions and of graphs
     inside constants count too, even when no signature runs them. Operations that can open only the

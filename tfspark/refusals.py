@@ -1,7 +1,7 @@
-"""Why a column of some type cannot feed an input, and what turns it into one that can.
+"""Explains why a column cannot feed an input, and how to convert it. Driver and executor.
 
-Driver, and executor for column functions. The advice names Spark's own functions, which work in
-SQL and in Python alike.
+Runs on an executor only for column functions. The advice names functions of Spark, which work in
+SQL and in Python.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from tfspark.columns import Column
 from tfspark.dtypes import DType
 
-# The beginning of a Spark type, without its arrays → what converts a column of it.
+# First letters of a Spark type (below its arrays) → the conversion of a column of this type.
 _CONVERTED = (
     ("date", "unix_date({x})"),
     ("timestamp", "unix_micros({x})"),
@@ -22,7 +22,7 @@ _CONVERTED = (
 
 
 def refusal(name: str, column: Column, dtype: DType, expected: str) -> str:
-    """Return why a column cannot feed an input of a type, with the next step."""
+    """Return why a column cannot feed an input of a type, with advice."""
     kind = column.label
     while kind.startswith("array<"):
         kind = kind.removeprefix("array<").removesuffix(">")
@@ -45,7 +45,7 @@ def refusal(name: str, column: Column, dtype: DType, expected: str) -> str:
 
 
 def _cast(label: str, kind: str, dtype: DType) -> str:
-    """Return the conversion of one kind of scalar into another, where Spark has one."""
+    """Return the conversion of a scalar type into another; empty if Spark has none."""
     if dtype.name == "bool":
         return "; use column <> 0" if kind != "string" else "; cast it to boolean"
     if kind == "string":

@@ -1,8 +1,8 @@
-"""Numbers of any precision as floats of 16 or 32 bits, each rounded once. Driver and executor.
+"""Rounds decimals and long integers once to floats of 16 or 32 bits. Driver and executor.
 
-A decimal or a long integer that becomes a double first, and a narrower float then, is rounded
-twice: the double may lie exactly between two floats where the number does not. Only these doubles
-are compared with the numbers that they stand for.
+If a decimal or a long integer is converted to a double and then to a narrower float, it is rounded
+twice. The double may lie exactly between two floats, although the number does not. Only such
+doubles are compared with the original numbers.
 
 Source: S. Boldo and G. Melquiond, "Emulation of FMA and correctly rounded sums: proved algorithms
 using rounding to odd", IEEE Transactions on Computers 57 (2008).

@@ -1,7 +1,7 @@
-"""Runs a signature that has no dimension for rows: once for each row. Executor.
+"""Runs a signature without a batch dimension once for each row. Executor.
 
-All inputs of such a signature are scalars. It gives what TensorFlow gives for each row alone, in
-the order of the rows.
+All inputs of such a signature are scalars. The result for each row is TensorFlow's result for that
+row; the order of rows is kept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tfspark.tensors import ByteStrings, Tensor, slice_rows
 
 
 class ShapesDifferError(EngineError):
-    """Rows whose outputs cannot be stacked: they are scored in smaller groups."""
+    """Rows whose outputs cannot be stacked; the caller scores them in smaller groups."""
 
 
 def run_by_rows(engine: Engine, inputs: Mapping[str, Tensor], rows: int) -> dict[str, Tensor]:
@@ -26,15 +26,15 @@ def run_by_rows(engine: Engine, inputs: Mapping[str, Tensor], rows: int) -> dict
 
     Args:
         engine: The live model.
-        inputs: (rows,) each; a tensor without dimensions is the same for every row.
-        rows: Their number, at least 1.
+        inputs: Tensors of shape (rows,); a tensor of shape () is used for every row.
+        rows: Number of rows, at least 1.
 
     Returns:
-        Each output with one more dimension in front: the rows.
+        Each output with a first dimension for the rows.
 
     Raises:
         EngineError: When the model fails.
-        ShapesDifferError: When an output has another shape in another row.
+        ShapesDifferError: When the shapes of an output differ from row to row.
     """
     return _joined([_run_row(engine, inputs, index) for index in range(rows)])
 
@@ -56,7 +56,7 @@ def run_good_rows(
     Raises:
         CannotServeError: When the engine is the reason, not the row.
         OutOfMemoryError: When there is not enough memory for a row.
-        ShapesDifferError: When an output has another shape in another row.
+        ShapesDifferError: When the shapes of an output differ from row to row.
     """
     results: dict[int, dict[str, Tensor]] = {}
     refused: dict[int, EngineError] = {}

@@ -1,12 +1,11 @@
-"""What happens to a row that cannot be fed or scored: null, error, fill or reject.
+"""The handling of nulls and of bad rows, and all reason codes. Driver and executor.
 
-Holds the rules for nulls (`on_null`) and for bad rows (`on_error`, `reason`), and the closed list
-of reason codes. Driver and executor; knows Arrow's types and the names of inputs, but no tensors
-and no Spark.
+Turns the option `on_null` into one `NullRule` for each input. `CODES` lists why a row is bad, for
+the options `on_error` and `reason`. Uses Arrow types and the names of inputs; no tensors, no Spark.
 
-A null is not a bad row: as in SQL, it gives null outputs, unless `on_null` says otherwise. A fill
-stands for a null value and for a null element of an array. A null array has no length that a fill
-could have, so its row still gives null.
+A null is not a bad row: it gives null outputs, as in SQL, unless `on_null` says otherwise. A fill
+replaces a null value and a null element of an array. It cannot replace a null array, whose length
+is unknown, so that row still gives null.
 """
 
 from __future__ import annotations
@@ -91,11 +90,11 @@ def reason_array(rows: int, reasons: Mapping[int, Reason]) -> dtypes.ArrowArray:
 
 @dataclass(frozen=True)
 class NullRule:
-    """What becomes of a null in one input.
+    """The handling of a null in one input.
 
     Attributes:
-        refuse: Whether a null ends the scoring with an error that names the row.
-        fill: The value that is fed in its place; `None` for none: the row gives null.
+        refuse: Whether a null raises an error that names the row.
+        fill: The value that is fed in its place; with `None` the row gives null.
     """
 
     refuse: bool = False
@@ -109,9 +108,9 @@ def null_rule(on_null: OnNull, spec: TensorSpec) -> NullRule:
     """Return the rule of one input.
 
     Args:
-        on_null: `null`, `error`, a number for all inputs of numbers, or input → value; see
+        on_null: `null`, `error`, a number for all numeric inputs, or input → value; see
             `ScoreOptions`.
-        spec: The input. A number does not fill text: a null string still gives null then.
+        spec: The input. A number does not fill a string input: a null string still gives null.
     """
     if isinstance(on_null, str):
         return NullRule(refuse=on_null == "error")
@@ -124,11 +123,11 @@ def scalar_of(fill: Any, arrow: pa.DataType) -> Any:
     """Return a fill as an Arrow scalar.
 
     Args:
-        fill: A value, or text that reads as one (`nan`, as a command line gives it).
-        arrow: The type of what is filled, no list.
+        fill: A value, or text that contains one, such as `nan` from a command line.
+        arrow: The type of the filled values; not a list.
 
     Raises:
-        pa.ArrowException: When it is no value of that type; no number is rounded.
+        pa.ArrowException: When it is not a value of that type; numbers are not rounded.
     """
     if isinstance(fill, bool | int | float) and dtypes.is_decimal(arrow):
         # As text: Arrow rounds a float, and refuses an integer that may have more digits.
@@ -137,7 +136,7 @@ def scalar_of(fill: Any, arrow: pa.DataType) -> Any:
 
 
 def is_fitting(fill: Any, arrow: pa.DataType) -> bool:
-    """Whether a fill is a value of the elements of a column."""
+    """Whether a fill is a valid element of a column."""
     element, _ = dtypes.element_of(arrow)
     if dtypes.is_bytes(element) and not isinstance(fill, str | bytes):
         return False  # Arrow would write a number as text

@@ -1,13 +1,12 @@
-"""The one way through a model: Iterator[RecordBatch] → Iterator[RecordBatch].
+"""Scores record batches with a bound model. Executor.
 
-Scores the record batches of one partition with a `Binding` and a live `Engine`: the same rows in
-the same order, with the kept columns and the predictions. Runs on executors; every API of tfspark
-ends here. Holds no Spark and no TensorFlow.
+`score` takes the record batches of one partition, a `Binding` and a live `Engine`. It yields the
+same rows in the same order, with the kept columns and the predictions. Every API of tfspark uses
+it. No Spark, no TensorFlow.
 
-Invariants: rows are joined and cut into model batches across record batches, while at most one
-model batch and the record batches it touches are held; kept columns are passed on without a copy;
-a row with a null input is not fed and gives null; a bad row ends the scoring with an error that
-names it and its partition, or gives null, as the binding says.
+Invariants: a model batch may contain rows of several record batches, and at most one model batch
+and its record batches are held in memory; kept columns are not copied; a row with a null input is
+not fed and gives null; a bad row gives null, or an error that names the row and its partition.
 """
 
 from __future__ import annotations
@@ -57,23 +56,23 @@ def score(
     """Score record batches.
 
     Args:
-        batches: Record batches of one partition, all of one schema.
-        binding: Which columns feed, which outputs come back.
+        batches: Record batches of one partition, all with the same schema.
+        binding: The columns that are fed and the outputs that are returned.
         engine: The live model.
-        keep: Columns passed on, in this order; by default all.
-        batch_size: Rows per call of the model; by default as many as make 1 MiB of input and
-            output, or less where this model is faster so. A model with a fixed batch dimension
-            gets exactly that, the last batch padded and cut.
-        origin: Names model and partition in errors.
+        keep: Columns to keep, in this order; by default all.
+        batch_size: Rows per call of the model. By default a call has up to 1 MiB of input and
+            output, less if this model is faster with less. A fixed batch dimension of the model
+            overrides it; the last batch is then padded, and its output cut.
+        origin: Model and partition, for errors.
 
     Yields:
-        One record batch per non-empty incoming one, same rows, same order.
+        One record batch for each incoming batch that has rows; same rows, same order.
 
     Raises:
         UsageError: When the batch size is below 1.
         RowError: When a row cannot be fed, or the model refuses it, and `on_error` is `raise`.
-        EngineError: When the model refuses a batch but none of its rows alone, or gives outputs
-            that do not fit its signature.
+        EngineError: When the model fails on a batch but on none of its rows alone, or when its
+            outputs do not match its signature.
     """
     if batch_size is not None and batch_size < 1:
         raise UsageError(
@@ -125,7 +124,7 @@ class _Rejects:
 
 @dataclass
 class _Scorer:
-    """Runs windows of rows through the engine and knows where in the partition they are."""
+    """Scores windows of rows and counts the rows of the partition."""
 
     binding: Binding
     engine: Engine
@@ -140,7 +139,7 @@ class _Scorer:
         self.may_reject = self.binding.on_error == "null"
 
     def outputs(self, window: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-        """Return the predictions of one window: as many rows, in the same order."""
+        """Return the predictions of one window, in the order of its rows."""
         rows = sum(batch.num_rows for batch in window)
         chunks = {name: [batch.column(name) for batch in window] for name in self.columns}
         rejects = _Rejects(self.may_reject)
@@ -166,7 +165,7 @@ class _Scorer:
         return RowError(f"{about}\nHint: {hint}")  # TensorFlow's message has several lines
 
     def _beside(self, window: Sequence[pa.RecordBatch], row: int) -> str:
-        """Show the kept columns of a row, by which a user finds it."""
+        """Return the kept columns of a row as text, so that the user can find the row."""
         for batch in window:
             if row < batch.num_rows:
                 return row_in_words(batch, row, self.keep)
@@ -226,7 +225,7 @@ class _Scorer:
         return []
 
     def _named(self, group: Group, error: EngineError) -> EngineError | RowProblem:
-        """Return the error of a failed batch, with the row that causes it where there is one."""
+        """Return the error of a failed batch, or of the row that causes it."""
         if isinstance(error, CannotServeError):
             return EngineError(f"{self._place(group)}: {error}")
         culprit = None if self.may_reject else first_refused(self.call.run, group)
@@ -263,7 +262,7 @@ def _without(
 
 
 def _in_order(schema: pa.Schema, rows: int, scored: Sequence[_Scored]) -> list[dtypes.ArrowArray]:
-    """Join predictions in row order, with null for rows that were not scored."""
+    """Join the predictions in the order of rows; rows that were not scored get null."""
     if not scored:
         return [pa.nulls(rows, one.type) for one in schema]
     if len(scored) == 1 and len(scored[0].rows) == rows:

@@ -1,11 +1,11 @@
-"""The binding of a signature to columns: every user error about names, types and lengths, at once.
+"""Binds a signature to columns, or lists every mismatch in one error. Driver and executor.
 
-Runs on the driver before any task, and on an executor for column functions, whose argument types
-only Spark knows. The result is a `Binding` that the runner follows without asking again, or one
-`BindingError` that lists every mismatch.
+Runs on the driver before any task. For column functions it runs on an executor, because only Spark
+knows the types of their arguments. The result is a `Binding`, which the runner uses without further
+checks, or a `BindingError`.
 
-Invariants: names come from the signature, never from graph nodes; nothing is bound by position;
-what can be refused from types alone is refused here, so that only values can fail later.
+Invariants: names come from the signature, never from graph nodes; columns are bound by name, never
+by position; every mismatch of types is found here, so that only values can fail later.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ class Binding:
     """A checked plan: which columns feed which inputs, which outputs become which columns.
 
     Attributes:
-        inputs: In the signature's order.
+        inputs: In the order of the signature.
         outputs: In the order of `fetch`, otherwise of the signature.
-        batch_dimension: The fixed number of rows the model wants, or `None` for any number.
-        row_by_row: Whether the signature has no dimension for rows, so that each row is a run. The
-            specs of inputs and outputs then have a dimension 0 that the model's own have not.
-        rounded: One sentence per column whose numbers are rounded to the model's precision.
-        warnings: What the user should know of how this model scores rows.
+        batch_dimension: The fixed number of rows of a batch; `None` if it is open.
+        row_by_row: Whether the signature has no batch dimension, so that the model runs once for
+            each row. The specs of inputs and outputs then have an added dimension 0.
+        rounded: One text for each column whose numbers are rounded to the model's precision.
+        warnings: Warnings about how this model scores rows.
         terms: How the caller spells options.
         on_error: What happens to a bad row: `raise` or `null`.
         reason: The column that says why a row is bad, after the outputs; `None` for no such column.
@@ -69,7 +69,7 @@ class Binding:
         return [*(output.field for output in self.outputs), *reasons]
 
     def log(self) -> None:
-        """Log once what is rounded, and what the user should know."""
+        """Log the rounded columns and the warnings, once."""
         if self.rounded:
             _log.info("numbers are rounded to the model's precision: %s", "; ".join(self.rounded))
         for warning in self.warnings:
@@ -91,24 +91,24 @@ def bind(
     """Check a signature against columns and return the plan to score them.
 
     Args:
-        signature: What the model takes and gives.
-        columns: The columns at hand, by name.
+        signature: The signature of the model.
+        columns: The available columns, by name.
         feed: Input name → column, list of scalar columns to stack into one vector, or `Constant`.
-            An input left out takes the column of its own name; a single input takes the single
-            column of a fitting type.
-        fetch: Output name → new column. Left out: every output, under its own name.
-        options: Read are `narrow`, `strings`, `on_null`, `on_error`, `reason` and `batch_size`. A
-            model whose outputs have a first dimension of 1 is scored with `batch_size=1` alone.
-        taken: Names of columns that will stand beside the predictions.
-        case_sensitive: Whether a name means a column of exactly that case only.
+            By default an input takes the column with its name; a single input takes the only
+            column of a suitable type.
+        fetch: Output name → new column. By default every output keeps its name.
+        options: Uses `narrow`, `strings`, `on_null`, `on_error`, `reason` and `batch_size`. A
+            model whose outputs have a first dimension of 1 can be scored only with `batch_size=1`.
+        taken: Names of the kept columns, which no prediction may use.
+        case_sensitive: Whether names must match the case of columns exactly.
         terms: How the caller spells options, for the hints.
-        hint: The next step for the caller, in place of the usual one.
+        hint: Replaces the default hint.
 
     Returns:
-        The binding; scoring can then fail on values only.
+        The binding; after this, only values can cause errors.
 
     Raises:
-        BindingError: With all mismatches in one message.
+        BindingError: Lists all mismatches in one message.
     """
     feed = feed or {}
     by_rows = signature.is_row_by_row
@@ -146,10 +146,10 @@ def bind_outputs(
     options: ScoreOptions = DEFAULTS,
     terms: Terms = PYTHON,
 ) -> tuple[OutputBinding, ...]:
-    """Check what needs no columns, for an API that learns them only on the executor.
+    """Check the outputs and the input types, for an API that does not know the columns yet.
 
     Raises:
-        BindingError: With all mismatches in one message.
+        BindingError: Lists all mismatches in one message.
     """
     problems: list[str] = []
     signature = signature.by_rows() if signature.is_row_by_row else signature
@@ -168,10 +168,10 @@ def bind_outputs(
 
 
 def kept_columns(columns: Sequence[str], keep: Sequence[str] | None) -> list[str]:
-    """Return the columns that stand beside the predictions: those of `keep`, by default all.
+    """Return the columns to keep beside the predictions: those of `keep`, by default all.
 
     Raises:
-        BindingError: When one to keep is not there.
+        BindingError: When a column to keep does not exist.
     """
     if keep is None:
         return list(columns)
@@ -188,7 +188,7 @@ def kept_columns(columns: Sequence[str], keep: Sequence[str] | None) -> list[str
 
 
 def warnings_of(signature: Signature, *, by_rows: bool | None = None) -> list[str]:
-    """Return what a user should know of how the rows of a signature are scored."""
+    """Return warnings about how the rows of a signature are scored."""
     fixed = {spec.batch_dimension for spec in signature.inputs} - {None, 1}
     if signature.is_row_by_row if by_rows is None else by_rows:
         return [
@@ -205,12 +205,12 @@ def warnings_of(signature: Signature, *, by_rows: bool | None = None) -> list[st
 def _with_null_rules(
     inputs: Sequence[InputBinding], columns: Columns, on_null: OnNull, problems: list[str]
 ) -> list[InputBinding]:
-    """Give each input its rule, and check that its fill is a value of each of its columns."""
+    """Add the rule for nulls to each input; check the fill against each of its columns."""
     ruled = [replace(bound, nulls=null_rule(on_null, bound.spec)) for bound in inputs]
     fills: dict[str, Any] = {}
     for bound, name in [(rule, name) for rule in ruled for name in rule.columns]:
         fill, arrow, label = bound.nulls.fill, columns[name].arrow, columns[name].label
-        if repr(fills.setdefault(name, fill)) != repr(fill):  # as NaN is not equal to itself
+        if repr(fills.setdefault(name, fill)) != repr(fill):  # repr, because NaN != NaN
             problems.append(f"on_null gives column {name!r}, which feeds two inputs, two fills")
         if fill is not None and arrow is not None and not is_fitting(fill, arrow):
             problems.append(
@@ -227,7 +227,7 @@ def _taken_reason(reason: str | None, taken: Sequence[str]) -> list[str]:
 
 
 def _fixed_rows(inputs: Sequence[TensorSpec], problems: list[str]) -> int | None:
-    """Return the number of rows that every batch must have; `None` for any."""
+    """Return the number of rows that every batch must have; `None` if it is open."""
     fixed = {spec.batch_dimension for spec in inputs if spec.batch_dimension is not None}
     if len(fixed) > 1:
         sizes = ", ".join(map(str, sorted(fixed)))
@@ -246,7 +246,7 @@ def _unknown_inputs(feed: Feed, signature: Signature) -> list[str]:
 
 
 def _only_one(batch_size: int | None) -> int | None:
-    """Return 1 for batches of one row; of any other size the last batch may have fewer rows."""
+    """Return 1 for a batch size of 1; with any other size, the last batch may have fewer rows."""
     return 1 if batch_size == 1 else None
 
 

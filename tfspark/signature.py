@@ -1,12 +1,11 @@
-"""What a model takes and gives: `TensorSpec` and `Signature`.
+"""The inputs and outputs of a model: `TensorSpec` and `Signature`. Driver and executor.
 
-Turns a `SignatureDef` message of a SavedModel into frozen values that travel between driver and
-executors, read and write JSON, and describe themselves in words. Driver and executor; no
-TensorFlow, no Spark.
+Converts a `SignatureDef` message of a SavedModel into frozen, picklable values, which can be
+written as JSON or as readable text. No TensorFlow, no Spark.
 
-Invariants: hashable, picklable and comparable; dimension 0 of a shape is the batch, `None` is an
-unknown dimension, a shape of `None` is an unknown rank; inputs and outputs are sorted by name,
-which is the documented order of arguments in a SQL call (the map in the file has no order).
+Invariants: values are hashable and comparable; dimension 0 of a shape is the batch, `None` is an
+unknown dimension, and a shape of `None` is an unknown rank. Inputs and outputs are sorted by name,
+because the map in the file has no order; this is the documented order of arguments in SQL.
 """
 
 from __future__ import annotations
@@ -43,10 +42,11 @@ class TensorSpec:
     """One input or output of a signature.
 
     Attributes:
-        name: The key in the signature; what `feed` and `fetch` speak of.
+        name: The key in the signature; `feed` and `fetch` use it.
         dtype: TensorFlow's type name, such as `float32`.
         shape: Dimension 0 is the batch; `None` for an unknown dimension, or for an unknown rank.
-        tensor: The graph's own tensor name, such as `serving_default_inputs:0`; for engines only.
+        tensor: The name of the tensor in the graph, such as `serving_default_inputs:0`; for
+            engines only.
     """
 
     name: str
@@ -56,12 +56,12 @@ class TensorSpec:
 
     @property
     def row_shape(self) -> Shape | None:
-        """Shape of one row: all dimensions but the batch; `None` when the rank is unknown."""
+        """Shape of one row: all dimensions except the batch; `None` when the rank is unknown."""
         return None if self.shape is None else self.shape[1:]
 
     @property
     def row_size(self) -> int | None:
-        """Elements of one row; `None` when any dimension of it is unknown."""
+        """Number of elements of one row; `None` when one of its dimensions is unknown."""
         row = self.row_shape
         if row is None or None in row:
             return None
@@ -74,7 +74,7 @@ class TensorSpec:
 
     @property
     def is_batched(self) -> bool:
-        """Whether there is a dimension for the rows at all (a scalar tensor has none)."""
+        """Whether the tensor has a batch dimension; a scalar has none."""
         return self.shape is None or len(self.shape) > 0
 
     def by_rows(self) -> TensorSpec:
@@ -83,7 +83,7 @@ class TensorSpec:
 
     @property
     def sql(self) -> str:
-        """The Spark type of its column, in words; `no column` for a type without one."""
+        """The Spark type of its column, as text; `no column` for a type without one."""
         if dtypes.unsupported(self.dtype):
             return "no column"
         if not self.is_batched:
@@ -101,7 +101,7 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Signature:
-    """A named function of a SavedModel: what it takes, what it gives.
+    """A named function of a SavedModel, with its inputs and outputs.
 
     Attributes:
         name: Its key in the SavedModel, such as `serving_default`.
@@ -130,18 +130,18 @@ class Signature:
         return bool(self.inputs) and all(spec.shape == () for spec in self.inputs)
 
     def with_output_shapes(self, shapes: OutputShapes) -> Signature:
-        """Return the signature with output shapes completed that the SavedModel leaves open.
+        """Return the signature with the given sizes in place of open output dimensions.
 
         Args:
             shapes: Output → shape of one row, without the batch dimension; `None` for a size that
-                varies. Of a signature that runs row by row, the whole shape of the output.
+                varies. For a signature that runs row by row: the whole shape of the output.
 
         Returns:
-            The same signature; a size that the SavedModel states is kept.
+            The signature; sizes from the SavedModel are kept.
 
         Raises:
-            UsageError: When something given is not a shape.
-            BindingError: With every output that there is not, or whose own shape is another.
+            UsageError: When a value is not a shape.
+            BindingError: Lists every unknown output and every output with another shape.
         """
         lead: Shape = () if self.is_row_by_row else (None,)
         given = {name: (*lead, *_checked(name, shape)) for name, shape in shapes.items()}
@@ -174,7 +174,7 @@ class Signature:
         return json.dumps({"name": self.name, **sides})
 
     def by_rows(self) -> Signature:
-        """Return the signature with one more dimension in front of every tensor: the rows.
+        """Return the signature with a first dimension for rows added to every tensor.
 
         It describes the columns of a model that runs once for each row.
         """
@@ -185,7 +185,7 @@ class Signature:
         )
 
     def describe(self) -> str:
-        """Return a page for a person: every input and output with type, shape and Spark type."""
+        """Return a readable page: every input and output with type, shape and Spark type."""
         lines = [f"signature {self.name!r}"]
         per_row = self.is_row_by_row
         for title, specs in (("inputs", self.inputs), ("outputs", self.outputs)):
@@ -199,7 +199,7 @@ class Signature:
 
 
 def _kind(spec: TensorSpec, title: str) -> str:
-    """Say what an input or output is in Spark; a scalar input is one value for all rows."""
+    """Return the Spark type of an input or output as text; a scalar input is a constant."""
     is_scalar = title == "inputs" and not spec.is_batched and not dtypes.unsupported(spec.dtype)
     return f"one {dtypes.by_name(spec.dtype).sql} for all rows" if is_scalar else spec.sql
 
@@ -211,7 +211,7 @@ def format_shape(shape: Shape) -> str:
 
 
 def _checked(name: str, shape: object) -> Shape:
-    """Return a shape that a user gave as a tuple."""
+    """Check a shape from the user and return it as a tuple."""
     if isinstance(shape, list | tuple):
         sizes = [None if size is None else _size(size) for size in shape]
         if all(size is None or size >= 0 for size in sizes):
@@ -232,7 +232,7 @@ def _size(given: Any) -> int:
 
 
 def _misfit(spec: TensorSpec, given: Shape) -> str | None:
-    """Say how a given shape contradicts an output's own; `None` when it does not."""
+    """Return how a given shape contradicts the shape of an output; `None` when it does not."""
     own = spec.shape
     if own is None or (
         len(own) == len(given)
@@ -243,7 +243,7 @@ def _misfit(spec: TensorSpec, given: Shape) -> str | None:
 
 
 def _completed(own: Shape | None, given: Shape | None) -> Shape | None:
-    """Return a shape with the sizes that it leaves open taken from the given one."""
+    """Return a shape whose open sizes are replaced by those of the given shape."""
     if own is None or given is None:
         return given if own is None else own
     return tuple(b if a is None else a for a, b in zip(own, given, strict=True))
@@ -256,13 +256,13 @@ def _specs(infos: Mapping[str, TensorInfo]) -> tuple[TensorSpec, ...]:
 def _spec(name: str, info: TensorInfo) -> TensorSpec:
     # Without a plain name the message's oneof holds coo_sparse or composite_tensor.
     number = info.dtype % _REFERENCE if info.name else dtypes.COMPOSITE
-    # A field that is not there says nothing: an empty shape is a scalar, no shape an unknown rank.
+    # A shape without dimensions is a scalar; a missing field means an unknown rank.
     given = info.tensor_shape if info.HasField("tensor_shape") else None
     return TensorSpec(name, dtypes.name_of(number), shape_of(given), info.name)
 
 
 def shape_of(proto: TensorShape | None) -> Shape | None:
-    """Read a shape; `None` for an unknown rank, and in it for an unknown size."""
+    """Read a shape; `None` is an unknown rank, and a `None` inside it an unknown size."""
     if proto is None or proto.unknown_rank or len(proto.dim) > MOST_DIMENSIONS:
         return None
     return tuple(None if dim.size < 0 else dim.size for dim in proto.dim)

@@ -1,7 +1,7 @@
-"""Struct columns that stand for a tensor: Spark ML's vector and matrix, and Spark's image.
+"""The struct types of Spark ML vectors, matrices and images. Driver and executor.
 
-Each has an Arrow struct type, by which a column is recognised, and an array type, as which it is
-fed: `tensors.structs` does the conversion. Driver and executor.
+A column is recognised by its Arrow struct type. It is fed as an array, and `tensors.structs`
+converts it.
 
 Source: `VectorUDT`, `MatrixUDT` and `ImageSchema` of Spark.
 """
@@ -56,9 +56,9 @@ LABELS: dict[pa.DataType, str] = {VECTOR: "vector", MATRIX: "matrix", IMAGE: "im
 
 
 def recognised(arrow: pa.DataType) -> pa.DataType | None:
-    """Return which of the three a type is; `None` for any other.
+    """Return which of the three struct types a type is; `None` for any other type.
 
-    Files and Spark differ in the names and the nullability of elements, which do not count here.
+    Names and nullability of list elements are ignored, because files and Spark differ in them.
     """
     if arrow.id != _STRUCT:
         return None
@@ -75,5 +75,5 @@ def _is_like(arrow: Any, known: Any) -> bool:
     return (
         pa.types.is_struct(arrow)
         and [field.name for field in arrow] == [field.name for field in known]
-        and all(_is_like(one.type, other.type) for one, other in zip(arrow, known, strict=True))
+        and all(_is_like(mine.type, other.type) for mine, other in zip(arrow, known, strict=True))
     )

@@ -1,7 +1,7 @@
-"""How each API spells its options, for hints in the words of the caller. Driver and executor.
+"""The spelling of each option in each API, for hints. Driver and executor.
 
-Python users read `narrow=True`, users of the jobs read `--narrow`. A hint takes the spelling from
-the `Terms` of the API that was called, so that its text can be copied as it is.
+A hint says `narrow=True` to Python users and `--narrow` to users of the jobs. It takes the spelling
+from the `Terms` of the API that was called, so that users can copy it.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ FLAGS = Terms(
     signature="--signature NAME",
 )
 
-# A call of a registered function: options were given where the function was made, and names are
-# bound by a struct.
+# A call of a registered function. Its options are arguments of `register` or `predict_udf`; a call
+# binds columns by name with a struct.
 SQL = Terms(
     feed="a struct whose field {input} holds the column {column}",
     fetch='fetch={{"{output}": "{column}"}} of register or predict_udf',

@@ -1,4 +1,4 @@
-"""Which versions this Python has of what scoring needs, asked without importing any of it."""
+"""Finds the installed versions of packages without importing them. Driver and executor."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import platform
 from importlib import metadata
 
 _PACKAGES = ("tensorflow", "numpy", "pyarrow", "protobuf")
-# The wheels that bring the module `tensorflow`.
+# The wheels that contain the module `tensorflow`.
 _TENSORFLOW_WHEELS = ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tf-nightly")
 
 
 def installed_versions() -> dict[str, str]:
-    """Return the versions installed for this Python; a missing package is left out."""
+    """Return the installed versions; a package that is not installed is left out."""
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         for wheel in _TENSORFLOW_WHEELS if package == "tensorflow" else (package,):

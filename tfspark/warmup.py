@@ -1,14 +1,15 @@
-"""The warm-up requests of an export dir, which run once after the model is loaded.
+"""Reads the warm-up requests of an export dir. Executor.
 
-Reads `assets.extra/tf_serving_warmup_requests`, TensorFlow Serving's file of TFRecords of
-`PredictionLog`, and yields the requests of one signature as tensors, with the answers that were
-recorded, if any. Executor and tests; no TensorFlow, no Spark.
+A worker runs them once after it has loaded the model. The file is
+`assets.extra/tf_serving_warmup_requests`, TensorFlow Serving's TFRecords of `PredictionLog`.
+`requests` yields the requests of one signature as tensors, with the recorded answers, if any. No
+TensorFlow, no Spark.
 
-The file is not trusted, so it is limited: 1000 records, as in TensorFlow Serving (`kMaxNumRecords`
-in saved_model_warmup_util.h), 64 MiB for a record, and 64 MiB for the tensors of a request, because
-a record of 24 bytes can declare a tensor of any size.
+The file is not trusted, so its size is limited: 1000 records, as in TensorFlow Serving
+(`kMaxNumRecords` in saved_model_warmup_util.h), 64 MiB for a record, and 64 MiB for the tensors of
+a request, because a record of 24 bytes can declare a tensor of any size.
 
-Logs of other APIs than Predict are skipped. Checksums of records are not checked, because the
+Logs of APIs other than Predict are skipped. Checksums of records are not checked, because the
 digest of the export dir covers the file.
 Source: https://www.tensorflow.org/tfx/serving/saved_model_warmup
 """
@@ -38,10 +39,10 @@ FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 MOST_RECORDS = 1000
 MOST_BYTES = 64 << 20
 
-# Memory of an element of a string tensor in addition to its bytes.
+# Memory of an element of a string tensor, without its characters.
 _STRING_BYTES = 16
 
-# Fields of a TensorProto that hold elements of a type when its `tensor_content` does not.
+# Fields of a TensorProto that hold elements of a type when `tensor_content` is empty.
 _FIELDS = {
     "float32": "float_val",
     "float64": "double_val",
@@ -54,7 +55,7 @@ _FIELDS = {
 
 @dataclass(frozen=True)
 class Request:
-    """One recorded request: inputs by name, and the outputs that were answered, if recorded."""
+    """One recorded request: its inputs by name, and its recorded outputs, if any."""
 
     inputs: Mapping[str, Tensor]
     outputs: Mapping[str, Tensor]
@@ -115,7 +116,7 @@ def _check(protos: Mapping[str, Any], signature: Signature) -> None:
 
 
 def _recorded(protos: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return the recorded outputs that have a type of the table."""
+    """Return the recorded outputs of supported types."""
     known = {
         name: proto
         for name, proto in protos.items()
@@ -125,7 +126,7 @@ def _recorded(protos: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _tensors(protos: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Turn TensorProtos into tensors; refuse them when they declare too many bytes."""
+    """Convert TensorProtos to tensors; refuse them when they declare too many bytes."""
     declared = sum(map(_bytes_of, protos.values()))
     if declared > MOST_BYTES:
         raise ValueError(f"tensors of {declared} bytes, more than {MOST_BYTES}")
@@ -133,7 +134,7 @@ def _tensors(protos: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _bytes_of(proto: Any) -> int:
-    """Return the bytes that a tensor takes in memory, by its type and shape."""
+    """Return the bytes that a tensor needs in memory, from its type and shape."""
     dtype = dtypes.by_name(dtypes.name_of(proto.dtype))
     count = _count(tuple(dim.size for dim in proto.tensor_shape.dim))
     if not dtype.is_string:
@@ -150,7 +151,7 @@ def _count(shape: tuple[int, ...]) -> int:
 
 
 def _tensor(proto: Any) -> Tensor:
-    """Turn a TensorProto into a tensor; where elements are left out, the last one is repeated."""
+    """Convert a TensorProto to a tensor; the last element replaces missing ones."""
     dtype = dtypes.by_name(dtypes.name_of(proto.dtype))
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
     if dtype.is_string:

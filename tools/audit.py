@@ -1,10 +1,10 @@
 """Audit every pin of constraints.txt for known vulnerabilities: `make audit`.
 
 pip-audit asks the index for the known vulnerabilities of each pin. It reports "no known
-vulnerabilities" even when the index has advisories for no pin, as a mirror of files has not, so
-this program counts the pins with an answer. When there is none, it prints NOT AUDITED and why: the
-index has no advisories, or pip-audit did not run to its end. That is a failure only with
-REQUIRED=1. When only some pins have an answer, the audit always fails.
+vulnerabilities" even when the index has no advisories for any pin, such as a mirror of files, so
+this program counts the pins with an answer. When there is none, it prints NOT AUDITED and the
+reason: the index has no advisories, or pip-audit failed. That is a failure only with REQUIRED=1.
+When only some pins have an answer, the audit always fails.
 
 Pins for other platforms and Pythons are audited too: markers are dropped, and the versions of a
 package are put into several files, because pip-audit takes one version of a package per file.
@@ -84,7 +84,7 @@ def _run(file: Path) -> list[Mapping[str, Any]]:
 def verdict(
     pinned: Sequence[tuple[str, str]], found: Sequence[Mapping[str, Any]], *, is_required: bool
 ) -> tuple[str, int]:
-    """Return the count in words, with the vulnerable pins, and the exit code."""
+    """Return the count as text, with the vulnerable pins, and the exit code."""
     asked = {
         (_canonical(one["name"]), one["version"]): one["vulns"] for one in found if "vulns" in one
     }

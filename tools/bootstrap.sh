@@ -1,19 +1,19 @@
 #!/bin/sh
 # Create .venv from the pinned constraints, or bring it up to date. Called by make before every target.
 #
-# Up to date costs some tens of milliseconds. A failure is one sentence with the way out, and exit 1.
-# An interrupted run leaves a marker behind, so that the next one starts from scratch instead of
-# trusting a half-installed environment.
+# If nothing has changed, it takes some tens of milliseconds. A failure prints one sentence with the
+# solution, and exits with 1. An interrupted run leaves a marker, so that the next run starts from
+# scratch and does not use an incomplete environment.
 #
-#   PYTHON     the Python to build with, instead of the first fitting one on PATH
-#   JAVA_HOME  the JDK to use, as for Spark itself; else java from PATH
+#   PYTHON     the Python for .venv; by default the first suitable one on PATH
+#   JAVA_HOME  the JDK, as for Spark; by default java from PATH
 
 set -eu
 unset CDPATH PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX
 cd "$(dirname "$0")/.."
 
-STAMP=.venv/.stamp            # what .venv was built from; written last
-UNFINISHED=.venv/.unfinished  # exists while pip is at work
+STAMP=.venv/.stamp            # the inputs of .venv; written last
+UNFINISHED=.venv/.unfinished  # exists while pip is running
 LOG=.venv.log
 OLDEST_JAVA=17
 NEEDED_MB=5500                # 2900 for .venv, the rest for what pip unpacks on the way
@@ -21,8 +21,8 @@ NEEDED_MB=5500                # 2900 for .venv, the rest for what pip unpacks on
 say() { printf 'tfspark: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
-# Print the version of a Python that can build .venv. It has to run: version managers leave names on
-# PATH that lead nowhere. Status 2: wrong version; 3: no venv or ensurepip; anything else: does not run.
+# Print the version of a Python that can build .venv. The Python must run: version managers leave names
+# on PATH that do not. Status 2: wrong version; 3: no venv or ensurepip; other codes: it does not run.
 python_version() {
     "$1" -I -c '
 import sys
@@ -33,7 +33,7 @@ except ImportError: sys.exit(3)
 ' 2>/dev/null
 }
 
-# Set `python` to a fitting Python and `version` to its version.
+# Set `python` to a suitable Python and `version` to its version.
 find_python() {
     wanted="Python 3.10 to 3.13 with venv and ensurepip"
     closest=""
@@ -57,7 +57,7 @@ find_python() {
     fail "no usable Python: expected $wanted on PATH${closest:+, but $closest}; install one, or set PYTHON to its path."
 }
 
-# Print the major version of a java. The release file beside it answers without starting a JVM.
+# Print the major version of a java, from the release file of the JDK, without starting a JVM.
 java_major() {
     home=$(readlink -f "$1" 2>/dev/null || echo "$1")
     home=${home%/bin/java}
@@ -87,7 +87,7 @@ check_disk() {
         fail "too little disk for .venv: expected $NEEDED_MB MB free in $PWD, found $free_mb MB; free some, or clone to a larger disk."
 }
 
-# What the environment follows from. A moved folder counts: scripts in .venv/bin hold its path.
+# The inputs of the environment. The path of the folder is one of them: scripts in .venv/bin contain it.
 stamp() {
     cksum pyproject.toml constraints.txt
     echo "$PWD"
@@ -102,7 +102,7 @@ has_wanted_python() {
     [ -z "${PYTHON:-}" ] || [ "$(python_version "$PYTHON")" = "$(python_version .venv/bin/python)" ]
 }
 
-# Whether pip can bring .venv up to date in place, which takes seconds instead of minutes.
+# Whether pip can update the existing .venv, which takes seconds instead of minutes.
 is_sound() {
     [ ! -e "$UNFINISHED" ] && own=$(python_version .venv/bin/python) && has_wanted_python &&
         [ -d ".venv/lib/python${own%.*}/site-packages" ] &&
@@ -120,18 +120,18 @@ create() {
         fail "$python could not create .venv (see $LOG); set PYTHON to another Python 3.10 to 3.13."
 }
 
-# Temporary files go where the space was measured: /tmp is often a small disk of its own.
+# Temporary files go to the disk whose space was checked: /tmp is often a separate small disk.
 pip_install() {
     TMPDIR=$PWD/.venv/tmp .venv/bin/python -I -m pip install --disable-pip-version-check --constraint constraints.txt "$@" >>"$LOG" 2>&1 && return
     if grep -q "No space left on device" "$LOG"; then
         fail "the disk filled up while pip was installing (see $LOG); free some $NEEDED_MB MB and run make again."
     fi
-    rm "$UNFINISHED"  # pip gives up before it installs, or undoes what it did: what is there is sound
+    rm "$UNFINISHED"  # pip stopped before it installed, or undid its changes: the environment is intact
     cause=$(sed -n 's/^ERROR: //p' "$LOG" | tail -n 1)
     fail "pip could not install the pinned packages: ${cause:-no reason given} (see $LOG); check the network and pip's configuration, then run make again."
 }
 
-# No build isolation: it would fetch a setuptools of its own, past the constraints.
+# No build isolation: it would download another setuptools, without the constraints.
 install() {
     : >"$UNFINISHED"
     mkdir -p .venv/tmp
@@ -145,7 +145,7 @@ install() {
 check_java
 is_current && exit 0
 
-# Two makes at once would build into the same folder. The lock goes with the process, however it ends.
+# Two concurrent makes would build into the same folder. The lock ends with the process in any case.
 if command -v flock >/dev/null; then
     exec 9>.venv.lock
     flock -n 9 || { say "another make is building .venv; waiting for it"; flock 9; }

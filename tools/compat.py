@@ -1,7 +1,7 @@
 """Run the smoke tests in an environment for each Spark line: `make compat LINES="3.5 4.0"`.
 
 Prints one row per environment. With Spark lines, it runs one environment for each line: the first
-whose Python is on this machine. Without lines, it runs all environments and writes the table to
+with a Python on this machine. Without lines, it runs all environments and writes the table to
 tests/compat/README.md. Environments whose Python is not installed are skipped, named and counted.
 Environments stay in .compat/, so that the next run starts at once.
 """
@@ -49,12 +49,12 @@ class Environment:
 
     @property
     def folder(self) -> Path:
-        """Where its packages are."""
+        """The folder of its packages."""
         return HOME / f"spark{self.spark}-python{self.python}-tf{self.tensorflow}"
 
     @property
     def requirements(self) -> list[str]:
-        """What pip installs: this package with its extras, and the tests' runner."""
+        """The requirements for pip: this package with its extras, and pytest."""
         extras = ["tf-cpu"]
         # Spark 3.5's extra for Connect requires NumPy 1.
         if self.tensorflow == OLDEST or self.spark == "3.5":
@@ -101,13 +101,13 @@ def main(lines: Sequence[str]) -> int:
 
 
 def short_form(line: str) -> Environment:
-    """Return the first environment of a line whose Python is there, otherwise the first."""
+    """Return the first environment of a line with an installed Python, otherwise the first."""
     of_line = [one for one in ENVIRONMENTS if one.spark == line]
     return next((one for one in of_line if interpreter(one.python)), of_line[0])
 
 
 def write_models() -> None:
-    """Write the models that all environments score, by the TensorFlow of this Python."""
+    """Write the models that all environments score, with the TensorFlow of this Python."""
     if not MODELS.is_dir():
         aside = HOME / "models.unfinished"
         shutil.rmtree(aside, ignore_errors=True)
@@ -121,7 +121,7 @@ def write_models() -> None:
 
 
 def run(environment: Environment) -> tuple[dict[str, str], str]:
-    """Run the smoke tests in an environment; return its versions and the result in words."""
+    """Run the smoke tests in an environment; return its versions and the result as text."""
     name, started = environment.folder.name, perf_counter()
     python = interpreter(environment.python)
     if python is None:
@@ -176,13 +176,13 @@ def maven_jar(coordinates: str) -> Path | None:
 
 
 def interpreter(version: str) -> str | None:
-    """Return a Python of a version: this one, one on PATH, or one of pyenv's."""
+    """Return a Python of a version: this one, one on PATH, or one from pyenv."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     candidates = [sys.executable, shutil.which(f"python{version}")]
     candidates += map(str, sorted(pyenv.glob(f"{version}.*/bin/python")))
     asked = "import sys; print('%d.%d' % sys.version_info[:2])"
     for python in filter(None, candidates):
-        # Version managers leave names on PATH that lead nowhere.
+        # Version managers leave names on PATH that do not run.
         done = subprocess.run(
             [python, "-I", "-c", asked], capture_output=True, text=True, check=False
         )
@@ -198,7 +198,7 @@ def install(environment: Environment, python: str) -> Path:
     wanted = "\n".join([*environment.requirements, (ROOT / "pyproject.toml").read_text()])
     if not (stamp.is_file() and stamp.read_text() == wanted):
         uv("venv", "--clear", "--python", python, environment.folder)
-        # A development release of Spark fits where no release does.
+        # If no release fits, a development release of Spark does.
         options = ("--prerelease", "disallow", "--python", inside, wheel(environment.spark))
         uv("pip", "install", *options, *environment.requirements)
         stamp.write_text(wanted)
@@ -206,7 +206,7 @@ def install(environment: Environment, python: str) -> Path:
 
 
 def wheel(spark: str) -> Path:
-    """Return a wheel of a Spark line, built once: PySpark comes as 400 MB of source."""
+    """Return a wheel of a Spark line, built once: PySpark is published as 400 MB of source."""
     if not (found := sorted(WHEELS.glob(f"pyspark-{spark}.*.whl"))):
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-cache-dir"]
         command += ["--wheel-dir", str(WHEELS), f"pyspark=={spark}.*"]
@@ -223,7 +223,7 @@ def uv(*words: str | Path) -> None:
 
 @cache
 def pip_index() -> dict[str, str]:
-    """Return where pip finds packages, in a variable of uv, which does not read pip's settings."""
+    """Return pip's package index as a variable for uv, which does not read pip's settings."""
     ask = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
     configured = subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip()
     index = os.environ.get("PIP_INDEX_URL") or configured
@@ -231,14 +231,14 @@ def pip_index() -> dict[str, str]:
 
 
 def clean_environment() -> dict[str, str]:
-    """Return this environment without what would lead to another Python, package or Spark."""
+    """Return this environment without variables that select another Python, package or Spark."""
     foreign = ("PYTHON", "SPARK_", "PYSPARK_", "VIRTUAL_ENV", "MASTER")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
     return {**kept, "SPARK_SUBMIT_OPTS": SHORT_RUN}
 
 
 def versions(python: Path) -> dict[str, str]:
-    """Return package → version as an environment has them."""
+    """Return package → version of an environment."""
     asked = "import sys; from importlib.metadata import version as v; "
     asked += "print(sys.version.split()[0], *map(v, sys.argv[1:]))"
     done = subprocess.run(

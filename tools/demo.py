@@ -1,7 +1,6 @@
-"""The whole way in one command: train, export, write a table, score it on Spark, look at it.
+"""The demo: train and export two models, write a table, score it on Spark, show the result.
 
-Run by `make demo`. Everything lands in `demo-output/` (or the folder given), which is emptied
-first.
+Run by `make demo`. The output folder is `demo-output/` (or the given folder); it is emptied first.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ SHOWN = 10
 
 
 def main() -> int:
-    """Run the demo and return an exit code; any failed step ends it with that step's code."""
+    """Run the demo and return an exit code; a failed step ends it with the code of the step."""
     base = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "demo-output").resolve()
     shutil.rmtree(base, ignore_errors=True)
     for model in ("linear", "digits"):
@@ -67,7 +66,7 @@ def main() -> int:
 
 
 def step(title: str, *command: object) -> str:
-    """Run a command, show what it prints, and return its stdout."""
+    """Run a command, print its output, and return its stdout."""
     print(f"== {title}", flush=True)
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
     done = subprocess.run(

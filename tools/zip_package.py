@@ -2,8 +2,8 @@
 
 Called by `spark-submit.sh` as `python zip_package.py REPOSITORY CACHE`, with any Python 3 and
 nothing installed. The name of the zip follows from its content, so equal packages share one file, a
-changed one gets a new file, and a running job keeps the one it was started with. Where CACHE cannot
-be written the zip goes to a new temporary folder, since the job reads it after this program ended.
+changed one gets a new file, and a running job keeps its file. If CACHE cannot be written, the zip
+goes to a new temporary folder, because the job reads it after this program has ended.
 """
 
 import hashlib
@@ -41,10 +41,10 @@ def _write(content: "list[tuple[str, bytes]]", folder: Path) -> Path:
     descriptor, aside = tempfile.mkstemp(dir=folder)
     with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w") as archive:
         for name, data in content:
-            entry = zipfile.ZipInfo(name)  # without the file's own date, which is not content
+            entry = zipfile.ZipInfo(name)  # without the date of the file
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
-    Path(aside).replace(target)  # at once: a second submit never sees half a zip
+    Path(aside).replace(target)  # atomic, so that a second submit never sees an incomplete zip
     return target
 
 

@@ -1,7 +1,7 @@
-"""Arrow columns as the array that a model takes, and its answer as an Arrow array.
+"""Converts Arrow columns to the input of a model, and its answer to an Arrow array.
 
-For the peers that hand Arrow to their user's function: views of Arrow's memory where that is
-possible, so that no peer pays for a conversion that its user could have avoided.
+For peers that pass Arrow data to the user's function. Uses views of Arrow's memory if possible, so
+that no peer pays for an avoidable conversion.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def input_of(task: Task, columns: list[Any]) -> Any:
 
 
 def output_of(outputs: Any) -> Any:
-    """Return predictions as a column: numbers, or lists of them."""
+    """Return predictions as a column of numbers or of lists of numbers."""
     import numpy as np
     import pyarrow as pa
 

@@ -1,8 +1,8 @@
 """Daft: `read_parquet` → a class with a batch method → `write_parquet`.
 
-Runs in the environment of `daft.txt`, in two ways: `daft` holds the model in two processes, which a
-query starts and ends; `daft_threads` calls it from threads of this process, which keeps it from
-query to query. Daft's own engine reads and writes.
+Runs in the environment of `daft.txt`, in two ways: `daft` runs the model in two processes, which
+start and end with each query; `daft_threads` calls it from threads of this process, which keeps the
+model between queries. Daft's own engine reads and writes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.task import Task
 
 @contextmanager
 def open_daft(slots: int) -> Iterator[Mapping[str, Side]]:
-    """Choose Daft's engine for one machine."""
+    """Select Daft's engine for one machine."""
     import daft
 
     daft.set_runner_native()
@@ -42,7 +42,7 @@ def _class_of(slots: int, processes: bool, task: Task) -> Any:
     from daft import DataType
 
     number = DataType.float32()
-    # Given a number of instances, Daft makes them processes whatever else it is told.
+    # With a number of instances, Daft always uses processes.
     where = {"max_concurrency": slots, "use_process": True} if processes else {"use_process": False}
 
     @daft.cls(**where)

@@ -1,7 +1,7 @@
-"""Write a model as mlflow holds it: in its TensorFlow flavour, and as a Python model of our own.
+"""Writes a model for mlflow: in its TensorFlow flavour, and as a custom Python model.
 
-Run as a process (`python -m benchmarks.peers.mlflow_model TASK`) in the environment of `mlflow.txt`
-before the clock runs; TASK is a `Task` as JSON.
+Run as a process (`python -m benchmarks.peers.mlflow_model TASK`) in the environment of
+`mlflow.txt`, before the measurement; TASK is a `Task` as JSON.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from benchmarks.task import Task
 
 
 def model_path(task: Task, flavour: str) -> str:
-    """Return where a model is, as mlflow holds it."""
+    """Return the path of a model in mlflow's format."""
     return str(Path(task.model).parent.parent / "mlflow" / f"{task.case}-{flavour}")
 
 
 def save(task: Task) -> None:
-    """Write a model in both ways, where it is not there."""
+    """Write a model in both formats, if missing."""
     for flavour, write in (("mlflow", _save_keras), ("mlflow_own", _save_own)):
         folder = Path(model_path(task, flavour))
         if not folder.is_dir():

@@ -1,9 +1,9 @@
 """mlflow: `mlflow.pyfunc.spark_udf` in a Spark session with the settings of all sides.
 
 Runs in the environment of `mlflow.txt`, in two ways: `mlflow` is the TensorFlow flavour, which
-holds the Keras model, as `mlflow.tensorflow.log_model` writes it; `mlflow_own` is a Python model
-around the same SavedModel and the same call as every peer's, the best that we could make of it.
-`mlflow_model` writes both beforehand.
+contains the Keras model, as `mlflow.tensorflow.log_model` writes it; `mlflow_own` is a Python model
+around the same SavedModel and the same call as for every peer; it is the fastest that we found.
+`mlflow_model` writes both before the run.
 """
 
 from __future__ import annotations

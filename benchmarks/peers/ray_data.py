@@ -1,9 +1,9 @@
 """Ray Data: `read_parquet` → `map_batches` over a pool of actors → `write_parquet`.
 
-Runs in the environment of `ray.txt`. Two actors with one thread each hold the model, which Ray Data
-starts and ends with every execution; batches come as Arrow tables, the format without a conversion.
-An actor asks for half a CPU, because reading and writing tasks need the rest: with whole ones the
-actors leave no CPU to read with.
+Runs in the environment of `ray.txt`. Two actors with one thread each run the model; Ray Data starts
+and ends them with every execution. Batches are Arrow tables, the format without a conversion. An
+actor asks for half a CPU, because reading and writing tasks need the rest: with whole CPUs, none is
+left for reading.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class Model:
 
 @contextmanager
 def open_ray(slots: int) -> Iterator[Mapping[str, Side]]:
-    """Start a Ray of this machine."""
+    """Start Ray on this machine."""
     import ray
 
-    # Its workers inherit this process's environment, and with it the threads and the path.
+    # Its workers inherit the environment of this process, with the thread settings and the path.
     ray.init(num_cpus=slots, include_dashboard=False, log_to_driver=False)
     ray.data.DataContext.get_current().enable_progress_bars = False
     try:

@@ -1,4 +1,4 @@
-"""Reading the files that a user gives with `--data`: one module a kind of file, one error for all.
+"""Reads the files of `--data`: one module per kind of file, one error for all.
 
-What is missing, empty or of another layout is said in words before any training starts.
+Missing, empty or wrong files raise an error before any training starts.
 """

@@ -1,7 +1,8 @@
-"""What the columns of a table may hold, checked before a model learns from them.
+"""Checks the values of the columns of a table before a model learns from them.
 
-In: a table as `read_table` returns it, and a rule for each column. Out: nothing, or one `DataError`
-with every column that breaks its rule and where it does first. The table is not changed.
+Input: a table as `read_table` returns it, and a rule for each column. Output: nothing, or one
+`DataError` with every column that breaks its rule, and the first row that does. The table is not
+changed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Numbers:
     """A column of finite numbers.
 
     Attributes:
-        whole: whether only whole numbers will do; `3.0` is one.
+        whole: whether only whole numbers are allowed, such as `3.0`.
         missing: whether a value may be missing.
     """
 
@@ -35,7 +36,7 @@ class Numbers:
         return "whole numbers" if self.whole else "numbers"
 
     def allows(self, values: pd.Series[Any]) -> pd.Series[bool]:
-        """Return for each value whether it is such a number."""
+        """Return whether each value is an allowed number."""
         numbers = pd.to_numeric(values, errors="coerce").astype("float64")
         finite = numbers.abs().lt(np.inf)
         return finite & numbers.mod(1).eq(0) if self.whole else finite
@@ -57,9 +58,9 @@ class Category:
         return f"one of {listing(str(value) for value in self.values)}"
 
     def allows(self, values: pd.Series[Any]) -> pd.Series[bool]:
-        """Return for each value whether it is known."""
+        """Return whether each value is known."""
         if not isinstance(self.values[0], str):
-            # One word among the numbers makes pandas read all of them as words.
+            # If one value is text, pandas reads all values as text.
             values = pd.to_numeric(values, errors="coerce")
         return values.isin(self.values)
 
@@ -67,7 +68,7 @@ class Category:
 def check_columns(
     where: object, table: pd.DataFrame, rules: Mapping[str, Numbers | Category]
 ) -> None:
-    """Insist that every value follows the rule of its column.
+    """Check that every value follows the rule of its column.
 
     Args:
         where: the file, for the message.
@@ -75,7 +76,7 @@ def check_columns(
         rules: what each column may hold.
 
     Raises:
-        DataError: naming every column that does not, the value and the row, counted from 1.
+        DataError: names every column that does not, with the value and the row, counted from 1.
     """
     problems = list(_problems(table, rules))
     if problems:
@@ -84,7 +85,7 @@ def check_columns(
 
 
 def check_two_classes(where: object, target: pd.Series[Any]) -> None:
-    """Insist that a target of 0 and 1 has rows of both: one alone teaches and measures nothing.
+    """Check that a target of 0 and 1 has rows of both: a model cannot learn from one class alone.
 
     Raises:
         DataError: when a class has no row.

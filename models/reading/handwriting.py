@@ -1,7 +1,7 @@
-"""Digits of 28×28 pixels: `mnist.npz` with checked arrays, and one made of scikit-learn's digits.
+"""Reads digits of 28×28 pixels from `mnist.npz`, or creates such a file from scikit-learn's digits.
 
-In: a folder with `mnist.npz` in the form that Keras publishes. Out: the arrays, pictures with a
-channel of their own. Values are not scaled.
+Input: a folder with `mnist.npz` in the form that Keras publishes. Output: the arrays, pictures with
+a channel dimension. Values are not scaled.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Digits(NamedTuple):
-    """Pictures to learn from and pictures to judge by.
+    """Training and test pictures.
 
     Attributes:
         x: (n, 28, 28, 1) uint8, grey values from 0 to 255.
@@ -46,7 +46,7 @@ def read_digits(folder: Path) -> Digits:
     """Read `mnist.npz` of a folder.
 
     Raises:
-        InputNotFoundError: when the file is not there.
+        InputNotFoundError: when the file does not exist.
         DataError: when an array is missing or has another shape, or holds other values.
     """
     file = folder / FILE
@@ -68,7 +68,7 @@ def write_digits(folder: Path, seed: int = 0) -> Path:
     """Write `mnist.npz` with the digits of `enlarged_digits` to a folder, and return the folder.
 
     Args:
-        folder: made if missing.
+        folder: created if missing.
         seed: of the order, whose first fifth is the test part.
     """
     images, labels = enlarged_digits()

@@ -1,8 +1,8 @@
-"""Pictures in folders, one folder a class, with every file checked.
+"""Reads pictures from folders, one folder per class, and checks every file.
 
-In: a folder. Out: the files in a fixed order, with their classes. Every file is decoded once, by
-the decoder that training and serving use, so that a broken one is named before training starts;
-the pixels are not kept. Hidden files are passed over.
+Input: a folder. Output: the files in a fixed order, with their classes. Every file is decoded once,
+by the decoder that training and serving use, so that a broken file is named before training starts;
+the pixels are not kept. Hidden files are ignored.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Pictures(NamedTuple):
-    """Files and what they show.
+    """Files and their classes.
 
     Attributes:
         files: paths, by class and then by name.
@@ -41,18 +41,18 @@ class Pictures(NamedTuple):
 
 
 def read_folders(folder: Path, classes: Sequence[str] = ()) -> Pictures:
-    """Find the pictures `folder/<class>/<file>` and insist that each can be decoded.
+    """Find the pictures `folder/<class>/<file>` and check that each can be decoded.
 
     Args:
-        folder: holds one folder a class; files beside these folders do not matter.
-        classes: the folders that must be there, and no others; left out: all there are.
+        folder: holds one folder per class; other files in it are ignored.
+        classes: the folders that must exist, and no others; by default all folders.
 
     Returns:
         The pictures of all classes, at least one of each.
 
     Raises:
-        InputNotFoundError: when the folder is not there.
-        DataError: when a class is missing, unknown or empty, or a file is no whole picture.
+        InputNotFoundError: when the folder does not exist.
+        DataError: when a class is missing, unknown or empty, or a file is not a complete picture.
     """
     if not folder.is_dir():
         problem = f"No folder {folder.name} in {folder.parent}"
@@ -77,7 +77,7 @@ def _check_classes(folder: Path, expected: Sequence[str], found: Sequence[str]) 
         raise DataError(explain(f"{folder} holds no class folder", expected=wanted))
     problems = [f"no folder {name!r}" for name in expected if name not in found]
     problems += [
-        f"folder {name!r} is no class.{did_you_mean(name, expected)}"
+        f"folder {name!r} is not a class.{did_you_mean(name, expected)}"
         for name in found
         if name not in expected
     ]
@@ -95,17 +95,17 @@ def _check_files(folder: Path, files: dict[str, list[Path]]) -> None:
         checked = pool.map(_problem, (file for inside in files.values() for file in inside))
         problems = [problem for problem in checked if problem]
     if problems:
-        what = f"{folder} holds {len(problems)} files that are no whole pictures"
+        what = f"{folder} holds {len(problems)} files that are not complete pictures"
         hint = "fix them or take them out; JPEG, PNG, GIF, BMP and WebP can be read"
         raise DataError(explain_all(what, problems[:NAMED], hint=hint))
 
 
 def _problem(file: Path) -> str:
-    """Say what is wrong with a file, or nothing."""
+    """Return the problem of a file; `None` when there is none."""
     try:
         tf.io.decode_image(file.read_bytes(), channels=3, expand_animations=False)
     except tf.errors.InvalidArgumentError as exc:
-        # The message puts the node before the reason and the op behind it.
+        # The message has the node before the reason and the op after it.
         reason = str(exc.message).rpartition("}}")[2].partition("[Op:")[0].strip()
         return f"{file}: {reason.splitlines()[0] if reason else 'cannot be decoded'}"
     return ""

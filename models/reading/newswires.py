@@ -1,10 +1,10 @@
-"""Token lists with their topics as an `.npz` file: read and checked, or made up in that form.
+"""Reads token lists and topics from an `.npz` file and checks them, or writes synthetic ones.
 
-In: a folder with `reuters.npz`, which holds `x`, an object array of token lists, and `y`, their
-topics. Out: `Newswires`, a fifth of them held out.
+Input: a folder with `reuters.npz`, which holds `x`, an object array of token lists, and `y`, their
+topics. Output: `Newswires`, a fifth of them held out.
 
-NumPy keeps object arrays as pickles, and reading a pickle may run code that somebody put into it:
-read only files that you trust. Token lists are the ranks of words by frequency, from 1.
+NumPy stores object arrays as pickles, and a pickle can run code when it is read: read only files
+that you trust. Token lists are the ranks of words by frequency, from 1.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TOPICS = 46
 FILE = "reuters.npz"
 LAYOUT = f"'x', an object array of token lists, and 'y', as many topics from 0 to {TOPICS - 1}"
 BROKEN = (
-    *(OSError, EOFError, ValueError, zipfile.BadZipFile),  # no archive
+    *(OSError, EOFError, ValueError, zipfile.BadZipFile),  # not an archive
     *(KeyError, TypeError, AttributeError),  # another archive
     *(pickle.UnpicklingError, ImportError),  # pickles of something else
 )
@@ -36,7 +36,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Newswires(NamedTuple):
-    """Token lists to learn from and token lists to judge by.
+    """Training and test token lists.
 
     Attributes:
         tokens: (n,) object, int32 arrays of different lengths.
@@ -55,8 +55,8 @@ def read_newswires(folder: Path, seed: int = 0) -> Newswires:
     """Read the file of a folder and hold out a fifth of it, drawn by the seed.
 
     Raises:
-        InputNotFoundError: when the file is not there.
-        DataError: when it holds something else.
+        InputNotFoundError: when the file does not exist.
+        DataError: when its content is something else.
     """
     tokens, topics = _read(folder / FILE)
     order = np.random.default_rng(seed).permutation(len(topics))
@@ -65,7 +65,7 @@ def read_newswires(folder: Path, seed: int = 0) -> Newswires:
 
 
 def write_newswires(folder: Path, seed: int = 0) -> Path:
-    """Write 4 000 made-up newswires; a topic has 20 words of its own, a third of each newswire."""
+    """Write 4 000 synthetic newswires; each topic has 20 own words, a third of each newswire."""
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     shares = 1 / np.arange(4, TOPICS + 4)
@@ -85,7 +85,9 @@ def _read(file: Path) -> tuple[Array, Array]:
             x, y = np.atleast_1d(arrays["x"]), np.asarray(arrays["y"].tolist())
     except BROKEN as exc:
         found = f"{type(exc).__name__}: {exc}"
-        raise DataError(explain(f"{file} is no such file", expected=LAYOUT, found=found)) from exc
+        raise DataError(
+            explain(f"{file} is not a Reuters file", expected=LAYOUT, found=found)
+        ) from exc
     tokens = _objects([_token_list(file, number, row) for number, row in enumerate(x)])
     counted = y.dtype.kind == "i" and y.shape == tokens.shape != (0,)
     if not counted or y.min() < 0 or y.max() >= TOPICS:
@@ -96,7 +98,7 @@ def _read(file: Path) -> tuple[Array, Array]:
 
 
 def _token_list(file: Path, number: int, row: Any) -> Array:
-    with suppress(ValueError, OverflowError):  # lists in lists, and what is no int32
+    with suppress(ValueError, OverflowError):  # nested lists, and values that are not int32
         tokens = np.asarray(row)
         if tokens.ndim == 1 and (tokens.dtype.kind == "i" or tokens.size == 0):
             return np.array(tokens.tolist(), np.int32)
@@ -105,13 +107,13 @@ def _token_list(file: Path, number: int, row: Any) -> Array:
 
 
 def _objects(rows: Sequence[Any]) -> Array:
-    """Make an array of lists, which NumPy would turn into a matrix where all are equally long."""
+    """Create an array of lists; NumPy would create a matrix from lists of equal lengths."""
     array = np.empty(len(rows), object)
     array[:] = rows
     return array
 
 
 def _made_up(rng: np.random.Generator, own: Array) -> Array:
-    """Draw a newswire: a third of its words tells the topic, the rest are anybody's."""
+    """Draw a newswire: a third of its words belongs to the topic, the rest is random."""
     count = int(rng.integers(20, 400))
     return np.where(rng.random(count) < 1 / 3, rng.choice(own, count), rng.zipf(1.3, count) % 12000)

@@ -1,7 +1,7 @@
-"""Arrays in one `.npz` file, as `numpy.savez` writes it.
+"""Reads arrays from an `.npz` file that `numpy.savez` wrote.
 
-Reads the arrays that a caller names and checks their shapes. Pickled objects are refused, since
-reading one runs whatever code it holds.
+Input: the file and the arrays it must hold, with their shapes. Output: these arrays. Pickled
+objects are refused, because a pickle can run code when it is read.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ Shape = tuple[int | None, ...]
 
 
 def read_npz(file: Path, shapes: Mapping[str, Shape]) -> dict[str, Array]:
-    """Read arrays of numbers and insist on their names and shapes.
+    """Read arrays of numbers and check their names and shapes.
 
     Args:
         file: the `.npz` file.
         shapes: by name, the shape an array must have; None stands for any size from 1.
 
     Returns:
-        The arrays of `shapes`; others in the file are left out.
+        The arrays of `shapes`; other arrays of the file are ignored.
 
     Raises:
-        InputNotFoundError: when the file is not there.
-        DataError: when it is no such file, or lacks an array, or one has another shape or holds
-            no numbers.
+        InputNotFoundError: when the file does not exist.
+        DataError: when it is not such a file, lacks an array, or an array has another shape or no
+            numbers.
     """
     expected = f"the arrays {listing(shapes)}"
     if not file.is_file():
@@ -44,17 +44,17 @@ def read_npz(file: Path, shapes: Mapping[str, Shape]) -> dict[str, Array]:
             explain(f"No file {file.name} in {file.parent}", expected=expected)
         )
     try:
-        # Opened here, because np.load leaves a file open that it cannot read.
+        # Opened here, because np.load does not close a file that it cannot read.
         with file.open("rb") as opened:
             loaded = np.load(opened, allow_pickle=False)
             if not isinstance(loaded, np.lib.npyio.NpzFile):
-                raise ValueError("one array alone, as numpy.save writes it")
+                raise ValueError("a single array, as numpy.save writes it")
             known = loaded.files
             arrays = {name: loaded[name] for name in shapes if name in known}
     except (EOFError, OSError, ValueError, zipfile.BadZipFile, zlib.error) as exc:
         found = f"{type(exc).__name__}: {exc}"
         raise DataError(
-            explain(f"{file} is no whole .npz file of numbers", expected=expected, found=found)
+            explain(f"{file} is not a whole .npz file of numbers", expected=expected, found=found)
         ) from exc
     problems = [f"no array {name!r}.{did_you_mean(name, known)}" for name in shapes.keys() - arrays]
     problems += [

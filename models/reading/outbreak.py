@@ -1,7 +1,7 @@
-"""Counts of an outbreak day by day: read and checked, or made up in the same layout.
+"""Reads the daily counts of an outbreak and checks them, or writes synthetic ones.
 
-In: a folder with `covid.tsv` or `covid-19.csv`, tab-separated all the same, with the header
-`date`, `confirmed_num`, `cured_num`, `dead_num`: one row a day, the totals until then. Out:
+Input: a folder with `covid.tsv` or `covid-19.csv`, also tab-separated, with the header
+`date`, `confirmed_num`, `cured_num`, `dead_num`: one row per day, the totals until then. Output:
 `Outbreak`, the daily differences and the windows that a network learns from.
 """
 
@@ -28,7 +28,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Outbreak(NamedTuple):
-    """What was new on each day, and windows over it, shifted by one day each.
+    """The new cases of each day, and windows over them, shifted by one day each.
 
     Attributes:
         days: (n, 3) float32, new confirmed, cured and dead.
@@ -74,7 +74,7 @@ def read_outbreak(folder: Path) -> Outbreak:
 
 
 def write_outbreak(folder: Path, seed: int = 0) -> Path:
-    """Write 47 made-up days, that is 38 windows: a wave of cases, then of the cured and dead."""
+    """Write 47 synthetic days, that is 38 windows: a wave of cases, then of the cured and dead."""
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     day = np.arange(DAYS)[:, None]

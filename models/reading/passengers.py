@@ -1,8 +1,8 @@
-"""The passengers of the Titanic: CSV files with checked columns, and synthetic ones of their kind.
+"""Reads the passengers of the Titanic from CSV files, or writes synthetic ones.
 
-In: a folder of `train.csv` and `test.csv`, or of `train.csv` or `titanic.csv` alone, of which a
-fifth is held out. Out: two tables. The columns of the original that teach nothing here
-(PassengerId, Name, Ticket) may be there or not.
+Input: a folder of `train.csv` and `test.csv`, or of `train.csv` or `titanic.csv` alone, of which a
+fifth is held out. Output: two tables. The unused columns of the original (PassengerId, Name,
+Ticket) are optional.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ROWS = {"train.csv": 3_000, "test.csv": 750}
 
 
 def read_passengers(folder: Path, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read the passengers to learn from and those to judge by, both with `TARGET` and `COLUMNS`.
+    """Read the training and test passengers, both with `TARGET` and `COLUMNS`.
 
     Args:
         folder: holds the files.
@@ -46,7 +46,7 @@ def read_passengers(folder: Path, seed: int) -> tuple[pd.DataFrame, pd.DataFrame
 
     Raises:
         InputNotFoundError: when there is no such file.
-        DataError: when a column is missing, or holds what cannot be learned from.
+        DataError: when a column is missing, or contains invalid values.
     """
     if (folder / "test.csv").is_file():
         train, test = _read(folder / "train.csv"), _read(folder / "test.csv")
@@ -62,11 +62,11 @@ def read_passengers(folder: Path, seed: int) -> tuple[pd.DataFrame, pd.DataFrame
 
 
 def write_passengers(folder: Path, seed: int = 0) -> Path:
-    """Write synthetic passengers to a folder, made if missing, and return the folder.
+    """Write synthetic passengers to a folder, created if missing, and return the folder.
 
-    `train.csv` (3 000 rows) and `test.csv` (750) have all twelve columns, values missing in Age,
+    `train.csv` (3 000 rows) and `test.csv` (750) have all twelve columns, missing values in Age,
     Cabin and Embarked, and names with a comma, as in the original. Who survives depends on sex,
-    class, age and family, with chance in it.
+    class, age and family, with noise.
     """
     folder.mkdir(parents=True, exist_ok=True)
     passengers = _passengers(np.random.default_rng(seed), sum(ROWS.values()))

@@ -1,9 +1,10 @@
-"""Token lists and their labels as TFRecord: written once, read as a stream of padded batches.
+"""Writes token lists and labels as TFRecords, and reads them as padded batches.
 
-In: token lists of any length, one label each. Out: a file of `tf.train.Example`s with the features
-`tokens` and `label` (int64), and a `tf.data.Dataset` that reads it in any order, cut and padded.
+Input: token lists of any length, one label each. Output: a file of `tf.train.Example`s with the
+features `tokens` and `label` (int64), and a `tf.data.Dataset` that reads it in any order, cut and
+padded.
 
-Invariant: the file holds no padding, so that one file serves networks of any width.
+Invariant: the file contains no padding, so that it works for networks of any width.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ SHUFFLED = 100_000
 
 
 def write_records(file: Path, tokens: Iterable[Sequence[int]], labels: Iterable[int]) -> Path:
-    """Write one record a token list and return the file.
+    """Write one record per token list and return the file.
 
     Raises:
         ValueError: when there are more token lists than labels, or fewer.
@@ -42,11 +43,12 @@ def read_records(
     """Read the records as batches.
 
     Args:
-        file: what `write_records` wrote.
-        rows: how many it has; a file does not know, and Keras wants to before the first epoch.
+        file: a file from `write_records`.
+        rows: number of rows; Keras needs it before the first epoch, and the file does not contain
+            it.
         width: tokens of a row; longer lists are cut, shorter ones end in zeros.
         batch_size: rows of a batch; the last one may be smaller.
-        seed: of the order, which is another one at each pass; left out, the order of the file.
+        seed: of the order, which changes at each pass; by default the order of the file.
 
     Returns:
         A `tf.data.Dataset` of (tokens (batch, width) int32, label (batch, 1) float32).

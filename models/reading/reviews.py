@@ -1,8 +1,8 @@
-"""Labelled reviews as text files: read and checked, or made up in the same layout.
+"""Reads labelled reviews from text files and checks them, or writes synthetic ones.
 
-In: a folder with `train.tsv` and `test.tsv` (or `.csv`, tab-separated all the same): label 0 or 1,
-a tab, the review, which may be empty; no header, nothing quoted. Out: `Reviews`, the text as it is
-in the files.
+Input: a folder with `train.tsv` and `test.tsv` (or `.csv`, also tab-separated): label 0 or 1, a
+tab, the review, which may be empty; no header, nothing quoted. Output: `Reviews`, the text
+unchanged.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Reviews(NamedTuple):
-    """Reviews to learn from and reviews to judge by.
+    """Training and test reviews.
 
     Attributes:
         text: (n,) object, the reviews.
@@ -41,14 +41,14 @@ def read_reviews(folder: Path) -> Reviews:
     """Read both files of a folder.
 
     Raises:
-        InputNotFoundError: when a file is not there.
-        DataError: when one is empty, or has a line that is no labelled review.
+        InputNotFoundError: when a file does not exist.
+        DataError: when one is empty, or has a line that is not a labelled review.
     """
     return Reviews(*_read(folder, "train"), *_read(folder, "test"))
 
 
 def write_reviews(folder: Path, seed: int = 0) -> Path:
-    """Write 2 000 + 500 made-up reviews: two sets of words, each now and then in the wrong one."""
+    """Write 2 000 + 500 synthetic reviews: positive and negative words, with some noise."""
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     for file, rows in (("train.tsv", 2000), ("test.tsv", 500)):
@@ -66,7 +66,7 @@ def _read(folder: Path, part: str) -> tuple[Array, Array]:
     if wrong.size:
         raise DataError(
             explain(
-                f"{file} has lines that are no labelled review: {wrong.size} of {len(labels)}",
+                f"{file} has lines that are not labelled reviews: {wrong.size} of {len(labels)}",
                 expected="0 or 1, a tab, the review; no header",
                 found=f"line {wrong[0] + 1} starts with {labels[wrong[0]]!r}",
             )
@@ -75,7 +75,7 @@ def _read(folder: Path, part: str) -> tuple[Array, Array]:
 
 
 def _made_up(rng: np.random.Generator, label: int) -> str:
-    """Make up a review: an eighth of its words tells, and of these a fifth the wrong thing."""
+    """Create a review: an eighth of its words depends on the label, a fifth of these is wrong."""
     count = int(rng.integers(20, 240))
     tells, wrong = rng.random(count) < 0.125, rng.random(count) < 0.2
     kinds = np.where(tells, np.where(wrong, 1 - label, label), 2)

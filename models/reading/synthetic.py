@@ -1,7 +1,7 @@
-"""A temporary folder with a model's own synthetic files, so that they take the way of a user's.
+"""Creates a temporary folder with the synthetic files of a model, in the layout of `--data`.
 
-In: the model's `write_data` and a seed. Out: the folder. It lasts as long as the process, since a
-pipeline may read the files again in every epoch, and is removed at the end.
+Input: the model's `write_data` and a seed. Output: the folder. It exists until the process ends,
+because a pipeline may read the files again in every epoch.
 """
 
 from __future__ import annotations

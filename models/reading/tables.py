@@ -1,7 +1,7 @@
-"""Tables of text: CSV and its tab-separated kin, with their columns checked.
+"""Reads CSV and tab-separated tables, and checks their columns.
 
-In: a file and the columns it must have. Out: a pandas DataFrame of exactly these columns. Values
-are not touched: what a null, an unknown category or a wrong number means is the model's business.
+Input: a file and the columns it must have. Output: a pandas DataFrame of exactly these columns.
+Values are not changed: the model decides about nulls, unknown categories and wrong numbers.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ __all__ = ["read_table"]
 def read_table(
     file: Path, columns: Sequence[str], *, sep: str = ",", header: bool = True
 ) -> pd.DataFrame:
-    """Read a table and insist on its columns and on at least one row.
+    """Read a table, and check that it has the columns and at least one row.
 
     Args:
         file: the file; its first line names the columns when `header` is set.
         columns: the columns to return; of a file without a header, all its columns in order.
-        sep: what separates two values; a quoted value may hold it, except in a file without header.
+        sep: the separator; a quoted value may contain it, except in a file without a header.
         header: whether the first line names the columns. Without it nothing is quoted, as in
             tab-separated files of raw text.
 
     Returns:
-        The columns asked for, in that order; others are left out.
+        The requested columns, in that order, without the others.
 
     Raises:
-        InputNotFoundError: when the file is not there.
-        DataError: when it is empty, is no such table, or lacks columns.
+        InputNotFoundError: when the file does not exist.
+        DataError: when it is empty, not such a table, or lacks columns.
     """
     if not file.is_file():
         problem = f"No file {file.name} in {file.parent}"
@@ -47,7 +47,7 @@ def read_table(
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as exc:
         expected = f"a table of {listing(columns)}"
         raise DataError(
-            explain(f"{file} is no such table", expected=expected, found=str(exc))
+            explain(f"{file} is not a table of this kind", expected=expected, found=str(exc))
         ) from exc
     if not header:
         table = _named(file, table, columns)

@@ -1,1 +1,1 @@
-"""What surrounds the training of any model: the devices it runs on and the report it leaves."""
+"""Parts of the training of every model: devices, checkpoints, curves and reports."""

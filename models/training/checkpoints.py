@@ -1,10 +1,10 @@
-"""Checkpoints of a training loop of one's own, so that an interrupted one goes on.
+"""Checkpoints of a custom training loop, to continue after an interruption.
 
-In: a folder, a model and its optimizer. Out: the three newest checkpoints below
+Input: a folder, a model and its optimizer. Output: the three newest checkpoints below
 `<log_dir>/checkpoints`, each with the weights, the optimizer's state and the number of epochs done.
 
-Invariant: what is restored is everything, or the folder is refused; without a folder nothing is
-written and nothing restored.
+Invariant: a restore is complete, or the folder is refused; without a folder nothing is written or
+restored.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ KEPT = 3
 
 
 class Checkpoints:
-    """The checkpoints of one model and its optimizer, both with all their variables made."""
+    """The checkpoints of one model and its optimizer, both with all their variables."""
 
     def __init__(
         self, log_dir: Path | None, *, model: keras.Model, optimizer: keras.optimizers.Optimizer
     ) -> None:
         self._epochs = tf.Variable(0, dtype=tf.int64)
-        # The variables themselves, by position: Keras tracks its layers under names of its own.
+        # Variables by position, because Keras tracks its layers under its own names.
         self._state = tf.train.Checkpoint(
             epochs=self._epochs,
             weights=[variable.value for variable in model.variables],
@@ -45,7 +45,7 @@ class Checkpoints:
         """Restore the newest checkpoint, if there is any, and return the number of epochs done.
 
         Raises:
-            DataError: when it belongs to another model or optimizer, or cannot be read.
+            DataError: when the checkpoint belongs to another model or optimizer, or cannot be read.
         """
         newest = self._manager.latest_checkpoint if self._manager else None
         if newest:
@@ -64,7 +64,7 @@ class Checkpoints:
         return int(self._epochs)
 
     def save(self, epochs: int) -> None:
-        """Write a checkpoint after so many epochs, and drop the oldest beyond three."""
+        """Write a checkpoint with the number of epochs, and remove all but the three newest."""
         self._epochs.assign(epochs)
         if self._manager:
             self._manager.save(checkpoint_number=epochs)

@@ -1,11 +1,11 @@
-"""The devices that training runs on: chosen in one place, and said.
+"""Chooses the devices for the training.
 
-In: what TensorFlow sees. Out: a `tf.distribute.Strategy` and a line for people. A TPU that the
-environment names comes first, then all GPUs, then the CPU; several of a kind train in step, each
-on its share of a batch, with gradients summed over all (`tf.distribute.MirroredStrategy`).
+Input: what TensorFlow sees. Output: a `tf.distribute.Strategy` and a readable line. A TPU that the
+environment names comes first, then all GPUs, then the CPU; several devices train synchronously,
+each on its part of a batch, with gradients summed over all (`tf.distribute.MirroredStrategy`).
 
-Invariant: chosen before the first model is built, since memory growth and devices are fixed with
-the first operation. A strategy spreads `fit` alone: a loop written by hand runs on one device.
+Invariant: call it before the first model is built, because the first operation fixes memory growth
+and devices. A strategy distributes only `fit`; a custom loop runs on one device.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ TPU = "TPU_NAME"
 
 
 class Devices(NamedTuple):
-    """What training runs on.
+    """The devices of a training.
 
     Attributes:
-        strategy: its `scope()` is where a model has to be built.
-        title: for people, such as `2 GPUs, in step`.
+        strategy: a model must be built inside its `scope()`.
+        title: a readable name, such as `2 GPUs, in step`.
     """
 
     strategy: Any
@@ -34,9 +34,9 @@ class Devices(NamedTuple):
 
 
 def choose() -> Devices:
-    """Return the fastest devices there are.
+    """Return the fastest available devices.
 
-    A GPU takes memory as it needs it, so that two processes can share one. Logical devices
+    GPU memory grows on demand, so that two processes can share a GPU. Logical devices
     (`tf.config.set_logical_device_configuration`) count as devices.
 
     Raises:

@@ -1,10 +1,10 @@
-"""Curves for TensorBoard, written while a Keras model trains.
+"""Writes curves for TensorBoard while a Keras model trains.
 
-In: the folder to write to. Out: a callback that leaves `<log_dir>/train` and, when there are
-`val_` curves, `<log_dir>/validation`, with the tags of Keras's own callback (`epoch_loss`, …).
+Input: the folder to write to. Output: a callback that writes `<log_dir>/train` and, for `val_`
+curves, `<log_dir>/validation`, with the tags of Keras's own callback (`epoch_loss`, …).
 
-Keras's own callback needs the package of TensorBoard at training time; the events themselves are
-TensorFlow's, so this one does not, and `tensorboard --logdir` reads them anywhere else.
+Keras's own callback needs the package of TensorBoard. This one writes TensorFlow's events without
+it, and `tensorboard --logdir` reads them on any machine.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import tensorflow as tf
 
 __all__ = ["Events"]
 
-# What `tf.summary.scalar` writes: the name of TensorBoard's plugin, and its class "scalar".
+# The metadata of `tf.summary.scalar`: the name of TensorBoard's plugin, and its class "scalar".
 SCALAR = tf.compat.v1.SummaryMetadata(
     plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"), data_class=1
 )
@@ -34,7 +34,7 @@ class Events(keras.callbacks.Callback):
         self._writers: dict[str, Any] = {}
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Write one event a curve, and let nothing wait in memory."""
+        """Write one event per curve, and flush it."""
         for name, value in (logs or {}).items():
             writer = self._writer("validation" if name.startswith(HELD_OUT) else "train")
             tag = f"epoch_{name.removeprefix(HELD_OUT)}"

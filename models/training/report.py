@@ -1,8 +1,8 @@
-"""What a training leaves beside its export: curves, metrics and a model card.
+"""Writes the report of a training beside its export: curves, metrics and a model card.
 
-In: the facts of one training. Out: `<base>/<name>/training/<version>/` with `curves.png`,
-`metrics.json` and `README.md`. Not inside the export dir, which is the model and nothing else, and
-not a number beside the versions, so every server passes it over.
+Input: the facts of one training. Output: `<base>/<name>/training/<version>/` with `curves.png`,
+`metrics.json` and `README.md`. It is not inside the export dir, which contains only the model, and
+its name is not a number, so every server ignores it.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ class Training:
     """The facts of one training.
 
     Attributes:
-        name: as the command line calls the model.
-        summary: what it does, in a line.
-        data: where the data came from, in words.
-        device: what it ran on.
+        name: name of the model on the command line.
+        summary: one line about the model.
+        data: origin of the data, as text.
+        device: the device.
         seed: of data and weights.
         seconds: of the training alone.
-        metrics: on the held-out data, the leading one first.
-        curves: one value an epoch, by quantity; empty for what is not trained.
+        metrics: on the held-out data, the most important one first.
+        curves: one value per epoch, by quantity; empty without training.
     """
 
     name: str
@@ -49,7 +49,7 @@ def write_report(training: Training, export_dir: Path) -> Path:
 
     Args:
         training: its facts.
-        export_dir: `<base>/<name>/<version>`, which must be readable.
+        export_dir: `<base>/<name>/<version>`, which must exist.
 
     Returns:
         The folder of the report.
@@ -74,7 +74,7 @@ def write_report(training: Training, export_dir: Path) -> Path:
 
 
 def _figure(curves: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw one panel a quantity, training and validation (`val_…`) together."""
+    """Draw one panel per quantity, training and validation (`val_…`) together."""
     quantities = list(dict.fromkeys(name.removeprefix("val_") for name in curves))
     figure = Figure(figsize=(4 * len(quantities), 3), layout="constrained")
     for axes, quantity in zip(

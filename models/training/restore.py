@@ -1,13 +1,13 @@
-"""Three ways to keep a trained Keras model, each with its way back.
+"""Three ways to save a trained Keras model and to restore it.
 
-- The architecture, as JSON: layers and their settings, no weights. The way back gives an untrained
-  network, to train anew or to load weights into.
-- The weights alone, `.weights.h5`: small, and only of use with the same architecture.
+- The architecture, as JSON: layers and their settings, no weights. Restoring gives an untrained
+  network, to train or to load weights into.
+- The weights alone, `.weights.h5`: small, and only useful with the same architecture.
 - The whole model, `.keras`: architecture, weights, and the state of the optimizer, so that `fit`
-  goes on where it stopped.
+  continues where it stopped.
 
-In: a model of layers that Keras knows (a custom class must be registered with Keras first) and a
-file. Out: the file, or the model. Serving needs none of these: for that, `models.export`.
+Input: a model of layers that Keras knows (a custom class must be registered with Keras first) and a
+file. Output: the file, or the model. For serving, use `models.export` instead.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ def restore_architecture(file: Path) -> keras.Model:
     """Return an untrained, uncompiled network of the layers in `file`.
 
     Raises:
-        InputNotFoundError: when the file is not there.
-        DataError: when it holds no architecture.
+        InputNotFoundError: when the file does not exist.
+        DataError: when it does not contain an architecture.
     """
     with _reading(file, "an architecture, as save_architecture writes it"):
         model = keras.models.model_from_json(file.read_text(encoding="utf-8"))
-        if not isinstance(model, keras.Model):  # Keras returns other JSON as it is
+        if not isinstance(model, keras.Model):  # Keras returns other JSON unchanged
             raise TypeError(f"JSON of a {type(model).__name__}")
         return model
 
@@ -64,8 +64,8 @@ def restore_weights(model: keras.Model, file: Path) -> keras.Model:
     """Load weights into a model of the same architecture, in place, and return it.
 
     Raises:
-        InputNotFoundError: when the file is not there.
-        DataError: when it holds no weights, or those of another architecture.
+        InputNotFoundError: when the file does not exist.
+        DataError: when it contains no weights, or weights of another architecture.
     """
     with _reading(file, f"the weights of a model built like {model.name!r}"):
         model.load_weights(file)
@@ -84,8 +84,8 @@ def restore_model(file: Path) -> keras.Model:
     """Return the whole model, compiled as it was.
 
     Raises:
-        InputNotFoundError: when the file is not there.
-        DataError: when it holds no Keras model.
+        InputNotFoundError: when the file does not exist.
+        DataError: when it does not contain a Keras model.
     """
     with _reading(file, "a model, as save_model writes it"):
         return keras.models.load_model(file)
@@ -99,7 +99,7 @@ def _insist(file: Path, suffix: str) -> None:
 
 @contextmanager
 def _reading(file: Path, expected: str) -> Iterator[None]:
-    """Say in words what is wrong with a file."""
+    """Convert an error to a typed one that names the file."""
     if not file.is_file():
         problem = f"No file {file.name} in {file.parent}"
         raise InputNotFoundError(explain(problem, expected=expected))

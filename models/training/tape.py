@@ -1,10 +1,10 @@
-"""A training loop written out: a gradient tape under one `tf.function`, epoch by epoch.
+"""A custom training loop: a gradient tape inside one `tf.function`.
 
-In: a built Keras model, a `tf.data.Dataset` of (x, y) batches, and what `compile` would be told.
-Out: the curves that `fit` would return. The model is trained in place; nothing is written.
+Input: a built Keras model, a `tf.data.Dataset` of (x, y) batches, and the arguments of `compile`.
+Output: the same curves as `fit`. The model is trained in place; nothing is written.
 
-Invariant: with the same batches in the same order, the weights are those of `fit` (which draws
-another order of a shuffled stream from its second epoch on).
+Invariant: with the same batches in the same order, the weights equal those of `fit` (which uses
+another order of a shuffled stream from its second epoch).
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ def train_by_tape(
     """Train `model` on every batch, `epochs` times.
 
     Args:
-        model: with all its weights made.
-        batches: a `tf.data.Dataset` of (x, y); what it shuffles, it shuffles anew each epoch.
+        model: with all its weights created.
+        batches: a `tf.data.Dataset` of (x, y); a shuffled one gets a new order in each epoch.
         optimizer: a new one.
         loss: mean loss of a batch.
-        metric: what to follow beside the loss; it names its curve.
+        metric: a second quantity to record; its name is the name of the curve.
         epochs: passes over `batches`.
-        held_out: batches to judge by after each epoch, if any.
+        held_out: batches for the validation after each epoch, if any.
 
     Returns:
-        `loss` and the metric's curve; with `held_out` the same again under `val_`.
+        `loss` and the metric's curve; with `held_out` also the same with the prefix `val_`.
     """
     mean = keras.metrics.Mean("loss")
     followed = (mean, metric)
@@ -49,7 +49,7 @@ def train_by_tape(
         mean.update_state(value, sample_weight=tf.shape(y)[0])
         metric.update_state(y, answer)
 
-    # One signature for every batch, so that a last, smaller one is not traced again.
+    # One signature for every batch, so that a smaller last batch is not traced again.
     @tf.function(input_signature=batches.element_spec)
     def learn(x: Any, y: Any) -> None:
         with tf.GradientTape() as tape:

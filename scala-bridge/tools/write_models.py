@@ -1,11 +1,11 @@
-"""Write the models of the bridge's tests, and what TensorFlow answers for their rows.
+"""Writes the models of the bridge's tests, and TensorFlow's answers for their rows.
 
 Run from the root of the repository: `.venv/bin/python scala-bridge/tools/write_models.py [NAME…]`.
-Writes all models, or those that are named, into `scala-bridge/src/test/models`, which is checked
-in, so that the tests need no Python.
-Weights are set by hand; `answers.json` holds, by model, the rows (columns of the call, in order)
-and the answers of `tf.saved_model.load`, which are what the bridge is held to. The models of odd
-forms have no rows there: their tests say what they answer.
+Writes all models, or the named ones, into `scala-bridge/src/test/models`. This folder is in the
+repository, so the tests need no Python. Weights are set by hand. `answers.json` contains, for each
+model, the rows (columns of the call, in order) and the answers of `tf.saved_model.load`, which the
+tests compare with those of the bridge. The models of odd forms have no rows there: their tests
+contain the answers.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ UNSIGNED = ("uint8", "uint16", "uint32")
 
 
 def types(path: Path) -> None:
-    """Every type of the table: numbers come back doubled, booleans turned, strings lower-cased."""
+    """Every supported type: numbers are doubled, booleans inverted, strings in lower case."""
     names = (*NUMBERS, *UNSIGNED, "bool", "string")
     specs = [tf.TensorSpec((None,), getattr(tf, name), name=f"in_{name}") for name in names]
 
@@ -57,7 +57,7 @@ def types(path: Path) -> None:
 
 
 def shapes(path: Path) -> None:
-    """A matrix in, the same transposed out, with its sum."""
+    """Takes a matrix; returns its transpose and its sum."""
     spec = tf.TensorSpec((None, 2, 3), tf.float32, name="matrix")
     save_function(
         path,
@@ -70,7 +70,7 @@ def shapes(path: Path) -> None:
 
 
 def series(path: Path) -> None:
-    """Rows of any length in, running sums and the total out."""
+    """Takes rows of any length; returns running sums and the total."""
     spec = tf.TensorSpec((None, None), tf.float64, name="values")
     save_function(
         path,
@@ -80,7 +80,7 @@ def series(path: Path) -> None:
 
 
 def pair(path: Path) -> None:
-    """Two inputs, two outputs, and a second signature that takes one of them."""
+    """Two inputs, two outputs, and a second signature with one input."""
     alpha = tf.TensorSpec((None,), tf.int64, name="alpha")
     beta = tf.TensorSpec((None, 2), tf.float32, name="beta")
     single = tf.function(
@@ -117,7 +117,7 @@ def picky(path: Path) -> None:
 
 def words(path: Path) -> None:
     """A vocabulary in an asset file; an unknown word is 3."""
-    vocabulary = Path("vocabulary.txt")  # the graph keeps the path, which should be nobody's own
+    vocabulary = Path("vocabulary.txt")  # the graph contains the path, which should not name a user
     vocabulary.write_text("zero\neins\nzwei\n")
     module = tf.Module()
     module.table = tf.lookup.StaticVocabularyTable(
@@ -143,7 +143,7 @@ def words(path: Path) -> None:
 
 
 def one_row(path: Path) -> None:
-    """No dimension for rows: scalars in, a scalar, a vector and a text out."""
+    """No batch dimension: takes scalars; returns a scalar, a vector and a text."""
     number, text = tf.TensorSpec((), tf.float32, name="x"), tf.TensorSpec((), tf.string, name="s")
     save_function(
         path,
@@ -154,7 +154,7 @@ def one_row(path: Path) -> None:
 
 
 def factor(path: Path) -> None:
-    """A scalar beside a batch: `x·k`, and how many rows came together."""
+    """A scalar and a batched input: `x·k`, and the number of rows of the batch."""
     batch, scalar = tf.TensorSpec((None,), tf.float32, "x"), tf.TensorSpec((), tf.float32, "k")
     save_function(
         path, lambda x, k: {"y": x * k, "rows": tf.fill(tf.shape(x), tf.size(x))}, batch, scalar
@@ -162,17 +162,17 @@ def factor(path: Path) -> None:
 
 
 def open_rank(path: Path) -> None:
-    """An output whose rank nothing tells."""
+    """An output of unknown rank."""
     save_function(path, lambda inputs: {"y": without_shape(inputs[:, 0] - inputs[:, 1])}, VECTOR)
 
 
 def without_shape(tensor: tf.Tensor, shape: Any = None) -> tf.Tensor:
-    """Return a tensor of which nothing, or only a shape, is known."""
+    """Return a tensor of unknown shape, or with only a known shape."""
     return tf.raw_ops.PlaceholderWithDefault(input=tensor, shape=shape)
 
 
 def labels(path: Path) -> None:
-    """The names of classes beside their scores: three, whatever the number of rows."""
+    """The scores of three classes, and their names: always three, for any number of rows."""
     save_function(
         path,
         lambda inputs: {
@@ -184,13 +184,13 @@ def labels(path: Path) -> None:
 
 
 def alone(path: Path) -> None:
-    """Takes any number of rows, by its signature, and one in fact."""
+    """Accepts any number of rows in its signature, but only one in a run."""
     spec = tf.TensorSpec((None,), tf.float32, name="x")
     save_function(path, lambda x: {"y": without_shape(tf.reshape(x, [1]) * 2.0, (None,))}, spec)
 
 
 def no_kernel(path: Path) -> None:
-    """An operation that runs on a GPU alone."""
+    """An operation that runs only on a GPU."""
 
     def serve(x: tf.Tensor) -> dict[str, tf.Tensor]:
         state, weights = tf.zeros((1, 1, 1)), tf.zeros((16,))
@@ -274,7 +274,7 @@ ROWS: dict[str, list[list[Any]]] = {
 
 
 def answers(name: str, rows: list[list[Any]]) -> dict[str, Any]:
-    """Score rows one by one with TensorFlow itself; a model of fixed batches gets copies."""
+    """Score rows one by one with TensorFlow; a model with fixed batches gets copies of the row."""
     package = load(MODELS / name)
     serve = tf.saved_model.load(package.path).signatures["serving_default"]
     scored = []
@@ -297,7 +297,7 @@ def answers(name: str, rows: list[list[Any]]) -> dict[str, Any]:
 
 
 def plain(value: Any, *, is_scalar: bool = False) -> Any:
-    """Return what JSON can hold; rows of shape (1,) are plain columns in Spark."""
+    """Return values for JSON; rows of shape (1,) are scalar columns in Spark."""
     if isinstance(value, bytes):
         return value.decode()
     if isinstance(value, np.ndarray):
@@ -306,7 +306,7 @@ def plain(value: Any, *, is_scalar: bool = False) -> Any:
 
 
 def main() -> None:
-    """Write all models, or those that are named, and the answers."""
+    """Write all models, or the named ones, and the answers."""
     for name in sys.argv[1:] or WRITERS:
         shutil.rmtree(MODELS / name, ignore_errors=True)
         WRITERS[name](MODELS / name / "1")

@@ -29,6 +29,9 @@ FLOOR = 1e-7
 # A mismatch of the binding, or what comes behind the title of the model when a row or batch fails.
 _WHY = re.compile(r"^  - .*|\([0-9a-f]{12}\), .*(?:\n  (?:expected|found): .*)*", re.MULTILINE)
 
+# Spark tells only the JVM which file a row is from.
+_FILE = re.compile(r", from \S+(?=: )")
+
 
 @dataclass(frozen=True)
 class Case:
@@ -193,7 +196,8 @@ def outcome(score: Callable[[], DataFrame]) -> Outcome:
         scored = score()
         rows = [list(row) for row in scored.collect()]
     except (TfsparkError, PySparkException, Py4JJavaError) as error:
-        why = list(dict.fromkeys(line.strip() for line in _WHY.findall(str(error))))
+        lines = (_FILE.sub("", line.strip()) for line in _WHY.findall(str(error)))
+        why = list(dict.fromkeys(lines))
         return Outcome(why=why or [f"in other words: {error}"])
     return Outcome([kind for _, kind in scored.dtypes], rows)
 
@@ -203,9 +207,33 @@ def _named(line: str, columns: Sequence[str]) -> str:
     return re.sub(r"argument (\d+)", lambda found: columns[int(found[1]) - 1], line)
 
 
+# How a message writes a value, or suggests a name, is each side's own.
+_OWN_WORDS = (
+    (re.compile(r" Did you mean .*?\?(?= |$)"), ""),
+    (re.compile(r"\S+ does not fit "), "… does not fit "),
+    (re.compile(r"on_null is .*?, which is"), "on_null is …, which is"),
+    (re.compile(r"output bytes .* are not UTF-8"), "output bytes … are not UTF-8"),
+    (re.compile(r": .* is no constant of type"), ": … is no constant of type"),
+    (re.compile(r" \(row \{.*\}\)"), " (row …)"),
+)
+
+
+def same_problem(python: Sequence[str], bridge: Sequence[str]) -> bool:
+    """Whether two refusals are of the same kind and name the same place."""
+    return [_without_own_words(line) for line in python] == [
+        _without_own_words(line) for line in bridge
+    ]
+
+
+def _without_own_words(line: str) -> str:
+    for pattern, words in _OWN_WORDS:
+        line = pattern.sub(words, line)
+    return line.replace('"', "'")
+
+
 def _differences(python: Outcome, bridge: Outcome) -> Iterator[tuple[Any, Any]]:
     """Yield what is not the same; of rows with their number."""
-    if (python.types, python.why) != (bridge.types, bridge.why):
+    if python.types != bridge.types or not same_problem(python.why, bridge.why):
         yield asdict(python) | {"rows": len(python.rows)}, asdict(bridge) | {"rows": None}
         return
     if len(python.rows) != len(bridge.rows):

@@ -291,7 +291,7 @@ def test_column_functions_are_the_same(compared: Any, models: SmallModels) -> No
 
 
 @pytest.mark.slow
-def test_column_functions_refuse_in_the_same_words(compared: Any, models: SmallModels) -> None:
+def test_column_functions_refuse_alike(compared: Any, models: SmallModels) -> None:
     row = "SELECT 1f AS x, array(1f, 2f) AS v, 's' AS s, 1D AS d, null AS n, array() AS e"
     pair, linear = models.pair(), models.linear()
     cases = {
@@ -338,7 +338,7 @@ NO_COLUMNS = [
 
 
 @pytest.mark.slow
-def test_rows_are_refused_in_the_same_words(compared: Any, models: SmallModels) -> None:
+def test_rows_are_refused_alike(compared: Any, models: SmallModels) -> None:
     cases = {}
     for name, several in UNFIT_VALUES.items():
         for value in several:
@@ -365,7 +365,7 @@ def test_rows_are_refused_in_the_same_words(compared: Any, models: SmallModels) 
 
 
 @pytest.mark.slow
-def test_queries_are_refused_in_the_same_words(compared: Any, models: SmallModels) -> None:
+def test_queries_are_refused_alike(compared: Any, models: SmallModels) -> None:
     pair, unfit, linear = models.pair(), models.unfit(), models.linear()
     cases = {
         # A struct that is the only argument stands for its fields.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import tfspark
 from tests.bridge.conftest import BRIDGE, MODELS, SPARK_HOME, served
 
 EXAMPLE = BRIDGE / "examples" / "thrift-server.conf"
@@ -27,6 +28,8 @@ OPEN = {
     "set": "SET spark.sql.runSQLOnFiles=true",
 }
 REFUSED = "may not be called from SQL"
+# The digest in the example, which the operator replaces.
+NO_DIGEST = "0" * 64
 
 
 @pytest.fixture
@@ -34,6 +37,11 @@ def server(environment: dict[str, str], jar: Path, tmp_path: Path) -> Iterator[s
     """The address of a server with the example's settings, on models and folders of the test."""
     settings = EXAMPLE.read_text().replace("/srv/models", str(MODELS))
     settings = settings.replace("/var/lib/tfspark/cache", str(tmp_path / "cache"))
+    assert settings.count(NO_DIGEST) == 1
+    settings = settings.replace(NO_DIGEST, tfspark.load(MODELS / "linear").digest)
+    pinned = next(line for line in settings.splitlines() if ".linear.sha256 " in line)
+    settings += f"\nspark.tfspark.model.changed {MODELS}/fixed\n"
+    settings += pinned.replace(".linear.", ".changed.") + "\n"
     file = tmp_path / "example.conf"
     file.write_text(settings)
     with served(environment, tmp_path, "--jars", jar, "--properties-file", file) as address:
@@ -62,7 +70,7 @@ def ask(server: str, environment: dict[str, str], tmp_path: Path) -> Callable[..
 
 
 @pytest.mark.slow
-def test_the_example_offers_names_and_no_paths(
+def test_the_example_offers_pinned_names_and_no_paths(
     ask: Callable[..., str], jar: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "file.txt").write_text("1\n")
@@ -72,6 +80,9 @@ def test_the_example_offers_names_and_no_paths(
     assert said.count("score ") == 1, said
     assert said.count("Error: ") == said.count("(state=") == 2, said
     assert REFUSED in said
+    said = ask(SCORE.format(model="changed"))
+    assert "not the one that is pinned" in said
+    assert "score " not in said
 
     prepared = "CREATE TABLE loaded (a STRING) USING hive"
     said = ask(prepared, *(one.format(here=tmp_path, jar=jar) for one in OPEN.values()))

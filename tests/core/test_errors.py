@@ -18,6 +18,7 @@ CHILDREN = [
     (errors.InvalidInputError, ValueError, 65),
     (errors.InputNotFoundError, FileNotFoundError, 66),
     (errors.OutputExistsError, FileExistsError, 73),
+    (errors.OutputBusyError, BlockingIOError, 75),
 ]
 
 

@@ -111,7 +111,12 @@ def test_what_flags_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["y__tfspark_20260102_030405_0a1b2c3d", ".out.tfspark-20260102-030405-0a1b2c3d-ready"]
+    "name",
+    [
+        "y__tfspark_20260102_030405_0a1b2c3d",
+        ".out.tfspark-20260102-030405-0a1b2c3d-ready",
+        ".out.tfspark/work-20260102-030405-0a1b2c3d/spark",
+    ],
 )
 def test_no_message_names_what_is_staged(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> str:
@@ -136,6 +141,6 @@ def test_a_file_that_is_not_there_is_looked_for(
     (tmp_path / "score.sql").write_bytes(b"\xff")
     assert sql_score.main(["--register", "f=m", "--file", "scores.sql"]) == 66
     error = capsys.readouterr().err
-    assert f"looked for in {tmp_path}. Did you mean 'score.sql'?" in error
+    assert f"searched in {tmp_path}. Did you mean 'score.sql'?" in error
     assert sql_score.main(["--register", "f=m", "--file", "score.sql"]) == 65
-    assert "is no text in UTF-8" in capsys.readouterr().err
+    assert "is not UTF-8 text" in capsys.readouterr().err

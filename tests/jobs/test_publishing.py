@@ -19,10 +19,11 @@ def test_a_file_that_appears_late_is_not_published(
     """A task attempt that was given up may wake up and write after the rows were counted."""
     publish = PathOutput.publish
 
-    def write_late_and_publish(output: PathOutput) -> None:
-        (staged,) = tmp_path.glob(".out.tfspark-*")
+    def write_late_and_publish(output: PathOutput, account: Any) -> None:
+        (work,) = tmp_path.glob(".out.tfspark/work-*")
+        staged = work / {"spark": "spark", "direct": "attempts"}[path]
         pq.write_table(pq.read_table(rows), staged / "part-99999-late.parquet")
-        publish(output)
+        publish(output, account)
 
     if mode != "error":
         score("--input", rows, "--output", tmp_path / "out")

@@ -121,5 +121,5 @@ def test_bad_folders_are_said(tmp_path, monkeypatch):
         cifar2.dataset(folder=tmp_path)
     broken.unlink()
     (tmp_path / "test" / "bird").mkdir()
-    with pytest.raises(DataError, match="folder 'bird' is no class"):
+    with pytest.raises(DataError, match="folder 'bird' is not a class"):
         cifar2.dataset(folder=tmp_path)

@@ -118,7 +118,7 @@ def test_other_class_folders_are_all_named(folder):
     with pytest.raises(DataError, match="2 mismatches") as refusal:
         read_folders(folder, ["a", "bb"])
     assert "no folder 'bb'" in str(refusal.value)
-    assert "folder 'b' is no class. Did you mean 'bb'?" in str(refusal.value)
+    assert "folder 'b' is not a class. Did you mean 'bb'?" in str(refusal.value)
 
 
 def test_no_class_folder_is_said(tmp_path):
@@ -137,7 +137,7 @@ def test_broken_files_are_counted_and_named(folder):
     for number in range(12):
         (folder / "a" / f"cut{number:02}.jpg").write_bytes(JPEG[: len(JPEG) // 2])
     (folder / "a" / "cut00.jpg").write_text("no picture")
-    with pytest.raises(DataError, match="12 files that are no whole pictures") as refusal:
+    with pytest.raises(DataError, match="12 files that are not complete pictures") as refusal:
         read_folders(folder)
     lines = str(refusal.value).splitlines()
     assert "cut00.jpg: Unknown image file format" in lines[1]

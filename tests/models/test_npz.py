@@ -59,5 +59,5 @@ def test_file_that_is_cut_off_or_another_is_refused(file):
     damaged = whole[:40] + bytes(20) + whole[60:]
     for content in (b"", b"no arrays", whole[: len(whole) // 2], damaged, alone):
         file.write_bytes(content)
-        with pytest.raises(DataError, match=r"no whole \.npz file"):
+        with pytest.raises(DataError, match=r"not a whole \.npz file"):
             read_npz(file, SHAPES)

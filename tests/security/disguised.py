@@ -235,6 +235,23 @@ def graph_with_functions_first(graph: Graph) -> None:
     graph.node("rows", "Const", dtype=STRING).attr["value"].tensor.string_val.append(text)
 
 
+def graphs_in_graphs(graph: Graph) -> None:
+    """A constant of a graph in a constant of a graph, and so on; the innermost one writes."""
+    inner = GraphDef()
+    inner.node.add(name="write", op="WriteFile")
+    for _ in range(8):
+        outer = GraphDef()
+        constant = outer.node.add(name="rows", op="Const").attr["value"].tensor
+        constant.string_val.append(inner.SerializeToString())
+        inner = outer
+    graph.meta.graph_def.node.extend(inner.node)
+
+
+def long_name(graph: Graph) -> None:
+    """A message shows the first letters of a long name."""
+    graph.node("n" * 1000, "WriteFile")
+
+
 GRAPHS: Mapping[str, tuple[Callable[[Graph], None], str]] = {
     # name → graph, operation that is found
     "asset of a collection": (asset_of_a_collection, "InitializeTableFromTextFileV2"),
@@ -254,6 +271,8 @@ GRAPHS: Mapping[str, tuple[Callable[[Graph], None], str]] = {
     "resource in a variant": (resource_in_a_variant, "Const"),
     "type of a caller": (type_of_a_caller, "ParseTensor"),
     "functions first": (graph_with_functions_first, "WriteFile"),
+    "graphs in graphs": (graphs_in_graphs, "Const"),
+    "long name": (long_name, "WriteFile"),
     "compiled text": (compiled_text, "XlaCallModule"),
 }
 

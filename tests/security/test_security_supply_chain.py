@@ -111,7 +111,7 @@ def test_a_file_of_no_component_is_found(tmp_path):
         archive.writestr("io/tfspark/A.class", "")
         archive.writestr("org/apache/other/B.class", "")
     assert bundled.unknown_files(jar) == ["org/apache/other/B.class"]
-    assert bundled.missing_components(jar) == ["tensorflow-core-native", "javacpp", "protobuf-java"]
+    assert bundled.missing_components(jar) == [one.artifact for one in bundled.COMPONENTS]
 
 
 def test_the_jar_bundles_what_is_listed():

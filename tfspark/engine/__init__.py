@@ -1,4 +1,4 @@
-"""Engines: what runs a model inside an executor process, behind one protocol."""
+"""The engines that run a model in an executor process, and their protocol. Executor."""
 
 from tfspark.engine.protocol import Engine, EngineOptions
 from tfspark.engine.select import load_engine

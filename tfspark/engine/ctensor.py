@@ -1,12 +1,12 @@
-"""Tensors between NumPy or Arrow and the C API's `TF_Tensor`, with no copy where memory allows.
+"""Converts between NumPy or Arrow tensors and the C API's `TF_Tensor`, without a copy if possible.
 
-Turns a `Tensor` into a handle to feed, which the caller deletes, and the handle of a result into a
-`Tensor`, which then owns the handle. Executor only, any thread.
+`feed` converts a `Tensor` to a handle, which the caller deletes. `Result` converts the handle of a
+result to a `Tensor`, and owns the handle. Executor only, any thread.
 
-Invariants: contiguous memory at TensorFlow's alignment is fed as it is, all other memory is copied
-once; fed memory is never written and stays alive until TensorFlow lets go of it, also when a result
-shares it; a numeric result is a read-only view of TensorFlow's memory that is released with the
-last array on it; strings are copied out and leave nothing behind.
+Invariants: memory that is contiguous and aligned for TensorFlow is fed without a copy, other memory
+is copied once; fed memory is never written, and it stays alive until TensorFlow releases it, also
+when a result shares it; a numeric result is a read-only view of TensorFlow's memory, which is
+released with the last array that uses it; strings are copied.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _python.Py_IncRef.argtypes = _python.Py_DecRef.argtypes = (c_void_p,)
 _python.Py_IncRef.restype = _python.Py_DecRef.restype = None
 
 
-# Drops the reference that `_new_tensor` took. TensorFlow calls it from any of its threads, and as
-# late as the end of the process, when this module may be gone: nothing of it is ever freed.
+# Drops the reference that `_new_tensor` took. TensorFlow calls it from any of its threads, even at
+# the end of the process, when this module may be gone. So the callback itself is never freed.
 _let_go = Deallocator(lambda _data, _length, owner, drop=_python.Py_DecRef: drop(owner))
 _python.Py_IncRef(id(_let_go))
 
@@ -47,7 +47,7 @@ def feed(library: Any, tensor: Tensor, dtype: DType) -> int:
 
     Args:
         library: The C API.
-        tensor: What to feed; not written.
+        tensor: The tensor to feed; it is not changed.
         dtype: The input's type in the signature.
 
     Raises:
@@ -70,7 +70,7 @@ def feed(library: Any, tensor: Tensor, dtype: DType) -> int:
 
 
 class Result:
-    """One `TF_Tensor` that a run returned, released with the last array on its memory.
+    """One `TF_Tensor` that a run returned; released with the last array that uses its memory.
 
     NumPy reads `__array_interface__` and makes this object the base of the array.
     """
@@ -86,7 +86,7 @@ class Result:
         """Return the elements: strings as a copy, numbers as a read-only view.
 
         Raises:
-            EngineError: When they are not of the type in the signature.
+            EngineError: When their type is not the one in the signature.
         """
         library, handle = self._library, self._handle
         found = library.TF_TensorType(handle)
@@ -132,9 +132,9 @@ def _new_tensor(
 
 
 def _aligned(array: npt.NDArray[Any], alignment: int) -> npt.NDArray[Any]:
-    """Return a contiguous copy where TensorFlow can use it.
+    """Return a contiguous, aligned copy.
 
-    TensorFlow copies what is unaligned by itself, but a strided array would be copied twice then.
+    TensorFlow copies unaligned memory itself, but a strided array would then be copied twice.
     """
     block = np.empty(array.nbytes + alignment, dtype=np.uint8)
     start = -address_of(block) % alignment

@@ -1,12 +1,13 @@
-"""TensorFlow's floating-point mode, for a run in the caller's own thread: denormals are zero.
+"""Treats denormal numbers as zero during a run in the caller's thread, as TensorFlow does.
 
 Executor only. TensorFlow's thread pools flush denormal results to zero and read denormal operands
-as zero (tsl/platform/denormal.h), but a session that runs in its caller's thread leaves that
-thread's mode alone. Then a small batch would give denormals where TensorFlow's Python gives zeros,
-and a large one both, according to the thread that computed a part of it.
+as zero (tsl/platform/denormal.h). A session that runs in its caller's thread does not change the
+mode of that thread. A small batch would then give denormals where TensorFlow's Python gives zeros,
+and a large batch would give both, depending on the thread that computed each part.
 
-Invariants: the mode is that of the calling thread alone, and is as before when the block ends;
-where the layout of C's `fenv_t` is not known here, nothing changes. A block costs 2 to 3 µs.
+Invariants: only the mode of the calling thread changes, and it is restored when the block ends.
+Nothing changes on platforms whose layout of C's `fenv_t` is not listed here. A block costs 2 to
+3 µs.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import sys
 from ctypes import addressof, c_int, c_uint32, c_void_p
 from typing import Any
 
-# Which 32-bit word of `fenv_t` is the control register, and the bits in it that flush results and
-# operands: FTZ and DAZ of MXCSR, FZ of FPCR. The same for glibc and musl.
+# The index of the control register among the 32-bit words of `fenv_t`, and the bits that flush
+# results and operands: FTZ and DAZ of MXCSR, FZ of FPCR. The same for glibc and musl.
 _CONTROL = {("linux", "x86_64"): (7, 0x8040), ("linux", "aarch64"): (0, 1 << 24)}
 
 _Environment: Any = c_uint32 * 16  # more than any `fenv_t` takes
@@ -29,7 +30,7 @@ for _function in (_libc.fegetenv, _libc.fesetenv):
 
 
 def _flushing() -> Any:
-    """Return this thread's environment with denormals flushed; `None` where it is not known how."""
+    """Return this thread's environment with denormals flushed; `None` on other platforms."""
     control = _CONTROL.get((sys.platform, platform.machine()))
     if control is None:
         return None
@@ -44,7 +45,7 @@ _FLUSHING = _flushing()
 
 
 class DenormalsAreZero:
-    """A block in which this thread computes as TensorFlow's own threads do."""
+    """A block in which this thread flushes denormals, as TensorFlow's own threads do."""
 
     __slots__ = ("_before",)
 

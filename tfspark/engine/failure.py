@@ -1,10 +1,10 @@
-"""What a failed load or run of TensorFlow is about: an operation, files, memory, or the batch.
+"""Classifies failures of TensorFlow: a missing operation, damaged files, memory, or the batch.
 
 Chooses the error to raise from TensorFlow's message and canonical error code, for both of
 TensorFlow's engines. Executor only.
 
-Invariant: only what a value of a row can cause is an error of the batch, so that no row is blamed
-for a model that cannot run here.
+Invariant: a failure counts as an error of the batch only if a value of a row can cause it, so that
+no row is blamed for a model that cannot run here.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from tfspark.errors import EngineError, InvalidModelError, explain
 
 _RESOURCE_EXHAUSTED = 8
 
-# The canonical codes (absl/status/status.h) that a row can cause: UNKNOWN, which is what the Python
-# function of a model raises, INVALID_ARGUMENT, NOT_FOUND (a file that a row names), ALREADY_EXISTS,
-# PERMISSION_DENIED, OUT_OF_RANGE and DATA_LOSS (bytes that do not decode). Not among them:
-# FAILED_PRECONDITION (variables or tables that are not there), UNIMPLEMENTED and INTERNAL.
+# The canonical codes (absl/status/status.h) that a row can cause: UNKNOWN (from a Python function
+# of the model), INVALID_ARGUMENT, NOT_FOUND (a file that a row names), ALREADY_EXISTS,
+# PERMISSION_DENIED, OUT_OF_RANGE and DATA_LOSS (bytes that cannot be decoded). A row cannot cause
+# FAILED_PRECONDITION (missing variables or tables), UNIMPLEMENTED or INTERNAL.
 _OF_A_ROW = {2, 3, 5, 6, 7, 11, 15}
 
-# Said with INVALID_ARGUMENT or NOT_FOUND, at the load or at a run; the last of a Python function.
+# Messages with the code INVALID_ARGUMENT or NOT_FOUND, from a load or a run. The last line is the
+# message about a Python function.
 _NO_OPERATION = re.compile(
     r"No OpKernel was registered to support Op '([^']*)'"
     r"|No registered '([^']*)' OpKernel"
@@ -31,7 +32,7 @@ _NO_OPERATION = re.compile(
     r"|Could not find callback with key=pyfunc|callback pyfunc_\d+ is not found"
 )
 
-# What the reader of checkpoints says; a table of strings is its index.
+# Messages of the reader of checkpoints; an sstable is the index of a checkpoint.
 _DAMAGED_VARIABLES = re.compile(
     r"sstable|checksum|Read less bytes than requested|Parsed past limit|TensorBundle"
     r"|variables\.index|table file",
@@ -44,11 +45,11 @@ def failure(code: int, message: str) -> EngineError:
 
     Args:
         code: TensorFlow's canonical error code.
-        message: What it says, without its listing of the graph.
+        message: TensorFlow's message, without its listing of the graph.
 
     Returns:
-        A `CannotServeError` when no row is the reason, an `OutOfMemoryError` when the batch is too
-        large, otherwise an `EngineError` about the batch.
+        A `CannotServeError` when no row can be the reason, an `OutOfMemoryError` when the batch is
+        too large, otherwise an `EngineError` about the batch.
     """
     missing = _missing_operation(message)
     if missing is not None:
@@ -59,7 +60,7 @@ def failure(code: int, message: str) -> EngineError:
 
 
 def load_failure(export_dir: str, message: str) -> EngineError | InvalidModelError | None:
-    """Return the error of a load that no engine can do better; `None` for any other message."""
+    """Return the error of a load that fails with every engine; `None` for any other message."""
     if _DAMAGED_VARIABLES.search(message):
         return InvalidModelError(
             explain(

@@ -1,10 +1,10 @@
-"""Shows TensorFlow the GPUs that a scheduler gave this process, and fails without them.
+"""Restricts this process to the GPUs that Spark assigned, and checks that TensorFlow uses them.
 
-Takes device addresses, as `nvidia-smi` numbers or names them; CUDA then shows the process only
-these. Executor only. Spark is not known here: the caller says which GPUs a task has.
+Takes device addresses, which are numbers or names from `nvidia-smi`; CUDA then shows only these
+devices to the process. Executor only. No Spark: the caller decides whether a GPU is needed.
 
-Invariant: a process keeps the GPUs of its first load, because CUDA reads its environment once; a
-reused worker that is later given others goes on with those it has.
+Invariant: a process keeps the GPUs of its first load, because CUDA reads its environment once. A
+reused worker that is later assigned other GPUs continues with the first ones.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from collections.abc import Collection
 
 from tfspark.errors import EngineError, explain
 
-# https://docs.nvidia.com/cuda/cuda-c-programming-guide/ (environment variables). CUDA numbers the
-# fastest GPU first unless it is told to number them as nvidia-smi and Spark's discovery do.
+# https://docs.nvidia.com/cuda/cuda-c-programming-guide/ (environment variables). By default CUDA
+# gives the fastest GPU the number 0; PCI_BUS_ID gives the numbers that nvidia-smi and Spark use.
 _VISIBLE, _ORDER = "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"
 
 
 def show(addresses: Collection[str]) -> None:
-    """Show CUDA these GPUs alone; to be called before the first model is loaded."""
+    """Make only these GPUs visible to CUDA; call it before the first model is loaded."""
     os.environ[_ORDER] = "PCI_BUS_ID"
     os.environ[_VISIBLE] = ",".join(addresses)
 
 
 def check(device_types: Collection[str]) -> None:
-    """Refuse to go on without a GPU.
+    """Raise an error when TensorFlow sees no GPU.
 
     Args:
         device_types: Types of the devices that TensorFlow sees, such as `CPU`.

@@ -1,13 +1,13 @@
-"""TensorFlow's C API, found inside the installed wheel and declared for ctypes.
+"""Opens TensorFlow's C API, which is inside the installed wheel, with ctypes.
 
 Returns a `ctypes.CDLL` whose functions have their argument types declared. Executor only. Every
 TensorFlow wheel contains the C API in `libtensorflow_cc`. Opening it takes a fraction of the time
 and memory of `import tensorflow`, which this module never does.
 
-Invariants: the wheel is found by its import spec, which runs none of its code; the library is
-opened in the loader's default local scope, because in the global one its symbols clash with
-NumPy's; what is absent is a `CannotServeError` that says what was looked for. Handles are plain
-integers; who gets one releases it.
+Invariants: the wheel is found by its import spec, which runs none of its code. The library is
+opened in the loader's local scope (the default), because in the global scope its symbols clash with
+NumPy's. A missing library or function is a `CannotServeError` that names it. Handles are plain
+integers; the caller that gets a handle releases it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 from tfspark.engine.protocol import CannotServeError, first_lines
 from tfspark.errors import explain
 
-# The major version of every TensorFlow 2 is part of the name.
+# TensorFlow's major version is part of the name.
 _FILES = {"linux": "libtensorflow_cc.so.2", "darwin": "libtensorflow_cc.2.dylib"}
 
 OK = 0  # the canonical code of success
@@ -35,10 +35,10 @@ class Output(ctypes.Structure):
     _fields_ = (("operation", c_void_p), ("index", c_int))
 
 
-# `void (*)(void* data, size_t length, void* argument)`, called when a tensor's memory is let go.
+# `void (*)(void* data, size_t length, void* argument)`, called when a tensor's memory is released.
 Deallocator = ctypes.CFUNCTYPE(None, c_void_p, c_size_t, c_void_p)
 
-# What every wheel is built with, as EIGEN_MAX_ALIGN_BYTES.
+# The EIGEN_MAX_ALIGN_BYTES that every wheel is built with.
 _ALIGNMENT = 64
 
 _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
@@ -121,15 +121,15 @@ def open_library() -> Any:
 
 
 def alignment(library: Any) -> int:
-    """Return the alignment that TensorFlow asks of memory, which 2.16 does not tell."""
+    """Return the alignment that TensorFlow requires; TensorFlow 2.16 has no function for it."""
     ask = getattr(library, "TF_TensorDefaultAlignment", None)
     return _ALIGNMENT if ask is None else int(ask())
 
 
 def _open(path: Path) -> Any:
-    """Open a library and leave each of its symbols to be looked up at its first use.
+    """Open a library and resolve each of its symbols at first use.
 
-    `ctypes` by itself has all of them looked up at once, a third of the time that opening takes.
+    `ctypes` would resolve all of them at once, which takes a third of the time to open.
     """
     loader = ctypes.CDLL(None)
     loader.dlopen.restype, loader.dlopen.argtypes = c_void_p, (c_char_p, c_int)
@@ -148,7 +148,7 @@ def _library_path() -> Path:
     name = _FILES.get(sys.platform)
     if name is None:
         raise CannotServeError(f"TensorFlow's C API is not known on the platform {sys.platform}.")
-    # The spec of a top-level name is found without importing it.
+    # Python finds the spec of a top-level package without importing it.
     spec = importlib.util.find_spec("tensorflow")
     folders = (
         [] if spec is None else [Path(place) for place in spec.submodule_search_locations or ()]
@@ -183,7 +183,7 @@ class Status:
 
     @property
     def code(self) -> int:
-        """The canonical error code of the last call that was given this status."""
+        """The canonical error code of the last call with this status."""
         return int(self._library.TF_GetCode(self.handle))
 
     @property

@@ -1,14 +1,15 @@
 """The engine that runs a model through TensorFlow's C API, without `import tensorflow`.
 
 Opens an export dir as an `Engine` around a `TF_Session`, which feeds and fetches the graph tensors
-that the signature names. Executor only; nothing exists before the first load, so every session is
-made after the fork.
+of the signature. Executor only; nothing exists before the first load, so every session is created
+after the fork.
 
-Invariants: one session per engine, whose operations run in the caller's thread by default, and
-which may be called from several threads; denormals are zero in a run, as in TensorFlow's Python;
-every status is checked; every handle is released once, the session with the engine or at the end of
-the process; an explicit `TF_NUM_INTRAOP_THREADS` or `TF_NUM_INTEROP_THREADS` wins. Threads inside
-operations are shared by all sessions of a process, and the first one sets their number.
+Invariants: an engine has one session, which several threads may call; its operations run in the
+caller's thread by default; denormals are zero during a run, as in TensorFlow's Python; every status
+is checked; every handle is released once, and the session with the engine or at the end of the
+process. The environment variables `TF_NUM_INTRAOP_THREADS` and `TF_NUM_INTEROP_THREADS` override
+the options. All sessions of a process share the threads inside operations, and the first session
+sets their number.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _KNOWN_TYPES = {row.name for row in TABLE}
 
 
 class NativeEngine:
-    """A session and the ends of one signature in its graph."""
+    """A session, with the graph tensors of one signature."""
 
     def __init__(self, library: Any, session: int, graph: int, signature: Signature) -> None:
         self._release = weakref.finalize(self, _release, library, session, graph)
@@ -45,7 +46,7 @@ class NativeEngine:
         self._inputs = _Ends.find(library, graph, signature.inputs)
         fed = {spec.tensor: spec.name for spec in signature.inputs}
         known = [spec for spec in signature.outputs if spec.dtype in _KNOWN_TYPES]
-        # A session refuses to fetch a tensor that is fed.
+        # A session cannot fetch a tensor that is fed.
         self._passed = {spec.name: fed[spec.tensor] for spec in known if spec.tensor in fed}
         self._outputs = _Ends.find(
             library, graph, [spec for spec in known if spec.tensor not in fed]
@@ -86,12 +87,12 @@ class NativeEngine:
 
 @dataclass(frozen=True)
 class _Ends:
-    """The inputs or outputs of a signature as the C API takes them.
+    """The inputs or outputs of a signature, in the form of the C API.
 
     Attributes:
         items: Name and type of each.
-        ends: Array of `TF_Output`, which runs only read.
-        handles: Makes an empty array for as many `TF_Tensor` handles.
+        ends: Array of `TF_Output`; runs do not change it.
+        handles: Creates an empty array with a place for each `TF_Tensor` handle.
     """
 
     items: tuple[tuple[str, DType], ...]
@@ -109,12 +110,12 @@ class _Ends:
 def load(
     export_dir: str, tags: tuple[str, ...], signature: Signature, options: EngineOptions
 ) -> NativeEngine:
-    """Load a SavedModel into a session; its tables are initialised and its variables restored.
+    """Load a SavedModel into a session, initialise its tables and restore its variables.
 
     Raises:
-        CannotServeError: When there is no C API here, or it cannot load the model.
+        CannotServeError: When the C API is missing, or cannot load the model.
         InvalidModelError: When the variables are damaged.
-        EngineError: When the signature is not of the graph, or TensorFlow does not see the GPU.
+        EngineError: When the graph lacks a tensor of the signature, or TensorFlow sees no GPU.
     """
     library = open_library()
     graph = library.TF_NewGraph()

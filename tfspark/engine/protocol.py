@@ -1,12 +1,12 @@
-"""The contract between the runner and whatever runs a model.
+"""The contract between the runner and the engine that runs a model. Executor.
 
-An engine is opened on an executor for one export dir and one signature, is fed tensors by input
-name, and returns tensors by output name. It knows no Arrow schema, no Spark and no bad rows. A
-`CannotServeError` says that the batch is not the reason: `select` answers it with another engine,
-and the runner blames no row for it. Any other `EngineError` of a run is about the batch.
+An engine is opened on an executor for one export dir and one signature. It takes tensors by input
+name and returns tensors by output name. It knows no Arrow schema, no Spark and no bad rows. A
+`CannotServeError` means that the batch is not the reason: `select` then tries another engine, and
+the runner blames no row. Any other `EngineError` of a run is about the batch.
 
-Invariants: `run` neither keeps nor writes fed memory after it returned; what it returns does not
-share memory with what was fed unless that memory stays alive with it; an engine is never pickled.
+Invariants: after `run` returns, the engine neither keeps nor changes the fed memory; a result that
+shares memory with an input keeps that memory alive; an engine is never pickled.
 """
 
 from __future__ import annotations
@@ -22,22 +22,23 @@ from tfspark.tensors import Tensor
 
 
 class CannotServeError(EngineError):
-    """This engine cannot run this model here, whatever the batch; another may."""
+    """This engine cannot run this model on this machine, with any batch; another engine may."""
 
 
 class OutOfMemoryError(EngineError):
-    """A batch needs more memory than there is; half of it may not."""
+    """A batch needs more memory than the machine has; a smaller batch may fit."""
 
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """How a model is run; part of the cache key.
+    """The engine of a model and its settings; part of the cache key.
 
     Attributes:
-        name: Which engine; `auto` takes `native`, and `tensorflow` where that cannot serve.
-        intra_op_threads: Threads inside one operation; 0 lets TensorFlow take every core.
-        inter_op_threads: Threads across operations; 1 is the caller's own, 0 leaves it open.
-        gpu: Whether the model has to run on a GPU; without, TensorFlow takes what it sees.
+        name: Name of the engine; `auto` is `native`, or `tensorflow` if `native` cannot serve.
+        intra_op_threads: Threads inside one operation; with 0 TensorFlow uses every core.
+        inter_op_threads: Threads across operations; 1 is the caller's own thread, with 0 TensorFlow
+            decides.
+        gpu: Whether the model must run on a GPU; if not, TensorFlow uses the devices it sees.
     """
 
     name: EngineName = "auto"
@@ -57,7 +58,7 @@ class Engine(Protocol):
             inputs: Input name → tensor (rows, …), all inputs of the signature.
 
         Returns:
-            Output name → tensor, for every output of the signature that has a type of the table.
+            Output name → tensor, for every output of the signature that has a supported type.
 
         Raises:
             CannotServeError: When the engine, not the batch, is the reason.
@@ -70,5 +71,5 @@ class Engine(Protocol):
 
 
 def first_lines(message: str) -> str:
-    """Return what an error of TensorFlow's says, without its listing of the whole graph."""
+    """Return the message of an error of TensorFlow, without its listing of the graph."""
     return quoted_lines("\n".join(message.strip().splitlines()[:6]))

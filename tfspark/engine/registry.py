@@ -40,7 +40,7 @@ ENGINES: Mapping[EngineName, EngineEntry] = {
         title="The native engine",
         load=native.load,
         package="tensorflow",
-        cannot_serve="models whose variables or tables only the loader of TensorFlow's Python "
+        cannot_serve="models whose variables or tables only TensorFlow's Python loader "
         "restores; tensors that are not dense",
     ),
     "tensorflow": EngineEntry(

@@ -1,8 +1,8 @@
 """Chooses the engine that runs a model, and opens it. Executor only.
 
-Invariant: an engine that was asked for by name is that engine or an error. `auto` is the first of
-`registry.AUTO`, and the second from the moment that the first says it cannot serve: at the load or,
-where only a run can tell, at the first run. One log line names the reason.
+Invariant: if the options name an engine, that engine runs the model or raises an error. `auto`
+starts with the first engine of `registry.AUTO`, and changes to the second when the first cannot
+serve. This shows at the load or at the first run. One log record gives the reason.
 """
 
 from __future__ import annotations
@@ -46,10 +46,11 @@ def load_engine(
 
 
 class AutoEngine:
-    """An engine that is replaced by another when it finds at a run that it cannot serve.
+    """An engine that is replaced by another when a run shows that it cannot serve.
 
-    A SavedModel whose variables or tables only Python's loader restores loads into a session
-    without a complaint and fails at its first run; no input is changed by then, so it runs again.
+    A few SavedModels need TensorFlow's Python loader to restore their variables or tables. They
+    load into a session without an error, and the first run fails. Inputs are unchanged then, so the
+    other engine runs the same batch.
     """
 
     def __init__(self, engine: Engine, load_other: Callable[[], Engine]) -> None:
@@ -70,7 +71,7 @@ class AutoEngine:
         self._engine.close()
 
     def _other(self, failed: Engine, reason: CannotServeError) -> Engine:
-        """Return the other engine, loaded by the first thread that failed."""
+        """Return the other engine; the first thread that fails loads it."""
         with self._lock:
             if self._engine is failed:
                 self._engine = _instead(self._load_other, reason)

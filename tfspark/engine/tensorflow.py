@@ -1,11 +1,12 @@
-"""The engine that runs a model in process by TensorFlow's own Python API.
+"""The engine that runs a model through TensorFlow's Python API, in the same process.
 
 Opens an export dir with `tf.saved_model.load` as an `Engine` that calls the signature by name.
 TensorFlow is imported when the first model is opened, on the executor, after the fork.
 
-Invariants: threads are set before TensorFlow starts its runtime, and only once per process, because
-it refuses a change later; an explicit `TF_NUM_INTRAOP_THREADS` or `TF_NUM_INTEROP_THREADS` wins;
-GPU memory grows on demand; every input is copied once by `tf.constant`.
+Invariants: threads are set once per process, before TensorFlow starts its runtime, because it
+refuses later changes; the environment variables `TF_NUM_INTRAOP_THREADS` and
+`TF_NUM_INTEROP_THREADS` override the options; GPU memory grows on demand; `tf.constant` copies
+every input once.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from tfspark.tensors import ByteStrings, Tensor
 
 _log = logging.getLogger(__name__)
 
-# Ends what TensorFlow says before a message when the graph keeps no trace of the code that made it.
+# The last line before TensorFlow's message when the graph has no traces of the code that made it.
 _NO_TRACES = "<stack traces unavailable>"
 
 
-# Where a node was made, which stands before the reason and may fill a page.
+# The trace of the code that made a node, which precedes the message and can be long.
 _TRACE = re.compile(r"^Detected at node .*:\n(?:[ \t].*\n|\n)*", re.MULTILINE)
 
 
@@ -92,7 +93,7 @@ def load(
     try:
         model = tf.saved_model.load(str(Path(export_dir)), tags=list(tags))
         return TensorFlowEngine(model, signature)
-    except Exception as error:  # a broken model fails wherever the loader meets it first
+    except Exception as error:  # the loader raises many types of errors for a broken model
         message = _first_lines(error)
         raise load_failure(export_dir, message) or EngineError(
             explain(
@@ -111,7 +112,7 @@ def _configure(tf: Any, options: EngineOptions) -> None:
             tf.config.threading.set_inter_op_parallelism_threads(options.inter_op_threads)
         for device in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(device, True)
-    except RuntimeError as error:  # the runtime of this process has started before
+    except RuntimeError as error:  # TensorFlow's runtime has already started in this process
         _log.info("TensorFlow keeps the settings it started with: %s", error)
 
 
@@ -120,7 +121,7 @@ def _to_numpy(tensor: Tensor) -> Any:
 
 
 def _from_numpy(value: Any) -> Tensor:
-    """Return a result; a string of rank 0 comes as plain bytes."""
+    """Return a result as a tensor; TensorFlow returns a scalar string as `bytes`."""
     array = np.asarray(value, dtype=object) if isinstance(value, bytes) else value
     return ByteStrings.from_objects(array) if array.dtype == object else array
 

@@ -4,10 +4,10 @@ Turns an Arrow binary array into the 24-byte `TF_TString` records of a string te
 records into an Arrow array. Executor only; uses the layout of TensorFlow's `ctstring_internal.h` on
 a little-endian machine, and calls no library of TensorFlow.
 
-Invariants: bytes that records made here point at end with a NUL, as TensorFlow's own do; they are
-borrowed from an Arrow array, which has to outlive the tensor, but not what copied its elements; an
-array made here owns its memory, whatever the records pointed to. All work is done by NumPy and
-Arrow on whole arrays.
+Invariants: a record that is made here points to bytes that end with a NUL, as TensorFlow's own
+records do. The bytes belong to an Arrow array, which must outlive the tensor, but not the copies
+that TensorFlow makes of its elements. An array that is made here owns its memory. All work is done
+by NumPy and Arrow on whole arrays.
 
     type    low 2 bits  size                  bytes at
     small   0           bits 2–7 of byte 0    record + 1, at most 22
@@ -32,10 +32,10 @@ _SMALL, _LARGE, _OFFSET = range(3)
 
 
 def terminated(values: pa.Array[Any]) -> pa.Array[Any]:
-    """Return the elements with a NUL behind each, which is where `c_str()` ends.
+    """Return the elements with a NUL after each, as `c_str()` needs it.
 
-    TensorFlow keeps one behind the bytes of small and large elements, and some kernels rely on it:
-    `tf.strings.lower(…, encoding="utf-8")` would read on into Arrow's next element.
+    TensorFlow keeps a NUL after small and large elements, and some kernels rely on it: without it,
+    `tf.strings.lower(…, encoding="utf-8")` reads on into the next element of Arrow's buffer.
 
     Args:
         values: binary or large_binary without nulls, sliced or not.
@@ -47,14 +47,15 @@ def terminated(values: pa.Array[Any]) -> pa.Array[Any]:
 
 
 def borrowed_records(values: pa.Array[Any]) -> Words:
-    """Return records that point at the elements of a terminated array, less their NULs.
+    """Return records that point to the elements of a terminated array, without their NULs.
 
-    They are large records, not views: TensorFlow copies the bytes of a large element wherever it
-    copies the element, but only the pointer of a view, which a table or variable of the model would
-    keep when Arrow's memory is gone. It frees neither, as it does not own the tensor's memory.
+    The records are of the type large, not view: when TensorFlow copies an element, it copies the
+    bytes of a large one, but only the pointer of a view. A table or variable of the model would
+    keep this pointer after Arrow's memory is freed. TensorFlow frees neither type, because it does
+    not own the memory of the tensor.
 
     Args:
-        values: What `terminated` returned; must outlive the tensor.
+        values: The result of `terminated`; must outlive the tensor.
 
     Returns:
         (elements, 3) words: size and type, capacity, pointer.
@@ -77,11 +78,11 @@ def read_records(records: Words) -> pa.Array[Any]:
     """Copy the elements that records describe.
 
     Args:
-        records: (elements, 3) words in the place where TensorFlow keeps them: two of the four types
-            point at bytes relative to the record itself. All pointers must be valid.
+        records: (elements, 3) words at their original address, because two of the four types point
+            to bytes relative to the record. All pointers must be valid.
 
     Returns:
-        A large_binary array that shares no memory with the records or what they point to.
+        A large_binary array that owns its memory.
     """
     if not len(records):
         return pa.nulls(0, pa.large_binary())  # pa.array would import pandas
@@ -101,23 +102,23 @@ def _locate(records: Words) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64
     starts = np.where(
         small, own + 1, np.where(offset, own + (head >> np.uint64(32)).astype(np.int64), starts)
     )
-    # An empty element may point anywhere and must not widen the range that is read.
+    # An empty element may point anywhere; it must not extend the range of addresses.
     return np.where(sizes == 0, own, starts), sizes
 
 
 def _gather(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> pa.Array[Any]:
-    """Copy elements that lie anywhere in this process into one new array.
+    """Copy elements from any addresses of this process into one new array.
 
-    Arrow takes elements out of an array whose data buffer spans all of them: every odd element is
-    one of ours, the even ones are what lies between, never read and maybe not even mapped.
+    Arrow takes the elements from an array whose data buffer spans all of them. Its odd elements are
+    ours. Its even elements are the gaps, which are never read and may not be mapped.
     """
     ends, total = starts + sizes, int(sizes.sum())
-    base = max(int(starts.min()) - total, 1)  # leaves room below for the first offset
+    base = max(int(starts.min()) - total, 1)  # leaves space for the first offset
     span = int(ends.max()) - base
     offsets = np.empty(2 * len(starts) + 1, dtype=np.int64)
     offsets[1::2] = starts - base
     offsets[2::2] = ends - base
-    # Arrow reserves the mean size of all elements, (last - first) / length, for each that is taken.
+    # Arrow reserves the mean size, (last - first offset) / length, for each element that it takes.
     offsets[0] = max(int(offsets[-1]) - 2 * total, 0)
     everything = pa.Array.from_buffers(
         pa.large_binary(),

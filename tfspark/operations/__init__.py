@@ -1,7 +1,7 @@
-"""Finds the operations of a model that touch more than tensors.
+"""Finds the operations of a model that do more than compute. Driver.
 
 A model is a program. This package reads the graph of a SavedModel without running it, and lists
-operations that touch files, the network, other processes or Python. Driver only; no TensorFlow.
+operations that use files, the network, other processes or Python. No TensorFlow.
 """
 
 from __future__ import annotations

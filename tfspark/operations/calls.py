@@ -1,14 +1,15 @@
-"""Which nodes of a graph run when, inside the functions that they call.
+"""Finds out when each node of a graph runs, including the nodes of called functions.
 
 Driver only. A *scope* is the name of a function; the graph itself is the scope `""`.
 
 A node of the graph runs on some occasions: when a signature runs, when the model is initialised,
-when its checkpoint is restored or saved, or never. The nodes of a function run when a node runs
-that may call it, also by a nested attribute, as a gradient, or because the optimizer takes one
-function for another that implements the same. TensorFlow's own loader may call the functions of the
-object graph.
+when its checkpoint is restored or saved, or never. The nodes of a function run when a node that may
+call the function runs. A node may call it directly, through a nested attribute, as a gradient, or
+because the optimizer replaces another function that implements the same. TensorFlow's own loader
+may call the functions of the object graph.
 
-A model may be written to slow down its readers: time and memory grow with the size of the graph.
+A hostile model may try to slow down its readers: time and memory are linear in the size of the
+graph.
 """
 
 from __future__ import annotations
@@ -48,16 +49,16 @@ _IMPLEMENTS = "api_implements"
 
 
 class Calls:
-    """The scopes of a graph, who calls them, and on which occasions they run.
+    """The scopes of a graph, their callers, and the occasions on which they run.
 
     Attributes:
-        all_nodes: Scope and node, of every scope.
+        all_nodes: All nodes, each with its scope.
         nodes: Scope → node by name.
         functions: Function by name.
-        graphs: Where a graph is that a node holds as bytes, for messages, and the bytes.
+        graphs: Graphs that nodes contain as bytes, each with its place for messages.
 
     Raises:
-        InvalidModelError: When a function has no name, or a name stands for two.
+        InvalidModelError: When a function has no name, or two have the same name.
     """
 
     def __init__(self, graph: MetaGraphDef) -> None:
@@ -94,7 +95,7 @@ class Calls:
         self._functions_run[LOADER] = self._called_below(map(self._same, loaded))
 
     def occasions(self, scope: str, node: str) -> frozenset[str]:
-        """Return when a node runs; empty when nothing is known to run it."""
+        """Return the occasions on which a node runs; empty when nothing is known to run it."""
         if scope == GRAPH:
             return frozenset(name for name, run in self._run.items() if node in run)
         function = self._same(scope)
@@ -113,7 +114,7 @@ class Calls:
         return self._alike.get(function, function)
 
     def _read(self, scope: str, node: NodeDef) -> None:
-        """Note which functions a node may call, and the texts in it."""
+        """Record which functions a node may call, and the texts in it."""
         called, texts = inside(node)
         graphs = [text for text in texts if graph_in(text)]
         if graphs:
@@ -165,7 +166,7 @@ def inside(node: NodeDef) -> tuple[list[str], list[bytes]]:
 
 
 def node_of(tensor: str) -> str:
-    """Return the name of the node that makes a tensor, or gives a control input."""
+    """Return the name of the node of a tensor, or of a control input."""
     return tensor.removeprefix("^").partition(":")[0]
 
 
@@ -192,9 +193,9 @@ def _read_attribute(value: AttrValue, called: list[str], texts: list[bytes], lev
 
 
 def _alike(graph: MetaGraphDef) -> dict[str, str]:
-    """Return function → one that stands for its implementations and gradients.
+    """Return function → the representative of its implementations and gradients.
 
-    Functions that may run in place of each other count as one: what calls one of them calls all.
+    Functions that may replace each other count as one: a caller of one of them calls all.
     """
     above: dict[str, str] = {}
 
@@ -230,7 +231,7 @@ def _outputs(graph: MetaGraphDef) -> Iterator[str]:
 
 
 def _tensors(info: TensorInfo, level: int = 0) -> Iterator[str]:
-    """Yield the tensors of an output, of which a sparse or ragged one has several."""
+    """Yield the tensors of an output; a sparse or ragged output has several."""
     yield info.name
     yield info.coo_sparse.values_tensor_name
     yield info.coo_sparse.indices_tensor_name
@@ -240,7 +241,7 @@ def _tensors(info: TensorInfo, level: int = 0) -> Iterator[str]:
 
 
 def _initialised(graph: MetaGraphDef) -> Iterator[str]:
-    """Yield what a loader may run once, whichever loader it is."""
+    """Yield the operations that any loader may run once."""
     if _INIT_SIGNATURE in graph.signature_def:
         for info in graph.signature_def[_INIT_SIGNATURE].outputs.values():
             yield from _tensors(info)

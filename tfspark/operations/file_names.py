@@ -1,11 +1,12 @@
-"""Finds out who chooses the name of a file that an operation opens: the loader or the model.
+"""Finds out whether the loader or the model chooses the name of a file that an operation opens.
 
-Driver only. Follows a tensor back to the asset of the export dir or to the name of the checkpoint,
-which TensorFlow's loaders feed. The model chooses everything else, such as a constant.
+Driver only. TensorFlow's loaders feed the path of each asset and the name of the checkpoint. This
+module follows a tensor back to one of them. Any other name is chosen by the model, for example as a
+constant.
 
 TensorFlow 2 keeps the path of an asset in a variable that the initialisation assigns. The variable
-counts as the asset when nothing else can assign it: all nodes of that variable are in the graph
-itself, and only read it, ask whether it is initialised, or assign the asset while the model is
+counts as the asset if nothing else can assign it: all nodes that use the variable are in the graph
+itself, and they only read it, ask whether it is initialised, or assign the asset while the model is
 initialised, which is when the loader feeds it.
 """
 
@@ -28,7 +29,7 @@ _MOST_STEPS = 100
 
 
 class FileNames:
-    """Answers where the names of files come from."""
+    """Finds the origin of the names of files."""
 
     def __init__(self, graph: MetaGraphDef, calls: Calls) -> None:
         self._calls = calls
@@ -50,7 +51,7 @@ class FileNames:
         """Return where a tensor comes from, in every call: `asset`, `checkpoint` or `other`."""
         place = (scope, _whole(tensor) if scope == GRAPH else tensor)
         if place not in self._kinds:
-            self._kinds[place] = {OTHER}  # what a cycle finds
+            self._kinds[place] = {OTHER}  # the result for a cycle
             self._kinds[place] = self._traced(*place, steps)
         return self._kinds[place]
 
@@ -85,15 +86,15 @@ class FileNames:
             if OTHER in found:  # nothing can change the answer any more
                 break
             found |= self._given_kinds(function, at, scope, call, steps)
-        return found or {OTHER}  # nobody is known to call it
+        return found or {OTHER}  # no caller is known
 
     def _position(self, function: str, name: str) -> int | None:
-        """Return which argument has a name, where every argument is one tensor."""
+        """Return the position of an argument; `None` when an argument is several tensors."""
         if function == GRAPH:
             return None
         if function not in self._positions:
             arguments = self._calls.functions[function].signature.input_arg
-            # An argument of several tensors moves all that follow.
+            # An argument of several tensors shifts the positions after it.
             is_plain = not any(one.number_attr or one.type_list_attr for one in arguments)
             names = [one.name for one in arguments] if is_plain else []
             self._positions[function] = {one: at for at, one in enumerate(names)}
@@ -102,7 +103,7 @@ class FileNames:
     def _given_kinds(
         self, function: str, at: int, scope: str, call: NodeDef, steps: int
     ) -> set[str]:
-        """Return where the tensor comes from that a call hands over as an argument."""
+        """Return the origin of the tensor that a call passes as an argument."""
         is_plain = call.op == function or (
             call.op in _CALLS and call.attr["f"].func.name == function
         )
@@ -127,7 +128,7 @@ class FileNames:
         return scope == GRAPH or tensor.count(":") == 2 or self._position(scope, tensor) is not None
 
     def _bound_kind(self, function: str, at: int) -> str:
-        """Return what the object graph binds to an argument: it binds the last ones."""
+        """Return what the object graph binds to an argument; it binds the last arguments."""
         bound = self._objects.concrete_functions[function].bound_inputs
         first = len(self._positions[function]) - len(bound)
         number = bound[at - first] if at >= first >= 0 else -1
@@ -135,13 +136,13 @@ class FileNames:
         return ASSET if 0 <= number < len(nodes) and nodes[number].HasField("asset") else OTHER
 
     def _variable_kinds(self, handle: str, steps: int) -> set[str]:
-        """Return what a variable may hold."""
+        """Return the origins of the values that a variable may hold."""
         node = self._calls.nodes[GRAPH].get(node_of(handle))
         if node is None or node.op != "VarHandleOp":
             return {OTHER}
         name = _shared_name(node)
         if name not in self._held:
-            self._held[name] = {OTHER}  # what a cycle finds
+            self._held[name] = {OTHER}  # the result for a cycle
             self._held[name] = self._assigned(name, steps)
         return self._held[name]
 
@@ -187,5 +188,5 @@ def _is_first(scope: str, tensor: str) -> bool:
 
 
 def _shared_name(node: NodeDef) -> bytes:
-    """Return the name by which a session keeps a variable; all without one are the same."""
+    """Return the name of a variable in a session; variables without a name are the same one."""
     return node.attr["shared_name"].s if "shared_name" in node.attr else b""

@@ -1,6 +1,6 @@
-"""The operations that only compute, and what all other operations touch.
+"""Looks up whether an operation only computes, or what else it uses.
 
-Reads the two lists beside this module. An operation in neither list is a custom operation, or newer
+Reads the two lists in this folder. An operation in neither list is a custom operation, or newer
 than the lists; it is treated as unknown code.
 """
 

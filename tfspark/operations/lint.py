@@ -1,4 +1,4 @@
-"""Finds the operations of a model that touch more than tensors.
+"""Finds the operations of a model that do more than compute.
 
 Driver only; nothing is run. All nodes are checked, including nodes of functions and of graphs
 inside constants, even when nothing runs them. Two exceptions need no permission, because every
@@ -40,7 +40,7 @@ _HARMLESS = {
     ),
     "EncodeProto": ("descriptor_source", re.compile(rb"|local://|bytes://.*", re.DOTALL), "files"),
     "FixedUnigramCandidateSampler": ("vocab_file", re.compile(rb""), "files"),
-    # MLIR in binary form, in which names stand as they are.
+    # MLIR in binary form, which contains names as plain text.
     "XlaCallModule": (
         "module",
         re.compile(rb"ML\xefR(?!.*custom_call).*", re.DOTALL),
@@ -54,6 +54,9 @@ _FROM_BYTES = {"Const", "HostConst", "ParseTensor", "DeserializeSparse", "Deseri
 _RESOURCES = {DataType.DT_RESOURCE, DataType.DT_VARIANT}
 
 _DEEPEST = 4
+_TOO_DEEP = "graphs inside graphs, too deep to be checked"
+# The most characters of a name in a message.
+_LONGEST = 200
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,18 @@ class Finding:
     function: str
 
     def __str__(self) -> str:
-        where = f"node {self.node!r}" + (f" of {self.function!r}" if self.function else "")
-        return f"{self.op} in {where} touches {self.touches}"
+        op, node, function = map(_short, (self.op, self.node, self.function))
+        where = f"node {node!r}" + (f" of {function!r}" if function else "")
+        return f"{op} in {where} touches {self.touches}"
+
+
+def _short(name: str) -> str:
+    """Return a name of the model for a message; it may be of any length."""
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
 
 
 def findings_of(graph: MetaGraphDef) -> tuple[Finding, ...]:
-    """Return the operations that touch more than tensors, without those that nothing can misuse.
+    """Return the operations that do more than compute, except those that are safe.
 
     Raises:
         InvalidModelError: When names in the graph are ambiguous.
@@ -95,7 +104,7 @@ def findings_of(graph: MetaGraphDef) -> tuple[Finding, ...]:
 
 
 def _touches(node: NodeDef) -> str | None:
-    """Return what a node touches, as its operation or its attributes say."""
+    """Return what a node touches, from its operation and its attributes."""
     op = node.op
     if op in _HARMLESS:
         attribute, pattern, what = _HARMLESS[op]
@@ -107,7 +116,7 @@ def _touches(node: NodeDef) -> str | None:
 
 
 def _is_literal(value: AttrValue, pattern: re.Pattern[bytes]) -> bool:
-    """Whether an attribute is a text of the pattern, and not one that a caller gives."""
+    """Whether an attribute is a text that matches the pattern, and not set by a caller."""
     return value.WhichOneof("value") in (None, "s") and bool(pattern.fullmatch(value.s))
 
 
@@ -117,9 +126,9 @@ def _may_be_resource(value: AttrValue) -> bool:
 
 
 def _is_own(node: NodeDef, scope: str, calls: Calls, names: FileNames) -> bool:
-    """Whether a node opens nothing but the files that every SavedModel brings along."""
+    """Whether a node opens only the model's own checkpoint and assets."""
     op, occasions = node.op, calls.occasions(scope, node.name)
-    is_dead = scope == GRAPH and not occasions  # of a saver that training left behind
+    is_dead = scope == GRAPH and not occasions  # a saver that is left over from training
     if op in _SAVES:
         return is_dead or occasions == {SAVE}
     # The loader feeds the names of files only while it restores and initialises.
@@ -130,7 +139,7 @@ def _is_own(node: NodeDef, scope: str, calls: Calls, names: FileNames) -> bool:
     elif op in _TABLES:
         at, kind, elsewhere = _TABLES[op], ASSET, {SIGNATURE, RESTORE}
     else:
-        # The name of a function of the model hides no operation of TensorFlow.
+        # A function of the model is fine if its name is not an operation of TensorFlow.
         return op in calls.functions and touches(op) == UNKNOWN
     if is_dead:
         return True
@@ -139,7 +148,7 @@ def _is_own(node: NodeDef, scope: str, calls: Calls, names: FileNames) -> bool:
 
 
 def _inside(where: str, text: bytes, depth: int) -> Iterator[Finding]:
-    """Yield the findings in a graph that a node holds as bytes."""
+    """Yield the findings in a graph that a node contains as bytes."""
     graph = graph_in(text)
     if graph is None:
         return
@@ -149,6 +158,8 @@ def _inside(where: str, text: bytes, depth: int) -> Iterator[Finding]:
         what = _touches(inner)
         if what and not (what == UNKNOWN and inner.op in own):
             yield Finding(inner.op, what, inner.name, where)
-        if depth:
-            for deeper in inside(inner)[1]:
+        for deeper in inside(inner)[1]:
+            if depth:
                 yield from _inside(where, deeper, depth - 1)
+            elif graph_in(deeper):
+                yield Finding(inner.op, _TOO_DEEP, inner.name, where)

@@ -1,1 +1,1 @@
-"""A SavedModel on disk, read without TensorFlow: its folder, graph, files and archive."""
+"""Reads an export dir without TensorFlow: folder, graph, files, archive. Driver and executor."""

@@ -1,13 +1,12 @@
-"""The archive in which a model travels: packed on the driver, unpacked on a node.
+"""Packs a model into an archive on the driver, and unpacks it on a node.
 
-`pack` writes an export dir as an uncompressed tar, and `unpack` fills a folder from one.
+`pack` writes an export dir as an uncompressed tar, and `unpack` extracts it into a folder.
 
-Invariants: packing depends only on names and contents, so equal models make equal archives; packing
-and unpacking stream, with no whole file in memory; unpacking trusts nothing in the archive: it
-makes regular files below its folder, each once, with no more bytes than the model has, and no links
-or devices. It parses members itself and accepts only what `pack` writes, because `tarfile` reads
-names and sparse maps of any length into memory, and some releases of Python 3.10 and 3.11 lack its
-safe filters.
+Invariants: the archive depends only on names and contents, so equal models give equal archives;
+files are streamed and never held in memory. `unpack` does not trust the archive: it creates only
+regular files below its folder, each once, with at most the size of the model. It parses members
+itself and accepts only the format that `pack` writes, because `tarfile` reads names and sparse maps
+of any length into memory, and some releases of Python 3.10 and 3.11 lack its safe filters.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _MOST_DIGITS = 19
 
 
 def pack(export_dir: Path, target: BinaryIO) -> None:
-    """Write an export dir to `target` as an uncompressed tar of names and contents alone."""
+    """Write an export dir to `target` as an uncompressed tar with only names and contents."""
     with tarfile.open(fileobj=target, mode="w|", format=tarfile.PAX_FORMAT) as archive:
         for relative, path in files(export_dir):
             info = tarfile.TarInfo(relative)
@@ -42,15 +41,15 @@ def pack(export_dir: Path, target: BinaryIO) -> None:
 
 
 def unpack(archive: BinaryIO, target: Path, size: int) -> None:
-    """Extract what `pack` wrote into the folder `target`, which is empty or not there.
+    """Extract an archive of `pack` into the folder `target`, which is empty or does not exist.
 
     Args:
-        archive: What `pack` wrote, read once from front to back.
-        target: The folder to fill.
-        size: Bytes of all files of the model; an archive that holds more is refused.
+        archive: An archive from `pack`; it is read once, from start to end.
+        target: The folder for the files.
+        size: Bytes of all files of the model; an archive with more bytes is refused.
 
     Raises:
-        InvalidModelError: When the archive is cut off, or holds anything but files of the model.
+        InvalidModelError: When the archive is cut off, or contains anything but the model's files.
     """
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
     entries: set[str] = set()

@@ -1,10 +1,10 @@
-"""Which folder a model's path means: an export dir, or the newest version below a base path.
+"""Finds the export dir of a model's path: the path itself, or a version folder below it.
 
-Finds the export dir and its version number for a path that this process sees; for other file
-systems `choose_version` applies the same rule to the names of folders. Driver only.
+Returns the export dir and its version number, for a path that this process sees. For other file
+systems, `choose_version` applies the same rule to the names of folders. Driver only.
 
-Invariant: the newest version is the largest number, whatever its folder holds; a broken one is an
-error later, never a step to an older one.
+Invariant: the newest version is the largest number, even if its folder is broken. A broken version
+is an error later; an older version is never used instead.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _WHICH = "give the export dir, or the base path above its version folders."
 
 
 def find(path: Path, version: int | None) -> tuple[Path, int | None]:
-    """Return the export dir that a path and a version mean, and the number of its version folder.
+    """Return the export dir of a path and a version, and the number of its version folder.
 
     Raises:
-        ModelNotFoundError: When there is none, or not that version.
+        ModelNotFoundError: When the path has no SavedModel, or not this version.
         InvalidModelError: When two folders have the same number, or the graph is too large.
     """
     folder, number = _find(path, version)
@@ -53,7 +53,7 @@ def _find(path: Path, version: int | None) -> tuple[Path, int | None]:
 
 
 def number_of(name: str) -> int | None:
-    """Return the number of a version folder; `None` when it is named otherwise."""
+    """Return the number of a version folder; `None` when its name is not a number."""
     return int(name) if name.isascii() and name.isdigit() else None
 
 
@@ -83,7 +83,7 @@ def _no_model(path: Path, found: str, hint: str) -> ModelNotFoundError:
 
 
 def _version_folder(path: Path, version: int | None) -> tuple[Path, int]:
-    """Return the chosen version folder of a base path, by default the newest, and its number."""
+    """Return the version folder of a base path, by default the newest, and its number."""
     entries = sorted(path.iterdir())
     chosen = choose_version((entry.name for entry in entries if entry.is_dir()), version, str(path))
     if chosen is not None:

@@ -1,13 +1,13 @@
-"""The files of an export dir: listed, counted and hashed.
+"""Lists, counts and hashes the files of an export dir.
 
-Lists a folder and computes the digest that names the model everywhere. Driver and executor.
+Computes the digest that identifies a model. Driver and executor.
 
 Invariants: the digest is the SHA-256 over the sorted relative names, lengths and contents, so equal
-folders have equal digests on every path. Links are followed, also out of the folder: the caller
-who names a model trusts its folder, and the digest pins what was read through the link. The time
-to list a folder is limited: a folder that contains itself, devices, pipes, sockets, too many
-entries or levels and too long names are refused. A file that changes while it is hashed is refused.
-Nothing is written.
+folders have equal digests at every path. Links are followed, even out of the folder: the caller
+who names a model trusts its folder, and the digest covers the content behind the link. To limit the
+time of a listing, these are refused: a folder that contains itself, devices, pipes, sockets, too
+many entries or levels, and names that are too long. A file that changes while it is hashed is
+refused. Nothing is written.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""The file with the graph of a SavedModel, binary or text, and the graph of one tag set in it.
+"""Reads the graph of a tag set from `saved_model.pb` or `saved_model.pbtxt`.
 
-Reads the file once and gives the `MetaGraphDef` of a tag set, or raises a typed error that says
-what is wrong with the file. Driver only.
+Reads the file once. Returns the `MetaGraphDef`, or raises a typed error that describes the problem
+of the file. Driver only.
 
-Invariants: where both files are there, `saved_model.pb` is read, as by TensorFlow; a file that is
-cut off is an error; the graph comes from the same bytes as the digest. Protobuf reads text in
-Python and takes 0.5 s for each MB.
+Invariants: if both files exist, `saved_model.pb` is read, as in TensorFlow; a file that is cut off
+is an error; the graph comes from the same bytes as the digest. Protobuf parses text in Python,
+which takes 0.5 s for each MB.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from tfspark.saved_model_pb2 import MetaGraphDef, SavedModel
 
 BINARY, TEXT = "saved_model.pb", "saved_model.pbtxt"
 NAMES = frozenset((BINARY, TEXT))
-_CHUNKED = "saved_model.cpb"  # beside the others, TensorFlow's version decides which one it reads
+_CHUNKED = "saved_model.cpb"  # if it is there, only some versions of TensorFlow read it
 
 _HINT = "export it again; a broken version is never passed over for an older one."
 
-# The most bytes of a protobuf message, and so of a graph that TensorFlow can load.
+# The size limit of a protobuf message, and therefore of a graph that TensorFlow can load.
 _MOST_BYTES = (1 << 31) - 1
 
-# How text names the message inside an `Any` → the field of `CollectionDef.Any` that reads it.
+# Finds the type of the message inside an `Any` in text; `_ANY_FIELDS` gives the field for it.
 _ANY = re.compile(r"""\[type\.googleapis\.com/([\w.]+)\]|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'""")
 _ANY_FIELDS = {"tensorflow.AssetFileDef": "asset"}
 
@@ -150,14 +150,14 @@ def _parse(file: GraphFile) -> SavedModel:
 
 
 def _field_of_any(found: re.Match[str]) -> str:
-    """Return the field that reads the message inside an `Any`; a quoted text stays as it is."""
+    """Return the field that reads the message inside an `Any`; quoted text is not changed."""
     return _ANY_FIELDS.get(found[1], "other") if found[1] else found[0]
 
 
 def _without_text_fields(model: SavedModel) -> SavedModel:
-    """Remove what only a text can say, and TensorFlow would not read in a binary file."""
+    """Remove fields that exist only for text files; TensorFlow ignores them in a binary file."""
     for graph in model.meta_graphs:
         for collection in graph.collection_def.values():
-            for one in collection.any_list.value if collection.HasField("any_list") else ():
-                one.ClearField("asset")
+            for message in collection.any_list.value if collection.HasField("any_list") else ():
+                message.ClearField("asset")
     return model

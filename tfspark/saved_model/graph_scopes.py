@@ -1,10 +1,10 @@
-"""Looks up nodes in a graph and in the functions that it calls.
+"""Looks up nodes in a graph and in its functions.
 
 Follows the name of a tensor to the node that makes it, into the bodies of functions and back out
 through their arguments. Driver only; reads the protocol buffer alone.
 
-A graph may have cycles and any depth. It may also be written to slow down its readers. Therefore
-the look-ups are limited, and all calls of a function share what is read from its body.
+A graph may have cycles and any depth. A hostile graph may try to slow down its readers. Therefore
+the look-ups are limited, and all calls of a function share the data of its body.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from tfspark.saved_model_pb2 import FunctionDef, GraphDef, NodeDef
 
-# Nodes between an output and what tells its shape; each takes some frames of Python's stack.
+# The most nodes between an output and a known shape; each uses some frames of Python's stack.
 MOST_STEPS = 100
 # Look-ups of nodes in one graph; a node that is looked up twice counts twice.
 _MOST_NODES = 30_000
@@ -28,10 +28,10 @@ _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 
 @dataclass(eq=False)
 class Scope:
-    """The graph, or the body of a function as one node calls it.
+    """The graph, or the body of a function for one calling node.
 
     Attributes:
-        nodes: By name.
+        nodes: The nodes, by name.
         arguments: Argument of the function → its position among the inputs of the call.
         call: The calling node; `None` for the graph.
     """
@@ -41,13 +41,13 @@ class Scope:
     call: End | None = None
 
 
-# A tensor's name is one of its scope: `node:1` in the graph, `node:output:1` in a body.
+# A tensor has a name within its scope: `node:1` in the graph, `node:output:1` in a body.
 Tensor: TypeAlias = tuple[Scope, str]
 
 
 @dataclass(frozen=True)
 class End:
-    """The node that makes a tensor, and which of its results the tensor is."""
+    """The node that makes a tensor, and the index of the tensor among its results."""
 
     scope: Scope
     node: NodeDef
@@ -56,7 +56,7 @@ class End:
 
 @dataclass(frozen=True)
 class _Body:
-    """What all calls of a function share."""
+    """The data of a function that all its calls share."""
 
     function: FunctionDef
     nodes: Mapping[str, NodeDef]
@@ -74,7 +74,7 @@ class GraphScopes:
         self._looked_up = 0
 
     def end(self, tensor: Tensor) -> End | None:
-        """Return the node that makes a tensor, where the functions around it are called."""
+        """Return the node that makes a tensor; an argument leads to the calling scope."""
         self._looked_up += 1
         scope, text = tensor
         while scope.call is not None and text in scope.arguments:
@@ -106,7 +106,7 @@ class GraphScopes:
         return self._scopes[key], body.function.ret.get(outputs[end.index].name, "")
 
     def origin(self, tensor: Tensor) -> End | None:
-        """Return the node that makes a tensor, inside the functions called for it."""
+        """Return the node that makes a tensor; follow calls into the bodies of functions."""
         for _ in range(MOST_STEPS):
             end = self.end(tensor)
             if end is None:
@@ -120,7 +120,7 @@ class GraphScopes:
         return None
 
     def _body(self, name: str) -> _Body | None:
-        """Return a function; `None` where an argument or a result is several tensors."""
+        """Return the body of a function; `None` if an argument or a result is several tensors."""
         if name in self._functions and name not in self._bodies:
             function = self._functions[name]
             inputs, outputs = function.signature.input_arg, function.signature.output_arg
@@ -134,7 +134,7 @@ class GraphScopes:
 
 
 def _gives(call: NodeDef, count: int) -> bool:
-    """Whether a call has so many inputs; control inputs come behind them."""
+    """Whether a call has this number of inputs; control inputs follow them."""
     inputs = call.input
     return (
         len(inputs) >= count
@@ -144,8 +144,9 @@ def _gives(call: NodeDef, count: int) -> bool:
 
 
 def _is_counted(node: NodeDef) -> bool:
-    """Whether the number behind an output's name in a body counts all results of the node.
+    """Whether the number after an output's name in a body is an index of all results of a node.
 
-    An operation with several outputs counts within each of them, which only its definition tells.
+    For an operation with several outputs it is an index within one output, and only the definition
+    of the operation gives the sizes of its outputs.
     """
     return node.op in _CALLS or len(node.attr["_output_shapes"].list.shape) <= 1

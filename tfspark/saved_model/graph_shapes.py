@@ -1,11 +1,12 @@
-"""Shapes and types that a signature leaves open, taken from the graph behind it.
+"""Finds the shapes and types that a signature leaves open in its graph.
 
-Completes a signature with what its graph says. Driver only; reads the protocol buffer alone.
+Driver only; reads only the protocol buffer.
 
-Invariants: what the signature states is kept; a shape comes from the graph's own `_output_shapes`,
-through calls of functions, otherwise from the rules of `shape_rules`; nothing is guessed: a shape
-that neither gives stays unknown. A graph may have cycles and any depth. It may also be written to
-slow down its readers, so nodes looked up, dimensions and values of constants are limited.
+Invariants: shapes and types of the signature are kept. An open shape comes from `_output_shapes` in
+the graph, through calls of functions, otherwise from the rules of `shape_rules`. If neither gives a
+shape, it stays unknown; nothing is guessed. A graph may have cycles and any depth, and a hostile
+graph may try to slow down its readers. So the number of looked-up nodes, of dimensions and of
+values of constants is limited.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from tfspark.saved_model.shape_rules import RULES, Values
 from tfspark.saved_model_pb2 import DataType, GraphDef, NodeDef, TensorProto
 from tfspark.signature import MOST_DIMENSIONS, Shape, Signature, TensorSpec, shape_of
 
-# Up to this version of graphs, an empty shape of a placeholder says nothing.
+# Up to this version of graphs, an empty shape of a placeholder means an unknown shape.
 _LEGACY_VERSION = 21
 
 _UNKNOWN_TYPE = dtypes.name_of(DataType.DT_INVALID)
 
-# Where a node says the type of its result; of other operations it is not asked.
+# Operation → the attribute with the type of its result. Other operations have an unknown type.
 _TYPE_ATTRIBUTES = {
     **dict.fromkeys(("Placeholder", "PlaceholderWithDefault", "Const", "VariableV2"), "dtype"),
     **dict.fromkeys(("Identity", "Add", "AddV2", "Sub", "Mul", "RealDiv", "MatMul"), "T"),
@@ -57,7 +58,7 @@ def completed(signatures: Iterable[Signature], graph: GraphDef) -> tuple[Signatu
 
 
 class GraphShapes:
-    """Answers what a graph knows of its tensors."""
+    """Finds shapes and types of the tensors of a graph."""
 
     def __init__(self, graph: GraphDef) -> None:
         self.is_legacy = graph.versions.producer <= _LEGACY_VERSION
@@ -66,7 +67,7 @@ class GraphShapes:
         self._integers: dict[int, Values | None] = {}
 
     def complete(self, spec: TensorSpec) -> TensorSpec:
-        """Return a spec with the rank and type that it leaves open, where the graph knows them."""
+        """Return a spec with its open rank and type filled in, if the graph has them."""
         if not spec.tensor:  # a composite tensor is no tensor of the graph
             return spec
         tensor = (self.scopes.main, spec.tensor)
@@ -75,9 +76,9 @@ class GraphShapes:
         return replace(spec, shape=self.shape(tensor)) if spec.shape is None else spec
 
     def shape(self, tensor: Tensor, steps: int = 0) -> Shape | None:
-        """Return the shape of a tensor that is so many steps away; `None` for an unknown rank."""
+        """Return the shape of a tensor after some steps; `None` for an unknown rank."""
         if tensor not in self._shapes and steps < MOST_STEPS:
-            self._shapes[tensor] = None  # what a cycle finds
+            self._shapes[tensor] = None  # the result for a cycle
             end = self.scopes.end(tensor)
             shape = None if end is None else self._made(end, steps + 1)
             is_possible = shape is not None and len(shape) <= MOST_DIMENSIONS
@@ -134,7 +135,7 @@ class _Operands:
         end = self._origin(index)
         if end is None or self.steps >= MOST_STEPS:
             return None
-        if end.node.op == "Pack":  # of single sizes, as a shape or list of axes is
+        if end.node.op == "Pack":  # packs single sizes into a shape, or axes into a list
             inside = _Operands(self.shapes, end, self.steps + 1)
             count = end.node.attr["N"].i
             if count > min(len(end.node.input), MOST_DIMENSIONS):
@@ -165,7 +166,7 @@ class _Operands:
 
 
 def _integers(tensor: TensorProto) -> Values | None:
-    """Return the integers of a constant of rank 0 or 1; the last may stand for all that follow."""
+    """Return the integers of a constant of rank 0 or 1; its last value replaces missing ones."""
     shape = shape_of(tensor.tensor_shape)
     if shape is None or len(shape) > 1 or None in shape:
         return None

@@ -1,4 +1,4 @@
-"""Checks that the files which a model needs exist: its variables and assets.
+"""Checks that the variables and assets of a model exist.
 
 Raises an error that lists the missing files of an export dir. Driver only. Without the check,
 TensorFlow's loaders crash or leave variables unset until a run, and they would read an asset with
@@ -25,16 +25,16 @@ _VARIABLE_OPS = {"VarHandleOp", "VariableV2", "Variable"}
 
 
 def check_complete(export_dir: Path, graph: MetaGraphDef) -> None:
-    """Refuse a model whose variables or assets are not all there.
+    """Refuse a model with missing variables or assets.
 
     Raises:
-        InvalidModelError: With the names of missing files, or of assets that TensorFlow would look
-            for outside their folder.
+        InvalidModelError: With the names of missing files, or of assets that TensorFlow would read
+            outside their folder.
     """
     assets = dict.fromkeys(asset.filename for asset in assets_of(graph))
     _check_names(export_dir, assets)
     missing = [f"assets/{name}" for name in assets if not (export_dir / "assets" / name).is_file()]
-    # TensorFlow's Python restores a checkpoint even where the graph has no variable to read.
+    # TensorFlow's Python restores a checkpoint even if the graph has no variables.
     has_checkpoint = graph.HasField("saver_def")
     if has_checkpoint or any(node.op in _VARIABLE_OPS for node in graph.graph_def.node):
         missing += _missing_variables(export_dir / "variables")
@@ -77,7 +77,7 @@ def _missing_variables(folder: Path) -> list[str]:
         return []  # a checkpoint of 2016 is one file
     missing = [] if "variables.index" in names else ["variables/variables.index"]
     shards = [(int(match[1]), int(match[2])) for name in names if (match := _SHARD.fullmatch(name))]
-    # Shards of another checkpoint may lie beside the whole one; the fewest gaps are its own.
+    # Shards of another checkpoint may be in the folder; the complete one has the fewest gaps.
     there = Counter(total for shard, total in shards if shard < total) or {1: 0}
     total = min(sorted(there), key=lambda total: total - there[total])
     wanted = (f"variables.data-{shard:05d}-of-{total:05d}" for shard in range(total))

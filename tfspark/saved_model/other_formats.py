@@ -1,7 +1,7 @@
-"""Files and folders that hold a model of another format, or a SavedModel in an unexpected place.
+"""Recognises models of other formats, and SavedModels in an unexpected place.
 
-Says what is at a path without a SavedModel, and how to turn it into one. Driver only; looks at
-names and first bytes, and imports no framework.
+Describes what is at a path without a SavedModel, and how to get a SavedModel from it. Driver only;
+it looks at names and first bytes, and imports no framework.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from pathlib import Path
 from tfspark.errors import did_you_mean
 from tfspark.saved_model.graph_file import NAMES
 
-# Folders and files that are looked at below a folder without a model.
+# The most folders and files that are searched below a folder without a model.
 _MOST_ENTRIES = 1000
 _DEPTH = 4
 
 
 @dataclass(frozen=True)
 class Other:
-    """What is there in place of a SavedModel.
+    """Something other than a SavedModel at the path of a model.
 
     Attributes:
-        what: In words.
-        hint: How to come to a SavedModel.
+        what: A description.
+        hint: How to get a SavedModel.
     """
 
     what: str
@@ -91,7 +91,7 @@ _BY_SUFFIX = {
 
 
 def other_format(path: Path) -> Other | None:
-    """Say what is at a path that holds no SavedModel; `None` when nothing is known of it."""
+    """Return what is at a path without a SavedModel; `None` when it is not recognised."""
     if not path.is_dir():
         return _with_paths(_file(path), path)
     return _saved_model_inside(path) or _folder(path)
@@ -111,7 +111,7 @@ def _file(path: Path) -> Other | None:
 
 
 def _by_content(path: Path) -> Other | None:
-    """Know a file by its first bytes; of a zip, by the names in it."""
+    """Recognise a file by its first bytes, and a zip file by the names in it."""
     with path.open("rb") as file:
         head = file.read(8)
     if zipfile.is_zipfile(path):
@@ -133,7 +133,7 @@ def _names_in(path: Path) -> list[str]:
 
 
 def _saved_model_inside(folder: Path) -> Other | None:
-    """Find SavedModels some levels below."""
+    """Find SavedModels some levels below a folder."""
     found = {
         path.parent.parent if path.parent.name.isdecimal() else path.parent
         for path in _below(folder)
@@ -165,7 +165,7 @@ def _folder(folder: Path) -> Other | None:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Yield files below a folder, level by level: a thousand at most, and not through links."""
+    """Yield at most a thousand files below a folder; links to folders are not followed."""
     return itertools.islice(_walk(folder), _MOST_ENTRIES)
 
 
@@ -178,11 +178,11 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def near_names(path: Path) -> str:
-    """Return the part of a path that is missing, with a name like it that is there."""
+    """Return the first missing part of a path, with a similar name that exists."""
     while not path.parent.exists():
         path = path.parent
     if not path.parent.is_dir():
         return f"{path.parent} is a file"
-    siblings = [one.name for one in itertools.islice(path.parent.iterdir(), _MOST_ENTRIES)]
+    siblings = [entry.name for entry in itertools.islice(path.parent.iterdir(), _MOST_ENTRIES)]
     near = did_you_mean(path.name, siblings)
     return f"no {path.name!r} in {path.parent}.{near}" if near else ""

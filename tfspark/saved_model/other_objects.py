@@ -1,8 +1,7 @@
-"""What is given in place of a model's path: a live model, an address that is no file, nothing.
+"""Refuses objects that are not the path of a model: live models, web addresses, `None`.
 
-Refuses such an object with an error that says what it is and which line of code turns it into a
-SavedModel. Driver only; no framework is imported, classes are recognised by the names of their
-modules.
+The error says what the object is, and which line of code writes it as a SavedModel. Driver only; no
+framework is imported, because classes are recognised by the names of their modules.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _MLFLOW = (
     "mlflow.tensorflow.load_model({0!r}), and write it by model.export({1!r})."
 )
 
-# What no file system of Spark's reads, by the scheme of its address.
+# Schemes that no file system of Spark reads.
 _SCHEMES = {
     "http": ("a web address", _DOWNLOAD),
     "https": ("a web address", _DOWNLOAD),
@@ -33,7 +32,7 @@ _SCHEMES = {
     "hf": ("a repository of Hugging Face", _DOWNLOAD),
 }
 
-# Live objects, by the packages that their classes and base classes come from; the first one counts.
+# Live objects, by the packages of their classes and base classes; the first match counts.
 _EXPORT = "write it by model.export({0!r}), and give that path."
 _LIVE = {
     "keras": ("a live Keras model", _EXPORT),
@@ -53,10 +52,10 @@ _PATH = "/path/to/model/1"
 
 
 def refuse(model: object) -> None:
-    """Refuse what cannot be the path of a model, by its type or its address alone.
+    """Refuse an object that cannot be the path of a model, by its type or its scheme.
 
     Raises:
-        UsageError: When it is no path; the message says what it is, and how to write it to one.
+        UsageError: When it is not a path; the message says what it is, and how to export it.
         ModelNotFoundError: When it is an address of something else.
     """
     if model is None or model == "":
@@ -76,7 +75,7 @@ def refuse(model: object) -> None:
 
 
 def _live(model: object) -> tuple[str, str]:
-    """Say what a live object is, and how it becomes a SavedModel."""
+    """Return what a live object is, and how to write it as a SavedModel."""
     for base in type(model).__mro__:
         package, *rest = base.__module__.split(".")
         what, hint = _LIVE.get("keras" if "keras" in rest else package, ("", ""))

@@ -1,11 +1,11 @@
-"""The shape of an operation's result, given its operands: one rule per kind of operation.
+"""Computes the shape of an operation's result from its operands, with one rule per operation.
 
-A rule takes a node with its operands and returns a shape, or `None` when it cannot know. Driver
+A rule takes a node with its operands and returns a shape, or `None` when it is unknown. Driver
 only.
 
-Invariants: the rules are those of TensorFlow's own shape functions (core/ops/*.cc), to which the
-tests hold them; a result is never more precise than TensorFlow's. They cover what usually stands
-between a known shape and an output of a model; any other operation has no rule.
+Invariants: tests compare each rule with TensorFlow's own shape function (core/ops/*.cc); a result
+is never more precise than TensorFlow's. The rules cover the operations that are common between a
+known shape and an output of a model; other operations have no rule.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ Values: TypeAlias = Sequence[int | None]
 
 
 class Operands(Protocol):
-    """A node and its inputs, as its rule sees them."""
+    """The view that a rule has of a node and its inputs."""
 
     @property
     def node(self) -> NodeDef:
-        """The node itself, with its attributes."""
+        """The node, with its attributes."""
 
     @property
     def is_legacy(self) -> bool:
-        """Whether the graph is of a time when an empty shape meant an unknown one."""
+        """Whether the graph is so old that an empty shape means an unknown shape."""
 
     def shape(self, index: int) -> Shape | None:
         """Return the shape of an input; `None` when its rank is unknown."""
 
     def values(self, index: int) -> Values | None:
-        """Return the integers of an input, `None` for each that only a run can tell."""
+        """Return the integers of an input; `None` for each that is known only in a run."""
 
     def variable(self, index: int) -> Shape | None:
         """Return the shape of the variable whose handle an input is."""
 
     def op(self, index: int) -> str:
-        """Return the operation that an input comes from."""
+        """Return the name of the operation that makes an input."""
 
 
 Rule: TypeAlias = Callable[[Operands], Shape | None]
@@ -78,7 +78,7 @@ def _found_keys(operands: Operands) -> Shape | None:
 
 
 def _broadcast(operands: Operands) -> Shape | None:
-    """Pair dimensions from the last one on; of an unknown and a larger size than 1, that size."""
+    """Broadcast from the last dimension; an unknown size takes a known size that is not 1."""
     left, right = operands.shape(0), operands.shape(1)
     if left is None or right is None:
         return None
@@ -109,7 +109,7 @@ def _matmul(operands: Operands) -> Shape | None:
 
 
 def _pair(shape: Shape | None) -> Shape:
-    """Return a matrix's shape: its kernel takes no other rank."""
+    """Return the shape of a matrix; the kernel accepts only rank 2."""
     return shape if shape is not None and len(shape) == 2 else (None, None)
 
 
@@ -132,7 +132,7 @@ def _replaced(shape: Shape, axes: Values, by: Shape) -> Shape | None:
     """Return a shape with some of its sizes replaced; negative axes count from the end."""
     rank = len(shape)
     chosen = {axis % rank for axis in axes if axis is not None and -rank <= axis < rank}
-    if len(chosen) != len(axes):  # one is unknown, not there or given twice
+    if len(chosen) != len(axes):  # an axis is unknown, out of range or given twice
         return None
     sizes = [by if axis in chosen else (size,) for axis, size in enumerate(shape)]
     return tuple(size for part in sizes for size in part)

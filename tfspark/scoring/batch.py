@@ -8,6 +8,7 @@ and out, and a job whose counts differ publishes nothing.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -17,15 +18,16 @@ from tfspark.errors import EngineError, UsageError, explain
 from tfspark.foreign_text import lines, one_line
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.direct import NotDirectError, plan_direct
+from tfspark.scoring.identity import key_of
 from tfspark.scoring.input.lakes import refuse_lake
 from tfspark.scoring.job import BatchJob, Plan
-from tfspark.scoring.output.bad_rows import REASON, BadRowsOutput
+from tfspark.scoring.output.bad_rows import REASON, BadRowsOutput, GoodAndBadRows
 from tfspark.scoring.output.choice import output_of
-from tfspark.scoring.output.protocol import Output, discarding
+from tfspark.scoring.output.protocol import Output, Transaction, ending
 from tfspark.scoring.report import Report, model_facts
 from tfspark.scoring.through_spark import plan_through_spark
 from tfspark.scoring.unused_options import refuse_unused
-from tfspark.spark.cluster.failures import own_errors
+from tfspark.spark.cluster.failures import cause, own_errors
 from tfspark.spark.cluster.progress import progress
 from tfspark.spark.model import model_of
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
     from tfspark.package import ModelPackage
 
-__all__ = ["BatchJob", "Plan", "describe", "execute", "new_report", "plan"]
+__all__ = ["BatchJob", "Plan", "describe", "execute", "new_report", "plan", "told"]
 
 _log = logging.getLogger(__name__)
 
@@ -58,23 +60,37 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
         report.input, report.output = str(job.source), str(job.target)
         refuse_unused(job.source, is_read=True)
         refuse_lake(spark, job.source, "input")
+        if job.run_id and job.target.table:
+            raise UsageError(
+                explain(
+                    f"The {job.target} cannot mark a run as done.",
+                    expected="a folder as the output of a run with an id",
+                    hint="leave out --run-id, or write to --output.",
+                )
+            )
         output = output_of(spark, job.target, job.mode, report.run)
         output.check(*filter(None, (job.source.path, job.model)))
-        bad = _bad_rows(spark, job, report)
+        bad = _bad_rows(spark, job, report, output)
         if bad is not None:
             options = replace(job.options, on_error="null", reason=REASON)
             job = replace(job, options=options)
         planned = _plan_path(spark, job, package, output, bad)
         output.check_columns(planned.columns)
         report.rounded = list(planned.rounded)
-        return planned
+        return replace(
+            planned,
+            max_bad_rows=job.max_bad_rows,
+            job=key_of(job, package, planned.snapshot),
+        )
 
 
-def _bad_rows(spark: SparkSession, job: BatchJob, report: Report) -> BadRowsOutput | None:
+def _bad_rows(
+    spark: SparkSession, job: BatchJob, report: Report, output: Output
+) -> BadRowsOutput | None:
     """Return the checked folder for bad rows, if the job sets them aside."""
     if not job.bad_rows:
         return None
-    bad = BadRowsOutput(spark, Dataset(job.bad_rows), job.mode, report.run)
+    bad = BadRowsOutput(spark, Dataset(job.bad_rows), job.mode, report.run, output)
     bad.check(*filter(None, (job.source.path, job.model)))
     for path in filter(None, (job.target.path, job.source.path)):
         bad.check_beside(path)
@@ -106,44 +122,69 @@ def _plan_path(
         return plan_through_spark(spark, job, package, output, bad)
 
 
-def execute(spark: SparkSession, planned: Plan, report: Report) -> Report:
+def execute(
+    spark: SparkSession,
+    planned: Plan,
+    report: Report,
+    save: Callable[[Report], object] | None = None,
+) -> Report:
     """Run a planned job and publish its output.
 
+    Args:
+        spark: The session.
+        planned: The job.
+        report: Of this run.
+        save: Writes the report. It is called when the rows are published: a job that is killed
+            before it returns is found done by the next run of the same job, and saved then.
+
     Returns:
-        The report, complete.
+        The report, complete; that of the earlier run, when that one was done already.
 
     Raises:
         TfsparkError: What a worker raised; nothing is published then.
     """
-    with own_errors(), discarding(planned.output), discarding(planned.bad):
-        with report.phase("score"), progress(spark, "scoring"):
-            done = planned.stage()
-        report.path = planned.path
-        report.rows_in, report.rows_out, report.null_rows = (
-            done.rows_in,
-            done.rows_out,
-            done.null_rows,
-        )
-        report.bad_rows = done.bad_rows
-        report.versions = {"spark": spark.version, **done.versions}
-        _check_counts(report)
-        planned.max_bad_rows.check(done.bad_rows, done.rows_in)
-        with report.phase("publish"):
-            _publish(planned)
+    output: Transaction = planned.output
+    if planned.bad is not None:
+        output = GoodAndBadRows(planned.output, planned.bad)
+    with own_errors(), ending(output):
+        done = output.begin(planned.job)
+        if done is not None:
+            report = report.of_run(done.report)
+            _log.info("already done by run %s: nothing is scored", report.run)
+        else:
+            _stage(spark, planned, report)
+            with report.phase("publish"):
+                output.publish(report.account())
+    told(output, report, save)
     return report
 
 
-def _publish(planned: Plan) -> None:
-    """Show the bad rows, then the output."""
-    if planned.bad is None:
-        planned.output.publish()
-        return
-    planned.bad.publish()
+def _stage(spark: SparkSession, planned: Plan, report: Report) -> None:
+    with report.phase("score"), progress(spark, "scoring"):
+        done = planned.stage()
+    report.path = planned.path
+    report.rows_in, report.rows_out, report.null_rows = (
+        done.rows_in,
+        done.rows_out,
+        done.null_rows,
+    )
+    report.bad_rows = done.bad_rows
+    report.versions = {"spark": spark.version, **done.versions}
+    _check_counts(report)
+    planned.max_bad_rows.check(done.bad_rows, done.rows_in)
+
+
+def told(output: Transaction, report: Report, save: Callable[[Report], object] | None) -> None:
+    """Save the report of published rows, then end the job; neither can make it a failed one."""
     try:
-        planned.output.publish()
-    except BaseException:
-        planned.bad.withdraw()
-        raise
+        if save is not None:
+            save(report)
+    except Exception as error:
+        _log.error("%s", error)
+    try:
+        output.acknowledge()
+    except Exception as error:
+        _log.warning("what the job left is removed by the next one: %s", cause(error))
 
 
 def _check_counts(report: Report) -> None:

@@ -1,7 +1,7 @@
-"""Where rows come from and go to: a path with a format, or a table. Driver.
+"""The input or output of a job: a path with a format, or a table. Driver.
 
-CSV files have a header, which is compared in every file, and types that are found in the values. A
-broken record ends the job: Spark's own default fills it with nulls.
+CSV files have a header, which must be equal in all files; types are inferred from the values. A
+broken record ends the job, although Spark's default fills it with nulls.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tfspark.spark.cluster.reading import read_path, read_table
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-# Without column pruning Spark counts the fields of a line, also where few of them are wanted.
+# Without column pruning Spark counts the fields of each line, even if only few are read.
 _READ_DEFAULTS = {
     "csv": {
         "header": "true",
@@ -35,11 +35,11 @@ class Dataset:
     """A path with its format and options, or a table.
 
     Attributes:
-        path: A path or URI as Spark reads it; empty when `table` is set.
+        path: A path or URI for Spark; empty when `table` is set.
         table: Name of a table or view, such as `db.scores`; empty when `path` is set.
-        format: parquet, csv, json, orc, or any other that this Spark knows.
+        format: parquet, csv, json, orc, or any other format of this Spark.
         options: Passed to Spark's reader or writer.
-        partition_by: Columns by which Spark puts what it writes into folders.
+        partition_by: Columns by which Spark partitions the output into folders.
     """
 
     path: str = ""
@@ -72,9 +72,9 @@ class Dataset:
         """Return the rows, lazily; the schema is known.
 
         Raises:
-            InputNotFoundError: When there is no such path or table, or no file in it.
+            InputNotFoundError: When the path or table does not exist, or has no file.
             InvalidInputError: When a file is broken, or of another format.
-            UsageError: When Spark cannot read that format here.
+            UsageError: When this Spark cannot read the format.
         """
         if self.table:
             return read_table(spark, self.table)

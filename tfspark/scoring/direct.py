@@ -9,6 +9,7 @@ name, and only the parts that Spark counts as the tasks' own are published.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,9 +24,9 @@ from tfspark.scoring.input.listing import open_filesystem
 from tfspark.scoring.input.same_types import arrow_name
 from tfspark.scoring.input.splits import Piece, cut, plan_splits
 from tfspark.scoring.job import BatchJob, Outcome, Plan
+from tfspark.scoring.kept_parts import kept_parts
 from tfspark.scoring.output.bad_rows import FILE, REASON, BadRowsOutput
 from tfspark.scoring.output.protocol import Output
-from tfspark.scoring.part_file import new_name
 from tfspark.scoring.parts import Part, PartScorer
 from tfspark.scoring.split_rows import bad_schema
 from tfspark.spark.cluster.tasks import run_splits, task_slots
@@ -79,17 +80,19 @@ def plan_direct(
             staged=folder,
             staged_bad=None if bad is None else _folder(bad),
         )
-        parts = _run(spark, plan_splits(pieces, task_slots(spark)), task)
+        splits = plan_splits(pieces, task_slots(spark))
+        # The file of the bad rows of a kept part is not known, so no part is kept with bad rows.
+        parts = _run(spark, splits, task, keeps=output.keeps and bad is None)
         output.take([part.name for part in parts if part.name] or [_write_empty(task)])
         if bad is not None:
             bad.take([part.bad_name for part in parts if part.bad_name] or [_write_no_bad(task)])
         return _outcome(parts)
 
     columns = {name: str(arrow_name(source.schema.field(name).type)) for name in kept}
-    columns |= {output.column: sql_name(output.arrow) for output in binding.outputs}
+    columns |= {one.column: sql_name(one.arrow) for one in binding.outputs}
     if bad is not None:
         bad.check_columns(dict.fromkeys([*names, REASON, FILE], ""))
-    return Plan(package, output, "direct", columns, binding.rounded, stage, bad, job.max_bad_rows)
+    return Plan(package, output, "direct", columns, binding.rounded, stage, source.files, bad)
 
 
 def _folder(output: Output) -> str:
@@ -133,12 +136,19 @@ def _bound(source: DirectInput, job: BatchJob, package: ModelPackage, taken: lis
     return binding
 
 
-def _run(spark: SparkSession, splits: list[tuple[Piece, ...]], task: PartScorer) -> list[Part]:
-    """Run the tasks; return the parts of the counted attempts."""
+def _run(
+    spark: SparkSession, splits: list[tuple[Piece, ...]], task: PartScorer, *, keeps: bool
+) -> list[Part]:
+    """Run the tasks of all splits that have no part yet; return the parts of all splits."""
     for uri in filter(None, (task.staged, task.staged_bad)):
         target, folder = open_filesystem(uri)
         target.create_dir(folder)
-    return run_splits(spark, splits, task)
+
+    target, folder = open_filesystem(task.staged)
+    kept = kept_parts(target, folder, splits, task) if keeps else []
+    there = {part.split for part in kept}
+    todo = [(number, split) for number, split in enumerate(splits) if number not in there]
+    return sorted([*kept, *run_splits(spark, todo, task.numbered)], key=lambda part: part.split)
 
 
 def _outcome(parts: list[Part]) -> Outcome:
@@ -146,7 +156,7 @@ def _outcome(parts: list[Part]) -> Outcome:
         sum(part.rows_in for part in parts),
         sum(part.rows_out for part in parts),
         sum(part.null_rows for part in parts),
-        parts[0].versions if parts else {},
+        next((part.versions for part in parts if part.versions), {}),
         sum(part.bad_rows for part in parts),
     )
 
@@ -165,7 +175,7 @@ def _write_no_bad(task: PartScorer) -> str:
 
 def _write_no_rows(staged: str, schema: pa.Schema) -> str:
     target, folder = open_filesystem(staged)
-    name = new_name(0)
+    name = f"part-00000-{uuid4().hex}.snappy.parquet"
     with target.open_output_stream(f"{folder}/{name}") as sink:
         pq.write_table(schema.empty_table(), sink)
     return name

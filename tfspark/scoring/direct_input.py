@@ -1,8 +1,8 @@
-"""The input of a job whose tasks read files themselves, or why Spark has to read it. Driver.
+"""Opens the input of the direct path, or gives the reason why Spark must read it. Driver.
 
-Everything that pyarrow and Spark may read differently is left to Spark: tables, globs, partition
-folders, text formats, session settings that change how files are read, and columns of types that
-pyarrow does not keep as they are.
+Spark reads everything that pyarrow might read differently: tables, globs, partition folders, text
+formats, session settings that change how files are read, and columns of types that pyarrow would
+change.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from tfspark.spark.cluster.settings import set_on_classic
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# Read by pyarrow when the user asks for it: Spark infers the types of CSV and JSON differently.
+# Read by pyarrow only on request, because Spark infers the types of CSV and JSON differently.
 READABLE = (*WITH_FOOTERS, "csv", "json")
 
 _GLOB = re.compile(r"[*?\[\]{}]")
-# A session in which one of these is set reads or writes files in a way of its own.
+# With one of these settings, a session reads or writes files differently.
 _SETTINGS = re.compile(
     r"spark\.sql\.(parquet|orc|files\.ignore|caseSensitive|legacy\.(parquet|avro|file))"
 )
@@ -54,16 +54,16 @@ class NotDirectError(TfsparkError):
 
 @dataclass(frozen=True)
 class DirectInput:
-    """Files that tasks can read by themselves.
+    """Files that tasks can read without Spark.
 
     Attributes:
         root: URI of the input, which opens its file system.
         filesystem: Where the files are.
-        format: Of the files.
+        format: The format of the files.
         files: Sorted by name.
-        footers: Of all files, or of the first ones where there are many.
-        schema: The columns of the first file, as Spark takes them for all.
-        changed: Column → what it is, for the columns that pyarrow would change.
+        footers: The footers of all files, or of the first ones if there are many.
+        schema: The columns of the first file; like Spark, they count for all files.
+        changed: Column → its type, for the columns that pyarrow would change.
     """
 
     root: str
@@ -78,8 +78,8 @@ class DirectInput:
         """Check the columns that are read.
 
         Raises:
-            NotDirectError: When only Spark reads one of them right.
-            InvalidInputError: When a file lacks one, or has it of another type.
+            NotDirectError: When only Spark reads one of them correctly.
+            InvalidInputError: When a file lacks a column, or has another type.
         """
         if self.format in WITH_FOOTERS:
             self._compare_files(names, job)
@@ -100,10 +100,10 @@ class DirectInput:
             raise NotDirectError(str(error)) from error  # Spark may read it as a wider type
 
     def explain_unbound(self, job: BatchJob) -> None:
-        """Say more of columns that do not bind: the first file may lack what others have.
+        """Explain why columns do not bind: the first file may lack columns of the others.
 
         Raises:
-            NotDirectError: When Spark knows more of the columns.
+            NotDirectError: When Spark knows more columns.
             InvalidInputError: Names the file.
         """
         later = later_columns(self.footers)
@@ -114,7 +114,7 @@ class DirectInput:
 
 
 def open_input(spark: SparkSession, job: BatchJob) -> DirectInput:
-    """List the files of a job's input and look into them.
+    """List the files of a job's input and read their footers.
 
     Raises:
         NotDirectError: When Spark has to read it.
@@ -141,7 +141,7 @@ def open_input(spark: SparkSession, job: BatchJob) -> DirectInput:
 
 
 def check_session(spark: SparkSession, job: BatchJob) -> None:
-    """Refuse a job or a session that asks for what only Spark does.
+    """Refuse a job or a session with settings that only Spark supports.
 
     Raises:
         NotDirectError: With the reason.
@@ -181,7 +181,7 @@ def _footers(filesystem: fs.FileSystem, files: list[DataFile], job: BatchJob) ->
     except InvalidInputError as error:
         if job.path == "direct":
             raise
-        raise NotDirectError(str(error)) from error  # Spark may read it, or names it again
+        raise NotDirectError(str(error)) from error  # Spark may be able to read it
     if any(note in (footer.schema.metadata or {}) for footer in footers for note in JULIAN):
         raise NotDirectError("dates of the Julian calendar are read by Spark")
     return footers

@@ -16,6 +16,7 @@ from tfspark.package import ModelPackage
 from tfspark.scoring.bad_row_limit import NO_LIMIT, Limit
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output.bad_rows import BadRowsOutput
+from tfspark.scoring.output.journal import JobKey
 from tfspark.scoring.output.protocol import Mode, Output
 
 Path: TypeAlias = Literal["auto", "spark", "direct"]
@@ -40,6 +41,7 @@ class BatchJob:
         bad_rows: Folder for bad rows; without one, the first bad row ends the job.
         max_bad_rows: How many rows may be bad.
         options: The options of all APIs.
+        run_id: A key of the user's own: a job whose key is marked done is not run again.
     """
 
     model: str
@@ -54,6 +56,7 @@ class BatchJob:
     bad_rows: str = ""
     max_bad_rows: Limit = NO_LIMIT
     options: ScoreOptions = DEFAULTS
+    run_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,10 @@ class Plan:
         columns: The columns of the output: name → Spark type.
         rounded: One sentence per column whose numbers are rounded to the model's precision.
         stage: Runs the tasks and writes the rows aside.
+        snapshot: What the input was when the job was planned; it makes a job the same job.
         bad: Where bad rows go, if the job sets them aside.
         max_bad_rows: How many rows may be bad.
+        job: What this run does, for runs that come after it.
     """
 
     package: ModelPackage
@@ -96,5 +101,7 @@ class Plan:
     columns: Mapping[str, str]
     rounded: Sequence[str]
     stage: Callable[[], Outcome]
+    snapshot: Sequence[object]
     bad: BadRowsOutput | None = None
     max_bad_rows: Limit = NO_LIMIT
+    job: JobKey = field(default_factory=lambda: JobKey(""))

@@ -21,7 +21,7 @@ class JobFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record as text, without changing the record, which other handlers share."""
+        """Return the record as text; do not change it, because other handlers share it."""
         text = one_line(super().format(_without_traceback(record)))
         if record.exc_info:
             text += f"\n    {quoted_lines(self.formatException(record.exc_info))}"

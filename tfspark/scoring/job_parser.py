@@ -1,7 +1,7 @@
-"""A command line that misses nothing: each flag once, by its whole name. Driver.
+"""A strict command-line parser: each flag once, and by its full name. Driver.
 
-Python's own parser takes the last of two equal flags, and any beginning of a flag's name. Here both
-are usage errors, and a name that is not known gets the closest one that is.
+Python's parser uses the last of two equal flags, and accepts abbreviations. Here both are usage
+errors, and the message for an unknown name suggests the closest known one.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class JobParser(argparse.ArgumentParser):
 
 
 def _left_over(given: Sequence[str], rest: Sequence[str]) -> str:
-    """Say where words without a flag are; they are not printed, as they may be part of a secret."""
+    """Report the position of words without a flag, but not the words: they may be secrets."""
     before = given[: given.index(rest[0])] if rest[0] in given else given
     flag = next((word for word in reversed(before) if word.startswith("--")), "")
     place = f" after {flag.partition('=')[0]}" if flag else ""
@@ -53,7 +53,7 @@ def _left_over(given: Sequence[str], rest: Sequence[str]) -> str:
 
 
 class Once(argparse.Action):
-    """Stores a value; a flag given twice would lose one."""
+    """Stores a value; refuses a second one."""
 
     given = False
 
@@ -89,7 +89,7 @@ class OnceTrue(Once):
 
 
 class ByName(argparse.Action):
-    """Collects repeated `NAME=VALUE` flags in a dict; a name given twice would be lost once."""
+    """Collects repeated `NAME=VALUE` flags in a dict; refuses a name that is given twice."""
 
     def __call__(
         self,
@@ -104,11 +104,6 @@ class ByName(argparse.Action):
         if name in found:
             parser.error(f"argument {option_string}: {name!r} is given twice")
         setattr(namespace, self.dest, {**found, name: value})
-
-
-def in_words(words: Sequence[str]) -> str:
-    """Return `a, b or c`, for the help of a flag."""
-    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def one_of(*words: str) -> Callable[[str], str]:

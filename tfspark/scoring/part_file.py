@@ -1,6 +1,7 @@
 """One Parquet file of a task: created with its first row, written in row groups. Executor.
 
-At most one row group is held in memory. The name is new for each attempt of a task.
+At most one row group is held in memory. The name is new for each attempt of a task. A file gets its
+name when it is complete.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ class PartFile:
 
     Attributes:
         staged: URI of the folder.
-        number: Of the split.
+        prefix: How the names of the split's parts begin.
         watched: A column whose nulls are counted.
         name: The name of the file; empty as long as there is no row.
         nulls: Nulls of the watched column.
     """
 
     staged: str
-    number: int
+    prefix: str
     watched: str
     name: str = ""
     nulls: int = 0
@@ -49,6 +50,9 @@ class PartFile:
         with self._open:
             if kind is None and self._waiting:
                 self._flush()
+        if kind is None and self.name:
+            target, folder = open_filesystem(self.staged)
+            target.move(f"{folder}/_{self.name}", f"{folder}/{self.name}")
 
     @property
     def rows(self) -> int:
@@ -74,16 +78,11 @@ class PartFile:
 
     def _create(self, schema: pa.Schema) -> pq.ParquetWriter:
         target, folder = open_filesystem(self.staged)
-        self.name = new_name(self.number)
-        sink = self._open.enter_context(target.open_output_stream(f"{folder}/{self.name}"))
+        self.name = f"{self.prefix}{uuid4().hex}.snappy.parquet"
+        sink = self._open.enter_context(target.open_output_stream(f"{folder}/_{self.name}"))
         options = _writer_options(schema)
         writer = pq.ParquetWriter(sink, schema, metadata_collector=self._footers, **options)
         return self._open.enter_context(writer)
-
-
-def new_name(number: int) -> str:
-    """Return a name for a file of a split that no other attempt has."""
-    return f"part-{number:05d}-{uuid4()}.snappy.parquet"
 
 
 def _writer_options(schema: pa.Schema) -> dict[str, Any]:

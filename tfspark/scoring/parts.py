@@ -4,11 +4,13 @@ Scores a split into a file in the staging folder, and its bad rows into another 
 them aside. Returns a `Part` that describes the files. Only that one record passes through the JVM.
 
 Invariants: each attempt of a task writes under a name of its own, so an attempt that was lost or
-doubled never touches another's file; only a part that the driver heard of is ever published.
+doubled never touches another's file; only a part that the driver heard of is ever published; a file
+has the name of a part only when it is complete.
 """
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -82,6 +84,10 @@ class PartScorer:
     staged: str
     staged_bad: str | None = None
 
+    def numbered(self, _position: int, numbered: tuple[int, Sequence[Piece]]) -> Part:
+        """Score one split that brings its number along."""
+        return self(*numbered)
+
     def __call__(self, number: int, split: Sequence[Piece]) -> Part:
         """Score one split."""
         read = _Reading(self)
@@ -93,11 +99,19 @@ class PartScorer:
             keep=self.keep if self.staged_bad is None else self.schema.names,
             origin=Origin(self.handle.title, number, read.file_of),
         )
-        return self._write(number, scored, read)
+        return self._write(number, split, scored, read)
 
-    def _write(self, number: int, scored: Iterator[pa.RecordBatch], read: _Reading) -> Part:
-        good = PartFile(self.staged, number, self.binding.outputs[-1].column)
-        bad = PartFile(self.staged_bad or self.staged, number, REASON)
+    def _write(
+        self,
+        number: int,
+        split: Sequence[Piece],
+        scored: Iterator[pa.RecordBatch],
+        read: _Reading,
+    ) -> Part:
+        """Write the files of the good and of the bad rows."""
+        prefix = part_prefix(number, split)
+        good = PartFile(self.staged, prefix, self.binding.outputs[-1].column)
+        bad = PartFile(self.staged_bad or self.staged, prefix, REASON)
         with good, bad:
             for rows, bad_rows in self._split(scored, read):
                 good.add(rows)
@@ -145,3 +159,9 @@ class _Reading:
     def file_of(self, row: int) -> str | None:
         """Return the file that a row of the split is from."""
         return self.files[bisect_right(self.starts, row) - 1] if self.starts else None
+
+
+def part_prefix(number: int, split: Sequence[Piece]) -> str:
+    """Return how the names of a split's parts begin: its number, and a digest of what it reads."""
+    digest = hashlib.sha256(repr(tuple(split)).encode()).hexdigest()
+    return f"part-{number:05d}-{digest[:16]}-"

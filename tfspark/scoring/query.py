@@ -6,18 +6,21 @@ it as a DataFrame.
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tfspark.errors import UsageError, explain
 from tfspark.options import DEFAULTS, ScoreOptions
-from tfspark.scoring.batch import new_report
+from tfspark.scoring.batch import new_report, told
 from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.identity import digest_key
 from tfspark.scoring.output.choice import output_of
-from tfspark.scoring.output.protocol import Mode, discarding
+from tfspark.scoring.output.journal import Journal
+from tfspark.scoring.output.protocol import Mode, Output, ending
 from tfspark.scoring.report import Report, model_facts
 from tfspark.spark.cluster.counting import counted
 from tfspark.spark.cluster.failures import own_errors
@@ -28,6 +31,10 @@ from tfspark.spark.sql import register_function
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+
+    from tfspark.package import ModelPackage
+
+_log = logging.getLogger(__name__)
 
 # One piece of SQL text: a quoted string or name, a comment, a semicolon, or anything else.
 _PIECE = re.compile(
@@ -59,8 +66,15 @@ class QueryJob:
         return self.options.get(name, DEFAULTS)
 
 
-def run_query(spark: SparkSession, job: QueryJob) -> tuple[Report, DataFrame]:
+def run_query(
+    spark: SparkSession, job: QueryJob, save: Callable[[Report], object] | None = None
+) -> tuple[Report, DataFrame]:
     """Register the models, run the statements, write the last result when there is a target.
+
+    Args:
+        spark: The session.
+        job: What to do.
+        save: Writes the report of published rows, as for `batch.execute`.
 
     Raises:
         TfsparkError: The child that fits; nothing is published then.
@@ -80,24 +94,51 @@ def run_query(spark: SparkSession, job: QueryJob) -> tuple[Report, DataFrame]:
             output.check()
     with report.phase("preflight"):
         report.versions = {"spark": spark.version, **worker_versions(spark)}
-    with own_errors(), nullcontext() if output is None else discarding(output):
+    with own_errors(), nullcontext() if output is None else ending(output):
         for name, package in packages.items():
             register_function(spark, name, package, None, job.options_of(name))
+        done = None
         with report.phase("score"), progress(spark, "query"):
             for statement in statements[:-1]:
                 spark.sql(statement)
             result = spark.sql(statements[-1])
             if output is not None:
-                _refuse_command(result)
-                output.check_columns(dict(result.dtypes))
-                result, count = counted(result)
-                output.stage(result)
-                report.rows_out = count.rows
-                report.output = str(job.target)
-        if output is not None:
+                done = _stage(result, job, packages, output, report)
+        if output is not None and done is None:
             with report.phase("publish"):
-                output.publish()
+                output.publish(report.account())
+    if done is not None:
+        report = report.of_run(done.report)
+        _log.info("already done by run %s", report.run)
+    if output is not None:
+        told(output, report, save)
     return report, result
+
+
+def _stage(
+    result: DataFrame,
+    job: QueryJob,
+    packages: Mapping[str, ModelPackage],
+    output: Output,
+    report: Report,
+) -> Journal | None:
+    """Write the result aside, unless this very job was done by a run that could not say so."""
+    _refuse_command(result)
+    output.check_columns(dict(result.dtypes))
+    digests = [(name, package.digest) for name, package in packages.items()]
+    done = output.begin(digest_key("", replace(job, models={}), digests, *_snapshot(result)))
+    if done is not None:
+        return done
+    counting, count = counted(result)
+    output.stage(counting)
+    report.rows_out = count.rows
+    report.output = str(job.target)
+    return None
+
+
+def _snapshot(result: DataFrame) -> list[str]:
+    """Return the files that a query reads; what it reads from elsewhere is taken for unchanged."""
+    return sorted(result.inputFiles())
 
 
 def _refuse_command(result: DataFrame) -> None:

@@ -7,9 +7,9 @@ prints.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -66,6 +66,16 @@ class Report:
     seconds: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
+    def account(self) -> dict[str, Any]:
+        """Return what the report says, with secrets masked."""
+        masked: dict[str, Any] = _without_secrets(asdict(self))
+        return masked
+
+    def of_run(self, account: Mapping[str, Any]) -> Report:
+        """Return the report of an earlier run, as its journal has it; this one when it has none."""
+        known = {one.name for one in fields(self)}
+        return replace(self, **{name: one for name, one in account.items() if name in known})
+
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Add the seconds of a block to the account."""
@@ -77,7 +87,7 @@ class Report:
 
     def to_json(self) -> str:
         """Return the document with secrets masked; the total is the sum of the phases."""
-        document = _without_secrets(asdict(self))
+        document = self.account()
         document["seconds"] = {**self.seconds, "total": round(sum(self.seconds.values()), 3)}
         # `json` escapes all control characters except this one.
         return json.dumps(document, indent=2).replace("\x7f", "\\u007f") + "\n"

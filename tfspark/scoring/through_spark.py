@@ -1,4 +1,4 @@
-"""The way of rows through Spark's own readers and writers: any source, format or table. Driver."""
+"""Plans a job with Spark's own readers and writers, for any source. Driver."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def plan_through_spark(
     """Return the plan of a job that reads and writes as Spark does.
 
     Raises:
-        InputNotFoundError: No such input.
-        InvalidInputError: A file of the input is broken, empty, or lacks a column.
-        BindingError: Inputs, outputs and columns do not fit.
+        InputNotFoundError: When the input does not exist.
+        InvalidInputError: When a file of the input is broken, empty, or lacks a column.
+        BindingError: When inputs, outputs and columns do not match.
     """
     dataset = _merging(job.source) if job.allow_missing else job.source
     with naming_broken_records(spark, dataset):
@@ -75,12 +75,14 @@ def plan_through_spark(
             source.check_unchanged()
         return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, versions, bad_rows)
 
+    # A source without files, such as JDBC, is taken for unchanged.
+    snapshot = sorted(rows.inputFiles()) if source is None else [*source.uris, *source.files]
     columns = dict(good.dtypes)
-    return Plan(package, output, "spark", columns, binding.rounded, stage, bad, job.max_bad_rows)
+    return Plan(package, output, "spark", columns, binding.rounded, stage, snapshot, bad)
 
 
 def _merging(source: Dataset) -> Dataset:
-    """Let Spark take the columns of all files, not those of one."""
+    """Let Spark use the columns of all files, instead of one."""
     if not source.path or source.format not in WITH_FOOTERS:
         return source
     return replace(source, options={"mergeSchema": "true", **source.options})
@@ -103,7 +105,7 @@ def _needed(rows: DataFrame, job: BatchJob, binding: Binding) -> list[str] | Non
     """Return the columns that feed or are kept; `None` for all."""
     fed = binding.columns
     if job.keep is None or not set(fed) <= set(rows.columns):
-        return None  # an expression feeds, whose columns only Spark knows
+        return None  # an expression feeds an input, and only Spark knows its columns
     return [*job.keep, *fed]
 
 

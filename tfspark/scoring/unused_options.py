@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from tfspark.errors import UsageError, explain
 from tfspark.scoring.dataset import Dataset
 
-# In Spark each of these is a method, or an argument, of a reader or writer.
+# In Spark, each of these is a method or an argument of a reader or writer.
 _OF_READER = {
     "format": "choose --input-format.",
     "path": "choose --input.",
@@ -28,7 +28,7 @@ def refuse_unused(dataset: Dataset, *, is_read: bool = False) -> None:
     """Refuse an option that would have no effect.
 
     Raises:
-        UsageError: Names the option and what to use.
+        UsageError: Names the option and the alternative.
     """
     known: Mapping[str, str] = _OF_READER if is_read else _OF_WRITER
     for name in dataset.options:

@@ -1,1 +1,1 @@
-"""The Spark APIs; the only folder of the package that imports pyspark."""
+"""The APIs for Spark; the only folder that imports pyspark. Driver and executor."""

@@ -1,7 +1,7 @@
-"""What scores rows: the Python workers, or the Scala bridge in the executors' JVM. Driver.
+"""The two ways to score rows: Python workers, or the Scala bridge in the executors' JVM. Driver.
 
-Everything that is the same for both is done before: options, model, binding. An API makes a
-request and hands it to the backend that `backend_of` chooses.
+Options, model and binding are the same for both, and are checked before. An API passes its request
+to the backend that `backend_of` chooses.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Backend(Protocol):
         """Return a function of columns."""
 
     def register(self, request: FunctionRequest, name: str) -> ModelFunction:
-        """Return a function of columns that SQL calls by a name, too."""
+        """Return a function of columns, and register it under a name in SQL."""
 
 
 def backend_of(options: ScoreOptions) -> Backend:

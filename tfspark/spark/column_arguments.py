@@ -1,6 +1,6 @@
 """Checks the arguments that name columns: feed, fetch and keep. Driver.
 
-Whether the names exist is checked when they are bound; here only their form is.
+Only the form of the names is checked here; the binding checks whether they exist.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from tfspark.options import is_list_of_names
 
 
 def check_columns(*, feed: object = None, fetch: object = None, keep: object = None) -> None:
-    """Refuse a feed, fetch or keep of another kind.
+    """Refuse a feed, fetch or keep of a wrong type.
 
     Raises:
-        UsageError: With the kind that is expected.
+        UsageError: With the expected type.
     """
     kinds = (
         ("feed", feed, "a dict {input: column, expression, list of them, or constant}", _is_feed),

@@ -1,4 +1,4 @@
-"""The module that `spark.python.daemon.module=tfspark.spark.daemon` names; see `worker.daemon`."""
+"""The daemon module for `spark.python.daemon.module=tfspark.spark.daemon`; see `worker.daemon`."""
 
 from __future__ import annotations
 

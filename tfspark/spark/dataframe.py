@@ -1,8 +1,7 @@
-"""`predict`: score a DataFrame. Driver.
+"""`predict`: scores a DataFrame. Driver.
 
-The result has the kept columns and then the predictions. It is lazy, as every DataFrame; what can
-be wrong about names and types is raised at the call. `fed_frame` shows how `feed` gets to the
-engine.
+The result has the kept columns and then the predictions. It is lazy, like every DataFrame; errors
+about names and types are raised at the call. `fed_frame` shows how `feed` reaches the engine.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScoredFrame:
-    """A scored DataFrame and the binding by which its rows are scored."""
+    """A scored DataFrame and its binding."""
 
     frame: DataFrame
     binding: Binding
@@ -50,23 +49,23 @@ def predict(
         df: Any DataFrame.
         model: A path (export dir or base path), a URI that Spark reads, or a loaded `ModelPackage`.
         feed: Input → column name, field of a struct (`s.field`), Column expression, list of such
-            scalars to stack, or a constant (a number, a bool, bytes). An input left out takes the
-            column of its own name, or the field of its name of the one struct that has the fields
-            of all; a single input takes the single fitting column.
-        fetch: Output → new column. Left out: all outputs, under their own names.
-        keep: Columns to pass on beside the predictions; by default all, in order.
+            scalars to stack, or a constant (a number, a bool, bytes). By default, an input takes
+            the column with its name. If there is none, and one struct has fields for all inputs, it
+            takes its field; a single input takes the only column of a suitable type.
+        fetch: Output → new column. By default all outputs, with their own names.
+        keep: Columns to keep beside the predictions; by default all, in order.
         options: See `ScoreOptions`.
 
     Returns:
         The kept columns, then one column per output. Row order inside a partition is kept. A row
-        with a null in an input, at any depth, gives null outputs unless `on_null` says otherwise.
+        with a null in an input, at any depth, gives null outputs, unless `on_null` is set.
 
     Raises:
-        ModelNotFoundError: No model, or no such version, at the path.
-        InvalidModelError: The model is broken or incomplete.
-        SignatureNotFoundError: No such signature.
-        UsageError: No such option, or not that value of it; or no DataFrame.
-        BindingError: Inputs, outputs and columns do not fit; all mismatches in one message.
+        ModelNotFoundError: When the path has no model, or not this version.
+        InvalidModelError: When the model is broken or incomplete.
+        SignatureNotFoundError: When the model has no such signature.
+        UsageError: When an option or its value is invalid, or `df` is not a DataFrame.
+        BindingError: When inputs, outputs and columns do not match; lists all mismatches.
 
     Example:
         >>> predict(df, "models/linear_model", feed={"inputs": "features"})  # doctest: +SKIP
@@ -85,7 +84,7 @@ def score_frame(
     options: ScoreOptions,
     terms: Terms = PYTHON,
 ) -> ScoredFrame:
-    """Do what `predict` does, and return the binding too; hints are in the words of `terms`."""
+    """Score a frame like `predict`, and return the binding too; `terms` spell the hints."""
     check_columns(feed=feed, fetch=fetch, keep=keep)
     _check_frame(df)
     check_analysed(df)

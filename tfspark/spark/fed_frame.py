@@ -1,15 +1,14 @@
-"""The columns of a DataFrame that is scored: which feed, which are kept, what they are called.
+"""Tracks the columns of a scored DataFrame: fed, kept and renamed ones. Driver.
 
-`feed` may name columns, fields of structs, expressions and constants. The first steps of its way
-to the engine are here, on the driver:
+`feed` may name columns, fields of structs, expressions and constants. Its first steps to the engine
+are here, on the driver:
 
-1. `FedFrame.of`: expressions and fields become more columns at the end of the frame, so that all
-   that feeds is a column or a constant.
-2. `FedFrame.bind`: a `Binding` says which columns feed which input.
-3. `FedFrame.stacked`, for Python workers: many scalar columns of one input become one array.
-4. `FedFrame.passed` and `numbered`: the columns that a task needs, under numbers in place of names.
+1. `FedFrame.of`: expressions and fields become new columns at the end of the frame, so that only
+columns and constants feed the model. 2. `FedFrame.bind`: a `Binding` says which columns feed which
+input. 3. `FedFrame.stacked`, for Python workers: many scalar columns of one input become one array.
+4. `FedFrame.passed` and `numbered`: the columns that a task needs, with numbers in place of names.
 
-In the task a `PartitionScorer` gives the columns their names back, and the runner makes a tensor
+In the task, a `PartitionScorer` restores the names of the columns, and the runner makes a tensor
 for each input of the binding.
 """
 
@@ -48,10 +47,10 @@ class FedFrame:
     """A DataFrame, the columns that feed a model, and the columns that are kept.
 
     Attributes:
-        frame: The columns of the user's frame, then those that `feed` made.
+        frame: The columns of the user's frame, then the new columns for `feed`.
         feed: Input → column, columns or constant.
-        kept: Positions of the columns that stand beside the predictions.
-        case_sensitive: Whether this session tells names apart by case.
+        kept: Positions of the kept columns.
+        case_sensitive: Whether names in this session are case-sensitive.
     """
 
     frame: DataFrame
@@ -67,10 +66,10 @@ class FedFrame:
         feed: Mapping[str, FeedValue] | None,
         keep: Sequence[str] | None,
     ) -> FedFrame:
-        """Add the columns that feed a signature; find those to keep, by default all.
+        """Add the columns that feed a signature; find the columns to keep, by default all.
 
         Raises:
-            BindingError: When a column to keep is not there.
+            BindingError: When a column to keep does not exist.
         """
         case_sensitive = df.sparkSession.conf.get("spark.sql.caseSensitive") == "true"
         given = {**_fields_of_struct(df, feed or {}, signature, case_sensitive), **(feed or {})}
@@ -133,7 +132,7 @@ class FedFrame:
         )
 
     def check_kept(self, terms: Terms) -> None:
-        """Refuse columns that are kept by an ambiguous name, or that cannot pass through Python.
+        """Refuse kept columns with an ambiguous name, or that cannot pass through Python.
 
         Raises:
             BindingError: With all of them.
@@ -161,7 +160,7 @@ class FedFrame:
             )
 
     def stacked(self, binding: Binding) -> tuple[FedFrame, Binding]:
-        """Let Spark make one array of the many scalar columns that feed one input."""
+        """Combine the many scalar columns of one input into one array, in Spark."""
         stacks = {
             bound.spec.name: sf.array(*(sf.col(quoted(name)) for name in bound.columns))
             for bound in binding.inputs
@@ -185,7 +184,7 @@ class FedFrame:
         return list(dict.fromkeys([*self.kept, *fed]))
 
     def names_in_task(self, positions: Sequence[int]) -> list[str]:
-        """Return what a task calls these columns: their names, or numbers where names are equal."""
+        """Return the names of these columns in a task; equal names become numbers."""
         names = self.frame.columns
         times = Counter(names)
         return [
@@ -196,8 +195,8 @@ class FedFrame:
     def numbered(self, positions: Sequence[int] | None = None) -> DataFrame:
         """Return the frame with columns named by their positions: `c0`, `c1`, ….
 
-        Spark 4.3 looks the columns of `mapInArrow` up by name, and takes dots, backticks, stars and
-        equal names for something else.
+        Spark 4.3 looks up the columns of `mapInArrow` by name, and misreads dots, backticks, stars
+        and equal names.
 
         Args:
             positions: The columns to return; by default all.
@@ -212,12 +211,12 @@ class FedFrame:
         if len(bound.columns) < MANY or set(bound.columns) & set(self.kept_schema.names):
             return False
         if len({name.lower() for name in schema.names}) < len(schema.names):
-            return False  # Spark does not tell such columns apart by name
+            return False  # Spark cannot resolve such columns by name
         types = {schema[name].dataType.simpleString() for name in bound.columns}
         return types == {by_name(bound.spec.dtype).sql}
 
     def _field(self, name: str) -> Column | None:
-        """Return the field of a struct that a name such as `s.field` means, if it means one."""
+        """Return the field of a struct for a name such as `s.field`, if there is one."""
         if "." not in name or resolve(name, self.frame.columns, case_sensitive=self.case_sensitive):
             return None
         field = sf.col(name)
@@ -231,7 +230,7 @@ class FedFrame:
 def _fields_of_struct(
     df: DataFrame, feed: Mapping[str, FeedValue], signature: Signature, case_sensitive: bool
 ) -> dict[str, Column]:
-    """Return the fields that feed the inputs left over, of the one struct column that has all."""
+    """Return the fields of the only struct column that has fields for all remaining inputs."""
     open_inputs = [
         spec.name
         for spec in signature.inputs

@@ -1,7 +1,8 @@
-"""`predict_udf`: a model as a column function, for `select`, `withColumn`, `where` and SQL. Driver.
+"""`predict_udf`: makes a column function of a model, for DataFrames and SQL. Driver.
 
-Rows in, rows out, in order; arguments by name, as fields of one struct, or in the signature's
-documented order (inputs sorted by name); one output gives a plain column, several give a struct.
+The function keeps the order of rows. Its arguments are given by name, as fields of one struct, or
+in the documented order of the signature (inputs sorted by name). A single output gives a plain
+column, several outputs give a struct.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ def predict_udf(
 
     Args:
         model: A path (export dir or base path), a URI that Spark reads, or a loaded `ModelPackage`.
-        kind: `arrow` hands Arrow arrays over as they are (Spark 4.1 and later); `pandas` makes a
-            pandas UDF with equal results, which is slower.
-        fetch: Output → field name of the result. Left out: all outputs, under their own names.
+        kind: `arrow` passes Arrow arrays without a conversion (Spark 4.1 and later); `pandas` makes
+            a pandas UDF with equal results, which is slower.
+        fetch: Output → field name of the result. By default all outputs, with their own names.
         spark: The session; by default the active one.
         options: See `ScoreOptions`.
 
@@ -43,11 +44,11 @@ def predict_udf(
         A function of columns; it gives one column, or a struct when several outputs are fetched.
 
     Raises:
-        ModelNotFoundError: No model, or no such version, at the path.
-        InvalidModelError: The model is broken or incomplete.
-        SignatureNotFoundError: No such signature.
-        UsageError: No such option, or not that value of it.
-        BindingError: The outputs cannot be columns.
+        ModelNotFoundError: When the path has no model, or not this version.
+        InvalidModelError: When the model is broken or incomplete.
+        SignatureNotFoundError: When the model has no such signature.
+        UsageError: When an option or its value is invalid.
+        BindingError: When the outputs cannot be columns.
 
     Example:
         >>> score = predict_udf("models/linear_model")  # doctest: +SKIP
@@ -60,7 +61,7 @@ def predict_udf(
 
 
 def active_session(spark: SparkSession | None) -> SparkSession:
-    """Return the session given, otherwise the active one.
+    """Return the given session, otherwise the active one.
 
     Raises:
         UsageError: When there is none.

@@ -1,10 +1,9 @@
-"""Calls of the Scala bridge, which runs a model inside the executors' JVM. Driver.
+"""Calls the Scala bridge, which runs a model inside the executors' JVM. Driver.
 
-A classic session calls the bridge's library, to which a program may name any path; a Connect
-session sends SQL, for which the server's operator says what may be called. Options travel as texts,
-in both ways.
+A classic session calls the bridge's library, and may use any path. A Connect session sends SQL, and
+the server's settings decide which models may be called. In both cases, options are sent as text.
 
-Invariant: the jar is asked for first, and its absence is an error with the next step.
+Invariant: a missing jar is detected first, and the error says how to add it.
 """
 
 from __future__ import annotations
@@ -48,14 +47,14 @@ def function_in_jvm(
         package: The model.
         options: How to score.
         fetch: Output → field of the result; `None` for every output under its own name.
-        labels: What errors of rows call the arguments; left out, their positions.
-        terms: Whose words the hints of errors are in; see `Terms` of the bridge.
+        labels: Names of the arguments in errors of rows; by default their positions.
+        terms: Spelling of the hints in errors; see `Terms` of the bridge.
 
     Returns:
-        A function that gives one output as it is, several as a struct of the columns they become.
+        A function that returns a single output as a column, and several as a struct.
 
     Raises:
-        EngineError: When the bridge is not in the session.
+        EngineError: When the session does not have the bridge.
     """
     texts = {**_texts(package, options, fetch), "terms": terms, "in_order": "true"}
     if labels:
@@ -86,7 +85,7 @@ def register_in_jvm(
         fetch: Output → field of the result; `None` for every output under its own name.
 
     Raises:
-        EngineError: When the bridge is not in the session.
+        EngineError: When the session does not have the bridge.
         BindingError: When a Connect server refuses the model; its message says why.
     """
     texts = {**_texts(package, options, fetch), "terms": "python-sql"}
@@ -99,7 +98,7 @@ def register_in_jvm(
 def _texts(
     package: ModelPackage, options: ScoreOptions, fetch: Mapping[str, str] | None
 ) -> dict[str, str]:
-    """Return the options as the bridge reads them, each a text; see its `OptionTexts`."""
+    """Return the options as text, in the format of the bridge's `OptionTexts`."""
     texts = {
         "signature": package.signature.name,
         "tags": ",".join(package.tags),
@@ -117,7 +116,7 @@ def _texts(
 
 
 def _output_shapes(signature: Signature) -> dict[str, Sequence[int | None]]:
-    """Return the row shapes that are known, some of which the caller may have given."""
+    """Return the known row shapes, from the model or from the caller."""
     lead = 0 if signature.is_row_by_row else 1
     return {
         spec.name: spec.shape[lead:]
@@ -127,7 +126,7 @@ def _output_shapes(signature: Signature) -> dict[str, Sequence[int | None]]:
 
 
 def _base64(fill: Any) -> Any:
-    """Return what JSON can hold of a fill: NumPy's numbers as Python's, bytes as base64."""
+    """Return a fill for JSON: NumPy numbers as Python numbers, bytes as base64."""
     if isinstance(fill, bytes):
         return {"base64": b64encode(fill).decode()}
     return fill.item()
@@ -138,7 +137,7 @@ def _register(
 ) -> None:
     context: Any = spark.sparkContext
     library = context._jvm.io.tfspark
-    if type(library.TfSpark).__name__ == "JavaPackage":  # what py4j gives for no class
+    if type(library.TfSpark).__name__ == "JavaPackage":  # py4j returns this for an unknown class
         raise _absent()
     allowed = {"allow_ops": ",".join(package.allowed)} if package.allowed else {}
     library.TfSpark.registerAs(spark._jsparkSession, name, package.path, {**texts, **allowed})
@@ -162,7 +161,7 @@ def _register_by_sql(
 
 
 def refusal(error: AnalysisException) -> BindingError | EngineError:
-    """Return the error of a call that the bridge refuses, or that does not find the bridge."""
+    """Return the error of a call that the bridge refuses, or that needs a missing bridge."""
     if condition(error) == "UNRESOLVED_ROUTINE":
         return _absent()
     return BindingError(str(error).partition(";\n")[0])

@@ -1,7 +1,7 @@
-"""Scoring by the Scala bridge, inside the executors' JVM: `engine="jvm"`. Driver.
+"""Scores with the Scala bridge, inside the executors' JVM: `engine="jvm"`. Driver.
 
-The result is a DataFrame, or a column function, with the bridge's operator in it; there is no
-Python worker.
+The result is a DataFrame or a column function that uses the bridge's operator, without a Python
+worker.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class JvmBackend:
         """Return the kept columns of a frame, then one column per output of the binding.
 
         Raises:
-            EngineError: When the bridge is not in the session.
+            EngineError: When the session does not have the bridge.
             BindingError: When the bridge refuses the call; its message says why.
         """
         fetch = {output.spec.name: output.column for output in binding.outputs}
@@ -56,26 +56,26 @@ class JvmBackend:
             scored = fed.numbered().select(*kept, call(*arguments).alias(_SCORED))
             result = scored.select(*kept, *outputs)
             result = result.toDF(*fed.kept_schema.names, *fetch.values())
-            _ = result.schema  # Connect looks at the plan only when it is asked
+            _ = result.schema  # Connect analyses the plan only on request
         except AnalysisException as error:
             raise refusal(error) from error
         return result
 
     def function(self, request: FunctionRequest, kind: Kind) -> ModelFunction:  # noqa: ARG002
-        """Return a function of columns; `kind` is about Python workers.
+        """Return a function of columns; `kind` matters only for Python workers.
 
         Raises:
-            EngineError: When the bridge is not in the session.
+            EngineError: When the session does not have the bridge.
         """
         spark, package = request.spark, request.package
         call = function_in_jvm(spark, package, request.options, request.fetch)
         return ModelFunction(package.signature, call, "arrow")
 
     def register(self, request: FunctionRequest, name: str) -> ModelFunction:
-        """Return a function of columns that SQL calls by a name, too.
+        """Return a function of columns, and register it under a name in SQL.
 
         Raises:
-            EngineError: When the bridge is not in the session.
+            EngineError: When the session does not have the bridge.
             BindingError: When a Connect server refuses the model; its message says why.
         """
         function = self.function(request, "arrow")
@@ -106,7 +106,7 @@ def _literal(value: Any) -> Column:
 
 
 def _labels(bound: InputBinding, binding: Binding) -> Sequence[str]:
-    """Return what errors call the arguments of an input; stacks of vectors are taken apart."""
+    """Return the names of an input's arguments in errors; a stack has one name per column."""
     if bound.constant is not None:
         return [bound.spec.name]
     is_vector = len(bound.spec.row_shape or ()) == 1

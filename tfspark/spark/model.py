@@ -1,4 +1,4 @@
-"""From a model, as the caller names it, to a checked package and the handle of it. Driver."""
+"""Loads and checks the model that the caller names, and makes its handle. Driver."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Model: TypeAlias = str | Path | ModelPackage
 
 
 def model_of(spark: SparkSession | None, model: Model, options: ScoreOptions) -> ModelPackage:
-    """Return the package that the options choose.
+    """Return the package that the options select.
 
     Raises:
         UsageError: When an input to fill does not exist.
         BindingError: When `output_shapes` names no output, or contradicts the model.
-        ForbiddenOperationError: When the model has operations that touch more than tensors and that
-            `allow_ops` does not name.
+        ForbiddenOperationError: When the model has operations that do more than compute and are not
+            in `allow_ops`.
         TfsparkError: When the model does not exist, is broken, lacks the signature, or has another
             digest than `sha256`.
     """
@@ -48,7 +48,7 @@ def handle_of(spark: SparkSession, package: ModelPackage, options: ScoreOptions)
     """Distribute a package and return its handle; threads follow the CPUs of a task.
 
     Raises:
-        UsageError: When the engine is none of the workers'.
+        UsageError: When the engine does not run in Python workers.
         EngineError: When local workers run another Python, which cannot score.
     """
     if options.engine == "jvm":

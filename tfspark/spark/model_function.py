@@ -1,7 +1,7 @@
-"""A model as a function of columns, and what is checked before one is made. Driver.
+"""Makes a function of columns from a model, and checks it first. Driver.
 
-Outputs are checked here. The types of the arguments are known to Spark alone, so inputs are bound
-by the first batch on the executor, with the same messages.
+Outputs are checked here. Only Spark knows the types of the arguments, so the first batch on the
+executor binds the inputs, with the same messages.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ Argument: TypeAlias = str | Column | bool | int | float | Sequence[Any]
 
 @dataclass(frozen=True)
 class FunctionRequest:
-    """A function of columns that a user asks for.
+    """The request for a function of columns.
 
     Attributes:
         spark: The session.
         package: The model.
-        outputs: What the function gives.
+        outputs: The outputs of the function.
         fetch: Output → field name of the result; `None` for all outputs under their own names.
         options: How to score.
     """
@@ -56,7 +56,7 @@ class FunctionRequest:
         fetch: Mapping[str, str] | None,
         options: ScoreOptions,
     ) -> FunctionRequest:
-        """Check all that can be checked without arguments, and log what the user should know.
+        """Check everything that needs no arguments, and log warnings.
 
         Raises:
             TfsparkError: When the model, an option or an output cannot be used.
@@ -74,9 +74,9 @@ class ModelFunction:
     """A model as a function of columns.
 
     Attributes:
-        signature: What it takes, in order, and gives.
-        udf: The Spark function behind it, as `spark.udf.register` takes it.
-        kind: Which protocol Spark speaks with it.
+        signature: The inputs, in the order of the arguments, and the outputs.
+        udf: The Spark function, for `spark.udf.register`.
+        kind: The type of the Spark function: Arrow or pandas.
     """
 
     signature: Signature
@@ -89,11 +89,11 @@ class ModelFunction:
         Args:
             columns: One per input, in the signature's documented order; or the elements of a single
                 vector input as scalar columns; or one struct with a field for each input.
-            named: The same by input name, which is clearer. A number is a constant.
+            named: The arguments by input name (recommended). A number is a constant.
 
         Raises:
-            BindingError: When arguments are missing, have no input, have one already, or are named
-                like the inputs but stand in another order.
+            BindingError: When arguments are missing, unknown or given twice, or have the names of
+                the inputs in another order.
         """
         given = self._arguments(columns, named)
         inputs = self.signature.inputs
@@ -114,7 +114,7 @@ class ModelFunction:
     def _arguments(
         self, columns: Sequence[Argument], named: Mapping[str, Argument]
     ) -> list[Argument]:
-        """Return one argument per input, in order; those by position come first."""
+        """Return one argument per input, in order; positional arguments come first."""
         names = [spec.name for spec in self.signature.inputs]
         rest = names[len(columns) :]
         if named and named.keys() != set(rest):
@@ -129,7 +129,7 @@ class ModelFunction:
 
 
 def to_column(value: Argument) -> Column:
-    """Return a column, given as its name, an expression or a constant."""
+    """Convert a name, an expression or a constant to a column."""
     if isinstance(value, Column):
         return value
     if isinstance(value, list | tuple):
@@ -138,7 +138,7 @@ def to_column(value: Argument) -> Column:
 
 
 def _check_order(signature: Signature, columns: Sequence[Column]) -> None:
-    """Refuse columns that are named like the inputs, each at the place of another."""
+    """Refuse columns that have the names of the inputs, but in another order."""
     names = [spec.name for spec in signature.inputs]
     found = [_name_of(column) for column in columns]
     if found != names and sorted(found) == sorted(names):
@@ -155,6 +155,6 @@ def _check_order(signature: Signature, columns: Sequence[Column]) -> None:
 
 
 def _name_of(column: Column) -> str:
-    """Return what a column expression is called, which for a plain column is its name."""
+    """Return the name of a column expression."""
     name = str(column).removeprefix("Column<'").removesuffix("'>")
-    return name.rpartition(".")[2].strip("`")  # less the table's name
+    return name.rpartition(".")[2].strip("`")  # without the name of the table

@@ -1,9 +1,9 @@
-"""The pandas UDF form of a column function; the only module that touches pandas.
+"""Makes the pandas UDF of a column function; the only module that uses pandas.
 
-Takes pandas Series and returns Series (a DataFrame for several outputs) with the values that the
-Arrow form gives. pandas alone would lose some: it shows a null number as NaN, turns the integers
-beside a null into floats, and has no Spark types. So the driver sends each argument three times:
-its values, which of them hold a null, and its Spark type; and what feeds integers as JSON.
+Takes pandas Series and returns Series (a DataFrame for several outputs) with the same values as the
+Arrow form. pandas alone would lose information: it shows a null number as NaN, converts integers to
+floats if there is a null among them, and has no Spark types. So the driver sends each argument as
+its values, flags for nulls, and its Spark type; values that feed integers are sent as JSON.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _KEY = "value"
 
 
 def with_types(signature: Signature, columns: Sequence[Column]) -> list[Column]:
-    """Return what the function is called with: values, null flags and type names. Driver."""
+    """Return the arguments of the function: values, null flags and type names. Driver."""
     specs = _inputs(signature, len(columns))
     pairs = list(zip(specs, columns, strict=True))
     values = [_as_json(column) if _is_integer(spec) else column for spec, column in pairs]
@@ -45,13 +45,13 @@ def with_types(signature: Signature, columns: Sequence[Column]) -> list[Column]:
 
 
 def pandas_function(scorer: ArgumentScorer, result: DataType) -> Callable[..., Column]:
-    """Return an iterator pandas UDF around a scorer; it takes what `with_types` returns."""
+    """Return an iterator pandas UDF around a scorer; it takes the arguments from `with_types`."""
 
     def predict(arguments: Iterator[tuple[pd.Series, ...]]) -> Iterator[Any]:
         for array in scorer(_arrays(scorer.handle.signature, arguments)):
             yield _to_pandas(array)
 
-    # Spark reads the kind of the function from its hints, which must be types, not strings.
+    # Spark reads the kind of the function from its type hints, which must not be strings.
     returned = pd.DataFrame if isinstance(result, StructType) else pd.Series
     predict.__annotations__ = {
         "arguments": Iterator[tuple[pd.Series, ...]],
@@ -61,7 +61,7 @@ def pandas_function(scorer: ArgumentScorer, result: DataType) -> Callable[..., C
 
 
 def _inputs(signature: Signature, count: int) -> Sequence[TensorSpec]:
-    """Return the input that each argument feeds; several may feed a single one."""
+    """Return the input of each argument; several arguments may feed one input."""
     return signature.inputs if len(signature.inputs) == count else signature.inputs * count
 
 
@@ -70,14 +70,14 @@ def _is_integer(spec: TensorSpec) -> bool:
 
 
 def _as_json(column: Column) -> Column:
-    """Return a value as text that keeps every digit, whatever its type and depth."""
+    """Return a value of any type and depth as text that keeps every digit."""
     return sf.to_json(sf.struct(column.alias(_KEY)))
 
 
 def _has_null(spec: TensorSpec, column: Column) -> Column:
-    """Return whether a value is null, at any depth where pandas would show a null as NaN.
+    """Return whether a value has a null, at any depth where pandas would show it as NaN.
 
-    The type of a column is not known here, and the text of an array is what every type of it has.
+    The type of a column is not known here, but arrays of every type can be converted to text.
     """
     if "float" not in spec.dtype or spec.row_shape == ():
         return column.isNull()
@@ -97,7 +97,7 @@ def _arrays(
 def _array(
     values: pd.Series, nulls: pd.Series, types: pd.Series, spec: TensorSpec
 ) -> pa.Array[Any]:
-    """Return one argument as Spark would have handed it over."""
+    """Return one argument in the form of Arrow UDFs."""
     sql = str(types.iloc[0]) if len(types) else "void"
     untyped = sql.startswith("array<") and sql.rstrip(">").endswith("array<void")
     arrow = dtypes.nested(pa.null(), sql.count("<")) if untyped else column_type(sql)
@@ -121,10 +121,10 @@ def _array(
 
 
 def _from_json(text: str, element: pa.DataType) -> Any:
-    """Return the value that `_as_json` wrote."""
+    """Convert the text of `_as_json` to a value."""
     value = json.loads(text, parse_float=Decimal).get(_KEY)
     if pa.types.is_floating(element):
-        return _each(float, value)  # NaN and infinity come as strings
+        return _each(float, value)  # NaN and infinity are strings
     return _each(b64decode, value) if pa.types.is_binary(element) else value
 
 
@@ -135,7 +135,7 @@ def _each(change: Callable[[Any], Any], value: Any) -> Any:
 
 
 def _objects(items: Iterable[Any]) -> Any:
-    """Return an array of objects that NumPy does not look into."""
+    """Return an array of objects that NumPy does not convert."""
     held = list(items)
     array = np.empty(len(held), dtype=object)
     array[:] = held
@@ -161,7 +161,7 @@ def _field_to_pandas(array: Any) -> Any:
 
 
 def _is_clean(array: Any) -> bool:
-    """Whether lists hold no NaN at any depth."""
+    """Whether lists have no NaN at any depth."""
     while dtypes.is_list(array.type):
         array = array.flatten()
     return not pa.types.is_floating(array.type) or not bool(
@@ -170,7 +170,7 @@ def _is_clean(array: Any) -> bool:
 
 
 def _marked(value: Any) -> Any:
-    """Return nested lists whose NaN are NumPy's: Spark takes Python's own for null."""
+    """Return nested lists with NumPy's NaN, because Spark reads Python's NaN as null."""
     if isinstance(value, list):
         return [_marked(item) for item in value]
     return np.float32("nan") if value is not None and value != value else value

@@ -1,7 +1,7 @@
-"""Refuses what Declarative Pipelines cannot do with a DataFrame. Driver.
+"""Refuses DataFrames of Declarative Pipelines that cannot be analysed. Driver.
 
-A query function of `pyspark.pipelines` defines a DataFrame before its tables exist, so Spark lets
-nobody ask for its columns there. A column function does not ask.
+A query function of `pyspark.pipelines` defines a DataFrame before its tables exist, so Spark cannot
+return its columns there. A column function does not need them.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from tfspark.spark.cluster.failures import condition
 
 
 def check_analysed(df: DataFrame) -> None:
-    """Refuse a DataFrame whose columns Spark does not tell.
+    """Refuse a DataFrame whose columns Spark does not return.
 
     Raises:
-        UsageError: It is that of a query function of a pipeline.
+        UsageError: When it belongs to a query function of a pipeline.
     """
     try:
         _ = df.schema

@@ -1,6 +1,6 @@
-"""Scoring by Python workers: DataFrames by `mapInArrow`, columns by Arrow or pandas UDFs. Driver.
+"""Scores in Python workers: DataFrames by `mapInArrow`, columns by UDFs. Driver.
 
-What the workers run is in `tfspark.spark.worker`.
+`tfspark.spark.worker` contains the code of the workers.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class PythonBackend:
         check_pandas("mapInArrow")
         handle = handle_of(fed.frame.sparkSession, package, options)
         check_stream(fed.frame, handle.source)
-        # Other rules for nulls look at each null element, and a reason names a column.
+        # Other rules for nulls check each null element, and a reason names a column.
         if options.on_null == "null" and options.reason is None:
             fed, binding = fed.stacked(binding)
         passed = fed.passed(binding)
@@ -47,7 +47,7 @@ class PythonBackend:
         scorer = PartitionScorer(handle, binding, options, names, len(fed.kept))
 
         def score_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            return scorer(batches)  # Spark wants a function
+            return scorer(batches)  # Spark requires a function
 
         result = output_schema(fed.kept_schema, binding)
         scored = fed.numbered(passed).mapInArrow(score_partition, _under_numbers(result))
@@ -62,10 +62,10 @@ class PythonBackend:
         return ModelFunction(request.package.signature, udf, kind)
 
     def register(self, request: FunctionRequest, name: str) -> ModelFunction:
-        """Return a function of columns that SQL calls by a name, too.
+        """Return a function of columns, and register it under a name in SQL.
 
-        A pandas UDF sees NaN for a null and no types. `ModelFunction` sends both beside the values;
-        a user of SQL would have to write them into each call. So only Arrow UDFs are registered.
+        A pandas UDF gets NaN for a null, and no types. `ModelFunction` adds both as arguments; in
+        SQL, a user would have to write them into each call. So only Arrow UDFs are registered.
 
         Raises:
             UsageError: When this Spark has no Arrow UDFs.
@@ -85,7 +85,7 @@ class PythonBackend:
 
 
 def _under_numbers(schema: StructType) -> StructType:
-    """Return the fields of a schema, named by their positions."""
+    """Return the fields of a schema with positions as names."""
     names = numbered(len(schema))
     return StructType(
         [
@@ -96,7 +96,7 @@ def _under_numbers(schema: StructType) -> StructType:
 
 
 def _has_arrow_udfs() -> bool:
-    """Whether this Spark has column functions of Arrow arrays, as Spark 4.1 and later have."""
+    """Whether this Spark has Arrow UDFs, as Spark 4.1 and later have."""
     return hasattr(sf, "arrow_udf")
 
 
@@ -113,7 +113,7 @@ def _arrow_function(scorer: ArgumentScorer, result: DataType) -> Callable[..., C
     def predict(arguments: Any) -> Any:
         return scorer(arguments)
 
-    # Spark reads the kind of the function from its hints, which must be types, not strings.
+    # Spark reads the kind of the function from its type hints, which must not be strings.
     predict.__annotations__ = {
         "arguments": Iterator[tuple[pa.Array, ...]],  # type: ignore[type-arg]
         "return": Iterator[pa.Array],  # type: ignore[type-arg]

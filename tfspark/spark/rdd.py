@@ -1,7 +1,7 @@
-"""`predict_rdd`: score an RDD of Python values by mapPartitions. Driver; classic Spark only.
+"""`predict_rdd`: scores an RDD of Python values. Driver; classic Spark only.
 
 There is one prediction per element, in order and in the same partitions, so that
-`rdd.zip(predictions)` pairs them. How elements feed a model is in `worker.element_scorer`.
+`rdd.zip(predictions)` pairs them. `worker.element_scorer` feeds the elements to a model.
 """
 
 from __future__ import annotations
@@ -40,23 +40,23 @@ def predict_rdd(
     """Score every element of an RDD.
 
     Args:
-        rdd: Elements are the value of the single input (number, string, list or NumPy array), or a
-            dict or Row that holds the inputs by name. `None` gives `None`. A Row without the name
-            of the single input is its value: the only field, otherwise all fields as a list.
+        rdd: An element is the value of the single input (number, string, list or NumPy array), or a
+            dict or Row with the inputs by name. `None` gives `None`. If a Row lacks the name of the
+            single input, its only field is the value, or the list of all fields.
         model: A path (export dir or base path), a URI that Spark reads, or a loaded `ModelPackage`.
         feed: Input → key of the dict or Row, by default the input's own name; or a constant.
-        fetch: Output → key in the result. Left out: all outputs, under their own names.
+        fetch: Output → key in the result. By default all outputs, with their own names.
         options: See `ScoreOptions`.
 
     Returns:
         One prediction per element: the value of a single output, or a dict of several.
 
     Raises:
-        ModelNotFoundError: No model, or no such version, at the path.
-        InvalidModelError: The model is broken or incomplete.
-        SignatureNotFoundError: No such signature.
-        UsageError: No such option, or not that value of it.
-        BindingError: The outputs cannot be returned, or `feed` names no input.
+        ModelNotFoundError: When the path has no model, or not this version.
+        InvalidModelError: When the model is broken or incomplete.
+        SignatureNotFoundError: When the model has no such signature.
+        UsageError: When an option or its value is invalid.
+        BindingError: When an output cannot be returned, or `feed` names an unknown input.
     """
     chosen = ScoreOptions.of(options, ScoreKeywords)
     check_columns(feed=feed, fetch=fetch)

@@ -1,7 +1,6 @@
-"""`register`: a model under a name that SQL calls. Driver.
+"""`register`: registers a model as a SQL function. Driver.
 
-Afterwards `SELECT name(features) FROM t` works in the session, on tables, views and Hive tables
-alike.
+Then `SELECT name(features) FROM t` works in the session, on tables, views and Hive tables.
 """
 
 from __future__ import annotations
@@ -35,21 +34,21 @@ def register(
         spark: The session.
         name: Name in SQL, such as `tfpredict`.
         model: A path (export dir or base path), a URI that Spark reads, or a loaded `ModelPackage`.
-        fetch: Output → field name of the result. Left out: all outputs, under their own names.
+        fetch: Output → field name of the result. By default all outputs, with their own names.
         options: See `ScoreOptions`.
 
     Returns:
-        The function, which also works on columns. In SQL its argument is one struct whose fields
-        are named like the inputs; or its arguments are the inputs in the signature's documented
-        order (sorted by name), or the elements of a single vector input.
+        The function, which also works on columns. In SQL its argument is one struct with the names
+        of the inputs as fields. Or its arguments are the inputs in the documented order of the
+        signature (sorted by name), or the elements of a single vector input.
 
     Raises:
-        ModelNotFoundError: No model, or no such version, at the path.
-        InvalidModelError: The model is broken or incomplete.
-        SignatureNotFoundError: No such signature.
-        UsageError: SQL has a function of that name, which it would go on to call; or this Spark
-            is older than 4.1, whose SQL can call no Python function that sees nulls and types.
-        BindingError: The outputs cannot be columns.
+        ModelNotFoundError: When the path has no model, or not this version.
+        InvalidModelError: When the model is broken or incomplete.
+        SignatureNotFoundError: When the model has no such signature.
+        UsageError: When SQL already has a function with this name, and would still call it; or when
+            this Spark is older than 4.1, which has no Arrow UDFs.
+        BindingError: When the outputs cannot be columns.
 
     Example:
         >>> register(spark, "tfpredict", "models/linear_model")  # doctest: +SKIP
@@ -65,7 +64,7 @@ def register_function(
     fetch: Mapping[str, str] | None,
     options: ScoreOptions,
 ) -> ModelFunction:
-    """Do what `register` does, with the options as a whole."""
+    """Register a model like `register`, with a `ScoreOptions`."""
     request = FunctionRequest.of(spark, model, fetch, options)
     _check_name(spark, name)
     return backend_of(options).register(request, name)

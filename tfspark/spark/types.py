@@ -1,6 +1,6 @@
-"""Spark SQL types ↔ the columns and Arrow types that the binding speaks of.
+"""Converts between Spark SQL types and the columns and Arrow types of the binding.
 
-`column_type` also runs on executors; all else on the driver.
+`column_type` also runs on executors; everything else on the driver.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _REASON = sql.StructType(
     [sql.StructField(name, sql.StringType()) for name in ("code", "column", "message")]
 )
 
-# What Spark has no Arrow type for; an interval of days and seconds has one.
+# Types that Spark cannot convert to Arrow; an interval of days and seconds can be converted.
 _NOT_IN_ARROW = {"interval", "interval year", "interval month", "interval year to month"}
 
 
@@ -46,9 +46,9 @@ _STRUCTS = {
 
 
 def columns_of(schema: sql.StructType) -> dict[str, Column]:
-    """Return the columns of a DataFrame, with the Arrow type in which Spark will hand them over.
+    """Return the columns of a DataFrame, with the Arrow types that Spark will use.
 
-    Of equal names, none can be fed.
+    Columns with equal names cannot be fed.
     """
     times = Counter(schema.names)
     return {
@@ -81,7 +81,7 @@ def column_type(name: str) -> pa.DataType | None:
 
 
 def passes(spark: sql.DataType) -> bool:
-    """Whether Spark can hand values of a type to Python, and take them back, as Arrow."""
+    """Whether values of a type can pass between Spark and Python as Arrow."""
     if isinstance(spark, sql.UserDefinedType):
         return passes(spark.sqlType())
     if isinstance(spark, sql.ArrayType):
@@ -112,7 +112,7 @@ def output_schema(kept: sql.StructType, binding: Binding) -> sql.StructType:
 def udf_type(outputs: tuple[OutputBinding, ...], reason: str | None = None) -> sql.DataType:
     """Return the result type of a column function.
 
-    One output is given as it is; several outputs, or an output and a reason, as a struct.
+    A single output without a reason has its own type; anything else is a struct.
     """
     if len(outputs) == 1 and reason is None:
         return to_spark(outputs[0].arrow)

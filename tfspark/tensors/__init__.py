@@ -1,4 +1,4 @@
-"""RecordBatch columns ↔ tensors: the way of the bytes in and out of a model."""
+"""Converts Arrow columns to tensors and tensors to Arrow columns. Executor."""
 
 from tfspark.tensors.decode import decode
 from tfspark.tensors.encode import encode

@@ -1,4 +1,4 @@
-"""A constant as a tensor: alone for a scalar input, repeated for every row otherwise. Executor."""
+"""Converts a constant to a tensor; repeats it for every row if the input has rows. Executor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def constant_tensor(constant: Constant, spec: TensorSpec, rows: int) -> Tensor:
     Args:
         constant: Checked by `tfspark.constants.misfit`.
         spec: The input.
-        rows: Rows of the batch; they do not count for a scalar input.
+        rows: Rows of the batch; ignored for a scalar input.
     """
     dtype = dtypes.by_name(spec.dtype)
     value = constant.array(dtype)

@@ -1,7 +1,7 @@
-"""Tensors → Arrow columns: the way of the bytes out of a model.
+"""Converts output tensors to Arrow columns. Executor.
 
-Turns one output tensor into one array with an element per row; numbers are not copied. Bytes that
-are not valid text raise `RowProblem`.
+An output tensor becomes an array with one element for each row; numbers are not copied. Bytes that
+are not valid UTF-8 raise `RowProblem` with the indices of the rows.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from tfspark.tensors.values import (
 
 
 def decode(tensor: Tensor, output: OutputBinding) -> dtypes.ArrowArray:
-    """Turn one output tensor into an array of the bound column type.
+    """Convert an output tensor to an array of the bound column type.
 
     Args:
-        tensor: (rows, …) as the engine returned it.
+        tensor: (rows, …), from the engine.
         output: The binding; a row shape of (1,) becomes a scalar.
 
     Returns:
@@ -46,7 +46,7 @@ def decode(tensor: Tensor, output: OutputBinding) -> dtypes.ArrowArray:
 def _elements(tensor: Tensor, element: pa.DataType, output: OutputBinding) -> dtypes.ArrowArray:
     if isinstance(tensor, ByteStrings):
         return _strings(tensor, element, output)
-    # What the table widens (uint8 → short) is cast here, all else is wrapped as it is.
+    # Types that Spark lacks are cast to a wider one (uint8 → short); others are not copied.
     flat = np.ascontiguousarray(tensor).reshape(-1)
     return to_arrow(flat.astype(dtypes.numpy_type(element), copy=False))
 

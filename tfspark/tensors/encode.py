@@ -1,12 +1,12 @@
-"""Arrow columns → tensors: the way of the bytes into a model. Executor.
+"""Converts Arrow columns to input tensors. Executor.
 
-The Arrow arrays of one model batch (several chunks where input batches were joined) become NumPy
-arrays and `ByteStrings`, grouped by row shape where the model leaves dimensions open, and by value
-where a column feeds a scalar input.
+The Arrow arrays of one model batch become NumPy arrays and `ByteStrings`. A column has several
+chunks if the batch has rows of several record batches. Rows are grouped by shape if the model has
+open dimensions, and by value if a column feeds a scalar input.
 
-Invariants: numbers without nulls pass as views of Arrow's memory when one chunk holds them, and by
-one copy when several are joined; a row with a null at any depth is in no group; rows that do
-not fit raise `RowProblem`, and nothing is truncated.
+Invariants: numbers without nulls in one chunk are views of Arrow's memory, several chunks are
+copied once; a row with a null at any depth is in no group; rows that do not fit raise `RowProblem`
+with their indices, and nothing is truncated.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tfspark.tensors.structs import as_arrays, as_bytes, with_image_hint
 from tfspark.tensors.values import ByteStrings, Group, RowProblem, Rows, Tensor, to_arrow, to_numpy
 from tfspark.terms import PYTHON, Terms
 
-# A column, and whether an input reads its bytes as numbers, where another may read them as strings.
+# A column, and whether an input reads its bytes as numbers; another may read them as strings.
 Source: TypeAlias = tuple[str, bool]
 Arrays: TypeAlias = Mapping[Source, dtypes.ArrowArray]
 
@@ -42,25 +42,25 @@ def encode(
     chunks: Mapping[str, Sequence[dtypes.ArrowArray]],
     terms: Terms = PYTHON,
 ) -> list[Group]:
-    """Turn the fed columns of one batch into tensors.
+    """Convert the fed columns of one batch to tensors.
 
     Args:
         inputs: The bound inputs.
-        chunks: Column name → its arrays, in row order; all columns are chunked alike.
+        chunks: Column name → its arrays, in row order; all columns have chunks of equal lengths.
         terms: How the caller spells options.
 
     Returns:
         Groups of rows with equal input shapes, each group in row order. A row with a null in any
-        input, at any depth, is in no group, unless a fill stands for it. No group is empty.
+        input, at any depth, is in no group, unless a fill replaces the null. No group is empty.
 
     Raises:
-        RowProblem: For the rows whose length or value does not fit, or with a null that is refused.
+        RowProblem: For rows with a wrong length or value, or with a null that is refused.
         EngineError: When the chunks of a column are too large to be joined.
     """
     columns = _read(inputs, chunks)
     opened = {source: Opened.of(array) for source, array in columns.items()}
     _refuse_nulls(inputs, opened, terms)
-    nulls = [found for one in opened.values() if (found := one.null_rows()) is not None]
+    nulls = [found for column in opened.values() if (found := column.null_rows()) is not None]
     if not nulls:
         return _groups(inputs, columns, opened, np.arange(len(next(iter(columns.values())))))
     valid = ~np.logical_or.reduce(nulls)
@@ -75,7 +75,7 @@ def encode(
 def _read(
     inputs: Sequence[InputBinding], chunks: Mapping[str, Sequence[dtypes.ArrowArray]]
 ) -> dict[Source, dtypes.ArrowArray]:
-    """Join the chunks of each column, as the inputs read it, with fills in place of nulls."""
+    """Join the chunks of each column, convert it for its inputs, and fill its nulls."""
     columns: dict[Source, dtypes.ArrowArray] = {}
     joined = {name: as_arrays(_join(name, arrays), name) for name, arrays in chunks.items()}
     for bound in inputs:
@@ -125,8 +125,8 @@ def _groups(
 ) -> list[Group]:
     fed = [_Fed.of(bound, opened) for bound in inputs]
     try:
-        shapes = [one.row_shapes() for one in fed]
-        keys = [key for one in fed if (key := one.scalar_key()) is not None]
+        shapes = [fed_input.row_shapes() for fed_input in fed]
+        keys = [key for fed_input in fed if (key := fed_input.scalar_key()) is not None]
     except RowProblem as problem:
         raise problem.among(rows) from None
     differing = [shape for shape in (*shapes, *keys) if shape.ndim == 2]
@@ -159,9 +159,9 @@ def _group(fed: Sequence[_Fed], shapes: Sequence[Rows], first: int, rows: Rows) 
     """Build the tensors of rows that all have the shapes of the row `first`."""
     tensors: dict[str, Tensor] = {}
     try:
-        for one, shape in zip(fed, shapes, strict=True):
+        for fed_input, shape in zip(fed, shapes, strict=True):
             row_shape = shape[first] if shape.ndim == 2 else shape
-            tensors[one.bound.spec.name] = one.tensor(len(rows), row_shape.tolist())
+            tensors[fed_input.bound.spec.name] = fed_input.tensor(len(rows), row_shape.tolist())
     except RowProblem as problem:
         raise problem.among(rows) from None
     return Group(rows, tensors)
@@ -183,7 +183,7 @@ class _Fed:
 
     @property
     def is_scalar(self) -> bool:
-        """Whether the input has no dimension for rows, and takes the value of a column."""
+        """Whether a column feeds an input that has no batch dimension."""
         return self.bound.spec.shape == () and self.bound.constant is None
 
     def row_shapes(self) -> Rows:
@@ -193,7 +193,7 @@ class _Fed:
             raise with_image_hint(problem, self.columns[0]) from None
 
     def scalar_key(self) -> Rows | None:
-        """Return a number per row that is equal where the value of a scalar input is."""
+        """Return a number for each row; rows with equal numbers have the same scalar value."""
         if not self.is_scalar:
             return None
         elements = self.columns[0].elements
@@ -201,7 +201,7 @@ class _Fed:
             codes: Any = elements
             return to_numpy(codes.dictionary_encode().indices).astype(np.int64)[:, None]
         values = numbers(elements, self.bound, self.bound.columns[0], 1)
-        bits = values.view(f"u{values.dtype.itemsize}")  # as NaN is not equal to itself
+        bits = values.view(f"u{values.dtype.itemsize}")  # bits, because NaN != NaN
         return np.unique(bits, return_inverse=True)[1].reshape(-1, 1).astype(np.int64)
 
     def tensor(self, rows: int, row_shape: Sequence[int]) -> Tensor:
@@ -238,5 +238,5 @@ def _stack(
 
 
 def _as_binary(array: dtypes.ArrowArray) -> dtypes.ArrowArray:
-    """Return strings as bytes; the same buffers under another type."""
+    """Return strings as binary values, without a copy."""
     return array.view(pa.large_binary() if dtypes.is_large_bytes(array.type) else pa.binary())

@@ -1,4 +1,4 @@
-"""Nulls replaced by a value, at the bottom of any lists; the lists themselves stay. Executor."""
+"""Replaces null elements by a value, inside lists of any depth. Executor."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def filled(array: dtypes.ArrowArray, fill: Any) -> dtypes.ArrowArray:
     """Return the array with its null elements replaced; without a copy when there are none.
 
     Args:
-        array: Scalars, or lists of them to any depth. A null list stays null.
-        fill: A value that fits the elements; see `tfspark.rows.is_fitting`.
+        array: Scalars, or lists of them at any depth. A null list stays null.
+        fill: A valid element; see `tfspark.rows.is_fitting`.
     """
     if not dtypes.is_list(array.type):
         return array.fill_null(scalar_of(fill, array.type)) if array.null_count else array

@@ -1,6 +1,6 @@
-"""Lists opened: the elements of a column, and the length of every list above them. Executor.
+"""Opens list columns: the elements, and the lengths and nulls of the lists. Executor.
 
-Numbers are not copied, unless a null list hides elements.
+Numbers are not copied, unless a null list has elements in memory.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from tfspark.tensors.values import Flags, RowProblem, Rows, to_numpy
 
 @dataclass(frozen=True)
 class Opened:
-    """A column with its lists opened.
+    """The elements of a column, and its lists.
 
     Attributes:
-        elements: What lies below all lists, in order, less what a null list hides.
+        elements: The elements of the innermost lists, in order, without those of null lists.
         lengths: For each level of lists, the length of every list; 0 for a null.
-        nulls: For each level and then the elements, which are null; `None` when none is.
+        nulls: Flags of the nulls, for each level of lists and then for the elements; `None` when
+            there are no nulls.
     """
 
     elements: dtypes.ArrowArray
@@ -32,7 +33,7 @@ class Opened:
 
     @classmethod
     def of(cls, array: dtypes.ArrowArray) -> Opened:
-        """Open a column, without a copy unless a null list hides elements."""
+        """Open a column; copy it only if a null list has elements in memory."""
         lengths: list[Rows] = []
         nulls = [_nulls(array)]
         while dtypes.is_list(array.type):
@@ -42,7 +43,7 @@ class Opened:
         return cls(array, tuple(lengths), tuple(nulls))
 
     def null_rows(self) -> Flags | None:
-        """Return which rows are null or hold a null at any depth; `None` when none does."""
+        """Return a flag for each row with a null at any depth; `None` when there is none."""
         found = self.nulls[-1]
         for lengths, nulls in zip(reversed(self.lengths), reversed(self.nulls[:-1]), strict=True):
             if found is None:
@@ -54,7 +55,7 @@ class Opened:
         return found
 
     def shapes(self, column: str) -> Rows:
-        """Return the shape of every row, (rows, levels of lists); a ragged row is refused."""
+        """Return the shapes of all rows, (rows, levels of lists); refuse ragged rows."""
         first, *inner = self.lengths
         if not inner:
             return first[:, None]
@@ -85,7 +86,7 @@ def _nulls(array: dtypes.ArrowArray) -> Flags | None:
 
 
 def _open(array: dtypes.ArrowArray, nulls: Flags | None) -> tuple[Rows, dtypes.ArrowArray]:
-    """Return the length of every list and the elements of all."""
+    """Return the length of every list, and all elements."""
     lists = cast("pa.ListArray[Any]", array)
     lengths: Rows
     if isinstance(array, pa.FixedSizeListArray):

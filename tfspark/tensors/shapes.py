@@ -1,4 +1,4 @@
-"""The shape of every row of an input, checked against its signature. Executor."""
+"""Finds the shape of every row of an input, and checks it against the signature. Executor."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tfspark.tensors.values import RowProblem, Rows
 
 
 def row_shapes(bound: InputBinding, columns: Sequence[Opened]) -> Rows:
-    """Return the shape that rows take: one shape for all (1-D), or one per row (2-D).
+    """Return the shapes of the rows: one shape for all rows (1-D), or one for each (2-D).
 
     Args:
         bound: The input.
-        columns: The opened columns that feed it; none for a constant.
+        columns: The opened columns that feed it; empty for a constant.
 
     Raises:
         RowProblem: For a row that is ragged or does not fit the spec.
@@ -43,7 +43,7 @@ def row_shapes(bound: InputBinding, columns: Sequence[Opened]) -> Rows:
     if size is not None:
         return np.array(wanted, dtype=np.int64)
     for axis, known in enumerate(wanted):
-        if known is not None:  # an empty outer list has no inner one to show it
+        if known is not None:  # an empty outer list has no inner lists to measure
             shapes[:, axis] = known
     return shapes
 
@@ -55,7 +55,7 @@ def _check_lengths(
         wrong = shapes[:, axis] != size
         if size is None or not wrong.any():
             continue
-        # An empty outer list has no inner lists to measure: it already failed, or is rightly empty.
+        # An empty outer list has no inner lists to measure: it failed before, or may be empty.
         bad = np.flatnonzero(wrong & (shapes[:, :axis] != 0).all(axis=1))
         if len(bad):
             raise _wrong_shape(bad, shapes[bad], spec, column)

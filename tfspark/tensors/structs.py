@@ -1,7 +1,7 @@
-"""Structs as the arrays they stand for: ML vectors, matrices, images; and bytes as uint8. Executor.
+"""Converts ML vectors, matrices and images to arrays of numbers, and bytes to uint8. Executor.
 
-A dense vector is not copied. The pixels of an image leave Spark's order of channels (B, G, R, A)
-for that of TensorFlow's decoders (R, G, B, A).
+A dense vector is not copied. The channels of an image change from Spark's order (B, G, R, A) to the
+order of TensorFlow's decoders (R, G, B, A).
 
 Source: `VectorUDT`, `MatrixUDT` and `ImageSchema` of Spark.
 """
@@ -29,10 +29,10 @@ _RGBA = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}
 
 
 def as_arrays(array: Any, column: str) -> Any:
-    """Return a struct column as arrays of numbers; any other column as it is.
+    """Return a struct column as arrays of numbers; other columns are not changed.
 
     Raises:
-        RowProblem: For a row that is no image.
+        RowProblem: For a row that is not an image.
     """
     known = structs.recognised(array.type)
     if known is None:
@@ -55,7 +55,7 @@ def as_bytes(array: Any) -> Any:
 
 
 def with_image_hint(problem: RowProblem, column: Opened) -> RowProblem:
-    """Return the problem with a hint where a row holds an encoded image, and no pixels."""
+    """Return the problem; add a hint if a row contains an encoded image instead of pixels."""
     if column.elements.type != pa.uint8() or len(column.lengths) != 1:
         return problem
     starts = np.cumsum(column.lengths[0]) - column.lengths[0]
@@ -70,7 +70,7 @@ def with_image_hint(problem: RowProblem, column: Opened) -> RowProblem:
 
 
 def _vectors(array: Any) -> Any:
-    """Return vectors as lists of doubles, with the zeros of the sparse ones."""
+    """Return vectors as lists of doubles; sparse vectors get their zeros."""
     fields = _fields(array)
     values = fields["values"]
     kinds = to_numpy(fields["type"].fill_null(_DENSE))
@@ -101,7 +101,7 @@ def _positions(indices: Any, values: Any, dense: Array) -> Array:
 
 def _matrices(array: Any) -> Any:
     """Return matrices as lists of their rows."""
-    rows = [_matrix(one) for one in array.to_pylist()]
+    rows = [_matrix(matrix) for matrix in array.to_pylist()]
     return pa.array(rows, pa.list_(pa.list_(pa.float64())))
 
 
@@ -159,7 +159,7 @@ def _in_rgba(pixels: Array, sizes: Array, channels: Array) -> Array:
 
 
 def _fields(array: Any) -> dict[str, Any]:
-    """Return the fields of a struct, null where it is null itself."""
+    """Return the fields of a struct; the fields of a null struct are null."""
     names = [field.name for field in array.type]
     return dict(zip(names, array.flatten(), strict=True))
 

@@ -1,7 +1,7 @@
-"""What a model takes and gives: arrays of numbers, byte strings, and groups of rows of one shape.
+"""The types of tensors: arrays of numbers, byte strings, and groups of rows with equal shapes.
 
-Executor and driver; no TensorFlow, no Spark, no pandas. NumPy arrays here are views of Arrow's
-memory where they can be, read-only, and keep their Arrow owner alive.
+Driver and executor; no TensorFlow, no Spark, no pandas. If possible, NumPy arrays here are
+read-only views of Arrow's memory, and keep it alive.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 
 
 class RowProblem(Exception):  # noqa: N818 - becomes a RowError once the runner knows model and row
-    """Rows of the batch at hand that cannot be fed, scored or returned, all found by one check.
+    """Rows of the current batch that cannot be fed, scored or returned, all found by one check.
 
     Attributes:
         rows: Their indices, one at least.
@@ -49,7 +49,7 @@ class RowProblem(Exception):  # noqa: N818 - becomes a RowError once the runner 
         super().__init__(self.row, self.first.column, self.first.message, self.first.hint)
 
     def among(self, rows: Rows) -> RowProblem:
-        """Return the same problem of the rows `rows[self.rows]` of a larger batch."""
+        """Return the same problem for `rows[self.rows]` of the batch that these rows come from."""
         return RowProblem(rows[self.rows], self.reason_of, self.cause)
 
     def hinting(self, hint: str) -> RowProblem:
@@ -79,7 +79,7 @@ class RowProblem(Exception):  # noqa: N818 - becomes a RowError once the runner 
 
 @dataclass(frozen=True)
 class ByteStrings:
-    """A tensor of byte strings that stays in Arrow's memory: no Python object per element.
+    """A tensor of byte strings in Arrow's memory, without a Python object for each element.
 
     Attributes:
         values: All elements in row-major order, without nulls; binary or large_binary.
@@ -91,11 +91,11 @@ class ByteStrings:
 
     @classmethod
     def from_objects(cls, array: Array) -> ByteStrings:
-        """Take a NumPy object array of bytes, as TensorFlow's Python API returns it."""
+        """Convert a NumPy object array of bytes, the form of TensorFlow's Python API."""
         return cls(pa.array(array.ravel().tolist(), pa.large_binary()), array.shape)
 
     def to_objects(self) -> Array:
-        """Return a NumPy object array of bytes, as TensorFlow's Python API takes it."""
+        """Return a NumPy object array of bytes, the form of TensorFlow's Python API."""
         flat = np.empty(len(self.values), dtype=object)
         flat[:] = self.values.to_pylist()
         return flat.reshape(self.shape)
@@ -106,7 +106,7 @@ Tensor: TypeAlias = Array | ByteStrings
 
 @dataclass(frozen=True)
 class Group:
-    """Rows of one batch whose inputs have the same shapes, ready to feed together."""
+    """Rows of one batch whose inputs have equal shapes, so that one call can score them."""
 
     rows: Rows
     inputs: dict[str, Tensor]
@@ -132,7 +132,7 @@ class Group:
 
 
 def to_arrow(values: Array, valid: Flags | None = None) -> dtypes.ArrowArray:
-    """Wrap a flat NumPy array without a copy; only flags are packed into bits.
+    """Wrap a flat NumPy array without a copy; only booleans are copied, into bits.
 
     `pyarrow.array` does the same, but imports pandas first: 0.3 s and 40 MB in every worker.
     """
@@ -147,7 +147,7 @@ def _buffer(values: Array) -> pa.Buffer:
 
 
 def to_numpy(array: dtypes.ArrowArray) -> Array:
-    """Return numbers without nulls as a view of Arrow's memory; only flags are unpacked from bits.
+    """Return numbers without nulls as a view of Arrow's memory; only booleans are copied.
 
     `pyarrow.Array.to_numpy` does the same, but imports pandas first.
     """
@@ -166,7 +166,7 @@ def to_numpy(array: dtypes.ArrowArray) -> Array:
 
 
 def slice_rows(tensor: Tensor, start: int, stop: int) -> Tensor:
-    """Return rows of a tensor as a view; a scalar is the same for all rows."""
+    """Return some rows of a tensor as a view; a scalar is returned unchanged."""
     if not tensor.shape:
         return tensor
     if isinstance(tensor, ByteStrings):
@@ -177,7 +177,7 @@ def slice_rows(tensor: Tensor, start: int, stop: int) -> Tensor:
 
 
 def pad_rows(tensor: Tensor, rows: int) -> Tensor:
-    """Return the tensor with its last row repeated until it has `rows` rows; a scalar as it is."""
+    """Repeat the last row of a tensor until it has `rows` rows; a scalar is returned unchanged."""
     if not tensor.shape:
         return tensor
     return take_rows(tensor, np.minimum(np.arange(rows), tensor.shape[0] - 1))

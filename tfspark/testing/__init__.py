@@ -1,7 +1,7 @@
-"""What tests of models and pipelines need, tfspark's own and those of its users.
+"""Helpers for tests of models and pipelines, for tfspark and its users. Tests.
 
-Tiny models with exact answers, an engine without TensorFlow, the REST form of TensorFlow Serving
-answered in this process, and the check of a model against the answers recorded at its export.
+Tiny models with exact answers, an engine without TensorFlow, answers to REST requests of TensorFlow
+Serving in this process, and the comparison of a model with the answers recorded at its export.
 """
 
 from __future__ import annotations

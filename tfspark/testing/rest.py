@@ -45,7 +45,7 @@ def rest_predict(
         Text is decoded as UTF-8, and outputs called `…_bytes` as base64.
 
     Raises:
-        UsageError: When the body is no such request.
+        UsageError: When the body is not such a request.
         RowError: When values do not fit the inputs.
         TfsparkError: When the model cannot be loaded or refuses the batch.
 
@@ -78,7 +78,7 @@ def _form_of(request: Any) -> str:
     if len(forms) != 1:
         found = listing(request) if isinstance(request, Mapping) else type(request).__name__
         expected = "an object with either 'instances' or 'inputs'"
-        raise UsageError(explain("This is no predict request.", expected=expected, found=found))
+        raise UsageError(explain("This is not a predict request.", expected=expected, found=found))
     return forms[0]
 
 

@@ -1,6 +1,6 @@
-"""Writers of tiny SavedModels: around any TensorFlow function, and one whose answers are exact.
+"""Writes tiny SavedModels: of any TensorFlow function, and of a linear model with exact answers.
 
-They import TensorFlow when they are called.
+The functions import TensorFlow when they are called.
 """
 
 from __future__ import annotations

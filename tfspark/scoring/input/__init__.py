@@ -1,1 +1,1 @@
-"""The input of a job: files listed, checked, split and read."""
+"""The input of a job: lists, checks, splits and reads its files. Driver and executor."""

@@ -1,7 +1,7 @@
-"""Which line of a CSV or JSON file is broken, after Spark said that one is. Driver.
+"""Finds the broken line of a CSV or JSON file after a failure of Spark. Driver.
 
 Spark names the file, and sometimes the record. The input is read once more to find the first broken
-record, and its file up to there to count the lines.
+record, and then its file up to this record, to count the lines.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _named(spark: SparkSession, source: Dataset) -> InvalidInputError | None:
 
 
 def _line_of(uri: str, record: str) -> int | None:
-    """Return the number of the line that a record begins with; `None` when it is not found."""
+    """Return the number of the line where a record begins; `None` when it is not found."""
     first = record.splitlines()[0].encode() if record else b""
     try:
         filesystem, path = open_filesystem(uri)

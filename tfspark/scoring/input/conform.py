@@ -1,7 +1,7 @@
-"""Record batches of one file brought to the schema of all files. Executor.
+"""Converts the record batches of one file to the schema of all files. Executor.
 
-As in Spark a column that the file lacks comes as null, and names may differ in case. A value is
-never changed: a column of a type that the schema's cannot hold is refused. No Spark.
+As in Spark, a column that the file lacks is null, and names may differ in case. Values are never
+changed: a column is refused if its type does not fit the type of the schema. No Spark.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from tfspark.errors import InvalidInputError, explain
 
 
 def nullable(schema: pa.Schema) -> pa.Schema:
-    """Return a schema with null allowed everywhere, as Spark reads the columns of files."""
+    """Return a schema that allows nulls everywhere, like Spark's schema of files."""
     return pa.schema([_nullable(field) for field in schema])
 
 
 def names_in(file: Sequence[str], wanted: Sequence[str]) -> dict[str, str]:
-    """Return wanted name → name in the file, which may differ in case, where it is there."""
+    """Return requested name → name in the file, which may differ in case; without missing ones."""
     folded = {name.lower(): name for name in file} | {name: name for name in file}
     places = {name: folded.get(name, folded.get(name.lower())) for name in wanted}
     return {name: there for name, there in places.items() if there is not None}
@@ -31,7 +31,7 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema, path: str) -> pa.RecordBat
     """Return a batch of the schema.
 
     Raises:
-        InvalidInputError: When a column is of a type that the schema's cannot hold.
+        InvalidInputError: When the type of a column does not fit the type of the schema.
     """
     there = names_in(batch.schema.names, schema.names)
     columns = [
@@ -44,7 +44,7 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema, path: str) -> pa.RecordBat
 
 
 def check_holds(field: pa.Field[Any], found: pa.DataType, path: str) -> None:
-    """Refuse a column of a file whose values another file's type may not hold.
+    """Refuse a column of a file whose values may not fit the type in another file.
 
     Raises:
         InvalidInputError: Names the file and the column.
@@ -66,7 +66,7 @@ def _conformed(column: Any, field: pa.Field[Any], path: str) -> Any:
 
 
 def _holds(wanted: Any, found: Any) -> bool:
-    """Whether a type holds every value of another; what a cast checks by itself is left to it."""
+    """Whether a type holds every value of another, as far as a cast does not check it."""
     if wanted == found or pa.types.is_null(found):
         return True
     if pa.types.is_dictionary(found):

@@ -1,8 +1,8 @@
-"""What the files of a dataset say of themselves: columns, rows, row groups. Driver.
+"""Reads the footers of the files of a dataset: columns, rows, row groups. Driver.
 
 The footers of Parquet and ORC files are read before any task runs, so that a broken file, a missing
-column or another schema is found early and named. Text files have no footer: only the columns of
-one file are known. No Spark.
+column or another schema is detected early. Text files have no footer: only the columns of one file
+are known. No Spark.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tfspark.scoring.input.listing import DataFile
 WITH_FOOTERS = ("parquet", "orc")
 # Footers are read on the driver up to this many files; the tasks check the others.
 MAX_FOOTERS = 256
-# What Spark's timestamps are to Arrow, in an INT96 as well.
+# The Arrow type of Spark's timestamps, also for an INT96.
 INSTANT = pa.timestamp("us", "UTC")
 
 
@@ -34,7 +34,7 @@ class Group:
 
     Attributes:
         bytes: Size on disk.
-        rows: `None` where pyarrow does not tell.
+        rows: `None` if pyarrow does not return it.
     """
 
     bytes: int
@@ -43,13 +43,13 @@ class Group:
 
 @dataclass(frozen=True)
 class Footer:
-    """What one file says of itself.
+    """The description that one file contains.
 
     Attributes:
         file: The file.
-        schema: Its columns; the metadata is what its writer noted.
+        schema: Its columns, with the metadata from its writer.
         groups: In order.
-        parquet: The schema in Parquet's own terms; `None` for another format.
+        parquet: The schema in Parquet's own format; `None` for other formats.
     """
 
     file: DataFile
@@ -61,10 +61,10 @@ class Footer:
 def read_footers(
     filesystem: fs.FileSystem, files: Sequence[DataFile], file_format: str
 ) -> list[Footer]:
-    """Return the footers of files, of the first ones where there are many.
+    """Return the footers of files; only of the first ones if there are many.
 
     Raises:
-        InvalidInputError: When a file is empty, or is no file of the format; names it.
+        InvalidInputError: When a file is empty, or not a file of the format; names it.
     """
     with ThreadPoolExecutor(16) as pool:
         return list(
@@ -73,10 +73,10 @@ def read_footers(
 
 
 def read_footer(filesystem: fs.FileSystem, file: DataFile, file_format: str) -> Footer:
-    """Return the footer of one file; for a text file the columns that pyarrow finds in it.
+    """Return the footer of one file; for a text file, the columns that pyarrow finds.
 
     Raises:
-        InvalidInputError: When it is no file of that format.
+        InvalidInputError: When it is not a file of that format.
     """
     try:
         with filesystem.open_input_file(file.path) as source:
@@ -92,7 +92,7 @@ def read_footer(filesystem: fs.FileSystem, file: DataFile, file_format: str) -> 
 
 
 def refuse_empty(files: Iterable[DataFile], file_format: str) -> None:
-    """Refuse files of no bytes, which no writer of Parquet or ORC leaves behind.
+    """Refuse empty files; writers of Parquet and ORC never create them.
 
     Raises:
         InvalidInputError: Names the first one.
@@ -132,11 +132,11 @@ def refuse_missing(footers: Sequence[Footer], names: Collection[str] | None = No
     """Refuse a file that lacks a column which another file has.
 
     Args:
-        footers: Of all files, or of the first ones.
-        names: The columns that matter; by default all.
+        footers: The footers of all files, or of the first ones.
+        names: The columns to check; by default all.
 
     Raises:
-        InvalidInputError: Names the file and what it lacks.
+        InvalidInputError: Names the file and the missing columns.
     """
     first = footers[0]
     for footer in _unlike(footers):
@@ -147,11 +147,11 @@ def refuse_missing(footers: Sequence[Footer], names: Collection[str] | None = No
 
 
 def refuse_other_types(footers: Sequence[Footer], names: Collection[str] | None = None) -> None:
-    """Refuse a file with a column of a type that the first file's cannot hold.
+    """Refuse a file with a column whose values may not fit the type in the first file.
 
     Args:
-        footers: Of all files, or of the first ones.
-        names: The columns that matter; by default all.
+        footers: The footers of all files, or of the first ones.
+        names: The columns to check; by default all.
 
     Raises:
         InvalidInputError: Names the file and the column.
@@ -165,18 +165,18 @@ def refuse_other_types(footers: Sequence[Footer], names: Collection[str] | None 
 
 
 def _unlike(footers: Sequence[Footer]) -> Iterator[Footer]:
-    """Yield the files that have not the very columns of the first."""
+    """Yield the files whose columns differ from those of the first file."""
     return (footer for footer in footers if not footer.schema.equals(footers[0].schema))
 
 
 def _among(schema: pa.Schema, names: Collection[str] | None) -> Iterator[pa.Field[Any]]:
-    """Yield the fields of these names, in any case; by default all."""
+    """Yield the fields with these names, in any case; by default all."""
     wanted = None if names is None else {name.lower() for name in names}
     return (field for field in schema if wanted is None or field.name.lower() in wanted)
 
 
 def missing_in(fields: Any, wanted: Iterable[pa.Field[Any]], within: str = "") -> Iterator[str]:
-    """Yield the columns, and fields of structs, that are wanted and not there."""
+    """Yield the missing columns and fields of structs."""
     there = {field.name.lower(): field for field in fields}
     for field in wanted:
         found = there.get(field.name.lower())
@@ -187,7 +187,7 @@ def missing_in(fields: Any, wanted: Iterable[pa.Field[Any]], within: str = "") -
 
 
 def lacks(path: str, names: Sequence[str]) -> InvalidInputError:
-    """Return the error of a file that lacks columns which another file has."""
+    """Return the error of a file that lacks columns of another file."""
     return InvalidInputError(
         explain(
             f"The input file {path} lacks {listing(names)}.",
@@ -216,7 +216,7 @@ def _orc_footer(file: DataFile, opened: orc.ORCFile) -> Footer:
 
 
 def instants_in(schema: pq.ParquetSchema) -> list[str]:
-    """Return the columns of INT96, Spark's timestamp; not those within a list or struct."""
+    """Return the columns of INT96, Spark's timestamp; without those in lists or structs."""
     leaves = [schema.column(index) for index in range(len(schema))]
     return [
         leaf.name for leaf in leaves if leaf.physical_type == "INT96" and leaf.path == leaf.name
@@ -224,7 +224,7 @@ def instants_in(schema: pq.ParquetSchema) -> list[str]:
 
 
 def _with_instants(file: pq.ParquetFile) -> pa.Schema:
-    """Return a schema in which an INT96 is a timestamp in microseconds, too."""
+    """Return a schema with each INT96 as a timestamp in microseconds."""
     schema = file.schema_arrow
     for name in instants_in(file.schema):
         schema = schema.set(schema.get_field_index(name), pa.field(name, INSTANT))

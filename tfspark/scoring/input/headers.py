@@ -1,7 +1,7 @@
-"""The header lines of CSV files, compared before Spark takes the columns of all from one. Driver.
+"""Compares the header lines of CSV files before Spark reads them. Driver.
 
-Spark compares them too, but while it reads: before that it takes a header that is not the first
-file's for a row, so that every column seems to hold text. No Spark.
+Spark compares them too, but only while it reads. Before, it infers types, and reads a different
+header as a row of text, so every column seems to contain text. No Spark.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from tfspark.errors import InvalidInputError, explain
 from tfspark.scoring.input.footers import MAX_FOOTERS
 from tfspark.scoring.input.listing import DataFile
 
-# With one of these a header may be more than the first line, or no text in UTF-8.
+# With one of these, the header may be more than the first line, or not UTF-8.
 _OF_ITS_OWN = {"comment", "linesep", "encoding", "charset", "multiline", "escape"}
 
 
 def refuse_other_headers(
     filesystem: fs.FileSystem, files: Sequence[DataFile], options: Mapping[str, str]
 ) -> None:
-    """Refuse a file whose columns have other names, or another order, than those of the first.
+    """Refuse a file whose columns have other names or another order than in the first file.
 
     Args:
         filesystem: Where the files are.
-        files: Files of no bytes are passed over.
-        options: Of Spark's reader.
+        files: The files; empty ones are ignored.
+        options: The options of Spark's reader.
 
     Raises:
         InvalidInputError: Names the file.

@@ -1,8 +1,8 @@
-"""Folders that are a table of Delta Lake, Iceberg or Hudi, and are not to be read as files. Driver.
+"""Refuses folders that are tables of Delta Lake, Iceberg or Hudi. Driver.
 
-Such a table keeps files whose rows were deleted or replaced; only its own log says which files
-count. The log is looked for in the folder itself and in those above it, because a folder of one
-partition lies inside of its table.
+Such a table keeps files whose rows were deleted or replaced; only its log lists the current files.
+The log is searched in the folder and in those above it, because a partition is a folder inside its
+table.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _FORMATS = ("delta", "iceberg", "hudi")
 _GLOB = re.compile(r"[*?\[\]{}\\]")
-# Folders above that are looked at; tables with more levels of partitions are rare.
+# The number of parent folders that are searched; more levels of partitions are rare.
 _LEVELS = 5
 
 
@@ -29,8 +29,8 @@ class _Kind:
     """A table format.
 
     Attributes:
-        name: What users call it.
-        marks: Paths in the folder of a table, as patterns of Hadoop; any of them marks it.
+        name: The name of the format.
+        marks: Paths in the folder of a table, as Hadoop patterns; each of them identifies it.
         hint: How to use such a table.
     """
 
@@ -62,7 +62,7 @@ _KINDS = (
 
 
 def refuse_lake(spark: SparkSession, dataset: Dataset, flag: str) -> None:
-    """Refuse a path that is such a table, or lies inside of one.
+    """Refuse a path that is such a table, or inside one.
 
     Args:
         spark: The session.
@@ -70,7 +70,7 @@ def refuse_lake(spark: SparkSession, dataset: Dataset, flag: str) -> None:
         flag: `input` or `output`.
 
     Raises:
-        InvalidInputError: Says what it is and how to use it.
+        InvalidInputError: Names the format, and says how to use it.
     """
     if not dataset.path or dataset.format in _FORMATS:
         return
@@ -94,7 +94,7 @@ def _refuse(files: HadoopFiles, folder: str, path: str, flag: str) -> None:
 
 def _is_there(files: HadoopFiles, folder: str, mark: str) -> bool:
     local = local_path(folder)
-    if local is not None and not _GLOB.search(folder):  # without the JVM it takes no time
+    if local is not None and not _GLOB.search(folder):  # without the JVM this is fast
         return next(local.glob(mark), None) is not None
     return files.matches(f"{folder}/{mark}")
 

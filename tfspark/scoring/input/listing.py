@@ -1,7 +1,7 @@
-"""The data files of a dataset, listed as Spark lists them. Driver and executor.
+"""Lists the data files of a dataset like Spark. Driver and executor.
 
-A file that pyarrow reaches is known by its path, its size and the time of its last change, so that
-a task notices when it is not the file that was planned for. No Spark.
+For each file that pyarrow can reach, it records path, size and time of the last change, so that a
+task detects a changed file. No Spark.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from pyarrow import fs
 
 from tfspark.errors import InvalidInputError, explain
 
-# Files in which older writers keep the schema of a whole folder; Spark's Parquet reader uses them.
+# Files with the schema of a whole folder from older writers; Spark's Parquet reader uses them.
 SUMMARIES = ("_metadata", "_common_metadata")
 
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file as it was when it was listed.
+    """A file, with its state when it was listed.
 
     Attributes:
         path: Within its file system.
         size: In bytes.
-        changed: Time of the last change in nanoseconds; `None` where the file system knows none.
+        changed: Time of the last change in nanoseconds; `None` if the file system has none.
     """
 
     path: str
@@ -42,7 +42,7 @@ def open_filesystem(uri: str) -> tuple[fs.FileSystem, str]:
     pyarrow's own file systems come first, then those of fsspec.
 
     Raises:
-        OSError: When neither reaches it.
+        OSError: When neither can reach it.
     """
     try:
         found: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(uri)
@@ -52,14 +52,14 @@ def open_filesystem(uri: str) -> tuple[fs.FileSystem, str]:
             fsspec: Any = import_module("fsspec")
             opened, path = fsspec.core.url_to_fs(unquote(uri))
         except (ImportError, ValueError) as other:
-            why = str(error).partition("\n")[0]  # the other lines list where a library was sought
+            why = str(error).partition("\n")[0]  # the other lines list searched folders
             raise OSError(f"neither pyarrow nor fsspec reaches {uri}: {why}; {other}") from error
         handler: Any = fs.FSSpecHandler
         return fs.PyFileSystem(handler(opened)), str(path)
 
 
 def list_files(filesystem: fs.FileSystem, path: str) -> list[DataFile]:
-    """Return the files at a path that Spark would read, summaries included, sorted by name."""
+    """Return the files at a path that Spark would read, including summaries, sorted by name."""
     info = filesystem.get_file_info(path)
     if info.type == fs.FileType.File:
         return [_data_file(info)]
@@ -74,16 +74,16 @@ def list_files(filesystem: fs.FileSystem, path: str) -> list[DataFile]:
 
 
 def states(filesystem: fs.FileSystem, paths: Sequence[str]) -> list[DataFile | None]:
-    """Return files as they are now; `None` for one that is gone."""
+    """Return the current state of files; `None` for a deleted file."""
     infos = filesystem.get_file_info(list(paths))
     return [_data_file(info) if info.type == fs.FileType.File else None for info in infos]
 
 
 def check_unchanged(files: Sequence[DataFile], now: Sequence[DataFile | None]) -> None:
-    """Refuse files that are no longer what they were when they were listed.
+    """Refuse files that have changed since they were listed.
 
     Raises:
-        InvalidInputError: Names the first of them.
+        InvalidInputError: Names the first such file.
     """
     for before, after in zip(files, now, strict=True):
         if after != before:
@@ -92,7 +92,7 @@ def check_unchanged(files: Sequence[DataFile], now: Sequence[DataFile | None]) -
 
 
 def changed(path: str, before: str, now: str) -> InvalidInputError:
-    """Return the error of an input file that changed; `before` and `now` say how large it is."""
+    """Return the error of an input file that changed; `before` and `now` are its sizes."""
     return InvalidInputError(
         explain(
             f"The input file {path} changed while the job ran.",
@@ -104,7 +104,7 @@ def changed(path: str, before: str, now: str) -> InvalidInputError:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether Spark passes over a file or folder (`HadoopFSUtils.shouldFilterOutPathName`)."""
+    """Whether Spark ignores a file or folder (`HadoopFSUtils.shouldFilterOutPathName`)."""
     if name.startswith(SUMMARIES):
         return False
     marked = name.startswith("_") and "=" not in name

@@ -1,7 +1,7 @@
-"""The rows of one piece of a file, read by pyarrow. Executor.
+"""Reads one piece of a file with pyarrow. Executor.
 
-Only the wanted columns are read, a few megabytes at a time, and brought to one schema. A file that
-is broken, that changed since it was listed or that has other columns is named. No Spark.
+It reads only the requested columns, a few megabytes at a time, and converts them to one schema. The
+error for a broken or changed file, or for other columns, names the file. No Spark.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from tfspark.scoring.input.footers import INSTANT, instants_in, lacks, missing_i
 from tfspark.scoring.input.listing import changed, check_unchanged, states
 from tfspark.scoring.input.splits import Piece
 
-# What Spark notes in a file whose dates or timestamps are of the Julian calendar, in part.
+# Spark's metadata in a file with dates or timestamps of the Julian calendar.
 JULIAN = (b"org.apache.spark.legacyDateTime", b"org.apache.spark.legacyINT96")
 
-# Uncompressed bytes of the wanted columns that one read aims at.
+# The target of uncompressed bytes of the requested columns per read.
 _READ_BYTES = 4 << 20
 
 
@@ -42,14 +42,14 @@ def read_batches(
         piece: What to read.
         file_format: parquet, orc, csv or json.
         schema: The columns; their names in the file may differ in case.
-        allow_missing: Whether a column that the file lacks comes as null, or is refused.
+        allow_missing: Whether a column that the file lacks is null; otherwise it is refused.
 
     Yields:
         Record batches of that schema.
 
     Raises:
-        InvalidInputError: When the file is broken, lacks a column, has one of a type that the
-            schema's cannot hold, or is not the file that was planned for.
+        InvalidInputError: When the file is broken, lacks a column, has a column of a wrong type, or
+            has changed since the planning.
     """
     path, rows = piece.file.path, 0
     _check(filesystem, piece)
@@ -59,7 +59,7 @@ def read_batches(
                 rows += batch.num_rows
                 yield batch if batch.schema.equals(schema) else conform(batch, schema, path)
     except (pa.ArrowException, OSError) as error:
-        _check(filesystem, piece)  # a change explains it better
+        _check(filesystem, piece)  # a changed file is the better explanation
         raise unreadable(path, file_format, error) from error
     _check(filesystem, piece)
     if piece.rows not in (None, rows):
@@ -140,7 +140,7 @@ def _refuse_lacking(path: str, there: pa.Schema, wanted: pa.Schema, allow_missin
 
 
 def _refuse_julian(path: str, schema: pa.Schema) -> None:
-    """Refuse a file of the Julian calendar; the driver looks at the first files only."""
+    """Refuse a file with dates of the Julian calendar; the driver checks only the first files."""
     if any(note in (schema.metadata or {}) for note in JULIAN):
         raise InvalidInputError(
             explain(

@@ -1,9 +1,9 @@
-"""Columns that pyarrow passes on exactly as Spark would: an allow-list of types. Driver.
+"""An allow-list of the types that pyarrow copies exactly like Spark. Driver.
 
-pyarrow and Spark share names for more types than they agree on: to pyarrow an interval is a bigint,
-a VARIANT and an ML vector are structs, and it knows neither comments nor collations. A column goes
-direct only when three views of it are the same: Arrow's, that of the file format, and Spark's own
-schema, where Spark wrote the file. No Spark.
+pyarrow and Spark use the same names for some types that differ: pyarrow reads an interval as a
+bigint, a VARIANT and an ML vector as structs, and it has no comments or collations. A column takes
+the direct path only if three types agree: Arrow's, that of the file format, and that of Spark's
+schema, if Spark wrote the file. No Spark.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ _ARROW = (
     (pa.types.is_date32, "date"),
 )
 
-# The note in which Spark keeps the schema of what it wrote.
+# The metadata key of Spark's schema in a file.
 SPARK_SCHEMA = b"org.apache.spark.sql.parquet.row.metadata"
 
 # One line of a Parquet schema as pyarrow prints it: repetition, type, name and annotation.
 _NODE = re.compile(r"(\w+) (\S+) field_id=-?\d+ (.*?)(?: \((.*)\))?(?: \{|;)")
-# Parquet types, with their annotation, that Spark and pyarrow read and write as the same.
+# Parquet types, with their annotation, that Spark and pyarrow read and write equally.
 _PARQUET = re.compile(
     r"group (List|Map)?|(boolean|float|double|int96) |binary (String)?"
     r"|int32 (Int\(bitWidth=(8|16|32), isSigned=true\)|Date)?"
@@ -64,10 +64,10 @@ _PARQUET = re.compile(
 
 
 def changed_columns(footer: Footer, fields: Mapping[str, Any] | None) -> dict[str, str]:
-    """Return column → what it is, for the columns that pyarrow would change.
+    """Return column → its type, for the columns that pyarrow would change.
 
     Args:
-        footer: Of the file whose schema all files have.
+        footer: The footer of a file; all files have its schema.
         fields: Column → its field in Spark's JSON schema; `None` when Spark did not write the file.
     """
     names = [arrow_name(field.type) for field in footer.schema]
@@ -75,7 +75,7 @@ def changed_columns(footer: Footer, fields: Mapping[str, Any] | None) -> dict[st
         same = _same_in_parquet(footer.parquet)
         names = [name if is_same else None for name, is_same in zip(names, same, strict=True)]
     elif fields is not None:
-        # An ORC file of Hive may count its dates in the Julian calendar, which pyarrow ignores.
+        # An ORC file of Hive may have dates of the Julian calendar, which pyarrow ignores.
         names = [None if name is None or "date" in name else name for name in names]
     found = {}
     for column, name in zip(footer.schema, names, strict=True):
@@ -88,12 +88,12 @@ def changed_columns(footer: Footer, fields: Mapping[str, Any] | None) -> dict[st
 
 
 def _is_noted_as(field: Any, name: str) -> bool:
-    """Whether a field of Spark's JSON schema is of a type and has no metadata."""
+    """Whether a field of Spark's JSON schema has a type and no metadata."""
     return field is not None and not field["metadata"] and json_name(field["type"]) == name
 
 
 def spark_fields(footer: Footer) -> dict[str, Any] | None:
-    """Return column → its field in the schema that Spark noted in a Parquet file, if it did."""
+    """Return column → its field in the schema that Spark wrote into a Parquet file, if any."""
     text = (footer.schema.metadata or {}).get(SPARK_SCHEMA)
     return None if text is None else fields_of(text)
 
@@ -165,6 +165,6 @@ def _is_same_node(line: str) -> bool:
     if node is None:
         return False
     repetition, kind, name, annotation = node.groups()
-    # By these names old writers mean that the group itself is the element; readers differ in them.
+    # With these names, old writers mean that the group itself is the element; readers differ here.
     is_old = repetition == "repeated" and (name == "array" or name.endswith("_tuple"))
     return not is_old and _PARQUET.fullmatch(f"{kind} {annotation or ''}") is not None

@@ -1,8 +1,8 @@
-"""The files that a job reads through Spark: checked before it, and still the same after it. Driver.
+"""Checks the files that a job reads through Spark, before and after the job. Driver.
 
-Spark passes over empty files, gives null for a column that a file lacks, and reads an ORC column of
-another type as best it can. Here such files are refused. Where pyarrow does not reach a file
-system, sizes and times come from Spark's own; columns are then not compared, and the log says so.
+Spark ignores empty files, gives null for a column that a file lacks, and converts an ORC column of
+another type. Here such files are refused. If pyarrow cannot reach a file system, sizes and times
+come from Spark's; columns are then not compared, and the log says so.
 """
 
 from __future__ import annotations
@@ -46,14 +46,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SparkInput:
-    """The files of a DataFrame, as they were when the job was planned.
+    """The files of a DataFrame, with their state when the job was planned.
 
     Attributes:
         spark: The session.
-        uris: Of the files, escaped; none for a source without files.
+        uris: The URIs of the files, escaped; empty for a source without files.
         files: The same files with sizes and times.
-        footers: Of the first ones, where the format has footers and pyarrow reaches them.
-        format: Of the files.
+        footers: The footers of the first files, if the format has footers and pyarrow can read
+            them.
+        format: The format of the files.
     """
 
     spark: SparkSession
@@ -63,7 +64,7 @@ class SparkInput:
     format: str
 
     def check_columns(self, names: Collection[str] | None, *, allow_missing: bool) -> None:
-        """Refuse a file that lacks a column, or an ORC file that has one of another type.
+        """Refuse a file that lacks a column, or an ORC file with a column of another type.
 
         Raises:
             InvalidInputError: Names the file.
@@ -79,7 +80,7 @@ class SparkInput:
             _log.warning(count, MAX_FOOTERS, len(self.files))
 
     def explain_unbound(self) -> None:
-        """Refuse a first file that lacks a column which others have; Spark knows only its columns.
+        """Refuse a first file that lacks a column of the others; Spark knows only its columns.
 
         Raises:
             InvalidInputError: Names the file.
@@ -91,16 +92,16 @@ class SparkInput:
         """Refuse files that changed since the job was planned.
 
         Raises:
-            InvalidInputError: Names the first of them.
+            InvalidInputError: Names the first such file.
         """
         check_unchanged(self.files, _states(self.spark, self.uris))
 
 
 def input_of(spark: SparkSession, rows: DataFrame, dataset: Dataset) -> SparkInput:
-    """Look at the files that a DataFrame reads.
+    """Find the files that a DataFrame reads.
 
     Raises:
-        InvalidInputError: When a file of Parquet or ORC is empty, or a CSV file has another header.
+        InvalidInputError: When a Parquet or ORC file is empty, or a CSV file has another header.
     """
     uris = sorted(rows.inputFiles())
     files = _states(spark, uris)
@@ -116,7 +117,7 @@ def input_of(spark: SparkSession, rows: DataFrame, dataset: Dataset) -> SparkInp
 
 
 def _states(spark: SparkSession, uris: Sequence[str]) -> list[DataFile | None]:
-    """Return files as they are now; `None` for one that is gone."""
+    """Return the current state of files; `None` for a deleted file."""
     reached = _reached(uris)
     if reached is not None:
         return states(*reached)
@@ -131,7 +132,7 @@ def _states(spark: SparkSession, uris: Sequence[str]) -> list[DataFile | None]:
 def _footers(
     reached: tuple[fs.FileSystem, list[str]] | None, files: Sequence[DataFile], file_format: str
 ) -> list[Footer]:
-    """Return the footers of the first files; none where pyarrow cannot read them."""
+    """Return the footers of the first files; none if pyarrow cannot read them."""
     if file_format not in WITH_FOOTERS or reached is None:
         return []
     try:

@@ -1,7 +1,7 @@
-"""Files cut into splits of similar size, one for each task. Driver.
+"""Cuts files into splits of similar size, one for each task. Driver.
 
 Invariants: splits keep the order of the files and of the row groups in them, and every row group is
-in exactly one. No Spark.
+in exactly one split. No Spark.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class Piece:
     """A file, or some of its row groups.
 
     Attributes:
-        file: The file as it was when it was listed.
+        file: The file, with its state when it was listed.
         bytes: Size on disk.
         row_groups: Parquet row groups or ORC stripes; `None` for the whole file.
-        rows: How many it holds; `None` when that is not known.
+        rows: Number of rows; `None` if unknown.
     """
 
     file: DataFile
@@ -34,7 +34,7 @@ class Piece:
 
 
 def cut(files: Sequence[DataFile], footers: Sequence[Footer], file_format: str) -> list[Piece]:
-    """Return the row groups of files whose footers are all known, else the files as they are."""
+    """Return the row groups of files if all footers are known, otherwise whole files."""
     if file_format not in WITH_FOOTERS or len(footers) < len(files):
         return [Piece(file, file.size) for file in files]
     return [
@@ -45,12 +45,12 @@ def cut(files: Sequence[DataFile], footers: Sequence[Footer], file_format: str) 
 
 
 def plan_splits(pieces: Sequence[Piece], slots: int) -> list[tuple[Piece, ...]]:
-    """Deal pieces out to splits: as many as there are task slots, or that many times more.
+    """Distribute pieces to splits; their number is that of the task slots, or a multiple of it.
 
-    A last wave that fills some of the slots only would leave the others idle for a task's time.
+    With another number, some slots would be idle in the last wave of tasks.
 
     Args:
-        pieces: In the order in which their rows are wanted.
+        pieces: The pieces, in the order of their rows.
         slots: Tasks that run at the same time.
     """
     total = sum(piece.bytes for piece in pieces)
@@ -60,7 +60,7 @@ def plan_splits(pieces: Sequence[Piece], slots: int) -> list[tuple[Piece, ...]]:
 
 
 def _pack(pieces: Sequence[Piece], total: int, count: int) -> list[tuple[Piece, ...]]:
-    """Deal pieces out in order, so that each split ends where its share of the bytes does."""
+    """Distribute pieces in order, so that each split has its share of the bytes."""
     splits: list[list[Piece]] = [[] for _ in range(count)]
     before = 0
     for piece in pieces:

@@ -1,1 +1,1 @@
-"""The outputs of a job: one file for each kind of target."""
+"""The outputs of a job: a protocol, and one file for each kind of target. Driver."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output.held_rows import HeldRows
 from tfspark.scoring.output.partitions import check_partitions
-from tfspark.scoring.output.protocol import Mode, already_there, check_same_columns
+from tfspark.scoring.output.protocol import Mode, Unlocked, already_there, check_same_columns
 from tfspark.scoring.output.table_name import TableName, check_new
 from tfspark.spark.cluster.tables import create, replace_rows
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class CatalogOutput:
+class CatalogOutput(Unlocked):
     """A table that its catalog writes by itself."""
 
     spark: SparkSession
@@ -59,7 +59,7 @@ class CatalogOutput:
         """See `Output.take`."""
         raise NotImplementedError("tasks write no files of a table")
 
-    def publish(self) -> None:
+    def publish(self, account: Mapping[str, object]) -> None:  # noqa: ARG002
         """See `Output.publish`."""
         rows, name = self.held.rows, self.table.quoted
         if rows is None:

@@ -1,12 +1,15 @@
-"""A folder of files as the output of a job: staged beside its place, shown by a rename. Driver.
+"""A folder of files as the output of a job: staged beside its place, shown by a commit. Driver.
 
-What is shown are exactly the files that were staged: they are moved, one by one, out of the folder
-that tasks write into, so that a file of a lost attempt that appears there later stays behind.
+What is shown are exactly the files that were counted: they are moved, one by one, out of the folder
+that tasks write into, so that a file of a lost attempt that appears there later stays behind. How
+they are shown, and what a job that died leaves, is told in README.md in this folder.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,16 +17,26 @@ from tfspark.errors import BindingError, OutputExistsError, UsageError, explain,
 from tfspark.scoring.dataset import WRITE_DEFAULTS, Dataset
 from tfspark.scoring.input.lakes import refuse_lake
 from tfspark.scoring.input.listing import is_hidden
+from tfspark.scoring.output.commit import Commit
+from tfspark.scoring.output.journal import JobKey, Journal, Mode
+from tfspark.scoring.output.lock import Lock
+from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.partitions import check_partitions, partitions_in
-from tfspark.scoring.output.protocol import Mode, already_there, check_same_columns, replace
+from tfspark.scoring.output.places import Places
+from tfspark.scoring.output.protocol import already_there, check_same_columns
+from tfspark.scoring.output.stores import store_of
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.reading import check_format, read_path
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+_log = logging.getLogger(__name__)
+
 # Formats whose files name their columns.
 _SELF_DESCRIBING = ("parquet", "orc", "avro")
+# What tasks write, what Spark writes, and what was counted.
+_ATTEMPTS, _SPARK, _NEW = "attempts", "spark", "new"
 
 
 @dataclass
@@ -34,30 +47,55 @@ class PathOutput:
     target: Dataset
     mode: Mode
     run: str
-    taken: Sequence[str] = field(default=(), init=False)
+    taken: list[str] = field(default_factory=list, init=False)
+    _inputs: Collection[str] = field(default=(), init=False)
+    _columns: Mapping[str, str] | None = field(default=None, init=False)
+    _is_compared: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._files = HadoopFiles(self.spark, self.target.path)
         self._path = self._files.qualified(self.target.path).rstrip("/")
-        parent, _, name = self._path.rpartition("/")
+        parent = self._path.rpartition("/")[0]
         if not parent or parent.endswith(":/"):
             raise UsageError(
                 explain(f"{self.target.path} is a whole file system.", expected="a folder in it")
             )
-        self._staged = f"{parent}/.{name}.tfspark-{self.run}"
-        self._ready = f"{self._staged}-ready"
-        self._old = f"{self._staged}-old"
+        self._store, root = store_of(self.spark, self._path)
+        lock = Lock(self._store, Places(root), self.run, Owner.this_process())
+        self._root, self._commit = root, Commit(lock)
+        # Spark knows a local path by its URI alone, where its default file system is another.
+        self._staged = Places(self._path).work(self.run)
 
     @property
     def folder(self) -> str | None:
         """See `Output.folder`."""
-        return self._files.uri(self._staged)
+        return self._files.uri(f"{self._staged}/{_ATTEMPTS}")
+
+    @property
+    def keeps(self) -> bool:
+        """See `Output.keeps`."""
+        return self._commit.keeps
+
+    @property
+    def has_leftover(self) -> bool:
+        """See `Output.has_leftover`."""
+        return self._commit.has_leftover
+
+    @property
+    def is_decided(self) -> bool:
+        """See `Output.is_decided`."""
+        return self._commit.is_decided
 
     def check(self, *inputs: str) -> None:
-        """See `Output.check`."""
+        """See `Output.check`; what a dead job left is recovered in `begin`, and looked at then."""
         self._files.check_creatable(self._path)
         check_format(self.spark, self.target.format)
         refuse_lake(self.spark, self.target, "output")
+        self._inputs = inputs
+        if not self.has_leftover:
+            self._check_there()
+
+    def _check_there(self) -> None:
         if not self._files.exists(self._path):
             return
         if self.mode == "error":
@@ -67,7 +105,7 @@ class PathOutput:
                 explain(f"{self._path} is a file.", expected="a folder, or nothing")
             )
         if self.mode == "overwrite":
-            self._refuse_to_delete(inputs)
+            self._refuse_to_delete(self._inputs)
 
     def _refuse_to_delete(self, inputs: Collection[str]) -> None:
         for path in inputs:
@@ -84,8 +122,14 @@ class PathOutput:
         check_partitions(self.target, columns)
         if self.target.format == "csv":
             _refuse_nested(self.target, columns)
-        if self.mode == "append" and self._has_data():
-            self._check_append(columns)
+        self._columns = columns
+        if not self.has_leftover:
+            self._check_append_to_data()
+
+    def _check_append_to_data(self) -> None:
+        self._is_compared = True
+        if self.mode == "append" and self._columns is not None and self._has_data():
+            self._check_append(self._columns)
 
     def _check_append(self, columns: Mapping[str, str]) -> None:
         partitions = partitions_in(self._files, self._path)
@@ -113,53 +157,87 @@ class PathOutput:
     def _has_data(self) -> bool:
         return not all(map(is_hidden, self._files.children(self._path)))
 
+    def begin(self, job: JobKey) -> Journal | None:
+        """See `Output.begin`."""
+        had_leftover = self._commit.has_leftover
+        done = self._commit.begin(job)
+        if done is None:
+            self._check_again(had_leftover)
+            self._open()
+        return done
+
+    def _check_again(self, had_leftover: bool) -> None:
+        self._check_there()  # again: only the lock keeps other jobs away
+        if had_leftover or not self._is_compared:
+            self._check_append_to_data()
+        if not self._store.is_atomic:
+            _log.warning(
+                "%s is on a file system that copies instead of renaming: a job that dies is "
+                "recovered, but nothing keeps a second job from writing at the same time",
+                self.target,
+            )
+
+    def _open(self) -> None:
+        """Make the folder; put counted parts beside finished ones; forget what Spark wrote."""
+        self._commit.open_work()
+        work = self._commit.work
+        self._store.make(f"{work}/{_ATTEMPTS}")
+        if not self.keeps:
+            return
+        self._store.delete(f"{work}/{_SPARK}")
+        for name in self._store.names(f"{work}/{_NEW}"):
+            if not is_hidden(name):
+                self._store.rename(f"{work}/{_NEW}/{name}", f"{work}/{_ATTEMPTS}/{name}")
+        self._store.delete(f"{work}/{_NEW}")
+
     def stage(self, df: DataFrame) -> None:
         """See `Output.stage`."""
         options = {**WRITE_DEFAULTS.get(self.target.format, {}), **self.target.options}
         writer = df.write.format(self.target.format).options(**options)
-        writer.partitionBy(*self.target.partition_by).save(self._staged)
-        written = self._files.files_below(self._staged)
-        self.take([name for name in written if not any(map(is_hidden, name.split("/")))])
+        written = f"{self._staged}/{_SPARK}"
+        writer.partitionBy(*self.target.partition_by).save(written)
+        names = self._files.files_below(written)
+        self._take([name for name in names if not any(map(is_hidden, name.split("/")))], _SPARK)
 
     def take(self, files: Sequence[str]) -> None:
         """See `Output.take`."""
-        self.taken = files
+        self._take(files, _ATTEMPTS)
 
-    def publish(self) -> None:
-        """See `Output.publish`."""
-        exists = self._files.exists(self._path)
-        if exists and self.mode == "error":  # since the check, by someone else
-            raise already_there(str(self.target))
-        if exists and self.mode == "append":
-            self._append()
-        else:
-            self._files.move(self.taken, self._staged, self._ready)
-            self._files.write_text(f"{self._ready}/_SUCCESS", "")  # as Spark marks a whole folder
-            replace(
-                exists,
-                retire=lambda: self._files.rename(self._path, self._old),
-                show=lambda: self._files.rename(self._ready, self._path),
-                restore=lambda: self._files.rename(self._old, self._path),
-            )
-            self._files.delete(self._old)
-        self._files.delete(self._staged)
-
-    def _append(self) -> None:
-        """Move the new files in; their names hold an id of the job, so none exists yet."""
-        moved = []
+    def _take(self, files: Sequence[str], where: str) -> None:
+        """Step `count`: what is not there any more was taken by another run."""
+        source, new = f"{self._commit.work}/{where}", f"{self._commit.work}/{_NEW}"
         try:
-            for name in self.taken:
-                self._files.move([name], self._staged, self._path)
-                moved.append(name)
-        except BaseException:
-            for name in moved:
-                self._files.delete(f"{self._path}/{name}")
-            raise
+            self._store.make(new)
+            for folder in {name.rpartition("/")[0] for name in files} - {""}:
+                self._store.make(f"{new}/{folder}")
+            for name in files:
+                self._store.rename(f"{source}/{name}", f"{new}/{name}")
+        except FileNotFoundError as error:
+            raise self._commit.lost(f"{error}") from error
+        self.taken = list(files)
+
+    def publish(self, account: Mapping[str, object]) -> None:
+        """See `Output.publish`."""
+        is_there, names = self._store.exists(self._root), list(self.taken)
+        if is_there and self.mode == "error":  # since the check, by another program
+            raise already_there(str(self.target))
+        if not (is_there and self.mode == "append"):
+            with suppress(FileExistsError):  # as Spark marks a whole folder
+                self._store.create(f"{self._commit.work}/{_NEW}/_SUCCESS", "")
+            names.append("_SUCCESS")
+        self._commit.publish(self.mode, names, account)
+
+    def acknowledge(self) -> None:
+        """See `Output.acknowledge`."""
+        self._commit.acknowledge()
+
+    def suspend(self) -> None:
+        """See `Output.suspend`."""
+        self._commit.suspend()
 
     def discard(self) -> None:
         """See `Output.discard`."""
-        self._files.delete(self._ready)
-        self._files.delete(self._staged)
+        self._commit.abandon()
 
 
 def _refuse_nested(target: Dataset, columns: Mapping[str, str]) -> None:

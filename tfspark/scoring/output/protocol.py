@@ -1,14 +1,12 @@
 """Write aside, then show: the output of a job appears whole, or not at all. Driver.
 
-Rows are written under a name of this run beside the target, and renamed into place when all of them
-are there. Spark's own `overwrite` deletes the old
-output before the first task; here the old one leaves after the new one is complete.
+Rows are written aside, and shown when all of them are there. Spark's own `overwrite` deletes the
+old output before the first task; here the old one leaves after the new one is complete.
 
 Invariants: a job that fails or is killed before `publish` leaves the target as it was; what already
-exists is never touched in mode `error`. A killed job leaves what it staged: a hidden folder
-`.<name>.tfspark-<run>`, or a table `<name>__tfspark_<run>`. One that is killed between the two
-renames of an overwrite leaves the old output beside it, with `-old` or `_old` at the end. A rename
-is atomic where the file system's is (local disks, HDFS; object stores copy).
+exists is never touched in mode `error`. What a killed job leaves beside a folder, the next job
+finishes or removes (README.md). Beside a table it leaves a table `<name>__tfspark_<run>`; killed
+between the two renames of an overwrite, the old table, with `_old` at the end.
 """
 
 from __future__ import annotations
@@ -17,16 +15,26 @@ import logging
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from tfspark.errors import BindingError, OutputExistsError, explain
 from tfspark.scoring.dataset import Dataset
-from tfspark.spark.cluster.failures import cause
+from tfspark.scoring.output.journal import JobKey, Journal, Mode
+from tfspark.spark.cluster.failures import cause, is_disconnected
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-Mode: TypeAlias = Literal["error", "overwrite", "append"]
+__all__ = [
+    "Mode",
+    "Output",
+    "Transaction",
+    "Unlocked",
+    "already_there",
+    "check_same_columns",
+    "ending",
+    "replace",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -43,12 +51,50 @@ _WIDER = {
 }
 
 
-class Output(Protocol):
+class Transaction(Protocol):
+    """What begins, and ends in rows that are shown or in none."""
+
+    def begin(self, job: JobKey) -> Journal | None:
+        """Keep other jobs away, and finish or remove what dead ones left.
+
+        Returns:
+            The record of this very job when it is done: then nothing is staged.
+
+        Raises:
+            OutputBusyError: Another job writes to the target.
+        """
+
+    def publish(self, account: Mapping[str, object]) -> None:
+        """Show what was staged; `account` is what a later start of this job is told of it."""
+
+    def acknowledge(self) -> None:
+        """End the job: whoever started it knows that it is done."""
+
+    def suspend(self) -> None:
+        """Let other jobs in, and keep what the same job can go on with."""
+
+    def discard(self) -> None:
+        """Let other jobs in, and remove what was staged and not shown; fine when nothing is."""
+
+
+class Output(Transaction, Protocol):
     """A target that can be written aside and shown."""
 
     @property
     def folder(self) -> str | None:
         """URI of a folder that tasks may write files into; `None` where only Spark can write."""
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the folder holds finished parts of an earlier run of the same job."""
+
+    @property
+    def has_leftover(self) -> bool:
+        """Whether another job is at work, or one has left something that `begin` looks at."""
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the rows of this job are shown, or will be by its next start."""
 
     def check(self, *inputs: str) -> None:
         """Raise when the mode forbids what is there, before anything is written.
@@ -66,24 +112,41 @@ class Output(Protocol):
     def take(self, files: Sequence[str]) -> None:
         """Take files that tasks wrote into the folder: these are staged, and no others."""
 
-    def publish(self) -> None:
-        """Show what was staged."""
+
+class Unlocked:
+    """The part of an output that nothing keeps other jobs from, and that keeps no parts."""
+
+    keeps = False
+    has_leftover = False
+    is_decided = False
+
+    def begin(self, job: JobKey) -> Journal | None:  # noqa: ARG002
+        """See `Output.begin`."""
+        return None
+
+    def acknowledge(self) -> None:
+        """See `Output.acknowledge`."""
+
+    def suspend(self) -> None:
+        """See `Output.suspend`."""
+        self.discard()
 
     def discard(self) -> None:
-        """Remove what was staged and not shown; fine when there is nothing."""
+        """See `Output.discard`."""
+        raise NotImplementedError
 
 
 @contextmanager
-def discarding(output: Output | None) -> Iterator[None]:
-    """Discard what was staged when the block fails or is interrupted."""
+def ending(output: Transaction) -> Iterator[None]:
+    """End a job whose block fails: an interrupted one can go on, any other one is removed."""
     try:
         yield
-    except BaseException:
+    except BaseException as error:
+        can_go_on = not isinstance(error, Exception) or is_disconnected(error)
         try:
-            if output is not None:
-                output.discard()
-        except Exception as error:  # the failure of the job is the one to tell
-            _log.warning("what was staged could not be removed: %s", cause(error))
+            output.suspend() if can_go_on else output.discard()
+        except Exception as another:  # the failure of the job is the one to tell
+            _log.warning("what was staged could not be removed: %s", cause(another))
         raise
 
 

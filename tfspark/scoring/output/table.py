@@ -16,7 +16,13 @@ from tfspark.errors import OutputExistsError, UsageError, explain, listing
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output.held_rows import HeldRows
 from tfspark.scoring.output.partitions import check_partitions
-from tfspark.scoring.output.protocol import Mode, already_there, check_same_columns, replace
+from tfspark.scoring.output.protocol import (
+    Mode,
+    Unlocked,
+    already_there,
+    check_same_columns,
+    replace,
+)
 from tfspark.scoring.output.table_name import TableName, check_new, default_location
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.tables import Table, create_like, insert
@@ -29,7 +35,7 @@ _SHOWN = 150
 
 
 @dataclass
-class TableOutput:
+class TableOutput(Unlocked):
     """A table that Spark keeps as files, Hive's included."""
 
     spark: SparkSession
@@ -103,7 +109,7 @@ class TableOutput:
         """See `Output.take`."""
         raise NotImplementedError("tasks write no files of a table")
 
-    def publish(self) -> None:
+    def publish(self, account: Mapping[str, object]) -> None:  # noqa: ARG002
         """See `Output.publish`."""
         there = self._there()
         if there is not None and self.mode == "error":  # since the check, by someone else

@@ -1,1 +1,1 @@
-"""What the APIs and the job ask of Spark: session, files, distribution, counts, versions."""
+"""Queries to Spark: session, files, distribution, counts, versions. Driver."""

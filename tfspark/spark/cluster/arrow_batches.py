@@ -1,10 +1,10 @@
-"""The size of the Arrow batches between the JVM and the Python workers, for one action. Driver.
+"""Sets the size of Arrow batches between the JVM and Python, for one action. Driver.
 
-Spark 4.1 and later bound a batch by bytes, and measure the whole batch again after every row to do
-so: a third of the JVM's time when rows are narrow. Where the size of a row is known beforehand, a
-bound on rows says the same and costs nothing.
+Spark 4.1 and later limit a batch by bytes, and measure the whole batch again after every row: a
+third of the JVM's time when rows are narrow. If the size of a row is known, a limit on rows has the
+same effect and costs nothing.
 
-Invariant: what the user has set is left alone, and the session is as it was afterwards.
+Invariant: settings of the user are not changed, and the session is restored afterwards.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 _BYTES = "spark.sql.execution.arrow.maxBytesPerBatch"
 _NO_BOUND = str(2**31 - 1)
 
-# Large enough that a batch's fixed cost vanishes, small enough that several fit beside a model.
+# Large enough to make the fixed cost of a batch small, small enough for memory.
 TARGET_BYTES = 4 << 20
 MAX_ROWS = 1 << 16
-# Of the widest number, date or timestamp, its validity bit included.
+# The widest number, date or timestamp, including its validity bit.
 _BESIDE_BYTES = 17
 _FIXED_SIZE = (
     NumericType,
@@ -51,15 +51,15 @@ _FIXED_SIZE = (
 def sized_batches(
     spark: SparkSession, signature: Signature, beside: Sequence[DataType]
 ) -> Iterator[None]:
-    """Bound Arrow batches by rows while the block runs, if the size of a row is known.
+    """Limit Arrow batches by rows while the block runs, if the size of a row is known.
 
     Args:
         spark: The session.
-        signature: Its inputs say how many bytes a row feeds.
-        beside: Types of the columns that pass beside those that are fed.
+        signature: Its inputs give the bytes of a row.
+        beside: Types of the other columns that pass to Python.
     """
     size = row_bytes(signature, beside)
-    # A Spark without the bound on bytes does not know its name either.
+    # A Spark without the limit on bytes does not know the setting.
     if size is None or not spark.conf.isModifiable(_BYTES) or {_ROWS, _BYTES} & set_by_user(spark):
         yield
         return

@@ -1,7 +1,7 @@
 """Counts the rows that flow through a DataFrame, while they flow. Driver.
 
-Returns a DataFrame with the same rows, and a `RowCount` that has its numbers once an action has
-run: no second pass, no accumulator, on a classic session and on Connect.
+Returns a DataFrame with the same rows, and a `RowCount`, which has its numbers after an action.
+There is no second pass and no accumulator; it works on a classic session and on Connect.
 """
 
 from __future__ import annotations

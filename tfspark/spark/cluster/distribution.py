@@ -1,10 +1,10 @@
-"""How a model reaches the workers: broadcast, archive, or a path that all of them see.
+"""Sends a model to the workers: by broadcast, archive, or a path that all of them see. Driver.
 
-Chooses a `Source` for the `ModelHandle` of a `ModelPackage`; on a worker, the source brings the
+Chooses a `Source` for the `ModelHandle` of a `ModelPackage`; on a worker, the source fetches the
 files to that machine. Remote models are copied to the driver first; see `remote_model`.
 
 Invariants: bytes travel, never a live model; one broadcast per model and SparkContext, however
-many APIs use it; a worker process that has the model open asks its source for nothing.
+many APIs use it; a worker process that has opened the model does not use its source again.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ BROADCAST_LIMIT = 1 << 30
 # and through each task.
 PICKLE_LIMIT = 4 << 20
 
-# What was sent already. Spark keeps it for as long as the context or the Connect session lives.
+# The models that were sent before. Spark keeps them as long as the context or the Connect session.
 _broadcasts: dict[SparkContext, dict[str, BroadcastSource]] = {}
 _archives: WeakKeyDictionary[SparkContext | SparkSession, set[str]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
 class BroadcastSource:
-    """The packed model in a Spark broadcast, which spreads from executor to executor."""
+    """A packed model in a Spark broadcast, which spreads from executor to executor."""
 
     broadcast: Any
 
@@ -71,8 +71,8 @@ class ArchiveSource:
         """Return the folder into which Spark unpacked the archive.
 
         Raises:
-            ModelNotFoundError: When Spark did not bring it.
-            InvalidModelError: When its files have changed since.
+            ModelNotFoundError: When Spark did not deliver it.
+            InvalidModelError: When its files have changed.
         """
         folder = Path(SparkFiles.getRootDirectory()) / self.name
         if not folder.is_dir():
@@ -98,10 +98,10 @@ def distribute(spark: SparkSession, package: ModelPackage, how: Distribute = "au
             sends an archive beyond; `path` sends nothing.
 
     Returns:
-        What a worker needs to find the files.
+        The source, with which a worker finds the files.
 
     Raises:
-        UsageError: When a Connect session is to broadcast.
+        UsageError: When `how` is `broadcast` on a Connect session.
     """
     if how == "path":
         return PathSource(package.path)
@@ -126,7 +126,7 @@ def check_stream(df: DataFrame, source: Source) -> None:
     """Refuse an archive for a stream on Connect, whose tasks it does not reach.
 
     Raises:
-        UsageError: With what does reach them.
+        UsageError: With a hint to the ways that work.
     """
     if isinstance(source, ArchiveSource) and not is_classic(df.sparkSession) and df.isStreaming:
         raise UsageError(
@@ -187,16 +187,17 @@ def resolve(
     Args:
         spark: The session, whose file system reads a remote URI; may be `None` for a local path.
         model: A package, a local path, or a URI of any file system that Spark reads.
-        version: Version folder; by default the newest. Ignored for a package.
-        signature: Signature to call; by default `serving_default`, or the package's own choice.
-        tags: Tag set. Ignored for a package.
+        version: Version folder; by default the newest. ignored for a package.
+        signature: Signature to call; by default `serving_default`, or the one that the package has
+            selected.
+        tags: Tag set. ignored for a package.
         sha256: The digest that the model must have.
 
     Raises:
         UsageError: When the model is not a path, but a live model, for example.
-        ModelNotFoundError: Nothing there.
-        InvalidModelError: Broken or incomplete.
-        SignatureNotFoundError: No such tag set or signature.
+        ModelNotFoundError: When the path does not exist.
+        InvalidModelError: When the model is broken or incomplete.
+        SignatureNotFoundError: When the model has no such tag set or signature.
     """
     if isinstance(model, ModelPackage):
         if sha256 is not None:
@@ -210,5 +211,5 @@ def resolve(
 
 
 def is_classic(spark: SparkSession) -> bool:
-    """Whether the session has a JVM of its own, which a Connect session has not."""
+    """Whether the session has its own JVM; a Connect session has none."""
     return hasattr(spark, "_jsc")

@@ -1,8 +1,8 @@
-"""What went wrong in a Spark job, in tfspark's own words. Driver.
+"""Converts failures of Spark jobs to errors of tfspark. Driver.
 
 Takes an exception of Spark, whose text contains the traceback of a worker and the stack of a JVM.
 Returns the typed error that the worker raised, a typed error for a common failure of Spark, or the
-one line that says why the job failed.
+line with the reason of the failure.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
 
+from py4j.protocol import Py4JNetworkError
 from pyspark.errors import AnalysisException, IllegalArgumentException, PySparkException
 
 from tfspark import errors
@@ -35,7 +36,7 @@ _CALLING = re.compile(r"^An error occurred while calling .*\n: (.*)")
 
 
 def from_worker(error: BaseException) -> TfsparkError | None:
-    """Return the error that a worker raised, or that of a file; `None` for any other failure."""
+    """Return the error from a worker, or about a file; `None` for any other failure."""
     text = str(error)
     if raised := _RAISED.findall(text):
         name, message = raised[-1]  # those before it are its causes
@@ -70,7 +71,7 @@ def unreadable_file(error: BaseException) -> InvalidInputError | None:
 
 @contextmanager
 def own_errors() -> Iterator[None]:
-    """Raise what a worker raised in the block as the typed error that it is."""
+    """Raise the error of a worker with its original type."""
     try:
         yield
     except Exception as error:
@@ -81,7 +82,7 @@ def own_errors() -> Iterator[None]:
 
 
 def cause(error: BaseException) -> str:
-    """Return the line that says why, out of the stacks and tracebacks that surround it."""
+    """Return the line with the reason from the stacks and tracebacks."""
     text = str(error)
     for pattern in (_PYTHON, _CAUSED_BY, _CALLING):
         if found := pattern.findall(text):
@@ -89,13 +90,23 @@ def cause(error: BaseException) -> str:
     return text.strip().partition("\n")[0] or type(error).__name__
 
 
+def is_disconnected(error: BaseException) -> bool:
+    """Whether the JVM is gone, as when it was killed together with the job or ran out of memory."""
+    chain: BaseException | None = error
+    while chain is not None:
+        if isinstance(chain, (Py4JNetworkError, ConnectionError)):
+            return True
+        chain = chain.__cause__
+    return False
+
+
 def is_broken_record(error: BaseException) -> bool:
-    """Whether Spark could not parse a record of a text file and was told to fail then."""
+    """Whether the failure is a broken record of a text file, in a mode that fails."""
     return "MALFORMED_RECORD_IN_PARSING" in str(error)
 
 
 def condition(error: PySparkException) -> str | None:
-    """Return what Spark calls an error, such as `PATH_NOT_FOUND`; Spark 3.5 has an older method."""
+    """Return Spark's name of an error, such as `PATH_NOT_FOUND`; Spark 3.5 has an older method."""
     ask = getattr(error, "getCondition", None) or error.getErrorClass
     return cast("str | None", ask())
 

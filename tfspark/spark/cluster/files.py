@@ -1,7 +1,7 @@
-"""Files as Spark's own Hadoop file systems see them: any scheme that the cluster reads.
+"""Uses Spark's Hadoop file systems, for any scheme that the cluster reads. Driver.
 
 Driver of a classic session only: it goes through the session's JVM, so that the model and the
-output can be wherever Spark itself reads and writes, with the credentials that Spark has.
+output can be wherever Spark reads and writes, with Spark's credentials.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def scheme_of(path: str) -> str:
 def local_path(path: str) -> Path | None:
     """Return the path of a plain path or a `file:` URI, `None` for any other file system.
 
-    As for Hadoop, nothing in a URI is escaped: `%`, `#` and blanks stand for themselves.
+    As in Hadoop, nothing in a URI is escaped: `%`, `#` and blanks are ordinary characters.
     """
     scheme = scheme_of(path)
     if scheme == "file":
@@ -99,7 +99,7 @@ class HadoopFiles:
         return str(self._fs.makeQualified(self._path(uri)).toString())
 
     def uri(self, path: str) -> str:
-        """Return the qualified URI as other programs read it, with everything escaped."""
+        """Return the qualified URI for other programs, with all special characters escaped."""
         escaped = str(self._fs.makeQualified(self._path(path)).toUri().toASCIIString())
         return re.sub("^file:/+", "file:///", escaped)
 
@@ -108,18 +108,18 @@ class HadoopFiles:
         return bool(self._fs.exists(self._path(uri)))
 
     def matches(self, pattern: str) -> bool:
-        """Whether there is a file or folder of that path, in which a glob stands for any."""
+        """Whether a file or folder matches the path, which may be a glob."""
         found = self._fs.globStatus(self._path(pattern))
         return found is not None and len(found) > 0
 
     def children(self, uri: str) -> list[str]:
-        """Return the sorted names in a folder; none when it is not there."""
+        """Return the sorted names in a folder; none when it does not exist."""
         if not self.exists(uri):
             return []
         return sorted(status.getPath().getName() for status in self._fs.listStatus(self._path(uri)))
 
     def folders(self, uri: str) -> list[str]:
-        """Return the sorted names of the folders in a folder; none when it is not there."""
+        """Return the sorted names of the folders in a folder; none when it does not exist."""
         if not self.exists(uri):
             return []
         listed = self._fs.listStatus(self._path(uri))
@@ -162,7 +162,7 @@ class HadoopFiles:
         """Refuse a URI below a file, or on this machine below a folder that cannot be written.
 
         Raises:
-            OutputExistsError: What is there does not allow the URI to be created.
+            OutputExistsError: When an existing file or folder prevents it.
         """
         parent = self._path(uri).getParent()
         while parent is not None and not self._fs.exists(parent):
@@ -182,20 +182,20 @@ class HadoopFiles:
         )
 
     def rename(self, source: str, target: str) -> None:
-        """Rename within the file system; the parent of `target` is made.
+        """Rename within the file system; the parent of `target` is created.
 
         Raises:
-            OSError: When the file system says no; a rename never replaces.
+            OSError: When the file system refuses; a rename never replaces.
         """
         self._fs.mkdirs(self._path(target).getParent())
         if self.exists(target) or not self._fs.rename(self._path(source), self._path(target)):
             raise OSError(f"cannot rename {source} to {target}")
 
     def move(self, names: Iterable[str], source: str, target: str) -> None:
-        """Move files, named relative to a folder, into another folder; folders in it are made.
+        """Move files, named relative to a folder, into another folder; missing folders are created.
 
         Raises:
-            OSError: When the file system says no; nothing is replaced.
+            OSError: When the file system refuses; nothing is replaced.
         """
         self._fs.mkdirs(self._path(target))
         made = set()
@@ -209,7 +209,7 @@ class HadoopFiles:
                 raise OSError(f"cannot move {source}/{name} to {target}")
 
     def delete(self, uri: str) -> None:
-        """Delete a file or folder with all that is in it; fine when it is not there."""
+        """Delete a file or folder with its content; do nothing when it does not exist."""
         self._fs.delete(self._path(uri), True)
 
     def write_text(self, uri: str, text: str) -> None:

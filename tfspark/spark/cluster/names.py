@@ -1,10 +1,10 @@
-"""How Spark reads column names in expressions and SQL, and numbers to use in their place."""
+"""Quotes column names for Spark, and makes names from numbers. Driver and executor."""
 
 from __future__ import annotations
 
 
 def quoted(name: str) -> str:
-    """Return a name in backticks, so that Spark takes dots, spaces and backticks literally."""
+    """Return a name in backticks, so that Spark reads dots, spaces and backticks literally."""
     return "`" + name.replace("`", "``") + "`"
 
 

@@ -1,7 +1,7 @@
-"""Asks for pandas where Spark itself wants it. Driver.
+"""Checks that pandas is installed when Spark needs it. Driver.
 
 This package needs no pandas, but Spark imports it on the driver for `mapInArrow`, and everywhere
-for pandas UDFs. Its Arrow UDFs and RDDs do without.
+for pandas UDFs. Arrow UDFs and RDDs do not need it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from tfspark.errors import EngineError, explain
 
 
 def check_pandas(what: str) -> None:
-    """Refuse an API of Spark that imports pandas where there is none.
+    """Refuse an API of Spark that imports pandas if pandas is missing.
 
     Args:
         what: The API, for the message.
 
     Raises:
-        EngineError: With the line that installs it.
+        EngineError: With the command that installs it.
     """
     if find_spec("pandas") is None:
         raise EngineError(

@@ -1,7 +1,7 @@
-"""Says how far the running job is, while it runs. Driver of a classic session.
+"""Shows the progress of the running job. Driver of a classic session.
 
-On a terminal one line that rewrites itself; elsewhere an INFO record every 30 seconds. spark-submit
-puts a pipe between a Python program and its terminal, so there the terminal is opened by its name.
+On a terminal it updates one line; elsewhere it logs an INFO record every 30 seconds. spark-submit
+puts a pipe between a Python program and its terminal, so the terminal is opened by its name.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def progress(spark: SparkSession, what: str) -> Iterator[None]:
 
 
 def _open_terminal() -> int | None:
-    """Open the terminal at which a person waits for this job; `None` when there is none."""
+    """Open the terminal of this job; `None` when there is none."""
     if not (sys.stderr.isatty() or "PYSPARK_GATEWAY_PORT" in os.environ):
         return None
     with suppress(OSError):  # there is none, as under a scheduler
@@ -63,7 +63,7 @@ def _open_terminal() -> int | None:
 
 
 def _show(terminal: int, line: str) -> None:
-    with suppress(OSError):  # it may be closed while the job goes on
+    with suppress(OSError):  # it may be closed while the job runs
         os.write(terminal, f"\r\033[K{line}".encode())
 
 

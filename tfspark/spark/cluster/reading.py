@@ -1,4 +1,4 @@
-"""Read a path or a table, and say what is wrong in tfspark's own errors. Driver."""
+"""Reads a path or a table; raises typed errors when it cannot. Driver."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def read_path(spark: SparkSession, path: str, format: str, options: Mapping[str,
     """Return the rows of a path, lazily; the schema is known.
 
     Raises:
-        InputNotFoundError: When there is no such path, no file in it, or none that can be read.
+        InputNotFoundError: When the path does not exist, or has no file that can be read.
         InvalidInputError: When a file is broken, or of another format.
         UsageError: When this Spark cannot read the format.
-        Exception: As Spark raised it, when it could not parse a record.
+        Exception: The exception of Spark, when it could not parse a record.
     """
     check_format(spark, format)
     try:
@@ -53,10 +53,10 @@ def read_path(spark: SparkSession, path: str, format: str, options: Mapping[str,
 
 
 def check_format(spark: SparkSession, format: str) -> None:  # noqa: A002
-    """Refuse a format that this Spark does not bring along.
+    """Refuse a format that this Spark does not contain.
 
     Raises:
-        UsageError: The format is Avro, which comes as a package.
+        UsageError: When the format is Avro, which is a separate package.
     """
     if format != "avro":
         return
@@ -76,7 +76,7 @@ def read_table(spark: SparkSession, table: str) -> DataFrame:
     """Return the rows of a table or view.
 
     Raises:
-        InputNotFoundError: When there is none of that name.
+        InputNotFoundError: When no table or view has the name.
     """
     try:
         return spark.read.table(table)
@@ -110,7 +110,7 @@ def _not_found(
 ) -> Exception:
     if not is_missing(error) and condition(error) not in _NOTHING_IN_IT:
         return error
-    # Spark says where a relative path leads.
+    # Spark returns the absolute path.
     place = (error.getMessageParameters() or {}).get("path", "")
     nothing = f"nothing at {place}" if place else "nothing"
     return InputNotFoundError(
@@ -124,7 +124,7 @@ def _not_found(
 
 
 def near_names(spark: SparkSession, path: str) -> str:
-    """Return where a path that is not there was looked for, and a name there that is like it."""
+    """Return the place where a missing path was searched, and a similar name there."""
     files = HadoopFiles(spark, path)
     folder, _, name = files.qualified(path).rpartition("/")
     is_relative = not scheme_of(path) and not path.startswith("/")

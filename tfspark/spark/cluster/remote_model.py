@@ -1,12 +1,12 @@
 """Copies a remote model to the driver, when only Spark can read its file system.
 
-Takes the URI of an export dir or base path, copies the wanted version and returns a local folder
+Takes the URI of an export dir or base path, copies the requested version and returns a local folder
 for `package.load`. Driver of a classic session.
 
 Invariants: the file system is opened with the configuration of the SparkContext, and outside
-Hadoop's cache, in which a user may have put another file system for the same URI; it is closed
-after use. The export dir is listed before it is copied: links, names that lead out of it, too many
-entries or levels, and more bytes than the driver's disk has room for are refused.
+Hadoop's cache, which may contain another file system for the same URI; it is closed after use. The
+export dir is listed before it is copied: links, names that lead out of it, too many entries or
+levels, and more bytes than fit on the driver's disk are refused.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The Spark session of a job: what spark-submit says, and the right Python for its workers.
+"""Creates the Spark session of a job, with the right Python for its workers. Driver.
 
-Driver; used by `jobs/` and tests. The library works with any session that its caller gives.
+Driver; used by `jobs/` and tests. The library works with any session.
 """
 
 from __future__ import annotations
@@ -30,20 +30,19 @@ def session(name: str, *, master: str | None = None, hive: bool = False) -> Spar
 
     Args:
         name: Application name.
-        master: Spark master; by default what spark-submit set, else `local[*]`.
-        hive: Use a Hive metastore: the one that `hive-site.xml` names, else an embedded one.
+        master: Spark master; by default the setting of spark-submit, otherwise `local[*]`.
+        hive: Use a Hive metastore: the one in `hive-site.xml`, otherwise an embedded one.
 
     Returns:
-        The session, with the workers of a local master on this very Python: otherwise they take
-        `python3` from the path, which need not have NumPy, let alone TensorFlow. Spark logs from
-        WARN on: spark-submit logs at INFO, hundreds of lines around the one that a user looks for;
-        `spark.log.level` wins. Spark masks secrets of URIs in settings and in the text of plans,
-        but not in the nodes of plans; a user's own `spark.redaction.regex` and
-        `spark.redaction.string.regex` win.
+        The session. The workers of a local master use this Python; by default they would use the
+        `python3` on PATH, which may have no NumPy or TensorFlow. Spark's log level is WARN, because
+        INFO prints hundreds of lines; `spark.log.level` overrides it. Spark masks secrets of URIs
+        in settings and in the text of plans, but not in the nodes of plans; `spark.redaction.regex`
+        and `spark.redaction.string.regex` of the user override this.
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(name)
-    SparkContext._ensure_initialized()  # so that the settings of spark-submit are known
+    SparkContext._ensure_initialized()  # to read the settings of spark-submit
     submitted = SparkConf()
     for key, pattern in REDACTION.items():
         if not submitted.contains(key):

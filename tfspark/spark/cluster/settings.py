@@ -1,7 +1,8 @@
-"""Which settings of a session were set by its user. Driver.
+"""Finds the settings of a session that the user has set. Driver.
 
-Spark answers a question for one setting with its default where nothing was set, so that only the
-list of all tells them apart. `spark.conf.getAll` gives it from Spark 4.0 on; `SET` gives it always.
+For a single setting, Spark returns the default if it is not set, so only the list of all settings
+shows the difference. `spark.conf.getAll` returns the list in Spark 4.0 and later; `SET` does in
+every version.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from pyspark.sql import SparkSession
 
 
 def set_by_user(spark: SparkSession) -> frozenset[str]:
-    """Return the names of all settings that have a value of their own."""
+    """Return the names of all settings with an explicit value."""
     return frozenset(row["key"] for row in spark.sql("SET").collect())
 
 
 def set_on_classic(spark: SparkSession) -> list[str]:
-    """Return the same, sorted, of a classic session in one call to its JVM: `SET` is a query."""
+    """Return the same for a classic session, sorted, in one call to its JVM; `SET` is a query."""
     session: Any = spark._jsparkSession
     return sorted(re.findall(r"[(\s](spark\.[\w.]+) -> ", str(session.conf().getAll().toString())))

@@ -1,4 +1,4 @@
-"""What a catalog says of a table, and the statements that change one. Driver."""
+"""Reads the description of a table from its catalog, and changes tables. Driver."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pyspark.sql import functions as sf
 from tfspark.errors import UsageError, explain, listing
 from tfspark.spark.cluster.names import quoted
 
-# Properties that Hive and Spark keep themselves, and how the others begin that are none of its own.
+# Properties that Hive and Spark manage, and prefixes of other such properties.
 _KEPT_BY_HIVE = ("transient_lastDdlTime", "last_modified_by", "last_modified_time", "option.")
 _MASKED = "*********(redacted)"
 _STRICT = "hive.exec.dynamic.partition.mode"
@@ -32,8 +32,8 @@ class Table:
         is_external: Whether its folder stays when it is dropped.
         provider: Its format, such as `parquet` or `hive`.
         location: URI of its folder.
-        comment: Empty when it has none.
-        properties: Those that users set.
+        comment: Empty if there is none.
+        properties: The properties that users have set.
     """
 
     name: str
@@ -79,7 +79,7 @@ def _properties(spark: SparkSession, name: str) -> dict[str, str]:
 
 
 def create_like(spark: SparkSession, name: str, table: Table, location: str = "") -> None:
-    """Create an empty table with all that another table has but its rows.
+    """Create an empty table that is like another one except for its rows.
 
     Args:
         spark: The session.
@@ -120,7 +120,7 @@ def insert(df: DataFrame, name: str) -> None:
 
 
 def keep_on_disk(df: DataFrame) -> DataFrame:
-    """Return the same rows, which are computed once and then read from the workers' disks."""
+    """Return the same rows, stored on the workers' disks after they are computed once."""
     return df.persist(StorageLevel.DISK_ONLY)
 
 
@@ -144,13 +144,13 @@ def create(
 
 
 def replace_rows(df: DataFrame, name: str) -> None:
-    """Put rows in the place of all rows of a table, in one transaction where the table has them."""
+    """Replace all rows of a table; in one transaction if the table supports it."""
     df.writeTo(name).overwrite(sf.lit(True))
 
 
 @contextmanager
 def _any_partition(spark: SparkSession) -> Iterator[None]:
-    """Let Hive take the partitions from the rows, as Spark's own tables always do."""
+    """Let Hive take the partitions from the rows, as Spark's own tables do."""
     before = spark.conf.get(_STRICT, None)
     spark.conf.set(_STRICT, "nonstrict")
     try:

@@ -1,8 +1,7 @@
-"""Run a function once per split, as Spark tasks. Driver of a classic session.
+"""Runs a function once per split, in Spark tasks. Driver of a classic session.
 
-Spark schedules, retries and fails the tasks; nothing but a split and its result passes the JVM. An
-RDD does it, because a job of two tasks costs 60 ms that way, and twice as much as a DataFrame by
-mapInArrow.
+Spark schedules, retries and fails the tasks; only a split and its result pass through the JVM. It
+uses an RDD, because a job of two tasks then costs 60 ms, and twice as much with mapInArrow.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ def run_splits(
     Args:
         spark: The session.
         splits: Picklable.
-        task: Picklable, and so is what it returns.
+        task: Picklable, like its result.
 
     Returns:
-        The results in the order of the splits, of the attempts that Spark counts as the tasks' own.
+        The results in the order of the splits, from the successful attempt of each task.
     """
     if not splits:
         return []
@@ -36,5 +35,5 @@ def run_splits(
 
 
 def task_slots(spark: SparkSession) -> int:
-    """Return how many tasks run at the same time, as far as Spark knows now."""
+    """Return the number of tasks that can run at the same time."""
     return max(spark.sparkContext.defaultParallelism, 1)

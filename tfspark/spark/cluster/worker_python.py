@@ -1,8 +1,9 @@
 """Finds workers of a local session that run another Python, before the first task. Driver.
 
-Spark starts its workers with PYSPARK_PYTHON, otherwise with the `python3` of the path, which need
-not be the driver's: a task then ends with `No module named 'tfspark'`. On one machine the driver
-can ask that Python itself. On a cluster it cannot; the failure of a task is put into words there.
+Spark starts its workers with PYSPARK_PYTHON, otherwise with the `python3` of the path, which may
+differ from the driver's: a task then fails with `No module named 'tfspark'`. On one machine the
+driver can start that Python and check it. On a cluster it cannot; there the failure of a task is
+explained.
 """
 
 from __future__ import annotations
@@ -34,14 +35,14 @@ print("%d.%d" % sys.version_info[:2], *[name for name in sys.argv[1:] if not is_
 
 
 def check_worker_python(spark: SparkSession, engine: EngineName = "auto") -> None:
-    """Refuse a local session whose workers lack what scoring needs, or run another Python version.
+    """Refuse a local session whose workers lack packages, or run another Python version.
 
     Args:
         spark: The session.
-        engine: The engine that is to run there, whose package the workers need.
+        engine: The engine, whose package the workers need.
 
     Raises:
-        EngineError: With the line that makes the workers run this Python.
+        EngineError: With the setting that makes the workers run this Python.
     """
     command = _local_command(spark)
     if command is None or _is_this_python(shutil.which(command)):
@@ -61,7 +62,7 @@ def check_worker_python(spark: SparkSession, engine: EngineName = "auto") -> Non
 
 
 def _local_command(spark: SparkSession) -> str | None:
-    """Return the command that starts workers on this machine; `None` where they are elsewhere."""
+    """Return the command that starts workers here; `None` when they are on other machines."""
     if hasattr(spark, "_jsc"):
         context = spark.sparkContext
         return str(context.pythonExec) if str(context.master).startswith("local") else None
@@ -71,7 +72,7 @@ def _local_command(spark: SparkSession) -> str | None:
 
 
 def _is_this_python(path: str | None) -> bool:
-    """Whether a path is this interpreter, under whatever name beside it: `python`, `python3`."""
+    """Whether a path is this interpreter, by any of its names: `python`, `python3`."""
     if path is None:
         return False
     asked, own = Path(path), Path(sys.executable)
@@ -79,13 +80,13 @@ def _is_this_python(path: str | None) -> bool:
 
 
 def _ships_files(spark: SparkSession) -> bool:
-    """Whether the session sends Python files to its workers, which may hold this package."""
+    """Whether the session sends Python files to its workers; they may contain this package."""
     return hasattr(spark, "_jsc") and bool(spark.sparkContext._python_includes)
 
 
 @cache
 def _found(command: str, needed: frozenset[str]) -> str:
-    """Return what is wrong with a Python, in words; empty when its workers can score."""
+    """Return the problem of a Python as text; empty when its workers can score."""
     try:
         done = subprocess.run(
             [command, "-c", _QUESTION, *sorted(needed)], capture_output=True, text=True, check=True

@@ -1,8 +1,8 @@
-"""What the Python workers run: versions, asked of a worker itself. Driver.
+"""Asks a Python worker for its versions. Driver.
 
-Returns the versions of Python and of the packages that scoring needs, as one worker of a session
-sees them, without importing TensorFlow. This also starts the worker, so that the first batch of a
-job does not wait for it.
+Returns the versions of Python and of the packages for scoring on one worker of a session, without
+importing TensorFlow. This also starts the worker, so that the first batch of a job does not wait
+for it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def worker_versions(spark: SparkSession) -> dict[str, str]:
     """Return package → version on a worker, `python` included.
 
     Raises:
-        EngineError: When a worker cannot start, or has no TensorFlow; or Spark wants pandas.
+        EngineError: When a worker cannot start, or has no TensorFlow, or no pandas for Spark.
     """
     check_pandas("mapInArrow")
     check_worker_python(spark)

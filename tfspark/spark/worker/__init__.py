@@ -1,1 +1,1 @@
-"""What runs inside a Python worker: one task entry, a scorer for each API, the daemon."""
+"""The code in a Python worker: one entry for all tasks, scorers, the daemon. Executor."""

@@ -1,4 +1,4 @@
-"""What a column function runs on the executors: scores the arguments of its calls. Executor.
+"""Scores the arguments of a column function in its tasks. Executor.
 
 Spark pickles an `ArgumentScorer` with the function, calls it with the Arrow arrays of the
 arguments, and takes one array of results per batch. The driver does not know the types of the
@@ -29,20 +29,20 @@ Arguments: TypeAlias = "pa.Array[Any] | tuple[pa.Array[Any], ...]"
 
 @dataclass(frozen=True)
 class ArgumentScorer:
-    """Scores the argument arrays of one column function; what Spark pickles for it."""
+    """Scores the argument arrays of one column function; Spark pickles it."""
 
     handle: ModelHandle
     fetch: Mapping[str, str] | None
     options: ScoreOptions
 
     def __call__(self, arguments: Iterable[Arguments]) -> Iterator[pa.Array[Any]]:
-        """Turn arguments into one result array per batch."""
+        """Convert arguments to one result array per batch."""
         batches = (self._batch(given) for given in arguments)
         for batch in score_task(self.handle, batches, self._bind, options=self.options):
             yield batch.column(0) if batch.num_columns == 1 else batch.to_struct_array()
 
     def _bind(self, schema: pa.Schema) -> Binding:
-        """Bind the arguments, whose types the first batch tells."""
+        """Bind the arguments with the types of the first batch."""
         return bind(
             self.handle.signature,
             columns_of(schema),
@@ -75,7 +75,7 @@ def _is_row(arrow: pa.DataType) -> bool:
 
 
 def _fields(array: Any, inputs: Sequence[TensorSpec]) -> pa.RecordBatch:
-    """Return the fields of a struct as columns, null where the struct is."""
+    """Return the fields of a struct as columns; the fields of a null struct are null."""
     names = [field.name for field in array.type]
     specs = {spec.name.lower(): spec for spec in inputs}
     columns = [
@@ -88,7 +88,7 @@ def _fields(array: Any, inputs: Sequence[TensorSpec]) -> pa.RecordBatch:
 
 
 def wrong_count(signature: Signature, found: int) -> BindingError:
-    """Return the error of a call with so many arguments, which its signature does not take."""
+    """Return the error of a call with a wrong number of arguments."""
     return BindingError(
         explain(
             f"Signature {signature.name!r} takes another number of arguments.",
@@ -119,7 +119,7 @@ def _feed(signature: Signature, arguments: Sequence[str]) -> Feed:
 
 
 def _typed_null(array: pa.Array[Any], spec: TensorSpec, rank: int) -> pa.Array[Any]:
-    """Give a bare SQL NULL or array(), which has no type of its own, the type of its input."""
+    """Give an untyped SQL NULL or array() the type of its input."""
     element, depth = dtypes.element_of(array.type)
     if not pa.types.is_null(element) or dtypes.unsupported(spec.dtype):
         return array

@@ -1,12 +1,12 @@
-"""A daemon of Python workers that opens the heavy libraries before it forks, and answers at once.
+"""A daemon for Python workers that loads large libraries before it forks. Executor.
 
 Started by `spark.python.daemon.module=tfspark.spark.daemon`; optional. The package has to be
 installed for the Python of the workers, because the daemon starts before `--py-files` arrive. All
 workers of an executor then share the pages of NumPy, Arrow and TensorFlow's library, and the first
-batch does not wait for them. Nor does a task wait for TCP acknowledgements; see `quickack`.
-Executor.
+batch does not wait for them. Tasks do not wait for TCP acknowledgements either; see `quickack`.
 
-Invariant: libraries are opened here, sessions are not, whose threads would not survive a fork.
+Invariant: libraries are loaded here, but no sessions are created, because their threads would not
+survive a fork.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tfspark.engine.libtensorflow import open_library
 from tfspark.engine.protocol import CannotServeError
 from tfspark.spark.worker.quickack import acknowledged_at_once
 
-# What a scoring task imports; a missing one is the task's own error to raise.
+# The imports of a scoring task; for a missing one, the task raises the error.
 _MODULES = (
     "numpy",
     "pyarrow.compute",
@@ -35,7 +35,7 @@ _MODULES = (
 
 
 def preload() -> None:
-    """Import what scoring needs and open TensorFlow's library, if there is one."""
+    """Import the modules for scoring, and open TensorFlow's library, if there is one."""
     for module in _MODULES:
         importlib.import_module(module)
     try:
@@ -48,8 +48,8 @@ _spark_worker = daemon.worker
 
 
 def worker(sock: socket.socket, authenticated: bool) -> int:
-    """Serve tasks over a connection, in a forked process, as Spark's own worker does."""
-    # Spark wants this module imported after the fork.
+    """Serve tasks over a connection in a forked process, like Spark's own worker."""
+    # Spark requires that this module is imported after the fork.
     from pyspark import worker as loop
 
     serve = loop.main

@@ -1,10 +1,10 @@
-"""What `predict_rdd` runs on the executors: turns elements into record batches and scores them.
+"""Converts the elements of an RDD to record batches and scores them. Executor.
 
 Spark pickles an `ElementScorer` into the tasks of `mapPartitions`. Python values have no declared
-type: they are read as the widest type of their kind and checked against the model's type, so that a
-number that does not fit, or text for a number, is an error of its row. Executor.
+type. They are read as the widest type of their kind and checked against the type of the input; a
+number out of range, or text in place of a number, is an error of its row.
 
-Invariants: one prediction per element, in order; a partition is read batch by batch, never whole.
+Invariants: one prediction per element, in order; a partition is read batch by batch, never at once.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tfspark.schema import Binding, bind
 from tfspark.signature import TensorSpec
 from tfspark.spark.worker.task import origin_of, score_task
 
-# Elements turned into Arrow at a time: as many as make about this many bytes, one at least.
+# Bytes of the elements that are converted to Arrow at a time; at least one element.
 _CHUNK_BYTES = 1 << 20
 _CHUNK = 4096
 _FIRST_CHUNK = 16
@@ -43,7 +43,7 @@ _UNREADABLE = (pa.ArrowException, TypeError, ValueError, OverflowError)
 
 @dataclass(frozen=True)
 class ElementScorer:
-    """Scores the elements of one RDD partition; what Spark pickles for it."""
+    """Scores the elements of one RDD partition; Spark pickles it."""
 
     handle: ModelHandle
     feed: Mapping[str, str]
@@ -71,7 +71,7 @@ class ElementScorer:
         return result if len(names) > 1 else None
 
     def _bind(self, schema: pa.Schema) -> Binding:
-        """Bind the inputs to the columns that `_batches` makes of them."""
+        """Bind the inputs to the columns from `_batches`."""
         return bind(
             self.handle.signature,
             columns_of(schema),
@@ -114,7 +114,7 @@ class ElementScorer:
             rows = max(1, min(_CHUNK, _CHUNK_BYTES * len(chunk) // max(batch.nbytes, 1)))
 
     def _value(self, spec: TensorSpec, element: Any, row: int, unreadable: _Unreadable) -> Any:
-        """Return one input's value; a dict or Row holds it by name, any other element is it."""
+        """Return the value of an input: by name from a dict or Row, or the element itself."""
         key = self.feed.get(spec.name, spec.name)
         value = element
         if isinstance(element, Row) and not (
@@ -188,7 +188,7 @@ def _names(element: Mapping[Any, Any] | Row) -> list[str]:
 
 
 def _type_of(spec: TensorSpec, values: Sequence[Any]) -> pa.DataType:
-    """Return the Arrow type to read values as: the widest of its kind, as deep as they are."""
+    """Return the Arrow type for values: the widest of its kind, with their nesting depth."""
     depth, sample = 0, next((value for value in values if value is not None), None)
     while isinstance(sample, list | tuple):
         depth, sample = depth + 1, next((value for value in sample if value is not None), None)
@@ -204,7 +204,7 @@ def _type_of(spec: TensorSpec, values: Sequence[Any]) -> pa.DataType:
 
 
 def _read(values: Sequence[Any], arrow: pa.DataType, spec: TensorSpec) -> pa.Array[Any]:
-    """Read Python values as an Arrow type, or fail; a fraction is no integer, a bool no number."""
+    """Read Python values as an Arrow type, or fail: no fraction as integer, no bool as number."""
     element, _ = dtypes.element_of(arrow)
     if pa.types.is_floating(element):
         try:
@@ -216,7 +216,7 @@ def _read(values: Sequence[Any], arrow: pa.DataType, spec: TensorSpec) -> pa.Arr
         return pa.array(values, arrow)
     found: pa.Array[Any] = pa.array(values)
     if pa.types.is_boolean(dtypes.element_of(found.type)[0]):
-        raise TypeError("a bool is no number")
+        raise TypeError("a bool is not a number")
     return found.cast(arrow)
 
 

@@ -1,7 +1,7 @@
-"""What `predict` runs on the executors: scores one partition of a DataFrame. Executor.
+"""Scores one partition of a DataFrame for `predict`. Executor.
 
-Spark pickles a `PartitionScorer` with its binding, which the driver has checked. Spark hands the
-columns over under numbers, and takes the result back under numbers; see `numbered`.
+Spark pickles a `PartitionScorer` with its binding, which the driver has checked. Columns of the
+input and of the result have numbers in place of names; see `numbered`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class PartitionScorer:
 
     Attributes:
         handle: The model.
-        binding: Which columns feed, which outputs come back.
+        binding: The fed columns and the fetched outputs.
         options: How to score.
-        names: What the binding calls the columns of a batch, in their order.
-        kept: How many of these columns, the first ones, stand beside the predictions.
+        names: The names of a batch's columns in the binding, in order.
+        kept: The number of kept columns; they are the first ones.
     """
 
     handle: ModelHandle

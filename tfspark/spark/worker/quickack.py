@@ -1,11 +1,12 @@
-"""A worker's TCP connection whose packets are acknowledged at once. Executor, Linux.
+"""Acknowledges the packets of a worker's TCP connection at once. Executor, Linux.
 
 Spark's JVM begins each task with several small writes and leaves Nagle's algorithm on, so a write
-waits for the acknowledgement of the one before; the worker's kernel delays that for 40 ms, because
-there is nothing to answer yet. Every Python task over TCP costs these 40 ms. Unix domain sockets
-(`spark.python.unix.domain.socket.enabled`) have no such delay and are left alone.
+waits for the acknowledgement of the previous one. The worker's kernel delays the acknowledgement
+for 40 ms, because there is nothing to answer yet. Every Python task over TCP costs these 40 ms.
+Unix domain sockets (`spark.python.unix.domain.socket.enabled`) have no such delay, and are not
+changed.
 
-Invariant: what is read is what Spark's own stream would give, without another copy.
+Invariant: the stream returns the same bytes as Spark's own, without another copy.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ import io
 import socket
 from typing import Any, BinaryIO
 
-# tcp(7): the kernel falls back to delaying by itself, so it has to be asked before every read.
+# tcp(7): the kernel returns to delayed mode, so the option must be set before every read.
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
 def acknowledged_at_once(stream: BinaryIO, connection: socket.socket) -> BinaryIO:
-    """Return a stream that reads the same bytes, each packet acknowledged as it comes.
+    """Return a stream that reads the same bytes, and acknowledges each packet when it arrives.
 
     Args:
         stream: A buffered reader over the connection; it may hold bytes already.

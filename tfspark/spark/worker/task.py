@@ -1,11 +1,11 @@
-"""The one way in which a Spark task scores: open the model, bind it, run it. Executor.
+"""Scores in a Spark task: opens the model, binds it, runs it. Executor.
 
-Every API and the batch job enter here. What Spark pickles for a task is a scorer; it turns what its
-API hands over (record batches, arguments of a function, elements of an RDD, files) into record
+Every API and the batch job use it. Spark pickles a scorer for each task. The scorer converts the
+rows of its API (record batches, arguments of a function, elements of an RDD, files) to record
 batches, and calls `score_task`.
 
-Invariants: a task without rows loads no model; the batches are passed on as they are; a task that
-Spark gave a GPU scores on it or fails.
+Invariants: a task without rows loads no model; the batches are not changed; a task with a GPU from
+Spark scores on it or fails.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ def score_task(
     Args:
         handle: The model; it is opened at the first row.
         batches: Record batches of one schema.
-        bind: Gives the binding of a schema. The DataFrame API has it from the driver; APIs whose
-            types are known on the executor alone make it here.
+        bind: Returns the binding of a schema. The DataFrame API gets it from the driver; APIs whose
+            types are known only on the executor create it here.
         options: How to score.
-        keep: Columns passed on beside the predictions.
-        origin: Where the rows come from, for errors; by default the partition of this task.
+        keep: Columns to keep beside the predictions.
+        origin: Origin of the rows, for errors; by default the partition of this task.
 
     Yields:
         One record batch for each batch that has rows; see `tfspark.runner.score`.
 
     Raises:
-        TfsparkError: As `ModelHandle.open`, `bind` and `tfspark.runner.score`.
+        TfsparkError: From `ModelHandle.open`, `bind` or `tfspark.runner.score`.
     """
     stream = iter(batches)
     first = next((batch for batch in stream if batch.num_rows), None)
@@ -65,7 +65,7 @@ def score_task(
 
 
 def origin_of(handle: ModelHandle) -> Origin:
-    """Return the words that place an error: the model and this task's partition."""
+    """Return the origin of rows in errors: the model and the partition of this task."""
     task = TaskContext.get()
     return Origin(handle.title, None if task is None else task.partitionId())
 

@@ -65,11 +65,7 @@ private[tfspark] object FrameScorer {
     val unknown = wanted.filterNot(columns.contains)
     if (unknown.nonEmpty)
       throw new BindingException(
-        Explain.all(
-          "Columns to keep are not there",
-          unknown.map(name => s"no column '$name'.${Explain.didYouMean(name, columns)}"),
-          s"columns at hand: ${columns.mkString(", ")}."
-        )
+        Explain.unknown("Columns to keep are not there", unknown, columns)
       )
     wanted
   }

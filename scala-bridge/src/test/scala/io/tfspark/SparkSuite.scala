@@ -24,6 +24,9 @@ trait SparkSuite extends AnyFunSuite {
     finally settings.foreach { case (key, _) => spark.conf.unset(key) }
   }
 
+  /** The errors of rows in a text, without the files that the rows come from. */
+  def withoutFiles(text: String): String = text.replaceAll(", from [^\\s:]+: ", ": ")
+
   /** The message of an exception and of all its causes. */
   def messages(error: Throwable): String =
     Iterator.iterate(error)(

@@ -1,6 +1,8 @@
 package io.tfspark.error
 
-import java.util.Locale
+import java.util.{HexFormat, Locale}
+
+import org.apache.commons.text.similarity.LevenshteinDistance
 
 /** The one way messages are built: the problem, what was expected, what was found, the next step.
   *
@@ -8,6 +10,10 @@ import java.util.Locale
   * another program, keeps its line breaks; its further lines are indented.
   */
 object Explain {
+
+  /** Up to which part of their letters two names are close. */
+  private val mostDifferent = 0.4
+  private val byDifference = Ordering.Double.TotalOrdering
 
   /** Compose one message. */
   def apply(problem: String, expected: String = "", found: String = "", hint: String = ""): String =
@@ -30,10 +36,32 @@ object Explain {
   def listing(names: Iterable[String]): String =
     if (names.isEmpty) "none" else names.map(name => s"'$name'").mkString(", ")
 
+  /** A value in a message: text in quotes, bytes as the literal of SQL. */
+  def shown(value: Any): String = value match {
+    case text: String => s"'${ForeignText.oneLine(text)}'"
+    case bytes: Array[Byte] => s"X'${HexFormat.of().withUpperCase().formatHex(bytes)}'"
+    case other => String.valueOf(other)
+  }
+
+  /** Compose one message of names that are not among the known ones. */
+  def unknown(problem: String, names: Seq[String], known: Seq[String]): String =
+    all(
+      problem,
+      names.map(name => s"there is no column '$name'.${didYouMean(name, known)}"),
+      s"columns at hand: ${known.mkString(", ")}."
+    )
+
   /** Return `" Did you mean 'x'?"` for the closest known name, or an empty string. */
-  def didYouMean(name: String, known: Iterable[String]): String = {
-    val folded = known.map(one => one.toLowerCase(Locale.ROOT) -> one).toMap
-    val closest = CloseMatch.of(name.toLowerCase(Locale.ROOT), folded.keys)
-    closest.fold("")(one => s" Did you mean '${folded(one)}'?")
+  def didYouMean(name: String, known: Iterable[String]): String =
+    known.map(one => difference(name, one) -> one).minByOption(_._1)(byDifference) match {
+      case Some((part, closest)) if part <= mostDifferent => s" Did you mean '$closest'?"
+      case _ => ""
+    }
+
+  /** The part of the letters that have to be changed to make one name of the other. */
+  private def difference(name: String, other: String): Double = {
+    val (one, two) = (name.toLowerCase(Locale.ROOT), other.toLowerCase(Locale.ROOT))
+    val changes = LevenshteinDistance.getDefaultInstance.apply(one, two)
+    changes.toDouble / math.max(one.length, two.length)
   }
 }

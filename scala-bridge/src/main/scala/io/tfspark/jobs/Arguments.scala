@@ -1,28 +1,10 @@
 package io.tfspark.jobs
 
-import scala.annotation.tailrec
-
 import io.tfspark.error._
+import scopt.{OEffect, OParser, OParserBuilder, RenderingMode}
 
-/** One flag of a command line.
-  *
-  * @param value what its value is called in the help; empty for a switch
-  * @param check says what is wrong with a value, if anything is
-  */
-final case class Flag(
-    name: String,
-    value: String,
-    help: String,
-    isRepeatable: Boolean = false,
-    check: String => Option[String] = _ => None
-)
-
-/** A command line, parsed: the values of each flag in order. Driver.
-  *
-  * The rules are those of Python's argparse as the jobs use it: `--flag value` or `--flag=value`, a
-  * flag is given once, repeatable ones collect `NAME=VALUE`, each name once.
-  */
-final class Arguments private (values: Map[String, Seq[String]]) {
+/** A command line, parsed: the values of each flag in order. Driver. */
+final case class Arguments private (values: Map[String, Seq[String]]) {
 
   def has(flag: String): Boolean = values.contains(flag)
 
@@ -30,88 +12,101 @@ final class Arguments private (values: Map[String, Seq[String]]) {
 
   def getOrElse(flag: String, default: String): String = get(flag).getOrElse(default)
 
+  /** The names of a flag that takes a list; none where it is not given. */
+  def names(flag: String): Seq[String] = get(flag).fold(Seq.empty[String])(Flag.names)
+
   /** The pairs of a repeatable flag, in order. */
-  def pairs(flag: String): Seq[(String, String)] = values.getOrElse(flag, Nil).map(Arguments.pair)
+  def pairs(flag: String): Seq[(String, String)] = values.getOrElse(flag, Nil).map(Flag.pair)
+
+  private def added(flag: String, value: String): Arguments =
+    Arguments(values.updated(flag, values.getOrElse(flag, Nil) :+ value))
 }
 
+/** Parses command lines with scopt, by the rules that the jobs in Python have.
+  *
+  * A flag is written with its whole name. It is given once; a flag that takes `NAME=VALUE` is given
+  * once for each name. scopt alone would take `--flag:value` and the value of a switch, and would
+  * print words that stand without a flag, which may be part of a secret.
+  */
 object Arguments {
+  private val builder: OParserBuilder[Arguments] = OParser.builder
+  private val stray = "words without a flag"
 
-  /** Parse words, or raise what a user has to mend. */
+  /** Parse words, or raise a usage error that says what to change. */
   def parse(flags: Seq[Flag], words: Seq[String]): Arguments = {
+    words.filter(isFlag).foreach(refuseUnknown(flags, _))
+    val others = builder.arg[String](stray).unbounded().optional().action((word, found) =>
+      found.added(stray, word)
+    )
+    val together = builder.checkConfig(found => problems(flags, found).headOption.toLeft(()))
+    val options: Seq[OParser[_, Arguments]] = together +: flags.map(option)
+    val parser = OParser.sequence(others, options: _*)
+    OParser.runParser(parser, words, Arguments(Map.empty[String, Seq[String]])) match {
+      case (Some(found), _) => found
+      case (None, effects) =>
+        throw new UsageException(effects.collectFirst { case OEffect.ReportError(problem) =>
+          problem
+        }.mkString)
+    }
+  }
+
+  /** What `--help` prints. */
+  def help(program: String, about: String, flags: Seq[Flag], end: String): String = {
+    val (first, last) = (builder.note(s"$about\n"), builder.note(s"\n$end"))
+    val options: Seq[OParser[_, Arguments]] = first +: flags.map(option) :+ last
+    val parser = OParser.sequence(builder.programName(program), options: _*)
+    OParser.usage(parser, RenderingMode.OneColumn)
+  }
+
+  private def option(flag: Flag): OParser[_, Arguments] = {
+    val occurs = if (flag.isRequired) 1 else 0
+    if (flag.isSwitch)
+      builder.opt[Unit](flag.name).unbounded().text(flag.meaning).action((_, found) =>
+        found.added(flag.name, "")
+      )
+    else
+      builder.opt[String](flag.name).unbounded().minOccurs(occurs).valueName(flag.value)
+        .text(flag.meaning)
+        .validate(value => problem(flag, value).toLeft(()))
+        .action((value, found) => found.added(flag.name, value))
+  }
+
+  private def problem(flag: Flag, value: String): Option[String] = {
+    val problem = if (isFlag(value)) Some("expected one argument") else flag.problem(value)
+    problem.map(text => s"argument --${flag.name}: $text")
+  }
+
+  /** What is wrong with the flags together. */
+  private def problems(flags: Seq[Flag], found: Arguments): Seq[String] =
+    flags.flatMap(givenTwice(_, found)) ++ found.values.get(stray).map { words =>
+      val count = if (words.size == 1) "1 word" else s"${words.size} words"
+      s"$count without a flag; a value with blanks needs quotes"
+    }
+
+  private def givenTwice(flag: Flag, found: Arguments): Option[String] = {
+    val values = found.values.getOrElse(flag.name, Nil)
+    val names = if (flag.isRepeatable) values.map(Flag.pair(_)._1) else values.map(_ => "")
+    names.diff(names.distinct).headOption.map { name =>
+      s"argument --${flag.name}: ${if (name.isEmpty) "it" else s"'$name'"} is given twice"
+    }
+  }
+
+  /** Whether a word stands for a flag: values that begin like one have blanks. */
+  private def isFlag(word: String): Boolean = word.startsWith("--") && !nameOf(word).contains(' ')
+
+  private def nameOf(word: String): String = word.takeWhile(_ != '=')
+
+  private def refuseUnknown(flags: Seq[Flag], word: String): Unit = {
+    val name = nameOf(word)
     val known = flags.map(flag => s"--${flag.name}" -> flag).toMap
-
-    @tailrec
-    def read(rest: List[String], found: Map[String, Seq[String]]): Map[String, Seq[String]] =
-      rest match {
-        case Nil => found
-        case word :: tail =>
-          val (name, inline) = word.split("=", 2) match {
-            case Array(one, value) if word.startsWith("--") => (one, Some(value))
-            case _ => (word, None)
-          }
-          val flag =
-            known.getOrElse(name, throw unknown(name, known.keys))
-          (flag.value, inline, tail) match {
-            case ("", None, _) => read(tail, add(found, flag, "true"))
-            case ("", Some(_), _) => throw refusal(flag, "it takes no value")
-            case (_, Some(value), _) => read(tail, add(found, flag, value))
-            case (_, None, value :: more) if !known.contains(value) =>
-              read(more, add(found, flag, value))
-            case _ => throw refusal(flag, "expected one argument")
-          }
-      }
-    new Arguments(read(words.toList, Map.empty))
+    known.get(name) match {
+      case Some(flag) if flag.isSwitch && word != name =>
+        throw new UsageException(s"argument $name: it takes no value")
+      case None =>
+        throw new UsageException(
+          s"there is no flag $name.${Explain.didYouMean(name, known.keys)}"
+        )
+      case _ => ()
+    }
   }
-
-  /** One of some words. */
-  def choice(words: String*)(value: String): Option[String] =
-    Option.unless(words.contains(value))(
-      s"expected ${words.mkString(" or ")}, found '$value'.${Explain.didYouMean(value, words)}"
-    )
-
-  /** A whole number of at least 1. */
-  def positive(value: String): Option[String] =
-    Option.unless(value.matches("[0-9]{1,9}") && value.toInt >= 1)(
-      s"expected a whole number of at least 1, found '$value'"
-    )
-
-  /** `NAME=VALUE`. */
-  def isPair(value: String): Option[String] = {
-    val at = value.indexOf('=')
-    Option.unless(at > 0 && at < value.length - 1)(s"expected NAME=VALUE, found '$value'")
-  }
-
-  /** `NAME=VALUE`, where the value may be empty. */
-  def isPairOrEmpty(value: String): Option[String] =
-    Option.unless(value.indexOf('=') > 0)(s"expected NAME=VALUE or NAME=, found '$value'")
-
-  /** `A,B,C`. */
-  def columns(value: String): Seq[String] = value.split(",", -1).toSeq.map(_.trim)
-
-  private def pair(value: String): (String, String) = {
-    val at = value.indexOf('=')
-    (value.take(at), value.drop(at + 1))
-  }
-
-  private def add(
-      found: Map[String, Seq[String]],
-      flag: Flag,
-      value: String
-  ): Map[String, Seq[String]] = {
-    flag.check(value).foreach(problem => throw refusal(flag, problem))
-    val before = found.getOrElse(flag.name, Nil)
-    if (flag.isRepeatable && before.exists(pair(_)._1 == pair(value)._1))
-      throw refusal(flag, s"'${pair(value)._1}' is given twice")
-    if (!flag.isRepeatable && before.nonEmpty) throw refusal(flag, "it is given twice")
-    found.updated(flag.name, before :+ value)
-  }
-
-  private def unknown(word: String, known: Iterable[String]): UsageException =
-    new UsageException(
-      if (word.startsWith("--")) s"there is no flag $word.${Explain.didYouMean(word, known)}"
-      else s"unrecognized arguments: $word"
-    )
-
-  private def refusal(flag: Flag, problem: String): UsageException =
-    new UsageException(s"argument --${flag.name}: $problem")
 }

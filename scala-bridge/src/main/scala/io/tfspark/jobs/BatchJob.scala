@@ -17,6 +17,7 @@ final case class BatchJob(
     distribute: Option[String],
     isDryRun: Boolean,
     constants: Map[String, String],
+    allowMissing: Boolean,
     options: ScoreOptions
 ) {
 

@@ -2,252 +2,246 @@ package io.tfspark.jobs
 
 import io.tfspark.ScoreOptions
 import io.tfspark.error._
-import io.tfspark.jobs.Arguments._
 import io.tfspark.model.{DigestPin, ModelPackage, OnNull, Signature}
 import io.tfspark.sql.OptionTexts
 
-/** The flags of `BatchScore`, which are those of `jobs/batch_score.py`. Driver. */
+/** The flags of `BatchScore`, in the words of `jobs/README.md`. Driver. */
 object BatchScoreFlags {
-  private val formats = Seq("parquet", "csv", "json", "orc", "avro")
-  private val inputFormats = formats :+ "binaryFile"
+  private val formats = "parquet|csv|json|orc|avro"
 
-  private def listed(value: String): Option[String] =
-    Option.unless(columns(value).forall(_.nonEmpty))(s"expected COLUMN[,COLUMN…], found '$value'")
-
-  private def feed(value: String): Option[String] =
-    isPair(value).orElse(listed(value.drop(value.indexOf('=') + 1)))
-
-  private def digest(value: String): Option[String] =
-    Option.unless(DigestPin.isDigest(value))(s"expected 64 hexadecimal digits, found '$value'")
-
-  private def shape(value: String): Option[String] = isPairOrEmpty(value).orElse {
-    val sizes = value.drop(value.indexOf('=') + 1).split(',').map(_.trim).filter(_.nonEmpty)
-    Option.unless(sizes.forall(size => size == "None" || size.matches("[0-9]{1,18}")))(
-      s"expected OUTPUT=SIZE,…, found '$value'"
-    )
-  }
-
-  /** In the order of the help. */
-  val all: Seq[Flag] = Seq(
-    Flag("model", "DIR", "export dir or base path, or URI"),
-    Flag("version", "VERSION", "version folder (default: newest)", check = positive),
+  private val model = Seq(
+    Flag(
+      "model",
+      "DIR",
+      "export dir or base path of the model, as a path or URI",
+      isRequired = true
+    ),
+    Flag("version", "NUMBER", "version folder (default: the newest)", Flag.positive),
+    Flag("signature", "NAME", "signature of the model (default: serving_default)"),
+    Flag("tags", "TAG[,TAG…]", "tag set of the graph (default: serve)", Flag.isList),
     Flag(
       "model-sha256",
       "DIGEST",
       "digest that the model must have; a model with another digest is refused",
-      check = digest
+      digest
     ),
-    Flag("signature", "NAME", "default: serving_default"),
-    Flag(
-      "engine",
-      "ENGINE",
-      "auto or native, which are one in the JVM",
-      check = choice("auto", "native")
-    ),
-    Flag(
-      "distribute",
-      "HOW",
-      "how the model reaches the workers: auto, broadcast or path (default: auto)",
-      check = choice("auto", "broadcast", "path")
-    ),
-    Flag("batch-size", "ROWS", "rows per call", check = positive),
-    Flag("tags", "TAG[,TAG…]", "tag set of the graph (default: serve)", check = listed),
     Flag(
       "allow-ops",
       "OP[,OP…]",
       "operations that the model may contain although they touch files, the network, other " +
         "processes or Python, such as ReadFile (default: none)",
-      check = listed
+      Flag.isList
     ),
     Flag(
       "output-shape",
       "OUTPUT=[SIZE,…]",
-      "shape of one row of an output whose rank the model does not tell: y= for a number, y=3,None for a matrix of " +
-        "three rows",
-      true,
+      "shape of one row of an output whose rank the model does not tell: y= is one number, " +
+        "y=3,None an array of 3 arrays of any length",
       shape
     ),
+    Flag("engine", "auto|native", "engine that runs the model (default: auto)"),
+    Flag(
+      "distribute",
+      "auto|broadcast|path",
+      "how the model reaches the workers (default: auto)"
+    ),
+    Flag(
+      "batch-size",
+      "ROWS",
+      "rows per run of the model (default: as many as run fastest)",
+      Flag.positive
+    )
+  )
+
+  private val columns = Seq(
     Flag(
       "feed",
       "INPUT=COLUMN[,COLUMN…]",
-      "which column, or scalar columns to stack, feed an input",
-      true,
+      "which column, or scalar columns to stack, feed an input (default: by name)",
       feed
-    ),
-    Flag(
-      "fetch",
-      "OUTPUT=COLUMN",
-      "which outputs become which columns (default: all)",
-      true,
-      isPair
-    ),
-    Flag(
-      "keep",
-      "COLUMN[,COLUMN…]",
-      "input columns to write beside the predictions (default: all)",
-      check = listed
     ),
     Flag(
       "constant",
       "INPUT=VALUE",
       "a value that feeds an input in every row, such as k=3",
-      true,
-      isPairOrEmpty
+      Flag.isPairOrEmpty
     ),
-    Flag("narrow", "", "allow numbers that may have fractions to feed integers, each checked"),
     Flag(
-      "strings",
-      "TYPE",
-      "string or binary (default: string)",
-      check = choice("string", "binary")
+      "fetch",
+      "OUTPUT=COLUMN",
+      "which outputs become which columns (default: all, under their names)",
+      Flag.isPair
     ),
+    Flag(
+      "keep",
+      "COLUMN[,COLUMN…]",
+      "input columns to write beside the predictions (default: all)",
+      Flag.isList
+    ),
+    Flag(
+      "narrow",
+      "",
+      "allow to feed double, float or decimal to an input of integers; a value with a fraction " +
+        "is then an error of its row"
+    ),
+    Flag("strings", "string|binary", "Spark type of outputs of strings (default: string)"),
     Flag(
       "on-null",
-      "WHAT",
-      "whether a row with null in an input gives null or ends the job: null or error (default: null)",
-      check = choice("null", "error")
+      "null|error",
+      "whether a row with null in an input gives null or ends the job with an error (default: null)"
     ),
     Flag(
       "fill-null",
       "INPUT=VALUE",
       "what feeds an input in place of null, such as Age=nan or Cabin=",
-      true,
-      isPairOrEmpty
-    ),
+      Flag.isPairOrEmpty
+    )
+  )
+
+  private val input = Seq(
     Flag("input", "PATH", "path, glob or URI to read"),
     Flag("input-table", "TABLE", "table or view to read, Hive's included"),
     Flag(
       "input-format",
-      "FORMAT",
-      s"${inputFormats.mkString(", ")} (default: parquet); csv has a header line and types found in the data, and a " +
-        "broken record of csv or json ends the job, unless --option says otherwise",
-      check = choice(inputFormats: _*)
+      s"$formats|binaryFile",
+      "format of the input; csv has a header line and types found in the data, and a broken " +
+        "record of csv or json ends the job, unless --option says otherwise; binaryFile has path, " +
+        "modificationTime, length, content (default: parquet)"
     ),
-    Flag("option", "K=V", "option of Spark's reader", true, isPair),
+    Flag("option", "K=V", "option of Spark's reader, such as mode=PERMISSIVE", Flag.isOption),
+    Flag(
+      "allow-missing",
+      "",
+      "a column that a Parquet or ORC file lacks is null in its rows (default: refused)"
+    )
+  )
+
+  private val output = Seq(
     Flag("output", "PATH", "folder to write, as a path or URI"),
     Flag("output-table", "TABLE", "table to write, such as db.scores"),
-    Flag(
-      "output-format",
-      "FORMAT",
-      s"${formats.mkString(", ")} (default: parquet)",
-      check = choice(formats: _*)
-    ),
-    Flag("output-option", "K=V", "option of Spark's writer", true, isPair),
+    Flag("output-format", formats, "format of the output (default: parquet)"),
+    Flag("output-option", "K=V", "option of Spark's writer", Flag.isOption),
     Flag(
       "partition-by",
       "COLUMN[,COLUMN…]",
       "columns by whose values Spark puts the rows into folders",
-      check = listed
+      Flag.isList
     ),
     Flag(
       "mode",
-      "MODE",
-      "what to do when the output exists: error, overwrite or append (default: error)",
-      check = choice("error", "overwrite", "append")
+      "error|overwrite|append",
+      "what to do when the output exists (default: error)"
     ),
     Flag(
       "report",
       "PATH",
-      "where the JSON report goes (default: _tfspark_report_<run>.json in the output folder, or in the working " +
-        "directory for a table)"
+      "where the JSON report goes (default: _tfspark_report_RUN.json in the output folder, or " +
+        "in the working directory for a table)"
     ),
     Flag(
       "path",
-      "PATH",
-      "auto or spark, which are one in the JVM",
-      check = choice("auto", "spark")
+      "auto|spark",
+      "which way rows take: spark, through its readers and writers; direct, where tasks read and " +
+        "write the files themselves; auto, the fastest that gives the same result (default: auto)"
     ),
     Flag("dry-run", "", "check everything, print the plan, stop")
   )
 
+  /** In the order of the help. */
+  val all: Seq[Flag] = model ++ columns ++ input ++ output
+
   /** What `--help` prints. */
-  def help: String = {
-    val lines = all.map { flag =>
-      val value = if (flag.value.isEmpty) "" else s" ${flag.value}"
-      val again = if (flag.isRepeatable) "; repeatable" else ""
-      s"  --${flag.name}$value\n        ${flag.help}$again"
-    }
-    s"""usage: BatchScore --model DIR (--input PATH | --input-table TABLE) (--output PATH | --output-table TABLE) […]
-       |
-       |Score every row of a dataset with a TensorFlow SavedModel, in the JVM.
-       |
-       |${lines.mkString("\n")}
-       |
-       |Exit codes: 0 done, 2 usage, 65 model or data, 66 no input, 73 output exists.""".stripMargin
-  }
+  def help: String = Arguments.help(
+    "BatchScore --model DIR (--input PATH | --input-table TABLE) " +
+      "(--output PATH | --output-table TABLE)",
+    "Score every row of a dataset with a TensorFlow SavedModel, in the JVM.",
+    all,
+    "A flag whose value contains = can be given several times, once for each name.\n" +
+      "Exit codes: 0 done, 2 usage, 65 model or data, 66 no input, 73 output exists."
+  )
 
   /** Parse the command line into a job. */
   def parse(words: Seq[String]): BatchJob = {
     val found = Arguments.parse(all, words)
-    def one(first: String, second: String) = (found.get(first), found.get(second)) match {
-      case (None, None) =>
-        throw new UsageException(s"one of the arguments --$first --$second is required")
-      case (Some(_), Some(_)) =>
-        throw new UsageException(s"argument --$second: not allowed with argument --$first")
-      case both => both
-    }
-    val model = found.get(
-      "model"
-    ).getOrElse(throw new UsageException("the following arguments are required: --model"))
-    val (input, inputTable) = one("input", "input-table")
-    val (output, outputTable) = one("output", "output-table")
     val constants = found.pairs("constant").toMap
-    val feed = found.pairs("feed").map { case (name, value) => name -> columns(value) }.toMap
-    val both = constants.keys.filter(feed.contains)
-    if (both.nonEmpty)
-      throw new UsageException(Explain(
-        s"The input ${Explain.listing(both)} has both a column and a constant.",
-        hint = "leave out --feed or --constant."
-      ))
+    val feed = found.pairs("feed").map { case (name, value) => name -> Flag.names(value) }.toMap
+    refuseBoth(constants.keys.filter(feed.contains))
     BatchJob(
-      model = model,
-      source = Dataset(
-        input,
-        inputTable,
-        found.getOrElse("input-format", "parquet"),
-        found.pairs("option").toMap
-      ),
-      target =
-        Dataset(
-          output,
-          outputTable,
-          found.getOrElse("output-format", "parquet"),
-          found.pairs("output-option").toMap,
-          found.get("partition-by").fold(Seq.empty[String])(columns)
-        ),
+      model = found.getOrElse("model", ""),
+      source = dataset(found, "input", "option"),
+      target = dataset(found, "output", "output-option"),
       mode = found.getOrElse("mode", "error"),
       feed = feed,
       fetch = found.pairs("fetch"),
-      keep = found.get("keep").map(columns),
+      keep = Option.when(found.has("keep"))(found.names("keep")),
       report = found.get("report"),
       distribute = found.get("distribute"),
-      constants = constants,
       isDryRun = found.has("dry-run"),
+      constants = constants,
+      allowMissing = found.has("allow-missing"),
       options = options(found)
     )
   }
 
+  /** The input or the output, which is either a path or a table. */
+  private def dataset(found: Arguments, side: String, option: String): Dataset = {
+    val (path, table) = (found.get(side), found.get(s"$side-table"))
+    if (path.isEmpty && table.isEmpty)
+      throw new UsageException(s"one of the arguments --$side --$side-table is required")
+    refuseTogether(found, side, s"$side-table")
+    Dataset(
+      path,
+      table,
+      found.getOrElse(s"$side-format", "parquet"),
+      found.pairs(option).toMap,
+      if (side == "output") found.names("partition-by") else Nil
+    )
+  }
+
   private def options(found: Arguments): ScoreOptions = {
-    val fills = found.pairs("fill-null").toMap
-    if (fills.nonEmpty && found.has("on-null"))
-      throw new UsageException("argument --fill-null: not allowed with argument --on-null")
-    val refuses = found.get("on-null").contains("error")
+    refuseTogether(found, "on-null", "fill-null")
     ScoreOptions(
       version = found.get("version").map(_.toLong),
       signature = found.getOrElse("signature", Signature.Default),
       batchSize = found.get("batch-size").map(_.toInt),
       narrow = found.has("narrow"),
       binaryStrings = found.get("strings").contains("binary"),
-      tags = found.get("tags").fold(ModelPackage.DefaultTags)(columns),
-      allowOps = found.get("allow-ops").fold(Seq.empty[String])(columns),
+      tags = if (found.has("tags")) found.names("tags") else ModelPackage.DefaultTags,
+      allowOps = found.names("allow-ops"),
       outputShapes = found.pairs("output-shape").map { case (name, sizes) =>
         name -> OptionTexts.shape("--output-shape", sizes)
       }.toMap,
-      onNull =
-        if (fills.nonEmpty) OnNull.FillEach(fills)
-        else if (refuses) OnNull.Refuse
-        else OnNull.GiveNull,
+      onNull = onNull(found),
       sha256 = found.get("model-sha256")
+    )
+  }
+
+  private def onNull(found: Arguments): OnNull =
+    if (found.has("fill-null")) OnNull.FillEach(found.pairs("fill-null").toMap)
+    else if (found.get("on-null").contains("error")) OnNull.Refuse
+    else OnNull.GiveNull
+
+  private def refuseTogether(found: Arguments, one: String, other: String): Unit =
+    if (found.has(one) && found.has(other))
+      throw new UsageException(s"argument --$other: not allowed with argument --$one")
+
+  private def refuseBoth(inputs: Iterable[String]): Unit =
+    if (inputs.nonEmpty)
+      throw new UsageException(Explain(
+        s"The input ${Explain.listing(inputs)} has both a column and a constant.",
+        hint = "leave out --feed or --constant."
+      ))
+
+  private def feed(value: String): Option[String] =
+    Flag.isPair(value).orElse(Flag.isList(Flag.pair(value)._2))
+
+  private def digest(value: String): Option[String] =
+    Option.unless(DigestPin.isDigest(value))(s"expected 64 hexadecimal digits, found '$value'")
+
+  private def shape(value: String): Option[String] = Flag.isPairOrEmpty(value).orElse {
+    val sizes = Flag.pair(value)._2.split(',').map(_.trim).filter(_.nonEmpty)
+    Option.unless(sizes.forall(size => size == "None" || size.matches("[0-9]{1,18}")))(
+      s"expected OUTPUT=SIZE,…, found '$value'"
     )
   }
 }

@@ -4,7 +4,7 @@ import java.math.BigDecimal
 
 import scala.util.Try
 
-import io.tfspark.error._
+import io.tfspark.error.Explain
 import io.tfspark.model._
 import io.tfspark.tensor.HalfFloat
 import org.apache.spark.sql.Column
@@ -21,9 +21,7 @@ private[jobs] object Constants {
     val read = constants.map { case (name, text) => name -> specs.get(name).map(value(_, text)) }
     val problems = read.values.flatten.flatMap(_.left.toSeq).toSeq
     if (problems.nonEmpty)
-      throw new BindingException(
-        Explain.all(s"Signature '${signature.name}' does not fit the columns", problems)
-      )
+      throw Binding.misfit(signature, problems)
     read.map { case (name, found) =>
       name -> lit(found.flatMap(_.toOption).getOrElse(constants(name)))
     }
@@ -31,7 +29,7 @@ private[jobs] object Constants {
 
   private def value(spec: TensorSpec, text: String): Either[String, Any] = {
     val problem =
-      s"input $spec: ${PythonText.shown(text)} is no constant of type ${spec.dtype}"
+      s"input $spec: ${Explain.shown(text)} is no constant of type ${spec.dtype}"
     val read = for {
       dtype <- DType.of(spec.dtype)
       value <- Fills.valueOf(if (dtype.kind == Kind.Bytes) text else text.trim, dtype.sql)

@@ -37,6 +37,18 @@ final case class Dataset(
         )
     }
 
+  /** The same, with the columns of all Parquet or ORC files and not those of one. */
+  def merging: Dataset =
+    if (path.isDefined && Set("parquet", "orc")(format))
+      copy(options = Map("mergeSchema" -> "true") ++ options)
+    else this
+
+  /** Whether Spark takes the columns of all files. */
+  def isMerging: Boolean =
+    options.exists { case (name, value) =>
+      name.equalsIgnoreCase("mergeSchema") && value.equalsIgnoreCase("true")
+    }
+
   /** Options of the reader, with the defaults of the format. */
   private def readOptions: Map[String, String] = {
     val named = options.keySet.map(_.toLowerCase)

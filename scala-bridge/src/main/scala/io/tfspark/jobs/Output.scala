@@ -1,7 +1,5 @@
 package io.tfspark.jobs
 
-import scala.util.control.NonFatal
-
 import io.tfspark.error._
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.types._
@@ -56,7 +54,7 @@ object Output {
       retire
       try show
       catch {
-        case NonFatal(error) =>
+        case error: Throwable =>
           restore
           throw error
       }

@@ -17,11 +17,7 @@ private[jobs] object Partitions {
     val unknown = target.partitionBy.filter(ColumnAtHand.resolve(_, columns, false).isEmpty)
     if (unknown.nonEmpty)
       throw new BindingException(
-        Explain.all(
-          "The output cannot be partitioned",
-          unknown.map(name => s"there is no column '$name'.${Explain.didYouMean(name, columns)}"),
-          s"columns of the output: ${columns.mkString(", ")}."
-        )
+        Explain.unknown("The output cannot be partitioned", unknown, columns)
       )
     if (target.partitionBy.size >= columns.size)
       throw new BindingException(

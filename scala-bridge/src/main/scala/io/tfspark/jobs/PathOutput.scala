@@ -1,7 +1,6 @@
 package io.tfspark.jobs
 
 import scala.collection.mutable
-import scala.util.control.NonFatal
 
 import io.tfspark.error._
 import io.tfspark.sql.HadoopConf
@@ -36,6 +35,7 @@ final private[jobs] class PathOutput(
   private val taken = mutable.Buffer.empty[String]
 
   override def check(inputs: Seq[String]): Unit = {
+    Places.checkCreatable(files, path)
     if (files.exists(path)) {
       if (mode == "error") throw Output.alreadyThere(target)
       if (!files.getFileStatus(path).isDirectory)
@@ -109,7 +109,7 @@ final private[jobs] class PathOutput(
         moved += name
       }
     catch {
-      case NonFatal(error) =>
+      case error: Throwable =>
         moved.result().foreach(name => files.delete(new Path(path, name), true))
         throw error
     }

@@ -1,10 +1,15 @@
 package io.tfspark.jobs
 
+import java.util.Locale
+
 import io.tfspark.error._
+import io.tfspark.sql.HadoopConf
+import org.apache.hadoop.fs.{FileSystem, Path}
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.catalyst.parser.{CatalystSqlParser, ParseException}
 import org.apache.spark.sql.functions.col
 import org.apache.spark.sql.types.StructType
+import org.apache.spark.storage.StorageLevel
 
 /** A table of the session's catalog, Hive's included: staged as another table, shown by a rename.
   * Driver.
@@ -23,6 +28,8 @@ final private[jobs] class TableOutput(
   private val Seq(table, staged, old) =
     Seq(parts.last, stagedName, s"${stagedName}_old").map(name => quoted(database :+ name))
 
+  private var held: Option[DataFrame] = None
+
   override def check(inputs: Seq[String]): Unit =
     if (!exists(table)) {
       if (database.nonEmpty && !spark.catalog.databaseExists(quoted(database)))
@@ -32,6 +39,7 @@ final private[jobs] class TableOutput(
             hint = s"create it first: CREATE SCHEMA ${quoted(database)}."
           )
         )
+      folderOf(parts.last).foreach(refuseFolder)
     } else if (mode == "error") throw Output.alreadyThere(target)
     else if (Set("VIEW", "TEMPORARY")(spark.catalog.getTable(table).tableType))
       throw new OutputExistsException(Explain(
@@ -43,11 +51,13 @@ final private[jobs] class TableOutput(
     if (mode == "append" && exists(table))
       Output.checkSame(target, spark.table(table).schema, schema, ordered = false)
 
-  /** An append to a table that is there is one insert, committed by Spark. */
+  /** Rows for a table that is there wait on the workers' disks: their insert, which is committed by
+    * Spark and cannot be undone, comes after they were counted.
+    */
   override def stage(rows: DataFrame): Unit =
     if (mode == "append" && exists(table)) {
-      val columns = spark.table(table).columns.toSeq.map(name => col(quoted(Seq(name))))
-      rows.select(columns: _*).write.insertInto(table)
+      held = Some(rows.persist(StorageLevel.DISK_ONLY))
+      rows.count(): Unit
     } else
       rows.write
         .format(target.format)
@@ -55,7 +65,11 @@ final private[jobs] class TableOutput(
         .partitionBy(target.partitionBy: _*)
         .saveAsTable(staged)
 
-  override def publish(): Unit =
+  override def publish(): Unit = {
+    held.foreach { rows =>
+      val columns = spark.table(table).columns.toSeq.map(name => col(quoted(Seq(name))))
+      rows.select(columns: _*).write.insertInto(table)
+    }
     if (exists(staged)) {
       if (mode == "error" && exists(table))
         throw Output.alreadyThere(target) // since the check, by someone else
@@ -65,8 +79,44 @@ final private[jobs] class TableOutput(
       ))(rename(old, table))
       drop(old)
     }
+    release()
+  }
 
-  override def discard(): Unit = drop(staged)
+  override def discard(): Unit = {
+    release()
+    drop(staged)
+    // Spark makes the folder of a new table before the table itself.
+    folderOf(stagedName).foreach(folder => filesOf(folder).delete(folder, true))
+  }
+
+  private def refuseFolder(folder: Path): Unit = {
+    val files = filesOf(folder)
+    if (files.exists(folder) && files.listStatus(folder).nonEmpty)
+      throw new OutputExistsException(
+        Explain(
+          s"The folder of the new table $table exists and is not empty.",
+          found = folder.toString,
+          hint = "remove it, or choose another name."
+        )
+      )
+  }
+
+  /** The folder that Spark's own catalog gives a new table; none in other catalogs. */
+  private def folderOf(name: String): Option[Path] =
+    Option.when(database.size <= 1 && spark.catalog.currentCatalog() == "spark_catalog") {
+      val schema = database.headOption.getOrElse(spark.catalog.currentDatabase)
+      new Path(
+        spark.catalog.getDatabase(quoted(Seq(schema))).locationUri,
+        name.toLowerCase(Locale.ROOT)
+      )
+    }
+
+  private def filesOf(folder: Path): FileSystem = folder.getFileSystem(HadoopConf.of(spark))
+
+  private def release(): Unit = {
+    held.foreach(_.unpersist())
+    held = None
+  }
 
   private def exists(name: String): Boolean = spark.catalog.tableExists(name)
 

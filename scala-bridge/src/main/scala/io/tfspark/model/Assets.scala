@@ -10,13 +10,15 @@ import org.tensorflow.proto.{AssetFileDef, MetaGraphDef}
 private[tfspark] object Assets {
   private val collection = "saved_model_assets"
 
-  /** The assets of a graph; exports of TensorFlow 1 list them in a collection. */
+  /** The assets that TensorFlow's loaders feed. Old exports of TensorFlow 1 list them in a
+    * collection. Loaders ignore the collection when the graph itself lists an asset.
+    */
   def of(graph: MetaGraphDef): Seq[AssetFileDef] =
     try
-      graph.getAssetFileDefList.asScala.toSeq ++
-        Option(graph.getCollectionDefMap.get(collection)).toSeq
-          .flatMap(_.getAnyList.getValueList.asScala)
-          .map(one => AssetFileDef.parseFrom(one.getValue))
+      if (graph.getAssetFileDefCount > 0) graph.getAssetFileDefList.asScala.toSeq
+      else Option(graph.getCollectionDefMap.get(collection)).toSeq
+        .flatMap(_.getAnyList.getValueList.asScala)
+        .map(one => AssetFileDef.parseFrom(one.getValue))
     catch {
       case error: InvalidProtocolBufferException => throw new InvalidModelException(
           Explain(

@@ -117,14 +117,10 @@ object Binding {
     val problems = unknown("feed", "input", feed.keys, signature.inputs.map(_.name)) ++
       inputs.flatMap(_.left.toSeq.flatten) ++ Fills.misfits(bound, columns) ++ disagree ++
       outputs.flatMap(_.left.toSeq)
-    if (problems.nonEmpty)
-      throw new BindingException(
-        Explain.all(
-          s"Signature '${signature.name}' does not fit the columns",
-          problems,
-          s"${if (hint.isEmpty) byName(signature, options.terms) else hint} Columns at hand: ${describe(columns)}."
-        )
-      )
+    if (problems.nonEmpty) {
+      val next = if (hint.isEmpty) byName(signature, options.terms) else hint
+      throw misfit(signature, problems, s"$next Columns at hand: ${describe(columns)}.")
+    }
     Binding(
       bound,
       outputs.flatMap(_.toSeq),
@@ -135,6 +131,16 @@ object Binding {
       options.terms
     )
   }
+
+  /** The error of a signature whose inputs do not fit what is there to feed them. */
+  private[tfspark] def misfit(
+      signature: Signature,
+      problems: Seq[String],
+      hint: String = ""
+  ): BindingException =
+    new BindingException(
+      Explain.all(s"Signature '${signature.name}' does not fit the columns", problems, hint)
+    )
 
   /** What a user should know of how the rows of a signature are scored. */
   private def warnings(signature: Signature): Seq[String] =

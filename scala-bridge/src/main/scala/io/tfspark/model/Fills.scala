@@ -2,7 +2,7 @@ package io.tfspark.model
 
 import scala.util.Try
 
-import io.tfspark.error.PythonText
+import io.tfspark.error.Explain
 import org.apache.spark.sql.catalyst.expressions.{Cast, EvalMode, Literal}
 import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.types.UTF8String
@@ -38,7 +38,7 @@ object Fills {
       for {
         fill <- input.nulls.fill
         form <- column.form if valueOf(fill, elementOf(form, input.dtype)).isEmpty
-      } yield s"input ${input.spec}: on_null is ${PythonText.shown(fill)}, which is no value for " +
+      } yield s"input ${input.spec}: on_null is ${Explain.shown(fill)}, which is no value for " +
         s"column '${column.name}' of ${column.label}; cast the column, or fill with another"
     }
   }

@@ -11,6 +11,8 @@ import java.util.Arrays
 import scala.jdk.CollectionConverters._
 import scala.util.Using
 
+import io.tfspark.error._
+
 /** The files of one export dir, and the digest that names them. Driver and executor.
   *
   * The digest is the SHA-256 over the sorted relative names, lengths and contents of all files,
@@ -35,13 +37,47 @@ object ModelFiles {
   def size(folder: Path): Long = list(folder).map { case (_, file) => Files.size(file) }.sum
 
   /** The digest of a folder, in hexadecimal. */
-  def digest(folder: Path, links: Boolean = true): String = {
+  def digest(folder: Path, links: Boolean = true): String = digestOf(list(folder, links))
+
+  /** The digest of files that `list` found.
+    *
+    * @param read contents that were read before, by relative name; these bytes are hashed and the
+    *   file is not read again
+    */
+  def digestOf(files: Seq[(String, Path)], read: Map[String, Array[Byte]] = Map.empty): String = {
     val total = MessageDigest.getInstance("SHA-256")
-    list(folder, links).foreach { case (name, file) =>
-      total.update(s"$name\u0000${Files.size(file)}\u0000".getBytes(UTF_8))
-      foreachChunk(file, 1 << 20)(total.update)
+    files.foreach { case (name, file) =>
+      read.get(name) match {
+        case Some(bytes) =>
+          total.update(heading(name, bytes.length.toLong))
+          total.update(bytes)
+        case None => addFile(total, name, file)
+      }
     }
     total.digest().map(byte => f"${byte & 0xff}%02x").mkString
+  }
+
+  private def heading(name: String, size: Long): Array[Byte] =
+    s"$name\u0000$size\u0000".getBytes(UTF_8)
+
+  private def addFile(total: MessageDigest, name: String, file: Path): Unit = {
+    val size = Files.size(file)
+    total.update(heading(name, size))
+    val found = eachChunk(file, 1 << 20) { chunk =>
+      val length = chunk.remaining.toLong
+      total.update(chunk)
+      length
+    }.sum
+    // Otherwise the end of one file and the start of the next could not be told apart.
+    if (found != size)
+      throw new InvalidModelException(
+        Explain(
+          s"The file $file changed while it was read.",
+          expected = s"$size bytes",
+          found = s"$found bytes",
+          hint = "export to a new version folder, and load the model when it is complete."
+        )
+      )
   }
 
   /** What changes when a folder is written to: names, lengths and times of all files. */
@@ -51,15 +87,12 @@ object ModelFiles {
     }
 
   /** What comes of the contents of a file, piece by piece of at most 16 MiB: only one is held. */
-  def pieces[A](file: Path)(use: Array[Byte] => A): Seq[A] = {
-    val found = Vector.newBuilder[A]
-    foreachChunk(file, 16 << 20) { chunk =>
+  def pieces[A](file: Path)(use: Array[Byte] => A): Seq[A] =
+    eachChunk(file, 16 << 20) { chunk =>
       val bytes = new Array[Byte](chunk.remaining)
       chunk.get(bytes)
-      found += use(bytes)
+      use(bytes)
     }
-    found.result()
-  }
 
   /** The files below a folder inside the model.
     *
@@ -108,13 +141,14 @@ object ModelFiles {
         throw walk.refusal(name, "a link that leads to itself", ModelWalk.NoLink, Some(error))
     }
 
-  private def foreachChunk(file: Path, size: Int)(use: ByteBuffer => Unit): Unit =
+  private def eachChunk[A](file: Path, size: Int)(use: ByteBuffer => A): Seq[A] =
     Using.resource(FileChannel.open(file, StandardOpenOption.READ)) { channel =>
       val buffer = ByteBuffer.allocate(math.max(1L, math.min(size.toLong, channel.size)).toInt)
-      Iterator.continually(fill(channel, buffer)).takeWhile(identity).foreach { _ =>
-        use(buffer.flip())
+      Iterator.continually(fill(channel, buffer)).takeWhile(identity).map { _ =>
+        val found = use(buffer.flip())
         buffer.clear()
-      }
+        found
+      }.toVector
     }
 
   /** Read until the buffer is full or the file ends; tells whether there was anything. */

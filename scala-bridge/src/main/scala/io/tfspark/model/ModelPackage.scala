@@ -64,7 +64,7 @@ final case class ModelPackage(
       val more = refused.size - ModelPackage.mostListed
       val listed = refused.take(ModelPackage.mostListed).map(_.toString) ++
         Option.when(more > 0)(s"… and $more more")
-      val names = refused.map(_.op).distinct.sorted.mkString(",")
+      val names = refused.map(_.op).distinct.sorted.take(ModelPackage.mostListed).mkString(",")
       throw new ForbiddenOperationException(
         Explain.all(
           s"The model at $path may do more than compute",
@@ -142,9 +142,11 @@ object ModelPackage {
 
   private def read(dir: ExportDir, tags: Seq[String], pins: Seq[String]): ModelPackage = {
     SavedModelFile.refuseTooLarge(dir.path)
-    val digest = ModelFiles.digest(dir.path)
+    val files = ModelFiles.list(dir.path)
+    val file = SavedModelFile.read(dir.path, files.toMap)
+    val digest = ModelFiles.digestOf(files, Map(file.name -> file.content))
     DigestPin.check(dir.path.toString, digest, pins)
-    val graph = SavedModelFile.graph(dir.path, tags)
+    val graph = file.graph(tags)
     MissingFiles.check(dir.path, graph)
     val named = if (dir.version.isDefined) dir.path.getParent else dir.path
     ModelPackage(
@@ -161,8 +163,10 @@ object ModelPackage {
   }
 
   private def signatures(graph: MetaGraphDef): Seq[Signature] =
-    graph.getSignatureDefMap.asScala.toSeq.sortBy(_._1).collect {
-      case (name, proto) if name != initSignature =>
-        GraphShapes.completed(Signature.of(name, proto), graph.getGraphDef)
-    }
+    GraphShapes.completed(
+      graph.getSignatureDefMap.asScala.toSeq.sortBy(_._1).collect {
+        case (name, proto) if name != initSignature => Signature.of(name, proto)
+      },
+      graph.getGraphDef
+    )
 }

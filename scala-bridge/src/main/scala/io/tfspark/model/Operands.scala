@@ -1,16 +1,16 @@
 package io.tfspark.model
 
-import scala.jdk.CollectionConverters._
+import java.nio.ByteOrder
 
 import org.tensorflow.proto.{AttrValue, DataType, NodeDef, TensorProto}
 
 /** The inputs of one node, as the rule of its shape sees them. Driver. */
-final private[model] class Operands(shapes: GraphShapes, end: GraphShapes.End, steps: Int) {
+final private[model] class Operands(shapes: GraphShapes, end: GraphScopes.End, steps: Int) {
 
   /** The node itself. */
   def node: NodeDef = end.node
 
-  def attribute(name: String): AttrValue = GraphShapes.attribute(node, name)
+  def attribute(name: String): AttrValue = GraphScopes.attribute(node, name)
 
   /** Whether the graph is of a time when an empty shape meant an unknown one. */
   def isLegacy: Boolean = shapes.isLegacy
@@ -20,15 +20,16 @@ final private[model] class Operands(shapes: GraphShapes, end: GraphShapes.End, s
 
   /** The integers of an input, nothing for each that only a run can tell. */
   def values(index: Int): Option[Seq[Option[Long]]] =
-    origin(index).filter(_ => steps < GraphShapes.MostSteps).flatMap { found =>
+    origin(index).filter(_ => steps < GraphScopes.MostSteps).flatMap { found =>
       found.node.getOp match {
         case "Pack" => // of single sizes, as a shape or list of axes is
           val inside = new Operands(shapes, found, steps + 1)
-          val count = inside.attribute("N").getI.toInt
-          val parts = (0 until count).map(inside.values(_).filter(_.nonEmpty).getOrElse(Seq(None)))
-          Option.when(parts.forall(_.size == 1))(parts.flatten)
+          val count = inside.attribute("N").getI
+          Option.when(count <= math.min(found.node.getInputCount, TensorSpec.MostDimensions)) {
+            (0 until count.toInt).map(inside.values(_).filter(_.nonEmpty).getOrElse(Seq(None)))
+          }.filter(_.forall(_.size == 1)).map(_.flatten)
         case "Const" =>
-          Operands.integers(GraphShapes.attribute(found.node, "value").getTensor)
+          Operands.integers(GraphScopes.attribute(found.node, "value").getTensor)
             .map(_.map(Option(_)))
         case _ => None
       }
@@ -37,35 +38,39 @@ final private[model] class Operands(shapes: GraphShapes, end: GraphShapes.End, s
   /** The shape of the variable whose handle an input is. */
   def variable(index: Int): Option[Shape] =
     origin(index).map(_.node).filter(_.getOp == "VarHandleOp").flatMap(node =>
-      TensorSpec.shapeOf(GraphShapes.attribute(node, "shape").getShape)
+      TensorSpec.shapeOf(GraphScopes.attribute(node, "shape").getShape)
     )
 
   /** The operation that an input comes from. */
   def op(index: Int): String = origin(index).fold("")(_.node.getOp)
 
-  private def origin(index: Int): Option[GraphShapes.End] =
-    end.input(index).flatMap(shapes.origin(_))
+  private def origin(index: Int): Option[GraphScopes.End] =
+    end.input(index).flatMap(shapes.scopes.origin(_))
 }
 
 private object Operands {
 
   /** The integers of a constant of rank 0 or 1; the last may stand for all that follow. */
   def integers(tensor: TensorProto): Option[Seq[Long]] =
-    TensorSpec.shapeOf(
-      tensor.getTensorShape
-    ).filter(_.size <= 1).map(_.flatten.headOption).flatMap {
-      size =>
-        val count = size.getOrElse(1L).toInt
-        val bytes =
-          tensor.getTensorContent.asReadOnlyByteBuffer.order(java.nio.ByteOrder.LITTLE_ENDIAN)
-        val isPacked = !tensor.getTensorContent.isEmpty
-        val found = tensor.getDtype match {
-          case DataType.DT_INT32 if isPacked => Some((0 until count).map(_ => bytes.getInt.toLong))
-          case DataType.DT_INT64 if isPacked => Some((0 until count).map(_ => bytes.getLong))
-          case DataType.DT_INT32 => Some(tensor.getIntValList.asScala.toSeq.map(_.toLong))
-          case DataType.DT_INT64 => Some(tensor.getInt64ValList.asScala.toSeq.map(_.toLong))
-          case _ => None
-        }
-        found.map(some => some.padTo(count, some.lastOption.getOrElse(0L)))
+    for {
+      shape <- TensorSpec.shapeOf(tensor.getTensorShape) if shape.sizeIs <= 1
+      size <- if (shape.isEmpty) Some(1L) else shape.head if size <= TensorSpec.MostDimensions
+      found <- values(tensor, size.toInt)
+    } yield found.padTo(size.toInt, found.lastOption.getOrElse(0L))
+
+  private def values(tensor: TensorProto, count: Int): Option[Seq[Long]] = {
+    val packed = tensor.getTensorContent
+    val bytes = packed.asReadOnlyByteBuffer.order(ByteOrder.LITTLE_ENDIAN)
+    def unpacked(width: Int)(next: => Long): Option[Seq[Long]] =
+      Option.when(packed.size.toLong == count.toLong * width)(Seq.fill(count)(next))
+    tensor.getDtype match {
+      case DataType.DT_INT32 if !packed.isEmpty => unpacked(4)(bytes.getInt.toLong)
+      case DataType.DT_INT64 if !packed.isEmpty => unpacked(8)(bytes.getLong)
+      case DataType.DT_INT32 | DataType.DT_INT64 if tensor.getIntValCount > 0 =>
+        Some((0 until math.min(count, tensor.getIntValCount)).map(tensor.getIntVal(_).toLong))
+      case DataType.DT_INT32 | DataType.DT_INT64 =>
+        Some((0 until math.min(count, tensor.getInt64ValCount)).map(tensor.getInt64Val))
+      case _ => None
     }
+  }
 }

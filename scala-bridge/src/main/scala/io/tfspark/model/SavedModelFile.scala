@@ -1,12 +1,11 @@
 package io.tfspark.model
 
-import java.io.BufferedInputStream
+import java.nio.ByteBuffer
 import java.nio.charset.{CharacterCodingException => NotText}
 import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path}
 
 import scala.jdk.CollectionConverters._
-import scala.util.Using
 
 import com.google.protobuf.{InvalidProtocolBufferException, TextFormat, TypeRegistry}
 import com.google.protobuf.TextFormat.ParseException
@@ -52,9 +51,13 @@ private[model] object SavedModelFile {
       )
   }
 
-  /** The graph of a tag set. */
-  def graph(dir: Path, tags: Seq[String]): MetaGraphDef = {
-    if (Files.isRegularFile(dir.resolve(chunked)))
+  /** Read the file that TensorFlow would read, once: graph and digest come from the same bytes.
+    *
+    * @param files relative name → path of every file of the folder; the digest must cover the same
+    *   files, otherwise somebody could add another graph file in between
+    */
+  def read(dir: Path, files: Map[String, Path]): SavedModelFile = {
+    if (files.contains(chunked))
       throw new InvalidModelException(
         Explain(
           s"$dir holds $chunked, a graph in chunks, which tfspark cannot read.",
@@ -62,13 +65,35 @@ private[model] object SavedModelFile {
           hint = "export it again without experimental_image_format, into an empty folder."
         )
       )
-    val file = fileIn(dir).getOrElse(throw new InvalidModelException(
+    val found = Seq(Binary, text).flatMap(files.get).headOption
+    val file = found.getOrElse(throw new InvalidModelException(
       Explain(s"$dir holds no $Binary.", expected = dir.resolve(Binary).toString, hint = again)
     ))
-    val graphs = parse(file).getMetaGraphsList.asScala.toSeq
+    new SavedModelFile(file, Files.readAllBytes(file))
+  }
+
+  private def fileIn(dir: Path): Option[Path] =
+    Seq(Binary, text).map(dir.resolve).find(Files.isRegularFile(_))
+}
+
+/** The content of the file with the graph of a SavedModel, read once.
+  *
+  * @param path the file, for messages
+  * @param content its bytes, from which both the graph and the digest are taken
+  */
+final private[model] class SavedModelFile(path: Path, val content: Array[Byte]) {
+  import SavedModelFile._
+
+  /** Its relative name in the export dir. */
+  val name: String = path.getFileName.toString
+
+  /** The graph of a tag set. */
+  def graph(tags: Seq[String]): MetaGraphDef = {
+    val dir = path.getParent
+    val graphs = parse().getMetaGraphsList.asScala.toSeq
     if (graphs.isEmpty)
       throw new InvalidModelException(
-        Explain(s"$file holds no graph.", found = s"${Files.size(file)} bytes", hint = again)
+        Explain(s"$path holds no graph.", found = s"${content.length} bytes", hint = again)
       )
     val fitting = graphs.filter(_.getMetaInfoDef.getTagsList.asScala.toSet == tags.toSet)
     if (fitting.sizeIs > 1)
@@ -92,27 +117,24 @@ private[model] object SavedModelFile {
     }
   }
 
-  private def fileIn(dir: Path): Option[Path] =
-    Seq(Binary, text).map(dir.resolve).find(Files.isRegularFile(_))
-
-  private def parse(file: Path): SavedModel =
+  private def parse(): SavedModel =
     try
-      if (file.endsWith(Binary))
-        Using.resource(new BufferedInputStream(Files.newInputStream(file)))(SavedModel.parseFrom(_))
-      else Using.resource(Files.newBufferedReader(file, UTF_8)) { reader =>
+      if (name == Binary) SavedModel.parseFrom(content)
+      else {
         val builder = SavedModel.newBuilder()
         // A newer TensorFlow may have written what this one does not know.
         val parser = TextFormat.Parser.newBuilder().setAllowUnknownFields(true)
-        parser.setTypeRegistry(assets).build().merge(reader, builder)
+        val characters: CharSequence = UTF_8.newDecoder().decode(ByteBuffer.wrap(content))
+        parser.setTypeRegistry(assets).build().merge(characters, builder)
         builder.build()
       }
     catch {
       case error @ (_: InvalidProtocolBufferException | _: ParseException | _: NotText) =>
         throw new InvalidModelException(
           Explain(
-            s"$file is not a whole SavedModel.",
+            s"$path is not a whole SavedModel.",
             expected = "a SavedModel protocol buffer",
-            found = s"${Files.size(file)} bytes that do not parse; the file may be cut off",
+            found = s"${content.length} bytes that do not parse; the file may be cut off",
             hint = again
           ),
           Some(error)

@@ -56,8 +56,9 @@ private[model] object ShapeRules {
   private val squeezed: Rule = operands =>
     operands.shape(0).flatMap { shape =>
       val list = operands.attribute("squeeze_dims").getList
-      val named = (0 until list.getICount).map(index => Option(list.getI(index)))
-      if (named.nonEmpty) replaced(shape, named, Nil)
+      if (list.getICount > TensorSpec.MostDimensions) None
+      else if (list.getICount > 0)
+        replaced(shape, (0 until list.getICount).map(index => Option(list.getI(index))), Nil)
       else Option.unless(shape.contains(None))(shape.filterNot(_.contains(1L)))
     }
 

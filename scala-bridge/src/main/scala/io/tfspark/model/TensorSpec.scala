@@ -55,6 +55,9 @@ final case class TensorSpec(
 
 object TensorSpec {
 
+  /** The most dimensions of a tensor in TensorFlow. */
+  private[model] val MostDimensions: Int = 254
+
   /** Write a shape as TensorFlow does: `(None, 2)`. */
   def format(shape: Shape): String = {
     val inside = shape.map(_.fold("None")(_.toString)).mkString(", ")
@@ -71,7 +74,7 @@ object TensorSpec {
 
   /** The sizes of a shape; nothing for an unknown rank. */
   private[model] def shapeOf(proto: TensorShapeProto): Option[Shape] =
-    Option.unless(proto.getUnknownRank) {
+    Option.unless(proto.getUnknownRank || proto.getDimCount > MostDimensions) {
       proto.getDimList.asScala.toSeq.map(dim => Option.when(dim.getSize >= 0)(dim.getSize))
     }
 }

@@ -1,6 +1,7 @@
 package io.tfspark.operations
 
 import scala.annotation.tailrec
+import scala.collection.mutable
 import scala.jdk.CollectionConverters._
 import scala.util.Try
 
@@ -30,6 +31,9 @@ private[operations] object Occasion {
   * initialised, when its checkpoint is restored or saved, or never. The nodes of a function run
   * when a node runs that may call it, also by a nested attribute, as a gradient, or because the
   * optimizer takes one function for another that implements the same.
+  *
+  * A model may be written to slow down its readers: time and memory grow with the size of the
+  * graph.
   */
 final private[operations] class Calls(graph: MetaGraphDef) {
   import Calls._
@@ -58,19 +62,19 @@ final private[operations] class Calls(graph: MetaGraphDef) {
 
   private val alike = alikeIn(graph)
 
+  /** The function that stands for all that may run in its place. */
+  private def same(function: String): String = alike.getOrElse(function, function)
+
   private val calls: Seq[(String, Placed)] = all.flatMap { one =>
-    Calls.called(one.node).distinct
-      .flatMap(name => alike.getOrElse(name, Set(name))).distinct.map(_ -> one)
+    Calls.called(one.node).filter(functions.contains).map(same).distinct.map(_ -> one)
   }
 
-  /** Name of a function → each call of it. */
-  val callers: Map[String, Seq[Placed]] = calls.groupMap(_._1)(_._2).withDefaultValue(Nil)
-
+  private val callersOf: Map[String, Seq[Placed]] = calls.groupMap(_._1)(_._2)
   private val calledByNode: Map[String, Seq[String]] =
     calls.collect { case (name, one) if one.scope == Graph => one.node.getName -> name }
       .groupMap(_._1)(_._2).withDefaultValue(Nil)
   private val calledByFunction: Map[String, Seq[String]] =
-    calls.collect { case (name, one) if one.scope != Graph => one.scope -> name }.distinct
+    calls.collect { case (name, one) if one.scope != Graph => same(one.scope) -> name }.distinct
       .groupMap(_._1)(_._2).withDefaultValue(Nil)
 
   private val objects = loaded(graph)
@@ -84,13 +88,16 @@ final private[operations] class Calls(graph: MetaGraphDef) {
 
   private val functionsRun: Map[Occasion, Set[String]] =
     run.view.mapValues(some => below(some.toList.flatMap(calledByNode), Set.empty)).toMap +
-      (Loader -> below(objects.toList, Set.empty))
+      (Loader -> below(objects.filter(functions.contains).map(same).toList, Set.empty))
 
   /** When a node runs; empty when nothing is known to run it. */
   def occasions(one: Placed): Set[Occasion] =
     if (one.scope == Graph)
       run.collect { case (occasion, some) if some(one.node.getName) => occasion }.toSet
-    else functionsRun.collect { case (occasion, some) if some(one.scope) => occasion }.toSet
+    else functionsRun.collect { case (occasion, some) if some(same(one.scope)) => occasion }.toSet
+
+  /** Each call that may run a function. */
+  def callers(function: String): Seq[Placed] = callersOf.getOrElse(same(function), Nil)
 
   /** Whether TensorFlow's own loader may call a function. */
   def isInObjectGraph(function: String): Boolean = objects(function)
@@ -108,7 +115,7 @@ final private[operations] class Calls(graph: MetaGraphDef) {
   @tailrec
   private def below(waiting: List[String], found: Set[String]): Set[String] = waiting match {
     case Nil => found
-    case name :: rest if functions.contains(name) && !found(name) =>
+    case name :: rest if !found(name) =>
       below(calledByFunction(name) ++: rest, found + name)
     case _ :: rest => below(rest, found)
   }
@@ -120,10 +127,14 @@ private[operations] object Calls {
   val Graph: String = ""
 
   private val initSignature = "__saved_model_init_op"
+
+  /** What a loader runs once: the init op. Where there is none, TensorFlow's loader in Python runs
+    * the initializers of tables and of local variables.
+    */
+  private val initCollections =
+    Seq("saved_model_main_op", "legacy_init_op", "table_initializer", "local_variables")
   private val implements_ = "api_implements"
 
-  /** A node of `ReadFile`, whose name has one letter. */
-  private val shortestGraph = 15
   private val mostLevels = 100
 
   /** The name of the node that makes a tensor, or gives a control input. */
@@ -137,8 +148,7 @@ private[operations] object Calls {
     node.getOp +: values(node.getAttrMap.values.asScala.toSeq, 0).flatMap(functionsIn)
       .map(_.getName)
 
-  /** The texts in a node that may be graphs: a graph begins with a node, which names an operation.
-    */
+  /** The texts in a node, each of which may be a graph. */
   def texts(node: NodeDef): Seq[ByteString] =
     values(node.getAttrMap.values.asScala.toSeq, 0).flatMap { value =>
       value.getValueCase match {
@@ -149,7 +159,7 @@ private[operations] object Calls {
         case AttrValue.ValueCase.TENSOR => value.getTensor.getStringValList.asScala.toSeq
         case _ => Nil
       }
-    }.filter(text => text.size >= shortestGraph && text.byteAt(0) == '\n'.toByte)
+    }
 
   /** Attributes with those nested in functions. */
   private def values(attributes: Seq[AttrValue], level: Int): Seq[AttrValue] =
@@ -165,17 +175,31 @@ private[operations] object Calls {
     else if (value.hasList) value.getList.getFuncList.asScala.toSeq
     else Nil
 
-  /** Function → all that may run in its place: implementations and gradients. */
-  private def alikeIn(graph: MetaGraphDef): Map[String, Set[String]] = {
+  /** Function → one that stands for its implementations and gradients. Functions that may run in
+    * place of each other count as one: what calls one of them calls all.
+    */
+  private def alikeIn(graph: MetaGraphDef): Map[String, String] = {
     val library = graph.getGraphDef.getLibrary
-    val groups = library.getFunctionList.asScala.toSeq
-      .filter(_.getAttrMap.containsKey(implements_))
-      .groupMap(_.getAttrMap.get(implements_).getS)(_.getSignature.getName)
-    val implementing = groups.values.flatMap(names => names.map(_ -> names.toSet)).toMap
-    library.getGradientList.asScala.foldLeft(implementing) { (found, one) =>
-      val own = found.getOrElse(one.getFunctionName, Set(one.getFunctionName))
-      found.updated(one.getFunctionName, own + one.getGradientFunc)
+    val above = mutable.HashMap.empty[String, String]
+    @tailrec
+    def top(name: String): String = {
+      val other = above.getOrElseUpdate(name, name)
+      if (other == name) name
+      else {
+        above(name) = above(other)
+        top(above(name))
+      }
     }
+    val first = mutable.HashMap.empty[ByteString, String]
+    for {
+      one <- library.getFunctionList.asScala
+      key <- Option(one.getAttrMap.get(implements_))
+      name = one.getSignature.getName
+    } above(top(name)) = top(first.getOrElseUpdate(key.getS, name))
+    library.getGradientList.asScala.foreach(one =>
+      above(top(one.getGradientFunc)) = top(one.getFunctionName)
+    )
+    above.keys.toSeq.map(name => name -> top(name)).toMap
   }
 
   /** The functions that TensorFlow's own loader may call. */
@@ -204,16 +228,20 @@ private[operations] object Calls {
     ) ++ parts.flatMap(tensors(_, level + 1))
   }
 
-  /** What a loader may run once: all operations that any collection names. */
+  /** What a loader may run once, whichever loader it is. */
   private def initialised(graph: MetaGraphDef): Seq[String] = {
     val signature = Option(graph.getSignatureDefMap.get(initSignature)).toSeq
       .flatMap(_.getOutputsMap.values.asScala).flatMap(tensors(_, 0))
-    signature ++ graph.getCollectionDefMap.values.asScala.flatMap { one =>
-      one.getNodeList.getValueList.asScala ++ one.getBytesList.getValueList.asScala.flatMap(text =>
-        Try(VariableDef.parseFrom(text).getInitializerName).toOption
-      )
-    }
+    signature ++ initCollections.flatMap(name => Option(graph.getCollectionDefMap.get(name)))
+      .flatMap { one =>
+        one.getNodeList.getValueList.asScala ++
+          one.getBytesList.getValueList.asScala.flatMap(initializer)
+      }
   }
+
+  /** The operation that initialises a variable of a collection. */
+  private def initializer(variable: ByteString): Option[String] =
+    Try(VariableDef.parseFrom(variable).getInitializerName).toOption
 
   private def ambiguous(what: String): InvalidModelException =
     new InvalidModelException(

@@ -1,5 +1,6 @@
 package io.tfspark.operations
 
+import scala.annotation.tailrec
 import scala.collection.mutable
 import scala.jdk.CollectionConverters._
 
@@ -26,6 +27,9 @@ final private[operations] class FileNames(graph: MetaGraphDef, calls: Calls) {
   private val assets = Assets.of(graph).map(one => whole(one.getTensorInfo.getName)).toSet
   private val checkpoint = whole(graph.getSaverDef.getFilenameTensorName)
   private val known = mutable.HashMap.empty[(String, String), Set[Kind]]
+  private val held = mutable.HashMap.empty[ByteString, Set[Kind]]
+  private val plain = mutable.HashMap.empty[(String, String), Int]
+  private val left = Iterator.range(0, mostStepsInAll)
   private val positions = mutable.HashMap.empty[String, Map[String, Int]]
   private val variables =
     calls.all.filter(_.node.getOp == "VarHandleOp").groupBy(one => sharedName(one.node))
@@ -49,7 +53,7 @@ final private[operations] class FileNames(graph: MetaGraphDef, calls: Calls) {
   }
 
   private def traced(scope: String, tensor: String, steps: Int): Set[Kind] =
-    if (steps > mostSteps) Set(Other)
+    if (steps > mostSteps || left.nextOption().isEmpty) Set(Other)
     else if (scope == Graph && assets(tensor)) Set(Asset)
     else if (scope == Graph && tensor == checkpoint) Set(Checkpoint)
     else calls.nodes(scope).get(nodeOf(tensor)) match {
@@ -66,9 +70,21 @@ final private[operations] class FileNames(graph: MetaGraphDef, calls: Calls) {
       case None => Set(Other)
       case Some(at) =>
         val bound = Option.when(calls.isInObjectGraph(function))(ofBound(function, at)).toSet
-        val found = bound ++ calls.callers(function).flatMap(ofCall(function, at, _, steps))
+        val found = ofCalls(function, at, calls.callers(function).iterator, bound, steps)
         if (found.isEmpty) Set(Other) else found // nobody is known to call it
     }
+
+  /** Where the argument comes from in the rest of the calls; `Other` ends the search. */
+  @tailrec
+  private def ofCalls(
+      function: String,
+      at: Int,
+      rest: Iterator[Placed],
+      found: Set[Kind],
+      steps: Int
+  ): Set[Kind] =
+    if (found(Other) || !rest.hasNext) found
+    else ofCalls(function, at, rest, found ++ ofCall(function, at, rest.next(), steps), steps)
 
   /** Argument → its position, where every argument is one tensor. */
   private def positionsOf(function: String): Map[String, Int] =
@@ -87,15 +103,21 @@ final private[operations] class FileNames(graph: MetaGraphDef, calls: Calls) {
     val node = call.node
     val isDirect = node.getOp == function || plainCalls(node.getOp) &&
       node.getAttrOrDefault("f", AttrValue.getDefaultInstance).getFunc.getName == function
-    val tensors = inputs(node).take(at + 1)
-    // In a body, a name may stand for several tensors, which moves all that follow.
-    val isPlain = call.scope == Graph || tensors.forall(one =>
-      one.count(_ == ':') == 2 || positionsOf(call.scope).contains(one)
-    )
-    if (isDirect && isPlain && at < tensors.size && !tensors(at).startsWith("^"))
-      kinds(call.scope, tensors(at), steps + 1)
+    if (isDirect && at < plainInputs(call)) kinds(call.scope, node.getInput(at), steps + 1)
     else Set(Other)
   }
+
+  /** How many of the first inputs of a call are one tensor each. */
+  private def plainInputs(call: Placed): Int =
+    plain.getOrElseUpdate(
+      (call.scope, call.node.getName),
+      inputs(call.node).takeWhile(isPlain(call.scope, _)).size
+    )
+
+  /** Whether an input is one tensor; in a body, a name may stand for several. */
+  private def isPlain(scope: String, tensor: String): Boolean =
+    !tensor.startsWith("^") &&
+      (scope == Graph || tensor.count(_ == ':') == 2 || positionsOf(scope).contains(tensor))
 
   /** What the object graph binds to an argument: it binds the last ones. */
   private def ofBound(function: String, at: Int): Kind = {
@@ -111,12 +133,25 @@ final private[operations] class FileNames(graph: MetaGraphDef, calls: Calls) {
     calls.nodes(Graph).get(nodeOf(handle)).filter(_.getOp == "VarHandleOp") match {
       case None => Set(Other)
       case Some(node) =>
-        val handles = variables(sharedName(node))
-        val found = handles.map(_.node.getName).toSet.flatMap((name: String) =>
-          users(name).toSet.flatMap((user: NodeDef) => ofUse(user, name, steps))
-        )
-        if (handles.exists(_.scope != Graph) || found.isEmpty) Set(Other) else found
+        val name = sharedName(node)
+        if (!held.contains(name)) {
+          held(name) = Set(Other) // what a cycle finds
+          held(name) = assigned(variables(name), steps)
+        }
+        held(name)
     }
+
+  /** What the nodes of a variable may assign to it. */
+  private def assigned(handles: Seq[Placed], steps: Int): Set[Kind] = {
+    val found =
+      if (handles.exists(_.scope != Graph)) Nil
+      else for {
+        handle <- handles
+        user <- users(handle.node.getName)
+        kind <- ofUse(user, handle.node.getName, steps)
+      } yield kind
+    if (found.isEmpty) Set(Other) else found.toSet
+  }
 
   /** What a node may write into a variable. */
   private def ofUse(user: NodeDef, handle: String, steps: Int): Set[Kind] = user.getOp match {
@@ -138,6 +173,9 @@ private[operations] object FileNames {
   private val plainCalls = Set("PartitionedCall", "StatefulPartitionedCall")
   private val same = Set("Identity", "StopGradient")
   private val mostSteps = 100
+
+  /** Steps through one graph; what is behind them counts as chosen by the model. */
+  private val mostStepsInAll = 200000
 
   private def data(node: NodeDef): Seq[String] = inputs(node).filterNot(_.startsWith("^"))
 

@@ -62,7 +62,11 @@ object Lint {
   private val resources = Set(DataType.DT_RESOURCE_VALUE, DataType.DT_VARIANT_VALUE)
 
   private val opName = "[A-Z_][A-Za-z0-9_>]*".r
+
+  /** A node of `ReadFile`, whose name has one letter. */
+  private val shortestGraph = 15
   private val deepest = 4
+  private val tooDeep = "graphs inside graphs, too deep to be checked"
 
   /** The operations that touch more than tensors and need permission. */
   def findings(graph: MetaGraphDef): Seq[Finding] = {
@@ -72,7 +76,9 @@ object Lint {
       one <- calls.all
       what <- touched(one.node) if !isOwn(one, calls, names)
     } yield Finding(one.node.getOp, what, one.node.getName, one.scope)
-    found ++ calls.all.flatMap(one => inConstants(one.node, one.node, deepest))
+    found ++ calls.all.flatMap(one =>
+      inConstants(one.node, s"a graph inside ${one.node.getName}", deepest)
+    )
   }
 
   /** What a node touches, as its operation or its attributes say. */
@@ -118,23 +124,35 @@ object Lint {
       calls.functions.contains(op) && touches(op).contains(Unknown)
   }
 
-  /** The findings in graphs that a node holds as bytes; `outer` is the node of the model. */
-  private def inConstants(node: NodeDef, outer: NodeDef, depth: Int): Seq[Finding] =
+  /** The findings in graphs that a node holds as bytes; `where` names the node of the model. */
+  private def inConstants(node: NodeDef, where: String, depth: Int): Seq[Finding] =
     Calls.texts(node).flatMap(graphIn).flatMap { graph =>
       val library = graph.getLibrary.getFunctionList.asScala.toSeq
       val own = library.map(_.getSignature.getName).toSet
       val inner = graph.getNodeList.asScala.toSeq ++ library.flatMap(_.getNodeDefList.asScala)
       inner.flatMap { one =>
         val found = touched(one).filterNot(_ == Unknown && own(one.getOp))
-          .map(Finding(one.getOp, _, one.getName, s"a graph inside ${outer.getName}"))
-        found.toSeq ++ (if (depth > 0) inConstants(one, outer, depth - 1) else Nil)
+          .map(Finding(one.getOp, _, one.getName, where))
+        found.toSeq ++ (
+          if (depth > 0) inConstants(one, where, depth - 1)
+          else Calls.texts(one).flatMap(graphIn)
+            .map(_ => Finding(one.getOp, tooDeep, one.getName, where))
+        )
       }
     }
 
-  /** The graph that a text contains; nothing when it is not a graph. */
+  /** The graph that a text contains; nothing when it is not a graph.
+    *
+    * The fields of a protocol buffer may stand in any order. But the number of the field with the
+    * operation of a node is a byte 18, or is padded and ends with a byte 0.
+    */
   private def graphIn(text: ByteString): Option[GraphDef] =
-    Try(GraphDef.parseFrom(text)).toOption.filter { graph =>
+    if (text.size < shortestGraph || !text.asScala.exists(byte => byte == 18 || byte == 0)) None
+    else Try(GraphDef.parseFrom(text)).toOption.filter { graph =>
       val nodes = graph.getNodeList.asScala
-      nodes.nonEmpty && nodes.forall(one => one.getName.nonEmpty && opName.matches(one.getOp))
+      val own = graph.getLibrary.getFunctionList.asScala.map(_.getSignature.getName).toSet
+      (nodes.nonEmpty || own.nonEmpty) && nodes.forall(one =>
+        one.getName.nonEmpty && (opName.matches(one.getOp) || own(one.getOp))
+      )
     }
 }

@@ -4,7 +4,7 @@ import java.nio.ByteBuffer
 import java.nio.charset.{CharacterCodingException, StandardCharsets}
 
 import io.tfspark.engine.NativeTensor
-import io.tfspark.error.PythonText
+import io.tfspark.error.Explain
 import io.tfspark.model._
 import io.tfspark.tensor.{HalfFloat, RowProblem}
 import org.apache.spark.sql.execution.vectorized.WritableColumnVector
@@ -146,7 +146,7 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
           index,
           new RowProblem(
             output.column,
-            s"output bytes ${PythonText.of(value.take(20))} are not UTF-8",
+            s"output bytes ${Explain.shown(value.take(20))} are not UTF-8",
             s"take the bytes with $binary."
           )
         )

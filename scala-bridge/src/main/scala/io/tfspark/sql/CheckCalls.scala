@@ -28,20 +28,19 @@ object CheckCalls extends (LogicalPlan => Unit) with PredicateHelper {
       .find(one => TfPredict.isIn(one) && one.exists(_.isInstanceOf[OuterReference]))
 
   private def inLambda(body: Expression): Exception =
-    TfPredictFunction.refusal(
-      Explain(
-        "A model cannot be called inside a lambda function.",
-        found = body.sql,
-        hint = "explode the array, call the model on the rows, and collect them again."
-      )
+    refusal(
+      "inside a lambda function",
+      body,
+      "explode the array, call the model on the rows, and collect them again."
     )
 
   private def inCorrelation(condition: Expression): Exception =
-    TfPredictFunction.refusal(
-      Explain(
-        "A model cannot be called in a condition that ties an EXISTS or IN to the rows outside.",
-        found = condition.sql,
-        hint = "call it in a subquery of the table whose columns it takes, and compare its result."
-      )
+    refusal(
+      "in a condition that ties an EXISTS or IN to the rows outside",
+      condition,
+      "call it in a subquery of the table whose columns it takes, and compare its result."
     )
+
+  private def refusal(where: String, found: Expression, hint: String): Exception =
+    TfPredictFunction.refusal(Explain(s"A model cannot be called $where.", "", found.sql, hint))
 }

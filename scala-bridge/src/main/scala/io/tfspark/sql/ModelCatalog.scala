@@ -41,7 +41,7 @@ object ModelCatalog {
       case Some(path) => ofName(nameOrPath, path, options, conf)
       case None =>
         ModelRoots.check(nameOrPath, BridgeConf.roots, names.keys, conf)
-        found(nameOrPath, options, conf, Some(BridgeConf.roots), None)
+        found(Search(nameOrPath, options, conf, Some(BridgeConf.roots)))
     }
   }
 
@@ -52,47 +52,32 @@ object ModelCatalog {
       options: ScoreOptions,
       conf: Configuration
   ): LocatedModel =
-    found(path, options, conf, Some(path +: BridgeConf.roots), BridgeConf.pin(name))
+    found(Search(path, options, conf, Some(path +: BridgeConf.roots), BridgeConf.pin(name)))
 
   /** The model of a registered name or a path that the operator configured. */
   def ofOperator(nameOrPath: String, options: ScoreOptions, conf: Configuration): LocatedModel =
     BridgeConf.registered.get(nameOrPath) match {
       case Some(path) => ofName(nameOrPath, path, options, conf)
-      case None => found(nameOrPath, options, conf, Some(nameOrPath +: BridgeConf.roots), None)
+      case None => found(Search(nameOrPath, options, conf, Some(nameOrPath +: BridgeConf.roots)))
     }
 
   /** The model at a path that the caller trusts; its version and tags come from the options. */
   def at(path: String, options: ScoreOptions, conf: Configuration): LocatedModel =
-    found(path, options, conf, None, None)
+    found(Search(path, options, conf))
 
   /** The description of a model that is not going to be loaded; its operations are not checked. */
   def described(path: String, options: ScoreOptions, conf: Configuration): LocatedModel =
-    read(path, options, conf, None, None)
+    read(Search(path, options, conf))
 
   /** A model that is going to be loaded; its operations are checked first. */
-  private def found(
-      path: String,
-      options: ScoreOptions,
-      conf: Configuration,
-      within: Option[Seq[String]],
-      pin: Option[String]
-  ): LocatedModel = {
-    val located = read(path, options, conf, within, pin)
-    located.model.checkOperations(options.allowOps.toSet ++ BridgeConf.allowOps)
+  private def found(search: Search): LocatedModel = {
+    val located = read(search)
+    located.model.checkOperations(search.options.allowOps.toSet ++ BridgeConf.allowOps)
     located
   }
 
-  /** @param within folders out of which links must not lead; none when the caller is trusted
-    * @param pin the operator's digest, in addition to that of the options
-    */
-  private def read(
-      path: String,
-      options: ScoreOptions,
-      conf: Configuration,
-      within: Option[Seq[String]],
-      pin: Option[String]
-  ): LocatedModel = {
-    val pins = pin.toSeq ++ options.sha256.map(DigestPin.parse("sha256", _))
+  private def read(search: Search): LocatedModel = {
+    import search._
     val uri = ModelRoots.qualified(path, conf)
     if (ModelRoots.isLocal(uri)) {
       val base = Paths.get(uri.getPath)
@@ -105,6 +90,21 @@ object ModelCatalog {
         within.foreach(ModelRoots.checkFolders(dir, _, conf, files))
         remote(dir, number, options, pins, files)
       }
+  }
+
+  /** What is looked for, and what it must satisfy.
+    *
+    * @param within folders out of which links must not lead; none when the caller is trusted
+    * @param pin the operator's digest, in addition to that of the options
+    */
+  final private case class Search(
+      path: String,
+      options: ScoreOptions,
+      conf: Configuration,
+      within: Option[Seq[String]] = None,
+      pin: Option[String] = None
+  ) {
+    def pins: Seq[String] = pin.toSeq ++ options.sha256.map(DigestPin.parse("sha256", _))
   }
 
   private def local(

@@ -5,7 +5,7 @@ import java.time.LocalDate
 
 import scala.util.Try
 
-import io.tfspark.error.{ForeignText, PythonText}
+import io.tfspark.error.{Explain, ForeignText}
 import io.tfspark.score.RowNames
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{Attribute, Cast, InputFileName, Literal}
@@ -66,7 +66,7 @@ final private[sql] class ReadRows(keep: Seq[Attribute], hasFiles: Boolean) exten
     else {
       val values = kept((row - first).toInt)
       val words = shown.map { case (column, ordinal) =>
-        s"${PythonText.quoted(column.name)}: ${ReadRows.value(values, ordinal, column.dataType)}"
+        s"${Explain.shown(column.name)}: ${ReadRows.value(values, ordinal, column.dataType)}"
       }
       s" (row {${words.mkString(", ")}})"
     }
@@ -76,7 +76,8 @@ private[sql] object ReadRows {
   private val ShownColumns = 6
   private val ShownCharacters = 40
 
-  /** Whether all rows come from files, and no operator reads ahead of the row that it gives. Driver.
+  /** Whether all rows come from files, and no operator reads ahead of the row that it gives.
+    * Driver.
     */
   def knowsFiles(plan: SparkPlan): Boolean = plan match {
     case _: DataSourceScanExec | _: DataSourceV2ScanExecBase => true
@@ -97,15 +98,15 @@ private[sql] object ReadRows {
     Try(new URI(file)).toOption.filter(_.getScheme == "file").fold(file)(_.getPath)
 
   private def value(row: InternalRow, ordinal: Int, kind: DataType): String = {
-    val text = if (row.isNullAt(ordinal)) "None" else shown(row.get(ordinal, kind), kind)
+    val text = if (row.isNullAt(ordinal)) "null" else shown(row.get(ordinal, kind), kind)
     if (text.length <= ShownCharacters) text else s"${text.take(ShownCharacters)}…"
   }
 
   private def shown(value: Any, kind: DataType): String = (value, kind) match {
-    case (text: UTF8String, _: StringType) => PythonText.quoted(text.toString)
+    case (text: UTF8String, _: StringType) => Explain.shown(text.toString)
     case (day: Int, DateType) => LocalDate.ofEpochDay(day.toLong).toString
     case (decimal: Decimal, _) => decimal.toJavaBigDecimal.toString
-    case (number: Any, _: NumericType | BooleanType | BinaryType) => PythonText.shown(number)
+    case (number: Any, _: NumericType | BooleanType | BinaryType) => Explain.shown(number)
     case _ =>
       ForeignText.oneLine(Cast(Literal(value, kind), StringType, Some("UTC")).eval().toString)
   }

@@ -1,7 +1,6 @@
 package io.tfspark.tensor
 
 import io.tfspark.model.DType
-import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
 
 /** Reads a column of Spark's images as (height, width, channels) in the order of TensorFlow: red,
@@ -11,7 +10,7 @@ import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
   * blue, green, red, alpha.
   */
 final private[tensor] class ImageReader(place: ColumnPlace, dtype: DType, into: FixedElements)
-    extends ColumnReader {
+    extends StructReader(place, fields = 6, depth = 3) {
   private val put: Int => Unit = dtype.name match {
     case "uint8" => value => into.putByte(value.toByte)
     case "int8" => value => if (value < 128) into.putByte(value.toByte) else refuse(value)
@@ -22,21 +21,12 @@ final private[tensor] class ImageReader(place: ColumnPlace, dtype: DType, into: 
     case _ if dtype.width == 4 => value => into.putInt(value)
     case _ => value => into.putLong(value.toLong)
   }
-  private var image: InternalRow = _
 
-  val depth: Int = 3
-
-  def load(row: SpecializedGetters): Boolean =
-    !row.isNullAt(place.ordinal) && {
-      image = row.getStruct(place.ordinal, 6)
-      true
-    }
-
-  def length: Int = image.getInt(1)
+  def length: Int = struct.getInt(1)
 
   def shape: Seq[Int] = {
-    val found = (1 to 3).map(image.getInt)
-    val bytes = image.getBinary(5).length
+    val found = (1 to 3).map(struct.getInt)
+    val bytes = struct.getBinary(5).length
     val isImage = found.forall(_ > 0) && ImageReader.channels(found.last) &&
       found.map(_.toLong).product == bytes
     if (!isImage) {
@@ -50,8 +40,8 @@ final private[tensor] class ImageReader(place: ColumnPlace, dtype: DType, into: 
   }
 
   def write(row: SpecializedGetters): Unit = {
-    val data = image.getBinary(5)
-    val channels = image.getInt(3)
+    val data = struct.getBinary(5)
+    val channels = struct.getInt(3)
     var pixel = 0
     while (pixel < data.length) {
       var channel = 0

@@ -1,7 +1,6 @@
 package io.tfspark.tensor
 
 import io.tfspark.model.DType
-import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
 import org.apache.spark.sql.types.DoubleType
 
@@ -12,24 +11,15 @@ import org.apache.spark.sql.types.DoubleType
   * isTransposed. Values go down the columns; of a transposed one, along the rows.
   */
 final private[tensor] class MatrixReader(place: ColumnPlace, dtype: DType, into: FixedElements)
-    extends ColumnReader {
+    extends StructReader(place, fields = 7, depth = 2) {
   private val leaf = LeafWriter(place.name, DoubleType, dtype, into)
-  private var matrix: InternalRow = _
 
-  val depth: Int = 2
+  def length: Int = struct.getInt(1)
 
-  def load(row: SpecializedGetters): Boolean =
-    !row.isNullAt(place.ordinal) && {
-      matrix = row.getStruct(place.ordinal, 7)
-      true
-    }
-
-  def length: Int = matrix.getInt(1)
-
-  def shape: Seq[Int] = Seq(matrix.getInt(1), matrix.getInt(2))
+  def shape: Seq[Int] = Seq(struct.getInt(1), struct.getInt(2))
 
   def write(row: SpecializedGetters): Unit = {
-    val values = matrix.getArray(5)
+    val values = struct.getArray(5)
     placesOfValues.foreach { place =>
       if (place < 0) leaf.write(VectorReader.zero, 0) else leaf.write(values, place)
     }
@@ -38,17 +28,17 @@ final private[tensor] class MatrixReader(place: ColumnPlace, dtype: DType, into:
   /** For each element, row by row, where its value is stored; −1 for a zero that is not. */
   private def placesOfValues: Array[Int] = {
     val (rows, columns, isTransposed) =
-      (matrix.getInt(1), matrix.getInt(2), matrix.getBoolean(6))
+      (struct.getInt(1), struct.getInt(2), struct.getBoolean(6))
     val places = Array.fill(rows * columns)(-1)
     def put(inner: Int, outer: Int, place: Int): Unit = {
       val (row, column) = if (isTransposed) (outer, inner) else (inner, outer)
       places(row * columns + column) = place
     }
     val (inners, outers) = if (isTransposed) (columns, rows) else (rows, columns)
-    if (matrix.getByte(0) == 1)
+    if (struct.getByte(0) == 1)
       places.indices.foreach(place => put(place % inners, place / inners, place))
     else {
-      val (starts, indices) = (matrix.getArray(3), matrix.getArray(4))
+      val (starts, indices) = (struct.getArray(3), struct.getArray(4))
       (0 until outers).foreach { outer =>
         (starts.getInt(outer) until starts.getInt(outer + 1)).foreach { place =>
           put(indices.getInt(place), outer, place)

@@ -2,7 +2,6 @@ package io.tfspark.tensor
 
 import java.math.BigDecimal
 
-import io.tfspark.error.PythonText
 import io.tfspark.model._
 import org.apache.spark.sql.catalyst.expressions.{SpecializedGetters, UnsafeArrayData}
 import org.apache.spark.sql.catalyst.util.ArrayData
@@ -69,7 +68,7 @@ private[tensor] object NumberWriter {
 
     private def put(value: Double): Unit = {
       val near = value.toFloat
-      if (near.isInfinite && !value.isInfinite) refuse(PythonText.of(value))
+      if (near.isInfinite && !value.isInfinite) refuse(value.toString)
       into.putFloat(near)
     }
   }
@@ -84,10 +83,10 @@ private[tensor] object NumberWriter {
       case _: Kind.Integral =>
         // A power of two is exact in every float, unlike the largest integer itself.
         val isLong = value == math.rint(value) && value >= -TwoTo63 && value < TwoTo63
-        if (!isLong || value.toLong < least || value.toLong > most) refuse(PythonText.of(value))
+        if (!isLong || value.toLong < least || value.toLong > most) refuse(value.toString)
         putInteger(value.toLong)
       case _ if to.width == 2 =>
-        putHalf(HalfFloat.toBits(value), value.isInfinite, PythonText.of(value))
+        putHalf(HalfFloat.toBits(value), value.isInfinite, value.toString)
       case _ => into.putDouble(value)
     }
   }
@@ -125,13 +124,12 @@ private[tensor] object NumberWriter {
 
     private def put(value: BigDecimal): Unit = (to.kind, to.width) match {
       case (_: Kind.Integral, _) =>
-        // As Python shows them: what is no 64-bit integer is text there.
-        if (!isLong(value)) refuse(PythonText.shown(value.toPlainString))
+        if (!isLong(value)) refuse(value.toPlainString)
         val whole = value.longValue
         if (whole < least || whole > most) refuse(whole.toString)
         putInteger(whole)
       case (_, 2) =>
-        putHalf(HalfFloat.toBits(value), isInfinite = false, PythonText.of(value.doubleValue))
+        putHalf(HalfFloat.toBits(value), isInfinite = false, value.toPlainString)
       case (_, 4) => into.putFloat(value.floatValue)
       case _ => into.putDouble(value.doubleValue)
     }

@@ -1,7 +1,6 @@
 package io.tfspark.tensor
 
 import io.tfspark.model.DType
-import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
 import org.apache.spark.sql.catalyst.util.{ArrayData, GenericArrayData}
 import org.apache.spark.sql.types.DoubleType
@@ -12,19 +11,10 @@ import org.apache.spark.sql.types.DoubleType
   * alone.
   */
 final private[tensor] class VectorReader(place: ColumnPlace, dtype: DType, into: FixedElements)
-    extends ColumnReader {
+    extends StructReader(place, fields = 4, depth = 1) {
   private val leaf = LeafWriter(place.name, DoubleType, dtype, into)
-  private var vector: InternalRow = _
 
-  val depth: Int = 1
-
-  def load(row: SpecializedGetters): Boolean =
-    !row.isNullAt(place.ordinal) && {
-      vector = row.getStruct(place.ordinal, 4)
-      true
-    }
-
-  def length: Int = if (isDense) values.numElements() else vector.getInt(1)
+  def length: Int = if (isDense) values.numElements() else struct.getInt(1)
 
   def shape: Seq[Int] = Seq(length)
 
@@ -32,10 +22,10 @@ final private[tensor] class VectorReader(place: ColumnPlace, dtype: DType, into:
     if (isDense) leaf.writeAll(values, values.numElements()) else writeSparse()
 
   private def writeSparse(): Unit = {
-    val (indices, stored) = (vector.getArray(2), values)
+    val (indices, stored) = (struct.getArray(2), values)
     var next = 0
     var index = 0
-    while (index < vector.getInt(1)) {
+    while (index < struct.getInt(1)) {
       if (next < indices.numElements() && indices.getInt(next) == index) {
         leaf.write(stored, next)
         next += 1
@@ -44,8 +34,8 @@ final private[tensor] class VectorReader(place: ColumnPlace, dtype: DType, into:
     }
   }
 
-  private def isDense: Boolean = vector.getByte(0) == 1
-  private def values: ArrayData = vector.getArray(3)
+  private def isDense: Boolean = struct.getByte(0) == 1
+  private def values: ArrayData = struct.getArray(3)
 }
 
 private[tensor] object VectorReader {

@@ -3,13 +3,17 @@ package io.tfspark.model
 import java.io.RandomAccessFile
 import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path, Paths}
+import java.nio.file.StandardCopyOption.ATOMIC_MOVE
+import java.util.concurrent.atomic.AtomicBoolean
 
+import scala.jdk.CollectionConverters._
 import scala.util.{Failure, Random, Success, Try, Using}
 
 import io.tfspark.TestModels
 import io.tfspark.error._
 import org.apache.spark.sql.types.{ArrayType, FloatType}
 import org.scalatest.funsuite.AnyFunSuite
+import org.tensorflow.proto._
 
 /** Whatever lies in the folder of a model, reading it ends soon, and with an error of ours. */
 class HostileModelSuite extends AnyFunSuite {
@@ -107,5 +111,141 @@ class HostileModelSuite extends AnyFunSuite {
     val wrong = Seq("", "/a", "a//b", "a/../b", ".", "..", "a\u0000", "ä" * 128, "a/" * 32 + "a") :+
       Seq.fill(20)("x" * 250).mkString("/")
     wrong.foreach(name => intercept[InvalidModelException](walk.meet(name)))
+  }
+
+  /** A graph whose output leaves its shape to nodes. */
+  private def openGraph(change: GraphDef.Builder => Unit): Path =
+    TestModels.edited("linear") { graph =>
+      val signature = graph.getSignatureDefOrThrow("serving_default").toBuilder
+      val output = signature.getOutputsOrThrow("outputs").toBuilder
+      signature.putOutputs("outputs", output.clearTensorShape().setName("y:0").build())
+      graph.putSignatureDef("serving_default", signature.build())
+      change(graph.getGraphDefBuilder)
+    }
+
+  private def shapeOf(base: Path): Option[Shape] =
+    ModelPackage.load(base).signature().outputs.map(_.shape).head
+
+  private def node(name: String, op: String, inputs: String*): NodeDef.Builder =
+    NodeDef.newBuilder().setName(name).setOp(op).addAllInput(inputs.asJava)
+
+  private def calling(function: String): AttrValue =
+    AttrValue.newBuilder().setFunc(NameAttrList.newBuilder().setName(function)).build()
+
+  private def number(value: Long): AttrValue = AttrValue.newBuilder().setI(value).build()
+
+  private def constant(values: Seq[Long], sizes: Long*): AttrValue = {
+    val shape = TensorShapeProto.newBuilder()
+    sizes.foreach(size => shape.addDim(TensorShapeProto.Dim.newBuilder().setSize(size)))
+    val tensor = TensorProto.newBuilder().setDtype(DataType.DT_INT64).setTensorShape(shape)
+    values.foreach(tensor.addInt64Val)
+    AttrValue.newBuilder().setTensor(tensor).build()
+  }
+
+  Seq[(String, GraphDef.Builder => Unit)](
+    "a constant of many elements" -> { graph =>
+      graph.addNode(node("y", "Reshape", "y", "s"))
+      graph.addNode(node("s", "Const").putAttr("value", constant(Seq(1), Int.MaxValue.toLong)))
+    },
+    "a pack of many sizes" -> { graph =>
+      graph.addNode(node("y", "Reshape", "y", "p"))
+      graph.addNode(node("p", "Pack").putAttr("N", number(Int.MaxValue.toLong)))
+    },
+    "packs of packs" -> { graph =>
+      graph.addNode(node("y", "Reshape", "y", "n90"))
+      graph.addNode(node("n0", "Const").putAttr("value", constant(Seq(1))))
+      (1 to 90).foreach(level =>
+        graph.addNode(
+          node(s"n$level", "Pack", s"n${level - 1}", s"n${level - 1}").putAttr("N", number(2))
+        )
+      )
+    },
+    "functions that call functions twice" -> { graph =>
+      graph.addNode(node("y", "PartitionedCall", "y").putAttr("f", calling("f0")))
+      (0 until 45).foreach { level =>
+        val signature = OpDef.newBuilder().setName(s"f$level")
+          .addInputArg(OpDef.ArgDef.newBuilder().setName("x"))
+          .addOutputArg(OpDef.ArgDef.newBuilder().setName("y"))
+        val calls = Seq("a", "b").map(name =>
+          node(name, "PartitionedCall", "x").putAttr("f", calling(s"f${level + 1}")).build()
+        )
+        graph.getLibraryBuilder.addFunction(
+          FunctionDef.newBuilder().setSignature(signature).putRet("y", "add:z:0")
+            .addAllNodeDef(calls.asJava).addNodeDef(node("add", "Add", "a:o:0", "b:o:0"))
+        )
+      }
+    }
+  ).foreach { case (name, change) =>
+    test(s"$name: a graph that is made to keep a reader busy says nothing") {
+      assert(shapeOf(openGraph(change)).isEmpty)
+    }
+  }
+
+  test("all calls of a function share its body") {
+    val base = openGraph { graph =>
+      val signature = OpDef.newBuilder().setName("f")
+        .addInputArg(OpDef.ArgDef.newBuilder().setName("x"))
+        .addOutputArg(OpDef.ArgDef.newBuilder().setName("y"))
+      val nodes = (0 until 20000).map(at => node(s"n$at", "NoOp").build())
+      graph.getLibraryBuilder.addFunction(
+        FunctionDef.newBuilder().setSignature(signature).putRet(
+          "y",
+          "x"
+        ).addAllNodeDef(nodes.asJava)
+      )
+      graph.addNode(node("x", "Placeholder").putAttr(
+        "shape",
+        AttrValue.newBuilder().setShape(
+          TensorShapeProto.newBuilder().addDim(TensorShapeProto.Dim.newBuilder().setSize(3))
+        ).build()
+      ))
+      graph.addNode(node("y", "PartitionedCall", "x").putAttr("f", calling("f")))
+    }
+    val file = base.resolve("1/saved_model.pb")
+    val scopes = new GraphScopes(
+      SavedModel.parseFrom(Files.readAllBytes(file)).getMetaGraphs(0).getGraphDef
+    )
+    val y = GraphScopes.Tensor(scopes.main, "y:0")
+    val bodies = Seq.fill(2)(scopes.end(y).flatMap(scopes.called)).flatten.map(_.scope.nodes)
+    assert(bodies.size == 2 && (bodies.head eq bodies.last))
+    assert(shapeOf(base).contains(Seq(Some(3L))))
+  }
+
+  test("the graph that is judged is the one that is hashed") {
+    val harmless = TestModels.copy("linear")
+    val evil = TestModels.edited("linear")(graph =>
+      graph.getGraphDefBuilder.addNode(node("write", "WriteFile"))
+    )
+    val findings =
+      Seq(harmless, evil).map(ModelPackage.load(_)).map(one => one.digest -> one.findings).toMap
+    assert(findings.values.map(_.map(_.op)).toSet == Set(Nil, Seq("WriteFile")))
+    val graphs = Seq(harmless, evil).map(one => Files.readAllBytes(graphOf(one)))
+    val changing = TestModels.copy("linear")
+    val stop = new AtomicBoolean
+    val writer = new Thread(() =>
+      Iterator.continually(graphs).flatten.takeWhile(_ => !stop.get).foreach { bytes =>
+        Files.write(changing.resolve("next"), bytes)
+        Files.move(changing.resolve("next"), graphOf(changing), ATOMIC_MOVE)
+      }
+    )
+    writer.start()
+    try
+      (1 to 300).foreach { _ =>
+        val found = ModelPackage.load(changing)
+        assert(findings.get(found.digest).contains(found.findings))
+      }
+    finally {
+      stop.set(true)
+      writer.join()
+    }
+  }
+
+  test("content that was read is not read again") {
+    val folder = TestModels.copy("linear").resolve("1")
+    val listed = ModelFiles.list(folder)
+    val contents = listed.map { case (name, file) => name -> Files.readAllBytes(file) }.toMap
+    val digest = ModelFiles.digest(folder)
+    listed.foreach { case (_, file) => Files.delete(file) }
+    assert(ModelFiles.digestOf(listed, contents) == digest)
   }
 }

@@ -1,0 +1,67 @@
+package io.tfspark.jobs
+
+import io.tfspark.error.Explain
+
+/** One flag of a command line, as `jobs/README.md` lists it. Driver.
+  *
+  * @param value what the help calls its value: empty for a switch, `a|b|c` for one of these words,
+  *   `NAME=VALUE` for a flag that may be given once for each name
+  * @param check says what is wrong with a value, if anything is
+  */
+final case class Flag(
+    name: String,
+    value: String,
+    meaning: String,
+    check: String => Option[String] = _ => None,
+    isRequired: Boolean = false
+) {
+  def isSwitch: Boolean = value.isEmpty
+  def isRepeatable: Boolean = value.contains('=')
+
+  /** The words that it takes; none where other texts are values. */
+  private val words: Seq[String] = if (value.contains('|')) value.split('|').toSeq else Nil
+
+  /** What is wrong with a value, in words. */
+  def problem(text: String): Option[String] =
+    if (words.isEmpty) check(text)
+    else
+      Option.unless(words.contains(text))(
+        s"expected ${words.mkString(" or ")}, found '$text'.${Explain.didYouMean(text, words)}"
+      )
+}
+
+object Flag {
+
+  /** A whole number of at least 1. */
+  def positive(value: String): Option[String] =
+    Option.unless(value.matches("[0-9]{1,9}") && value.toInt >= 1)(
+      s"expected a whole number of at least 1, found '$value'"
+    )
+
+  /** `NAME=VALUE`. */
+  def isPair(value: String): Option[String] = {
+    val (name, text) = pair(value)
+    Option.unless(name.nonEmpty && text.nonEmpty)(s"expected NAME=VALUE, found '$value'")
+  }
+
+  /** `NAME=VALUE`, where the value may be empty. */
+  def isPairOrEmpty(value: String): Option[String] =
+    Option.unless(value.indexOf('=') > 0)(s"expected NAME=VALUE or NAME=, found '$value'")
+
+  /** `NAME=VALUE` for Spark, where the value may be empty and is never printed. */
+  def isOption(value: String): Option[String] =
+    isPairOrEmpty(value).map(_ => "expected NAME=VALUE or NAME=; the name or = is missing")
+
+  /** `A,B,C`. */
+  def isList(value: String): Option[String] =
+    Option.unless(names(value).forall(_.nonEmpty))(s"expected NAME[,NAME…], found '$value'")
+
+  /** The names of `A,B,C`. */
+  def names(value: String): Seq[String] = value.split(",", -1).toSeq.map(_.trim)
+
+  /** The two parts of `NAME=VALUE`. */
+  def pair(value: String): (String, String) = {
+    val (name, rest) = value.span(_ != '=')
+    (name, rest.drop(1))
+  }
+}

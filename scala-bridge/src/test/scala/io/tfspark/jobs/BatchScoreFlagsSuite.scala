@@ -1,0 +1,82 @@
+package io.tfspark.jobs
+
+import java.nio.file.{Files, Paths}
+
+import scala.jdk.CollectionConverters._
+
+import io.tfspark.error.UsageException
+import org.scalatest.funsuite.AnyFunSuite
+
+/** The command line of the batch job, and the table of flags that it shares with Python. */
+class BatchScoreFlagsSuite extends AnyFunSuite {
+
+  /** Flag, meaning and the value in the JVM of each row of the table that has one. */
+  private lazy val table: Seq[(String, String, String)] = {
+    val lines = Files.readAllLines(Paths.get(sys.props("tfspark.test.flags"))).asScala.toSeq
+    val rows = lines.filter(_.startsWith("| `--")).map { line =>
+      line.split("""(?<!\\)\|""").toSeq.drop(1).map(_.trim.replace("\\|", "|"))
+    }
+    rows.filterNot(_.last.startsWith("no: ")).map { cells =>
+      val value = if (cells.last == "switch") "" else cells.last.split('`')(1)
+      (cells.head.replaceAll("[`-]*$|^`--", ""), cells(1), value)
+    }
+  }
+
+  test("the flags are those of the table, in the same words") {
+    assert(table.size > 25)
+    val own = BatchScoreFlags.all.map(flag => (flag.name, flag.meaning, flag.value))
+    assert(own.sorted == table.sorted)
+  }
+
+  test("the help says what the table says") {
+    val said = BatchScoreFlags.help.split("\\s+").mkString(" ")
+    table.foreach { case (flag, meaning, value) =>
+      val entry = s"--$flag ${if (value.isEmpty) "" else s"$value "}$meaning"
+      assert(said.contains(entry), said)
+    }
+  }
+
+  test("command lines that are wrong end with code 2") {
+    val good = Seq("--model", "m", "--input", "i", "--output", "o")
+    Seq(
+      Seq("--input", "i", "--output", "o") -> "Missing option --model",
+      Seq(
+        "--model",
+        "m",
+        "--output",
+        "o"
+      ) -> "one of the arguments --input --input-table is required",
+      (good ++ Seq("--input-table", "t")) -> "not allowed with argument --input",
+      (good ++ Seq(
+        "--version",
+        "0"
+      )) -> "argument --version: expected a whole number of at least 1, found '0'",
+      (good ++ Seq("--mode", "overwrit")) ->
+        "argument --mode: expected error or overwrite or append, found 'overwrit'. Did you mean 'overwrite'?",
+      (good ++ Seq("--feed", "a=b", "--constant", "a=1")) ->
+        "The input 'a' has both a column and a constant.",
+      (good ++ Seq("--feed", "a=b", "--feed", "a=c")) -> "'a' is given twice",
+      (good ++ Seq("--input", "j")) -> "argument --input: it is given twice",
+      (good ++ Seq("--output-shape", "y=x")) -> "expected OUTPUT=SIZE,…, found 'y=x'",
+      (good ++ Seq("--fill-null", "y")) -> "expected NAME=VALUE or NAME=",
+      (good ++ Seq("--fill-null", "y=0", "--on-null", "error")) ->
+        "argument --fill-null: not allowed with argument --on-null",
+      (good ++ Seq("--feed", "a=b,,c")) -> "expected NAME[,NAME…]",
+      (good ++ Seq("--keep")) -> "Missing value after --keep",
+      (good ++ Seq(
+        "--fill-nul",
+        "a=b"
+      )) -> "there is no flag --fill-nul. Did you mean '--fill-null'?",
+      (good ++ Seq("nope")) -> "1 word without a flag",
+      (good ++ Seq("--dry-run=yes")) -> "argument --dry-run: it takes no value",
+      (good ++ Seq("--dry-run", "--dry-run")) -> "argument --dry-run: it is given twice",
+      (good ++ Seq("--keep", "--narrow")) -> "argument --keep: expected one argument",
+      (good ++ Seq("--reprt", "r")) -> "there is no flag --reprt. Did you mean '--report'?",
+      (good ++ Seq("--report:r")) -> "there is no flag --report:r."
+    ).foreach { case (words, message) =>
+      val error = intercept[UsageException](BatchScoreFlags.parse(words))
+      assert(error.getMessage.contains(message) && error.exitCode == 2)
+    }
+    assert(BatchScoreFlags.help.contains("--feed INPUT=COLUMN[,COLUMN…]"))
+  }
+}

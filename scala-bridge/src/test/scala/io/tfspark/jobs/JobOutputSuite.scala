@@ -1,0 +1,190 @@
+package io.tfspark.jobs
+
+import java.nio.file.Files
+
+import io.tfspark.error._
+
+/** Where the rows of a job go: a folder or a table that appears whole, or not at all. */
+class JobOutputSuite extends JobSuite {
+
+  test("an output that is there is refused, replaced or appended to") {
+    val output = folder().resolve("out")
+    linear(output.toString)
+    assert(refusal[OutputExistsException](
+      "--model",
+      model("linear"),
+      "--input",
+      input,
+      "--output",
+      output.toString
+    )._2 == 73)
+    linear(output.toString, "--mode", "append")
+    assert(spark.read.parquet(output.toString).count() == 10)
+    linear(output.toString, "--mode", "overwrite")
+    assert(spark.read.parquet(output.toString).count() == 5)
+    assert(entries(output.getParent) == Seq("out"))
+    val other = intercept[BindingException](linear(
+      output.toString,
+      "--mode",
+      "append",
+      "--fetch",
+      "outputs=z"
+    ))
+    assert(other.getMessage.startsWith("The rows cannot be appended to the parquet at"))
+  }
+
+  test("the input may be the output") {
+    val rows = folder().resolve("rows").toString
+    spark.read.parquet(input).write.parquet(rows)
+    score(
+      "--model",
+      model("linear"),
+      "--input",
+      rows,
+      "--output",
+      rows,
+      "--mode",
+      "overwrite"
+    )
+    assert(spark.read.parquet(rows).columns.toSeq == Seq("id", "features", "outputs"))
+    assert(spark.read.parquet(rows).count() == 5)
+  }
+
+  test("a job that fails leaves what was there, and nothing beside it") {
+    val output = folder().resolve("out")
+    linear(output.toString)
+    val ragged = folder().resolve("in").toString
+    sql(
+      "SELECT IF(id = 7, array(1f), array(1f, 2f)) AS features FROM range(0, 10, 1, 1)"
+    ).write.parquet(ragged)
+    val error = intercept[Exception](
+      score(
+        "--model",
+        model("linear"),
+        "--input",
+        ragged,
+        "--output",
+        output.toString,
+        "--mode",
+        "overwrite"
+      )
+    )
+    val (message, code) = Failure.of(error)
+    assert(code == 65 && withoutFiles(message).contains(
+      "column 'features', row 7 of partition 0: expected a row of shape (2,), found (1,)"
+    ))
+    assert(spark.read.parquet(output.toString).count() == 5)
+    assert(entries(output.getParent) == Seq("out"))
+  }
+
+  test("rows are put into folders by a column, and appended to those alone") {
+    val output = folder().resolve("out")
+    linear(output.toString, "--fetch", "outputs=y", "--partition-by", "id", "--keep", "id")
+    linear(
+      output.toString,
+      "--fetch",
+      "outputs=y",
+      "--partition-by",
+      "id",
+      "--keep",
+      "id",
+      "--mode",
+      "append"
+    )
+    assert(entries(output).contains("id=4"))
+    assert(spark.read.parquet(output.toString).where("id = 4").collect().map(_.getFloat(0)).toSeq ==
+      Seq(10f, 10f))
+    val error = intercept[BindingException](
+      linear(output.toString, "--fetch", "outputs=y", "--keep", "id", "--mode", "append")
+    )
+    assert(error.getMessage.contains("choose --partition-by id."), error.getMessage)
+    assert(intercept[UsageException](
+      linear(folder().resolve("o").toString, "--output-option", "partitionBy=id")
+    ).getMessage.contains("choose --partition-by"))
+  }
+
+  test("an output that cannot be created is refused before the input is read") {
+    val file = Files.createFile(folder().resolve("file"))
+    val words = Seq("--model", model("linear"), "--input", "/no/such/input")
+    val (message, code) =
+      refusal[OutputExistsException](words ++ Seq("--output", s"$file/out"): _*)
+    assert(message.contains(s"cannot be created: file:$file is a file."), message)
+    assert(code == 73)
+    val output = folder().resolve("out").toString
+    val report = Seq("--output", output, "--report", s"$file/report.json")
+    assert(refusal[OutputExistsException](words ++ report: _*)._1.contains("is a file."))
+  }
+
+  test("a new table needs a free folder") {
+    sql("CREATE DATABASE IF NOT EXISTS taken")
+    val place = java.nio.file.Paths.get(java.net.URI.create(
+      spark.catalog.getDatabase("taken").locationUri
+    )).resolve("scores")
+    Files.createFile(Files.createDirectories(place).resolve("file"))
+    val (message, code) = refusal[OutputExistsException](
+      "--model",
+      model("linear"),
+      "--input",
+      input,
+      "--output-table",
+      "taken.scores"
+    )
+    assert(message.contains("exists and is not empty") && code == 73, message)
+  }
+
+  test("tables, Hive's included, are read and written") {
+    sql("CREATE DATABASE IF NOT EXISTS jobs")
+    sql("DROP TABLE IF EXISTS jobs.scores")
+    spark.read.parquet(input).createOrReplaceTempView("job_input")
+    def run(words: String*) =
+      score(Seq(
+        "--model",
+        model("linear"),
+        "--input-table",
+        "job_input",
+        "--output-table",
+        "jobs.scores",
+        "--report",
+        folder().resolve("r.json").toString
+      ) ++ words: _*)
+    assert(report(run()).get("output").asText == "table jobs.scores")
+    assert(intercept[OutputExistsException](run()).exitCode == 73)
+    run("--mode", "append")
+    assert(spark.table("jobs.scores").count() == 10)
+    run("--mode", "overwrite")
+    assert(spark.table("jobs.scores").count() == 5)
+    assert(sql(
+      "SHOW TABLES IN jobs"
+    ).count() == spark.catalog.listTables().filter("isTemporary").count() + 1)
+  }
+
+  test("a job into a table that fails leaves neither rows nor a staged table") {
+    sql("CREATE DATABASE IF NOT EXISTS undone")
+    Seq("new", "there").foreach(name => sql(s"DROP TABLE IF EXISTS undone.$name"))
+    sql("CREATE TABLE undone.there (features ARRAY<FLOAT>, outputs FLOAT) USING parquet")
+    val ragged = parquet(
+      "SELECT IF(id = 7, array(1f), array(1f, 2f)) AS features FROM range(0, 10, 1, 1)"
+    )
+    Seq("new", "there").foreach { name =>
+      intercept[Exception](
+        linearOf(ragged)("--output-table", s"undone.$name", "--mode", "append")
+      )
+    }
+    assert(spark.table("undone.there").count() == 0)
+    assert(spark.catalog.listTables("undone").filter("not isTemporary").count() == 1)
+    val home = java.net.URI.create(spark.catalog.getDatabase("undone").locationUri)
+    assert(entries(java.nio.file.Paths.get(home)) == Seq("there"))
+  }
+
+  test("a failure after the rows were staged removes them") {
+    val output = folder().resolve("out")
+    val job = BatchScoreFlags.parse(
+      Seq("--model", model("linear"), "--input", input, "--output", output.toString)
+    )
+    val plan = Plan.of(spark, job, "run")
+    plan.output.stage(plan.rows)
+    assert(entries(output.getParent) == Seq(".out.tfspark-run"))
+    plan.output.discard()
+    assert(entries(output.getParent).isEmpty)
+  }
+}

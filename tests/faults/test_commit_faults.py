@@ -1,0 +1,201 @@
+"""A job that is stopped before any operation, and run again, gives the rows of one clean run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.faults.stopping_store import Stopped, StoppingStore
+from tfspark.errors import OutputBusyError
+from tfspark.scoring.output.commit import Commit
+from tfspark.scoring.output.journal import JobKey, Mode
+from tfspark.scoring.output.lock import Lock
+from tfspark.scoring.output.owner import Owner
+from tfspark.scoring.output.places import Places
+
+MODES: tuple[Mode, ...] = ("error", "overwrite", "append")
+PARTS = ("1", "2")
+OLD = ["old.1"]
+
+
+def killed() -> Owner:
+    """A process of this machine that has ended."""
+    return replace(Owner.this_process(), started="0")
+
+
+class Job:
+    """A job without Spark: `A` writes the rows `A.1` and `A.2`, each as a file."""
+
+    def __init__(self, output: Path, name: str, mode: Mode, run_id: str = "") -> None:
+        self.output, self.name, self.mode, self.run_id = output, name, mode, run_id
+        self.runs = 0
+
+    def run(self, store: StoppingStore, owner: Owner | None = None) -> str:
+        """Run it as the commit's caller does; return how it ended."""
+        self.runs += 1
+        run = f"{self.name}{self.runs}"
+        lock = Lock(store, Places(str(self.output)), run, owner or killed())
+        try:
+            return self._run(Commit(lock))
+        finally:
+            lock.silence()
+
+    def _run(self, commit: Commit) -> str:
+        if commit.begin(JobKey(self.name, self.run_id)):
+            commit.acknowledge()
+            return "already done"
+        if self.mode == "error" and self.output.exists():
+            commit.abandon()
+            return "exists"
+        commit.open_work()
+        new = Path(commit.work, "new")
+        new.mkdir(exist_ok=True)
+        there = {path.read_text() for path in new.iterdir()}
+        for part in PARTS:
+            if f"{self.name}.{part}" not in there:
+                (new / f"{self.name}{self.runs}-{part}").write_text(f"{self.name}.{part}")
+        commit.publish(self.mode, sorted(path.name for path in new.iterdir()), {"rows": 2})
+        commit.acknowledge()
+        return "done"
+
+
+def rows(output: Path) -> list[str] | None:
+    return sorted(path.read_text() for path in output.iterdir()) if output.exists() else None
+
+
+def after(there: list[str] | None, job: Job) -> list[str]:
+    kept = there or [] if job.mode == "append" else []
+    return sorted([*kept, *(f"{job.name}.{part}" for part in PARTS)])
+
+
+@pytest.fixture(params=[True, False], ids=["there", "absent"])
+def there(request: pytest.FixtureRequest) -> list[str] | None:
+    return OLD if request.param else None
+
+
+@pytest.fixture(params=[True, False], ids=["exchange", "renames"])
+def exchanges(request: pytest.FixtureRequest) -> bool:
+    return request.param
+
+
+def stops(tmp_path: Path, there: list[str] | None, mode: Mode, exchanges: bool) -> Iterator[Job]:
+    """Yield a job that was stopped before operation 0, 1, 2, … until one is not."""
+    for allowed in range(200):
+        folder = tmp_path / str(allowed)
+        output = folder / "out"
+        (output if there else folder).mkdir(parents=True)
+        if there:
+            (output / "old").write_text(*there)
+        job = Job(output, "A", mode)
+        try:
+            job.run(StoppingStore(allowed, exchanges=exchanges))
+        except Stopped:
+            yield job
+        else:
+            assert allowed > 15
+            return
+    raise AssertionError("the job does not end")
+
+
+def is_readable(seen: list[str] | None, there: list[str] | None, job: Job, exchanges: bool) -> bool:
+    if seen in (there, after(there, job)):
+        return True
+    if job.mode == "append" and there is not None:
+        return seen in [sorted([*there, f"{job.name}.{part}"]) for part in PARTS]
+    return seen is None and job.mode == "overwrite" and not exchanges
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_stopped_before_any_operation_and_run_again(
+    mode: Mode, there: list[str] | None, exchanges: bool, tmp_path: Path
+) -> None:
+    if mode == "error" and there:
+        pytest.skip("refused before anything is written")
+    for job in stops(tmp_path, there, mode, exchanges):
+        assert is_readable(rows(job.output), there, job, exchanges)
+        assert job.run(StoppingStore(exchanges=exchanges)) in ("done", "already done")
+        assert rows(job.output) == after(there, job)
+        assert [path.name for path in job.output.parent.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("other", MODES)
+@pytest.mark.parametrize("mode", MODES)
+def test_stopped_then_another_job_then_run_again(
+    mode: Mode, other: Mode, there: list[str] | None, tmp_path: Path
+) -> None:
+    if mode == "error" and there:
+        pytest.skip("refused before anything is written")
+    for job in stops(tmp_path, there, mode, exchanges=True):
+        second = Job(job.output, "B", other)
+        first_seen = rows(job.output)
+        second_ended = second.run(StoppingStore())
+        between = rows(job.output)
+        ended = job.run(StoppingStore())
+        after_both = rows(job.output)
+        if ended == "already done":  # the other job has published the rows of the first
+            assert after_both == between
+            done = after(there, job)
+            assert between == (done if second_ended == "exists" else after(done, second))
+        elif ended == "exists":
+            assert between == after(there, second) == after_both
+        else:
+            assert first_seen == there
+            seen = between if second_ended == "done" else there
+            assert between == (after(there, second) if second_ended == "done" else there)
+            assert after_both == after(seen, job)
+        assert [path.name for path in job.output.parent.iterdir()] == ["out"]
+
+
+def test_a_recovery_that_is_stopped_is_recovered(there: list[str] | None, tmp_path: Path) -> None:
+    for job in stops(tmp_path, there, "overwrite", exchanges=False):
+        for allowed in range(0, 60, 3):
+            try:
+                job.run(StoppingStore(allowed, exchanges=False))
+            except Stopped:
+                continue
+            break
+        assert rows(job.output) == after(there, job)
+
+
+def test_a_live_lock_is_refused_and_its_owner_named(tmp_path: Path) -> None:
+    places, owner = Places(str(tmp_path / "out")), Owner.this_process()
+    held = Lock(StoppingStore(), places, "A1", owner)
+    held.acquire()
+    with pytest.raises(OutputBusyError, match=f"found:    run A1, process {owner.pid}"):
+        Job(tmp_path / "out", "B", "append").run(StoppingStore(), owner)
+    assert held.holds()
+    held.release()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_silent_lock_is_taken_over_and_its_owner_publishes_nothing(tmp_path: Path) -> None:
+    output, owner = tmp_path / "out", replace(Owner.this_process(), machine="another")
+    slept = Commit(Lock(StoppingStore(), Places(str(output)), "A1", owner, lease=0.0))
+    slept.begin(JobKey("A"))
+    slept.lock.silence()
+    slept.open_work()
+    new = Path(slept.work, "new")
+    new.mkdir()
+    (new / "A1-1").write_text("A.1")
+    other = Commit(Lock(StoppingStore(), Places(str(output)), "B1", owner, lease=0.0))
+    other.begin(JobKey("B"))
+    other.acknowledge()
+    with pytest.raises(OutputBusyError, match="lost the lock"):
+        slept.publish("append", ["A1-1"], {})
+    slept.suspend()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_id_that_is_done_is_not_run_again(tmp_path: Path) -> None:
+    job = Job(tmp_path / "out", "A", "append", run_id="monday")
+    assert [job.run(StoppingStore()) for _ in range(3)] == ["done", "already done", "already done"]
+    assert rows(job.output) == ["A.1", "A.2"]
+
+
+def test_a_finished_append_without_a_run_id_appends_again(tmp_path: Path) -> None:
+    job = Job(tmp_path / "out", "A", "append")
+    assert [job.run(StoppingStore()) for _ in range(2)] == ["done", "done"]
+    assert rows(job.output) == ["A.1", "A.1", "A.2", "A.2"]

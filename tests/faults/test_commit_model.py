@@ -1,0 +1,35 @@
+"""The model of the commit has no bad state; `make test-faults` explores more cases of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.commit_model import Mode
+from tests.faults.explore import Case
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("error", "error"),
+        ("error", "overwrite"),
+        ("error", "append"),
+        ("overwrite", "overwrite"),
+        ("overwrite", "append"),
+        ("append", "append"),
+    ],
+)
+def test_no_interleaving_of_two_jobs_with_one_fault_is_bad(one: Mode, other: Mode) -> None:
+    case = Case({"A": one, "B": other}, exchanges=False, is_there=True)
+    case.explore()
+    print(f"{case}: {len(case.seen)} states")
+    assert len(case.seen) > 10_000
+    assert not case.bad
+
+
+@pytest.mark.parametrize("step", ["take", "check", "count"])
+def test_the_model_notices_a_step_that_is_left_out(step: str) -> None:
+    modes: dict[str, Mode] = {"A": "overwrite", "B": "append"}
+    case = Case(modes, exchanges=False, is_there=True, without=frozenset({step}))
+    case.explore(first_bad=True)
+    assert case.bad

@@ -1,0 +1,118 @@
+"""A job on Spark that ends at a bad moment, and the same command again."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from tests.faults.stopping_store import Stopped
+from tfspark.errors import OutputExistsError
+from tfspark.scoring import recover
+from tfspark.scoring.arguments import run_job
+from tfspark.scoring.batch import execute, new_report, plan
+from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.job import BatchJob
+from tfspark.scoring.output.commit import Commit
+from tfspark.scoring.output.owner import Owner
+from tfspark.scoring.parts import PartScorer
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    for part in range(2):
+        features = pa.array([[part, 1.0]] * 3, pa.list_(pa.float32()))
+        pq.write_table(pa.table({"features": features}), folder / f"{part}.parquet")
+    return folder
+
+
+@pytest.fixture
+def dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each run be the run of a process that has ended when the next one looks."""
+    monkeypatch.setattr(Owner, "has_ended", lambda owner: True)
+
+
+def stop(*_: object) -> None:
+    raise Stopped
+
+
+def is_clean(folder: Path) -> bool:
+    return sorted(one.name for one in folder.iterdir()) == ["out", "rows"]
+
+
+@pytest.mark.parametrize("path", ["spark", "direct"])
+def test_an_append_that_was_decided_is_finished_and_not_repeated(
+    path: Any, spark: SparkSession, linear: Path, source: Path, dead: None, monkeypatch: Any
+) -> None:
+    out = source.parent / "out"
+    job = BatchJob(str(linear), Dataset(str(source)), Dataset(str(out)), "append", path=path)
+    with monkeypatch.context() as patch:
+        patch.setattr("tfspark.scoring.output.apply.Applier.apply", stop)
+        patch.setattr(Commit, "suspend", lambda commit: commit.lock.silence())  # a kill has no end
+        report = new_report("test")
+        with pytest.raises(Stopped):
+            execute(spark, plan(spark, job, report), report)
+    assert not out.exists()
+    again = new_report("test")
+    done = execute(spark, plan(spark, job, again), again)
+    assert (done.run, done.rows_out) == (report.run, 6)
+    assert pq.read_table(out).num_rows == 6
+    assert is_clean(source.parent)
+
+
+def test_parts_of_a_killed_job_are_not_scored_again(
+    spark: SparkSession, linear: Path, source: Path, dead: None, monkeypatch: Any
+) -> None:
+    out = source.parent / "out"
+    job = BatchJob(str(linear), Dataset(str(source)), Dataset(str(out)), path="direct")
+    with monkeypatch.context() as patch:
+        patch.setattr("tfspark.scoring.output.folder.PathOutput.take", stop)
+        report = new_report("test")
+        with pytest.raises(Stopped):
+            execute(spark, plan(spark, job, report), report)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a task was run")
+
+    monkeypatch.setattr(PartScorer, "__call__", refuse)
+    again = new_report("test")
+    done = execute(spark, plan(spark, job, again), again)
+    assert (done.run, done.rows_in, done.rows_out) == (again.run, 6, 6)
+    assert sorted(pq.read_table(out)["outputs"].to_pylist()) == [2.0] * 3 + [4.0] * 3
+    assert is_clean(source.parent)
+
+
+def test_recover_publishes_what_was_decided(
+    spark: SparkSession, linear: Path, source: Path, dead: None, monkeypatch: Any
+) -> None:
+    out = source.parent / "out"
+    job = BatchJob(str(linear), Dataset(str(source)), Dataset(str(out)), path="direct")
+    report = new_report("test")
+    with monkeypatch.context() as patch:
+        patch.setattr("tfspark.scoring.output.apply.Applier.apply", stop)
+        with pytest.raises(Stopped):
+            execute(spark, plan(spark, job, report), report)
+    assert recover(spark, str(out)) == [report.run]
+    assert pq.read_table(out).num_rows == 6
+    done = execute(spark, plan(spark, job, new_report("test")), new_report("test"))
+    assert done.run == report.run
+    with pytest.raises(OutputExistsError):
+        plan(spark, job, new_report("test"))
+    assert is_clean(source.parent)
+
+
+def test_sigterm_ends_a_job_with_143(capsys: pytest.CaptureFixture[str]) -> None:
+    def job() -> str:
+        signal.raise_signal(signal.SIGTERM)
+        return "not reached"
+
+    assert run_job(job) == 143
+    assert "the same command goes on" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -1,0 +1,79 @@
+"""What the commit relies on, on real files: by the local store and by Hadoop's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from tests.faults.test_commit_faults import Job, rows
+from tfspark.scoring.output.store import LocalStore, Store
+from tfspark.spark.cluster.strict_files import HadoopStore
+
+
+@pytest.fixture(params=["local", "hadoop"])
+def store(request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path) -> Store:
+    if request.param == "local":
+        return LocalStore()
+    return HadoopStore(spark, f"file:{tmp_path}")
+
+
+def test_what_the_commit_relies_on(store: Store, tmp_path: Path) -> None:
+    """One test, since most of its time is the session's."""
+    root = str(tmp_path)
+    store.create(f"{root}/one", "first")
+    with pytest.raises(FileExistsError):
+        store.create(f"{root}/one", "second")
+    assert store.read(f"{root}/one") == "first"
+    for missing in (f"{root}/none/one", f"{root}/none/more/one"):
+        with pytest.raises(FileNotFoundError):
+            store.create(missing, "")
+        with pytest.raises(FileNotFoundError):
+            store.touch(missing)
+        with pytest.raises(FileNotFoundError):
+            store.rename(f"{root}/one", missing)
+        with pytest.raises(FileNotFoundError):
+            store.rename(missing, f"{root}/two")
+    store.make(f"{root}/new/deep")
+    store.make(f"{root}/out")
+    with pytest.raises(FileExistsError):  # not moved into it
+        store.rename(f"{root}/new", f"{root}/out")
+    store.remove_empty(f"{root}/new")
+    assert store.names(f"{root}/new") == ["deep"]
+    store.remove_empty(f"{root}/out")
+    assert not store.exists(f"{root}/out")
+    store.rename(f"{root}/new", f"{root}/out")
+    assert store.names(f"{root}/out") == ["deep"]
+    before = store.modified(f"{root}/one")
+    store.touch(f"{root}/one")
+    after = store.modified(f"{root}/one")
+    assert before is not None
+    assert after is not None
+    assert after >= before
+    assert store.read(f"{root}/one") == "first"
+    assert (store.modified(f"{root}/none"), store.read(f"{root}/none")) == (None, None)
+    store.delete(f"{root}/out")
+    store.delete(f"{root}/out")
+    store.make(f"{root}/last")
+    store.create(f"{root}/last/one", "")
+    store.delete_last(f"{root}/last/one", f"{root}/last/none")
+    assert store.names(root) == ["one"]
+
+
+@pytest.mark.parametrize("is_atomic", [True, False], ids=["renames", "copies"])
+@pytest.mark.parametrize("mode", ["overwrite", "append"])
+def test_hadoop_commits_a_job(
+    mode: str, is_atomic: bool, spark: SparkSession, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    (output / "old").write_text("old.1")
+    store = HadoopStore(spark, f"file:{tmp_path}")
+    store.is_atomic = is_atomic
+    Job(output, "A", mode).run(store)  # type: ignore[arg-type]
+    for file in output.glob(".*.crc"):
+        file.unlink()
+    new = ["A.1", "A.2"]
+    assert rows(output) == (new if mode == "overwrite" else [*new, "old.1"])
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -1,0 +1,40 @@
+"""A run with a key of the user's own, and a job beside another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from jobs import batch_score
+from tfspark.scoring.output.lock import Lock
+from tfspark.scoring.output.owner import Owner
+from tfspark.scoring.output.places import Places
+from tfspark.scoring.output.store import LocalStore
+
+
+def test_a_run_id_is_run_once(score: Any, rows: Path, tmp_path: Path) -> None:
+    flags = ("--input", rows, "--output", tmp_path / "out", "--mode", "append")
+    first = score(*flags, "--run-id", "monday")
+    again = score(*flags, "--run-id", "monday")
+    assert "already done by run" in again.stdout
+    assert again.report["run"] == first.report["run"]
+    assert pq.read_table(tmp_path / "out").num_rows == 5
+    score(*flags, "--run-id", "tuesday")
+    assert pq.read_table(tmp_path / "out").num_rows == 10
+
+
+def test_a_second_job_is_told_to_try_again(
+    end_of: Any, linear: Path, rows: Path, tmp_path: Path
+) -> None:
+    owner = Owner.this_process()
+    lock = Lock(LocalStore(), Places(str(tmp_path / "out")), "other", owner)
+    lock.acquire()
+    flags = ("--model", linear, "--input", rows, "--output", tmp_path / "out")
+    ended = end_of(batch_score.main, *flags)
+    assert ended.code == 75
+    assert f"run other, process {owner.pid} of" in ended.error
+    assert ended.spark_jobs == 0
+    lock.release()
+    assert [path.name for path in tmp_path.iterdir()] == ["rows"]

@@ -1,0 +1,52 @@
+"""The finished parts of a job that died: counted again, not scored again. Driver.
+
+A task gives its file the name of a part only when the file is complete. The name has the number of
+the split and a digest of what the split reads, so a part is kept only where the same rows are
+planned under the same number. The job's digest, which the folder has, covers all else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from tfspark.scoring.input.splits import Piece
+from tfspark.scoring.parts import Part, PartScorer, part_prefix
+
+_log = logging.getLogger(__name__)
+
+
+def kept_parts(
+    filesystem: fs.FileSystem,
+    folder: str,
+    splits: Sequence[tuple[Piece, ...]],
+    task: PartScorer,
+) -> list[Part]:
+    """Return one part for each split that an earlier run has finished."""
+    infos = filesystem.get_file_info(fs.FileSelector(folder))
+    names = sorted(info.base_name for info in infos if info.type == fs.FileType.File)
+    watched = task.binding.outputs[-1].column
+    kept = []
+    for number, split in enumerate(splits):
+        prefix = part_prefix(number, split)
+        name = next((one for one in names if one.startswith(prefix)), None)
+        if name is not None:
+            kept.append(_counted(filesystem, f"{folder}/{name}", number, watched))
+    rows = sum(part.rows_out for part in kept)
+    _log.info(
+        "%d of %d parts of an earlier run are kept, with %d rows", len(kept), len(splits), rows
+    )
+    return kept
+
+
+def _counted(filesystem: fs.FileSystem, path: str, number: int, watched: str) -> Part:
+    """Count the rows of a part; only one column of it is read, a few rows at a time."""
+    with filesystem.open_input_file(path) as source:
+        file = pq.ParquetFile(source)
+        batches = file.iter_batches(columns=[watched])
+        nulls = sum(batch.column(0).null_count for batch in batches)
+        rows = file.metadata.num_rows
+    return Part(number, path.rpartition("/")[2], rows, rows, nulls, {})

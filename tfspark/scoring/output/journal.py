@@ -1,0 +1,86 @@
+"""The journal: what a job decided to publish, as one JSON file. Driver.
+
+A journal is the point of decision. Before it exists, nothing of the job is ever shown; once it
+exists, exactly what it names is shown, whoever applies it. When it was applied, the same file
+becomes the record that the job is done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from tfspark.errors import OutputBusyError, explain
+from tfspark.scoring.output.owner import Owner
+
+Mode: TypeAlias = Literal["error", "overwrite", "append"]
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class JobKey:
+    """What makes two runs the same job.
+
+    Attributes:
+        digest: Of the settings, the model and the input.
+        run_id: The user's own key; empty when there is none.
+    """
+
+    digest: str
+    run_id: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the record of a finished job is named by."""
+        return f"run id {self.run_id}" if self.run_id else f"digest {self.digest}"
+
+
+@dataclass(frozen=True)
+class Journal:
+    """A decision.
+
+    Attributes:
+        mode: Of the job: error, overwrite or append.
+        run: The run that decided.
+        job: The job that it ran.
+        owner: Its process.
+        add: Files to publish, relative to the folder of new files.
+        retire: Names in the output to delete, where folders cannot be renamed atomically.
+        folder: Identity of the folder of new files, where folders can be exchanged.
+        report: The account of the run, for the next start of a job that is done.
+    """
+
+    mode: Mode
+    run: str
+    job: JobKey
+    owner: Owner
+    add: Sequence[str]
+    retire: Sequence[str] = ()
+    folder: str = ""
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Return the file's text."""
+        return json.dumps({"version": VERSION, **asdict(self)}, indent=1) + "\n"
+
+    @classmethod
+    def of(cls, text: str) -> Journal:
+        """Return the journal in a file's text.
+
+        Raises:
+            OutputBusyError: When another version of tfspark wrote it.
+        """
+        record = json.loads(text)
+        if record.pop("version", None) != VERSION:
+            raise OutputBusyError(
+                explain(
+                    "An unfinished job of another version of tfspark is beside the output.",
+                    hint="finish it with the version that started it.",
+                )
+            )
+        record["job"] = JobKey(**record["job"])
+        record["owner"] = Owner.of(record["owner"])
+        return cls(**record)

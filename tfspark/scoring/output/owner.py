@@ -1,0 +1,82 @@
+"""Who holds a lock: one process, told apart from all others on all machines. Driver.
+
+A process that is known to have ended gives up its lock at once. That can be known only on the same
+machine, in the same process namespace (a container has its own), by the time when it was started.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Owner:
+    """One process.
+
+    Attributes:
+        host: Name of its machine.
+        machine: Identifies the boot of the machine and the process namespace; empty when unknown.
+        pid: Its number.
+        started: When it was started, in ticks since the boot; empty when unknown.
+        user: Name of its user.
+    """
+
+    host: str
+    machine: str
+    pid: int
+    started: str
+    user: str
+
+    @classmethod
+    def this_process(cls) -> Owner:
+        """Return the process that calls."""
+        pid = os.getpid()
+        return cls(socket.gethostname(), _machine(), pid, _started(pid), _user())
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> Owner:
+        """Return the owner of a record that `as_record` made."""
+        return cls(**{name: record[name] for name in cls.__dataclass_fields__})
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the owner as JSON has it."""
+        return asdict(self)
+
+    def has_ended(self) -> bool:
+        """Whether the process is known to have ended; `False` when that cannot be known."""
+        if not self.machine or not self.started or self.machine != _machine():
+            return False
+        return _started(self.pid) != self.started
+
+    def __str__(self) -> str:
+        return f"process {self.pid} of {self.user} on {self.host}"
+
+
+def _machine() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return f"{boot}/{os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str:
+    """Return the start time of a process; empty when there is none, or it waits to be reaped."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return ""
+    fields = status.rpartition(")")[2].split()  # the name before it may hold blanks
+    return "" if fields[0] in ("Z", "X") else fields[19]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run a user without a name
+        return str(os.getuid())

@@ -1,0 +1,61 @@
+"""Where the commit keeps what: the names in the hidden folder beside an output. Driver.
+
+README.md in this folder describes every file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+LOCK, BEAT, WORK, TRASH, DONE, FENCED = "lock-", "beat-", "work-", "trash-", "done-", "fenced-"
+
+
+@dataclass(frozen=True)
+class Places:
+    """The names of one output, as its store understands them.
+
+    Attributes:
+        output: The folder that readers read.
+    """
+
+    output: str
+
+    @property
+    def hidden(self) -> str:
+        """The folder beside the output that holds everything else."""
+        parent, _, name = self.output.rpartition("/")
+        return f"{parent}/.{name}.tfspark"
+
+    def lock(self, generation: int) -> str:
+        """Return the lock of a generation."""
+        return f"{self.hidden}/{LOCK}{generation}"
+
+    def beat(self, run: str) -> str:
+        """Return the heartbeat of a run."""
+        return f"{self.hidden}/{BEAT}{run}"
+
+    def fenced(self, generation: int, run: str) -> str:
+        """Return the note that a run lost its lock and may wake up."""
+        return f"{self.hidden}/{FENCED}{generation}-{run}"
+
+    def work(self, run: str) -> str:
+        """Return the folder of a run, through which it does everything that others can see."""
+        return f"{self.hidden}/{WORK}{run}"
+
+    def trash(self, run: str) -> str:
+        """Return the folder that a run is about to delete."""
+        return f"{self.hidden}/{TRASH}{run}"
+
+    def done(self, key: str) -> str:
+        """Return the record that a job is done; `key` is a run id or the digest of a job."""
+        return f"{self.hidden}/{DONE}{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+
+
+def generation_of(name: str) -> int | None:
+    """Return the generation in the name of a lock or a fence; `None` for other names."""
+    for kind in (LOCK, FENCED):
+        number = name[len(kind) :].partition("-")[0]
+        if name.startswith(kind) and number.isdigit():
+            return int(number)
+    return None

@@ -1,0 +1,166 @@
+"""The few operations of a file system that the commit consists of. Driver.
+
+A rename never replaces and never moves *into* a folder, as Hadoop's plain `rename` does. A file is
+created complete, and only when it is absent. Times are those of the file system, not of the driver.
+
+Invariants: a missing source, or a missing folder of a target, is a `FileNotFoundError`; a target
+that is there is a `FileExistsError`. The commit relies on both. Only `make` makes folders.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
+
+from tfspark.scoring.output import renameat2
+
+
+class Store(Protocol):
+    """A file system; paths are strings that it understands, joined by `/`."""
+
+    @property
+    def is_atomic(self) -> bool:
+        """Whether creations and renames are atomic; object stores copy instead."""
+
+    def names(self, folder: str) -> list[str]:
+        """Return the sorted names in a folder; none when it is not there."""
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or folder."""
+
+    def read(self, path: str) -> str | None:
+        """Return the text of a file; `None` when it is not there."""
+
+    def create(self, path: str, text: str) -> None:
+        """Create a complete file when it is absent; its folder has to be there."""
+
+    def touch(self, path: str) -> None:
+        """Set the time of a file to now, by the clock of the file system."""
+
+    def modified(self, path: str) -> int | None:
+        """Return the time of a file in milliseconds; `None` when it is not there."""
+
+    def make(self, folder: str) -> None:
+        """Make a folder and those above it."""
+
+    def rename(self, source: str, target: str) -> None:
+        """Rename a file or folder to a name that is free."""
+
+    def exchange(self, one: str, other: str) -> bool:
+        """Exchange two folders atomically; `False` where the file system cannot."""
+
+    def identity(self, folder: str) -> str:
+        """Return what a folder keeps when it is renamed; empty where nothing is exchanged."""
+
+    def delete(self, path: str) -> None:
+        """Delete a file or folder with all that is in it; fine when it is not there."""
+
+    def delete_last(self, *paths: str) -> None:
+        """Delete files of one folder, and the folder when it is empty, as nearly one operation."""
+
+    def remove_empty(self, folder: str) -> None:
+        """Remove a folder that is empty; fine when it is not, or not there."""
+
+
+class LocalStore:
+    """The file system of this machine, with what is mounted in it."""
+
+    is_atomic = True
+
+    def names(self, folder: str) -> list[str]:
+        """See `Store.names`."""
+        try:
+            return sorted(os.listdir(folder))  # noqa: PTH208  # a Path per name is not needed
+        except FileNotFoundError:
+            return []
+
+    def exists(self, path: str) -> bool:
+        """See `Store.exists`; a link is there, whatever it points to."""
+        return os.path.lexists(path)
+
+    def read(self, path: str) -> str | None:
+        """See `Store.read`."""
+        try:
+            return Path(path).read_text("utf-8")
+        except FileNotFoundError:
+            return None
+
+    def create(self, path: str, text: str) -> None:
+        """See `Store.create`: another name gets the text, and a hard link the wanted name."""
+        folder, _, name = path.rpartition("/")
+        complete = f"{folder}/.{name}.{uuid4().hex}"
+        try:
+            Path(complete).write_text(text, "utf-8")
+            try:
+                os.link(complete, path)
+            except OSError as error:
+                if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
+                    raise
+                self.rename(complete, path)  # a file system without hard links
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(complete)  # noqa: PTH108
+
+    def touch(self, path: str) -> None:
+        """See `Store.touch`: without times, the system that holds the file sets them."""
+        os.utime(path)
+
+    def modified(self, path: str) -> int | None:
+        """See `Store.modified`."""
+        try:
+            return os.stat(path).st_mtime_ns // 1_000_000  # noqa: PTH116
+        except FileNotFoundError:
+            return None
+
+    def make(self, folder: str) -> None:
+        """See `Store.make`."""
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+
+    def rename(self, source: str, target: str) -> None:
+        """See `Store.rename`."""
+        if renameat2.rename_if_absent(source, target):
+            return
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
+        os.rename(source, target)  # noqa: PTH104
+
+    def exchange(self, one: str, other: str) -> bool:
+        """See `Store.exchange`."""
+        return renameat2.exchange(one, other)
+
+    def identity(self, folder: str) -> str:
+        """See `Store.identity`: device and inode."""
+        try:
+            status = os.stat(folder)  # noqa: PTH116
+        except FileNotFoundError:
+            return ""
+        return f"{status.st_dev}:{status.st_ino}"
+
+    def delete(self, path: str) -> None:
+        """See `Store.delete`; another job may remove parts of it at the same time."""
+        while os.path.lexists(path):
+            with suppress(FileNotFoundError):
+                if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
+                    shutil.rmtree(path)
+                else:
+                    os.unlink(path)  # noqa: PTH108
+
+    def delete_last(self, *paths: str) -> None:
+        """See `Store.delete_last`: one operation right after the other."""
+        for path in paths:
+            with suppress(FileNotFoundError):
+                os.unlink(path)  # noqa: PTH108
+        self.remove_empty(paths[0].rpartition("/")[0])
+
+    def remove_empty(self, folder: str) -> None:
+        """See `Store.remove_empty`."""
+        try:
+            os.rmdir(folder)  # noqa: PTH106
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST):
+                raise

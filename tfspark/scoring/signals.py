@@ -1,0 +1,33 @@
+"""SIGTERM ends a job as Ctrl-C does. Driver.
+
+The job lets other jobs in, and keeps what the same command can go on with.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+
+class TerminatedError(KeyboardInterrupt):
+    """The process was asked to end."""
+
+
+@contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """Raise `TerminatedError` in the block on SIGTERM, where this is the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(_number: int, _frame: object) -> NoReturn:
+    raise TerminatedError("terminated")

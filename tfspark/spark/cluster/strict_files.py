@@ -1,0 +1,147 @@
+"""Hadoop file systems with the strict operations that the commit of a job relies on. Driver.
+
+`FileSystem.rename` moves a source *into* a folder that is there and reports success, so a rename
+goes through `FileContext`, which refuses any target that is there. HDFS does both checks and the
+rename as one operation. Object stores do not: the commit treats them as stores that copy.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tfspark.spark.cluster.files import HadoopFiles, scheme_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_log = logging.getLogger(__name__)
+
+# Their name node, or their kernel, does a rename and a creation as one operation.
+_ATOMIC = ("file", "hdfs", "webhdfs", "swebhdfs", "viewfs")
+_BUFFER, _BLOCK = 4096, 32 << 20
+
+
+class HadoopStore:
+    """A file system of Spark's; fulfils `tfspark.scoring.output.store.Store`."""
+
+    def __init__(self, spark: SparkSession, uri: str) -> None:
+        self._files = HadoopFiles(spark, uri)
+        jvm: Any = spark._jvm
+        self._jvm = jvm
+        self._path: Any = jvm.org.apache.hadoop.fs.Path
+        self._fs: Any = self._path(uri).getFileSystem(spark._jsc.hadoopConfiguration())
+        self._strict: Any = jvm.org.apache.hadoop.fs.FileContext.getFileContext(
+            self._fs.getUri(), spark._jsc.hadoopConfiguration()
+        )
+        gateway: Any = spark.sparkContext._gateway
+        self._no_options = gateway.new_array(jvm.org.apache.hadoop.fs.Options.Rename, 0)
+        self.is_atomic = scheme_of(self._files.qualified(uri)) in _ATOMIC
+
+    def names(self, folder: str) -> list[str]:
+        """See `Store.names`."""
+        return self._files.children(folder)
+
+    def exists(self, path: str) -> bool:
+        """See `Store.exists`."""
+        return self._files.exists(path)
+
+    def read(self, path: str) -> str | None:
+        """See `Store.read`."""
+        if not self._files.exists(path):
+            return None
+        stream = self._fs.open(self._path(path))
+        try:
+            text: str = self._jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8")
+            return text
+        finally:
+            stream.close()
+
+    def create(self, path: str, text: str) -> None:
+        """See `Store.create`: under another name first, where a file grows before it is closed."""
+        if not self.is_atomic:
+            if self._files.exists(path):
+                raise FileExistsError(path)
+            self._write(path, text)
+            return
+        folder, _, name = path.rpartition("/")
+        complete = f"{folder}/.{name}.{self._jvm.java.util.UUID.randomUUID().toString()}"
+        self._write(complete, text)
+        try:
+            self.rename(complete, path)
+        except FileExistsError:
+            self._files.delete(complete)
+            raise
+
+    def touch(self, path: str) -> None:
+        """See `Store.touch`: it is written again, since a time that is set is the driver's."""
+        text = self.read(path)
+        if text is None:
+            raise FileNotFoundError(path)
+        self._write(path, text)
+
+    def modified(self, path: str) -> int | None:
+        """See `Store.modified`."""
+        state = self._files.state(path)
+        return None if state is None else state[1]
+
+    def make(self, folder: str) -> None:
+        """See `Store.make`."""
+        self._fs.mkdirs(self._path(folder))
+
+    def rename(self, source: str, target: str) -> None:
+        """See `Store.rename`."""
+        _translated(
+            lambda: self._strict.rename(self._path(source), self._path(target), self._no_options)
+        )
+
+    def exchange(self, one: str, other: str) -> bool:  # noqa: ARG002
+        """See `Store.exchange`: Hadoop has no such operation."""
+        return False
+
+    def identity(self, folder: str) -> str:  # noqa: ARG002
+        """See `Store.identity`: nothing is exchanged."""
+        return ""
+
+    def delete(self, path: str) -> None:
+        """See `Store.delete`."""
+        self._files.delete(path)
+
+    def delete_last(self, *paths: str) -> None:
+        """See `Store.delete_last`: one operation right after the other."""
+        for path in paths:
+            self._files.delete(path)
+        self.remove_empty(paths[0].rpartition("/")[0])
+
+    def remove_empty(self, folder: str) -> None:
+        """See `Store.remove_empty`."""
+        if self._files.exists(folder) and not self._files.children(folder):
+            _translated(lambda: self._fs.delete(self._path(folder), False))
+
+    def _write(self, path: str, text: str) -> None:
+        """Write a file into a folder that has to be there."""
+        size = self._fs.getDefaultReplication(self._path(path))
+        stream = _translated(
+            lambda: self._fs.createNonRecursive(self._path(path), True, _BUFFER, size, _BLOCK, None)
+        )
+        try:
+            stream.write(bytearray(text.encode()))
+        finally:
+            stream.close()
+
+
+def _translated(call: Callable[[], Any]) -> Any:
+    """Call Hadoop; raise Python's exceptions for a path that is missing, or there."""
+    try:
+        return call()
+    except Exception as error:
+        java: Any = getattr(error, "java_exception", None)
+        if java is None:
+            raise
+        kind, message = str(java.getClass().getSimpleName()), str(java.getMessage())
+        if kind in ("FileNotFoundException", "NoSuchFileException"):
+            raise FileNotFoundError(message) from error
+        if kind in ("FileAlreadyExistsException", "PathIsNotEmptyDirectoryException"):
+            raise FileExistsError(message) from error
+        raise
