@@ -41,6 +41,7 @@ def new_parser() -> JobParser:
     flags.add(source.add_mutually_exclusive_group(required=True), flags.INPUT, flags.INPUT_TABLE)
     flags.add(source, flags.INPUT_FORMAT, flags.OPTION, flags.ALLOW_MISSING)
     flags.add_output(parser, required=True)
+    flags.add(parser.add_argument_group("bad rows"), flags.BAD_ROWS, flags.MAX_BAD_ROWS)
     flags.add(parser, flags.PATH, flags.RUN_ID, flags.DRY_RUN)
     return parser
 
@@ -72,7 +73,8 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
     )
     scored = "scored" if done is report else f"already done by run {done.run}: scored"
     seconds = done.seconds["score"]
-    print(f"{scored} {done.rows_out} rows in {seconds:.1f} s ({done.null_rows} null)")
+    bad = f", {done.bad_rows} bad" if args.bad_rows else ""
+    print(f"{scored} {done.rows_out} rows in {seconds:.1f} s ({done.null_rows} null{bad})")
     return next(iter(places), "the report was not written")
 
 
@@ -101,6 +103,9 @@ def _check_early(args: argparse.Namespace) -> None:
     from tfspark.errors import UsageError, explain, listing
     from tfspark.package import load
 
+    if args.max_bad_rows and not args.bad_rows:
+        problem = "--max-bad-rows has no effect without a place for bad rows."
+        raise UsageError(explain(problem, hint="add --bad-rows PATH."))
     both = [name for name in args.constant if name in args.feed]
     if both:
         raise UsageError(
@@ -117,6 +122,7 @@ def _check_early(args: argparse.Namespace) -> None:
 
 def _job(args: argparse.Namespace) -> BatchJob:
     from tfspark.constants import Constant
+    from tfspark.scoring.bad_row_limit import NO_LIMIT
     from tfspark.scoring.dataset import Dataset
     from tfspark.scoring.job import BatchJob
 
@@ -145,6 +151,8 @@ def _job(args: argparse.Namespace) -> BatchJob:
         keep=args.keep,
         allow_missing=args.allow_missing,
         path=args.path,
+        bad_rows=args.bad_rows or "",
+        max_bad_rows=args.max_bad_rows or NO_LIMIT,
         options=options,
         run_id=args.run_id,
     )

@@ -16,8 +16,8 @@ from tfspark import constants, dtypes
 from tfspark.columns import SHOWN, Columns, resolve
 from tfspark.constants import Constant
 from tfspark.errors import did_you_mean, listing
-from tfspark.nulls import GIVES_NULL, NullRule
 from tfspark.refusals import refusal
+from tfspark.rows import GIVES_NULL, NullRule
 from tfspark.signature import Signature, TensorSpec, format_shape
 from tfspark.terms import Terms
 

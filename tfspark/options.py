@@ -26,12 +26,14 @@ AnyEngine: TypeAlias = Literal[EngineName, "jvm"]
 Distribute: TypeAlias = Literal["auto", "broadcast", "archive", "path"]
 NullWord: TypeAlias = Literal["null", "error"]
 OnNull: TypeAlias = NullWord | float | Mapping[str, Any]
+OnError: TypeAlias = Literal["raise", "null"]
 Strings: TypeAlias = Literal["string", "binary"]
 
 WORKER_ENGINES: tuple[str, ...] = get_args(EngineName)
 ENGINES: tuple[str, ...] = get_args(AnyEngine)
 WAYS: tuple[str, ...] = get_args(Distribute)
 NULL_WORDS: tuple[str, ...] = get_args(NullWord)
+ERROR_WORDS: tuple[str, ...] = get_args(OnError)
 STRING_TYPES: tuple[str, ...] = get_args(Strings)
 
 
@@ -49,6 +51,8 @@ class ScoreKeywords(TypedDict, total=False):
     sha256: str | None
     allow_ops: Sequence[str]
     strings: Strings
+    on_error: OnError
+    reason: str | None
 
 
 class ColumnKeywords(ScoreKeywords, total=False):
@@ -83,6 +87,10 @@ class ScoreOptions:
         strings: Spark type of string outputs: `string` or `binary`; `str` or `bytes` in an RDD.
         narrow: Allow to feed numbers that may have fractions (double, decimal) to an integer input;
             a value that has one is then an error that names its row. An RDD is always read so.
+        on_error: What happens to a bad row, which cannot be fed or which the model refuses: `raise`
+            ends the scoring with an error that names it; `null` makes its outputs null.
+        reason: A column for the reason of each bad row, with `on_error="null"`: a struct of `code`
+            (one of `tfspark.rows.CODES`), `column` and `message`, null for a good row.
 
     Raises:
         UsageError: When an option does not take its value.
@@ -100,6 +108,8 @@ class ScoreOptions:
     allow_ops: Sequence[str] = ()
     strings: Strings = "string"
     narrow: bool = False
+    on_error: OnError = "raise"
+    reason: str | None = None
 
     def __post_init__(self) -> None:
         check_word("engine", self.engine, ENGINES)
@@ -108,6 +118,7 @@ class ScoreOptions:
         _check_operations(self.allow_ops)
         _check_on_null(self.on_null)
         _check_batch_size(self.batch_size)
+        _check_bad_rows(self.engine, self.on_error, self.reason)
 
     @classmethod
     def of(
@@ -169,6 +180,22 @@ def _check_batch_size(given: object) -> None:
     if given is not None and not (isinstance(given, Integral) and int(given) >= 1):
         problem = "A batch needs rows."
         raise UsageError(explain(problem, expected="batch_size ≥ 1", found=repr(given)))
+
+
+def _check_bad_rows(engine: AnyEngine, on_error: OnError, reason: object) -> None:
+    """Refuse a reason that no row would have, and rules that the bridge does not follow."""
+    check_word("on_error", on_error, ERROR_WORDS)
+    if engine == "jvm" and on_error != "raise":
+        problem = "The Scala bridge ends the scoring at the first bad row."
+        found = f'on_error="{on_error}" with engine="jvm"'
+        hint = "leave out engine, or on_error."
+        raise UsageError(explain(problem, expected='on_error="raise"', found=found, hint=hint))
+    if reason is not None and not (isinstance(reason, str) and reason):
+        problem = "The option reason cannot be used as given."
+        raise UsageError(explain(problem, expected="the name of a new column", found=repr(reason)))
+    if reason is not None and on_error == "raise":
+        problem = "There is no reason column where the first bad row ends the scoring."
+        raise UsageError(explain(problem, found=f"reason={reason!r}", hint='add on_error="null".'))
 
 
 DEFAULTS = ScoreOptions()

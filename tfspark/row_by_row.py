@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from tfspark.engine import Engine
+from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
 from tfspark.errors import EngineError
 from tfspark.tensors import ByteStrings, Tensor, slice_rows
 
@@ -35,11 +36,49 @@ def run_by_rows(engine: Engine, inputs: Mapping[str, Tensor], rows: int) -> dict
         EngineError: When the model fails.
         ShapesDifferError: When the shapes of an output differ from row to row.
     """
-    results = [
-        engine.run({name: _row(tensor, index) for name, tensor in inputs.items()})
-        for index in range(rows)
-    ]
-    return {name: _stacked(name, [outputs[name] for outputs in results]) for name in results[0]}
+    return _joined([_run_row(engine, inputs, index) for index in range(rows)])
+
+
+def run_good_rows(
+    engine: Engine, inputs: Mapping[str, Tensor], rows: int
+) -> tuple[dict[str, Tensor] | None, dict[int, EngineError]]:
+    """Run a model once for each row, and go on after a row that it refuses.
+
+    Args:
+        engine: The live model.
+        inputs: (rows,) each; a tensor without dimensions is the same for every row.
+        rows: Their number, at least 1.
+
+    Returns:
+        As `run_by_rows`, where the outputs of refused rows mean nothing, or `None` when every row
+        is refused; and row → what the model said of it.
+
+    Raises:
+        CannotServeError: When the engine is the reason, not the row.
+        OutOfMemoryError: When there is not enough memory for a row.
+        ShapesDifferError: When the shapes of an output differ from row to row.
+    """
+    results: dict[int, dict[str, Tensor]] = {}
+    refused: dict[int, EngineError] = {}
+    for index in range(rows):
+        try:
+            results[index] = _run_row(engine, inputs, index)
+        except (CannotServeError, OutOfMemoryError):
+            raise
+        except EngineError as error:
+            refused[index] = error
+    if not results:
+        return None, refused
+    stand_in = next(iter(results.values()))
+    return _joined([results.get(index, stand_in) for index in range(rows)]), refused
+
+
+def _run_row(engine: Engine, inputs: Mapping[str, Tensor], index: int) -> dict[str, Tensor]:
+    return engine.run({name: _row(tensor, index) for name, tensor in inputs.items()})
+
+
+def _joined(results: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: _stacked(name, [one[name] for one in results]) for name in results[0]}
 
 
 def _row(tensor: Tensor, index: int) -> Tensor:

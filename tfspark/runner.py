@@ -6,14 +6,13 @@ it. No Spark, no TensorFlow.
 
 Invariants: a model batch may contain rows of several record batches, and at most one model batch
 and its record batches are held in memory; kept columns are not copied; a row with a null input is
-not fed and gives null; the error of a failed row names the row and its partition.
+not fed and gives null; a bad row gives null, or an error that names the row and its partition.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from math import prod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from time import perf_counter
 
 import numpy as np
@@ -22,28 +21,25 @@ import pyarrow as pa
 from tfspark import dtypes
 from tfspark.assembly import Assembly
 from tfspark.batching import BatchSize, Windows
+from tfspark.bisection import Results, Search, first_refused
 from tfspark.engine import Engine
 from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
 from tfspark.errors import EngineError, RowError, UsageError, explain
-from tfspark.fetching import OutputBinding
+from tfspark.model_call import ModelCall
 from tfspark.origin import Origin, row_in_words
-from tfspark.row_by_row import ShapesDifferError, run_by_rows
+from tfspark.row_by_row import ShapesDifferError, run_good_rows
+from tfspark.rows import Reason, reason_array
 from tfspark.schema import Binding
-from tfspark.signature import format_shape
 from tfspark.tensors import (
-    ByteStrings,
     Group,
     RowProblem,
     Tensor,
     decode,
-    encode,
-    pad_rows,
-    slice_rows,
+    encode_good,
+    take_rows,
     to_arrow,
 )
-
-# Arrow counts the elements of lists, as Spark takes them, in 32 bits.
-_MAX_ELEMENTS = 2**31 - 1
+from tfspark.tensors.values import Rows
 
 _HINT = "fix the row or filter it out."
 
@@ -74,7 +70,7 @@ def score(
 
     Raises:
         UsageError: When the batch size is below 1.
-        RowError: When a row cannot be fed, or the model refuses it.
+        RowError: When a row cannot be fed, or the model refuses it, and `on_error` is `raise`.
         EngineError: When the model fails on a batch but on none of its rows alone, or when its
             outputs do not match its signature.
     """
@@ -101,6 +97,31 @@ def score(
         yield from assembly.finished()
 
 
+@dataclass(frozen=True)
+class _Scored:
+    """Rows of a window and their predictions, one column per output."""
+
+    rows: Rows
+    columns: list[dtypes.ArrowArray]
+
+
+@dataclass
+class _Rejects:
+    """The bad rows of a window; the first ends the scoring where none is allowed."""
+
+    are_allowed: bool
+    problems: list[RowProblem] = field(default_factory=list)
+
+    def add(self, problem: RowProblem) -> None:
+        if not self.are_allowed:
+            raise problem
+        self.problems.append(problem)
+
+    def reasons(self) -> dict[int, Reason]:
+        """Return row → why it is bad."""
+        return dict(pair for problem in self.problems for pair in problem.reasons())
+
+
 @dataclass
 class _Scorer:
     """Scores windows of rows and counts the rows of the partition."""
@@ -114,26 +135,34 @@ class _Scorer:
     def __post_init__(self) -> None:
         self.columns = self.binding.columns
         self.schema = pa.schema(self.binding.output_fields)
+        self.call = ModelCall(self.binding, self.engine)
+        self.may_reject = self.binding.on_error == "null"
 
     def outputs(self, window: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
         """Return the predictions of one window, in the order of its rows."""
         rows = sum(batch.num_rows for batch in window)
         chunks = {name: [batch.column(name) for batch in window] for name in self.columns}
+        rejects = _Rejects(self.may_reject)
         try:
-            groups = encode(self.binding.inputs, chunks, self.binding.terms)
-            columns = [self._predictions(group) for group in groups]
+            groups = encode_good(self.binding.inputs, chunks, rejects.add, self.binding.terms)
+            scored = [part for group in groups for part in self._scored(group, rejects)]
         except RowProblem as problem:
-            place = self.origin.of_row(self.start + problem.row, f"column {problem.column!r}, ")
-            hint = problem.hint or _HINT
-            about = f"{place}: {problem.problem}{self._beside(window, problem.row)}"
-            raise RowError(explain(about, hint=hint)) from None
-        except _RefusedRow as refused:
-            place = self.origin.of_row(self.start + refused.row)
-            about = f"{place}: the model refuses the row: {refused.error}"
-            beside = self._beside(window, refused.row)
-            raise RowError(f"{about}{beside}\nHint: {_HINT}") from refused.error
+            raise self._row_error(window, problem) from problem.cause
         self.start += rows
-        return _in_order(self.schema, rows, groups, columns)
+        columns = _in_order(self.schema, rows, scored)[: len(self.binding.outputs)]
+        if self.binding.reason is not None:
+            columns.append(reason_array(rows, rejects.reasons()))
+        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+    def _row_error(self, window: Sequence[pa.RecordBatch], problem: RowProblem) -> RowError:
+        reason = problem.first
+        column = f"column {reason.column!r}, " if reason.column else ""
+        place = self.origin.of_row(self.start + problem.row, column)
+        about = f"{place}: {reason.message}{self._beside(window, problem.row)}"
+        hint = reason.hint or _HINT
+        if problem.cause is None:
+            return RowError(explain(about, hint=hint))
+        return RowError(f"{about}\nHint: {hint}")  # TensorFlow's message has several lines
 
     def _beside(self, window: Sequence[pa.RecordBatch], row: int) -> str:
         """Return the kept columns of a row as text, so that the user can find the row."""
@@ -143,55 +172,65 @@ class _Scorer:
             row -= batch.num_rows
         return ""
 
-    def _predictions(self, group: Group) -> list[dtypes.ArrowArray]:
+    def _scored(self, group: Group, rejects: _Rejects) -> list[_Scored]:
+        """Score one group, in parts where it is beyond memory."""
         try:
-            results = self._run(group)
+            results, refused = self._run(group)
         except (OutOfMemoryError, ShapesDifferError) as error:
             if len(group.rows) == 1 or self.binding.batch_dimension:
                 raise self._named(group, error) from error
-            halves = [self._predictions(half) for half in group.halves()]
-            return [pa.concat_arrays(list(pair)) for pair in zip(*halves, strict=True)]
+            return [part for half in group.halves() for part in self._scored(half, rejects)]
         except EngineError as error:
             raise self._named(group, error) from error
-        return [self._decoded(group, output, results) for output in self.binding.outputs]
+        if refused:
+            rejects.add(_refusal(group, refused))
+        if results is None:
+            return []
+        tensors = self._fetched(group, results)
+        return self._decoded(*_without(group.rows, tensors, list(refused)), rejects)
 
-    def _run(self, group: Group) -> Mapping[str, Tensor]:
-        """Call the model on one group, padded when its batch dimension is fixed."""
+    def _run(self, group: Group) -> tuple[Results | None, dict[int, EngineError]]:
+        """Return the results of a group, and the rows that the model refuses where it may."""
+        if not self.may_reject:
+            return self.call.run(group), {}
         if self.binding.row_by_row:
-            return run_by_rows(self.engine, group.inputs, len(group.rows))
-        fed = self._fed_rows(group)
-        if fed == len(group.rows):
-            return self.engine.run(group.inputs)
-        padded = {name: pad_rows(tensor, fed) for name, tensor in group.inputs.items()}
-        return self.engine.run(padded)
-
-    def _fed_rows(self, group: Group) -> int:
-        return self.binding.batch_dimension or len(group.rows)
-
-    def _decoded(
-        self, group: Group, output: OutputBinding, results: Mapping[str, Tensor]
-    ) -> dtypes.ArrowArray:
-        """Return one output of a group as a column, without the padding rows."""
-        tensor = results.get(output.spec.name)
-        problem = _misfit(tensor, output, self._fed_rows(group))
-        if tensor is None or problem:
-            raise EngineError(f"{self._place(group)}: {problem}")
-        if tensor.shape[0] != len(group.rows):
-            tensor = slice_rows(tensor, 0, len(group.rows))
+            return run_good_rows(self.engine, group.inputs, len(group.rows))
         try:
-            return decode(tensor, output)
-        except RowProblem as row_problem:
-            hint = f"take the bytes with {self.binding.terms.strings}."
-            there = row_problem.among(group.rows)
-            raise RowProblem(there.row, there.column, there.problem, hint) from None
+            return self.call.run(group), {}
+        except (CannotServeError, OutOfMemoryError):
+            raise
+        except EngineError as error:
+            search = Search(self.call.run, group)
+            results = search.others(error)
+            if not search.refused:
+                raise
+            return results, search.refused
 
-    def _named(self, group: Group, error: EngineError) -> EngineError | _RefusedRow:
+    def _fetched(self, group: Group, results: Results) -> list[Tensor]:
+        try:
+            return self.call.fetched(group, results)
+        except EngineError as error:
+            raise EngineError(f"{self._place(group)}: {error}") from None
+
+    def _decoded(self, rows: Rows, tensors: list[Tensor], rejects: _Rejects) -> list[_Scored]:
+        """Return the outputs of some rows as columns."""
+        hint = f"take the bytes with {self.binding.terms.strings}."
+        while len(rows):
+            pairs = zip(tensors, self.binding.outputs, strict=True)
+            try:
+                return [_Scored(rows, [decode(tensor, output) for tensor, output in pairs])]
+            except RowProblem as problem:
+                rejects.add(problem.among(rows).hinting(hint))
+                rows, tensors = _without(rows, tensors, problem.rows)
+        return []
+
+    def _named(self, group: Group, error: EngineError) -> EngineError | RowProblem:
         """Return the error of a failed batch, or of the row that causes it."""
         if isinstance(error, CannotServeError):
             return EngineError(f"{self._place(group)}: {error}")
-        culprit = self._first_failing(group)
+        culprit = None if self.may_reject else first_refused(self.call.run, group)
         if culprit is not None:
-            return _RefusedRow(culprit, error)
+            return _refusal(group, {culprit: error})
         alone = ""
         if len(group.rows) > 1 and not self.binding.batch_dimension:
             alone = f"\nHint: each row works alone; score with {self.binding.terms.batch_size}."
@@ -201,75 +240,39 @@ class _Scorer:
         first, last = (self.start + int(group.rows[index]) for index in (0, -1))
         return self.origin.at(f"rows {first} to {last}")
 
-    def _first_failing(self, group: Group) -> int | None:
-        """Find a row that fails alone, by bisection; `None` when there is none."""
-        while len(group.rows) > 1:
-            left, right = group.halves()
-            group = left if self._fails(left) else right
-        return int(group.rows[0]) if self._fails(group) else None
 
-    def _fails(self, group: Group) -> bool:
-        try:
-            self._run(group)
-        except EngineError:
-            return True
-        return False
+def _refusal(group: Group, refused: dict[int, EngineError]) -> RowProblem:
+    """Return the problem of rows that the model refuses, by their position in the group."""
+    positions = sorted(refused)
+
+    def reason_of(at: int) -> Reason:
+        return Reason("MODEL_REFUSED", f"the model refuses the row: {refused[positions[at]]}")
+
+    return RowProblem(group.rows[positions], reason_of, refused[positions[0]])
 
 
-class _RefusedRow(Exception):  # noqa: N818 - becomes a RowError once the place is known
-    """A row of the current window that the model refuses even alone."""
-
-    def __init__(self, row: int, error: EngineError) -> None:
-        super().__init__(row, error)
-        self.row = row
-        self.error = error
-
-
-def _misfit(tensor: Tensor | None, output: OutputBinding, rows: int) -> str | None:
-    """Return how an output differs from its signature; `None` when it does not."""
-    spec = output.spec
-    if tensor is None:
-        return f"the engine gave no output {spec.name!r}"
-    if prod(tensor.shape) > _MAX_ELEMENTS:
-        found, hint = f"{prod(tensor.shape)} elements", "give a smaller batch_size."
-        most = f"at most {_MAX_ELEMENTS} elements in a batch"
-        return explain(f"output {spec.name!r} is too large.", expected=most, found=found, hint=hint)
-    found = "string" if isinstance(tensor, ByteStrings) else tensor.dtype.name
-    wanted = (rows, *(spec.row_shape or ()))
-    if found == spec.dtype and _fits(tensor.shape, wanted):
-        return None
-    return explain(
-        f"output {spec.name!r} is not what its signature says.",
-        expected=f"{spec.dtype} {format_shape(wanted)}",
-        found=f"{found} {format_shape(tensor.shape)}",
-        hint="fetch other outputs only, or export a function that keeps the batch dimension.",
-    )
+def _without(
+    rows: Rows, tensors: list[Tensor], positions: Sequence[int] | Rows
+) -> tuple[Rows, list[Tensor]]:
+    """Leave out the rows at some positions; without a copy when there are none."""
+    if not len(positions):
+        return rows, tensors
+    good = np.setdiff1d(np.arange(len(rows)), positions)
+    return rows[good], [take_rows(tensor, good) for tensor in tensors]
 
 
-def _fits(shape: Sequence[int], wanted: Sequence[int | None]) -> bool:
-    return len(shape) == len(wanted) and all(
-        size in (None, there) for size, there in zip(wanted, shape, strict=True)
-    )
-
-
-def _in_order(
-    schema: pa.Schema,
-    rows: int,
-    groups: Sequence[Group],
-    columns: Sequence[Sequence[dtypes.ArrowArray]],
-) -> pa.RecordBatch:
-    """Join the predictions of all groups in the order of rows; rows that were not fed get null."""
-    if not groups:
-        nulls = [pa.nulls(rows, field.type) for field in schema]
-        return pa.RecordBatch.from_arrays(nulls, schema=schema)
+def _in_order(schema: pa.Schema, rows: int, scored: Sequence[_Scored]) -> list[dtypes.ArrowArray]:
+    """Join the predictions in the order of rows; rows that were not scored get null."""
+    if not scored:
+        return [pa.nulls(rows, one.type) for one in schema]
+    if len(scored) == 1 and len(scored[0].rows) == rows:
+        return scored[0].columns
     joined = [
         parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
-        for parts in zip(*columns, strict=True)
+        for parts in zip(*(part.columns for part in scored), strict=True)
     ]
-    fed = np.concatenate([group.rows for group in groups])
-    if len(groups) == 1 and len(fed) == rows:
-        return pa.RecordBatch.from_arrays(joined, schema=schema)
     position = np.full(rows, -1, dtype=np.int64)
-    position[fed] = np.arange(len(fed))
+    scored_rows = np.concatenate([part.rows for part in scored])
+    position[scored_rows] = np.arange(len(scored_rows))
     indices = to_arrow(position, position >= 0)
-    return pa.RecordBatch.from_arrays([array.take(indices) for array in joined], schema=schema)
+    return [array.take(indices) for array in joined]

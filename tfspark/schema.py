@@ -15,13 +15,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pyarrow as pa
+
 from tfspark import dtypes
 from tfspark.columns import Columns, describe
 from tfspark.errors import BindingError, did_you_mean, explain_all, listing
 from tfspark.feeding import Feed, Feeding, InputBinding, unusable_type
 from tfspark.fetching import Fetch, OutputBinding, fetch_outputs
-from tfspark.nulls import is_fitting, null_rule
-from tfspark.options import DEFAULTS, OnNull, ScoreOptions
+from tfspark.options import DEFAULTS, OnError, OnNull, ScoreOptions
+from tfspark.rows import REASON_TYPE, is_fitting, null_rule
 from tfspark.signature import Signature, TensorSpec
 from tfspark.terms import PYTHON, Terms
 
@@ -41,6 +43,8 @@ class Binding:
         rounded: One text for each column whose numbers are rounded to the model's precision.
         warnings: Warnings about how this model scores rows.
         terms: How the caller spells options.
+        on_error: What happens to a bad row: `raise` or `null`.
+        reason: The column that says why a row is bad, after the outputs; `None` for no such column.
     """
 
     inputs: tuple[InputBinding, ...]
@@ -50,6 +54,8 @@ class Binding:
     rounded: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     terms: Terms = PYTHON
+    on_error: OnError = "raise"
+    reason: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -58,8 +64,9 @@ class Binding:
 
     @property
     def output_fields(self) -> list[dtypes.ArrowField]:
-        """Arrow fields of the prediction columns; nullable, because a null input gives null."""
-        return [output.field for output in self.outputs]
+        """Arrow fields of the prediction columns, then of the reason column; all are nullable."""
+        reasons = [] if self.reason is None else [pa.field(self.reason, REASON_TYPE)]
+        return [*(output.field for output in self.outputs), *reasons]
 
     def log(self) -> None:
         """Log the rounded columns and the warnings, once."""
@@ -90,8 +97,8 @@ def bind(
             By default an input takes the column with its name; a single input takes the only
             column of a suitable type.
         fetch: Output name → new column. By default every output keeps its name.
-        options: Uses `narrow`, `strings`, `on_null` and `batch_size`. A model whose outputs have a
-            first dimension of 1 can be scored only with `batch_size=1`.
+        options: Uses `narrow`, `strings`, `on_null`, `on_error`, `reason` and `batch_size`. A
+            model whose outputs have a first dimension of 1 can be scored only with `batch_size=1`.
         taken: Names of the kept columns, which no prediction may use.
         case_sensitive: Whether names must match the case of columns exactly.
         terms: How the caller spells options, for the hints.
@@ -113,6 +120,7 @@ def bind(
     rows = _fixed_rows(signature.inputs, problems)
     fixed = rows or _only_one(options.batch_size)
     outputs = fetch_outputs(signature, fetch, options.strings, taken, fixed, terms, problems)
+    problems += _taken_reason(options.reason, [*taken, *(one.column for one in outputs)])
     if problems:
         given = hint or f"bind by name, such as {_example(signature, terms)}."
         title = f"Signature {signature.name!r} does not fit the columns"
@@ -126,6 +134,8 @@ def bind(
         tuple(sentence for bound in inputs for sentence in feeding.rounded(bound)),
         tuple(warnings_of(signature, by_rows=by_rows)),
         terms,
+        options.on_error,
+        options.reason,
     )
 
 
@@ -145,6 +155,7 @@ def bind_outputs(
     signature = signature.by_rows() if signature.is_row_by_row else signature
     rows = _fixed_rows(signature.inputs, problems) or _only_one(options.batch_size)
     outputs = fetch_outputs(signature, fetch, options.strings, (), rows, terms, problems)
+    problems += _taken_reason(options.reason, [one.column for one in outputs])
     problems += [
         f"input {spec}: {unusable}"
         for spec in signature.inputs
@@ -207,6 +218,12 @@ def _with_null_rules(
                 f"of {label}; cast the column, or fill with another"
             )
     return ruled
+
+
+def _taken_reason(reason: str | None, taken: Sequence[str]) -> list[str]:
+    """Say that the reason column has the name of another column, where it has."""
+    same = [name for name in taken if reason is not None and name.lower() == reason.lower()]
+    return [f"reason is {reason!r}, and there is a column {name!r} already" for name in same]
 
 
 def _fixed_rows(inputs: Sequence[TensorSpec], problems: list[str]) -> int | None:

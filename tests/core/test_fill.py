@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfspark.nulls import is_fitting
+from tfspark.rows import is_fitting
 from tfspark.tensors.fill import filled
 
 NUMBERS = st.one_of(st.none(), st.integers(-5, 5))

@@ -24,7 +24,7 @@ def fed(values, arrow, dtype, width=1):
 def refused(values, arrow, dtype, width=1):
     with pytest.raises(RowProblem) as caught:
         fed(values, arrow, dtype, width)
-    return caught.value.row, caught.value.problem
+    return caught.value.row, caught.value.first.message
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=9, min_value=-(10**28)))

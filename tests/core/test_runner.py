@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfspark import batching, runner
+from tfspark import batching, model_call
 from tfspark.columns import columns_of
 from tfspark.constants import Constant
 from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
@@ -478,7 +478,7 @@ def test_an_output_that_is_not_there_is_refused():
 
 
 def test_an_output_beyond_the_lists_of_arrow_is_refused(monkeypatch):
-    monkeypatch.setattr(runner, "_MAX_ELEMENTS", 10)
+    monkeypatch.setattr(model_call, "MAX_ELEMENTS", 10)
     assert "give a smaller batch_size" in refusal(batches(ROWS, 50), kind=EngineError)
     assert run(batches(ROWS, 50), batch_size=10)["y"].to_pylist() == linear_rows(ROWS)
 

@@ -8,8 +8,8 @@ from tfspark import structs
 from tfspark.columns import Column, columns_of
 from tfspark.constants import Constant
 from tfspark.errors import BindingError
-from tfspark.nulls import NullRule
 from tfspark.options import ScoreOptions
+from tfspark.rows import NullRule
 from tfspark.schema import bind, bind_outputs
 from tfspark.signature import Signature, TensorSpec
 from tfspark.terms import FLAGS, PYTHON

@@ -92,7 +92,7 @@ def test_a_row_that_is_no_image_is_named(wrong):
     array = pa.array([image(1, 1, 1, [0]), wrong], structs.IMAGE)
     with pytest.raises(RowProblem, match="expected an image of 1, 3 or 4 channels") as caught:
         as_arrays(array, "i")
-    assert (caught.value.row, caught.value.column) == (1, "i")
+    assert (caught.value.row, caught.value.first.column) == (1, "i")
 
 
 @pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
@@ -109,7 +109,7 @@ def test_an_encoded_image_is_told_from_pixels():
     with pytest.raises(RowProblem, match="expected a row of shape") as caught:
         encode([bound], {"x": [column]})
     assert caught.value.row == 1
-    assert "decodes them in the graph" in caught.value.hint
+    assert "decodes them in the graph" in caught.value.first.hint
 
 
 def test_one_column_feeds_bytes_and_pixels():

@@ -40,7 +40,7 @@ def fed(array, shape=(None, None), dtype="float32"):
 def problem(array, shape=(None, None), dtype="float32"):
     with pytest.raises(RowProblem) as caught:
         encode([bound(shape, dtype)], {"x": [array]})
-    return caught.value.row, caught.value.problem
+    return caught.value.row, caught.value.first.message
 
 
 def out(tensor, dtype, arrow):
@@ -506,7 +506,7 @@ def test_a_bad_value_of_a_stack_names_its_column():
     chunks = {"a": [pa.array([1, 2, 3])], "b": [pa.array([1, None, 2**40])]}
     with pytest.raises(RowProblem) as caught:
         encode([one], chunks)
-    assert (caught.value.column, caught.value.row) == ("b", 2)
+    assert (caught.value.first.column, caught.value.row) == ("b", 2)
 
 
 @pytest.mark.parametrize("kinds", [("string", "string"), ("binary", "large_string")])
@@ -597,7 +597,7 @@ def test_bytes_that_are_no_text_name_their_row():
     tensor = ByteStrings(pa.array([b"a", "größe".encode(), b"c", b"\xff\xfe"]), (2, 2))
     with pytest.raises(RowProblem, match="are not UTF-8") as caught:
         out(tensor, "string", pa.list_(pa.string()))
-    assert (caught.value.row, caught.value.column) == (1, "y")
+    assert (caught.value.row, caught.value.first.column) == (1, "y")
     assert out(tensor, "string", pa.list_(pa.binary()))[1].as_py() == [b"c", b"\xff\xfe"]
 
 

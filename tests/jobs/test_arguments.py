@@ -27,6 +27,7 @@ VALUES = {
     "--input-format": "csv",
     "--output-format": "csv",
     "--mode": "append",
+    "--max-bad-rows": "1%",
     "--path": "spark",
     "--register": "f=m",
 }

@@ -28,7 +28,7 @@ def test_streams_and_pipelines_are_scored(linear: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-6000:]
-    assert {"stream", "large", "pipeline"} <= set(done.stdout.split())  # pipelines print too
+    assert {"stream", "large", "bad", "pipeline"} <= set(done.stdout.split())  # pipelines print too
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -46,6 +46,8 @@ def main(model: str) -> None:
     print("stream")
     a_large_model_is_refused(spark, model)
     print("large")
+    bad_rows_are_set_aside(spark, model)
+    print("bad")
     pipelines_are_scored(spark, model)
     print("pipeline")
     spark.stop()
@@ -53,6 +55,20 @@ def main(model: str) -> None:
 
 def stream_of(spark: Any) -> Any:
     return spark.readStream.schema("features array<float>").parquet("rows")
+
+
+def bad_rows_are_set_aside(spark: Any, model: str) -> None:
+    from tfspark import predict, predict_udf
+
+    rows = spark.createDataFrame([([1.0, 2.0],), ([3.0],)], "features array<float>").coalesce(1)
+    scored = predict(rows, model, on_error="null", reason="why")
+    function = predict_udf(model, on_error="null", reason="why")
+    for good, bad in (
+        scored.collect(),
+        rows.select(function("features").alias("p")).select("p.*").collect(),
+    ):
+        assert (good.outputs, good.why) == (3.0, None)
+        assert (bad.outputs, bad.why.code) == (None, "WRONG_SHAPE")
 
 
 def streams_are_scored(spark: Any, model: str) -> None:

@@ -12,8 +12,9 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from tfspark.errors import InputNotFoundError, TfsparkError, explain
+from tfspark.errors import InputNotFoundError, TfsparkError, UsageError, explain
 from tfspark.foreign_text import lines, quoted_lines
+from tfspark.scoring.bad_row_limit import Limit
 from tfspark.scoring.job_log import start_log
 from tfspark.scoring.signals import TerminatedError, terminated_as_interrupted
 
@@ -90,6 +91,14 @@ def positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
     return int(text)
+
+
+def limit(text: str) -> Limit:
+    """Parse `N` or `N%`."""
+    try:
+        return Limit.of(text)
+    except UsageError:
+        raise argparse.ArgumentTypeError(f"expected a number or N%, found {text!r}") from None
 
 
 def target_of(args: argparse.Namespace) -> Dataset:

@@ -16,12 +16,14 @@ from uuid import uuid4
 
 from tfspark.errors import EngineError, UsageError, explain
 from tfspark.foreign_text import lines, one_line
+from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.direct import NotDirectError, plan_direct
 from tfspark.scoring.identity import key_of
 from tfspark.scoring.input.lakes import refuse_lake
 from tfspark.scoring.job import BatchJob, Plan
+from tfspark.scoring.output.bad_rows import REASON, BadRowsOutput, GoodAndBadRows
 from tfspark.scoring.output.choice import output_of
-from tfspark.scoring.output.protocol import Output, ending
+from tfspark.scoring.output.protocol import Output, Transaction, ending
 from tfspark.scoring.report import Report, model_facts
 from tfspark.scoring.through_spark import plan_through_spark
 from tfspark.scoring.unused_options import refuse_unused
@@ -68,18 +70,46 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
             )
         output = output_of(spark, job.target, job.mode, report.run)
         output.check(*filter(None, (job.source.path, job.model)))
-        planned = _plan_path(spark, job, package, output)
+        bad = _bad_rows(spark, job, report, output)
+        if bad is not None:
+            options = replace(job.options, on_error="null", reason=REASON)
+            job = replace(job, options=options)
+        planned = _plan_path(spark, job, package, output, bad)
         output.check_columns(planned.columns)
         report.rounded = list(planned.rounded)
-        return replace(planned, job=key_of(job, package, planned.snapshot))
+        return replace(
+            planned,
+            max_bad_rows=job.max_bad_rows,
+            job=key_of(job, package, planned.snapshot),
+        )
 
 
-def _plan_path(spark: SparkSession, job: BatchJob, package: ModelPackage, output: Output) -> Plan:
+def _bad_rows(
+    spark: SparkSession, job: BatchJob, report: Report, output: Output
+) -> BadRowsOutput | None:
+    """Return the checked folder for bad rows, if the job sets them aside."""
+    if not job.bad_rows:
+        return None
+    bad = BadRowsOutput(spark, Dataset(job.bad_rows), job.mode, report.run, output)
+    bad.check(*filter(None, (job.source.path, job.model)))
+    for path in filter(None, (job.target.path, job.source.path)):
+        bad.check_beside(path)
+    report.bad_rows_output = job.bad_rows
+    return bad
+
+
+def _plan_path(
+    spark: SparkSession,
+    job: BatchJob,
+    package: ModelPackage,
+    output: Output,
+    bad: BadRowsOutput | None,
+) -> Plan:
     """Take the direct path where the result is the same, otherwise Spark's sources."""
     if job.path == "spark":
-        return plan_through_spark(spark, job, package, output)
+        return plan_through_spark(spark, job, package, output, bad)
     try:
-        return plan_direct(spark, job, package, output)
+        return plan_direct(spark, job, package, output, bad)
     except NotDirectError as reason:
         if job.path == "direct":
             raise UsageError(
@@ -89,7 +119,7 @@ def _plan_path(spark: SparkSession, job: BatchJob, package: ModelPackage, output
                 )
             ) from reason
         _log.info("rows go through Spark's sources: %s", reason)
-        return plan_through_spark(spark, job, package, output)
+        return plan_through_spark(spark, job, package, output, bad)
 
 
 def execute(
@@ -113,16 +143,19 @@ def execute(
     Raises:
         TfsparkError: What a worker raised; nothing is published then.
     """
-    with own_errors(), ending(planned.output):
-        done = planned.output.begin(planned.job)
+    output: Transaction = planned.output
+    if planned.bad is not None:
+        output = GoodAndBadRows(planned.output, planned.bad)
+    with own_errors(), ending(output):
+        done = output.begin(planned.job)
         if done is not None:
             report = report.of_run(done.report)
             _log.info("already done by run %s: nothing is scored", report.run)
         else:
             _stage(spark, planned, report)
             with report.phase("publish"):
-                planned.output.publish(report.account())
-    told(planned.output, report, save)
+                output.publish(report.account())
+    told(output, report, save)
     return report
 
 
@@ -135,11 +168,13 @@ def _stage(spark: SparkSession, planned: Plan, report: Report) -> None:
         done.rows_out,
         done.null_rows,
     )
+    report.bad_rows = done.bad_rows
     report.versions = {"spark": spark.version, **done.versions}
     _check_counts(report)
+    planned.max_bad_rows.check(done.bad_rows, done.rows_in)
 
 
-def told(output: Output, report: Report, save: Callable[[Report], object] | None) -> None:
+def told(output: Transaction, report: Report, save: Callable[[Report], object] | None) -> None:
     """Save the report of published rows, then end the job; neither can make it a failed one."""
     try:
         if save is not None:
@@ -154,12 +189,13 @@ def told(output: Output, report: Report, save: Callable[[Report], object] | None
 
 def _check_counts(report: Report) -> None:
     """Refuse to publish when a row is missing."""
-    if report.rows_in != report.rows_out:
+    written = report.rows_out + report.bad_rows
+    if report.rows_in != written:
         raise EngineError(
             explain(
                 "Rows were lost or doubled on the way; nothing is published.",
                 expected=f"{report.rows_in} rows",
-                found=f"{report.rows_out} rows",
+                found=f"{written} rows",
                 hint="run again; before Spark 4.3 a retried task was counted twice.",
             )
         )
@@ -173,6 +209,7 @@ def describe(planned: Plan, report: Report) -> str:
         f"output {report.output}",
         f"columns {columns}",
         *(f"rounded {sentence}" for sentence in planned.rounded),
+        *([f"bad    {report.bad_rows_output}"] if planned.bad else []),
         f"path   {planned.path}",
         "nothing was run, nothing was written",
     ]

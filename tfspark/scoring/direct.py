@@ -13,7 +13,6 @@ from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyarrow import fs
 
 from tfspark.columns import columns_of, resolve
 from tfspark.dtypes import sql_name
@@ -26,8 +25,10 @@ from tfspark.scoring.input.same_types import arrow_name
 from tfspark.scoring.input.splits import Piece, cut, plan_splits
 from tfspark.scoring.job import BatchJob, Outcome, Plan
 from tfspark.scoring.kept_parts import kept_parts
+from tfspark.scoring.output.bad_rows import FILE, REASON, BadRowsOutput
 from tfspark.scoring.output.protocol import Output
-from tfspark.scoring.parts import PartScorer
+from tfspark.scoring.parts import Part, PartScorer
+from tfspark.scoring.split_rows import bad_schema
 from tfspark.spark.cluster.tasks import run_splits, task_slots
 from tfspark.spark.model import handle_of
 from tfspark.terms import FLAGS
@@ -38,7 +39,13 @@ if TYPE_CHECKING:
 __all__ = ["NotDirectError", "plan_direct"]
 
 
-def plan_direct(spark: SparkSession, job: BatchJob, package: ModelPackage, output: Output) -> Plan:
+def plan_direct(
+    spark: SparkSession,
+    job: BatchJob,
+    package: ModelPackage,
+    output: Output,
+    bad: BadRowsOutput | None = None,
+) -> Plan:
     """Return the plan of a job whose tasks read and write files themselves.
 
     Raises:
@@ -51,8 +58,11 @@ def plan_direct(spark: SparkSession, job: BatchJob, package: ModelPackage, outpu
     source = open_input(spark, job)
     keep = None if job.keep is None else [_resolved(name, source) for name in job.keep]
     kept = kept_columns(source.schema.names, keep)
-    binding = _bound(source, job, package, kept)
+    taken = kept if bad is None else bad.names_beside(source.schema.names)
+    binding = _bound(source, job, package, taken)
     names = list(dict.fromkeys([*kept, *binding.columns]))
+    if bad is not None:
+        names = source.schema.names
     source.check_columns(names, job)
     wanted = pa.schema([source.schema.field(name) for name in names])
 
@@ -68,15 +78,21 @@ def plan_direct(spark: SparkSession, job: BatchJob, package: ModelPackage, outpu
             schema=wanted,
             allow_missing=job.allow_missing,
             staged=folder,
+            staged_bad=None if bad is None else _folder(bad),
         )
         splits = plan_splits(pieces, task_slots(spark))
-        outcome, files = _run(spark, splits, task, keeps=output.keeps)
-        output.take(files)
-        return outcome
+        # The file of the bad rows of a kept part is not known, so no part is kept with bad rows.
+        parts = _run(spark, splits, task, keeps=output.keeps and bad is None)
+        output.take([part.name for part in parts if part.name] or [_write_empty(task)])
+        if bad is not None:
+            bad.take([part.bad_name for part in parts if part.bad_name] or [_write_no_bad(task)])
+        return _outcome(parts)
 
     columns = {name: str(arrow_name(source.schema.field(name).type)) for name in kept}
     columns |= {one.column: sql_name(one.arrow) for one in binding.outputs}
-    return Plan(package, output, "direct", columns, binding.rounded, stage, source.files)
+    if bad is not None:
+        bad.check_columns(dict.fromkeys([*names, REASON, FILE], ""))
+    return Plan(package, output, "direct", columns, binding.rounded, stage, source.files, bad)
 
 
 def _folder(output: Output) -> str:
@@ -95,7 +111,7 @@ def _resolved(name: str, source: DirectInput) -> str:
     return resolve(name, source.schema.names) or name
 
 
-def _bound(source: DirectInput, job: BatchJob, package: ModelPackage, kept: list[str]) -> Binding:
+def _bound(source: DirectInput, job: BatchJob, package: ModelPackage, taken: list[str]) -> Binding:
     """Bind the columns of the files; fields of structs are left to Spark, which resolves them."""
     columns = columns_of(source.schema)
     structs = [kind for kind in source.schema.types if pa.types.is_struct(kind)]
@@ -110,7 +126,7 @@ def _bound(source: DirectInput, job: BatchJob, package: ModelPackage, kept: list
             feed=job.feed,
             fetch=job.fetch,
             options=job.options,
-            taken=kept,
+            taken=taken,
             terms=FLAGS,
         )
     except BindingError:
@@ -122,34 +138,44 @@ def _bound(source: DirectInput, job: BatchJob, package: ModelPackage, kept: list
 
 def _run(
     spark: SparkSession, splits: list[tuple[Piece, ...]], task: PartScorer, *, keeps: bool
-) -> tuple[Outcome, list[str]]:
-    """Run the tasks of all splits that have no part yet.
+) -> list[Part]:
+    """Run the tasks of all splits that have no part yet; return the parts of all splits."""
+    for uri in filter(None, (task.staged, task.staged_bad)):
+        target, folder = open_filesystem(uri)
+        target.create_dir(folder)
 
-    Returns:
-        What they did, and the files of the counted attempts.
-    """
     target, folder = open_filesystem(task.staged)
-    target.create_dir(folder)
-
     kept = kept_parts(target, folder, splits, task) if keeps else []
     there = {part.split for part in kept}
     todo = [(number, split) for number, split in enumerate(splits) if number not in there]
-    parts = sorted([*kept, *run_splits(spark, todo, task.numbered)], key=lambda part: part.split)
-    files = [part.name for part in parts if part.name] or [_write_empty(task, target, folder)]
-    outcome = Outcome(
+    return sorted([*kept, *run_splits(spark, todo, task.numbered)], key=lambda part: part.split)
+
+
+def _outcome(parts: list[Part]) -> Outcome:
+    return Outcome(
         sum(part.rows_in for part in parts),
         sum(part.rows_out for part in parts),
         sum(part.null_rows for part in parts),
         next((part.versions for part in parts if part.versions), {}),
+        sum(part.bad_rows for part in parts),
     )
-    return outcome, files
 
 
-def _write_empty(task: PartScorer, target: fs.FileSystem, folder: str) -> str:
+def _write_empty(task: PartScorer) -> str:
     """Write a part without rows, so that an output of no rows still has its columns."""
     fields = [task.schema.field(name) for name in task.keep]
-    schema = pa.schema([*fields, *task.binding.output_fields])
-    name = f"part-00000-{uuid4()}.snappy.parquet"
+    predictions = [output.field for output in task.binding.outputs]
+    return _write_no_rows(task.staged, pa.schema([*fields, *predictions]))
+
+
+def _write_no_bad(task: PartScorer) -> str:
+    """Write a part without bad rows."""
+    return _write_no_rows(str(task.staged_bad), bad_schema(task.schema, task.schema.names))
+
+
+def _write_no_rows(staged: str, schema: pa.Schema) -> str:
+    target, folder = open_filesystem(staged)
+    name = f"part-00000-{uuid4().hex}.snappy.parquet"
     with target.open_output_stream(f"{folder}/{name}") as sink:
         pq.write_table(schema.empty_table(), sink)
     return name

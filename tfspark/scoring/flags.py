@@ -233,6 +233,19 @@ REPORT = Flag(
     "where the JSON report goes (default: _tfspark_report_RUN.json in the output folder, or in "
     "the working directory for a table)",
 )
+BAD_ROWS = Flag(
+    "--bad-rows",
+    "PATH",
+    "folder for rows that cannot be scored, as Parquet with the columns of the input, _reason and "
+    "_input_file (default: the first bad row ends the job)",
+)
+MAX_BAD_ROWS = Flag(
+    "--max-bad-rows",
+    "N[%]",
+    "how many rows may be bad, as a number or a share: with more, the job fails and publishes "
+    "nothing (default: 100%)",
+    arguments.limit,
+)
 PATH = _choice(
     "--path",
     ("auto", "spark", "direct"),

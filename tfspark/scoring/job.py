@@ -13,7 +13,9 @@ from typing import Literal, TypeAlias
 from tfspark.feeding import Feed
 from tfspark.options import DEFAULTS, ScoreOptions
 from tfspark.package import ModelPackage
+from tfspark.scoring.bad_row_limit import NO_LIMIT, Limit
 from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.output.bad_rows import BadRowsOutput
 from tfspark.scoring.output.journal import JobKey
 from tfspark.scoring.output.protocol import Mode, Output
 
@@ -36,6 +38,8 @@ class BatchJob:
             in the rows of that file.
         path: `spark` reads and writes through Spark's own sources; `direct` lets each task read and
             write its files itself; `auto` goes direct where the result is the same.
+        bad_rows: Folder for bad rows; without one, the first bad row ends the job.
+        max_bad_rows: How many rows may be bad.
         options: The options of all APIs.
         run_id: A key of the user's own: a job whose key is marked done is not run again.
     """
@@ -49,6 +53,8 @@ class BatchJob:
     keep: Sequence[str] | None = None
     allow_missing: bool = False
     path: Path = "auto"
+    bad_rows: str = ""
+    max_bad_rows: Limit = NO_LIMIT
     options: ScoreOptions = DEFAULTS
     run_id: str = ""
 
@@ -62,12 +68,14 @@ class Outcome:
         rows_out: Rows written.
         null_rows: Rows whose predictions are null.
         versions: Of the packages on a worker.
+        bad_rows: Rows that were set aside.
     """
 
     rows_in: int
     rows_out: int
     null_rows: int
     versions: Mapping[str, str]
+    bad_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,8 @@ class Plan:
         rounded: One sentence per column whose numbers are rounded to the model's precision.
         stage: Runs the tasks and writes the rows aside.
         snapshot: What the input was when the job was planned; it makes a job the same job.
+        bad: Where bad rows go, if the job sets them aside.
+        max_bad_rows: How many rows may be bad.
         job: What this run does, for runs that come after it.
     """
 
@@ -92,4 +102,6 @@ class Plan:
     rounded: Sequence[str]
     stage: Callable[[], Outcome]
     snapshot: Sequence[object]
+    bad: BadRowsOutput | None = None
+    max_bad_rows: Limit = NO_LIMIT
     job: JobKey = field(default_factory=lambda: JobKey(""))

@@ -1,7 +1,7 @@
 """One task of the direct path: read a split, score it, write one Parquet file. Executor.
 
-Scores a split into a file in the staging folder, and returns a `Part` that describes the file. Only
-that one record passes through the JVM.
+Scores a split into a file in the staging folder, and its bad rows into another one if the job sets
+them aside. Returns a `Part` that describes the files. Only that one record passes through the JVM.
 
 Invariants: each attempt of a task writes under a name of its own, so an attempt that was lost or
 doubled never touches another's file; only a part that the driver heard of is ever published; a file
@@ -14,12 +14,8 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import Any
-from uuid import uuid4
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tfspark.handle import ModelHandle
 from tfspark.options import ScoreOptions
@@ -28,11 +24,11 @@ from tfspark.schema import Binding
 from tfspark.scoring.input.listing import open_filesystem
 from tfspark.scoring.input.pieces import read_batches
 from tfspark.scoring.input.splits import Piece
+from tfspark.scoring.output.bad_rows import REASON
+from tfspark.scoring.part_file import PartFile
+from tfspark.scoring.split_rows import SplitRows
 from tfspark.spark.worker.task import score_task
 from tfspark.versions import installed_versions
-
-# Rows that a row group of the output holds at most; Spark's readers split at row groups.
-GROUP_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -46,6 +42,8 @@ class Part:
         rows_out: Rows written.
         null_rows: Rows whose prediction is null.
         versions: Of the packages on the worker; reported by the first split alone.
+        bad_name: Its file of bad rows; empty when it has none.
+        bad_rows: Rows in that file.
     """
 
     split: int
@@ -54,6 +52,8 @@ class Part:
     rows_out: int
     null_rows: int
     versions: Mapping[str, str]
+    bad_name: str = ""
+    bad_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ class PartScorer:
         schema: Columns to read.
         allow_missing: Whether a column that a file lacks is null for its rows.
         staged: URI of the folder to write into.
+        staged_bad: URI of the folder for bad rows; `None` when the first one ends the job.
     """
 
     handle: ModelHandle
@@ -81,6 +82,7 @@ class PartScorer:
     schema: pa.Schema
     allow_missing: bool
     staged: str
+    staged_bad: str | None = None
 
     def numbered(self, _position: int, numbered: tuple[int, Sequence[Piece]]) -> Part:
         """Score one split that brings its number along."""
@@ -94,7 +96,7 @@ class PartScorer:
             read.through(split),
             lambda _: self.binding,
             options=self.options,
-            keep=self.keep,
+            keep=self.keep if self.staged_bad is None else self.schema.names,
             origin=Origin(self.handle.title, number, read.file_of),
         )
         return self._write(number, split, scored, read)
@@ -106,24 +108,26 @@ class PartScorer:
         scored: Iterator[pa.RecordBatch],
         read: _Reading,
     ) -> Part:
-        """Write a file, which gets the name of a part when it is complete."""
-        first = next(scored, None)
-        if first is None:
-            return Part(number, "", 0, 0, 0, _versions(number))
-        target, folder = open_filesystem(self.staged)
-        name = f"{part_prefix(number, split)}{uuid4().hex}.snappy.parquet"
-        watched = self.binding.outputs[-1].column
-        rows = nulls = 0
-        with (
-            target.open_output_stream(f"{folder}/_{name}") as sink,
-            pq.ParquetWriter(sink, first.schema, **_writer_options(first.schema)) as writer,
-        ):
-            for group in _row_groups(chain([first], scored)):
-                writer.write_table(group)
-                rows += group.num_rows
-                nulls += group.column(watched).null_count
-        target.move(f"{folder}/_{name}", f"{folder}/{name}")
-        return Part(number, name, read.rows, rows, nulls, _versions(number))
+        """Write the files of the good and of the bad rows."""
+        prefix = part_prefix(number, split)
+        good = PartFile(self.staged, prefix, self.binding.outputs[-1].column)
+        bad = PartFile(self.staged_bad or self.staged, prefix, REASON)
+        with good, bad:
+            for rows, bad_rows in self._split(scored, read):
+                good.add(rows)
+                if bad_rows is not None:
+                    bad.add(bad_rows)
+        versions = installed_versions() if number == 0 else {}
+        return Part(
+            number, good.name, read.rows, good.rows, good.nulls, versions, bad.name, bad.rows
+        )
+
+    def _split(
+        self, scored: Iterator[pa.RecordBatch], read: _Reading
+    ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch | None]]:
+        if self.staged_bad is None:
+            return ((batch, None) for batch in scored)
+        return SplitRows(self.schema.names, self.keep, self.binding, read.file_of).pairs(scored)
 
 
 @dataclass
@@ -161,35 +165,3 @@ def part_prefix(number: int, split: Sequence[Piece]) -> str:
     """Return how the names of a split's parts begin: its number, and a digest of what it reads."""
     digest = hashlib.sha256(repr(tuple(split)).encode()).hexdigest()
     return f"part-{number:05d}-{digest[:16]}-"
-
-
-def _versions(number: int) -> Mapping[str, str]:
-    return installed_versions() if number == 0 else {}
-
-
-def _row_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Join record batches into tables of one row group each."""
-    waiting: list[pa.RecordBatch] = []
-    size = 0
-    for batch in batches:
-        waiting.append(batch)
-        size += batch.nbytes
-        if size >= GROUP_BYTES:
-            yield pa.Table.from_batches(waiting)
-            waiting, size = [], 0
-    if waiting:
-        yield pa.Table.from_batches(waiting)
-
-
-def _writer_options(schema: pa.Schema) -> dict[str, Any]:
-    """Return the options of the Parquet writer: those of Spark, but for dictionaries of floats.
-
-    Predictions and features rarely repeat; building a dictionary that the writer then gives up is
-    most of the time of a write.
-    """
-    repeated = [
-        column.name
-        for column in schema
-        if not pa.types.is_nested(column.type) and not pa.types.is_floating(column.type)
-    ]
-    return {"compression": "snappy", "use_dictionary": repeated or False}

@@ -42,7 +42,8 @@ class Report:
         rows_out: Rows written.
         null_rows: Rows with a null input, whose predictions are null; `None` in a SQL job, in whose
             result Spark alone knows what is a prediction.
-        bad_rows: Rows that could not be scored (a bad row ends the job, so 0 in a finished one).
+        bad_rows: Rows that could not be scored and were set aside, beside those of `rows_out`.
+        bad_rows_output: The folder they are in; without one, a bad row ends the job.
         rounded: One sentence per column whose numbers are rounded to the model's precision, such as
             "column 'x' double → float32".
         seconds: Wall time by phase, in seconds.
@@ -60,6 +61,7 @@ class Report:
     rows_out: int = 0
     null_rows: int | None = None
     bad_rows: int = 0
+    bad_rows_output: str = ""
     rounded: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)

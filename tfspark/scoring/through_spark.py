@@ -13,8 +13,11 @@ from tfspark.scoring.input.broken_records import naming_broken_records
 from tfspark.scoring.input.footers import WITH_FOOTERS
 from tfspark.scoring.input.spark_input import input_of
 from tfspark.scoring.job import BatchJob, Outcome, Plan
+from tfspark.scoring.output.bad_rows import FILE, BadRowsOutput
 from tfspark.scoring.output.protocol import Output
+from tfspark.scoring.split_frame import SplitFrame
 from tfspark.spark.cluster.arrow_batches import sized_batches
+from tfspark.spark.cluster.bad_rows import with_file
 from tfspark.spark.cluster.counting import counted
 from tfspark.spark.cluster.worker_versions import worker_versions
 from tfspark.spark.dataframe import score_frame
@@ -26,7 +29,11 @@ if TYPE_CHECKING:
 
 
 def plan_through_spark(
-    spark: SparkSession, job: BatchJob, package: ModelPackage, output: Output
+    spark: SparkSession,
+    job: BatchJob,
+    package: ModelPackage,
+    output: Output,
+    bad: BadRowsOutput | None = None,
 ) -> Plan:
     """Return the plan of a job that reads and writes as Spark does.
 
@@ -39,7 +46,8 @@ def plan_through_spark(
     with naming_broken_records(spark, dataset):
         rows = dataset.read(spark)
     source = input_of(spark, rows, dataset) if dataset.path else None
-    watched, rows_in = counted(rows)
+    names_in = rows.columns if bad is None else bad.names_beside(rows.columns)
+    watched, rows_in = counted(rows if bad is None else with_file(rows, FILE))
     try:
         scored, binding = _scored(watched, job, package)
     except BindingError:
@@ -48,24 +56,29 @@ def plan_through_spark(
         raise
     if source is not None:
         merges = dataset.options.get("mergeSchema", "").lower() == "true"
-        names = _needed(rows, job, binding)
+        names = _needed(rows, job, binding) if bad is None else None
         source.check_columns(names, allow_missing=job.allow_missing or merges)
+    beside = _beside(scored, binding)
+    split = None if bad is None else SplitFrame.of(scored, binding, names_in, job.keep, bad)
+    good = scored if split is None else split.good
     # A model never returns null, so a null prediction is a row with a null input.
-    scored, rows_out = counted(scored, null_in=scored.columns[-1])
+    good, rows_out = counted(good, null_in=good.columns[-1])
 
     def stage() -> Outcome:
         versions = worker_versions(spark)
-        beside = _beside(scored, binding)
         with naming_broken_records(spark, dataset), sized_batches(spark, package.signature, beside):
-            output.stage(scored)
+            bad_rows = 0 if split is None else split.stage_bad()
+            output.stage(good)
+        if split is not None:
+            split.release()
         if source is not None:
             source.check_unchanged()
-        return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, versions)
+        return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, versions, bad_rows)
 
     # A source without files, such as JDBC, is taken for unchanged.
     snapshot = sorted(rows.inputFiles()) if source is None else [*source.uris, *source.files]
-    columns = dict(scored.dtypes)
-    return Plan(package, output, "spark", columns, binding.rounded, stage, snapshot)
+    columns = dict(good.dtypes)
+    return Plan(package, output, "spark", columns, binding.rounded, stage, snapshot, bad)
 
 
 def _merging(source: Dataset) -> Dataset:
@@ -81,7 +94,7 @@ def _scored(rows: DataFrame, job: BatchJob, package: ModelPackage) -> tuple[Data
         package,
         feed=job.feed,
         fetch=job.fetch,
-        keep=job.keep,
+        keep=None if job.bad_rows else job.keep,
         options=job.options,
         terms=FLAGS,
     )
@@ -98,5 +111,5 @@ def _needed(rows: DataFrame, job: BatchJob, binding: Binding) -> list[str] | Non
 
 def _beside(scored: DataFrame, binding: Binding) -> list[DataType]:
     """Return the types of the kept columns that feed nothing."""
-    kept = scored.schema.fields[: -len(binding.outputs)]
+    kept = scored.schema.fields[: -len(binding.output_fields)]
     return [field.dataType for field in kept if field.name not in binding.columns]

@@ -145,12 +145,19 @@ def _objects(items: Iterable[Any]) -> Any:
 def _to_pandas(array: Any) -> Any:
     if pa.types.is_struct(array.type):
         return pd.DataFrame(
-            {field.name: _to_pandas(array.field(field.name)) for field in array.type}
+            {field.name: _field_to_pandas(array.field(field.name)) for field in array.type}
         )
     if dtypes.is_list(array.type):
         return pd.Series(array.to_pylist() if _is_clean(array) else _marked(array.to_pylist()))
     # pandas' own types cannot tell null from NaN.
     return pd.Series(pd.arrays.ArrowExtensionArray(array))
+
+
+def _field_to_pandas(array: Any) -> Any:
+    # A struct in a struct, which only the reason is, has to be a column of dicts.
+    if pa.types.is_struct(array.type):
+        return pd.Series(array.to_pylist(), dtype=object)
+    return _to_pandas(array)
 
 
 def _is_clean(array: Any) -> bool:

@@ -39,7 +39,8 @@ class PythonBackend:
         check_pandas("mapInArrow")
         handle = handle_of(fed.frame.sparkSession, package, options)
         check_stream(fed.frame, handle.source)
-        if options.on_null == "null":  # the other rules check each null element
+        # Other rules for nulls check each null element, and a reason names a column.
+        if options.on_null == "null" and options.reason is None:
             fed, binding = fed.stacked(binding)
         passed = fed.passed(binding)
         names = fed.names_in_task(passed)
@@ -57,7 +58,7 @@ class PythonBackend:
         handle = handle_of(request.spark, request.package, request.options)
         scorer = ArgumentScorer(handle, request.fetch, request.options)
         make = _arrow_function if kind == "arrow" else _pandas_function
-        udf = make(scorer, udf_type(request.outputs))
+        udf = make(scorer, udf_type(request.outputs, request.options.reason))
         return ModelFunction(request.package.signature, udf, kind)
 
     def register(self, request: FunctionRequest, name: str) -> ModelFunction:

@@ -28,6 +28,11 @@ _ATOMS: dict[str, sql.DataType] = {
     "binary": sql.BinaryType(),
 }
 
+# Why a row is bad; see `tfspark.rows.REASON_TYPE`.
+_REASON = sql.StructType(
+    [sql.StructField(name, sql.StringType()) for name in ("code", "column", "message")]
+)
+
 # Types that Spark cannot convert to Arrow; an interval of days and seconds can be converted.
 _NOT_IN_ARROW = {"interval", "interval year", "interval month", "interval year to month"}
 
@@ -100,16 +105,20 @@ def to_spark(arrow: pa.DataType) -> sql.DataType:
 
 
 def output_schema(kept: sql.StructType, binding: Binding) -> sql.StructType:
-    """Return the kept columns followed by the prediction columns."""
-    return sql.StructType([*kept.fields, *_fields(binding.outputs)])
+    """Return the kept columns, the prediction columns and the reason column, if there is one."""
+    return sql.StructType([*kept.fields, *_fields(binding.outputs, binding.reason)])
 
 
-def udf_type(outputs: tuple[OutputBinding, ...]) -> sql.DataType:
-    """Return the result type of a column function: a single output, or a struct of several."""
-    if len(outputs) == 1:
+def udf_type(outputs: tuple[OutputBinding, ...], reason: str | None = None) -> sql.DataType:
+    """Return the result type of a column function.
+
+    A single output without a reason has its own type; anything else is a struct.
+    """
+    if len(outputs) == 1 and reason is None:
         return to_spark(outputs[0].arrow)
-    return sql.StructType(_fields(outputs))
+    return sql.StructType(_fields(outputs, reason))
 
 
-def _fields(outputs: tuple[OutputBinding, ...]) -> list[sql.StructField]:
-    return [sql.StructField(output.column, to_spark(output.arrow)) for output in outputs]
+def _fields(outputs: tuple[OutputBinding, ...], reason: str | None) -> list[sql.StructField]:
+    fields = [sql.StructField(output.column, to_spark(output.arrow)) for output in outputs]
+    return fields if reason is None else [*fields, sql.StructField(reason, _REASON)]

@@ -2,6 +2,7 @@
 
 from tfspark.tensors.decode import decode
 from tfspark.tensors.encode import encode
+from tfspark.tensors.rejecting import encode_good
 from tfspark.tensors.values import (
     Array,
     ByteStrings,
@@ -10,6 +11,7 @@ from tfspark.tensors.values import (
     Tensor,
     pad_rows,
     slice_rows,
+    take_rows,
     to_arrow,
 )
 
@@ -21,7 +23,9 @@ __all__ = [
     "Tensor",
     "decode",
     "encode",
+    "encode_good",
     "pad_rows",
     "slice_rows",
+    "take_rows",
     "to_arrow",
 ]

@@ -1,19 +1,20 @@
 """Converts output tensors to Arrow columns. Executor.
 
 An output tensor becomes an array with one element for each row; numbers are not copied. Bytes that
-are not valid UTF-8 raise `RowProblem` with the index of the row.
+are not valid UTF-8 raise `RowProblem` with the indices of the rows.
 """
 
 from __future__ import annotations
 
 from math import prod
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
 
 from tfspark import dtypes
 from tfspark.fetching import OutputBinding
+from tfspark.rows import Reason
 from tfspark.tensors.values import (
     ByteStrings,
     RowProblem,
@@ -33,7 +34,7 @@ def decode(tensor: Tensor, output: OutputBinding) -> dtypes.ArrowArray:
         An array of `output.arrow` with one element per row.
 
     Raises:
-        RowProblem: For the first string that is not valid UTF-8.
+        RowProblem: For the rows with a string that is not valid UTF-8.
     """
     element, depth = dtypes.element_of(output.arrow)
     values = _elements(tensor, element, output)
@@ -55,12 +56,17 @@ def _strings(tensor: ByteStrings, element: pa.DataType, output: OutputBinding) -
         return tensor.values.cast(element)
     except pa.ArrowInvalid:
         width = max(prod(tensor.shape[1:]), 1)
-        for index, value in enumerate(tensor.values):
-            found = value.as_py()
-            if not _is_text(found):
-                problem = f"output bytes {found[:20]!r} are not UTF-8"
-                raise RowProblem(index // width, output.column, problem) from None
-        raise
+        values: list[Any] = tensor.values.to_pylist()
+        wrong = [index for index, value in enumerate(values) if not _is_text(value)]
+        if not wrong:
+            raise
+        rows, firsts = np.unique(np.array(wrong) // width, return_index=True)
+
+        def reason_of(position: int) -> Reason:
+            found = values[wrong[firsts[position]]]
+            return Reason("NOT_TEXT", f"output bytes {found[:20]!r} are not UTF-8", output.column)
+
+        raise RowProblem(rows, reason_of) from None
 
 
 def _is_text(value: bytes) -> bool:

@@ -5,8 +5,8 @@ chunks if the batch has rows of several record batches. Rows are grouped by shap
 open dimensions, and by value if a column feeds a scalar input.
 
 Invariants: numbers without nulls in one chunk are views of Arrow's memory, several chunks are
-copied once; a row with a null at any depth is in no group; a row that does not fit raises
-`RowProblem` with its index, and nothing is truncated.
+copied once; a row with a null at any depth is in no group; rows that do not fit raise `RowProblem`
+with their indices, and nothing is truncated.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import pyarrow as pa
 from tfspark import dtypes
 from tfspark.errors import EngineError, explain
 from tfspark.feeding import InputBinding
+from tfspark.rows import Reason
 from tfspark.tensors.constant import constant_tensor
 from tfspark.tensors.fill import filled
 from tfspark.tensors.lists import Opened
@@ -53,7 +54,7 @@ def encode(
         input, at any depth, is in no group, unless a fill replaces the null. No group is empty.
 
     Raises:
-        RowProblem: For a row with a wrong length or value, or with a null that is refused.
+        RowProblem: For rows with a wrong length or value, or with a null that is refused.
         EngineError: When the chunks of a column are too large to be joined.
     """
     columns = _read(inputs, chunks)
@@ -97,8 +98,12 @@ def _refuse_nulls(
         for column, reading in opened if bound.nulls.refuse else ():
             found = opened[column, reading].null_rows() if column in bound.columns else None
             if found is not None and found.any():
-                problem = f"a null, which {terms.on_null} refuses"
-                raise RowProblem(int(found.argmax()), column, problem)
+                raise _refused_nulls(np.flatnonzero(found), column, terms)
+
+
+def _refused_nulls(rows: Rows, column: str, terms: Terms) -> RowProblem:
+    reason = Reason("NULL_INPUT", f"a null, which {terms.on_null} refuses", column)
+    return RowProblem(rows, lambda _: reason)
 
 
 def _join(column: str, arrays: Sequence[dtypes.ArrowArray]) -> dtypes.ArrowArray:
@@ -127,12 +132,17 @@ def _groups(
     differing = [shape for shape in (*shapes, *keys) if shape.ndim == 2]
     if all((shape == shape[0]).all() for shape in differing):
         return [_group(fed, shapes, 0, rows)]
-    groups = []
+    groups, problems = [], []
     for members in _equal_rows(differing):
         indices = to_arrow(members)
         part = {source: Opened.of(array.take(indices)) for source, array in columns.items()}
         some = [_Fed.of(bound, part) for bound in inputs]
-        groups.append(_group(some, shapes, int(members[0]), rows[members]))
+        try:
+            groups.append(_group(some, shapes, int(members[0]), rows[members]))
+        except RowProblem as problem:
+            problems.append(problem)
+    if problems:
+        raise RowProblem.joined(problems)
     return groups
 
 

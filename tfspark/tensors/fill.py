@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from tfspark import dtypes
-from tfspark.nulls import scalar_of
+from tfspark.rows import scalar_of
 
 
 def filled(array: dtypes.ArrowArray, fill: Any) -> dtypes.ArrowArray:
@@ -15,7 +15,7 @@ def filled(array: dtypes.ArrowArray, fill: Any) -> dtypes.ArrowArray:
 
     Args:
         array: Scalars, or lists of them at any depth. A null list stays null.
-        fill: A valid element; see `tfspark.nulls.is_fitting`.
+        fill: A valid element; see `tfspark.rows.is_fitting`.
     """
     if not dtypes.is_list(array.type):
         return array.fill_null(scalar_of(fill, array.type)) if array.null_count else array

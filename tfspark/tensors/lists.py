@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from tfspark import dtypes
+from tfspark.rows import Reason
 from tfspark.tensors.values import Flags, RowProblem, Rows, to_numpy
 
 
@@ -66,10 +67,18 @@ class Opened:
             shapes[owner, level] = lengths
             ragged = np.flatnonzero(shapes[owner, level] != lengths)
             if len(ragged):
-                row = int(owner[ragged[0]])
-                inside = ", ".join(map(str, sorted(set(lengths[owner == row].tolist()))))
-                raise RowProblem(row, column, f"its inner lists have different lengths: {inside}")
+                raise _ragged(column, np.unique(owner[ragged]), lengths, owner)
         return shapes
+
+
+def _ragged(column: str, rows: Rows, lengths: Rows, owner: Rows) -> RowProblem:
+    def reason_of(position: int) -> Reason:
+        first, last = np.searchsorted(owner, [rows[position], rows[position] + 1])
+        inside = sorted(set(lengths[first:last].tolist()))
+        different = ", ".join(map(str, inside))
+        return Reason("RAGGED", f"its inner lists have different lengths: {different}", column)
+
+    return RowProblem(rows, reason_of)
 
 
 def _nulls(array: dtypes.ArrowArray) -> Flags | None:

@@ -1,10 +1,12 @@
 """Numbers in the type of their input: as they are, widened, rounded once, or checked one by one.
 
-A value that does not fit raises `RowProblem`; none is ever wrapped. Executor.
+Values that do not fit raise `RowProblem`; none is ever wrapped. Executor.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,12 @@ import pyarrow as pa
 from tfspark import dtypes
 from tfspark.feeding import InputBinding
 from tfspark.rounding import narrowed, nearest
+from tfspark.rows import Code, Reason
 from tfspark.tensors.values import (
     Array,
     Flags,
     RowProblem,
+    Rows,
     to_numpy,
 )
 
@@ -40,12 +44,35 @@ def numbers(array: dtypes.ArrowArray, bound: InputBinding, column: str, width: i
         found = narrowed(source, target)
     wrong = np.flatnonzero(misfits(source, found))
     if len(wrong):
-        raise _problem(source[wrong[0]].item(), int(wrong[0]), target, column, width)
+        raise _problem(wrong, lambda index: source[index].item(), target, column, width)
     return found
 
 
-def _problem(value: Any, index: int, target: np.dtype[Any], column: str, width: int) -> RowProblem:
-    return RowProblem(index // max(width, 1), column, f"{value!r} does not fit {target.name}")
+def _problem(
+    wrong: Rows,
+    value_of: Callable[[int], Any],
+    target: np.dtype[Any],
+    column: str,
+    width: int,
+) -> RowProblem:
+    """Return the problem of the rows of some elements; the first element of a row is its reason."""
+    rows, firsts = np.unique(wrong // max(width, 1), return_index=True)
+
+    def reason_of(position: int) -> Reason:
+        value = value_of(int(wrong[firsts[position]]))
+        shown = repr(str(value)) if isinstance(value, Decimal) else repr(value)
+        return Reason(_code(value, target), f"{shown} does not fit {target.name}", column)
+
+    return RowProblem(rows, reason_of)
+
+
+def _code(value: Any, target: np.dtype[Any]) -> Code:
+    """Return why a number does not fit a type."""
+    if value != value:
+        return "NOT_A_NUMBER"
+    if target.kind == "f" or not np.iinfo(target).min <= value <= np.iinfo(target).max:
+        return "OUT_OF_RANGE"
+    return "FRACTION"
 
 
 def _integers(
@@ -56,10 +83,14 @@ def _integers(
         return array.cast(pa.int64())
     except pa.ArrowInvalid:
         values: list[Any] = array.to_pylist()
-        for index, value in enumerate(values):
-            if value != int(value) or not -(2**63) <= value < 2**63:
-                raise _problem(str(value), index, target, column, width) from None
-        raise
+        wrong = [
+            index
+            for index, value in enumerate(values)
+            if value != int(value) or not -(2**63) <= value < 2**63
+        ]
+        if not wrong:
+            raise
+        raise _problem(np.array(wrong), values.__getitem__, target, column, width) from None
 
 
 def misfits(source: Array, found: Array) -> Flags:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfspark.feeding import InputBinding
+from tfspark.rows import Reason
 from tfspark.signature import TensorSpec, format_shape
 from tfspark.tensors.lists import Opened
 from tfspark.tensors.values import RowProblem, Rows
@@ -57,7 +58,14 @@ def _check_lengths(
         # An empty outer list has no inner lists to measure: it failed before, or may be empty.
         bad = np.flatnonzero(wrong & (shapes[:, :axis] != 0).all(axis=1))
         if len(bad):
-            row = int(bad[0])
-            found = format_shape(tuple(shapes[row].tolist()))
-            expected = format_shape(spec.row_shape or ())
-            raise RowProblem(row, column, f"expected a row of shape {expected}, found {found}")
+            raise _wrong_shape(bad, shapes[bad], spec, column)
+
+
+def _wrong_shape(rows: Rows, shapes: Rows, spec: TensorSpec, column: str) -> RowProblem:
+    expected = format_shape(spec.row_shape or ())
+
+    def reason_of(position: int) -> Reason:
+        found = format_shape(tuple(shapes[position].tolist()))
+        return Reason("WRONG_SHAPE", f"expected a row of shape {expected}, found {found}", column)
+
+    return RowProblem(rows, reason_of)

@@ -8,17 +8,23 @@ Source: `VectorUDT`, `MatrixUDT` and `ImageSchema` of Spark.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from tfspark import structs
+from tfspark.rows import Reason
 from tfspark.tensors.lists import Opened
 from tfspark.tensors.values import Array, RowProblem, to_arrow, to_numpy
 
 _DENSE = 1
 _ENCODED = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8")  # JPEG, PNG, GIF
+_DECODE = (
+    "the bytes are an encoded image; export a signature that takes strings and decodes them "
+    "in the graph with tf.io.decode_image."
+)
 _RGBA = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}
 
 
@@ -49,18 +55,18 @@ def as_bytes(array: Any) -> Any:
 
 
 def with_image_hint(problem: RowProblem, column: Opened) -> RowProblem:
-    """Return the problem; add a hint if the row contains an encoded image instead of pixels."""
+    """Return the problem; add a hint if a row contains an encoded image instead of pixels."""
     if column.elements.type != pa.uint8() or len(column.lengths) != 1:
         return problem
-    start = int(column.lengths[0][: problem.row].sum())
-    head = bytes(to_numpy(column.elements.slice(start, 4)).tolist())
-    if not head.startswith(_ENCODED):
-        return problem
-    hint = (
-        "the bytes are an encoded image; export a signature that takes strings and decodes them "
-        "in the graph with tf.io.decode_image."
-    )
-    return RowProblem(problem.row, problem.column, problem.problem, hint)
+    starts = np.cumsum(column.lengths[0]) - column.lengths[0]
+
+    def reason_of(position: int) -> Reason:
+        reason = problem.reason_of(position)
+        start = int(starts[problem.rows[position]])
+        head = bytes(to_numpy(column.elements.slice(start, 4)).tolist())
+        return replace(reason, hint=_DECODE) if head.startswith(_ENCODED) else reason
+
+    return RowProblem(problem.rows, reason_of)
 
 
 def _vectors(array: Any) -> Any:
@@ -127,10 +133,16 @@ def _images(array: Any, column: str) -> Any:
     sizes = height * width * channels
     wrong = ~is_null & ((sizes != lengths) | (sizes <= 0) | ~np.isin(channels, list(_RGBA)))
     if wrong.any():
-        row = int(wrong.argmax())
-        shape = tuple(int(axis[row]) for axis in (height, width, channels))
-        found = f"(height, width, channels) {shape} with {int(lengths[row])} bytes"
-        raise RowProblem(row, column, f"expected an image of 1, 3 or 4 channels, found {found}")
+        bad = np.flatnonzero(wrong)
+
+        def reason_of(position: int) -> Reason:
+            row = bad[position]
+            shape = tuple(int(one[row]) for one in (height, width, channels))
+            found = f"(height, width, channels) {shape} with {int(lengths[row])} bytes"
+            message = f"expected an image of 1, 3 or 4 channels, found {found}"
+            return Reason("NOT_AN_IMAGE", message, column)
+
+        raise RowProblem(bad, reason_of)
     pixels = _in_rgba(to_numpy(data.flatten()), sizes, channels)
     inner = _offsets(np.repeat(channels, np.where(is_null, 0, height * width)), to_arrow(pixels))
     return _lists(array, height, _offsets(np.repeat(width, np.where(is_null, 0, height)), inner))

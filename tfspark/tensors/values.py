@@ -6,7 +6,8 @@ read-only views of Arrow's memory, and keep it alive.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, TypeAlias, cast
 
@@ -15,6 +16,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tfspark import dtypes
+from tfspark.errors import EngineError
+from tfspark.rows import Reason
 
 Array: TypeAlias = npt.NDArray[Any]
 Rows: TypeAlias = npt.NDArray[np.int64]
@@ -22,18 +25,56 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 
 
 class RowProblem(Exception):  # noqa: N818 - becomes a RowError once the runner knows model and row
-    """A row of the current batch that cannot be fed or returned."""
+    """Rows of the current batch that cannot be fed, scored or returned, all found by one check.
 
-    def __init__(self, row: int, column: str, problem: str, hint: str = "") -> None:
-        super().__init__(row, column, problem, hint)
-        self.row = row
-        self.column = column
-        self.problem = problem
-        self.hint = hint
+    Attributes:
+        rows: Their indices, one at least.
+        row: The first of them, which an error names.
+        first: The reason of that row.
+        reason_of: Position in `rows` → the reason of that row. It is called only for the rows whose
+            reason is wanted.
+        cause: The error of the engine, where the model refused the rows.
+    """
+
+    def __init__(
+        self,
+        rows: Rows | Sequence[int],
+        reason_of: Callable[[int], Reason],
+        cause: EngineError | None = None,
+    ) -> None:
+        self.rows: Rows = np.asarray(rows, dtype=np.int64)
+        self.reason_of = reason_of
+        self.cause = cause
+        self.row, self.first = int(self.rows[0]), reason_of(0)
+        super().__init__(self.row, self.first.column, self.first.message, self.first.hint)
 
     def among(self, rows: Rows) -> RowProblem:
-        """Return the same problem for row `rows[row]` of the batch that these rows come from."""
-        return RowProblem(int(rows[self.row]), self.column, self.problem, self.hint)
+        """Return the same problem for `rows[self.rows]` of the batch that these rows come from."""
+        return RowProblem(rows[self.rows], self.reason_of, self.cause)
+
+    def hinting(self, hint: str) -> RowProblem:
+        """Return the same problem with a hint."""
+        return RowProblem(
+            self.rows, lambda position: replace(self.reason_of(position), hint=hint), self.cause
+        )
+
+    def reasons(self) -> Iterator[tuple[int, Reason]]:
+        """Yield each row with its reason."""
+        for position, row in enumerate(self.rows.tolist()):
+            yield row, self.reason_of(position)
+
+    @classmethod
+    def joined(cls, problems: Sequence[RowProblem]) -> RowProblem:
+        """Return several problems as one, the first in front."""
+        if len(problems) == 1:
+            return problems[0]
+        places = [(one, at) for one in problems for at in range(len(one.rows))]
+
+        def reason_of(position: int) -> Reason:
+            problem, at = places[position]
+            return problem.reason_of(at)
+
+        return cls(np.concatenate([one.rows for one in problems]), reason_of)
 
 
 @dataclass(frozen=True)
@@ -80,6 +121,13 @@ class Group:
         return Group(
             self.rows[start:stop],
             {name: slice_rows(tensor, start, stop) for name, tensor in self.inputs.items()},
+        )
+
+    def take(self, indices: Rows) -> Group:
+        """Return a copy of some rows, in this order; a row may come more than once."""
+        return Group(
+            self.rows[indices],
+            {name: take_rows(tensor, indices) for name, tensor in self.inputs.items()},
         )
 
 
@@ -132,9 +180,17 @@ def pad_rows(tensor: Tensor, rows: int) -> Tensor:
     """Repeat the last row of a tensor until it has `rows` rows; a scalar is returned unchanged."""
     if not tensor.shape:
         return tensor
-    indices = np.minimum(np.arange(rows), tensor.shape[0] - 1)
+    return take_rows(tensor, np.minimum(np.arange(rows), tensor.shape[0] - 1))
+
+
+def take_rows(tensor: Tensor, indices: Rows) -> Tensor:
+    """Return a copy of some rows of a tensor, in this order; a scalar as it is."""
+    if not tensor.shape:
+        return tensor
     if isinstance(tensor, ByteStrings):
         width = prod(tensor.shape[1:])
         elements = (indices[:, None] * width + np.arange(width)).ravel()
-        return ByteStrings(tensor.values.take(to_arrow(elements)), (rows, *tensor.shape[1:]))
+        return ByteStrings(
+            tensor.values.take(to_arrow(elements)), (len(indices), *tensor.shape[1:])
+        )
     return tensor[indices]

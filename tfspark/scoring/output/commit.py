@@ -57,6 +57,20 @@ class Commit:
         """Whether another job is at work, or one has left something."""
         return self._store.exists(self.lock.places.hidden)
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether the rows of this job are published, or will be by whoever recovers them."""
+        return self._store.exists(f"{self.work}/journal") or self.record is not None
+
+    @property
+    def record(self) -> Journal | None:
+        """The record that this job is done; `None` when there is none."""
+        return is_done_for(self._store, self.lock.places, self.job.name)
+
+    def forget(self) -> None:
+        """Delete the record of rows that were taken back."""
+        self._store.delete(self.lock.places.done(self.job.name))
+
     def begin(self, job: JobKey) -> Journal | None:
         """Get the lock, and finish or remove what dead jobs left.
 
@@ -73,7 +87,7 @@ class Commit:
         self.keeps = recovery.keeps
         if recovery.removed and not recovery.keeps:
             _log.info("parts of a job of another input, model or setting were removed: start anew")
-        done = is_done_for(self._store, self.lock.places, job.name)
+        done = self.record
         if done is not None and not job.run_id:
             self._refuse_untold(done)
         return done
@@ -114,7 +128,7 @@ class Commit:
                 self._store.delete(f"{self.work}/journal")
             raise
         except LockLostError:
-            if is_done_for(self._store, self.lock.places, self.job.name) is None:
+            if self.record is None:
                 raise
             _log.warning("another run took over and published the rows of this one")
 

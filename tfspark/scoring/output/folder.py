@@ -76,13 +76,23 @@ class PathOutput:
         """See `Output.keeps`."""
         return self._commit.keeps
 
+    @property
+    def has_leftover(self) -> bool:
+        """See `Output.has_leftover`."""
+        return self._commit.has_leftover
+
+    @property
+    def is_decided(self) -> bool:
+        """See `Output.is_decided`."""
+        return self._commit.is_decided
+
     def check(self, *inputs: str) -> None:
         """See `Output.check`; what a dead job left is recovered in `begin`, and looked at then."""
         self._files.check_creatable(self._path)
         check_format(self.spark, self.target.format)
         refuse_lake(self.spark, self.target, "output")
         self._inputs = inputs
-        if not self._commit.has_leftover:
+        if not self.has_leftover:
             self._check_there()
 
     def _check_there(self) -> None:
@@ -113,7 +123,7 @@ class PathOutput:
         if self.target.format == "csv":
             _refuse_nested(self.target, columns)
         self._columns = columns
-        if not self._commit.has_leftover:
+        if not self.has_leftover:
             self._check_append_to_data()
 
     def _check_append_to_data(self) -> None:
@@ -151,8 +161,12 @@ class PathOutput:
         """See `Output.begin`."""
         had_leftover = self._commit.has_leftover
         done = self._commit.begin(job)
-        if done is not None:
-            return done
+        if done is None:
+            self._check_again(had_leftover)
+            self._open()
+        return done
+
+    def _check_again(self, had_leftover: bool) -> None:
         self._check_there()  # again: only the lock keeps other jobs away
         if had_leftover or not self._is_compared:
             self._check_append_to_data()
@@ -162,12 +176,10 @@ class PathOutput:
                 "recovered, but nothing keeps a second job from writing at the same time",
                 self.target,
             )
-        self._commit.open_work()
-        self._keep_parts()
-        return None
 
-    def _keep_parts(self) -> None:
-        """Put counted parts of an earlier run beside finished ones; forget what Spark wrote."""
+    def _open(self) -> None:
+        """Make the folder; put counted parts beside finished ones; forget what Spark wrote."""
+        self._commit.open_work()
         work = self._commit.work
         self._store.make(f"{work}/{_ATTEMPTS}")
         if not self.keeps:

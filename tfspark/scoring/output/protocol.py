@@ -25,7 +25,16 @@ from tfspark.spark.cluster.failures import cause, is_disconnected
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-__all__ = ["Mode", "Output", "Unlocked", "already_there", "check_same_columns", "ending", "replace"]
+__all__ = [
+    "Mode",
+    "Output",
+    "Transaction",
+    "Unlocked",
+    "already_there",
+    "check_same_columns",
+    "ending",
+    "replace",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -42,26 +51,8 @@ _WIDER = {
 }
 
 
-class Output(Protocol):
-    """A target that can be written aside and shown."""
-
-    @property
-    def folder(self) -> str | None:
-        """URI of a folder that tasks may write files into; `None` where only Spark can write."""
-
-    @property
-    def keeps(self) -> bool:
-        """Whether the folder holds finished parts of an earlier run of the same job."""
-
-    def check(self, *inputs: str) -> None:
-        """Raise when the mode forbids what is there, before anything is written.
-
-        Args:
-            inputs: Paths that the job reads; an output that is overwritten must not hold them.
-        """
-
-    def check_columns(self, columns: Mapping[str, str]) -> None:
-        """Raise when rows of these columns (name → Spark type) cannot be written or appended."""
+class Transaction(Protocol):
+    """What begins, and ends in rows that are shown or in none."""
 
     def begin(self, job: JobKey) -> Journal | None:
         """Keep other jobs away, and finish or remove what dead ones left.
@@ -72,12 +63,6 @@ class Output(Protocol):
         Raises:
             OutputBusyError: Another job writes to the target.
         """
-
-    def stage(self, df: DataFrame) -> None:
-        """Run the job and write its rows aside."""
-
-    def take(self, files: Sequence[str]) -> None:
-        """Take files that tasks wrote into the folder: these are staged, and no others."""
 
     def publish(self, account: Mapping[str, object]) -> None:
         """Show what was staged; `account` is what a later start of this job is told of it."""
@@ -92,10 +77,48 @@ class Output(Protocol):
         """Let other jobs in, and remove what was staged and not shown; fine when nothing is."""
 
 
+class Output(Transaction, Protocol):
+    """A target that can be written aside and shown."""
+
+    @property
+    def folder(self) -> str | None:
+        """URI of a folder that tasks may write files into; `None` where only Spark can write."""
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the folder holds finished parts of an earlier run of the same job."""
+
+    @property
+    def has_leftover(self) -> bool:
+        """Whether another job is at work, or one has left something that `begin` looks at."""
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the rows of this job are shown, or will be by its next start."""
+
+    def check(self, *inputs: str) -> None:
+        """Raise when the mode forbids what is there, before anything is written.
+
+        Args:
+            inputs: Paths that the job reads; an output that is overwritten must not hold them.
+        """
+
+    def check_columns(self, columns: Mapping[str, str]) -> None:
+        """Raise when rows of these columns (name → Spark type) cannot be written or appended."""
+
+    def stage(self, df: DataFrame) -> None:
+        """Run the job and write its rows aside."""
+
+    def take(self, files: Sequence[str]) -> None:
+        """Take files that tasks wrote into the folder: these are staged, and no others."""
+
+
 class Unlocked:
     """The part of an output that nothing keeps other jobs from, and that keeps no parts."""
 
     keeps = False
+    has_leftover = False
+    is_decided = False
 
     def begin(self, job: JobKey) -> Journal | None:  # noqa: ARG002
         """See `Output.begin`."""
@@ -114,7 +137,7 @@ class Unlocked:
 
 
 @contextmanager
-def ending(output: Output) -> Iterator[None]:
+def ending(output: Transaction) -> Iterator[None]:
     """End a job whose block fails: an interrupted one can go on, any other one is removed."""
     try:
         yield

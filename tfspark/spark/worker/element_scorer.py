@@ -10,7 +10,7 @@ Invariants: one prediction per element, in order; a partition is read batch by b
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
 from math import isinf
@@ -27,6 +27,7 @@ from tfspark.errors import RowError, explain, listing
 from tfspark.handle import ModelHandle
 from tfspark.options import ScoreOptions
 from tfspark.rounding import nearest_one
+from tfspark.rows import Reason
 from tfspark.schema import Binding, bind
 from tfspark.signature import TensorSpec
 from tfspark.spark.worker.task import origin_of, score_task
@@ -52,9 +53,22 @@ class ElementScorer:
 
     def __call__(self, elements: Iterable[Any]) -> Iterator[Any]:
         """Yield one prediction per element: a value, or a dict for several outputs."""
-        batches = self._batches(iter(elements))
+        unreadable = _Unreadable(self.handle, self.options.on_error == "null")
+        batches = self._batches(iter(elements), unreadable)
+        row = 0
         for batch in score_task(self.handle, batches, self._bind, options=self.options):
-            yield from batch.column(0).to_pylist() if batch.num_columns == 1 else batch.to_pylist()
+            one = batch.num_columns == 1
+            for prediction in batch.column(0).to_pylist() if one else batch.to_pylist():
+                bad = unreadable.reasons.pop(row, None)
+                yield prediction if bad is None else self._rejected(bad, batch.schema.names)
+                row += 1
+
+    def _rejected(self, bad: Reason, names: Sequence[str]) -> Any:
+        """Return the result of an element that is not a value of its input."""
+        result: dict[str, Any] = dict.fromkeys(names)
+        if self.options.reason is not None:
+            result[self.options.reason] = bad.as_struct()
+        return result if len(names) > 1 else None
 
     def _bind(self, schema: pa.Schema) -> Binding:
         """Bind the inputs to the columns from `_batches`."""
@@ -72,13 +86,18 @@ class ElementScorer:
         inputs = self.handle.signature.inputs
         return [spec for spec in inputs if spec.name not in self.constants]
 
-    def _batches(self, elements: Iterator[Any]) -> Iterator[pa.RecordBatch]:
+    def _batches(
+        self, elements: Iterator[Any], unreadable: _Unreadable
+    ) -> Iterator[pa.RecordBatch]:
         specs = self._fed
         types: list[pa.DataType] | None = None
         start, rows = 0, _FIRST_CHUNK
         while chunk := list(islice(elements, rows)):
             columns = [
-                [self._value(spec, element, start + row) for row, element in enumerate(chunk)]
+                [
+                    self._value(spec, element, start + row, unreadable)
+                    for row, element in enumerate(chunk)
+                ]
                 for spec in specs
             ]
             if types is None:
@@ -86,7 +105,7 @@ class ElementScorer:
                     _type_of(spec, values) for spec, values in zip(specs, columns, strict=True)
                 ]
             arrays = [
-                self._array(values, arrow, spec, start)
+                _array(values, arrow, spec, start, unreadable)
                 for values, arrow, spec in zip(columns, types, specs, strict=True)
             ]
             batch = pa.RecordBatch.from_arrays(arrays, [spec.name for spec in specs])
@@ -94,7 +113,7 @@ class ElementScorer:
             start += len(chunk)
             rows = max(1, min(_CHUNK, _CHUNK_BYTES * len(chunk) // max(batch.nbytes, 1)))
 
-    def _value(self, spec: TensorSpec, element: Any, row: int) -> Any:
+    def _value(self, spec: TensorSpec, element: Any, row: int, unreadable: _Unreadable) -> Any:
         """Return the value of an input: by name from a dict or Row, or the element itself."""
         key = self.feed.get(spec.name, spec.name)
         value = element
@@ -104,12 +123,13 @@ class ElementScorer:
             value = element[0] if len(element) == 1 else list(element)
         elif isinstance(element, Mapping | Row):
             if key not in _names(element):
-                raise self._refusal(spec, row, f"it has {listing(_names(element))}, no {key!r}")
+                found = f"it has {listing(_names(element))}, no {key!r}"
+                return unreadable.add(spec, row, found)
             value = element[key]
         elif element is not None and len(self._fed) > 1:
             inputs = listing(fed.name for fed in self._fed)
             found = f"it is a {type(element).__name__}, not a dict or Row with {inputs}"
-            raise self._refusal(spec, row, found)
+            return unreadable.add(spec, row, found)
         if isinstance(value, np.ndarray | np.generic):
             value = value.tolist()
         # A column of one may be written as the number alone; both kinds may come in one partition.
@@ -117,27 +137,50 @@ class ElementScorer:
             return value[0]
         return value
 
-    def _array(
-        self, values: list[Any], arrow: pa.DataType, spec: TensorSpec, start: int
-    ) -> pa.Array[Any]:
-        try:
-            return _read(values, arrow, spec)
-        except _UNREADABLE:
-            # One is of another kind, or they go together alone: a large integer beside a float.
-            alone = (
-                self._alone(value, arrow, spec, start + row) for row, value in enumerate(values)
-            )
-            return pa.concat_arrays(list(alone))
 
-    def _alone(self, value: Any, arrow: pa.DataType, spec: TensorSpec, row: int) -> pa.Array[Any]:
-        try:
-            return _read([value], arrow, spec)
-        except _UNREADABLE as error:
-            raise self._refusal(spec, row, str(error)) from error
+@dataclass
+class _Unreadable:
+    """The elements of a partition that are not values of their inputs.
 
-    def _refusal(self, spec: TensorSpec, row: int, reason: str) -> RowError:
-        place = origin_of(self.handle).at(f"row {row}")
-        return RowError(explain(f"{place}: the element cannot feed input {spec}: {reason}"))
+    Attributes:
+        handle: The model.
+        may_reject: Whether such an element is set aside; otherwise it ends the scoring.
+        reasons: Number of an element in the partition → why it is not a value.
+    """
+
+    handle: ModelHandle
+    may_reject: bool
+    reasons: dict[int, Reason] = field(default_factory=dict)
+
+    def add(self, spec: TensorSpec, row: int, found: str) -> None:
+        """Set an element aside; a null stands in its place."""
+        message = f"the element cannot feed input {spec}: {found}"
+        if not self.may_reject:
+            raise RowError(explain(f"{origin_of(self.handle).at(f'row {row}')}: {message}"))
+        self.reasons.setdefault(row, Reason("UNREADABLE", message, spec.name))
+
+
+def _array(
+    values: list[Any], arrow: pa.DataType, spec: TensorSpec, start: int, unreadable: _Unreadable
+) -> pa.Array[Any]:
+    try:
+        return _read(values, arrow, spec)
+    except _UNREADABLE:
+        # One is of another kind, or they go together alone: a large integer beside a float.
+        alone = (
+            _alone(value, arrow, spec, start + row, unreadable) for row, value in enumerate(values)
+        )
+        return pa.concat_arrays(list(alone))
+
+
+def _alone(
+    value: Any, arrow: pa.DataType, spec: TensorSpec, row: int, unreadable: _Unreadable
+) -> pa.Array[Any]:
+    try:
+        return _read([value], arrow, spec)
+    except _UNREADABLE as error:
+        unreadable.add(spec, row, str(error))
+        return _read([None], arrow, spec)
 
 
 def _names(element: Mapping[Any, Any] | Row) -> list[str]:

@@ -1,0 +1,130 @@
+"""Finds the rows that a model refuses, by halving a batch that fails. Executor.
+
+`first_refused` finds one row, for an error that names it. `Search` finds all of them and scores the
+others, with at most 2·log2(rows) calls of the model for each refused row, the one that first failed
+not counted. The others are scored in a batch of the same size, in which a good row stands in the
+place of each refused one: the kernels, and so all bits of the results, are those of a clean run.
+
+An error that no row can cause (`CannotServeError`, `OutOfMemoryError`) ends a search. A batch that
+fails although each of its rows works alone has no refused rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+
+from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
+from tfspark.errors import EngineError
+from tfspark.tensors import Group, Tensor
+
+Results: TypeAlias = Mapping[str, Tensor]
+Run: TypeAlias = Callable[[Group], Results]
+
+
+def first_refused(run: Run, group: Group) -> int | None:
+    """Return the position of a row that the model refuses alone; `None` when there is none."""
+    start, stop = 0, len(group.rows)
+    while stop - start > 1:
+        middle = (start + stop) // 2
+        start, stop = (start, middle) if _fails(run, group, start, middle) else (middle, stop)
+    return start if _fails(run, group, start, stop) else None
+
+
+def _fails(run: Run, group: Group, start: int, stop: int) -> bool:
+    try:
+        run(group.slice(start, stop))
+    except EngineError:
+        return True
+    return False
+
+
+@dataclass
+class Search:
+    """The search for the refused rows of a batch that failed.
+
+    Attributes:
+        run: Calls the model.
+        group: The batch.
+        refused: Position of a refused row → what the model said of it.
+    """
+
+    run: Run
+    group: Group
+    refused: dict[int, EngineError] = field(default_factory=dict)
+    _open: list[tuple[int, int]] = field(default_factory=list)
+
+    def others(self, error: EngineError) -> Results | None:
+        """Find the refused rows, and return the results of the batch without them.
+
+        Most failing batches hold one such row. It is taken for the only one as soon as the halving
+        leads to it, and the call that scores the others confirms this.
+
+        Args:
+            error: What the model said of the whole batch.
+
+        Returns:
+            Results with as many rows as the batch; those of refused rows mean nothing. `None` when
+            every row is refused, or when `refused` is empty: the batch fails only as a whole.
+        """
+        suspect = self._descend(0, len(self.group.rows), error)
+        results = self._without_refused()
+        if results is not None or len(self.refused) == len(self.group.rows):
+            return results
+        if suspect is not None:
+            del self.refused[suspect]
+            self._open.append((suspect, suspect + 1))
+        while self._open:
+            start, stop = self._open.pop()
+            found = self._error_of(start, stop)
+            suspect = None if found is None else self._descend(start, stop, found)
+            if suspect is not None and self._error_of(suspect, suspect + 1) is None:
+                del self.refused[suspect]
+        results = self._without_refused()
+        if results is None and len(self.refused) < len(self.group.rows):
+            self.refused.clear()
+        return results
+
+    def _descend(self, start: int, stop: int, error: EngineError) -> int | None:
+        """Follow a failing part down to one row, and leave the parts beside the way open.
+
+        Returns:
+            The row when it was found because all beside it work, and was not run alone.
+        """
+        suspect = None
+        while stop - start > 1:
+            middle = (start + stop) // 2
+            found = self._error_of(start, middle)
+            if found is None:
+                start = suspect = middle
+            else:
+                self._open.append((middle, stop))
+                stop, error, suspect = middle, found, None
+        self.refused[start] = error
+        return suspect if suspect == start else None
+
+    def _error_of(self, start: int, stop: int) -> EngineError | None:
+        try:
+            self.run(self.group.slice(start, stop))
+        except (CannotServeError, OutOfMemoryError):
+            raise
+        except EngineError as error:
+            return error
+        return None
+
+    def _without_refused(self) -> Results | None:
+        """Run the batch with another row in the place of each refused one; `None` if it fails."""
+        positions = np.arange(len(self.group.rows))
+        good = np.setdiff1d(positions, list(self.refused))
+        if not self.refused or not len(good):
+            return None
+        positions[list(self.refused)] = good[0]
+        try:
+            return self.run(self.group.take(positions))
+        except (CannotServeError, OutOfMemoryError):
+            raise
+        except EngineError:
+            return None

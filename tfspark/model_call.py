@@ -1,0 +1,91 @@
+"""One call of a model: a group of rows in, the outputs that are fetched out. Executor.
+
+Pads what a fixed batch dimension asks for and cuts it off again, and holds the outputs to the
+signature. An output that breaks its signature is an error of the engine, never of a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from tfspark.engine import Engine
+from tfspark.errors import EngineError, explain
+from tfspark.fetching import OutputBinding
+from tfspark.row_by_row import run_by_rows
+from tfspark.schema import Binding
+from tfspark.signature import format_shape
+from tfspark.tensors import ByteStrings, Group, Tensor, pad_rows, slice_rows
+
+# Arrow counts the elements of lists, as Spark takes them, in 32 bits.
+MAX_ELEMENTS = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class ModelCall:
+    """Calls a live model with groups of rows."""
+
+    binding: Binding
+    engine: Engine
+
+    def run(self, group: Group) -> Mapping[str, Tensor]:
+        """Call the model on one group, padded when its batch dimension is fixed.
+
+        Raises:
+            EngineError: When the model fails.
+        """
+        if self.binding.row_by_row:
+            return run_by_rows(self.engine, group.inputs, len(group.rows))
+        fed = self._fed_rows(group)
+        if fed == len(group.rows):
+            return self.engine.run(group.inputs)
+        padded = {name: pad_rows(tensor, fed) for name, tensor in group.inputs.items()}
+        return self.engine.run(padded)
+
+    def fetched(self, group: Group, results: Mapping[str, Tensor]) -> list[Tensor]:
+        """Return the outputs of a group, without the rows that only padded it.
+
+        Raises:
+            EngineError: When an output is not what the signature says.
+        """
+        tensors = []
+        for output in self.binding.outputs:
+            tensor = results.get(output.spec.name)
+            problem = _misfit(tensor, output, self._fed_rows(group))
+            if tensor is None or problem:
+                raise EngineError(problem)
+            if tensor.shape[0] != len(group.rows):
+                tensor = slice_rows(tensor, 0, len(group.rows))
+            tensors.append(tensor)
+        return tensors
+
+    def _fed_rows(self, group: Group) -> int:
+        return self.binding.batch_dimension or len(group.rows)
+
+
+def _misfit(tensor: Tensor | None, output: OutputBinding, rows: int) -> str | None:
+    """Say why an output is not what the signature says; `None` when it is."""
+    spec = output.spec
+    if tensor is None:
+        return f"the engine gave no output {spec.name!r}"
+    if prod(tensor.shape) > MAX_ELEMENTS:
+        found, hint = f"{prod(tensor.shape)} elements", "give a smaller batch_size."
+        most = f"at most {MAX_ELEMENTS} elements in a batch"
+        return explain(f"output {spec.name!r} is too large.", expected=most, found=found, hint=hint)
+    found = "string" if isinstance(tensor, ByteStrings) else tensor.dtype.name
+    wanted = (rows, *(spec.row_shape or ()))
+    if found == spec.dtype and _fits(tensor.shape, wanted):
+        return None
+    return explain(
+        f"output {spec.name!r} is not what its signature says.",
+        expected=f"{spec.dtype} {format_shape(wanted)}",
+        found=f"{found} {format_shape(tensor.shape)}",
+        hint="fetch other outputs only, or export a function that keeps the batch dimension.",
+    )
+
+
+def _fits(shape: Sequence[int], wanted: Sequence[int | None]) -> bool:
+    return len(shape) == len(wanted) and all(
+        size in (None, there) for size, there in zip(wanted, shape, strict=True)
+    )

@@ -1,0 +1,154 @@
+"""The folder of bad rows beside the output of a job. Driver.
+
+Bad rows are written as Parquet files with the columns of the input, the reason and the input file.
+The folder has a commit of its own. It is shown just before the output; its record stays until the
+output was told, so that a job that is killed between the two does not show bad rows twice.
+
+Invariant: a record whose files are not all there belongs to bad rows that were being withdrawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tfspark.errors import BindingError, UsageError, explain
+from tfspark.scoring.output.folder import PathOutput
+from tfspark.scoring.output.journal import JobKey, Journal
+from tfspark.scoring.output.protocol import Output
+
+# Columns of a bad row after those of the input.
+REASON = "_reason"
+FILE = "_input_file"
+
+
+@dataclass
+class BadRowsOutput(PathOutput):
+    """A folder of bad rows, which can be withdrawn after it was shown.
+
+    Attributes:
+        good: The output of the job; the bad rows are begun after it.
+    """
+
+    good: Output
+    _is_shown: bool = field(default=False, init=False)
+
+    @property
+    def has_leftover(self) -> bool:
+        """See `Output.has_leftover`; a job whose output is shown needs no new folder."""
+        return super().has_leftover or self.good.has_leftover
+
+    def check_beside(self, output: str) -> None:
+        """Refuse the folder of the output, one in it, and one around it.
+
+        Raises:
+            UsageError: When rows and bad rows would be in one folder.
+        """
+        there = self._files.qualified(output).rstrip("/")
+        if f"{there}/".startswith(f"{self._path}/") or f"{self._path}/".startswith(f"{there}/"):
+            problem = "Bad rows need a folder that is not the output's."
+            raise UsageError(explain(problem, found=self._path, hint="choose another --bad-rows."))
+
+    def names_beside(self, names: Sequence[str]) -> list[str]:
+        """Return the columns of the input, which are all in a bad row.
+
+        Raises:
+            BindingError: When one has the name of a column that bad rows have in addition.
+        """
+        for name in names:
+            if name.lower() in (REASON, FILE):
+                problem = f"Bad rows get a column {name!r}, and the input has one already."
+                raise BindingError(explain(problem, hint="rename it, or leave out --bad-rows."))
+        return list(names)
+
+    def begin(self, job: JobKey) -> Journal | None:
+        """See `Output.begin`; bad rows that are shown are staged again, and not published."""
+        had_leftover = super().has_leftover
+        done = self._commit.begin(JobKey(job.digest))
+        if done is not None and not self._is_whole(done):
+            self._withdraw(done)
+            done = None
+        self._is_shown = done is not None
+        if not self._is_shown:
+            self._check_again(had_leftover)
+        self._open()
+        return done
+
+    def clear(self, job: JobKey) -> None:
+        """Take over what this very job left after its output was shown."""
+        if super().has_leftover:
+            self._commit.begin(JobKey(job.digest))
+
+    def publish(self, account: Mapping[str, object]) -> None:
+        """See `Output.publish`."""
+        if not self._is_shown:
+            super().publish(account)
+
+    def withdraw(self) -> None:
+        """Remove what this job has shown; rows that an overwrite replaced do not come back."""
+        done = self._commit.record
+        if done is not None and self._commit.lock.holds():
+            self._withdraw(done)
+
+    def _is_whole(self, done: Journal) -> bool:
+        return all(self._store.exists(f"{self._root}/{name}") for name in done.add)
+
+    def _withdraw(self, done: Journal) -> None:
+        for name in done.add:
+            self._store.delete(f"{self._root}/{name}")
+        if not self._store.names(self._root):
+            self._store.delete(self._root)
+        self._commit.forget()
+
+
+@dataclass(frozen=True)
+class GoodAndBadRows:
+    """The output of a job and its bad rows, which begin and end as one; see `Transaction`.
+
+    Locks are taken in this order; nobody waits for one.
+
+    Attributes:
+        good: The output.
+        bad: The bad rows.
+    """
+
+    good: Output
+    bad: BadRowsOutput
+
+    def begin(self, job: JobKey) -> Journal | None:
+        """See `Transaction.begin`."""
+        done = self.good.begin(job)
+        if done is None:
+            self.bad.begin(job)
+        else:
+            self.bad.clear(job)
+        return done
+
+    def publish(self, account: Mapping[str, object]) -> None:
+        """See `Transaction.publish`; an interrupted job is completed by its next start."""
+        self.bad.publish(account)
+        try:
+            self.good.publish(account)
+        except Exception:
+            if not self.good.is_decided:
+                self.bad.withdraw()
+            raise
+
+    def acknowledge(self) -> None:
+        """See `Transaction.acknowledge`; the record of the output is the last to go."""
+        self.bad.acknowledge()
+        self.good.acknowledge()
+
+    def suspend(self) -> None:
+        """See `Transaction.suspend`."""
+        try:
+            self.bad.suspend()
+        finally:
+            self.good.suspend()
+
+    def discard(self) -> None:
+        """See `Transaction.discard`."""
+        try:
+            self.bad.discard()
+        finally:
+            self.good.discard()

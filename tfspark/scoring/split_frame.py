@@ -1,0 +1,66 @@
+"""Good and bad rows of a scored DataFrame, which go to two outputs. Driver.
+
+Spark writes one output in one pass. So the scored rows wait on the workers' disks while the bad
+ones are written, then the good ones. A block that is lost with its worker is scored again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tfspark.columns import resolve
+from tfspark.schema import Binding, kept_columns
+from tfspark.scoring.output.bad_rows import FILE, REASON, BadRowsOutput
+from tfspark.spark.cluster.bad_rows import bad_rows, good_rows
+from tfspark.spark.cluster.counting import counted
+from tfspark.spark.cluster.tables import keep_on_disk
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+@dataclass
+class SplitFrame:
+    """Scored rows that wait on the workers' disks while good and bad ones are written.
+
+    Attributes:
+        held: All rows: the columns of the input, the outputs, the reason.
+        good: The kept columns and the outputs of the good rows.
+        bad: The columns of the input, the reason and the file of the bad rows.
+        output: Where bad rows go.
+    """
+
+    held: DataFrame
+    good: DataFrame
+    bad: DataFrame
+    output: BadRowsOutput
+
+    @classmethod
+    def of(
+        cls,
+        scored: DataFrame,
+        binding: Binding,
+        names: Sequence[str],
+        keep: Sequence[str] | None,
+        output: BadRowsOutput,
+    ) -> SplitFrame:
+        """Split a scored frame, lazily, and check that bad rows of its columns can be written."""
+        held = keep_on_disk(scored)
+        chosen = None if keep is None else [resolve(name, names) or name for name in keep]
+        kept = kept_columns(names, chosen)
+        outputs = [bound.column for bound in binding.outputs]
+        bad = bad_rows(held, REASON, FILE, names)
+        output.check_columns(dict(bad.dtypes))
+        return cls(held, good_rows(held, REASON, [*kept, *outputs]), bad, output)
+
+    def stage_bad(self) -> int:
+        """Score all rows, write the bad ones aside, and return their number."""
+        watched, rows = counted(self.bad)
+        self.output.stage(watched)
+        return rows.rows
+
+    def release(self) -> None:
+        """Free the disks."""
+        self.held.unpersist()
