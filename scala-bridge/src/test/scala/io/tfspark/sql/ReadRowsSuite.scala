@@ -31,9 +31,10 @@ class ReadRowsSuite extends SparkSuite {
   test("the error of a row names its file and what is kept of it") {
     Seq("parquet", "orc", "json").foreach { format =>
       val (folder, file) = twoFiles(format)
-      spark.read.format(format).load(folder).coalesce(1).createOrReplaceTempView("files")
-      val features = if (format == "json") "cast(features AS array<float>)" else "features"
-      val error = refusal(s"SELECT tf_predict('linear', $features), id, name, flag FROM files")
+      val schema = "id BIGINT, name STRING, flag BOOLEAN, features ARRAY<FLOAT>"
+      spark.read.schema(schema).format(format).load(folder).coalesce(1)
+        .createOrReplaceTempView("files")
+      val error = refusal("SELECT tf_predict('linear', features), id, name, flag FROM files")
       val words = "(row {'id': 4, 'name': 'it's\\n', 'flag': true})"
       assert(
         error.contains(
@@ -56,7 +57,8 @@ class ReadRowsSuite extends SparkSuite {
   test("all plain columns of the job are shown, six at most") {
     val (folder, file) = twoFiles("parquet")
     val flags = Seq("--model", model("linear"), "--input", folder, "--output", s"$folder-out")
-    val error = messages(intercept[Exception](BatchScore.score(spark, BatchScoreFlags.parse(flags))))
+    val error =
+      messages(intercept[Exception](BatchScore.score(spark, BatchScoreFlags.parse(flags))))
     val words = "{'id': 4, 'name': 'it's\\n', 'x': 0.5, 'day': 2024-02-29, 'price': 1.50, " +
       "'raw': X'00FF'})"
     assert(error.contains(s"from ${plain(file)}: expected a row"), error)
