@@ -24,23 +24,11 @@ def main() -> int:
     base = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "demo-output").resolve()
     shutil.rmtree(base, ignore_errors=True)
     for model in ("linear", "digits"):
-        step(
-            f"Train and export {model}",
-            sys.executable,
-            "-m",
-            "models",
-            model,
-            "--out",
-            base / "models",
-        )
+        command = ("-m", "models", model, "--out", base / "models")
+        step(f"Train and export {model}", sys.executable, *command)
     table = base / "digits.parquet"
-    step(
-        "Write the digits as a table",
-        sys.executable,
-        "-c",
-        "import sys; from models.digits import write_parquet; write_parquet(sys.argv[1])",
-        table,
-    )
+    program = "import sys; from models.digits import write_parquet; write_parquet(sys.argv[1])"
+    step("Write the digits as a table", sys.executable, "-c", program, table)
     scored = base / "scored"
     output = step(
         "Score the table on Spark",

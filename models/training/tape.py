@@ -9,6 +9,7 @@ another order of a shuffled stream from its second epoch).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -42,7 +43,6 @@ def train_by_tape(
         `loss` and the metric's curve; with `held_out` also the same with the prefix `val_`.
     """
     mean = keras.metrics.Mean("loss")
-    followed = (mean, metric)
     optimizer.build(model.trainable_variables)
 
     def note(y: Any, answer: Any, value: Any) -> None:
@@ -68,10 +68,17 @@ def train_by_tape(
     curves: dict[str, list[float]] = {}
     for _ in range(epochs):
         for prefix, (step, data) in passes.items():
-            for tracked in followed:
-                tracked.reset_state()
-            for x, y in data:
-                step(x, y)
-            for tracked in followed:
-                curves.setdefault(prefix + tracked.name, []).append(float(tracked.result()))
+            for name, result in _pass(step, data, (mean, metric)).items():
+                curves.setdefault(prefix + name, []).append(result)
     return curves
+
+
+def _pass(
+    step: Callable[[Any, Any], object], data: Any, tracked: Sequence[keras.metrics.Metric]
+) -> dict[str, float]:
+    """Run a step on every batch; return the results of the metrics by name."""
+    for metric in tracked:
+        metric.reset_state()
+    for x, y in data:
+        step(x, y)
+    return {metric.name: float(metric.result()) for metric in tracked}

@@ -21,6 +21,7 @@ from tfspark.scoring.job import BatchJob
 from tfspark.scoring.output.commit import Commit
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.parts import PartScorer
+from tfspark.scoring.report import Report
 
 
 @pytest.fixture
@@ -37,6 +38,12 @@ def source(tmp_path: Path) -> Path:
 def dead(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each run be the run of a process that has ended when the next one looks."""
     monkeypatch.setattr(Owner, "has_ended", lambda owner: True)
+
+
+def run(spark: SparkSession, job: BatchJob) -> tuple[Report, Report]:
+    """Run a job; return the report that it began with, and the one that it ended with."""
+    report = new_report("test")
+    return report, execute(spark, plan(spark, job, report), report)
 
 
 def stop(*_: object) -> None:
@@ -60,8 +67,7 @@ def test_an_append_that_was_decided_is_finished_and_not_repeated(
         with pytest.raises(Stopped):
             execute(spark, plan(spark, job, report), report)
     assert not out.exists()
-    again = new_report("test")
-    done = execute(spark, plan(spark, job, again), again)
+    _, done = run(spark, job)
     assert (done.run, done.rows_out) == (report.run, 6)
     assert pq.read_table(out).num_rows == 6
     assert is_clean(source.parent)
@@ -82,8 +88,7 @@ def test_parts_of_a_killed_job_are_not_scored_again(
         raise AssertionError("a task was run")
 
     monkeypatch.setattr(PartScorer, "__call__", refuse)
-    again = new_report("test")
-    done = execute(spark, plan(spark, job, again), again)
+    again, done = run(spark, job)
     assert (done.run, done.rows_in, done.rows_out) == (again.run, 6, 6)
     assert sorted(pq.read_table(out)["outputs"].to_pylist()) == [2.0] * 3 + [4.0] * 3
     assert is_clean(source.parent)
@@ -101,7 +106,7 @@ def test_recover_publishes_what_was_decided(
             execute(spark, plan(spark, job, report), report)
     assert recover(spark, str(out)) == [report.run]
     assert pq.read_table(out).num_rows == 6
-    done = execute(spark, plan(spark, job, new_report("test")), new_report("test"))
+    _, done = run(spark, job)
     assert done.run == report.run
     with pytest.raises(OutputExistsError):
         plan(spark, job, new_report("test"))
