@@ -186,8 +186,10 @@ class _Scorer:
             rejects.add(_refusal(group, refused))
         if results is None:
             return []
-        tensors = self._fetched(group, results)
-        return self._decoded(*_without(group.rows, tensors, list(refused)), rejects)
+        rows, tensors = group.rows, self._fetched(group, results)
+        if refused:
+            rows, tensors = _without(rows, tensors, list(refused))
+        return self._decoded(rows, tensors, rejects)
 
     def _run(self, group: Group) -> tuple[Results | None, dict[int, EngineError]]:
         """Return the results of a group, and the rows that the model refuses where it may."""
@@ -254,9 +256,7 @@ def _refusal(group: Group, refused: dict[int, EngineError]) -> RowProblem:
 def _without(
     rows: Rows, tensors: list[Tensor], positions: Sequence[int] | Rows
 ) -> tuple[Rows, list[Tensor]]:
-    """Leave out the rows at some positions; without a copy when there are none."""
-    if not len(positions):
-        return rows, tensors
+    """Leave out the rows at some positions."""
     good = np.setdiff1d(np.arange(len(rows)), positions)
     return rows[good], [take_rows(tensor, good) for tensor in tensors]
 

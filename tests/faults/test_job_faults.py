@@ -18,7 +18,9 @@ from tfspark.scoring.arguments import run_job
 from tfspark.scoring.batch import execute, new_report, plan
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.job import BatchJob
+from tfspark.scoring.output.bad_rows import BadRowsOutput
 from tfspark.scoring.output.commit import Commit
+from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.parts import PartScorer
 from tfspark.scoring.report import Report
@@ -121,3 +123,33 @@ def test_sigterm_ends_a_job_with_143(capsys: pytest.CaptureFixture[str]) -> None
     assert run_job(job) == 143
     assert "the same command goes on" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize("path", ["spark", "direct"])
+def test_bad_rows_that_were_shown_are_not_shown_twice(
+    path: Any, spark: SparkSession, linear: Path, source: Path, dead: None, monkeypatch: Any
+) -> None:
+    pq.write_table(
+        pa.table({"features": pa.array([[1.0]], pa.list_(pa.float32()))}), source / "2.parquet"
+    )
+    out, bad = source.parent / "out", source.parent / "bad"
+    place = (Dataset(str(source)), Dataset(str(out)))
+    job = BatchJob(str(linear), *place, "append", path=path, bad_rows=str(bad))
+    publish = PathOutput.publish
+
+    def stop_good(output: PathOutput, account: Any) -> None:
+        if not isinstance(output, BadRowsOutput):
+            raise Stopped
+        publish(output, account)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PathOutput, "publish", stop_good)
+        report = new_report("test")
+        with pytest.raises(Stopped):
+            execute(spark, plan(spark, job, report), report)
+    assert (pq.read_table(bad).num_rows, out.exists()) == (1, False)
+    again = new_report("test")
+    done = execute(spark, plan(spark, job, again), again)
+    assert (done.run, done.rows_in, done.rows_out, done.bad_rows) == (again.run, 7, 6, 1)
+    assert (pq.read_table(out).num_rows, pq.read_table(bad).num_rows) == (6, 1)
+    assert sorted(one.name for one in source.parent.iterdir()) == ["bad", "out", "rows"]
