@@ -201,7 +201,7 @@ def test_a_model_that_may_not_be_read(make_model, monkeypatch):
     def denied(*args, **options):
         raise PermissionError(13, "Permission denied", "saved_model.pb")
 
-    monkeypatch.setattr(graph_file.Path, "read_bytes", denied)
+    monkeypatch.setattr(graph_file.Path, "open", denied)
     text = refusal(ModelNotFoundError, path)
     assert f"The model at {path} cannot be read." in text
     assert "Permission denied" in text
