@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 
 from tests.faults.test_commit_faults import Job, rows
 from tfspark.scoring.output.store import LocalStore, Store
+from tfspark.scoring.output.stores import store_of
 from tfspark.spark.cluster.strict_files import HadoopStore
 
 
@@ -77,3 +78,26 @@ def test_hadoop_commits_a_job(
     new = ["A.1", "A.2"]
     assert rows(output) == (new if mode == "overwrite" else [*new, "old.1"])
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_viewfs_is_followed_to_the_folder_behind_its_links(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    configuration = spark._jsc.hadoopConfiguration()
+    configuration.set("fs.viewfs.mounttable.stores.link./data", tmp_path.as_uri())
+    store, root = store_of(spark, "viewfs://stores/data/no such folder/out")
+    assert isinstance(store, LocalStore)
+    assert root == f"{tmp_path}/no such folder/out"
+
+
+def test_a_store_that_copies_replaces_nothing(spark: SparkSession, tmp_path: Path) -> None:
+    store = HadoopStore(spark, f"file:{tmp_path}")
+    store.is_atomic = False
+    for name in ("one", "two"):
+        store.create(f"{tmp_path}/{name}", name)
+    with pytest.raises(FileExistsError):
+        store.rename(f"{tmp_path}/one", f"{tmp_path}/two")
+    with pytest.raises(FileNotFoundError):
+        store.rename(f"{tmp_path}/none", f"{tmp_path}/three")
+    store.rename(f"{tmp_path}/one", f"{tmp_path}/three")
+    assert store.names(str(tmp_path)) == ["three", "two"]

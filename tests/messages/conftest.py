@@ -25,7 +25,7 @@ POINTS = """
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of models and files, written once."""
-    from tests.messages.models import write_models
+    from tests.messages.message_models import write_models
 
     folder = tmp_path_factory.mktemp("user")
     write_models(folder)

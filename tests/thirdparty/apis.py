@@ -18,6 +18,7 @@ from tests.thirdparty.flags import flags
 from tfspark.columns import columns_of
 from tfspark.constants import Constant
 from tfspark.engine import EngineOptions, load_engine
+from tfspark.options import ScoreOptions
 from tfspark.runner import score
 from tfspark.schema import bind
 from tfspark.spark.cluster.failures import from_worker
@@ -40,8 +41,7 @@ def by_runner(case: Case, base: Path, engine: Any = "auto") -> Rows:
         columns_of(case.table.schema),
         feed={name: _parsed(value) for name, value in case.feed.items()},
         fetch=case.fetch,
-        batch_size=batch_size,
-        **{name: value for name, value in options.items() if name not in _chosen(case)},
+        options=ScoreOptions(batch_size=batch_size, **options),
     )
     live = load_engine(package.path, package.tags, package.signature, EngineOptions(name=engine))
     batches = case.table.to_batches(max_chunksize=batch_size or 2)

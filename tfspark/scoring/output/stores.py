@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tfspark.scoring.output.store import LocalStore, Store
-from tfspark.spark.cluster.files import local_path
+from tfspark.spark.cluster.files import HadoopFiles, local_path, scheme_of
 from tfspark.spark.cluster.strict_files import HadoopStore
 
 if TYPE_CHECKING:
@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 
 def store_of(spark: SparkSession, path: str) -> tuple[Store, str]:
-    """Return the store of a qualified path, and the path as the store knows it."""
+    """Return the store of a qualified path, and the path as the store knows it.
+
+    A `viewfs` is followed to the file system behind its mount links, which all that is staged and
+    published shares with the output.
+    """
+    if scheme_of(path) == "viewfs":
+        path = HadoopFiles(spark, path).behind_links(path)
     local = local_path(path)
     return (HadoopStore(spark, path), path) if local is None else (LocalStore(), str(local))

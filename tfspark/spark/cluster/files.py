@@ -103,6 +103,14 @@ class HadoopFiles:
         escaped = str(self._fs.makeQualified(self._path(path)).toUri().toASCIIString())
         return re.sub("^file:/+", "file:///", escaped)
 
+    def behind_links(self, uri: str) -> str:
+        """Return the URI to which the mount links of a `viewfs` lead; others stay as they are."""
+        there = self._path(uri)
+        while there.getParent() is not None and not self._fs.exists(there):
+            there = there.getParent()
+        missing = str(self._path(uri).toString())[len(str(there.toString())) :]
+        return str(self._fs.resolvePath(there).toString()).rstrip("/") + missing
+
     def exists(self, uri: str) -> bool:
         """Whether there is a file or folder."""
         return bool(self._fs.exists(self._path(uri)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tfspark.spark.cluster.files import HadoopFiles, scheme_of
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 # Their name node, or their kernel, does a rename and a creation as one operation.
-_ATOMIC = ("file", "hdfs", "webhdfs", "swebhdfs", "viewfs")
+_ATOMIC = ("file", "hdfs", "webhdfs", "swebhdfs")
 _BUFFER, _BLOCK = 4096, 32 << 20
 
 
@@ -32,12 +33,16 @@ class HadoopStore:
         self._jvm = jvm
         self._path: Any = jvm.org.apache.hadoop.fs.Path
         self._fs: Any = self._path(uri).getFileSystem(spark._jsc.hadoopConfiguration())
-        self._strict: Any = jvm.org.apache.hadoop.fs.FileContext.getFileContext(
-            self._fs.getUri(), spark._jsc.hadoopConfiguration()
-        )
+        self._configuration: Any = spark._jsc.hadoopConfiguration()
         gateway: Any = spark.sparkContext._gateway
         self._no_options = gateway.new_array(jvm.org.apache.hadoop.fs.Options.Rename, 0)
         self.is_atomic = scheme_of(self._files.qualified(uri)) in _ATOMIC
+
+    @cached_property
+    def _strict(self) -> Any:
+        """The same file system with a rename that never replaces."""
+        contexts: Any = self._jvm.org.apache.hadoop.fs.FileContext
+        return contexts.getFileContext(self._fs.getUri(), self._configuration)
 
     def names(self, folder: str) -> list[str]:
         """See `Store.names`."""
@@ -91,7 +96,10 @@ class HadoopStore:
         self._fs.mkdirs(self._path(folder))
 
     def rename(self, source: str, target: str) -> None:
-        """See `Store.rename`."""
+        """See `Store.rename`; many object stores have no `FileContext`, and copy anyway."""
+        if not self.is_atomic:
+            self._rename_by_copy(source, target)
+            return
         _translated(
             lambda: self._strict.rename(self._path(source), self._path(target), self._no_options)
         )
@@ -118,6 +126,14 @@ class HadoopStore:
         """See `Store.remove_empty`."""
         if self._files.exists(folder) and not self._files.children(folder):
             _translated(lambda: self._fs.delete(self._path(folder), False))
+
+    def _rename_by_copy(self, source: str, target: str) -> None:
+        if not self._files.exists(source):
+            raise FileNotFoundError(source)
+        if self._files.exists(target):
+            raise FileExistsError(target)
+        if not _translated(lambda: self._fs.rename(self._path(source), self._path(target))):
+            raise FileNotFoundError(target)
 
     def _write(self, path: str, text: str) -> None:
         """Write a file into a folder that has to be there."""
