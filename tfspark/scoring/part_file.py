@@ -48,8 +48,8 @@ class PartFile:
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         with self._open:
-            if kind is None and self._waiting:
-                self._flush()
+            if kind is None and self._writer is not None:
+                self._flush(self._writer)
         if kind is None and self.name:
             target, folder = open_filesystem(self.staged)
             target.move(f"{folder}/_{self.name}", f"{folder}/{self.name}")
@@ -63,16 +63,18 @@ class PartFile:
         """Add rows."""
         if not batch.num_rows:
             return
+        if self._writer is None:
+            self._writer = self._create(batch.schema)
         self._waiting.append(batch)
         self._size += batch.nbytes
         if self._size >= GROUP_BYTES:
-            self._flush()
+            self._flush(self._writer)
 
-    def _flush(self) -> None:
+    def _flush(self, writer: pq.ParquetWriter) -> None:
+        if not self._waiting:
+            return
         group = pa.Table.from_batches(self._waiting)
-        if self._writer is None:
-            self._writer = self._create(group.schema)
-        self._writer.write_table(group)
+        writer.write_table(group)
         self.nulls += group.column(self.watched).null_count
         self._waiting, self._size = [], 0
 
