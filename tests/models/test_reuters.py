@@ -182,7 +182,7 @@ def test_other_arrays_are_refused_in_words(tmp_path, arrays, words):
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut off"])
 def test_broken_files_are_refused_in_words(tmp_path, content):
     (tmp_path / "reuters.npz").write_bytes(content)
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="is not a Reuters file"):
         reuters.dataset(folder=tmp_path)
 
 
