@@ -10,6 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from tests.faults.stopping_store import Stopped, StoppingStore
+from tfspark.errors import OutputExistsError
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output import folder
 from tfspark.scoring.output.bad_rows import BadRowsOutput, GoodAndBadRows
@@ -58,7 +59,7 @@ class Job:
             (self.place / "out").mkdir()  # by another program
         try:
             both.publish({"rows": 2})
-        except Exception:
+        except OutputExistsError:
             both.discard()
             return "failed"
         both.acknowledge()

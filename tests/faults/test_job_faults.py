@@ -48,6 +48,14 @@ def run(spark: SparkSession, job: BatchJob) -> tuple[Report, Report]:
     return report, execute(spark, plan(spark, job, report), report)
 
 
+def stopped_run(spark: SparkSession, job: BatchJob) -> Report:
+    """Run a job until it is stopped; return the report that it began with."""
+    report = new_report("test")
+    with pytest.raises(Stopped):
+        execute(spark, plan(spark, job, report), report)
+    return report
+
+
 def stop(*_: object) -> None:
     raise Stopped
 
@@ -65,9 +73,7 @@ def test_an_append_that_was_decided_is_finished_and_not_repeated(
     with monkeypatch.context() as patch:
         patch.setattr("tfspark.scoring.output.apply.Applier.apply", stop)
         patch.setattr(Commit, "suspend", lambda commit: commit.lock.silence())  # a kill has no end
-        report = new_report("test")
-        with pytest.raises(Stopped):
-            execute(spark, plan(spark, job, report), report)
+        report = stopped_run(spark, job)
     assert not out.exists()
     _, done = run(spark, job)
     assert (done.run, done.rows_out) == (report.run, 6)
@@ -82,9 +88,7 @@ def test_parts_of_a_killed_job_are_not_scored_again(
     job = BatchJob(str(linear), Dataset(str(source)), Dataset(str(out)), path="direct")
     with monkeypatch.context() as patch:
         patch.setattr("tfspark.scoring.output.folder.PathOutput.take", stop)
-        report = new_report("test")
-        with pytest.raises(Stopped):
-            execute(spark, plan(spark, job, report), report)
+        stopped_run(spark, job)
 
     def refuse(*_: object) -> None:
         raise AssertionError("a task was run")
@@ -101,11 +105,9 @@ def test_recover_publishes_what_was_decided(
 ) -> None:
     out = source.parent / "out"
     job = BatchJob(str(linear), Dataset(str(source)), Dataset(str(out)), path="direct")
-    report = new_report("test")
     with monkeypatch.context() as patch:
         patch.setattr("tfspark.scoring.output.apply.Applier.apply", stop)
-        with pytest.raises(Stopped):
-            execute(spark, plan(spark, job, report), report)
+        report = stopped_run(spark, job)
     assert recover(spark, str(out)) == [report.run]
     assert pq.read_table(out).num_rows == 6
     _, done = run(spark, job)
@@ -144,9 +146,7 @@ def test_bad_rows_that_were_shown_are_not_shown_twice(
 
     with monkeypatch.context() as patch:
         patch.setattr(PathOutput, "publish", stop_good)
-        report = new_report("test")
-        with pytest.raises(Stopped):
-            execute(spark, plan(spark, job, report), report)
+        stopped_run(spark, job)
     assert (pq.read_table(bad).num_rows, out.exists()) == (1, False)
     again = new_report("test")
     done = execute(spark, plan(spark, job, again), again)

@@ -67,7 +67,6 @@ def plan_direct(
     wanted = pa.schema([source.schema.field(name) for name in names])
 
     def stage() -> Outcome:
-        pieces = cut(source.files, source.footers, source.format)
         task = PartScorer(
             handle=handle_of(spark, package, job.options),
             binding=binding,
@@ -80,13 +79,7 @@ def plan_direct(
             staged=folder,
             staged_bad=None if bad is None else _folder(bad),
         )
-        splits = plan_splits(pieces, task_slots(spark))
-        # The file of the bad rows of a kept part is not known, so no part is kept with bad rows.
-        parts = _run(spark, splits, task, keeps=output.keeps and bad is None)
-        output.take([part.name for part in parts if part.name] or [_write_empty(task)])
-        if bad is not None:
-            bad.take([part.bad_name for part in parts if part.bad_name] or [_write_no_bad(task)])
-        return _outcome(parts)
+        return _stage(spark, source, task, output, bad)
 
     columns = {name: str(arrow_name(source.schema.field(name).type)) for name in kept}
     columns |= {one.column: sql_name(one.arrow) for one in binding.outputs}
@@ -134,6 +127,24 @@ def _bound(source: DirectInput, job: BatchJob, package: ModelPackage, taken: lis
         raise
     binding.log()
     return binding
+
+
+def _stage(
+    spark: SparkSession,
+    source: DirectInput,
+    task: PartScorer,
+    output: Output,
+    bad: BadRowsOutput | None,
+) -> Outcome:
+    """Run the tasks, and stage the parts of good and of bad rows."""
+    pieces = cut(source.files, source.footers, source.format)
+    splits = plan_splits(pieces, task_slots(spark))
+    # The file of the bad rows of a kept part is not known, so no part is kept with bad rows.
+    parts = _run(spark, splits, task, keeps=output.keeps and bad is None)
+    output.take([part.name for part in parts if part.name] or [_write_empty(task)])
+    if bad is not None:
+        bad.take([part.bad_name for part in parts if part.bad_name] or [_write_no_bad(task)])
+    return _outcome(parts)
 
 
 def _run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from tfspark.schema import Binding
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.input.broken_records import naming_broken_records
 from tfspark.scoring.input.footers import WITH_FOOTERS
-from tfspark.scoring.input.spark_input import input_of
+from tfspark.scoring.input.spark_input import SparkInput, input_of
 from tfspark.scoring.job import BatchJob, Outcome, Plan
 from tfspark.scoring.output.bad_rows import FILE, BadRowsOutput
 from tfspark.scoring.output.protocol import Output
@@ -48,12 +49,7 @@ def plan_through_spark(
     source = input_of(spark, rows, dataset) if dataset.path else None
     names_in = rows.columns if bad is None else bad.names_beside(rows.columns)
     watched, rows_in = counted(rows if bad is None else with_file(rows, FILE))
-    try:
-        scored, binding = _scored(watched, job, package)
-    except BindingError:
-        if source is not None:
-            source.explain_unbound()
-        raise
+    scored, binding = _scored(watched, job, package, source)
     if source is not None:
         merges = dataset.options.get("mergeSchema", "").lower() == "true"
         names = _needed(rows, job, binding) if bad is None else None
@@ -75,9 +71,7 @@ def plan_through_spark(
             source.check_unchanged()
         return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, versions, bad_rows)
 
-    # A source without files, such as JDBC, is taken for unchanged.
-    snapshot = sorted(rows.inputFiles()) if source is None else [*source.uris, *source.files]
-    columns = dict(good.dtypes)
+    columns, snapshot = dict(good.dtypes), _snapshot(rows, source)
     return Plan(package, output, "spark", columns, binding.rounded, stage, snapshot, bad)
 
 
@@ -88,17 +82,30 @@ def _merging(source: Dataset) -> Dataset:
     return replace(source, options={"mergeSchema": "true", **source.options})
 
 
-def _scored(rows: DataFrame, job: BatchJob, package: ModelPackage) -> tuple[DataFrame, Binding]:
-    scored = score_frame(
-        rows,
-        package,
-        feed=job.feed,
-        fetch=job.fetch,
-        keep=None if job.bad_rows else job.keep,
-        options=job.options,
-        terms=FLAGS,
-    )
+def _scored(
+    rows: DataFrame, job: BatchJob, package: ModelPackage, source: SparkInput | None
+) -> tuple[DataFrame, Binding]:
+    """Score the rows; a file that lacks a column explains why they cannot be fed."""
+    try:
+        scored = score_frame(
+            rows,
+            package,
+            feed=job.feed,
+            fetch=job.fetch,
+            keep=None if job.bad_rows else job.keep,
+            options=job.options,
+            terms=FLAGS,
+        )
+    except BindingError:
+        if source is not None:
+            source.explain_unbound()
+        raise
     return scored.frame, scored.binding
+
+
+def _snapshot(rows: DataFrame, source: SparkInput | None) -> Sequence[object]:
+    """Return what tells this input from another; without files, such as JDBC, it never changes."""
+    return sorted(rows.inputFiles()) if source is None else [*source.uris, *source.files]
 
 
 def _needed(rows: DataFrame, job: BatchJob, binding: Binding) -> list[str] | None:

@@ -129,7 +129,7 @@ class GoodAndBadRows:
         self.bad.publish(account)
         try:
             self.good.publish(account)
-        except Exception:
+        except Exception:  # after an interrupt, the next start completes the job
             if not self.good.is_decided:
                 self.bad.withdraw()
             raise

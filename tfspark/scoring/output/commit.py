@@ -59,7 +59,7 @@ class Commit:
 
     @property
     def is_decided(self) -> bool:
-        """Whether the rows of this job are published, or will be by whoever recovers them."""
+        """Whether the rows of this job are published, or will be by the next start."""
         return self._store.exists(f"{self.work}/journal") or self.record is not None
 
     @property
@@ -89,11 +89,11 @@ class Commit:
             _log.info("parts of a job of another input, model or setting were removed: start anew")
         done = self.record
         if done is not None and not job.run_id:
-            self._refuse_untold(done)
+            self._refuse_while_alive(done)
         return done
 
-    def _refuse_untold(self, done: Journal) -> None:
-        """Let a live run of the same job be told first that it is done."""
+    def _refuse_while_alive(self, done: Journal) -> None:
+        """Refuse to go on while the run that finished this job still has to report it."""
         if done.run == self.lock.run or not self.lock.is_alive(Holder(done.run, done.owner)):
             return
         self.abandon()

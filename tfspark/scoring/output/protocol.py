@@ -68,7 +68,7 @@ class Transaction(Protocol):
         """Show what was staged; `account` is what a later start of this job is told of it."""
 
     def acknowledge(self) -> None:
-        """End the job: whoever started it knows that it is done."""
+        """End the job, after its caller was told that it is done."""
 
     def suspend(self) -> None:
         """Let other jobs in, and keep what the same job can go on with."""
