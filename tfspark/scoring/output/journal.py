@@ -1,7 +1,7 @@
 """The journal: what a job decided to publish, as one JSON file. Driver.
 
-A journal is the point of decision. Before it exists, nothing of the job is ever shown; once it
-exists, exactly what it names is shown, by this run or a later one. When it was applied, the same file
+A journal is the point of decision. Before it exists, nothing of the job is ever shown. Once it
+exists, exactly what it names is shown, by this run or a later one. After that, the same file
 becomes the record that the job is done.
 """
 
