@@ -93,6 +93,7 @@ class Plan:
         bad: Where bad rows go, if the job sets them aside.
         max_bad_rows: How many rows may be bad.
         job: What this run does, for runs that come after it.
+        options: How to score.
     """
 
     package: ModelPackage
@@ -105,3 +106,4 @@ class Plan:
     bad: BadRowsOutput | None = None
     max_bad_rows: Limit = NO_LIMIT
     job: JobKey = field(default_factory=lambda: JobKey(""))
+    options: ScoreOptions = DEFAULTS
