@@ -18,6 +18,7 @@ from tfspark.errors import EngineError, UsageError, explain
 from tfspark.foreign_text import lines, one_line
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.direct import NotDirectError, plan_direct
+from tfspark.scoring.file_groups import refuse_chunks
 from tfspark.scoring.identity import key_of
 from tfspark.scoring.input.lakes import refuse_lake
 from tfspark.scoring.job import BatchJob, Plan
@@ -59,6 +60,7 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
         report.model = model_facts(package)
         report.input, report.output = str(job.source), str(job.target)
         refuse_unused(job.source, is_read=True)
+        refuse_chunks(job)
         refuse_lake(spark, job.source, "input")
         if job.run_id and job.target.table:
             raise UsageError(
@@ -168,7 +170,7 @@ def _stage(spark: SparkSession, planned: Plan, report: Report) -> None:
         done.rows_out,
         done.null_rows,
     )
-    report.bad_rows = done.bad_rows
+    report.bad_rows, report.kept_rows = done.bad_rows, done.kept_rows
     report.versions = {"spark": spark.version, **done.versions}
     _check_counts(report)
     planned.max_bad_rows.check(done.bad_rows, done.rows_in)

@@ -44,6 +44,7 @@ class Part:
         versions: Of the packages on the worker; reported by the first split alone.
         bad_name: Its file of bad rows; empty when it has none.
         bad_rows: Rows in that file.
+        is_kept: Whether an earlier run wrote it.
     """
 
     split: int
@@ -54,6 +55,7 @@ class Part:
     versions: Mapping[str, str]
     bad_name: str = ""
     bad_rows: int = 0
+    is_kept: bool = False
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,10 @@ class Commit:
         recovery.run()
         self.keeps = recovery.keeps
         if recovery.removed and not recovery.keeps:
-            _log.info("parts of a job of another input, model or setting were removed: start anew")
+            _log.info(
+                "starts from scratch: an unfinished job had another input, model or setting, and "
+                "its parts were removed"
+            )
         done = self.record
         if done is not None and not job.run_id:
             self._refuse_while_alive(done)

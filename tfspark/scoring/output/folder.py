@@ -18,6 +18,7 @@ from tfspark.scoring.dataset import WRITE_DEFAULTS, Dataset
 from tfspark.scoring.input.lakes import refuse_lake
 from tfspark.scoring.input.listing import is_hidden
 from tfspark.scoring.output.commit import Commit
+from tfspark.scoring.output.finished_groups import FinishedGroups, Group, name_in_group
 from tfspark.scoring.output.journal import JobKey, Journal, Mode
 from tfspark.scoring.output.lock import Lock
 from tfspark.scoring.output.owner import Owner
@@ -35,8 +36,8 @@ _log = logging.getLogger(__name__)
 
 # Formats whose files name their columns.
 _SELF_DESCRIBING = ("parquet", "orc", "avro")
-# What tasks write, what Spark writes, and what was counted.
-_ATTEMPTS, _SPARK, _NEW = "attempts", "spark", "new"
+# What tasks write, what Spark writes, what was counted, and records of finished groups.
+_ATTEMPTS, _SPARK, _NEW, _GROUPS = "attempts", "spark", "new", "groups"
 
 
 @dataclass
@@ -185,19 +186,50 @@ class PathOutput:
         if not self.keeps:
             return
         self._store.delete(f"{work}/{_SPARK}")
+        if self.groups.all():
+            self.groups.remove_others(self._files.files_below(f"{self._staged}/{_NEW}"))
+            return
         for name in self._store.names(f"{work}/{_NEW}"):
             if not is_hidden(name):
                 self._store.rename(f"{work}/{_NEW}/{name}", f"{work}/{_ATTEMPTS}/{name}")
         self._store.delete(f"{work}/{_NEW}")
 
+    @property
+    def groups(self) -> FinishedGroups:
+        """The groups of rows that were finished by this run, or an earlier one of the same job."""
+        work = self._commit.work
+        return FinishedGroups(self._store, f"{work}/{_GROUPS}", f"{work}/{_NEW}")
+
+    def write_group(self, df: DataFrame, name: str) -> list[str]:
+        """Write the rows of a group beside those of others; return the names of their files."""
+        files = {file: name_in_group(file, name) for file in self._write(df)}
+        self._move(files, _SPARK)
+        self._store.delete(f"{self._commit.work}/{_SPARK}")
+        if not self._commit.lock.holds():
+            raise self._commit.lost("its lock was taken over")
+        return list(files.values())
+
+    def take_groups(self, names: Sequence[str]) -> list[Group]:
+        """Stage the files of these groups, which are finished."""
+        there = self.groups.complete()
+        if not set(names) <= set(there):
+            raise self._commit.lost("its folder was taken")
+        groups = [there[name] for name in names]
+        self.taken = [file for group in groups for file in group.files]
+        return groups
+
     def stage(self, df: DataFrame) -> None:
         """See `Output.stage`."""
+        self._take(self._write(df), _SPARK)
+
+    def _write(self, df: DataFrame) -> list[str]:
+        """Let Spark write rows; return the names of the files."""
         options = {**WRITE_DEFAULTS.get(self.target.format, {}), **self.target.options}
         writer = df.write.format(self.target.format).options(**options)
         written = f"{self._staged}/{_SPARK}"
         writer.partitionBy(*self.target.partition_by).save(written)
         names = self._files.files_below(written)
-        self._take([name for name in names if not any(map(is_hidden, name.split("/")))], _SPARK)
+        return [name for name in names if not any(map(is_hidden, name.split("/")))]
 
     def take(self, files: Sequence[str]) -> None:
         """See `Output.take`."""
@@ -205,16 +237,20 @@ class PathOutput:
 
     def _take(self, files: Sequence[str], where: str) -> None:
         """Step `count`: what is not there any more was taken by another run."""
+        self._move({name: name for name in files}, where)
+        self.taken = list(files)
+
+    def _move(self, files: Mapping[str, str], where: str) -> None:
+        """Move files into the folder of new files; `files` has their old and new names."""
         source, new = f"{self._commit.work}/{where}", f"{self._commit.work}/{_NEW}"
         try:
             self._store.make(new)
             for folder in {name.rpartition("/")[0] for name in files} - {""}:
                 self._store.make(f"{new}/{folder}")
-            for name in files:
-                self._store.rename(f"{source}/{name}", f"{new}/{name}")
+            for name, target in files.items():
+                self._store.rename(f"{source}/{name}", f"{new}/{target}")
         except FileNotFoundError as error:
             raise self._commit.lost(f"{error}") from error
-        self.taken = list(files)
 
     def publish(self, account: Mapping[str, object]) -> None:
         """See `Output.publish`."""
