@@ -62,15 +62,16 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
         refuse_unused(job.source, is_read=True)
         refuse_chunks(job)
         refuse_lake(spark, job.source, "input")
-        if job.run_id and job.target.table:
+        output = output_of(spark, job.target, job.mode, report.run)
+        if job.run_id and not output.records_runs:
             raise UsageError(
                 explain(
                     f"The {job.target} cannot mark a run as done.",
-                    expected="a folder as the output of a run with an id",
+                    expected="a folder, or a table of files, of Delta or of Iceberg, as the "
+                    "output of a run with an id",
                     hint="leave out --run-id, or write to --output.",
                 )
             )
-        output = output_of(spark, job.target, job.mode, report.run)
         output.check(*filter(None, (job.source.path, job.model)))
         bad = _bad_rows(spark, job, report, output)
         if bad is not None:
