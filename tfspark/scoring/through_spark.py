@@ -61,7 +61,7 @@ def plan_through_spark(
     good, rows_out = counted(good, null_in=good.columns[-1])
 
     def stage() -> Outcome:
-        versions = worker_versions(spark)
+        versions = worker_versions(spark, job.options.engine)
         with naming_broken_records(spark, dataset), sized_batches(spark, package.signature, beside):
             bad_rows = 0 if split is None else split.stage_bad()
             output.stage(good)
