@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 
-_PACKAGES = ("tensorflow", "numpy", "pyarrow", "protobuf")
+_PACKAGES = ("tensorflow", "openvino", "numpy", "pyarrow", "protobuf")
 # The wheels that contain the module `tensorflow`.
 _TENSORFLOW_WHEELS = ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tf-nightly")
 

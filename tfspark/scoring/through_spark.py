@@ -71,7 +71,7 @@ def plan_through_spark(
         return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, {}, bad_rows)
 
     def stage() -> Outcome:
-        versions = worker_versions(spark)
+        versions = worker_versions(spark, job.options.engine)
         with naming_broken_records(spark, dataset), sized_batches(spark, package.signature, beside):
             outcome = write() if groups is None else groups()
         if source is not None:

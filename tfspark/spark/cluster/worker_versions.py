@@ -1,7 +1,7 @@
 """Asks a Python worker for its versions. Driver.
 
 Returns the versions of Python and of the packages for scoring on one worker of a session, without
-importing TensorFlow. This also starts the worker, so that the first batch of a job does not wait
+importing them. This also starts the worker, so that the first batch of a job does not wait
 for it.
 """
 
@@ -13,21 +13,28 @@ from typing import cast
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
-from tfspark.errors import EngineError, explain
+from tfspark.engine.registry import packages_of
+from tfspark.errors import EngineError, explain, listing
+from tfspark.options import AnyEngine
 from tfspark.spark.cluster.failures import from_worker
 from tfspark.spark.cluster.pandas_there import check_pandas
 from tfspark.spark.cluster.worker_python import check_worker_python
 from tfspark.versions import installed_versions
 
 
-def worker_versions(spark: SparkSession) -> dict[str, str]:
+def worker_versions(spark: SparkSession, engine: AnyEngine = "auto") -> dict[str, str]:
     """Return package → version on a worker, `python` included.
 
+    Args:
+        spark: The session.
+        engine: The engine, whose package the workers need.
+
     Raises:
-        EngineError: When a worker cannot start, or has no TensorFlow, or no pandas for Spark.
+        EngineError: When a worker cannot start, or lacks the package of the engine, or has no
+            pandas for Spark.
     """
     check_pandas("mapInArrow")
-    check_worker_python(spark)
+    check_worker_python(spark, engine)
 
     def ask(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for _ in batches:
@@ -39,11 +46,12 @@ def worker_versions(spark: SparkSession) -> dict[str, str]:
         found = {cast(str, row["name"]): cast(str, row["version"]) for row in asked.collect()}
     except Exception as error:
         raise from_worker(error) or error from error
-    if "tensorflow" not in found:
+    missing = sorted(packages_of(engine) - found.keys())
+    if missing:
         raise EngineError(
             explain(
-                f"The Python {found['python']} of the workers has no TensorFlow.",
-                expected="tensorflow or tensorflow-cpu",
+                f"The Python {found['python']} of the workers lacks {listing(missing)}.",
+                expected=f"the package of the engine {engine}",
                 found=", ".join(f"{name} {version}" for name, version in found.items()),
                 hint="install it there, or set PYSPARK_PYTHON to a Python that has it.",
             )
