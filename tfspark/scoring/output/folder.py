@@ -18,6 +18,7 @@ from tfspark.scoring.dataset import WRITE_DEFAULTS, Dataset
 from tfspark.scoring.input.lakes import refuse_lake
 from tfspark.scoring.input.listing import is_hidden
 from tfspark.scoring.output.commit import Commit
+from tfspark.scoring.output.csv_columns import refuse_nested
 from tfspark.scoring.output.finished_groups import FinishedGroups, Group, name_in_group
 from tfspark.scoring.output.journal import JobKey, Journal, Mode, TableRecord
 from tfspark.scoring.output.lock import Lock
@@ -126,7 +127,7 @@ class PathOutput:
         """See `Output.check_columns`."""
         check_partitions(self.target, columns)
         if self.target.format == "csv":
-            _refuse_nested(self.target, columns)
+            refuse_nested(self.target, columns)
         self._columns = columns
         if not self.has_leftover:
             self._check_append_to_data()
@@ -292,16 +293,3 @@ class PathOutput:
     def discard(self) -> None:
         """See `Output.discard`."""
         self._commit.abandon()
-
-
-def _refuse_nested(target: Dataset, columns: Mapping[str, str]) -> None:
-    nested = [name for name, kind in columns.items() if "<" in kind or kind == "binary"]
-    if nested:
-        raise BindingError(
-            explain(
-                f"CSV has no place for {listing(nested)} in {target}.",
-                expected="columns of numbers, strings, dates or booleans",
-                found=", ".join(f"{name} {columns[name]}" for name in nested),
-                hint="leave them out with --keep and --fetch, or write parquet or json.",
-            )
-        )
