@@ -34,7 +34,7 @@ from tfspark.spark.cluster.files import local_path
 OLD, NEW = [("old", "a"), ("old", "b")], [("new", "b"), ("new", "c")]
 MOST = 200
 # Every operation costs two runs; the cases begin at different ones.
-STEP = 1 if os.environ.get("ROUNDS") else 3
+STEP = 1 if os.environ.get("ROUNDS") else 5
 # The operations of the catalog that change something.
 CATALOG = (
     (table, "create_like"),
@@ -172,9 +172,9 @@ def is_readable(seen: Any, job: Job, there: list[tuple[str, str]] | None, by: st
         ("error", False, "", "", 0),
         ("error", False, "g", "mine", 1),
         ("overwrite", True, "", "", 2),
-        ("overwrite", True, "g", "", 0),
-        ("append", True, "", "mine", 1),
-        ("append", True, "g", "", 2),
+        ("overwrite", True, "g", "", 3),
+        ("append", True, "", "mine", 4),
+        ("append", True, "g", "", 0),
     ],
 )
 def test_stopped_before_any_operation_and_run_again(

@@ -84,8 +84,11 @@ class TableOutput(PathOutput):
             )
         return self._there.location
 
-    def _check_there(self) -> None:
+    def _check_again(self, had_leftover: bool) -> None:
         self._there = self._look()
+        super()._check_again(had_leftover)
+
+    def _check_there(self) -> None:
         if self._files.qualified(self._location()).rstrip("/") != self._path:
             raise OutputBusyError(
                 explain(
