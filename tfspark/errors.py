@@ -6,8 +6,7 @@ known before a task starts, otherwise on an executor.
 
 Invariants: an error has one string argument, so that it can be pickled between worker and driver;
 `foreign_text` escapes and masks every message; `exit_code` is the exit code of a job that fails
-with this error, as in sysexits (2 usage, 65 data, 66 no input, 70 internal, 73 cannot create, 75
-try again).
+with this error, as in sysexits; `scoring.exit_codes` lists all of them.
 """
 
 from __future__ import annotations
@@ -108,8 +107,32 @@ class OutputExistsError(TfsparkError, FileExistsError):
     exit_code = 73
 
 
+class NoSpaceError(TfsparkError, OSError):
+    """Too little space for the output of a job."""
+
+    exit_code = 74
+
+
 class OutputBusyError(TfsparkError, BlockingIOError):
     """Another job writes to the output, or took it over; the same command can be run again."""
+
+    exit_code = 75
+
+
+class UnfinishedOutputError(TfsparkError, RuntimeError):
+    """Rows that are decided but perhaps not all shown; the same command shows the rest."""
+
+    exit_code = 75
+
+
+class TimeLimitError(TfsparkError, TimeoutError):
+    """A model that did not load, or did not answer, within the time limit."""
+
+    exit_code = 75
+
+
+class WorkerLostError(TfsparkError, ChildProcessError):
+    """A process of Spark that ended during the job for a reason that it did not tell."""
 
     exit_code = 75
 

@@ -18,7 +18,11 @@ CHILDREN = [
     (errors.InvalidInputError, ValueError, 65),
     (errors.InputNotFoundError, FileNotFoundError, 66),
     (errors.OutputExistsError, FileExistsError, 73),
+    (errors.NoSpaceError, OSError, 74),
     (errors.OutputBusyError, BlockingIOError, 75),
+    (errors.UnfinishedOutputError, RuntimeError, 75),
+    (errors.TimeLimitError, TimeoutError, 75),
+    (errors.WorkerLostError, ChildProcessError, 75),
 ]
 
 

@@ -16,7 +16,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from tfspark.errors import BindingError, OutputExistsError, explain
+from tfspark.errors import (
+    BindingError,
+    OutputExistsError,
+    TimeLimitError,
+    UnfinishedOutputError,
+    WorkerLostError,
+    explain,
+)
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output.journal import JobKey, Journal, Mode
 from tfspark.spark.cluster.failures import cause, is_disconnected
@@ -31,7 +38,11 @@ __all__ = [
     "already_there",
     "check_same_columns",
     "ending",
+    "publish",
 ]
+
+# A worker was lost or had no answer in time; what other tasks have finished is good.
+_STOPPED = (TimeLimitError, WorkerLostError)
 
 _log = logging.getLogger(__name__)
 
@@ -116,16 +127,38 @@ class Output(Transaction, Protocol):
 
 @contextmanager
 def ending(output: Transaction) -> Iterator[None]:
-    """End a job whose block fails: an interrupted one can go on, any other one is removed."""
+    """End a job whose block fails: one that was stopped can go on, any other one is removed."""
     try:
         yield
     except BaseException as error:
-        can_go_on = not isinstance(error, Exception) or is_disconnected(error)
+        was_stopped = not isinstance(error, Exception) or isinstance(error, _STOPPED)
+        can_go_on = was_stopped or is_disconnected(error)
         try:
             output.suspend() if can_go_on else output.discard()
         except Exception as another:  # the failure of the job is the one to tell
             _log.warning("what was staged could not be removed: %s", cause(another))
         raise
+
+
+def publish(transaction: Transaction, output: Output, account: Mapping[str, object]) -> None:
+    """Show what was staged; tell a failure before the decision from one after it.
+
+    Raises:
+        UnfinishedOutputError: The rows are decided, so the job did not fail, but not all of them
+            may be shown.
+    """
+    try:
+        transaction.publish(account)
+    except Exception as error:
+        if not output.is_decided:
+            raise
+        raise UnfinishedOutputError(
+            explain(
+                "The rows are decided, but the job ended before all of them were shown.",
+                found=cause(error),
+                hint="run the same command again; it shows the rest and scores nothing.",
+            )
+        ) from error
 
 
 def already_there(what: str) -> OutputExistsError:
