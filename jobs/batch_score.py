@@ -40,7 +40,7 @@ def new_parser() -> JobParser:
     flags.add(source, flags.INPUT_FORMAT, flags.OPTION, flags.ALLOW_MISSING)
     flags.add_output(parser, required=True)
     flags.add(parser.add_argument_group("bad rows"), flags.BAD_ROWS, flags.MAX_BAD_ROWS)
-    flags.add(parser, flags.PATH, flags.RUN_ID, flags.DRY_RUN)
+    flags.add(parser, flags.PATH, flags.CHUNKS, flags.RUN_ID, flags.DRY_RUN)
     return parser
 
 
@@ -72,7 +72,8 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
     scored = "scored" if done is report else f"already done by run {done.run}: scored"
     seconds = done.seconds["score"]
     bad = f", {done.bad_rows} bad" if args.bad_rows else ""
-    print(f"{scored} {done.rows_out} rows in {seconds:.1f} s ({done.null_rows} null{bad})")
+    kept = f", {done.kept_rows} scored by an earlier run" if done.kept_rows else ""
+    print(f"{scored} {done.rows_out} rows in {seconds:.1f} s ({done.null_rows} null{bad}{kept})")
     return next(iter(places), "the report was not written")
 
 
@@ -154,6 +155,7 @@ def _job(args: argparse.Namespace) -> BatchJob:
         max_bad_rows=args.max_bad_rows or NO_LIMIT,
         options=options,
         run_id=args.run_id,
+        chunks=args.chunks,
     )
 
 

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from tests.shell import SHORT_RUN
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Workers are started by Spark, far from pytest's import path.
 os.environ["PYSPARK_PYTHON"] = sys.executable
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# JVMs of tests end before optimised code pays: one level of compilation and the simplest collector
-# take a third of the CPU seconds off (117 s to 76 s for tests/spark/test_sql.py).
-os.environ["SPARK_SUBMIT_OPTS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+os.environ["SPARK_SUBMIT_OPTS"] = SHORT_RUN
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

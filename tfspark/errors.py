@@ -17,6 +17,9 @@ from typing import ClassVar
 
 from tfspark.foreign_text import lines, one_line, quoted_lines
 
+# Names or mismatches in one message: a hostile model can have a million signatures.
+_LISTED = 50
+
 
 class TfsparkError(Exception):
     """Any error that tfspark raises on purpose."""
@@ -151,9 +154,9 @@ def explain(problem: str, *, expected: str = "", found: str = "", hint: str = ""
 
 
 def explain_all(problem: str, mismatches: Sequence[str], *, hint: str = "") -> str:
-    """Build a message that counts and lists several mismatches."""
+    """Build a message that counts mismatches and lists at most 50 of them."""
     count = f"{len(mismatches)} mismatch{'es' if len(mismatches) != 1 else ''}"
-    listed = [f"  - {one_line(mismatch)}" for mismatch in mismatches]
+    listed = [f"  - {one_line(mismatch)}" for mismatch in shortened(mismatches)]
     parts = [f"{one_line(problem)}: {count}", *listed]
     if hint:
         parts.append(f"Hint: {one_line(hint)}")
@@ -168,5 +171,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def listing(names: Iterable[str]) -> str:
-    """Quote and join names for a message: `'a', 'b'`, or `none`."""
-    return ", ".join(repr(name) for name in names) or "none"
+    """Quote and join names for a message: `'a', 'b'`, or `none`; at most 50, then a count."""
+    return ", ".join(shortened([repr(name) for name in names])) or "none"
+
+
+def shortened(texts: Sequence[str]) -> list[str]:
+    """Return at most 50 texts, then the count of the others."""
+    more = len(texts) - _LISTED
+    return [*texts[:_LISTED], f"and {more} more"] if more > 0 else list(texts)

@@ -127,7 +127,7 @@ class ModelHandle:
             EngineError: When the engine cannot load the model, the model refuses a warm-up request,
                 or a GPU does not exist.
         """
-        options = replace(self.options, gpu=bool(gpus))
+        options = replace(self.options, gpu=bool(gpus), digest=self.digest)
         key = (self.digest, self.tags, self.signature, options)
 
         def load() -> Engine:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tfspark.signature import OutputShapes
 
 # What runs a model in a Python worker; `tfspark.engine.registry` has one entry for each but `auto`.
-EngineName: TypeAlias = Literal["auto", "native", "tensorflow"]
+EngineName: TypeAlias = Literal["auto", "native", "tensorflow", "openvino"]
 # `jvm` is the Scala bridge, which scores without a Python worker.
 AnyEngine: TypeAlias = Literal[EngineName, "jvm"]
 Distribute: TypeAlias = Literal["auto", "broadcast", "archive", "path"]
@@ -74,7 +74,8 @@ class ScoreOptions:
         batch_size: Rows per call of the model; by default as many as make 1 MiB of input and
             output, or less where this model is faster so; at most 131 072.
         engine: Engine that runs the model: `native`, `tensorflow`, or `auto`, the better of these
-            that works on the workers; or `jvm`, the Scala bridge, where its jar is.
+            that works on the workers; `openvino`, which needs no TensorFlow on the workers and runs
+            fewer models; or `jvm`, the Scala bridge, where its jar is.
         distribute: How the model reaches the workers: `auto`, `broadcast`, `archive` or `path`.
         on_null: What becomes of a row with a null in an input: `null` (its outputs are null),
             `error` (the scoring ends with an error that names it), or what is fed in place of the

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 
 from tfspark import __version__
 
-_PACKAGES = ("tensorflow", "numpy", "pyarrow", "protobuf")
+_PACKAGES = ("tensorflow", "openvino", "numpy", "pyarrow", "protobuf")
 # The wheels that contain the module `tensorflow`.
 _TENSORFLOW_WHEELS = ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tf-nightly")
 
@@ -55,18 +55,27 @@ def installed_versions() -> dict[str, str]:
     return found
 
 
-def mismatches(driver: Mapping[str, str], worker: Mapping[str, str]) -> Iterator[Mismatch]:
-    """Yield what is wrong with the versions of a worker, the worst first."""
+def mismatches(
+    driver: Mapping[str, str], worker: Mapping[str, str], needed: Iterable[str]
+) -> Iterator[Mismatch]:
+    """Yield what is wrong with the versions of a worker, the worst first.
+
+    Args:
+        driver: Package → version on the driver.
+        worker: Package → version on the worker.
+        needed: The packages that the engine needs on a worker.
+    """
 
     def of(name: str, advice: str, *, is_fatal: bool = True) -> Mismatch:
         versions = driver.get(name, _NONE), worker.get(name, _NONE)
         return Mismatch(name, *versions, advice, is_fatal)
 
-    if "tensorflow" not in worker:
+    for name in sorted(set(needed) - worker.keys()):
+        wheel = "tensorflow or tensorflow-cpu" if name == "tensorflow" else name
         yield of(
-            "tensorflow",
-            "install tensorflow or tensorflow-cpu for the Python of the workers, or set "
-            "PYSPARK_PYTHON to a Python that has it.",
+            name,
+            f"install {wheel} for the Python of the workers, or set PYSPARK_PYTHON to a Python "
+            "that has it.",
         )
     if _minor(driver, "python") != _minor(worker, "python"):
         yield of("python", "set PYSPARK_PYTHON, so that driver and workers have one Python.")

@@ -10,7 +10,8 @@ from tfspark.engine.registry import AUTO, ENGINES, packages_of
 from tfspark.errors import UsageError
 from tfspark.options import DEFAULTS, ColumnKeywords, EngineName, ScoreKeywords, ScoreOptions
 
-README = Path(options.__file__).with_name("README.md")
+PACKAGE = Path(options.__file__).parent
+README = PACKAGE / "README.md"
 
 
 def test_keywords_and_options_are_the_same():
@@ -71,6 +72,8 @@ def test_every_engine_of_the_workers_has_one_entry():
     assert {"auto", *ENGINES} == set(get_args(EngineName))
     assert set(AUTO) <= set(ENGINES)
     assert packages_of("auto") == frozenset({"tensorflow"})
+    assert packages_of("openvino") == frozenset({"openvino"})
+    assert packages_of("jvm") == frozenset()
 
 
 def test_the_options_tell_of_every_engine():
@@ -81,5 +84,6 @@ def test_the_options_tell_of_every_engine():
 @pytest.mark.parametrize("name", ENGINES)
 def test_the_readme_tells_what_an_engine_needs(name):
     entry = ENGINES[name]
-    row = f"| `{name}` | `engine/{name}.py` | `{entry.package}` | {entry.cannot_serve} |"
+    place = f"engine/{name}/" if (PACKAGE / "engine" / name).is_dir() else f"engine/{name}.py"
+    row = f"| `{name}` | `{place}` | `{entry.package}` | {entry.cannot_serve} |"
     assert row in README.read_text()

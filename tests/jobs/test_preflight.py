@@ -111,18 +111,18 @@ def test_versions_with_which_no_job_can_run_are_refused(
 ) -> None:
     found = {name: one for name, one in {**VERSIONS, **worker}.items() if one is not None}
     with pytest.raises(EngineError) as caught:
-        _check_versions(VERSIONS, found)
+        _check_versions(VERSIONS, found, "auto")
     assert words in str(caught.value)
     assert "Hint: " in str(caught.value)
 
 
 def test_other_versions_that_differ_are_warnings(caplog: pytest.LogCaptureFixture) -> None:
-    _check_versions(VERSIONS, {**VERSIONS, "pyarrow": "21", "python": "3.11.9"})
+    _check_versions(VERSIONS, {**VERSIONS, "pyarrow": "21", "python": "3.11.9"}, "auto")
     (record,) = caplog.records
     assert record.getMessage().startswith("pyarrow 20 on the driver, pyarrow 21 on the workers: ")
 
 
 def test_a_driver_needs_no_tensorflow(caplog: pytest.LogCaptureFixture) -> None:
     driver = {name: one for name, one in VERSIONS.items() if name != "tensorflow"}
-    _check_versions(driver, VERSIONS)
+    _check_versions(driver, VERSIONS, "auto")
     assert not caplog.records

@@ -19,6 +19,7 @@ from tfspark.foreign_text import lines, one_line
 from tfspark.origin import title_of
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.direct import NotDirectError, plan_direct
+from tfspark.scoring.file_groups import refuse_chunks
 from tfspark.scoring.identity import key_of
 from tfspark.scoring.input.lakes import refuse_lake
 from tfspark.scoring.job import BatchJob, Plan
@@ -62,16 +63,18 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
         report.model = model_facts(package)
         report.input, report.output = str(job.source), str(job.target)
         refuse_unused(job.source, is_read=True)
+        refuse_chunks(job)
         refuse_lake(spark, job.source, "input")
-        if job.run_id and job.target.table:
+        output = output_of(spark, job.target, job.mode, report.run)
+        if job.run_id and not output.records_runs:
             raise UsageError(
                 explain(
                     f"The {job.target} cannot mark a run as done.",
-                    expected="a folder as the output of a run with an id",
+                    expected="a folder, or a table of files, of Delta or of Iceberg, as the "
+                    "output of a run with an id",
                     hint="leave out --run-id, or write to --output.",
                 )
             )
-        output = output_of(spark, job.target, job.mode, report.run)
         output.check(*filter(None, (job.source.path, job.model)))
         bad = _bad_rows(spark, job, report, output)
         if bad is not None:
@@ -177,7 +180,7 @@ def _stage(spark: SparkSession, planned: Plan, report: Report) -> None:
         done.rows_out,
         done.null_rows,
     )
-    report.bad_rows = done.bad_rows
+    report.bad_rows, report.kept_rows = done.bad_rows, done.kept_rows
     report.versions = {"spark": spark.version, **versions}
     _check_counts(report)
     planned.max_bad_rows.check(done.bad_rows, done.rows_in)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tfspark.engine.registry import packages_of
 from tfspark.errors import EngineError, TfsparkError, WorkerLostError, explain
 from tfspark.foreign_text import one_line
 from tfspark.options import ScoreOptions
@@ -61,7 +62,7 @@ class Diagnosis:
         for executor, facts in answers.items():
             self.add(executor, facts)
             worker = self._found_by(executor)
-            for one in mismatches(self._found_by(DRIVER), worker):
+            for one in mismatches(self._found_by(DRIVER), worker, packages_of("auto")):
                 self.advise(one.name, f"{one.problem} {one.advice}")
 
     def advise(self, check: str, advice: str, code: int = EngineError.exit_code) -> None:

@@ -81,7 +81,10 @@ def plan_direct(
             staged=folder,
             staged_bad=None if bad is None else _folder(bad),
         )
-        return _stage(spark, source, task, output, bad)
+        splits = plan_splits(
+            cut(source.files, source.footers, source.format), task_slots(spark), job.chunks
+        )
+        return _stage(spark, splits, task, output, bad)
 
     columns = {name: str(arrow_name(source.schema.field(name).type)) for name in kept}
     columns |= {one.column: sql_name(one.arrow) for one in binding.outputs}
@@ -133,14 +136,12 @@ def _bound(source: DirectInput, job: BatchJob, package: ModelPackage, taken: lis
 
 def _stage(
     spark: SparkSession,
-    source: DirectInput,
+    splits: list[tuple[Piece, ...]],
     task: PartScorer,
     output: Output,
     bad: BadRowsOutput | None,
 ) -> Outcome:
     """Run the tasks, and stage the parts of good and of bad rows."""
-    pieces = cut(source.files, source.footers, source.format)
-    splits = plan_splits(pieces, task_slots(spark))
     # The file of the bad rows of a kept part is not known, so no part is kept with bad rows.
     parts = _run(spark, splits, task, keeps=output.keeps and bad is None)
     output.take([part.name for part in parts if part.name] or [_write_empty(task)])
@@ -178,8 +179,8 @@ def _outcome(parts: list[Part]) -> Outcome:
         sum(part.rows_in for part in parts),
         sum(part.rows_out for part in parts),
         sum(part.null_rows for part in parts),
-        next((part.versions for part in parts if part.versions), {}),
         sum(part.bad_rows for part in parts),
+        sum(part.rows_in for part in parts if part.is_kept),
     )
 
 

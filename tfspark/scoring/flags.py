@@ -261,6 +261,15 @@ PATH = _choice(
     "write the files themselves; auto, the fastest that gives the same result",
     "auto",
 )
+CHUNKS = Flag(
+    "--chunks",
+    "N",
+    "into how many groups the work is divided at least: a finished one is kept when the job is "
+    "killed, and the same command does not score it again; through Spark these are groups of input "
+    "files, on the direct path waves of tasks (default: 1)",
+    arguments.positive,
+    1,
+)
 RUN_ID = Flag(
     "--run-id",
     "KEY",

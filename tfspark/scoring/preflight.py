@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tfspark.errors import NoSpaceError, UsageError, explain
 from tfspark.foreign_text import one_line
-from tfspark.options import ScoreOptions
+from tfspark.options import DEFAULTS, ScoreOptions
 from tfspark.origin import title_of
 from tfspark.package import ModelPackage
 from tfspark.scoring.input.listing import DataFile
@@ -111,7 +111,9 @@ def open_models(spark: SparkSession, models: Models, *, by_rdd: bool = False) ->
     timeout = next((options.timeout for _, options in models), None)
     subject = ", ".join(f"model {title_of(package)}" for package, _ in models)
     with naming_lost_workers(subject, lambda _: "while it was loaded"):
-        return worker_versions(spark, Probe(handles, timeout), by_rdd=by_rdd)
+        engine = next((options.engine for _, options in models), DEFAULTS.engine)
+        probe = Probe(handles, timeout)
+        return worker_versions(spark, probe, engine=engine, by_rdd=by_rdd)
 
 
 def _free_bytes(spark: SparkSession, path: str) -> int | None:

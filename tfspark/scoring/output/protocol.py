@@ -4,16 +4,15 @@ Rows are written aside, and shown when all of them are there. Spark's own `overw
 old output before the first task; here the old one leaves after the new one is complete.
 
 Invariants: a job that fails or is killed before `publish` leaves the target as it was; what already
-exists is never touched in mode `error`. What a killed job leaves beside a folder, the next job
-finishes or removes (README.md). Beside a table it leaves a table `<name>__tfspark_<run>`; killed
-between the two renames of an overwrite, the old table, with `_old` at the end.
+exists is never touched in mode `error`. What a killed job leaves beside an output, the next job
+finishes or removes (README.md).
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -36,12 +35,10 @@ __all__ = [
     "Mode",
     "Output",
     "Transaction",
-    "Unlocked",
     "already_there",
     "check_same_columns",
     "ending",
     "publish",
-    "replace",
 ]
 
 # A worker was lost or had no answer in time; what other tasks have finished is good.
@@ -100,6 +97,10 @@ class Output(Transaction, Protocol):
         """Whether the folder holds finished parts of an earlier run of the same job."""
 
     @property
+    def records_runs(self) -> bool:
+        """Whether the target can tell later that the run with an id is done."""
+
+    @property
     def has_leftover(self) -> bool:
         """Whether another job is at work, or one has left something that `begin` looks at."""
 
@@ -122,29 +123,6 @@ class Output(Transaction, Protocol):
 
     def take(self, files: Sequence[str]) -> None:
         """Take files that tasks wrote into the folder: these are staged, and no others."""
-
-
-class Unlocked:
-    """The part of an output that nothing keeps other jobs from, and that keeps no parts."""
-
-    keeps = False
-    has_leftover = False
-    is_decided = False
-
-    def begin(self, job: JobKey) -> Journal | None:  # noqa: ARG002
-        """See `Output.begin`."""
-        return None
-
-    def acknowledge(self) -> None:
-        """See `Output.acknowledge`."""
-
-    def suspend(self) -> None:
-        """See `Output.suspend`."""
-        self.discard()
-
-    def discard(self) -> None:
-        """See `Output.discard`."""
-        raise NotImplementedError
 
 
 @contextmanager
@@ -192,21 +170,6 @@ def already_there(what: str) -> OutputExistsError:
             hint="choose another output, or --mode overwrite, or --mode append.",
         )
     )
-
-
-def replace(
-    exists: bool, retire: Callable[[], None], show: Callable[[], None], restore: Callable[[], None]
-) -> None:
-    """Put the new in the place of the old; bring the old back when that fails."""
-    if not exists:
-        show()
-        return
-    retire()
-    try:
-        show()
-    except BaseException:
-        restore()
-        raise
 
 
 def check_same_columns(

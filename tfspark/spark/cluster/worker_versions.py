@@ -1,7 +1,7 @@
 """Asks a Python worker for its versions. Driver.
 
 Returns the versions of Python and of the packages for scoring on one worker of a session, without
-importing TensorFlow. This also starts the worker, so that the first batch of a job does not wait
+importing them. This also starts the worker, so that the first batch of a job does not wait
 for it.
 """
 
@@ -14,7 +14,9 @@ from typing import TypeAlias, cast
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
+from tfspark.engine.registry import packages_of
 from tfspark.errors import EngineError, explain
+from tfspark.options import AnyEngine
 from tfspark.spark.cluster.failures import own_errors
 from tfspark.spark.cluster.pandas_there import check_pandas
 from tfspark.spark.cluster.tasks import run_splits
@@ -28,27 +30,32 @@ Question: TypeAlias = Callable[[], dict[str, str]]
 
 
 def worker_versions(
-    spark: SparkSession, question: Question = installed_versions, *, by_rdd: bool = False
+    spark: SparkSession,
+    question: Question = installed_versions,
+    *,
+    engine: AnyEngine = "auto",
+    by_rdd: bool = False,
 ) -> dict[str, str]:
     """Return package → version on a worker, `python` included.
 
     Args:
         spark: The session.
         question: What the worker runs.
+        engine: The engine, whose package the workers need.
         by_rdd: Ask by an RDD. Spark has other workers for RDDs than for DataFrames, and the worker
             that is asked should be one that the job uses.
 
     Raises:
-        EngineError: When a worker cannot start, or has no TensorFlow, or no pandas for Spark, or
-            another version of this package.
+        EngineError: When a worker cannot start, or lacks the package of the engine, or has no
+            pandas for Spark, or another version of this package.
         TfsparkError: From the question.
     """
     if not by_rdd:
         check_pandas("mapInArrow")
-    check_worker_python(spark)
+    check_worker_python(spark, engine)
     with own_errors():
         found = _by_rdd(spark, question) if by_rdd else _by_arrow(spark, question)
-    _check_versions(installed_versions(), found)
+    _check_versions(installed_versions(), found, engine)
     return found
 
 
@@ -67,9 +74,11 @@ def _by_arrow(spark: SparkSession, question: Question) -> dict[str, str]:
     return {cast(str, row["name"]): cast(str, row["version"]) for row in asked.collect()}
 
 
-def _check_versions(driver: Mapping[str, str], worker: Mapping[str, str]) -> None:
+def _check_versions(
+    driver: Mapping[str, str], worker: Mapping[str, str], engine: AnyEngine
+) -> None:
     """Refuse versions with which no job can run; log other differences."""
-    for one in mismatches(driver, worker):
+    for one in mismatches(driver, worker, packages_of(engine)):
         said = f"{one.name} {one.driver} on the driver", f"{one.name} {one.worker} on the workers"
         if one.is_fatal:
             raise EngineError(explain(one.problem, found=", ".join(said), hint=one.advice))
