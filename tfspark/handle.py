@@ -23,6 +23,7 @@ from tfspark.errors import (
     explain,
 )
 from tfspark.node_folder import check_digest
+from tfspark.origin import title_of
 from tfspark.package import ModelPackage
 from tfspark.signature import Signature
 from tfspark.warmup import FILE, requests
@@ -112,8 +113,7 @@ class ModelHandle:
     @property
     def title(self) -> str:
         """Name, version and digest of the model, for messages."""
-        version = "" if self.version is None else f" version {self.version}"
-        return f"{self.name}{version} ({self.digest[:12]})"
+        return title_of(self)
 
     def open(self, gpus: Collection[str] = ()) -> Engine:
         """Return the live engine of this process; load the model and warm it up on first use.

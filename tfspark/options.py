@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, get_args
 
@@ -53,6 +54,7 @@ class ScoreKeywords(TypedDict, total=False):
     strings: Strings
     on_error: OnError
     reason: str | None
+    timeout: float | None
 
 
 class ColumnKeywords(ScoreKeywords, total=False):
@@ -92,6 +94,9 @@ class ScoreOptions:
             ends the scoring with an error that names it; `null` makes its outputs null.
         reason: A column for the reason of each bad row, with `on_error="null"`: a struct of `code`
             (one of `tfspark.rows.CODES`), `column` and `message`, null for a good row.
+        timeout: Seconds in which the model has to load, and to answer each call; by default there
+            is no limit. When it takes longer, the worker process ends, with the stacks of its
+            threads on its standard error, and Spark runs the task again.
 
     Raises:
         UsageError: When an option does not take its value.
@@ -111,6 +116,7 @@ class ScoreOptions:
     narrow: bool = False
     on_error: OnError = "raise"
     reason: str | None = None
+    timeout: float | None = None
 
     def __post_init__(self) -> None:
         check_word("engine", self.engine, ENGINES)
@@ -120,6 +126,7 @@ class ScoreOptions:
         _check_on_null(self.on_null)
         _check_batch_size(self.batch_size)
         _check_bad_rows(self.engine, self.on_error, self.reason)
+        _check_timeout(self.engine, self.timeout)
 
     @classmethod
     def of(
@@ -197,6 +204,18 @@ def _check_bad_rows(engine: AnyEngine, on_error: OnError, reason: object) -> Non
     if reason is not None and on_error == "raise":
         problem = "There is no reason column where the first bad row ends the scoring."
         raise UsageError(explain(problem, found=f"reason={reason!r}", hint='add on_error="null".'))
+
+
+def _check_timeout(engine: AnyEngine, given: object) -> None:
+    """Refuse a limit that nothing can keep, and the bridge, which cannot end a call of a model."""
+    if given is None:
+        return
+    if not isinstance(given, int | float) or isinstance(given, bool) or not 0 < given < inf:
+        problem = "The option timeout cannot be used as given."
+        raise UsageError(explain(problem, expected="seconds, more than 0", found=repr(given)))
+    if engine == "jvm":
+        problem = "The Scala bridge cannot end a call of a model that takes too long."
+        raise UsageError(explain(problem, found=f"timeout={given}", hint="leave out timeout."))
 
 
 DEFAULTS = ScoreOptions()

@@ -48,6 +48,9 @@ def test_what_is_left_out_has_its_default():
         ({"on_error": "null", "engine": "jvm"}, "The Scala bridge ends the scoring"),
         ({"batch_size": 0}, "A batch needs rows."),
         ({"batch_size": 1.5}, "A batch needs rows."),
+        ({"timeout": 0}, "timeout cannot be used as given"),
+        ({"timeout": "10"}, "timeout cannot be used as given"),
+        ({"timeout": 10, "engine": "jvm"}, "cannot end a call of a model"),
         ({"batchsize": 1}, "There is no option 'batchsize'. Did you mean 'batch_size'?"),
     ],
 )

@@ -68,7 +68,7 @@ def test_a_model_that_openvino_cannot_run_is_refused_before_the_first_task(point
 
 
 def test_workers_are_asked_only_for_the_package_of_the_engine(spark, monkeypatch):
-    assert "openvino" in worker_versions(spark, "openvino")
+    assert "openvino" in worker_versions(spark, engine="openvino")
     monkeypatch.setattr(asking, "packages_of", lambda name: frozenset({"no_such_engine"}))
-    with pytest.raises(EngineError, match="lacks 'no_such_engine'"):
-        worker_versions(spark, "openvino")
+    with pytest.raises(EngineError, match="have no no_such_engine"):
+        worker_versions(spark, engine="openvino")
