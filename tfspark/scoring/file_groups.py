@@ -122,7 +122,7 @@ class GroupStage:
         return cls(rows, source, groups, output, score)
 
     def __call__(self) -> Outcome:
-        """Score and stage; the outcome has no versions."""
+        """Score and stage."""
         kept = self.output.groups.all()
         kept_rows = sum(group.counts["rows_in"] for group in kept.values())
         if self.output.keeps:
@@ -136,7 +136,7 @@ class GroupStage:
         rows_in, rows_out, nulls = (
             sum(one[name] for one in counts) for name in ("rows_in", "rows_out", "null_rows")
         )
-        return Outcome(rows_in, rows_out, nulls, {}, kept_rows=kept_rows)
+        return Outcome(rows_in, rows_out, nulls, kept_rows=kept_rows)
 
     def _score(self, number: int, group: FileGroup) -> None:
         is_last = number == len(self.groups) - 1

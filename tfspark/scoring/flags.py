@@ -138,6 +138,14 @@ BATCH_SIZE = Flag(
     "rows per run of the model (default: as many as run fastest)",
     arguments.positive,
 )
+TIMEOUT = Flag(
+    "--timeout",
+    "SECONDS",
+    "how long the model may take to load, and to answer for a batch, before its worker is ended "
+    "and the task run again; 0 for no limit (default: 600)",
+    arguments.seconds,
+    600.0,
+)
 
 # --- columns --------------------------------------------------------------------------------------
 

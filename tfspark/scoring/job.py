@@ -71,7 +71,6 @@ class Outcome:
         rows_in: Rows read.
         rows_out: Rows written.
         null_rows: Rows whose predictions are null.
-        versions: Of the packages on a worker.
         bad_rows: Rows that were set aside.
         kept_rows: Rows of `rows_in` that an earlier run had scored.
     """
@@ -79,7 +78,6 @@ class Outcome:
     rows_in: int
     rows_out: int
     null_rows: int
-    versions: Mapping[str, str]
     bad_rows: int = 0
     kept_rows: int = 0
 
@@ -99,6 +97,7 @@ class Plan:
         bad: Where bad rows go, if the job sets them aside.
         max_bad_rows: How many rows may be bad.
         job: What this run does, for runs that come after it.
+        options: How to score.
     """
 
     package: ModelPackage
@@ -111,3 +110,4 @@ class Plan:
     bad: BadRowsOutput | None = None
     max_bad_rows: Limit = NO_LIMIT
     job: JobKey = field(default_factory=lambda: JobKey(""))
+    options: ScoreOptions = DEFAULTS

@@ -21,7 +21,6 @@ from tfspark.scoring.split_frame import SplitFrame
 from tfspark.spark.cluster.arrow_batches import sized_batches
 from tfspark.spark.cluster.bad_rows import with_file
 from tfspark.spark.cluster.counting import counted
-from tfspark.spark.cluster.worker_versions import worker_versions
 from tfspark.spark.dataframe import score_bound, score_frame
 from tfspark.terms import FLAGS
 
@@ -68,15 +67,14 @@ def plan_through_spark(
         output.stage(good)
         if split is not None:
             split.release()
-        return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, {}, bad_rows)
+        return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, bad_rows)
 
     def stage() -> Outcome:
-        versions = worker_versions(spark)
         with naming_broken_records(spark, dataset), sized_batches(spark, package.signature, beside):
             outcome = write() if groups is None else groups()
         if source is not None:
             source.check_unchanged()
-        return replace(outcome, versions=versions)
+        return outcome
 
     columns, snapshot = dict(good.dtypes), _snapshot(rows, source)
     return Plan(package, output, "spark", columns, binding.rounded, stage, snapshot, bad)

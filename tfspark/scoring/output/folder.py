@@ -11,20 +11,22 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from tfspark.errors import BindingError, OutputExistsError, UsageError, explain, listing
 from tfspark.scoring.dataset import WRITE_DEFAULTS, Dataset
 from tfspark.scoring.input.lakes import refuse_lake
 from tfspark.scoring.input.listing import is_hidden
 from tfspark.scoring.output.commit import Commit
+from tfspark.scoring.output.csv_columns import refuse_nested
 from tfspark.scoring.output.finished_groups import FinishedGroups, Group, name_in_group
-from tfspark.scoring.output.journal import JobKey, Journal, Mode
+from tfspark.scoring.output.journal import JobKey, Journal, Mode, TableRecord
 from tfspark.scoring.output.lock import Lock
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.partitions import check_partitions, partitions_in
 from tfspark.scoring.output.places import Places
 from tfspark.scoring.output.protocol import already_there, check_same_columns
+from tfspark.scoring.output.session_tables import SessionTables
 from tfspark.scoring.output.stores import store_of
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.reading import check_format, read_path
@@ -44,6 +46,8 @@ _ATTEMPTS, _SPARK, _NEW, _GROUPS = "attempts", "spark", "new", "groups"
 class PathOutput:
     """A folder of files."""
 
+    records_runs: ClassVar[bool] = True
+
     spark: SparkSession
     target: Dataset
     mode: Mode
@@ -54,16 +58,17 @@ class PathOutput:
     _is_compared: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
-        self._files = HadoopFiles(self.spark, self.target.path)
-        self._path = self._files.qualified(self.target.path).rstrip("/")
+        self._open_at(self.target.path)
+
+    def _open_at(self, path: str) -> None:
+        self._files = HadoopFiles(self.spark, path)
+        self._path = self._files.qualified(path).rstrip("/")
         parent = self._path.rpartition("/")[0]
         if not parent or parent.endswith(":/"):
-            raise UsageError(
-                explain(f"{self.target.path} is a whole file system.", expected="a folder in it")
-            )
+            raise UsageError(explain(f"{path} is a whole file system.", expected="a folder in it"))
         self._store, root = store_of(self.spark, self._path)
         lock = Lock(self._store, Places(root), self.run, Owner.this_process())
-        self._root, self._commit = root, Commit(lock)
+        self._root, self._commit = root, Commit(lock, SessionTables(self.spark))
         # Spark knows a local path by its URI alone, where its default file system is another.
         self._staged = Places(self._path).work(self.run)
 
@@ -122,7 +127,7 @@ class PathOutput:
         """See `Output.check_columns`."""
         check_partitions(self.target, columns)
         if self.target.format == "csv":
-            _refuse_nested(self.target, columns)
+            refuse_nested(self.target, columns)
         self._columns = columns
         if not self.has_leftover:
             self._check_append_to_data()
@@ -189,8 +194,10 @@ class PathOutput:
         if self.groups.all():
             self.groups.remove_others(self._files.files_below(f"{self._staged}/{_NEW}"))
             return
+        # Only tasks write parts to keep: what Spark writes is written again.
+        may_be_parts = self.folder is not None and not self.target.partition_by
         for name in self._store.names(f"{work}/{_NEW}"):
-            if not is_hidden(name):
+            if may_be_parts and not is_hidden(name):
                 self._store.rename(f"{work}/{_NEW}/{name}", f"{work}/{_ATTEMPTS}/{name}")
         self._store.delete(f"{work}/{_NEW}")
 
@@ -226,9 +233,17 @@ class PathOutput:
         """Let Spark write rows; return the names of the files."""
         options = {**WRITE_DEFAULTS.get(self.target.format, {}), **self.target.options}
         writer = df.write.format(self.target.format).options(**options)
-        written = f"{self._staged}/{_SPARK}"
-        writer.partitionBy(*self.target.partition_by).save(written)
-        names = self._files.files_below(written)
+        writer.partitionBy(*self.target.partition_by).save(self._spark_folder)
+        return self._written()
+
+    @property
+    def _spark_folder(self) -> str:
+        """URI of the folder that Spark writes into."""
+        return f"{self._staged}/{_SPARK}"
+
+    def _written(self) -> list[str]:
+        """Return the names of the files that Spark wrote."""
+        names = self._files.files_below(self._spark_folder)
         return [name for name in names if not any(map(is_hidden, name.split("/")))]
 
     def take(self, files: Sequence[str]) -> None:
@@ -261,7 +276,11 @@ class PathOutput:
             with suppress(FileExistsError):  # as Spark marks a whole folder
                 self._store.create(f"{self._commit.work}/{_NEW}/_SUCCESS", "")
             names.append("_SUCCESS")
-        self._commit.publish(self.mode, names, account)
+        self._commit.publish(self.mode, names, account, self._table_record())
+
+    def _table_record(self) -> TableRecord | None:
+        """Return what the catalog has to know of the files."""
+        return None
 
     def acknowledge(self) -> None:
         """See `Output.acknowledge`."""
@@ -274,16 +293,3 @@ class PathOutput:
     def discard(self) -> None:
         """See `Output.discard`."""
         self._commit.abandon()
-
-
-def _refuse_nested(target: Dataset, columns: Mapping[str, str]) -> None:
-    nested = [name for name, kind in columns.items() if "<" in kind or kind == "binary"]
-    if nested:
-        raise BindingError(
-            explain(
-                f"CSV has no place for {listing(nested)} in {target}.",
-                expected="columns of numbers, strings, dates or booleans",
-                found=", ".join(f"{name} {columns[name]}" for name in nested),
-                hint="leave them out with --keep and --fetch, or write parquet or json.",
-            )
-        )
