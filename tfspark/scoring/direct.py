@@ -84,11 +84,16 @@ def plan_direct(
         splits = plan_splits(pieces, task_slots(spark), job.chunks)
         return _stage(spark, splits, task, output, bad)
 
-    columns = {name: str(arrow_name(source.schema.field(name).type)) for name in kept}
-    columns |= {bound.column: sql_name(bound.arrow) for bound in binding.outputs}
+    columns = _columns(source, kept, binding)
     if bad is not None:
         bad.check_columns(dict.fromkeys([*names, REASON, FILE], ""))
     return Plan(package, output, "direct", columns, binding.rounded, stage, source.files, bad)
+
+
+def _columns(source: DirectInput, kept: Sequence[str], binding: Binding) -> dict[str, str]:
+    """Return the columns of the output: name → Spark type."""
+    columns = {name: str(arrow_name(source.schema.field(name).type)) for name in kept}
+    return columns | {bound.column: sql_name(bound.arrow) for bound in binding.outputs}
 
 
 def _folder(output: Output) -> str:
