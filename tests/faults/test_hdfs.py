@@ -20,7 +20,7 @@ from tfspark.spark.cluster.strict_files import HadoopStore
 
 pytestmark = pytest.mark.faults
 
-STEP = 1 if os.environ.get("ROUNDS") else 4
+STEP = 1 if os.environ.get("ROUNDS") else 6
 
 
 class StoppingHadoopStore(Stopping, HadoopStore):
