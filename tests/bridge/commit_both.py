@@ -167,15 +167,17 @@ class Both:
 
     def refused(self, side: Side) -> str:
         """Hold the lock on the other side; return how a job ends."""
-        output = self.output(None)
+        output, owner = self.output(None), Owner.this_process()
         if side == "scala":
-            held = Lock(StoppingStore(), Places(str(output)), "A1", Owner.this_process())
+            held: Any = Lock(StoppingStore(), Places(str(output)), "A1", owner)
+            release = held.release
         else:
             job = ScalaJob(self.spark, output, "A", "append")
-            held = job._lock(Stop(EVER), Owner.this_process())
+            held = job._lock(Stop(EVER), owner)
+            release = job._commit.Commit(held).abandon
         held.acquire()
-        ended = self.job(side, output, "B", "append").ends(owner=Owner.this_process())
-        held.release()
+        ended = self.job(side, output, "B", "append").ends(owner=owner)
+        release()
         assert not list(output.parent.iterdir())
         return ended
 

@@ -18,6 +18,8 @@ answer(everything(spark, ROOT))
 """
 SIDES = ("python", "scala")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def found(
