@@ -28,20 +28,31 @@ venv:  ## Create .venv from the pinned constraints, or bring it up to date
 demo: venv  ## Train two models, score real data with Spark, show the result in demo-output/
 	$(VENV)/python tools/demo.py $(ARGS)
 
-# Short runs of Spark need less CPU time without optimised code and with the simplest garbage collector.
-notebooks: export SPARK_SUBMIT_OPTS = -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
+# Short runs of Spark need less CPU time without optimised code, and with classes that were parsed before.
+notebooks: export SPARK_SUBMIT_OPTS = -XX:TieredStopAtLevel=1 -XX:+UseSerialGC \
+    -XX:SharedArchiveFile="$(CURDIR)/.venv/spark-classes.jsa" -Xlog:cds=off -Xlog:class+path=off
+
+.PHONY: classes
+classes: venv  ## Write the archive of Spark's classes, with which the JVMs of tests start sooner
+	@$(VENV)/python tools/class_archive.py
 
 # A full run uses two processes, and one of them has the Spark session. A narrow run uses one process.
 PROCESSES ?= $(if $(ARGS),0,2)
 
 .PHONY: test
-test: venv  ## Run the tests; ARGS="tests/test_signature.py -k json" narrows them
-	$(VENV)/python -m pytest --numprocesses $(PROCESSES) --dist loadgroup $(ARGS)
+test: classes  ## Run the tests; ARGS="tests/core/test_signature.py -k json" narrows them
+	$(VENV)/python -m pytest --numprocesses $(PROCESSES) --dist loadgroup \
+	    $(if $(ARGS),$(ARGS),-m "not faults" --ignore tests/models)
 
+.PHONY: test-models
+test-models: classes  ## Run the tests of the reference models, which train
+	$(VENV)/python -m pytest --numprocesses 0 tests/models $(ARGS)
+
+# ROUNDS=50 tries every operation and every mutation.
 .PHONY: test-faults
-test-faults: venv  ## Explore the model of the commit, and stop jobs before each operation
+test-faults: classes  ## Run the fault matrix: kill jobs, start two at once, change models, fill disks; ROUNDS=50
 	$(VENV)/python -m tests.faults.explore
-	$(VENV)/python -m pytest --numprocesses 0 tests/faults $(ARGS)
+	$(VENV)/python -m pytest --numprocesses 0 -rs --durations 10 tests/faults $(ARGS)
 
 # LINES="3.5 4.0" runs one environment for each of these lines, and does not change the table.
 LINES ?=
@@ -56,7 +67,7 @@ models: venv  ## Train, evaluate and export every reference model into models-ou
 	    echo "== $$name"; $(VENV)/python -m models $$name --out models-out $(ARGS) || exit 1; done
 
 .PHONY: notebooks
-notebooks: venv  ## Run the notebooks to the end
+notebooks: classes  ## Run the notebooks to the end
 	$(VENV)/python -m pytest --nbmake --nbmake-timeout=90 -p no:randomly notebooks $(ARGS)
 
 .PHONY: check

@@ -26,7 +26,7 @@ virtual environment, otherwise from PATH. If all work runs on this machine (--ma
 local-cluster, or a master on localhost), the Python is that of the virtual environment, unless
 PYSPARK_PYTHON or PYSPARK_DRIVER_PYTHON is set. A cluster uses its own Python.
 
-The exit code is the job's: 0 done, 2 usage, 65 model or data, 66 input missing, 73 output exists.
+The exit code is the job's; its --help lists them.
 TEXT
 }
 

@@ -1,8 +1,7 @@
 """Score a dataset with a SavedModel: `./spark-submit.sh jobs/batch_score.py --model DIR …`.
 
-Writes the scored rows and a JSON report, whose path is the last line on stdout. Exit codes: 0 done,
-2 usage, 65 model or data, 66 no input, 73 output exists, 75 try again, 130 interrupted, 143
-terminated, 70 anything else. `--help` works without Spark.
+Writes the scored rows and a JSON report, whose path is the last line on stdout. `--help` works
+without Spark, and lists the exit codes.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tfspark.options import ScoreOptions
-from tfspark.scoring import arguments, flags
+from tfspark.scoring import arguments, exit_codes, flags
 from tfspark.scoring.job_parser import JobParser
 
 if TYPE_CHECKING:
@@ -27,12 +26,11 @@ def new_parser() -> JobParser:
     parser = JobParser(
         prog="batch_score.py",
         description="Score every row of a dataset with a TensorFlow SavedModel.",
-        epilog=f"{flags.REPEATED} Exit codes: 0 done, 2 usage, 65 model or data, 66 no input, "
-        "73 output exists, 75 try again: another job writes to the output.",
+        epilog=f"{flags.REPEATED} {exit_codes.in_words()}",
     )
     model = (flags.MODEL, flags.VERSION, flags.SIGNATURE, flags.TAGS, flags.MODEL_SHA256)
     runs = (flags.ALLOW_OPS, flags.OUTPUT_SHAPE, flags.ENGINE, flags.DISTRIBUTE, flags.BATCH_SIZE)
-    flags.add(parser.add_argument_group("model"), *model, *runs)
+    flags.add(parser.add_argument_group("model"), *model, *runs, flags.TIMEOUT)
     columns = parser.add_argument_group("columns")
     flags.add(columns, flags.FEED, flags.CONSTANT, flags.FETCH, flags.KEEP, flags.NARROW)
     flags.add(columns, flags.STRINGS)
@@ -42,7 +40,7 @@ def new_parser() -> JobParser:
     flags.add(source, flags.INPUT_FORMAT, flags.OPTION, flags.ALLOW_MISSING)
     flags.add_output(parser, required=True)
     flags.add(parser.add_argument_group("bad rows"), flags.BAD_ROWS, flags.MAX_BAD_ROWS)
-    flags.add(parser, flags.PATH, flags.RUN_ID, flags.DRY_RUN)
+    flags.add(parser, flags.PATH, flags.CHUNKS, flags.RUN_ID, flags.DRY_RUN)
     return parser
 
 
@@ -74,7 +72,8 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
     scored = "scored" if done is report else f"already done by run {done.run}: scored"
     seconds = done.seconds["score"]
     bad = f", {done.bad_rows} bad" if args.bad_rows else ""
-    print(f"{scored} {done.rows_out} rows in {seconds:.1f} s ({done.null_rows} null{bad})")
+    kept = f", {done.kept_rows} scored by an earlier run" if done.kept_rows else ""
+    print(f"{scored} {done.rows_out} rows in {seconds:.1f} s ({done.null_rows} null{bad}{kept})")
     return next(iter(places), "the report was not written")
 
 
@@ -139,6 +138,7 @@ def _job(args: argparse.Namespace) -> BatchJob:
         allow_ops=args.allow_ops,
         strings=args.strings,
         narrow=args.narrow,
+        timeout=args.timeout,
     )
     constants = {name: Constant(text) for name, text in args.constant.items()}
     return BatchJob(
@@ -155,6 +155,7 @@ def _job(args: argparse.Namespace) -> BatchJob:
         max_bad_rows=args.max_bad_rows or NO_LIMIT,
         options=options,
         run_id=args.run_id,
+        chunks=args.chunks,
     )
 
 

@@ -3,8 +3,7 @@
 Registers models under SQL names and runs a query, or a file of statements. The result of the last
 statement is shown or written, with a JSON report, whose path is the last line on stdout. The
 session has Hive support: the metastore that `hive-site.xml` names, otherwise an embedded one in the
-working directory. Exit codes: 0 done, 2 usage, 65 model, data or SQL, 66 no input, 73 output
-exists, 75 try again, 143 terminated, 130 interrupted, 70 anything else.
+working directory. `--help` works without Spark, and lists the exit codes.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfspark.errors import did_you_mean
 from tfspark.options import ScoreOptions
-from tfspark.scoring import arguments, flags
+from tfspark.scoring import arguments, exit_codes, flags
 from tfspark.scoring.job_parser import JobParser
 
 if TYPE_CHECKING:
@@ -33,15 +32,14 @@ def new_parser() -> JobParser:
     parser = JobParser(
         prog="sql_score.py",
         description="Register TensorFlow SavedModels as SQL functions and run a query.",
-        epilog=f"{flags.REPEATED} Exit codes: 0 done, 2 usage, 65 model, data or SQL, "
-        "66 no input, 73 output exists, 75 try again: another job writes to the output.",
+        epilog=f"{flags.REPEATED} {exit_codes.in_words()}",
     )
     digest = flags.MODEL_SHA256.with_value("NAME=DIGEST", arguments.pair)
     shape = flags.OUTPUT_SHAPE.with_value("NAME.OUTPUT=[SIZE,…]")
     fill = flags.FILL_NULL.with_value("NAME.INPUT=VALUE")
     model = parser.add_argument_group("model")
     flags.add(model, flags.REGISTER, flags.TAGS, digest, flags.ALLOW_OPS, shape)
-    flags.add(model, flags.NARROW, flags.ON_NULL, fill)
+    flags.add(model, flags.NARROW, flags.ON_NULL, fill, flags.TIMEOUT)
     flags.add(parser.add_mutually_exclusive_group(required=True), flags.QUERY, flags.FILE)
     flags.add_output(parser, required=False)
     return parser
@@ -135,6 +133,7 @@ def _options(args: argparse.Namespace, name: str) -> ScoreOptions:
         sha256=args.model_sha256.get(name),
         allow_ops=args.allow_ops,
         narrow=args.narrow,
+        timeout=args.timeout,
     )
 
 

@@ -6,9 +6,12 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+
+from tests.shell import SHORT_RUN
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -16,9 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ["PYSPARK_PYTHON"] = sys.executable
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# JVMs of tests end before optimised code pays: one level of compilation and the simplest collector
-# take a third of the CPU seconds off (117 s to 76 s for tests/spark/test_sql.py).
-os.environ["SPARK_SUBMIT_OPTS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+os.environ["SPARK_SUBMIT_OPTS"] = SHORT_RUN
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -55,6 +56,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.warehouse.dir", str(home / "warehouse"))
         .config("spark.local.dir", str(home / "local"))
+        .config("spark.python.worker.faulthandler.enabled", "true")  # as in the jobs' sessions
         .config("spark.driver.extraJavaOptions", f"-Dderby.system.home={home}")
         .config(
             "spark.hadoop.javax.jdo.option.ConnectionURL",
@@ -75,6 +77,23 @@ def linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     base = tmp_path_factory.mktemp("models") / "linear_model"
     save_linear(base / "1")
+    return base
+
+
+@pytest.fixture(scope="session")
+def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of `inputs` (None, 2) that never answers for finite numbers."""
+    import tensorflow as tf
+
+    from tfspark.testing import save_function
+
+    def loop(inputs: Any) -> Any:
+        is_finite = lambda x: tf.reduce_all(tf.math.is_finite(x))  # noqa: E731
+        (found,) = tf.while_loop(is_finite, lambda x: (tf.math.sin(x),), (inputs,))
+        return {"outputs": tf.reduce_sum(found, axis=1)}
+
+    base = tmp_path_factory.mktemp("models") / "endless"
+    save_function(base / "1", loop, tf.TensorSpec((None, 2), tf.float32, "inputs"))
     return base
 
 

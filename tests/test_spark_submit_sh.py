@@ -1,6 +1,5 @@
 """spark-submit.sh: what it would run, and once what it does run."""
 
-import os
 import shlex
 import subprocess
 import sys
@@ -9,22 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.shell import fresh_environment
+
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "spark-submit.sh"
 SOCKETS = "spark.python.unix.domain.socket.enabled"
-DISTURBING = ("SPARK_", "PYSPARK_", "MASTER", "PYTHONPATH")
 
 
 def submit(
     *arguments: str, cwd: Path = ROOT, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the script as from a shell in which the environment of this Python is active."""
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith(DISTURBING)
-    }
     return subprocess.run(
         [SCRIPT, *arguments],
-        env={**inherited, "VIRTUAL_ENV": sys.prefix, **environment},
+        env=fresh_environment(**environment),
         cwd=cwd,
         capture_output=True,
         text=True,

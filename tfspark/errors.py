@@ -6,8 +6,7 @@ known before a task starts, otherwise on an executor.
 
 Invariants: an error has one string argument, so that it can be pickled between worker and driver;
 `foreign_text` escapes and masks every message; `exit_code` is the exit code of a job that fails
-with this error, as in sysexits (2 usage, 65 data, 66 no input, 70 internal, 73 cannot create, 75
-try again).
+with this error, as in sysexits; `scoring.exit_codes` lists all of them.
 """
 
 from __future__ import annotations
@@ -17,6 +16,9 @@ from difflib import get_close_matches
 from typing import ClassVar
 
 from tfspark.foreign_text import lines, one_line, quoted_lines
+
+# Names or mismatches in one message: a hostile model can have a million signatures.
+_LISTED = 50
 
 
 class TfsparkError(Exception):
@@ -105,8 +107,32 @@ class OutputExistsError(TfsparkError, FileExistsError):
     exit_code = 73
 
 
+class NoSpaceError(TfsparkError, OSError):
+    """Too little space for the output of a job."""
+
+    exit_code = 74
+
+
 class OutputBusyError(TfsparkError, BlockingIOError):
     """Another job writes to the output, or took it over; the same command can be run again."""
+
+    exit_code = 75
+
+
+class UnfinishedOutputError(TfsparkError, RuntimeError):
+    """Rows that are decided but perhaps not all shown; the same command shows the rest."""
+
+    exit_code = 75
+
+
+class TimeLimitError(TfsparkError, TimeoutError):
+    """A model that did not load, or did not answer, within the time limit."""
+
+    exit_code = 75
+
+
+class WorkerLostError(TfsparkError, ChildProcessError):
+    """A process of Spark that ended during the job for a reason that it did not tell."""
 
     exit_code = 75
 
@@ -128,9 +154,9 @@ def explain(problem: str, *, expected: str = "", found: str = "", hint: str = ""
 
 
 def explain_all(problem: str, mismatches: Sequence[str], *, hint: str = "") -> str:
-    """Build a message that counts and lists several mismatches."""
+    """Build a message that counts mismatches and lists at most 50 of them."""
     count = f"{len(mismatches)} mismatch{'es' if len(mismatches) != 1 else ''}"
-    listed = [f"  - {one_line(mismatch)}" for mismatch in mismatches]
+    listed = [f"  - {one_line(mismatch)}" for mismatch in shortened(mismatches)]
     parts = [f"{one_line(problem)}: {count}", *listed]
     if hint:
         parts.append(f"Hint: {one_line(hint)}")
@@ -145,5 +171,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def listing(names: Iterable[str]) -> str:
-    """Quote and join names for a message: `'a', 'b'`, or `none`."""
-    return ", ".join(repr(name) for name in names) or "none"
+    """Quote and join names for a message: `'a', 'b'`, or `none`; at most 50, then a count."""
+    return ", ".join(shortened([repr(name) for name in names])) or "none"
+
+
+def shortened(texts: Sequence[str]) -> list[str]:
+    """Return at most 50 texts, then the count of the others."""
+    more = len(texts) - _LISTED
+    return [*texts[:_LISTED], f"and {more} more"] if more > 0 else list(texts)

@@ -23,6 +23,7 @@ from tfspark.errors import (
     explain,
 )
 from tfspark.node_folder import check_digest
+from tfspark.origin import title_of
 from tfspark.package import ModelPackage
 from tfspark.signature import Signature
 from tfspark.warmup import FILE, requests
@@ -112,8 +113,7 @@ class ModelHandle:
     @property
     def title(self) -> str:
         """Name, version and digest of the model, for messages."""
-        version = "" if self.version is None else f" version {self.version}"
-        return f"{self.name}{version} ({self.digest[:12]})"
+        return title_of(self)
 
     def open(self, gpus: Collection[str] = ()) -> Engine:
         """Return the live engine of this process; load the model and warm it up on first use.
@@ -127,7 +127,7 @@ class ModelHandle:
             EngineError: When the engine cannot load the model, the model refuses a warm-up request,
                 or a GPU does not exist.
         """
-        options = replace(self.options, gpu=bool(gpus))
+        options = replace(self.options, gpu=bool(gpus), digest=self.digest)
         key = (self.digest, self.tags, self.signature, options)
 
         def load() -> Engine:

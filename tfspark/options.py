@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, get_args
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tfspark.signature import OutputShapes
 
 # What runs a model in a Python worker; `tfspark.engine.registry` has one entry for each but `auto`.
-EngineName: TypeAlias = Literal["auto", "native", "tensorflow"]
+EngineName: TypeAlias = Literal["auto", "native", "tensorflow", "openvino"]
 # `jvm` is the Scala bridge, which scores without a Python worker.
 AnyEngine: TypeAlias = Literal[EngineName, "jvm"]
 Distribute: TypeAlias = Literal["auto", "broadcast", "archive", "path"]
@@ -53,6 +54,7 @@ class ScoreKeywords(TypedDict, total=False):
     strings: Strings
     on_error: OnError
     reason: str | None
+    timeout: float | None
 
 
 class ColumnKeywords(ScoreKeywords, total=False):
@@ -72,7 +74,8 @@ class ScoreOptions:
         batch_size: Rows per call of the model; by default as many as make 1 MiB of input and
             output, or less where this model is faster so; at most 131 072.
         engine: Engine that runs the model: `native`, `tensorflow`, or `auto`, the better of these
-            that works on the workers; or `jvm`, the Scala bridge, where its jar is.
+            that works on the workers; `openvino`, which needs no TensorFlow on the workers and runs
+            fewer models; or `jvm`, the Scala bridge, where its jar is.
         distribute: How the model reaches the workers: `auto`, `broadcast`, `archive` or `path`.
         on_null: What becomes of a row with a null in an input: `null` (its outputs are null),
             `error` (the scoring ends with an error that names it), or what is fed in place of the
@@ -91,6 +94,9 @@ class ScoreOptions:
             ends the scoring with an error that names it; `null` makes its outputs null.
         reason: A column for the reason of each bad row, with `on_error="null"`: a struct of `code`
             (one of `tfspark.rows.CODES`), `column` and `message`, null for a good row.
+        timeout: Seconds in which the model has to load, and to answer each call; by default there
+            is no limit. When it takes longer, the worker process ends, with the stacks of its
+            threads on its standard error, and Spark runs the task again.
 
     Raises:
         UsageError: When an option does not take its value.
@@ -110,6 +116,7 @@ class ScoreOptions:
     narrow: bool = False
     on_error: OnError = "raise"
     reason: str | None = None
+    timeout: float | None = None
 
     def __post_init__(self) -> None:
         check_word("engine", self.engine, ENGINES)
@@ -119,6 +126,7 @@ class ScoreOptions:
         _check_on_null(self.on_null)
         _check_batch_size(self.batch_size)
         _check_bad_rows(self.engine, self.on_error, self.reason)
+        _check_timeout(self.engine, self.timeout)
 
     @classmethod
     def of(
@@ -196,6 +204,18 @@ def _check_bad_rows(engine: AnyEngine, on_error: OnError, reason: object) -> Non
     if reason is not None and on_error == "raise":
         problem = "There is no reason column where the first bad row ends the scoring."
         raise UsageError(explain(problem, found=f"reason={reason!r}", hint='add on_error="null".'))
+
+
+def _check_timeout(engine: AnyEngine, given: object) -> None:
+    """Refuse a limit that nothing can keep, and the bridge, which cannot end a call of a model."""
+    if given is None:
+        return
+    if not isinstance(given, int | float) or isinstance(given, bool) or not 0 < given < inf:
+        problem = "The option timeout cannot be used as given."
+        raise UsageError(explain(problem, expected="seconds, more than 0", found=repr(given)))
+    if engine == "jvm":
+        problem = "The Scala bridge cannot end a call of a model that takes too long."
+        raise UsageError(explain(problem, found=f"timeout={given}", hint="leave out timeout."))
 
 
 DEFAULTS = ScoreOptions()

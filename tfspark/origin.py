@@ -6,8 +6,10 @@ control characters; long values are cut.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -36,10 +38,33 @@ class Origin:
         where = "" if self.partition is None else f" of partition {self.partition}"
         return one_line(f"model {self.model}, {rows}{where}")
 
+    def in_words(self) -> str:
+        """Return the model, the partition and the file that was read last, as text."""
+        where = "" if self.partition is None else f", partition {self.partition}"
+        file = self.file_of(sys.maxsize) if self.file_of is not None else None
+        return one_line(f"model {self.model}{where}" + (f", from {file}" if file else ""))
+
     def of_row(self, row: int, column: str = "") -> str:
         """Return the model and the place of one row, as text; with its file if known."""
         file = self.file_of(row) if self.file_of is not None else None
         return self.at(f"{column}row {row}") + (f", from {one_line(file)}" if file else "")
+
+
+class Described(Protocol):
+    """A model with a name, a version if it has one, and a digest."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def version(self) -> int | None: ...  # noqa: D102
+    @property
+    def digest(self) -> str: ...  # noqa: D102
+
+
+def title_of(model: Described) -> str:
+    """Return what messages call a model: its name, its version if it has one, its digest."""
+    version = "" if model.version is None else f" version {model.version}"
+    return f"{model.name}{version} ({model.digest[:12]})"
 
 
 def row_in_words(batch: pa.RecordBatch, row: int, keep: Sequence[str] | None) -> str:

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from tfspark import dtypes
 from tfspark.columns import Columns, describe
-from tfspark.errors import BindingError, did_you_mean, explain_all, listing
+from tfspark.errors import BindingError, did_you_mean, explain_all, listing, shortened
 from tfspark.feeding import Feed, Feeding, InputBinding, unusable_type
 from tfspark.fetching import Fetch, OutputBinding, fetch_outputs
 from tfspark.options import DEFAULTS, OnError, OnNull, ScoreOptions
@@ -181,7 +181,7 @@ def kept_columns(columns: Sequence[str], keep: Sequence[str] | None) -> list[str
             explain_all(
                 "Columns to keep are not there",
                 [f"no column {name!r}.{did_you_mean(name, columns)}" for name in unknown],
-                hint=f"columns at hand: {', '.join(columns)}.",
+                hint=f"columns at hand: {', '.join(shortened(columns))}.",
             )
         )
     return list(dict.fromkeys(keep))

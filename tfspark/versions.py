@@ -1,18 +1,50 @@
-"""Finds the installed versions of packages without importing them. Driver and executor."""
+"""Finds the versions of packages without importing them, and compares them. Driver and executor."""
 
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib import metadata
 
-_PACKAGES = ("tensorflow", "numpy", "pyarrow", "protobuf")
+from tfspark import __version__
+
+_PACKAGES = ("tensorflow", "openvino", "numpy", "pyarrow", "protobuf")
 # The wheels that contain the module `tensorflow`.
 _TENSORFLOW_WHEELS = ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tf-nightly")
 
+_NONE = "none"
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A version on a worker that is missing, or does not go with the driver's.
+
+    Attributes:
+        name: The package, or `python`.
+        driver: Its version on the driver; `none` without it.
+        worker: Its version on the worker; `none` without it.
+        advice: What to do about it.
+        is_fatal: Whether a job cannot run so.
+    """
+
+    name: str
+    driver: str
+    worker: str
+    advice: str
+    is_fatal: bool = True
+
+    @property
+    def problem(self) -> str:
+        """The mismatch as a sentence."""
+        if self.worker == _NONE:
+            return f"The workers have no {self.name}."
+        return f"The workers have another {self.name} than the driver."
+
 
 def installed_versions() -> dict[str, str]:
-    """Return the installed versions; a package that is not installed is left out."""
-    found = {"python": platform.python_version()}
+    """Return the installed versions, with this package's own; what is not there is left out."""
+    found = {"python": platform.python_version(), "tfspark": __version__}
     for package in _PACKAGES:
         for wheel in _TENSORFLOW_WHEELS if package == "tensorflow" else (package,):
             try:
@@ -21,3 +53,43 @@ def installed_versions() -> dict[str, str]:
             except metadata.PackageNotFoundError:
                 continue
     return found
+
+
+def mismatches(
+    driver: Mapping[str, str], worker: Mapping[str, str], needed: Iterable[str]
+) -> Iterator[Mismatch]:
+    """Yield what is wrong with the versions of a worker, the worst first.
+
+    Args:
+        driver: Package → version on the driver.
+        worker: Package → version on the worker.
+        needed: The packages that the engine needs on a worker.
+    """
+
+    def of(name: str, advice: str, *, is_fatal: bool = True) -> Mismatch:
+        versions = driver.get(name, _NONE), worker.get(name, _NONE)
+        return Mismatch(name, *versions, advice, is_fatal)
+
+    for name in sorted(set(needed) - worker.keys()):
+        wheel = "tensorflow or tensorflow-cpu" if name == "tensorflow" else name
+        yield of(
+            name,
+            f"install {wheel} for the Python of the workers, or set PYSPARK_PYTHON to a Python "
+            "that has it.",
+        )
+    if _minor(driver, "python") != _minor(worker, "python"):
+        yield of("python", "set PYSPARK_PYTHON, so that driver and workers have one Python.")
+    if driver.get("tfspark") != worker.get("tfspark"):
+        yield of(
+            "tfspark",
+            "submit with spark-submit.sh, which sends the driver's package, or install it there.",
+        )
+    for name in ("pyarrow", "tensorflow"):
+        if name in driver and name in worker and _minor(driver, name) != _minor(worker, name):
+            advice = "install one version on the driver and the workers, if you compare results."
+            yield of(name, advice, is_fatal=False)
+
+
+def _minor(versions: Mapping[str, str], name: str) -> list[str]:
+    """Return the first two numbers of a version."""
+    return versions.get(name, "").split(".")[:2]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -17,12 +16,13 @@ from typing import Any
 import pyspark
 import pytest
 
+from tests.shell import fresh_environment
+
 ROOT = Path(__file__).parents[2]
 BRIDGE = ROOT / "scala-bridge"
 MODELS = BRIDGE / "src" / "test" / "models"
 SPARK_HOME = Path(pyspark.__file__).parent
 PATIENCE = 120.0
-OF_A_SHELL = ("SPARK_", "PYSPARK_", "MASTER", "PYTHONPATH")
 
 
 @pytest.fixture(scope="session")
@@ -38,17 +38,15 @@ def jar() -> Path:
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The variables of a shell with this environment's Spark, and folders of the tests' own."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(OF_A_SHELL)}
     folder = tmp_path_factory.mktemp("node")
-    return {
-        **inherited,
-        "SPARK_HOME": str(SPARK_HOME),
-        "SPARK_LOCAL_DIRS": str(folder / "local"),
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "PYSPARK_PYTHON": sys.executable,
-        "PYTHONPATH": str(ROOT),
-        "TFSPARK_CACHE_DIR": str(folder / "cache"),
-    }
+    return fresh_environment(
+        SPARK_HOME=str(SPARK_HOME),
+        SPARK_LOCAL_DIRS=str(folder / "local"),
+        SPARK_LOCAL_IP="127.0.0.1",
+        PYSPARK_PYTHON=sys.executable,
+        PYTHONPATH=str(ROOT),
+        TFSPARK_CACHE_DIR=str(folder / "cache"),
+    )
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,23 +11,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.shell import SHORT_EXECUTORS, fresh_environment
+
 ROOT = Path(__file__).parents[2]
-OF_A_SHELL = ("SPARK_", "PYSPARK_", "MASTER", "PYTHONPATH")
 FILES = 8
 
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The variables of a shell without Spark in it, and folders that end with the tests."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(OF_A_SHELL)}
     folder = tmp_path_factory.mktemp("node")
-    return {
-        **inherited,
-        "VIRTUAL_ENV": sys.prefix,
-        "SPARK_LOCAL_DIRS": str(folder / "local"),
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "TFSPARK_CACHE_DIR": str(folder / "cache"),
-    }
+    return fresh_environment(
+        SPARK_LOCAL_DIRS=str(folder / "local"),
+        SPARK_LOCAL_IP="127.0.0.1",
+        TFSPARK_CACHE_DIR=str(folder / "cache"),
+    )
 
 
 @pytest.fixture
@@ -40,7 +36,7 @@ def submit(
 
     def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [str(ROOT / "spark-submit.sh"), *map(str, arguments)],
+            [str(ROOT / "spark-submit.sh"), *SHORT_EXECUTORS, *map(str, arguments)],
             env=environment,
             cwd=tmp_path,
             capture_output=True,

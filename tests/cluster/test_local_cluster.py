@@ -21,12 +21,11 @@ def gpus(tmp_path: Path) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", ["spark", "direct"])
 def test_a_task_with_a_gpu_never_scores_on_a_cpu(
-    submit: Any, linear: Path, numbers: Path, gpus: list[str], tmp_path: Path, path: str
+    submit: Any, linear: Path, numbers: Path, gpus: list[str], tmp_path: Path
 ) -> None:
     done = submit(
-        *("--master", "local-cluster[1,1,1024]", *gpus, "jobs/batch_score.py", "--path", path),
+        *("--master", "local-cluster[1,1,1024]", *gpus, "jobs/batch_score.py"),
         *("--model", linear, "--input", numbers, "--output", tmp_path / "out"),
         code=65,
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-PARTITIONS = int(os.environ.get("TFSPARK_PARTITIONS", "200"))
+PARTITIONS = int(os.environ.get("TFSPARK_PARTITIONS", "64"))
 
 # Workers of other tests have loaded other models, so these belong to a session of their own.
 SCRIPT = """
@@ -41,7 +41,7 @@ df = spark.range(0, partitions, 1, partitions)
 df = df.select(sf.array(sf.col("id").cast("float"), sf.lit(1.0).cast("float")).alias("inputs"))
 scored = tfspark.predict(df, model, keep=[])
 total = scored.agg(sf.count("outputs"), sf.sum("outputs")).first()
-asked = spark.range(0, 64, 1, 64).mapInArrow(loads, "pid long, loads long").distinct().collect()
+asked = spark.range(0, 16, 1, 16).mapInArrow(loads, "pid long, loads long").distinct().collect()
 print(json.dumps({"total": list(total), "loads": [row["loads"] for row in asked]}))
 """
 

@@ -24,7 +24,7 @@ from pyspark.sql import SparkSession
 import pyarrow as pa
 import tfspark
 
-model, table, engine = sys.argv[1:]
+model, table = sys.argv[1:]
 spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
 
 def peak(batches):
@@ -33,7 +33,7 @@ def peak(batches):
         yield pa.RecordBatch.from_pydict({"kib": [int(status["VmHWM"].split()[0])]})
 
 df = spark.read.parquet(table).coalesce(1)
-scored = tfspark.predict(df, model, engine=engine)
+scored = tfspark.predict(df, model)
 rows = scored.where("outputs IS NOT NULL").count()
 (used,) = spark.range(0, 1, 1, 1).mapInArrow(peak, "kib long").collect()
 print(json.dumps({"rows": rows, "mb": used["kib"] / 1024}))
@@ -63,12 +63,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("engine", ["native", "tensorflow"])
 def test_memory_of_a_worker_is_bounded_by_the_batch(
-    engine: str, model: Path, table: Path, environment: dict[str, str]
+    model: Path, table: Path, environment: dict[str, str]
 ) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(model), str(table), engine],
+        [sys.executable, "-c", SCRIPT, str(model), str(table)],
         env={**environment, "PYSPARK_PYTHON": sys.executable},
         capture_output=True,
         text=True,

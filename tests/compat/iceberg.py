@@ -15,6 +15,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs import batch_score
+from tfspark.scoring.output.catalog import CatalogOutput
+from tfspark.scoring.output.owner import Owner
 
 LINEAR = str(Path(os.environ["TFSPARK_COMPAT_MODELS"]) / "linear")
 ICEBERG = "org.apache.iceberg.spark"
@@ -79,6 +81,14 @@ def score(monkeypatch: pytest.MonkeyPatch) -> Any:
     return run
 
 
+class Killed(BaseException):
+    """The end of a job that was killed."""
+
+
+def kill(*_: object) -> None:
+    raise Killed
+
+
 def scored(spark: SparkSession, table: str) -> list[tuple[Any, ...]]:
     return sorted(map(tuple, spark.table(table).select("id", "outputs").collect()))
 
@@ -124,6 +134,46 @@ def test_a_table_is_appended_to_and_overwritten(
     assert scored(spark, table) == SCORED
     assert described(spark, table) == before
     assert snapshots(spark, table) == 3
+
+
+def test_a_killed_append_adds_its_rows_once(
+    spark: SparkSession, schema: str, rows: str, score: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = f"{schema}.scored"
+    spark.sql(
+        f"CREATE TABLE {table} (id BIGINT, a FLOAT, b FLOAT, g STRING, outputs FLOAT) USING iceberg"
+    )
+    before = described(spark, table)
+    flags = ["--input", rows, "--output-table", table, "--mode", "append"]
+    with monkeypatch.context() as patch:
+        patch.setattr(CatalogOutput, "acknowledge", kill)
+        with pytest.raises(Killed):
+            score(*flags)
+    monkeypatch.setattr(Owner, "has_ended", lambda owner: True)
+    assert scored(spark, table) == SCORED
+    assert score(*flags) == 0
+    assert scored(spark, table) == SCORED
+    assert described(spark, table) == before
+    for times, run_id in ((2, "monday"), (2, "monday"), (3, "tuesday")):
+        assert score(*flags, "--run-id", run_id) == 0
+        assert scored(spark, table) == sorted(SCORED * times)
+    assert described(spark, table) == before
+
+
+def test_a_killed_creation_is_found_done(
+    spark: SparkSession, rows: str, score: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ["--input", rows, "--output-table", "lake.db.scored"]
+    with monkeypatch.context() as patch:
+        patch.setattr(CatalogOutput, "acknowledge", kill)
+        with pytest.raises(Killed):
+            score(*flags)
+    monkeypatch.setattr(Owner, "has_ended", lambda owner: True)
+    assert score(*flags) == 0
+    assert score(*flags) == 73
+    assert scored(spark, "lake.db.scored") == SCORED
+    assert "tfspark" not in described(spark, "lake.db.scored")
+    spark.sql("DROP TABLE lake.db.scored PURGE")
 
 
 def test_deleted_rows_are_not_scored(

@@ -18,7 +18,11 @@ CHILDREN = [
     (errors.InvalidInputError, ValueError, 65),
     (errors.InputNotFoundError, FileNotFoundError, 66),
     (errors.OutputExistsError, FileExistsError, 73),
+    (errors.NoSpaceError, OSError, 74),
     (errors.OutputBusyError, BlockingIOError, 75),
+    (errors.UnfinishedOutputError, RuntimeError, 75),
+    (errors.TimeLimitError, TimeoutError, 75),
+    (errors.WorkerLostError, ChildProcessError, 75),
 ]
 
 
@@ -81,3 +85,9 @@ def test_did_you_mean_is_silent_when_nothing_is_close():
 def test_listing_quotes_or_says_none():
     assert errors.listing(["a", "b c"]) == "'a', 'b c'"
     assert errors.listing([]) == "none"
+
+
+def test_listing_counts_what_it_leaves_out():
+    text = errors.listing(str(number) for number in range(1_000_000))
+    assert text.startswith("'0', '1', ")
+    assert text.endswith(", '49', and 999950 more")

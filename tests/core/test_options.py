@@ -10,7 +10,8 @@ from tfspark.engine.registry import AUTO, ENGINES, packages_of
 from tfspark.errors import UsageError
 from tfspark.options import DEFAULTS, ColumnKeywords, EngineName, ScoreKeywords, ScoreOptions
 
-README = Path(options.__file__).with_name("README.md")
+PACKAGE = Path(options.__file__).parent
+README = PACKAGE / "README.md"
 
 
 def test_keywords_and_options_are_the_same():
@@ -47,6 +48,9 @@ def test_what_is_left_out_has_its_default():
         ({"on_error": "null", "engine": "jvm"}, "The Scala bridge ends the scoring"),
         ({"batch_size": 0}, "A batch needs rows."),
         ({"batch_size": 1.5}, "A batch needs rows."),
+        ({"timeout": 0}, "timeout cannot be used as given"),
+        ({"timeout": "10"}, "timeout cannot be used as given"),
+        ({"timeout": 10, "engine": "jvm"}, "cannot end a call of a model"),
         ({"batchsize": 1}, "There is no option 'batchsize'. Did you mean 'batch_size'?"),
     ],
 )
@@ -68,6 +72,8 @@ def test_every_engine_of_the_workers_has_one_entry():
     assert {"auto", *ENGINES} == set(get_args(EngineName))
     assert set(AUTO) <= set(ENGINES)
     assert packages_of("auto") == frozenset({"tensorflow"})
+    assert packages_of("openvino") == frozenset({"openvino"})
+    assert packages_of("jvm") == frozenset()
 
 
 def test_the_options_tell_of_every_engine():
@@ -78,5 +84,6 @@ def test_the_options_tell_of_every_engine():
 @pytest.mark.parametrize("name", ENGINES)
 def test_the_readme_tells_what_an_engine_needs(name):
     entry = ENGINES[name]
-    row = f"| `{name}` | `engine/{name}.py` | `{entry.package}` | {entry.cannot_serve} |"
+    place = f"engine/{name}/" if (PACKAGE / "engine" / name).is_dir() else f"engine/{name}.py"
+    row = f"| `{name}` | `{place}` | `{entry.package}` | {entry.cannot_serve} |"
     assert row in README.read_text()

@@ -1,7 +1,10 @@
-"""A store that stops its job before one operation, as a kill does."""
+"""A store that stops its job before one operation, by an exception or by a kill."""
 
 from __future__ import annotations
 
+import os
+import re
+import signal
 from typing import Any
 
 from tfspark.scoring.output.store import LocalStore
@@ -23,14 +26,15 @@ class Stopped(BaseException):
     """The end of a job that was killed; nobody catches it."""
 
 
-class StoppingStore(LocalStore):
-    """Real local files; after `allowed` operations, none is done any more."""
+class Stopping:
+    """What stops a store: after `allowed` operations, none is done any more."""
 
-    def __init__(self, allowed: int | None = None, *, exchanges: bool = True) -> None:
-        self.allowed = allowed
+    allowed: int | None = None
+
+    def __init__(self, *arguments: Any) -> None:
         self.done: list[str] = []
-        self._exchanges = exchanges
         self._inside = False
+        super().__init__(*arguments)
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
@@ -41,7 +45,7 @@ class StoppingStore(LocalStore):
             if self._inside:  # a part of another operation
                 return found(*paths)
             if len(self.done) == self.allowed:
-                raise Stopped(f"before {name} {paths}")
+                self.stop(f"{name} {paths}")
             self.done.append(f"{name} {paths}")
             self._inside = True
             try:
@@ -51,5 +55,40 @@ class StoppingStore(LocalStore):
 
         return operation
 
+    def stop(self, operation: str) -> None:
+        raise Stopped(f"before {operation}")
+
+
+class StoppingStore(Stopping, LocalStore):
+    """Real local files, whose job is stopped."""
+
+    def __init__(self, allowed: int | None = None, *, exchanges: bool = True) -> None:
+        super().__init__()
+        self.allowed = allowed
+        self._exchanges = exchanges
+
     def identity(self, folder: str) -> str:
         return super().identity(folder) if self._exchanges else ""
+
+
+class KillingStore(StoppingStore):
+    """Ends its process by SIGKILL, before an operation by number or by a pattern of its text."""
+
+    def __init__(self, allowed: int | None = None, *, before: str = "") -> None:
+        super().__init__(allowed)
+        self._before = before
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if name not in OPERATIONS or not self._before:
+            return found
+
+        def operation(*paths: str) -> Any:
+            if re.search(self._before, f"{name} {paths}"):
+                self.stop(name)
+            return found(*paths)
+
+        return operation
+
+    def stop(self, operation: str) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.faults.commit_model import Mode
@@ -19,10 +21,12 @@ from tests.faults.explore import Case
         ("append", "append"),
     ],
 )
-def test_no_interleaving_of_two_jobs_with_one_fault_is_bad(one: Mode, other: Mode) -> None:
+def test_no_interleaving_of_two_jobs_with_one_fault_is_bad(
+    one: Mode, other: Mode, figure: Any
+) -> None:
     case = Case({"A": one, "B": other}, exchanges=False, is_there=True)
     case.explore()
-    print(f"{case}: {len(case.seen)} states")
+    figure(f"{case}: {len(case.seen)} states")
     assert len(case.seen) > 10_000
     assert not case.bad
 

@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tfspark.options import ScoreOptions
+from tfspark.package import load
 from tfspark.scoring.dataset import Dataset
-from tfspark.scoring.identity import digest_key
+from tfspark.scoring.identity import digest_key, key_of
 from tfspark.scoring.job import BatchJob
 
 JOB = "BatchJob('m', Dataset('a', options={'b': 'c'}), Dataset('d'), keep=['x'], run_id='r')"
@@ -31,3 +33,14 @@ def test_a_digest_is_the_same_in_another_process() -> None:
 def test_any_fact_makes_another_job() -> None:
     keys = [digest_key("", "a", "b"), digest_key("", "ab"), digest_key("a", "b"), digest_key("")]
     assert len({key.digest for key in keys}) == 4
+
+
+def test_a_longer_time_limit_makes_the_same_job(linear: Path) -> None:
+    package = load(linear)
+    jobs = [
+        BatchJob("m", Dataset("a"), Dataset("b"), options=ScoreOptions(timeout=timeout))
+        for timeout in (None, 1.0, 60.0)
+    ]
+    assert len({key_of(job, package, []).digest for job in jobs}) == 1
+    wider = BatchJob("m", Dataset("a"), Dataset("b"), options=ScoreOptions(narrow=True))
+    assert key_of(wider, package, []).digest != key_of(jobs[0], package, []).digest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,6 +15,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs import batch_score
+from tfspark.handle import PathSource
+from tfspark.options import ScoreOptions
+from tfspark.package import ModelPackage
+from tfspark.spark import model
 
 Files = dict[str, bytes]
 
@@ -60,6 +64,26 @@ def end_of(
     yield end
     context.setLocalProperty("spark.jobGroup.id", None)
     context.setLogLevel("OFF")  # a job sets its own
+
+
+@pytest.fixture
+def deadly(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Let a worker that opens a model in one step of the job do something before."""
+
+    def choose(step: str, do: Callable[[], object]) -> None:
+        class Deadly(PathSource):  # local, so that it travels by value
+            def locate(self, digest: str, size: int) -> Path:
+                do()
+                return super().locate(digest, size)
+
+        def handle(spark: SparkSession, package: ModelPackage, options: ScoreOptions) -> Any:
+            # Another digest, so that no worker has the model already.
+            handle = model.handle_of(spark, package, options)
+            return replace(handle, source=Deadly(package.path), digest="0" * 64)
+
+        monkeypatch.setattr(f"{step}.handle_of", handle)
+
+    return choose
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from argparse import ArgumentTypeError
 from pathlib import Path
 from types import ModuleType
 
@@ -10,6 +11,7 @@ import pytest
 
 from jobs import batch_score, sql_score
 from tfspark.errors import TfsparkError
+from tfspark.scoring import arguments
 from tfspark.scoring.arguments import run_job
 
 REPEATABLE = {
@@ -20,6 +22,7 @@ REPEATABLE = {
 VALUES = {
     "--version": "1",
     "--batch-size": "1",
+    "--timeout": "5",
     "--engine": "native",
     "--distribute": "path",
     "--strings": "binary",
@@ -144,3 +147,14 @@ def test_a_file_that_is_not_there_is_looked_for(
     assert f"searched in {tmp_path}. Did you mean 'score.sql'?" in error
     assert sql_score.main(["--register", "f=m", "--file", "score.sql"]) == 65
     assert "is not UTF-8 text" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("0", None), ("600", 600.0), ("1.5", 1.5)])
+def test_a_time_limit_is_seconds(text: str, seconds: float | None) -> None:
+    assert arguments.seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["-1", "ten", "inf", "nan", ""])
+def test_a_time_limit_of_another_kind_is_refused(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="expected seconds, 0 or more"):
+        arguments.seconds(text)

@@ -8,7 +8,7 @@ import pytest
 
 from tfspark.errors import EngineError, RowError, TfsparkError
 from tfspark.scoring.output.table_name import _parts
-from tfspark.spark.cluster.failures import cause, from_worker, own_errors
+from tfspark.spark.cluster.failures import cause, from_worker, is_disconnected, own_errors
 from tfspark.spark.cluster.files import local_path
 
 WORKER = """Job aborted due to stage failure: Task 0 in stage 1.0 failed 1 times
@@ -50,6 +50,14 @@ def test_missing_module_is_told() -> None:
     error = from_worker(RuntimeError("ModuleNotFoundError: No module named 'numpy'"))
     assert isinstance(error, EngineError)
     assert "no module 'numpy'" in str(error)
+
+
+def test_an_error_that_is_its_own_cause_is_looked_at_once() -> None:
+    error = RuntimeError("no network")
+    error.__cause__ = error
+    assert not is_disconnected(error)
+    error.__cause__ = ConnectionError("gone")
+    assert is_disconnected(error)
 
 
 def test_other_errors_pass() -> None:

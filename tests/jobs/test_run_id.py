@@ -25,6 +25,16 @@ def test_a_run_id_is_run_once(score: Any, rows: Path, tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / "out").num_rows == 10
 
 
+def test_a_run_id_is_run_once_on_a_table(score: Any, rows: Path, tables: str, spark: Any) -> None:
+    flags = ("--input", rows, "--keep", "id", "--output-table", f"{tables}.y", "--mode", "append")
+    first = score(*flags, "--run-id", "monday")
+    again = score(*flags, "--run-id", "monday")
+    assert again.report["run"] == first.report["run"]
+    assert spark.table(f"{tables}.y").count() == 5
+    score(*flags, "--run-id", "tuesday")
+    assert spark.table(f"{tables}.y").count() == 10
+
+
 def test_a_second_job_is_told_to_try_again(
     end_of: Any, linear: Path, rows: Path, tmp_path: Path
 ) -> None:

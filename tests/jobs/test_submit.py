@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,16 +12,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from tests.shell import fresh_environment
+
 ROOT = Path(__file__).parents[2]
-OF_A_SHELL = ("SPARK_", "PYSPARK_", "MASTER", "PYTHONPATH")
 
 
 def run(*command: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a program as from a shell without Spark or this package in its environment."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(OF_A_SHELL)}
     return subprocess.run(
         [str(word) for word in command],
-        env={**inherited, "VIRTUAL_ENV": sys.prefix, **environment},
+        env=fresh_environment(**environment),
         cwd=cwd,
         capture_output=True,
         text=True,
@@ -42,15 +41,32 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_digits_are_scored_from_another_folder(digits: Path, tmp_path: Path) -> None:
+def run_and_list_modules(job: str, *flags: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a job as the main program, and check the modules of its process."""
+    (cwd / "job.py").write_text(
+        "import runpy, sys\n"
+        f"sys.argv[0] = {str(ROOT / 'jobs' / job)!r}\n"
+        "try:\n"
+        "    runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "finally:\n"
+        "    open('modules', 'w').write('\\n'.join(sys.modules))\n"
+    )
+    submitted = (ROOT / "spark-submit.sh", "--master", "local[2]", cwd / "job.py")
+    done = run(*submitted, *flags, "--output", "out", cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    modules = (cwd / "modules").read_text().splitlines()
+    assert "pyspark" in modules
+    assert not {"tensorflow", "keras"} & set(modules)
+    return done
+
+
+def test_digits_are_scored_from_another_folder_without_tensorflow_on_the_driver(
+    digits: Path, tmp_path: Path
+) -> None:
     import tensorflow as tf
 
-    done = run(
-        *(ROOT / "spark-submit.sh", "--master", "local[2]", "jobs/batch_score.py"),
-        *("--model", digits / "digits", "--input", digits / "digits.parquet", "--output", "out"),
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
+    flags = ("--model", digits / "digits", "--input", digits / "digits.parquet")
+    done = run_and_list_modules("batch_score.py", *flags, cwd=tmp_path)
     report: dict[str, Any] = json.loads(Path(done.stdout.splitlines()[-1]).read_text())
     assert (report["rows_in"], report["rows_out"], report["null_rows"]) == (1797, 1797, 0)
 
@@ -65,33 +81,10 @@ def test_digits_are_scored_from_another_folder(digits: Path, tmp_path: Path) -> 
     assert right >= 0.95
 
 
-@pytest.mark.parametrize("job", ["batch_score.py", "sql_score.py"])
-def test_driver_never_imports_tensorflow(job: str, digits: Path, tmp_path: Path) -> None:
-    """The job runs as the main program, after which the modules of its process are listed."""
-    (tmp_path / "job.py").write_text(
-        "import runpy, sys\n"
-        f"sys.argv[0] = {str(ROOT / 'jobs' / job)!r}\n"
-        "try:\n"
-        "    runpy.run_path(sys.argv[0], run_name='__main__')\n"
-        "finally:\n"
-        "    open('modules', 'w').write('\\n'.join(sys.modules))\n"
-    )
-    flags = {
-        "batch_score.py": ["--model", digits / "digits", "--input", digits / "digits.parquet"],
-        "sql_score.py": [
-            *("--register", f"tfpredict={digits / 'digits'}"),
-            *("--query", f"SELECT tfpredict(pixels) y FROM parquet.`{digits}/digits.parquet`"),
-        ],
-    }
-    done = run(
-        *(ROOT / "spark-submit.sh", "--master", "local[2]", tmp_path / "job.py"),
-        *(*flags[job], "--output", "out"),
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
-    modules = (tmp_path / "modules").read_text().splitlines()
-    assert "pyspark" in modules
-    assert not {"tensorflow", "keras"} & set(modules)
+def test_driver_of_a_query_never_imports_tensorflow(digits: Path, tmp_path: Path) -> None:
+    query = f"SELECT tfpredict(pixels) y FROM parquet.`{digits}/digits.parquet`"
+    flags = ("--register", f"tfpredict={digits / 'digits'}", "--query", query)
+    run_and_list_modules("sql_score.py", *flags, cwd=tmp_path)
     assert pq.read_table(tmp_path / "out").num_rows == 1797
 
 

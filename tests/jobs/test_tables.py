@@ -88,17 +88,69 @@ def test_an_overwritten_external_table_keeps_its_folder(
     spark.sql(f"DROP TABLE {tables}.y")
 
 
-def test_an_external_table_with_partitions_is_not_overwritten(
-    end_of: Any, linear: Path, spark: SparkSession, grouped: Path, tables: str, tmp_path: Path
+def test_an_overwritten_external_table_keeps_its_partitions(
+    score: Any, spark: SparkSession, grouped: Path, tables: str, tmp_path: Path
 ) -> None:
+    place = tmp_path / "place"
     spark.sql(
         f"CREATE TABLE {tables}.y ({COLUMNS}, g STRING) USING parquet PARTITIONED BY (g) "
-        f"LOCATION '{tmp_path / 'place'}'"
+        f"LOCATION '{place}'"
     )
+    spark.sql(f"INSERT INTO {tables}.y VALUES (7, 7f, 'old'), (8, 8f, 'a')")
+    before = described(spark, f"{tables}.y")
     flags = ("--input", grouped, "--keep", "id,g", "--output-table", f"{tables}.y")
-    ended = end_of(main, "--model", linear, *flags, "--mode", "overwrite")
+    score(*flags, "--mode", "overwrite")
+    assert described(spark, f"{tables}.y") == before
+    assert spark.table(f"{tables}.y").where("g = 'a'").count() == 2
+    partitions = spark.sql(f"SHOW PARTITIONS {tables}.y").collect()
+    assert [row["partition"] for row in partitions] == ["g=a", "g=b"]
+    assert sorted(path.name for path in place.glob("g=*")) == ["g=a", "g=b"]
+    spark.sql(f"DROP TABLE {tables}.y")
+
+
+@pytest.mark.parametrize("mode", ["append", "overwrite"])
+def test_a_table_with_a_partition_elsewhere_is_refused(
+    mode: str,
+    end_of: Any,
+    linear: Path,
+    spark: SparkSession,
+    grouped: Path,
+    tables: str,
+    tmp_path: Path,
+) -> None:
+    spark.sql(f"CREATE TABLE {tables}.y ({COLUMNS}, g STRING) USING parquet PARTITIONED BY (g)")
+    spark.sql(f"ALTER TABLE {tables}.y ADD PARTITION (g='a') LOCATION '{tmp_path / 'elsewhere'}'")
+    flags = ("--input", grouped, "--keep", "id,g", "--output-table", f"{tables}.y", "--mode", mode)
+    ended = end_of(main, "--model", linear, *flags)
     assert (ended.code, ended.spark_jobs) == (2, 0)
-    assert "--partition-by g" in ended.error
+    assert "is not in the table's folder" in ended.error
+
+
+def test_old_statistics_of_an_overwritten_table_are_dropped(
+    score: Any, spark: SparkSession, rows: Path, tables: str
+) -> None:
+    spark.sql(f"CREATE TABLE {tables}.y ({COLUMNS}) USING parquet")
+    spark.sql(f"INSERT INTO {tables}.y VALUES (7, 7f)")
+    spark.sql(f"ANALYZE TABLE {tables}.y COMPUTE STATISTICS")
+    flags = ("--input", rows, "--keep", "id", "--output-table", f"{tables}.y")
+    score(*flags, "--mode", "overwrite")
+    details = spark.sql(f"DESCRIBE TABLE EXTENDED {tables}.y").collect()
+    (size,) = [row["data_type"] for row in details if row["col_name"] == "Statistics"] or [""]
+    assert "1 rows" not in size  # Hive measures by itself
+
+
+def test_a_new_table_is_managed_and_keeps_the_columns(
+    score: Any, spark: SparkSession, grouped: Path, tables: str
+) -> None:
+    flags = ("--input", grouped, "--partition-by", "g", "--keep", "id,g")
+    score(*flags, "--output-table", f"{tables}.y", "--output-format", "orc")
+    details = spark.sql(f"DESCRIBE TABLE EXTENDED {tables}.y").collect()
+    about = {row["col_name"]: row["data_type"] for row in details}
+    assert (about["Type"], about["Provider"]) == ("MANAGED", "orc")
+    assert spark.table(f"{tables}.y").where("g = 'b'").count() == 3
+    assert folders_of(spark, tables) == ["y"]
+    spark.sql(f"DROP TABLE {tables}.y")
+    assert folders_of(spark, tables) == []
 
 
 @pytest.mark.parametrize("mode", ["append", "overwrite"])

@@ -1,9 +1,7 @@
 """Secrets given to a job are in nothing that the job prints, logs or writes."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs import batch_score, sql_score
+from tests.shell import fresh_environment
 from tfspark.scoring.arguments import run_job
 from tfspark.scoring.report import Report
 
@@ -123,7 +122,6 @@ def test_a_run_leaves_no_secret_in_what_it_prints_and_writes(linear, rows, tmp_p
         "spark.hadoop.fs.viewfs.mounttable.bucket.link./data": data.as_uri(),
     }
     uri = f"viewfs://AKIAKEY:{CANARY}2@bucket:1/data"
-    inherited = {key: value for key, value in os.environ.items() if "SPARK" not in key}
     done = subprocess.run(
         [
             *(ROOT / "spark-submit.sh", "--master", "local[1]"),
@@ -132,14 +130,12 @@ def test_a_run_leaves_no_secret_in_what_it_prints_and_writes(linear, rows, tmp_p
             *("--input", f"{uri}/rows.parquet", "--output", f"{uri}/out"),
             *("--option", f"password={CANARY}3", "--output-option", f"access.key={CANARY}4"),
         ],
-        env={
-            **inherited,
-            "VIRTUAL_ENV": sys.prefix,
-            "XDG_CACHE_HOME": str(home),
-            "TFSPARK_CACHE_DIR": str(home / "models"),
-            "TFSPARK_LOG_LEVEL": "DEBUG",
-            "AWS_SECRET_ACCESS_KEY": f"{CANARY}5",
-        },
+        env=fresh_environment(
+            XDG_CACHE_HOME=str(home),
+            TFSPARK_CACHE_DIR=str(home / "models"),
+            TFSPARK_LOG_LEVEL="DEBUG",
+            AWS_SECRET_ACCESS_KEY=f"{CANARY}5",
+        ),
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -28,7 +28,9 @@ def test_streams_and_pipelines_are_scored(linear: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-6000:]
-    assert {"stream", "large", "bad", "pipeline"} <= set(done.stdout.split())  # pipelines print too
+    assert {"stream", "large", "bad", "doctor", "pipeline"} <= set(
+        done.stdout.split()
+    )  # pipelines print too
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -48,9 +50,20 @@ def main(model: str) -> None:
     print("large")
     bad_rows_are_set_aside(spark, model)
     print("bad")
+    the_doctor_asks_the_executors(spark, model)
+    print("doctor")
     pipelines_are_scored(spark, model)
     print("pipeline")
     spark.stop()
+
+
+def the_doctor_asks_the_executors(spark: Any, model: str) -> None:
+    from tfspark.options import ScoreOptions
+    from tfspark.scoring.diagnosis import diagnose
+
+    found = diagnose(spark, model, ScoreOptions(timeout=100.0))
+    assert found.problem() is None, found.table()
+    assert "opens" in found.rows["model"].values()
 
 
 def stream_of(spark: Any) -> Any:

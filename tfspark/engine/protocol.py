@@ -39,12 +39,15 @@ class EngineOptions:
         inter_op_threads: Threads across operations; 1 is the caller's own thread, with 0 TensorFlow
             decides.
         gpu: Whether the model must run on a GPU; if not, TensorFlow uses the devices it sees.
+        digest: SHA-256 of the model's files, by which an engine may keep what it compiles on the
+            node; empty: it keeps nothing.
     """
 
     name: EngineName = "auto"
     intra_op_threads: int = 1
     inter_op_threads: int = 1
     gpu: bool = False
+    digest: str = ""
 
 
 @runtime_checkable

@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tfspark.engine import native, tensorflow
+from tfspark.engine import native, openvino, tensorflow
 from tfspark.engine.protocol import Engine, EngineOptions
-from tfspark.options import EngineName
+from tfspark.options import AnyEngine, EngineName
 from tfspark.signature import Signature
 
 Load: TypeAlias = Callable[[str, tuple[str, ...], Signature, EngineOptions], Engine]
+Check: TypeAlias = Callable[[str, tuple[str, ...], Signature], object]
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,15 @@ class EngineEntry:
         load: Opens an export dir with a tag set, a signature and options.
         package: The Python module that the workers need.
         cannot_serve: Models that it does not run.
+        check: Refuses, from an export dir alone, a signature that the engine does not run; the
+            driver calls it before the job. `None` when only a load can tell.
     """
 
     title: str
     load: Load
     package: str
     cannot_serve: str
+    check: Check | None = None
 
 
 ENGINES: Mapping[EngineName, EngineEntry] = {
@@ -49,13 +53,34 @@ ENGINES: Mapping[EngineName, EngineEntry] = {
         package="tensorflow",
         cannot_serve="models with operations of other packages, or with Python functions",
     ),
+    "openvino": EngineEntry(
+        title="OpenVINO",
+        load=openvino.load,
+        package="openvino",
+        cannot_serve="models with operations or types whose results may differ from TensorFlow's: "
+        "strings, tables, assertions, control flow, 64-bit floats; rows with NaN or infinity",
+        check=openvino.check,
+    ),
 }
 
 # What `auto` tries: the second runs what the first cannot serve.
 AUTO: tuple[EngineName, EngineName] = ("native", "tensorflow")
 
 
-def packages_of(name: EngineName) -> frozenset[str]:
-    """Return the Python modules that the workers need for an engine."""
+def packages_of(name: AnyEngine) -> frozenset[str]:
+    """Return the Python modules that the workers need for an engine; none for the bridge."""
     names = AUTO if name == "auto" else (name,)
-    return frozenset(ENGINES[chosen].package for chosen in names)
+    return frozenset(entry.package for key, entry in ENGINES.items() if key in names)
+
+
+def check_model(
+    name: AnyEngine, export_dir: str, tags: tuple[str, ...], signature: Signature
+) -> None:
+    """Refuse a signature that an engine asked for by name does not run, if the graph shows it.
+
+    Raises:
+        CannotServeError: With the reason.
+    """
+    for key, entry in ENGINES.items():
+        if key == name and entry.check is not None:
+            entry.check(export_dir, tags, signature)

@@ -105,6 +105,18 @@ class Calls:
         """Return scope and node of each call that may run a function."""
         return self._callers.get(self._same(function), ())
 
+    def nodes_behind(self, tensors: Sequence[str]) -> Iterator[NodeDef]:
+        """Yield the nodes that some tensors need, including those of called functions."""
+        run = self._run_for(tensors)
+        functions = self._called_by(run)
+        for scope, node in self.all_nodes:
+            if node.name in run if scope == GRAPH else self._same(scope) in functions:
+                yield node
+
+    def is_behind(self, tensor: str, tensors: Sequence[str]) -> bool:
+        """Whether some tensors need the node of another one."""
+        return node_of(tensor) in self._run_for(tensors)
+
     def is_in_object_graph(self, function: str) -> bool:
         """Whether TensorFlow's own loader may call a function."""
         return function in self._objects

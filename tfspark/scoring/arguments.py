@@ -15,6 +15,14 @@ from typing import TYPE_CHECKING, TypeAlias
 from tfspark.errors import InputNotFoundError, TfsparkError, UsageError, explain
 from tfspark.foreign_text import lines, quoted_lines
 from tfspark.scoring.bad_row_limit import Limit
+from tfspark.scoring.exit_codes import (
+    BUG,
+    INPUT_OUTPUT,
+    INTERRUPTED,
+    REFUSED,
+    TERMINATED,
+    TRY_AGAIN,
+)
 from tfspark.scoring.job_log import start_log
 from tfspark.scoring.signals import TerminatedError, terminated_as_interrupted
 
@@ -93,6 +101,17 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def seconds(text: str) -> float | None:
+    """Parse seconds; 0 is no limit."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected seconds, 0 or more, found {text!r}")
+    return found or None
+
+
 def limit(text: str) -> Limit:
     """Parse `N` or `N%`."""
     try:
@@ -121,9 +140,8 @@ def run_job(job: Callable[[], str]) -> int:
         job: Returns the path of its report, which is printed last on stdout, with secrets masked.
 
     Returns:
-        0, or the exit code of the error, whose message goes to stderr: 2 usage, 65 model or data,
-        66 no input, 73 output exists, 75 try again, 143 terminated, 130 interrupted, 70 anything
-        else. The traceback of the last is a record of level DEBUG.
+        0, or the exit code of the error, whose message goes to stderr; see `exit_codes`. The
+        traceback of an error that is not tfspark's own is a record of level DEBUG.
     """
     try:
         start_log()
@@ -134,7 +152,7 @@ def run_job(job: Callable[[], str]) -> int:
         sys.stderr.write(
             f"error: {signal}\nHint: the same command goes on where this job was stopped.\n"
         )
-        return 143 if isinstance(error, TerminatedError) else 130
+        return TERMINATED if isinstance(error, TerminatedError) else INTERRUPTED
     except Exception as error:
         message, code = _message_and_code(error)
         sys.stderr.write(f"error: {_STAGED.sub('', message)}\n")
@@ -154,15 +172,30 @@ def stop(spark: SparkSession) -> None:
 def _message_and_code(error: Exception) -> tuple[str, int]:
     if isinstance(error, TfsparkError):
         return str(error), error.exit_code
-    from tfspark.spark.cluster.failures import cause, is_missing, is_refusal
+    from tfspark.spark.cluster.failures import is_missing, is_refusal
 
     if is_refusal(error):
-        code = InputNotFoundError.exit_code if is_missing(error) else 65
+        code = InputNotFoundError.exit_code if is_missing(error) else REFUSED
         # After ";\n" Spark prints a plan, which does not help the user.
         return quoted_lines(str(error).partition(";\n")[0]), code
+    return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> tuple[str, int]:
+    """Tell a lost JVM and failed I/O, which another run may not meet, from a bug."""
+    from tfspark.spark.cluster.failures import cause, is_disconnected, is_of_io
+    from tfspark.spark.cluster.lost_workers import lost
+
     _log.debug("the job failed", exc_info=error)
-    return explain(
-        "The job failed.",
-        found=cause(error),
-        hint="the log above may say more; TFSPARK_LOG_LEVEL=DEBUG shows where it happened.",
-    ), TfsparkError.exit_code
+    if own := lost(error, "the job"):
+        return str(own), own.exit_code
+    if is_disconnected(error):
+        problem, code = "The JVM of Spark's driver ended during the job.", TRY_AGAIN
+        hint = "look for the reason in the log above, such as memory, and run the command again."
+    elif is_of_io(error):
+        problem, code = "The job could not read or write.", INPUT_OUTPUT
+        hint = "check the space and the rights where the job reads and writes, and the network."
+    else:
+        problem, code = "The job failed.", BUG
+        hint = "the log above may say more; TFSPARK_LOG_LEVEL=DEBUG shows where it happened."
+    return explain(problem, found=cause(error), hint=hint), code

@@ -16,18 +16,22 @@ from uuid import uuid4
 
 from tfspark.errors import EngineError, UsageError, explain
 from tfspark.foreign_text import lines, one_line
+from tfspark.origin import title_of
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.direct import NotDirectError, plan_direct
+from tfspark.scoring.file_groups import refuse_chunks
 from tfspark.scoring.identity import key_of
 from tfspark.scoring.input.lakes import refuse_lake
 from tfspark.scoring.job import BatchJob, Plan
 from tfspark.scoring.output.bad_rows import REASON, BadRowsOutput, GoodAndBadRows
 from tfspark.scoring.output.choice import output_of
-from tfspark.scoring.output.protocol import Output, Transaction, ending
+from tfspark.scoring.output.protocol import Output, Transaction, ending, publish
+from tfspark.scoring.preflight import check_settings, check_space, open_models
 from tfspark.scoring.report import Report, model_facts
 from tfspark.scoring.through_spark import plan_through_spark
 from tfspark.scoring.unused_options import refuse_unused
 from tfspark.spark.cluster.failures import cause, own_errors
+from tfspark.spark.cluster.lost_workers import naming_lost_workers
 from tfspark.spark.cluster.progress import progress
 from tfspark.spark.model import model_of
 
@@ -59,28 +63,33 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
         report.model = model_facts(package)
         report.input, report.output = str(job.source), str(job.target)
         refuse_unused(job.source, is_read=True)
+        refuse_chunks(job)
         refuse_lake(spark, job.source, "input")
-        if job.run_id and job.target.table:
+        output = output_of(spark, job.target, job.mode, report.run)
+        if job.run_id and not output.records_runs:
             raise UsageError(
                 explain(
                     f"The {job.target} cannot mark a run as done.",
-                    expected="a folder as the output of a run with an id",
+                    expected="a folder, or a table of files, of Delta or of Iceberg, as the "
+                    "output of a run with an id",
                     hint="leave out --run-id, or write to --output.",
                 )
             )
-        output = output_of(spark, job.target, job.mode, report.run)
         output.check(*filter(None, (job.source.path, job.model)))
         bad = _bad_rows(spark, job, report, output)
         if bad is not None:
             options = replace(job.options, on_error="null", reason=REASON)
             job = replace(job, options=options)
+        check_settings(spark)
         planned = _plan_path(spark, job, package, output, bad)
         output.check_columns(planned.columns)
+        check_space(spark, job, planned)
         report.rounded = list(planned.rounded)
         return replace(
             planned,
             max_bad_rows=job.max_bad_rows,
             job=key_of(job, package, planned.snapshot),
+            options=job.options,
         )
 
 
@@ -146,7 +155,7 @@ def execute(
     output: Transaction = planned.output
     if planned.bad is not None:
         output = GoodAndBadRows(planned.output, planned.bad)
-    with own_errors(), ending(output):
+    with own_errors(), ending(output), naming_lost_workers(f"model {title_of(planned.package)}"):
         done = output.begin(planned.job)
         if done is not None:
             report = report.of_run(done.report)
@@ -154,12 +163,15 @@ def execute(
         else:
             _stage(spark, planned, report)
             with report.phase("publish"):
-                output.publish(report.account())
+                publish(output, planned.output, report.account())
     told(output, report, save)
     return report
 
 
 def _stage(spark: SparkSession, planned: Plan, report: Report) -> None:
+    with report.phase("preflight"):
+        model = [(planned.package, planned.options)]
+        versions = open_models(spark, model, by_rdd=planned.path == "direct")
     with report.phase("score"), progress(spark, "scoring"):
         done = planned.stage()
     report.path = planned.path
@@ -168,8 +180,8 @@ def _stage(spark: SparkSession, planned: Plan, report: Report) -> None:
         done.rows_out,
         done.null_rows,
     )
-    report.bad_rows = done.bad_rows
-    report.versions = {"spark": spark.version, **done.versions}
+    report.bad_rows, report.kept_rows = done.bad_rows, done.kept_rows
+    report.versions = {"spark": spark.version, **versions}
     _check_counts(report)
     planned.max_bad_rows.check(done.bad_rows, done.rows_in)
 

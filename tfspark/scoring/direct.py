@@ -8,6 +8,7 @@ name, and only the parts that Spark counts as the tasks' own are published.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -29,6 +30,7 @@ from tfspark.scoring.output.bad_rows import FILE, REASON, BadRowsOutput
 from tfspark.scoring.output.protocol import Output
 from tfspark.scoring.parts import Part, PartScorer
 from tfspark.scoring.split_rows import bad_schema
+from tfspark.spark.cluster.lost_workers import naming_lost_workers
 from tfspark.spark.cluster.tasks import run_splits, task_slots
 from tfspark.spark.model import handle_of
 from tfspark.terms import FLAGS
@@ -79,7 +81,10 @@ def plan_direct(
             staged=folder,
             staged_bad=None if bad is None else _folder(bad),
         )
-        return _stage(spark, source, task, output, bad)
+        splits = plan_splits(
+            cut(source.files, source.footers, source.format), task_slots(spark), job.chunks
+        )
+        return _stage(spark, splits, task, output, bad)
 
     columns = {name: str(arrow_name(source.schema.field(name).type)) for name in kept}
     columns |= {one.column: sql_name(one.arrow) for one in binding.outputs}
@@ -131,14 +136,12 @@ def _bound(source: DirectInput, job: BatchJob, package: ModelPackage, taken: lis
 
 def _stage(
     spark: SparkSession,
-    source: DirectInput,
+    splits: list[tuple[Piece, ...]],
     task: PartScorer,
     output: Output,
     bad: BadRowsOutput | None,
 ) -> Outcome:
     """Run the tasks, and stage the parts of good and of bad rows."""
-    pieces = cut(source.files, source.footers, source.format)
-    splits = plan_splits(pieces, task_slots(spark))
     # The file of the bad rows of a kept part is not known, so no part is kept with bad rows.
     parts = _run(spark, splits, task, keeps=output.keeps and bad is None)
     output.take([part.name for part in parts if part.name] or [_write_empty(task)])
@@ -159,7 +162,16 @@ def _run(
     kept = kept_parts(target, folder, splits, task) if keeps else []
     there = {part.split for part in kept}
     todo = [(number, split) for number, split in enumerate(splits) if number not in there]
-    return sorted([*kept, *run_splits(spark, todo, task.numbered)], key=lambda part: part.split)
+    with naming_lost_workers(f"model {task.handle.title}", lambda at: _in_words(*todo[at])):
+        done = run_splits(spark, todo, task.numbered)
+    return sorted([*kept, *done], key=lambda part: part.split)
+
+
+def _in_words(number: int, split: Sequence[Piece]) -> str:
+    """Return the number of a split and its files, for messages."""
+    files = list(dict.fromkeys(piece.file.path for piece in split))
+    more = f" and {len(files) - 1} more files" if len(files) > 1 else ""
+    return f"partition {number}, from {files[0]}{more}"
 
 
 def _outcome(parts: list[Part]) -> Outcome:
@@ -167,8 +179,8 @@ def _outcome(parts: list[Part]) -> Outcome:
         sum(part.rows_in for part in parts),
         sum(part.rows_out for part in parts),
         sum(part.null_rows for part in parts),
-        next((part.versions for part in parts if part.versions), {}),
         sum(part.bad_rows for part in parts),
+        sum(part.rows_in for part in parts if part.is_kept),
     )
 
 

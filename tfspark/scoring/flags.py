@@ -138,6 +138,14 @@ BATCH_SIZE = Flag(
     "rows per run of the model (default: as many as run fastest)",
     arguments.positive,
 )
+TIMEOUT = Flag(
+    "--timeout",
+    "SECONDS",
+    "how long the model may take to load, and to answer for a batch, before its worker is ended "
+    "and the task run again; 0 for no limit (default: 600)",
+    arguments.seconds,
+    600.0,
+)
 
 # --- columns --------------------------------------------------------------------------------------
 
@@ -252,6 +260,15 @@ PATH = _choice(
     "which way rows take: spark, through its readers and writers; direct, where tasks read and "
     "write the files themselves; auto, the fastest that gives the same result",
     "auto",
+)
+CHUNKS = Flag(
+    "--chunks",
+    "N",
+    "into how many groups the work is divided at least: a finished one is kept when the job is "
+    "killed, and the same command does not score it again; through Spark these are groups of input "
+    "files, on the direct path waves of tasks (default: 1)",
+    arguments.positive,
+    1,
 )
 RUN_ID = Flag(
     "--run-id",

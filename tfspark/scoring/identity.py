@@ -16,8 +16,13 @@ from tfspark.scoring.output.journal import JobKey
 
 
 def key_of(job: BatchJob, package: ModelPackage, snapshot: Sequence[object]) -> JobKey:
-    """Return the key of a batch job; the model counts by its digest, wherever it lies."""
-    return digest_key(job.run_id, repr(replace(job, model="")), package.digest, *snapshot)
+    """Return the key of a batch job.
+
+    The model counts by its digest, wherever it is. The time limit does not count, so that a job
+    that exceeded it goes on with a longer one.
+    """
+    settings = replace(job, model="", options=replace(job.options, timeout=None))
+    return digest_key(job.run_id, repr(settings), package.digest, *snapshot)
 
 
 def digest_key(run_id: str, *facts: object) -> JobKey:

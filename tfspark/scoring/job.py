@@ -42,6 +42,9 @@ class BatchJob:
         max_bad_rows: How many rows may be bad.
         options: The options of all APIs.
         run_id: A key of the user's own: a job whose key is marked done is not run again.
+        chunks: Into how many groups the work is divided at least. A finished one is kept when the
+            job is killed, and not scored again: groups of input files through Spark, and waves of
+            tasks on the direct path.
     """
 
     model: str
@@ -57,6 +60,7 @@ class BatchJob:
     max_bad_rows: Limit = NO_LIMIT
     options: ScoreOptions = DEFAULTS
     run_id: str = ""
+    chunks: int = 1
 
 
 @dataclass(frozen=True)
@@ -67,15 +71,15 @@ class Outcome:
         rows_in: Rows read.
         rows_out: Rows written.
         null_rows: Rows whose predictions are null.
-        versions: Of the packages on a worker.
         bad_rows: Rows that were set aside.
+        kept_rows: Rows of `rows_in` that an earlier run had scored.
     """
 
     rows_in: int
     rows_out: int
     null_rows: int
-    versions: Mapping[str, str]
     bad_rows: int = 0
+    kept_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ class Plan:
         bad: Where bad rows go, if the job sets them aside.
         max_bad_rows: How many rows may be bad.
         job: What this run does, for runs that come after it.
+        options: How to score.
     """
 
     package: ModelPackage
@@ -105,3 +110,4 @@ class Plan:
     bad: BadRowsOutput | None = None
     max_bad_rows: Limit = NO_LIMIT
     job: JobKey = field(default_factory=lambda: JobKey(""))
+    options: ScoreOptions = DEFAULTS

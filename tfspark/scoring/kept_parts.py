@@ -49,4 +49,4 @@ def _counted(filesystem: fs.FileSystem, path: str, number: int, watched: str) ->
         batches = file.iter_batches(columns=[watched])
         nulls = sum(batch.column(0).null_count for batch in batches)
         rows = file.metadata.num_rows
-    return Part(number, path.rpartition("/")[2], rows, rows, nulls, {})
+    return Part(number, path.rpartition("/")[2], rows, rows, nulls, is_kept=True)

@@ -47,10 +47,13 @@ class PartFile:
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is not None:
+            self._open.__exit__(kind, error, trace)
+            return
         with self._open:
-            if kind is None and self._writer is not None:
+            if self._writer is not None:
                 self._flush(self._writer)
-        if kind is None and self.name:
+        if self.name:
             target, folder = open_filesystem(self.staged)
             target.move(f"{folder}/_{self.name}", f"{folder}/{self.name}")
 
@@ -84,7 +87,27 @@ class PartFile:
         sink = self._open.enter_context(target.open_output_stream(f"{folder}/_{self.name}"))
         options = _writer_options(schema)
         writer = pq.ParquetWriter(sink, schema, metadata_collector=self._footers, **options)
-        return self._open.enter_context(writer)
+        self._open.push(_Closing(writer))
+        return writer
+
+
+@dataclass(frozen=True)
+class _Closing:
+    """Closes a writer at the end of a block; after an error, the error is what is raised.
+
+    pyarrow cannot close a writer that has failed: it raises another error.
+    """
+
+    writer: pq.ParquetWriter
+
+    def __enter__(self) -> pq.ParquetWriter:
+        return self.writer
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is None:
+            self.writer.close()
+        else:
+            self.writer.is_open = False  # it would be closed when it is deleted
 
 
 def _writer_options(schema: pa.Schema) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -28,7 +28,6 @@ from tfspark.scoring.output.bad_rows import REASON
 from tfspark.scoring.part_file import PartFile
 from tfspark.scoring.split_rows import SplitRows
 from tfspark.spark.worker.task import score_task
-from tfspark.versions import installed_versions
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,9 @@ class Part:
         rows_in: Rows read.
         rows_out: Rows written.
         null_rows: Rows whose prediction is null.
-        versions: Of the packages on the worker; reported by the first split alone.
         bad_name: Its file of bad rows; empty when it has none.
         bad_rows: Rows in that file.
+        is_kept: Whether an earlier run wrote it.
     """
 
     split: int
@@ -51,9 +50,9 @@ class Part:
     rows_in: int
     rows_out: int
     null_rows: int
-    versions: Mapping[str, str]
     bad_name: str = ""
     bad_rows: int = 0
+    is_kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,10 +116,7 @@ class PartScorer:
                 good.add(rows)
                 if bad_rows is not None:
                     bad.add(bad_rows)
-        versions = installed_versions() if number == 0 else {}
-        return Part(
-            number, good.name, read.rows, good.rows, good.nulls, versions, bad.name, bad.rows
-        )
+        return Part(number, good.name, read.rows, good.rows, good.nulls, bad.name, bad.rows)
 
     def _split(
         self, scored: Iterator[pa.RecordBatch], read: _Reading

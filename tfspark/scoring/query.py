@@ -15,17 +15,19 @@ from typing import TYPE_CHECKING
 
 from tfspark.errors import UsageError, explain
 from tfspark.options import DEFAULTS, ScoreOptions
+from tfspark.origin import title_of
 from tfspark.scoring.batch import new_report, told
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.identity import digest_key
 from tfspark.scoring.output.choice import output_of
 from tfspark.scoring.output.journal import Journal
-from tfspark.scoring.output.protocol import Mode, Output, ending
+from tfspark.scoring.output.protocol import Mode, Output, ending, publish
+from tfspark.scoring.preflight import check_settings, open_models
 from tfspark.scoring.report import Report, model_facts
 from tfspark.spark.cluster.counting import counted
 from tfspark.spark.cluster.failures import own_errors
+from tfspark.spark.cluster.lost_workers import naming_lost_workers
 from tfspark.spark.cluster.progress import progress
-from tfspark.spark.cluster.worker_versions import worker_versions
 from tfspark.spark.model import model_of
 from tfspark.spark.sql import register_function
 
@@ -93,8 +95,12 @@ def run_query(
         if output is not None:
             output.check()
     with report.phase("preflight"):
-        report.versions = {"spark": spark.version, **worker_versions(spark)}
-    with own_errors(), nullcontext() if output is None else ending(output):
+        check_settings(spark)
+        models = [(package, job.options_of(name)) for name, package in packages.items()]
+        report.versions = {"spark": spark.version, **open_models(spark, models)}
+    outcome = nullcontext() if output is None else ending(output)
+    subject = ", ".join(f"model {title_of(package)}" for package in packages.values())
+    with own_errors(), outcome, naming_lost_workers(subject):
         for name, package in packages.items():
             register_function(spark, name, package, None, job.options_of(name))
         done = None
@@ -106,7 +112,7 @@ def run_query(
                 done = _stage(result, job, packages, output, report)
         if output is not None and done is None:
             with report.phase("publish"):
-                output.publish(report.account())
+                publish(output, output, report.account())
     if done is not None:
         report = report.of_run(done.report)
         _log.info("already done by run %s", report.run)

@@ -44,6 +44,7 @@ class Report:
             result Spark alone knows what is a prediction.
         bad_rows: Rows that could not be scored and were set aside, beside those of `rows_out`.
         bad_rows_output: The folder they are in; without one, a bad row ends the job.
+        kept_rows: Rows of `rows_in` that an earlier run of this job, which did not end, had scored.
         rounded: One sentence per column whose numbers are rounded to the model's precision, such as
             "column 'x' double → float32".
         seconds: Wall time by phase, in seconds.
@@ -62,6 +63,7 @@ class Report:
     null_rows: int | None = None
     bad_rows: int = 0
     bad_rows_output: str = ""
+    kept_rows: int = 0
     rounded: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from tfspark.errors import BindingError
 from tfspark.package import ModelPackage
 from tfspark.schema import Binding
 from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.file_groups import GroupStage
 from tfspark.scoring.input.broken_records import naming_broken_records
 from tfspark.scoring.input.footers import WITH_FOOTERS
 from tfspark.scoring.input.spark_input import SparkInput, input_of
@@ -20,8 +21,7 @@ from tfspark.scoring.split_frame import SplitFrame
 from tfspark.spark.cluster.arrow_batches import sized_batches
 from tfspark.spark.cluster.bad_rows import with_file
 from tfspark.spark.cluster.counting import counted
-from tfspark.spark.cluster.worker_versions import worker_versions
-from tfspark.spark.dataframe import score_frame
+from tfspark.spark.dataframe import score_bound, score_frame
 from tfspark.terms import FLAGS
 
 if TYPE_CHECKING:
@@ -60,19 +60,41 @@ def plan_through_spark(
     # A model never returns null, so a null prediction is a row with a null input.
     good, rows_out = counted(good, null_in=good.columns[-1])
 
-    def stage() -> Outcome:
-        versions = worker_versions(spark)
-        with naming_broken_records(spark, dataset), sized_batches(spark, package.signature, beside):
-            bad_rows = 0 if split is None else split.stage_bad()
-            output.stage(good)
+    groups = _groups(rows, job, package, output, source, binding) if job.chunks > 1 else None
+
+    def write() -> Outcome:
+        bad_rows = 0 if split is None else split.stage_bad()
+        output.stage(good)
         if split is not None:
             split.release()
+        return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, bad_rows)
+
+    def stage() -> Outcome:
+        with naming_broken_records(spark, dataset), sized_batches(spark, package.signature, beside):
+            outcome = write() if groups is None else groups()
         if source is not None:
             source.check_unchanged()
-        return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, versions, bad_rows)
+        return outcome
 
     columns, snapshot = dict(good.dtypes), _snapshot(rows, source)
     return Plan(package, output, "spark", columns, binding.rounded, stage, snapshot, bad)
+
+
+def _groups(
+    rows: DataFrame,
+    job: BatchJob,
+    package: ModelPackage,
+    output: Output,
+    source: SparkInput | None,
+    binding: Binding,
+) -> GroupStage:
+    """Return what scores the input in groups of files."""
+    feed, keep, options = job.feed, job.keep, job.options
+
+    def score(some: DataFrame) -> DataFrame:
+        return score_bound(some, package, binding, feed=feed, keep=keep, options=options)
+
+    return GroupStage.of(rows, source, output, job.chunks, score)
 
 
 def _merging(source: Dataset) -> Dataset:

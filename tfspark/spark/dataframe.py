@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame
 
 from tfspark.errors import UsageError, explain
 from tfspark.options import ColumnKeywords, ScoreOptions
+from tfspark.package import ModelPackage
 from tfspark.schema import Binding
 from tfspark.spark.backend import backend_of
 from tfspark.spark.column_arguments import check_columns
@@ -94,6 +95,20 @@ def score_frame(
     binding.log()
     fed.check_kept(terms)
     return ScoredFrame(backend_of(options).predict(fed, package, binding, options), binding)
+
+
+def score_bound(
+    df: DataFrame,
+    package: ModelPackage,
+    binding: Binding,
+    *,
+    feed: Mapping[str, FeedValue] | None,
+    keep: Sequence[str] | None,
+    options: ScoreOptions,
+) -> DataFrame:
+    """Score some rows of a frame by the binding that `score_frame` returned for all of them."""
+    fed = FedFrame.of(df, package.signature, feed, keep)
+    return backend_of(options).predict(fed, package, binding, options)
 
 
 def _check_frame(df: object) -> None:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from pyspark.sql import SparkSession
 
 from tfspark.engine import EngineOptions
+from tfspark.engine.registry import check_model
 from tfspark.errors import UsageError, did_you_mean, explain, listing
 from tfspark.handle import ModelHandle
 from tfspark.options import ScoreOptions
@@ -27,6 +28,7 @@ def model_of(spark: SparkSession | None, model: Model, options: ScoreOptions) ->
         BindingError: When `output_shapes` names no output, or contradicts the model.
         ForbiddenOperationError: When the model has operations that do more than compute and are not
             in `allow_ops`.
+        EngineError: When the engine that the options name does not run the model.
         TfsparkError: When the model does not exist, is broken, lacks the signature, or has another
             digest than `sha256`.
     """
@@ -39,6 +41,7 @@ def model_of(spark: SparkSession | None, model: Model, options: ScoreOptions) ->
         sha256=options.sha256,
     ).allowing(options.allow_ops)
     package.check_operations()
+    check_model(options.engine, package.path, package.tags, package.signature)
     _check_fills(package, options)
     shapes = options.output_shapes
     return package.with_output_shapes(shapes) if shapes else package

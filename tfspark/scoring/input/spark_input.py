@@ -88,13 +88,15 @@ class SparkInput:
         if self.footers:
             refuse_missing(self.footers, later_columns(self.footers))
 
-    def check_unchanged(self) -> None:
-        """Refuse files that changed since the job was planned.
+    def check_unchanged(self, uris: Collection[str] | None = None) -> None:
+        """Refuse files that changed since the job was planned; by default any of all files.
 
         Raises:
             InvalidInputError: Names the first such file.
         """
-        check_unchanged(self.files, _states(self.spark, self.uris))
+        planned = dict(zip(self.uris, self.files, strict=True))
+        chosen = list(planned if uris is None else uris)
+        check_unchanged([planned[uri] for uri in chosen], _states(self.spark, chosen))
 
 
 def input_of(spark: SparkSession, rows: DataFrame, dataset: Dataset) -> SparkInput:

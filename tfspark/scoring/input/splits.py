@@ -44,7 +44,9 @@ def cut(files: Sequence[DataFile], footers: Sequence[Footer], file_format: str) 
     ]
 
 
-def plan_splits(pieces: Sequence[Piece], slots: int) -> list[tuple[Piece, ...]]:
+def plan_splits(
+    pieces: Sequence[Piece], slots: int, least_waves: int = 1
+) -> list[tuple[Piece, ...]]:
     """Distribute pieces to splits; their number is that of the task slots, or a multiple of it.
 
     With another number, some slots would be idle in the last wave of tasks.
@@ -52,15 +54,16 @@ def plan_splits(pieces: Sequence[Piece], slots: int) -> list[tuple[Piece, ...]]:
     Args:
         pieces: The pieces, in the order of their rows.
         slots: Tasks that run at the same time.
+        least_waves: How many tasks each slot runs at least, if there are so many pieces.
     """
     total = sum(piece.bytes for piece in pieces)
-    waves = max(-(-total // (SPLIT_BYTES * slots)), 1)
-    count = min(slots * waves, len(pieces))
-    return _pack(pieces, total, count)
+    waves = max(-(-total // (SPLIT_BYTES * slots)), least_waves)
+    return pack(pieces, slots * waves)
 
 
-def _pack(pieces: Sequence[Piece], total: int, count: int) -> list[tuple[Piece, ...]]:
-    """Distribute pieces in order, so that each split has its share of the bytes."""
+def pack(pieces: Sequence[Piece], count: int) -> list[tuple[Piece, ...]]:
+    """Distribute pieces in order to at most `count` splits with similar shares of the bytes."""
+    total, count = sum(piece.bytes for piece in pieces), min(count, len(pieces))
     splits: list[list[Piece]] = [[] for _ in range(count)]
     before = 0
     for piece in pieces:

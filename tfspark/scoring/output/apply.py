@@ -9,10 +9,11 @@ operation there. When another run takes that folder, all further steps fail with
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from tfspark.errors import OutputBusyError, OutputExistsError, explain
-from tfspark.scoring.output.journal import Journal
+from tfspark.scoring.output.journal import Journal, Mode, TableRecord
 from tfspark.scoring.output.places import Places
 from tfspark.scoring.output.store import Store
 
@@ -24,6 +25,40 @@ class LockLostError(OutputBusyError):
     """The run was paused for so long that another one took over."""
 
 
+class Tables(Protocol):
+    """The catalog that knows the tables whose files are committed."""
+
+    def show(self, table: TableRecord, mode: Mode) -> None:
+        """Let a table have the files in its folder; may be repeated.
+
+        Raises:
+            OutputExistsError: Another program changed the table, so that it cannot be shown.
+        """
+
+    def drop(self, name: str) -> None:
+        """Drop a table, but not its files; fine when it is not there."""
+
+
+class NoTables:
+    """A caller without a catalog, who can recover nothing but plain folders."""
+
+    def show(self, table: TableRecord, mode: Mode) -> None:  # noqa: ARG002
+        """See `Tables.show`."""
+        raise self._refusal(table.name)
+
+    def drop(self, name: str) -> None:
+        """See `Tables.drop`."""
+        raise self._refusal(name)
+
+    def _refusal(self, name: str) -> OutputBusyError:
+        return OutputBusyError(
+            explain(
+                f"An unfinished job on the table {name} is beside the output.",
+                hint="finish it with a session whose catalog has the table.",
+            )
+        )
+
+
 @dataclass(frozen=True)
 class Applier:
     """Applies the journal in one folder.
@@ -32,11 +67,13 @@ class Applier:
         store: The file system.
         places: The names of the output.
         work: The folder, which belongs to the run that applies.
+        tables: The catalog of tables.
     """
 
     store: Store
     places: Places
     work: str
+    tables: Tables = field(default_factory=NoTables)
 
     def journal(self) -> Journal | None:
         """Return the journal in the folder; `None` when there is none."""
@@ -50,6 +87,14 @@ class Applier:
             LockLostError: Another run applies it.
             OutputExistsError: Somebody else created an output that must not exist.
         """
+        self._show_files(journal)
+        if journal.table is None:
+            return
+        if not self.store.exists(f"{self.work}/journal"):
+            raise self._lost("its folder is gone")
+        self.tables.show(journal.table, journal.mode)
+
+    def _show_files(self, journal: Journal) -> None:
         if not self.store.is_atomic:
             self._retire_names(journal)
             self._add_all(journal)

@@ -2,46 +2,100 @@
 
 Such tables are created, appended to and overwritten by one statement each, which their catalog
 commits as one transaction where it has them. An overwritten table keeps all but its rows. Nothing
-is renamed: an Iceberg table in a Hadoop catalog cannot be.
+is renamed: an Iceberg table in a Hadoop catalog cannot be. Where the table has a history, the
+commit is marked in it, so that the same command after a kill does not add rows twice. Other tables,
+such as those of JDBC, have no such mark.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from tfspark.errors import OutputBusyError, explain
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output.held_rows import HeldRows
+from tfspark.scoring.output.history import History, history_of
+from tfspark.scoring.output.in_flight import PREFIX, InFlight, property_of, short
+from tfspark.scoring.output.journal import JobKey, Journal
+from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.partitions import check_partitions
-from tfspark.scoring.output.protocol import Mode, Unlocked, already_there, check_same_columns
-from tfspark.scoring.output.table_name import TableName, check_new
-from tfspark.spark.cluster.tables import create, replace_rows
+from tfspark.scoring.output.protocol import Mode, already_there, check_same_columns
+from tfspark.scoring.output.table_name import TableName, check_schema
+from tfspark.spark.cluster.failures import cause
+from tfspark.spark.cluster.tables import (
+    append_rows,
+    catalog_class,
+    create,
+    properties_of,
+    provider_of,
+    replace_rows,
+    set_property,
+    unset_property,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass
-class CatalogOutput(Unlocked):
+class CatalogOutput:
     """A table that its catalog writes by itself."""
+
+    keeps: ClassVar[bool] = False
 
     spark: SparkSession
     target: Dataset
     table: TableName
     mode: Mode
+    run: str
     held: HeldRows = field(default_factory=HeldRows, init=False)
+    _job: JobKey = field(default_factory=lambda: JobKey(""), init=False)
+    _commit: str = field(default="", init=False)
+    _note: str = field(default="", init=False)
 
     @property
     def folder(self) -> str | None:
         """See `Output.folder`."""
         return None
 
+    @property
+    def records_runs(self) -> bool:
+        """See `Output.records_runs`."""
+        return self._history is not None
+
+    @property
+    def has_leftover(self) -> bool:
+        """See `Output.has_leftover`: commits and jobs that only `begin` can tell apart."""
+        history = self._history
+        return bool(self._exists() and history is not None and (self._notes() or history.marks()))
+
+    @property
+    def is_decided(self) -> bool:
+        """See `Output.is_decided`."""
+        history = self._history
+        return history is not None and self._exists() and self._commit in history.marks()
+
+    @property
+    def _history(self) -> History | None:
+        name = self.table.quoted
+        provider = provider_of(self.spark, name) if self._exists() else self._provider_of_new()
+        return history_of(self.spark, name, provider)
+
+    def _provider_of_new(self) -> str:
+        if self.target.format != "parquet":
+            return self.target.format
+        return catalog_class(self.spark, self.table.catalog)
+
     def check(self, *inputs: str) -> None:  # noqa: ARG002
         """See `Output.check`."""
         if not self._exists():
-            check_new(self.spark, self.table)
-        elif self.mode == "error":
+            check_schema(self.spark, self.table)
+        elif self.mode == "error" and not self.has_leftover:
             raise already_there(str(self.target))
 
     def check_columns(self, columns: Mapping[str, str]) -> None:
@@ -51,6 +105,60 @@ class CatalogOutput(Unlocked):
             there = self.spark.table(self.table.quoted)
             check_same_columns(self.target, dict(there.dtypes), columns)
 
+    def begin(self, job: JobKey) -> Journal | None:
+        """See `Output.begin`; without a history nothing is known of other jobs."""
+        self._job, self._commit = job, short(job.name) if job.run_id else self.run
+        history, is_there = self._history, self._exists()
+        if history is not None and is_there:
+            noted = None if job.run_id else self._noted()
+            if noted is not None:
+                self._commit, self._note = noted.commit, property_of(job)
+            report = history.marks().get(self._commit)
+            if report is not None:
+                return Journal(self.mode, self.run, job, Owner.this_process(), [], report=report)
+        if is_there and self.mode == "error":
+            raise already_there(str(self.target))
+        if history is not None and is_there and self.mode == "append" and not job.run_id:
+            self._note_job()
+        return None
+
+    def _notes(self) -> dict[str, str]:
+        found = properties_of(self.spark, self.table.quoted)
+        return {key: value for key, value in found.items() if key.startswith(PREFIX)}
+
+    def _noted(self) -> InFlight | None:
+        """Return the run of this very job that has not reported.
+
+        Raises:
+            OutputBusyError: It is still at work.
+        """
+        text = self._notes().get(property_of(self._job))
+        noted = None if text is None else InFlight.of(text)
+        if noted is not None and noted.is_at_work:
+            raise OutputBusyError(
+                explain(
+                    f"The same job writes to the {self.target}.",
+                    expected="one run of a job at a time",
+                    found=f"{noted.owner}",
+                    hint="run the command again when the other one has ended.",
+                )
+            )
+        return noted
+
+    def _note_job(self) -> None:
+        note = InFlight(self._commit, Owner.this_process()).to_text()
+        try:
+            set_property(self.spark, self.table.quoted, property_of(self._job), note)
+        except Exception as error:  # such as a user who may append, but not alter the table
+            _log.warning(
+                "the %s takes no property: if the job is killed just after its commit, the same "
+                "command appends again, unless it has a --run-id: %s",
+                self.target,
+                cause(error),
+            )
+        else:
+            self._note = property_of(self._job)
+
     def stage(self, df: DataFrame) -> None:
         """See `Output.stage`."""
         self.held.hold(df)
@@ -59,25 +167,52 @@ class CatalogOutput(Unlocked):
         """See `Output.take`."""
         raise NotImplementedError("tasks write no files of a table")
 
-    def publish(self, account: Mapping[str, object]) -> None:  # noqa: ARG002
+    def publish(self, account: Mapping[str, object]) -> None:
         """See `Output.publish`."""
-        rows, name = self.held.rows, self.table.quoted
+        rows, name, history = self.held.rows, self.table.quoted, self._history
         if rows is None:
             return
         exists = self._exists()
         if exists and self.mode == "error":  # since the check, by someone else
             raise already_there(str(self.target))
+        mark = {} if history is None else history.mark(self._commit, account)
         if not exists:
-            create(rows, name, self.target.format, self.target.options, self.target.partition_by)
+            self._create(rows, mark)
         elif self.mode == "append":
-            rows.writeTo(name).append()
+            append_rows(rows, name, mark)
         else:
-            replace_rows(rows, name)
+            replace_rows(rows, name, mark)
         self.held.release()
 
+    def _create(self, rows: DataFrame, mark: Mapping[str, str]) -> None:
+        """Create the table with its rows; the note of the job is a part of the transaction."""
+        properties = {}
+        if mark and not self._job.run_id:
+            self._note = property_of(self._job)
+            properties[self._note] = InFlight(self._commit, Owner.this_process()).to_text()
+        options = {**self.target.options, **mark}
+        partitions = self.target.partition_by
+        create(rows, self.table.quoted, self.target.format, options, partitions, properties)
+
+    def acknowledge(self) -> None:
+        """See `Output.acknowledge`."""
+        if self._note:
+            unset_property(self.spark, self.table.quoted, self._note)
+
+    def suspend(self) -> None:
+        """See `Output.suspend`; no rows are kept."""
+        self.discard()
+
     def discard(self) -> None:
-        """See `Output.discard`."""
+        """See `Output.discard`; rows that are committed are not committed again."""
         self.held.release()
+        if not self._note or not self._exists():
+            return
+        if self.is_decided:
+            note = InFlight(self._commit, None).to_text()
+            set_property(self.spark, self.table.quoted, self._note, note)
+        else:
+            self.acknowledge()
 
     def _exists(self) -> bool:
         return self.spark.catalog.tableExists(self.table.quoted)

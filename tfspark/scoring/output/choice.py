@@ -11,13 +11,13 @@ from tfspark.scoring.output.protocol import Mode, Output
 from tfspark.scoring.output.table import TableOutput
 from tfspark.scoring.output.table_name import table_name
 from tfspark.scoring.unused_options import refuse_unused
-from tfspark.spark.cluster.tables import Table
+from tfspark.spark.cluster.tables import provider_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # Formats whose tables are folders of files, which Spark itself lists and writes.
-_FILES = ("", "parquet", "orc", "csv", "json", "avro", "text", "hive")
+_FILES = ("", "parquet", "orc", "csv", "json", "avro", "text", "xml", "hive")
 
 
 def output_of(spark: SparkSession, target: Dataset, mode: Mode, run: str) -> Output:
@@ -30,10 +30,12 @@ def output_of(spark: SparkSession, target: Dataset, mode: Mode, run: str) -> Out
     if target.path:
         return PathOutput(spark, target, mode, run)
     table = table_name(spark, target.table)
-    if table.catalog or not _is_of_files(spark, table.quoted):
-        return CatalogOutput(spark, target, table, mode)
-    return TableOutput(spark, target, table, mode, run)
+    if table.catalog or not _is_of_files(spark, table.quoted, target):
+        return CatalogOutput(spark, target, table, mode, run)
+    return TableOutput(spark, target, mode, run, table)
 
 
-def _is_of_files(spark: SparkSession, name: str) -> bool:
-    return not spark.catalog.tableExists(name) or Table.of(spark, name).provider in _FILES
+def _is_of_files(spark: SparkSession, name: str, target: Dataset) -> bool:
+    is_there = spark.catalog.tableExists(name)
+    provider = provider_of(spark, name) if is_there else target.format.lower()
+    return provider in _FILES

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tfspark.errors import OutputBusyError, OutputExistsError, explain
-from tfspark.scoring.output.apply import Applier, LockLostError
-from tfspark.scoring.output.journal import JobKey, Journal, Mode
+from tfspark.scoring.output.apply import Applier, LockLostError, NoTables, Tables
+from tfspark.scoring.output.journal import JobKey, Journal, Mode, TableRecord
 from tfspark.scoring.output.lock import Holder, Lock
 from tfspark.scoring.output.recover import Recovery, drop, is_done_for
 from tfspark.scoring.output.store import Store
@@ -32,16 +32,18 @@ class Commit:
 
     Attributes:
         lock: Of the run.
+        tables: The catalog of tables.
         job: What the run does; set by `begin`.
         keeps: Whether parts of an earlier run of the same job are in the folder; set by `begin`.
     """
 
     lock: Lock
+    tables: Tables = field(default_factory=NoTables)
     job: JobKey = field(default_factory=lambda: JobKey(""), init=False)
     keeps: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
-        self._applier = Applier(self._store, self.lock.places, self.work)
+        self._applier = Applier(self._store, self.lock.places, self.work, self.tables)
 
     @property
     def _store(self) -> Store:
@@ -82,11 +84,14 @@ class Commit:
         """
         self.job = job
         self.lock.acquire()
-        recovery = Recovery(self.lock, job.digest)
+        recovery = Recovery(self.lock, job.digest, self.tables)
         recovery.run()
         self.keeps = recovery.keeps
         if recovery.removed and not recovery.keeps:
-            _log.info("parts of a job of another input, model or setting were removed: start anew")
+            _log.info(
+                "starts from scratch: an unfinished job had another input, model or setting, and "
+                "its parts were removed"
+            )
         done = self.record
         if done is not None and not job.run_id:
             self._refuse_while_alive(done)
@@ -111,15 +116,21 @@ class Commit:
         self._store.delete(f"{self.work}/job")
         self._store.create(f"{self.work}/job", self.job.digest)
 
-    def publish(self, mode: Mode, add: Sequence[str], report: Mapping[str, Any]) -> None:
-        """Decide, and show the files in `new`.
+    def publish(
+        self,
+        mode: Mode,
+        add: Sequence[str],
+        report: Mapping[str, Any],
+        table: TableRecord | None = None,
+    ) -> None:
+        """Decide, and show the files in `new`; those of a table in its catalog, too.
 
         Raises:
             LockLostError: Another run took over. When it has published the rows of this run, this
                 returns instead.
             OutputExistsError: Somebody else created an output that must not exist.
         """
-        journal = self._decide(mode, add, report)
+        journal = self._decide(self._journal(mode, add, report, table))
         try:
             self._applier.apply(journal)
             self._applier.mark(journal)
@@ -132,13 +143,21 @@ class Commit:
                 raise
             _log.warning("another run took over and published the rows of this one")
 
-    def _decide(self, mode: Mode, add: Sequence[str], report: Mapping[str, Any]) -> Journal:
+    def _journal(
+        self,
+        mode: Mode,
+        add: Sequence[str],
+        report: Mapping[str, Any],
+        table: TableRecord | None,
+    ) -> Journal:
         output, retire = self.lock.places.output, list[str]()
         if mode == "overwrite" and not self._store.is_atomic:
             retire = [name for name in self._store.names(output) if name not in add]
         folder = self._store.identity(f"{self.work}/new") if mode == "overwrite" else ""
         owner, run = self.lock.owner, self.lock.run
-        journal = Journal(mode, run, self.job, owner, add, retire, folder, report)
+        return Journal(mode, run, self.job, owner, add, retire, folder, report, table)
+
+    def _decide(self, journal: Journal) -> Journal:
         draft = f"{self.work}/draft"
         try:
             self._store.delete(draft)
@@ -178,4 +197,4 @@ class Commit:
     def _drop_work(self) -> None:
         """Remove the folder of the run, unless a decision is in it that was not applied."""
         if not self._store.exists(f"{self.work}/journal"):
-            drop(self._store, self.work, self.lock.places.trash(self.lock.run))
+            drop(self._store, self.work, self.lock.places.trash(self.lock.run), self.tables)

@@ -11,19 +11,22 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from tfspark.errors import BindingError, OutputExistsError, UsageError, explain, listing
 from tfspark.scoring.dataset import WRITE_DEFAULTS, Dataset
 from tfspark.scoring.input.lakes import refuse_lake
 from tfspark.scoring.input.listing import is_hidden
 from tfspark.scoring.output.commit import Commit
-from tfspark.scoring.output.journal import JobKey, Journal, Mode
+from tfspark.scoring.output.csv_columns import refuse_nested
+from tfspark.scoring.output.finished_groups import FinishedGroups, Group, name_in_group
+from tfspark.scoring.output.journal import JobKey, Journal, Mode, TableRecord
 from tfspark.scoring.output.lock import Lock
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.partitions import check_partitions, partitions_in
 from tfspark.scoring.output.places import Places
 from tfspark.scoring.output.protocol import already_there, check_same_columns
+from tfspark.scoring.output.session_tables import SessionTables
 from tfspark.scoring.output.stores import store_of
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.reading import check_format, read_path
@@ -35,13 +38,15 @@ _log = logging.getLogger(__name__)
 
 # Formats whose files name their columns.
 _SELF_DESCRIBING = ("parquet", "orc", "avro")
-# What tasks write, what Spark writes, and what was counted.
-_ATTEMPTS, _SPARK, _NEW = "attempts", "spark", "new"
+# What tasks write, what Spark writes, what was counted, and records of finished groups.
+_ATTEMPTS, _SPARK, _NEW, _GROUPS = "attempts", "spark", "new", "groups"
 
 
 @dataclass
 class PathOutput:
     """A folder of files."""
+
+    records_runs: ClassVar[bool] = True
 
     spark: SparkSession
     target: Dataset
@@ -53,16 +58,17 @@ class PathOutput:
     _is_compared: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
-        self._files = HadoopFiles(self.spark, self.target.path)
-        self._path = self._files.qualified(self.target.path).rstrip("/")
+        self._open_at(self.target.path)
+
+    def _open_at(self, path: str) -> None:
+        self._files = HadoopFiles(self.spark, path)
+        self._path = self._files.qualified(path).rstrip("/")
         parent = self._path.rpartition("/")[0]
         if not parent or parent.endswith(":/"):
-            raise UsageError(
-                explain(f"{self.target.path} is a whole file system.", expected="a folder in it")
-            )
+            raise UsageError(explain(f"{path} is a whole file system.", expected="a folder in it"))
         self._store, root = store_of(self.spark, self._path)
         lock = Lock(self._store, Places(root), self.run, Owner.this_process())
-        self._root, self._commit = root, Commit(lock)
+        self._root, self._commit = root, Commit(lock, SessionTables(self.spark))
         # Spark knows a local path by its URI alone, where its default file system is another.
         self._staged = Places(self._path).work(self.run)
 
@@ -121,7 +127,7 @@ class PathOutput:
         """See `Output.check_columns`."""
         check_partitions(self.target, columns)
         if self.target.format == "csv":
-            _refuse_nested(self.target, columns)
+            refuse_nested(self.target, columns)
         self._columns = columns
         if not self.has_leftover:
             self._check_append_to_data()
@@ -185,19 +191,60 @@ class PathOutput:
         if not self.keeps:
             return
         self._store.delete(f"{work}/{_SPARK}")
+        if self.groups.all():
+            self.groups.remove_others(self._files.files_below(f"{self._staged}/{_NEW}"))
+            return
+        # Only tasks write parts to keep: what Spark writes is written again.
+        may_be_parts = self.folder is not None and not self.target.partition_by
         for name in self._store.names(f"{work}/{_NEW}"):
-            if not is_hidden(name):
+            if may_be_parts and not is_hidden(name):
                 self._store.rename(f"{work}/{_NEW}/{name}", f"{work}/{_ATTEMPTS}/{name}")
         self._store.delete(f"{work}/{_NEW}")
 
+    @property
+    def groups(self) -> FinishedGroups:
+        """The groups of rows that were finished by this run, or an earlier one of the same job."""
+        work = self._commit.work
+        return FinishedGroups(self._store, f"{work}/{_GROUPS}", f"{work}/{_NEW}")
+
+    def write_group(self, df: DataFrame, name: str) -> list[str]:
+        """Write the rows of a group beside those of others; return the names of their files."""
+        files = {file: name_in_group(file, name) for file in self._write(df)}
+        self._move(files, _SPARK)
+        self._store.delete(f"{self._commit.work}/{_SPARK}")
+        if not self._commit.lock.holds():
+            raise self._commit.lost("its lock was taken over")
+        return list(files.values())
+
+    def take_groups(self, names: Sequence[str]) -> list[Group]:
+        """Stage the files of these groups, which are finished."""
+        there = self.groups.complete()
+        if not set(names) <= set(there):
+            raise self._commit.lost("its folder was taken")
+        groups = [there[name] for name in names]
+        self.taken = [file for group in groups for file in group.files]
+        return groups
+
     def stage(self, df: DataFrame) -> None:
         """See `Output.stage`."""
+        self._take(self._write(df), _SPARK)
+
+    def _write(self, df: DataFrame) -> list[str]:
+        """Let Spark write rows; return the names of the files."""
         options = {**WRITE_DEFAULTS.get(self.target.format, {}), **self.target.options}
         writer = df.write.format(self.target.format).options(**options)
-        written = f"{self._staged}/{_SPARK}"
-        writer.partitionBy(*self.target.partition_by).save(written)
-        names = self._files.files_below(written)
-        self._take([name for name in names if not any(map(is_hidden, name.split("/")))], _SPARK)
+        writer.partitionBy(*self.target.partition_by).save(self._spark_folder)
+        return self._written()
+
+    @property
+    def _spark_folder(self) -> str:
+        """URI of the folder that Spark writes into."""
+        return f"{self._staged}/{_SPARK}"
+
+    def _written(self) -> list[str]:
+        """Return the names of the files that Spark wrote."""
+        names = self._files.files_below(self._spark_folder)
+        return [name for name in names if not any(map(is_hidden, name.split("/")))]
 
     def take(self, files: Sequence[str]) -> None:
         """See `Output.take`."""
@@ -205,16 +252,20 @@ class PathOutput:
 
     def _take(self, files: Sequence[str], where: str) -> None:
         """Step `count`: what is not there any more was taken by another run."""
+        self._move({name: name for name in files}, where)
+        self.taken = list(files)
+
+    def _move(self, files: Mapping[str, str], where: str) -> None:
+        """Move files into the folder of new files; `files` has their old and new names."""
         source, new = f"{self._commit.work}/{where}", f"{self._commit.work}/{_NEW}"
         try:
             self._store.make(new)
             for folder in {name.rpartition("/")[0] for name in files} - {""}:
                 self._store.make(f"{new}/{folder}")
-            for name in files:
-                self._store.rename(f"{source}/{name}", f"{new}/{name}")
+            for name, target in files.items():
+                self._store.rename(f"{source}/{name}", f"{new}/{target}")
         except FileNotFoundError as error:
             raise self._commit.lost(f"{error}") from error
-        self.taken = list(files)
 
     def publish(self, account: Mapping[str, object]) -> None:
         """See `Output.publish`."""
@@ -225,7 +276,11 @@ class PathOutput:
             with suppress(FileExistsError):  # as Spark marks a whole folder
                 self._store.create(f"{self._commit.work}/{_NEW}/_SUCCESS", "")
             names.append("_SUCCESS")
-        self._commit.publish(self.mode, names, account)
+        self._commit.publish(self.mode, names, account, self._table_record())
+
+    def _table_record(self) -> TableRecord | None:
+        """Return what the catalog has to know of the files."""
+        return None
 
     def acknowledge(self) -> None:
         """See `Output.acknowledge`."""
@@ -238,16 +293,3 @@ class PathOutput:
     def discard(self) -> None:
         """See `Output.discard`."""
         self._commit.abandon()
-
-
-def _refuse_nested(target: Dataset, columns: Mapping[str, str]) -> None:
-    nested = [name for name, kind in columns.items() if "<" in kind or kind == "binary"]
-    if nested:
-        raise BindingError(
-            explain(
-                f"CSV has no place for {listing(nested)} in {target}.",
-                expected="columns of numbers, strings, dates or booleans",
-                found=", ".join(f"{name} {columns[name]}" for name in nested),
-                hint="leave them out with --keep and --fetch, or write parquet or json.",
-            )
-        )

@@ -39,6 +39,23 @@ class JobKey:
 
 
 @dataclass(frozen=True)
+class TableRecord:
+    """The table in the session's catalog whose files a job publishes.
+
+    Attributes:
+        name: Quoted, with its schema.
+        location: URI of its folder.
+        partitions: Columns by which it is partitioned.
+        definition: Name of another table that defines a new one; empty when the table was there.
+    """
+
+    name: str
+    location: str
+    partitions: Sequence[str] = ()
+    definition: str = ""
+
+
+@dataclass(frozen=True)
 class Journal:
     """A decision.
 
@@ -51,6 +68,7 @@ class Journal:
         retire: Names in the output to delete, where folders cannot be renamed atomically.
         folder: Identity of the folder of new files, where folders can be exchanged.
         report: The account of the run, for the next start of a job that is done.
+        table: What the session's catalog has to know of the files; `None` for a plain folder.
     """
 
     mode: Mode
@@ -61,10 +79,14 @@ class Journal:
     retire: Sequence[str] = ()
     folder: str = ""
     report: Mapping[str, Any] = field(default_factory=dict)
+    table: TableRecord | None = None
 
     def to_json(self) -> str:
         """Return the file's text."""
-        return json.dumps({"version": VERSION, **asdict(self)}, indent=1) + "\n"
+        record = {"version": VERSION, **asdict(self)}
+        if self.table is None:
+            del record["table"]
+        return json.dumps(record, indent=1) + "\n"
 
     @classmethod
     def of(cls, text: str) -> Journal:
@@ -83,4 +105,6 @@ class Journal:
             )
         record["job"] = JobKey(**record["job"])
         record["owner"] = Owner.of(record["owner"])
+        if "table" in record:
+            record["table"] = TableRecord(**record["table"])
         return cls(**record)

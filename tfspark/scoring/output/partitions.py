@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import unquote
 
 from tfspark.columns import resolve
@@ -46,6 +46,13 @@ def partitions_in(files: HadoopFiles, path: str) -> list[str]:
         names.append(unquote(folder.partition("=")[0]))
         path = f"{path}/{folder}"
     return names
+
+
+def is_in_place(folder: str, root: str, partitions: Sequence[str]) -> bool:
+    """Whether the folder of a partition is where Spark puts it below the folder of its table."""
+    names = folder.removeprefix(f"{root}/").split("/")
+    columns = [unquote(name.partition("=")[0]).lower() for name in names]
+    return folder.startswith(f"{root}/") and columns == [name.lower() for name in partitions]
 
 
 def _partition_among(names: Collection[str]) -> str | None:

@@ -9,6 +9,8 @@ import hashlib
 from dataclasses import dataclass
 
 LOCK, BEAT, WORK, TRASH, DONE, FENCED = "lock-", "beat-", "work-", "trash-", "done-", "fenced-"
+# In the folder of a run: the name of the table whose files Spark writes there.
+TABLE = "table"
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,26 @@ Rows are written aside, and shown when all of them are there. Spark's own `overw
 old output before the first task; here the old one leaves after the new one is complete.
 
 Invariants: a job that fails or is killed before `publish` leaves the target as it was; what already
-exists is never touched in mode `error`. What a killed job leaves beside a folder, the next job
-finishes or removes (README.md). Beside a table it leaves a table `<name>__tfspark_<run>`; killed
-between the two renames of an overwrite, the old table, with `_old` at the end.
+exists is never touched in mode `error`. What a killed job leaves beside an output, the next job
+finishes or removes (README.md).
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from tfspark.errors import BindingError, OutputExistsError, explain
+from tfspark.errors import (
+    BindingError,
+    OutputExistsError,
+    TimeLimitError,
+    UnfinishedOutputError,
+    WorkerLostError,
+    explain,
+)
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output.journal import JobKey, Journal, Mode
 from tfspark.spark.cluster.failures import cause, is_disconnected
@@ -29,12 +35,14 @@ __all__ = [
     "Mode",
     "Output",
     "Transaction",
-    "Unlocked",
     "already_there",
     "check_same_columns",
     "ending",
-    "replace",
+    "publish",
 ]
+
+# A worker was lost or had no answer in time; what other tasks have finished is good.
+_STOPPED = (TimeLimitError, WorkerLostError)
 
 _log = logging.getLogger(__name__)
 
@@ -89,6 +97,10 @@ class Output(Transaction, Protocol):
         """Whether the folder holds finished parts of an earlier run of the same job."""
 
     @property
+    def records_runs(self) -> bool:
+        """Whether the target can tell later that the run with an id is done."""
+
+    @property
     def has_leftover(self) -> bool:
         """Whether another job is at work, or one has left something that `begin` looks at."""
 
@@ -113,41 +125,40 @@ class Output(Transaction, Protocol):
         """Take files that tasks wrote into the folder: these are staged, and no others."""
 
 
-class Unlocked:
-    """The part of an output that nothing keeps other jobs from, and that keeps no parts."""
-
-    keeps = False
-    has_leftover = False
-    is_decided = False
-
-    def begin(self, job: JobKey) -> Journal | None:  # noqa: ARG002
-        """See `Output.begin`."""
-        return None
-
-    def acknowledge(self) -> None:
-        """See `Output.acknowledge`."""
-
-    def suspend(self) -> None:
-        """See `Output.suspend`."""
-        self.discard()
-
-    def discard(self) -> None:
-        """See `Output.discard`."""
-        raise NotImplementedError
-
-
 @contextmanager
 def ending(output: Transaction) -> Iterator[None]:
-    """End a job whose block fails: an interrupted one can go on, any other one is removed."""
+    """End a job whose block fails: one that was stopped can go on, any other one is removed."""
     try:
         yield
     except BaseException as error:
-        can_go_on = not isinstance(error, Exception) or is_disconnected(error)
+        was_stopped = not isinstance(error, Exception) or isinstance(error, _STOPPED)
+        can_go_on = was_stopped or is_disconnected(error)
         try:
             output.suspend() if can_go_on else output.discard()
         except Exception as another:  # the failure of the job is the one to tell
             _log.warning("what was staged could not be removed: %s", cause(another))
         raise
+
+
+def publish(transaction: Transaction, output: Output, account: Mapping[str, object]) -> None:
+    """Show what was staged; tell a failure before the decision from one after it.
+
+    Raises:
+        UnfinishedOutputError: The rows are decided, so the job did not fail, but not all of them
+            may be shown.
+    """
+    try:
+        transaction.publish(account)
+    except Exception as error:
+        if not output.is_decided:
+            raise
+        raise UnfinishedOutputError(
+            explain(
+                "The rows are decided, but the job ended before all of them were shown.",
+                found=cause(error),
+                hint="run the same command again; it shows the rest and scores nothing.",
+            )
+        ) from error
 
 
 def already_there(what: str) -> OutputExistsError:
@@ -159,21 +170,6 @@ def already_there(what: str) -> OutputExistsError:
             hint="choose another output, or --mode overwrite, or --mode append.",
         )
     )
-
-
-def replace(
-    exists: bool, retire: Callable[[], None], show: Callable[[], None], restore: Callable[[], None]
-) -> None:
-    """Put the new in the place of the old; bring the old back when that fails."""
-    if not exists:
-        show()
-        return
-    retire()
-    try:
-        show()
-    except BaseException:
-        restore()
-        raise
 
 
 def check_same_columns(

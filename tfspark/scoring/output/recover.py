@@ -14,7 +14,7 @@ import logging
 from dataclasses import dataclass, field
 
 from tfspark.errors import OutputExistsError
-from tfspark.scoring.output.apply import Applier
+from tfspark.scoring.output.apply import Applier, NoTables, Tables
 from tfspark.scoring.output.journal import Journal
 from tfspark.scoring.output.lock import Lock
 from tfspark.scoring.output.places import (
@@ -22,6 +22,7 @@ from tfspark.scoring.output.places import (
     DONE,
     FENCED,
     LOCK,
+    TABLE,
     TRASH,
     WORK,
     Places,
@@ -42,6 +43,7 @@ class Recovery:
     Attributes:
         lock: Held by the run that recovers.
         digest: Of the job whose counted parts are kept; empty to keep none.
+        tables: The catalog of tables.
         published: The journals that were rolled forward.
         keeps: Whether parts were kept, in the folder of the run.
         removed: Whether work of another job, or of another input, was removed.
@@ -49,6 +51,7 @@ class Recovery:
 
     lock: Lock
     digest: str = ""
+    tables: Tables = field(default_factory=NoTables)
     published: list[Journal] = field(default_factory=list, init=False)
     keeps: bool = field(default=False, init=False)
     removed: bool = field(default=False, init=False)
@@ -83,7 +86,7 @@ class Recovery:
             except FileNotFoundError:  # its owner woke up and removed it
                 return
             folder = mine
-        applier = Applier(self._store, self._places, folder)
+        applier = Applier(self._store, self._places, folder, self.tables)
         journal = applier.journal()
         if journal is not None:
             self._roll_forward(applier, journal)
@@ -112,7 +115,7 @@ class Recovery:
         )
 
     def _drop(self, folder: str) -> None:
-        drop(self._store, folder, self._places.trash(self.lock.run))
+        drop(self._store, folder, self._places.trash(self.lock.run), self.tables)
 
     def _sweep(self) -> None:
         """Remove what runs that ended or lost have left, and no record."""
@@ -136,8 +139,14 @@ class Recovery:
         return since is not None and now is not None and now - since > _FENCED_MS
 
 
-def drop(store: Store, folder: str, trash: str) -> None:
-    """Rename a folder out of the reach of other runs, then delete it."""
+def drop(store: Store, folder: str, trash: str, tables: Tables) -> None:
+    """Rename the folder of a run out of the reach of other runs, then delete it.
+
+    A table in the catalog that has its files in the folder is dropped first.
+    """
+    table = store.read(f"{folder}/{TABLE}")
+    if table is not None:
+        tables.drop(table)
     if not store.is_atomic:
         store.delete(folder)
         return

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from tfspark.errors import UsageError
 from tfspark.scoring.output.lock import Lock
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.places import Places
 from tfspark.scoring.output.recover import Recovery
+from tfspark.scoring.output.session_tables import SessionTables
 from tfspark.scoring.output.stores import store_of
+from tfspark.scoring.output.table_name import location_of, table_name
 from tfspark.spark.cluster.files import HadoopFiles
 
 if TYPE_CHECKING:
@@ -17,11 +20,12 @@ if TYPE_CHECKING:
 
 
 def recover(spark: SparkSession, output: str) -> list[str]:
-    """Finish or remove what dead jobs left beside a folder.
+    """Finish or remove what dead jobs left beside a folder or a table.
 
     Args:
         spark: A classic session, whose file systems reach the folder.
-        output: Path or URI of the folder that the jobs wrote.
+        output: Path or URI of the folder that the jobs wrote, or the name of a table. A text that
+            can be both, such as `scores`, is taken for both.
 
     Returns:
         The runs whose rows were decided and are published now. The same command, given again, finds
@@ -30,14 +34,30 @@ def recover(spark: SparkSession, output: str) -> list[str]:
     Raises:
         OutputBusyError: A live job writes to the folder.
     """
-    store, root = store_of(spark, HadoopFiles(spark, output).qualified(output).rstrip("/"))
+    folders = [HadoopFiles(spark, output).qualified(output)]
+    if "/" not in output:
+        folders.extend(_folder_of_table(spark, output))
+    return [run for folder in folders for run in _recover_folder(spark, folder)]
+
+
+def _folder_of_table(spark: SparkSession, text: str) -> list[str]:
+    """Return the folder of a table; nothing when the text cannot be the name of one."""
+    try:
+        folder = location_of(spark, table_name(spark, text))
+    except UsageError:
+        return []
+    return [HadoopFiles(spark, folder).qualified(folder)] if folder else []
+
+
+def _recover_folder(spark: SparkSession, folder: str) -> list[str]:
+    store, root = store_of(spark, folder.rstrip("/"))
     places = Places(root)
     if not store.exists(places.hidden):
         return []
     lock = Lock(store, places, f"recovery-{uuid4().hex}", Owner.this_process())
     lock.acquire()
     try:
-        recovery = Recovery(lock)
+        recovery = Recovery(lock, tables=SessionTables(spark))
         recovery.run()
     finally:
         lock.release()

@@ -1,160 +1,187 @@
-"""A table of Spark's own catalog as the output of a job: staged as another table. Driver.
+"""A table of Spark's own catalog as the output of a job: the commit of its folder. Driver.
 
-A table that is overwritten keeps all but its rows: columns and their comments, partitions, format,
-comment, properties. The rows are written to a table made like it, which then takes its name; of an
-external table only the folder is exchanged. Rows are appended in one statement, from a cache on the
-workers' disks, after they were counted.
+Spark writes the rows to an external table that is made like the target, in the folder of the run.
+The files are then committed like those of any folder, and the catalog learns of them
+(`session_tables.py`). The table itself is never changed: its columns, partitions, format, comment
+and properties stay. The lock is beside the table's folder, so a job that writes the folder with
+`--output` and a job that writes the table exclude each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tfspark.errors import OutputExistsError, UsageError, explain, listing
-from tfspark.scoring.dataset import Dataset
-from tfspark.scoring.output.held_rows import HeldRows
-from tfspark.scoring.output.partitions import check_partitions
-from tfspark.scoring.output.protocol import (
-    Mode,
-    Unlocked,
-    already_there,
-    check_same_columns,
-    replace,
+from tfspark.errors import OutputBusyError, OutputExistsError, UsageError, explain, listing
+from tfspark.scoring.output.folder import PathOutput
+from tfspark.scoring.output.journal import TableRecord
+from tfspark.scoring.output.partitions import is_in_place
+from tfspark.scoring.output.places import TABLE
+from tfspark.scoring.output.protocol import already_there, check_same_columns
+from tfspark.scoring.output.session_tables import SessionTables
+from tfspark.scoring.output.table_name import (
+    TableName,
+    check_free,
+    check_schema,
+    default_location,
 )
-from tfspark.scoring.output.table_name import TableName, check_new, default_location
-from tfspark.spark.cluster.files import HadoopFiles
+from tfspark.spark.cluster.reading import check_format
+from tfspark.spark.cluster.table_files import partition_folders
 from tfspark.spark.cluster.tables import Table, create_like, insert
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
-# Characters of a table's name in the names of what is staged for it; a catalog allows 255.
+# Characters of a table's name in the name of the table that Spark writes; a catalog allows 255.
 _SHOWN = 150
 
 
 @dataclass
-class TableOutput(Unlocked):
-    """A table that Spark keeps as files, Hive's included."""
+class TableOutput(PathOutput):
+    """A table that Spark keeps as files, Hive's included.
 
-    spark: SparkSession
-    target: Dataset
+    Attributes:
+        table: Its name.
+    """
+
     table: TableName
-    mode: Mode
-    run: str
-    held: HeldRows = field(default_factory=HeldRows, init=False)
+    _there: Table | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        staged = f"{self.table.name[:_SHOWN]}__tfspark_{self.run.replace('-', '_')}"
-        self._staged, self._old = (self.table.sibling(one) for one in (staged, f"{staged}_old"))
+        self._there = self._look()  # by the given name: a temporary view has no schema
+        path = self._location()
+        self.table = self.table.in_schema(self.spark)
+        self._open_at(path)
 
     @property
     def folder(self) -> str | None:
-        """See `Output.folder`."""
+        """See `Output.folder`; only Spark writes the files of tables."""
         return None
 
-    def check(self, *inputs: str) -> None:  # noqa: ARG002
-        """See `Output.check`; what it was read from stays, since only the catalog is changed."""
-        there = self._there()
-        if there is None:
-            check_new(self.spark, self.table)
-        elif self.mode == "error":
-            raise already_there(str(self.target))
-        elif there.is_view:
+    def check(self, *inputs: str) -> None:
+        """See `Output.check`; what a dead job left is recovered in `begin`, and looked at then."""
+        if self._there is None:
+            self._files.check_creatable(self._path)
+            check_format(self.spark, self.target.format)
+        self._inputs = inputs
+        if not self.has_leftover:
+            self._check_there()
+
+    def _look(self) -> Table | None:
+        name = self.table.quoted
+        return Table.of(self.spark, name) if self.spark.catalog.tableExists(name) else None
+
+    def _location(self) -> str:
+        """Return the folder of the table, or that of a new one."""
+        if self._there is None:
+            check_schema(self.spark, self.table)
+            return default_location(self.spark, self.table)
+        if self._there.is_view:
             raise OutputExistsError(
                 explain(f"{self.target.table} is a view.", expected="a table, or nothing")
             )
-        elif self.mode == "overwrite" and there.is_external and there.partitions:
-            raise UsageError(
+        return self._there.location
+
+    def _check_again(self, had_leftover: bool) -> None:
+        self._there = self._look()
+        super()._check_again(had_leftover)
+
+    def _check_there(self) -> None:
+        if self._files.qualified(self._location()).rstrip("/") != self._path:
+            raise OutputBusyError(
                 explain(
-                    f"The external table {self.target.table} has partitions, which cannot be "
-                    "replaced in one step.",
-                    hint=f"overwrite its folder with --output {there.location} --partition-by "
-                    f"{','.join(there.partitions)}, then run MSCK REPAIR TABLE … SYNC PARTITIONS.",
+                    f"Another program has just changed the {self.target}.",
+                    expected=f"its files in {self._path}",
+                    found=self._location(),
+                    hint="run the same command again.",
                 )
             )
+        if self._there is None:
+            check_free(self.spark, self.table, self._path)
+        elif self.mode == "error":
+            raise already_there(str(self.target))
+        else:
+            self._refuse_partitions_elsewhere(self._there)
+            if self.mode == "overwrite":
+                self._refuse_to_delete(self._inputs)
 
-    def check_columns(self, columns: Mapping[str, str]) -> None:
-        """See `Output.check_columns`."""
-        check_partitions(self.target, columns)
-        there = self._there()
-        if there is None:
+    def _refuse_partitions_elsewhere(self, there: Table) -> None:
+        if not there.partitions:
             return
-        check_same_columns(self.target, there.columns, columns)
+        for folder in partition_folders(self.spark, there.name):
+            if not is_in_place(folder, self._path, there.partitions):
+                raise UsageError(
+                    explain(
+                        f"A partition of the {self.target} is not in the table's folder.",
+                        expected=f"folders such as {self._path}/{there.partitions[0]}=…",
+                        found=folder,
+                        hint="move the partition into the folder, or write to another table.",
+                    )
+                )
+
+    def _check_append_to_data(self) -> None:
+        """Compare the rows with the table that is there, in every mode."""
+        self._is_compared = True
+        if self._there is None or self._columns is None:
+            return
+        check_same_columns(self.target, self._there.columns, self._columns)
         wanted = [name.lower() for name in self.target.partition_by]
-        if wanted and wanted != [name.lower() for name in there.partitions]:
+        if wanted and wanted != [name.lower() for name in self._there.partitions]:
             raise UsageError(
                 explain(
                     f"The {self.target} keeps its partitions.",
-                    expected=f"partitions by {listing(there.partitions)}",
+                    expected=f"partitions by {listing(self._there.partitions)}",
                     found=f"--partition-by {','.join(self.target.partition_by)}",
                     hint="leave out --partition-by, or drop the table first.",
                 )
             )
 
-    def stage(self, df: DataFrame) -> None:
-        """See `Output.stage`."""
-        there = self._there()
-        if there is None:
-            writer = df.write.format(self.target.format).options(**self.target.options)
-            writer.partitionBy(*self.target.partition_by).saveAsTable(self._staged.quoted)
-        elif self.mode == "append":
-            self.held.hold(df)
+    def _open(self) -> None:
+        """Make the folder of the run; an empty folder must not keep a new table from its place."""
+        super()._open()
+        if self._there is None:
+            self._store.remove_empty(self._root)
+
+    def _write(self, df: DataFrame) -> list[str]:
+        """Let Spark write rows to a table in the folder of the run."""
+        name, place = self._name_definition(), self._spark_folder
+        tables = SessionTables(self.spark)
+        tables.drop(name)
+        if self._there is not None:
+            create_like(self.spark, name, self._there, place)
+            insert(df, name)
+            tables.drop(name)  # its files stay
         else:
-            create_like(self.spark, self._staged.quoted, there, self._beside(there))
-            insert(df, self._staged.quoted)
+            writer = df.write.format(self.target.format).options(**self.target.options, path=place)
+            writer.partitionBy(*self.target.partition_by).saveAsTable(name)
+        return self._written()
 
-    def take(self, files: Sequence[str]) -> None:
-        """See `Output.take`."""
-        raise NotImplementedError("tasks write no files of a table")
+    def _name_definition(self) -> str:
+        """Return the name of the table that Spark writes, after it is noted for a recovery."""
+        shown = f"{self.table.name[:_SHOWN]}__tfspark_{self.run.replace('-', '_')}"
+        note = f"{self._commit.work}/{TABLE}"
+        try:
+            with suppress(FileExistsError):  # a job that goes on goes on with its table
+                self._store.create(note, self.table.sibling(shown).quoted)
+        except FileNotFoundError as error:
+            raise self._commit.lost("its folder is gone") from error
+        name = self._store.read(note)
+        if name is None:
+            raise self._commit.lost("its folder is gone")
+        return name
 
-    def publish(self, account: Mapping[str, object]) -> None:  # noqa: ARG002
+    def publish(self, account: Mapping[str, object]) -> None:
         """See `Output.publish`."""
-        there = self._there()
-        if there is not None and self.mode == "error":  # since the check, by someone else
+        if self.mode == "error" and self._look() is not None:  # since the check, by someone else
             raise already_there(str(self.target))
-        if self.held.rows is not None:
-            insert(self.held.rows, self.table.quoted)
-            self.held.release()
-        elif there is not None and there.is_external:
-            self._exchange_folders(there)
-        else:
-            replace(
-                there is not None,
-                retire=lambda: self._rename(self.table, self._old),
-                show=lambda: self._rename(self._staged, self.table),
-                restore=lambda: self._rename(self._old, self.table),
-            )
-            self.spark.sql(f"DROP TABLE IF EXISTS {self._old.quoted}")
+        super().publish(account)
 
-    def discard(self) -> None:
-        """See `Output.discard`; Spark makes the folder of a new table before the table itself."""
-        self.held.release()
-        there = self._there(self._staged)
-        folder = default_location(self.spark, self._staged) if there is None else there.location
-        self.spark.sql(f"DROP TABLE IF EXISTS {self._staged.quoted}")
-        HadoopFiles(self.spark, folder).delete(folder)
-
-    def _there(self, table: TableName | None = None) -> Table | None:
-        name = (table or self.table).quoted
-        return Table.of(self.spark, name) if self.spark.catalog.tableExists(name) else None
-
-    def _beside(self, there: Table) -> str:
-        """Return a folder beside that of an external table; empty for any other table."""
-        return f"{there.location}.tfspark-{self.run}" if there.is_external else ""
-
-    def _exchange_folders(self, there: Table) -> None:
-        files, staged = HadoopFiles(self.spark, there.location), self._beside(there)
-        self.spark.sql(f"DROP TABLE {self._staged.quoted}")  # its folder stays
-        replace(
-            files.exists(there.location),
-            retire=lambda: files.rename(there.location, f"{staged}-old"),
-            show=lambda: files.rename(staged, there.location),
-            restore=lambda: files.rename(f"{staged}-old", there.location),
-        )
-        files.delete(f"{staged}-old")
-        self.spark.catalog.refreshTable(self.table.quoted)
-
-    def _rename(self, source: TableName, target: TableName) -> None:
-        self.spark.sql(f"ALTER TABLE {source.quoted} RENAME TO {target.quoted}")
+    def _table_record(self) -> TableRecord:
+        there = self._there
+        record = TableRecord(self.table.quoted, self._path)
+        if there is not None:
+            return replace(record, partitions=there.partitions)
+        columns = tuple(self.target.partition_by)
+        return replace(record, partitions=columns, definition=self._name_definition())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tfspark.errors import OutputExistsError, UsageError, explain
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.names import quoted
+from tfspark.spark.cluster.tables import Table
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -38,6 +39,10 @@ class TableName:
         """The whole name as SQL reads it; Spark renames its own tables only without a catalog."""
         parts = [*filter(None, [self.catalog]), *self.schema, self.name]
         return ".".join(map(quoted, parts))
+
+    def in_schema(self, spark: SparkSession) -> TableName:
+        """Return the same table by a name that does not depend on the current schema."""
+        return TableName(self.catalog, self.schema or (spark.catalog.currentDatabase(),), self.name)
 
     def sibling(self, name: str) -> TableName:
         """Return another table of the same schema."""
@@ -76,12 +81,11 @@ def table_name(spark: SparkSession, text: str) -> TableName:
     return TableName("", tuple(parts[:-1]), parts[-1])
 
 
-def check_new(spark: SparkSession, table: TableName) -> None:
-    """Refuse to create a table where there is no schema, or where its folder is not free.
+def check_schema(spark: SparkSession, table: TableName) -> None:
+    """Refuse to create a table where there is no schema.
 
     Raises:
         UsageError: There is no such schema.
-        OutputExistsError: The folder of the new table exists.
     """
     schema = ".".join(map(quoted, [*filter(None, [table.catalog]), *table.schema]))
     if table.schema and not spark.catalog.databaseExists(schema):
@@ -91,8 +95,15 @@ def check_new(spark: SparkSession, table: TableName) -> None:
                 hint=f"create it first: CREATE SCHEMA {schema}.",
             )
         )
-    folder = "" if table.catalog else default_location(spark, table)
-    if folder and HadoopFiles(spark, folder).children(folder):
+
+
+def check_free(spark: SparkSession, table: TableName, folder: str) -> None:
+    """Refuse to create a table whose folder has files.
+
+    Raises:
+        OutputExistsError: The folder of the new table exists.
+    """
+    if HadoopFiles(spark, folder).children(folder):
         raise OutputExistsError(
             explain(
                 f"The folder of the new table {table.quoted} exists and is not empty.",
@@ -106,6 +117,20 @@ def default_location(spark: SparkSession, table: TableName) -> str:
     """Return the folder that Spark's own catalog gives a new table."""
     schema = table.schema[0] if table.schema else spark.catalog.currentDatabase()
     return f"{spark.catalog.getDatabase(quoted(schema)).locationUri}/{table.name.lower()}"
+
+
+def location_of(spark: SparkSession, table: TableName) -> str:
+    """Return the folder of a table of Spark's own catalog, or that of a new one; empty for a view.
+
+    Raises:
+        UsageError: It is in another catalog, or in a schema that does not exist.
+    """
+    if table.catalog:
+        raise UsageError(explain(f"Another catalog keeps the table {table.quoted}."))
+    if spark.catalog.tableExists(table.quoted):
+        return Table.of(spark, table.quoted).location
+    check_schema(spark, table)
+    return default_location(spark, table)
 
 
 def _parts(text: str) -> list[str]:

@@ -32,6 +32,11 @@ _PYTHON = re.compile(r"Traceback \(most recent call last\):\n(?:[ \t].*\n)+(\S.*
 _READING = re.compile(r"(?:while reading file|ould not read footer for file:?) (\S.*?)\.(?=\s)")
 _REASON = re.compile(r"^Caused by: [\w.$]+: (.*?)(?=\n\s+at |\n\t| SQLSTATE|\Z)", re.M | re.S)
 _CAUSED_BY = re.compile(r"^Caused by: (.*)", re.M)
+# An exception of Python, Java or Hadoop about a file, a disk or a connection.
+_OF_IO = re.compile(
+    r"(?:OSError|PermissionError|FileNotFoundError|BrokenPipeError|Connection\w*Error|TimeoutError)\b"
+    r"|(?:java\.io|java\.net|java\.nio|org\.apache\.hadoop)\.(?:\w+\.)*\w+Exception\b"
+)
 _CALLING = re.compile(r"^An error occurred while calling .*\n: (.*)")
 
 
@@ -93,11 +98,18 @@ def cause(error: BaseException) -> str:
 def is_disconnected(error: BaseException) -> bool:
     """Whether the JVM is gone, as when it was killed together with the job or ran out of memory."""
     chain: BaseException | None = error
-    while chain is not None:
+    seen: set[int] = set()
+    while chain is not None and id(chain) not in seen:  # an error may be its own cause
         if isinstance(chain, (Py4JNetworkError, ConnectionError)):
             return True
+        seen.add(id(chain))
         chain = chain.__cause__
     return False
+
+
+def is_of_io(error: BaseException) -> bool:
+    """Whether reading or writing failed, on the driver or in a task."""
+    return isinstance(error, OSError) or bool(_OF_IO.match(cause(error)))
 
 
 def is_broken_record(error: BaseException) -> bool:

@@ -172,10 +172,7 @@ class HadoopFiles:
         Raises:
             OutputExistsError: When an existing file or folder prevents it.
         """
-        parent = self._path(uri).getParent()
-        while parent is not None and not self._fs.exists(parent):
-            parent = parent.getParent()
-        where = "/" if parent is None else str(parent.toString())
+        where = self._existing_above(uri)
         local = local_path(where)
         if not self.is_folder(where):
             problem = "is a file"
@@ -188,6 +185,17 @@ class HadoopFiles:
                 f"{uri} cannot be created: {where} {problem}.", expected="a folder to write into"
             )
         )
+
+    def _existing_above(self, uri: str) -> str:
+        """Return the first folder above a URI that exists."""
+        parent = self._path(uri).getParent()
+        while parent is not None and not self._fs.exists(parent):
+            parent = parent.getParent()
+        return "/" if parent is None else str(parent.toString())
+
+    def free_bytes(self, uri: str) -> int:
+        """Return the free space where a URI is, or will be; huge where space has no limit."""
+        return int(self._fs.getStatus(self._path(self._existing_above(uri))).getRemaining())
 
     def rename(self, source: str, target: str) -> None:
         """Rename within the file system; the parent of `target` is created.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pyspark.errors import AnalysisException
@@ -24,6 +24,8 @@ from tfspark.spark.cluster.names import quoted
 _NOTHING_IN_IT = {"UNABLE_TO_INFER_SCHEMA"}
 # A column in which Spark puts a record that it cannot parse.
 _BROKEN = "tfspark broken record"
+# The URI of a row's file, escaped.
+_FILE = "_metadata.file_path"
 
 
 def read_path(spark: SparkSession, path: str, format: str, options: Mapping[str, str]) -> DataFrame:  # noqa: A002
@@ -72,6 +74,25 @@ def check_format(spark: SparkSession, format: str) -> None:  # noqa: A002
             ) from error
 
 
+def has_files(df: DataFrame) -> bool:
+    """Whether Spark tells the file of each row in its column `_metadata`."""
+    if "_metadata" in df.columns:
+        return False  # a column of the input hides it
+    try:
+        df.select(_FILE)
+    except AnalysisException:
+        return False
+    return True
+
+
+def rows_of_files(df: DataFrame, uris: Sequence[str], *, others: bool = False) -> DataFrame:
+    """Return the rows of some files, or of all others; Spark reads no other file for them."""
+    # `inputFiles` begins a local URI with `file:///`, and the column of Spark 4 with `file:/`.
+    local = [uri.replace("file:///", "file:/", 1) for uri in uris if uri.startswith("file:///")]
+    is_among = sf.col(_FILE).isin([*uris, *local])
+    return df.where(~is_among if others else is_among)
+
+
 def read_table(spark: SparkSession, table: str) -> DataFrame:
     """Return the rows of a table or view.
 
@@ -100,7 +121,7 @@ def first_broken_record(
     rows = reader.option("columnNameOfCorruptRecord", _BROKEN).schema(StructType(fields)).load(path)
     # Spark refuses to show the broken records without a column beside them.
     shown = [quoted(name) for name in (_BROKEN, fields[0].name)]
-    broken = rows.where(sf.col(shown[0]).isNotNull()).select("_metadata.file_path", *shown)
+    broken = rows.where(sf.col(shown[0]).isNotNull()).select(_FILE, *shown)
     found = broken.first()
     return None if found is None else (found[0], found[1])
 

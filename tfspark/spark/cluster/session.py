@@ -24,6 +24,9 @@ REDACTION = {
     "spark.redaction.string.regex": _IN_URI,
 }
 
+# Python then says why a worker crashed, and Spark shows it to the driver.
+_CRASHES = {"spark.python.worker.faulthandler.enabled": "true"}
+
 
 def session(name: str, *, master: str | None = None, hive: bool = False) -> SparkSession:
     """Return a session.
@@ -44,9 +47,9 @@ def session(name: str, *, master: str | None = None, hive: bool = False) -> Spar
     builder = SparkSession.builder.appName(name)
     SparkContext._ensure_initialized()  # to read the settings of spark-submit
     submitted = SparkConf()
-    for key, pattern in REDACTION.items():
+    for key, value in {**REDACTION, **_CRASHES}.items():
         if not submitted.contains(key):
-            builder = builder.config(key, pattern)
+            builder = builder.config(key, value)
     if master is not None:
         builder = builder.master(master)
     if hive:
@@ -55,3 +58,8 @@ def session(name: str, *, master: str | None = None, hive: bool = False) -> Spar
     if spark.conf.get("spark.log.level", None) is None:
         spark.sparkContext.setLogLevel("WARN")
     return spark
+
+
+def connect_session(url: str) -> SparkSession:
+    """Return a session of a Spark Connect server, such as `sc://host`."""
+    return SparkSession.builder.remote(url).getOrCreate()

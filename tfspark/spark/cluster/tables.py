@@ -11,12 +11,12 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
-from tfspark.errors import UsageError, explain, listing
 from tfspark.spark.cluster.names import quoted
 
 # Properties that Hive and Spark manage, and prefixes of other such properties.
 _KEPT_BY_HIVE = ("transient_lastDdlTime", "last_modified_by", "last_modified_time", "option.")
 _MASKED = "*********(redacted)"
+_DETAILS = "# Detailed Table Information"
 _STRICT = "hive.exec.dynamic.partition.mode"
 
 
@@ -29,10 +29,8 @@ class Table:
         columns: Column → Spark type, in order.
         partitions: Columns by which it is partitioned.
         is_view: Whether it is a view, or a temporary one.
-        is_external: Whether its folder stays when it is dropped.
         provider: Its format, such as `parquet` or `hive`.
         location: URI of its folder.
-        comment: Empty if there is none.
         properties: The properties that users have set.
     """
 
@@ -40,10 +38,8 @@ class Table:
     columns: Mapping[str, str]
     partitions: tuple[str, ...]
     is_view: bool
-    is_external: bool
     provider: str
     location: str
-    comment: str
     properties: Mapping[str, str]
 
     @classmethod
@@ -51,21 +47,35 @@ class Table:
         """Describe a table that exists."""
         about = spark.catalog.getTable(name)
         is_view = about.isTemporary or about.tableType in ("VIEW", "TEMPORARY")
-        rows = [] if is_view else spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()
-        lines = [(row["col_name"], row["data_type"] or "") for row in rows]
-        details = dict(_after("# Detailed Table Information", lines))
+        lines = [] if is_view else _described(spark, name)
+        details = dict(_after(_DETAILS, lines))
         partitions = takewhile(lambda line: line[0] != "", _after("# Partition Information", lines))
         return cls(
             name,
             dict(spark.table(name).dtypes),
             tuple(column for column, _ in partitions if not column.startswith("# ")),
             is_view,
-            about.tableType == "EXTERNAL",
             details.get("Provider", "").lower(),
             details.get("Location", ""),
-            about.description or "",
-            {} if is_view else _properties(spark, name),
+            {} if is_view else properties_of(spark, name),
         )
+
+
+def provider_of(spark: SparkSession, name: str) -> str:
+    """Return the format of a table, such as `iceberg`; empty for a view, or where it has none."""
+    if spark.catalog.getTable(name).isTemporary:
+        return ""
+    return dict(_after(_DETAILS, _described(spark, name))).get("Provider", "").lower()
+
+
+def catalog_class(spark: SparkSession, catalog: str) -> str:
+    """Return the class of a catalog; empty for Spark's own session catalog."""
+    return spark.conf.get(f"spark.sql.catalog.{catalog or 'spark_catalog'}", "") or ""
+
+
+def _described(spark: SparkSession, name: str) -> list[tuple[str, str]]:
+    rows = spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()
+    return [(row["col_name"], row["data_type"] or "") for row in rows]
 
 
 def _after(heading: str, lines: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -73,43 +83,28 @@ def _after(heading: str, lines: Iterable[tuple[str, str]]) -> Iterator[tuple[str
     return islice(dropwhile(lambda line: line[0] != heading, lines), 1, None)
 
 
-def _properties(spark: SparkSession, name: str) -> dict[str, str]:
+def properties_of(spark: SparkSession, name: str) -> dict[str, str]:
+    """Return the properties of a table that users have set."""
     rows = spark.sql(f"SHOW TBLPROPERTIES {name}").collect()
     return {row["key"]: row["value"] for row in rows if not row["key"].startswith(_KEPT_BY_HIVE)}
 
 
-def create_like(spark: SparkSession, name: str, table: Table, location: str = "") -> None:
-    """Create an empty table that is like another one except for its rows.
+def create_like(spark: SparkSession, name: str, table: Table, location: str) -> None:
+    """Create an empty table whose files are written like those of another one.
+
+    Properties are copied, because some are options of a format, except for those that Spark masks.
 
     Args:
         spark: The session.
         name: Quoted name of the new table.
         table: The other table.
-        location: Path of the new table's folder; an external table needs one.
-
-    Raises:
-        UsageError: When Spark masks a property of the table, so that its value is not known.
+        location: URI of the new table's folder, which stays when the table is dropped.
     """
-    _refuse_masked(table)
-    where = f" LOCATION {_text(location)}" if location else ""
-    spark.sql(f"CREATE TABLE {name} LIKE {table.name}{where}")
-    if table.properties:
-        pairs = ", ".join(f"{_text(key)} = {_text(it)}" for key, it in table.properties.items())
+    spark.sql(f"CREATE TABLE {name} LIKE {table.name} LOCATION {_text(location)}")
+    known = {key: value for key, value in table.properties.items() if value != _MASKED}
+    if known:
+        pairs = ", ".join(f"{_text(key)} = {_text(it)}" for key, it in known.items())
         spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({pairs})")
-    if table.comment:
-        spark.sql(f"COMMENT ON TABLE {name} IS {_text(table.comment)}")
-
-
-def _refuse_masked(table: Table) -> None:
-    hidden = [key for key, value in table.properties.items() if value == _MASKED]
-    if hidden:
-        raise UsageError(
-            explain(
-                f"Spark masks properties of the table {table.name}; an overwrite would lose them.",
-                found=listing(hidden),
-                hint="append to it, or set spark.redaction.regex so that it matches no property.",
-            )
-        )
 
 
 def insert(df: DataFrame, name: str) -> None:
@@ -130,12 +125,15 @@ def create(
     file_format: str,
     options: Mapping[str, str],
     partition_by: Sequence[str],
+    properties: Mapping[str, str],
 ) -> None:
     """Create a table of another catalog with rows, as one statement.
 
     The catalog chooses the format unless it is another than Parquet.
     """
     writer = df.writeTo(name).options(**options)
+    for key, value in properties.items():
+        writer = writer.tableProperty(key, value)
     if file_format != "parquet":
         writer = writer.using(file_format)
     if partition_by:
@@ -143,9 +141,37 @@ def create(
     writer.create()
 
 
-def replace_rows(df: DataFrame, name: str) -> None:
+def append_rows(df: DataFrame, name: str, options: Mapping[str, str]) -> None:
+    """Add rows to a table of another catalog; in one transaction if the table supports it."""
+    df.writeTo(name).options(**options).append()
+
+
+def replace_rows(df: DataFrame, name: str, options: Mapping[str, str]) -> None:
     """Replace all rows of a table; in one transaction if the table supports it."""
-    df.writeTo(name).overwrite(sf.lit(True))
+    df.writeTo(name).options(**options).overwrite(sf.lit(True))
+
+
+def summaries_of_iceberg(spark: SparkSession, name: str, *keys: str) -> list[tuple[str, ...]]:
+    """Return these entries of the summaries of an Iceberg table's snapshots that have them all."""
+    entries = [sf.col("summary")[key].alias(key) for key in keys]
+    rows = spark.table(f"{name}.snapshots").select(*entries).collect()
+    return [tuple(row) for row in rows if None not in tuple(row)]
+
+
+def commits_of_delta(spark: SparkSession, name: str) -> list[str]:
+    """Return the metadata that users gave to the commits of a Delta table."""
+    rows = spark.sql(f"DESCRIBE HISTORY {name}").where("userMetadata IS NOT NULL")
+    return [row["userMetadata"] for row in rows.collect()]
+
+
+def set_property(spark: SparkSession, name: str, key: str, value: str) -> None:
+    """Set a property of a table."""
+    spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({_text(key)} = {_text(value)})")
+
+
+def unset_property(spark: SparkSession, name: str, key: str) -> None:
+    """Remove a property of a table; fine when it does not have it."""
+    spark.sql(f"ALTER TABLE {name} UNSET TBLPROPERTIES IF EXISTS ({_text(key)})")
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from pyspark.sql import SparkSession
 
 from tfspark.engine.registry import packages_of
 from tfspark.errors import EngineError, explain, listing
-from tfspark.options import EngineName
+from tfspark.options import AnyEngine
 
 _NEEDED = frozenset({"google.protobuf", "numpy", "pyarrow", "tfspark"})
 _QUESTION = """
@@ -34,7 +34,7 @@ print("%d.%d" % sys.version_info[:2], *[name for name in sys.argv[1:] if not is_
 """
 
 
-def check_worker_python(spark: SparkSession, engine: EngineName = "auto") -> None:
+def check_worker_python(spark: SparkSession, engine: AnyEngine = "auto") -> None:
     """Refuse a local session whose workers lack packages, or run another Python version.
 
     Args:

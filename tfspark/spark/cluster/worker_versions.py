@@ -1,51 +1,85 @@
 """Asks a Python worker for its versions. Driver.
 
 Returns the versions of Python and of the packages for scoring on one worker of a session, without
-importing TensorFlow. This also starts the worker, so that the first batch of a job does not wait
+importing them. This also starts the worker, so that the first batch of a job does not wait
 for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import cast
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeAlias, cast
 
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
+from tfspark.engine.registry import packages_of
 from tfspark.errors import EngineError, explain
-from tfspark.spark.cluster.failures import from_worker
+from tfspark.options import AnyEngine
+from tfspark.spark.cluster.failures import own_errors
 from tfspark.spark.cluster.pandas_there import check_pandas
+from tfspark.spark.cluster.tasks import run_splits
 from tfspark.spark.cluster.worker_python import check_worker_python
-from tfspark.versions import installed_versions
+from tfspark.versions import installed_versions, mismatches
+
+_log = logging.getLogger(__name__)
+
+# Runs in a worker, and returns package → version.
+Question: TypeAlias = Callable[[], dict[str, str]]
 
 
-def worker_versions(spark: SparkSession) -> dict[str, str]:
+def worker_versions(
+    spark: SparkSession,
+    question: Question = installed_versions,
+    *,
+    engine: AnyEngine = "auto",
+    by_rdd: bool = False,
+) -> dict[str, str]:
     """Return package → version on a worker, `python` included.
 
-    Raises:
-        EngineError: When a worker cannot start, or has no TensorFlow, or no pandas for Spark.
-    """
-    check_pandas("mapInArrow")
-    check_worker_python(spark)
+    Args:
+        spark: The session.
+        question: What the worker runs.
+        engine: The engine, whose package the workers need.
+        by_rdd: Ask by an RDD. Spark has other workers for RDDs than for DataFrames, and the worker
+            that is asked should be one that the job uses.
 
+    Raises:
+        EngineError: When a worker cannot start, or lacks the package of the engine, or has no
+            pandas for Spark, or another version of this package.
+        TfsparkError: From the question.
+    """
+    if not by_rdd:
+        check_pandas("mapInArrow")
+    check_worker_python(spark, engine)
+    with own_errors():
+        found = _by_rdd(spark, question) if by_rdd else _by_arrow(spark, question)
+    _check_versions(installed_versions(), found, engine)
+    return found
+
+
+def _by_rdd(spark: SparkSession, question: Question) -> dict[str, str]:
+    (found,) = run_splits(spark, [question], lambda _, ask: ask())
+    return found
+
+
+def _by_arrow(spark: SparkSession, question: Question) -> dict[str, str]:
     def ask(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for _ in batches:
-            found = installed_versions()
+            found = question()
             yield pa.RecordBatch.from_pydict({"name": list(found), "version": list(found.values())})
 
     asked = spark.range(0, 1, 1, 1).mapInArrow(ask, "name string, version string")
-    try:
-        found = {cast(str, row["name"]): cast(str, row["version"]) for row in asked.collect()}
-    except Exception as error:
-        raise from_worker(error) or error from error
-    if "tensorflow" not in found:
-        raise EngineError(
-            explain(
-                f"The Python {found['python']} of the workers has no TensorFlow.",
-                expected="tensorflow or tensorflow-cpu",
-                found=", ".join(f"{name} {version}" for name, version in found.items()),
-                hint="install it there, or set PYSPARK_PYTHON to a Python that has it.",
-            )
-        )
-    return found
+    return {cast(str, row["name"]): cast(str, row["version"]) for row in asked.collect()}
+
+
+def _check_versions(
+    driver: Mapping[str, str], worker: Mapping[str, str], engine: AnyEngine
+) -> None:
+    """Refuse versions with which no job can run; log other differences."""
+    for one in mismatches(driver, worker, packages_of(engine)):
+        said = f"{one.name} {one.driver} on the driver", f"{one.name} {one.worker} on the workers"
+        if one.is_fatal:
+            raise EngineError(explain(one.problem, found=", ".join(said), hint=one.advice))
+        _log.warning("%s: %s", ", ".join(said), one.advice)

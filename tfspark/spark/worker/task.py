@@ -5,7 +5,7 @@ rows of its API (record batches, arguments of a function, elements of an RDD, fi
 batches, and calls `score_task`.
 
 Invariants: a task without rows loads no model; the batches are not changed; a task with a GPU from
-Spark scores on it or fails.
+Spark scores on it or fails; with a time limit, a model that hangs ends the worker.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tfspark.options import DEFAULTS, ScoreOptions
 from tfspark.origin import Origin
 from tfspark.runner import score
 from tfspark.schema import Binding
+from tfspark.spark.worker.time_limit import TimeLimit
 
 
 def score_task(
@@ -54,14 +55,18 @@ def score_task(
     first = next((batch for batch in stream if batch.num_rows), None)
     if first is None:
         return
-    yield from score(
-        chain([first], stream),
-        bind(first.schema),
-        _open(handle),
-        keep=keep,
-        batch_size=options.batch_size,
-        origin=origin or origin_of(handle),
-    )
+    binding, origin = bind(first.schema), origin or origin_of(handle)
+    with TimeLimit(options.timeout, origin) as limit:
+        with limit.loading():
+            engine = open_model(handle)
+        yield from score(
+            chain([first], stream),
+            binding,
+            limit.over(engine),
+            keep=keep,
+            batch_size=options.batch_size,
+            origin=origin,
+        )
 
 
 def origin_of(handle: ModelHandle) -> Origin:
@@ -70,7 +75,7 @@ def origin_of(handle: ModelHandle) -> Origin:
     return Origin(handle.title, None if task is None else task.partitionId())
 
 
-def _open(handle: ModelHandle) -> Engine:
+def open_model(handle: ModelHandle) -> Engine:
     """Open a model on the GPUs that Spark gave the task (`spark.task.resource.gpu.amount`)."""
     task = TaskContext.get()
     resources = {} if task is None else task.resources()

@@ -15,6 +15,9 @@ object Explain {
   private val mostDifferent = 0.4
   private val byDifference = Ordering.Double.TotalOrdering
 
+  /** Names and mismatches that a message lists: a model can have a million signatures. */
+  private val listed = 50
+
   /** Compose one message. */
   def apply(problem: String, expected: String = "", found: String = "", hint: String = ""): String =
     Seq(
@@ -24,17 +27,23 @@ object Explain {
       Option.when(hint.nonEmpty)(s"Hint: ${ForeignText.oneLine(hint)}")
     ).flatten.mkString("\n")
 
-  /** Compose one message of several mismatches, their count first. */
+  /** Compose one message that counts mismatches and lists at most 50 of them. */
   def all(problem: String, mismatches: Seq[String], hint: String = ""): String = {
     val count = if (mismatches.size == 1) "1 mismatch" else s"${mismatches.size} mismatches"
     val lines = s"${ForeignText.oneLine(problem)}: $count" +:
-      mismatches.map(one => s"  - ${ForeignText.oneLine(one)}")
+      shortened(mismatches).map(mismatch => s"  - ${ForeignText.oneLine(mismatch)}")
     (lines ++ Option.when(hint.nonEmpty)(s"Hint: ${ForeignText.oneLine(hint)}")).mkString("\n")
   }
 
-  /** Quote and join names: `'a', 'b'`, or `none`. */
+  /** Quote and join names: `'a', 'b'`, or `none`; at most 50, then a count. */
   def listing(names: Iterable[String]): String =
-    if (names.isEmpty) "none" else names.map(name => s"'$name'").mkString(", ")
+    if (names.isEmpty) "none" else shortened(names.map(name => s"'$name'").toSeq).mkString(", ")
+
+  /** At most 50 texts, then the count of the others. */
+  def shortened(texts: Seq[String]): Seq[String] = {
+    val more = texts.size - listed
+    texts.take(listed) ++ Option.when(more > 0)(s"and $more more")
+  }
 
   /** A value in a message: text in quotes, bytes as the literal of SQL. */
   def shown(value: Any): String = value match {
@@ -48,7 +57,7 @@ object Explain {
     all(
       problem,
       names.map(name => s"there is no column '$name'.${didYouMean(name, known)}"),
-      s"columns at hand: ${known.mkString(", ")}."
+      s"columns at hand: ${shortened(known).mkString(", ")}."
     )
 
   /** Return `" Did you mean 'x'?"` for the closest known name, or an empty string. */

@@ -32,4 +32,9 @@ class ExplainSuite extends AnyFunSuite {
                         |  - there is no column 'q'.
                         |Hint: columns at hand: id, x.""".stripMargin)
   }
+
+  test("a list counts what it leaves out") {
+    val text = Explain.listing((0 until 1000000).map(_.toString))
+    assert(text.startsWith("'0', '1', ") && text.endsWith("'49', and 999950 more"))
+  }
 }

@@ -4,7 +4,7 @@ import java.nio.file.NoSuchFileException
 
 import scala.concurrent.duration._
 
-import io.tfspark.error.OutputExistsException
+import io.tfspark.error._
 import org.slf4j.LoggerFactory
 
 /** Finishes or removes what dead jobs left beside an output. Driver, with the lock held.
@@ -24,6 +24,7 @@ final private[jobs] class Recovery(lock: Lock) {
   def run(): Seq[Journal] = {
     val names = store.names(places.path).filter(_.startsWith(HiddenFolder.Work))
     val folders = names.map(name => s"${places.path}/$name")
+    folders.filter(folder => store.exists(s"$folder/table")).foreach(refuseTable)
     // An owner that woke up made its own again: decisions come first.
     val sorted =
       if (folders.size > 1) folders.sortBy(folder => !store.exists(s"$folder/journal"))
@@ -32,6 +33,16 @@ final private[jobs] class Recovery(lock: Lock) {
     sweep()
     published
   }
+
+  /** Leave what a job into a table left to Python, which knows the tables of catalogs. */
+  private def refuseTable(folder: String): Unit =
+    throw new OutputBusyException(
+      Explain(
+        s"${places.output} is the folder of a table, and a job into the table did not end.",
+        found = folder,
+        hint = "run the job into the table again, or recover the table with Python."
+      )
+    )
 
   /** Make a folder ours, and decide about it. */
   private def take(folder: String): Option[Journal] =

@@ -99,6 +99,15 @@ class CommitSuite extends AnyFunSuite {
     assert(Stopping.names(output.getParent) == Seq("out"))
   }
 
+  test("what a job into a table left is refused and kept for Python") {
+    val output = folder().resolve("out")
+    val work = Path.of(Stopping.places(output).work("P1"))
+    Files.writeString(Files.createDirectories(work).resolve("table"), "`db`.`scores`")
+    val error = intercept[OutputBusyException](new SmallJob(output, "B", "append").run())
+    assert(error.getMessage.contains("the folder of a table"), error.getMessage)
+    assert(Files.exists(work.resolve("table")))
+  }
+
   test("a silent lock is taken over and its owner publishes nothing") {
     val output = folder().resolve("out")
     val elsewhere = Owner.ofThisProcess.copy(machine = "another")

@@ -1,0 +1,104 @@
+"""An input of a few files, an old output, and real jobs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from jobs import batch_score
+from tests.faults.driver import Driver
+from tests.faults.numbered_rows import FILES, MANY_FILES, NEW, ROWS, TOTAL, table
+from tests.faults.stopping_store import StoppingStore
+from tfspark.scoring.arguments import run_job
+from tfspark.scoring.output import folder
+
+Job = Callable[..., int]
+Figure = Callable[[str], None]
+_FIGURES = pytest.StashKey[list[str]]()
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print the figures of the matrix."""
+    figures = config.stash.get(_FIGURES, [])
+    if figures:
+        terminalreporter.section("figures")
+    for figure in figures:
+        terminalreporter.write_line(figure)
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Figure:
+    """Return what takes a line for the summary of the run."""
+    return request.config.stash.setdefault(_FIGURES, []).append
+
+
+@pytest.fixture(scope="session")
+def numbered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of files with the rows `NEW`."""
+    folder = tmp_path_factory.mktemp("numbered")
+    for file in range(FILES):
+        ids = NEW[file * ROWS : (file + 1) * ROWS]
+        pq.write_table(table(ids), folder / f"part-{file}.parquet")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def many_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of `TOTAL` rows, which take seconds when the model is called for each of them."""
+    folder, rows = tmp_path_factory.mktemp("many"), TOTAL // MANY_FILES
+    for file in range(MANY_FILES):
+        ids = list(range(file * rows, (file + 1) * rows))
+        pq.write_table(table(ids), folder / f"part-{file:02d}.parquet")
+    return folder
+
+
+@pytest.fixture
+def job(spark: SparkSession, linear: Path, numbered: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
+    """Return what runs a real job and returns its exit code; `store` does the commit's operations.
+
+    The job runs in this process. A test that kills it calls `forked.run`.
+    """
+
+    def run(
+        output: Path,
+        *flags: object,
+        model: Path = linear,
+        source: Path = numbered,
+        store: StoppingStore | None = None,
+    ) -> int:
+        words = ("--model", model, "--input", source, "--output", output, *flags)
+        args = batch_score.parse_args([str(word) for word in words])
+        with monkeypatch.context() as patch:
+            if store is not None:
+                patch.setattr(folder, "store_of", lambda _, path: (store, path[5:]))
+            return run_job(lambda: batch_score.run(spark, args))
+
+    return run
+
+
+@pytest.fixture
+def drive(linear: Path, numbered: Path, tmp_path: Path) -> Iterator[Callable[..., Driver]]:
+    """Start a driver with a JVM of its own; it ends with the test."""
+    started: list[Driver] = []
+
+    def start(
+        output: Path,
+        *flags: object,
+        source: Path = numbered,
+        before: str = "",
+        environment: dict[str, str] | None = None,
+    ) -> Driver:
+        words = ("--model", linear, "--input", source, "--output", output, *flags)
+        log = tmp_path / f"log-{len(started)}"
+        started.append(Driver.start(before, log, words, environment or {}))
+        return started[-1]
+
+    yield start
+    for driver in started:
+        driver.kill()

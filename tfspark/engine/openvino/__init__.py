@@ -1,0 +1,11 @@
+"""The engine that runs a model in OpenVINO; the workers need no TensorFlow. Executor.
+
+`engine.load` reads an export dir with OpenVINO's TensorFlow frontend. It takes only models whose
+answers are those of TensorFlow: `operations` checks the graph, `conversion` the converted model.
+`compiled` keeps compiled models on the node.
+"""
+
+from tfspark.engine.openvino.engine import OpenVinoEngine, load
+from tfspark.engine.openvino.operations import check
+
+__all__ = ["OpenVinoEngine", "check", "load"]

@@ -1,0 +1,160 @@
+"""Converts the graph of one signature to a model of OpenVINO, and adds its guards. Executor.
+
+OpenVINO's reader of SavedModels knows only the signature `serving_default`, and mixes up names that
+an input and an output share. So inputs and outputs are given as tensors of the graph, in an order
+that the converted model keeps, and the graph is read from a copy without signatures.
+
+Invariant: integers that depend on a fed value are only moved, converted to floats, or used as
+indices. OpenVINO computes with integers in other ways than TensorFlow. Each index that a row
+decides has a guard: an additional output that is true when an index is out of range.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfspark.engine.openvino.messages import reason_of
+from tfspark.engine.openvino.operations import cannot
+from tfspark.saved_model.graph_file import BINARY
+from tfspark.saved_model_pb2 import SavedModel
+from tfspark.signature import TensorSpec
+
+# What only moves elements, for integers that depend on a fed value.
+_MOVES = frozenset(
+    (
+        *(
+            "Broadcast",
+            "Concat",
+            "Gather",
+            "OneHot",
+            "Parameter",
+            "Reshape",
+            "Result",
+            "Reverse",
+            "Slice",
+        ),
+        *("Split", "Squeeze", "StridedSlice", "Tile", "Transpose", "Unsqueeze", "VariadicSplit"),
+    )
+)
+# The largest size of a dimension whose indices the guard compares exactly: it compares as floats.
+_MOST_INDICES = 1 << 24
+_SMALL = frozenset(["boolean", "u8", "i8", "i16"])
+_LARGE = frozenset(["i32", "i64"])  # equal here, because a fed value fits into 32 bits
+
+
+def convert(
+    export_dir: str,
+    tags: Sequence[str],
+    inputs: Sequence[TensorSpec],
+    tensors: Sequence[str],
+) -> Any:
+    """Return a model with these inputs, these tensors as outputs, and then the guards.
+
+    Raises:
+        CannotServeError: When OpenVINO cannot convert the graph, or may compute other results.
+    """
+    import openvino as ov
+    from openvino.frontend import FrontEndManager
+
+    frontend = FrontEndManager().load_by_framework("tf")
+    with _without_signatures(Path(export_dir)) as folder:
+        try:
+            graph = frontend.load([folder, ",".join(tags)])
+            places = [graph.get_place_by_tensor_name(spec.tensor) for spec in inputs]
+            graph.override_all_inputs(places)
+            for place, spec in zip(places, inputs, strict=True):
+                graph.set_partial_shape(place, _shape(ov, spec))
+                graph.set_element_type(place, ov.Type(np.dtype(spec.dtype)))
+            graph.override_all_outputs([graph.get_place_by_tensor_name(name) for name in tensors])
+            model = frontend.convert(graph)
+        except Exception as error:  # the frontend raises many types of errors
+            raise cannot(reason_of(error)) from error
+    if (len(model.inputs), len(model.outputs)) != (len(inputs), len(tensors)):
+        raise cannot(f"{len(model.inputs)} inputs and {len(model.outputs)} outputs")
+    guards = list(_guards(model))
+    if guards:
+        model.add_results(guards)
+        model.validate_nodes_and_infer_types()
+    return model
+
+
+@contextmanager
+def _without_signatures(export_dir: Path) -> Iterator[str]:
+    """Make a folder with the graph, and links to everything else of an export dir."""
+    model = SavedModel.FromString((export_dir / BINARY).read_bytes())
+    for graph in model.meta_graphs:
+        graph.signature_def.clear()
+    with tempfile.TemporaryDirectory(prefix="tfspark-openvino-") as made:
+        folder = Path(made)
+        for entry in export_dir.absolute().iterdir():
+            if entry.name != BINARY:
+                (folder / entry.name).symlink_to(entry)
+        (folder / BINARY).write_bytes(model.SerializeToString())
+        yield made
+
+
+def _shape(ov: Any, spec: TensorSpec) -> Any:
+    if spec.shape is None:
+        return ov.PartialShape.dynamic()
+    return ov.PartialShape([-1 if size is None else size for size in spec.shape])
+
+
+def _guards(model: Any) -> Iterator[Any]:
+    """Check integers and constants; yield the guards of indices that depend on a fed value."""
+    fed: set[str] = set()  # names of nodes whose output depends on a fed value
+    for node in model.get_ordered_ops():
+        kind = node.get_type_name()
+        if kind == "Constant":
+            _check_constant(node)
+        sources = [value.get_node().get_name() for value in node.input_values()]
+        if kind != "ShapeOf" and (kind == "Parameter" or fed & set(sources)):
+            fed.add(node.get_name())
+            _check_integers(node, kind, [source in fed for source in sources])
+            if kind.startswith("Gather") and sources[1] in fed:
+                yield _guard(node)
+
+
+def _check_constant(node: Any) -> None:
+    values = node.data
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise cannot(f"NaN or infinity in the constant {node.friendly_name!r}")
+
+
+def _check_integers(node: Any, kind: str, is_fed: Sequence[bool]) -> None:
+    types = [value.get_element_type() for value in node.input_values()]
+    used = [kind for kind, fed in zip(types, is_fed, strict=True) if fed and kind.is_integral()]
+    made = [output.element_type for output in node.outputs()]
+    if kind == "Convert":
+        if not _is_exact(types[0].to_string(), made[0].to_string()):
+            raise cannot(f"a cast from {types[0].to_string()} to {made[0].to_string()}")
+    elif kind not in _MOVES and any(one.to_string() != "boolean" for one in used):
+        raise cannot(f"integers that depend on an input, in {node.friendly_name!r} ({kind})")
+
+
+def _is_exact(source: str, target: str) -> bool:
+    """Whether OpenVINO casts every value of a type as TensorFlow does."""
+    return source == target or target == "f32" or (source in _SMALL | _LARGE and target in _LARGE)
+
+
+def _guard(node: Any) -> Any:
+    """Return an output that is true when an index of a `Gather` is out of range."""
+    from openvino import opset13 as ops
+
+    data, index, axis = node.input_values()
+    rank, axis_node = index.get_partial_shape().rank, axis.get_node()
+    if axis_node.get_type_name() != "Constant" or not rank.is_static:
+        raise cannot(f"an index of unknown rank or axis, in {node.friendly_name!r}")
+    size = data.get_partial_shape()[int(axis_node.data.ravel()[0])]
+    if not size.is_static or size.get_length() > _MOST_INDICES:
+        raise cannot(f"an index into a dimension of {size}, in {node.friendly_name!r}")
+    number = index.get_element_type().to_dtype()
+    low = ops.less(index, ops.constant(np.zeros((), number)))
+    high = ops.greater_equal(index, ops.constant(np.asarray(size.get_length(), number)))
+    axes = ops.constant(np.arange(rank.get_length(), dtype=np.int64))
+    return ops.result(ops.reduce_logical_or(ops.logical_or(low, high), axes))

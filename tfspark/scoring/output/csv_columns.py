@@ -1,0 +1,30 @@
+"""Columns that a CSV file has no place for. Driver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tfspark.errors import BindingError, explain, listing
+from tfspark.scoring.dataset import Dataset
+
+
+def refuse_nested(target: Dataset, columns: Mapping[str, str]) -> None:
+    """Refuse arrays, structs, maps and bytes.
+
+    Args:
+        target: Where the rows go.
+        columns: Name → Spark type.
+
+    Raises:
+        BindingError: With the names of all such columns.
+    """
+    nested = [name for name, kind in columns.items() if "<" in kind or kind == "binary"]
+    if nested:
+        raise BindingError(
+            explain(
+                f"CSV has no place for {listing(nested)} in {target}.",
+                expected="columns of numbers, strings, dates or booleans",
+                found=", ".join(f"{name} {columns[name]}" for name in nested),
+                hint="leave them out with --keep and --fetch, or write parquet or json.",
+            )
+        )

@@ -1,0 +1,92 @@
+"""Finds the commits of jobs in the history of a table: Iceberg's snapshots, Delta's log. Driver.
+
+Such a table commits rows and a mark of its job in one transaction. A later start that finds the
+mark knows that the rows are there. The mark lives as long as the history: it is gone when
+Iceberg's snapshot is expired, or Delta's log is cleaned up.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tfspark.spark.cluster.tables import commits_of_delta, summaries_of_iceberg
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_TOKEN, _REPORT = "tfspark.commit", "tfspark.report"
+
+
+class History(Protocol):
+    """The history of one table."""
+
+    def mark(self, token: str, report: Mapping[str, Any]) -> dict[str, str]:
+        """Return the options of a write that mark its commit.
+
+        Args:
+            token: Identifies the commit.
+            report: Of the run.
+        """
+
+    def marks(self) -> dict[str, Mapping[str, Any]]:
+        """Return the marks of all commits that are there: token → report."""
+
+
+@dataclass(frozen=True)
+class IcebergHistory:
+    """The snapshots of an Iceberg table."""
+
+    spark: SparkSession
+    name: str
+
+    def mark(self, token: str, report: Mapping[str, Any]) -> dict[str, str]:
+        """See `History.mark`."""
+        facts = {_TOKEN: token, _REPORT: json.dumps(report)}
+        return {f"snapshot-property.{key}": value for key, value in facts.items()}
+
+    def marks(self) -> dict[str, Mapping[str, Any]]:
+        """See `History.marks`."""
+        found = summaries_of_iceberg(self.spark, self.name, _TOKEN, _REPORT)
+        return {token: json.loads(report) for token, report in found}
+
+
+@dataclass(frozen=True)
+class DeltaHistory:
+    """The log of a Delta table; Delta itself does not commit a transaction twice."""
+
+    spark: SparkSession
+    name: str
+
+    def mark(self, token: str, report: Mapping[str, Any]) -> dict[str, str]:
+        """See `History.mark`."""
+        text = json.dumps({_TOKEN: token, _REPORT: report})
+        return {"txnAppId": f"tfspark-{token}", "txnVersion": "1", "userMetadata": text}
+
+    def marks(self) -> dict[str, Mapping[str, Any]]:
+        """See `History.marks`; the metadata of other programs are any text."""
+        start = json.dumps({_TOKEN: ""})[:-2]
+        texts = [text for text in commits_of_delta(self.spark, self.name) if text.startswith(start)]
+        return {record[_TOKEN]: record[_REPORT] for record in map(json.loads, texts)}
+
+
+_HISTORIES: Mapping[str, type[IcebergHistory] | type[DeltaHistory]] = {
+    "iceberg": IcebergHistory,
+    "delta": DeltaHistory,
+}
+
+
+def history_of(spark: SparkSession, name: str, provider: str) -> History | None:
+    """Return the history of a table; `None` when tables of its provider have none.
+
+    Args:
+        spark: The session.
+        name: Quoted name of the table.
+        provider: Its format; for a new table, the class of its catalog.
+    """
+    for word, kind in _HISTORIES.items():
+        if word in provider.lower():
+            return kind(spark, name)
+    return None

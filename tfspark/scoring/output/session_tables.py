@@ -1,0 +1,70 @@
+"""The steps of a commit in the session's catalog: tables that Spark keeps as files. Driver.
+
+The folder of a table is committed like any folder; these steps come after it and before the journal
+is marked as done. A run that is killed between them leaves the journal, and the next start repeats
+all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tfspark.errors import OutputExistsError, explain
+from tfspark.scoring.output.journal import Mode, TableRecord
+from tfspark.spark.cluster.files import HadoopFiles
+from tfspark.spark.cluster.table_files import find_partitions, forget_contents, register_managed
+from tfspark.spark.cluster.tables import Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@dataclass(frozen=True)
+class SessionTables:
+    """The tables of a session; fulfils `tfspark.scoring.output.apply.Tables`."""
+
+    spark: SparkSession
+
+    def show(self, table: TableRecord, mode: Mode) -> None:
+        """See `Tables.show`; a table that is there keeps all but its rows."""
+        if self._exists(table.name):
+            self._refuse_another(table)
+        else:
+            self._register(table)
+        if table.partitions:
+            find_partitions(self.spark, table.name, drop_missing=mode != "append")
+        forget_contents(self.spark, table.name)
+        if table.definition:
+            self.drop(table.definition)
+
+    def drop(self, name: str) -> None:
+        """See `Tables.drop`; what Spark writes for a job is external, so its files stay."""
+        self.spark.sql(f"DROP TABLE IF EXISTS {name}")
+
+    def _exists(self, name: str) -> bool:
+        return self.spark.catalog.tableExists(name)
+
+    def _register(self, table: TableRecord) -> None:
+        if not table.definition or not self._exists(table.definition):
+            raise OutputExistsError(
+                explain(
+                    f"Another program dropped the table {table.name} during the job.",
+                    found=f"files without a table in {table.location}",
+                    hint="remove the folder, and run the job again.",
+                )
+            )
+        register_managed(self.spark, table.name, table.definition, table.location)
+
+    def _refuse_another(self, table: TableRecord) -> None:
+        place = Table.of(self.spark, table.name).location
+        files = HadoopFiles(self.spark, table.location)
+        if files.qualified(place).rstrip("/") != table.location:
+            raise OutputExistsError(
+                explain(
+                    f"Another program created the table {table.name} during the job.",
+                    expected=f"a table in {table.location}",
+                    found=place,
+                    hint="drop one of the two, and run the job again.",
+                )
+            )

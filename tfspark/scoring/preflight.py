@@ -1,0 +1,133 @@
+"""Checks of a job that are made before any row is read. Driver.
+
+While a job is planned, its model, columns and output are checked by `batch.plan`. `check_settings`
+and `check_space` add the memory of the workers and the space of the output. When the job has its
+lock, `open_models` lets one worker open the models and tells the versions there. That worker is a
+process of its own, so that a model which crashes or hangs ends only that process, and it is the
+worker that then scores: loading a model before the first task costs one small task.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from tfspark.errors import NoSpaceError, UsageError, explain
+from tfspark.foreign_text import one_line
+from tfspark.options import DEFAULTS, ScoreOptions
+from tfspark.origin import title_of
+from tfspark.package import ModelPackage
+from tfspark.scoring.input.listing import DataFile
+from tfspark.scoring.job import BatchJob, Plan
+from tfspark.spark.cluster.failures import cause
+from tfspark.spark.cluster.files import HadoopFiles
+from tfspark.spark.cluster.lost_workers import naming_lost_workers
+from tfspark.spark.cluster.worker_versions import worker_versions
+from tfspark.spark.model import handle_of
+from tfspark.spark.worker.checkup import LEAST_MEMORY
+from tfspark.spark.worker.probe import Probe
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_log = logging.getLogger(__name__)
+
+Models: TypeAlias = Sequence[tuple[ModelPackage, ScoreOptions]]
+
+_MEMORY = "spark.executor.pyspark.memory"
+_SIZE = re.compile(r"(\d+)\s*([kmgtp]?)b?", re.IGNORECASE)
+# Without a unit, Spark reads MiB.
+_UNITS = {"": 20, "k": 10, "m": 20, "g": 30, "t": 40, "p": 50}
+
+# Columns compress very differently, so only an output with a twentieth of its input's size left is
+# certainly too large.
+_SHARE = 20
+_LEAST_SPACE = 1 << 20
+
+
+def check_settings(spark: SparkSession) -> None:
+    """Refuse a limit on the memory of Python workers under which TensorFlow cannot be loaded.
+
+    Raises:
+        UsageError: With the setting.
+    """
+    text = spark.conf.get(_MEMORY, None)
+    size = _SIZE.fullmatch(text.strip()) if text else None
+    if size is None:
+        return
+    # Spark divides it by the cores of an executor: each may run one worker.
+    cores = int(spark.conf.get("spark.executor.cores", None) or 1)
+    limit = (int(size[1]) << _UNITS[size[2].lower()]) // cores
+    if limit < LEAST_MEMORY:
+        share = f", for {cores} cores" if cores > 1 else ""
+        raise UsageError(
+            explain(
+                "TensorFlow cannot be loaded with so little memory for a Python worker.",
+                expected="1g or more for each core of an executor, or no limit",
+                found=f"{_MEMORY}={text}{share}",
+                hint=f"leave out --conf {_MEMORY}, or give it at least {cores}g.",
+            )
+        )
+
+
+def check_space(spark: SparkSession, job: BatchJob, planned: Plan) -> None:
+    """Refuse an output without space for the rows; log a warning where it may be too little.
+
+    Raises:
+        NoSpaceError: With the free and the expected bytes.
+    """
+    free = _free_bytes(spark, job.target.path) if job.target.path else None
+    if free is None:
+        return
+    size = sum(one.size for one in planned.snapshot if isinstance(one, DataFile))
+    if free < max(_LEAST_SPACE, size // _SHARE if job.keep is None else 0):
+        raise NoSpaceError(
+            explain(
+                f"There is no space for the output {job.target}.",
+                expected=f"about {_in_words(size)}, the size of the input",
+                found=f"{_in_words(free)} free",
+                hint="make space there, or choose another --output.",
+            )
+        )
+    if free < size and job.keep is None:
+        few = "the input has %s, and where the output goes only %s are free"
+        _log.warning(few, _in_words(size), _in_words(free))
+
+
+def open_models(spark: SparkSession, models: Models, *, by_rdd: bool = False) -> Mapping[str, str]:
+    """Let a worker open the models and run their warm-up requests; return its versions.
+
+    Args:
+        spark: The session.
+        models: Packages and how to score with them.
+        by_rdd: Whether the job runs its tasks by RDDs.
+
+    Raises:
+        TfsparkError: What the worker raised, or that it crashed or did not end in time.
+    """
+    handles = [handle_of(spark, package, options) for package, options in models]
+    timeout = next((options.timeout for _, options in models), None)
+    subject = ", ".join(f"model {title_of(package)}" for package, _ in models)
+    with naming_lost_workers(subject, lambda _: "while it was loaded"):
+        engine = next((options.engine for _, options in models), DEFAULTS.engine)
+        probe = Probe(handles, timeout)
+        return worker_versions(spark, probe, engine=engine, by_rdd=by_rdd)
+
+
+def _free_bytes(spark: SparkSession, path: str) -> int | None:
+    """Return the free bytes at a path; `None` when its file system does not tell."""
+    try:
+        return HadoopFiles(spark, path).free_bytes(path)
+    except Exception as error:  # what a file system cannot tell is no reason to refuse a job
+        _log.info("the free space of %s is not known: %s", one_line(path), cause(error))
+        return None
+
+
+def _in_words(size: int) -> str:
+    """Return a number of bytes with a unit."""
+    value, units = float(size), ["B", "KiB", "MiB", "GiB", "TiB"]
+    while value >= 1024 and len(units) > 1:
+        value, units = value / 1024, units[1:]
+    return f"{value:.0f} {units[0]}" if units[0] == "B" else f"{value:.1f} {units[0]}"

@@ -1,0 +1,87 @@
+"""Looks at a worker: its versions, memory, cache folder, TensorFlow, and a model. Executor.
+
+`tfspark.doctor` runs it in tasks on all executors. What is wrong is returned as advice, not raised,
+so that one problem does not hide the others.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tfspark.engine.libtensorflow import open_library
+from tfspark.errors import TfsparkError
+from tfspark.handle import ModelHandle
+from tfspark.node_folder import cache_root
+from tfspark.spark.worker.probe import Probe
+from tfspark.versions import installed_versions
+
+# TensorFlow's library cannot be mapped into less.
+LEAST_MEMORY = 1 << 30
+_GIB = 1 << 30
+
+
+class Fact(NamedTuple):
+    """What one process says about one check; with advice, something has to be changed."""
+
+    check: str
+    found: str
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """A look at a process.
+
+    Attributes:
+        handle: A model to open; without one, the process and its packages are looked at.
+        timeout: Seconds in which the model has to load.
+    """
+
+    handle: ModelHandle | None = None
+    timeout: float | None = None
+
+    def __call__(self) -> list[Fact]:
+        """Return one fact for each check."""
+        if self.handle is not None:
+            return [self._model(self.handle)]
+        versions = [Fact(name, version) for name, version in installed_versions().items()]
+        return [*versions, *_machine()]
+
+    def _model(self, handle: ModelHandle) -> Fact:
+        try:
+            Probe([handle], self.timeout)()
+        except TfsparkError as error:
+            return Fact("model", "does not open", str(error))
+        return Fact("model", "opens")
+
+
+def place() -> str:
+    """Return the executor of this worker: its host, and the process that starts its workers."""
+    return f"{socket.gethostname()} {os.getppid()}"
+
+
+def _machine() -> Iterator[Fact]:
+    """Yield what TensorFlow needs of this machine."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        yield Fact("memory limit", "none")
+    else:
+        advice = "give spark.executor.pyspark.memory 1g or more for each core of an executor."
+        few = limit < LEAST_MEMORY
+        yield Fact("memory limit", f"{limit / _GIB:.1f} GiB", advice if few else "")
+    try:
+        free = shutil.disk_usage(cache_root()).free
+        yield Fact("cache folder", f"{free / _GIB:.0f} GiB free")
+    except TfsparkError as error:
+        yield Fact("cache folder", "unusable", str(error))
+    try:
+        open_library()
+        yield Fact("TensorFlow library", "opens")
+    except TfsparkError as error:
+        yield Fact("TensorFlow library", "does not open", str(error))

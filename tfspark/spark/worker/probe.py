@@ -1,0 +1,41 @@
+"""Opens models in a worker before any row is read, and tells the versions there. Executor.
+
+Spark pickles a `Probe` into a task. The task is a process of its own, so a model that crashes ends
+only that process. Spark keeps the worker, and so the model, for the tasks that read rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tfspark.handle import ModelHandle
+from tfspark.origin import Origin
+from tfspark.spark.worker.task import open_model
+from tfspark.spark.worker.time_limit import TimeLimit
+from tfspark.versions import installed_versions
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A question to a worker.
+
+    Attributes:
+        handles: The models to open.
+        timeout: Seconds in which each has to load and run its warm-up requests.
+    """
+
+    handles: Sequence[ModelHandle] = ()
+    timeout: float | None = None
+
+    def __call__(self) -> dict[str, str]:
+        """Open the models, if there is a TensorFlow, and return package → version.
+
+        Raises:
+            TfsparkError: From `ModelHandle.open`.
+        """
+        found = installed_versions()
+        for handle in self.handles if "tensorflow" in found else ():
+            with TimeLimit(self.timeout, Origin(handle.title)) as limit, limit.loading():
+                open_model(handle)
+        return found

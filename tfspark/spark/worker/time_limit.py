@@ -1,0 +1,127 @@
+"""Ends a worker process whose model does not load, or does not answer, in time. Executor.
+
+Python cannot interrupt native code, so the whole process ends; Spark then runs the task again in
+another one. A thread per task looks at the time of the running step. A step costs two assignments.
+Before the end, the reason and the stacks of all threads go to the standard error of the worker.
+The reason also goes to the file that Spark shows to the driver when a worker has crashed
+(`spark.python.worker.faulthandler.enabled`); `spark.cluster.lost_workers` reads it there.
+
+Invariants: without a limit there is no thread; time in which no model runs does not count; native
+code must release Python's global lock, as both engines do.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import NoReturn
+
+from tfspark.engine import Engine
+from tfspark.errors import TimeLimitError, explain
+from tfspark.origin import Origin
+from tfspark.tensors import Tensor
+
+# How often a thread looks at the time, at most.
+_LOOK_SECONDS = 1.0
+_STDERR = 2
+# The folder of the files in which workers tell Spark why they crashed.
+_CRASH_FOLDER = "PYTHON_FAULTHANDLER_DIR"
+
+_LOADING, _ANSWERING = "did not load", "did not answer for a batch"
+
+
+@dataclass
+class TimeLimit:
+    """The time limit of the steps of one task; a context manager.
+
+    Attributes:
+        seconds: The most that one step may take; `None` for no limit.
+        origin: Model, partition and files of the task, for the message.
+    """
+
+    seconds: float | None
+    origin: Origin
+    step: str = _LOADING
+    since: float | None = None
+    _is_over: threading.Event = field(default_factory=threading.Event, init=False)
+
+    def __enter__(self) -> TimeLimit:
+        if self.seconds is not None:
+            threading.Thread(target=self._look, name="tfspark-time-limit", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Limit the time of a block that loads the model."""
+        self.step, self.since = _LOADING, monotonic()
+        try:
+            yield
+        finally:
+            self.since = None
+
+    def over(self, engine: Engine) -> Engine:
+        """Return the engine with a limit on each run; without a limit, the engine itself."""
+        return engine if self.seconds is None else _LimitedEngine(engine, self)
+
+    def _look(self) -> None:
+        seconds = self.seconds or 0.0
+        while not self._is_over.wait(min(_LOOK_SECONDS, seconds / 4)):
+            since = self.since
+            if since is not None and monotonic() - since > seconds:
+                _end_process(self._error())
+
+    def _error(self) -> TimeLimitError:
+        where = self.origin.in_words()
+        return TimeLimitError(
+            explain(
+                f"{where}: the model {self.step} within {self.seconds:g} s, and its worker ended.",
+                hint="the standard error of the worker has the stacks of its threads; if the model "
+                "is only slow, give it more time with timeout=… (--timeout), or fewer rows at a "
+                "time with batch_size=… (--batch-size).",
+            )
+        )
+
+
+@dataclass(frozen=True)
+class _LimitedEngine:
+    """An engine whose runs have a time limit."""
+
+    engine: Engine
+    limit: TimeLimit
+
+    def run(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Run one batch; see `Engine.run`."""
+        self.limit.step, self.limit.since = _ANSWERING, monotonic()
+        try:
+            return self.engine.run(inputs)
+        finally:
+            self.limit.since = None
+
+    def close(self) -> None:
+        """Release the model; safe to call twice."""
+        self.engine.close()
+
+
+def _end_process(error: TimeLimitError) -> NoReturn:
+    """Tell why, and end this process at once."""
+    kind = type(error)
+    told = f"\n{kind.__module__}.{kind.__qualname__}: {error}\n".encode()
+    with suppress(OSError):  # nobody may read it, and the process has to end
+        sys.stdout.flush()
+        os.write(_STDERR, told)
+        faulthandler.dump_traceback(_STDERR, all_threads=True)
+    with suppress(OSError):
+        folder = os.environ.get(_CRASH_FOLDER)
+        if folder:
+            Path(folder, str(os.getpid())).write_bytes(told)
+    os._exit(kind.exit_code)
