@@ -177,5 +177,41 @@ def test_a_run_of_each_engine_can_be_ended(engine: str, endless: Path, tmp_path:
     assert "the model did not answer for a batch within 1 s" in done.stderr
 
 
+KILL_THE_JVM = """
+import os, signal, sys
+from jobs import batch_score
+from tfspark.scoring import report
+
+write = report.write_report
+
+def write_and_kill(spark, *arguments):
+    place = write(spark, *arguments)
+    os.kill(spark._jvm.java.lang.ProcessHandle.current().pid(), signal.SIGKILL)
+    return place
+
+report.write_report = write_and_kill
+sys.exit(batch_score.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+def test_a_jvm_that_dies_after_the_rows_are_shown_ends_no_job(linear: Path, tmp_path: Path) -> None:
+    features = pa.array([[1.0, 2.0]], pa.list_(pa.float32()))
+    pq.write_table(pa.table({"features": features}), tmp_path / "rows")
+    flags = ("--model", linear, "--input", tmp_path / "rows", "--output", tmp_path / "out")
+    done = subprocess.run(
+        [sys.executable, "-c", KILL_THE_JVM, *map(str, flags)],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-6000:]
+    assert Path(done.stdout.splitlines()[-1]).is_file()
+    assert pq.read_table(tmp_path / "out")["outputs"].to_pylist() == [3.0]
+    assert not list(tmp_path.glob(".out*"))
+
+
 if __name__ == "__main__":
     main(*sys.argv[1:])
