@@ -3,63 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
-import pyspark
 import pytest
 
-SPARK_CLASS = Path(pyspark.__file__).parent / "bin" / "spark-class"
-DEPLOY = "org.apache.spark.deploy"
-PATIENCE = 120.0
+from tests.cluster.daemons import Daemon
+
 ROOT = Path(__file__).parents[2]
 # A job that starts with the first executor may be done before the second is there.
 ALL_EXECUTORS = (
     *("--conf", "spark.scheduler.minRegisteredResourcesRatio=1.0"),
     *("--conf", "spark.scheduler.maxRegisteredResourcesWaitingTime=120s"),
 )
-
-
-class Daemon:
-    """One process of a cluster, whose log says how far it is."""
-
-    def __init__(
-        self, log: Path, environment: dict[str, str], name: str, *arguments: object
-    ) -> None:
-        self.log = log
-        with log.open("w") as stream:
-            self.process = subprocess.Popen(
-                [SPARK_CLASS, f"{DEPLOY}.{name}", "--host", "127.0.0.1", "--webui-port", "0"]
-                + [str(one) for one in arguments],
-                env=environment,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-            )
-
-    def wait_for(self, pattern: str) -> str:
-        """Return what the first group of a pattern finds in the log, once it is there."""
-        end = monotonic() + PATIENCE
-        while monotonic() < end and self.process.poll() is None:
-            if found := re.search(pattern, self.log.read_text()):
-                return found.group(1)
-            sleep(0.05)
-        raise AssertionError(f"no {pattern!r} in\n{self.log.read_text()}")
-
-    def __enter__(self) -> Daemon:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 FILES, ROWS = 3, 4
 NEW = list(range(FILES * ROWS))
 OLD = [1000, 1001]
-MANY_FILES, TOTAL = 40, 60_000
+MANY_FILES, TOTAL = 40, 32_000
 
 
 def table(ids: list[int]) -> pa.Table:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.faults.stopping_store import Stopped, StoppingStore
 from tfspark.errors import OutputBusyError
+from tfspark.scoring.output import renameat2
 from tfspark.scoring.output.commit import Commit
 from tfspark.scoring.output.journal import JobKey, Mode
 from tfspark.scoring.output.lock import Lock
@@ -118,6 +119,17 @@ def test_stopped_before_any_operation_and_run_again(
         assert is_readable(rows(job.output), there, job, exchanges)
         assert job.run(StoppingStore(exchanges=exchanges)) in ("done", "already done")
         assert rows(job.output) == after(there, job)
+        assert [path.name for path in job.output.parent.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("mode", ["overwrite", "append"])
+def test_stopped_and_run_again_without_renameat2(
+    mode: Mode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renameat2, "_function", lambda: None)
+    for job in stops(tmp_path, OLD, mode, exchanges=False):
+        assert job.run(StoppingStore(exchanges=False)) in ("done", "already done")
+        assert rows(job.output) == after(OLD, job)
         assert [path.name for path in job.output.parent.iterdir()] == ["out"]
 
 

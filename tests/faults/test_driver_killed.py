@@ -17,7 +17,7 @@ from tests.faults.stopping_store import KillingStore
 pytestmark = pytest.mark.faults
 
 # Every operation costs two runs of a job; the cases begin at different ones.
-STEP = 1 if os.environ.get("ROUNDS") else 4
+STEP = 1 if os.environ.get("ROUNDS") else 6
 MOST = 100
 
 CASES = [

@@ -1,0 +1,34 @@
+"""File systems in memory that are small or read-only, where this user may mount them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+@contextmanager
+def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
+    """Mount a small file system; a test is skipped where that is not allowed."""
+    folder.mkdir()
+    if not _mounts("-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)):
+        pytest.skip("this user cannot mount a tmpfs")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def make_read_only(folder: Path) -> None:
+    """Let nobody write to a mounted file system any more."""
+    assert _mounts("-o", "remount,ro", str(folder))
+
+
+def _mounts(*words: str) -> bool:
+    try:
+        return subprocess.run(["mount", *words], check=False, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False
