@@ -6,8 +6,8 @@ import org.apache.spark.sql.Column
 
 /** What a user asks of a batch job. Driver.
   *
-  * @param runId a key of the user's own: a job whose key is marked done is not run again; empty when
-  *   there is none
+  * @param runId a key of the user's own: a job whose key is marked done is not run again; empty
+  *   when there is none
   */
 final case class BatchJob(
     model: String,

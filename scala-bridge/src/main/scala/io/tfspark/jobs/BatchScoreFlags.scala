@@ -163,8 +163,8 @@ object BatchScoreFlags {
     "Score every row of a dataset with a TensorFlow SavedModel, in the JVM.",
     all,
     "A flag whose value contains = can be given several times, once for each name.\n" +
-      "Exit codes: 0 done, 2 usage, 65 model or data, 66 no input, 73 output exists, 75 try again: " +
-      "another job writes to the output, 130 interrupted, 143 terminated, 70 anything else."
+      "Exit codes: 0 done, 2 usage, 65 model, data or SQL, 66 no input, 70 a bug, 73 the output " +
+      "exists or cannot be created, 74 an I/O error, 75 try again, 130 interrupted, 143 terminated."
   )
 
   /** Parse the command line into a job. */

@@ -6,12 +6,14 @@ import scala.annotation.tailrec
 
 import io.tfspark.error._
 
-/** Applies the journal in one folder: shows what it names, in steps that anybody may repeat. Driver.
+/** Applies the journal in one folder: shows what it names, in steps that anybody may repeat.
+  * Driver.
   *
   * Each step has its source or its target inside the folder of the run that applies, and does one
   * operation there. When another run takes that folder, all further steps fail with
   * `NoSuchFileException`; nothing that was shown is shown again or taken back. Steps have the names
-  * of `tests/faults/commit_model.py`. There is no step `exchange`: Java cannot exchange two folders.
+  * of `tests/faults/commit_model.py`. There is no step `exchange`: Java cannot exchange two
+  * folders.
   *
   * @param work the folder, which belongs to the run that applies
   */
@@ -103,14 +105,11 @@ final private[jobs] class Applier(store: Store, places: HiddenFolder, work: Stri
       )
     )
 
-  private def appeared(path: String): OutputExistsException =
-    new OutputExistsException(
-      Explain(
-        s"$path was created by another program while the job held the lock.",
-        expected = "nothing there",
-        hint = "move it away, and run the same command again."
-      )
-    )
+  private def appeared(path: String): OutputExistsException = {
+    val problem = s"$path was created by another program while the job held the lock."
+    val hint = "move it away, and run the same command again."
+    new OutputExistsException(Explain(problem, expected = "nothing there", hint = hint))
+  }
 }
 
 private object Applier {
