@@ -14,7 +14,7 @@ from typing import Protocol
 
 from tfspark.errors import OutputBusyError, OutputExistsError, explain
 from tfspark.scoring.output.journal import Journal, Mode, TableRecord
-from tfspark.scoring.output.places import Places
+from tfspark.scoring.output.places import SUCCESS, Places
 from tfspark.scoring.output.store import Store
 
 # Repeats of a step without an effect; only a file system that contradicts itself gets there.
@@ -23,6 +23,10 @@ _PATIENCE = 5
 
 class LockLostError(OutputBusyError):
     """The run was paused for so long that another one took over."""
+
+
+class FileInTheWayError(OutputBusyError):
+    """Some rows are shown, and a file of another program keeps the others from being shown."""
 
 
 class Tables(Protocol):
@@ -85,6 +89,7 @@ class Applier:
 
         Raises:
             LockLostError: Another run applies it.
+            FileInTheWayError: Somebody else created a file with the name of one of the journal.
             OutputExistsError: Somebody else created an output that must not exist.
         """
         self._show_files(journal)
@@ -115,10 +120,13 @@ class Applier:
         Raises:
             LockLostError: Another run did.
         """
-        done = self.places.done(journal.job.name)
-        self.store.delete(done)  # of an earlier run with the same id and other settings
+        mine, done = f"{self.work}/journal", self.places.done(journal.job.name)
         try:
-            self.store.rename(f"{self.work}/journal", done)
+            try:
+                self.store.rename(mine, done)
+            except FileExistsError:  # of an earlier run of the job
+                self.store.delete(done)
+                self.store.rename(mine, done)
         except FileNotFoundError as error:
             raise self._lost("its folder is gone") from error
 
@@ -127,18 +135,29 @@ class Applier:
         new, output = f"{self.work}/new", self.places.output
         if not self.store.exists(f"{self.work}/journal"):
             raise self._lost("its folder is gone")
-        if not self.store.exists(new):
+        if not self.store.exists(new) or self._is_replaced(journal):
             return None
         if not self.store.exists(output):
             return lambda: self.store.rename(new, output)  # show
         if journal.mode == "append":
             self._add_all(journal)
             return None
-        if journal.folder and self.store.identity(output) == journal.folder:
-            return None  # exchanged before
         if journal.mode == "error":
-            raise _appeared(output)
+            raise OutputExistsError(_in_the_way(output))
         return lambda: self._replace(journal)
+
+    def _is_replaced(self, journal: Journal) -> bool:
+        """Whether folders were exchanged, so that `new` has the rows that were replaced.
+
+        They must never be shown again, also when another program has removed or replaced the output
+        since. A reboot may change the number of a device, so the files that were added tell, too.
+        """
+        if journal.mode != "overwrite":
+            return False
+        if journal.folder and self.store.identity(self.places.output) == journal.folder:
+            return True
+        first = next(iter(journal.add), "")
+        return not self.store.exists(f"{self.work}/new/{first}")
 
     def _replace(self, journal: Journal) -> None:
         """Exchange the folders, or retire the old one: then there is no output until `show`."""
@@ -171,8 +190,11 @@ class Applier:
             if self.store.exists(source):
                 raise
         except FileExistsError:
+            if name == SUCCESS:  # an empty file; another program has marked the folder, too
+                self.store.delete(source)
+                return
             if self.store.is_atomic:
-                raise _appeared(target) from None
+                raise FileInTheWayError(_in_the_way(target)) from None
             self.store.delete(target)  # a copy that was interrupted
             self.store.rename(source, target)
 
@@ -190,11 +212,9 @@ class Applier:
         )
 
 
-def _appeared(path: str) -> OutputExistsError:
-    return OutputExistsError(
-        explain(
-            f"{path} was created by another program while the job held the lock.",
-            expected="nothing there",
-            hint="move it away, and run the same command again.",
-        )
+def _in_the_way(path: str) -> str:
+    return explain(
+        f"{path} was created by another program while the job held the lock.",
+        expected="nothing there",
+        hint="move it away, and run the same command again.",
     )

@@ -92,10 +92,23 @@ class Commit:
                 "starts from scratch: an unfinished job had another input, model or setting, and "
                 "its parts were removed"
             )
+        return self._done()
+
+    def _done(self) -> Journal | None:
+        """Return the record of this job; without a run id, its rows have to be somewhere."""
         done = self.record
-        if done is not None and not job.run_id:
-            self._refuse_while_alive(done)
-        return done
+        if done is None or self.job.run_id:
+            return done
+        self._refuse_while_alive(done)
+        if self._store.exists(self.lock.places.output):
+            return done
+        _log.warning(
+            "run %s wrote %s, which is not there any more: the job is run again",
+            done.run,
+            self.lock.places.output,
+        )
+        self.forget()
+        return None
 
     def _refuse_while_alive(self, done: Journal) -> None:
         """Refuse to go on while the run that finished this job still has to report it."""
@@ -150,12 +163,29 @@ class Commit:
         report: Mapping[str, Any],
         table: TableRecord | None,
     ) -> Journal:
-        output, retire = self.lock.places.output, list[str]()
+        retire = list[str]()
         if mode == "overwrite" and not self._store.is_atomic:
-            retire = [name for name in self._store.names(output) if name not in add]
+            retire = self._others(add)
         folder = self._store.identity(f"{self.work}/new") if mode == "overwrite" else ""
         owner, run = self.lock.owner, self.lock.run
         return Journal(mode, run, self.job, owner, add, retire, folder, report, table)
+
+    def _others(self, add: Sequence[str]) -> list[str]:
+        """Return what is in the output and not added; a folder to which files are added stays.
+
+        Names are deleted before files are added, and both are repeated after a kill.
+        """
+        output, folders = self.lock.places.output, {""}
+        for name in add:
+            while name := name.rpartition("/")[0]:
+                folders.add(name)
+        stay = {*add, *folders}
+        names = (
+            f"{folder}/{name}".lstrip("/")
+            for folder in sorted(folders)
+            for name in self._store.names(f"{output}/{folder}".rstrip("/"))
+        )
+        return [name for name in names if name not in stay]
 
     def _decide(self, journal: Journal) -> Journal:
         draft = f"{self.work}/draft"
@@ -187,8 +217,10 @@ class Commit:
 
     def abandon(self) -> None:
         """End a run that publishes nothing, and remove what it staged."""
-        self._drop_work()
-        self.suspend()
+        try:
+            self._drop_work()
+        finally:
+            self.suspend()
 
     def suspend(self) -> None:
         """Give the lock up and keep what was staged, and a decision: the same command goes on."""

@@ -24,7 +24,7 @@ from tfspark.scoring.output.journal import JobKey, Journal, Mode, TableRecord
 from tfspark.scoring.output.lock import Lock
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.partitions import check_partitions, partitions_in
-from tfspark.scoring.output.places import Places
+from tfspark.scoring.output.places import SUCCESS, Places
 from tfspark.scoring.output.protocol import already_there, check_same_columns
 from tfspark.scoring.output.session_tables import SessionTables
 from tfspark.scoring.output.stores import store_of
@@ -273,9 +273,9 @@ class PathOutput:
         if is_there and self.mode == "error":  # since the check, by another program
             raise already_there(str(self.target))
         if not (is_there and self.mode == "append"):
-            with suppress(FileExistsError):  # as Spark marks a whole folder
-                self._store.create(f"{self._commit.work}/{_NEW}/_SUCCESS", "")
-            names.append("_SUCCESS")
+            with suppress(FileExistsError):
+                self._store.create(f"{self._commit.work}/{_NEW}/{SUCCESS}", "")
+            names.append(SUCCESS)
         self._commit.publish(self.mode, names, account, self._table_record())
 
     def _table_record(self) -> TableRecord | None:

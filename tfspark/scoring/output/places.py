@@ -11,6 +11,8 @@ from dataclasses import dataclass
 LOCK, BEAT, WORK, TRASH, DONE, FENCED = "lock-", "beat-", "work-", "trash-", "done-", "fenced-"
 # In the folder of a run: the name of the table whose files Spark writes there.
 TABLE = "table"
+# The empty file by which Spark marks a folder as whole.
+SUCCESS = "_SUCCESS"
 
 
 @dataclass(frozen=True)

@@ -89,12 +89,12 @@ final private[jobs] class PathOutput(
     if (exists && mode == "error") throw Output.alreadyThere(target)
     val isWhole = !exists || mode != "append"
     if (isWhole) markWhole()
-    commit.publish(mode, taken ++ Option.when(isWhole)("_SUCCESS"), account)
+    commit.publish(mode, taken ++ Option.when(isWhole)(HiddenFolder.Success), account)
   }
 
   /** As Spark marks a whole folder. */
   private def markWhole(): Unit =
-    try store.create(s"${commit.work}/new/_SUCCESS", "")
+    try store.create(s"${commit.work}/new/${HiddenFolder.Success}", "")
     catch { case _: FileAlreadyExistsException => () }
 
   override def acknowledge(): Unit = commit.acknowledge()

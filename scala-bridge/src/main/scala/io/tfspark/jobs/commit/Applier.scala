@@ -45,8 +45,13 @@ final private[jobs] class Applier(store: Store, places: HiddenFolder, work: Stri
   /** Turn the journal into the record that its job is done. */
   def mark(journal: Journal): Unit = {
     val done = places.done(journal.job.name)
-    store.delete(done) // of an earlier run with the same id and other settings
-    try store.rename(decision, done)
+    try
+      try store.rename(decision, done)
+      catch {
+        case _: FileAlreadyExistsException => // of an earlier run of the job
+          store.delete(done)
+          store.rename(decision, done)
+      }
     catch { case _: NoSuchFileException => throw lost("its folder is gone") }
   }
 
@@ -54,16 +59,24 @@ final private[jobs] class Applier(store: Store, places: HiddenFolder, work: Stri
   private def compare(journal: Journal): Option[() => Unit] = {
     val output = places.output
     if (!store.exists(decision)) throw lost("its folder is gone")
-    if (!store.exists(fresh)) None
+    if (!store.exists(fresh) || isReplaced(journal)) None
     else if (!store.exists(output)) Some(() => show())
     else if (journal.mode == "append") {
       addAll(journal)
       None
-    } else if (journal.folder.nonEmpty && store.identity(output) == journal.folder)
-      None // shown by an exchange
-    else if (journal.mode == "error") throw appeared(output)
+    } else if (journal.mode == "error")
+      throw new OutputExistsException(inTheWay(output))
     else Some(() => retire())
   }
+
+  /** Whether Python exchanged the folders, so that `new` has the rows that were replaced. They must
+    * never be shown again, also when another program has removed or replaced the output since.
+    */
+  private def isReplaced(journal: Journal): Boolean =
+    journal.mode == "overwrite" && (
+      (journal.folder.nonEmpty && store.identity(places.output) == journal.folder) ||
+        !store.exists(s"$fresh/${journal.add.headOption.getOrElse("")}")
+    )
 
   private def show(): Unit = store.rename(fresh, places.output)
 
@@ -89,7 +102,10 @@ final private[jobs] class Applier(store: Store, places: HiddenFolder, work: Stri
       case error: NoSuchFileException =>
         if (!store.exists(decision)) throw lost("its folder is gone")
         if (store.exists(source)) throw error
-      case _: FileAlreadyExistsException if store.isAtomic => throw appeared(target)
+      case _: FileAlreadyExistsException if name == HiddenFolder.Success =>
+        store.delete(source) // an empty file; another program has marked the folder, too
+      case _: FileAlreadyExistsException if store.isAtomic =>
+        throw new OutputBusyException(inTheWay(target)) // some rows are shown: the decision stays
       case _: FileAlreadyExistsException =>
         store.delete(target) // a copy that was interrupted
         store.rename(source, target)
@@ -105,10 +121,10 @@ final private[jobs] class Applier(store: Store, places: HiddenFolder, work: Stri
       )
     )
 
-  private def appeared(path: String): OutputExistsException = {
+  private def inTheWay(path: String): String = {
     val problem = s"$path was created by another program while the job held the lock."
     val hint = "move it away, and run the same command again."
-    new OutputExistsException(Explain(problem, expected = "nothing there", hint = hint))
+    Explain(problem, expected = "nothing there", hint = hint)
   }
 }
 

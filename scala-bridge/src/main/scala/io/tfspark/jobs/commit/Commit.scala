@@ -34,9 +34,20 @@ final private[jobs] class Commit(val lock: Lock) {
     this.job = job
     lock.acquire()
     new Recovery(lock).run(): Unit
-    val done = record
-    if (job.runId.isEmpty) done.foreach(refuseWhileAlive)
-    done
+    if (job.runId.nonEmpty) record else record.filter(isThere)
+  }
+
+  /** Whether the rows of a record are somewhere; the record is deleted when they are not. */
+  private def isThere(done: Journal): Boolean = {
+    refuseWhileAlive(done)
+    val isThere = store.exists(places.output)
+    if (!isThere) {
+      Commit.log.warn(
+        s"run ${done.run} wrote ${places.output}, which is not there any more: the job is run again"
+      )
+      store.delete(places.done(job.name))
+    }
+    isThere
   }
 
   /** The record that this job is done. */
@@ -99,7 +110,7 @@ final private[jobs] class Commit(val lock: Lock) {
   /** Steps `draft`, `check`, `decide`. */
   private def decide(mode: String, add: Seq[String], report: ObjectNode): Journal = {
     val retire =
-      if (mode == "overwrite" && !store.isAtomic) store.names(places.output).diff(add) else Nil
+      if (mode == "overwrite" && !store.isAtomic) others(add) else Nil
     val folder = if (mode == "overwrite") store.identity(s"$work/new") else ""
     val journal = Journal(mode, lock.run, job, lock.owner, add, retire, folder, report)
     try {
@@ -113,6 +124,24 @@ final private[jobs] class Commit(val lock: Lock) {
     journal
   }
 
+  /** What is in the output and not added; a folder to which files are added stays. Names are deleted
+    * before files are added, and both are repeated after a kill.
+    */
+  private def others(add: Seq[String]): Seq[String] = {
+    val folders = "" +: add.flatMap(name =>
+      Iterator.iterate(parent(name))(parent).takeWhile(_.nonEmpty)
+    ).distinct.sorted
+    val names = folders.flatMap { folder =>
+      store.names(s"${places.output}/$folder".stripSuffix("/")).map(name =>
+        s"$folder/$name".stripPrefix("/")
+      )
+    }
+    names.diff(add ++ folders)
+  }
+
+  private def parent(name: String): String =
+    if (name.contains('/')) HiddenFolder.parent(name) else ""
+
   /** End the run: what it knows was told, and the same command is a new job from here on. */
   def acknowledge(): Unit = {
     dropWork()
@@ -121,8 +150,8 @@ final private[jobs] class Commit(val lock: Lock) {
 
   /** End a run that publishes nothing more, and remove what it staged; a decision is kept. */
   def abandon(): Unit = {
-    dropWork()
-    lock.release()
+    try dropWork()
+    finally lock.release()
   }
 
   /** Remove the folder of the run, unless a decision is in it that was not applied. */

@@ -46,6 +46,9 @@ private[jobs] object HiddenFolder {
   val Trash = "trash-"
   val Done = "done-"
 
+  /** The empty file by which Spark marks a folder as whole. */
+  val Success = "_SUCCESS"
+
   /** The generation in the name of a lock. */
   def lockGeneration(name: String): Option[Int] =
     Option.when(name.startsWith(Lock))(name.drop(Lock.length)).flatMap(_.toIntOption)
