@@ -187,7 +187,18 @@ def _stage(spark: SparkSession, planned: Plan, report: Report) -> None:
 
 
 def told(output: Transaction, report: Report, save: Callable[[Report], object] | None) -> None:
-    """Save the report of published rows, then end the job; neither can make it a failed one."""
+    """Save the report of published rows, then end the job; neither can make it a failed one.
+
+    After an interrupt, other jobs are let in, and the same command finds the job done.
+    """
+    try:
+        _tell(output, report, save)
+    except BaseException:
+        output.suspend()
+        raise
+
+
+def _tell(output: Transaction, report: Report, save: Callable[[Report], object] | None) -> None:
     try:
         if save is not None:
             save(report)

@@ -16,6 +16,7 @@ from tfspark.errors import BindingError, UsageError, explain
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.journal import JobKey, Journal
 from tfspark.scoring.output.protocol import Output
+from tfspark.scoring.output.stores import behind_links
 
 # Columns of a bad row after those of the input.
 REASON = "_reason"
@@ -38,13 +39,19 @@ class BadRowsOutput(PathOutput):
         """See `Output.has_leftover`; a job whose output is shown needs no new folder."""
         return super().has_leftover or self.good.has_leftover
 
+    def check(self, *inputs: str) -> None:
+        """See `Output.check`."""
+        super().check(*inputs)
+        if isinstance(self.good, PathOutput):  # the folder of a table, too
+            self.check_beside(self.good._path)
+
     def check_beside(self, output: str) -> None:
         """Refuse the folder of the output, one in it, and one around it.
 
         Raises:
             UsageError: When rows and bad rows would be in one folder.
         """
-        there = self._files.qualified(output).rstrip("/")
+        there = behind_links(self._files.qualified(output)).rstrip("/")
         if f"{there}/".startswith(f"{self._path}/") or f"{self._path}/".startswith(f"{there}/"):
             problem = "Bad rows need a folder that is not the output's."
             raise UsageError(explain(problem, found=self._path, hint="choose another --bad-rows."))

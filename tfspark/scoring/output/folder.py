@@ -20,14 +20,15 @@ from tfspark.scoring.input.listing import is_hidden
 from tfspark.scoring.output.commit import Commit
 from tfspark.scoring.output.csv_columns import refuse_nested
 from tfspark.scoring.output.finished_groups import FinishedGroups, Group, name_in_group
+from tfspark.scoring.output.folder_rules import refuse_mount, refuse_to_delete
 from tfspark.scoring.output.journal import JobKey, Journal, Mode, TableRecord
 from tfspark.scoring.output.lock import Lock
 from tfspark.scoring.output.owner import Owner
-from tfspark.scoring.output.partitions import check_partitions, partitions_in
+from tfspark.scoring.output.partitions import check_partitions, partitions_in, refuse_hidden
 from tfspark.scoring.output.places import SUCCESS, Places
 from tfspark.scoring.output.protocol import already_there, check_same_columns
 from tfspark.scoring.output.session_tables import SessionTables
-from tfspark.scoring.output.stores import store_of
+from tfspark.scoring.output.stores import behind_links, store_of
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.reading import check_format, read_path
 
@@ -58,7 +59,8 @@ class PathOutput:
     _is_compared: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
-        self._open_at(self.target.path)
+        path = self.target.path
+        self._open_at(behind_links(HadoopFiles(self.spark, path).qualified(path)))
 
     def _open_at(self, path: str) -> None:
         self._files = HadoopFiles(self.spark, path)
@@ -111,17 +113,8 @@ class PathOutput:
                 explain(f"{self._path} is a file.", expected="a folder, or nothing")
             )
         if self.mode == "overwrite":
-            self._refuse_to_delete(self._inputs)
-
-    def _refuse_to_delete(self, inputs: Collection[str]) -> None:
-        for path in inputs:
-            if HadoopFiles(self.spark, path).qualified(path).startswith(f"{self._path}/"):
-                raise UsageError(
-                    explain(
-                        f"To overwrite {self._path} would delete {path}, which the job reads.",
-                        hint="choose another output.",
-                    )
-                )
+            refuse_to_delete(self.spark, self._path, self._inputs)
+        refuse_mount(self._store, self._root)
 
     def check_columns(self, columns: Mapping[str, str]) -> None:
         """See `Output.check_columns`."""
@@ -242,8 +235,9 @@ class PathOutput:
         return f"{self._staged}/{_SPARK}"
 
     def _written(self) -> list[str]:
-        """Return the names of the files that Spark wrote."""
+        """Return the names of the files that Spark wrote, in folders of partitions or directly."""
         names = self._files.files_below(self._spark_folder)
+        refuse_hidden(self.target, names)
         return [name for name in names if not any(map(is_hidden, name.split("/")))]
 
     def take(self, files: Sequence[str]) -> None:

@@ -56,7 +56,12 @@ class Owner:
         """Whether the process is known to have ended; `False` when that cannot be known."""
         if not self.machine or not self.started or self.machine != _machine():
             return False
-        return _started(self.pid) != self.started
+        started = _started(self.pid)
+        return started != self.started and (started != "" or self._would_be_seen())
+
+    def _would_be_seen(self) -> bool:
+        """Whether this process would see the other one; `/proc` may hide those of other users."""
+        return self.user == _user() or Path("/proc/1/stat").exists()
 
     def __str__(self) -> str:
         return f"process {self.pid} of {self.user} on {self.host}"

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from tfspark.columns import resolve
 from tfspark.errors import BindingError, did_you_mean, explain, explain_all
 from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.input.listing import is_hidden
 from tfspark.spark.cluster.files import HadoopFiles
 
 
@@ -21,6 +22,11 @@ def check_partitions(target: Dataset, columns: Mapping[str, str]) -> None:
         f"there is no column {name!r}.{did_you_mean(name, columns)}"
         for name in target.partition_by
         if resolve(name, columns) is None
+    ]
+    problems += [
+        f"Spark's readers pass over the folders of {name!r}, since its name begins with a dot."
+        for name in target.partition_by
+        if name.startswith(".")
     ]
     if problems:
         raise BindingError(
@@ -37,6 +43,25 @@ def check_partitions(target: Dataset, columns: Mapping[str, str]) -> None:
                 hint="leave one out of --partition-by.",
             )
         )
+
+
+def refuse_hidden(target: Dataset, files: Collection[str]) -> None:
+    """Refuse files in the folder of a partition that Spark's readers pass over.
+
+    Raises:
+        BindingError: With the first such folder; its rows were counted, and nobody would see them.
+    """
+    for name in files:
+        *folders, _ = name.split("/")
+        found = next((one for one in folders if "=" in one and is_hidden(one)), None)
+        if found is not None:
+            raise BindingError(
+                explain(
+                    f"Spark's readers would not see some rows of {target}.",
+                    found=f"the folder {found}",
+                    hint="change the value, or choose another --partition-by.",
+                )
+            )
 
 
 def partitions_in(files: HadoopFiles, path: str) -> list[str]:

@@ -11,7 +11,7 @@ from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.places import Places
 from tfspark.scoring.output.recover import Recovery
 from tfspark.scoring.output.session_tables import SessionTables
-from tfspark.scoring.output.stores import store_of
+from tfspark.scoring.output.stores import behind_links, store_of
 from tfspark.scoring.output.table_name import location_of, table_name
 from tfspark.spark.cluster.files import HadoopFiles
 
@@ -34,7 +34,7 @@ def recover(spark: SparkSession, output: str) -> list[str]:
     Raises:
         OutputBusyError: A live job writes to the folder.
     """
-    folders = [HadoopFiles(spark, output).qualified(output)]
+    folders = [behind_links(HadoopFiles(spark, output).qualified(output))]
     if "/" not in output:
         folders.extend(_folder_of_table(spark, output))
     return [run for folder in folders for run in _recover_folder(spark, folder)]

@@ -144,6 +144,18 @@ class LocalStore:
             return ""
         return f"{status.st_dev}:{status.st_ino}"
 
+    def is_mount(self, folder: str) -> bool:
+        """Whether files cannot be moved into a folder from the folder beside it.
+
+        The kernel refuses that before it looks for the source, so nothing is changed.
+        """
+        name = f".{uuid4().hex}"
+        try:
+            os.rename(f"{os.path.dirname(folder)}/{name}", f"{folder}/{name}")  # noqa: PTH104, PTH120
+        except OSError as error:
+            return error.errno == errno.EXDEV
+        return False
+
     def delete(self, path: str) -> None:
         """See `Store.delete`; another job may remove parts of it at the same time."""
         while os.path.lexists(path):

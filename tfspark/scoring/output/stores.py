@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
+def behind_links(path: str) -> str:
+    """Return the folder to which a qualified path leads, where links are in it on this machine.
+
+    The hidden folder has to be on the same disk as the files, and the same for each name of them.
+    """
+    local = local_path(path)
+    return path if local is None else f"file:{local.resolve()}"
+
+
 def store_of(spark: SparkSession, path: str) -> tuple[Store, str]:
     """Return the store of a qualified path, and the path as the store knows it.
 

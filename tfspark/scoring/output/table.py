@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from tfspark.errors import OutputBusyError, OutputExistsError, UsageError, explain, listing
 from tfspark.scoring.output.folder import PathOutput
+from tfspark.scoring.output.folder_rules import refuse_mount, refuse_to_delete
 from tfspark.scoring.output.journal import TableRecord
 from tfspark.scoring.output.partitions import is_in_place
 from tfspark.scoring.output.places import TABLE
@@ -105,7 +106,8 @@ class TableOutput(PathOutput):
         else:
             self._refuse_partitions_elsewhere(self._there)
             if self.mode == "overwrite":
-                self._refuse_to_delete(self._inputs)
+                refuse_to_delete(self.spark, self._path, self._inputs)
+            refuse_mount(self._store, self._root)
 
     def _refuse_partitions_elsewhere(self, there: Table) -> None:
         if not there.partitions:

@@ -1,6 +1,7 @@
 package io.tfspark.jobs
 
 import io.tfspark.error._
+import io.tfspark.jobs.commit.Stores
 import io.tfspark.sql.HadoopConf
 import org.apache.hadoop.fs.{FileSystem, Path}
 import org.apache.spark.sql.SparkSession
@@ -35,6 +36,14 @@ final private[jobs] class FolderRules(
           )
         )
       }
+      if (Stores.isMount(path))
+        throw new UsageException(
+          Explain(
+            s"A disk or volume is mounted at $path, so no file can be moved into it.",
+            expected = "a folder on the same disk as the folder above it",
+            hint = s"write to a folder in it, such as $path/scores."
+          )
+        )
     }
 
   /** Refuse rows that cannot be written. */
@@ -68,7 +77,8 @@ final private[jobs] class FolderRules(
 
   private def isInside(input: String): Boolean = {
     val other = new Path(input)
-    other.getFileSystem(HadoopConf.of(spark)).makeQualified(other).toString.startsWith(s"$path/")
+    val qualified = other.getFileSystem(HadoopConf.of(spark)).makeQualified(other)
+    Stores.behindLink(qualified).toString.startsWith(s"$path/")
   }
 
   private def untyped(schema: StructType, field: StructField): StructField =
@@ -98,5 +108,10 @@ final private[jobs] class FolderRules(
 private[jobs] object FolderRules {
 
   /** Whether Spark's readers pass over a name. */
-  def isHidden(name: String): Boolean = name.startsWith("_") || name.startsWith(".")
+  def isHidden(name: String): Boolean =
+    (name.startsWith("_") && !name.contains("=") && !isSummary(name)) || name.startsWith(".") ||
+      name.endsWith("._COPYING_")
+
+  private def isSummary(name: String): Boolean =
+    name.startsWith("_metadata") || name.startsWith("_common_metadata")
 }

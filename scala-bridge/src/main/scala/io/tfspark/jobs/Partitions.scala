@@ -19,6 +19,15 @@ private[jobs] object Partitions {
       throw new BindingException(
         Explain.unknown("The output cannot be partitioned", unknown, columns)
       )
+    target.partitionBy.find(_.startsWith(".")).foreach { name =>
+      throw new BindingException(
+        Explain(
+          s"The output cannot be partitioned by $name.",
+          found = "Spark's readers pass over the folders of a name that begins with a dot",
+          hint = "rename the column, or choose another --partition-by."
+        )
+      )
+    }
     if (target.partitionBy.size >= columns.size)
       throw new BindingException(
         Explain(

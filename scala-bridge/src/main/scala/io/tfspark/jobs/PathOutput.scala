@@ -27,7 +27,7 @@ final private[jobs] class PathOutput(
   private val conf = HadoopConf.of(spark)
   private val asGiven = new Path(target.path.mkString)
   private val files: FileSystem = asGiven.getFileSystem(conf)
-  private val path = files.makeQualified(asGiven)
+  private val path = Stores.behindLink(files.makeQualified(asGiven))
   if (Option(path.getParent).isEmpty)
     throw new UsageException(Explain(
       s"${target.path.mkString} is a whole file system.",

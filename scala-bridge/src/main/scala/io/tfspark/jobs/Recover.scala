@@ -18,7 +18,8 @@ object Recover {
     */
   def apply(spark: SparkSession, output: String): Seq[String] = {
     val (named, conf) = (new Path(output), HadoopConf.of(spark))
-    val (store, root) = Stores.of(named.getFileSystem(conf).makeQualified(named), conf)
+    val place = Stores.behindLink(named.getFileSystem(conf).makeQualified(named))
+    val (store, root) = Stores.of(place, conf)
     val places = HiddenFolder(root)
     if (!store.exists(places.path)) Nil
     else {

@@ -27,8 +27,14 @@ final private[jobs] case class Owner(
 
   /** Whether the process is known to have ended; false when that cannot be known. */
   def hasEnded: Boolean =
-    machine.nonEmpty && started.nonEmpty && machine == Owner.thisMachine &&
-      Owner.startOf(pid) != started
+    machine.nonEmpty && started.nonEmpty && machine == Owner.thisMachine && {
+      val found = Owner.startOf(pid)
+      found != started && (found.nonEmpty || wouldBeSeen)
+    }
+
+  /** Whether this process would see the other one; `/proc` may hide those of other users. */
+  private def wouldBeSeen: Boolean =
+    user == sys.props.getOrElse("user.name", "") || Files.exists(Paths.get("/proc/1/stat"))
 
   def toJson: ObjectNode =
     Json.node().put("host", host).put("machine", machine).put("pid", pid).put("started", started)

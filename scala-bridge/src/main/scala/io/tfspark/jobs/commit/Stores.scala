@@ -1,5 +1,10 @@
 package io.tfspark.jobs.commit
 
+import java.io.IOException
+import java.nio.file.{AtomicMoveNotSupportedException, Files, NoSuchFileException, Paths}
+import java.nio.file.StandardCopyOption.ATOMIC_MOVE
+import java.util.UUID
+
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{FileSystem, Path}
 import org.slf4j.LoggerFactory
@@ -25,6 +30,37 @@ private[jobs] object Stores {
         (new HadoopStore(files, configuration, atomic(schemeOf(place))), place.toString)
       }
     (new WatchedStore(store, operation => log.debug(operation)), root)
+  }
+
+  /** The folder to which a qualified path leads, where it is a link on this machine: the hidden
+    * folder has to be on the same disk as the files, and the same for each name of them.
+    */
+  def behindLink(path: Path): Path = {
+    lazy val local = Paths.get(path.toUri.getPath)
+    if (schemeOf(path) != "file" || !Files.isSymbolicLink(local)) path
+    else {
+      val real =
+        try local.toRealPath()
+        catch { // it leads to what is not there yet
+          case _: NoSuchFileException =>
+            local.getParent.toRealPath().resolve(Files.readSymbolicLink(local)).normalize
+        }
+      new Path(s"file:$real")
+    }
+  }
+
+  /** Whether files cannot be moved into a local folder from the folder beside it. The kernel refuses
+    * that before it looks for the source, so nothing is changed.
+    */
+  def isMount(path: Path): Boolean = schemeOf(path) == "file" && {
+    val (folder, name) = (Paths.get(path.toUri.getPath), s".${UUID.randomUUID}")
+    try {
+      Files.move(folder.resolveSibling(name), folder.resolve(name), ATOMIC_MOVE): Unit
+      false
+    } catch {
+      case _: AtomicMoveNotSupportedException => true
+      case _: IOException => false
+    }
   }
 
   private def schemeOf(path: Path): String = path.toUri.getScheme.toLowerCase

@@ -1,0 +1,27 @@
+"""Who holds a lock, and what is known of that process."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tfspark.scoring.output.owner import Owner
+
+NO_PROCESS = 2**22 + 1  # Linux has at most 2**22
+
+
+@pytest.mark.parametrize("hides", [True, False])
+@pytest.mark.parametrize("user", ["mine", "another"])
+def test_a_process_that_is_not_seen_has_ended_unless_it_is_hidden(
+    user: str, hides: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Owner.this_process()
+    if not here.machine:
+        pytest.skip("this system does not tell its processes apart")
+    monkeypatch.setattr(Path, "exists", lambda _: not hides)
+    gone = replace(here, pid=NO_PROCESS, user=here.user if user == "mine" else user)
+    assert gone.has_ended() == (user == "mine" or not hides)
+    assert not here.has_ended()
+    assert replace(here, started="0").has_ended()

@@ -1,0 +1,125 @@
+"""An output that is a link, and bad rows beside a table: without Spark, on local files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tfspark.errors import UsageError
+from tfspark.scoring.batch import new_report, told
+from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.output import bad_rows, folder, folder_rules
+from tfspark.scoring.output.bad_rows import BadRowsOutput
+from tfspark.scoring.output.folder import PathOutput
+from tfspark.scoring.output.journal import JobKey, Mode
+
+
+class LocalFiles:
+    """The file system of this machine as Hadoop names it."""
+
+    def __init__(self, spark: Any, path: str) -> None:
+        self.given = path
+
+    def qualified(self, path: str) -> str:
+        return f"file:{os.path.normpath(path.removeprefix('file:'))}"
+
+    uri = qualified
+
+    def exists(self, path: str) -> bool:
+        return Path(path.removeprefix("file:")).exists()
+
+    def is_folder(self, path: str) -> bool:
+        return Path(path.removeprefix("file:")).is_dir()
+
+    def children(self, path: str) -> list[str]:
+        place = Path(path.removeprefix("file:"))
+        return sorted(one.name for one in place.iterdir()) if place.is_dir() else []
+
+
+@pytest.fixture(autouse=True)
+def without_spark(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (folder, folder_rules):
+        monkeypatch.setattr(module, "HadoopFiles", LocalFiles)
+    assert not hasattr(bad_rows, "HadoopFiles")
+
+
+def output_at(path: Path, mode: Mode, run: str) -> PathOutput:
+    nothing: Any = None
+    return PathOutput(nothing, Dataset(str(path)), mode, run)
+
+
+def write(output: PathOutput, name: str) -> None:
+    assert output.begin(JobKey(name)) is None
+    Path(str(output.folder).removeprefix("file:"), name).write_text(name)
+    output.take([name])
+    output.publish({})
+    output.acknowledge()
+
+
+@pytest.mark.parametrize("place", ["beside", "other disk"])
+@pytest.mark.parametrize("mode", ["append", "overwrite"])
+def test_an_output_that_is_a_link_stays_one(mode: Mode, place: str, tmp_path: Path) -> None:
+    if place == "beside":
+        real = tmp_path / "deep" / "real"
+    else:
+        if not Path("/dev/shm").is_dir():
+            pytest.skip("there is no other disk")
+        real = Path("/dev/shm", f"tfspark-{os.getpid()}-{mode}", "real")
+    real.mkdir(parents=True)
+    (tmp_path / "out").symlink_to(real)
+    try:
+        write(output_at(tmp_path / "out", mode, "A1"), "one")
+        write(output_at(real, "append", "B1"), "two")
+        assert (tmp_path / "out").is_symlink()
+        assert {"one", "two"} <= {path.name for path in real.iterdir()}
+        assert [path.name for path in real.parent.iterdir()] == ["real"]
+    finally:
+        for path in real.iterdir():
+            path.unlink()
+        real.rmdir()
+        real.parent.rmdir()
+
+
+def test_an_overwrite_refuses_to_delete_an_input_that_a_link_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "out" / "in").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("out/in")
+    output = output_at(tmp_path / "out", "overwrite", "A1")
+    output._inputs = [str(tmp_path / "link")]
+    with pytest.raises(UsageError, match="would delete"):
+        output.begin(JobKey("A"))
+    output.discard()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "out"]
+
+
+@pytest.mark.parametrize("name", ["table", "table/bad", ""])
+def test_bad_rows_are_not_in_the_folder_of_a_table(name: str, tmp_path: Path) -> None:
+    nothing: Any = None
+    good = output_at(tmp_path / "table", "overwrite", "A1")
+    (tmp_path / "link").symlink_to(tmp_path)
+    for root in (tmp_path, tmp_path / "link"):
+        bad = BadRowsOutput(nothing, Dataset(str(root / name)), "overwrite", "A1", good)
+        if root / name != tmp_path / "link" / "table/bad":
+            with pytest.raises(UsageError, match="a folder that is not the output's"):
+                bad.check_beside(good._path)
+
+
+def test_an_interrupt_while_a_job_is_told_lets_other_jobs_in(tmp_path: Path) -> None:
+    output = output_at(tmp_path / "out", "append", "A1")
+    assert output.begin(JobKey("A")) is None
+    Path(str(output.folder).removeprefix("file:"), "one").write_text("one")
+    output.take(["one"])
+    output.publish({})
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        told(output, new_report("test"), interrupted)
+    write(output_at(tmp_path / "out", "append", "B1"), "two")  # of the same process
+    again = output_at(tmp_path / "out", "append", "A2")
+    assert again.begin(JobKey("A")) is not None
+    again.acknowledge()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -1,0 +1,47 @@
+"""What the folder of an output must not be: a part of the input, or a mount. Driver."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from tfspark.errors import UsageError, explain
+from tfspark.scoring.output.store import LocalStore, Store
+from tfspark.scoring.output.stores import behind_links
+from tfspark.spark.cluster.files import HadoopFiles
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def refuse_to_delete(spark: SparkSession, folder: str, inputs: Collection[str]) -> None:
+    """Refuse to overwrite a folder that holds what the job reads.
+
+    Raises:
+        UsageError: With the first such path.
+    """
+    inside = f"{behind_links(folder)}/"
+    for path in inputs:
+        if behind_links(HadoopFiles(spark, path).qualified(path)).startswith(inside):
+            raise UsageError(
+                explain(
+                    f"To overwrite {folder} would delete {path}, which the job reads.",
+                    hint="choose another output.",
+                )
+            )
+
+
+def refuse_mount(store: Store, folder: str) -> None:
+    """Refuse a folder on another file system than the folder beside it, which rows come from.
+
+    Raises:
+        UsageError: The folder is where a disk or volume is mounted, such as that of a container.
+    """
+    if isinstance(store, LocalStore) and store.is_mount(folder):
+        raise UsageError(
+            explain(
+                f"A disk or volume is mounted at {folder}, so no file can be moved into it.",
+                expected="a folder on the same disk as the folder above it",
+                hint=f"write to a folder in it, such as {folder}/scores.",
+            )
+        )
