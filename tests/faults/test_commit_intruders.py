@@ -5,21 +5,22 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from tests.faults.stopping_store import Stopped, StoppingStore
 from tests.faults.test_commit_faults import Job, rows
-from tfspark.errors import BindingError, OutputBusyError
-from tfspark.scoring.dataset import Dataset
+from tfspark.errors import OutputBusyError
+from tfspark.scoring.input.spark_input import snapshot_of
+from tfspark.scoring.output.apply import NoTables, Tables
 from tfspark.scoring.output.commit import Commit
-from tfspark.scoring.output.journal import JobKey, Mode
+from tfspark.scoring.output.journal import JobKey, Mode, TableRecord
 from tfspark.scoring.output.lock import Lock
 from tfspark.scoring.output.owner import Owner
-from tfspark.scoring.output.partitions import check_partitions, refuse_hidden
 from tfspark.scoring.output.places import Places
+from tfspark.scoring.output.session_tables import SessionTables
 from tfspark.scoring.output.store import LocalStore
-from tfspark.scoring.output.stores import behind_links
 
 
 class CopyingStore(StoppingStore):
@@ -219,37 +220,56 @@ def test_a_run_whose_folder_cannot_be_removed_lets_other_jobs_in(
     other.acknowledge()
 
 
-def test_a_folder_on_another_disk_is_found_without_a_change(tmp_path: Path) -> None:
-    other = Path("/dev/shm")
-    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
-        pytest.skip("there is no other disk")
-    (tmp_path / "out").mkdir()
-    (tmp_path / "link").symlink_to(other)
-    store, before = LocalStore(), store_names(tmp_path, other)
-    assert store.is_mount(str(tmp_path / "link"))
-    assert store.is_mount(str(other))
-    assert not store.is_mount(str(tmp_path / "out"))
-    assert not store.is_mount(str(tmp_path / "none"))
-    assert store_names(tmp_path, other) == before
+class Catalog:
+    """A session whose catalog has these tables, and nothing else."""
+
+    def __init__(self, *names: str) -> None:
+        self.catalog, self._names = self, names
+
+    def tableExists(self, name: str) -> bool:  # noqa: N802  # Spark's name
+        return name in self._names
 
 
-def store_names(*folders: Path) -> list[list[str]]:
-    return [LocalStore().names(str(folder)) for folder in folders]
+def test_a_session_without_the_table_leaves_its_job_alone(tmp_path: Path) -> None:
+    output, plain = tmp_path / "out", SessionTables(cast(Any, Catalog()))
+    output.mkdir()
+    record = TableRecord("`db`.`scores`", f"file:{output}", ["day"])
+
+    def begun(run: str, tables: Tables) -> Commit:
+        commit = Commit(Lock(LocalStore(), Places(str(output)), run, killed()), tables)
+        commit.begin(JobKey("A"))
+        return commit
+
+    first = begun("A1", plain)
+    with pytest.raises(OutputBusyError, match="cannot finish it"):
+        first.publish("append", staged(first, "1"), {}, record)
+    first.suspend()
+    with pytest.raises(OutputBusyError, match="cannot finish it"):
+        begun("A2", plain)
+    shown: list[str] = []
+
+    class Knowing(NoTables):
+        def show(self, table: TableRecord, mode: Mode) -> None:
+            shown.append(f"{table.name} {mode}")
+
+    last = begun("A3", Knowing())
+    assert last.record is not None
+    last.acknowledge()
+    assert (shown, rows(output)) == (["`db`.`scores` append"], ["1"])
 
 
-def test_a_link_leads_to_the_folder_whose_lock_counts(tmp_path: Path) -> None:
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "link").symlink_to("deep/out")  # which is not there yet
-    wanted = f"file:{tmp_path}/deep/out"
-    assert behind_links(f"file:{tmp_path}/link") == wanted
-    assert behind_links(wanted) == wanted
-    assert behind_links("hdfs://host/link") == "hdfs://host/link"
+def test_a_file_that_is_written_again_makes_another_job(tmp_path: Path) -> None:
+    nothing: Any = None
+    file = tmp_path / "a b%20c.csv"
+    file.write_text("1")
 
+    class Rows:
+        def inputFiles(self) -> list[str]:  # noqa: N802  # Spark's name
+            return [file.as_uri()]
 
-def test_rows_that_no_reader_would_see_are_refused() -> None:
-    target = Dataset("out", partition_by=(".day",))
-    with pytest.raises(BindingError, match="begins with a dot"):
-        check_partitions(target, {".day": "int", "score": "float"})
-    refuse_hidden(target, ["_SUCCESS", "_temporary/0/part-0", "_day=1/part-0"])
-    with pytest.raises(BindingError, match=r"name=a\._COPYING_"):
-        refuse_hidden(target, ["name=a._COPYING_/part-0"])
+    seen = [snapshot_of(nothing, cast(Any, Rows()))]
+    seen.append(snapshot_of(nothing, cast(Any, Rows())))
+    file.write_text("22")
+    seen.append(snapshot_of(nothing, cast(Any, Rows())))
+    assert seen[0] == seen[1] != seen[2]
+    assert None not in seen[2]

@@ -1,4 +1,4 @@
-"""An output that is a link, and bad rows beside a table: without Spark, on local files."""
+"""Where an output may be: links, mounts, folders of tables. Without Spark, on local files."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
-from tfspark.errors import UsageError
+from tfspark.errors import BindingError, UsageError
 from tfspark.scoring.batch import new_report, told
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output import bad_rows, folder, folder_rules
 from tfspark.scoring.output.bad_rows import BadRowsOutput
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.journal import JobKey, Mode
+from tfspark.scoring.output.partitions import check_partitions, refuse_hidden
+from tfspark.scoring.output.store import LocalStore
+from tfspark.scoring.output.stores import behind_links
 
 
 class LocalFiles:
@@ -123,3 +126,39 @@ def test_an_interrupt_while_a_job_is_told_lets_other_jobs_in(tmp_path: Path) -> 
     assert again.begin(JobKey("A")) is not None
     again.acknowledge()
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_on_another_disk_is_found_without_a_change(tmp_path: Path) -> None:
+    other = Path("/dev/shm")
+    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no other disk")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "link").symlink_to(other)
+    store, before = LocalStore(), store_names(tmp_path, other)
+    assert store.is_mount(str(tmp_path / "link"))
+    assert store.is_mount(str(other))
+    assert not store.is_mount(str(tmp_path / "out"))
+    assert not store.is_mount(str(tmp_path / "none"))
+    assert store_names(tmp_path, other) == before
+
+
+def store_names(*folders: Path) -> list[list[str]]:
+    return [LocalStore().names(str(folder)) for folder in folders]
+
+
+def test_a_link_leads_to_the_folder_whose_lock_counts(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "link").symlink_to("deep/out")  # which is not there yet
+    wanted = f"file:{tmp_path}/deep/out"
+    assert behind_links(f"file:{tmp_path}/link") == wanted
+    assert behind_links(wanted) == wanted
+    assert behind_links("hdfs://host/link") == "hdfs://host/link"
+
+
+def test_rows_that_no_reader_would_see_are_refused() -> None:
+    target = Dataset("out", partition_by=(".day",))
+    with pytest.raises(BindingError, match="begins with a dot"):
+        check_partitions(target, {".day": "int", "score": "float"})
+    refuse_hidden(target, ["_SUCCESS", "_temporary/0/part-0", "_day=1/part-0"])
+    with pytest.raises(BindingError, match=r"name=a\._COPYING_"):
+        refuse_hidden(target, ["name=a._COPYING_/part-0"])

@@ -19,6 +19,7 @@ from tfspark.origin import title_of
 from tfspark.scoring.batch import new_report, told
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.identity import digest_key
+from tfspark.scoring.input.spark_input import snapshot_of
 from tfspark.scoring.output.choice import output_of
 from tfspark.scoring.output.journal import Journal
 from tfspark.scoring.output.protocol import Mode, Output, ending, publish
@@ -132,7 +133,8 @@ def _stage(
     _refuse_command(result)
     output.check_columns(dict(result.dtypes))
     digests = [(name, package.digest) for name, package in packages.items()]
-    done = output.begin(digest_key("", replace(job, models={}), digests, *_snapshot(result)))
+    snapshot = snapshot_of(result.sparkSession, result)
+    done = output.begin(digest_key("", replace(job, models={}), digests, *snapshot))
     if done is not None:
         return done
     counting, count = counted(result)
@@ -140,11 +142,6 @@ def _stage(
     report.rows_out = count.rows
     report.output = str(job.target)
     return None
-
-
-def _snapshot(result: DataFrame) -> list[str]:
-    """Return the files that a query reads; what it reads from elsewhere is taken for unchanged."""
-    return sorted(result.inputFiles())
 
 
 def _refuse_command(result: DataFrame) -> None:

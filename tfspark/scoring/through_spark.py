@@ -13,7 +13,7 @@ from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.file_groups import GroupStage
 from tfspark.scoring.input.broken_records import naming_broken_records
 from tfspark.scoring.input.footers import WITH_FOOTERS
-from tfspark.scoring.input.spark_input import SparkInput, input_of
+from tfspark.scoring.input.spark_input import SparkInput, input_of, snapshot_of
 from tfspark.scoring.job import BatchJob, Outcome, Plan
 from tfspark.scoring.output.bad_rows import FILE, BadRowsOutput
 from tfspark.scoring.output.protocol import Output
@@ -128,8 +128,10 @@ def _scored(
 
 
 def _snapshot(rows: DataFrame, source: SparkInput | None) -> Sequence[object]:
-    """Return what tells this input from another; without files, such as JDBC, it never changes."""
-    return sorted(rows.inputFiles()) if source is None else [*source.uris, *source.files]
+    """Return what tells this input from another."""
+    if source is None:
+        return snapshot_of(rows.sparkSession, rows)
+    return [*source.uris, *source.files]
 
 
 def _needed(rows: DataFrame, job: BatchJob, binding: Binding) -> list[str] | None:

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from pyarrow import fs
 
-from tfspark.errors import InvalidInputError
+from tfspark.errors import InvalidInputError, UsageError
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.input.footers import (
     MAX_FOOTERS,
@@ -116,6 +116,18 @@ def input_of(spark: SparkSession, rows: DataFrame, dataset: Dataset) -> SparkInp
     if reached is not None and dataset.format == "csv":
         refuse_other_headers(reached[0], there, dataset.reader_options)
     return SparkInput(spark, uris, there, _footers(reached, there, dataset.format), dataset.format)
+
+
+def snapshot_of(spark: SparkSession, rows: DataFrame) -> list[object]:
+    """Return the files that rows are read from, with their sizes and times where Spark tells them.
+
+    Rows that are from no files, such as those of JDBC, are taken for unchanged.
+    """
+    uris = sorted(rows.inputFiles())
+    try:
+        return [*uris, *_states(spark, uris)]
+    except UsageError:  # the files of a source that only its own reader opens
+        return [*uris]
 
 
 def _states(spark: SparkSession, uris: Sequence[str]) -> list[DataFile | None]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tfspark.errors import OutputExistsError, explain
+from tfspark.errors import OutputBusyError, OutputExistsError, explain
 from tfspark.scoring.output.journal import Mode, TableRecord
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.table_files import find_partitions, forget_contents, register_managed
@@ -47,19 +47,15 @@ class SessionTables:
 
     def _register(self, table: TableRecord) -> None:
         if not table.definition or not self._exists(table.definition):
-            raise OutputExistsError(
-                explain(
-                    f"Another program dropped the table {table.name} during the job.",
-                    found=f"files without a table in {table.location}",
-                    hint="remove the folder, and run the job again.",
-                )
-            )
+            raise _elsewhere(table, "no such table")
         register_managed(self.spark, table.name, table.definition, table.location)
 
     def _refuse_another(self, table: TableRecord) -> None:
         place = Table.of(self.spark, table.name).location
         files = HadoopFiles(self.spark, table.location)
         if files.qualified(place).rstrip("/") != table.location:
+            if not table.definition:
+                raise _elsewhere(table, f"a table in {place}")
             raise OutputExistsError(
                 explain(
                     f"Another program created the table {table.name} during the job.",
@@ -68,3 +64,17 @@ class SessionTables:
                     hint="drop one of the two, and run the job again.",
                 )
             )
+
+
+def _elsewhere(table: TableRecord, found: str) -> OutputBusyError:
+    """Return the error of a session that cannot finish a job; some of its files may be shown."""
+    return OutputBusyError(
+        explain(
+            f"A job has put its files into the folder of the table {table.name}, and this session "
+            "cannot finish it.",
+            expected=f"a catalog with the table in {table.location}",
+            found=found,
+            hint="run the same command with the catalog of the table; if another program dropped "
+            "the table, remove this folder and the hidden one beside it.",
+        )
+    )
