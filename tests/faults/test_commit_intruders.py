@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -273,3 +274,21 @@ def test_a_file_that_is_written_again_makes_another_job(tmp_path: Path) -> None:
     seen.append(snapshot_of(nothing, cast(Any, Rows())))
     assert seen[0] == seen[1] != seen[2]
     assert None not in seen[2]
+
+
+def test_names_that_are_no_lock_do_not_count(tmp_path: Path) -> None:
+    commit = commit_of(tmp_path / "out", "A1", killed())
+    commit.begin(JobKey("A"))
+    hidden = Path(commit.lock.places.hidden)
+    (hidden / "lock-1.orig").write_text("a backup of a user")
+    other = commit_of(tmp_path / "out", "B1", killed())
+    other.begin(JobKey("B"))
+    assert other.lock.generation == 2
+    assert other.lock.holds()
+    other.acknowledge()
+
+
+def test_a_run_id_may_be_any_word_of_a_shell(tmp_path: Path) -> None:
+    for number, run_id in enumerate(("/../x", "a b", "%2F", "Z\u00fcrich", os.fsdecode(b"\xff"))):
+        job = Job(tmp_path / f"out{number}", "A", "append", run_id)
+        assert [job.run(StoppingStore()) for _ in range(2)] == ["done", "already done"]

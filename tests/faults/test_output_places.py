@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tfspark.errors import BindingError, UsageError
+from tfspark.errors import BindingError, OutputExistsError, UsageError
 from tfspark.scoring.batch import new_report, told
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output import bad_rows, folder, folder_rules
@@ -30,6 +30,11 @@ class LocalFiles:
         return f"file:{os.path.normpath(path.removeprefix('file:'))}"
 
     uri = qualified
+
+    def check_creatable(self, path: str) -> None:
+        above = Path(path.removeprefix("file:")).parent
+        if above.is_dir() and not above.stat().st_mode & 0o200:  # also for root
+            raise OutputExistsError(f"{above} cannot be written by this user")
 
     def exists(self, path: str) -> bool:
         return Path(path.removeprefix("file:")).exists()
@@ -162,3 +167,15 @@ def test_rows_that_no_reader_would_see_are_refused() -> None:
     refuse_hidden(target, ["_SUCCESS", "_temporary/0/part-0", "_day=1/part-0"])
     with pytest.raises(BindingError, match=r"name=a\._COPYING_"):
         refuse_hidden(target, ["name=a._COPYING_/part-0"])
+
+
+@pytest.mark.parametrize("mode", ["append", "overwrite"])
+def test_a_folder_of_another_user_is_refused_before_the_decision(
+    mode: Mode, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir(mode=0o500)
+    output = output_at(tmp_path / "out", mode, "A1")
+    with pytest.raises(OutputExistsError, match="out cannot be written"):
+        output.begin(JobKey("A"))
+    output.discard()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

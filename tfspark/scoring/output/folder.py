@@ -97,11 +97,16 @@ class PathOutput:
     def check(self, *inputs: str) -> None:
         """See `Output.check`; what a dead job left is recovered in `begin`, and looked at then."""
         self._files.check_creatable(self._path)
+        self._check_hidden()
         check_format(self.spark, self.target.format)
         refuse_lake(self.spark, self.target, "output")
         self._inputs = inputs
         if not self.has_leftover:
             self._check_there()
+
+    def _check_hidden(self) -> None:
+        """Refuse an output whose hidden folder only another user can write."""
+        self._files.check_creatable(Places(self._path).lock(1))
 
     def _check_there(self) -> None:
         if not self._files.exists(self._path):
@@ -114,6 +119,11 @@ class PathOutput:
             )
         if self.mode == "overwrite":
             refuse_to_delete(self.spark, self._path, self._inputs)
+        self._check_folder()
+
+    def _check_folder(self) -> None:
+        """Refuse a folder into which this user can move no files."""
+        self._files.check_creatable(f"{self._path}/{SUCCESS}")
         refuse_mount(self._store, self._root)
 
     def check_columns(self, columns: Mapping[str, str]) -> None:

@@ -13,12 +13,19 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Event, Thread
 
 from tfspark.errors import OutputBusyError, explain
 from tfspark.scoring.output.owner import Owner
-from tfspark.scoring.output.places import BEAT, FENCED, LOCK, Places, generation_of
+from tfspark.scoring.output.places import (
+    BEAT,
+    FENCED,
+    Places,
+    generation_of,
+    lock_generation,
+)
 from tfspark.scoring.output.store import Store
 
 _log = logging.getLogger(__name__)
@@ -117,8 +124,7 @@ class Lock:
         self.store.delete_last(*records, self.places.beat(self.run))
 
     def _locks(self) -> list[int]:
-        names = self.store.names(self.places.hidden)
-        return [int(name[len(LOCK) :]) for name in names if name.startswith(LOCK)]
+        return _generations(self.store.names(self.places.hidden))
 
     def _read(self, path: str) -> Holder | None:
         text = self.store.read(path)
@@ -135,7 +141,7 @@ class Lock:
 
     def _look(self) -> int:
         names = self.store.names(self.places.hidden)
-        locks = [int(name[len(LOCK) :]) for name in names if name.startswith(LOCK)]
+        locks = _generations(names)
         if locks:
             self._refuse_live(max(locks))
         return 1 + max((generation_of(name) or 0 for name in names), default=0)
@@ -226,3 +232,9 @@ class Lock:
                 return
             except Exception as error:  # a slow file system; the next beat may get through
                 _log.warning("a heartbeat failed: %s", error)
+
+
+def _generations(names: Iterable[str]) -> list[int]:
+    """Return the generations of the locks among names."""
+    found = map(lock_generation, names)
+    return [generation for generation in found if generation is not None]

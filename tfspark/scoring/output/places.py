@@ -53,13 +53,19 @@ class Places:
 
     def done(self, key: str) -> str:
         """Return the record that a job is done; `key` is a run id or the digest of a job."""
-        return f"{self.hidden}/{DONE}{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+        text = key.encode("utf-8", "surrogateescape")  # as a shell passed it
+        return f"{self.hidden}/{DONE}{hashlib.sha256(text).hexdigest()[:32]}"
+
+
+def lock_generation(name: str) -> int | None:
+    """Return the generation in the name of a lock; `None` for others, such as a user's backup."""
+    number = name[len(LOCK) :]
+    return int(number) if name.startswith(LOCK) and number.isdecimal() else None
 
 
 def generation_of(name: str) -> int | None:
     """Return the generation in the name of a lock or a fence; `None` for other names."""
-    for kind in (LOCK, FENCED):
-        number = name[len(kind) :].partition("-")[0]
-        if name.startswith(kind) and number.isdigit():
-            return int(number)
-    return None
+    number = name[len(FENCED) :].partition("-")[0]
+    if name.startswith(FENCED) and number.isdecimal():
+        return int(number)
+    return lock_generation(name)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from tfspark.errors import OutputBusyError, OutputExistsError, UsageError, explain, listing
 from tfspark.scoring.output.folder import PathOutput
-from tfspark.scoring.output.folder_rules import refuse_mount, refuse_to_delete
+from tfspark.scoring.output.folder_rules import refuse_to_delete
 from tfspark.scoring.output.journal import TableRecord
 from tfspark.scoring.output.partitions import is_in_place
 from tfspark.scoring.output.places import TABLE
@@ -66,6 +66,7 @@ class TableOutput(PathOutput):
         if self._there is None:
             self._files.check_creatable(self._path)
             check_format(self.spark, self.target.format)
+        self._check_hidden()
         self._inputs = inputs
         if not self.has_leftover:
             self._check_there()
@@ -107,7 +108,7 @@ class TableOutput(PathOutput):
             self._refuse_partitions_elsewhere(self._there)
             if self.mode == "overwrite":
                 refuse_to_delete(self.spark, self._path, self._inputs)
-            refuse_mount(self._store, self._root)
+            self._check_folder()
 
     def _refuse_partitions_elsewhere(self, there: Table) -> None:
         if not there.partitions:

@@ -1,7 +1,7 @@
 package io.tfspark.jobs
 
 import io.tfspark.error._
-import io.tfspark.jobs.commit.Stores
+import io.tfspark.jobs.commit.{HiddenFolder, Stores}
 import io.tfspark.sql.HadoopConf
 import org.apache.hadoop.fs.{FileSystem, Path}
 import org.apache.spark.sql.SparkSession
@@ -36,6 +36,7 @@ final private[jobs] class FolderRules(
           )
         )
       }
+      Places.checkCreatable(files, new Path(path, HiddenFolder.Success))
       if (Stores.isMount(path))
         throw new UsageException(
           Explain(

@@ -46,6 +46,7 @@ final private[jobs] class PathOutput(
   /** What a dead job left is recovered in `begin`, and looked at then. */
   override def check(inputs: Seq[String]): Unit = {
     Places.checkCreatable(files, path)
+    Places.checkCreatable(files, new Path(HiddenFolder(path.toString).lock(1)))
     this.inputs = inputs
     if (!hasLeftover) rules.checkThere(inputs)
   }
