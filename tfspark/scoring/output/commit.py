@@ -97,16 +97,17 @@ class Commit:
     def _done(self) -> Journal | None:
         """Return the record of this job; without a run id, its rows have to be somewhere."""
         done = self.record
-        if done is None or self.job.run_id:
+        if done is None:
+            return None
+        if not self.job.run_id:
+            self._refuse_while_alive(done)
+        output = self.lock.places.output
+        if self._store.exists(output):
             return done
-        self._refuse_while_alive(done)
-        if self._store.exists(self.lock.places.output):
+        what = "choose another run id" if self.job.run_id else "the job is run again"
+        _log.warning("run %s wrote %s, which is not there any more: %s", done.run, output, what)
+        if self.job.run_id:
             return done
-        _log.warning(
-            "run %s wrote %s, which is not there any more: the job is run again",
-            done.run,
-            self.lock.places.output,
-        )
         self.forget()
         return None
 

@@ -34,7 +34,7 @@ final private[jobs] class Commit(val lock: Lock) {
     this.job = job
     lock.acquire()
     new Recovery(lock).run(): Unit
-    if (job.runId.nonEmpty) record else record.filter(isThere)
+    if (job.runId.nonEmpty) record else record.filter(isThere) // a run id is the user's word
   }
 
   /** Whether the rows of a record are somewhere; the record is deleted when they are not. */
