@@ -23,10 +23,15 @@ HOME = ROOT / ".compat"
 MODELS = HOME / "models"
 WHEELS = HOME / "wheels"
 TABLE = ROOT / "tests" / "compat" / "README.md"
-SMOKE, LAKE = (ROOT / "tests" / "compat" / name for name in ("smoke.py", "iceberg.py"))
+SMOKE = ROOT / "tests" / "compat" / "smoke.py"
 JARS = HOME / "jars"
-# Spark line → what its tests of Iceberg need, by its coordinates in Maven's repository.
-ICEBERG = {"4.0": "org.apache.iceberg:iceberg-spark-runtime-4.0_2.13:1.10.0"}
+# Spark line → lake → the jars of its tests, by their coordinates in Maven's repository.
+LAKES = {
+    "4.0": {
+        "iceberg": ("org.apache.iceberg:iceberg-spark-runtime-4.0_2.13:1.10.0",),
+        "delta": ("io.delta:delta-spark_2.13:4.0.0", "io.delta:delta-storage:4.0.0"),
+    }
+}
 SHOWN = ("pyspark", "tensorflow-cpu", "pyarrow", "numpy", "pandas")
 OLDEST, NEWEST = "2.16", "2.21"
 # One level of compilation and the simplest collector: a JVM of so few seconds spends less on them.
@@ -134,12 +139,13 @@ def run(environment: Environment) -> tuple[dict[str, str], str]:
         print(f"compat: {name} failed: it cannot be installed", flush=True)
         return {}, "failed: cannot be installed"
     is_green = passes(inside, SMOKE)
-    if environment.spark in ICEBERG:
-        jar = maven_jar(ICEBERG[environment.spark])
-        if jar is None:
-            print(f"compat: {name}: Iceberg is left out, Maven does not bring its jar", flush=True)
+    for lake, coordinates in LAKES.get(environment.spark, {}).items():
+        jars = list(filter(None, map(maven_jar, coordinates)))
+        if len(jars) < len(coordinates):
+            print(f"compat: {name}: {lake} is left out, Maven does not bring its jars", flush=True)
         else:
-            is_green &= passes(inside, LAKE, {"TFSPARK_COMPAT_ICEBERG": str(jar)})
+            setting = {f"TFSPARK_COMPAT_{lake.upper()}": ",".join(map(str, jars))}
+            is_green &= passes(inside, SMOKE.with_name(f"{lake}.py"), setting)
     result = "passed" if is_green else "failed"
     print(f"compat: {name} {result} in {perf_counter() - started:.0f} s", flush=True)
     return versions(inside), result

@@ -35,7 +35,8 @@ def test_a_handle_opens_the_model_once(make_model, loads):
     again = pickle.loads(pickle.dumps(one))
     assert again == one
     assert again.open() is engine
-    assert loads == [(str(path), ("serve",), "serving_default", EngineOptions())]
+    options = EngineOptions(digest=one.digest)
+    assert loads == [(str(path), ("serve",), "serving_default", options)]
 
 
 def test_graphs_of_one_file_are_told_apart_by_tags(make_model, meta_graph, loads):

@@ -75,7 +75,7 @@ def test_every_type_of_an_input_passes_and_becomes_floats(models, open_engine):
 
     def serve(**given):
         floats = {f"{name} as float": tf.cast(x, tf.float32) for name, x in given.items()}
-        return floats | {f"{name} as it is": tf.reverse(x, [1]) for name, x in given.items()}
+        return floats | {f"{name} as it is": tf.concat([x, x], 1) for name, x in given.items()}
 
     types = sorted(INPUT_TYPES)
     specs = {name: tf.TensorSpec((None, 2), name, name=name) for name in types}
@@ -170,6 +170,7 @@ REFUSED = {
     ),
     "a cast from f32 to i32": lambda tf, x: tf.cast(x, tf.int32),
     "integers that depend on an input": lambda tf, x: tf.argmax(x, 1) + 2**40,
+    "(ReverseSequence)": lambda tf, x: tf.reverse(tf.argmax(x[:, None], 2), [1]),
     "NaN or infinity in the constant": lambda tf, x: tf.minimum(x, [np.inf, 1.0]),
 }
 
@@ -193,6 +194,41 @@ def test_what_openvino_computes_otherwise_is_refused_with_the_reason(models, ope
         open_engine(model, "openvino")
     assert reason in str(caught.value)
     assert 'Hint: leave out engine="openvino"' in str(caught.value)
+
+
+SHRINKING = {
+    "sliced": lambda tf, x: x[:, 3:],
+    "taken": lambda tf, x: x[:, 2],
+    "convolved": lambda tf, x: tf.nn.conv1d(x, tf.ones([3, 2, 1]), 1, "VALID"),
+    "gathered": lambda tf, x: tf.gather(x, [2, 0], axis=1),
+    "split": lambda tf, x: tf.split(x, [2, 1], axis=1)[1],
+    "pooled": lambda tf, x: tf.nn.max_pool1d(x, 3, 1, "VALID"),
+}
+
+
+@pytest.mark.parametrize("how", SHRINKING)
+def test_a_part_of_an_open_dimension_is_refused(models, open_engine, how):
+    import tensorflow as tf
+
+    spec = tf.TensorSpec((None, None, 2), tf.float32, name="x")
+    folder = save_function(models / how, lambda x: {"y": SHRINKING[how](tf, x)}, spec)
+    with pytest.raises(CannotServeError, match=r"of an open dimension|of unknown size"):
+        open_engine(package.load(folder), "openvino")
+
+
+def test_an_open_dimension_that_stays_is_taken(models, open_engine):
+    import tensorflow as tf
+
+    spec = tf.TensorSpec((None, None, 2), tf.float32, name="x")
+
+    def serve(x):
+        return {"y": tf.reduce_max(tf.nn.conv1d(x, tf.ones([3, 2, 1]), 1, "SAME"), [1, 2])}
+
+    live = open_engine(package.load(save_function(models / "kept", serve, spec)), "openvino")
+    for width in (1, 2, 5):
+        assert live.run({"x": np.ones((3, width, 2), np.float32)})["y"].tolist() == (
+            [2.0 * min(width, 3)] * 3
+        )
 
 
 def test_a_graph_in_text_form_is_refused(linear, tmp_path):

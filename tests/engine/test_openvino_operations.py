@@ -183,6 +183,23 @@ def of_words(tf: Any, x: Any) -> dict[str, Any]:
     }
 
 
+def moves_of_integers(tf: Any, x: Any) -> dict[str, Any]:
+    """Operations that move integers of any size; `x` is (rows, 6)."""
+    moved = {}
+    for name, y in (("int32", x), ("int64", tf.cast(x, tf.int64))):
+        moved[f"broadcast {name}"] = tf.broadcast_to(y[:, None], [tf.shape(y)[0], 2, 6])
+        moved[f"concat {name}"] = tf.concat([y, y[:, 2:4]], 1)
+        moved[f"gather {name}"] = tf.gather(y, [5, 0, 0], axis=1)
+        moved[f"pack {name}"] = tf.stack(tf.unstack(y, axis=1)[:3], 1)
+        moved[f"reshape {name}"] = tf.reshape(y, [-1, 2, 3])
+        moved[f"split {name}"] = tf.split(y, 3, axis=1)[1]
+        moved[f"split_v {name}"] = tf.split(y, [1, 2, 3], axis=1)[2]
+        moved[f"squeeze {name}"] = tf.squeeze(y[:, :1], 1)
+        moved[f"tile {name}"] = tf.tile(y, [1, 2])
+        moved[f"transpose {name}"] = tf.transpose(tf.reshape(y, [-1, 2, 3]), [0, 2, 1])
+    return moved
+
+
 VARIABLES = {
     "ReadVariableOp",
     "ResourceGather",
@@ -197,6 +214,7 @@ FUNCTIONS = {
     patterns: ((None, 6), "float32"),
     of_images: ((None, 8, 8, 3), "float32"),
     of_words: ((None, 4), "int32"),
+    moves_of_integers: ((None, 6), "int32"),
 }
 
 
@@ -221,7 +239,8 @@ def values(function: Any, rows: int) -> Any:
     shape, dtype = FUNCTIONS[function]
     random = np.random.default_rng(rows)
     if dtype == "int32":
-        return random.integers(0, 6, (rows, *shape[1:]), np.int32)
+        low, high = (0, 6) if function is of_words else (-(2**31), 2**31)
+        return random.integers(low, high, (rows, *shape[1:]), np.int32)
     return (random.normal(size=(rows, *shape[1:])) * 3).astype(np.float32)
 
 

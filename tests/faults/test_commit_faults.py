@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,9 @@ import pytest
 
 from tests.faults.stopping_store import Stopped, StoppingStore
 from tfspark.errors import OutputBusyError
+from tfspark.scoring.output import renameat2
 from tfspark.scoring.output.commit import Commit
-from tfspark.scoring.output.journal import JobKey, Mode
+from tfspark.scoring.output.journal import JobKey, Journal, Mode
 from tfspark.scoring.output.lock import Lock
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.places import Places
@@ -121,6 +123,17 @@ def test_stopped_before_any_operation_and_run_again(
         assert [path.name for path in job.output.parent.iterdir()] == ["out"]
 
 
+@pytest.mark.parametrize("mode", ["overwrite", "append"])
+def test_stopped_and_run_again_without_renameat2(
+    mode: Mode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renameat2, "_function", lambda: None)
+    for job in stops(tmp_path, OLD, mode, exchanges=False):
+        assert job.run(StoppingStore(exchanges=False)) in ("done", "already done")
+        assert rows(job.output) == after(OLD, job)
+        assert [path.name for path in job.output.parent.iterdir()] == ["out"]
+
+
 @pytest.mark.parametrize("other", MODES)
 @pytest.mark.parametrize("mode", MODES)
 def test_stopped_then_another_job_then_run_again(
@@ -169,6 +182,29 @@ def test_a_live_lock_is_refused_and_its_owner_named(tmp_path: Path) -> None:
     assert held.holds()
     held.release()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_heartbeat_that_is_being_written_is_a_sign_of_life(tmp_path: Path) -> None:
+    """HDFS shows such a file as empty, and an owner on another machine cannot be asked."""
+    elsewhere = replace(Owner.this_process(), machine="another")
+    lock = Lock(StoppingStore(), Places(str(tmp_path / "out")), "A1", elsewhere)
+    Commit(lock).begin(JobKey("A"))
+    lock.silence()
+    beat = Path(lock.places.beat("A1"))
+    beat.write_text("")
+    other = Lock(StoppingStore(), lock.places, "B1", Owner.this_process())
+    assert not other.is_silent(str(beat))
+    with pytest.raises(OutputBusyError):
+        Commit(other).begin(JobKey("B"))
+
+
+@pytest.mark.parametrize("change", [{"version": 2}, {"colour": "red"}])
+def test_a_journal_of_another_version_is_left_to_that_version(change: dict[str, object]) -> None:
+    journal = Journal("append", "A1", JobKey("A"), Owner.this_process(), ["1"], ["0"])
+    record = json.loads(journal.to_json())
+    assert Journal.of(json.dumps(record)) == journal
+    with pytest.raises(OutputBusyError, match="another version"):
+        Journal.of(json.dumps({**record, **change}))
 
 
 def test_a_silent_lock_is_taken_over_and_its_owner_publishes_nothing(tmp_path: Path) -> None:

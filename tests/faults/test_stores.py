@@ -8,14 +8,22 @@ import pytest
 from pyspark.sql import SparkSession
 
 from tests.faults.test_commit_faults import Job, rows
+from tfspark.scoring.output import renameat2
 from tfspark.scoring.output.store import LocalStore, Store
 from tfspark.scoring.output.stores import store_of
 from tfspark.spark.cluster.strict_files import HadoopStore
 
 
-@pytest.fixture(params=["local", "hadoop"])
-def store(request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path) -> Store:
-    if request.param == "local":
+@pytest.fixture(params=["local", "without renameat2", "hadoop"])
+def store(
+    request: pytest.FixtureRequest,
+    spark: SparkSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Store:
+    if request.param != "hadoop":
+        if request.param == "without renameat2":
+            monkeypatch.setattr(renameat2, "_function", lambda: None)
         return LocalStore()
     return HadoopStore(spark, f"file:{tmp_path}")
 
@@ -36,6 +44,8 @@ def test_what_the_commit_relies_on(store: Store, tmp_path: Path) -> None:
             store.rename(f"{root}/one", missing)
         with pytest.raises(FileNotFoundError):
             store.rename(missing, f"{root}/two")
+        with pytest.raises(FileNotFoundError):  # a step that was done is no foreign file
+            store.rename(missing, f"{root}/one")
     store.make(f"{root}/new/deep")
     store.make(f"{root}/out")
     with pytest.raises(FileExistsError):  # not moved into it

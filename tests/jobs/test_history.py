@@ -40,6 +40,9 @@ class Lake:
     def mark(self, token: str, report: Any) -> dict[str, Any]:
         return {"token": token, "report": report}
 
+    def settings(self, token: str, report: Any) -> dict[str, str]:
+        return {}
+
     def marks(self) -> dict[str, Any]:
         return self.commits
 

@@ -62,9 +62,8 @@ def plan_direct(
     kept = kept_columns(source.schema.names, keep)
     taken = kept if bad is None else bad.names_beside(source.schema.names)
     binding = _bound(source, job, package, taken)
-    names = list(dict.fromkeys([*kept, *binding.columns]))
-    if bad is not None:
-        names = source.schema.names
+    some = list(dict.fromkeys([*kept, *binding.columns]))
+    names = some if bad is None else source.schema.names
     source.check_columns(names, job)
     wanted = pa.schema([source.schema.field(name) for name in names])
 
@@ -81,16 +80,20 @@ def plan_direct(
             staged=folder,
             staged_bad=None if bad is None else _folder(bad),
         )
-        splits = plan_splits(
-            cut(source.files, source.footers, source.format), task_slots(spark), job.chunks
-        )
+        pieces = cut(source.files, source.footers, source.format)
+        splits = plan_splits(pieces, task_slots(spark), job.chunks)
         return _stage(spark, splits, task, output, bad)
 
-    columns = {name: str(arrow_name(source.schema.field(name).type)) for name in kept}
-    columns |= {one.column: sql_name(one.arrow) for one in binding.outputs}
+    columns = _columns(source, kept, binding)
     if bad is not None:
         bad.check_columns(dict.fromkeys([*names, REASON, FILE], ""))
     return Plan(package, output, "direct", columns, binding.rounded, stage, source.files, bad)
+
+
+def _columns(source: DirectInput, kept: Sequence[str], binding: Binding) -> dict[str, str]:
+    """Return the columns of the output: name → Spark type."""
+    columns = {name: str(arrow_name(source.schema.field(name).type)) for name in kept}
+    return columns | {bound.column: sql_name(bound.arrow) for bound in binding.outputs}
 
 
 def _folder(output: Output) -> str:

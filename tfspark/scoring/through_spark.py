@@ -51,15 +51,13 @@ def plan_through_spark(
     watched, rows_in = counted(rows if bad is None else with_file(rows, FILE))
     scored, binding = _scored(watched, job, package, source)
     if source is not None:
-        merges = dataset.options.get("mergeSchema", "").lower() == "true"
         names = _needed(rows, job, binding) if bad is None else None
-        source.check_columns(names, allow_missing=job.allow_missing or merges)
+        source.check_columns(names, allow_missing=job.allow_missing or _merges(dataset))
     beside = _beside(scored, binding)
     split = None if bad is None else SplitFrame.of(scored, binding, names_in, job.keep, bad)
     good = scored if split is None else split.good
     # A model never returns null, so a null prediction is a row with a null input.
     good, rows_out = counted(good, null_in=good.columns[-1])
-
     groups = _groups(rows, job, package, output, source, binding) if job.chunks > 1 else None
 
     def write() -> Outcome:
@@ -95,6 +93,10 @@ def _groups(
         return score_bound(some, package, binding, feed=feed, keep=keep, options=options)
 
     return GroupStage.of(rows, source, output, job.chunks, score)
+
+
+def _merges(dataset: Dataset) -> bool:
+    return dataset.options.get("mergeSchema", "").lower() == "true"
 
 
 def _merging(source: Dataset) -> Dataset:

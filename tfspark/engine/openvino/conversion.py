@@ -25,23 +25,18 @@ from tfspark.saved_model.graph_file import BINARY
 from tfspark.saved_model_pb2 import SavedModel
 from tfspark.signature import TensorSpec
 
-# What only moves elements, for integers that depend on a fed value.
+# What only moves elements, for integers that depend on a fed value. ReverseSequence moves them as
+# floats.
 _MOVES = frozenset(
     (
-        *(
-            "Broadcast",
-            "Concat",
-            "Gather",
-            "OneHot",
-            "Parameter",
-            "Reshape",
-            "Result",
-            "Reverse",
-            "Slice",
-        ),
+        *("Broadcast", "Concat", "Gather", "OneHot", "Parameter", "Reshape", "Result", "Slice"),
         *("Split", "Squeeze", "StridedSlice", "Tile", "Transpose", "Unsqueeze", "VariadicSplit"),
     )
 )
+# What may leave nothing of an open dimension, or read beyond it: OpenVINO then gives the results of
+# the run before, or zeros.
+_WINDOWS = frozenset(("AvgPool", "Convolution", "GroupConvolution", "MaxPool"))
+_PARTS = frozenset(("Slice", "Split", "StridedSlice", "VariadicSplit"))
 # The largest size of a dimension whose indices the guard compares exactly: it compares as floats.
 _MOST_INDICES = 1 << 24
 _SMALL = frozenset(["boolean", "u8", "i8", "i16"])
@@ -116,8 +111,9 @@ def _guards(model: Any) -> Iterator[Any]:
         if kind != "ShapeOf" and (kind == "Parameter" or fed & set(sources)):
             fed.add(node.get_name())
             _check_integers(node, kind, [source in fed for source in sources])
-            if kind.startswith("Gather") and sources[1] in fed:
-                yield _guard(node)
+            _check_sizes(node, kind)
+            if kind == "Gather" and (size := _size(node)) and sources[1] in fed:
+                yield _guard(node, size)
 
 
 def _check_constant(node: Any) -> None:
@@ -137,24 +133,45 @@ def _check_integers(node: Any, kind: str, is_fed: Sequence[bool]) -> None:
         raise cannot(f"integers that depend on an input, in {node.friendly_name!r} ({kind})")
 
 
+def _check_sizes(node: Any, kind: str) -> None:
+    """Refuse what may ask for more of an open dimension than a row has."""
+    if kind in _WINDOWS and not node.get_attributes()["auto_pad"].startswith("same"):
+        first = 2  # OpenVINO puts channels before the dimensions of an image
+    elif kind in _PARTS:
+        first = 1
+    else:
+        return
+    shape = node.input_value(0).get_partial_shape()
+    if not shape.rank.is_static or any(size.is_dynamic for size in list(shape)[first:]):
+        raise cannot(f"a part of an open dimension, in {node.friendly_name!r} ({kind})")
+
+
 def _is_exact(source: str, target: str) -> bool:
     """Whether OpenVINO casts every value of a type as TensorFlow does."""
     return source == target or target == "f32" or (source in _SMALL | _LARGE and target in _LARGE)
 
 
-def _guard(node: Any) -> Any:
+def _size(node: Any) -> int:
+    """Return the number of rows that a `Gather` chooses from."""
+    data, _, axis = node.input_values()
+    axis_node, shape = axis.get_node(), data.get_partial_shape()
+    if axis_node.get_type_name() == "Constant" and shape.rank.is_static:
+        size = shape[int(axis_node.data.ravel()[0])]
+        if size.is_static and size.get_length() <= _MOST_INDICES:
+            return int(size.get_length())
+    raise cannot(f"an index into a dimension of unknown size, in {node.friendly_name!r}")
+
+
+def _guard(node: Any, size: int) -> Any:
     """Return an output that is true when an index of a `Gather` is out of range."""
     from openvino import opset13 as ops
 
-    data, index, axis = node.input_values()
-    rank, axis_node = index.get_partial_shape().rank, axis.get_node()
-    if axis_node.get_type_name() != "Constant" or not rank.is_static:
-        raise cannot(f"an index of unknown rank or axis, in {node.friendly_name!r}")
-    size = data.get_partial_shape()[int(axis_node.data.ravel()[0])]
-    if not size.is_static or size.get_length() > _MOST_INDICES:
-        raise cannot(f"an index into a dimension of {size}, in {node.friendly_name!r}")
+    index = node.input_value(1)
+    rank = index.get_partial_shape().rank
+    if not rank.is_static:
+        raise cannot(f"an index of unknown rank, in {node.friendly_name!r}")
     number = index.get_element_type().to_dtype()
     low = ops.less(index, ops.constant(np.zeros((), number)))
-    high = ops.greater_equal(index, ops.constant(np.asarray(size.get_length(), number)))
+    high = ops.greater_equal(index, ops.constant(np.asarray(size, number)))
     axes = ops.constant(np.arange(rank.get_length(), dtype=np.int64))
     return ops.result(ops.reduce_logical_or(ops.logical_or(low, high), axes))

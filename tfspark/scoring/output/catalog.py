@@ -33,6 +33,7 @@ from tfspark.spark.cluster.tables import (
     provider_of,
     replace_rows,
     set_property,
+    temporary_settings,
     unset_property,
 )
 
@@ -177,7 +178,9 @@ class CatalogOutput:
             raise already_there(str(self.target))
         mark = {} if history is None else history.mark(self._commit, account)
         if not exists:
-            self._create(rows, mark)
+            settings = {} if history is None else history.settings(self._commit, account)
+            with temporary_settings(self.spark, settings):
+                self._create(rows, mark)
         elif self.mode == "append":
             append_rows(rows, name, mark)
         else:

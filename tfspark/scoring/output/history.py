@@ -31,6 +31,9 @@ class History(Protocol):
             report: Of the run.
         """
 
+    def settings(self, token: str, report: Mapping[str, Any]) -> dict[str, str]:
+        """Return the settings of the session that mark a creation, in addition to the options."""
+
     def marks(self) -> dict[str, Mapping[str, Any]]:
         """Return the marks of all commits that are there: token → report."""
 
@@ -47,6 +50,10 @@ class IcebergHistory:
         facts = {_TOKEN: token, _REPORT: json.dumps(report)}
         return {f"snapshot-property.{key}": value for key, value in facts.items()}
 
+    def settings(self, token: str, report: Mapping[str, Any]) -> dict[str, str]:  # noqa: ARG002
+        """See `History.settings`."""
+        return {}
+
     def marks(self) -> dict[str, Mapping[str, Any]]:
         """See `History.marks`."""
         found = summaries_of_iceberg(self.spark, self.name, _TOKEN, _REPORT)
@@ -62,8 +69,15 @@ class DeltaHistory:
 
     def mark(self, token: str, report: Mapping[str, Any]) -> dict[str, str]:
         """See `History.mark`."""
-        text = json.dumps({_TOKEN: token, _REPORT: report})
+        text = self._text(token, report)
         return {"txnAppId": f"tfspark-{token}", "txnVersion": "1", "userMetadata": text}
+
+    def settings(self, token: str, report: Mapping[str, Any]) -> dict[str, str]:
+        """See `History.settings`; Delta does not pass the options of a creation on."""
+        return {"spark.databricks.delta.commitInfo.userMetadata": self._text(token, report)}
+
+    def _text(self, token: str, report: Mapping[str, Any]) -> str:
+        return json.dumps({_TOKEN: token, _REPORT: report})
 
     def marks(self) -> dict[str, Mapping[str, Any]]:
         """See `History.marks`; the metadata of other programs are any text."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, TypeAlias
 
 from tfspark.errors import OutputBusyError, explain
@@ -96,7 +96,8 @@ class Journal:
             OutputBusyError: When another version of tfspark wrote it.
         """
         record = json.loads(text)
-        if record.pop("version", None) != VERSION:
+        known = {key.name for key in fields(cls)}
+        if record.pop("version", None) != VERSION or not known >= record.keys():
             raise OutputBusyError(
                 explain(
                     "An unfinished job of another version of tfspark is beside the output.",

@@ -124,6 +124,8 @@ class Lock:
         text = self.store.read(path)
         if text is None:
             return None
+        if not text:  # HDFS shows a heartbeat that is being written as an empty file
+            return Holder(path.rpartition("/")[2].removeprefix(BEAT), Owner.unknown())
         record = json.loads(text)
         return Holder(record["run"], Owner.of(record["owner"]))
 

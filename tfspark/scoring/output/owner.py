@@ -39,6 +39,11 @@ class Owner:
         return cls(socket.gethostname(), _machine(), pid, _started(pid), _user())
 
     @classmethod
+    def unknown(cls) -> Owner:
+        """Return an owner of which nothing is known, and which may be at work."""
+        return cls("", "", 0, "", "")
+
+    @classmethod
     def of(cls, record: dict[str, Any]) -> Owner:
         """Return the owner of a record that `as_record` made."""
         return cls(**{name: record[name] for name in cls.__dataclass_fields__})

@@ -4,7 +4,8 @@ A rename never replaces and never moves *into* a folder, as Hadoop's plain `rena
 created complete, and only when it is absent. Times are those of the file system, not of the driver.
 
 Invariants: a missing source, or a missing folder of a target, is a `FileNotFoundError`; a target
-that is there is a `FileExistsError`. The commit relies on both. Only `make` makes folders.
+that is there is a `FileExistsError`; a missing source counts first. The commit relies on this. Only
+`make` makes folders.
 """
 
 from __future__ import annotations
@@ -125,6 +126,8 @@ class LocalStore:
         """See `Store.rename`."""
         if renameat2.rename_if_absent(source, target):
             return
+        if not os.path.lexists(source):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), source)
         if os.path.lexists(target):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
         os.rename(source, target)  # noqa: PTH104

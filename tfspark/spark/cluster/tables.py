@@ -110,7 +110,7 @@ def create_like(spark: SparkSession, name: str, table: Table, location: str) -> 
 def insert(df: DataFrame, name: str) -> None:
     """Add rows to a table of the session's catalog, each value to the column of its name."""
     spark = df.sparkSession
-    with _any_partition(spark):
+    with temporary_settings(spark, {_STRICT: "nonstrict"}):  # as Spark's own tables do
         df.select([quoted(column) for column in spark.table(name).columns]).write.insertInto(name)
 
 
@@ -175,17 +175,19 @@ def unset_property(spark: SparkSession, name: str, key: str) -> None:
 
 
 @contextmanager
-def _any_partition(spark: SparkSession) -> Iterator[None]:
-    """Let Hive take the partitions from the rows, as Spark's own tables do."""
-    before = spark.conf.get(_STRICT, None)
-    spark.conf.set(_STRICT, "nonstrict")
+def temporary_settings(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
+    """Change settings of the session in the block."""
+    before = {key: spark.conf.get(key, None) for key in settings}
+    for key, value in settings.items():
+        spark.conf.set(key, value)
     try:
         yield
     finally:
-        if before is None:
-            spark.conf.unset(_STRICT)
-        else:
-            spark.conf.set(_STRICT, before)
+        for key, old in before.items():
+            if old is None:
+                spark.conf.unset(key)
+            else:
+                spark.conf.set(key, old)
 
 
 def _text(value: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tfspark.engine.registry import packages_of
 from tfspark.handle import ModelHandle
 from tfspark.origin import Origin
 from tfspark.spark.worker.task import open_model
@@ -29,13 +30,15 @@ class Probe:
     timeout: float | None = None
 
     def __call__(self) -> dict[str, str]:
-        """Open the models, if there is a TensorFlow, and return package → version.
+        """Open the models whose engine is installed, and return package → version.
 
         Raises:
             TfsparkError: From `ModelHandle.open`.
         """
         found = installed_versions()
-        for handle in self.handles if "tensorflow" in found else ():
+        for handle in self.handles:
+            if not packages_of(handle.options.name) <= found.keys():
+                continue  # the driver tells what is missing
             with TimeLimit(self.timeout, Origin(handle.title)) as limit, limit.loading():
                 open_model(handle)
         return found

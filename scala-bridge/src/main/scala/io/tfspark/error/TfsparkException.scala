@@ -8,7 +8,7 @@ package io.tfspark.error
   * partition and row.
   *
   * @param exitCode what a job ends with, in the words of sysexits (2 usage, 65 data, 66 no input,
-  *   70 internal, 73 cannot create)
+  *   70 internal, 73 cannot create, 75 try again)
   */
 sealed abstract class TfsparkException(message: String, val exitCode: Int, cause: Option[Throwable])
 // Not every message is built by `Explain`; each can contain names and text from outside.
@@ -57,6 +57,14 @@ final class InputNotFoundException(message: String, cause: Option[Throwable] = N
 /** The output of a job is there already and the mode does not allow to touch it. */
 final class OutputExistsException(message: String, cause: Option[Throwable] = None)
     extends TfsparkException(message, 73, cause)
+
+/** Another job writes to the output, or took it over; the same command can be run again. */
+sealed class OutputBusyException(message: String, cause: Option[Throwable] = None)
+    extends TfsparkException(message, 75, cause)
+
+/** The run was paused for so long that another one took over. */
+final class LockLostException(message: String, cause: Option[Throwable] = None)
+    extends OutputBusyException(message, cause)
 
 /** The job did what it could not publish, or failed for a reason of Spark's. */
 final class JobFailedException(message: String, cause: Option[Throwable] = None)

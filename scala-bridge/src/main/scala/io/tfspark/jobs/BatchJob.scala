@@ -4,7 +4,11 @@ import io.tfspark.{FrameCall, ScoreOptions}
 import io.tfspark.error.Terms
 import org.apache.spark.sql.Column
 
-/** What a user asks of a batch job. Driver. */
+/** What a user asks of a batch job. Driver.
+  *
+  * @param runId a key of the user's own: a job whose key is marked done is not run again; empty
+  *   when there is none
+  */
 final case class BatchJob(
     model: String,
     source: Dataset,
@@ -18,6 +22,7 @@ final case class BatchJob(
     isDryRun: Boolean,
     constants: Map[String, String],
     allowMissing: Boolean,
+    runId: String,
     options: ScoreOptions
 ) {
 

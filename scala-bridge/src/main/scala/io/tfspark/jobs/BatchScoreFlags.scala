@@ -144,6 +144,12 @@ object BatchScoreFlags {
       "which way rows take: spark, through its readers and writers; direct, where tasks read and " +
         "write the files themselves; auto, the fastest that gives the same result (default: auto)"
     ),
+    Flag(
+      "run-id",
+      "KEY",
+      "your own key of this run; a run whose key is marked done at the output is not run again " +
+        "(default: none)"
+    ),
     Flag("dry-run", "", "check everything, print the plan, stop")
   )
 
@@ -157,7 +163,8 @@ object BatchScoreFlags {
     "Score every row of a dataset with a TensorFlow SavedModel, in the JVM.",
     all,
     "A flag whose value contains = can be given several times, once for each name.\n" +
-      "Exit codes: 0 done, 2 usage, 65 model or data, 66 no input, 73 output exists."
+      "Exit codes: 0 done, 2 usage, 65 model, data or SQL, 66 no input, 70 a bug, 73 the output " +
+      "exists or cannot be created, 74 an I/O error, 75 try again, 130 interrupted, 143 terminated."
   )
 
   /** Parse the command line into a job. */
@@ -179,6 +186,7 @@ object BatchScoreFlags {
       isDryRun = found.has("dry-run"),
       constants = constants,
       allowMissing = found.has("allow-missing"),
+      runId = found.getOrElse("run-id", ""),
       options = options(found)
     )
   }

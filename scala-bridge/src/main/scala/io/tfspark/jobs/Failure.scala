@@ -1,5 +1,7 @@
 package io.tfspark.jobs
 
+import java.io.IOException
+
 import io.tfspark.error._
 import org.apache.spark.sql.AnalysisException
 
@@ -16,6 +18,16 @@ private[jobs] object Failure {
             if (Dataset.isMissing(refusal)) 66 else 65
           )
         case refusal: IllegalArgumentException => (foreign(String.valueOf(refusal.getMessage)), 65)
+        case _ if chain.exists(_.isInstanceOf[IOException]) =>
+          (
+            Explain(
+              "The job could not read or write.",
+              found = chain.last.toString,
+              hint =
+                "check the space and the rights where the job reads and writes, and the network."
+            ),
+            74
+          )
         case other =>
           val cause = chain.lastOption.getOrElse(other)
           (

@@ -1,6 +1,8 @@
 package io.tfspark.jobs
 
+import com.fasterxml.jackson.databind.node.ObjectNode
 import io.tfspark.error._
+import io.tfspark.jobs.commit.{JobKey, Journal}
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.types._
 
@@ -9,7 +11,7 @@ import org.apache.spark.sql.types._
   *
   * A job that fails or is killed before `publish` leaves the target as it was.
   */
-trait Output {
+private[jobs] trait Output {
 
   /** Raise when the mode forbids what is there, before anything is written.
     *
@@ -20,24 +22,36 @@ trait Output {
   /** Raise when rows of a schema cannot be written or appended. */
   def checkColumns(schema: StructType): Unit
 
+  /** Keep other jobs away, and finish or remove what dead ones left.
+    *
+    * @return the record of this very job when it is done: then nothing is staged
+    */
+  def begin(job: JobKey): Option[Journal]
+
   /** Run the job and write its rows aside. */
   def stage(rows: DataFrame): Unit
 
-  /** Show what was staged. */
-  def publish(): Unit
+  /** Show what was staged.
+    *
+    * @param account what a later start of this job is told of it
+    */
+  def publish(account: ObjectNode): Unit
 
-  /** Remove what was staged and not shown; fine when there is nothing. */
+  /** End the job, after its caller was told that it is done. */
+  def acknowledge(): Unit
+
+  /** Let other jobs in, and remove what was staged and not shown; fine when nothing is. */
   def discard(): Unit
 }
 
-object Output {
+private[jobs] object Output {
 
   /** The output of a target; `run` makes the names of this run its own. */
   def of(spark: SparkSession, target: Dataset, mode: String, run: String): Output =
     if (target.table.isDefined) new TableOutput(spark, target, mode, run)
     else new PathOutput(spark, target, mode, run)
 
-  private[jobs] def alreadyThere(target: Dataset): OutputExistsException =
+  def alreadyThere(target: Dataset): OutputExistsException =
     new OutputExistsException(
       Explain(
         s"The output exists: $target.",
@@ -47,7 +61,7 @@ object Output {
     )
 
   /** Put the new in the place of the old; bring the old back when that fails. */
-  private[jobs] def replace(exists: Boolean)(retire: => Unit)(show: => Unit)(restore: => Unit)
+  def replace(exists: Boolean)(retire: => Unit)(show: => Unit)(restore: => Unit)
       : Unit =
     if (!exists) show
     else {
@@ -61,7 +75,7 @@ object Output {
     }
 
   /** Refuse to append rows whose columns are not those that are there. */
-  private[jobs] def checkSame(
+  def checkSame(
       target: Dataset,
       there: StructType,
       rows: StructType,
@@ -92,6 +106,6 @@ object Output {
       )
   }
 
-  private[jobs] def describe(schema: StructType): String =
+  def describe(schema: StructType): String =
     schema.fields.map(field => s"${field.name} ${field.dataType.catalogString}").mkString(", ")
 }

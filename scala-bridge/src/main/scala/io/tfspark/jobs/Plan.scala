@@ -2,6 +2,7 @@ package io.tfspark.jobs
 
 import io.tfspark.{FrameScorer, ScoredFrame}
 import io.tfspark.error._
+import io.tfspark.jobs.commit.JobKey
 import io.tfspark.model.Binding
 import io.tfspark.sql._
 import org.apache.spark.sql.{DataFrame, Observation, SparkSession}
@@ -10,13 +11,15 @@ import org.apache.spark.sql.functions.{col, count, count_if, lit}
 /** A job that was checked and has not run yet. Driver.
   *
   * @param rows the scored rows, which are counted as they pass
+  * @param job what this run does, for runs that come after it
   */
 final private[jobs] case class Plan(
     output: Output,
     rows: DataFrame,
     binding: Binding,
     model: LocatedModel,
-    counts: Counts
+    counts: Counts,
+    job: JobKey
 ) {
 
   /** The plan in words: the model, where rows come from and go to, the columns. */
@@ -60,10 +63,18 @@ private[jobs] object Plan {
     val isNull = col(s"`${scored.columns.last.replace("`", "``")}`").isNull
     val counted = scored.observe(after, count(lit(1)).as("rows"), count_if(isNull).as("nulls"))
     output.checkColumns(counted.schema)
-    Plan(output, counted, binding, located, new Counts(before, after))
+    val snapshot = InputSnapshot.of(read, HadoopConf.of(spark))
+    val key = JobIdentity.keyOf(job, located.model.digest, snapshot)
+    Plan(output, counted, binding, located, new Counts(before, after), key)
   }
 
   private def checkedOutput(spark: SparkSession, job: BatchJob, run: String): Output = {
+    if (job.runId.nonEmpty && job.target.table.isDefined)
+      throw new UsageException(Explain(
+        s"The ${job.target} cannot mark a run as done.",
+        expected = "a folder as the output of a run with an id",
+        hint = "leave out --run-id, or write to --output."
+      ))
     val output = Output.of(spark, job.target, job.mode, run)
     UnusedOptions.refuseOfReader(job.source.options)
     UnusedOptions.refuseOfWriter(job.target.options)

@@ -8,8 +8,8 @@ import java.util.UUID
 import scala.collection.immutable.ListMap
 import scala.jdk.CollectionConverters._
 
-import com.fasterxml.jackson.core.util.{DefaultIndenter, DefaultPrettyPrinter}
 import com.fasterxml.jackson.databind.ObjectMapper
+import com.fasterxml.jackson.databind.node.ObjectNode
 import io.tfspark.error.ForeignText
 
 /** What a job did: counts, seconds by phase, the model and the versions. Secrets are masked.
@@ -39,27 +39,27 @@ final case class Report(
     (result, copy(seconds = seconds.updated(phase, taken)))
   }
 
-  /** The document. */
-  def toJson: String = {
-    val total = math.round(seconds.values.sum * 1000) / 1000.0
-    val document = ListMap[String, Any](
-      "job" -> "batch_score",
-      "run" -> run,
-      "started" -> started,
-      "model" -> model,
-      "input" -> input,
-      "output" -> output,
-      "path" -> "spark",
-      "rows_in" -> rowsIn.map(Long.box).orNull,
-      "rows_out" -> rowsOut,
-      "null_rows" -> nullRows,
-      "bad_rows" -> 0,
-      "rounded" -> rounded,
-      "seconds" -> seconds.updated("total", total),
-      "versions" -> versions
+  /** What the report says, with secrets masked. */
+  def account: Account = Account(
+    Report.toJson(
+      ListMap(
+        "job" -> "batch_score",
+        "run" -> run,
+        "started" -> started,
+        "model" -> model,
+        "input" -> input,
+        "output" -> output,
+        "path" -> "spark",
+        "rows_in" -> rowsIn.map(Long.box).orNull,
+        "rows_out" -> rowsOut,
+        "null_rows" -> nullRows,
+        "bad_rows" -> 0,
+        "rounded" -> rounded,
+        "seconds" -> seconds,
+        "versions" -> versions
+      )
     )
-    Report.writer.writeValueAsString(Report.toJava(document)).replace("\u007f", "\\u007f") + "\n"
-  }
+  )
 }
 
 object Report {
@@ -72,11 +72,8 @@ object Report {
     Report(run, now.truncatedTo(ChronoUnit.SECONDS).format(DateTimeFormatter.ISO_OFFSET_DATE_TIME))
   }
 
-  private val writer = {
-    val indenter = new DefaultIndenter("  ", "\n")
-    val printer = new DefaultPrettyPrinter().withObjectIndenter(indenter)
-    new ObjectMapper().writer(printer)
-  }
+  private def toJson(document: ListMap[String, Any]): ObjectNode =
+    new ObjectMapper().valueToTree(toJava(document))
 
   private def toJava(value: Any): Any = value match {
     case fields: Map[_, _] =>

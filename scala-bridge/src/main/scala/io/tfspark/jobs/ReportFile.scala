@@ -29,8 +29,8 @@ private[jobs] object ReportFile {
   }
 
   /** Write a report; returns where it is. */
-  def write(spark: SparkSession, report: Report, job: BatchJob): String = {
-    val name = s"_tfspark_report_${report.run}.json"
+  def write(spark: SparkSession, account: Account, job: BatchJob): String = {
+    val name = s"_tfspark_report_${account.run}.json"
     val beside = job.target.path.fold(new File(name).getAbsolutePath)(folder =>
       s"${folder.stripSuffix("/")}/$name"
     )
@@ -39,7 +39,7 @@ private[jobs] object ReportFile {
       val named = new Path(place)
       val files = named.getFileSystem(HadoopConf.of(spark))
       val path = files.makeQualified(named)
-      Using.resource(files.create(path, true))(_.write(report.toJson.getBytes(UTF_8)))
+      Using.resource(files.create(path, true))(_.write(account.toJson.getBytes(UTF_8)))
       if (path.toUri.getScheme == "file") path.toUri.getPath else path.toString
     } catch {
       case NonFatal(error) =>

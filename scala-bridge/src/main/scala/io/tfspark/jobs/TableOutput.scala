@@ -2,7 +2,9 @@ package io.tfspark.jobs
 
 import java.util.Locale
 
+import com.fasterxml.jackson.databind.node.ObjectNode
 import io.tfspark.error._
+import io.tfspark.jobs.commit.{JobKey, Journal}
 import io.tfspark.sql.HadoopConf
 import org.apache.hadoop.fs.{FileSystem, Path}
 import org.apache.spark.sql.{DataFrame, SparkSession}
@@ -51,6 +53,9 @@ final private[jobs] class TableOutput(
     if (mode == "append" && exists(table))
       Output.checkSame(target, spark.table(table).schema, schema, ordered = false)
 
+  /** Nothing keeps other jobs from a table. */
+  override def begin(job: JobKey): Option[Journal] = None
+
   /** Rows for a table that is there wait on the workers' disks: their insert, which is committed by
     * Spark and cannot be undone, comes after they were counted.
     */
@@ -65,7 +70,7 @@ final private[jobs] class TableOutput(
         .partitionBy(target.partitionBy: _*)
         .saveAsTable(staged)
 
-  override def publish(): Unit = {
+  override def publish(account: ObjectNode): Unit = {
     held.foreach { rows =>
       val columns = spark.table(table).columns.toSeq.map(name => col(quoted(Seq(name))))
       rows.select(columns: _*).write.insertInto(table)
@@ -81,6 +86,8 @@ final private[jobs] class TableOutput(
     }
     release()
   }
+
+  override def acknowledge(): Unit = ()
 
   override def discard(): Unit = {
     release()

@@ -36,6 +36,13 @@ class BatchScoreFlagsSuite extends AnyFunSuite {
     }
   }
 
+  test("the help lists the exit codes of the page") {
+    def words(text: String) = text.split("\\s+").mkString(" ")
+    val page = words(Files.readString(Paths.get(sys.props("tfspark.test.flags"))))
+    val codes = words(BatchScoreFlags.help).split("Exit codes: ").last
+    assert(page.contains(s"Exit codes: $codes"), codes)
+  }
+
   test("command lines that are wrong end with code 2") {
     val good = Seq("--model", "m", "--input", "i", "--output", "o")
     Seq(

@@ -176,15 +176,45 @@ class JobOutputSuite extends JobSuite {
     assert(entries(java.nio.file.Paths.get(home)) == Seq("there"))
   }
 
-  test("a failure after the rows were staged removes them") {
+  test("a second job on a folder is refused, and a failure removes what was staged") {
     val output = folder().resolve("out")
-    val job = BatchScoreFlags.parse(
-      Seq("--model", model("linear"), "--input", input, "--output", output.toString)
-    )
-    val plan = Plan.of(spark, job, "run")
+    val words = Seq("--model", model("linear"), "--input", input, "--output", output.toString)
+    val plan = Plan.of(spark, BatchScoreFlags.parse(words), "run")
+    assert(plan.output.begin(plan.job).isEmpty)
     plan.output.stage(plan.rows)
-    assert(entries(output.getParent) == Seq(".out.tfspark-run"))
+    assert(entries(output.getParent) == Seq(".out.tfspark"))
+    val (message, code) = refusal[OutputBusyException](words: _*)
+    assert(code == 75 && message.contains("found:    run run, process"), message)
     plan.output.discard()
     assert(entries(output.getParent).isEmpty)
+  }
+
+  test("a run id that is done is not run again: the old report is written again") {
+    val output = folder().resolve("out")
+    def run() = report(linear(output.toString, "--mode", "append", "--run-id", "monday"))
+    val (first, again) = (run(), run())
+    // All but the time that it took to publish.
+    Seq("run", "started", "model", "rows_in", "rows_out", "versions").foreach(fact =>
+      assert(again.get(fact) == first.get(fact))
+    )
+    assert(spark.read.parquet(output.toString).count() == 5)
+    assert(Recover(spark, output.toString).isEmpty)
+    val table = Seq("--model", model("linear"), "--input", input, "--output-table", "t")
+    assert(refusal[UsageException](table ++ Seq("--run-id", "monday"): _*)._1.contains(
+      "The table t cannot mark a run as done."
+    ))
+  }
+
+  test("the digest of a job tells settings, models and files apart") {
+    val words = Seq("--model", model("linear"), "--input", input, "--output", "out")
+    def key(words: Seq[String]) = Plan.of(spark, BatchScoreFlags.parse(words), "run").job
+    assert(key(words) == key(words ++ Seq("--report", folder().resolve("r").toString)))
+    val other = Seq(
+      words ++ Seq("--keep", "id"),
+      words ++ Seq("--partition-by", "id"),
+      words ++ Seq("--option", "mergeSchema=true"),
+      words.updated(3, parquet("SELECT id, array(float(id), 1f) AS features FROM range(5)"))
+    )
+    assert((words +: other).map(key).distinct.size == 5)
   }
 }

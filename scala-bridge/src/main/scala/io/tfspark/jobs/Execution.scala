@@ -1,0 +1,105 @@
+package io.tfspark.jobs
+
+import scala.collection.immutable.ListMap
+import scala.util.control.NonFatal
+
+import io.tfspark.error._
+import io.tfspark.sql.LocatedModel
+import org.apache.spark.sql.SparkSession
+
+/** Runs a planned job: locks the output, stages the rows, publishes them, and reports. Driver. */
+final private[jobs] class Execution(spark: SparkSession, job: BatchJob, plan: Plan) {
+
+  /** Run, unless an earlier run of the same job is done; returns the path of the report. */
+  def run(report: Report): String = {
+    val (account, already) = undoing {
+      plan.output.begin(plan.job) match {
+        case Some(done) =>
+          val earlier = report.account.ofEarlier(done.report)
+          (earlier, s"already done by run ${earlier.run}: ")
+        case None => (published(report), "")
+      }
+    }
+    val seconds = account.seconds("score")
+    println(
+      f"${already}scored ${account.rowsOut} rows in $seconds%.1f s (${account.nullRows} null)"
+    )
+    told(account)
+  }
+
+  private def published(report: Report): Account = {
+    val (_, done) = report.timed("score")(plan.output.stage(plan.rows))
+    val counted = done.copy(
+      model = facts(plan.model),
+      input = job.source.toString,
+      output = job.target.toString,
+      rowsIn = Some(plan.counts.in),
+      rowsOut = plan.counts.out,
+      nullRows = plan.counts.nulls,
+      rounded = plan.binding.rounded,
+      versions = versions
+    )
+    checkCounts(counted)
+    counted.timed("publish")(plan.output.publish(counted.account.document))._2.account
+  }
+
+  /** Discard what was staged when a block fails. */
+  private def undoing[A](body: => A): A =
+    try body
+    catch {
+      case error: Throwable =>
+        Thread.interrupted(): Unit // by a signal; files can be deleted only without it
+        // The failure of the job is the one to tell.
+        try plan.output.discard()
+        catch { case NonFatal(other) => error.addSuppressed(other) }
+        throw error
+    }
+
+  /** Write the report of published rows, then end the job; neither can make it a failed one. */
+  private def told(account: Account): String = {
+    val place =
+      try ReportFile.write(spark, account, job)
+      catch {
+        case NonFatal(error) =>
+          System.err.println(s"error: ${error.getMessage}")
+          "the report was not written"
+      }
+    try plan.output.acknowledge()
+    catch {
+      case NonFatal(error) =>
+        val found = ForeignText.oneLine(error.toString)
+        System.err.println(s"warning: what the job left is removed by the next one: $found")
+    }
+    place
+  }
+
+  private def checkCounts(report: Report): Unit =
+    if (!report.rowsIn.contains(report.rowsOut))
+      throw new EngineException(
+        Explain(
+          "Rows were lost or doubled on the way; nothing is published.",
+          expected = s"${report.rowsIn.mkString} rows",
+          found = s"${report.rowsOut} rows",
+          hint = "run again; before Spark 4.3 a retried task was counted twice."
+        )
+      )
+
+  private def facts(located: LocatedModel): ListMap[String, Any] = {
+    val model = located.model
+    ListMap(
+      "path" -> located.remote.getOrElse(model.path),
+      "name" -> model.name,
+      "version" -> model.version.map(Long.box).orNull,
+      "digest" -> model.digest,
+      "signature" -> job.options.signature,
+      "tensorflow" -> model.tensorflowVersion
+    )
+  }
+
+  private def versions: ListMap[String, String] =
+    ListMap(
+      "spark" -> spark.version,
+      "java" -> sys.props("java.version"),
+      "scala" -> util.Properties.versionNumberString
+    )
+}

@@ -1,0 +1,102 @@
+package io.tfspark.jobs
+
+import io.tfspark.error._
+import io.tfspark.sql.HadoopConf
+import org.apache.hadoop.fs.{FileSystem, Path}
+import org.apache.spark.sql.SparkSession
+import org.apache.spark.sql.types._
+
+/** What a folder of files may be as the output of a job. Driver.
+  *
+  * @param path qualified
+  */
+final private[jobs] class FolderRules(
+    spark: SparkSession,
+    target: Dataset,
+    mode: String,
+    files: FileSystem,
+    path: Path
+) {
+
+  /** Refuse what is there if the mode forbids it, and to delete what the job reads. */
+  def checkThere(inputs: Seq[String]): Unit =
+    if (files.exists(path)) {
+      if (mode == "error") throw Output.alreadyThere(target)
+      if (!files.getFileStatus(path).isDirectory)
+        throw new OutputExistsException(Explain(
+          s"$path is a file.",
+          expected = "a folder, or nothing"
+        ))
+      if (mode == "overwrite") inputs.find(isInside).foreach { input =>
+        throw new UsageException(
+          Explain(
+            s"To overwrite $path would delete $input, which the job reads.",
+            hint = "choose another output."
+          )
+        )
+      }
+    }
+
+  /** Refuse rows that cannot be written. */
+  def checkWritable(schema: StructType): Unit = {
+    Partitions.check(target, schema)
+    if (target.format == "csv") refuseNested(schema)
+  }
+
+  /** Refuse to append rows to rows of another kind. */
+  def checkAppend(schema: StructType): Unit =
+    if (mode == "append" && hasData) {
+      Partitions.checkSame(files, path, target)
+      val isCsv = target.format == "csv"
+      if (!isCsv || target.writeOptions.get("header").contains("true")) {
+        val there =
+          Dataset(Some(path.toString), None, target.format, target.options).read(spark).schema
+        // CSV, JSON and the names of folders tell no types, so that only names can be held against them.
+        val isUntyped = isCsv || target.format == "json"
+        val comparable = StructType(there.map { field =>
+          val isFolder = target.partitionBy.exists(_.equalsIgnoreCase(field.name))
+          if (isUntyped || isFolder) untyped(schema, field) else field
+        })
+        if (target.format != "json") Output.checkSame(target, comparable, schema, ordered = isCsv)
+      }
+    }
+
+  private def hasData: Boolean =
+    files.exists(path) && files.listStatus(path).exists(status =>
+      !FolderRules.isHidden(status.getPath.getName)
+    )
+
+  private def isInside(input: String): Boolean = {
+    val other = new Path(input)
+    other.getFileSystem(HadoopConf.of(spark)).makeQualified(other).toString.startsWith(s"$path/")
+  }
+
+  private def untyped(schema: StructType, field: StructField): StructField =
+    schema.fields.find(_.name == field.name).fold(field)(same =>
+      field.copy(dataType = same.dataType)
+    )
+
+  private def refuseNested(schema: StructType): Unit = {
+    val nested = schema.fields.filter { field =>
+      field.dataType match {
+        case _: ArrayType | _: StructType | _: MapType | BinaryType => true
+        case _ => false
+      }
+    }
+    if (nested.nonEmpty)
+      throw new BindingException(
+        Explain(
+          s"CSV has no place for ${Explain.listing(nested.map(_.name))} in $target.",
+          expected = "columns of numbers, strings, dates or booleans",
+          found = Output.describe(StructType(nested)),
+          hint = "leave them out with --keep and --fetch, or write parquet or json."
+        )
+      )
+  }
+}
+
+private[jobs] object FolderRules {
+
+  /** Whether Spark's readers pass over a name. */
+  def isHidden(name: String): Boolean = name.startsWith("_") || name.startsWith(".")
+}

@@ -1,0 +1,35 @@
+package io.tfspark.jobs
+
+import java.nio.ByteBuffer
+import java.nio.charset.StandardCharsets.UTF_8
+import java.security.MessageDigest
+import java.util.HexFormat
+
+import io.tfspark.jobs.commit.JobKey
+
+/** What makes two runs the same job: the settings, the model, and the input as it was. Driver.
+  *
+  * The digest means nothing to a job in Python, which has its own.
+  */
+private[jobs] object JobIdentity {
+
+  /** The key of a job; the model counts by its digest, wherever it lies. */
+  def keyOf(job: BatchJob, modelDigest: String, snapshot: Seq[String]): JobKey = {
+    val settings = job.copy(model = "", report = None, isDryRun = false)
+    val digest = MessageDigest.getInstance("SHA-256")
+    (Seq("scala", text(settings), modelDigest) ++ snapshot).foreach { fact =>
+      val bytes = fact.getBytes(UTF_8)
+      digest.update(ByteBuffer.allocate(java.lang.Long.BYTES).putLong(bytes.length.toLong).array)
+      digest.update(bytes)
+    }
+    JobKey(HexFormat.of().formatHex(digest.digest()), job.runId)
+  }
+
+  /** All values of a setting; a `toString` may leave some out. */
+  private def text(value: Any): String = value match {
+    case fields: Map[_, _] => fields.toSeq.map(text).sorted.mkString("{", ",", "}")
+    case many: Seq[_] => many.map(text).mkString("[", ",", "]")
+    case one: Product => text(one.productPrefix +: one.productIterator.toSeq)
+    case other => s"'$other'"
+  }
+}

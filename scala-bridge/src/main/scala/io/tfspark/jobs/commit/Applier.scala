@@ -1,0 +1,119 @@
+package io.tfspark.jobs.commit
+
+import java.nio.file.{FileAlreadyExistsException, NoSuchFileException}
+
+import scala.annotation.tailrec
+
+import io.tfspark.error._
+
+/** Applies the journal in one folder: shows what it names, in steps that anybody may repeat.
+  * Driver.
+  *
+  * Each step has its source or its target inside the folder of the run that applies, and does one
+  * operation there. When another run takes that folder, all further steps fail with
+  * `NoSuchFileException`; nothing that was shown is shown again or taken back. Steps have the names
+  * of `tests/faults/commit_model.py`. There is no step `exchange`: Java cannot exchange two
+  * folders.
+  *
+  * @param work the folder, which belongs to the run that applies
+  */
+final private[jobs] class Applier(store: Store, places: HiddenFolder, work: String) {
+  private val decision = s"$work/journal"
+  private val fresh = s"$work/new"
+
+  /** The journal in the folder. */
+  def journal: Option[Journal] = store.read(decision).map(Journal.of)
+
+  /** Show what a journal names, from wherever another run stopped. */
+  def apply(journal: Journal): Unit =
+    if (store.isAtomic) apply(journal, Applier.patience)
+    else {
+      journal.retire.foreach(name => store.delete(s"${places.output}/$name"))
+      addAll(journal)
+    }
+
+  @tailrec
+  private def apply(journal: Journal, patience: Int): Unit = compare(journal) match {
+    case None => ()
+    case Some(_) if patience == 0 => throw lost("the file system contradicts itself")
+    case Some(step) =>
+      try step()
+      catch { case _: NoSuchFileException | _: FileAlreadyExistsException => () }
+      apply(journal, patience - 1) // `compare` finds out why a step failed
+  }
+
+  /** Turn the journal into the record that its job is done. */
+  def mark(journal: Journal): Unit = {
+    val done = places.done(journal.job.name)
+    store.delete(done) // of an earlier run with the same id and other settings
+    try store.rename(decision, done)
+    catch { case _: NoSuchFileException => throw lost("its folder is gone") }
+  }
+
+  /** Compare what is there with the journal; returns the next step, none after the last. */
+  private def compare(journal: Journal): Option[() => Unit] = {
+    val output = places.output
+    if (!store.exists(decision)) throw lost("its folder is gone")
+    if (!store.exists(fresh)) None
+    else if (!store.exists(output)) Some(() => show())
+    else if (journal.mode == "append") {
+      addAll(journal)
+      None
+    } else if (journal.folder.nonEmpty && store.identity(output) == journal.folder)
+      None // shown by an exchange
+    else if (journal.mode == "error") throw appeared(output)
+    else Some(() => retire())
+  }
+
+  private def show(): Unit = store.rename(fresh, places.output)
+
+  /** From here on there is no output, until `show`. */
+  private def retire(): Unit = {
+    val taken = store.names(work).toSet
+    val free = Iterator.from(0).map(number => s"old-$number").find(!taken(_)).mkString
+    store.rename(places.output, s"$work/$free")
+  }
+
+  private def addAll(journal: Journal): Unit = {
+    journal.add.map(name => HiddenFolder.parent(s"${places.output}/$name")).distinct.foreach(
+      store.make
+    )
+    journal.add.foreach(add)
+  }
+
+  /** Move one file; it was moved before when it is not there any more. */
+  private def add(name: String): Unit = {
+    val (source, target) = (s"$fresh/$name", s"${places.output}/$name")
+    try store.rename(source, target)
+    catch {
+      case error: NoSuchFileException =>
+        if (!store.exists(decision)) throw lost("its folder is gone")
+        if (store.exists(source)) throw error
+      case _: FileAlreadyExistsException if store.isAtomic => throw appeared(target)
+      case _: FileAlreadyExistsException =>
+        store.delete(target) // a copy that was interrupted
+        store.rename(source, target)
+    }
+  }
+
+  private def lost(found: String): LockLostException =
+    new LockLostException(
+      Explain(
+        s"This run lost the lock of ${places.output} while it was paused.",
+        found = found,
+        hint = "run the same command again: it finds out whether the rows are published."
+      )
+    )
+
+  private def appeared(path: String): OutputExistsException = {
+    val problem = s"$path was created by another program while the job held the lock."
+    val hint = "move it away, and run the same command again."
+    new OutputExistsException(Explain(problem, expected = "nothing there", hint = hint))
+  }
+}
+
+private object Applier {
+
+  /** Steps without an effect; only a file system that contradicts itself gets there. */
+  private val patience = 5
+}

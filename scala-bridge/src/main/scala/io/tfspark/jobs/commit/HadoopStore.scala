@@ -1,0 +1,133 @@
+package io.tfspark.jobs.commit
+
+import java.io.FileNotFoundException
+import java.nio.charset.StandardCharsets.UTF_8
+import java.nio.file.{FileAlreadyExistsException, NoSuchFileException}
+import java.util.UUID
+
+import scala.util.Using
+
+import org.apache.commons.io.IOUtils
+import org.apache.hadoop.conf.Configuration
+import org.apache.hadoop.fs
+import org.apache.hadoop.fs.{FileContext, FileSystem, Path, PathIsNotEmptyDirectoryException}
+import org.apache.hadoop.fs.Options.Rename
+
+/** A file system of Hadoop's. Driver.
+  *
+  * `FileSystem.rename` moves a source ''into'' a folder that is there and reports success, so a
+  * rename goes through `FileContext`, which refuses any target that is there. HDFS does both checks
+  * and the rename as one operation. Object stores do not: they copy.
+  */
+final private[jobs] class HadoopStore(
+    files: FileSystem,
+    configuration: Configuration,
+    override val isAtomic: Boolean
+) extends Store {
+
+  /** The same file system with a rename that never replaces; many object stores have none. */
+  private lazy val strict: FileContext = FileContext.getFileContext(files.getUri, configuration)
+
+  override def names(folder: String): Seq[String] =
+    try files.listStatus(new Path(folder)).toSeq.map(_.getPath.getName).sorted
+    catch { case _: FileNotFoundException => Nil }
+
+  override def exists(path: String): Boolean = files.exists(new Path(path))
+
+  override def read(path: String): Option[String] =
+    try Some(Using.resource(files.open(new Path(path)))(IOUtils.toString(_, UTF_8)))
+    catch { case _: FileNotFoundException => None }
+
+  /** Under another name first, because a file grows before it is closed. */
+  override def create(path: String, text: String): Unit =
+    if (!isAtomic) {
+      if (exists(path)) throw new FileAlreadyExistsException(path)
+      write(path, text)
+    } else {
+      val complete = besides(path)
+      write(complete, text)
+      try rename(complete, path)
+      catch {
+        case error: FileAlreadyExistsException =>
+          delete(complete)
+          throw error
+      }
+    }
+
+  /** It is written again: a time that is set would be the driver's. */
+  override def touch(path: String): Unit = {
+    val text = read(path).getOrElse(throw new NoSuchFileException(path))
+    if (!isAtomic) write(path, text)
+    else {
+      val complete = besides(path)
+      write(complete, text)
+      HadoopStore.translated(
+        strict.rename(new Path(complete), new Path(path), Rename.OVERWRITE)
+      )
+    }
+  }
+
+  override def modified(path: String): Option[Long] =
+    try Some(files.getFileStatus(new Path(path)).getModificationTime)
+    catch { case _: FileNotFoundException => None }
+
+  override def make(folder: String): Unit = files.mkdirs(new Path(folder)): Unit
+
+  override def rename(source: String, target: String): Unit =
+    if (isAtomic) HadoopStore.translated(strict.rename(new Path(source), new Path(target)))
+    else {
+      if (!exists(source)) throw new NoSuchFileException(source)
+      if (exists(target)) throw new FileAlreadyExistsException(target)
+      if (!HadoopStore.translated(files.rename(new Path(source), new Path(target))))
+        throw new NoSuchFileException(target)
+    }
+
+  /** Hadoop's folders have none. */
+  override def identity(folder: String): String = ""
+
+  override def delete(path: String): Unit = files.delete(new Path(path), true): Unit
+
+  override def deleteLast(paths: String*): Unit = {
+    paths.foreach(delete)
+    removeEmpty(HiddenFolder.parent(paths.head))
+  }
+
+  override def removeEmpty(folder: String): Unit =
+    if (exists(folder) && names(folder).isEmpty)
+      try files.delete(new Path(folder), false): Unit
+      catch { case _: PathIsNotEmptyDirectoryException => () }
+
+  private def besides(path: String): String = {
+    val (folder, name) = (HiddenFolder.parent(path), new Path(path).getName)
+    s"$folder/.$name.${UUID.randomUUID}"
+  }
+
+  /** Write a file into a folder that has to be there. */
+  private def write(path: String, text: String): Unit = {
+    val place = new Path(path)
+    val (copies, block) = (files.getDefaultReplication(place), files.getDefaultBlockSize(place))
+    val buffer = 4096
+    val stream = HadoopStore.translated(
+      files.createNonRecursive(place, true, buffer, copies, block, null)
+    )
+    Using.resource(stream)(_.write(text.getBytes(UTF_8)))
+  }
+}
+
+private object HadoopStore {
+
+  /** Run a call; for a path that is missing, or there, throw what `Store` says. */
+  def translated[A](call: => A): A =
+    try call
+    catch {
+      case error: FileNotFoundException => throw caused(new NoSuchFileException(_), error)
+      case error @ (_: fs.FileAlreadyExistsException | _: PathIsNotEmptyDirectoryException) =>
+        throw caused(new FileAlreadyExistsException(_), error)
+    }
+
+  private def caused(make: String => Exception, error: Throwable): Exception = {
+    val translation = make(String.valueOf(error.getMessage))
+    translation.initCause(error)
+    translation
+  }
+}

@@ -1,0 +1,93 @@
+package io.tfspark.jobs.commit
+
+import scala.jdk.CollectionConverters._
+
+import com.fasterxml.jackson.databind.JsonNode
+import com.fasterxml.jackson.databind.node.ObjectNode
+import io.tfspark.error._
+
+/** What makes two runs the same job. Driver.
+  *
+  * @param digest of the settings, the model and the input
+  * @param runId the user's own key; empty when there is none
+  */
+final private[jobs] case class JobKey(digest: String, runId: String = "") {
+
+  /** What the record of a finished job is named by. */
+  def name: String = if (runId.nonEmpty) s"run id $runId" else s"digest $digest"
+}
+
+/** What a job decided to publish, as one JSON file. Driver.
+  *
+  * A journal is the point of decision. Before it exists, nothing of the job is ever shown. Once it
+  * exists, exactly what it names is shown, by this run or a later one, in Python or Scala. After
+  * that, the same file becomes the record that the job is done.
+  *
+  * @param add files to publish, relative to the folder of new files
+  * @param retire names in the output to delete, where folders cannot be renamed
+  * @param folder identity of the folder of new files; empty where folders have none
+  * @param report the account of the run, for the next start of a job that is done
+  */
+final private[jobs] case class Journal(
+    mode: String,
+    run: String,
+    job: JobKey,
+    owner: Owner,
+    add: Seq[String],
+    retire: Seq[String],
+    folder: String,
+    report: ObjectNode
+) {
+
+  /** The file's text. */
+  def toJson: String = {
+    val node = Json.node().put("version", Journal.version).put("mode", mode).put("run", run)
+    node.set[ObjectNode](
+      "job",
+      Json.node().put("digest", job.digest).put("run_id", job.runId)
+    ).set[ObjectNode]("owner", owner.toJson)
+      .set[ObjectNode]("add", Json.array(add))
+      .set[ObjectNode]("retire", Json.array(retire))
+      .put("folder", folder)
+      .set[ObjectNode]("report", report): Unit
+    Json.print(node)
+  }
+}
+
+private[jobs] object Journal {
+  private val version = 1
+  private val keys =
+    Set("version", "mode", "run", "job", "owner", "add", "retire", "folder", "report")
+
+  /** The journal in a file's text; one that says more than this version understands is refused. */
+  def of(text: String): Journal = {
+    val json = Json.parse(text)
+    val unknown =
+      json.fieldNames.asScala.filter(name => !keys(name) && isSaid(json.path(name))).toSeq
+    if (json.path("version").asInt != version || unknown.nonEmpty)
+      throw new OutputBusyException(
+        Explain(
+          "An unfinished job of another kind, or of another version of tfspark, is beside the output.",
+          expected = s"a journal of a folder, version $version",
+          found = (s"version ${json.path("version").asText}" +: unknown).mkString(", "),
+          hint = "finish it with the program that started it."
+        )
+      )
+    Journal(
+      json.path("mode").asText,
+      json.path("run").asText,
+      JobKey(json.path("job").path("digest").asText, json.path("job").path("run_id").asText),
+      Owner.of(json.path("owner")),
+      Json.texts(json.path("add")),
+      Json.texts(json.path("retire")),
+      json.path("folder").asText,
+      json.path("report") match {
+        case report: ObjectNode => report
+        case _ => Json.node()
+      }
+    )
+  }
+
+  private def isSaid(value: JsonNode): Boolean =
+    !value.isNull && (if (value.isContainerNode) !value.isEmpty else value.asText.nonEmpty)
+}

@@ -1,0 +1,121 @@
+package io.tfspark.jobs.commit
+
+import java.io.IOException
+import java.nio.ByteBuffer
+import java.nio.channels.FileChannel
+import java.nio.charset.StandardCharsets.UTF_8
+import java.nio.file._
+import java.nio.file.StandardOpenOption.{CREATE_NEW, READ, WRITE}
+import java.nio.file.attribute.BasicFileAttributes
+import java.util.UUID
+
+import scala.annotation.tailrec
+import scala.jdk.CollectionConverters._
+import scala.util.Using
+
+/** The file system of this machine, with what is mounted in it. Driver.
+  *
+  * Java has neither a rename that never replaces nor an exchange of two folders, so a rename looks
+  * first. What could appear in between is an empty folder, or a file with the name of a run in it.
+  */
+final private[jobs] class LocalStore extends Store {
+  override def isAtomic: Boolean = true
+
+  override def names(folder: String): Seq[String] =
+    try
+      Using.resource(Files.list(Paths.get(folder)))(
+        _.iterator.asScala.map(_.getFileName.toString).toSeq.sorted
+      )
+    catch { case _: NoSuchFileException => Nil }
+
+  /** A link is there, whatever it points to. */
+  override def exists(path: String): Boolean =
+    Files.exists(Paths.get(path), LinkOption.NOFOLLOW_LINKS)
+
+  override def read(path: String): Option[String] =
+    try Some(Files.readString(Paths.get(path)))
+    catch { case _: NoSuchFileException => None }
+
+  /** Another name gets the text, and a hard link the wanted name. */
+  override def create(path: String, text: String): Unit = {
+    val target = Paths.get(path)
+    val complete = target.resolveSibling(s".${target.getFileName}.${UUID.randomUUID}")
+    try {
+      Files.write(complete, text.getBytes(UTF_8), CREATE_NEW): Unit
+      try Files.createLink(target, complete): Unit
+      catch {
+        // A file system without hard links.
+        case error: FileSystemException if error.getClass == classOf[FileSystemException] =>
+          rename(complete.toString, path)
+        case _: UnsupportedOperationException => rename(complete.toString, path)
+      }
+    } finally Files.deleteIfExists(complete): Unit
+  }
+
+  /** Writes a byte that is there: a time that is set would be the driver's. */
+  override def touch(path: String): Unit =
+    Using.resource(FileChannel.open(Paths.get(path), READ, WRITE)) { file =>
+      val first = ByteBuffer.allocate(1)
+      file.read(first, 0): Unit
+      file.write(first.flip(), 0): Unit
+    }
+
+  override def modified(path: String): Option[Long] =
+    try Some(Files.getLastModifiedTime(Paths.get(path)).toMillis)
+    catch { case _: NoSuchFileException => None }
+
+  /** Before Java 20, `createDirectories` refuses a link to a folder. */
+  override def make(folder: String): Unit = {
+    val path = Paths.get(folder)
+    if (!Files.isDirectory(path)) Files.createDirectories(path): Unit
+  }
+
+  override def rename(source: String, target: String): Unit = {
+    if (!exists(source)) throw new NoSuchFileException(source)
+    if (exists(target)) throw new FileAlreadyExistsException(target)
+    Files.move(Paths.get(source), Paths.get(target), StandardCopyOption.ATOMIC_MOVE): Unit
+  }
+
+  /** Device and inode. */
+  override def identity(folder: String): String =
+    try {
+      val found = Files.readAttributes(Paths.get(folder), "unix:dev,ino")
+      s"${found.get("dev")}:${found.get("ino")}"
+    } catch {
+      case _: NoSuchFileException | _: UnsupportedOperationException => ""
+    }
+
+  /** Another job may remove parts of it at the same time. */
+  @tailrec
+  override def delete(path: String): Unit = if (exists(path)) {
+    try Files.walkFileTree(Paths.get(path), LocalStore.Deletion): Unit
+    catch { case _: NoSuchFileException => () }
+    delete(path)
+  }
+
+  override def deleteLast(paths: String*): Unit = {
+    paths.foreach(path => Files.deleteIfExists(Paths.get(path)))
+    removeEmpty(HiddenFolder.parent(paths.head))
+  }
+
+  override def removeEmpty(folder: String): Unit =
+    try Files.delete(Paths.get(folder))
+    catch { case _: NoSuchFileException | _: DirectoryNotEmptyException => () }
+}
+
+private object LocalStore {
+
+  /** Deletes files, then the folder that held them. */
+  private object Deletion extends SimpleFileVisitor[Path] {
+    override def visitFile(file: Path, facts: BasicFileAttributes): FileVisitResult = {
+      Files.delete(file)
+      FileVisitResult.CONTINUE
+    }
+
+    override def postVisitDirectory(folder: Path, error: IOException): FileVisitResult = {
+      Option(error).foreach(throw _)
+      Files.delete(folder)
+      FileVisitResult.CONTINUE
+    }
+  }
+}

@@ -1,0 +1,204 @@
+package io.tfspark.jobs.commit
+
+import java.nio.file.{FileAlreadyExistsException, NoSuchFileException}
+
+import scala.concurrent.duration._
+import scala.util.control.NonFatal
+
+import com.fasterxml.jackson.databind.node.ObjectNode
+import io.tfspark.error._
+import org.slf4j.LoggerFactory
+
+/** What a lock and a heartbeat say: a run and its process. */
+final private[jobs] case class Holder(run: String, owner: Owner) {
+  def toJson: String =
+    Json.print(Json.node().put("run", run).set[ObjectNode]("owner", owner.toJson))
+}
+
+/** The lock of one output, for one run: one job at a time, and a dead job holds up nobody. Driver.
+  *
+  * A lock is a file `lock-<generation>` that is created when it is absent. Its owner is alive as
+  * long as its heartbeat is younger than the lease, by the clock of the file system, and its
+  * process is not known to have ended. A lock whose owner is dead is taken over by the next
+  * generation.
+  *
+  * Methods that are steps of the commit have the names of the steps in
+  * `tests/faults/commit_model.py`. A lock alone never makes a commit safe, because its owner may
+  * have been paused and wake up: `Recovery.take` does.
+  *
+  * @param lease time without a heartbeat after which an owner counts as dead
+  */
+final private[jobs] class Lock(
+    val store: Store,
+    val places: HiddenFolder,
+    val run: String,
+    val owner: Owner,
+    lease: FiniteDuration = Lock.lease
+) {
+  private val own = Holder(run, owner)
+  private val heartbeat = new Heartbeat(lease.toMillis / Lock.beatsPerLease, () => keepBeating())
+  private var held = 0
+
+  /** The generation of the lock that is held; 0 when none is. */
+  def generation: Int = held
+
+  /** Get the lock; a live job that has it is named in the error. */
+  def acquire(): Unit =
+    if (!(1 to Lock.tries).exists(_ => isAcquired()))
+      throw withdraw("Other jobs come and go on the output")
+
+  private def isAcquired(): Boolean = {
+    val next = look()
+    val isOurs = enter() && claim(next)
+    if (isOurs) {
+      confirm()
+      fence()
+      heartbeat.start()
+    }
+    isOurs
+  }
+
+  /** Whether the lock is still this run's, and nobody has begun to take it over. */
+  def holds: Boolean = locks.maxOption.contains(held)
+
+  /** Whether a heartbeat is of a run that is dead, or gone. */
+  def isSilent(beat: String): Boolean = read(beat).forall(!isAlive(_))
+
+  /** Stop the heartbeat. */
+  def silence(): Unit = heartbeat.silence()
+
+  /** Give the lock up: steps `release` and `acknowledge`.
+    *
+    * @param records files to delete together with the heartbeat, as the last operation
+    */
+  def release(records: String*): Unit = {
+    silence()
+    if (held > 0) {
+      store.delete(places.lock(held))
+      held = 0
+    }
+    store.names(places.path)
+      .filter(name => name.startsWith(HiddenFolder.Fenced) && name.endsWith(s"-$run"))
+      .foreach(name => store.delete(s"${places.path}/$name"))
+    store.deleteLast(records :+ places.beat(run): _*)
+  }
+
+  private def locks: Seq[Int] = store.names(places.path).flatMap(HiddenFolder.lockGeneration)
+
+  private def others: Seq[Int] = locks.filter(_ != held)
+
+  private def read(path: String): Option[Holder] = store.read(path).map { text =>
+    val json = Json.parse(text)
+    // On some file systems, a heartbeat is empty while it is written: its name tells the run.
+    val named = path.drop(places.beat("").length)
+    Holder(json.path("run").asText(named), Owner.of(json.path("owner")))
+  }
+
+  private def look(): Int = {
+    val names = store.names(places.path)
+    names.flatMap(HiddenFolder.lockGeneration).maxOption.foreach(refuseLive)
+    1 + names.flatMap(HiddenFolder.generation).maxOption.getOrElse(0)
+  }
+
+  private def refuseLive(generation: Int): Unit =
+    read(places.lock(generation)).filter(isAlive).foreach { holder =>
+      throw withdraw(
+        "Another job writes to the output",
+        found = s"run ${holder.run}, ${holder.owner}"
+      )
+    }
+
+  /** Whether a holder's heartbeat is young enough, by the clock of the file system. */
+  def isAlive(holder: Holder): Boolean =
+    store.modified(places.beat(holder.run)) match {
+      case Some(theirs) if !holder.owner.hasEnded =>
+        // Without a folder, look again.
+        !enter() || store.modified(places.beat(run)).forall(_ - theirs < lease.toMillis)
+      case _ => false
+    }
+
+  /** Beat for the first time; false when another job has just removed the folder. */
+  private def enter(): Boolean = {
+    store.make(places.path)
+    try {
+      store.create(places.beat(run), own.toJson)
+      true
+    } catch {
+      case _: NoSuchFileException => false
+      case _: FileAlreadyExistsException => isTouched()
+    }
+  }
+
+  private def isTouched(): Boolean =
+    try {
+      store.touch(places.beat(run))
+      true
+    } catch { case _: NoSuchFileException => false }
+
+  private def claim(next: Int): Boolean =
+    try {
+      store.create(places.lock(next), own.toJson)
+      held = next
+      enter() // again: a job that has ended may have removed the heartbeat
+    } catch { case _: NoSuchFileException | _: FileAlreadyExistsException => false }
+
+  /** Give up when another job is on its way, too: a look and a claim are two operations. */
+  private def confirm(): Unit = {
+    if (!holds) throw withdraw("Another job has just locked the output")
+    others.foreach(refuseLive)
+  }
+
+  /** Keep the generation of an owner that may wake up from being used again. */
+  private def fence(): Unit =
+    for {
+      generation <- others
+      holder <- read(places.lock(generation))
+    } {
+      Lock.log.warn(s"takes over from run ${holder.run}, ${holder.owner}, whose heart has stopped")
+      if (store.exists(places.beat(holder.run)) && !holder.owner.hasEnded)
+        try store.create(places.fenced(generation, holder.run), "")
+        catch { case _: FileAlreadyExistsException => () }
+    }
+
+  /** Take back what was created; returns the error of an output that is not free. */
+  private def withdraw(problem: String, found: String = ""): OutputBusyException = {
+    release()
+    new OutputBusyException(
+      Explain(
+        s"$problem ${places.output}.",
+        expected = "one job at a time",
+        found = found,
+        hint =
+          "run the same command again when the other job has ended; a job that died on another " +
+            s"machine is taken over ${lease.toSeconds} s after its last heartbeat, which is the " +
+            s"time of ${places.beat("*")}."
+      )
+    )
+  }
+
+  /** False when the lock is over. */
+  private def keepBeating(): Boolean =
+    try {
+      store.touch(places.beat(run))
+      true
+    } catch {
+      case _: NoSuchFileException =>
+        if (!heartbeat.isSilent) Lock.log.warn(s"the lock of ${places.output} was taken over")
+        false
+      case NonFatal(error) => // a slow file system; the next beat may get through
+        Lock.log.warn(s"a heartbeat failed: $error")
+        true
+    }
+}
+
+private[jobs] object Lock {
+  private val log = LoggerFactory.getLogger(classOf[Lock])
+
+  /** It has to outlast the caches of a network file system, which keep times for a minute. */
+  val lease: FiniteDuration = 120.seconds
+  private val beatsPerLease = 8
+
+  /** How often a lock may slip away between the look and the claim; each time, another job got on.
+    */
+  private val tries = 20
+}

@@ -1,0 +1,73 @@
+package io.tfspark.jobs.commit
+
+import java.io.IOException
+import java.net.{InetAddress, UnknownHostException}
+import java.nio.charset.StandardCharsets.ISO_8859_1
+import java.nio.file.{Files, Path, Paths}
+
+import com.fasterxml.jackson.databind.JsonNode
+import com.fasterxml.jackson.databind.node.ObjectNode
+
+/** Who holds a lock: one process, told apart from all others on all machines. Driver.
+  *
+  * A process that is known to have ended gives up its lock at once. That can be known only on the
+  * same machine, in the same process namespace (a container has its own), by the time when it was
+  * started.
+  *
+  * @param machine identifies the boot of the machine and the process namespace; empty when unknown
+  * @param started in ticks since the boot; empty when unknown
+  */
+final private[jobs] case class Owner(
+    host: String,
+    machine: String,
+    pid: Long,
+    started: String,
+    user: String
+) {
+
+  /** Whether the process is known to have ended; false when that cannot be known. */
+  def hasEnded: Boolean =
+    machine.nonEmpty && started.nonEmpty && machine == Owner.thisMachine &&
+      Owner.startOf(pid) != started
+
+  def toJson: ObjectNode =
+    Json.node().put("host", host).put("machine", machine).put("pid", pid).put("started", started)
+      .put("user", user)
+
+  override def toString: String = s"process $pid of $user on $host"
+}
+
+private[jobs] object Owner {
+
+  /** The process that calls. */
+  def ofThisProcess: Owner = {
+    val pid = ProcessHandle.current.pid
+    Owner(hostName, thisMachine, pid, startOf(pid), sys.props.getOrElse("user.name", ""))
+  }
+
+  def of(json: JsonNode): Owner = {
+    def text(name: String) = json.path(name).asText
+    Owner(text("host"), text("machine"), json.path("pid").asLong, text("started"), text("user"))
+  }
+
+  private def hostName: String =
+    try InetAddress.getLocalHost.getHostName
+    catch { case _: UnknownHostException => "localhost" }
+
+  private lazy val thisMachine: String =
+    try {
+      val boot = read(Paths.get("/proc/sys/kernel/random/boot_id")).trim
+      s"$boot/${Files.readSymbolicLink(Paths.get("/proc/self/ns/pid"))}"
+    } catch { case _: IOException => "" }
+
+  /** The start time of a process; empty when there is none, or it waits to be reaped. */
+  private def startOf(pid: Long): String =
+    try {
+      val status = read(Paths.get(s"/proc/$pid/stat"))
+      // The name in parentheses may hold blanks.
+      val fields = status.drop(status.lastIndexOf(')') + 1).trim.split("\\s+")
+      if (Set("Z", "X")(fields.head)) "" else fields(19)
+    } catch { case _: IOException => "" }
+
+  private def read(path: Path): String = Files.readString(path, ISO_8859_1)
+}

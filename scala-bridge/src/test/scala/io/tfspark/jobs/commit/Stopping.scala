@@ -1,0 +1,104 @@
+package io.tfspark.jobs.commit
+
+import java.nio.file.{Files, Path}
+
+import scala.jdk.CollectionConverters._
+import scala.util.Using
+
+/** The end of a job that was killed; nobody catches it. */
+final class Stopped(operation: String) extends Error(s"before $operation")
+
+/** A job without Spark that can be stopped before any operation: `A` writes `A.1` and `A.2`, each
+  * as a file.
+  */
+final class SmallJob(val output: Path, val name: String, val mode: String, runId: String = "") {
+  private var runs = 0
+
+  /** Run it, as an execution does; returns how it ended.
+    *
+    * @param allowed operations that are done before it is stopped
+    */
+  def run(allowed: Int = Int.MaxValue, owner: Owner = Stopping.killed): String = {
+    runs += 1
+    val lock = new Lock(Stopping.store(allowed), Stopping.places(output), s"$name$runs", owner)
+    try run(new Commit(lock))
+    finally lock.silence()
+  }
+
+  private def run(commit: Commit): String =
+    if (commit.begin(JobKey(name, runId)).isDefined) {
+      commit.acknowledge()
+      "already done"
+    } else if (mode == "error" && Files.exists(output)) {
+      commit.abandon()
+      "exists"
+    } else {
+      commit.openWork()
+      val written = Files.createDirectories(Path.of(commit.work, "spark"))
+      val files = Seq("1", "2").map(part => s"$name$runs-$part" -> s"$name.$part")
+      files.foreach { case (file, row) => Files.writeString(written.resolve(file), row) }
+      commit.count("spark", files.map(_._1))
+      commit.publish(mode, files.map(_._1), Json.node().put("run", commit.lock.run))
+      commit.acknowledge()
+      "done"
+    }
+
+  /** The rows after it, on rows that were there. */
+  def after(there: Option[Seq[String]]): Option[Seq[String]] = {
+    val kept = if (mode == "append") there.getOrElse(Nil) else Nil
+    Some((kept ++ Seq(s"$name.1", s"$name.2")).sorted)
+  }
+}
+
+object Stopping {
+
+  /** A process of this machine that has ended. */
+  val killed: Owner = Owner.ofThisProcess.copy(started = "0")
+
+  def places(output: Path): HiddenFolder = HiddenFolder(output.toString)
+
+  /** Real local files; after `allowed` operations, none is done any more. */
+  def store(allowed: Int = Int.MaxValue): Store = {
+    var done = 0
+    new WatchedStore(
+      new LocalStore,
+      operation => {
+        if (done == allowed) throw new Stopped(operation)
+        done += 1
+      }
+    )
+  }
+
+  /** The rows in a folder, or none without it. */
+  def rows(output: Path): Option[Seq[String]] =
+    Option.when(Files.exists(output))(
+      names(output).map(name => Files.readString(output.resolve(name))).sorted
+    )
+
+  def names(folder: Path): Seq[String] =
+    Using.resource(Files.list(folder))(_.iterator.asScala.map(_.getFileName.toString).toSeq.sorted)
+
+  /** Jobs that were stopped before operation 0, 1, 2, …, each with its own output, until one is
+    * not.
+    */
+  def jobs(mode: String, there: Option[Seq[String]]): Iterator[SmallJob] = {
+    val root = Files.createTempDirectory("commit")
+    val stopped = Iterator.from(0).map { allowed =>
+      val output = Files.createDirectories(root.resolve(allowed.toString)).resolve("out")
+      there.foreach { rows =>
+        Files.createDirectory(output)
+        rows.foreach(row => Files.writeString(output.resolve(s"file of $row"), row))
+      }
+      val job = new SmallJob(output, "A", mode)
+      Option.when(isStopped(job, allowed))(job)
+    }
+    stopped.takeWhile(_.isDefined).flatten
+  }
+
+  private def isStopped(job: SmallJob, allowed: Int): Boolean =
+    try {
+      job.run(allowed)
+      assert(allowed > 15)
+      false
+    } catch { case _: Stopped => true }
+}

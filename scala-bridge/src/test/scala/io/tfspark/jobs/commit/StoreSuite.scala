@@ -1,0 +1,82 @@
+package io.tfspark.jobs.commit
+
+import java.nio.file.{FileAlreadyExistsException, Files, NoSuchFileException}
+
+import org.apache.hadoop.conf.Configuration
+import org.apache.hadoop.fs.Path
+import org.scalatest.funsuite.AnyFunSuite
+
+/** What the commit relies on, on real files: by the local store and by Hadoop's. */
+class StoreSuite extends AnyFunSuite {
+  private def hadoop(isAtomic: Boolean): Store = {
+    val conf = new Configuration()
+    val files = new Path("file:///").getFileSystem(conf)
+    new HadoopStore(files, conf, isAtomic)
+  }
+
+  Seq(
+    "local" -> (() => new LocalStore),
+    "hadoop" -> (() => hadoop(isAtomic = true)),
+    "copies" -> (() => hadoop(isAtomic = false))
+  ).foreach { case (name, make) =>
+    test(s"$name: what the commit relies on") {
+      val (store, root) = (make(), Files.createTempDirectory("store").toString)
+      store.create(s"$root/one", "first")
+      intercept[FileAlreadyExistsException](store.create(s"$root/one", "second"))
+      assert(store.read(s"$root/one").contains("first"))
+      Seq(s"$root/none/one", s"$root/none/more/one").foreach { missing =>
+        intercept[NoSuchFileException](store.create(missing, ""))
+        intercept[NoSuchFileException](store.touch(missing))
+        intercept[NoSuchFileException](store.rename(missing, s"$root/two"))
+        // The source counts, so that a step that was done is not taken for a foreign file.
+        intercept[NoSuchFileException](store.rename(missing, s"$root/one"))
+      }
+      store.make(s"$root/new/deep")
+      store.make(s"$root/out")
+      intercept[FileAlreadyExistsException](store.rename(s"$root/new", s"$root/out"))
+      store.removeEmpty(s"$root/new")
+      assert(store.names(s"$root/new") == Seq("deep"))
+      store.removeEmpty(s"$root/out")
+      assert(!store.exists(s"$root/out"))
+      store.rename(s"$root/new", s"$root/out")
+      assert(store.names(s"$root/out") == Seq("deep"))
+      assert(store.names(s"$root/none").isEmpty)
+    }
+
+    test(s"$name: files are touched and deleted") {
+      val (store, root) = (make(), Files.createTempDirectory("store").toString)
+      store.create(s"$root/one", "first")
+      val before = store.modified(s"$root/one")
+      store.touch(s"$root/one")
+      assert(store.modified(s"$root/one").exists(after => before.exists(_ <= after)))
+      assert(store.read(s"$root/one").contains("first"))
+      assert(store.modified(s"$root/none").isEmpty && store.read(s"$root/none").isEmpty)
+      store.make(s"$root/out/deep")
+      store.delete(s"$root/out")
+      store.delete(s"$root/out")
+      store.make(s"$root/last")
+      store.create(s"$root/last/one", "")
+      store.deleteLast(s"$root/last/one", s"$root/last/none")
+      store.deleteLast(s"$root/last/one")
+      assert(store.names(root) == Seq("one"))
+    }
+  }
+
+  test("atomic stores do not rename into a folder that is missing") {
+    Seq(new LocalStore, hadoop(isAtomic = true)).foreach { store =>
+      val root = Files.createTempDirectory("store").toString
+      store.create(s"$root/one", "first")
+      intercept[NoSuchFileException](store.rename(s"$root/one", s"$root/none/one"))
+    }
+  }
+
+  test("only local folders have an identity, which a rename keeps") {
+    val (store, root) = (new LocalStore, Files.createTempDirectory("store").toString)
+    store.make(s"$root/one")
+    val identity = store.identity(s"$root/one")
+    assert(identity.matches("[0-9]+:[0-9]+"))
+    store.rename(s"$root/one", s"$root/two")
+    assert(store.identity(s"$root/two") == identity)
+    assert(store.identity(s"$root/one").isEmpty && hadoop(true).identity(root).isEmpty)
+  }
+}

@@ -1,0 +1,61 @@
+"""Python and Scala have one commit: each recovers what the other left, and respects its lock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bridge.conftest import answer_in_spark, run_in
+
+EVERYTHING = """
+from tests.bridge.commit_both import everything
+answer(everything(spark, ROOT))
+"""
+SIDES = ("python", "scala")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def found(
+    jar: Path, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """What one JVM found; almost all of its time is the start of Spark."""
+    folder = tmp_path_factory.mktemp("commit")
+    run: Callable[..., str] = partial(run_in, folder, environment)
+    program = f"ROOT = {str(folder / 'outputs')!r}\n{EVERYTHING}"
+    return answer_in_spark(run, jar, folder, program)
+
+
+@pytest.mark.parametrize("mode", ["error", "overwrite", "append"])
+@pytest.mark.parametrize("side", SIDES)
+def test_a_job_stopped_anywhere_is_recovered_by_the_other_side(
+    side: str, mode: str, found: dict[str, Any]
+) -> None:
+    assert found[f"{side} {mode}"] == []
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_live_lock_of_the_other_side_is_refused(side: str, found: dict[str, Any]) -> None:
+    ended = found[f"{side} refused"]
+    assert "found:    run " in ended
+    assert "Another job writes to the output" in ended
+    assert f" on {os.uname().nodename}" in ended
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_run_id_that_is_done_on_the_other_side_is_not_run_again(
+    side: str, found: dict[str, Any]
+) -> None:
+    ends, rows = found[f"{side} done"]
+    assert ends == ["done", "already done", "already done"]
+    assert rows == sorted(["old.1", f"of {side}.1", f"of {side}.2"])
+
+
+def test_scala_knows_which_process_of_python_has_ended(found: dict[str, Any]) -> None:
+    assert found["ended"] == [False, True, False]

@@ -1,0 +1,127 @@
+"""The batch job into tables of the real Delta Lake; `tools/compat.py` runs it.
+
+It needs pytest alone. TFSPARK_COMPAT_MODELS names the folder of the models, TFSPARK_COMPAT_DELTA
+the jars of Delta, separated by commas.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from tfspark.errors import OutputExistsError
+from tfspark.scoring.batch import execute, new_report, plan
+from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.job import BatchJob
+from tfspark.scoring.output.catalog import CatalogOutput
+from tfspark.scoring.output.journal import Mode
+from tfspark.scoring.output.owner import Owner
+from tfspark.scoring.report import Report
+
+LINEAR = str(Path(os.environ["TFSPARK_COMPAT_MODELS"]) / "linear")
+SCORED = [(at, 2.0 * at + 2) for at in range(5)]
+
+
+class Killed(BaseException):
+    """The end of a job that was killed."""
+
+
+def kill(*_: object) -> None:
+    raise Killed
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    home = tmp_path_factory.mktemp("spark")
+    os.environ["TFSPARK_CACHE_DIR"] = str(home / "cache")
+    os.chdir(home)
+    settings = {
+        "spark.ui.enabled": "false",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.warehouse.dir": str(home / "warehouse"),
+        "spark.jars": os.environ["TFSPARK_COMPAT_DELTA"],
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.databricks.delta.snapshotPartitions": "2",
+    }
+    session = SparkSession.builder.master("local[2]").config(map=settings).getOrCreate()
+    session.sparkContext.setLogLevel("OFF")
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def job(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Run a job that creates or writes a Delta table; each run finds the one before has ended."""
+    monkeypatch.setattr(Owner, "has_ended", lambda owner: True)
+    spark.sql("SELECT id, float(id) a, 1f b FROM range(5)").createOrReplaceTempView("source")
+    places = Dataset(table="source"), Dataset(table="scored", format="delta")
+
+    def run(mode: Mode = "error", run_id: str = "") -> Report:
+        one = BatchJob(LINEAR, *places, mode, feed={"inputs": ["a", "b"]}, run_id=run_id)
+        report = new_report("test")
+        return execute(spark, plan(spark, one, report), report)
+
+    yield run
+    spark.sql("DROP TABLE IF EXISTS scored")
+
+
+@pytest.fixture
+def killed(job: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run a job that is killed just after its commit."""
+
+    def run(*asked: str) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(CatalogOutput, "acknowledge", kill)
+            with pytest.raises(Killed):
+                job(*asked)
+
+    return run
+
+
+def scored(spark: SparkSession) -> list[tuple[Any, ...]]:
+    return sorted(map(tuple, spark.table("scored").select("id", "outputs").collect()))
+
+
+def properties(spark: SparkSession) -> list[str]:
+    rows = spark.sql("SHOW TBLPROPERTIES scored").collect()
+    return [row["key"] for row in rows if row["key"].startswith("tfspark")]
+
+
+def test_a_killed_creation_is_found_done(spark: SparkSession, job: Any, killed: Any) -> None:
+    killed("error")
+    assert scored(spark) == SCORED
+    assert job("error").rows_out == 5
+    assert (scored(spark), properties(spark)) == (SCORED, [])
+    with pytest.raises(OutputExistsError):
+        job("error")
+
+
+def test_a_creation_with_a_run_id_is_done_once(spark: SparkSession, job: Any) -> None:
+    first, again = job("append", "monday"), job("append", "monday")
+    assert (scored(spark), properties(spark)) == (SCORED, [])
+    assert again.run == first.run
+
+
+def test_a_killed_append_adds_its_rows_once(spark: SparkSession, job: Any, killed: Any) -> None:
+    job("append")
+    killed("append")
+    for times, run_id in ((2, ""), (3, "monday"), (3, "monday")):
+        job("append", run_id)
+        assert (scored(spark), properties(spark)) == (sorted(SCORED * times), [])
+    killed("append", "tuesday")
+    job("append", "tuesday")
+    assert scored(spark) == sorted(SCORED * 4)
+
+
+def test_an_overwrite_is_one_transaction(spark: SparkSession, job: Any) -> None:
+    job("append")
+    before = spark.sql("DESCRIBE HISTORY scored").count()
+    job("overwrite")
+    assert scored(spark) == SCORED
+    assert spark.sql("DESCRIBE HISTORY scored").count() == before + 1
