@@ -18,6 +18,7 @@ from tfspark.scoring.output.journal import JobKey, Mode
 from tfspark.scoring.output.partitions import check_partitions, refuse_hidden
 from tfspark.scoring.output.store import LocalStore
 from tfspark.scoring.output.stores import behind_links
+from tfspark.spark.cluster.files import scheme_of
 
 
 class LocalFiles:
@@ -27,6 +28,11 @@ class LocalFiles:
         self.given = path
 
     def qualified(self, path: str) -> str:
+        """Refuse the path of another file system, as Hadoop does."""
+        if scheme_of(path) not in ("", scheme_of(self.given) or "file"):
+            raise ValueError(f"Wrong FS: {path}")
+        if scheme_of(path) not in ("", "file"):
+            return path
         return f"file:{os.path.normpath(path.removeprefix('file:'))}"
 
     uri = qualified
@@ -49,9 +55,8 @@ class LocalFiles:
 
 @pytest.fixture(autouse=True)
 def without_spark(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (folder, folder_rules):
+    for module in (bad_rows, folder, folder_rules):
         monkeypatch.setattr(module, "HadoopFiles", LocalFiles)
-    assert not hasattr(bad_rows, "HadoopFiles")
 
 
 def output_at(path: Path, mode: Mode, run: str) -> PathOutput:
@@ -112,6 +117,13 @@ def test_bad_rows_are_not_in_the_folder_of_a_table(name: str, tmp_path: Path) ->
         if root / name != tmp_path / "link" / "table/bad":
             with pytest.raises(UsageError, match="a folder that is not the output's"):
                 bad.check_beside(good._path)
+
+
+def test_bad_rows_may_be_on_another_file_system(tmp_path: Path) -> None:
+    nothing: Any = None
+    good = output_at(tmp_path / "out", "append", "A1")
+    bad = BadRowsOutput(nothing, Dataset(str(tmp_path / "bad")), "append", "A1", good)
+    bad.check_beside("hdfs://host/out")
 
 
 def test_an_interrupt_while_a_job_is_told_lets_other_jobs_in(tmp_path: Path) -> None:

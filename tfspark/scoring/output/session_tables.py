@@ -52,8 +52,7 @@ class SessionTables:
 
     def _refuse_another(self, table: TableRecord) -> None:
         place = Table.of(self.spark, table.name).location
-        files = HadoopFiles(self.spark, table.location)
-        if files.qualified(place).rstrip("/") != table.location:
+        if HadoopFiles(self.spark, place).qualified(place).rstrip("/") != table.location:
             if not table.definition:
                 raise _elsewhere(table, f"a table in {place}")
             raise OutputExistsError(

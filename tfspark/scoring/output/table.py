@@ -28,6 +28,7 @@ from tfspark.scoring.output.table_name import (
     check_schema,
     default_location,
 )
+from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.reading import check_format
 from tfspark.spark.cluster.table_files import partition_folders
 from tfspark.spark.cluster.tables import Table, create_like, insert
@@ -91,12 +92,13 @@ class TableOutput(PathOutput):
         super()._check_again(had_leftover)
 
     def _check_there(self) -> None:
-        if self._files.qualified(self._location()).rstrip("/") != self._path:
+        place = self._location()
+        if HadoopFiles(self.spark, place).qualified(place).rstrip("/") != self._path:
             raise OutputBusyError(
                 explain(
                     f"Another program has just changed the {self.target}.",
                     expected=f"its files in {self._path}",
-                    found=self._location(),
+                    found=place,
                     hint="run the same command again.",
                 )
             )

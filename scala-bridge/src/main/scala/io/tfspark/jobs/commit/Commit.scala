@@ -40,14 +40,14 @@ final private[jobs] class Commit(val lock: Lock) {
   /** Whether the rows of a record are somewhere; the record is deleted when they are not. */
   private def isThere(done: Journal): Boolean = {
     refuseWhileAlive(done)
-    val isThere = store.exists(places.output)
-    if (!isThere) {
+    val found = store.exists(places.output)
+    if (!found) {
       Commit.log.warn(
         s"run ${done.run} wrote ${places.output}, which is not there any more: the job is run again"
       )
       store.delete(places.done(job.name))
     }
-    isThere
+    found
   }
 
   /** The record that this job is done. */
