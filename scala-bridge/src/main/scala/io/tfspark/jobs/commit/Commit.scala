@@ -124,8 +124,9 @@ final private[jobs] class Commit(val lock: Lock) {
     journal
   }
 
-  /** What is in the output and not added; a folder to which files are added stays. Names are deleted
-    * before files are added, and both are repeated after a kill.
+  /** What is in the output and not added; a folder to which files are added stays.
+    *
+    * Names are deleted before files are added, and both are repeated after a kill.
     */
   private def others(add: Seq[String]): Seq[String] = {
     val folders = "" +: add.flatMap(name =>

@@ -49,8 +49,9 @@ private[jobs] object Stores {
     }
   }
 
-  /** Whether files cannot be moved into a local folder from the folder beside it. The kernel refuses
-    * that before it looks for the source, so nothing is changed.
+  /** Whether files cannot be moved into a local folder from the folder beside it.
+    *
+    * The kernel refuses that before it looks for the source, so nothing is changed.
     */
   def isMount(path: Path): Boolean = schemeOf(path) == "file" && {
     val (folder, name) = (Paths.get(path.toUri.getPath), s".${UUID.randomUUID}")
