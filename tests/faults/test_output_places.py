@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tfspark.errors import BindingError, OutputExistsError, UsageError
+from tfspark.errors import BindingError, OutputBusyError, OutputExistsError, UsageError
 from tfspark.scoring.batch import new_report, told
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output import bad_rows, folder, folder_rules
@@ -191,3 +191,35 @@ def test_a_folder_of_another_user_is_refused_before_the_decision(
         output.begin(JobKey("A"))
     output.discard()
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_that_was_taken_before_it_is_marked_whole(tmp_path: Path) -> None:
+    output = output_at(tmp_path / "out", "error", "A1")
+    output.begin(JobKey("A"))
+    Path(str(output.folder).removeprefix("file:"), "one").write_text("one")
+    output.take(["one"])
+    (tmp_path / ".out.tfspark" / "work-A1").rename(tmp_path / "taken")
+    with pytest.raises(OutputBusyError, match="lost the lock"):
+        output.publish({})
+    output.discard()
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+@pytest.mark.parametrize("others", [[], ["_SUCCESS", "theirs"]])
+def test_withdrawn_bad_rows_leave_the_marker_of_another_job(
+    others: list[str], tmp_path: Path
+) -> None:
+    nothing: Any = None
+    good = output_at(tmp_path / "out", "error", "A1")
+    bad = BadRowsOutput(nothing, Dataset(str(tmp_path / "bad")), "error", "A1", good)
+    bad.begin(JobKey("A"))
+    Path(str(bad.folder).removeprefix("file:"), "one").write_text("one")
+    bad.take(["one"])
+    bad.publish({})
+    for name in others:
+        (tmp_path / "bad" / name).write_text(name)
+    bad.withdraw()
+    bad.discard()
+    there = (tmp_path / "bad").exists()
+    assert (sorted(one.name for one in (tmp_path / "bad").iterdir()) if there else []) == others
+    assert not (tmp_path / ".bad.tfspark").exists()

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from tfspark.errors import BindingError, UsageError, explain
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.journal import JobKey, Journal
+from tfspark.scoring.output.places import SUCCESS
 from tfspark.scoring.output.protocol import Output
 from tfspark.scoring.output.stores import behind_links
 from tfspark.spark.cluster.files import HadoopFiles
@@ -103,8 +104,9 @@ class BadRowsOutput(PathOutput):
 
     def _withdraw(self, done: Journal) -> None:
         for name in done.add:
-            self._store.delete(f"{self._root}/{name}")
-        if not self._store.names(self._root):
+            if name != SUCCESS:  # by now, it may mark the rows of another job
+                self._store.delete(f"{self._root}/{name}")
+        if set(self._store.names(self._root)) <= {SUCCESS}:
             self._store.delete(self._root)
         self._commit.forget()
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,7 @@ from tfspark.errors import OutputBusyError, OutputExistsError, explain
 from tfspark.scoring.output.apply import Applier, LockLostError, NoTables, Tables
 from tfspark.scoring.output.journal import JobKey, Journal, Mode, TableRecord
 from tfspark.scoring.output.lock import Holder, Lock
+from tfspark.scoring.output.places import SUCCESS
 from tfspark.scoring.output.recover import Recovery, drop, is_done_for
 from tfspark.scoring.output.store import Store
 
@@ -129,6 +131,15 @@ class Commit:
         self._store.make(self.work)
         self._store.delete(f"{self.work}/job")
         self._store.create(f"{self.work}/job", self.job.digest)
+
+    def mark_whole(self) -> str:
+        """Put the file among the new ones by which Spark marks a whole folder; return its name."""
+        try:
+            with suppress(FileExistsError):  # a job that was stopped here goes on
+                self._store.create(f"{self.work}/new/{SUCCESS}", "")
+        except FileNotFoundError as error:
+            raise self.lost("its folder is gone") from error
+        return SUCCESS
 
     def publish(
         self,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -277,9 +276,7 @@ class PathOutput:
         if is_there and self.mode == "error":  # since the check, by another program
             raise already_there(str(self.target))
         if not (is_there and self.mode == "append"):
-            with suppress(FileExistsError):
-                self._store.create(f"{self._commit.work}/{_NEW}/{SUCCESS}", "")
-            names.append(SUCCESS)
+            names.append(self._commit.mark_whole())
         self._commit.publish(self.mode, names, account, self._table_record())
 
     def _table_record(self) -> TableRecord | None:
