@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -20,7 +20,7 @@ def test_a_process_that_is_not_seen_has_ended_unless_it_is_hidden(
     here = Owner.this_process()
     if not here.machine:
         pytest.skip("this system does not tell its processes apart")
-    monkeypatch.setattr(Path, "exists", lambda _: not hides)
+    monkeypatch.setattr(os, "access", lambda *_: not hides)
     gone = replace(here, pid=NO_PROCESS, user=here.user if user == "mine" else user)
     assert gone.has_ended() == (user == "mine" or not hides)
     assert not here.has_ended()

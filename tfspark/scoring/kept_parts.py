@@ -2,7 +2,8 @@
 
 A task gives its file the name of a part only when the file is complete. The name has the number of
 the split and a digest of what the split reads, so a part is kept only where the same rows are
-planned under the same number. The job's digest, which the folder has, covers all else.
+planned under the same number. The job's digest, which the folder has, covers all else. A part that
+does not have as many rows as were planned is scored again.
 """
 
 from __future__ import annotations
@@ -33,13 +34,20 @@ def kept_parts(
     for number, split in enumerate(splits):
         prefix = part_prefix(number, split)
         name = next((one for one in names if one.startswith(prefix)), None)
-        if name is not None:
-            kept.append(_counted(filesystem, f"{folder}/{name}", number, watched))
+        part = None if name is None else _counted(filesystem, f"{folder}/{name}", number, watched)
+        if part is not None and part.rows_out == _planned(split, part.rows_out):
+            kept.append(part)
     rows = sum(part.rows_out for part in kept)
     _log.info(
         "%d of %d parts of an earlier run are kept, with %d rows", len(kept), len(splits), rows
     )
     return kept
+
+
+def _planned(split: Sequence[Piece], unknown: int) -> int:
+    """Return the rows that a split has as planned; `unknown` where its footers were not read."""
+    rows = [piece.rows for piece in split]
+    return unknown if None in rows else sum(filter(None, rows))
 
 
 def _counted(filesystem: fs.FileSystem, path: str, number: int, watched: str) -> Part:

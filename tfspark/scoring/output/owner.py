@@ -61,7 +61,7 @@ class Owner:
 
     def _would_be_seen(self) -> bool:
         """Whether this process would see the other one; `/proc` may hide those of other users."""
-        return self.user == _user() or Path("/proc/1/stat").exists()
+        return self.user == _user() or os.access("/proc/1/stat", os.R_OK)
 
     def __str__(self) -> str:
         return f"process {self.pid} of {self.user} on {self.host}"
