@@ -39,7 +39,7 @@ class Mismatch:
         """The mismatch as a sentence."""
         if self.worker == _NONE:
             return f"The workers have no {self.name}."
-        return f"The workers have another {self.name} than the driver."
+        return f"The versions of {self.name} on the workers and the driver differ."
 
 
 def installed_versions() -> dict[str, str]:
@@ -78,15 +78,16 @@ def mismatches(
             "that has it.",
         )
     if _minor(driver, "python") != _minor(worker, "python"):
-        yield of("python", "set PYSPARK_PYTHON, so that driver and workers have one Python.")
+        yield of("python", "set PYSPARK_PYTHON so that driver and workers run the same version.")
     if driver.get("tfspark") != worker.get("tfspark"):
         yield of(
             "tfspark",
-            "submit with spark-submit.sh, which sends the driver's package, or install it there.",
+            "submit with spark-submit.sh, which sends the driver's package, or install the same "
+            "version on the workers.",
         )
     for name in ("pyarrow", "tensorflow"):
         if name in driver and name in worker and _minor(driver, name) != _minor(worker, name):
-            advice = "install one version on the driver and the workers, if you compare results."
+            advice = "install the same version on driver and workers, or results may differ."
             yield of(name, advice, is_fatal=False)
 
 

@@ -150,7 +150,7 @@ def run_job(job: Callable[[], str]) -> int:
     except KeyboardInterrupt as error:
         signal = "terminated" if isinstance(error, TerminatedError) else "interrupted"
         sys.stderr.write(
-            f"error: {signal}\nHint: the same command goes on where this job was stopped.\n"
+            f"error: {signal}\nHint: run the same command again to continue the job.\n"
         )
         return TERMINATED if isinstance(error, TerminatedError) else INTERRUPTED
     except Exception as error:
@@ -191,7 +191,7 @@ def _unexpected(error: Exception) -> tuple[str, int]:
         return str(own), own.exit_code
     if is_disconnected(error):
         problem, code = "The JVM of Spark's driver ended during the job.", TRY_AGAIN
-        hint = "look for the reason in the log above, such as memory, and run the command again."
+        hint = "find the reason in the log above (often memory), and run the command again."
     elif is_of_io(error):
         problem, code = "The job could not read or write.", INPUT_OUTPUT
         hint = "check the space and the rights where the job reads and writes, and the network."

@@ -196,7 +196,7 @@ def told(output: Transaction, report: Report, save: Callable[[Report], object] |
     try:
         output.acknowledge()
     except Exception as error:
-        _log.warning("what the job left is removed by the next one: %s", cause(error))
+        _log.warning("the next job removes the files that this one left: %s", cause(error))
 
 
 def _check_counts(report: Report) -> None:
@@ -208,7 +208,7 @@ def _check_counts(report: Report) -> None:
                 "Rows were lost or doubled on the way; nothing is published.",
                 expected=f"{report.rows_in} rows",
                 found=f"{written} rows",
-                hint="run again; before Spark 4.3 a retried task was counted twice.",
+                hint="run the job again; before Spark 4.3 a retried task was counted twice.",
             )
         )
 

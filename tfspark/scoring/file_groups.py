@@ -53,8 +53,8 @@ def refuse_chunks(job: BatchJob) -> None:
         UsageError: Tables have no files of their own, and bad rows are scored in one pass.
     """
     reasons = {
-        "a table keeps no finished groups": job.target.table,
-        "a table or view has no groups of files": job.source.table,
+        "an output table keeps no finished groups": job.target.table,
+        "an input table or view has no groups of files": job.source.table,
         "a job with bad rows keeps no finished groups": job.bad_rows,
     }
     found = [reason for reason, is_true in reasons.items() if is_true]
@@ -69,7 +69,7 @@ def _name(number: int, files: Sequence[DataFile]) -> str:
 def _not_divided(found: str) -> UsageError:
     return UsageError(
         explain(
-            "The work of this job cannot be divided into groups that are kept.",
+            "This job cannot keep finished groups of files.",
             expected="files as the input, and a folder as the output",
             found=found,
             hint="leave out --chunks.",
@@ -110,7 +110,7 @@ class GroupStage:
             UsageError: Spark does not tell the files of the rows.
         """
         if source is None or not source.uris or not has_files(rows):
-            raise _not_divided("Spark does not tell which file a row is from")
+            raise _not_divided("Spark does not give the file of each row")
         assert isinstance(output, PathOutput)  # see `refuse_chunks`
         uri_of = dict(zip(source.files, source.uris, strict=True))
         packed = pack([Piece(file, file.size) for file in source.files], count)

@@ -64,7 +64,7 @@ def check_settings(spark: SparkSession) -> None:
         share = f", for {cores} cores" if cores > 1 else ""
         raise UsageError(
             explain(
-                "TensorFlow cannot be loaded with so little memory for a Python worker.",
+                "A Python worker has too little memory to load TensorFlow.",
                 expected="1g or more for each core of an executor, or no limit",
                 found=f"{_MEMORY}={text}{share}",
                 hint=f"leave out --conf {_MEMORY}, or give it at least {cores}g.",
@@ -92,7 +92,7 @@ def check_space(spark: SparkSession, job: BatchJob, planned: Plan) -> None:
             )
         )
     if free < size and job.keep is None:
-        few = "the input has %s, and where the output goes only %s are free"
+        few = "the input has %s, but only %s are free for the output"
         _log.warning(few, _in_words(size), _in_words(free))
 
 

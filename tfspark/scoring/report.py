@@ -159,7 +159,7 @@ def write_report(
             explain(
                 f"The rows are written, but the report is not: {place}.",
                 found=cause(error),
-                hint="do not run the job again for it.",
+                hint="do not run the job again only for the report.",
             )
         ) from error
 

@@ -53,8 +53,8 @@ class NoTables:
     def _refusal(self, name: str) -> OutputBusyError:
         return OutputBusyError(
             explain(
-                f"An unfinished job on the table {name} is beside the output.",
-                hint="finish it with a session whose catalog has the table.",
+                f"A job into the table {name} is unfinished, and its files are beside the output.",
+                hint="run it again in a session whose catalog has the table.",
             )
         )
 

@@ -138,7 +138,7 @@ class CatalogOutput:
         if noted is not None and noted.is_at_work:
             raise OutputBusyError(
                 explain(
-                    f"The same job writes to the {self.target}.",
+                    f"Another run of the same job is writing to the {self.target}.",
                     expected="one run of a job at a time",
                     found=f"{noted.owner}",
                     hint="run the command again when the other one has ended.",

@@ -141,7 +141,7 @@ class Commit:
         except LockLostError:
             if self.record is None:
                 raise
-            _log.warning("another run took over and published the rows of this one")
+            _log.warning("another run took over and published the rows of this run")
 
     def _journal(
         self,
@@ -174,7 +174,7 @@ class Commit:
         return LockLostError(
             explain(
                 f"This run lost the lock of {self.lock.places.output} while it was paused; "
-                "nothing of it is published.",
+                "it published nothing.",
                 found=found,
                 hint="run the same command again.",
             )

@@ -1,4 +1,4 @@
-"""Columns that a CSV file has no place for. Driver."""
+"""Refuses columns that a CSV file cannot hold. Driver."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def refuse_nested(target: Dataset, columns: Mapping[str, str]) -> None:
     if nested:
         raise BindingError(
             explain(
-                f"CSV has no place for {listing(nested)} in {target}.",
+                f"CSV cannot hold {listing(nested)} in {target}.",
                 expected="columns of numbers, strings, dates or booleans",
                 found=", ".join(f"{name} {columns[name]}" for name in nested),
                 hint="leave them out with --keep and --fetch, or write parquet or json.",

@@ -118,7 +118,7 @@ class PathOutput:
             if HadoopFiles(self.spark, path).qualified(path).startswith(f"{self._path}/"):
                 raise UsageError(
                     explain(
-                        f"To overwrite {self._path} would delete {path}, which the job reads.",
+                        f"Overwriting {self._path} would delete {path}, which the job reads.",
                         hint="choose another output.",
                     )
                 )

@@ -100,8 +100,8 @@ class Journal:
         if record.pop("version", None) != VERSION or not known >= record.keys():
             raise OutputBusyError(
                 explain(
-                    "An unfinished job of another version of tfspark is beside the output.",
-                    hint="finish it with the version that started it.",
+                    "Another version of tfspark left an unfinished job beside the output.",
+                    hint="run its command again with that version.",
                 )
             )
         record["job"] = JobKey(**record["job"])

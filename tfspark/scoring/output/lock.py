@@ -77,7 +77,7 @@ class Lock:
                 self._fence()
                 Thread(target=self._keep_beating, daemon=True).start()
                 return
-        raise self._withdrawn("Other jobs come and go on the output")
+        raise self._withdrawn("Other jobs kept locking the output")
 
     def holds(self) -> bool:
         """Whether the lock is still this run's, and nobody has begun to take it over."""
@@ -192,7 +192,7 @@ class Lock:
             if holder is None:
                 continue
             _log.warning(
-                "takes over from run %s, %s, whose heart has stopped", holder.run, holder.owner
+                "takes over from run %s, %s: its heartbeat stopped", holder.run, holder.owner
             )
             beats = self.store.exists(self.places.beat(holder.run))
             if beats and not holder.owner.has_ended():

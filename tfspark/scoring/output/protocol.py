@@ -136,7 +136,7 @@ def ending(output: Transaction) -> Iterator[None]:
         try:
             output.suspend() if can_go_on else output.discard()
         except Exception as another:  # the failure of the job is the one to tell
-            _log.warning("what was staged could not be removed: %s", cause(another))
+            _log.warning("the staged files could not be removed: %s", cause(another))
         raise
 
 
@@ -154,9 +154,9 @@ def publish(transaction: Transaction, output: Output, account: Mapping[str, obje
             raise
         raise UnfinishedOutputError(
             explain(
-                "The rows are decided, but the job ended before all of them were shown.",
+                "The job decided to publish its rows, but ended before all of them were visible.",
                 found=cause(error),
-                hint="run the same command again; it shows the rest and scores nothing.",
+                hint="run the same command again; it publishes the rest and scores nothing.",
             )
         ) from error
 

@@ -102,13 +102,15 @@ class Recovery:
             applier.apply(journal)
         except OutputExistsError as error:
             _log.warning(
-                "the rows of run %s were decided and cannot be shown: %s", journal.run, error
+                "run %s decided to publish its rows, but they cannot be published: %s",
+                journal.run,
+                error,
             )
             return
         applier.mark(journal)
         self.published.append(journal)
         _log.warning(
-            "run %s had ended before it could say so: its %s files are in %s now",
+            "run %s ended before it had reported: its %s files are now published in %s",
             journal.run,
             len(journal.add),
             self._places.output,

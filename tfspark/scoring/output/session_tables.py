@@ -50,7 +50,7 @@ class SessionTables:
             raise OutputExistsError(
                 explain(
                     f"Another program dropped the table {table.name} during the job.",
-                    found=f"files without a table in {table.location}",
+                    found=f"files in {table.location}, but no table",
                     hint="remove the folder, and run the job again.",
                 )
             )
@@ -65,6 +65,6 @@ class SessionTables:
                     f"Another program created the table {table.name} during the job.",
                     expected=f"a table in {table.location}",
                     found=place,
-                    hint="drop one of the two, and run the job again.",
+                    hint="drop one of the two tables, and run the job again.",
                 )
             )

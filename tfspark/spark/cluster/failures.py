@@ -52,7 +52,7 @@ def from_worker(error: BaseException) -> TfsparkError | None:
             explain(
                 f"The Python of the workers has no module {missing.group(1)!r}.",
                 expected="tfspark, numpy, pyarrow, protobuf and tensorflow where the tasks run",
-                hint="submit with spark-submit.sh, or point PYSPARK_PYTHON to a Python with them.",
+                hint="submit with spark-submit.sh, or set PYSPARK_PYTHON to a Python with them.",
             )
         )
     return unreadable_file(error)
@@ -69,7 +69,7 @@ def unreadable_file(error: BaseException) -> InvalidInputError | None:
         explain(
             f"The input file {file.group(1)} cannot be read.",
             found=" ".join(reasons[-1].split()) if reasons else cause(error),
-            hint="check that it is whole, of the input format and with the columns of the others.",
+            hint="check that the file is complete, has the input format and has the same columns.",
         )
     )
 

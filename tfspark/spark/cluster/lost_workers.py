@@ -78,7 +78,9 @@ def lost(
         hint = _SIGNALS.get(reason, _OF_A_MODEL)
         problem = f"{where}: native code crashed the Python worker{times}."
         return EngineError(explain(problem, found=reason, hint=hint))
-    found = f"executor {executor.group(1)}: {executor.group(2)}" if executor else "it told nothing"
+    found = (
+        f"executor {executor.group(1)}: {executor.group(2)}" if executor else "it gave no reason"
+    )
     return WorkerLostError(
         explain(
             f"{where}: a process of Spark ended during the task{times}.",

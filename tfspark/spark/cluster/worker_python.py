@@ -56,7 +56,7 @@ def check_worker_python(spark: SparkSession, engine: AnyEngine = "auto") -> None
                 expected=f"{sys.executable}, the driver's",
                 found=f"{shutil.which(command) or command}, {found}",
                 hint='set os.environ["PYSPARK_PYTHON"] = sys.executable before the session is '
-                "created; a session that is there has to be stopped first.",
+                "created; stop an existing session first.",
             )
         )
 

@@ -68,7 +68,7 @@ final private[jobs] class Execution(spark: SparkSession, job: BatchJob, plan: Pl
     catch {
       case NonFatal(error) =>
         val found = ForeignText.oneLine(error.toString)
-        System.err.println(s"warning: what the job left is removed by the next one: $found")
+        System.err.println(s"warning: the next job removes the files that this one left: $found")
     }
     place
   }
@@ -80,7 +80,7 @@ final private[jobs] class Execution(spark: SparkSession, job: BatchJob, plan: Pl
           "Rows were lost or doubled on the way; nothing is published.",
           expected = s"${report.rowsIn.mkString} rows",
           found = s"${report.rowsOut} rows",
-          hint = "run again; before Spark 4.3 a retried task was counted twice."
+          hint = "run the job again; before Spark 4.3 a retried task was counted twice."
         )
       )
 

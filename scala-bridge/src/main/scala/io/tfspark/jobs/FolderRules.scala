@@ -30,7 +30,7 @@ final private[jobs] class FolderRules(
       if (mode == "overwrite") inputs.find(isInside).foreach { input =>
         throw new UsageException(
           Explain(
-            s"To overwrite $path would delete $input, which the job reads.",
+            s"Overwriting $path would delete $input, which the job reads.",
             hint = "choose another output."
           )
         )
@@ -86,7 +86,7 @@ final private[jobs] class FolderRules(
     if (nested.nonEmpty)
       throw new BindingException(
         Explain(
-          s"CSV has no place for ${Explain.listing(nested.map(_.name))} in $target.",
+          s"CSV cannot hold ${Explain.listing(nested.map(_.name))} in $target.",
           expected = "columns of numbers, strings, dates or booleans",
           found = Output.describe(StructType(nested)),
           hint = "leave them out with --keep and --fetch, or write parquet or json."

@@ -47,7 +47,7 @@ private[jobs] object ReportFile {
           Explain(
             s"The rows are written, but the report is not: $place.",
             found = error.toString,
-            hint = "do not run the job again for it."
+            hint = "do not run the job again only for the report."
           ),
           Some(error)
         )

@@ -92,7 +92,7 @@ final private[jobs] class Commit(val lock: Lock) {
         throw error
       case error: LockLostException =>
         if (record.isEmpty) throw error
-        Commit.log.warn("another run took over and published the rows of this one")
+        Commit.log.warn("another run took over and published the rows of this run")
     }
   }
 
@@ -132,8 +132,8 @@ final private[jobs] class Commit(val lock: Lock) {
   private def lost(found: String, cause: Option[Throwable] = None): LockLostException =
     new LockLostException(
       Explain(
-        s"This run lost the lock of ${places.output} while it was paused; nothing of it is " +
-          "published.",
+        s"This run lost the lock of ${places.output} while it was paused; it published " +
+          "nothing.",
         found = found,
         hint = "run the same command again."
       ),

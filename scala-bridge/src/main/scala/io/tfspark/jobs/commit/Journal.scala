@@ -67,10 +67,10 @@ private[jobs] object Journal {
     if (json.path("version").asInt != version || unknown.nonEmpty)
       throw new OutputBusyException(
         Explain(
-          "An unfinished job of another kind, or of another version of tfspark, is beside the output.",
+          "A job into a table, or of another version of tfspark, is unfinished beside the output.",
           expected = s"a journal of a folder, version $version",
           found = (s"version ${json.path("version").asText}" +: unknown).mkString(", "),
-          hint = "finish it with the program that started it."
+          hint = "run its command again with the program that started it."
         )
       )
     Journal(

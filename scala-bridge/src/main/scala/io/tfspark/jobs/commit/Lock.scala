@@ -45,7 +45,7 @@ final private[jobs] class Lock(
   /** Get the lock; a live job that has it is named in the error. */
   def acquire(): Unit =
     if (!(1 to Lock.tries).exists(_ => isAcquired()))
-      throw withdraw("Other jobs come and go on the output")
+      throw withdraw("Other jobs kept locking the output")
 
   private def isAcquired(): Boolean = {
     val next = look()
@@ -154,7 +154,7 @@ final private[jobs] class Lock(
       generation <- others
       holder <- read(places.lock(generation))
     } {
-      Lock.log.warn(s"takes over from run ${holder.run}, ${holder.owner}, whose heart has stopped")
+      Lock.log.warn(s"takes over from run ${holder.run}, ${holder.owner}: its heartbeat stopped")
       if (store.exists(places.beat(holder.run)) && !holder.owner.hasEnded)
         try store.create(places.fenced(generation, holder.run), "")
         catch { case _: FileAlreadyExistsException => () }

@@ -67,14 +67,15 @@ final private[jobs] class Recovery(lock: Lock) {
       applier.apply(journal)
       applier.mark(journal)
       Recovery.log.warn(
-        s"run ${journal.run} had ended before it could say so: its ${journal.add.size} files are " +
-          s"in ${places.output} now"
+        s"run ${journal.run} ended before it had reported: its ${journal.add.size} files are now " +
+          s"published in ${places.output}"
       )
       true
     } catch {
       case error: OutputExistsException =>
         Recovery.log.warn(
-          s"the rows of run ${journal.run} were decided and cannot be shown: ${error.getMessage}"
+          s"run ${journal.run} decided to publish its rows, but they cannot be published: " +
+            error.getMessage
         )
         false
     }
