@@ -12,11 +12,11 @@ def refuse_nested(target: Dataset, columns: Mapping[str, str]) -> None:
     """Refuse arrays, structs, maps and bytes.
 
     Args:
-        target: Where the rows go.
+        target: The output of the rows.
         columns: Name → Spark type.
 
     Raises:
-        BindingError: With the names of all such columns.
+        BindingError: When there are such columns; the message names all of them.
     """
     nested = [name for name, kind in columns.items() if "<" in kind or kind == "binary"]
     if nested:

@@ -115,7 +115,7 @@ private object PathOutput {
 
   private def warnOfCopies(target: Dataset): Unit =
     log.warn(
-      s"$target is on a file system that copies instead of renaming: a job that dies is recovered, " +
-        "but nothing keeps a second job from writing at the same time"
+      s"$target is on a file system that copies instead of renaming: a dead job is recovered, " +
+        "but a second job is not prevented from writing at the same time"
     )
 }

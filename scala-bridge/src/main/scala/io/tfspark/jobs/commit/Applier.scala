@@ -35,7 +35,7 @@ final private[jobs] class Applier(store: Store, places: HiddenFolder, work: Stri
   @tailrec
   private def apply(journal: Journal, patience: Int): Unit = compare(journal) match {
     case None => ()
-    case Some(_) if patience == 0 => throw lost("the file system contradicts itself")
+    case Some(_) if patience == 0 => throw lost("the file system gives contradictory answers")
     case Some(step) =>
       try step()
       catch { case _: NoSuchFileException | _: FileAlreadyExistsException => () }
@@ -101,7 +101,7 @@ final private[jobs] class Applier(store: Store, places: HiddenFolder, work: Stri
       Explain(
         s"This run lost the lock of ${places.output} while it was paused.",
         found = found,
-        hint = "run the same command again: it finds out whether the rows are published."
+        hint = "run the same command again; it detects whether the rows are published."
       )
     )
 

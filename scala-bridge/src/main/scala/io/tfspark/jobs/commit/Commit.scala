@@ -48,7 +48,7 @@ final private[jobs] class Commit(val lock: Lock) {
       abandon()
       throw new OutputBusyException(
         Explain(
-          s"The same job has just written to ${places.output}.",
+          s"Another run of the same job has just written to ${places.output}.",
           found = s"run ${done.run}, ${done.owner}",
           hint = "run the command again."
         )

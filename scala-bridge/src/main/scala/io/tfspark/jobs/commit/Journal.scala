@@ -67,7 +67,7 @@ private[jobs] object Journal {
     if (json.path("version").asInt != version || unknown.nonEmpty)
       throw new OutputBusyException(
         Explain(
-          "A job into a table, or of another version of tfspark, is unfinished beside the output.",
+          "An unfinished job of another kind or version is beside the output.",
           expected = s"a journal of a folder, version $version",
           found = (s"version ${json.path("version").asText}" +: unknown).mkString(", "),
           hint = "run its command again with the program that started it."
