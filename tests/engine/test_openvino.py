@@ -126,9 +126,7 @@ def test_an_index_out_of_range_is_an_error_of_the_batch_as_in_tensorflow(words, 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_values_that_openvino_would_drop_are_refused(linear, open_engine, value):
     live = open_engine(linear, "openvino")
-    with pytest.raises(
-        EngineError, match=r"'inputs' has NaN or infinity.*other engines can score"
-    ):
+    with pytest.raises(EngineError, match=r"'inputs' has NaN or infinity.*other engines can score"):
         live.run({"inputs": np.float32([[1, 2], [value, 4]])})
 
 
