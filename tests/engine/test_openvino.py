@@ -1,4 +1,4 @@
-"""The openvino engine: what it refuses, what it promises of memory, and what the node keeps."""
+"""The openvino engine: refusals, memory guarantees, and compiled models on the node."""
 
 from __future__ import annotations
 

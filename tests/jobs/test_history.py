@@ -29,7 +29,7 @@ class Stopped(BaseException):
 
 @dataclass
 class Lake:
-    """A catalog with one table that has a history, in memory; each write adds one row."""
+    """A catalog in memory with one table and its history; each write adds one row."""
 
     is_there: bool = True
     is_dead: bool = True

@@ -1,4 +1,4 @@
-"""What stops a job before any row is read: memory, space, versions."""
+"""Checks before any row is read: memory, space, versions."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def test_both_engines_give_the_same_bits(table, model, reference, batch_size):
 
 @pytest.mark.parametrize("face", ["arrow", "rdd"])
 def test_faces_run_on_tensorflow_in_python(table, model, reference, face):
-    """Each worker imports TensorFlow, so two faces stand for all: one task entry opens models."""
+    """Two APIs are enough, because all APIs open models in one place; each import is slow."""
     found = in_order(FACES[face](table(1), model, engine="tensorflow", batch_size=64))
     assert_same_bits(found, reference(1, 64))
 
