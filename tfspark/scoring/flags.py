@@ -28,7 +28,7 @@ class Flag:
 
     Attributes:
         name: With its dashes.
-        value: The name of its value in the help: empty: a switch, `a|b|c` for one of these words,
+        value: Its value in the help: empty for a switch, `a|b|c` for one of these words,
             `NAME=VALUE` for a flag that may be given once for each name.
         meaning: One sentence, with the default.
         read: Parses a value; words are checked without it.
