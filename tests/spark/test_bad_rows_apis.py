@@ -47,6 +47,18 @@ def test_predict_without_a_reason_gives_null(rows, prices):
     assert [row.y for row in scored.orderBy("id").collect()] == ANSWERS
 
 
+def test_a_stream_sets_bad_rows_aside(spark, rows, prices, tmp_path):
+    source, target, log = (str(tmp_path / name) for name in ("in", "out", "log"))
+    rows.write.parquet(source)
+    stream = spark.readStream.schema(rows.schema).parquet(source)
+    scored = predict(stream, prices, on_error="null", reason="why", keep=["id"])
+    writer = scored.writeStream.format("parquet").option("checkpointLocation", log)
+    writer.trigger(availableNow=True).start(target).awaitTermination()
+    found = spark.read.parquet(target).orderBy("id").collect()
+    assert [row.y for row in found] == ANSWERS
+    assert [row.why and row.why.code for row in found] == CODES
+
+
 @pytest.mark.parametrize("kind", ["arrow", "pandas"])
 def test_a_column_function_gives_a_struct_with_the_reason(rows, prices, kind):
     function = predict_udf(prices, kind=kind, on_error="null", reason="why")

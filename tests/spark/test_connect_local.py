@@ -83,6 +83,14 @@ def bad_rows_are_set_aside(spark: Any, model: str) -> None:
         assert (good.outputs, good.why) == (3.0, None)
         assert (bad.outputs, bad.why.code) == (None, "WRONG_SHAPE")
 
+    rows.write.parquet("mixed")
+    stream = spark.readStream.schema(rows.schema).parquet("mixed")
+    scored = predict(stream, model, on_error="null", reason="why").select("outputs", "why.code")
+    writer = scored.writeStream.format("parquet").option("checkpointLocation", "mixed-log")
+    writer.trigger(availableNow=True).start("mixed-scored").awaitTermination()
+    found = {tuple(row) for row in spark.read.parquet("mixed-scored").collect()}
+    assert found == {(3.0, None), (None, "WRONG_SHAPE")}
+
 
 def streams_are_scored(spark: Any, model: str) -> None:
     from tfspark import predict, predict_udf

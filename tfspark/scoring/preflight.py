@@ -81,11 +81,12 @@ def check_space(spark: SparkSession, job: BatchJob, planned: Plan) -> None:
     if free is None:
         return
     size = sum(file.size for file in planned.snapshot if isinstance(file, DataFile))
-    if free < max(_LEAST_SPACE, size // _SHARE if job.keep is None else 0):
+    least = max(_LEAST_SPACE, size // _SHARE if job.keep is None else 0)
+    if free < least:
         raise NoSpaceError(
             explain(
                 f"There is no space for the output {job.target}.",
-                expected=f"about {_in_words(size)}, the size of the input",
+                expected=f"{_in_words(least)} or more, for an input of {_in_words(size)}",
                 found=f"{_in_words(free)} free",
                 hint="make space there, or choose another --output.",
             )
