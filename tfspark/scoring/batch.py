@@ -114,7 +114,7 @@ def _plan_path(
     output: Output,
     bad: BadRowsOutput | None,
 ) -> Plan:
-    """Take the direct path where the result is the same, otherwise Spark's sources."""
+    """Plan the direct path if the result is the same, otherwise a path through Spark."""
     if job.path == "spark":
         return plan_through_spark(spark, job, package, output, bad)
     try:

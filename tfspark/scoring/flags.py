@@ -83,7 +83,7 @@ def _choice(name: str, words: Sequence[str], meaning: str, default: Any) -> Flag
 
 
 def add_output(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    """Add the flags that say where rows go."""
+    """Add the flags of the output."""
     group = parser.add_argument_group("output")
     add(group.add_mutually_exclusive_group(required=required), OUTPUT, OUTPUT_TABLE)
     add(group, OUTPUT_FORMAT, OUTPUT_OPTION, PARTITION_BY, MODE, REPORT)

@@ -62,12 +62,12 @@ class Checkup:
 
 
 def place() -> str:
-    """Return the executor of this worker: its host, and the process that starts its workers."""
+    """Return the executor of this worker: its host and the process id of its daemon."""
     return f"{socket.gethostname()} {os.getppid()}"
 
 
 def _machine() -> Iterator[Fact]:
-    """Yield what TensorFlow needs of this machine."""
+    """Yield the facts about this machine: memory limit, cache folder, TensorFlow."""
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit == resource.RLIM_INFINITY:
         yield Fact("memory limit", "none")
