@@ -23,9 +23,9 @@ os.environ["SPARK_SUBMIT_OPTS"] = SHORT_RUN
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where the run is shared by processes, give one of them Spark's session, others whole files.
+    """Where the run is shared by processes, keep the tests of a file, or of a session, together.
 
-    A session and a reader of models by TensorFlow are what takes longest to start.
+    A session of Spark takes long to start, so there are two: one for each process.
     """
     if config.getoption("dist", "no") != "loadgroup":
         return
@@ -38,7 +38,7 @@ def _group(item: pytest.Item) -> str:
     if item.get_closest_marker("connect_server"):
         return "connect"
     if "spark" in getattr(item, "fixturenames", ()):
-        return "spark"
+        return "spark" if item.path.is_relative_to(ROOT / "tests" / "spark") else "spark beside"
     return item.path.relative_to(ROOT).as_posix()
 
 

@@ -14,6 +14,7 @@ from tfspark.origin import Origin
 from tfspark.spark.worker.time_limit import TimeLimit
 from tfspark.testing import FakeEngine
 
+ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import sys, threading
 from tfspark.origin import Origin
@@ -37,7 +38,7 @@ def ended(step: str, folder: Path) -> tuple[int, str, list[str]]:
     """Return the exit code, the standard error, and the crash report for Spark."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, step],
-        env={"PYTHONPATH": ":".join(sys.path), "PYTHON_FAULTHANDLER_DIR": str(folder)},
+        env={"PYTHONPATH": str(ROOT), "PYTHON_FAULTHANDLER_DIR": str(folder)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

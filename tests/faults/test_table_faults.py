@@ -31,6 +31,8 @@ from tfspark.scoring.output.store import LocalStore
 from tfspark.scoring.output.table import TableOutput
 from tfspark.spark.cluster.files import local_path
 
+pytestmark = pytest.mark.faults
+
 OLD, NEW = [("old", "a"), ("old", "b")], [("new", "b"), ("new", "c")]
 MOST = 200
 # Every operation costs two runs; the cases begin at different ones.
@@ -94,7 +96,8 @@ class Job:
         """Return the tables of the schema, and the names in its folder."""
         tables = self.spark.sql(f"SHOW TABLES IN {self.schema}").collect()
         folders = [one.name for one in self.warehouse.iterdir()]
-        return [row["tableName"] for row in tables], sorted(folders)
+        own = [row["tableName"] for row in tables if not row["isTemporary"]]
+        return own, sorted(folders)
 
 
 @pytest.fixture(autouse=True)

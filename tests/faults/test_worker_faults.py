@@ -23,6 +23,8 @@ from tfspark.scoring.batch import execute, new_report, plan
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.job import BatchJob
 
+pytestmark = pytest.mark.faults
+
 ROOT = Path(__file__).resolve().parents[2]
 ATTEMPTS = 2
 SCORING = {"direct": "tfspark.scoring.direct", "spark": "tfspark.spark.python_backend"}

@@ -33,6 +33,7 @@ VALUES = {
     "--mode": "append",
     "--max-bad-rows": "1%",
     "--path": "spark",
+    "--chunks": "2",
     "--register": "f=m",
 }
 WITHOUT_VALUE = {"--narrow", "--allow-missing", "--dry-run"}

@@ -133,12 +133,11 @@ def test_every_face_gives_the_bits_of_tensorflow(table, model, reference, face, 
         assert_close(found, reference())
 
 
-@pytest.mark.parametrize("batch_size", BATCH_SIZES)
-def test_both_engines_give_the_same_bits(table, model, reference, batch_size):
-    for engine in ("native", "tensorflow"):
-        options = {"engine": engine, "batch_size": batch_size}
-        found = in_order(FACES["predict"](table(7), model, **options))
-        assert_same_bits(found, reference(7, batch_size))
+def test_tensorflow_in_python_gives_the_same_bits(table, model, reference):
+    for batch_size in BATCH_SIZES:
+        options = {"engine": "tensorflow", "batch_size": batch_size}
+        found = in_order(FACES["predict"](table(1), model, **options))
+        assert_same_bits(found, reference(1, batch_size))
 
 
 @pytest.mark.parametrize("face", ["arrow", "rdd"])
