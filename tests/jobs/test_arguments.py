@@ -22,7 +22,6 @@ REPEATABLE = {
 VALUES = {
     "--version": "1",
     "--batch-size": "1",
-    "--chunks": "2",
     "--timeout": "5",
     "--engine": "native",
     "--distribute": "path",
