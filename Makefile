@@ -28,12 +28,12 @@ venv:  ## Create .venv from the pinned constraints, or bring it up to date
 demo: venv  ## Train two models, score real data with Spark, show the result in demo-output/
 	$(VENV)/python tools/demo.py $(ARGS)
 
-# Short runs of Spark need less CPU time without optimised code, and with classes that were parsed before.
+# Short runs of Spark need less CPU time without optimised code and with already parsed classes.
 notebooks: export SPARK_SUBMIT_OPTS = -XX:TieredStopAtLevel=1 -XX:+UseSerialGC \
     -XX:SharedArchiveFile="$(CURDIR)/.venv/spark-classes.jsa" -Xlog:cds=off -Xlog:class+path=off
 
 .PHONY: classes
-classes: venv  ## Write the archive of Spark's classes, with which the JVMs of tests start sooner
+classes: venv  ## Write the archive of Spark's classes, so that the JVMs of tests start faster
 	@$(VENV)/python tools/class_archive.py
 
 # A full run uses two processes, and one of them has the Spark session. A narrow run uses one process.

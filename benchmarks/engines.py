@@ -1,4 +1,4 @@
-"""Rows per second of each engine alone, without Spark and files: `python -m benchmarks.engines`.
+"""Rows per second of each engine, without Spark and files: `python -m benchmarks.engines`.
 
 All engines run in this process with one thread, in turns whose order changes, on the same random
 rows. Prints a table with the median, the ratio to native, and the largest difference of the
@@ -73,7 +73,7 @@ def _seconds(engine: Engine, fed: Mapping[str, Any], seconds: float) -> float:
 
 def _difference(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> float:
     pairs = [(wanted[name], found[name]) for name in wanted]
-    return max(float(np.abs(one - other).max() / np.abs(one).max()) for one, other in pairs)
+    return max(float(np.abs(a - b).max() / np.abs(a).max()) for a, b in pairs)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The READMEs name the tests that hold what they promise, and those exist."""
+"""The READMEs name tests for each promise, and these tests exist."""
 
 from __future__ import annotations
 

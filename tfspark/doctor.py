@@ -28,8 +28,8 @@ def new_parser() -> JobParser:
     parser = JobParser(
         prog="python -m tfspark.doctor",
         description="Check whether the driver and each executor of a session can score.",
-        epilog="Exit codes: 0 everything is fine, 2 usage, 65 something has to be changed, 75 a "
-        "process of Spark was lost or too slow.",
+        epilog="Exit codes: 0 all checks passed, 2 usage, 65 a check failed, 75 a process of Spark "
+        "was lost or too slow.",
     )
     parser.add_argument("model", metavar="MODEL", nargs="?", help=flags.MODEL.meaning)
     flags.add(parser.add_mutually_exclusive_group(), MASTER, REMOTE)
@@ -56,7 +56,7 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
     """Check a session and return the table.
 
     Raises:
-        TfsparkError: When something is wrong; the table is printed before.
+        TfsparkError: When a check failed. The table is printed first.
     """
     from tfspark.scoring.diagnosis import diagnose
 

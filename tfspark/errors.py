@@ -120,7 +120,7 @@ class OutputBusyError(TfsparkError, BlockingIOError):
 
 
 class UnfinishedOutputError(TfsparkError, RuntimeError):
-    """Rows that are decided but perhaps not all shown; the same command shows the rest."""
+    """The job has decided, but perhaps not all rows are visible; the same command finishes it."""
 
     exit_code = 75
 
@@ -132,7 +132,7 @@ class TimeLimitError(TfsparkError, TimeoutError):
 
 
 class WorkerLostError(TfsparkError, ChildProcessError):
-    """A process of Spark that ended during the job for a reason that it did not tell."""
+    """A process of Spark that ended during the job and gave no reason."""
 
     exit_code = 75
 

@@ -94,9 +94,9 @@ class ScoreOptions:
             ends the scoring with an error that names it; `null` makes its outputs null.
         reason: A column for the reason of each bad row, with `on_error="null"`: a struct of `code`
             (one of `tfspark.rows.CODES`), `column` and `message`, null for a good row.
-        timeout: Seconds in which the model has to load, and to answer each call; by default there
-            is no limit. When it takes longer, the worker process ends, with the stacks of its
-            threads on its standard error, and Spark runs the task again.
+        timeout: Seconds for the model to load, and to answer each call; by default there is no
+            limit. If it takes longer, the worker process writes the stacks of its threads to its
+            standard error and ends. Spark runs the task again.
 
     Raises:
         UsageError: When an option does not take its value.
@@ -207,7 +207,7 @@ def _check_bad_rows(engine: AnyEngine, on_error: OnError, reason: object) -> Non
 
 
 def _check_timeout(engine: AnyEngine, given: object) -> None:
-    """Refuse a limit that nothing can keep, and the bridge, which cannot end a call of a model."""
+    """Refuse a wrong limit, and any limit for the bridge, which cannot end a call of a model."""
     if given is None:
         return
     if not isinstance(given, int | float) or isinstance(given, bool) or not 0 < given < inf:

@@ -62,7 +62,7 @@ class Described(Protocol):
 
 
 def title_of(model: Described) -> str:
-    """Return what messages call a model: its name, its version if it has one, its digest."""
+    """Return the title of a model in messages: its name, its version if any, its digest."""
     version = "" if model.version is None else f" version {model.version}"
     return f"{model.name}{version} ({model.digest[:12]})"
 

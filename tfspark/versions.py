@@ -18,14 +18,14 @@ _NONE = "none"
 
 @dataclass(frozen=True)
 class Mismatch:
-    """A version on a worker that is missing, or does not go with the driver's.
+    """A version that is missing on a worker, or differs from the driver's.
 
     Attributes:
         name: The package, or `python`.
         driver: Its version on the driver; `none` without it.
         worker: Its version on the worker; `none` without it.
-        advice: What to do about it.
-        is_fatal: Whether a job cannot run so.
+        advice: How to fix it.
+        is_fatal: Whether no job can run with it.
     """
 
     name: str
@@ -39,11 +39,11 @@ class Mismatch:
         """The mismatch as a sentence."""
         if self.worker == _NONE:
             return f"The workers have no {self.name}."
-        return f"The workers have another {self.name} than the driver."
+        return f"The versions of {self.name} on the workers and the driver differ."
 
 
 def installed_versions() -> dict[str, str]:
-    """Return the installed versions, with this package's own; what is not there is left out."""
+    """Return the versions of tfspark and of the installed packages."""
     found = {"python": platform.python_version(), "tfspark": __version__}
     for package in _PACKAGES:
         for wheel in _TENSORFLOW_WHEELS if package == "tensorflow" else (package,):
@@ -58,7 +58,7 @@ def installed_versions() -> dict[str, str]:
 def mismatches(
     driver: Mapping[str, str], worker: Mapping[str, str], needed: Iterable[str]
 ) -> Iterator[Mismatch]:
-    """Yield what is wrong with the versions of a worker, the worst first.
+    """Yield the mismatches between a worker and the driver, the worst first.
 
     Args:
         driver: Package → version on the driver.
@@ -78,15 +78,16 @@ def mismatches(
             "that has it.",
         )
     if _minor(driver, "python") != _minor(worker, "python"):
-        yield of("python", "set PYSPARK_PYTHON, so that driver and workers have one Python.")
+        yield of("python", "set PYSPARK_PYTHON so that driver and workers run the same version.")
     if driver.get("tfspark") != worker.get("tfspark"):
         yield of(
             "tfspark",
-            "submit with spark-submit.sh, which sends the driver's package, or install it there.",
+            "submit with spark-submit.sh, which sends the driver's package, or install the same "
+            "version on the workers.",
         )
     for name in ("pyarrow", "tensorflow"):
         if name in driver and name in worker and _minor(driver, name) != _minor(worker, name):
-            advice = "install one version on the driver and the workers, if you compare results."
+            advice = "install the same version on driver and workers, or results may differ."
             yield of(name, advice, is_fatal=False)
 
 

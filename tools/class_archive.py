@@ -1,4 +1,4 @@
-"""Write an archive of Spark's classes to .venv, with which the JVMs of tests start sooner.
+"""Write an archive of Spark's classes to .venv, so that the JVMs of tests start faster.
 
 A JVM maps the classes of the archive, which are already parsed and verified (class data sharing,
 JEP 350). It ignores an archive of other jars or of another Java, so an old one does no harm.
@@ -21,7 +21,7 @@ _QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 def main() -> int:
-    """Write the archive, unless it is the one of this Spark and this Java."""
+    """Write the archive, unless it exists for this Spark and this Java."""
     stamp = f"{version('pyspark')}\n{_java()}"
     if ARCHIVE.exists() and _STAMP.exists() and _STAMP.read_text() == stamp:
         return 0
@@ -44,7 +44,7 @@ def main() -> int:
 
 
 def _java() -> str:
-    """Return the version of the Java that Spark takes."""
+    """Return the version of the Java that Spark uses."""
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home, "bin", "java")) if home else "java"
     return subprocess.run([java, "-version"], capture_output=True, text=True, check=True).stderr
@@ -55,7 +55,7 @@ def _same(batches: Any) -> Any:
 
 
 def load_classes(home: Path) -> None:
-    """Run what most tests run: tables of Hive, files, SQL and Python workers."""
+    """Load the classes of most tests: tables of Hive, files, SQL and Python workers."""
     from pyspark.sql import SparkSession
 
     metastore = f"jdbc:derby:;databaseName={home / 'metastore'};create=true"

@@ -40,7 +40,7 @@ class Stop:
 
 
 class SmallJob(Protocol):
-    """What `Job` is in both languages."""
+    """The common interface of a job in both languages."""
 
     name: str
     mode: Mode
@@ -62,7 +62,7 @@ class PythonJob(Job):
 
 
 class ScalaJob:
-    """The same job in Scala, except that it keeps no parts."""
+    """The same job in Scala, which keeps no parts."""
 
     def __init__(
         self, spark: SparkSession, output: Path, name: str, mode: Mode, run_id: str = ""
@@ -109,7 +109,7 @@ class ScalaJob:
 
 
 class Both:
-    """Jobs of both sides, each on a folder of its own."""
+    """Jobs of both languages, each on its own folder."""
 
     def __init__(self, spark: SparkSession, root: Path) -> None:
         ensure_callback_server_started(spark.sparkContext._gateway)
@@ -137,7 +137,7 @@ class Both:
         return output
 
     def stopped(self, side: Side, mode: Mode, there: list[str] | None) -> Iterator[SmallJob]:
-        """Yield a job that was stopped before operation 0, 1, 2, … until one is not."""
+        """Yield jobs that were stopped before operation 0, 1, 2, … until a job finishes."""
         for allowed in range(EVER):
             job = self.job(side, self.output(there), "A", mode)
             if job.ends(allowed) != "stopped":
@@ -146,7 +146,7 @@ class Both:
             yield job
 
     def recovered(self, side: Side, mode: Mode, there: list[str] | None) -> list[str]:
-        """Stop jobs on one side, recover on the other, run again; return what went wrong."""
+        """Stop jobs in one language, recover in the other, run again; return the problems."""
         wrong = []
         for job in self.stopped(side, mode, there):
             seen = rows(job.output)
@@ -166,7 +166,7 @@ class Both:
         return wrong
 
     def refused(self, side: Side) -> str:
-        """Hold the lock on the other side; return how a job ends."""
+        """Hold the lock in the other language; return how a job ends."""
         output, owner = self.output(None), Owner.this_process()
         if side == "scala":
             held: Any = Lock(StoppingStore(), Places(str(output)), "A1", owner)
@@ -182,14 +182,14 @@ class Both:
         return ended
 
     def done_before(self, side: Side) -> list[Any]:
-        """Run one run id here and there; return how each ended, and the rows."""
+        """Run one run id in both languages; return how each job ended, and the rows."""
         output = self.output(OLD)
         sides: tuple[Side, ...] = (side, _other(side), side)
         jobs = [self.job(one, output, f"of {one}", "append", "monday") for one in sides]
         return [[job.ends() for job in jobs], rows(output)]
 
     def knows_that_it_ended(self) -> list[bool]:
-        """Whether Scala knows this process, and that another one has ended."""
+        """Whether Scala detects that this process runs and that another one has ended."""
         jvm: Any = self.spark._jvm
         alive, own = Owner.this_process(), []
         for owner in (alive, replace(alive, started="0"), replace(alive, machine="another")):
@@ -203,7 +203,7 @@ def _other(side: Side) -> Side:
 
 
 def everything(spark: SparkSession, root: str) -> dict[str, Any]:
-    """Return what each test looks at."""
+    """Return the results that the tests check."""
     both = Both(spark, Path(root))
     sides: tuple[Side, ...] = ("python", "scala")
     cases: tuple[tuple[Mode, list[str] | None], ...] = (

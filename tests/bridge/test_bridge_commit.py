@@ -1,4 +1,4 @@
-"""Python and Scala have one commit: each recovers what the other left, and respects its lock."""
+"""Python and Scala share one commit: each recovers jobs of the other and respects its lock."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 def found(
     jar: Path, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
-    """What one JVM found; almost all of its time is the start of Spark."""
+    """The results of one JVM, for all tests; most of its time is the start of Spark."""
     folder = tmp_path_factory.mktemp("commit")
     run: Callable[..., str] = partial(run_in, folder, environment)
     program = f"ROOT = {str(folder / 'outputs')!r}\n{EVERYTHING}"

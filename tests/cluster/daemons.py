@@ -16,7 +16,7 @@ PATIENCE = 120.0
 
 
 class Daemon:
-    """One process of a cluster, whose log says how far it is."""
+    """One process of a cluster; its log shows its progress."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class Daemon:
         host: str = "127.0.0.1",
         within: Sequence[str] = (),
     ) -> None:
-        """Start it; `within` is a command that runs the program elsewhere."""
+        """Start it; `within` is a prefix command, for example to run in a namespace."""
         self.log = log
         command = [*within, SPARK_CLASS, f"{DEPLOY}.{name}", "--host", host, "--webui-port", "0"]
         with log.open("w") as stream:
@@ -39,7 +39,7 @@ class Daemon:
             )
 
     def wait_for(self, pattern: str) -> str:
-        """Return what the first group of a pattern finds in the log, once it is there."""
+        """Wait for a pattern in the log; return the match of its first group."""
         end = monotonic() + PATIENCE
         while monotonic() < end and self.process.poll() is None:
             if found := re.search(pattern, self.log.read_text()):

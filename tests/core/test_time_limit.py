@@ -1,4 +1,4 @@
-"""A process whose model exceeds its time limit ends, and says why; any other process goes on."""
+"""A process ends with a message if its model exceeds the time limit; others continue."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ with TimeLimit(0.5, Origin("m (abc)", 3, lambda row: "/data/a.parquet")) as limi
 
 
 def ended(step: str, folder: Path) -> tuple[int, str, list[str]]:
-    """Return the exit code, what the process said, and what it left for Spark."""
+    """Return the exit code, the standard error, and the crash report for Spark."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, step],
         env={"PYTHONPATH": str(ROOT), "PYTHON_FAULTHANDLER_DIR": str(folder)},

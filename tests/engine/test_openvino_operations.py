@@ -1,4 +1,4 @@
-"""Every operation that the openvino engine takes, against TensorFlow's own answers."""
+"""Compares every operation of the openvino engine with TensorFlow's results."""
 
 from __future__ import annotations
 

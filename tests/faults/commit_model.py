@@ -1,12 +1,11 @@
 """The commit of a job as a small model: one method per step, named like the steps of the code.
 
-Every step does one operation of the file system and chooses the next step. A run knows what it has
-read, its own name, and what a heartbeat tells of other runs; nothing else. The paths are those of
+Every step does one operation of the file system and chooses the next step. A run knows only what it
+has read, its own name, and the heartbeats of other runs. The paths are those of
 `tfspark/scoring/output/README.md`, with `W` for the hidden folder beside the output.
 
-What the model leaves out: a third job, for which `fence` keeps generations from being used twice;
-partly deleted folders, which are only ever deleted under a name that nobody takes; file systems
-that copy.
+The model does not contain: a third job (`fence` prevents that generations are used twice); partly
+deleted folders (folders are renamed first, to a name that no run takes); file systems that copy.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def pytest_terminal_summary(
 
 @pytest.fixture
 def figure(request: pytest.FixtureRequest) -> Figure:
-    """Return what takes a line for the summary of the run."""
+    """Return a function that adds a line to the summary of the run."""
     return request.config.stash.setdefault(_FIGURES, []).append
 
 
@@ -50,7 +50,7 @@ def numbered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def many_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of `TOTAL` rows, which take seconds when the model is called for each of them."""
+    """A folder of `TOTAL` rows; with one model call for each row, they take seconds."""
     folder, rows = tmp_path_factory.mktemp("many"), TOTAL // MANY_FILES
     for file in range(MANY_FILES):
         ids = list(range(file * rows, (file + 1) * rows))
@@ -60,7 +60,7 @@ def many_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def job(spark: SparkSession, linear: Path, numbered: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
-    """Return what runs a real job and returns its exit code; `store` does the commit's operations.
+    """Return a function that runs a real job and returns its exit code; `store` is its store.
 
     The job runs in this process. A test that kills it calls `forked.run`.
     """
@@ -84,7 +84,7 @@ def job(spark: SparkSession, linear: Path, numbered: Path, monkeypatch: pytest.M
 
 @pytest.fixture
 def drive(linear: Path, numbered: Path, tmp_path: Path) -> Iterator[Callable[..., Driver]]:
-    """Start a driver with a JVM of its own; it ends with the test."""
+    """Start a driver with its own JVM; it ends with the test."""
     started: list[Driver] = []
 
     def start(

@@ -45,7 +45,7 @@ class Driver:
     def start(
         cls, before: str, log: Path, flags: Sequence[object], variables: dict[str, str]
     ) -> Driver:
-        """Start a driver, which waits before its first operation."""
+        """Start a driver that waits before its first operation."""
         with log.open("w") as stream:
             process = subprocess.Popen(
                 [sys.executable, "-m", "tests.faults.driver", before, *map(str, flags)],
@@ -65,7 +65,7 @@ class Driver:
         assert self.process.stdout.readline() == "planned\n", self.log.read_text()
 
     def go(self) -> None:
-        """Let the driver go on."""
+        """Let the driver continue."""
         assert self.process.stdin is not None
         self.process.stdin.close()
 
@@ -76,7 +76,7 @@ class Driver:
         return self.process.wait()
 
     def kill(self) -> None:
-        """Kill the driver and its JVM; fine when they have ended."""
+        """Kill the driver and its JVM, unless they have ended."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()

@@ -1,4 +1,4 @@
-"""A driver of its own for each run of a job: a process that is forked, and shares Spark's JVM.
+"""Runs each job in its own driver: a forked process that shares Spark's JVM.
 
 Such a driver starts in milliseconds, and can be killed for real. A thread of its own runs the job,
 because a thread has its own connection to the JVM: the connection of the parent stays as it is.
@@ -32,12 +32,12 @@ def end_of(pid: int) -> int:
 
 
 def run(job: Callable[[], int]) -> int:
-    """Run a job in a driver of its own."""
+    """Run a job in its own driver."""
     return end_of(start(job))
 
 
 def _run_and_exit(run: Callable[[], int]) -> None:
-    gc.disable()  # an object that ends here would end in the JVM, where the parent still uses it
+    gc.disable()  # collecting a proxy here would delete its object in the JVM of the parent
     codes = [BUG]
 
     def body() -> None:

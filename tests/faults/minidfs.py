@@ -28,7 +28,7 @@ PATIENCE = 150.0
 
 
 def _fetch() -> None:
-    """Fetch the jars; a test is skipped where Maven does not fetch one."""
+    """Fetch the jars; skip the test if Maven cannot fetch them."""
     api = next(JARS.glob("hadoop-client-api-*.jar"))
     version = api.stem.removeprefix("hadoop-client-api-")
     for artifact in (f"org.apache.hadoop:hadoop-client-minicluster:{version}", *TESTING):

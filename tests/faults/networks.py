@@ -1,4 +1,4 @@
-"""A network of two hosts on this machine, which can be cut; needs the right to make one."""
+"""A network of two hosts on this machine that can be cut; needs permission to create it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Network:
 
 @contextmanager
 def network() -> Iterator[Network]:
-    """Make a network; a test is skipped where that is not allowed."""
+    """Make a network; skip the test if this is not permitted."""
     name = f"tfs{os.getpid()}"
     made = Network("10.213.77.1", "10.213.77.2", name)
     inside, end = ("-netns", name), f"{name}b"

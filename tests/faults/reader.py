@@ -1,4 +1,4 @@
-"""A program that reads an output again and again while jobs write it."""
+"""Reads an output repeatedly while jobs write it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Files = frozenset[tuple[str, tuple[int, ...]]] | None
 
 
 def files_of(folder: Path) -> Files:
-    """Return the files of one folder and their rows; a folder that is replaced meanwhile is kept.
+    """Return the files of one folder and their rows, even if the folder is replaced meanwhile.
 
     Raises:
         FileNotFoundError: A file was deleted meanwhile.
@@ -56,7 +56,7 @@ class Reader(threading.Thread):
         self._failed: Exception | None = None
 
     def run(self) -> None:
-        while not self._done.wait(0.002):  # leaves the processor to the jobs
+        while not self._done.wait(0.002):  # leave the processor to the jobs
             self._look()
 
     def _look(self) -> None:

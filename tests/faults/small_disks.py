@@ -12,7 +12,7 @@ import pytest
 
 @contextmanager
 def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
-    """Mount a small file system; a test is skipped where that is not allowed."""
+    """Mount a small file system; skip the test if this is not permitted."""
     folder.mkdir()
     if not _mounts("-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)):
         pytest.skip("this user cannot mount a tmpfs")
@@ -23,7 +23,7 @@ def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
 
 
 def make_read_only(folder: Path) -> None:
-    """Let nobody write to a mounted file system any more."""
+    """Make a mounted file system read-only."""
     assert _mounts("-o", "remount,ro", str(folder))
 
 

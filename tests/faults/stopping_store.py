@@ -27,7 +27,7 @@ class Stopped(BaseException):
 
 
 class Stopping:
-    """What stops a store: after `allowed` operations, none is done any more."""
+    """Stops a store after `allowed` operations."""
 
     allowed: int | None = None
 
@@ -60,7 +60,7 @@ class Stopping:
 
 
 class StoppingStore(Stopping, LocalStore):
-    """Real local files, whose job is stopped."""
+    """Real local files; stops its job before one operation."""
 
     def __init__(self, allowed: int | None = None, *, exchanges: bool = True) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class StoppingStore(Stopping, LocalStore):
 
 
 class KillingStore(StoppingStore):
-    """Ends its process by SIGKILL, before an operation by number or by a pattern of its text."""
+    """Kills its process with SIGKILL before an operation, given by number or by a pattern."""
 
     def __init__(self, allowed: int | None = None, *, before: str = "") -> None:
         super().__init__(allowed)

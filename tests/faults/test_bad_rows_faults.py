@@ -33,7 +33,7 @@ class Job:
         self.runs = 0
 
     def run(self, fails: bool = False) -> str:
-        """Run it as `execute` does; return how it ended."""
+        """Run the job as `execute` does; return how it ended."""
         self.runs += 1
         run = f"run{self.runs}"
         out, bad = (Dataset(str(self.place / name)) for name in NEW)
@@ -76,14 +76,14 @@ class Job:
 
 @pytest.fixture(autouse=True)
 def dead(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let each run be the run of a process that has ended when the next one looks."""
+    """Let each run belong to a process that has ended before the next run."""
     monkeypatch.setattr(Owner, "has_ended", lambda owner: True)
 
 
 def stopped(
     job: Job, is_there: bool, patch: pytest.MonkeyPatch, first: int, fails: bool = False
 ) -> Iterator[Job]:
-    """Yield a job that was stopped before operation 0, 1, 2, … until one is not."""
+    """Yield jobs that were stopped before operation 0, 1, 2, … until a job finishes."""
     for allowed in range(first if STEP > 1 else 0, MOST, STEP):
         place = job.place / str(allowed)
         place.mkdir()

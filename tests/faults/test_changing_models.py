@@ -36,7 +36,7 @@ def another(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def replaced(model: Path, chance: random.Random, another: Path) -> None:
-    """Put another model in its place; in between there is none."""
+    """Replace the model by another one; for a moment there is none."""
     shutil.rmtree(model)
     (model / "assets.extra").mkdir(parents=True)
     (model / "assets.extra" / "note").write_text(str(chance.random()))
@@ -112,7 +112,7 @@ def test_a_model_that_changed_before_the_job_is_refused_by_its_digest(
 
 
 def own_copy(linear: Path, model: Path, note: str) -> Path:
-    """Copy a model and give it a digest of its own, so that no worker has it already."""
+    """Copy a model and change its digest, so that no worker has loaded it."""
     shutil.copytree(linear / "1", model)
     (model / "assets.extra").mkdir()
     (model / "assets.extra" / "note").write_text(note)

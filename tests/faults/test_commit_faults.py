@@ -84,7 +84,7 @@ def exchanges(request: pytest.FixtureRequest) -> bool:
 
 
 def stops(tmp_path: Path, there: list[str] | None, mode: Mode, exchanges: bool) -> Iterator[Job]:
-    """Yield a job that was stopped before operation 0, 1, 2, … until one is not."""
+    """Yield jobs that were stopped before operation 0, 1, 2, … until a job finishes."""
     for allowed in range(200):
         folder = tmp_path / str(allowed)
         output = folder / "out"
@@ -185,7 +185,7 @@ def test_a_live_lock_is_refused_and_its_owner_named(tmp_path: Path) -> None:
 
 
 def test_a_heartbeat_that_is_being_written_is_a_sign_of_life(tmp_path: Path) -> None:
-    """HDFS shows such a file as empty, and an owner on another machine cannot be asked."""
+    """On HDFS, the heartbeat is empty meanwhile. A dead owner elsewhere cannot be detected."""
     elsewhere = replace(Owner.this_process(), machine="another")
     lock = Lock(StoppingStore(), Places(str(tmp_path / "out")), "A1", elsewhere)
     Commit(lock).begin(JobKey("A"))

@@ -1,4 +1,4 @@
-"""A disk is full or read-only: the job fails and shows nothing, and the old output is untouched."""
+"""A disk is full or read-only: the job fails, publishes nothing and keeps the old output."""
 
 from __future__ import annotations
 

@@ -28,14 +28,14 @@ CASES = [
 
 
 def is_readable(seen: Files, before: Files, after: Files, mode: str) -> bool:
-    """Whether a reader may see this: old rows, new rows, in append also whole files of the new."""
+    """Whether a reader may see these rows: the old, the new, or in append whole new files."""
     if seen in (before, after):
         return True
     return mode == "append" and None not in (seen, before, after) and before <= seen <= after
 
 
 def killed_and_run_again(job: Any, output: Path, mode: str, flags: str, allowed: int) -> int:
-    """Kill a job before an operation, run it again, and check; return the looks of a reader.
+    """Kill a job before an operation, run it again, and check; return the number of reads.
 
     Returns:
         0 when the job had fewer operations.

@@ -24,7 +24,7 @@ STEP = 1 if os.environ.get("ROUNDS") else 6
 
 
 class StoppingHadoopStore(Stopping, HadoopStore):
-    """A Hadoop file system, whose job is stopped."""
+    """A Hadoop file system; stops its job before one operation."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def hdfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def run(store: HadoopStore, output: str, mode: Mode, number: int) -> None:
-    """Run a job without tasks, whose files are texts."""
+    """Run a job without tasks, with text files."""
     commit = Commit(Lock(store, Places(output), f"A{number}", killed()))
     try:
         if commit.begin(JobKey("A")):

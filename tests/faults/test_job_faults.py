@@ -38,7 +38,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def dead(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let each run be the run of a process that has ended when the next one looks."""
+    """Let each run belong to a process that has ended before the next run."""
     monkeypatch.setattr(Owner, "has_ended", lambda owner: True)
 
 

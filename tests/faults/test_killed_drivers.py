@@ -1,4 +1,4 @@
-"""Drivers with a JVM of their own are killed: before a step of the commit, and while they score."""
+"""Drivers with their own JVM are killed before a step of the commit, and while they score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file of a task that cannot be written: the error says why, and no part is there."""
+"""A task cannot write its file: the error has the reason, and no part exists."""
 
 from __future__ import annotations
 

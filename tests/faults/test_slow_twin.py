@@ -1,4 +1,4 @@
-"""An attempt of a task sleeps while another one is counted, and wakes up during the commit."""
+"""One attempt of a task sleeps, another one is counted; the first wakes up in the commit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROWS = pa.RecordBatch.from_pydict({"id": [1], "features": [[1.0, 0.0]], "outputs
 
 
 class Twin:
-    """A task attempt that is a process of its own, and sleeps in the middle of its file."""
+    """A task attempt in its own process, which sleeps in the middle of its file."""
 
     def __init__(self, output: PathOutput, part: str) -> None:
         self._pid = forked.start(lambda: self._write(str(output.folder), part[:PREFIX]))

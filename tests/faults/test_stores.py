@@ -44,7 +44,9 @@ def test_what_the_commit_relies_on(store: Store, tmp_path: Path) -> None:
             store.rename(f"{root}/one", missing)
         with pytest.raises(FileNotFoundError):
             store.rename(missing, f"{root}/two")
-        with pytest.raises(FileNotFoundError):  # a step that was done is no foreign file
+        with pytest.raises(
+            FileNotFoundError
+        ):  # a finished step is not mistaken for a file of another program
             store.rename(missing, f"{root}/one")
     store.make(f"{root}/new/deep")
     store.make(f"{root}/out")

@@ -63,7 +63,7 @@ class Job:
         return place
 
     def run(self) -> str:
-        """Run it as `execute` does; return how it ended."""
+        """Run the job as `execute` does; return how it ended."""
         self.runs += 1
         output = output_of(self.spark, self.target, self.mode, f"run-{self.runs}")
         assert isinstance(output, PathOutput)
@@ -93,7 +93,7 @@ class Job:
         return sorted(map(tuple, self.spark.table(name).collect()))
 
     def names(self) -> tuple[list[str], list[str]]:
-        """Return the tables of the schema, and what is in its folder."""
+        """Return the tables of the schema, and the names in its folder."""
         tables = self.spark.sql(f"SHOW TABLES IN {self.schema}").collect()
         folders = [one.name for one in self.warehouse.iterdir()]
         own = [row["tableName"] for row in tables if not row["isTemporary"]]
@@ -102,7 +102,7 @@ class Job:
 
 @pytest.fixture(autouse=True)
 def dead(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let each run be the run of a process that has ended when the next one looks."""
+    """Let each run belong to a process that has ended before the next run."""
     monkeypatch.setattr(Owner, "has_ended", lambda owner: True)
 
 
@@ -160,13 +160,13 @@ def stopped(job: Job, patch: pytest.MonkeyPatch, first: int) -> Iterator[int]:
 
 
 def is_readable(seen: Any, job: Job, there: list[tuple[str, str]] | None, by: str) -> bool:
-    """Whether a reader sees the old rows, the new ones, or whole files of what is appended."""
+    """Whether a reader sees the old rows, the new rows, or whole appended files."""
     if seen in (there, sorted([*(there or []), *NEW] if job.mode == "append" else NEW)):
         return True
     if not by or seen is None:
         return False
     kept = set(there or []) if job.mode == "append" else set()
-    return kept <= set(seen) <= kept | set(NEW)  # partitions that the catalog learns of later
+    return kept <= set(seen) <= kept | set(NEW)  # the catalog gets new partitions later
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ OTHER = [one + 500 for one in NEW]
 
 
 class Barrier:
-    """Lets processes go on at the same time: when the parent closes the pipe that they read."""
+    """Lets processes continue at the same time, when the parent closes their pipe."""
 
     def __init__(self) -> None:
         self._read, self._write = os.pipe()
@@ -44,7 +44,7 @@ class Barrier:
         os.read(self._read, 1)
 
     def open(self) -> None:
-        """Let all children go on."""
+        """Let all children continue."""
         os.close(self._write)
         os.close(self._read)
 
@@ -58,7 +58,7 @@ def committed(job: Job) -> int:
 
 
 def possible(jobs: Sequence[Job], there: list[str] | None) -> Iterator[list[str] | None]:
-    """Yield the rows that clean runs of these jobs, one after the other, leave."""
+    """Yield the possible rows after clean runs of these jobs, one after the other."""
     for order in permutations(jobs):
         seen = there
         for job in order:
@@ -115,7 +115,7 @@ def other_numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def exact(modes: Sequence[str], done: Sequence[int], is_there: bool) -> list[list[int]]:
-    """Return the rows that clean runs of the jobs that are done may leave."""
+    """Return the possible rows after clean runs of the finished jobs."""
     found = []
     for order in permutations(done):
         seen = OLD if is_there else []
@@ -178,7 +178,7 @@ def test_two_drivers_start_at_the_same_time(
 def check_and_run_again(
     codes: list[int], modes: Sequence[str], output: Path, is_there: bool, again: Any
 ) -> None:
-    """Check what two jobs have left; run those again that were told so, and check once more."""
+    """Check the output of two jobs; run jobs with exit code 75 again, and check once more."""
     assert set(codes) <= {DONE, EXISTS, AGAIN}
     for _ in range(2):
         done = [number for number, code in enumerate(codes) if code == DONE]

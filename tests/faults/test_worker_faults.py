@@ -1,4 +1,4 @@
-"""Workers that hang, crash or are killed: another attempt goes on, and every row is there once."""
+"""Workers hang, crash or are killed: another attempt scores, and each row is there once."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def run(
 
 
 def hurt(way: str, before: Callable[[], object]) -> None:
-    """Let a worker do something before it opens the model to score."""
+    """Let a worker run a fault before it opens the model to score."""
     from importlib import import_module
 
     from tfspark.spark.model import handle_of
@@ -102,7 +102,7 @@ def hurt(way: str, before: Callable[[], object]) -> None:
 
     def handle(spark: Any, package: Any, options: Any) -> Any:
         found = handle_of(spark, package, options)
-        # Another digest, so that no worker has the model already.
+        # Another digest, so that no worker has loaded the model.
         return replace(found, source=Hurt(package.path), digest=os.urandom(32).hex())
 
     setattr(import_module(SCORING[way]), "handle_of", handle)  # noqa: B010

@@ -1,4 +1,4 @@
-"""Workers and executors are killed, or out of reach for some seconds, in the middle of a job."""
+"""Workers and executors are killed or lose the network for seconds during a job."""
 
 from __future__ import annotations
 

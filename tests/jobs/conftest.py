@@ -68,7 +68,7 @@ def end_of(
 
 @pytest.fixture
 def deadly(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Let a worker that opens a model in one step of the job do something before."""
+    """Let a worker run a fault before it opens a model in one step of the job."""
 
     def choose(step: str, do: Callable[[], object]) -> None:
         class Deadly(PathSource):  # local, so that it travels by value
@@ -77,7 +77,7 @@ def deadly(monkeypatch: pytest.MonkeyPatch) -> Any:
                 return super().locate(digest, size)
 
         def handle(spark: SparkSession, package: ModelPackage, options: ScoreOptions) -> Any:
-            # Another digest, so that no worker has the model already.
+            # Another digest, so that no worker has loaded the model.
             handle = model.handle_of(spark, package, options)
             return replace(handle, source=Deadly(package.path), digest="0" * 64)
 

@@ -204,7 +204,7 @@ def test_existing_table(
         ("--output-table nowhere.y", 2, "There is no schema `nowhere`"),
         ("--output-table a..y", 2, "is no table name"),
         ("--output-table a_view --mode overwrite", 73, "is a view"),
-        ("--output {0}/out --output-format csv", 65, "CSV has no place for 'features'"),
+        ("--output {0}/out --output-format csv", 65, "CSV cannot hold 'features'"),
         ("--output {0}/out --output-option compression=no", 65, "codec no is not available"),
         ("--output {0}/out --output-format avro", 2, "Avro support is not installed"),
     ],

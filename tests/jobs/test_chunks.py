@@ -28,7 +28,7 @@ DIRECT = ("--path", "direct", "--chunks", 2)
 
 @pytest.fixture
 def dead(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let each run be the run of a process that has ended when the next one looks."""
+    """Let each run belong to a process that has ended before the next run."""
     monkeypatch.setattr(Owner, "has_ended", lambda owner: True)
 
 
@@ -141,7 +141,7 @@ def test_another_input_model_or_setting_starts_from_scratch(
 @pytest.mark.parametrize(
     ("flags", "found"),
     [
-        (("--output-table", "t"), "a table keeps no finished groups"),
+        (("--output-table", "t"), "an output table keeps no finished groups"),
         (("--output", "out", "--bad-rows", "bad"), "a job with bad rows keeps no finished groups"),
     ],
 )
@@ -158,7 +158,7 @@ def test_a_view_has_no_groups_of_files(end_of: Any, linear: Path, view: str) -> 
     flags = ("--model", linear, "--input-table", view, "--output", "out", "--chunks", 2)
     ended = end_of(batch_score.main, *flags)
     assert ended.code == 2
-    assert "a table or view has no groups of files" in ended.error
+    assert "an input table or view has no groups of files" in ended.error
 
 
 def test_spark_reads_only_the_files_of_a_group(spark: SparkSession, rows: Path) -> None:

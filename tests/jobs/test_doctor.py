@@ -102,7 +102,7 @@ def test_help_works_without_spark() -> None:
     command = [sys.executable, "-X", "importtime", "-m", "tfspark.doctor", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "MODEL" in done.stdout
-    assert "Exit codes: 0 everything is fine" in " ".join(done.stdout.split())
+    assert "Exit codes: 0 all checks passed" in " ".join(done.stdout.split())
     assert not {"pyspark", "pyarrow", "tensorflow"} & {
         line.rpartition("|")[2].strip() for line in done.stderr.splitlines()
     }

@@ -107,7 +107,7 @@ class Target:
 
 def test_rows_that_are_decided_are_not_told_to_be_lost() -> None:
     target: Any = Target(is_decided=True)
-    with pytest.raises(errors.UnfinishedOutputError, match="shows the rest and scores nothing"):
+    with pytest.raises(errors.UnfinishedOutputError, match="publishes the rest and scores nothing"):
         publish(target, target, {})
 
 

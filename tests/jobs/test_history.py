@@ -29,7 +29,7 @@ class Stopped(BaseException):
 
 @dataclass
 class Lake:
-    """A catalog with one table that has a history, in memory; each write adds one row."""
+    """A catalog in memory with one table and its history; each write adds one row."""
 
     is_there: bool = True
     is_dead: bool = True
@@ -142,7 +142,7 @@ def test_a_run_that_is_at_work_keeps_the_same_job_away(lake: Lake) -> None:
     with pytest.raises(Stopped):
         lake.run("append", "A1", stop="publish")
     lake.is_dead = False
-    with pytest.raises(OutputBusyError, match="The same job writes"):
+    with pytest.raises(OutputBusyError, match="Another run of the same job is writing"):
         lake.run("append", "A2")
 
 

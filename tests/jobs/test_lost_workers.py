@@ -1,4 +1,4 @@
-"""What Spark says when a process of it is gone, in our own words."""
+"""Converts Spark's messages about lost processes to our errors."""
 
 from __future__ import annotations
 

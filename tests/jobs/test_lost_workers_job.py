@@ -1,4 +1,4 @@
-"""A job whose workers hang, crash or are killed ends with one message, and shows nothing."""
+"""If its workers hang, crash or are killed, a job ends with one message, without output."""
 
 from __future__ import annotations
 

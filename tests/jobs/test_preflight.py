@@ -1,4 +1,4 @@
-"""What stops a job before any row is read: memory, space, versions."""
+"""Checks before any row is read: memory, space, versions."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_an_output_that_may_not_fit_is_a_warning(
     check_space(session(), JOB, plan_of(1000 * MIB))
     (record,) = caplog.records
     assert record.getMessage() == (
-        "the input has 1000.0 MiB, and where the output goes only 900.0 MiB are free"
+        "the input has 1000.0 MiB, but only 900.0 MiB are free for the output"
     )
 
 

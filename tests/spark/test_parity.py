@@ -142,7 +142,7 @@ def test_tensorflow_in_python_gives_the_same_bits(table, model, reference):
 
 @pytest.mark.parametrize("face", ["arrow", "rdd"])
 def test_faces_run_on_tensorflow_in_python(table, model, reference, face):
-    """Each worker imports TensorFlow, so two faces stand for all: one task entry opens models."""
+    """Two APIs are enough, because all APIs open models in one place; each import is slow."""
     found = in_order(FACES[face](table(1), model, engine="tensorflow", batch_size=64))
     assert_same_bits(found, reference(1, 64))
 

@@ -1,4 +1,4 @@
-"""Models of other people in OpenVINO: TensorFlow's answers, or a refusal before the first row."""
+"""Third-party models in OpenVINO: TensorFlow's results, or a refusal before the first row."""
 
 from __future__ import annotations
 

@@ -39,8 +39,8 @@ class EngineOptions:
         inter_op_threads: Threads across operations; 1 is the caller's own thread, with 0 TensorFlow
             decides.
         gpu: Whether the model must run on a GPU; if not, TensorFlow uses the devices it sees.
-        digest: SHA-256 of the model's files, by which an engine may keep what it compiles on the
-            node; empty: it keeps nothing.
+        digest: SHA-256 of the model's files. An engine may use it as the key of a compiled model
+            that it keeps on the node. If it is empty, the engine keeps nothing.
     """
 
     name: EngineName = "auto"

@@ -28,8 +28,8 @@ class EngineEntry:
         load: Opens an export dir with a tag set, a signature and options.
         package: The Python module that the workers need.
         cannot_serve: Models that it does not run.
-        check: Refuses, from an export dir alone, a signature that the engine does not run; the
-            driver calls it before the job. `None` when only a load can tell.
+        check: Refuses an unsupported signature from the files of the model alone; the driver calls
+            it before the job. `None` when only loading the model can show this.
     """
 
     title: str
@@ -76,10 +76,10 @@ def packages_of(name: AnyEngine) -> frozenset[str]:
 def check_model(
     name: AnyEngine, export_dir: str, tags: tuple[str, ...], signature: Signature
 ) -> None:
-    """Refuse a signature that an engine asked for by name does not run, if the graph shows it.
+    """Refuse a signature if its graph shows that the named engine cannot run it.
 
     Raises:
-        CannotServeError: With the reason.
+        CannotServeError: The message has the reason.
     """
     for key, entry in ENGINES.items():
         if key == name and entry.check is not None:

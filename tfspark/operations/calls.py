@@ -106,7 +106,7 @@ class Calls:
         return self._callers.get(self._same(function), ())
 
     def nodes_behind(self, tensors: Sequence[str]) -> Iterator[NodeDef]:
-        """Yield the nodes that some tensors need, including those of called functions."""
+        """Yield all nodes that these tensors need, including nodes of called functions."""
         run = self._run_for(tensors)
         functions = self._called_by(run)
         for scope, node in self.all_nodes:
@@ -114,7 +114,7 @@ class Calls:
                 yield node
 
     def is_behind(self, tensor: str, tensors: Sequence[str]) -> bool:
-        """Whether some tensors need the node of another one."""
+        """Whether `tensors` need the node of `tensor`."""
         return node_of(tensor) in self._run_for(tensors)
 
     def is_in_object_graph(self, function: str) -> bool:

@@ -1,6 +1,7 @@
-"""What the command lines of the jobs share: values of flags, the target, exit codes. Driver.
+"""Parses flag values, and turns the end of a job into an exit code. Driver.
 
-This module imports neither pyspark nor TensorFlow nor Arrow, so that `--help` answers at once.
+All job programs use it. It imports neither pyspark nor TensorFlow nor Arrow, so that `--help` is
+fast.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _log = logging.getLogger(__name__)
 # A parser, or a group of one; argparse has no public name for both.
 Flags: TypeAlias = "argparse.ArgumentParser | argparse._ArgumentGroup"
 
-# What a run adds to the name of a table, or of a folder, while it writes.
+# The part of a table or folder name that a run adds while it writes. Messages leave it out.
 _STAGED = re.compile(
     r"(__tfspark_\d{8}_\d{6}_\w{8}(_old)?)"
     r"|(\.tfspark-\d{8}-\d{6}-\w{8}(-\w+)?)"
@@ -61,7 +62,7 @@ def pair_or_empty(text: str) -> tuple[str, str]:
 
 
 def option(text: str) -> tuple[str, str]:
-    """Parse `NAME=VALUE` for Spark; the value may be empty, and is never printed."""
+    """Parse `NAME=VALUE` for Spark. The value may be empty. Errors never print it."""
     name, separator, value = text.partition("=")
     if not (name and separator):
         raise argparse.ArgumentTypeError("expected NAME=VALUE or NAME=; the name or = is missing")
@@ -84,7 +85,7 @@ def feed_pair(text: str) -> tuple[str, str | list[str]]:
 
 
 def row_shape(text: str) -> tuple[str, tuple[int | None, ...]]:
-    """Parse `OUTPUT=2,None`, the shape of one row; nothing after the sign is a single number."""
+    """Parse `OUTPUT=2,None`, the shape of one row. `OUTPUT=` is the shape of a single number."""
     name, value = pair_or_empty(text)
     sizes = [size.strip() for size in value.split(",")] if value.strip("() ") else []
     if not all(size == "None" or size.isdigit() for size in sizes):
@@ -102,7 +103,7 @@ def positive(text: str) -> int:
 
 
 def seconds(text: str) -> float | None:
-    """Parse seconds; 0 is no limit."""
+    """Parse seconds; 0 means no limit."""
     try:
         found = float(text)
     except ValueError:
@@ -134,14 +135,15 @@ def target_of(args: argparse.Namespace) -> Dataset:
 
 
 def run_job(job: Callable[[], str]) -> int:
-    """Run a job and turn its end into an exit code.
+    """Run a job and return its exit code.
 
     Args:
-        job: Returns the path of its report, which is printed last on stdout, with secrets masked.
+        job: Runs the job and returns the path of its report. The path is the last line on stdout,
+            with secrets masked.
 
     Returns:
-        0, or the exit code of the error, whose message goes to stderr; see `exit_codes`. The
-        traceback of an error that is not tfspark's own is a record of level DEBUG.
+        0, or the exit code of the error (see `exit_codes`). The message of the error goes to
+        stderr. The traceback of an error that is not a `TfsparkError` is logged at level DEBUG.
     """
     try:
         start_log()
@@ -150,7 +152,7 @@ def run_job(job: Callable[[], str]) -> int:
     except KeyboardInterrupt as error:
         signal = "terminated" if isinstance(error, TerminatedError) else "interrupted"
         sys.stderr.write(
-            f"error: {signal}\nHint: the same command goes on where this job was stopped.\n"
+            f"error: {signal}\nHint: run the same command again to continue the job.\n"
         )
         return TERMINATED if isinstance(error, TerminatedError) else INTERRUPTED
     except Exception as error:
@@ -162,7 +164,7 @@ def run_job(job: Callable[[], str]) -> int:
 
 
 def stop(spark: SparkSession) -> None:
-    """Stop a session; a JVM that is gone does not change how the job ended."""
+    """Stop a session. An error, such as a dead JVM, does not change the result of the job."""
     try:
         spark.stop()
     except Exception as error:
@@ -182,7 +184,7 @@ def _message_and_code(error: Exception) -> tuple[str, int]:
 
 
 def _unexpected(error: Exception) -> tuple[str, int]:
-    """Tell a lost JVM and failed I/O, which another run may not meet, from a bug."""
+    """Tell lost processes and failed I/O from a bug; the same command may succeed after them."""
     from tfspark.spark.cluster.failures import cause, is_disconnected, is_of_io
     from tfspark.spark.cluster.lost_workers import lost
 
@@ -191,7 +193,7 @@ def _unexpected(error: Exception) -> tuple[str, int]:
         return str(own), own.exit_code
     if is_disconnected(error):
         problem, code = "The JVM of Spark's driver ended during the job.", TRY_AGAIN
-        hint = "look for the reason in the log above, such as memory, and run the command again."
+        hint = "find the reason in the log above (often memory), and run the command again."
     elif is_of_io(error):
         problem, code = "The job could not read or write.", INPUT_OUTPUT
         hint = "check the space and the rights where the job reads and writes, and the network."

@@ -1,8 +1,8 @@
-"""The batch job: rows of a dataset in, the same rows with predictions out, and a report. Driver.
+"""The batch job: reads rows, adds predictions, writes the rows and a report. Driver.
 
-Everything that can be wrong without looking at values is raised before the first task: the model,
-the input, the output, the binding, the versions on the workers. Rows are counted on their way in
-and out, and a job whose counts differ publishes nothing.
+All errors that do not depend on values are raised before the first task: in the model, the input,
+the output, the binding and the versions on the workers. The job counts input rows and output rows.
+If the counts differ, it publishes nothing.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _plan_path(
     output: Output,
     bad: BadRowsOutput | None,
 ) -> Plan:
-    """Take the direct path where the result is the same, otherwise Spark's sources."""
+    """Plan the direct path if the result is the same, otherwise a path through Spark."""
     if job.path == "spark":
         return plan_through_spark(spark, job, package, output, bad)
     try:
@@ -143,14 +143,15 @@ def execute(
         spark: The session.
         planned: The job.
         report: Of this run.
-        save: Writes the report. It is called when the rows are published: a job that is killed
-            before it returns is found done by the next run of the same job, and saved then.
+        save: Writes the report, after the rows are published. If the job is killed before `save`
+            returns, the next run of the same job finds the rows published and saves the report.
 
     Returns:
-        The report, complete; that of the earlier run, when that one was done already.
+        The complete report. If an earlier run has already done the job, it is the report of that
+        run.
 
     Raises:
-        TfsparkError: What a worker raised; nothing is published then.
+        TfsparkError: A worker raised it. Nothing is published.
     """
     output: Transaction = planned.output
     if planned.bad is not None:
@@ -187,9 +188,9 @@ def _stage(spark: SparkSession, planned: Plan, report: Report) -> None:
 
 
 def told(output: Transaction, report: Report, save: Callable[[Report], object] | None) -> None:
-    """Save the report of published rows, then end the job; neither can make it a failed one.
+    """Save the report of published rows and end the job. Errors are only logged.
 
-    After an interrupt, other jobs are let in, and the same command finds the job done.
+    An interrupt releases the lock. The same command then finds the job done.
     """
     try:
         _tell(output, report, save)
@@ -207,7 +208,7 @@ def _tell(output: Transaction, report: Report, save: Callable[[Report], object] 
     try:
         output.acknowledge()
     except Exception as error:
-        _log.warning("what the job left is removed by the next one: %s", cause(error))
+        _log.warning("the next job removes the files that this one left: %s", cause(error))
 
 
 def _check_counts(report: Report) -> None:
@@ -219,13 +220,13 @@ def _check_counts(report: Report) -> None:
                 "Rows were lost or doubled on the way; nothing is published.",
                 expected=f"{report.rows_in} rows",
                 found=f"{written} rows",
-                hint="run again; before Spark 4.3 a retried task was counted twice.",
+                hint="run the job again; before Spark 4.3 a retried task was counted twice.",
             )
         )
 
 
 def describe(planned: Plan, report: Report) -> str:
-    """Return the plan in words: the model, where rows come from and go to, the columns."""
+    """Return the plan as text: the model, the input, the output and the columns."""
     columns = ", ".join(f"{name} {kind}" for name, kind in planned.columns.items())
     facts = [
         f"input  {report.input}",

@@ -1,7 +1,7 @@
-"""What `tfspark.doctor` finds: one table of checks, with advice where something is wrong. Driver.
+"""Makes the table of `tfspark.doctor`: all checks, with advice for each problem. Driver.
 
-The rules are those of a job's preflight (`versions.mismatches`, `spark.model`, the worker's
-`checkup`). A job raises the first problem; the table shows all of them.
+The checks are those of a job's preflight (`versions.mismatches`, `spark.model`, the worker's
+`checkup`). A job raises the first problem; the table shows all problems.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 DRIVER = "driver"
-# Nobody looked at a check, or a package is not installed.
+# Shown for a check that did not run, or a package that is not installed.
 _NOTHING = "-"
 
 
@@ -38,8 +38,8 @@ class Diagnosis:
 
     Attributes:
         columns: The driver, then the executors.
-        rows: Check → found, by column.
-        advice: Check → what to do; a check without advice is fine.
+        rows: Check → column → result.
+        advice: Check → advice; a check without advice has no problem.
         codes: The exit codes of the problems.
     """
 
@@ -49,7 +49,7 @@ class Diagnosis:
     codes: set[int] = field(default_factory=set)
 
     def add(self, column: str, facts: Sequence[Fact]) -> None:
-        """Add what one process found."""
+        """Add the results of one process."""
         if column not in self.columns:
             self.columns.append(column)
         for fact in facts:
@@ -58,12 +58,12 @@ class Diagnosis:
                 self.advise(fact.check, fact.advice)
 
     def add_executors(self, answers: Answers) -> None:
-        """Add what the executors found, and compare their versions with the driver's."""
+        """Add the results of the executors, and compare their versions with the driver's."""
         for executor, facts in answers.items():
             self.add(executor, facts)
             worker = self._found_by(executor)
-            for one in mismatches(self._found_by(DRIVER), worker, packages_of("auto")):
-                self.advise(one.name, f"{one.problem} {one.advice}")
+            for mismatch in mismatches(self._found_by(DRIVER), worker, packages_of("auto")):
+                self.advise(mismatch.name, f"{mismatch.problem} {mismatch.advice}")
 
     def advise(self, check: str, advice: str, code: int = EngineError.exit_code) -> None:
         """Add advice to a check, once."""
@@ -82,7 +82,7 @@ class Diagnosis:
             self.advise(check, str(error), error.exit_code)
 
     def problem(self) -> TfsparkError | None:
-        """Return the error that tells how many checks failed; `None` when everything is fine."""
+        """Return an error with the number of failed checks; `None` if all checks passed."""
         if not self.advice:
             return None
         count = "1 check needs" if len(self.advice) == 1 else f"{len(self.advice)} checks need"
@@ -90,7 +90,7 @@ class Diagnosis:
         return kind(explain(f"{count} attention.", hint="see the last column of the table."))
 
     def table(self) -> str:
-        """Return the checks as a table; executors with the same answers share a column."""
+        """Return the checks as a table; executors with equal results share a column."""
         shared = self._shared_columns()
         lines = [
             [check, *(row.get(column, _NOTHING) for column in shared), self._in_words(check)]

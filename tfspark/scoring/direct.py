@@ -1,9 +1,10 @@
-"""The direct path: each task reads its files, scores and writes, past the JVM. Driver.
+"""The direct path: each task reads, scores and writes its files without the JVM. Driver.
 
 Spark plans, schedules and retries the splits; pyarrow reads and writes the bytes.
 
-Invariants: the same rows, order and columns as through Spark; a task attempt writes under its own
-name, and only the parts that Spark counts as the tasks' own are published.
+Invariants: rows, order and columns are the same as through Spark. Each attempt of a task writes
+files with its own names. Only the files of the attempts that Spark reports as successful are
+published.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def plan_direct(
 
     Raises:
         NotDirectError: When input or output do not allow it.
-        BindingError: Inputs, outputs and columns do not fit.
+        BindingError: When inputs, outputs and columns do not match.
         InvalidInputError: When a file of the input is broken, or lacks a column.
     """
     check_session(spark, job)
@@ -113,7 +114,7 @@ def _resolved(name: str, source: DirectInput) -> str:
 
 
 def _bound(source: DirectInput, job: BatchJob, package: ModelPackage, taken: list[str]) -> Binding:
-    """Bind the columns of the files; fields of structs are left to Spark, which resolves them."""
+    """Bind the columns of the files. Fields of structs are left to Spark."""
     columns = columns_of(source.schema)
     structs = [kind for kind in source.schema.types if pa.types.is_struct(kind)]
     fields = {inner.name.lower() for struct in structs for inner in struct}
@@ -145,7 +146,7 @@ def _stage(
     bad: BadRowsOutput | None,
 ) -> Outcome:
     """Run the tasks, and stage the parts of good and of bad rows."""
-    # The file of the bad rows of a kept part is not known, so no part is kept with bad rows.
+    # A kept part does not tell its file of bad rows, so jobs with bad rows keep no parts.
     parts = _run(spark, splits, task, keeps=output.keeps and bad is None)
     output.take([part.name for part in parts if part.name] or [_write_empty(task)])
     if bad is not None:
@@ -156,7 +157,7 @@ def _stage(
 def _run(
     spark: SparkSession, splits: list[tuple[Piece, ...]], task: PartScorer, *, keeps: bool
 ) -> list[Part]:
-    """Run the tasks of all splits that have no part yet; return the parts of all splits."""
+    """Run a task for each split without a kept part; return the parts of all splits."""
     for uri in filter(None, (task.staged, task.staged_bad)):
         target, folder = open_filesystem(uri)
         target.create_dir(folder)

@@ -1,6 +1,6 @@
-"""The exit codes of the job programs, in one table for their help and the READMEs. Driver.
+"""The exit codes of the job programs, for their help and the READMEs. Driver.
 
-The numbers are those of sysexits. This module imports nothing, so that `--help` answers at once.
+The numbers come from sysexits. This module imports nothing heavy, so that `--help` is fast.
 """
 
 from __future__ import annotations

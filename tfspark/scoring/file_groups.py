@@ -4,8 +4,8 @@ The files of a finished group are kept when the job is killed. The same job, run
 score them again.
 
 Invariants: a group is a filter on the files of the whole input, so types, partition columns and
-defaults do not depend on the groups. Each row is in exactly one group: the last one takes all rows
-that are in no other.
+defaults do not depend on the groups. Each row is in exactly one group: the last group takes all
+rows that no other group has.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class FileGroup:
     """Some files of an input.
 
     Attributes:
-        name: Its number, and a digest of what its files were when the job was planned.
-        uris: The files, as Spark names them.
+        name: Its number, and a digest of the paths, sizes and times of its files.
+        uris: The URIs of the files, as Spark writes them.
     """
 
     name: str
@@ -50,11 +50,11 @@ def refuse_chunks(job: BatchJob) -> None:
     """Refuse to divide a job whose parts cannot be kept.
 
     Raises:
-        UsageError: Tables have no files of their own, and bad rows are scored in one pass.
+        UsageError: When the input or output is a table, or the job sets bad rows aside.
     """
     reasons = {
-        "a table keeps no finished groups": job.target.table,
-        "a table or view has no groups of files": job.source.table,
+        "an output table keeps no finished groups": job.target.table,
+        "an input table or view has no groups of files": job.source.table,
         "a job with bad rows keeps no finished groups": job.bad_rows,
     }
     found = [reason for reason, is_true in reasons.items() if is_true]
@@ -69,7 +69,7 @@ def _name(number: int, files: Sequence[DataFile]) -> str:
 def _not_divided(found: str) -> UsageError:
     return UsageError(
         explain(
-            "The work of this job cannot be divided into groups that are kept.",
+            "This job cannot keep finished groups of files.",
             expected="files as the input, and a folder as the output",
             found=found,
             hint="leave out --chunks.",
@@ -79,13 +79,13 @@ def _not_divided(found: str) -> UsageError:
 
 @dataclass(frozen=True)
 class GroupStage:
-    """Scores all groups that are not finished yet, and stages the files of all.
+    """Scores all unfinished groups, then stages the files of all groups.
 
     Attributes:
-        rows: Of the whole input.
+        rows: The rows of the whole input.
         source: The files of the input.
         groups: All groups.
-        output: Where rows go.
+        output: The output folder.
         score: Scores some of the rows.
     """
 
@@ -107,10 +107,10 @@ class GroupStage:
         """Divide the files of an input into at most `count` groups of similar size, in order.
 
         Raises:
-            UsageError: Spark does not tell the files of the rows.
+            UsageError: When Spark does not give the file of each row.
         """
         if source is None or not source.uris or not has_files(rows):
-            raise _not_divided("Spark does not tell which file a row is from")
+            raise _not_divided("Spark does not give the file of each row")
         assert isinstance(output, PathOutput)  # see `refuse_chunks`
         uri_of = dict(zip(source.files, source.uris, strict=True))
         packed = pack([Piece(file, file.size) for file in source.files], count)
@@ -132,15 +132,17 @@ class GroupStage:
             if group.name not in kept:
                 self._score(number, group)
                 _log.info("group %d of %d is scored", number + 1, len(self.groups))
-        counts = [one.counts for one in self.output.take_groups([g.name for g in self.groups])]
+        names = [group.name for group in self.groups]
+        groups = self.output.take_groups(names)
         rows_in, rows_out, nulls = (
-            sum(one[name] for one in counts) for name in ("rows_in", "rows_out", "null_rows")
+            sum(group.counts[count] for group in groups)
+            for count in ("rows_in", "rows_out", "null_rows")
         )
         return Outcome(rows_in, rows_out, nulls, kept_rows=kept_rows)
 
     def _score(self, number: int, group: FileGroup) -> None:
         is_last = number == len(self.groups) - 1
-        before = [uri for one in self.groups[:-1] for uri in one.uris]
+        before = [uri for other in self.groups[:-1] for uri in other.uris]
         chosen = rows_of_files(self.rows, before if is_last else group.uris, others=is_last)
         watched, rows_in = counted(chosen)
         scored = self.score(watched)

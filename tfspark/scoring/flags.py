@@ -1,7 +1,7 @@
-"""The flags of the job programs, each declared once, in the words of `jobs/README.md`. Driver.
+"""The flags of the job programs, each declared once, with the text of `jobs/README.md`. Driver.
 
-A program adds the flags that it has to its parser. This module imports neither pyspark nor
-TensorFlow nor Arrow, so that `--help` answers at once.
+Each program adds its flags to its parser. This module imports neither pyspark nor TensorFlow nor
+Arrow, so that `--help` is fast.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tfspark.options import DEFAULTS, NULL_WORDS, STRING_TYPES, WAYS, WORKER_ENG
 from tfspark.scoring import arguments
 from tfspark.scoring.job_parser import ByName, one_of
 
-# Said once in the help, and not of each such flag.
+# The help says this once instead of for each flag.
 REPEATED = "A flag whose value contains = can be given several times, once for each name."
 
 _FORMATS = ("parquet", "csv", "json", "orc", "avro")
@@ -28,11 +28,11 @@ class Flag:
 
     Attributes:
         name: With its dashes.
-        value: What the help calls its value: empty for a switch, `a|b|c` for one of these words,
+        value: Its value in the help: empty for a switch, `a|b|c` for one of these words,
             `NAME=VALUE` for a flag that may be given once for each name.
         meaning: One sentence, with the default.
         read: Parses a value; words are checked without it.
-        default: What stands for the flag when it is not given.
+        default: The value if the flag is not given.
         required: Whether it must be given.
     """
 
@@ -83,7 +83,7 @@ def _choice(name: str, words: Sequence[str], meaning: str, default: Any) -> Flag
 
 
 def add_output(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    """Add the flags that say where rows go."""
+    """Add the flags of the output."""
     group = parser.add_argument_group("output")
     add(group.add_mutually_exclusive_group(required=required), OUTPUT, OUTPUT_TABLE)
     add(group, OUTPUT_FORMAT, OUTPUT_OPTION, PARTITION_BY, MODE, REPORT)

@@ -1,7 +1,7 @@
-"""What makes two runs the same job: the settings, the model, and the input as it was. Driver.
+"""Computes the key of a job from its settings, its model and its input files. Driver.
 
-A job that died is finished by the next run of the same job, which keeps its parts; any other run
-starts from scratch.
+Two runs with equal keys are the same job. Only a run of the same job keeps the finished parts of a
+dead job; any other job starts from scratch.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from tfspark.scoring.output.journal import JobKey
 def key_of(job: BatchJob, package: ModelPackage, snapshot: Sequence[object]) -> JobKey:
     """Return the key of a batch job.
 
-    The model counts by its digest, wherever it is. The time limit does not count, so that a job
-    that exceeded it goes on with a longer one.
+    The key contains the digest of the model, not its path. It does not contain the time limit, so a
+    job that exceeded the limit can continue with a longer one.
     """
     settings = replace(job, model="", options=replace(job.options, timeout=None))
     return digest_key(job.run_id, repr(settings), package.digest, *snapshot)
 
 
 def digest_key(run_id: str, *facts: object) -> JobKey:
-    """Return the key of a job about which these facts are known."""
+    """Return the key of a job with these facts."""
     digest = hashlib.sha256()
     for fact in (run_id, *facts):
         text = repr(fact).encode()

@@ -1,7 +1,7 @@
-"""What a batch job is asked for, and the plan that answers it. Driver.
+"""The request for a batch job, and its checked plan. Driver.
 
-A `BatchJob` is the user's words; a `Plan` is a job whose every part was checked, with one call
-left to make: `stage`, which runs the tasks, writes the rows aside and counts them.
+A `BatchJob` holds the settings of the user. A `Plan` is a job whose parts are all checked. Its
+`stage` runs the tasks, writes the rows to a hidden folder and counts them.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ Path: TypeAlias = Literal["auto", "spark", "direct"]
 
 @dataclass(frozen=True)
 class BatchJob:
-    """What a user asks of a batch job; its flags are those of `jobs/batch_score.py`.
+    """The settings of a batch job; they correspond to the flags of `jobs/batch_score.py`.
 
     Attributes:
         model: Path or URI of the model.
-        source: Where rows come from.
-        target: Where rows go.
+        source: The input.
+        target: The output.
         mode: What to do when the target exists: `error`, `overwrite` or `append`.
         feed: Input → column, field of a struct, scalar columns to stack, or `Constant`.
         fetch: Output → column; by default every output under its own name.
         keep: Columns of the input to write beside the predictions; by default all.
-        allow_missing: Allow that a Parquet or ORC file lacks a column which others have: it is null
-            in the rows of that file.
+        allow_missing: Whether a Parquet or ORC file may lack a column that other files have. The
+            column is null in the rows of that file.
         path: `spark` reads and writes through Spark's own sources; `direct` lets each task read and
-            write its files itself; `auto` goes direct where the result is the same.
+            write its files itself; `auto` takes the direct path if the result is the same.
         bad_rows: Folder for bad rows; without one, the first bad row ends the job.
         max_bad_rows: How many rows may be bad.
         options: The options of all APIs.
-        run_id: A key of the user's own: a job whose key is marked done is not run again.
-        chunks: Into how many groups the work is divided at least. A finished one is kept when the
-            job is killed, and not scored again: groups of input files through Spark, and waves of
-            tasks on the direct path.
+        run_id: A key that the user chooses. A job whose key is marked done is not run again.
+        chunks: The least number of groups into which the work is divided: groups of input files
+            through Spark, waves of tasks on the direct path. If the job is killed, its finished
+            groups are kept and not scored again.
     """
 
     model: str
@@ -65,7 +65,7 @@ class BatchJob:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the tasks of one run did.
+    """The row counts of one run.
 
     Attributes:
         rows_in: Rows read.
@@ -84,19 +84,20 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Plan:
-    """A job whose every part was checked: nothing has run, nothing is written.
+    """A job whose parts are all checked. Nothing has run, and nothing is written.
 
     Attributes:
         package: The model.
-        output: Where the rows go.
-        path: The way that they take.
+        output: The output of the rows.
+        path: `spark` or `direct`.
         columns: The columns of the output: name → Spark type.
         rounded: One sentence per column whose numbers are rounded to the model's precision.
-        stage: Runs the tasks and writes the rows aside.
-        snapshot: What the input was when the job was planned; it makes a job the same job.
-        bad: Where bad rows go, if the job sets them aside.
+        stage: Runs the tasks and writes the rows to a hidden folder.
+        snapshot: The input files, with sizes and times, when the job was planned. Two runs with
+            other snapshots are other jobs.
+        bad: The output of bad rows; `None` when the first bad row ends the job.
         max_bad_rows: How many rows may be bad.
-        job: What this run does, for runs that come after it.
+        job: Identifies the job, so that a later run recognises it.
         options: How to score.
     """
 

@@ -1,9 +1,9 @@
-"""The finished parts of a job that died: counted again, not scored again. Driver.
+"""Finds the finished parts of a dead job; their rows are counted, not scored again. Driver.
 
-A task gives its file the name of a part only when the file is complete. The name has the number of
-the split and a digest of what the split reads, so a part is kept only where the same rows are
-planned under the same number. The job's digest, which the folder has, covers all else. A part that
-does not have as many rows as were planned is scored again.
+A task gives its file the name of a part only when the file is complete. The name contains the
+number of the split and a digest of its pieces, so a part is kept only if the new plan has the same
+split. The digest of the job covers everything else. A part whose rows are not as
+many as planned is scored again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def kept_parts(
     kept = []
     for number, split in enumerate(splits):
         prefix = part_prefix(number, split)
-        name = next((one for one in names if one.startswith(prefix)), None)
+        name = next((known for known in names if known.startswith(prefix)), None)
         part = None if name is None else _counted(filesystem, f"{folder}/{name}", number, watched)
         if part is not None and part.rows_out == _planned(split, part.rows_out):
             kept.append(part)
@@ -51,7 +51,7 @@ def _planned(split: Sequence[Piece], unknown: int) -> int:
 
 
 def _counted(filesystem: fs.FileSystem, path: str, number: int, watched: str) -> Part:
-    """Count the rows of a part; only one column of it is read, a few rows at a time."""
+    """Count the rows of a part. Only one column is read, in small batches."""
     with filesystem.open_input_file(path) as source:
         file = pq.ParquetFile(source)
         batches = file.iter_batches(columns=[watched])

@@ -1,7 +1,7 @@
 """One Parquet file of a task: created with its first row, written in row groups. Executor.
 
-At most one row group is held in memory. The name is new for each attempt of a task. A file gets its
-name when it is complete.
+At most one row group is in memory. Each attempt of a task uses a new name. A file has a temporary
+name until it is complete.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import pyarrow.parquet as pq
 
 from tfspark.scoring.input.listing import open_filesystem
 
-# Rows that a row group of the output holds at most; Spark's readers split at row groups.
+# The most bytes in a row group of the output. Spark's readers split files at row groups.
 GROUP_BYTES = 64 << 20
 
 
 @dataclass
 class PartFile:
-    """A file in a staging folder; a context manager, which completes the file.
+    """A file in a staging folder; as a context manager, it completes the file at the end.
 
     Attributes:
         staged: URI of the folder.
-        prefix: How the names of the split's parts begin.
+        prefix: The prefix of the part names of the split.
         watched: A column whose nulls are counted.
-        name: The name of the file; empty as long as there is no row.
-        nulls: Nulls of the watched column.
+        name: The name of the file; empty before the first row.
+        nulls: Number of nulls in the watched column.
     """
 
     staged: str
@@ -59,7 +59,7 @@ class PartFile:
 
     @property
     def rows(self) -> int:
-        """The rows of the file, as its footer says; 0 before the file is complete."""
+        """The row count from the footer of the file; 0 before the file is complete."""
         return sum(footer.num_rows for footer in self._footers)
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -93,9 +93,9 @@ class PartFile:
 
 @dataclass(frozen=True)
 class _Closing:
-    """Closes a writer at the end of a block; after an error, the error is what is raised.
+    """Closes a writer at the end of a block, but not after an error.
 
-    pyarrow cannot close a writer that has failed: it raises another error.
+    If a writer has failed, closing it in pyarrow raises another error, which would hide the first.
     """
 
     writer: pq.ParquetWriter
@@ -107,14 +107,14 @@ class _Closing:
         if kind is None:
             self.writer.close()
         else:
-            self.writer.is_open = False  # it would be closed when it is deleted
+            self.writer.is_open = False  # otherwise its destructor closes it
 
 
 def _writer_options(schema: pa.Schema) -> dict[str, Any]:
-    """Return the options of the Parquet writer: those of Spark, but for dictionaries of floats.
+    """Return the options of the Parquet writer: Spark's options, but no dictionaries for floats.
 
-    Predictions and features rarely repeat; building a dictionary that the writer then gives up is
-    most of the time of a write.
+    Predictions and features rarely repeat. The writer would spend most of its time on dictionaries
+    that it then discards.
     """
     repeated = [
         column.name

@@ -3,9 +3,9 @@
 Scores a split into a file in the staging folder, and its bad rows into another one if the job sets
 them aside. Returns a `Part` that describes the files. Only that one record passes through the JVM.
 
-Invariants: each attempt of a task writes under a name of its own, so an attempt that was lost or
-doubled never touches another's file; only a part that the driver heard of is ever published; a file
-has the name of a part only when it is complete.
+Invariants: each attempt of a task writes files with its own names, so two attempts never write to
+the same file. Only a part that a task returned to the driver is published. A file gets the name of
+a part only when it is complete.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from tfspark.spark.worker.task import score_task
 
 @dataclass(frozen=True)
 class Part:
-    """What one task did.
+    """The files and row counts of one task.
 
     Attributes:
-        split: Its number, which orders the parts.
+        split: Number of the split; parts are sorted by it.
         name: Its file in the staging folder; empty when the split had no rows.
         rows_in: Rows read.
         rows_out: Rows written.
@@ -57,7 +57,7 @@ class Part:
 
 @dataclass(frozen=True)
 class PartScorer:
-    """Scores splits into files; what Spark pickles for a direct job.
+    """Scores splits into files. Spark pickles it into the tasks of a direct job.
 
     Attributes:
         handle: The model.
@@ -84,7 +84,7 @@ class PartScorer:
     staged_bad: str | None = None
 
     def numbered(self, _position: int, numbered: tuple[int, Sequence[Piece]]) -> Part:
-        """Score one split that brings its number along."""
+        """Score one split, which comes with its number."""
         return self(*numbered)
 
     def __call__(self, number: int, split: Sequence[Piece]) -> Part:
@@ -128,7 +128,7 @@ class PartScorer:
 
 @dataclass
 class _Reading:
-    """The rows of a split as they pass: how many, and which file each is from."""
+    """Reads the rows of a split. Counts them, and knows the file of each row."""
 
     scorer: PartScorer
     rows: int = 0
@@ -153,11 +153,11 @@ class _Reading:
                     yield batch
 
     def file_of(self, row: int) -> str | None:
-        """Return the file that a row of the split is from."""
+        """Return the file of a row of the split."""
         return self.files[bisect_right(self.starts, row) - 1] if self.starts else None
 
 
 def part_prefix(number: int, split: Sequence[Piece]) -> str:
-    """Return how the names of a split's parts begin: its number, and a digest of what it reads."""
+    """Return the prefix of part names: the number of the split and a digest of its pieces."""
     digest = hashlib.sha256(repr(tuple(split)).encode()).hexdigest()
     return f"part-{number:05d}-{digest[:16]}-"

@@ -1,10 +1,9 @@
-"""Checks of a job that are made before any row is read. Driver.
+"""Checks a job before any row is read. Driver.
 
-While a job is planned, its model, columns and output are checked by `batch.plan`. `check_settings`
-and `check_space` add the memory of the workers and the space of the output. When the job has its
-lock, `open_models` lets one worker open the models and tells the versions there. That worker is a
-process of its own, so that a model which crashes or hangs ends only that process, and it is the
-worker that then scores: loading a model before the first task costs one small task.
+`batch.plan` checks model, columns and output. `check_settings` checks the memory of the workers,
+and `check_space` checks the space for the output. Then `open_models` lets one worker open the
+models and return its versions. The worker is a separate process, so a model that crashes or hangs
+ends only that process. The same worker then scores, so this check costs only one small task.
 """
 
 from __future__ import annotations
@@ -41,30 +40,30 @@ _SIZE = re.compile(r"(\d+)\s*([kmgtp]?)b?", re.IGNORECASE)
 # Without a unit, Spark reads MiB.
 _UNITS = {"": 20, "k": 10, "m": 20, "g": 30, "t": 40, "p": 50}
 
-# Columns compress very differently, so only an output with a twentieth of its input's size left is
-# certainly too large.
+# Columns compress very differently. Only less free space than a twentieth of the input is certainly
+# too little.
 _SHARE = 20
 _LEAST_SPACE = 1 << 20
 
 
 def check_settings(spark: SparkSession) -> None:
-    """Refuse a limit on the memory of Python workers under which TensorFlow cannot be loaded.
+    """Refuse a memory limit for Python workers that is too small to load TensorFlow.
 
     Raises:
-        UsageError: With the setting.
+        UsageError: The message names the setting.
     """
     text = spark.conf.get(_MEMORY, None)
     size = _SIZE.fullmatch(text.strip()) if text else None
     if size is None:
         return
-    # Spark divides it by the cores of an executor: each may run one worker.
+    # Spark divides the limit by the cores of an executor, because each core can run a worker.
     cores = int(spark.conf.get("spark.executor.cores", None) or 1)
     limit = (int(size[1]) << _UNITS[size[2].lower()]) // cores
     if limit < LEAST_MEMORY:
         share = f", for {cores} cores" if cores > 1 else ""
         raise UsageError(
             explain(
-                "TensorFlow cannot be loaded with so little memory for a Python worker.",
+                "A Python worker has too little memory to load TensorFlow.",
                 expected="1g or more for each core of an executor, or no limit",
                 found=f"{_MEMORY}={text}{share}",
                 hint=f"leave out --conf {_MEMORY}, or give it at least {cores}g.",
@@ -73,15 +72,15 @@ def check_settings(spark: SparkSession) -> None:
 
 
 def check_space(spark: SparkSession, job: BatchJob, planned: Plan) -> None:
-    """Refuse an output without space for the rows; log a warning where it may be too little.
+    """Refuse an output without space for the rows; log a warning if space may be too little.
 
     Raises:
-        NoSpaceError: With the free and the expected bytes.
+        NoSpaceError: The message has the free and the expected bytes.
     """
     free = _free_bytes(spark, job.target.path) if job.target.path else None
     if free is None:
         return
-    size = sum(one.size for one in planned.snapshot if isinstance(one, DataFile))
+    size = sum(file.size for file in planned.snapshot if isinstance(file, DataFile))
     least = max(_LEAST_SPACE, size // _SHARE if job.keep is None else 0)
     if free < least:
         raise NoSpaceError(
@@ -93,7 +92,7 @@ def check_space(spark: SparkSession, job: BatchJob, planned: Plan) -> None:
             )
         )
     if free < size and job.keep is None:
-        few = "the input has %s, and where the output goes only %s are free"
+        few = "the input has %s, but only %s are free for the output"
         _log.warning(few, _in_words(size), _in_words(free))
 
 
@@ -102,11 +101,11 @@ def open_models(spark: SparkSession, models: Models, *, by_rdd: bool = False) ->
 
     Args:
         spark: The session.
-        models: Packages and how to score with them.
+        models: Packages with their options.
         by_rdd: Whether the job runs its tasks by RDDs.
 
     Raises:
-        TfsparkError: What the worker raised, or that it crashed or did not end in time.
+        TfsparkError: The worker raised it, crashed or exceeded the time limit.
     """
     handles = [handle_of(spark, package, options) for package, options in models]
     timeout = next((options.timeout for _, options in models), None)
@@ -118,10 +117,10 @@ def open_models(spark: SparkSession, models: Models, *, by_rdd: bool = False) ->
 
 
 def _free_bytes(spark: SparkSession, path: str) -> int | None:
-    """Return the free bytes at a path; `None` when its file system does not tell."""
+    """Return the free bytes at a path; `None` if its file system does not report them."""
     try:
         return HadoopFiles(spark, path).free_bytes(path)
-    except Exception as error:  # what a file system cannot tell is no reason to refuse a job
+    except Exception as error:  # unknown free space is no reason to refuse a job
         _log.info("the free space of %s is not known: %s", one_line(path), cause(error))
         return None
 

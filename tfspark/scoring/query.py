@@ -1,7 +1,7 @@
 """The SQL job: registers models, runs statements and writes the last result. Driver.
 
-The result is written aside and published as the batch job does it; without a target the caller gets
-it as a DataFrame.
+The result is staged and published as in the batch job. Without a target, the caller gets the result
+as a DataFrame.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ _PIECE = re.compile(
 
 @dataclass(frozen=True)
 class QueryJob:
-    """What a user asks of a SQL job.
+    """The settings of a SQL job.
 
     Attributes:
         models: SQL name → path or URI of a model.
         text: Statements, separated by semicolons.
-        target: Where the last result goes; `None` to leave it to the caller.
+        target: The output of the last result; `None` to return it to the caller.
         mode: What to do when the target exists.
         options: SQL name → options of that model.
     """
@@ -80,7 +80,7 @@ def run_query(
         save: Writes the report of published rows, as for `batch.execute`.
 
     Raises:
-        TfsparkError: The child that fits; nothing is published then.
+        TfsparkError: A subclass for each kind of error. Nothing is published.
         AnalysisException: When Spark refuses a statement.
     """
     report = new_report("sql_score")
@@ -129,7 +129,7 @@ def _stage(
     output: Output,
     report: Report,
 ) -> Journal | None:
-    """Write the result aside, unless this very job was done by a run that could not say so."""
+    """Stage the result; return the record if an earlier run has already published this job."""
     _refuse_command(result)
     output.check_columns(dict(result.dtypes))
     digests = [(name, package.digest) for name, package in packages.items()]
@@ -162,7 +162,7 @@ def split_statements(text: str) -> list[str]:
         if piece == ";":
             statements.append("")
         elif piece.startswith("--") or (piece.startswith("/*") and not piece.startswith("/*+")):
-            statements[-1] += " "  # a hint stays: it looks like a comment and is none
+            statements[-1] += " "  # a SQL hint looks like a comment; keep it
         else:
             statements[-1] += piece
     return [statement.strip() for statement in statements if statement.strip()]

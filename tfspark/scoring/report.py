@@ -1,4 +1,4 @@
-"""What a job did: counts, seconds by phase, the model and the versions, as JSON. Driver.
+"""The report of a job as JSON: counts, seconds of each phase, model and versions. Driver.
 
 The job adds phases and facts as it runs. The path of the JSON document is the last line that a job
 prints.
@@ -31,20 +31,20 @@ class Report:
 
     Attributes:
         job: Name of the job.
-        run: Identifier of this run, part of every name that it stages.
-        started: When, in UTC (ISO 8601).
+        run: Identifier of this run; the names of its staged files contain it.
+        started: Start time in UTC (ISO 8601).
         model: Path, name, version, digest and signature of the model; one per registered name in
             a SQL job.
-        input: Where rows came from.
-        output: Where rows went.
-        path: The way that rows took: `spark` or `direct`.
-        rows_in: Rows read; `None` in a SQL job, whose query may read as it likes.
+        input: The input, as text.
+        output: The output, as text.
+        path: The path of the rows: `spark` or `direct`.
+        rows_in: Rows read; `None` in a SQL job, because a query may read rows many times.
         rows_out: Rows written.
-        null_rows: Rows with a null input, whose predictions are null; `None` in a SQL job, in whose
-            result Spark alone knows what is a prediction.
-        bad_rows: Rows that could not be scored and were set aside, beside those of `rows_out`.
-        bad_rows_output: The folder they are in; without one, a bad row ends the job.
-        kept_rows: Rows of `rows_in` that an earlier run of this job, which did not end, had scored.
+        null_rows: Rows with a null input, whose predictions are null; `None` in a SQL job, because
+            the driver does not know which columns of the result are predictions.
+        bad_rows: Rows that could not be scored and were set aside; `rows_out` does not count them.
+        bad_rows_output: Folder of the bad rows; empty when the first bad row ends the job.
+        kept_rows: Rows of `rows_in` that an earlier, unfinished run of this job had scored.
         rounded: One sentence per column whose numbers are rounded to the model's precision, such as
             "column 'x' double → float32".
         seconds: Wall time by phase, in seconds.
@@ -69,14 +69,14 @@ class Report:
     versions: dict[str, str] = field(default_factory=dict)
 
     def account(self) -> dict[str, Any]:
-        """Return what the report says, with secrets masked."""
+        """Return the report as a dictionary, with secrets masked."""
         masked: dict[str, Any] = _without_secrets(asdict(self))
         return masked
 
     def of_run(self, account: Mapping[str, Any]) -> Report:
-        """Return the report of an earlier run, as its journal has it; this one when it has none."""
-        known = {one.name for one in fields(self)}
-        return replace(self, **{name: one for name, one in account.items() if name in known})
+        """Return the report of an earlier run; fields that it lacks keep their values."""
+        known = {key.name for key in fields(self)}
+        return replace(self, **{name: value for name, value in account.items() if name in known})
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -104,7 +104,7 @@ def _without_secrets(value: Any) -> Any:
 
 
 def model_facts(package: ModelPackage) -> dict[str, Any]:
-    """Return what a report says of a model."""
+    """Return the facts about a model for the report."""
     return {
         "path": package.path,
         "name": package.name,
@@ -116,7 +116,7 @@ def model_facts(package: ModelPackage) -> dict[str, Any]:
 
 
 def check_report(spark: SparkSession, path: str | None) -> None:
-    """Refuse a path that a report cannot be written to, before the job.
+    """Refuse a path that cannot hold a report; called before the job.
 
     Raises:
         UsageError: It is a folder, or on a file system that Spark does not know.
@@ -136,17 +136,17 @@ def check_report(spark: SparkSession, path: str | None) -> None:
 def write_report(
     spark: SparkSession, report: Report, target: Dataset | None, path: str | None
 ) -> str:
-    """Write a report and return where it is.
+    """Write a report and return its path.
 
     Args:
         spark: The session, whose file systems reach the path.
         report: The finished report.
-        target: Where the rows went; the default place is inside that folder, under a name that
-            Spark's readers pass over, or the working directory for a table.
-        path: A path or URI of the user's own.
+        target: The output of the rows. By default the report goes into this folder, with a name
+            that Spark's readers ignore; for a table, it goes into the working directory.
+        path: A path or URI that the user chose; `None` for the default.
 
     Raises:
-        TfsparkError: When it cannot be written, though the rows are.
+        TfsparkError: When the report cannot be written. The rows are published.
     """
     name = f"_tfspark_report_{report.run}.json"
     place = path or (
@@ -159,7 +159,7 @@ def write_report(
             explain(
                 f"The rows are written, but the report is not: {place}.",
                 found=cause(error),
-                hint="do not run the job again for it.",
+                hint="do not run the job again only for the report.",
             )
         ) from error
 

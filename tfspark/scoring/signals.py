@@ -18,7 +18,7 @@ class TerminatedError(KeyboardInterrupt):
 
 @contextmanager
 def terminated_as_interrupted() -> Iterator[None]:
-    """Raise `TerminatedError` in the block on SIGTERM, where this is the main thread."""
+    """Raise `TerminatedError` in the block on SIGTERM; only in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -36,7 +36,7 @@ def plan_through_spark(
     output: Output,
     bad: BadRowsOutput | None = None,
 ) -> Plan:
-    """Return the plan of a job that reads and writes as Spark does.
+    """Return the plan of a job that uses Spark's readers and writers.
 
     Raises:
         InputNotFoundError: When the input does not exist.
@@ -86,7 +86,7 @@ def _groups(
     source: SparkInput | None,
     binding: Binding,
 ) -> GroupStage:
-    """Return what scores the input in groups of files."""
+    """Return the stage that scores the input in groups of files."""
     feed, keep, options = job.feed, job.keep, job.options
 
     def score(some: DataFrame) -> DataFrame:
@@ -100,7 +100,7 @@ def _merges(dataset: Dataset) -> bool:
 
 
 def _merging(source: Dataset) -> Dataset:
-    """Let Spark use the columns of all files, instead of one."""
+    """Let Spark take the columns of all files, instead of the columns of one file."""
     if not source.path or source.format not in WITH_FOOTERS:
         return source
     return replace(source, options={"mergeSchema": "true", **source.options})
@@ -109,7 +109,7 @@ def _merging(source: Dataset) -> Dataset:
 def _scored(
     rows: DataFrame, job: BatchJob, package: ModelPackage, source: SparkInput | None
 ) -> tuple[DataFrame, Binding]:
-    """Score the rows; a file that lacks a column explains why they cannot be fed."""
+    """Score the rows. If binding fails, an error about a file without a column comes first."""
     try:
         scored = score_frame(
             rows,
@@ -128,21 +128,21 @@ def _scored(
 
 
 def _snapshot(rows: DataFrame, source: SparkInput | None) -> Sequence[object]:
-    """Return what tells this input from another."""
+    """Return the files of the input, with sizes and times; empty for sources such as JDBC."""
     if source is None:
         return snapshot_of(rows.sparkSession, rows)
     return [*source.uris, *source.files]
 
 
 def _needed(rows: DataFrame, job: BatchJob, binding: Binding) -> list[str] | None:
-    """Return the columns that feed or are kept; `None` for all."""
+    """Return the columns that feed inputs or are kept; `None` for all columns."""
     fed = binding.columns
     if job.keep is None or not set(fed) <= set(rows.columns):
-        return None  # an expression feeds an input, and only Spark knows its columns
+        return None  # an expression feeds an input; only Spark knows its columns
     return [*job.keep, *fed]
 
 
 def _beside(scored: DataFrame, binding: Binding) -> list[DataType]:
-    """Return the types of the kept columns that feed nothing."""
+    """Return the types of the kept columns that feed no input."""
     kept = scored.schema.fields[: -len(binding.output_fields)]
     return [field.dataType for field in kept if field.name not in binding.columns]

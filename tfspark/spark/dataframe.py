@@ -106,7 +106,7 @@ def score_bound(
     keep: Sequence[str] | None,
     options: ScoreOptions,
 ) -> DataFrame:
-    """Score some rows of a frame by the binding that `score_frame` returned for all of them."""
+    """Score some rows of a frame with the binding that `score_frame` returned for all rows."""
     fed = FedFrame.of(df, package.signature, feed, keep)
     return backend_of(options).predict(fed, package, binding, options)
 

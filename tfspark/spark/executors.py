@@ -1,8 +1,8 @@
 """Runs a checkup on each executor, on classic sessions and on Spark Connect. Driver.
 
-There is no way to start one task on each executor. So the job has several short tasks for each
-slot, and each waits for a moment, so that no executor can take them all. Answers of the same
-executor count once.
+Spark cannot start exactly one task on each executor. So the job has several short tasks for each
+slot. Each task waits a moment, so that no executor takes all of them. If several tasks of an
+executor answer, one answer counts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tfspark.spark.worker.checkup import Checkup, Fact, place
 
 _log = logging.getLogger(__name__)
 
-# Executor → what it says.
+# Executor → its facts.
 Answers: TypeAlias = dict[str, list[Fact]]
 
 _PAUSE_SECONDS = 0.1
@@ -35,7 +35,7 @@ _SCHEMA = "executor string, check string, found string, advice string"
 
 
 def ask_executors(spark: SparkSession, checkup: Checkup) -> Answers:
-    """Return the facts of every executor that Spark gives a task.
+    """Return the facts of every executor that ran a task.
 
     Raises:
         PySparkException: When a task fails; `naming_lost_workers` explains it.
@@ -68,11 +68,11 @@ def _ask(spark: SparkSession, checkup: Checkup, tasks: int) -> Answers:
 
 
 def _expected(spark: SparkSession) -> int:
-    """Return the number of executors; 1 where Spark does not tell."""
+    """Return the number of executors; 1 on Connect, where it is unknown."""
     if not is_classic(spark):
         return 1
     context: Any = spark.sparkContext
-    # Spark lists the driver too, which alone runs the tasks of a local session.
+    # The list includes the driver. In a local session, the driver itself runs the tasks.
     return max(int(context._jsc.sc().getExecutorMemoryStatus().size()) - 1, 1)
 
 

@@ -28,7 +28,7 @@ def model_of(spark: SparkSession | None, model: Model, options: ScoreOptions) ->
         BindingError: When `output_shapes` names no output, or contradicts the model.
         ForbiddenOperationError: When the model has operations that do more than compute and are not
             in `allow_ops`.
-        EngineError: When the engine that the options name does not run the model.
+        EngineError: When the engine in the options cannot run the model.
         TfsparkError: When the model does not exist, is broken, lacks the signature, or has another
             digest than `sha256`.
     """

@@ -1,8 +1,8 @@
 """The engine that runs a model in OpenVINO; the workers need no TensorFlow. Executor.
 
-`engine.load` reads an export dir with OpenVINO's TensorFlow frontend. It takes only models whose
-answers are those of TensorFlow: `operations` checks the graph, `conversion` the converted model.
-`compiled` keeps compiled models on the node.
+`engine.load` reads an export dir with OpenVINO's TensorFlow frontend. It accepts only models whose
+results equal TensorFlow's: `operations` checks the graph, and `conversion` checks the converted
+model. `compiled` keeps compiled models on the node.
 """
 
 from tfspark.engine.openvino.engine import OpenVinoEngine, load

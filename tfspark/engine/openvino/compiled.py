@@ -1,11 +1,12 @@
-"""Compiles a signature for the CPU, and keeps what was compiled on the node. Executor.
+"""Compiles a signature for the CPU, and keeps the compiled model on the node. Executor.
 
-A kept model is a file in the node's private folder: its digest, the inputs that it takes, and
-OpenVINO's own form. A worker that finds it reads neither the graph nor the variables.
+A kept model is a file in the node's private folder. It contains a digest, the names of the inputs
+and the compiled model in OpenVINO's format. A worker that finds it reads neither the graph nor the
+variables.
 
-Invariants: the name of the file contains everything that the result depends on: the model's digest,
-tag set, signature, settings, versions and CPU. A file appears completely, by a rename, and is
-checked before it is used; a damaged one is compiled again. Without a digest nothing is kept.
+Invariants: the name of the file depends on the model's digest, tag set, signature, settings,
+versions and CPU. A rename makes the complete file visible. The file is checked before use; a
+damaged file is compiled again. Without a digest of the model, nothing is kept.
 """
 
 from __future__ import annotations
@@ -31,17 +32,17 @@ from tfspark.signature import Signature
 _log = logging.getLogger(__name__)
 
 _FOLDER = "openvino"
-_RULES = 1  # counts changes of what is converted, and how; part of the name of a file
+_RULES = 1  # version of the conversion, part of the file name; increase it after changes
 
 
 @dataclass(frozen=True)
 class CompiledModel:
-    """A compiled model, and how it is fed.
+    """A compiled model with its inputs and outputs.
 
     Attributes:
         compiled: OpenVINO's model.
-        inputs: Names of the inputs that it takes, in the order of the signature.
-        tensors: Tensors of the graph that it returns; guards follow.
+        inputs: Names of its inputs, in the order of the signature.
+        tensors: Graph tensors of its first outputs; the other outputs are guards.
     """
 
     compiled: Any
@@ -52,7 +53,7 @@ class CompiledModel:
 def compiled(
     export_dir: str, tags: tuple[str, ...], signature: Signature, options: EngineOptions
 ) -> CompiledModel:
-    """Return a signature compiled for this CPU; convert the model if the node does not keep it.
+    """Return a signature compiled for this CPU, from the node's folder or by conversion.
 
     Raises:
         CannotServeError: When OpenVINO cannot run the signature as TensorFlow does.
@@ -79,7 +80,8 @@ def compiled(
 def _settings(options: EngineOptions) -> dict[str, Any]:
     """Return OpenVINO's settings: one stream, and the arithmetic of TensorFlow.
 
-    Pinned threads of two workers would share a core. https://docs.openvino.ai (CPU device).
+    Threads are not pinned, because the threads of two workers could share a core. Source:
+    https://docs.openvino.ai (CPU device).
     """
     return {
         "NUM_STREAMS": 1,
@@ -93,14 +95,14 @@ def _settings(options: EngineOptions) -> dict[str, Any]:
 
 @cache
 def _core() -> Any:
-    """Return this process's OpenVINO; it starts at the first load, so after the fork."""
+    """Return the OpenVINO core of this process; created at the first load, after the fork."""
     import openvino as ov
 
     return ov.Core()
 
 
 def _tensors(signature: Signature) -> tuple[str, ...]:
-    """Return the tensors to compute: each once, and none that is fed."""
+    """Return the tensors to compute, without duplicates and without fed tensors."""
     fed = {spec.tensor for spec in signature.inputs}
     return tuple(dict.fromkeys(spec.tensor for spec in signature.outputs if spec.tensor not in fed))
 
@@ -108,7 +110,7 @@ def _tensors(signature: Signature) -> tuple[str, ...]:
 def _file(
     tags: tuple[str, ...], signature: Signature, options: EngineOptions, settings: dict[str, Any]
 ) -> Path | None:
-    """Return where a compiled model is kept; `None` when it is not."""
+    """Return the file of the compiled model; `None` when it is not kept."""
     if not options.digest:
         return None
     import openvino as ov
@@ -125,26 +127,28 @@ def _file(
 
 
 def _read(file: Path, settings: dict[str, Any]) -> tuple[Any, tuple[str, ...]] | None:
-    """Return the kept model and its inputs; `None` when there is none, or it is damaged."""
+    """Return the kept model and its inputs; `None` when it is missing or damaged."""
     try:
         content = file.read_bytes()
     except FileNotFoundError:
         return None
     digest, rest = content[:32], memoryview(content)[32:]
     if hashlib.sha256(rest).digest() != digest:
-        _log.warning("The compiled model %s is damaged; compiling again", file)
+        _log.warning("the compiled model %s is damaged and is compiled again", file)
         return None
     head, _, _ = bytes(rest[: 1 << 16]).partition(b"\n")
     try:
         made = _core().import_model(bytes(rest[len(head) + 1 :]), "CPU", settings)
     except RuntimeError as error:
-        _log.warning("OpenVINO does not read %s, compiling again: %s", file, reason_of(error))
+        _log.warning(
+            "OpenVINO cannot read %s, so the model is compiled again: %s", file, reason_of(error)
+        )
         return None
     return made, tuple(json.loads(head))
 
 
 def _write(file: Path, made: Any, names: tuple[str, ...]) -> None:
-    """Keep a compiled model; a node without space goes on without it."""
+    """Keep a compiled model; only log an error, such as a full disk."""
     exported: io.BytesIO = made.export_model()
     content = json.dumps(names).encode() + b"\n" + exported.getvalue()
     try:
@@ -156,4 +160,4 @@ def _write(file: Path, made: Any, names: tuple[str, ...]) -> None:
         finally:
             Path(aside).unlink(missing_ok=True)
     except OSError as error:
-        _log.warning("The node does not keep the compiled model: %s", error)
+        _log.warning("the compiled model cannot be kept on the node: %s", error)

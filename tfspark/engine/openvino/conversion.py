@@ -1,12 +1,12 @@
 """Converts the graph of one signature to a model of OpenVINO, and adds its guards. Executor.
 
-OpenVINO's reader of SavedModels knows only the signature `serving_default`, and mixes up names that
-an input and an output share. So inputs and outputs are given as tensors of the graph, in an order
-that the converted model keeps, and the graph is read from a copy without signatures.
+OpenVINO's reader of SavedModels supports only the signature `serving_default`, and confuses an
+input and an output with the same name. So inputs and outputs are set as tensors of the graph, in a
+fixed order, and the graph is read from a copy without signatures.
 
 Invariant: integers that depend on a fed value are only moved, converted to floats, or used as
-indices. OpenVINO computes with integers in other ways than TensorFlow. Each index that a row
-decides has a guard: an additional output that is true when an index is out of range.
+indices, because OpenVINO's integer arithmetic differs from TensorFlow's. Each index that depends on
+a fed value has a guard: an additional output that is true when the index is out of range.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from tfspark.saved_model.graph_file import BINARY
 from tfspark.saved_model_pb2 import SavedModel
 from tfspark.signature import TensorSpec
 
-# What only moves elements, for integers that depend on a fed value. ReverseSequence moves them as
-# floats.
+# Operations that only move elements; integers that depend on a fed value may pass through them.
+# ReverseSequence is not among them, because it moves elements as floats.
 _MOVES = frozenset(
     (
         *("Broadcast", "Concat", "Gather", "OneHot", "Parameter", "Reshape", "Result", "Slice"),
         *("Split", "Squeeze", "StridedSlice", "Tile", "Transpose", "Unsqueeze", "VariadicSplit"),
     )
 )
-# What may leave nothing of an open dimension, or read beyond it: OpenVINO then gives the results of
-# the run before, or zeros.
+# Operations that may leave an open dimension empty, or read beyond its end. OpenVINO then returns
+# the results of the previous run, or zeros.
 _WINDOWS = frozenset(("AvgPool", "Convolution", "GroupConvolution", "MaxPool"))
 _PARTS = frozenset(("Slice", "Split", "StridedSlice", "VariadicSplit"))
-# The largest size of a dimension whose indices the guard compares exactly: it compares as floats.
+# Guards compare indices as floats, which is exact up to this size of a dimension.
 _MOST_INDICES = 1 << 24
 _SMALL = frozenset(["boolean", "u8", "i8", "i16"])
-_LARGE = frozenset(["i32", "i64"])  # equal here, because a fed value fits into 32 bits
+_LARGE = frozenset(["i32", "i64"])  # equivalent, because fed values fit into 32 bits
 
 
 def convert(
@@ -129,12 +129,12 @@ def _check_integers(node: Any, kind: str, is_fed: Sequence[bool]) -> None:
     if kind == "Convert":
         if not _is_exact(types[0].to_string(), made[0].to_string()):
             raise cannot(f"a cast from {types[0].to_string()} to {made[0].to_string()}")
-    elif kind not in _MOVES and any(one.to_string() != "boolean" for one in used):
+    elif kind not in _MOVES and any(dtype.to_string() != "boolean" for dtype in used):
         raise cannot(f"integers that depend on an input, in {node.friendly_name!r} ({kind})")
 
 
 def _check_sizes(node: Any, kind: str) -> None:
-    """Refuse what may ask for more of an open dimension than a row has."""
+    """Refuse operations that may need more elements of an open dimension than a row has."""
     if kind in _WINDOWS and not node.get_attributes()["auto_pad"].startswith("same"):
         first = 2  # OpenVINO puts channels before the dimensions of an image
     elif kind in _PARTS:

@@ -1,9 +1,9 @@
-"""Runs a compiled model of OpenVINO, and refuses values that it treats otherwise. Executor.
+"""Runs a compiled model of OpenVINO; refuses values that OpenVINO computes differently. Executor.
 
-Invariants: contiguous memory is fed without a copy and is not written; results are copies; one
-thread runs the model at a time, others wait; denormals are zero during a run, as in TensorFlow, and
-the mode of the calling thread is restored. NaN and infinity are refused as errors of their row,
-because OpenVINO's operations drop NaN: its Relu gives 0.
+Invariants: contiguous memory is fed without a copy and is not written; results are copies. One
+thread runs the model at a time; others wait. Denormals are zero during a run, as in TensorFlow;
+then the mode of the calling thread is restored. NaN and infinity are errors of their row, because
+OpenVINO's operations drop NaN: its Relu gives 0.
 """
 
 from __future__ import annotations
@@ -87,11 +87,11 @@ class OpenVinoEngine:
 def load(
     export_dir: str, tags: tuple[str, ...], signature: Signature, options: EngineOptions
 ) -> OpenVinoEngine:
-    """Load a SavedModel, or the compiled model that the node keeps of it.
+    """Load a SavedModel, or its compiled model from the node's folder.
 
     Raises:
         CannotServeError: When OpenVINO is not installed, cannot run the model, or may answer
-            differently than TensorFlow; or when the task has a GPU.
+            differently from TensorFlow; or when the task has a GPU.
         InvalidModelError: When the graph file is broken.
     """
     _check_installed()
@@ -120,18 +120,18 @@ def _feed(name: str, tensor: Tensor, dtype: str) -> Array:
     """Return the memory to feed, without a copy if it is contiguous.
 
     Raises:
-        EngineError: When the tensor has another type, or values that OpenVINO computes otherwise.
+        EngineError: When the tensor has another type, or values that OpenVINO computes differently.
     """
-    if 0 in tensor.shape:  # pooling then gives the results of the last run, resizing crashes
-        raise EngineError(f"input {name!r} has no elements, which OpenVINO cannot run")
+    if 0 in tensor.shape:  # pooling would return the results of the last run, resizing would crash
+        raise EngineError(f"input {name!r} is empty, and OpenVINO cannot run empty inputs")
     found = "string" if isinstance(tensor, ByteStrings) else str(tensor.dtype)
     if isinstance(tensor, ByteStrings) or found != dtype or dtype not in INPUT_TYPES:
         problem = "A tensor does not have its input's type."
         raise EngineError(explain(problem, expected=dtype, found=found))
     if values := _other_values(tensor):
         raise EngineError(
-            f"input {name!r} has {values}, which OpenVINO computes unlike TensorFlow; "
-            "the other engines score such a row"
+            f"input {name!r} has {values}, which OpenVINO computes differently from TensorFlow; "
+            "other engines can score this row"
         )
     if not (tensor.flags.c_contiguous and tensor.flags.aligned):
         return np.array(tensor, order="C")
@@ -139,7 +139,7 @@ def _feed(name: str, tensor: Tensor, dtype: str) -> Array:
 
 
 class _Writeable:
-    """Read-only memory under a view that may be written, because OpenVINO takes no other."""
+    """Shows read-only memory as writeable, because OpenVINO accepts only writeable arrays."""
 
     def __init__(self, array: Array) -> None:
         self.array = array
@@ -152,9 +152,9 @@ class _Writeable:
 
 
 def _other_values(array: Array) -> str:
-    """Return which values OpenVINO computes unlike TensorFlow; empty when there are none."""
+    """Name the values that OpenVINO computes differently from TensorFlow; empty without any."""
     if array.dtype.kind == "f":
-        # A sum is one fast pass, and finite only if every value is.
+        # A sum is one fast pass. It is finite only if every value is finite.
         with np.errstate(all="ignore"):
             is_fine = math.isfinite(array.sum()) or bool(np.isfinite(array).all())
         return "" if is_fine else "NaN or infinity"

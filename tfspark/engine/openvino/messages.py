@@ -1,4 +1,4 @@
-"""Shortens OpenVINO's messages to the lines that say something about the model. Executor."""
+"""Shortens OpenVINO's messages to the lines about the model. Executor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST_LINES = 6
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the message of an error of OpenVINO, without the places in its sources."""
+    """Return the message of an OpenVINO error, without its source locations."""
     lines = [line.strip() for line in str(error).splitlines()]
     told = [line for line in lines if line and not _NOISE.match(line)]
     return quoted_lines("\n".join(told[:_MOST_LINES])) or type(error).__name__

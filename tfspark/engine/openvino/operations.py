@@ -1,11 +1,11 @@
-"""Checks that OpenVINO answers a signature as TensorFlow does, from the graph alone. Executor.
+"""Checks the graph: does OpenVINO compute a signature as TensorFlow does? Executor.
 
-OpenVINO converts more operations than it computes like TensorFlow. It drops assertions, gives zeros
-for an index out of range, computes 64-bit numbers with 32 bits, and compares integers as floats.
-So a signature may contain only the operations of this list, whose results a test compares with
-TensorFlow's, and only tensors of the types below.
+OpenVINO converts many operations that it computes differently from TensorFlow. It drops assertions,
+gives zeros for an index out of range, computes 64-bit numbers with 32 bits, and compares integers
+as floats. So a signature may contain only the operations and types in this module. A test compares
+the results of each operation with TensorFlow's.
 
-Invariant: whatever is not in the lists is refused, with its name.
+Invariant: operations and types that are not listed are refused by name.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tfspark.signature import Signature
 
 HINT = 'leave out engine="openvino" (--engine openvino), so that TensorFlow runs the model.'
 
-# They have no effect on values: structure, constants, variables that are only read, and calls.
+# Operations that do not change values: structure, constants, read variables, and calls.
 _STRUCTURE = """
     Const Identity IdentityN NoOp PartitionedCall Placeholder PreventGradient ReadVariableOp
     StatefulPartitionedCall StopGradient VarHandleOp
@@ -41,7 +41,7 @@ _NUMBERS = """
     ResizeBilinear ResizeNearestNeighbor Rsqrt Select SelectV2 Selu Sigmoid Sin Softmax Softplus
     Softsign Sqrt Square SquaredDifference Sub Sum Tanh
 """
-_BATCH_NORM = "FusedBatchNormV3"  # in training mode unless an attribute says otherwise
+_BATCH_NORM = "FusedBatchNormV3"  # in training mode by default
 OPERATIONS = frozenset((_STRUCTURE + _SHAPES + _NUMBERS).split())
 
 _FLOAT, _INTEGERS, _BOOL, _RESOURCE = 1, (3, 4, 5, 6, 9), 10, 20
@@ -51,7 +51,7 @@ INPUT_TYPES = frozenset(name_of(number) for number in _TYPES - {_RESOURCE})
 
 
 def check(export_dir: str, tags: tuple[str, ...], signature: Signature) -> frozenset[str]:
-    """Refuse a signature that OpenVINO may answer differently than TensorFlow.
+    """Refuse a signature whose results may differ between OpenVINO and TensorFlow.
 
     Args:
         export_dir: The folder of the model.
@@ -62,7 +62,7 @@ def check(export_dir: str, tags: tuple[str, ...], signature: Signature) -> froze
         The names of the inputs that an output depends on.
 
     Raises:
-        CannotServeError: With the operations or types that are the reason.
+        CannotServeError: The message names the unsupported operations and types.
         InvalidModelError: When the graph file is broken.
     """
     file = Path(export_dir) / BINARY
@@ -85,7 +85,7 @@ def check(export_dir: str, tags: tuple[str, ...], signature: Signature) -> froze
 
 
 def cannot(found: str, *, expected: str = "") -> CannotServeError:
-    """Return the error of a model that OpenVINO does not run as TensorFlow does."""
+    """Return the error of a model whose results may differ from TensorFlow's."""
     return CannotServeError(
         explain(
             "OpenVINO cannot run this model exactly as TensorFlow does.",

@@ -89,7 +89,7 @@ class SparkInput:
             refuse_missing(self.footers, later_columns(self.footers))
 
     def check_unchanged(self, uris: Collection[str] | None = None) -> None:
-        """Refuse files that changed since the job was planned; by default any of all files.
+        """Refuse files that changed since the job was planned; by default, check all files.
 
         Raises:
             InvalidInputError: Names the first such file.

@@ -54,7 +54,7 @@ def plan_splits(
     Args:
         pieces: The pieces, in the order of their rows.
         slots: Tasks that run at the same time.
-        least_waves: How many tasks each slot runs at least, if there are so many pieces.
+        least_waves: The least number of tasks for each slot, if there are enough pieces.
     """
     total = sum(piece.bytes for piece in pieces)
     waves = max(-(-total // (SPLIT_BYTES * slots)), least_waves)

@@ -1,8 +1,8 @@
-"""Applies a journal: shows what it names, in steps that anybody may repeat. Driver.
+"""Applies a journal: publishes its files, in steps that any run can repeat. Driver.
 
-Each step has its source or its target inside the folder of the run that applies, and does one
-operation there. When another run takes that folder, all further steps fail with
-`FileNotFoundError`; nothing that was shown is shown again or taken back. Steps have the names of
+Each step is one operation, with its source or target in the folder of the run that applies the
+journal. When another run takes that folder, all later steps fail with `FileNotFoundError`.
+Published files are never published again or removed. Steps have the names of
 `tests/faults/commit_model.py`.
 """
 
@@ -17,12 +17,12 @@ from tfspark.scoring.output.journal import Journal, Mode, TableRecord
 from tfspark.scoring.output.places import SUCCESS, Places
 from tfspark.scoring.output.store import Store
 
-# Repeats of a step without an effect; only a file system that contradicts itself gets there.
+# Limit for steps that have no effect. Only a file system with contradictory answers reaches it.
 _PATIENCE = 5
 
 
 class LockLostError(OutputBusyError):
-    """The run was paused for so long that another one took over."""
+    """The run was paused for so long that another run took over."""
 
 
 class FileInTheWayError(OutputBusyError):
@@ -30,21 +30,21 @@ class FileInTheWayError(OutputBusyError):
 
 
 class Tables(Protocol):
-    """The catalog that knows the tables whose files are committed."""
+    """The catalog of the tables whose files are committed."""
 
     def show(self, table: TableRecord, mode: Mode) -> None:
-        """Let a table have the files in its folder; may be repeated.
+        """Update the catalog to the files in the folder of a table; can be repeated.
 
         Raises:
-            OutputExistsError: Another program changed the table, so that it cannot be shown.
+            OutputExistsError: Another program created, moved or dropped the table.
         """
 
     def drop(self, name: str) -> None:
-        """Drop a table, but not its files; fine when it is not there."""
+        """Drop a table, but not its files; do nothing when it does not exist."""
 
 
 class NoTables:
-    """A caller without a catalog, who can recover nothing but plain folders."""
+    """For a caller without a catalog, who can recover only plain folders."""
 
     def show(self, table: TableRecord, mode: Mode) -> None:  # noqa: ARG002
         """See `Tables.show`."""
@@ -57,8 +57,8 @@ class NoTables:
     def _refusal(self, name: str) -> OutputBusyError:
         return OutputBusyError(
             explain(
-                f"An unfinished job on the table {name} is beside the output.",
-                hint="finish it with a session whose catalog has the table.",
+                f"A job into the table {name} is unfinished, and its files are beside the output.",
+                hint="run it again in a session whose catalog has the table.",
             )
         )
 
@@ -70,7 +70,7 @@ class Applier:
     Attributes:
         store: The file system.
         places: The names of the output.
-        work: The folder, which belongs to the run that applies.
+        work: The folder of the run that applies the journal.
         tables: The catalog of tables.
     """
 
@@ -85,12 +85,12 @@ class Applier:
         return None if text is None else Journal.of(text)
 
     def apply(self, journal: Journal) -> None:
-        """Show what the journal names, from wherever another run stopped.
+        """Publish the files of the journal; continue where another run stopped.
 
         Raises:
-            LockLostError: Another run applies it.
-            FileInTheWayError: Somebody else created a file with the name of one of the journal.
-            OutputExistsError: Somebody else created an output that must not exist.
+            LockLostError: Another run took the folder.
+            FileInTheWayError: Another program created a file with the name of a new file.
+            OutputExistsError: Another program created an output that must not exist.
         """
         self._show_files(journal)
         if journal.table is None:
@@ -111,14 +111,14 @@ class Applier:
             try:
                 step()
             except (FileNotFoundError, FileExistsError):
-                continue  # `compare` finds out why
-        raise self._lost("the file system contradicts itself")
+                continue  # `_compare` finds the reason
+        raise self._lost("the file system gives contradictory answers")
 
     def mark(self, journal: Journal) -> None:
-        """Turn the journal into the record that its job is done.
+        """Rename the journal to the record that its job is done.
 
         Raises:
-            LockLostError: Another run did.
+            LockLostError: Another run took the folder.
         """
         mine, done = f"{self.work}/journal", self.places.done(journal.job.name)
         try:
@@ -131,7 +131,7 @@ class Applier:
             raise self._lost("its folder is gone") from error
 
     def _compare(self, journal: Journal) -> Callable[[], None] | None:
-        """Compare what is there with the journal; return the next step, `None` after the last."""
+        """Compare the files with the journal; return the next step, `None` after the last."""
         new, output = f"{self.work}/new", self.places.output
         if not self.store.exists(f"{self.work}/journal"):
             raise self._lost("its folder is gone")
@@ -160,7 +160,7 @@ class Applier:
         return not self.store.exists(f"{self.work}/new/{first}")
 
     def _replace(self, journal: Journal) -> None:
-        """Exchange the folders, or retire the old one: then there is no output until `show`."""
+        """Exchange the folders, or move the old one away; then no output exists until `show`."""
         new, output = f"{self.work}/new", self.places.output
         if journal.folder and self.store.exchange(new, output):
             return
@@ -180,7 +180,7 @@ class Applier:
             self._add(name)
 
     def _add(self, name: str) -> None:
-        """Move one file; it was moved before when it is not there any more."""
+        """Move one file. If it is missing, it was moved before."""
         source, target = f"{self.work}/new/{name}", f"{self.places.output}/{name}"
         try:
             self.store.rename(source, target)
@@ -195,7 +195,7 @@ class Applier:
                 return
             if self.store.is_atomic:
                 raise FileInTheWayError(_in_the_way(target)) from None
-            self.store.delete(target)  # a copy that was interrupted
+            self.store.delete(target)  # an interrupted copy
             self.store.rename(source, target)
 
     def _retire_names(self, journal: Journal) -> None:
@@ -207,7 +207,7 @@ class Applier:
             explain(
                 f"This run lost the lock of {self.places.output} while it was paused.",
                 found=found,
-                hint="run the same command again: it finds out whether the rows are published.",
+                hint="run the same command again; it detects whether the rows are published.",
             )
         )
 

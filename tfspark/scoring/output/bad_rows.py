@@ -1,10 +1,10 @@
 """The folder of bad rows beside the output of a job. Driver.
 
 Bad rows are written as Parquet files with the columns of the input, the reason and the input file.
-The folder has a commit of its own. It is shown just before the output; its record stays until the
-output was told, so that a job that is killed between the two does not show bad rows twice.
+The folder has its own commit. It is published just before the output. Its record stays until the
+job has reported, so that a job that is killed between the two does not publish bad rows twice.
 
-Invariant: a record whose files are not all there belongs to bad rows that were being withdrawn.
+Invariant: if files of a record are missing, the bad rows were being withdrawn.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ FILE = "_input_file"
 
 @dataclass
 class BadRowsOutput(PathOutput):
-    """A folder of bad rows, which can be withdrawn after it was shown.
+    """A folder of bad rows, which can be withdrawn after its publication.
 
     Attributes:
-        good: The output of the job; the bad rows are begun after it.
+        good: The output of the job; it begins before the bad rows.
     """
 
     good: Output
@@ -38,7 +38,7 @@ class BadRowsOutput(PathOutput):
 
     @property
     def has_leftover(self) -> bool:
-        """See `Output.has_leftover`; a job whose output is shown needs no new folder."""
+        """See `Output.has_leftover`; also true after a leftover of the output."""
         return super().has_leftover or self.good.has_leftover
 
     def check(self, *inputs: str) -> None:
@@ -48,7 +48,7 @@ class BadRowsOutput(PathOutput):
             self.check_beside(self.good._path)
 
     def check_beside(self, output: str) -> None:
-        """Refuse the folder of the output, one in it, and one around it.
+        """Refuse the folder of the output, its subfolders and its parent folders.
 
         Raises:
             UsageError: When rows and bad rows would be in one folder.
@@ -59,10 +59,10 @@ class BadRowsOutput(PathOutput):
             raise UsageError(explain(problem, found=self._path, hint="choose another --bad-rows."))
 
     def names_beside(self, names: Sequence[str]) -> list[str]:
-        """Return the columns of the input, which are all in a bad row.
+        """Return the columns of the input, which bad rows keep.
 
         Raises:
-            BindingError: When one has the name of a column that bad rows have in addition.
+            BindingError: When the input has a column with the name of an additional column.
         """
         for name in names:
             if name.lower() in (REASON, FILE):
@@ -71,7 +71,7 @@ class BadRowsOutput(PathOutput):
         return list(names)
 
     def begin(self, job: JobKey) -> Journal | None:
-        """See `Output.begin`; bad rows that are shown are staged again, and not published."""
+        """See `Output.begin`. Published bad rows are staged, but not published again."""
         had_leftover = super().has_leftover
         done = self._commit.begin(JobKey(job.digest))
         if done is not None and not self._is_whole(done):
@@ -84,7 +84,7 @@ class BadRowsOutput(PathOutput):
         return done
 
     def clear(self, job: JobKey) -> None:
-        """Take over what this very job left after its output was shown."""
+        """Take over the files that this job left after its output was published."""
         if super().has_leftover:
             self._commit.begin(JobKey(job.digest))
 
@@ -94,7 +94,7 @@ class BadRowsOutput(PathOutput):
             super().publish(account)
 
     def withdraw(self) -> None:
-        """Remove what this job has shown; rows that an overwrite replaced do not come back."""
+        """Remove the published bad rows; rows that an overwrite replaced are not restored."""
         done = self._commit.record
         if done is not None and self._commit.lock.holds():
             self._withdraw(done)
@@ -113,9 +113,9 @@ class BadRowsOutput(PathOutput):
 
 @dataclass(frozen=True)
 class GoodAndBadRows:
-    """The output of a job and its bad rows, which begin and end as one; see `Transaction`.
+    """The output of a job and its bad rows as one transaction; see `Transaction`.
 
-    Locks are taken in this order; nobody waits for one.
+    The output is locked first, then the bad rows. No job waits for a lock.
 
     Attributes:
         good: The output.
@@ -139,13 +139,13 @@ class GoodAndBadRows:
         self.bad.publish(account)
         try:
             self.good.publish(account)
-        except Exception:  # after an interrupt, the next start completes the job
+        except Exception:  # not after an interrupt: the next start completes the job
             if not self.good.is_decided:
                 self.bad.withdraw()
             raise
 
     def acknowledge(self) -> None:
-        """See `Transaction.acknowledge`; the record of the output is the last to go."""
+        """See `Transaction.acknowledge`; the record of the output is deleted last."""
         self.bad.acknowledge()
         self.good.acknowledge()
 

@@ -1,10 +1,10 @@
 """A table of another catalog (Iceberg, Delta, JDBC) as the output of a job. Driver.
 
-Such tables are created, appended to and overwritten by one statement each, which their catalog
-commits as one transaction where it has them. An overwritten table keeps all but its rows. Nothing
-is renamed: an Iceberg table in a Hadoop catalog cannot be. Where the table has a history, the
-commit is marked in it, so that the same command after a kill does not add rows twice. Other tables,
-such as those of JDBC, have no such mark.
+One statement creates, appends to or overwrites such a table. It is one transaction if the catalog
+has transactions. An overwrite replaces only the rows. Tables are not renamed, because Iceberg
+tables in a Hadoop catalog cannot be renamed. If the table has a history, the commit is marked
+there, so that the same command after a kill does not add rows twice. Other tables, such as those of
+JDBC, have no such mark.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class CatalogOutput:
-    """A table that its catalog writes by itself."""
+    """A table of another catalog."""
 
     keeps: ClassVar[bool] = False
 
@@ -71,7 +71,7 @@ class CatalogOutput:
 
     @property
     def has_leftover(self) -> bool:
-        """See `Output.has_leftover`: commits and jobs that only `begin` can tell apart."""
+        """See `Output.has_leftover`: whether there are marks or notes for `begin` to inspect."""
         history = self._history
         return bool(self._exists() and history is not None and (self._notes() or history.marks()))
 
@@ -107,7 +107,7 @@ class CatalogOutput:
             check_same_columns(self.target, dict(there.dtypes), columns)
 
     def begin(self, job: JobKey) -> Journal | None:
-        """See `Output.begin`; without a history nothing is known of other jobs."""
+        """See `Output.begin`. Without a history, other jobs cannot be detected."""
         self._job, self._commit = job, short(job.name) if job.run_id else self.run
         history, is_there = self._history, self._exists()
         if history is not None and is_there:
@@ -128,17 +128,17 @@ class CatalogOutput:
         return {key: value for key, value in found.items() if key.startswith(PREFIX)}
 
     def _noted(self) -> InFlight | None:
-        """Return the run of this very job that has not reported.
+        """Return the note of an earlier run of this job that has not reported.
 
         Raises:
-            OutputBusyError: It is still at work.
+            OutputBusyError: That run is still working.
         """
         text = self._notes().get(property_of(self._job))
         noted = None if text is None else InFlight.of(text)
         if noted is not None and noted.is_at_work:
             raise OutputBusyError(
                 explain(
-                    f"The same job writes to the {self.target}.",
+                    f"Another run of the same job is writing to the {self.target}.",
                     expected="one run of a job at a time",
                     found=f"{noted.owner}",
                     hint="run the command again when the other one has ended.",
@@ -150,10 +150,10 @@ class CatalogOutput:
         note = InFlight(self._commit, Owner.this_process()).to_text()
         try:
             set_property(self.spark, self.table.quoted, property_of(self._job), note)
-        except Exception as error:  # such as a user who may append, but not alter the table
+        except Exception as error:  # for example, the user may append but not alter the table
             _log.warning(
-                "the %s takes no property: if the job is killed just after its commit, the same "
-                "command appends again, unless it has a --run-id: %s",
+                "the %s does not take a property: if the job is killed just after its commit, the "
+                "same command appends the rows again, unless it has a --run-id: %s",
                 self.target,
                 cause(error),
             )
@@ -174,7 +174,7 @@ class CatalogOutput:
         if rows is None:
             return
         exists = self._exists()
-        if exists and self.mode == "error":  # since the check, by someone else
+        if exists and self.mode == "error":  # another program created it after the check
             raise already_there(str(self.target))
         mark = {} if history is None else history.mark(self._commit, account)
         if not exists:
@@ -203,11 +203,11 @@ class CatalogOutput:
             unset_property(self.spark, self.table.quoted, self._note)
 
     def suspend(self) -> None:
-        """See `Output.suspend`; no rows are kept."""
+        """See `Output.suspend`; staged rows are not kept."""
         self.discard()
 
     def discard(self) -> None:
-        """See `Output.discard`; rows that are committed are not committed again."""
+        """See `Output.discard`. A note of committed rows stays, so they are not added again."""
         self.held.release()
         if not self._note or not self._exists():
             return

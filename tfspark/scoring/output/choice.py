@@ -1,4 +1,4 @@
-"""Which output a target is: a folder, a table of Spark's own, or one of another catalog. Driver."""
+"""Chooses the output: a folder, a table of Spark's own catalog, or of another one. Driver."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from tfspark.spark.cluster.tables import provider_of
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# Formats whose tables are folders of files, which Spark itself lists and writes.
+# Formats of tables that Spark keeps as folders of files.
 _FILES = ("", "parquet", "orc", "csv", "json", "avro", "text", "xml", "hive")
 
 
 def output_of(spark: SparkSession, target: Dataset, mode: Mode, run: str) -> Output:
-    """Return the output of a target; `run` makes the names of this run its own.
+    """Return the output of a target; staged names contain `run`.
 
     Raises:
-        UsageError: When the target cannot be one, or has an option that Spark would ignore.
+        UsageError: When the target cannot be an output, or has an option that Spark would ignore.
     """
     refuse_unused(target)
     if target.path:

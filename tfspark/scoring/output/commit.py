@@ -1,12 +1,13 @@
 """The commit of one run: lock, recover, stage, decide, apply, acknowledge. Driver.
 
 A run that is killed before any operation leaves a state from which the same command, run again,
-gives exactly the rows of one clean run. The order of the operations is that of
-`tests/faults/commit_model.py`, whose every interleaving of two jobs is checked.
+gives exactly the rows of one clean run. `tests/faults/commit_model.py` has the same order of
+operations; a test checks all its interleavings of two jobs.
 
-Invariants: nothing is shown that the journal does not name. The last operation of a run deletes the
-record that it is done (`acknowledge`); until then the same job is found done and not run again.
-Killed processes are survived; a power failure is not, since files are not forced to disk.
+Invariants: only files that the journal names are published. The last operation of a run deletes the
+record that the job is done (`acknowledge`); before that, the same command finds the record and does
+not run the job again. The commit survives killed processes, but not a power failure, because files
+are not forced to disk.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ class Commit:
     """The commit of one run to one output.
 
     Attributes:
-        lock: Of the run.
+        lock: The lock of the run.
         tables: The catalog of tables.
-        job: What the run does; set by `begin`.
-        keeps: Whether parts of an earlier run of the same job are in the folder; set by `begin`.
+        job: Identifies the job of the run; set by `begin`.
+        keeps: Whether the folder has parts of an earlier run of the same job; set by `begin`.
     """
 
     lock: Lock
@@ -53,17 +54,17 @@ class Commit:
 
     @property
     def work(self) -> str:
-        """The folder of the run; `attempts`, `spark` and `new` in it hold files."""
+        """The folder of the run; its subfolders `attempts`, `spark` and `new` hold files."""
         return self.lock.places.work(self.lock.run)
 
     @property
     def has_leftover(self) -> bool:
-        """Whether another job is at work, or one has left something."""
+        """Whether another job is working, or a dead job left files."""
         return self._store.exists(self.lock.places.hidden)
 
     @property
     def is_decided(self) -> bool:
-        """Whether the rows of this job are published, or will be by the next start."""
+        """Whether the rows of this job are published, or the next start will publish them."""
         return self._store.exists(f"{self.work}/journal") or self.record is not None
 
     @property
@@ -72,14 +73,14 @@ class Commit:
         return is_done_for(self._store, self.lock.places, self.job.name)
 
     def forget(self) -> None:
-        """Delete the record of rows that were taken back."""
+        """Delete the record of rows that were withdrawn."""
         self._store.delete(self.lock.places.done(self.job.name))
 
     def begin(self, job: JobKey) -> Journal | None:
-        """Get the lock, and finish or remove what dead jobs left.
+        """Get the lock, and finish or remove the work of dead jobs.
 
         Returns:
-            The record of this very job when it is done: then `acknowledge` is all that is left.
+            The record of this job if it is done. Only `acknowledge` is then left to call.
 
         Raises:
             OutputBusyError: A live job has the lock.
@@ -91,8 +92,8 @@ class Commit:
         self.keeps = recovery.keeps
         if recovery.removed and not recovery.keeps:
             _log.info(
-                "starts from scratch: an unfinished job had another input, model or setting, and "
-                "its parts were removed"
+                "starts from scratch: an unfinished job had another input, model or setting; its "
+                "parts were removed"
             )
         return self._done()
 
@@ -114,13 +115,13 @@ class Commit:
         return None
 
     def _refuse_while_alive(self, done: Journal) -> None:
-        """Refuse to go on while the run that finished this job still has to report it."""
+        """Refuse to continue while the run that published this job has not reported yet."""
         if done.run == self.lock.run or not self.lock.is_alive(Holder(done.run, done.owner)):
             return
         self.abandon()
         raise OutputBusyError(
             explain(
-                f"The same job has just written to {self.lock.places.output}.",
+                f"Another run of the same job has just written to {self.lock.places.output}.",
                 found=f"run {done.run}, {done.owner}",
                 hint="run the command again.",
             )
@@ -148,25 +149,24 @@ class Commit:
         report: Mapping[str, Any],
         table: TableRecord | None = None,
     ) -> None:
-        """Decide, and show the files in `new`; those of a table in its catalog, too.
+        """Decide, then publish the files in `new`; for a table, update the catalog too.
 
         Raises:
-            LockLostError: Another run took over. When it has published the rows of this run, this
-                returns instead.
-            OutputExistsError: Somebody else created an output that must not exist.
+            LockLostError: Another run took over and has not published the rows of this run.
+            OutputExistsError: Another program created an output that must not exist.
         """
         journal = self._decide(self._journal(mode, add, report, table))
         try:
             self._applier.apply(journal)
             self._applier.mark(journal)
         except OutputExistsError:
-            if mode == "error":  # nothing was shown, and nothing ever will be
+            if mode == "error":  # nothing is published; no later run may publish it
                 self._store.delete(f"{self.work}/journal")
             raise
         except LockLostError:
             if self.record is None:
                 raise
-            _log.warning("another run took over and published the rows of this one")
+            _log.warning("another run took over and published the rows of this run")
 
     def _journal(
         self,
@@ -212,33 +212,33 @@ class Commit:
         return journal
 
     def lost(self, found: str) -> LockLostError:
-        """Return the error of a run that was paused for too long."""
+        """Return the error for a run that was paused for too long."""
         return LockLostError(
             explain(
                 f"This run lost the lock of {self.lock.places.output} while it was paused; "
-                "nothing of it is published.",
+                "it published nothing.",
                 found=found,
                 hint="run the same command again.",
             )
         )
 
     def acknowledge(self) -> None:
-        """End the run: what it knows was told, and the same command is a new job from here on."""
+        """End the run after it has reported. From now on, the same command is a new job."""
         self._drop_work()
         self.lock.release(*([] if self.job.run_id else [self.lock.places.done(self.job.name)]))
 
     def abandon(self) -> None:
-        """End a run that publishes nothing, and remove what it staged."""
+        """End a run that publishes nothing, and remove its staged files."""
         try:
             self._drop_work()
         finally:
             self.suspend()
 
     def suspend(self) -> None:
-        """Give the lock up and keep what was staged, and a decision: the same command goes on."""
+        """Release the lock, but keep staged files and a decision for the same command."""
         self.lock.release()
 
     def _drop_work(self) -> None:
-        """Remove the folder of the run, unless a decision is in it that was not applied."""
+        """Remove the folder of the run, unless it holds a decision that was not applied."""
         if not self._store.exists(f"{self.work}/journal"):
             drop(self._store, self.work, self.lock.places.trash(self.lock.run), self.tables)

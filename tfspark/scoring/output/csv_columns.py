@@ -1,4 +1,4 @@
-"""Columns that a CSV file has no place for. Driver."""
+"""Refuses columns that a CSV file cannot hold. Driver."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ def refuse_nested(target: Dataset, columns: Mapping[str, str]) -> None:
     """Refuse arrays, structs, maps and bytes.
 
     Args:
-        target: Where the rows go.
+        target: The output of the rows.
         columns: Name → Spark type.
 
     Raises:
-        BindingError: With the names of all such columns.
+        BindingError: When there are such columns; the message names all of them.
     """
     nested = [name for name, kind in columns.items() if "<" in kind or kind == "binary"]
     if nested:
         raise BindingError(
             explain(
-                f"CSV has no place for {listing(nested)} in {target}.",
+                f"CSV cannot hold {listing(nested)} in {target}.",
                 expected="columns of numbers, strings, dates or booleans",
                 found=", ".join(f"{name} {columns[name]}" for name in nested),
                 hint="leave them out with --keep and --fetch, or write parquet or json.",

@@ -1,8 +1,7 @@
 """The finished groups of a job that scores its input in groups. Driver.
 
-The record of a group says that all of its files are in the folder of new files, and what was
-counted. It is created after the last file was moved there. So a group without a record is scored
-again, and its files are removed first.
+The record of a group is created after its last file was moved to the folder of new files. It lists
+the files and the row counts. A group without a record is scored again; its files are removed first.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ class Group:
 
     Attributes:
         files: Its files, relative to the folder of new files.
-        counts: What was counted.
+        counts: Row counts by name.
     """
 
     files: Sequence[str]
@@ -33,7 +32,7 @@ class FinishedGroups:
 
     Attributes:
         store: The file system.
-        folder: Of the records.
+        folder: The folder of the records.
         new: The folder of new files.
     """
 
@@ -48,7 +47,7 @@ class FinishedGroups:
         return {name: Group(**json.loads(text)) for name, text in texts.items() if text is not None}
 
     def complete(self) -> dict[str, Group]:
-        """Return the finished groups all of whose files are there, by name."""
+        """Return the finished groups by name, without those that miss a file."""
         return {
             name: group
             for name, group in self.all().items()
@@ -56,7 +55,7 @@ class FinishedGroups:
         }
 
     def remove_others(self, files: Iterable[str]) -> None:
-        """Remove those of the new files that are of no finished group."""
+        """Remove the new files that belong to no finished group."""
         finished = {file for group in self.all().values() for file in group.files}
         for file in set(files) - finished:
             self.store.delete(f"{self.new}/{file}")
@@ -69,6 +68,6 @@ class FinishedGroups:
 
 
 def name_in_group(file: str, group: str) -> str:
-    """Return the name of a file that Spark wrote, with the group in front of Spark's numbers."""
+    """Return the name of a file with the name of its group in front of Spark's numbers."""
     folder, slash, name = file.rpartition("/")
     return f"{folder}{slash}part-{group}-{name.removeprefix('part-')}"

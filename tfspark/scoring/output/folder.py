@@ -1,8 +1,8 @@
-"""A folder of files as the output of a job: staged beside its place, shown by a commit. Driver.
+"""A folder of files as the output of a job: staged in a hidden folder, then committed. Driver.
 
-What is shown are exactly the files that were counted: they are moved, one by one, out of the folder
-that tasks write into, so that a file of a lost attempt that appears there later stays behind. How
-they are shown, and what a job that died leaves, is told in README.md in this folder.
+Exactly the counted files are published. They are moved one by one out of the folder that tasks
+write to. A file that a lost attempt writes there later is not published. README.md in this folder
+describes the commit and the files that a dead job leaves.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 # Formats whose files name their columns.
 _SELF_DESCRIBING = ("parquet", "orc", "avro")
-# What tasks write, what Spark writes, what was counted, and records of finished groups.
+# Subfolders: files of tasks, files of Spark, counted files, records of finished groups.
 _ATTEMPTS, _SPARK, _NEW, _GROUPS = "attempts", "spark", "new", "groups"
 
 
@@ -70,7 +70,7 @@ class PathOutput:
         self._store, root = store_of(self.spark, self._path)
         lock = Lock(self._store, Places(root), self.run, Owner.this_process())
         self._root, self._commit = root, Commit(lock, SessionTables(self.spark))
-        # Spark knows a local path by its URI alone, where its default file system is another.
+        # Spark needs the URI of a local path if its default file system is not the local one.
         self._staged = Places(self._path).work(self.run)
 
     @property
@@ -94,7 +94,7 @@ class PathOutput:
         return self._commit.is_decided
 
     def check(self, *inputs: str) -> None:
-        """See `Output.check`; what a dead job left is recovered in `begin`, and looked at then."""
+        """See `Output.check`. After a dead job, `begin` recovers first and checks then."""
         self._files.check_creatable(self._path)
         self._check_hidden()
         check_format(self.spark, self.target.format)
@@ -121,7 +121,7 @@ class PathOutput:
         self._check_folder()
 
     def _check_folder(self) -> None:
-        """Refuse a folder into which this user can move no files."""
+        """Refuse a folder that this user cannot move files into."""
         self._files.check_creatable(f"{self._path}/{SUCCESS}")
         refuse_mount(self._store, self._root)
 
@@ -158,7 +158,7 @@ class PathOutput:
         named = self.target.format == "csv" and options["header"].lower() == "true"
         if self.target.format in _SELF_DESCRIBING or named:
             there = read_path(self.spark, self._path, self.target.format, options)
-            # The type of a partition column is guessed from the names of folders.
+            # Spark guesses the type of a partition column from the names of folders.
             types = {**dict(there.dtypes), **{name: columns.get(name, "") for name in partitions}}
             check_same_columns(self.target, types if not named else list(types), columns)
 
@@ -175,18 +175,18 @@ class PathOutput:
         return done
 
     def _check_again(self, had_leftover: bool) -> None:
-        self._check_there()  # again: only the lock keeps other jobs away
+        self._check_there()  # again, because other jobs could write before the lock was held
         if had_leftover or not self._is_compared:
             self._check_append_to_data()
         if not self._store.is_atomic:
             _log.warning(
-                "%s is on a file system that copies instead of renaming: a job that dies is "
-                "recovered, but nothing keeps a second job from writing at the same time",
+                "%s is on a file system that copies instead of renaming: a dead job is recovered, "
+                "but a second job is not prevented from writing at the same time",
                 self.target,
             )
 
     def _open(self) -> None:
-        """Make the folder; put counted parts beside finished ones; forget what Spark wrote."""
+        """Make the folder of the run; keep counted parts and finished groups, remove the rest."""
         self._commit.open_work()
         work = self._commit.work
         self._store.make(f"{work}/{_ATTEMPTS}")
@@ -196,7 +196,7 @@ class PathOutput:
         if self.groups.all():
             self.groups.remove_others(self._files.files_below(f"{self._staged}/{_NEW}"))
             return
-        # Only tasks write parts to keep: what Spark writes is written again.
+        # Only files of tasks are kept as parts; files that Spark wrote are written again.
         may_be_parts = self.folder is not None and not self.target.partition_by
         for name in self._store.names(f"{work}/{_NEW}"):
             if may_be_parts and not is_hidden(name):
@@ -205,12 +205,12 @@ class PathOutput:
 
     @property
     def groups(self) -> FinishedGroups:
-        """The groups of rows that were finished by this run, or an earlier one of the same job."""
+        """The groups that this run, or an earlier run of the same job, has finished."""
         work = self._commit.work
         return FinishedGroups(self._store, f"{work}/{_GROUPS}", f"{work}/{_NEW}")
 
     def write_group(self, df: DataFrame, name: str) -> list[str]:
-        """Write the rows of a group beside those of others; return the names of their files."""
+        """Write the rows of a group to the folder of new files; return the file names."""
         files = {file: name_in_group(file, name) for file in self._write(df)}
         self._move(files, _SPARK)
         self._store.delete(f"{self._commit.work}/{_SPARK}")
@@ -219,7 +219,7 @@ class PathOutput:
         return list(files.values())
 
     def take_groups(self, names: Sequence[str]) -> list[Group]:
-        """Stage the files of these groups, which are finished."""
+        """Stage the files of these finished groups."""
         there = self.groups.complete()
         if not set(names) <= set(there):
             raise self._commit.lost("its folder was taken")
@@ -254,12 +254,12 @@ class PathOutput:
         self._take(files, _ATTEMPTS)
 
     def _take(self, files: Sequence[str], where: str) -> None:
-        """Step `count`: what is not there any more was taken by another run."""
+        """Step `count`. If a file is missing, another run has taken the folder."""
         self._move({name: name for name in files}, where)
         self.taken = list(files)
 
     def _move(self, files: Mapping[str, str], where: str) -> None:
-        """Move files into the folder of new files; `files` has their old and new names."""
+        """Move files into the folder of new files; `files` maps old names to new names."""
         source, new = f"{self._commit.work}/{where}", f"{self._commit.work}/{_NEW}"
         try:
             self._store.make(new)
@@ -273,14 +273,14 @@ class PathOutput:
     def publish(self, account: Mapping[str, object]) -> None:
         """See `Output.publish`."""
         is_there, names = self._store.exists(self._root), list(self.taken)
-        if is_there and self.mode == "error":  # since the check, by another program
+        if is_there and self.mode == "error":  # another program created it after the check
             raise already_there(str(self.target))
         if not (is_there and self.mode == "append"):
             names.append(self._commit.mark_whole())
         self._commit.publish(self.mode, names, account, self._table_record())
 
     def _table_record(self) -> TableRecord | None:
-        """Return what the catalog has to know of the files."""
+        """Return the table of the files; `None` for a plain folder."""
         return None
 
     def acknowledge(self) -> None:

@@ -31,7 +31,7 @@ class HeldRows:
         self.rows.count()
 
     def release(self) -> None:
-        """Free the disks; fine when nothing is held."""
+        """Free the disks, if rows are held."""
         if self.rows is not None:
             self.rows.unpersist()
             self.rows = None

@@ -1,8 +1,8 @@
 """Finds the commits of jobs in the history of a table: Iceberg's snapshots, Delta's log. Driver.
 
-Such a table commits rows and a mark of its job in one transaction. A later start that finds the
-mark knows that the rows are there. The mark lives as long as the history: it is gone when
-Iceberg's snapshot is expired, or Delta's log is cleaned up.
+Such a table commits the rows and a mark of the job in one transaction. If a later start finds the
+mark, the rows are committed. The mark is lost when Iceberg expires the snapshot or Delta cleans up
+its log.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class History(Protocol):
 
         Args:
             token: Identifies the commit.
-            report: Of the run.
+            report: The report of the run.
         """
 
     def settings(self, token: str, report: Mapping[str, Any]) -> dict[str, str]:
-        """Return the settings of the session that mark a creation, in addition to the options."""
+        """Return session settings that, besides the options, mark the creation of a table."""
 
     def marks(self) -> dict[str, Mapping[str, Any]]:
-        """Return the marks of all commits that are there: token → report."""
+        """Return the marks of all commits in the history: token → report."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class IcebergHistory:
 
 @dataclass(frozen=True)
 class DeltaHistory:
-    """The log of a Delta table; Delta itself does not commit a transaction twice."""
+    """The log of a Delta table. Delta itself refuses to commit the same transaction twice."""
 
     spark: SparkSession
     name: str
@@ -73,14 +73,14 @@ class DeltaHistory:
         return {"txnAppId": f"tfspark-{token}", "txnVersion": "1", "userMetadata": text}
 
     def settings(self, token: str, report: Mapping[str, Any]) -> dict[str, str]:
-        """See `History.settings`; Delta does not pass the options of a creation on."""
+        """See `History.settings`. Delta ignores the options when it creates a table."""
         return {"spark.databricks.delta.commitInfo.userMetadata": self._text(token, report)}
 
     def _text(self, token: str, report: Mapping[str, Any]) -> str:
         return json.dumps({_TOKEN: token, _REPORT: report})
 
     def marks(self) -> dict[str, Mapping[str, Any]]:
-        """See `History.marks`; the metadata of other programs are any text."""
+        """See `History.marks`. Other programs may have written any text as metadata."""
         start = json.dumps({_TOKEN: ""})[:-2]
         texts = [text for text in commits_of_delta(self.spark, self.name) if text.startswith(start)]
         return {record[_TOKEN]: record[_REPORT] for record in map(json.loads, texts)}
@@ -93,7 +93,7 @@ _HISTORIES: Mapping[str, type[IcebergHistory] | type[DeltaHistory]] = {
 
 
 def history_of(spark: SparkSession, name: str, provider: str) -> History | None:
-    """Return the history of a table; `None` when tables of its provider have none.
+    """Return the history of a table; `None` when its format has no history.
 
     Args:
         spark: The session.

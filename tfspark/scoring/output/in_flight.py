@@ -1,8 +1,8 @@
-"""Notes in the properties of a table which jobs are about to write it. Driver.
+"""Notes unfinished jobs in the properties of their output table. Driver.
 
-A table with a history says whether a commit is there, but not whether its job could still say so. A
-job therefore notes itself before it writes, and removes the note after it has reported. The same
-command finds the note of a job that was killed, and with it the commit to look for.
+The history of a table shows whether a commit exists, but not whether its job has reported. So a job
+writes a note before it writes rows, and removes the note after its report. If the job was killed,
+the same command finds the note. The note names the commit to look for in the history.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PREFIX = "tfspark.job."
 
 @dataclass(frozen=True)
 class InFlight:
-    """A job that has noted itself.
+    """The note of one job.
 
     Attributes:
         commit: Identifies its commit.
@@ -31,20 +31,20 @@ class InFlight:
 
     @classmethod
     def of(cls, text: str) -> InFlight:
-        """Return the job of a property's value."""
+        """Return the note in the value of a property."""
         record = json.loads(bytes.fromhex(text))
         owner = record["owner"]
         return cls(record["commit"], None if owner is None else Owner.of(owner))
 
     def to_text(self) -> str:
-        """Return the value of the property; Spark would mask a value with a word such as token."""
+        """Return the value of the property in hexadecimal; Spark masks words such as token."""
         owner = None if self.owner is None else self.owner.as_record()
         record = {"commit": self.commit, "owner": owner}
         return json.dumps(record).encode().hex()
 
     @property
     def is_at_work(self) -> bool:
-        """Whether its process is known to live; on another machine that cannot be known."""
+        """Whether its process is known to run; `False` for processes of other machines."""
         if self.owner is None:
             return False
         is_here = self.owner.machine == Owner.this_process().machine

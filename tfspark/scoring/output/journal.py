@@ -1,8 +1,8 @@
-"""The journal: what a job decided to publish, as one JSON file. Driver.
+"""The journal: one JSON file with the decision of a job to publish its files. Driver.
 
-A journal is the point of decision. Before it exists, nothing of the job is ever shown. Once it
-exists, exactly what it names is shown, by this run or a later one. After that, the same file
-becomes the record that the job is done.
+Before the journal exists, no file of the job is published. Once it exists, this run or a later one
+publishes exactly the files that it names. Then the journal is renamed to the record that the job is
+done.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class JobKey:
-    """What makes two runs the same job.
+    """Identifies a job; two runs with equal keys are the same job.
 
     Attributes:
-        digest: Of the settings, the model and the input.
-        run_id: The user's own key; empty when there is none.
+        digest: Digest of the settings, the model and the input.
+        run_id: The key that the user chose; empty when there is none.
     """
 
     digest: str
@@ -34,7 +34,7 @@ class JobKey:
 
     @property
     def name(self) -> str:
-        """What the record of a finished job is named by."""
+        """The name of the job, from which the name of its record is derived."""
         return f"run id {self.run_id}" if self.run_id else f"digest {self.digest}"
 
 
@@ -46,7 +46,7 @@ class TableRecord:
         name: Quoted, with its schema.
         location: URI of its folder.
         partitions: Columns by which it is partitioned.
-        definition: Name of another table that defines a new one; empty when the table was there.
+        definition: Name of the table that defines a new one; empty when the table existed.
     """
 
     name: str
@@ -60,15 +60,15 @@ class Journal:
     """A decision.
 
     Attributes:
-        mode: Of the job: error, overwrite or append.
+        mode: Mode of the job: error, overwrite or append.
         run: The run that decided.
-        job: The job that it ran.
-        owner: Its process.
+        job: The job of the run.
+        owner: The process of the run.
         add: Files to publish, relative to the folder of new files.
-        retire: Names in the output to delete, where folders cannot be renamed atomically.
-        folder: Identity of the folder of new files, where folders can be exchanged.
-        report: The account of the run, for the next start of a job that is done.
-        table: What the session's catalog has to know of the files; `None` for a plain folder.
+        retire: Names in the output to delete; used where folders cannot be renamed atomically.
+        folder: Identity of the folder of new files; used where folders can be exchanged.
+        report: The report of the run; a later start of the same job returns it.
+        table: The table of the files; `None` for a plain folder.
     """
 
     mode: Mode
@@ -100,8 +100,8 @@ class Journal:
         if record.pop("version", None) != VERSION or not known >= record.keys():
             raise OutputBusyError(
                 explain(
-                    "An unfinished job of another version of tfspark is beside the output.",
-                    hint="finish it with the version that started it.",
+                    "Another version of tfspark left an unfinished job beside the output.",
+                    hint="run its command again with that version.",
                 )
             )
         record["job"] = JobKey(**record["job"])

@@ -1,12 +1,12 @@
-"""The lock of an output: one job at a time, and a dead job holds up nobody. Driver.
+"""The lock of an output: one job at a time; a dead job blocks no other job. Driver.
 
-A lock is a file `lock-<generation>` that is created atomically when it is absent. Its owner is
-alive as long as its heartbeat is younger than the lease, by the clock of the file system, and its
-process is not known to have ended. A lock whose owner is dead is taken over by the next generation.
+A lock is a file `lock-<generation>` that is created atomically if it does not exist. Its owner
+counts as alive while its heartbeat is younger than the lease, by the clock of the file system, and
+its process is not known to have ended. The next generation takes over the lock of a dead owner.
 
-Invariants: the methods that are steps of the commit have the names of the steps in
-`tests/faults/commit_model.py`, which is checked exhaustively. A lock alone never makes a commit
-safe, because its owner may have been paused and wake up: `recover.take` does.
+Invariants: steps of the commit have the same names as in `tests/faults/commit_model.py`, which is
+checked exhaustively. The lock alone does not make a commit safe, because a paused owner may wake
+up. The rename in `recover.Recovery` makes it safe.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ _log = logging.getLogger(__name__)
 # A lease has to outlast the caches of a network file system, which keep times for a minute.
 LEASE_S = 120.0
 _BEATS_PER_LEASE = 8
-# How often a lock may slip away between the look and the claim; each time, another job got on.
+# How often another job may take the lock between the look and the claim.
 _TRIES = 20
 
 
 @dataclass(frozen=True)
 class Holder:
-    """What a lock says.
+    """The content of a lock or a heartbeat.
 
     Attributes:
-        run: The run that holds it.
+        run: The run that created it.
         owner: Its process.
     """
 
@@ -57,10 +57,10 @@ class Lock:
     Attributes:
         store: The file system.
         places: The names of the output.
-        run: The run that wants it.
+        run: The run that needs it.
         owner: The process of the run.
         lease: Seconds without a heartbeat after which an owner counts as dead.
-        generation: Of the lock that is held; 0 when none is.
+        generation: Generation of the lock that this run holds; 0 when it holds none.
     """
 
     store: Store
@@ -75,7 +75,7 @@ class Lock:
         """Get the lock.
 
         Raises:
-            OutputBusyError: A live job has it; the message names its owner.
+            OutputBusyError: A live job has the lock; the message names its owner.
         """
         for _ in range(_TRIES):
             generation = self._look()
@@ -84,23 +84,23 @@ class Lock:
                 self._fence()
                 Thread(target=self._keep_beating, daemon=True).start()
                 return
-        raise self._withdrawn("Other jobs come and go on the output")
+        raise self._withdrawn("Other jobs kept locking the output")
 
     def holds(self) -> bool:
-        """Whether the lock is still this run's, and nobody has begun to take it over."""
+        """Whether this run still has the lock, and no other run has begun to take it over."""
         locks = self._locks()
         return bool(locks) and max(locks) == self.generation
 
     def others(self) -> list[int]:
         """Return the generations of all other locks."""
-        return [one for one in self._locks() if one != self.generation]
+        return [generation for generation in self._locks() if generation != self.generation]
 
     def holder(self, generation: int) -> Holder | None:
-        """Return what a lock says; `None` when it is gone."""
+        """Return the holder of a lock; `None` when the lock does not exist."""
         return self._read(self.places.lock(generation))
 
     def is_silent(self, beat: str) -> bool:
-        """Whether a heartbeat is of a run that is dead, or gone."""
+        """Whether a heartbeat belongs to a dead run, or does not exist."""
         holder = self._read(beat)
         return holder is None or not self.is_alive(holder)
 
@@ -109,7 +109,7 @@ class Lock:
         self._stop.set()
 
     def release(self, *records: str) -> None:
-        """Give the lock up: steps `release` and `acknowledge`.
+        """Release the lock: steps `release` and `acknowledge`.
 
         Args:
             records: Files to delete together with the heartbeat, as the last operation.
@@ -130,13 +130,13 @@ class Lock:
         text = self.store.read(path)
         if text is None:
             return None
-        if not text:  # HDFS shows a heartbeat that is being written as an empty file
+        if not text:  # on HDFS, a heartbeat is empty while it is written
             return Holder(path.rpartition("/")[2].removeprefix(BEAT), Owner.unknown())
         record = json.loads(text)
         return Holder(record["run"], Owner.of(record["owner"]))
 
     def _text(self) -> str:
-        """Return what a lock and a heartbeat say."""
+        """Return the content of the lock and the heartbeat."""
         return json.dumps({"run": self.run, "owner": self.owner.as_record()}, indent=1) + "\n"
 
     def _look(self) -> int:
@@ -160,12 +160,12 @@ class Lock:
         if theirs is None or holder.owner.has_ended():
             return False
         if not self._enter():
-            return True  # the folder was removed: look again
+            return True  # another job removed the folder; the caller looks again
         ours = self.store.modified(self.places.beat(self.run))
         return ours is None or ours - theirs < self.lease * 1000
 
     def _enter(self) -> bool:
-        """Beat for the first time; `False` when another job has just removed the folder."""
+        """Create the heartbeat; return `False` if another job has just removed the folder."""
         self.store.make(self.places.hidden)
         beat = self.places.beat(self.run)
         try:
@@ -182,23 +182,23 @@ class Lock:
         except (FileNotFoundError, FileExistsError):
             return False
         self.generation = generation
-        return self._enter()  # again: a job that has ended may have removed the heartbeat
+        return self._enter()  # again, because a job that ended may have removed the heartbeat
 
     def _confirm(self) -> None:
-        """Give up when another job is on its way, too: a look and a claim are two operations."""
+        """Give up if another job has claimed too; the look and the claim are two operations."""
         if not self.holds():
             raise self._withdrawn("Another job has just locked the output")
         for generation in self.others():
             self._refuse_live(generation)
 
     def _fence(self) -> None:
-        """Keep the generation of an owner that may wake up from being used again."""
+        """Reserve the generation of an owner that may wake up, so that it is not used again."""
         for generation in self.others():
             holder = self.holder(generation)
             if holder is None:
                 continue
             _log.warning(
-                "takes over from run %s, %s, whose heart has stopped", holder.run, holder.owner
+                "takes over from run %s, %s: its heartbeat stopped", holder.run, holder.owner
             )
             beats = self.store.exists(self.places.beat(holder.run))
             if beats and not holder.owner.has_ended():
@@ -208,7 +208,7 @@ class Lock:
                     continue
 
     def _withdrawn(self, problem: str, *, found: str = "") -> OutputBusyError:
-        """Take back what was created, and return the error of an output that is not free."""
+        """Remove the created files, and return the error of an output that is not free."""
         self.release()
         where = f"{self.places.hidden}/{BEAT}*"
         return OutputBusyError(

@@ -1,7 +1,7 @@
-"""Who holds a lock: one process, told apart from all others on all machines. Driver.
+"""The owner of a lock: identifies one process among all machines. Driver.
 
-A process that is known to have ended gives up its lock at once. That can be known only on the same
-machine, in the same process namespace (a container has its own), by the time when it was started.
+The lock of an ended process can be taken over at once. Only a process on the same machine and in
+the same process namespace (a container has its own) can detect the end, by the start time.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Owner:
     Attributes:
         host: Name of its machine.
         machine: Identifies the boot of the machine and the process namespace; empty when unknown.
-        pid: Its number.
-        started: When it was started, in ticks since the boot; empty when unknown.
+        pid: Its process id.
+        started: Its start time in ticks since the boot; empty when unknown.
         user: Name of its user.
     """
 
@@ -34,26 +34,26 @@ class Owner:
 
     @classmethod
     def this_process(cls) -> Owner:
-        """Return the process that calls."""
+        """Return the current process."""
         pid = os.getpid()
         return cls(socket.gethostname(), _machine(), pid, _started(pid), _user())
 
     @classmethod
     def unknown(cls) -> Owner:
-        """Return an owner of which nothing is known, and which may be at work."""
+        """Return an unknown owner, which may still be working."""
         return cls("", "", 0, "", "")
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> Owner:
-        """Return the owner of a record that `as_record` made."""
+        """Return the owner in a record of `as_record`."""
         return cls(**{name: record[name] for name in cls.__dataclass_fields__})
 
     def as_record(self) -> dict[str, Any]:
-        """Return the owner as JSON has it."""
+        """Return the owner as a dictionary for JSON."""
         return asdict(self)
 
     def has_ended(self) -> bool:
-        """Whether the process is known to have ended; `False` when that cannot be known."""
+        """Whether the process is known to have ended; `False` when this is unknown."""
         if not self.machine or not self.started or self.machine != _machine():
             return False
         started = _started(self.pid)
@@ -76,7 +76,7 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str:
-    """Return the start time of a process; empty when there is none, or it waits to be reaped."""
+    """Return the start time of a process; empty for no process or a zombie."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except OSError:

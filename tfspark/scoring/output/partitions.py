@@ -1,4 +1,4 @@
-"""Columns by which an output is put into folders, such as `day=2026-01-02`. Driver."""
+"""Partition columns of an output, with folders such as `day=2026-01-02`. Driver."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def check_partitions(target: Dataset, columns: Mapping[str, str]) -> None:
     """Refuse partition columns that the rows do not have, or that leave no other column.
 
     Raises:
-        BindingError: With all of them.
+        BindingError: The message names all of them.
     """
     problems = [
         f"there is no column {name!r}.{did_you_mean(name, columns)}"
@@ -74,7 +74,7 @@ def partitions_in(files: HadoopFiles, path: str) -> list[str]:
 
 
 def is_in_place(folder: str, root: str, partitions: Sequence[str]) -> bool:
-    """Whether the folder of a partition is where Spark puts it below the folder of its table."""
+    """Whether a partition is in the folder that Spark gives it below the table's folder."""
     names = folder.removeprefix(f"{root}/").split("/")
     columns = [unquote(name.partition("=")[0]).lower() for name in names]
     return folder.startswith(f"{root}/") and columns == [name.lower() for name in partitions]

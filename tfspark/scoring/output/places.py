@@ -1,4 +1,4 @@
-"""Where the commit keeps what: the names in the hidden folder beside an output. Driver.
+"""The file names of the commit, in the hidden folder beside an output. Driver.
 
 README.md in this folder describes every file.
 """
@@ -17,17 +17,17 @@ SUCCESS = "_SUCCESS"
 
 @dataclass(frozen=True)
 class Places:
-    """The names of one output, as its store understands them.
+    """The paths of one output, in the form that its store takes.
 
     Attributes:
-        output: The folder that readers read.
+        output: The folder of the published files.
     """
 
     output: str
 
     @property
     def hidden(self) -> str:
-        """The folder beside the output that holds everything else."""
+        """The hidden folder beside the output, which holds all other files."""
         parent, _, name = self.output.rpartition("/")
         return f"{parent}/.{name}.tfspark"
 
@@ -40,11 +40,11 @@ class Places:
         return f"{self.hidden}/{BEAT}{run}"
 
     def fenced(self, generation: int, run: str) -> str:
-        """Return the note that a run lost its lock and may wake up."""
+        """Return the mark of a run that lost its lock and may wake up."""
         return f"{self.hidden}/{FENCED}{generation}-{run}"
 
     def work(self, run: str) -> str:
-        """Return the folder of a run, through which it does everything that others can see."""
+        """Return the folder of a run. Every file that it publishes passes through this folder."""
         return f"{self.hidden}/{WORK}{run}"
 
     def trash(self, run: str) -> str:

@@ -1,11 +1,12 @@
-"""Write aside, then show: the output of a job appears whole, or not at all. Driver.
+"""The protocol of outputs: stage all rows, then publish all of them or none. Driver.
 
-Rows are written aside, and shown when all of them are there. Spark's own `overwrite` deletes the
-old output before the first task; here the old one leaves after the new one is complete.
+Rows are staged in a hidden place and published when all are complete. Spark's own `overwrite`
+deletes the old output before the first task. Here the old output is removed after the new one is
+complete.
 
-Invariants: a job that fails or is killed before `publish` leaves the target as it was; what already
-exists is never touched in mode `error`. What a killed job leaves beside an output, the next job
-finishes or removes (README.md).
+Invariants: a job that fails or is killed before `publish` does not change the target. Mode `error`
+never changes an existing target. The next job finishes or removes the files of a killed job
+(README.md).
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ __all__ = [
     "publish",
 ]
 
-# A worker was lost or had no answer in time; what other tasks have finished is good.
+# A worker was lost or exceeded the time limit; the parts of other tasks are valid.
 _STOPPED = (TimeLimitError, WorkerLostError)
 
 _log = logging.getLogger(__name__)
 
-# Types that Spark and Arrow name alike.
+# Types with the same names in Spark and Arrow.
 _COMPARABLE = re.compile(
     r"((?:array<)*)(tinyint|smallint|int|bigint|float|double|boolean|string|binary)>*"
 )
@@ -60,74 +61,74 @@ _WIDER = {
 
 
 class Transaction(Protocol):
-    """What begins, and ends in rows that are shown or in none."""
+    """A transaction: all of its rows are published, or none."""
 
     def begin(self, job: JobKey) -> Journal | None:
-        """Keep other jobs away, and finish or remove what dead ones left.
+        """Lock out other jobs, and finish or remove the work of dead jobs.
 
         Returns:
-            The record of this very job when it is done: then nothing is staged.
+            The record of this job if it is already done. Then nothing is staged.
 
         Raises:
             OutputBusyError: Another job writes to the target.
         """
 
     def publish(self, account: Mapping[str, object]) -> None:
-        """Show what was staged; `account` is what a later start of this job is told of it."""
+        """Publish the staged rows; `account` is the report for later starts of this job."""
 
     def acknowledge(self) -> None:
-        """End the job, after its caller was told that it is done."""
+        """End the job, after it has reported to its caller."""
 
     def suspend(self) -> None:
-        """Let other jobs in, and keep what the same job can go on with."""
+        """Let other jobs in, but keep the files that the same job can reuse."""
 
     def discard(self) -> None:
-        """Let other jobs in, and remove what was staged and not shown; fine when nothing is."""
+        """Let other jobs in, and remove staged files that are not published, if any."""
 
 
 class Output(Transaction, Protocol):
-    """A target that can be written aside and shown."""
+    """A target of a job: a folder or a table."""
 
     @property
     def folder(self) -> str | None:
-        """URI of a folder that tasks may write files into; `None` where only Spark can write."""
+        """URI of a folder that tasks can write to; `None` where only Spark can write."""
 
     @property
     def keeps(self) -> bool:
-        """Whether the folder holds finished parts of an earlier run of the same job."""
+        """Whether the folder has finished parts of an earlier run of the same job."""
 
     @property
     def records_runs(self) -> bool:
-        """Whether the target can tell later that the run with an id is done."""
+        """Whether the target can record that the run with an id is done."""
 
     @property
     def has_leftover(self) -> bool:
-        """Whether another job is at work, or one has left something that `begin` looks at."""
+        """Whether another job is working, or has left files or notes for `begin`."""
 
     @property
     def is_decided(self) -> bool:
-        """Whether the rows of this job are shown, or will be by its next start."""
+        """Whether the rows of this job are published, or its next start will publish them."""
 
     def check(self, *inputs: str) -> None:
-        """Raise when the mode forbids what is there, before anything is written.
+        """Raise when the mode forbids the existing target; called before any write.
 
         Args:
-            inputs: Paths that the job reads; an output that is overwritten must not hold them.
+            inputs: Paths that the job reads. An overwritten output must not contain them.
         """
 
     def check_columns(self, columns: Mapping[str, str]) -> None:
-        """Raise when rows of these columns (name → Spark type) cannot be written or appended."""
+        """Raise when the target cannot take rows of these columns (name → Spark type)."""
 
     def stage(self, df: DataFrame) -> None:
-        """Run the job and write its rows aside."""
+        """Run the job and stage its rows."""
 
     def take(self, files: Sequence[str]) -> None:
-        """Take files that tasks wrote into the folder: these are staged, and no others."""
+        """Stage exactly these files, which tasks wrote to the folder."""
 
 
 @contextmanager
 def ending(output: Transaction) -> Iterator[None]:
-    """End a job whose block fails: one that was stopped can go on, any other one is removed."""
+    """If the block fails, suspend a job that was stopped, and discard any other job."""
     try:
         yield
     except BaseException as error:
@@ -135,17 +136,18 @@ def ending(output: Transaction) -> Iterator[None]:
         can_go_on = was_stopped or is_disconnected(error)
         try:
             output.suspend() if can_go_on else output.discard()
-        except Exception as another:  # the failure of the job is the one to tell
-            _log.warning("what was staged could not be removed: %s", cause(another))
+        except Exception as another:  # the caller needs the failure of the job
+            _log.warning("the staged files could not be removed: %s", cause(another))
         raise
 
 
 def publish(transaction: Transaction, output: Output, account: Mapping[str, object]) -> None:
-    """Show what was staged; tell a failure before the decision from one after it.
+    """Publish the staged rows.
 
     Raises:
-        UnfinishedOutputError: The rows are decided, so the job did not fail, but not all of them
-            may be shown.
+        UnfinishedOutputError: An error came after the decision. The job did not fail, but some rows
+            may not be visible yet.
+        Exception: An error came before the decision. Nothing is published.
     """
     try:
         transaction.publish(account)
@@ -154,15 +156,15 @@ def publish(transaction: Transaction, output: Output, account: Mapping[str, obje
             raise
         raise UnfinishedOutputError(
             explain(
-                "The rows are decided, but the job ended before all of them were shown.",
+                "The job decided to publish its rows, but ended before all of them were visible.",
                 found=cause(error),
-                hint="run the same command again; it shows the rest and scores nothing.",
+                hint="run the same command again; it publishes the rest and scores nothing.",
             )
         ) from error
 
 
 def already_there(what: str) -> OutputExistsError:
-    """Return the error of a target that the mode does not allow to touch."""
+    """Return the error of a target that exists in mode `error`."""
     return OutputExistsError(
         explain(
             f"The output exists: {what}.",
@@ -175,7 +177,7 @@ def already_there(what: str) -> OutputExistsError:
 def check_same_columns(
     target: Dataset, there: Mapping[str, str] | Collection[str], columns: Mapping[str, str]
 ) -> None:
-    """Refuse rows whose columns are not those that are there; a table may have wider types."""
+    """Refuse rows whose columns differ from the target's; a table may have wider types."""
     types = there if isinstance(there, Mapping) else {}
     folded = {name.lower(): kind for name, kind in columns.items()}
     ordered = target.format == "csv" and not target.table
@@ -197,9 +199,9 @@ def check_same_columns(
 
 
 def _takes(wanted: str, found: str, *, may_widen: bool) -> bool:
-    """Whether a column of a type takes values of another without a change."""
-    one, other = _COMPARABLE.fullmatch(wanted), _COMPARABLE.fullmatch(found)
-    if one is None or other is None or wanted == found:
+    """Whether a column of one type can hold all values of another type unchanged."""
+    column, values = _COMPARABLE.fullmatch(wanted), _COMPARABLE.fullmatch(found)
+    if column is None or values is None or wanted == found:
         return True
-    same_depth = one.group(1) == other.group(1)
-    return may_widen and same_depth and other.group(2) in _WIDER.get(one.group(2), ())
+    same_depth = column.group(1) == values.group(1)
+    return may_widen and same_depth and values.group(2) in _WIDER.get(column.group(2), ())

@@ -1,11 +1,11 @@
-"""Finishes or removes what dead jobs left beside an output. Driver, with the lock held.
+"""Finishes or removes the work of dead jobs beside an output. Driver, with the lock held.
 
-A journal is rolled forward: its rows are shown, and a record tells its job so. The counted parts of
-the same job are kept. Everything else is removed.
+If there is a journal, its files are published, and a record marks the job as done. Parts and groups
+of the same job are kept. Everything else is removed.
 
-Invariants: the folder of a dead run is renamed before anything in it is used (step `take`). That
-one rename is the fence: all that a paused owner may still do goes through the old name, and fails.
-Nothing is deleted under a name that another run may take; it is renamed to a trash folder first.
+Invariants: the folder of a dead run is renamed before any file in it is used (step `take`). This
+rename is the fence: a paused owner uses the old name, so all its later operations fail. A folder is
+renamed to a trash folder before it is deleted, so that no other run takes it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tfspark.scoring.output.store import Store
 
 _log = logging.getLogger(__name__)
 
-# Nobody sleeps that long: a note that a run may wake up is removed after a day.
+# No run is paused longer than a day, so its `fenced-` file is removed after a day.
 _FENCED_MS = 24 * 3600 * 1000
 
 
@@ -41,12 +41,12 @@ class Recovery:
     """Recovers one output.
 
     Attributes:
-        lock: Held by the run that recovers.
-        digest: Of the job whose counted parts are kept; empty to keep none.
+        lock: The lock; the run that recovers holds it.
+        digest: Digest of the job whose parts are kept; empty to keep none.
         tables: The catalog of tables.
-        published: The journals that were rolled forward.
-        keeps: Whether parts were kept, in the folder of the run.
-        removed: Whether work of another job, or of another input, was removed.
+        published: The journals whose files were published.
+        keeps: Whether parts were kept; they are in the folder of the run.
+        removed: Whether the unfinished work of another job was removed.
     """
 
     lock: Lock
@@ -65,18 +65,18 @@ class Recovery:
         return self.lock.places
 
     def run(self) -> None:
-        """Recover what there is."""
+        """Recover all folders, then remove other files of dead runs."""
         mine = self._places.work(self.lock.run)
         names = self._store.names(self._places.hidden)
         folders = [f"{self._places.hidden}/{name}" for name in names if name.startswith(WORK)]
-        if len(folders) > 1:  # an owner that woke up made its own again: decisions come first
+        if len(folders) > 1:  # an owner woke up and made its folder again; decisions come first
             folders.sort(key=lambda folder: not self._store.exists(f"{folder}/journal"))
         for folder in folders:
             self._take(folder, mine)
         self._sweep()
 
     def _take(self, folder: str, mine: str) -> None:
-        """Make a folder ours, and decide about it."""
+        """Rename a folder to that of this run; then publish, keep or remove its content."""
         if self._store.is_atomic:
             if self.keeps:
                 self._drop(folder)
@@ -102,13 +102,15 @@ class Recovery:
             applier.apply(journal)
         except OutputExistsError as error:
             _log.warning(
-                "the rows of run %s were decided and cannot be shown: %s", journal.run, error
+                "run %s decided to publish its rows, but they cannot be published: %s",
+                journal.run,
+                error,
             )
             return
         applier.mark(journal)
         self.published.append(journal)
         _log.warning(
-            "run %s had ended before it could say so: its %s files are in %s now",
+            "run %s ended before it had reported: its %s files are now published in %s",
             journal.run,
             len(journal.add),
             self._places.output,
@@ -118,7 +120,7 @@ class Recovery:
         drop(self._store, folder, self._places.trash(self.lock.run), self.tables)
 
     def _sweep(self) -> None:
-        """Remove what runs that ended or lost have left, and no record."""
+        """Remove the files of runs that ended or lost the lock; keep records."""
         for name in self._store.names(self._places.hidden):
             path = f"{self._places.hidden}/{name}"
             if name.startswith((WORK, DONE)) or self.lock.run in name:
@@ -129,7 +131,7 @@ class Recovery:
             if name.startswith(FENCED) and not self._is_over(path):
                 continue
             if name.startswith(BEAT) and not self.lock.is_silent(path):
-                continue  # of a run that wants the lock
+                continue  # a live run waits for the lock
             if name.startswith((LOCK, BEAT, TRASH, FENCED, ".")):
                 self._store.delete(path)
 
@@ -140,9 +142,9 @@ class Recovery:
 
 
 def drop(store: Store, folder: str, trash: str, tables: Tables) -> None:
-    """Rename the folder of a run out of the reach of other runs, then delete it.
+    """Rename the folder of a run to a trash folder, then delete it.
 
-    A table in the catalog that has its files in the folder is dropped first.
+    If the folder holds the files of a table, the table is dropped first.
     """
     table = store.read(f"{folder}/{TABLE}")
     if table is not None:

@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 
 def recover(spark: SparkSession, output: str) -> list[str]:
-    """Finish or remove what dead jobs left beside a folder or a table.
+    """Finish or remove the work of dead jobs beside a folder or a table.
 
     Args:
         spark: A classic session, whose file systems reach the folder.
-        output: Path or URI of the folder that the jobs wrote, or the name of a table. A text that
-            can be both, such as `scores`, is taken for both.
+        output: Path or URI of the output folder, or the name of a table. A text that can be both,
+            such as `scores`, is recovered as both.
 
     Returns:
-        The runs whose rows were decided and are published now. The same command, given again, finds
-        its job done.
+        The runs that had decided before they died; their rows are now published. If the same
+        command is run again, it finds its job done.
 
     Raises:
-        OutputBusyError: A live job writes to the folder.
+        OutputBusyError: A live job writes to the output.
     """
     folders = [behind_links(HadoopFiles(spark, output).qualified(output))]
     if "/" not in output:
@@ -41,7 +41,7 @@ def recover(spark: SparkSession, output: str) -> list[str]:
 
 
 def _folder_of_table(spark: SparkSession, text: str) -> list[str]:
-    """Return the folder of a table; nothing when the text cannot be the name of one."""
+    """Return the folder of a table; empty when the text cannot be a table name."""
     try:
         folder = location_of(spark, table_name(spark, text))
     except UsageError:

@@ -32,7 +32,7 @@ def exchange(one: str, other: str) -> bool:
     """Exchange two files or folders; `False` where the system cannot.
 
     Raises:
-        FileNotFoundError: One of them is not there.
+        FileNotFoundError: When one of them does not exist.
     """
     return _renameat2(one, other, _EXCHANGE)
 

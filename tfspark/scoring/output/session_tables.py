@@ -1,8 +1,7 @@
-"""The steps of a commit in the session's catalog: tables that Spark keeps as files. Driver.
+"""The steps of a commit in the session's catalog, for tables that Spark keeps as files. Driver.
 
-The folder of a table is committed like any folder; these steps come after it and before the journal
-is marked as done. A run that is killed between them leaves the journal, and the next start repeats
-all of them.
+The folder of a table is committed like any folder. These steps follow before the journal is marked
+as done. If a run is killed between them, the journal stays, and the next start repeats all steps.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SessionTables:
-    """The tables of a session; fulfils `tfspark.scoring.output.apply.Tables`."""
+    """The tables of a session; implements `tfspark.scoring.output.apply.Tables`."""
 
     spark: SparkSession
 
     def show(self, table: TableRecord, mode: Mode) -> None:
-        """See `Tables.show`; a table that is there keeps all but its rows."""
+        """See `Tables.show`. Only the rows of an existing table change."""
         if self._exists(table.name):
             self._refuse_another(table)
         else:
@@ -39,7 +38,7 @@ class SessionTables:
             self.drop(table.definition)
 
     def drop(self, name: str) -> None:
-        """See `Tables.drop`; what Spark writes for a job is external, so its files stay."""
+        """See `Tables.drop`. Staged tables are external, so their files stay."""
         self.spark.sql(f"DROP TABLE IF EXISTS {name}")
 
     def _exists(self, name: str) -> bool:
@@ -60,7 +59,7 @@ class SessionTables:
                     f"Another program created the table {table.name} during the job.",
                     expected=f"a table in {table.location}",
                     found=place,
-                    hint="drop one of the two, and run the job again.",
+                    hint="drop one of the two tables, and run the job again.",
                 )
             )
 

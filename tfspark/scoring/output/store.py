@@ -1,10 +1,11 @@
-"""The few operations of a file system that the commit consists of. Driver.
+"""The file system operations of the commit. Driver.
 
-A rename never replaces and never moves *into* a folder, as Hadoop's plain `rename` does. A file is
-created complete, and only when it is absent. Times are those of the file system, not of the driver.
+A rename never replaces its target and never moves *into* an existing folder; Hadoop's plain
+`rename` does. A file is created with its whole content, and only if it does not exist. Times come
+from the clock of the file system, not of the driver.
 
-Invariants: a missing source, or a missing folder of a target, is a `FileNotFoundError`; a target
-that is there is a `FileExistsError`; a missing source counts first. The commit relies on this. Only
+Invariants: a missing source, or a missing folder of the target, raises `FileNotFoundError`. An
+existing target raises `FileExistsError`. If both are true, `FileNotFoundError` is raised. Only
 `make` makes folders.
 """
 
@@ -22,54 +23,54 @@ from tfspark.scoring.output import renameat2
 
 
 class Store(Protocol):
-    """A file system; paths are strings that it understands, joined by `/`."""
+    """A file system. Paths are strings with `/` between names."""
 
     @property
     def is_atomic(self) -> bool:
-        """Whether creations and renames are atomic; object stores copy instead."""
+        """Whether creations and renames are atomic; object stores copy files instead."""
 
     def names(self, folder: str) -> list[str]:
-        """Return the sorted names in a folder; none when it is not there."""
+        """Return the sorted names in a folder; an empty list when it does not exist."""
 
     def exists(self, path: str) -> bool:
         """Whether there is a file or folder."""
 
     def read(self, path: str) -> str | None:
-        """Return the text of a file; `None` when it is not there."""
+        """Return the text of a file; `None` when it does not exist."""
 
     def create(self, path: str, text: str) -> None:
-        """Create a complete file when it is absent; its folder has to be there."""
+        """Create a file with its text, if it does not exist; its folder must exist."""
 
     def touch(self, path: str) -> None:
         """Set the time of a file to now, by the clock of the file system."""
 
     def modified(self, path: str) -> int | None:
-        """Return the time of a file in milliseconds; `None` when it is not there."""
+        """Return the modification time in ms; `None` when the file does not exist."""
 
     def make(self, folder: str) -> None:
-        """Make a folder and those above it."""
+        """Make a folder and its parents."""
 
     def rename(self, source: str, target: str) -> None:
-        """Rename a file or folder to a name that is free."""
+        """Rename a file or folder to a name that does not exist."""
 
     def exchange(self, one: str, other: str) -> bool:
         """Exchange two folders atomically; `False` where the file system cannot."""
 
     def identity(self, folder: str) -> str:
-        """Return what a folder keeps when it is renamed; empty where nothing is exchanged."""
+        """Return an identity that a rename does not change; empty if folders have none."""
 
     def delete(self, path: str) -> None:
-        """Delete a file or folder with all that is in it; fine when it is not there."""
+        """Delete a file, or a folder with its content; do nothing when it does not exist."""
 
     def delete_last(self, *paths: str) -> None:
-        """Delete files of one folder, and the folder when it is empty, as nearly one operation."""
+        """Delete files of one folder directly one after the other, then the empty folder."""
 
     def remove_empty(self, folder: str) -> None:
-        """Remove a folder that is empty; fine when it is not, or not there."""
+        """Remove a folder if it is empty; do nothing when it is not or does not exist."""
 
 
 class LocalStore:
-    """The file system of this machine, with what is mounted in it."""
+    """The file system of this machine, including mounted ones."""
 
     is_atomic = True
 
@@ -81,7 +82,7 @@ class LocalStore:
             return []
 
     def exists(self, path: str) -> bool:
-        """See `Store.exists`; a link is there, whatever it points to."""
+        """See `Store.exists`. A link exists even if its target does not."""
         return os.path.lexists(path)
 
     def read(self, path: str) -> str | None:
@@ -92,7 +93,7 @@ class LocalStore:
             return None
 
     def create(self, path: str, text: str) -> None:
-        """See `Store.create`: another name gets the text, and a hard link the wanted name."""
+        """See `Store.create`. Writes the text to another name, then makes a hard link."""
         folder, _, name = path.rpartition("/")
         complete = f"{folder}/.{name}.{uuid4().hex}"
         try:

@@ -1,10 +1,10 @@
 """A table of Spark's own catalog as the output of a job: the commit of its folder. Driver.
 
-Spark writes the rows to an external table that is made like the target, in the folder of the run.
-The files are then committed like those of any folder, and the catalog learns of them
-(`session_tables.py`). The table itself is never changed: its columns, partitions, format, comment
-and properties stay. The lock is beside the table's folder, so a job that writes the folder with
-`--output` and a job that writes the table exclude each other.
+Spark writes the rows to an external table in the folder of the run, which has the columns and
+format of the target. The files are then committed like those of any folder, and the catalog is
+updated (`session_tables.py`). The definition of the target never changes: columns, partition
+columns, format, comments and properties stay. The lock is beside the table's folder, so a job that
+writes the folder with `--output` and a job that writes the table exclude each other.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from tfspark.spark.cluster.tables import Table, create_like, insert
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-# Characters of a table's name in the name of the table that Spark writes; a catalog allows 255.
+# Characters of the target's name in the name of the staged table; a catalog allows 255.
 _SHOWN = 150
 
 
@@ -45,7 +45,7 @@ class TableOutput(PathOutput):
     """A table that Spark keeps as files, Hive's included.
 
     Attributes:
-        table: Its name.
+        table: Name of the table.
     """
 
     table: TableName
@@ -63,7 +63,7 @@ class TableOutput(PathOutput):
         return None
 
     def check(self, *inputs: str) -> None:
-        """See `Output.check`; what a dead job left is recovered in `begin`, and looked at then."""
+        """See `Output.check`. After a dead job, `begin` recovers first and checks then."""
         if self._there is None:
             self._files.check_creatable(self._path)
             check_format(self.spark, self.target.format)
@@ -77,7 +77,7 @@ class TableOutput(PathOutput):
         return Table.of(self.spark, name) if self.spark.catalog.tableExists(name) else None
 
     def _location(self) -> str:
-        """Return the folder of the table, or that of a new one."""
+        """Return the folder of the table; for a new table, its default folder."""
         if self._there is None:
             check_schema(self.spark, self.table)
             return default_location(self.spark, self.table)
@@ -127,7 +127,7 @@ class TableOutput(PathOutput):
                 )
 
     def _check_append_to_data(self) -> None:
-        """Compare the rows with the table that is there, in every mode."""
+        """Compare the columns with those of an existing table, in every mode."""
         self._is_compared = True
         if self._there is None or self._columns is None:
             return
@@ -144,7 +144,7 @@ class TableOutput(PathOutput):
             )
 
     def _open(self) -> None:
-        """Make the folder of the run; an empty folder must not keep a new table from its place."""
+        """Make the folder of the run; remove an empty folder in the place of a new table."""
         super()._open()
         if self._there is None:
             self._store.remove_empty(self._root)
@@ -164,11 +164,11 @@ class TableOutput(PathOutput):
         return self._written()
 
     def _name_definition(self) -> str:
-        """Return the name of the table that Spark writes, after it is noted for a recovery."""
+        """Return the name of the staged table; a file in the folder holds it for a recovery."""
         shown = f"{self.table.name[:_SHOWN]}__tfspark_{self.run.replace('-', '_')}"
         note = f"{self._commit.work}/{TABLE}"
         try:
-            with suppress(FileExistsError):  # a job that goes on goes on with its table
+            with suppress(FileExistsError):  # a continued job keeps the name of its table
                 self._store.create(note, self.table.sibling(shown).quoted)
         except FileNotFoundError as error:
             raise self._commit.lost("its folder is gone") from error
@@ -179,7 +179,7 @@ class TableOutput(PathOutput):
 
     def publish(self, account: Mapping[str, object]) -> None:
         """See `Output.publish`."""
-        if self.mode == "error" and self._look() is not None:  # since the check, by someone else
+        if self.mode == "error" and self._look() is not None:  # created after the check
             raise already_there(str(self.target))
         super().publish(account)
 

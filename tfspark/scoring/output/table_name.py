@@ -1,4 +1,4 @@
-"""The name of a table, taken apart and checked before any task. Driver."""
+"""Parses and checks the name of a table before any task. Driver."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _OWN = "spark_catalog"
 
 @dataclass(frozen=True)
 class TableName:
-    """A table, by the parts of its name.
+    """The parts of a table's name.
 
     Attributes:
         catalog: Empty for Spark's own catalog, Hive's metastore included.
-        schema: The schema, or the nested ones; empty for the current one.
+        schema: The schema, or nested schemas; empty for the current one.
         name: The table itself.
     """
 
@@ -36,7 +36,7 @@ class TableName:
 
     @property
     def quoted(self) -> str:
-        """The whole name as SQL reads it; Spark renames its own tables only without a catalog."""
+        """The whole name, quoted for SQL."""
         parts = [*filter(None, [self.catalog]), *self.schema, self.name]
         return ".".join(map(quoted, parts))
 
@@ -50,10 +50,10 @@ class TableName:
 
 
 def table_name(spark: SparkSession, text: str) -> TableName:
-    """Take a name such as db.scores or `my db`.scores apart.
+    """Parse a name such as db.scores or `my db`.scores.
 
     Raises:
-        UsageError: When it is no name of a table, or names a catalog that is not there.
+        UsageError: When it is not a table name, or its catalog does not exist.
     """
     parts = _parts(text)
     current = spark.catalog.currentCatalog()
@@ -82,7 +82,7 @@ def table_name(spark: SparkSession, text: str) -> TableName:
 
 
 def check_schema(spark: SparkSession, table: TableName) -> None:
-    """Refuse to create a table where there is no schema.
+    """Refuse to create a table in a schema that does not exist.
 
     Raises:
         UsageError: There is no such schema.
@@ -120,10 +120,12 @@ def default_location(spark: SparkSession, table: TableName) -> str:
 
 
 def location_of(spark: SparkSession, table: TableName) -> str:
-    """Return the folder of a table of Spark's own catalog, or that of a new one; empty for a view.
+    """Return the folder of a table of Spark's own catalog; empty for a view.
+
+    For a table that does not exist, it is the default folder.
 
     Raises:
-        UsageError: It is in another catalog, or in a schema that does not exist.
+        UsageError: When it is in another catalog, or its schema does not exist.
     """
     if table.catalog:
         raise UsageError(explain(f"Another catalog keeps the table {table.quoted}."))

@@ -1,4 +1,4 @@
-"""Good and bad rows of a scored DataFrame, and the file that each row is from. Driver."""
+"""Splits a scored DataFrame into good and bad rows, with the file of each row. Driver."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tfspark.spark.cluster.names import quoted
 
 
 def with_file(df: DataFrame, name: str) -> DataFrame:
-    """Add the file of each row, as a struct of one field, so that it feeds no input."""
+    """Add the file of each row. The column is a struct of one field, so no input takes it."""
     file = sf.input_file_name()
     return df.withColumn(name, sf.struct(sf.when(file != "", file).alias(name)))
 
@@ -22,6 +22,6 @@ def good_rows(df: DataFrame, reason: str, columns: Sequence[str]) -> DataFrame:
 
 
 def bad_rows(df: DataFrame, reason: str, file: str, columns: Sequence[str]) -> DataFrame:
-    """Return these columns of the rows with a reason, the reason, and the file of `with_file`."""
+    """Return these columns, the reason and the file, for the rows that have a reason."""
     found = sf.col(file).getField(file).alias(file)
     return df.where(sf.col(reason).isNotNull()).select(*map(quoted, columns), reason, found)

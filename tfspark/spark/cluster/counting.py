@@ -1,7 +1,7 @@
-"""Counts the rows that flow through a DataFrame, while they flow. Driver.
+"""Counts the rows of a DataFrame while an action computes them. Driver.
 
-Returns a DataFrame with the same rows, and a `RowCount`, which has its numbers after an action.
-There is no second pass and no accumulator; it works on a classic session and on Connect.
+Returns a DataFrame with the same rows and a `RowCount`, which has its numbers after the action. It
+needs no second pass and no accumulator, and works on classic sessions and on Connect.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from tfspark.spark.cluster.names import quoted
 class RowCount:
     """Counts of one action; `rows` and `nulls` wait until it has run.
 
-    A task that Spark runs again is counted again before Spark 4.3.
+    Before Spark 4.3, the rows of a retried task are counted twice.
     """
 
     observation: Observation
 
     @property
     def rows(self) -> int:
-        """Rows that flowed."""
+        """All rows."""
         return int(self.observation.get["rows"])
 
     @property
     def nulls(self) -> int:
-        """Rows whose watched column was null."""
+        """Rows with a null in the watched column."""
         return int(self.observation.get["nulls"])
 
 

@@ -1,8 +1,8 @@
 """Converts failures of Spark jobs to errors of tfspark. Driver.
 
-Takes an exception of Spark, whose text contains the traceback of a worker and the stack of a JVM.
-Returns the typed error that the worker raised, a typed error for a common failure of Spark, or the
-line with the reason of the failure.
+The text of Spark's exception contains the traceback of the worker and the stack of the JVM. The
+functions return the typed error that the worker raised, a typed error for a common failure, or the
+line with the reason.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _RAISED = re.compile(
 )
 _NOT_THERE = {"PATH_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND"}
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
-# The line after the frames of a Python traceback, and what a JVM names as the cause of a failure.
+# The line after the frames of a Python traceback.
 _PYTHON = re.compile(r"Traceback \(most recent call last\):\n(?:[ \t].*\n)+(\S.*)")
-# A file that Spark could not read, and why: the message of the last cause, without its class.
+# A file that Spark could not read, and the message of the last cause, without its class.
 _READING = re.compile(r"(?:while reading file|ould not read footer for file:?) (\S.*?)\.(?=\s)")
 _REASON = re.compile(r"^Caused by: [\w.$]+: (.*?)(?=\n\s+at |\n\t| SQLSTATE|\Z)", re.M | re.S)
 _CAUSED_BY = re.compile(r"^Caused by: (.*)", re.M)
@@ -41,10 +41,10 @@ _CALLING = re.compile(r"^An error occurred while calling .*\n: (.*)")
 
 
 def from_worker(error: BaseException) -> TfsparkError | None:
-    """Return the error from a worker, or about a file; `None` for any other failure."""
+    """Return the error from a worker or about an input file; `None` for any other failure."""
     text = str(error)
     if raised := _RAISED.findall(text):
-        name, message = raised[-1]  # those before it are its causes
+        name, message = raised[-1]  # the others are its causes
         error_type: type[TfsparkError] = getattr(errors, name, EngineError)
         return error_type(message.strip())
     if missing := _NO_MODULE.search(text):
@@ -52,7 +52,7 @@ def from_worker(error: BaseException) -> TfsparkError | None:
             explain(
                 f"The Python of the workers has no module {missing.group(1)!r}.",
                 expected="tfspark, numpy, pyarrow, protobuf and tensorflow where the tasks run",
-                hint="submit with spark-submit.sh, or point PYSPARK_PYTHON to a Python with them.",
+                hint="submit with spark-submit.sh, or set PYSPARK_PYTHON to a Python with them.",
             )
         )
     return unreadable_file(error)
@@ -69,7 +69,7 @@ def unreadable_file(error: BaseException) -> InvalidInputError | None:
         explain(
             f"The input file {file.group(1)} cannot be read.",
             found=" ".join(reasons[-1].split()) if reasons else cause(error),
-            hint="check that it is whole, of the input format and with the columns of the others.",
+            hint="check that the file is complete, has the input format and has the same columns.",
         )
     )
 
@@ -96,7 +96,7 @@ def cause(error: BaseException) -> str:
 
 
 def is_disconnected(error: BaseException) -> bool:
-    """Whether the JVM is gone, as when it was killed together with the job or ran out of memory."""
+    """Whether the driver's JVM has ended, for example because it ran out of memory."""
     chain: BaseException | None = error
     seen: set[int] = set()
     while chain is not None and id(chain) not in seen:  # an error may be its own cause
@@ -113,21 +113,21 @@ def is_of_io(error: BaseException) -> bool:
 
 
 def is_broken_record(error: BaseException) -> bool:
-    """Whether the failure is a broken record of a text file, in a mode that fails."""
+    """Whether the failure is a broken record of a CSV or JSON file."""
     return "MALFORMED_RECORD_IN_PARSING" in str(error)
 
 
 def condition(error: PySparkException) -> str | None:
-    """Return Spark's name of an error, such as `PATH_NOT_FOUND`; Spark 3.5 has an older method."""
+    """Return Spark's error condition, such as `PATH_NOT_FOUND`; Spark 3.5 has an older method."""
     ask = getattr(error, "getCondition", None) or error.getErrorClass
     return cast("str | None", ask())
 
 
 def is_missing(error: BaseException) -> bool:
-    """Whether Spark found no path, table or schema of a name."""
+    """Whether Spark did not find a path, table or schema."""
     return isinstance(error, AnalysisException) and condition(error) in _NOT_THERE
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether Spark refused a plan or an option: a wrong name, a type that a format cannot hold."""
+    """Whether Spark refused a plan or an option, for example an unknown column."""
     return isinstance(error, (AnalysisException, IllegalArgumentException))

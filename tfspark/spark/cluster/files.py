@@ -1,7 +1,7 @@
 """Uses Spark's Hadoop file systems, for any scheme that the cluster reads. Driver.
 
-Driver of a classic session only: it goes through the session's JVM, so that the model and the
-output can be wherever Spark reads and writes, with Spark's credentials.
+It needs a classic session, because it calls the session's JVM. So models and outputs can be on any
+file system that Spark reads and writes, with Spark's credentials.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def local_path(path: str) -> Path | None:
 
 @dataclass(frozen=True)
 class Entry:
-    """A file or folder as a file system lists it; its name is relative to the folder listed."""
+    """A file or folder in a listing; its name is relative to the listed folder."""
 
     name: str
     size: int
@@ -50,7 +50,7 @@ class Entry:
 
 
 class HadoopFiles:
-    """The file system of one URI, with the few operations that jobs need.
+    """The file system of one URI, with the operations that jobs need.
 
     Hadoop caches file systems by scheme, authority and user, so a cached file system may have been
     opened with another configuration; `outside_cache` opens a new one.
@@ -75,8 +75,8 @@ class HadoopFiles:
                 explain(
                     f"Spark has no file system for {uri!r}.",
                     found=cause(error),
-                    hint="put its connector on the cluster, or add it with --packages; "
-                    "a name with a colon needs file:// and its whole path.",
+                    hint="add its connector to the cluster or with --packages; for a local name "
+                    "with a colon, write file:// and the absolute path.",
                 )
             ) from error
 
@@ -104,7 +104,7 @@ class HadoopFiles:
         return re.sub("^file:/+", "file:///", escaped)
 
     def behind_links(self, uri: str) -> str:
-        """Return the URI to which the mount links of a `viewfs` lead; others stay as they are."""
+        """Resolve the mount links of a `viewfs` URI; return any other URI unchanged."""
         there = self._path(uri)
         while there.getParent() is not None and not self._fs.exists(there):
             there = there.getParent()
@@ -121,13 +121,13 @@ class HadoopFiles:
         return found is not None and len(found) > 0
 
     def children(self, uri: str) -> list[str]:
-        """Return the sorted names in a folder; none when it does not exist."""
+        """Return the sorted names in a folder; an empty list when it does not exist."""
         if not self.exists(uri):
             return []
         return sorted(status.getPath().getName() for status in self._fs.listStatus(self._path(uri)))
 
     def folders(self, uri: str) -> list[str]:
-        """Return the sorted names of the folders in a folder; none when it does not exist."""
+        """Return the sorted names of the folders in a folder; empty when it does not exist."""
         if not self.exists(uri):
             return []
         listed = self._fs.listStatus(self._path(uri))
@@ -160,14 +160,14 @@ class HadoopFiles:
         return self.exists(uri) and bool(self._fs.getFileStatus(self._path(uri)).isDirectory())
 
     def state(self, uri: str) -> tuple[int, int] | None:
-        """Return the size of a file and the time of its last change in ms; `None` without one."""
+        """Return size and modification time (ms) of a file; `None` when it does not exist."""
         if not self.exists(uri):
             return None
         status = self._fs.getFileStatus(self._path(uri))
         return int(status.getLen()), int(status.getModificationTime())
 
     def check_creatable(self, uri: str) -> None:
-        """Refuse a URI below a file, or on this machine below a folder that cannot be written.
+        """Refuse a URI below a file, or below a local folder that this user cannot write.
 
         Raises:
             OutputExistsError: When an existing file or folder prevents it.
@@ -194,14 +194,14 @@ class HadoopFiles:
         return "/" if parent is None else str(parent.toString())
 
     def free_bytes(self, uri: str) -> int:
-        """Return the free space where a URI is, or will be; huge where space has no limit."""
+        """Return the free bytes at a URI; a very large number where space has no limit."""
         return int(self._fs.getStatus(self._path(self._existing_above(uri))).getRemaining())
 
     def rename(self, source: str, target: str) -> None:
         """Rename within the file system; the parent of `target` is created.
 
         Raises:
-            OSError: When the file system refuses; a rename never replaces.
+            OSError: When the target exists or the file system refuses the rename.
         """
         self._fs.mkdirs(self._path(target).getParent())
         if self.exists(target) or not self._fs.rename(self._path(source), self._path(target)):
@@ -211,7 +211,7 @@ class HadoopFiles:
         """Move files, named relative to a folder, into another folder; missing folders are created.
 
         Raises:
-            OSError: When the file system refuses; nothing is replaced.
+            OSError: When a target exists or the file system refuses a rename.
         """
         self._fs.mkdirs(self._path(target))
         made = set()

@@ -1,11 +1,12 @@
 """Explains why a process of Spark ended in the middle of a task. Driver.
 
-Takes the failure that Spark reports when a Python worker or an executor is gone, and returns a
-typed error that names the model and the task. A crash in native code is an error of the model. A
-process that told nothing was probably killed; then the same command may succeed.
+Spark reports a failure when a Python worker or an executor ends. `lost` converts it to a typed
+error that names the model and the task. A crash in native code is an error of the model. A process
+that gave no reason was probably killed; the same command may then succeed.
 
-Spark shows what Python says of a crash if `spark.python.worker.faulthandler.enabled` is set, as the
-jobs do. A model that exceeds its time limit says so in the same way; see `worker.time_limit`.
+Spark includes Python's crash report if `spark.python.worker.faulthandler.enabled` is set; the jobs
+set it. A worker whose model exceeds the time limit reports it the same way; see
+`worker.time_limit`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tfspark.errors import EngineError, TfsparkError, WorkerLostError, explain
 from tfspark.foreign_text import one_line
 from tfspark.spark.cluster.failures import from_worker
 
-# Partition → what its task was doing, in words.
+# Partition → the work of its task, as text.
 TaskInWords: TypeAlias = Callable[[int], str]
 
 _WORKER = re.compile(r"Python worker exited unexpectedly \(crashed\)")
@@ -40,16 +41,16 @@ _OF_A_MODEL = (
 
 @contextmanager
 def naming_lost_workers(subject: str, task: TaskInWords = "partition {}".format) -> Iterator[None]:
-    """Raise a typed error if a process of Spark ends in a task of the block.
+    """Raise a typed error if a process of Spark ends during a task of the block.
 
     Args:
-        subject: What the tasks use, such as `model m (123abc)`, for the message.
-        task: Returns what the task of a partition works on.
+        subject: The subject of the message, such as `model m (123abc)`.
+        task: Describes the task of a partition.
 
     Raises:
         EngineError: After a crash in native code.
-        WorkerLostError: After any other end.
-        TfsparkError: What a worker raised before it ended, such as `TimeLimitError`.
+        WorkerLostError: When a process ended for another reason.
+        TfsparkError: A worker raised it before it ended, such as `TimeLimitError`.
     """
     try:
         yield
@@ -63,7 +64,7 @@ def naming_lost_workers(subject: str, task: TaskInWords = "partition {}".format)
 def lost(
     error: BaseException, subject: str, task: TaskInWords = "partition {}".format
 ) -> TfsparkError | None:
-    """Return the error of a process that ended; `None` for any other failure."""
+    """Return the typed error if a process of Spark ended; `None` for any other failure."""
     text = str(error)
     executor = _EXECUTOR.search(text)
     if not _WORKER.search(text) and executor is None:
@@ -78,7 +79,9 @@ def lost(
         hint = _SIGNALS.get(reason, _OF_A_MODEL)
         problem = f"{where}: native code crashed the Python worker{times}."
         return EngineError(explain(problem, found=reason, hint=hint))
-    found = f"executor {executor.group(1)}: {executor.group(2)}" if executor else "it told nothing"
+    found = (
+        f"executor {executor.group(1)}: {executor.group(2)}" if executor else "it gave no reason"
+    )
     return WorkerLostError(
         explain(
             f"{where}: a process of Spark ended during the task{times}.",

@@ -1,7 +1,7 @@
 """Checks that pandas is installed when Spark needs it. Driver.
 
-This package needs no pandas, but Spark imports it on the driver for `mapInArrow`, and everywhere
-for pandas UDFs. Arrow UDFs and RDDs do not need it.
+tfspark does not need pandas. Spark imports it on the driver for `mapInArrow`, and on the workers
+too for pandas UDFs. Arrow UDFs and RDDs do not need it.
 """
 
 from __future__ import annotations

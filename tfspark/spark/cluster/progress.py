@@ -1,7 +1,7 @@
 """Shows the progress of the running job. Driver of a classic session.
 
-On a terminal it updates one line; elsewhere it logs an INFO record every 30 seconds. spark-submit
-puts a pipe between a Python program and its terminal, so the terminal is opened by its name.
+On a terminal it updates one line. Otherwise it logs an INFO record every 30 seconds. spark-submit
+connects a Python program to a pipe, so the terminal is opened as `/dev/tty`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _open_terminal() -> int | None:
     """Open the terminal of this job; `None` when there is none."""
     if not (sys.stderr.isatty() or "PYSPARK_GATEWAY_PORT" in os.environ):
         return None
-    with suppress(OSError):  # there is none, as under a scheduler
+    with suppress(OSError):  # a scheduler gives the process no terminal
         terminal = os.open("/dev/tty", os.O_WRONLY)
         if os.tcgetpgrp(terminal) == os.getpgrp():
             return terminal
@@ -63,7 +63,7 @@ def _open_terminal() -> int | None:
 
 
 def _show(terminal: int, line: str) -> None:
-    with suppress(OSError):  # it may be closed while the job runs
+    with suppress(OSError):  # the user may close the terminal while the job runs
         os.write(terminal, f"\r\033[K{line}".encode())
 
 

@@ -1,4 +1,4 @@
-"""Reads a path or a table; raises typed errors when it cannot. Driver."""
+"""Reads a path or a table, and raises typed errors. Driver."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _FILE = "_metadata.file_path"
 
 
 def read_path(spark: SparkSession, path: str, format: str, options: Mapping[str, str]) -> DataFrame:  # noqa: A002
-    """Return the rows of a path, lazily; the schema is known.
+    """Return the rows of a path as a lazy DataFrame with its schema.
 
     Raises:
-        InputNotFoundError: When the path does not exist, or has no file that can be read.
+        InputNotFoundError: When the path does not exist, or has no readable file.
         InvalidInputError: When a file is broken, or of another format.
         UsageError: When this Spark cannot read the format.
         Exception: The exception of Spark, when it could not parse a record.
@@ -75,7 +75,7 @@ def check_format(spark: SparkSession, format: str) -> None:  # noqa: A002
 
 
 def has_files(df: DataFrame) -> bool:
-    """Whether Spark tells the file of each row in its column `_metadata`."""
+    """Whether Spark gives the file of each row in its column `_metadata`."""
     if "_metadata" in df.columns:
         return False  # a column of the input hides it
     try:
@@ -86,8 +86,8 @@ def has_files(df: DataFrame) -> bool:
 
 
 def rows_of_files(df: DataFrame, uris: Sequence[str], *, others: bool = False) -> DataFrame:
-    """Return the rows of some files, or of all others; Spark reads no other file for them."""
-    # `inputFiles` begins a local URI with `file:///`, and the column of Spark 4 with `file:/`.
+    """Return the rows of some files, or of all other files. Spark opens only these files."""
+    # Local URIs begin with `file:///` in `inputFiles`, but with `file:/` in the column of Spark 4.
     local = [uri.replace("file:///", "file:/", 1) for uri in uris if uri.startswith("file:///")]
     is_among = sf.col(_FILE).isin([*uris, *local])
     return df.where(~is_among if others else is_among)
@@ -113,7 +113,7 @@ def first_broken_record(
 ) -> tuple[str, str] | None:
     """Return the URI of the file and the text of the first record that Spark cannot parse.
 
-    Reads the input once more; for CSV and JSON, after a job has failed.
+    It reads the CSV or JSON input once more, after the job has failed.
     """
     reader = spark.read.format(format).options(**{**options, "mode": "PERMISSIVE"})
     known = StructType() if format == "json" else reader.load(path).schema
@@ -145,7 +145,7 @@ def _not_found(
 
 
 def near_names(spark: SparkSession, path: str) -> str:
-    """Return the place where a missing path was searched, and a similar name there."""
+    """Return a hint for a missing path: the working directory and a similar name."""
     files = HadoopFiles(spark, path)
     folder, _, name = files.qualified(path).rpartition("/")
     is_relative = not scheme_of(path) and not path.startswith("/")

@@ -1,6 +1,6 @@
 """Creates the Spark session of a job, with the right Python for its workers. Driver.
 
-Driver; used by `jobs/` and tests. The library works with any session.
+Only `jobs/`, the doctor and tests use it. The library works with any session.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import sys
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
-# What Spark masks in its UI and event log. By default it masks settings and options by their names,
-# but no secrets in URIs. The command line of a job is also a setting (`sun.java.command`).
+# Patterns that Spark masks in its UI and event log. By default Spark masks settings and options by
+# their names, but not secrets in URIs. The command line is a setting too (`sun.java.command`).
 _USER = r"(?<=://)[^\s/?#@:'\"<>]{1,256}:[^\s@'\"<>]{1,512}@"
 _IN_QUERY = (
     r"(?<=[?&;])(?i:sig|signature|key|token|password|secret|accountkey|access_token"
@@ -24,7 +24,7 @@ REDACTION = {
     "spark.redaction.string.regex": _IN_URI,
 }
 
-# Python then says why a worker crashed, and Spark shows it to the driver.
+# With this setting, Python reports why a worker crashed, and Spark passes it to the driver.
 _CRASHES = {"spark.python.worker.faulthandler.enabled": "true"}
 
 

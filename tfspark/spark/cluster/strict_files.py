@@ -1,8 +1,8 @@
 """Hadoop file systems with the strict operations that the commit of a job relies on. Driver.
 
-`FileSystem.rename` moves a source *into* a folder that is there and reports success, so a rename
-goes through `FileContext`, which refuses any target that is there. HDFS does both checks and the
-rename as one operation. Object stores do not: the commit treats them as stores that copy.
+If the target folder exists, `FileSystem.rename` moves the source *into* it and reports success. So
+a rename uses `FileContext`, which refuses an existing target. On HDFS the check and the rename are
+one operation. On object stores they are not, so the commit treats these as stores that copy.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# Their name node, or their kernel, does a rename and a creation as one operation.
+# File systems whose name node or kernel renames and creates files atomically.
 _ATOMIC = ("file", "hdfs", "webhdfs", "swebhdfs")
 _BUFFER, _BLOCK = 4096, 32 << 20
 
 
 class HadoopStore:
-    """A file system of Spark's; fulfils `tfspark.scoring.output.store.Store`."""
+    """A Hadoop file system; implements `tfspark.scoring.output.store.Store`."""
 
     def __init__(self, spark: SparkSession, uri: str) -> None:
         self._files = HadoopFiles(spark, uri)
@@ -64,7 +64,7 @@ class HadoopStore:
             stream.close()
 
     def create(self, path: str, text: str) -> None:
-        """See `Store.create`: under another name first, where a file grows before it is closed."""
+        """See `Store.create`. An atomic store writes another name first, then renames the file."""
         if not self.is_atomic:
             if self._files.exists(path):
                 raise FileExistsError(path)
@@ -80,7 +80,7 @@ class HadoopStore:
             raise
 
     def touch(self, path: str) -> None:
-        """See `Store.touch`: it is written again, since a time that is set is the driver's."""
+        """See `Store.touch`. Rewrites the file; setting its time would use the driver's clock."""
         text = self.read(path)
         if text is None:
             raise FileNotFoundError(path)
@@ -96,7 +96,7 @@ class HadoopStore:
         self._fs.mkdirs(self._path(folder))
 
     def rename(self, source: str, target: str) -> None:
-        """See `Store.rename`; many object stores have no `FileContext`, and copy anyway."""
+        """See `Store.rename`. Many object stores have no `FileContext`."""
         if not self.is_atomic:
             self._rename_by_copy(source, target)
             return
@@ -109,7 +109,7 @@ class HadoopStore:
         return False
 
     def identity(self, folder: str) -> str:  # noqa: ARG002
-        """See `Store.identity`: nothing is exchanged."""
+        """See `Store.identity`: empty, because folders are not exchanged."""
         return ""
 
     def delete(self, path: str) -> None:
@@ -136,7 +136,7 @@ class HadoopStore:
             raise FileNotFoundError(target)
 
     def _write(self, path: str, text: str) -> None:
-        """Write a file into a folder that has to be there."""
+        """Write a file into an existing folder."""
         size = self._fs.getDefaultReplication(self._path(path))
         stream = _translated(
             lambda: self._fs.createNonRecursive(self._path(path), True, _BUFFER, size, _BLOCK, None)
@@ -148,7 +148,7 @@ class HadoopStore:
 
 
 def _translated(call: Callable[[], Any]) -> Any:
-    """Call Hadoop; raise Python's exceptions for a path that is missing, or there."""
+    """Call Hadoop; convert its errors about missing and existing paths to Python's."""
     try:
         return call()
     except Exception as error:

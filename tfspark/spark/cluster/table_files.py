@@ -1,6 +1,6 @@
-"""Brings the session's catalog in line with the files in the folder of a table. Driver.
+"""Updates the session's catalog after the files of a table have changed. Driver.
 
-Driver of a classic session only. Each function may be called again after any interruption.
+It needs a classic session. Each function can be repeated after any interruption.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def register_managed(spark: SparkSession, name: str, definition: str, location: str) -> None:
     """Register a folder with files as a managed table; do nothing when the table exists.
 
-    Spark's SQL refuses a folder that is not empty. Its own CREATE TABLE AS SELECT writes the files
-    first, and registers them by the same call as this.
+    Spark's SQL refuses a folder that is not empty. Spark's own CREATE TABLE AS SELECT writes the
+    files first and then registers them with the same call.
 
     Args:
         spark: The session.
@@ -39,13 +39,13 @@ def find_partitions(spark: SparkSession, name: str, *, drop_missing: bool) -> No
     Args:
         spark: The session.
         name: Quoted name of the table.
-        drop_missing: Forget the partitions that are not in the folder.
+        drop_missing: Remove partitions from the catalog that are not in the folder.
     """
     spark.sql(f"MSCK REPAIR TABLE {name} {'SYNC' if drop_missing else 'ADD'} PARTITIONS")
 
 
 def forget_contents(spark: SparkSession, name: str) -> None:
-    """Drop the statistics of a table and what the session has cached of its files."""
+    """Drop the statistics of a table, and the session's cache of its file list."""
     jvm: Any = spark._jvm
     nothing = jvm.scala.Option.empty()
     _catalog(spark).alterTableStats(_identifier(spark, name), nothing)
@@ -76,6 +76,6 @@ def _identifier(spark: SparkSession, name: str) -> Any:
 
 
 def _changed(value: Any, *first: Any) -> Any:
-    """Copy a Scala case class with other first fields; versions of Spark differ in the last."""
+    """Copy a Scala case class with new first fields. Later fields depend on the Spark version."""
     kept = range(len(first), value.productArity())
     return value.copy(*first, *(getattr(value, f"copy$default${at + 1}")() for at in kept))

@@ -13,7 +13,7 @@ from pyspark.sql import functions as sf
 
 from tfspark.spark.cluster.names import quoted
 
-# Properties that Hive and Spark manage, and prefixes of other such properties.
+# Prefixes of properties that Hive and Spark manage.
 _KEPT_BY_HIVE = ("transient_lastDdlTime", "last_modified_by", "last_modified_time", "option.")
 _MASKED = "*********(redacted)"
 _DETAILS = "# Detailed Table Information"
@@ -26,9 +26,9 @@ class Table:
 
     Attributes:
         name: Quoted.
-        columns: Column → Spark type, in order.
+        columns: Column → Spark type, in the order of the table.
         partitions: Columns by which it is partitioned.
-        is_view: Whether it is a view, or a temporary one.
+        is_view: Whether it is a view (temporary views included).
         provider: Its format, such as `parquet` or `hive`.
         location: URI of its folder.
         properties: The properties that users have set.
@@ -62,7 +62,7 @@ class Table:
 
 
 def provider_of(spark: SparkSession, name: str) -> str:
-    """Return the format of a table, such as `iceberg`; empty for a view, or where it has none."""
+    """Return the format of a table, such as `iceberg`; empty for a view or without a format."""
     if spark.catalog.getTable(name).isTemporary:
         return ""
     return dict(_after(_DETAILS, _described(spark, name))).get("Provider", "").lower()
@@ -90,25 +90,26 @@ def properties_of(spark: SparkSession, name: str) -> dict[str, str]:
 
 
 def create_like(spark: SparkSession, name: str, table: Table, location: str) -> None:
-    """Create an empty table whose files are written like those of another one.
+    """Create an empty external table with the columns and format of another table.
 
-    Properties are copied, because some are options of a format, except for those that Spark masks.
+    Its properties are copied too, because some are options of the format. Spark does not show the
+    values of masked properties, so these are not copied.
 
     Args:
         spark: The session.
         name: Quoted name of the new table.
         table: The other table.
-        location: URI of the new table's folder, which stays when the table is dropped.
+        location: URI of the new table's folder. The folder stays when the table is dropped.
     """
     spark.sql(f"CREATE TABLE {name} LIKE {table.name} LOCATION {_text(location)}")
     known = {key: value for key, value in table.properties.items() if value != _MASKED}
     if known:
-        pairs = ", ".join(f"{_text(key)} = {_text(it)}" for key, it in known.items())
+        pairs = ", ".join(f"{_text(key)} = {_text(value)}" for key, value in known.items())
         spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({pairs})")
 
 
 def insert(df: DataFrame, name: str) -> None:
-    """Add rows to a table of the session's catalog, each value to the column of its name."""
+    """Add rows to a table of the session's catalog; columns are matched by name."""
     spark = df.sparkSession
     with temporary_settings(spark, {_STRICT: "nonstrict"}):  # as Spark's own tables do
         df.select([quoted(column) for column in spark.table(name).columns]).write.insertInto(name)
@@ -127,9 +128,9 @@ def create(
     partition_by: Sequence[str],
     properties: Mapping[str, str],
 ) -> None:
-    """Create a table of another catalog with rows, as one statement.
+    """Create a table of another catalog with rows, in one statement.
 
-    The catalog chooses the format unless it is another than Parquet.
+    If the format is Parquet (the default), the catalog chooses its own format.
     """
     writer = df.writeTo(name).options(**options)
     for key, value in properties.items():
@@ -152,14 +153,14 @@ def replace_rows(df: DataFrame, name: str, options: Mapping[str, str]) -> None:
 
 
 def summaries_of_iceberg(spark: SparkSession, name: str, *keys: str) -> list[tuple[str, ...]]:
-    """Return these entries of the summaries of an Iceberg table's snapshots that have them all."""
+    """Return the values of these keys for each Iceberg snapshot whose summary has all of them."""
     entries = [sf.col("summary")[key].alias(key) for key in keys]
     rows = spark.table(f"{name}.snapshots").select(*entries).collect()
     return [tuple(row) for row in rows if None not in tuple(row)]
 
 
 def commits_of_delta(spark: SparkSession, name: str) -> list[str]:
-    """Return the metadata that users gave to the commits of a Delta table."""
+    """Return the user metadata of all commits of a Delta table."""
     rows = spark.sql(f"DESCRIBE HISTORY {name}").where("userMetadata IS NOT NULL")
     return [row["userMetadata"] for row in rows.collect()]
 
@@ -170,13 +171,13 @@ def set_property(spark: SparkSession, name: str, key: str, value: str) -> None:
 
 
 def unset_property(spark: SparkSession, name: str, key: str) -> None:
-    """Remove a property of a table; fine when it does not have it."""
+    """Remove a property of a table; do nothing when the table does not have it."""
     spark.sql(f"ALTER TABLE {name} UNSET TBLPROPERTIES IF EXISTS ({_text(key)})")
 
 
 @contextmanager
 def temporary_settings(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
-    """Change settings of the session in the block."""
+    """Change settings of the session while the block runs."""
     before = {key: spark.conf.get(key, None) for key in settings}
     for key, value in settings.items():
         spark.conf.set(key, value)

@@ -1,7 +1,7 @@
 """Runs a function once per split, in Spark tasks. Driver of a classic session.
 
-Spark schedules, retries and fails the tasks; only a split and its result pass through the JVM. It
-uses an RDD, because a job of two tasks then costs 60 ms, and twice as much with mapInArrow.
+Spark schedules and retries the tasks. Only a split and its result pass through the JVM. It uses an
+RDD: a job of two tasks costs 60 ms, and twice as much with mapInArrow.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Finds workers of a local session that run another Python, before the first task. Driver.
 
-Spark starts its workers with PYSPARK_PYTHON, otherwise with the `python3` of the path, which may
-differ from the driver's: a task then fails with `No module named 'tfspark'`. On one machine the
-driver can start that Python and check it. On a cluster it cannot; there the failure of a task is
-explained.
+Spark starts its workers with PYSPARK_PYTHON, otherwise with the `python3` on PATH. If this is not
+the driver's Python, a task can fail with `No module named 'tfspark'`. In a local session the driver
+starts that Python once and checks it. On a cluster this is not possible; `failures` explains the
+failed task.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def check_worker_python(spark: SparkSession, engine: AnyEngine = "auto") -> None
         engine: The engine, whose package the workers need.
 
     Raises:
-        EngineError: With the setting that makes the workers run this Python.
+        EngineError: The hint gives the setting that makes the workers run this Python.
     """
     command = _local_command(spark)
     if command is None or _is_this_python(shutil.which(command)):
@@ -56,7 +56,7 @@ def check_worker_python(spark: SparkSession, engine: AnyEngine = "auto") -> None
                 expected=f"{sys.executable}, the driver's",
                 found=f"{shutil.which(command) or command}, {found}",
                 hint='set os.environ["PYSPARK_PYTHON"] = sys.executable before the session is '
-                "created; a session that is there has to be stopped first.",
+                "created; stop an existing session first.",
             )
         )
 
@@ -72,7 +72,7 @@ def _local_command(spark: SparkSession) -> str | None:
 
 
 def _is_this_python(path: str | None) -> bool:
-    """Whether a path is this interpreter, by any of its names: `python`, `python3`."""
+    """Whether a path is this interpreter, under any name such as `python` or `python3`."""
     if path is None:
         return False
     asked, own = Path(path), Path(sys.executable)

@@ -1,8 +1,7 @@
-"""Asks a Python worker for its versions. Driver.
+"""Gets the versions of Python and of the packages from one worker. Driver.
 
-Returns the versions of Python and of the packages for scoring on one worker of a session, without
-importing them. This also starts the worker, so that the first batch of a job does not wait
-for it.
+The worker does not import the packages. This also starts the worker, so the first batch of a job
+does not wait for it.
 """
 
 from __future__ import annotations
@@ -40,15 +39,15 @@ def worker_versions(
 
     Args:
         spark: The session.
-        question: What the worker runs.
+        question: The function that the worker runs.
         engine: The engine, whose package the workers need.
-        by_rdd: Ask by an RDD. Spark has other workers for RDDs than for DataFrames, and the worker
-            that is asked should be one that the job uses.
+        by_rdd: Run the question in an RDD instead of a DataFrame. Spark uses different workers for
+            the two, and the job should reuse the worker that answers.
 
     Raises:
-        EngineError: When a worker cannot start, or lacks the package of the engine, or has no
-            pandas for Spark, or another version of this package.
-        TfsparkError: From the question.
+        EngineError: When a worker cannot start, lacks pandas or the package of the engine, or has
+            another version of tfspark.
+        TfsparkError: The question raised it.
     """
     if not by_rdd:
         check_pandas("mapInArrow")
@@ -78,8 +77,9 @@ def _check_versions(
     driver: Mapping[str, str], worker: Mapping[str, str], engine: AnyEngine
 ) -> None:
     """Refuse versions with which no job can run; log other differences."""
-    for one in mismatches(driver, worker, packages_of(engine)):
-        said = f"{one.name} {one.driver} on the driver", f"{one.name} {one.worker} on the workers"
-        if one.is_fatal:
-            raise EngineError(explain(one.problem, found=", ".join(said), hint=one.advice))
-        _log.warning("%s: %s", ", ".join(said), one.advice)
+    for mismatch in mismatches(driver, worker, packages_of(engine)):
+        name = mismatch.name
+        found = f"{name} {mismatch.driver} on the driver, {name} {mismatch.worker} on the workers"
+        if mismatch.is_fatal:
+            raise EngineError(explain(mismatch.problem, found=found, hint=mismatch.advice))
+        _log.warning("%s: %s", found, mismatch.advice)

@@ -1,7 +1,7 @@
-"""Looks at a worker: its versions, memory, cache folder, TensorFlow, and a model. Executor.
+"""Checks a worker: its versions, memory, cache folder, TensorFlow, and a model. Executor.
 
-`tfspark.doctor` runs it in tasks on all executors. What is wrong is returned as advice, not raised,
-so that one problem does not hide the others.
+`tfspark.doctor` runs it in tasks on all executors. Problems are returned as advice instead of
+raised, so that one problem does not hide the others.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from tfspark.node_folder import cache_root
 from tfspark.spark.worker.probe import Probe
 from tfspark.versions import installed_versions
 
-# TensorFlow's library cannot be mapped into less.
+# TensorFlow's library needs this much address space.
 LEAST_MEMORY = 1 << 30
 _GIB = 1 << 30
 
 
 class Fact(NamedTuple):
-    """What one process says about one check; with advice, something has to be changed."""
+    """The result of one check in one process. A result with advice is a problem."""
 
     check: str
     found: str
@@ -36,10 +36,10 @@ class Fact(NamedTuple):
 
 @dataclass(frozen=True)
 class Checkup:
-    """A look at a process.
+    """The checks of one process.
 
     Attributes:
-        handle: A model to open; without one, the process and its packages are looked at.
+        handle: A model to open; `None` to check the process and its packages.
         timeout: Seconds in which the model has to load.
     """
 
@@ -62,12 +62,12 @@ class Checkup:
 
 
 def place() -> str:
-    """Return the executor of this worker: its host, and the process that starts its workers."""
+    """Return the executor of this worker: its host and the process id of its daemon."""
     return f"{socket.gethostname()} {os.getppid()}"
 
 
 def _machine() -> Iterator[Fact]:
-    """Yield what TensorFlow needs of this machine."""
+    """Yield the facts about this machine: memory limit, cache folder, TensorFlow."""
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit == resource.RLIM_INFINITY:
         yield Fact("memory limit", "none")

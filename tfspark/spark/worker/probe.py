@@ -1,7 +1,7 @@
-"""Opens models in a worker before any row is read, and tells the versions there. Executor.
+"""Opens models in a worker before any row is read, and returns its versions. Executor.
 
-Spark pickles a `Probe` into a task. The task is a process of its own, so a model that crashes ends
-only that process. Spark keeps the worker, and so the model, for the tasks that read rows.
+Spark pickles a `Probe` into a task. The worker is a separate process, so a model that crashes ends
+only that process. Spark keeps the worker with its loaded model for the tasks that read rows.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from tfspark.versions import installed_versions
 
 @dataclass(frozen=True)
 class Probe:
-    """A question to a worker.
+    """A task for one worker.
 
     Attributes:
         handles: The models to open.
-        timeout: Seconds in which each has to load and run its warm-up requests.
+        timeout: Seconds for each model to load and to run its warm-up requests.
     """
 
     handles: Sequence[ModelHandle] = ()
@@ -38,7 +38,7 @@ class Probe:
         found = installed_versions()
         for handle in self.handles:
             if not packages_of(handle.options.name) <= found.keys():
-                continue  # the driver tells what is missing
+                continue  # the driver reports the missing package
             with TimeLimit(self.timeout, Origin(handle.title)) as limit, limit.loading():
                 open_model(handle)
         return found

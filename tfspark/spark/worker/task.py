@@ -1,6 +1,6 @@
 """Scores in a Spark task: opens the model, binds it, runs it. Executor.
 
-Every API and the batch job use it. Spark pickles a scorer for each task. The scorer converts the
+All APIs and the batch job use it. Spark pickles a scorer for each task. The scorer converts the
 rows of its API (record batches, arguments of a function, elements of an RDD, files) to record
 batches, and calls `score_task`.
 

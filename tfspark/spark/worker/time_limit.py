@@ -1,13 +1,13 @@
-"""Ends a worker process whose model does not load, or does not answer, in time. Executor.
+"""Ends a worker process whose model exceeds a time limit. Executor.
 
-Python cannot interrupt native code, so the whole process ends; Spark then runs the task again in
-another one. A thread per task looks at the time of the running step. A step costs two assignments.
-Before the end, the reason and the stacks of all threads go to the standard error of the worker.
-The reason also goes to the file that Spark shows to the driver when a worker has crashed
-(`spark.python.worker.faulthandler.enabled`); `spark.cluster.lost_workers` reads it there.
+Python cannot interrupt native code, so the whole process ends. Spark then runs the task again in
+another process. Each task has a thread that checks the time of the running step. A step costs two
+assignments. Before the process ends, it writes the reason and the stacks of all threads to its
+standard error. It also writes the reason to the crash report that Spark sends to the driver
+(`spark.python.worker.faulthandler.enabled`). `spark.cluster.lost_workers` reads it there.
 
-Invariants: without a limit there is no thread; time in which no model runs does not count; native
-code must release Python's global lock, as both engines do.
+Invariants: without a limit there is no thread. Only the time in which the model loads or runs
+counts. Native code must release Python's global lock, as all engines do.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from tfspark.errors import TimeLimitError, explain
 from tfspark.origin import Origin
 from tfspark.tensors import Tensor
 
-# How often a thread looks at the time, at most.
+# The longest interval between two checks of the time.
 _LOOK_SECONDS = 1.0
 _STDERR = 2
-# The folder of the files in which workers tell Spark why they crashed.
+# The environment variable with the folder of the workers' crash reports.
 _CRASH_FOLDER = "PYTHON_FAULTHANDLER_DIR"
 
 _LOADING, _ANSWERING = "did not load", "did not answer for a batch"
@@ -42,7 +42,7 @@ class TimeLimit:
     """The time limit of the steps of one task; a context manager.
 
     Attributes:
-        seconds: The most that one step may take; `None` for no limit.
+        seconds: The time limit of one step; `None` for no limit.
         origin: Model, partition and files of the task, for the message.
     """
 
@@ -84,7 +84,7 @@ class TimeLimit:
         where = self.origin.in_words()
         return TimeLimitError(
             explain(
-                f"{where}: the model {self.step} within {self.seconds:g} s, and its worker ended.",
+                f"{where}: the model {self.step} within {self.seconds:g} s; its worker was ended.",
                 hint="the standard error of the worker has the stacks of its threads; if the model "
                 "is only slow, give it more time with timeout=… (--timeout), or fewer rows at a "
                 "time with batch_size=… (--batch-size).",
@@ -113,10 +113,10 @@ class _LimitedEngine:
 
 
 def _end_process(error: TimeLimitError) -> NoReturn:
-    """Tell why, and end this process at once."""
+    """Write the reason, and end this process at once."""
     kind = type(error)
     told = f"\n{kind.__module__}.{kind.__qualname__}: {error}\n".encode()
-    with suppress(OSError):  # nobody may read it, and the process has to end
+    with suppress(OSError):  # standard error may be closed; the process must end anyway
         sys.stdout.flush()
         os.write(_STDERR, told)
         faulthandler.dump_traceback(_STDERR, all_threads=True)

@@ -6,9 +6,7 @@ import com.fasterxml.jackson.core.util.{DefaultIndenter, DefaultPrettyPrinter}
 import com.fasterxml.jackson.databind.ObjectMapper
 import com.fasterxml.jackson.databind.node.ObjectNode
 
-/** What a finished run reports: its own account, or that of the earlier run that did the job.
-  * Driver.
-  */
+/** The report of a finished run: its own, or that of the earlier run that did the job. Driver. */
 final private[jobs] case class Account(document: ObjectNode) {
   def run: String = document.path("run").asText
   def rowsOut: Long = document.path("rows_out").asLong
@@ -17,7 +15,7 @@ final private[jobs] case class Account(document: ObjectNode) {
   /** The wall time of a phase; 0 when there was none. */
   def seconds(phase: String): Double = document.path("seconds").path(phase).asDouble
 
-  /** The account of an earlier run, as its journal has it; this one's where it says nothing. */
+  /** The report of an earlier run; fields that it lacks keep their values. */
   def ofEarlier(earlier: ObjectNode): Account =
     Account(document.deepCopy().setAll[ObjectNode](earlier))
 

@@ -43,19 +43,19 @@ final private[jobs] class Execution(spark: SparkSession, job: BatchJob, plan: Pl
     counted.timed("publish")(plan.output.publish(counted.account.document))._2.account
   }
 
-  /** Discard what was staged when a block fails. */
+  /** Discard the staged files when a block fails. */
   private def undoing[A](body: => A): A =
     try body
     catch {
       case error: Throwable =>
-        Thread.interrupted(): Unit // by a signal; files can be deleted only without it
-        // The failure of the job is the one to tell.
+        Thread.interrupted(): Unit // clear it; an interrupted thread cannot delete files
+        // The user needs the failure of the job.
         try plan.output.discard()
         catch { case NonFatal(other) => error.addSuppressed(other) }
         throw error
     }
 
-  /** Write the report of published rows, then end the job; neither can make it a failed one. */
+  /** Write the report of published rows and end the job. Errors are only printed. */
   private def told(account: Account): String = {
     val place =
       try ReportFile.write(spark, account, job)
@@ -68,7 +68,7 @@ final private[jobs] class Execution(spark: SparkSession, job: BatchJob, plan: Pl
     catch {
       case NonFatal(error) =>
         val found = ForeignText.oneLine(error.toString)
-        System.err.println(s"warning: what the job left is removed by the next one: $found")
+        System.err.println(s"warning: the next job removes the files that this one left: $found")
     }
     place
   }
@@ -80,7 +80,7 @@ final private[jobs] class Execution(spark: SparkSession, job: BatchJob, plan: Pl
           "Rows were lost or doubled on the way; nothing is published.",
           expected = s"${report.rowsIn.mkString} rows",
           found = s"${report.rowsOut} rows",
-          hint = "run again; before Spark 4.3 a retried task was counted twice."
+          hint = "run the job again; before Spark 4.3 a retried task was counted twice."
         )
       )
 

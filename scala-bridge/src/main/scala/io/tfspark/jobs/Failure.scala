@@ -5,7 +5,7 @@ import java.io.IOException
 import io.tfspark.error._
 import org.apache.spark.sql.AnalysisException
 
-/** What went wrong, in words, and the exit code that says so. Driver. */
+/** Converts a failure to its message and its exit code. Driver. */
 private[jobs] object Failure {
 
   def of(error: Throwable): (String, Int) = {

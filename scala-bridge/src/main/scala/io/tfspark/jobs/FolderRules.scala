@@ -7,7 +7,7 @@ import org.apache.hadoop.fs.{FileSystem, Path}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.types._
 
-/** What a folder of files may be as the output of a job. Driver.
+/** Checks a folder of files as the output of a job. Driver.
   *
   * @param path qualified
   */
@@ -19,7 +19,7 @@ final private[jobs] class FolderRules(
     path: Path
 ) {
 
-  /** Refuse what is there if the mode forbids it, and to delete what the job reads. */
+  /** Refuse an existing output that the mode forbids, or whose overwrite deletes an input. */
   def checkThere(inputs: Seq[String]): Unit =
     if (files.exists(path)) {
       if (mode == "error") throw Output.alreadyThere(target)
@@ -31,7 +31,7 @@ final private[jobs] class FolderRules(
       if (mode == "overwrite") inputs.find(isInside).foreach { input =>
         throw new UsageException(
           Explain(
-            s"To overwrite $path would delete $input, which the job reads.",
+            s"Overwriting $path would delete $input, which the job reads.",
             hint = "choose another output."
           )
         )
@@ -53,7 +53,7 @@ final private[jobs] class FolderRules(
     if (target.format == "csv") refuseNested(schema)
   }
 
-  /** Refuse to append rows to rows of another kind. */
+  /** Refuse to append rows with other columns than the existing rows. */
   def checkAppend(schema: StructType): Unit =
     if (mode == "append" && hasData) {
       Partitions.checkSame(files, path, target)
@@ -61,7 +61,7 @@ final private[jobs] class FolderRules(
       if (!isCsv || target.writeOptions.get("header").contains("true")) {
         val there =
           Dataset(Some(path.toString), None, target.format, target.options).read(spark).schema
-        // CSV, JSON and the names of folders tell no types, so that only names can be held against them.
+        // CSV, JSON and folder names have no types, so only names are compared.
         val isUntyped = isCsv || target.format == "json"
         val comparable = StructType(there.map { field =>
           val isFolder = target.partitionBy.exists(_.equalsIgnoreCase(field.name))
@@ -97,7 +97,7 @@ final private[jobs] class FolderRules(
     if (nested.nonEmpty)
       throw new BindingException(
         Explain(
-          s"CSV has no place for ${Explain.listing(nested.map(_.name))} in $target.",
+          s"CSV cannot hold ${Explain.listing(nested.map(_.name))} in $target.",
           expected = "columns of numbers, strings, dates or booleans",
           found = Output.describe(StructType(nested)),
           hint = "leave them out with --keep and --fetch, or write parquet or json."
@@ -108,7 +108,7 @@ final private[jobs] class FolderRules(
 
 private[jobs] object FolderRules {
 
-  /** Whether Spark's readers pass over a name. */
+  /** Whether Spark's readers ignore a name. */
   def isHidden(name: String): Boolean =
     (name.startsWith("_") && !name.contains("=") && !isSummary(name)) || name.startsWith(".") ||
       name.endsWith("._COPYING_")

@@ -7,12 +7,12 @@ import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.Path
 import org.apache.spark.sql.DataFrame
 
-/** What tells an input from another one: its files, with sizes and times. Driver. */
+/** Identifies an input by its files, with sizes and times. Driver. */
 private[jobs] object InputSnapshot {
 
-  /** One line for each file that a DataFrame reads; none for a source without files, such as JDBC.
+  /** One line for each file of a DataFrame; empty for a source without files, such as JDBC.
     *
-    * Each folder is listed once. A file that cannot be listed counts by its name.
+    * Each folder is listed once. A file that cannot be listed is identified by its name.
     */
   def of(rows: DataFrame, conf: Configuration): Seq[String] = {
     val paths = rows.inputFiles.toSeq.map(uri => new Path(new URI(uri)))

@@ -7,13 +7,13 @@ import java.util.HexFormat
 
 import io.tfspark.jobs.commit.JobKey
 
-/** What makes two runs the same job: the settings, the model, and the input as it was. Driver.
+/** Computes the key of a job from its settings, its model and its input files. Driver.
   *
-  * The digest means nothing to a job in Python, which has its own.
+  * Python computes another digest, so each language sees the jobs of the other as other jobs.
   */
 private[jobs] object JobIdentity {
 
-  /** The key of a job; the model counts by its digest, wherever it lies. */
+  /** The key of a job; it contains the digest of the model, not its path. */
   def keyOf(job: BatchJob, modelDigest: String, snapshot: Seq[String]): JobKey = {
     val settings = job.copy(model = "", report = None, isDryRun = false)
     val digest = MessageDigest.getInstance("SHA-256")
@@ -29,7 +29,7 @@ private[jobs] object JobIdentity {
   private def text(value: Any): String = value match {
     case fields: Map[_, _] => fields.toSeq.map(text).sorted.mkString("{", ",", "}")
     case many: Seq[_] => many.map(text).mkString("[", ",", "]")
-    case one: Product => text(one.productPrefix +: one.productIterator.toSeq)
+    case product: Product => text(product.productPrefix +: product.productIterator.toSeq)
     case other => s"'$other'"
   }
 }

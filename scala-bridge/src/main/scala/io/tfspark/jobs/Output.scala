@@ -6,47 +6,46 @@ import io.tfspark.jobs.commit.{JobKey, Journal}
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.types._
 
-/** A target that is written aside, then shown: the output of a job appears whole, or not at all.
-  * Driver.
+/** A target: the rows of a job are staged, then all of them are published, or none. Driver.
   *
-  * A job that fails or is killed before `publish` leaves the target as it was.
+  * A job that fails or is killed before `publish` does not change the target.
   */
 private[jobs] trait Output {
 
-  /** Raise when the mode forbids what is there, before anything is written.
+  /** Raise when the mode forbids the existing target; called before any write.
     *
-    * @param inputs paths that the job reads; an output that is overwritten must not hold them
+    * @param inputs paths that the job reads; an overwritten output must not contain them
     */
   def check(inputs: Seq[String]): Unit
 
-  /** Raise when rows of a schema cannot be written or appended. */
+  /** Raise when the target cannot take rows of a schema. */
   def checkColumns(schema: StructType): Unit
 
-  /** Keep other jobs away, and finish or remove what dead ones left.
+  /** Lock out other jobs, and finish or remove the work of dead jobs.
     *
-    * @return the record of this very job when it is done: then nothing is staged
+    * @return the record of this job if it is already done; then nothing is staged
     */
   def begin(job: JobKey): Option[Journal]
 
-  /** Run the job and write its rows aside. */
+  /** Run the job and stage its rows. */
   def stage(rows: DataFrame): Unit
 
-  /** Show what was staged.
+  /** Publish the staged rows.
     *
-    * @param account what a later start of this job is told of it
+    * @param account the report for later starts of this job
     */
   def publish(account: ObjectNode): Unit
 
-  /** End the job, after its caller was told that it is done. */
+  /** End the job, after it has reported to its caller. */
   def acknowledge(): Unit
 
-  /** Let other jobs in, and remove what was staged and not shown; fine when nothing is. */
+  /** Let other jobs in, and remove staged files that are not published, if any. */
   def discard(): Unit
 }
 
 private[jobs] object Output {
 
-  /** The output of a target; `run` makes the names of this run its own. */
+  /** The output of a target; staged names contain `run`. */
   def of(spark: SparkSession, target: Dataset, mode: String, run: String): Output =
     if (target.table.isDefined) new TableOutput(spark, target, mode, run)
     else new PathOutput(spark, target, mode, run)
@@ -60,7 +59,7 @@ private[jobs] object Output {
       )
     )
 
-  /** Put the new in the place of the old; bring the old back when that fails. */
+  /** Replace the old table by the new one; restore the old one on failure. */
   def replace(exists: Boolean)(retire: => Unit)(show: => Unit)(restore: => Unit)
       : Unit =
     if (!exists) show
@@ -74,7 +73,7 @@ private[jobs] object Output {
       }
     }
 
-  /** Refuse to append rows whose columns are not those that are there. */
+  /** Refuse to append rows whose columns differ from the existing ones. */
   def checkSame(
       target: Dataset,
       there: StructType,

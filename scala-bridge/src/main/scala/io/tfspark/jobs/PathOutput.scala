@@ -11,12 +11,11 @@ import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.types.StructType
 import org.slf4j.LoggerFactory
 
-/** A folder of files: staged in a hidden folder beside its place, shown by a commit. Driver.
+/** A folder of files: staged in a hidden folder beside it, then committed. Driver.
   *
-  * What is shown are exactly the files that were counted: they are moved, one by one, out of the
-  * folder that tasks write into, so that a file of a lost attempt that appears there later stays
-  * behind. `tfspark/scoring/output/README.md` tells how they are shown, and what a job that died
-  * leaves.
+  * Exactly the counted files are published. They are moved one by one out of the folder that tasks
+  * write to. A file that a lost attempt writes there later is not published.
+  * `tfspark/scoring/output/README.md` describes the commit and the files that a dead job leaves.
   */
 final private[jobs] class PathOutput(
     spark: SparkSession,
@@ -43,7 +42,7 @@ final private[jobs] class PathOutput(
   private var isCompared = false
   private var taken = Seq.empty[String]
 
-  /** What a dead job left is recovered in `begin`, and looked at then. */
+  /** After a dead job, `begin` recovers first and checks then. */
   override def check(inputs: Seq[String]): Unit = {
     Places.checkCreatable(files, path)
     Places.checkCreatable(files, new Path(HiddenFolder(path.toString).lock(1)))
@@ -64,7 +63,7 @@ final private[jobs] class PathOutput(
     val isChanged = hasLeftover || !isCompared
     val done = commit.begin(job)
     if (done.isEmpty) {
-      rules.checkThere(inputs) // again: only the lock keeps other jobs away
+      rules.checkThere(inputs) // again, because other jobs could write before the lock
       if (isChanged) rules.checkAppend(columns)
       if (!store.isAtomic) PathOutput.warnOfCopies(target)
       commit.openWork()
@@ -73,7 +72,7 @@ final private[jobs] class PathOutput(
   }
 
   override def stage(rows: DataFrame): Unit = {
-    // Spark knows a local path by its URI alone, where its default file system is another.
+    // Spark needs the URI of a local path if its default file system is not the local one.
     val written = new Path(HiddenFolder(path.toString).work(run), "spark")
     rows.write
       .format(target.format)
@@ -86,14 +85,14 @@ final private[jobs] class PathOutput(
 
   override def publish(account: ObjectNode): Unit = {
     val exists = store.exists(root)
-    // Since the check, by another program.
+    // Another program created it after the check.
     if (exists && mode == "error") throw Output.alreadyThere(target)
     val isWhole = !exists || mode != "append"
     if (isWhole) markWhole()
     commit.publish(mode, taken ++ Option.when(isWhole)(HiddenFolder.Success), account)
   }
 
-  /** As Spark marks a whole folder. */
+  /** Mark the folder as complete, as Spark does. */
   private def markWhole(): Unit =
     try store.create(s"${commit.work}/new/${HiddenFolder.Success}", "")
     catch { case _: FileAlreadyExistsException => () }
@@ -116,7 +115,7 @@ private object PathOutput {
 
   private def warnOfCopies(target: Dataset): Unit =
     log.warn(
-      s"$target is on a file system that copies instead of renaming: a job that dies is recovered, " +
-        "but nothing keeps a second job from writing at the same time"
+      s"$target is on a file system that copies instead of renaming: a dead job is recovered, " +
+        "but a second job is not prevented from writing at the same time"
     )
 }

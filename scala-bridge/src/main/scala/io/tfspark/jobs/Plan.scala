@@ -11,7 +11,7 @@ import org.apache.spark.sql.functions.{col, count, count_if, lit}
 /** A job that was checked and has not run yet. Driver.
   *
   * @param rows the scored rows, which are counted as they pass
-  * @param job what this run does, for runs that come after it
+  * @param job identifies the job, so that a later run recognises it
   */
 final private[jobs] case class Plan(
     output: Output,
@@ -22,7 +22,7 @@ final private[jobs] case class Plan(
     job: JobKey
 ) {
 
-  /** The plan in words: the model, where rows come from and go to, the columns. */
+  /** The plan as text: the model, the input, the output and the columns. */
   def describe(job: BatchJob): String = {
     val facts = Seq(
       s"input  ${job.source}",
@@ -45,10 +45,11 @@ final private[jobs] class Counts(before: Observation, after: Observation) {
 
 private[jobs] object Plan {
 
-  /** Check all of a job that can be checked without running it; the output before the input, whose
-    * types may have to be found in its values.
+  /** Check everything that can be checked without running the job.
     *
-    * @param run makes the names of this run its own
+    * The output is checked before the input, because Spark may have to read values to infer types.
+    *
+    * @param run the run; names of staged files contain it
     */
   def of(spark: SparkSession, job: BatchJob, run: String): Plan = {
     val located = ModelCatalog.at(job.model, job.options, HadoopConf.of(spark))
@@ -90,7 +91,7 @@ private[jobs] object Plan {
     FrameScorer(rows, located, job.call(constants), job.options)
   }
 
-  /** Bind, and refuse files that lack a column; such a file may be why the binding fails. */
+  /** Bind, and refuse files that lack a column, which can also be why the binding fails. */
   private def checkingFiles(rows: DataFrame, source: Dataset, job: BatchJob)(
       bind: => ScoredFrame
   ): ScoredFrame =

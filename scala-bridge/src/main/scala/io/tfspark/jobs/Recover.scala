@@ -10,11 +10,11 @@ import org.apache.spark.sql.SparkSession
 /** Recovers an output without running a job. Driver. */
 object Recover {
 
-  /** Finish or remove what dead jobs, in Python or in Scala, left beside a folder.
+  /** Finish or remove the work of dead jobs, of Python or Scala, beside a folder.
     *
-    * @param output path or URI of the folder that the jobs wrote
-    * @return the runs whose rows were decided and are published now; the same command, given again,
-    *   finds its job done
+    * @param output path or URI of the output folder
+    * @return the runs that had decided before they died; their rows are now published. If the same
+    *   command is run again, it finds its job done.
     */
   def apply(spark: SparkSession, output: String): Seq[String] = {
     val (named, conf) = (new Path(output), HadoopConf.of(spark))

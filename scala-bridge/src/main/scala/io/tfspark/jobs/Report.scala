@@ -12,10 +12,10 @@ import com.fasterxml.jackson.databind.ObjectMapper
 import com.fasterxml.jackson.databind.node.ObjectNode
 import io.tfspark.error.ForeignText
 
-/** What a job did: counts, seconds by phase, the model and the versions. Secrets are masked.
+/** The report of a job: counts, seconds of each phase, model and versions. Secrets are masked.
   * Driver; immutable.
   *
-  * The fields are those of Python's report, so that both are read alike.
+  * Its fields have the names of Python's report.
   */
 final case class Report(
     run: String,
@@ -39,7 +39,7 @@ final case class Report(
     (result, copy(seconds = seconds.updated(phase, taken)))
   }
 
-  /** What the report says, with secrets masked. */
+  /** The report, with secrets masked. */
   def account: Account = Account(
     Report.toJson(
       ListMap(
@@ -78,10 +78,10 @@ object Report {
   private def toJava(value: Any): Any = value match {
     case fields: Map[_, _] =>
       val copy = new java.util.LinkedHashMap[Any, Any]
-      fields.foreach { case (key, one) => copy.put(key, toJava(one)) }
+      fields.foreach { case (key, field) => copy.put(key, toJava(field)) }
       copy
     case many: Seq[_] => many.map(toJava).asJava
-    case Some(one) => toJava(one)
+    case Some(present) => toJava(present)
     case text: String => ForeignText.redacted(text)
     case None => null
     case other => other

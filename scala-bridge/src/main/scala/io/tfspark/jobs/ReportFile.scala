@@ -16,7 +16,7 @@ import org.apache.spark.sql.SparkSession
   */
 private[jobs] object ReportFile {
 
-  /** Refuse a place that a report cannot be written to, before the job. */
+  /** Refuse a path that cannot hold a report; called before the job. */
   def check(spark: SparkSession, place: String): Unit = {
     val named = new Path(place)
     val files = named.getFileSystem(HadoopConf.of(spark))
@@ -28,7 +28,7 @@ private[jobs] object ReportFile {
       )
   }
 
-  /** Write a report; returns where it is. */
+  /** Write a report; returns its path. */
   def write(spark: SparkSession, account: Account, job: BatchJob): String = {
     val name = s"_tfspark_report_${account.run}.json"
     val beside = job.target.path.fold(new File(name).getAbsolutePath)(folder =>
@@ -47,7 +47,7 @@ private[jobs] object ReportFile {
           Explain(
             s"The rows are written, but the report is not: $place.",
             found = error.toString,
-            hint = "do not run the job again for it."
+            hint = "do not run the job again only for the report."
           ),
           Some(error)
         )

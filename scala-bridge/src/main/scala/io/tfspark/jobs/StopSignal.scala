@@ -26,9 +26,9 @@ final private[jobs] class StopSignals {
 
 /** Turns signals into an interrupt of the thread that runs a job. Driver.
   *
-  * The job then ends as after any other failure: it lets other jobs in and removes what it staged;
-  * a decision is kept. The JVM alone would end at once and keep its lock until the next job finds
-  * that its process is gone. A second signal ends the JVM as usual.
+  * The job then ends as after any other failure: it releases the lock and removes its staged files,
+  * but keeps a decision. Without this, the JVM would end at once, and the lock would stay until the
+  * next job detects that the process has ended. A second signal ends the JVM as usual.
   */
 private[jobs] object StopSignal {
   private val all =

@@ -13,10 +13,11 @@ import org.apache.spark.sql.functions.col
 import org.apache.spark.sql.types.StructType
 import org.apache.spark.storage.StorageLevel
 
-/** A table of the session's catalog, Hive's included: staged as another table, shown by a rename.
+/** A table of the session's catalog, Hive's included: staged as another table, then renamed.
   * Driver.
   *
-  * An overwritten table is replaced, not emptied: it has the format of the job and no partitions.
+  * An overwrite replaces the table: the new one has the format of the job and no partitions. There
+  * is no lock.
   */
 final private[jobs] class TableOutput(
     spark: SparkSession,
@@ -53,11 +54,11 @@ final private[jobs] class TableOutput(
     if (mode == "append" && exists(table))
       Output.checkSame(target, spark.table(table).schema, schema, ordered = false)
 
-  /** Nothing keeps other jobs from a table. */
+  /** Other jobs are not locked out of a table. */
   override def begin(job: JobKey): Option[Journal] = None
 
-  /** Rows for a table that is there wait on the workers' disks: their insert, which is committed by
-    * Spark and cannot be undone, comes after they were counted.
+  /** Rows for an existing table are kept on the workers' disks. They are inserted after they were
+    * counted, because an insert cannot be undone.
     */
   override def stage(rows: DataFrame): Unit =
     if (mode == "append" && exists(table)) {

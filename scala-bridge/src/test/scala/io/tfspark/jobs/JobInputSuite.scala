@@ -8,7 +8,7 @@ import org.apache.spark.sql.Row
 /** What a job reads: formats, options of their readers, and files that are not what they seem. */
 class JobInputSuite extends JobSuite {
 
-  test("CSV has a header, and no place for arrays") {
+  test("CSV has a header, and cannot hold arrays") {
     val (csv, output) = (folder().resolve("in.csv"), folder().resolve("out").toString)
     Files.writeString(csv, "a,b\n1.0,2.0\n3.0,5.0\n")
     val words = Seq(
@@ -37,7 +37,7 @@ class JobInputSuite extends JobSuite {
       output + "2",
       "--output-format",
       "csv"
-    )._1.startsWith("CSV has no place for 'features'"))
+    )._1.startsWith("CSV cannot hold 'features'"))
   }
 
   test("broken lines of CSV and JSON end the job, unless an option says otherwise") {

@@ -6,16 +6,14 @@ import scala.annotation.tailrec
 
 import io.tfspark.error._
 
-/** Applies the journal in one folder: shows what it names, in steps that anybody may repeat.
-  * Driver.
+/** Applies a journal: publishes its files, in steps that any run can repeat. Driver.
   *
-  * Each step has its source or its target inside the folder of the run that applies, and does one
-  * operation there. When another run takes that folder, all further steps fail with
-  * `NoSuchFileException`; nothing that was shown is shown again or taken back. Steps have the names
-  * of `tests/faults/commit_model.py`. There is no step `exchange`: Java cannot exchange two
-  * folders.
+  * Each step is one operation, with its source or target in the folder of the run that applies the
+  * journal. When another run takes that folder, all later steps fail with `NoSuchFileException`.
+  * Published files are never published again or removed. Steps have the names of
+  * `tests/faults/commit_model.py`. There is no step `exchange`: Java cannot exchange two folders.
   *
-  * @param work the folder, which belongs to the run that applies
+  * @param work the folder of the run that applies the journal
   */
 final private[jobs] class Applier(store: Store, places: HiddenFolder, work: String) {
   private val decision = s"$work/journal"
@@ -24,7 +22,7 @@ final private[jobs] class Applier(store: Store, places: HiddenFolder, work: Stri
   /** The journal in the folder. */
   def journal: Option[Journal] = store.read(decision).map(Journal.of)
 
-  /** Show what a journal names, from wherever another run stopped. */
+  /** Publish the files of a journal; continue where another run stopped. */
   def apply(journal: Journal): Unit =
     if (store.isAtomic) apply(journal, Applier.patience)
     else {
@@ -35,27 +33,27 @@ final private[jobs] class Applier(store: Store, places: HiddenFolder, work: Stri
   @tailrec
   private def apply(journal: Journal, patience: Int): Unit = compare(journal) match {
     case None => ()
-    case Some(_) if patience == 0 => throw lost("the file system contradicts itself")
+    case Some(_) if patience == 0 => throw lost("the file system gives contradictory answers")
     case Some(step) =>
       try step()
       catch { case _: NoSuchFileException | _: FileAlreadyExistsException => () }
-      apply(journal, patience - 1) // `compare` finds out why a step failed
+      apply(journal, patience - 1) // `compare` finds the reason of a failed step
   }
 
-  /** Turn the journal into the record that its job is done. */
+  /** Rename the journal to the record that its job is done. */
   def mark(journal: Journal): Unit = {
     val done = places.done(journal.job.name)
     try
       try store.rename(decision, done)
       catch {
-        case _: FileAlreadyExistsException => // of an earlier run of the job
+        case _: FileAlreadyExistsException => // an earlier run left it
           store.delete(done)
           store.rename(decision, done)
       }
     catch { case _: NoSuchFileException => throw lost("its folder is gone") }
   }
 
-  /** Compare what is there with the journal; returns the next step, none after the last. */
+  /** Compare the files with the journal; returns the next step, none after the last. */
   private def compare(journal: Journal): Option[() => Unit] = {
     val output = places.output
     if (!store.exists(decision)) throw lost("its folder is gone")
@@ -80,7 +78,7 @@ final private[jobs] class Applier(store: Store, places: HiddenFolder, work: Stri
 
   private def show(): Unit = store.rename(fresh, places.output)
 
-  /** From here on there is no output, until `show`. */
+  /** Move the old output away; then no output exists until `show`. */
   private def retire(): Unit = {
     val taken = store.names(work).toSet
     val free = Iterator.from(0).map(number => s"old-$number").find(!taken(_)).mkString
@@ -94,7 +92,7 @@ final private[jobs] class Applier(store: Store, places: HiddenFolder, work: Stri
     journal.add.foreach(add)
   }
 
-  /** Move one file; it was moved before when it is not there any more. */
+  /** Move one file. If it is missing, it was moved before. */
   private def add(name: String): Unit = {
     val (source, target) = (s"$fresh/$name", s"${places.output}/$name")
     try store.rename(source, target)
@@ -107,7 +105,7 @@ final private[jobs] class Applier(store: Store, places: HiddenFolder, work: Stri
       case _: FileAlreadyExistsException if store.isAtomic =>
         throw new OutputBusyException(inTheWay(target)) // some rows are shown: the decision stays
       case _: FileAlreadyExistsException =>
-        store.delete(target) // a copy that was interrupted
+        store.delete(target) // an interrupted copy
         store.rename(source, target)
     }
   }
@@ -117,7 +115,7 @@ final private[jobs] class Applier(store: Store, places: HiddenFolder, work: Stri
       Explain(
         s"This run lost the lock of ${places.output} while it was paused.",
         found = found,
-        hint = "run the same command again: it finds out whether the rows are published."
+        hint = "run the same command again; it detects whether the rows are published."
       )
     )
 
@@ -130,6 +128,6 @@ final private[jobs] class Applier(store: Store, places: HiddenFolder, work: Stri
 
 private object Applier {
 
-  /** Steps without an effect; only a file system that contradicts itself gets there. */
+  /** Limit for steps without an effect; only contradictory answers of a file system reach it. */
   private val patience = 5
 }

@@ -9,26 +9,27 @@ import org.slf4j.LoggerFactory
 /** The commit of one run to one output: lock, recover, stage, decide, apply, acknowledge. Driver.
   *
   * A run that is killed before any operation leaves a state from which the same command, run again,
-  * gives exactly the rows of one clean run. The order of the operations is that of
-  * `tests/faults/commit_model.py`, of which every interleaving of two jobs is checked. Python has
-  * the same commit: each language finishes what the other left.
+  * gives exactly the rows of one clean run. `tests/faults/commit_model.py` has the same order of
+  * operations; a test checks all its interleavings of two jobs. Python has the same commit: each
+  * language recovers the folders of the other.
   *
-  * Nothing is shown that the journal does not name. The last operation of a run deletes the record
-  * that it is done (`acknowledge`); until then the same job is found done and not run again.
+  * Only files that the journal names are published. The last operation of a run deletes the record
+  * that the job is done (`acknowledge`); before that, the same command finds the record and does
+  * not run the job again.
   */
 final private[jobs] class Commit(val lock: Lock) {
   private val (store, places) = (lock.store, lock.places)
 
-  /** The folder of the run; `spark` and `new` in it hold files. */
+  /** The folder of the run; its subfolders `spark` and `new` hold files. */
   val work: String = places.work(lock.run)
   private val (draft, decision) = (s"$work/draft", s"$work/journal")
   private val applier = new Applier(store, places, work)
 
   private var job = JobKey("")
 
-  /** Get the lock, and finish or remove what dead jobs left.
+  /** Get the lock, and finish or remove the work of dead jobs.
     *
-    * @return the record of this very job when it is done: then `acknowledge` is all that is left
+    * @return the record of this job if it is done; only `acknowledge` is then left to call
     */
   def begin(job: JobKey): Option[Journal] = {
     this.job = job
@@ -53,13 +54,13 @@ final private[jobs] class Commit(val lock: Lock) {
   /** The record that this job is done. */
   private def record: Option[Journal] = store.read(places.done(job.name)).map(Journal.of)
 
-  /** Refuse to go on while the run that finished this job still has to report it. */
+  /** Refuse to continue while the run that published this job has not reported yet. */
   private def refuseWhileAlive(done: Journal): Unit =
     if (done.run != lock.run && lock.isAlive(Holder(done.run, done.owner))) {
       abandon()
       throw new OutputBusyException(
         Explain(
-          s"The same job has just written to ${places.output}.",
+          s"Another run of the same job has just written to ${places.output}.",
           found = s"run ${done.run}, ${done.owner}",
           hint = "run the command again."
         )
@@ -73,10 +74,10 @@ final private[jobs] class Commit(val lock: Lock) {
     store.create(s"$work/job", job.digest)
   }
 
-  /** Step `count`: move files that tasks wrote into `new`; these are published, and no others.
+  /** Step `count`: move the counted files into `new`; only these are published.
     *
-    * @param folder where they are, in the folder of the run
-    * @param names relative to it
+    * @param folder their folder, in the folder of the run
+    * @param names names relative to `folder`
     */
   def count(folder: String, names: Seq[String]): Unit =
     try {
@@ -85,12 +86,12 @@ final private[jobs] class Commit(val lock: Lock) {
       names.foreach(name => store.rename(s"$work/$folder/$name", s"$work/new/$name"))
     } catch {
       case error: NoSuchFileException =>
-        throw lost(s"${error.getFile} is not there any more", Some(error))
+        throw lost(s"${error.getFile} is missing", Some(error))
     }
 
-  /** Decide, and show the files in `new`.
+  /** Decide, then publish the files in `new`.
     *
-    * When another run took over and has published the rows of this one, this returns as usual.
+    * If another run took over and has published the rows of this run, this returns normally.
     */
   def publish(mode: String, add: Seq[String], report: ObjectNode): Unit = {
     val journal = decide(mode, add, report)
@@ -99,11 +100,11 @@ final private[jobs] class Commit(val lock: Lock) {
       applier.mark(journal)
     } catch {
       case error: OutputExistsException =>
-        if (mode == "error") store.delete(decision) // nothing was shown, and nothing ever will be
+        if (mode == "error") store.delete(decision) // no later run may publish it
         throw error
       case error: LockLostException =>
         if (record.isEmpty) throw error
-        Commit.log.warn("another run took over and published the rows of this one")
+        Commit.log.warn("another run took over and published the rows of this run")
     }
   }
 
@@ -124,9 +125,9 @@ final private[jobs] class Commit(val lock: Lock) {
     journal
   }
 
-  /** What is in the output and not added; a folder to which files are added stays.
+  /** Names in the output that are not added, without the folders of added files.
     *
-    * Names are deleted before files are added, and both are repeated after a kill.
+    * These names are deleted before files are added, and both are repeated after a kill.
     */
   private def others(add: Seq[String]): Seq[String] = {
     val folders = "" +: add.flatMap(name =>
@@ -143,27 +144,27 @@ final private[jobs] class Commit(val lock: Lock) {
   private def parent(name: String): String =
     if (name.contains('/')) HiddenFolder.parent(name) else ""
 
-  /** End the run: what it knows was told, and the same command is a new job from here on. */
+  /** End the run after it has reported. From now on, the same command is a new job. */
   def acknowledge(): Unit = {
     dropWork()
     lock.release(Option.when(job.runId.isEmpty)(places.done(job.name)).toSeq: _*)
   }
 
-  /** End a run that publishes nothing more, and remove what it staged; a decision is kept. */
+  /** End a run that publishes nothing more; remove its staged files, but keep a decision. */
   def abandon(): Unit = {
     try dropWork()
     finally lock.release()
   }
 
-  /** Remove the folder of the run, unless a decision is in it that was not applied. */
+  /** Remove the folder of the run, unless it holds a decision that was not applied. */
   private def dropWork(): Unit =
     if (!store.exists(decision)) Recovery.drop(store, work, places.trash(lock.run))
 
   private def lost(found: String, cause: Option[Throwable] = None): LockLostException =
     new LockLostException(
       Explain(
-        s"This run lost the lock of ${places.output} while it was paused; nothing of it is " +
-          "published.",
+        s"This run lost the lock of ${places.output} while it was paused; it published " +
+          "nothing.",
         found = found,
         hint = "run the same command again."
       ),

@@ -13,11 +13,11 @@ import org.apache.hadoop.fs
 import org.apache.hadoop.fs.{FileContext, FileSystem, Path, PathIsNotEmptyDirectoryException}
 import org.apache.hadoop.fs.Options.Rename
 
-/** A file system of Hadoop's. Driver.
+/** A Hadoop file system. Driver.
   *
-  * `FileSystem.rename` moves a source ''into'' a folder that is there and reports success, so a
-  * rename goes through `FileContext`, which refuses any target that is there. HDFS does both checks
-  * and the rename as one operation. Object stores do not: they copy.
+  * If the target folder exists, `FileSystem.rename` moves the source ''into'' it and reports
+  * success. So a rename uses `FileContext`, which refuses an existing target. On HDFS the check and
+  * the rename are one operation. Object stores copy files instead.
   */
 final private[jobs] class HadoopStore(
     files: FileSystem,
@@ -38,7 +38,7 @@ final private[jobs] class HadoopStore(
     try Some(Using.resource(files.open(new Path(path)))(IOUtils.toString(_, UTF_8)))
     catch { case _: FileNotFoundException => None }
 
-  /** Under another name first, because a file grows before it is closed. */
+  /** Writes another name first, because an open file is visible; then renames the file. */
   override def create(path: String, text: String): Unit =
     if (!isAtomic) {
       if (exists(path)) throw new FileAlreadyExistsException(path)
@@ -54,7 +54,7 @@ final private[jobs] class HadoopStore(
       }
     }
 
-  /** It is written again: a time that is set would be the driver's. */
+  /** Rewrites the file; setting its time would use the driver's clock. */
   override def touch(path: String): Unit = {
     val text = read(path).getOrElse(throw new NoSuchFileException(path))
     if (!isAtomic) write(path, text)
@@ -82,7 +82,7 @@ final private[jobs] class HadoopStore(
         throw new NoSuchFileException(target)
     }
 
-  /** Hadoop's folders have none. */
+  /** Hadoop has no identity of folders. */
   override def identity(folder: String): String = ""
 
   override def delete(path: String): Unit = files.delete(new Path(path), true): Unit
@@ -102,7 +102,7 @@ final private[jobs] class HadoopStore(
     s"$folder/.$name.${UUID.randomUUID}"
   }
 
-  /** Write a file into a folder that has to be there. */
+  /** Write a file into an existing folder. */
   private def write(path: String, text: String): Unit = {
     val place = new Path(path)
     val (copies, block) = (files.getDefaultReplication(place), files.getDefaultBlockSize(place))
@@ -116,7 +116,7 @@ final private[jobs] class HadoopStore(
 
 private object HadoopStore {
 
-  /** Run a call; for a path that is missing, or there, throw what `Store` says. */
+  /** Run a call; convert errors about missing and existing paths to those of `Store`. */
   def translated[A](call: => A): A =
     try call
     catch {

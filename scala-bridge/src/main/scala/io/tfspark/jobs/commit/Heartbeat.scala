@@ -2,8 +2,9 @@ package io.tfspark.jobs.commit
 
 import java.util.concurrent.{CountDownLatch, TimeUnit}
 
-/** Calls a function again and again, until it is silenced or the function says that it is over.
-  * Driver; its thread keeps no process alive.
+/** Calls a function at intervals, until it is silenced or the function returns false. Driver.
+  *
+  * It uses a daemon thread.
   */
 final private[commit] class Heartbeat(everyMs: Long, beat: () => Boolean) {
   private val silenced = new CountDownLatch(1)
@@ -12,7 +13,7 @@ final private[commit] class Heartbeat(everyMs: Long, beat: () => Boolean) {
 
   def start(): Unit = thread.start()
 
-  /** Stop; fine when it has never begun. */
+  /** Stop, even if it was not started. */
   def silence(): Unit = silenced.countDown()
 
   def isSilent: Boolean = silenced.getCount == 0

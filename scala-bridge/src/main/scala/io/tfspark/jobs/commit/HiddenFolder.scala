@@ -4,11 +4,11 @@ import java.nio.charset.StandardCharsets.UTF_8
 import java.security.MessageDigest
 import java.util.HexFormat
 
-/** The names in the hidden folder beside an output, which holds everything of the commit. Driver.
+/** The file names in the hidden folder beside an output, which holds the commit. Driver.
   *
   * `tfspark/scoring/output/README.md` describes every file; Python uses the same ones.
   *
-  * @param output the folder that readers read, as its store understands it
+  * @param output the folder of the published files, in the form that its store takes
   */
 final private[jobs] case class HiddenFolder(output: String) {
   import HiddenFolder._
@@ -22,10 +22,10 @@ final private[jobs] case class HiddenFolder(output: String) {
   /** The heartbeat of a run. */
   def beat(run: String): String = s"$path/$Beat$run"
 
-  /** The note that a run lost its lock and may wake up. */
+  /** The mark of a run that lost its lock and may wake up. */
   def fenced(generation: Int, run: String): String = s"$path/$Fenced$generation-$run"
 
-  /** The folder of a run, through which it does everything that others can see. */
+  /** The folder of a run. Every file that it publishes passes through this folder. */
   def work(run: String): String = s"$path/$Work$run"
 
   /** The folder that a run is about to delete. */

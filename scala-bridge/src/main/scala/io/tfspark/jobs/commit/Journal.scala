@@ -6,27 +6,27 @@ import com.fasterxml.jackson.databind.JsonNode
 import com.fasterxml.jackson.databind.node.ObjectNode
 import io.tfspark.error._
 
-/** What makes two runs the same job. Driver.
+/** Identifies a job; two runs with equal keys are the same job. Driver.
   *
-  * @param digest of the settings, the model and the input
-  * @param runId the user's own key; empty when there is none
+  * @param digest digest of the settings, the model and the input
+  * @param runId the key that the user chose; empty when there is none
   */
 final private[jobs] case class JobKey(digest: String, runId: String = "") {
 
-  /** What the record of a finished job is named by. */
+  /** The name of the job, from which the name of its record is derived. */
   def name: String = if (runId.nonEmpty) s"run id $runId" else s"digest $digest"
 }
 
-/** What a job decided to publish, as one JSON file. Driver.
+/** One JSON file with the decision of a job to publish its files. Driver.
   *
-  * A journal is the point of decision. Before it exists, nothing of the job is ever shown. Once it
-  * exists, exactly what it names is shown, by this run or a later one, in Python or Scala. After
-  * that, the same file becomes the record that the job is done.
+  * Before the journal exists, no file of the job is published. Once it exists, this run or a later
+  * one, in Python or Scala, publishes exactly the files that it names. Then the journal is renamed
+  * to the record that the job is done.
   *
   * @param add files to publish, relative to the folder of new files
-  * @param retire names in the output to delete, where folders cannot be renamed
+  * @param retire names in the output to delete; used where folders cannot be renamed atomically
   * @param folder identity of the folder of new files; empty where folders have none
-  * @param report the account of the run, for the next start of a job that is done
+  * @param report the report of the run; a later start of the same job returns it
   */
 final private[jobs] case class Journal(
     mode: String,
@@ -59,7 +59,7 @@ private[jobs] object Journal {
   private val keys =
     Set("version", "mode", "run", "job", "owner", "add", "retire", "folder", "report")
 
-  /** The journal in a file's text; one that says more than this version understands is refused. */
+  /** The journal in a file's text; refuses a journal with keys that this version does not know. */
   def of(text: String): Journal = {
     val json = Json.parse(text)
     val unknown =
@@ -67,10 +67,10 @@ private[jobs] object Journal {
     if (json.path("version").asInt != version || unknown.nonEmpty)
       throw new OutputBusyException(
         Explain(
-          "An unfinished job of another kind, or of another version of tfspark, is beside the output.",
+          "An unfinished job of another kind or version is beside the output.",
           expected = s"a journal of a folder, version $version",
           found = (s"version ${json.path("version").asText}" +: unknown).mkString(", "),
-          hint = "finish it with the program that started it."
+          hint = "run its command again with the program that started it."
         )
       )
     Journal(

@@ -13,10 +13,10 @@ import scala.annotation.tailrec
 import scala.jdk.CollectionConverters._
 import scala.util.Using
 
-/** The file system of this machine, with what is mounted in it. Driver.
+/** The file system of this machine, including mounted ones. Driver.
   *
-  * Java has neither a rename that never replaces nor an exchange of two folders, so a rename looks
-  * first. What could appear in between is an empty folder, or a file with the name of a run in it.
+  * Java cannot rename without replacing, and cannot exchange two folders. So `rename` first checks
+  * the target. Between the check and the rename, another program could create the target.
   */
 final private[jobs] class LocalStore extends Store {
   override def isAtomic: Boolean = true
@@ -28,7 +28,7 @@ final private[jobs] class LocalStore extends Store {
       )
     catch { case _: NoSuchFileException => Nil }
 
-  /** A link is there, whatever it points to. */
+  /** A link exists even if its target does not. */
   override def exists(path: String): Boolean =
     Files.exists(Paths.get(path), LinkOption.NOFOLLOW_LINKS)
 
@@ -36,7 +36,7 @@ final private[jobs] class LocalStore extends Store {
     try Some(Files.readString(Paths.get(path)))
     catch { case _: NoSuchFileException => None }
 
-  /** Another name gets the text, and a hard link the wanted name. */
+  /** Writes the text to another name, then makes a hard link. */
   override def create(path: String, text: String): Unit = {
     val target = Paths.get(path)
     val complete = target.resolveSibling(s".${target.getFileName}.${UUID.randomUUID}")
@@ -52,7 +52,7 @@ final private[jobs] class LocalStore extends Store {
     } finally Files.deleteIfExists(complete): Unit
   }
 
-  /** Writes a byte that is there: a time that is set would be the driver's. */
+  /** Writes the first byte again; setting the time would use the driver's clock. */
   override def touch(path: String): Unit =
     Using.resource(FileChannel.open(Paths.get(path), READ, WRITE)) { file =>
       val first = ByteBuffer.allocate(1)

@@ -9,22 +9,21 @@ import com.fasterxml.jackson.databind.node.ObjectNode
 import io.tfspark.error._
 import org.slf4j.LoggerFactory
 
-/** What a lock and a heartbeat say: a run and its process. */
+/** The content of a lock or a heartbeat: a run and its process. */
 final private[jobs] case class Holder(run: String, owner: Owner) {
   def toJson: String =
     Json.print(Json.node().put("run", run).set[ObjectNode]("owner", owner.toJson))
 }
 
-/** The lock of one output, for one run: one job at a time, and a dead job holds up nobody. Driver.
+/** The lock of one output, for one run: one job at a time; a dead job blocks no other job. Driver.
   *
-  * A lock is a file `lock-<generation>` that is created when it is absent. Its owner is alive as
-  * long as its heartbeat is younger than the lease, by the clock of the file system, and its
-  * process is not known to have ended. A lock whose owner is dead is taken over by the next
-  * generation.
+  * A lock is a file `lock-<generation>` that is created if it does not exist. Its owner counts as
+  * alive while its heartbeat is younger than the lease, by the clock of the file system, and its
+  * process is not known to have ended. The next generation takes over the lock of a dead owner.
   *
-  * Methods that are steps of the commit have the names of the steps in
-  * `tests/faults/commit_model.py`. A lock alone never makes a commit safe, because its owner may
-  * have been paused and wake up: `Recovery.take` does.
+  * Steps of the commit have the same names as in `tests/faults/commit_model.py`. The lock alone
+  * does not make a commit safe, because a paused owner may wake up. The rename in `Recovery` makes
+  * it safe.
   *
   * @param lease time without a heartbeat after which an owner counts as dead
   */
@@ -42,10 +41,10 @@ final private[jobs] class Lock(
   /** The generation of the lock that is held; 0 when none is. */
   def generation: Int = held
 
-  /** Get the lock; a live job that has it is named in the error. */
+  /** Get the lock. If a live job has it, the error names that job. */
   def acquire(): Unit =
     if (!(1 to Lock.tries).exists(_ => isAcquired()))
-      throw withdraw("Other jobs come and go on the output")
+      throw withdraw("Other jobs kept locking the output")
 
   private def isAcquired(): Boolean = {
     val next = look()
@@ -58,16 +57,16 @@ final private[jobs] class Lock(
     isOurs
   }
 
-  /** Whether the lock is still this run's, and nobody has begun to take it over. */
+  /** Whether this run still has the lock, and no other run has begun to take it over. */
   def holds: Boolean = locks.maxOption.contains(held)
 
-  /** Whether a heartbeat is of a run that is dead, or gone. */
+  /** Whether a heartbeat belongs to a dead run, or does not exist. */
   def isSilent(beat: String): Boolean = read(beat).forall(!isAlive(_))
 
   /** Stop the heartbeat. */
   def silence(): Unit = heartbeat.silence()
 
-  /** Give the lock up: steps `release` and `acknowledge`.
+  /** Release the lock: steps `release` and `acknowledge`.
     *
     * @param records files to delete together with the heartbeat, as the last operation
     */
@@ -89,7 +88,7 @@ final private[jobs] class Lock(
 
   private def read(path: String): Option[Holder] = store.read(path).map { text =>
     val json = Json.parse(text)
-    // On some file systems, a heartbeat is empty while it is written: its name tells the run.
+    // On some file systems, a heartbeat is empty while it is written; its name has the run.
     val named = path.drop(places.beat("").length)
     Holder(json.path("run").asText(named), Owner.of(json.path("owner")))
   }
@@ -112,12 +111,12 @@ final private[jobs] class Lock(
   def isAlive(holder: Holder): Boolean =
     store.modified(places.beat(holder.run)) match {
       case Some(theirs) if !holder.owner.hasEnded =>
-        // Without a folder, look again.
+        // If another job removed the folder, the caller looks again.
         !enter() || store.modified(places.beat(run)).forall(_ - theirs < lease.toMillis)
       case _ => false
     }
 
-  /** Beat for the first time; false when another job has just removed the folder. */
+  /** Create the heartbeat; false if another job has just removed the folder. */
   private def enter(): Boolean = {
     store.make(places.path)
     try {
@@ -139,28 +138,28 @@ final private[jobs] class Lock(
     try {
       store.create(places.lock(next), own.toJson)
       held = next
-      enter() // again: a job that has ended may have removed the heartbeat
+      enter() // again, because a job that ended may have removed the heartbeat
     } catch { case _: NoSuchFileException | _: FileAlreadyExistsException => false }
 
-  /** Give up when another job is on its way, too: a look and a claim are two operations. */
+  /** Give up if another job has claimed too; the look and the claim are two operations. */
   private def confirm(): Unit = {
     if (!holds) throw withdraw("Another job has just locked the output")
     others.foreach(refuseLive)
   }
 
-  /** Keep the generation of an owner that may wake up from being used again. */
+  /** Reserve the generation of an owner that may wake up, so that it is not used again. */
   private def fence(): Unit =
     for {
       generation <- others
       holder <- read(places.lock(generation))
     } {
-      Lock.log.warn(s"takes over from run ${holder.run}, ${holder.owner}, whose heart has stopped")
+      Lock.log.warn(s"takes over from run ${holder.run}, ${holder.owner}: its heartbeat stopped")
       if (store.exists(places.beat(holder.run)) && !holder.owner.hasEnded)
         try store.create(places.fenced(generation, holder.run), "")
         catch { case _: FileAlreadyExistsException => () }
     }
 
-  /** Take back what was created; returns the error of an output that is not free. */
+  /** Remove the created files; returns the error of an output that is not free. */
   private def withdraw(problem: String, found: String = ""): OutputBusyException = {
     release()
     new OutputBusyException(
@@ -176,7 +175,7 @@ final private[jobs] class Lock(
     )
   }
 
-  /** False when the lock is over. */
+  /** Touch the heartbeat; false when the run has lost the lock. */
   private def keepBeating(): Boolean =
     try {
       store.touch(places.beat(run))
@@ -198,7 +197,6 @@ private[jobs] object Lock {
   val lease: FiniteDuration = 120.seconds
   private val beatsPerLease = 8
 
-  /** How often a lock may slip away between the look and the claim; each time, another job got on.
-    */
+  /** How often another job may take the lock between the look and the claim. */
   private val tries = 20
 }

@@ -8,14 +8,13 @@ import java.nio.file.{Files, Path, Paths}
 import com.fasterxml.jackson.databind.JsonNode
 import com.fasterxml.jackson.databind.node.ObjectNode
 
-/** Who holds a lock: one process, told apart from all others on all machines. Driver.
+/** The owner of a lock: identifies one process among all machines. Driver.
   *
-  * A process that is known to have ended gives up its lock at once. That can be known only on the
-  * same machine, in the same process namespace (a container has its own), by the time when it was
-  * started.
+  * The lock of an ended process can be taken over at once. Only a process on the same machine and
+  * in the same process namespace (a container has its own) can detect the end, by the start time.
   *
   * @param machine identifies the boot of the machine and the process namespace; empty when unknown
-  * @param started in ticks since the boot; empty when unknown
+  * @param started start time in ticks since the boot; empty when unknown
   */
 final private[jobs] case class Owner(
     host: String,
@@ -25,7 +24,7 @@ final private[jobs] case class Owner(
     user: String
 ) {
 
-  /** Whether the process is known to have ended; false when that cannot be known. */
+  /** Whether the process is known to have ended; false when this is unknown. */
   def hasEnded: Boolean =
     machine.nonEmpty && started.nonEmpty && machine == Owner.thisMachine && {
       val found = Owner.startOf(pid)
@@ -45,7 +44,7 @@ final private[jobs] case class Owner(
 
 private[jobs] object Owner {
 
-  /** The process that calls. */
+  /** The current process. */
   def ofThisProcess: Owner = {
     val pid = ProcessHandle.current.pid
     Owner(hostName, thisMachine, pid, startOf(pid), sys.props.getOrElse("user.name", ""))
@@ -66,7 +65,7 @@ private[jobs] object Owner {
       s"$boot/${Files.readSymbolicLink(Paths.get("/proc/self/ns/pid"))}"
     } catch { case _: IOException => "" }
 
-  /** The start time of a process; empty when there is none, or it waits to be reaped. */
+  /** The start time of a process; empty for no process or a zombie. */
   private def startOf(pid: Long): String =
     try {
       val status = read(Paths.get(s"/proc/$pid/stat"))

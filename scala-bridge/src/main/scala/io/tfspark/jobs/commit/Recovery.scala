@@ -7,25 +7,25 @@ import scala.concurrent.duration._
 import io.tfspark.error._
 import org.slf4j.LoggerFactory
 
-/** Finishes or removes what dead jobs left beside an output. Driver, with the lock held.
+/** Finishes or removes the work of dead jobs beside an output. Driver, with the lock held.
   *
-  * A journal is rolled forward: its rows are shown, and a record tells its job so. Everything else
-  * is removed; parts that a job in Python counted could not be kept, because only Python can tell
-  * which job they belong to.
+  * If there is a journal, its files are published, and a record marks the job as done. Everything
+  * else is removed. Parts of a Python job are removed too, because only Python can compute which
+  * job they belong to.
   *
-  * The folder of a dead run is renamed before anything in it is used (step `take`). That one rename
-  * is the fence: all that a paused owner may still do goes through the old name, and fails. Nothing
-  * is deleted under a name that another run may take; it is renamed to a trash folder first.
+  * The folder of a dead run is renamed before any file in it is used (step `take`). This rename is
+  * the fence: a paused owner uses the old name, so all its later operations fail. A folder is
+  * renamed to a trash folder before it is deleted, so that no other run takes it.
   */
 final private[jobs] class Recovery(lock: Lock) {
   private val (store, places) = (lock.store, lock.places)
 
-  /** Recover what there is; returns the journals that were rolled forward. */
+  /** Recover all folders; returns the journals whose files were published. */
   def run(): Seq[Journal] = {
     val names = store.names(places.path).filter(_.startsWith(HiddenFolder.Work))
     val folders = names.map(name => s"${places.path}/$name")
     folders.filter(folder => store.exists(s"$folder/table")).foreach(refuseTable)
-    // An owner that woke up made its own again: decisions come first.
+    // An owner may wake up and make its folder again; decisions come first.
     val sorted =
       if (folders.size > 1) folders.sortBy(folder => !store.exists(s"$folder/journal"))
       else folders
@@ -34,17 +34,17 @@ final private[jobs] class Recovery(lock: Lock) {
     published
   }
 
-  /** Leave what a job into a table left to Python, which knows the tables of catalogs. */
+  /** Leave the work of a job into a table to Python, which can update the catalog. */
   private def refuseTable(folder: String): Unit =
     throw new OutputBusyException(
       Explain(
-        s"${places.output} is the folder of a table, and a job into the table did not end.",
+        s"${places.output} is the folder of a table, and a Python job into it is unfinished.",
         found = folder,
-        hint = "run the job into the table again, or recover the table with Python."
+        hint = "run that Python job again, or recover the table with tfspark.scoring.recover."
       )
     )
 
-  /** Make a folder ours, and decide about it. */
+  /** Rename a folder to that of this run; then publish or remove its content. */
   private def take(folder: String): Option[Journal] =
     if (!store.isAtomic) inspect(folder)
     else {
@@ -67,19 +67,20 @@ final private[jobs] class Recovery(lock: Lock) {
       applier.apply(journal)
       applier.mark(journal)
       Recovery.log.warn(
-        s"run ${journal.run} had ended before it could say so: its ${journal.add.size} files are " +
-          s"in ${places.output} now"
+        s"run ${journal.run} ended before it had reported: its ${journal.add.size} files are now " +
+          s"published in ${places.output}"
       )
       true
     } catch {
       case error: OutputExistsException =>
         Recovery.log.warn(
-          s"the rows of run ${journal.run} were decided and cannot be shown: ${error.getMessage}"
+          s"run ${journal.run} decided to publish its rows, but they cannot be published: " +
+            error.getMessage
         )
         false
     }
 
-  /** Remove what runs that ended or lost have left, and no record. */
+  /** Remove the files of runs that ended or lost the lock; keep records. */
   private def sweep(): Unit =
     store.names(places.path).filterNot(_.contains(lock.run)).filter(isLeft).foreach { name =>
       store.delete(s"${places.path}/$name")
@@ -90,7 +91,7 @@ final private[jobs] class Recovery(lock: Lock) {
     if (name.startsWith(HiddenFolder.Lock))
       HiddenFolder.lockGeneration(name).forall(_ < lock.generation)
     else if (name.startsWith(HiddenFolder.Fenced)) isOver(path)
-    else if (name.startsWith(HiddenFolder.Beat)) lock.isSilent(path) // or of a run that waits
+    else if (name.startsWith(HiddenFolder.Beat)) lock.isSilent(path) // a live run may wait
     else name.startsWith(HiddenFolder.Trash) || name.startsWith(".")
   }
 
@@ -104,10 +105,10 @@ final private[jobs] class Recovery(lock: Lock) {
 private[jobs] object Recovery {
   private val log = LoggerFactory.getLogger(classOf[Recovery])
 
-  /** A note that a run may wake up is removed after a day. */
+  /** No run is paused longer than a day, so its `fenced-` file is removed after a day. */
   private val longestSleep = 1.day
 
-  /** Rename a folder out of the reach of other runs, then delete it. */
+  /** Rename a folder to a trash folder, then delete it. */
   def drop(store: Store, folder: String, trash: String): Unit =
     if (!store.isAtomic) store.delete(folder)
     else {

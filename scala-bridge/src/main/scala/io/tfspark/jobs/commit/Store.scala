@@ -1,54 +1,53 @@
 package io.tfspark.jobs.commit
 
-/** The few operations of a file system that the commit consists of. Driver.
+/** The file system operations of the commit. Driver.
   *
-  * A path is a string that the store understands, with names joined by `/`. A rename never replaces
-  * and never moves ''into'' a folder, as Hadoop's plain `rename` does. Times are those of the file
+  * A path is a string with `/` between names. A rename never replaces its target and never moves
+  * ''into'' an existing folder; Hadoop's plain `rename` does. Times come from the clock of the file
   * system, not of the driver.
   *
-  * The commit relies on two exceptions: a missing source, or a missing folder of a target, is a
-  * `java.nio.file.NoSuchFileException`; a target that is there is a
-  * `java.nio.file.FileAlreadyExistsException`. If both are true, the source counts. Only `make`
-  * makes folders.
+  * A missing source, or a missing folder of the target, throws `java.nio.file.NoSuchFileException`.
+  * An existing target throws `java.nio.file.FileAlreadyExistsException`. If both are true,
+  * `NoSuchFileException` is thrown. Only `make` makes folders.
   */
 private[jobs] trait Store {
 
-  /** Whether creations and renames are atomic; object stores copy instead. */
+  /** Whether creations and renames are atomic; object stores copy files instead. */
   def isAtomic: Boolean
 
-  /** The sorted names in a folder; none when it is not there. */
+  /** The sorted names in a folder; empty when it does not exist. */
   def names(folder: String): Seq[String]
 
   /** Whether there is a file or folder. */
   def exists(path: String): Boolean
 
-  /** The text of a file; none when it is not there. */
+  /** The text of a file; none when it does not exist. */
   def read(path: String): Option[String]
 
-  /** Create a complete file when it is absent; its folder has to be there. */
+  /** Create a file with its text, if it does not exist; its folder must exist. */
   def create(path: String, text: String): Unit
 
   /** Set the time of a file to now, by the clock of the file system. */
   def touch(path: String): Unit
 
-  /** The time of a file in milliseconds; none when it is not there. */
+  /** The modification time in milliseconds; none when the file does not exist. */
   def modified(path: String): Option[Long]
 
-  /** Make a folder and those above it. */
+  /** Make a folder and its parents. */
   def make(folder: String): Unit
 
-  /** Rename a file or folder to a name that is free. */
+  /** Rename a file or folder to a name that does not exist. */
   def rename(source: String, target: String): Unit
 
-  /** What a folder keeps when it is renamed; empty where the file system has no such thing. */
+  /** An identity that a rename does not change; empty if folders have none. */
   def identity(folder: String): String
 
-  /** Delete a file or folder with all that is in it; fine when it is not there. */
+  /** Delete a file, or a folder with its content; do nothing when it does not exist. */
   def delete(path: String): Unit
 
-  /** Delete files of one folder, and the folder when it is empty, as nearly one operation. */
+  /** Delete files of one folder directly one after the other, then the empty folder. */
   def deleteLast(paths: String*): Unit
 
-  /** Remove a folder that is empty; fine when it is not, or not there. */
+  /** Remove a folder if it is empty; do nothing when it is not or does not exist. */
   def removeEmpty(folder: String): Unit
 }

@@ -9,17 +9,17 @@ import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{FileSystem, Path}
 import org.slf4j.LoggerFactory
 
-/** Which store a path is on. Driver. */
+/** Chooses the store of a path. Driver. */
 private[jobs] object Stores {
   private val log = LoggerFactory.getLogger(classOf[Store])
 
-  /** Their name node does a rename and a creation as one operation. */
+  /** File systems whose name node renames and creates files atomically. */
   private val atomic = Set("hdfs", "webhdfs", "swebhdfs")
 
-  /** The store of a qualified path, and the path as the store knows it.
+  /** The store of a qualified path, and the path in the form that the store takes.
     *
-    * A `viewfs` is followed to the file system behind its mount links, which all that is staged and
-    * published shares with the output. Each operation is logged as a record of level DEBUG.
+    * A `viewfs` path is resolved to the file system behind its mount links, so that staged files
+    * and the output are on one file system. Each operation is logged at level DEBUG.
     */
   def of(path: Path, configuration: Configuration): (Store, String) = {
     val place = if (schemeOf(path) == "viewfs") behindLinks(path, configuration) else path
@@ -66,7 +66,7 @@ private[jobs] object Stores {
 
   private def schemeOf(path: Path): String = path.toUri.getScheme.toLowerCase
 
-  /** What is not there yet has the place of the folder above it. */
+  /** Resolves mount links; a missing path is resolved by its first existing parent. */
   private def behindLinks(path: Path, configuration: Configuration): Path = {
     val files: FileSystem = path.getFileSystem(configuration)
     val above = Iterator.iterate(path)(_.getParent).takeWhile(Option(_).isDefined)

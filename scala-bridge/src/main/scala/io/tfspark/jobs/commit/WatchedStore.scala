@@ -2,10 +2,10 @@ package io.tfspark.jobs.commit
 
 import java.util.function.Consumer
 
-/** A store that tells each operation just before it changes something. Driver.
+/** A store that reports each operation just before it changes files. Driver.
   *
-  * @param watch gets the operation and its paths, such as `rename /a /b`; what it throws prevents
-  *   the operation
+  * @param watch gets the operation and its paths, such as `rename /a /b`; if it throws, the
+  *   operation is not done
   */
 final private[jobs] class WatchedStore(store: Store, watch: Consumer[String]) extends Store {
   override def isAtomic: Boolean = store.isAtomic

@@ -99,7 +99,7 @@ class CommitSuite extends AnyFunSuite {
     assert(Stopping.names(output.getParent) == Seq("out"))
   }
 
-  test("what a job into a table left is refused and kept for Python") {
+  test("the work of a job into a table is refused and kept for Python") {
     val output = folder().resolve("out")
     val work = Path.of(Stopping.places(output).work("P1"))
     Files.writeString(Files.createDirectories(work).resolve("table"), "`db`.`scores`")
