@@ -203,7 +203,7 @@ def test_a_journal_of_another_version_is_left_to_that_version(change: dict[str, 
     journal = Journal("append", "A1", JobKey("A"), Owner.this_process(), ["1"], ["0"])
     record = json.loads(journal.to_json())
     assert Journal.of(json.dumps(record)) == journal
-    with pytest.raises(OutputBusyError, match="another version"):
+    with pytest.raises(OutputBusyError, match="Another version"):
         Journal.of(json.dumps({**record, **change}))
 
 
