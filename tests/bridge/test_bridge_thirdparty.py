@@ -18,8 +18,8 @@ import pytest
 
 from tests.bridge.conftest import answer_in_spark, run_in
 from tests.thirdparty.case import Case
+from tests.thirdparty.cases import CASES, write
 from tests.thirdparty.equal import differences
-from tests.thirdparty.models import CASES, write
 
 IS_LONG = os.environ.get("TFSPARK_THIRDPARTY") == "long"
 OTHERS = ("function", "register", "tf_predict")

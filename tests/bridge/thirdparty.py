@@ -21,7 +21,7 @@ from tests.bridge.both import option_map, quoted
 from tests.thirdparty import apis
 from tests.thirdparty.apis import Api, Rows
 from tests.thirdparty.case import Case
-from tests.thirdparty.models import CASES, write
+from tests.thirdparty.cases import CASES, write
 from tfspark.errors import TfsparkError
 
 

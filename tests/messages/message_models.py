@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tests.thirdparty import batches, kernels, scalars, types, unknown_ranks
+from tests.thirdparty import batches, element_types, kernels, scalars, unknown_ranks
 from tfspark.testing import save_function, save_linear
 
 
@@ -23,7 +23,7 @@ def write_models(folder: Path) -> None:
         "labels": batches.labels,
         "one_row": batches.one_row,
         "nccl": kernels.missing_kernel,
-        "pixels": types.raw_pixels,
+        "pixels": element_types.raw_pixels,
     }.items():
         save(folder / name / "1")
     words = tf.TensorSpec((None,), tf.string, "words")

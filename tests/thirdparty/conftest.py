@@ -18,7 +18,7 @@ Answers = Callable[[Case], list[Any]]
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     """Return the base path of a case's model."""
-    from tests.thirdparty.models import write
+    from tests.thirdparty.cases import write
 
     folder = tmp_path_factory.mktemp("thirdparty")
     return lambda case: write(case, folder)

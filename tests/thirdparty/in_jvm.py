@@ -10,8 +10,8 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from tests.thirdparty.apis import by_predict
+from tests.thirdparty.cases import CASES, write
 from tests.thirdparty.equal import differences
-from tests.thirdparty.models import CASES, write
 from tests.thirdparty.reference import answers
 
 # The JVM has a TensorFlow of its own, whose kernels add up in another order.

@@ -19,8 +19,8 @@ from pyspark.sql import SparkSession
 from tests.thirdparty import composites
 from tests.thirdparty.apis import APIS, JobFailedError
 from tests.thirdparty.case import Case, rows
+from tests.thirdparty.cases import CASES
 from tests.thirdparty.equal import differences
-from tests.thirdparty.models import CASES
 from tfspark import predict_udf
 from tfspark.errors import BindingError, TfsparkError
 

@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
 import tfspark
-from tests.thirdparty import batches, old_forms, scalars, types
+from tests.thirdparty import batches, old_forms, scalars
 from tests.thirdparty.case import Case, rows
 from tfspark.errors import BindingError, RowError
 from tfspark.spark.cluster.failures import from_worker
@@ -134,7 +134,7 @@ def images(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Dat
 def test_spark_images_come_as_red_green_blue(
     api: str, spark: SparkSession, images: DataFrame, path_of: Any
 ) -> None:
-    path = path_of(types.colours)
+    path = path_of(element_types.colours)
     if api == "predict":
         scored = tfspark.predict(images, path, feed={"x": "image"})
     else:
@@ -143,8 +143,8 @@ def test_spark_images_come_as_red_green_blue(
 
 
 def test_encoded_image_for_pixels_says_where_to_decode(spark: SparkSession, path_of: Any) -> None:
-    df = spark.createDataFrame([(types.png((1, 2, 3)),)], "x binary")
-    said = refusal(tfspark.predict(df, path_of(types.raw_pixels)))
+    df = spark.createDataFrame([(element_types.png((1, 2, 3)),)], "x binary")
+    said = refusal(tfspark.predict(df, path_of(element_types.raw_pixels)))
     assert "column 'x', row 0" in said
     assert "decode" in said
     with pytest.raises(BindingError, match="decoded inside the graph"):

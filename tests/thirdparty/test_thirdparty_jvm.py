@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bridge.conftest import environment, in_spark, jar, run
-from tests.thirdparty.models import CASES
+from tests.thirdparty.cases import CASES
 
 __all__ = ["environment", "in_spark", "jar", "run"]  # fixtures
 

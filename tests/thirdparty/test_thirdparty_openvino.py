@@ -10,8 +10,8 @@ import pytest
 
 from tests.thirdparty.apis import by_runner
 from tests.thirdparty.case import Case
+from tests.thirdparty.cases import CASES
 from tests.thirdparty.equal import differences
-from tests.thirdparty.models import CASES
 from tfspark.engine.protocol import CannotServeError
 
 pytestmark = pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed")

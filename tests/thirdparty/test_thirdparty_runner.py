@@ -9,8 +9,8 @@ import pytest
 from tests.thirdparty import kernels
 from tests.thirdparty.apis import by_runner
 from tests.thirdparty.case import Case
+from tests.thirdparty.cases import CASES
 from tests.thirdparty.equal import differences
-from tests.thirdparty.models import CASES
 from tfspark.errors import EngineError, TfsparkError
 
 SCORED = [case for case in CASES if not case.refused]

@@ -1,4 +1,4 @@
-"""Every model of `tests/thirdparty`: `python -m tests.thirdparty.models FOLDER` writes them."""
+"""Every model of `tests/thirdparty`: `python -m tests.thirdparty.cases FOLDER` writes them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from tests.thirdparty import (
     batches,
     composites,
+    element_types,
     kernels,
     names,
     old_forms,
     scalars,
-    types,
     unknown_ranks,
 )
 from tests.thirdparty.case import Case
@@ -25,7 +25,7 @@ CASES: tuple[Case, ...] = (
     *composites.CASES,
     *kernels.CASES,
     *batches.CASES,
-    *types.CASES,
+    *element_types.CASES,
     *names.CASES,
 )
 
