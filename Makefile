@@ -42,7 +42,7 @@ PROCESSES ?= $(if $(ARGS),0,2)
 .PHONY: test
 test: classes  ## Run the tests; ARGS="tests/core/test_signature.py -k json" narrows them
 	$(VENV)/python -m pytest --numprocesses $(PROCESSES) --dist loadgroup \
-	    $(if $(ARGS),$(ARGS),-m "not faults" --ignore tests/models)
+	    $(if $(ARGS),$(ARGS),-m "not faults" --ignore tests/models --ignore tests/cluster)
 
 .PHONY: test-models
 test-models: classes  ## Run the tests of the reference models, which train
@@ -50,9 +50,9 @@ test-models: classes  ## Run the tests of the reference models, which train
 
 # ROUNDS=50 tries every operation and every mutation.
 .PHONY: test-faults
-test-faults: classes  ## Run the fault matrix: kill jobs, start two at once, change models, fill disks; ROUNDS=50
+test-faults: classes  ## Run the fault matrix and the tests on clusters: kill jobs, start two at once, fill disks; ROUNDS=50
 	$(VENV)/python -m tests.faults.explore
-	$(VENV)/python -m pytest --numprocesses 0 -rs --durations 10 tests/faults $(ARGS)
+	$(VENV)/python -m pytest --numprocesses 0 -rs --durations 10 tests/faults tests/cluster $(ARGS)
 
 # LINES="3.5 4.0" runs one environment for each of these lines, and does not change the table.
 LINES ?=

@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
 import tfspark
-from tests.thirdparty import batches, old_forms, scalars
+from tests.thirdparty import batches, element_types, old_forms, scalars
 from tests.thirdparty.case import Case, rows
 from tfspark.errors import BindingError, RowError
 from tfspark.spark.cluster.failures import from_worker
