@@ -36,7 +36,7 @@ notebooks: export SPARK_SUBMIT_OPTS = -XX:TieredStopAtLevel=1 -XX:+UseSerialGC \
 classes: venv  ## Write the archive of Spark's classes, so that the JVMs of tests start faster
 	@$(VENV)/python tools/class_archive.py
 
-# A full run uses two processes, and one of them has the Spark session. A narrow run uses one process.
+# A full run uses two processes, each with a Spark session. A narrow run uses one process.
 PROCESSES ?= $(if $(ARGS),0,2)
 
 .PHONY: test
