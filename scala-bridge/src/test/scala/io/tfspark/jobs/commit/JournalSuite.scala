@@ -29,7 +29,7 @@ class JournalSuite extends AnyFunSuite {
       text.replace("\"retire\": []", "\"retire\": [], \"table\": {\"name\": \"scores\"}")
     ).foreach { other =>
       val error = intercept[OutputBusyException](Journal.of(other))
-      assert(error.getMessage.contains("finish it with the program that started it."))
+      assert(error.getMessage.contains("with the program that started it."))
     }
     assert(Journal.of(text.replace("\"retire\": []", "\"retire\": [], \"table\": \"\"")).run == "r")
   }
