@@ -23,6 +23,7 @@ BRIDGE = ROOT / "scala-bridge"
 MODELS = BRIDGE / "src" / "test" / "models"
 SPARK_HOME = Path(pyspark.__file__).parent
 PATIENCE = 120.0
+CONNECT_PORT = 15002
 
 
 @pytest.fixture(scope="session")
@@ -120,6 +121,8 @@ def answer_in_spark(
     )
     script = folder / "program.py"
     script.write_text("\n".join(lines))
+    if any(call.startswith(".remote") for call in calls):
+        _wait_for_the_last_server()
     printed = run(sys.executable, "-u", script).splitlines()
     (line,) = (line for line in printed if line.startswith("answer "))
     return json.loads(line.removeprefix("answer "))
@@ -164,6 +167,14 @@ def thrift(
     words = (word for name, value in settings.items() for word in ("--conf", f"{name}={value}"))
     with served(environment, tmp_path, "--jars", jar, *words) as address:
         yield address
+
+
+def _wait_for_the_last_server() -> None:
+    """Wait until Spark's fixed Connect port is free: the server of a test ends after its client."""
+    end = monotonic() + PATIENCE
+    while _listens(CONNECT_PORT):
+        assert monotonic() < end, "another Connect server does not end"
+        sleep(0.1)
 
 
 def _listens(port: int) -> bool:
