@@ -28,10 +28,6 @@ venv:  ## Create .venv from the pinned constraints, or bring it up to date
 demo: venv  ## Train two models, score real data with Spark, show the result in demo-output/
 	$(VENV)/python tools/demo.py $(ARGS)
 
-# Short runs of Spark need less CPU time without optimised code and with already parsed classes.
-notebooks: export SPARK_SUBMIT_OPTS = -XX:TieredStopAtLevel=1 -XX:+UseSerialGC \
-    -XX:SharedArchiveFile="$(CURDIR)/.venv/spark-classes.jsa" -Xlog:cds=off -Xlog:class+path=off
-
 .PHONY: classes
 classes: venv  ## Write the archive of Spark's classes, so that the JVMs of tests start faster
 	@$(VENV)/python tools/class_archive.py
@@ -59,7 +55,7 @@ LINES ?=
 
 .PHONY: compat
 compat: venv  ## Run the smoke tests in an environment for each Spark line; LINES="3.5 4.0" narrows it
-	$(VENV)/python tools/compat.py $(LINES)
+	$(VENV)/python -m tools.compat $(LINES)
 
 .PHONY: models
 models: venv  ## Train, evaluate and export every reference model into models-out/
@@ -68,7 +64,8 @@ models: venv  ## Train, evaluate and export every reference model into models-ou
 
 .PHONY: notebooks
 notebooks: classes  ## Run the notebooks to the end
-	$(VENV)/python -m pytest --nbmake --nbmake-timeout=90 -p no:randomly notebooks $(ARGS)
+	SPARK_SUBMIT_OPTS="$$($(VENV)/python tools/class_archive.py --options)" \
+	    $(VENV)/python -m pytest --nbmake --nbmake-timeout=90 -p no:randomly notebooks $(ARGS)
 
 .PHONY: check
 check: lint types layers  ## Run lint, types and layers

@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tfspark.options import ScoreOptions
 from tfspark.scoring import arguments, exit_codes, flags
 from tfspark.scoring.job_parser import JobParser
 
@@ -125,20 +125,13 @@ def _job(args: argparse.Namespace) -> BatchJob:
     from tfspark.scoring.dataset import Dataset
     from tfspark.scoring.job import BatchJob
 
-    options = ScoreOptions(
-        version=args.version,
-        signature=args.signature,
-        tags=tuple(args.tags),
+    options = replace(
+        arguments.model_options(args),
         batch_size=args.batch_size,
-        engine=args.engine,
-        distribute=args.distribute,
         on_null=args.fill_null or args.on_null,
         output_shapes=args.output_shape,
-        sha256=args.model_sha256,
-        allow_ops=args.allow_ops,
         strings=args.strings,
         narrow=args.narrow,
-        timeout=args.timeout,
     )
     constants = {name: Constant(text) for name, text in args.constant.items()}
     return BatchJob(

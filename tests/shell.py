@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
+from tools.class_archive import SHORT_RUN
+
+ROOT = Path(__file__).parents[1]
+
 # Variables of a caller's shell that would change Spark, its Python, or what is imported.
 DISTURBING = ("SPARK_", "PYSPARK_", "MASTER", "PYTHONPATH")
-
-# `tools/class_archive.py` writes it; a JVM that finds none, or one of another Spark, starts slower.
-_ARCHIVE = Path(sys.prefix, "spark-classes.jsa")
-
-# JVMs of tests end before optimised code pays: one level of compilation and the simplest collector
-# take a third off their CPU seconds, and the archive of classes another third off their start.
-SHORT_RUN = (
-    "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
-    f'-XX:SharedArchiveFile="{_ARCHIVE}" -Xlog:cds=off -Xlog:class+path=off'
-)
 
 # The same for executors, which the environment does not reach.
 SHORT_EXECUTORS = ("--conf", "spark.executor.extraJavaOptions=" + SHORT_RUN)
@@ -28,3 +23,16 @@ def fresh_environment(**more: str) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(DISTURBING)}
     short = {"SPARK_SUBMIT_OPTS": SHORT_RUN, "SPARK_DAEMON_JAVA_OPTS": SHORT_RUN}
     return {**kept, **short, "VIRTUAL_ENV": sys.prefix, **more}
+
+
+def run_python(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run this Python in a folder, where it finds the repository and keeps its models."""
+    own = {"PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable}
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=folder,
+        env={**os.environ, **own, "TFSPARK_CACHE_DIR": str(folder / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )

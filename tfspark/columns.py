@@ -15,6 +15,7 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from tfspark import dtypes, structs
+from tfspark.errors import shortened
 
 _QUOTED = re.compile(r"`((?:[^`]|``)+)`")
 
@@ -85,6 +86,5 @@ def resolve(name: str, columns: Iterable[str], *, case_sensitive: bool = False) 
 
 def describe(columns: Columns) -> str:
     """List columns with their types, for a message."""
-    shown = [f"{name} {column.label}" for name, column in columns.items()][:SHOWN]
-    rest = [f"and {len(columns) - SHOWN} more"] if len(columns) > SHOWN else []
-    return ", ".join([*shown, *rest]) or "none"
+    texts = [f"{name} {column.label}" for name, column in columns.items()]
+    return ", ".join(shortened(texts, SHOWN)) or "none"

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tfspark.options import ScoreOptions
 from tfspark.scoring import arguments, flags
 from tfspark.scoring.flags import Flag
 from tfspark.scoring.job_parser import JobParser
@@ -60,17 +59,7 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
     """
     from tfspark.scoring.diagnosis import diagnose
 
-    options = ScoreOptions(
-        version=args.version,
-        signature=args.signature,
-        tags=tuple(args.tags),
-        sha256=args.model_sha256,
-        allow_ops=args.allow_ops,
-        engine=args.engine,
-        distribute=args.distribute,
-        timeout=args.timeout,
-    )
-    found = diagnose(spark, args.model, options)
+    found = diagnose(spark, args.model, arguments.model_options(args))
     problem = found.problem()
     if problem is not None:
         sys.stdout.write(f"{found.table()}\n")

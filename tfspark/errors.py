@@ -175,7 +175,7 @@ def listing(names: Iterable[str]) -> str:
     return ", ".join(shortened([repr(name) for name in names])) or "none"
 
 
-def shortened(texts: Sequence[str]) -> list[str]:
-    """Return at most 50 texts, then the count of the others."""
-    more = len(texts) - _LISTED
-    return [*texts[:_LISTED], f"and {more} more"] if more > 0 else list(texts)
+def shortened(texts: Sequence[str], most: int = _LISTED) -> list[str]:
+    """Return the first texts, at most 50 by default, then the count of the others."""
+    more = len(texts) - most
+    return [*texts[:most], f"and {more} more"] if more > 0 else list(texts)

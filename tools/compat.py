@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path
 from time import perf_counter
 
+from tools.class_archive import QUICK
+
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".compat"
 MODELS = HOME / "models"
@@ -34,8 +36,6 @@ LAKES = {
 }
 SHOWN = ("pyspark", "tensorflow-cpu", "pyarrow", "numpy", "pandas")
 OLDEST, NEWEST = "2.16", "2.21"
-# One level of compilation and the simplest collector: a JVM of so few seconds spends less on them.
-SHORT_RUN = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ def clean_environment() -> dict[str, str]:
     """Return this environment without variables that select another Python, package or Spark."""
     foreign = ("PYTHON", "SPARK_", "PYSPARK_", "VIRTUAL_ENV", "MASTER")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
-    return {**kept, "SPARK_SUBMIT_OPTS": SHORT_RUN}
+    return {**kept, "SPARK_SUBMIT_OPTS": QUICK}
 
 
 def versions(python: Path) -> dict[str, str]:

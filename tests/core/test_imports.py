@@ -57,6 +57,13 @@ def test_reading_a_model_imports_nothing_heavy(linear_model):
     assert not imported(READ, str(linear_model)) & HEAVY
 
 
+def test_a_task_imports_no_engine_that_it_does_not_use():
+    code = "import sys, tfspark.spark.worker.task; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "tfspark.engine.native" in done.stdout.split()
+    assert not {"tfspark.engine.openvino", "openvino", "tensorflow"} & set(done.stdout.split())
+
+
 def test_importing_writes_nothing():
     command = [sys.executable, "-c", "import tfspark; tfspark.__dir__()"]
     done = subprocess.run(command, capture_output=True, check=True)

@@ -14,6 +14,8 @@ from time import monotonic, sleep
 import pyspark
 import pytest
 
+from tools.class_archive import QUICK
+
 JARS = Path(pyspark.__file__).parent / "jars"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tfspark" / "minidfs"
 # The mini cluster uses assertions of JUnit.
@@ -22,7 +24,6 @@ TESTING = (
     "org.junit.platform:junit-platform-commons:1.10.2",
     "org.opentest4j:opentest4j:1.3.0",
 )
-QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 MANAGER = "org.apache.hadoop.test.MiniDFSClusterManager"
 PATIENCE = 150.0
 
@@ -50,7 +51,8 @@ def minidfs(folder: Path) -> Iterator[str]:
     """Start a name node and a data node; yield the URI of the file system."""
     _fetch()
     details, log = folder / "details.json", folder / "log"
-    command = ["java", *QUICK, "-cp", f"{CACHE}/*:{JARS}/*", f"-Dtest.build.data={folder}/data"]
+    jars = ("-cp", f"{CACHE}/*:{JARS}/*")
+    command = ["java", *QUICK.split(), *jars, f"-Dtest.build.data={folder}/data"]
     options = ("-format", "-datanodes", "1", "-writeDetails", str(details))
     with log.open("w") as stream:
         process = subprocess.Popen(

@@ -260,15 +260,20 @@ def test_bad_rows_of_a_table_are_not_shown_twice(
     assert sorted(one.name for one in tmp_path.iterdir()) == ["bad", "rows"]
 
 
+def stop_before_it_is_registered(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop a job after the files of its new table are published."""
+    with monkeypatch.context() as patch:
+        patch.setattr(session_tables, "register_managed", stopping(print, StoppingStore(0)))
+        with pytest.raises(Stopped):
+            job.run()
+
+
 @pytest.mark.parametrize("text", ["table_faults.y", "{folder}"])
 def test_recover_finishes_a_table(
     text: str, spark: SparkSession, schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = Job(spark, schema, "error", "g", "")
-    with monkeypatch.context() as patch:
-        patch.setattr(session_tables, "register_managed", stopping(print, StoppingStore(0)))
-        with pytest.raises(Stopped):
-            job.run()
+    stop_before_it_is_registered(job, monkeypatch)
     assert job.rows() is None
     assert recover(spark, text.format(folder=job.warehouse / "y")) == ["run-1"]
     assert job.rows() == NEW
@@ -280,10 +285,7 @@ def test_a_folder_job_finishes_the_table_of_its_folder(
     spark: SparkSession, schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = Job(spark, schema, "error", "", "")
-    with monkeypatch.context() as patch:
-        patch.setattr(session_tables, "register_managed", stopping(print, StoppingStore(0)))
-        with pytest.raises(Stopped):
-            job.run()
+    stop_before_it_is_registered(job, monkeypatch)
     output = PathOutput(spark, Dataset(str(job.warehouse / "y")), "append", "another")
     assert output.begin(JobKey("another")) is None
     output.discard()

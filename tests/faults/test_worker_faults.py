@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.shell import run_python
 from tfspark.errors import TfsparkError, TimeLimitError
 from tfspark.handle import PathSource
 from tfspark.options import ScoreOptions
@@ -38,11 +38,6 @@ CODES = {"segfault": 65, "kill": 75, "hang": 75}
 SECONDS = 10.0  # far more than a good model needs to load on a busy machine
 
 
-def environment(home: Path) -> dict[str, str]:
-    own = {"PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable}
-    return {**os.environ, **own, "TFSPARK_CACHE_DIR": str(home / "cache")}
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_lost_worker_is_replaced_and_one_that_always_dies_fails_the_job_once(
@@ -53,14 +48,7 @@ def test_a_lost_worker_is_replaced_and_one_that_always_dies_fails_the_job_once(
     for part in range(3):
         features = pa.array([[part, 1.0]] * 4, pa.list_(pa.float32()))
         pq.write_table(pa.table({"features": features}), rows / f"{part}.parquet")
-    done = subprocess.run(
-        [sys.executable, __file__, linear, tmp_path],
-        cwd=tmp_path,
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_python(tmp_path, __file__, linear, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr[-6000:]
     assert done.stdout.split() == [f"{way}-{fault}" for way, fault in CASES]
 
@@ -172,13 +160,7 @@ with TimeLimit(1.0, Origin("endless")) as limit:
 
 @pytest.mark.parametrize("engine", ["native", "tensorflow"])
 def test_a_run_of_each_engine_can_be_ended(engine: str, endless: Path, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", ENDLESS, endless, engine],
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_python(tmp_path, "-c", ENDLESS, endless, engine)
     assert done.returncode == TimeLimitError.exit_code, done.stderr
     assert "the model did not answer for a batch within 1 s" in done.stderr
 
@@ -205,14 +187,7 @@ def test_a_jvm_that_dies_after_the_rows_are_shown_ends_no_job(linear: Path, tmp_
     features = pa.array([[1.0, 2.0]], pa.list_(pa.float32()))
     pq.write_table(pa.table({"features": features}), tmp_path / "rows")
     flags = ("--model", linear, "--input", tmp_path / "rows", "--output", tmp_path / "out")
-    done = subprocess.run(
-        [sys.executable, "-c", KILL_THE_JVM, *map(str, flags)],
-        cwd=tmp_path,
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_python(tmp_path, "-c", KILL_THE_JVM, *flags)
     assert done.returncode == 0, done.stderr[-6000:]
     assert Path(done.stdout.splitlines()[-1]).is_file()
     assert pq.read_table(tmp_path / "out")["outputs"].to_pylist() == [3.0]

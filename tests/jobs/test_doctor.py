@@ -16,7 +16,7 @@ from tfspark import doctor
 from tfspark.errors import EngineError, TimeLimitError, WorkerLostError
 from tfspark.options import ScoreOptions
 from tfspark.scoring.diagnosis import DRIVER, Diagnosis, aligned, diagnose
-from tfspark.spark.worker.checkup import Fact
+from tfspark.spark.worker.checkup import Checkup, Fact
 
 VERSIONS = {"python": "3.11.1", "tfspark": "1", "tensorflow": "2.21", "pyarrow": "20.0"}
 
@@ -26,7 +26,7 @@ def facts(**versions: str) -> list[Fact]:
 
 
 def diagnosis(*workers: list[Fact]) -> Diagnosis:
-    found = Diagnosis()
+    found = Diagnosis({"tensorflow"})
     found.add(DRIVER, facts())
     found.add_executors({f"host{number} 7": one for number, one in enumerate(workers)})
     return found
@@ -57,6 +57,16 @@ def test_each_problem_has_advice_once() -> None:
     assert "2 checks need attention" in str(problem)
 
 
+def test_workers_need_only_the_package_of_their_engine() -> None:
+    without = [fact for fact in facts(openvino="2026.4") if fact.check != "tensorflow"]
+    found = Diagnosis({"openvino"})
+    found.add(DRIVER, facts())
+    found.add_executors({"host 7": without})
+    assert found.problem() is None
+    assert "TensorFlow library" not in [fact.check for fact in Checkup({"openvino"})()]
+    assert "TensorFlow library" in [fact.check for fact in Checkup({"tensorflow"})()]
+
+
 @pytest.mark.parametrize(
     ("errors", "kind"),
     [
@@ -65,7 +75,7 @@ def test_each_problem_has_advice_once() -> None:
     ],
 )
 def test_a_loss_alone_is_worth_another_try(errors: list[Any], kind: type) -> None:
-    found = Diagnosis()
+    found = Diagnosis({"tensorflow"})
     for error in errors:
         with found.checking("model"):
             raise error

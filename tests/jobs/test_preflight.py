@@ -49,6 +49,10 @@ def test_enough_memory_passes(settings: dict[str, str]) -> None:
     check_settings(session(**settings))
 
 
+def test_an_engine_without_tensorflow_needs_less_memory() -> None:
+    check_settings(session(pyspark_memory="900m"), "openvino")
+
+
 def plan_of(size: int) -> Any:
     return SimpleNamespace(snapshot=["uri", DataFile("a", size // 2), DataFile("b", size // 2)])
 

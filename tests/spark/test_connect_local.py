@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +9,8 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.shell import run_python
+
 ANSWERS = [(3.0,), (4.0,), (9.0,)]
 
 
@@ -19,23 +18,10 @@ ANSWERS = [(3.0,), (4.0,), (9.0,)]
 @pytest.mark.timeout(900)
 @pytest.mark.connect_server
 def test_streams_and_pipelines_are_scored(linear: Path, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, __file__, linear],
-        cwd=tmp_path,
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_python(tmp_path, __file__, linear)
     assert done.returncode == 0, done.stderr[-6000:]
-    assert {"stream", "large", "bad", "doctor", "pipeline"} <= set(
-        done.stdout.split()
-    )  # pipelines print too
-
-
-def environment(home: Path) -> dict[str, str]:
-    own = {"PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable}
-    return {**os.environ, **own, "TFSPARK_CACHE_DIR": str(home / "cache")}
+    printed = set(done.stdout.split())  # pipelines print too
+    assert {"stream", "large", "bad", "doctor", "pipeline"} <= printed
 
 
 def main(model: str) -> None:

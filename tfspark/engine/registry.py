@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tfspark.engine import native, openvino, tensorflow
+from tfspark.engine import native, tensorflow
 from tfspark.engine.protocol import Engine, EngineOptions
 from tfspark.options import AnyEngine, EngineName
 from tfspark.signature import Signature
@@ -39,6 +39,23 @@ class EngineEntry:
     check: Check | None = None
 
 
+# The modules of `engine.openvino` take 20 ms to import, and most workers do not need them.
+
+
+def _load_openvino(
+    export_dir: str, tags: tuple[str, ...], signature: Signature, options: EngineOptions
+) -> Engine:
+    from tfspark.engine import openvino
+
+    return openvino.load(export_dir, tags, signature, options)
+
+
+def _check_openvino(export_dir: str, tags: tuple[str, ...], signature: Signature) -> object:
+    from tfspark.engine import openvino
+
+    return openvino.check(export_dir, tags, signature)
+
+
 ENGINES: Mapping[EngineName, EngineEntry] = {
     "native": EngineEntry(
         title="The native engine",
@@ -55,11 +72,11 @@ ENGINES: Mapping[EngineName, EngineEntry] = {
     ),
     "openvino": EngineEntry(
         title="OpenVINO",
-        load=openvino.load,
+        load=_load_openvino,
         package="openvino",
         cannot_serve="models with operations or types whose results may differ from TensorFlow's: "
         "strings, tables, assertions, control flow, 64-bit floats; rows with NaN or infinity",
-        check=openvino.check,
+        check=_check_openvino,
     ),
 }
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tfspark.errors import InputNotFoundError, TfsparkError, UsageError, explain
 from tfspark.foreign_text import lines, quoted_lines
+from tfspark.options import ScoreOptions
 from tfspark.scoring.bad_row_limit import Limit
 from tfspark.scoring.exit_codes import (
     BUG,
@@ -131,6 +132,20 @@ def target_of(args: argparse.Namespace) -> Dataset:
         args.output_format,
         args.output_option,
         args.partition_by,
+    )
+
+
+def model_options(args: argparse.Namespace) -> ScoreOptions:
+    """Return the options that the flags of one model name."""
+    return ScoreOptions(
+        version=args.version,
+        signature=args.signature,
+        tags=tuple(args.tags),
+        sha256=args.model_sha256,
+        allow_ops=args.allow_ops,
+        engine=args.engine,
+        distribute=args.distribute,
+        timeout=args.timeout,
     )
 
 

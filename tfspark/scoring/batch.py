@@ -80,7 +80,7 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
         if bad is not None:
             options = replace(job.options, on_error="null", reason=REASON)
             job = replace(job, options=options)
-        check_settings(spark)
+        check_settings(spark, job.options.engine)
         planned = _plan_path(spark, job, package, output, bad)
         output.check_columns(planned.columns)
         check_space(spark, job, planned)

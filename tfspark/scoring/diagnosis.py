@@ -6,7 +6,7 @@ The checks are those of a job's preflight (`versions.mismatches`, `spark.model`,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -37,12 +37,14 @@ class Diagnosis:
     """All checks of a session.
 
     Attributes:
+        packages: The packages that the engine needs on the executors.
         columns: The driver, then the executors.
         rows: Check → column → result.
         advice: Check → advice; a check without advice has no problem.
         codes: The exit codes of the problems.
     """
 
+    packages: Collection[str]
     columns: list[str] = field(default_factory=lambda: [DRIVER])
     rows: dict[str, dict[str, str]] = field(default_factory=dict)
     advice: dict[str, list[str]] = field(default_factory=dict)
@@ -62,7 +64,7 @@ class Diagnosis:
         for executor, facts in answers.items():
             self.add(executor, facts)
             worker = self._found_by(executor)
-            for mismatch in mismatches(self._found_by(DRIVER), worker, packages_of("auto")):
+            for mismatch in mismatches(self._found_by(DRIVER), worker, self.packages):
                 self.advise(mismatch.name, f"{mismatch.problem} {mismatch.advice}")
 
     def advise(self, check: str, advice: str, code: int = EngineError.exit_code) -> None:
@@ -116,7 +118,8 @@ class Diagnosis:
 
 def diagnose(spark: SparkSession, model: str | None, options: ScoreOptions) -> Diagnosis:
     """Check the driver and every executor of a session, and a model if there is one."""
-    found = Diagnosis()
+    packages = packages_of(options.engine)
+    found = Diagnosis(packages)
     found.add(DRIVER, [Fact(name, version) for name, version in installed_versions().items()])
     package = None
     if model is not None:
@@ -124,7 +127,7 @@ def diagnose(spark: SparkSession, model: str | None, options: ScoreOptions) -> D
             package = model_of(spark, model, options)
             found.add(DRIVER, [Fact("model", title_of(package))])
     with found.checking("workers"), own_errors(), naming_lost_workers("the doctor"):
-        found.add_executors(ask_executors(spark, Checkup()))
+        found.add_executors(ask_executors(spark, Checkup(packages)))
     if package is not None and "workers" not in found.advice:
         with (
             found.checking("model"),
@@ -132,7 +135,7 @@ def diagnose(spark: SparkSession, model: str | None, options: ScoreOptions) -> D
             naming_lost_workers(f"model {title_of(package)}"),
         ):
             handle = handle_of(spark, package, options)
-            found.add_executors(ask_executors(spark, Checkup(handle, options.timeout)))
+            found.add_executors(ask_executors(spark, Checkup(packages, handle, options.timeout)))
     return found
 
 

@@ -2,8 +2,8 @@
 
 A task gives its file the name of a part only when the file is complete. The name contains the
 number of the split and a digest of its pieces, so a part is kept only if the new plan has the same
-split. The digest of the job covers everything else. A part whose rows are not as
-many as planned is scored again.
+split. The digest of the job covers everything else. A part with another number of rows than
+planned is scored again.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def kept_parts(
 
 
 def _planned(split: Sequence[Piece], unknown: int) -> int:
-    """Return the rows that a split has as planned; `unknown` where its footers were not read."""
+    """Return the planned number of rows of a split; `unknown` if its footers were not read."""
     rows = [piece.rows for piece in split]
     return unknown if None in rows else sum(filter(None, rows))
 

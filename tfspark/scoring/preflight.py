@@ -13,9 +13,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
+from tfspark.engine.registry import packages_of
 from tfspark.errors import NoSpaceError, UsageError, explain
 from tfspark.foreign_text import one_line
-from tfspark.options import DEFAULTS, ScoreOptions
+from tfspark.options import DEFAULTS, AnyEngine, ScoreOptions
 from tfspark.origin import title_of
 from tfspark.package import ModelPackage
 from tfspark.scoring.input.listing import DataFile
@@ -46,12 +47,14 @@ _SHARE = 20
 _LEAST_SPACE = 1 << 20
 
 
-def check_settings(spark: SparkSession) -> None:
+def check_settings(spark: SparkSession, engine: AnyEngine = DEFAULTS.engine) -> None:
     """Refuse a memory limit for Python workers that is too small to load TensorFlow.
 
     Raises:
         UsageError: The message names the setting.
     """
+    if "tensorflow" not in packages_of(engine):
+        return
     text = spark.conf.get(_MEMORY, None)
     size = _SIZE.fullmatch(text.strip()) if text else None
     if size is None:

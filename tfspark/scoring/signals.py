@@ -26,7 +26,7 @@ def terminated_as_interrupted() -> Iterator[None]:
     try:
         yield
     finally:
-        # A handler that was not set from Python cannot be set again by it.
+        # Python cannot restore a handler that was not set from Python.
         signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 

@@ -119,14 +119,14 @@ def input_of(spark: SparkSession, rows: DataFrame, dataset: Dataset) -> SparkInp
 
 
 def snapshot_of(spark: SparkSession, rows: DataFrame) -> list[object]:
-    """Return the files that rows are read from, with their sizes and times where Spark tells them.
+    """Return the files of the rows, with their sizes and times if the file system tells them.
 
-    Rows that are from no files, such as those of JDBC, are taken for unchanged.
+    Sources without files, such as JDBC, are assumed to be unchanged.
     """
     uris = sorted(rows.inputFiles())
     try:
         return [*uris, *_states(spark, uris)]
-    except UsageError:  # the files of a source that only its own reader opens
+    except UsageError:  # only the reader of this source can open its files
         return [*uris]
 
 

@@ -26,7 +26,7 @@ class LockLostError(OutputBusyError):
 
 
 class FileInTheWayError(OutputBusyError):
-    """Some rows are shown, and a file of another program keeps the others from being shown."""
+    """Some rows are published, but a file of another program blocks the rest."""
 
 
 class Tables(Protocol):
@@ -124,7 +124,7 @@ class Applier:
         try:
             try:
                 self.store.rename(mine, done)
-            except FileExistsError:  # of an earlier run of the job
+            except FileExistsError:  # an earlier run of the job left it
                 self.store.delete(done)
                 self.store.rename(mine, done)
         except FileNotFoundError as error:
@@ -147,10 +147,10 @@ class Applier:
         return lambda: self._replace(journal)
 
     def _is_replaced(self, journal: Journal) -> bool:
-        """Whether folders were exchanged, so that `new` has the rows that were replaced.
+        """Whether the folders were exchanged, so that `new` contains the replaced rows.
 
-        They must never be shown again, also when another program has removed or replaced the output
-        since. A reboot may change the number of a device, so the files that were added tell, too.
+        Replaced rows must never be published again, even if another program has since removed the
+        output. A reboot may change device numbers, so a missing new file is a sign as well.
         """
         if journal.mode != "overwrite":
             return False
@@ -190,7 +190,7 @@ class Applier:
             if self.store.exists(source):
                 raise
         except FileExistsError:
-            if name == SUCCESS:  # an empty file; another program has marked the folder, too
+            if name == SUCCESS:  # an empty file; another program created it too
                 self.store.delete(source)
                 return
             if self.store.is_atomic:

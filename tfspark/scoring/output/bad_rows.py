@@ -104,7 +104,7 @@ class BadRowsOutput(PathOutput):
 
     def _withdraw(self, done: Journal) -> None:
         for name in done.add:
-            if name != SUCCESS:  # by now, it may mark the rows of another job
+            if name != SUCCESS:  # it may already belong to another job
                 self._store.delete(f"{self._root}/{name}")
         if set(self._store.names(self._root)) <= {SUCCESS}:
             self._store.delete(self._root)

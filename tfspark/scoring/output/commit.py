@@ -98,19 +98,19 @@ class Commit:
         return self._done()
 
     def _done(self) -> Journal | None:
-        """Return the record of this job; without a run id, its rows have to be somewhere."""
-        done = self.record
+        """Return the record of this job. Without a run id, it counts only if the output exists."""
+        done, output = self.record, self.lock.places.output
         if done is None:
             return None
         if not self.job.run_id:
             self._refuse_while_alive(done)
-        output = self.lock.places.output
         if self._store.exists(output):
             return done
-        what = "choose another run id" if self.job.run_id else "the job is run again"
-        _log.warning("run %s wrote %s, which is not there any more: %s", done.run, output, what)
+        gone = "run %s wrote %s, which does not exist now: %s"
         if self.job.run_id:
+            _log.warning(gone, done.run, output, "choose another run id")
             return done
+        _log.warning(gone, done.run, output, "the job is run again")
         self.forget()
         return None
 
@@ -134,9 +134,9 @@ class Commit:
         self._store.create(f"{self.work}/job", self.job.digest)
 
     def mark_whole(self) -> str:
-        """Put the file among the new ones by which Spark marks a whole folder; return its name."""
+        """Add the file that marks a complete folder, as Spark does; return its name."""
         try:
-            with suppress(FileExistsError):  # a job that was stopped here goes on
+            with suppress(FileExistsError):  # the job was stopped here before
                 self._store.create(f"{self.work}/new/{SUCCESS}", "")
         except FileNotFoundError as error:
             raise self.lost("its folder is gone") from error
@@ -183,9 +183,9 @@ class Commit:
         return Journal(mode, run, self.job, owner, add, retire, folder, report, table)
 
     def _others(self, add: Sequence[str]) -> list[str]:
-        """Return what is in the output and not added; a folder to which files are added stays.
+        """Return the names in the output that are not added, without the folders of added files.
 
-        Names are deleted before files are added, and both are repeated after a kill.
+        These names are deleted before files are added, and both are repeated after a kill.
         """
         output, folders = self.lock.places.output, {""}
         for name in add:

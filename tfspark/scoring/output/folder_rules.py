@@ -1,4 +1,4 @@
-"""What the folder of an output must not be: a part of the input, or a mount. Driver."""
+"""Refuses an output folder that contains the input, or that is a mount point. Driver."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
 
 
 def refuse_to_delete(spark: SparkSession, folder: str, inputs: Collection[str]) -> None:
-    """Refuse to overwrite a folder that holds what the job reads.
+    """Refuse to overwrite a folder that contains a part of the input.
 
     Raises:
-        UsageError: With the first such path.
+        UsageError: The message names the first such part.
     """
     inside = f"{behind_links(folder)}/"
     for path in inputs:
         if behind_links(HadoopFiles(spark, path).qualified(path)).startswith(inside):
             raise UsageError(
                 explain(
-                    f"To overwrite {folder} would delete {path}, which the job reads.",
+                    f"Overwriting {folder} would delete {path}, which the job reads.",
                     hint="choose another output.",
                 )
             )
 
 
 def refuse_mount(store: Store, folder: str) -> None:
-    """Refuse a folder on another file system than the folder beside it, which rows come from.
+    """Refuse a mount point: no file can be renamed into it from the hidden folder beside it.
 
     Raises:
-        UsageError: The folder is where a disk or volume is mounted, such as that of a container.
+        UsageError: A disk or volume is mounted at the folder, as in a container.
     """
     if isinstance(store, LocalStore) and store.is_mount(folder):
         raise UsageError(

@@ -60,7 +60,7 @@ class Owner:
         return started != self.started and (started != "" or self._would_be_seen())
 
     def _would_be_seen(self) -> bool:
-        """Whether this process would see the other one; `/proc` may hide those of other users."""
+        """Whether `/proc` would show a live process; it may hide those of other users."""
         return self.user == _user() or os.access("/proc/1/stat", os.R_OK)
 
     def __str__(self) -> str:

@@ -24,7 +24,7 @@ def check_partitions(target: Dataset, columns: Mapping[str, str]) -> None:
         if resolve(name, columns) is None
     ]
     problems += [
-        f"Spark's readers pass over the folders of {name!r}, since its name begins with a dot."
+        f"Spark's readers ignore the folders of {name!r}, because its name begins with a dot."
         for name in target.partition_by
         if name.startswith(".")
     ]
@@ -46,14 +46,14 @@ def check_partitions(target: Dataset, columns: Mapping[str, str]) -> None:
 
 
 def refuse_hidden(target: Dataset, files: Collection[str]) -> None:
-    """Refuse files in the folder of a partition that Spark's readers pass over.
+    """Refuse rows in a partition whose folder Spark's readers ignore.
 
     Raises:
-        BindingError: With the first such folder; its rows were counted, and nobody would see them.
+        BindingError: The message names the first such folder.
     """
     for name in files:
         *folders, _ = name.split("/")
-        found = next((one for one in folders if "=" in one and is_hidden(one)), None)
+        found = next((folder for folder in folders if "=" in folder and is_hidden(folder)), None)
         if found is not None:
             raise BindingError(
                 explain(

@@ -146,9 +146,9 @@ class LocalStore:
         return f"{status.st_dev}:{status.st_ino}"
 
     def is_mount(self, folder: str) -> bool:
-        """Whether files cannot be moved into a folder from the folder beside it.
+        """Whether a folder is a mount point: files beside it cannot be renamed into it.
 
-        The kernel refuses that before it looks for the source, so nothing is changed.
+        The kernel refuses such a rename before it looks for the source, so nothing changes.
         """
         name = f".{uuid4().hex}"
         try:

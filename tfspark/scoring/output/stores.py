@@ -1,4 +1,4 @@
-"""Which store a path is on. Driver."""
+"""Chooses the store of a path. Driver."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 def behind_links(path: str) -> str:
-    """Return the folder to which a qualified path leads, where links are in it on this machine.
+    """Resolve the symbolic links of a qualified path, if it is local.
 
-    The hidden folder has to be on the same disk as the files, and the same for each name of them.
+    So all names of an output have one hidden folder, and it is on the disk of the files.
     """
     local = local_path(path)
     return path if local is None else f"file:{local.resolve()}"
 
 
 def store_of(spark: SparkSession, path: str) -> tuple[Store, str]:
-    """Return the store of a qualified path, and the path as the store knows it.
+    """Return the store of a qualified path, and the path in the form that the store takes.
 
-    A `viewfs` is followed to the file system behind its mount links, which all that is staged and
-    published shares with the output.
+    A `viewfs` path is resolved to the file system behind its mount links, so that staged files and
+    the output are on one file system.
     """
     if scheme_of(path) == "viewfs":
         path = HadoopFiles(spark, path).behind_links(path)

@@ -10,7 +10,7 @@ import os
 import resource
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -39,10 +39,12 @@ class Checkup:
     """The checks of one process.
 
     Attributes:
+        packages: The packages that the engine needs.
         handle: A model to open; `None` to check the process and its packages.
         timeout: Seconds in which the model has to load.
     """
 
+    packages: Collection[str]
     handle: ModelHandle | None = None
     timeout: float | None = None
 
@@ -51,7 +53,7 @@ class Checkup:
         if self.handle is not None:
             return [self._model(self.handle)]
         versions = [Fact(name, version) for name, version in installed_versions().items()]
-        return [*versions, *_machine()]
+        return [*versions, *_machine(needs_tensorflow="tensorflow" in self.packages)]
 
     def _model(self, handle: ModelHandle) -> Fact:
         try:
@@ -66,20 +68,22 @@ def place() -> str:
     return f"{socket.gethostname()} {os.getppid()}"
 
 
-def _machine() -> Iterator[Fact]:
-    """Yield the facts about this machine: memory limit, cache folder, TensorFlow."""
+def _machine(*, needs_tensorflow: bool) -> Iterator[Fact]:
+    """Yield the facts about this machine: memory limit, cache folder, TensorFlow if needed."""
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit == resource.RLIM_INFINITY:
         yield Fact("memory limit", "none")
     else:
         advice = "give spark.executor.pyspark.memory 1g or more for each core of an executor."
-        few = limit < LEAST_MEMORY
+        few = needs_tensorflow and limit < LEAST_MEMORY
         yield Fact("memory limit", f"{limit / _GIB:.1f} GiB", advice if few else "")
     try:
         free = shutil.disk_usage(cache_root()).free
         yield Fact("cache folder", f"{free / _GIB:.0f} GiB free")
     except TfsparkError as error:
         yield Fact("cache folder", "unusable", str(error))
+    if not needs_tensorflow:
+        return
     try:
         open_library()
         yield Fact("TensorFlow library", "opens")

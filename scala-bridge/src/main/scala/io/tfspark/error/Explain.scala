@@ -39,10 +39,10 @@ object Explain {
   def listing(names: Iterable[String]): String =
     if (names.isEmpty) "none" else shortened(names.map(name => s"'$name'").toSeq).mkString(", ")
 
-  /** At most 50 texts, then the count of the others. */
-  def shortened(texts: Seq[String]): Seq[String] = {
-    val more = texts.size - listed
-    texts.take(listed) ++ Option.when(more > 0)(s"and $more more")
+  /** The first texts, at most 50 by default, then the count of the others. */
+  def shortened(texts: Seq[String], most: Int = listed): Seq[String] = {
+    val more = texts.size - most
+    texts.take(most) ++ Option.when(more > 0)(s"and $more more")
   }
 
   /** A value in a message: text in quotes, bytes as the literal of SQL. */

@@ -23,7 +23,7 @@ private[jobs] object Partitions {
       throw new BindingException(
         Explain(
           s"The output cannot be partitioned by $name.",
-          found = "Spark's readers pass over the folders of a name that begins with a dot",
+          found = "Spark's readers ignore the folders of a name that begins with a dot",
           hint = "rename the column, or choose another --partition-by."
         )
       )

@@ -161,9 +161,8 @@ object Binding {
   }
 
   private def describe(columns: Seq[ColumnAtHand]): String = {
-    val rest = if (columns.size > Shown) Seq(s"and ${columns.size - Shown} more") else Nil
-    val all = columns.take(Shown).map(column => s"${column.name} ${column.label}") ++ rest
-    if (all.isEmpty) "none" else all.mkString(", ")
+    val texts = columns.map(column => s"${column.name} ${column.label}")
+    if (texts.isEmpty) "none" else Explain.shortened(texts, Shown).mkString(", ")
   }
 
   /** Names that an option gives and the signature does not have. */

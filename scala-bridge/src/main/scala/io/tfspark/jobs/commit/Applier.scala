@@ -67,8 +67,8 @@ final private[jobs] class Applier(store: Store, places: HiddenFolder, work: Stri
     else Some(() => retire())
   }
 
-  /** Whether Python exchanged the folders, so that `new` has the rows that were replaced. They must
-    * never be shown again, also when another program has removed or replaced the output since.
+  /** Whether Python exchanged the folders, so that `new` contains the replaced rows. They must
+    * never be published again, even if another program has since removed the output.
     */
   private def isReplaced(journal: Journal): Boolean =
     journal.mode == "overwrite" && (
@@ -101,9 +101,9 @@ final private[jobs] class Applier(store: Store, places: HiddenFolder, work: Stri
         if (!store.exists(decision)) throw lost("its folder is gone")
         if (store.exists(source)) throw error
       case _: FileAlreadyExistsException if name == HiddenFolder.Success =>
-        store.delete(source) // an empty file; another program has marked the folder, too
+        store.delete(source) // an empty file; another program created it too
       case _: FileAlreadyExistsException if store.isAtomic =>
-        throw new OutputBusyException(inTheWay(target)) // some rows are shown: the decision stays
+        throw new OutputBusyException(inTheWay(target)) // the journal stays
       case _: FileAlreadyExistsException =>
         store.delete(target) // an interrupted copy
         store.rename(source, target)

@@ -35,16 +35,16 @@ final private[jobs] class Commit(val lock: Lock) {
     this.job = job
     lock.acquire()
     new Recovery(lock).run(): Unit
-    if (job.runId.nonEmpty) record else record.filter(isThere) // a run id is the user's word
+    if (job.runId.nonEmpty) record else record.filter(isThere) // a run id is never run again
   }
 
-  /** Whether the rows of a record are somewhere; the record is deleted when they are not. */
+  /** Whether the output of a record exists; if not, the record is deleted. */
   private def isThere(done: Journal): Boolean = {
     refuseWhileAlive(done)
     val found = store.exists(places.output)
     if (!found) {
       Commit.log.warn(
-        s"run ${done.run} wrote ${places.output}, which is not there any more: the job is run again"
+        s"run ${done.run} wrote ${places.output}, which does not exist now: the job is run again"
       )
       store.delete(places.done(job.name))
     }

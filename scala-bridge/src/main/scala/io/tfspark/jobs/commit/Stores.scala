@@ -32,8 +32,8 @@ private[jobs] object Stores {
     (new WatchedStore(store, operation => log.debug(operation)), root)
   }
 
-  /** The folder to which a qualified path leads, where it is a link on this machine: the hidden
-    * folder has to be on the same disk as the files, and the same for each name of them.
+  /** Resolves a qualified path that is a symbolic link on this machine, so that all names of an
+    * output have one hidden folder, on the disk of the files.
     */
   def behindLink(path: Path): Path = {
     lazy val local = Paths.get(path.toUri.getPath)
@@ -41,7 +41,7 @@ private[jobs] object Stores {
     else {
       val real =
         try local.toRealPath()
-        catch { // it leads to what is not there yet
+        catch { // its target does not exist yet
           case _: NoSuchFileException =>
             local.getParent.toRealPath().resolve(Files.readSymbolicLink(local)).normalize
         }
@@ -49,9 +49,9 @@ private[jobs] object Stores {
     }
   }
 
-  /** Whether files cannot be moved into a local folder from the folder beside it.
+  /** Whether a local folder is a mount point, so that files beside it cannot be renamed into it.
     *
-    * The kernel refuses that before it looks for the source, so nothing is changed.
+    * The kernel refuses such a rename before it looks for the source, so nothing changes.
     */
   def isMount(path: Path): Boolean = schemeOf(path) == "file" && {
     val (folder, name) = (Paths.get(path.toUri.getPath), s".${UUID.randomUUID}")
