@@ -38,7 +38,11 @@ PROCESSES ?= $(if $(ARGS),0,2)
 .PHONY: test
 test: classes  ## Run the tests; ARGS="tests/core/test_signature.py -k json" narrows them
 	$(VENV)/python -m pytest --numprocesses $(PROCESSES) --dist loadgroup \
-	    $(if $(ARGS),$(ARGS),-m "not faults" --ignore tests/models --ignore tests/cluster)
+	    $(if $(ARGS),$(ARGS),-m "not faults" --ignore tests/models --ignore tests/cluster --ignore tests/bridge)
+
+.PHONY: test-bridge
+test-bridge: classes  ## Run the tests that hold the Scala bridge to Python; they need the jar of make bridge
+	$(VENV)/python -m pytest --numprocesses 2 --dist loadgroup tests/bridge $(ARGS)
 
 .PHONY: test-models
 test-models: classes  ## Run the tests of the reference models, which train
