@@ -52,7 +52,7 @@ test-models: classes  ## Run the tests of the reference models, which train
 .PHONY: test-faults
 test-faults: classes  ## Run the fault matrix and the tests on clusters: kill jobs, start two at once, fill disks; ROUNDS=50
 	$(VENV)/python -m tests.faults.explore
-	$(VENV)/python -m pytest --numprocesses 0 -rs --durations 10 tests/faults tests/cluster $(ARGS)
+	$(VENV)/python -m pytest --numprocesses 2 --dist loadgroup -rs --durations 10 tests/faults tests/cluster $(ARGS)
 
 # LINES="3.5 4.0" runs one environment for each of these lines, and does not change the table.
 LINES ?=
