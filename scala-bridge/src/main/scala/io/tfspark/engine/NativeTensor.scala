@@ -79,7 +79,7 @@ object NativeTensor {
   /** A tensor of byte strings, which are copied.
     *
     * @param from the strings, one after the other, each followed by a NUL
-    * @param ends start of each of the `count` elements, then the end of the last element
+    * @param ends start of each of the `count` elements, then the position after the last element
     * @param perRow elements of a row; missing rows repeat the last row
     */
   def strings(
