@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from tfspark.signature import Signature, TensorSpec
     from tfspark.spark.dataframe import predict
     from tfspark.spark.functions import predict_udf
+    from tfspark.spark.model_requests import ConfiguredModel
     from tfspark.spark.rdd import predict_rdd
     from tfspark.spark.sql import register
 
 __all__ = [
+    "ConfiguredModel",
     "ModelPackage",
     "Signature",
     "TensorSpec",
@@ -34,6 +36,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ConfiguredModel": "tfspark.spark.model_requests",
     "ModelPackage": "tfspark.package",
     "Signature": "tfspark.signature",
     "TensorSpec": "tfspark.signature",
