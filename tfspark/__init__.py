@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tfspark.spark.model_requests import ConfiguredModel
     from tfspark.spark.rdd import predict_rdd
     from tfspark.spark.sql import register
+    from tfspark.spark.tuning import tune
 
 __all__ = [
     "ConfiguredModel",
@@ -31,6 +32,7 @@ __all__ = [
     "predict_rdd",
     "predict_udf",
     "register",
+    "tune",
 ]
 
 __version__ = "0.1.0"
@@ -47,6 +49,7 @@ _HOMES = {
     "predict_rdd": "tfspark.spark.rdd",
     "predict_udf": "tfspark.spark.functions",
     "register": "tfspark.spark.sql",
+    "tune": "tfspark.spark.tuning",
 }
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame
 
 from tfspark.errors import UsageError, explain
-from tfspark.options import ColumnKeywords
+from tfspark.options import ColumnKeywords, is_list_of_names
 from tfspark.schema import Binding
 from tfspark.several import BoundModels, NamedModel, bind_each
 from tfspark.spark.backend import backend_of
@@ -21,6 +21,7 @@ from tfspark.spark.column_arguments import check_columns
 from tfspark.spark.fed_frame import FedFrame, FeedValue
 from tfspark.spark.model import Model
 from tfspark.spark.model_requests import ConfiguredModel, ModelRequest, loaded, requests_of
+from tfspark.spark.pandas_frames import opened
 from tfspark.spark.pipelines import check_analysed
 from tfspark.spark.types import columns_of
 from tfspark.terms import PYTHON, Terms
@@ -50,7 +51,7 @@ def predict(
     """Score every row of a DataFrame.
 
     Args:
-        df: Any DataFrame.
+        df: Any DataFrame, or a frame of pandas API on Spark, whose index is kept.
         model: A path (export dir or base path), a URI that Spark reads, or a loaded `ModelPackage`.
             Or several: a dict key → model, or key → `ConfiguredModel` for a model with its own
             feed, fetch or options. The rows go to Python once, and the new columns of a model begin
@@ -83,7 +84,11 @@ def predict(
         >>> predict(df, {"old": "models/m/1", "new": "models/m/2"})  # doctest: +SKIP
     """
     requests = requests_of(model, feed=feed, fetch=fetch, options=options)
-    return score_frame(df, requests, keep=keep, difference=difference).frame
+    frame, index, closed = opened(df)
+    kept = keep if keep is None or not is_list_of_names(keep) else [*index, *keep]
+    scored = score_frame(frame, requests, keep=kept, difference=difference)
+    result: DataFrame = closed(scored.frame)
+    return result
 
 
 def score_frame(

@@ -34,6 +34,7 @@ from tfspark.schema import Binding, kept_columns
 from tfspark.signature import Signature
 from tfspark.spark.cluster.names import numbered, quoted
 from tfspark.spark.types import column_of, passes
+from tfspark.spark.void_columns import typed_nulls
 from tfspark.terms import Terms
 
 FeedValue: TypeAlias = "str | Column | Sequence[str | Column] | object"
@@ -75,6 +76,7 @@ class FedFrame:
         """
         case_sensitive = df.sparkSession.conf.get("spark.sql.caseSensitive") == "true"
         given = {**_fields_of_struct(df, feed or {}, signature, case_sensitive), **(feed or {})}
+        given |= typed_nulls(df, given, signature, case_sensitive)
         fed = cls(df, {}, (), case_sensitive, {}).with_columns(given)
         if keep is None:
             return replace(fed, kept=tuple(range(len(df.columns))))

@@ -30,7 +30,7 @@ from tfspark.spark.cluster.settings import set_by_user
 
 _ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 _BYTES = "spark.sql.execution.arrow.maxBytesPerBatch"
-_NO_BOUND = str(2**31 - 1)
+NO_BOUND = str(2**31 - 1)
 
 # Large enough to make the fixed cost of a batch small, small enough for memory.
 TARGET_BYTES = 4 << 20
@@ -64,7 +64,7 @@ def sized_batches(
         yield
         return
     spark.conf.set(_ROWS, str(min(max(TARGET_BYTES // size, 1), MAX_ROWS)))
-    spark.conf.set(_BYTES, _NO_BOUND)
+    spark.conf.set(_BYTES, NO_BOUND)
     try:
         yield
     finally:
