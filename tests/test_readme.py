@@ -19,9 +19,12 @@ BLOCK = re.compile(r"^```(python|sql)\n(.*?)^```", re.M | re.S)
 
 
 @pytest.fixture
-def workplace(tmp_path, monkeypatch):
+def workplace(spark, tmp_path, monkeypatch):
     save_linear(tmp_path / "models-out" / "linear_model" / "1")
     monkeypatch.chdir(tmp_path)
+    yield
+    for name in ("maxBytesPerBatch", "maxRecordsPerBatch"):  # the README tunes the session
+        spark.conf.unset(f"spark.sql.execution.arrow.{name}")
 
 
 def shown_by(node, namespace):

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from tfspark.signature import Signature, TensorSpec
     from tfspark.spark.dataframe import predict
     from tfspark.spark.functions import predict_udf
+    from tfspark.spark.model_requests import ConfiguredModel
     from tfspark.spark.rdd import predict_rdd
     from tfspark.spark.sql import register
+    from tfspark.spark.tuning import tune
 
 __all__ = [
+    "ConfiguredModel",
     "ModelPackage",
     "Signature",
     "TensorSpec",
@@ -29,11 +32,13 @@ __all__ = [
     "predict_rdd",
     "predict_udf",
     "register",
+    "tune",
 ]
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ConfiguredModel": "tfspark.spark.model_requests",
     "ModelPackage": "tfspark.package",
     "Signature": "tfspark.signature",
     "TensorSpec": "tfspark.signature",
@@ -44,6 +49,7 @@ _HOMES = {
     "predict_rdd": "tfspark.spark.rdd",
     "predict_udf": "tfspark.spark.functions",
     "register": "tfspark.spark.sql",
+    "tune": "tfspark.spark.tuning",
 }
 
 

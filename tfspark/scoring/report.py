@@ -106,7 +106,7 @@ def _without_secrets(value: Any) -> Any:
 def model_facts(package: ModelPackage) -> dict[str, Any]:
     """Return the facts about a model for the report."""
     return {
-        "path": package.path,
+        "path": package.place,
         "name": package.name,
         "version": package.version,
         "digest": package.digest,
