@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tfspark import ml, streaming
     from tfspark.errors import TfsparkError
     from tfspark.package import ModelPackage, lint, load
     from tfspark.signature import Signature, TensorSpec
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tfspark.spark.functions import predict_udf
     from tfspark.spark.rdd import predict_rdd
     from tfspark.spark.sql import register
+    from tfspark.streaming.score_batches import score_batches
 
 __all__ = [
     "ModelPackage",
@@ -25,10 +27,13 @@ __all__ = [
     "TfsparkError",
     "lint",
     "load",
+    "ml",
     "predict",
     "predict_rdd",
     "predict_udf",
     "register",
+    "score_batches",
+    "streaming",
 ]
 
 __version__ = "0.1.0"
@@ -44,10 +49,14 @@ _HOMES = {
     "predict_rdd": "tfspark.spark.rdd",
     "predict_udf": "tfspark.spark.functions",
     "register": "tfspark.spark.sql",
+    "score_batches": "tfspark.streaming.score_batches",
 }
+_MODULES = ("ml", "streaming")
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"tfspark.{name}")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame
+from pyspark.sql.types import StructType
 
 from tfspark.errors import UsageError, explain
 from tfspark.options import ColumnKeywords, ScoreOptions
@@ -21,6 +22,7 @@ from tfspark.spark.column_arguments import check_columns
 from tfspark.spark.fed_frame import FedFrame, FeedValue
 from tfspark.spark.model import Model, model_of
 from tfspark.spark.pipelines import check_analysed
+from tfspark.spark.types import output_schema
 from tfspark.terms import PYTHON, Terms
 
 if TYPE_CHECKING:
@@ -90,11 +92,46 @@ def score_frame(
     _check_frame(df)
     check_analysed(df)
     package = model_of(df.sparkSession, model, options)
+    fed, binding = _bound(df, package, feed, fetch, keep, options, terms)
+    binding.log()
+    return ScoredFrame(backend_of(options).predict(fed, package, binding, options), binding)
+
+
+def scored_schema(
+    df: DataFrame,
+    package: ModelPackage,
+    *,
+    feed: Mapping[str, FeedValue] | None,
+    fetch: Mapping[str, str] | None,
+    keep: Sequence[str] | None,
+    options: ScoreOptions,
+    terms: Terms = PYTHON,
+) -> StructType:
+    """Return the schema of a scored frame. The model is not sent to the workers.
+
+    Raises:
+        UsageError: When feed, fetch or keep has a wrong type.
+        BindingError: When inputs, outputs and columns do not match; lists all mismatches.
+    """
+    check_columns(feed=feed, fetch=fetch, keep=keep)
+    fed, binding = _bound(df, package, feed, fetch, keep, options, terms)
+    return output_schema(fed.kept_schema, binding)
+
+
+def _bound(
+    df: DataFrame,
+    package: ModelPackage,
+    feed: Mapping[str, FeedValue] | None,
+    fetch: Mapping[str, str] | None,
+    keep: Sequence[str] | None,
+    options: ScoreOptions,
+    terms: Terms,
+) -> tuple[FedFrame, Binding]:
+    """Check the columns of a frame against a model."""
     fed = FedFrame.of(df, package.signature, feed, keep)
     binding = fed.bind(package.signature, fetch, options, terms)
-    binding.log()
     fed.check_kept(terms)
-    return ScoredFrame(backend_of(options).predict(fed, package, binding, options), binding)
+    return fed, binding
 
 
 def score_bound(
