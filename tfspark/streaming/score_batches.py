@@ -187,7 +187,7 @@ def score_batches(
     """
     check_columns(feed=feed, fetch=fetch, keep=keep)
     chosen = ScoreOptions.of(options)
-    _check_version(chosen)
+    _check_version(chosen, version_column)
     columns = {"feed": feed, "fetch": fetch, "keep": keep}
     scorer = BatchScorer(
         _path("base_path", base_path),
@@ -212,8 +212,11 @@ def _path(argument: str, given: object) -> str:
     raise UsageError(explain(problem, expected=expected, found=repr(given), hint=hint))
 
 
-def _check_version(options: ScoreOptions) -> None:
-    """Refuse options that choose one version."""
+def _check_version(options: ScoreOptions, column: object) -> None:
+    """Refuse options that choose one version, and a column that has no name."""
+    if column is not None and not (isinstance(column, str) and column):
+        problem = "The argument version_column cannot be used as given."
+        raise UsageError(explain(problem, expected="the name of a new column", found=repr(column)))
     for name in ("version", "sha256"):
         value = getattr(options, name)
         if value is not None:
