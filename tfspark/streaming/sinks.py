@@ -129,7 +129,7 @@ class Folder:
 
 def _key(query: str, number: int) -> JobKey:
     """Return the key of a micro-batch, which is the run id of its commit."""
-    return digest_key(f"stream {query} batch {number}")
+    return digest_key(f"stream {query} batch {number}", [], ())
 
 
 @dataclass
