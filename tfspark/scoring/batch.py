@@ -79,7 +79,7 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
                 )
             )
         refuse_same_table(spark, job, output)
-        places = (folder_read(spark, job.source), *(package.path for package in packages))
+        places = (folder_read(spark, job.source), *(package.place for package in packages))
         read = [place for place in places if place]
         output.check(*read)
         bad = _bad_rows(spark, job, report, output, read)
