@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
@@ -27,6 +27,14 @@ from tfspark.terms import PYTHON, Terms
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+
+class ColumnChoice(TypedDict):
+    """The columns that `predict` feeds, fetches and keeps."""
+
+    feed: Mapping[str, FeedValue] | None
+    fetch: Mapping[str, str] | None
+    keep: Sequence[str] | None
 
 
 @dataclass(frozen=True)
@@ -92,7 +100,8 @@ def score_frame(
     _check_frame(df)
     check_analysed(df)
     package = model_of(df.sparkSession, model, options)
-    fed, binding = _bound(df, package, feed, fetch, keep, options, terms)
+    columns = ColumnChoice(feed=feed, fetch=fetch, keep=keep)
+    fed, binding = _bound(df, package, columns, options, terms)
     binding.log()
     return ScoredFrame(backend_of(options).predict(fed, package, binding, options), binding)
 
@@ -100,10 +109,7 @@ def score_frame(
 def scored_schema(
     df: DataFrame,
     package: ModelPackage,
-    *,
-    feed: Mapping[str, FeedValue] | None,
-    fetch: Mapping[str, str] | None,
-    keep: Sequence[str] | None,
+    columns: ColumnChoice,
     options: ScoreOptions,
     terms: Terms = PYTHON,
 ) -> StructType:
@@ -113,23 +119,21 @@ def scored_schema(
         UsageError: When feed, fetch or keep has a wrong type.
         BindingError: When inputs, outputs and columns do not match; lists all mismatches.
     """
-    check_columns(feed=feed, fetch=fetch, keep=keep)
-    fed, binding = _bound(df, package, feed, fetch, keep, options, terms)
+    check_columns(**columns)
+    fed, binding = _bound(df, package, columns, options, terms)
     return output_schema(fed.kept_schema, binding)
 
 
 def _bound(
     df: DataFrame,
     package: ModelPackage,
-    feed: Mapping[str, FeedValue] | None,
-    fetch: Mapping[str, str] | None,
-    keep: Sequence[str] | None,
+    columns: ColumnChoice,
     options: ScoreOptions,
     terms: Terms,
 ) -> tuple[FedFrame, Binding]:
     """Check the columns of a frame against a model."""
-    fed = FedFrame.of(df, package.signature, feed, keep)
-    binding = fed.bind(package.signature, fetch, options, terms)
+    fed = FedFrame.of(df, package.signature, columns["feed"], columns["keep"])
+    binding = fed.bind(package.signature, columns["fetch"], options, terms)
     fed.check_kept(terms)
     return fed, binding
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tfspark.errors import BindingError, UsageError, explain
 from tfspark.options import ColumnKeywords, ScoreOptions
@@ -20,7 +20,7 @@ from tfspark.spark.cluster.files import local_path
 from tfspark.spark.cluster.model_versions import newest_version
 from tfspark.spark.cluster.names import quoted
 from tfspark.spark.column_arguments import check_columns
-from tfspark.spark.dataframe import score_frame, scored_schema
+from tfspark.spark.dataframe import ColumnChoice, score_frame, scored_schema
 from tfspark.spark.functions import active_session
 from tfspark.streaming.checkpoint import Checkpoint
 from tfspark.streaming.model_choice import ModelChoice
@@ -51,7 +51,7 @@ class BatchScorer:
     base_path: str
     checkpoint: str
     sink: Sink
-    columns: Mapping[str, Any]
+    columns: ColumnChoice
     options: ScoreOptions
     version_column: str | None
     _choice: ModelChoice = field(init=False, repr=False)
@@ -119,7 +119,7 @@ class BatchScorer:
             self._choice.current(spark, checkpoint.records)
 
     def _columns_of(self, frame: DataFrame, package: ModelPackage) -> dict[str, str]:
-        schema = scored_schema(frame, package, **self.columns, options=self.options)
+        schema = scored_schema(frame, package, self.columns, self.options)
         name = self.version_column
         if name is not None and name.lower() in (one.lower() for one in schema.names):
             raise BindingError(
@@ -188,7 +188,7 @@ def score_batches(
     check_columns(feed=feed, fetch=fetch, keep=keep)
     chosen = ScoreOptions.of(options)
     _check_version(chosen, version_column)
-    columns = {"feed": feed, "fetch": fetch, "keep": keep}
+    columns = ColumnChoice(feed=feed, fetch=fetch, keep=keep)
     scorer = BatchScorer(
         _path("base_path", base_path),
         _path("checkpoint", checkpoint),

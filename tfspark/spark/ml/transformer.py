@@ -5,7 +5,7 @@ It scores like `predict`, on classic sessions and on Spark Connect. It has no JV
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyspark.ml import Transformer
 from pyspark.ml.util import DefaultParamsReadable, DefaultParamsWritable, MLWriter
@@ -14,7 +14,7 @@ from pyspark.sql.types import StructType
 
 from tfspark.errors import UsageError, explain
 from tfspark.package import ModelPackage
-from tfspark.spark.dataframe import score_frame, scored_schema
+from tfspark.spark.dataframe import ColumnChoice, score_frame, scored_schema
 from tfspark.spark.functions import active_session
 from tfspark.spark.ml.params import ParamKeywords, SavedModelParams
 from tfspark.spark.ml.saving import SavedModelReader, SavedModelWriter
@@ -63,7 +63,7 @@ class SavedModelTransformer(
         spark = active_session(None)
         frame = spark.createDataFrame([], schema)
         package, options = self.package(spark), self.options
-        return scored_schema(frame, package, **self._columns, options=options, terms=ML)
+        return scored_schema(frame, package, self._columns, options, ML)
 
     def package(self, spark: SparkSession) -> ModelPackage:
         """Load the description of the model.
@@ -95,5 +95,6 @@ class SavedModelTransformer(
         return str(path)
 
     @property
-    def _columns(self) -> dict[str, Any]:
-        return {name: self._value(name) for name in ("feed", "fetch", "keep")}
+    def _columns(self) -> ColumnChoice:
+        feed, fetch, keep = (self._value(name) for name in ("feed", "fetch", "keep"))
+        return ColumnChoice(feed=feed, fetch=fetch, keep=keep)
