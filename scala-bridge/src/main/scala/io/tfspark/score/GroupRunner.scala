@@ -12,8 +12,9 @@ import org.apache.spark.sql.execution.vectorized.WritableColumnVector
   * thread.
   *
   * A batch that is beyond memory is halved until it fits; a batch that the model refuses is
-  * bisected to the row, which the error names, or to all such rows, which are set aside. A model with a fixed batch dimension gets exactly
-  * that many rows, the last batch padded and cut; one without a dimension for rows, row by row.
+  * bisected to the row, which the error names, or to all such rows, which are set aside. A model
+  * with a fixed batch dimension gets exactly that many rows, the last batch padded and cut; one
+  * without a dimension for rows, row by row.
   *
   * @param first number in the partition of the row that an index of a group counts from
   */

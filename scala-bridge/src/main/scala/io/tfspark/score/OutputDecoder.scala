@@ -30,8 +30,8 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
     * @param count rows to take; the tensor may hold more that only padded it
     * @param place the place in the vector of row number i
     * @param inOrder whether the places are consecutive numbers
-    * @param refuse takes an element that cannot be decoded, and why; when it returns, the other rows
-    *   are decoded, and the value of this row means nothing
+    * @param refuse takes an element that cannot be decoded, and why; when it returns, the other
+    *   rows are decoded, and the value of this row means nothing
     */
   def decode(
       tensor: NativeTensor,

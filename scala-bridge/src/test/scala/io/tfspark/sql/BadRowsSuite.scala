@@ -9,8 +9,8 @@ import org.apache.spark.sql.functions.col
 class BadRowsSuite extends PointsSuite {
   private val aside = "map('on_error', 'null', 'reason', 'why')"
 
-  /** Row 2 has another shape, row 4 is null, row 6 has a number out of range; the model refuses rows
-    * 8 and 9.
+  /** Row 2 has another shape, row 4 is null, row 6 has a number out of range; the model refuses
+    * rows 8 and 9.
     */
   private val mixed = """SELECT id, CASE
       WHEN id = 2 THEN array(1D) WHEN id = 4 THEN NULL WHEN id = 6 THEN array(1D, 1e300D)
