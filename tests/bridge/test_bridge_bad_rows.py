@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.bridge.conftest import MODELS, answer_in_spark, run_in
+from tests.bridge.conftest import MODELS
+from tests.bridge.session import Session
 
 pytestmark = pytest.mark.slow
 
 # The model refuses rows 8 and 9; rows 1, 4 and 6 cannot be fed, or are null.
 PROGRAM = """
+import json
 import os
 import tfspark
 from jobs import batch_score
-from pyspark.sql import functions as sf
 
 rows = spark.range(0, 12, 1, 1).selectExpr("id", "CASE WHEN id = 1 THEN array(1D) "
     "WHEN id = 4 THEN NULL WHEN id = 6 THEN array(1D, 1e300D) WHEN id IN (8, 9) THEN "
@@ -76,14 +74,13 @@ answer(found)
 
 
 @pytest.fixture(scope="module")
-def found(
-    jar: Path, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Any]:
-    """The results of one session, for all tests; most of its time is the start of Spark."""
-    folder = tmp_path_factory.mktemp("bad_rows")
-    run: Callable[..., str] = partial(run_in, folder, environment)
-    places = f"MODEL, SOURCE = {str(MODELS / 'picky')!r}, {str(folder / 'in')!r}"
-    return answer_in_spark(run, jar, folder, f"{places}\n{PROGRAM}")
+def found(session: Session, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The rows of both sides, by API and by job."""
+    source = tmp_path_factory.mktemp("bad_rows") / "in"
+    answer: dict[str, Any] = session.ask(
+        f"MODEL, SOURCE = {str(MODELS / 'picky')!r}, {str(source)!r}\n{PROGRAM}"
+    )
+    return answer
 
 
 @pytest.mark.parametrize("face", ["types", "predict", "function", "sql", "plain", "clean"])
