@@ -14,13 +14,14 @@ from types import TracebackType
 from typing import Any
 
 SERVE = """
-import json, sys
+import json, os, sys
 from pyspark.sql import SparkSession
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # the log gets what programs and the JVM print
 builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
 for name, value in json.loads(sys.argv[1]).items():
     builder = builder.config(name, value)
 spark = builder.getOrCreate()
-answers, sys.stdout = sys.stdout, sys.stderr
 def answer(value):
     print(json.dumps(value), file=answers, flush=True)
 for line in sys.stdin:

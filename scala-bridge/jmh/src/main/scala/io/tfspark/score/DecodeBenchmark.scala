@@ -41,7 +41,9 @@ private object DecodeBenchmark {
 
     def decode(): OnHeapColumnVector = {
       vector.reset()
-      decoder.decode(tensor, tensor.shape.drop(1), rows, vector, row => row, inOrder = true)
+      decoder.decode(tensor, tensor.shape.drop(1), rows, vector, row => row, inOrder = true)(
+        (_, _) => ()
+      )
       vector
     }
   }
