@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tfspark.spark.functions import predict_udf
     from tfspark.spark.rdd import predict_rdd
     from tfspark.spark.sql import register
+    from tfspark.spark.tfrecord import register_tfrecord
 
 __all__ = [
     "ModelPackage",
@@ -29,6 +30,7 @@ __all__ = [
     "predict_rdd",
     "predict_udf",
     "register",
+    "register_tfrecord",
 ]
 
 __version__ = "0.1.0"
@@ -44,6 +46,7 @@ _HOMES = {
     "predict_rdd": "tfspark.spark.rdd",
     "predict_udf": "tfspark.spark.functions",
     "register": "tfspark.spark.sql",
+    "register_tfrecord": "tfspark.spark.tfrecord",
 }
 
 
