@@ -8,7 +8,7 @@ If the counts differ, it publishes nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -75,8 +75,10 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
                     hint="leave out --run-id, or write to --output.",
                 )
             )
-        output.check(*filter(None, (job.source.path, job.model)))
-        bad = _bad_rows(spark, job, report, output)
+        # Spark has no file system for the URI of a registry.
+        inputs = [job.source.path, package.path if package.source else job.model]
+        output.check(*filter(None, inputs))
+        bad = _bad_rows(spark, job, report, output, inputs)
         if bad is not None:
             options = replace(job.options, on_error="null", reason=REASON)
             job = replace(job, options=options)
@@ -94,13 +96,13 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
 
 
 def _bad_rows(
-    spark: SparkSession, job: BatchJob, report: Report, output: Output
+    spark: SparkSession, job: BatchJob, report: Report, output: Output, inputs: Sequence[str]
 ) -> BadRowsOutput | None:
     """Return the checked folder for bad rows, if the job sets them aside."""
     if not job.bad_rows:
         return None
     bad = BadRowsOutput(spark, Dataset(job.bad_rows), job.mode, report.run, output)
-    bad.check(*filter(None, (job.source.path, job.model)))
+    bad.check(*filter(None, inputs))
     for path in filter(None, (job.target.path, job.source.path)):
         bad.check_beside(path)
     report.bad_rows_output = job.bad_rows
