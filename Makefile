@@ -38,7 +38,11 @@ PROCESSES ?= $(if $(ARGS),0,2)
 .PHONY: test
 test: classes  ## Run the tests; ARGS="tests/core/test_signature.py -k json" narrows them
 	$(VENV)/python -m pytest --numprocesses $(PROCESSES) --dist loadgroup \
-	    $(if $(ARGS),$(ARGS),-m "not faults" --ignore tests/models --ignore tests/cluster)
+	    $(if $(ARGS),$(ARGS),-m "not faults" --ignore tests/models --ignore tests/cluster --ignore tests/bridge)
+
+.PHONY: test-bridge
+test-bridge: classes  ## Run the tests that hold the Scala bridge to Python; they need the jar of make bridge
+	$(VENV)/python -m pytest --numprocesses 2 --dist loadgroup tests/bridge $(ARGS)
 
 .PHONY: test-models
 test-models: classes  ## Run the tests of the reference models, which train
@@ -48,7 +52,7 @@ test-models: classes  ## Run the tests of the reference models, which train
 .PHONY: test-faults
 test-faults: classes  ## Run the fault matrix and the tests on clusters: kill jobs, start two at once, fill disks; ROUNDS=50
 	$(VENV)/python -m tests.faults.explore
-	$(VENV)/python -m pytest --numprocesses 0 -rs --durations 10 tests/faults tests/cluster $(ARGS)
+	$(VENV)/python -m pytest --numprocesses 2 --dist loadgroup -rs --durations 10 tests/faults tests/cluster $(ARGS)
 
 # LINES="3.5 4.0" runs one environment for each of these lines, and does not change the table.
 LINES ?=

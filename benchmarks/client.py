@@ -35,7 +35,11 @@ class Process:
     """
 
     def __init__(
-        self, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        root: Path = ROOT,
     ) -> None:
         start = time.perf_counter()
         self._log = log
@@ -43,10 +47,10 @@ class Process:
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
                 list(command),
-                cwd=ROOT,
+                cwd=root,
                 env={
                     **os.environ,
-                    "PYTHONPATH": str(ROOT),
+                    "PYTHONPATH": str(root),
                     "TF_CPP_MIN_LOG_LEVEL": "3",
                     **(environment or {}),
                 },

@@ -133,11 +133,13 @@ def python_of(group: str) -> str:
     return str(ENVIRONMENTS / peer / "bin" / "python") if peer else sys.executable
 
 
-def start(group: str, logs: Path, slots: int = 2, conf: Sequence[str] = ()) -> Process:
-    """Start the process of a group with a number of task slots."""
+def start(
+    group: str, logs: Path, slots: int = 2, conf: Sequence[str] = (), root: Path = ROOT
+) -> Process:
+    """Start the process of a group with a number of task slots, from the checkout in `root`."""
     command = [python_of(group), "-m", *_MODULES[group]]
     if group in _ON_SPARK:
         command += ["--master", f"local[{slots}]", *(f"--conf={setting}" for setting in conf)]
     else:
         command += ["--slots", str(slots)]
-    return Process(command, logs / f"{group}.log", _THREADS.get(group, ONE_THREAD))
+    return Process(command, logs / f"{group}.log", _THREADS.get(group, ONE_THREAD), root)

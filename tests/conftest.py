@@ -27,7 +27,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     A session of Spark takes long to start, so there are two: one for each process.
     """
-    if config.getoption("dist", "no") != "loadgroup":
+    # Only the processes of xdist have this option; there, `dist` is always "no".
+    if not getattr(config.option, "loadgroup", False):
         return
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 
 from tfspark import __version__
@@ -43,7 +44,12 @@ class Mismatch:
 
 
 def installed_versions() -> dict[str, str]:
-    """Return the versions of tfspark and of the installed packages."""
+    """Return the versions of tfspark and of the installed packages, which a process reads once."""
+    return dict(_installed())
+
+
+@cache
+def _installed() -> Mapping[str, str]:
     found = {"python": platform.python_version(), "tfspark": __version__}
     for package in _PACKAGES:
         for wheel in _TENSORFLOW_WHEELS if package == "tensorflow" else (package,):

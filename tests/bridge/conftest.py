@@ -16,6 +16,7 @@ from typing import Any
 import pyspark
 import pytest
 
+from tests.bridge.session import Session
 from tests.shell import fresh_environment
 
 ROOT = Path(__file__).parents[2]
@@ -126,6 +127,16 @@ def answer_in_spark(
     printed = run(sys.executable, "-u", script).splitlines()
     (line,) = (line for line in printed if line.startswith("answer "))
     return json.loads(line.removeprefix("answer "))
+
+
+@pytest.fixture(scope="module")
+def session(
+    jar: Path, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Session]:
+    """A session with the jar, for all tests of a file; SQL may name any model."""
+    settings = {"spark.jars": str(jar), "spark.tfspark.model.roots": "/"}
+    with Session(tmp_path_factory.mktemp("session"), environment, settings) as session:
+        yield session
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import tfspark
+from tests.bridge.session import Session
 from tests.security import disguised, forbidden
 from tests.thirdparty.writing import as_text
 
@@ -67,20 +68,18 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
 
 
 @pytest.mark.slow
-def test_the_bridge_finds_what_python_finds(
-    in_spark: Callable[..., Any], models: Mapping[str, Path]
-) -> None:
+def test_the_bridge_finds_what_python_finds(session: Session, models: Mapping[str, Path]) -> None:
     paths = [str(path) for path in models.values()]
     expected = [[str(one) for one in tfspark.lint(path)] for path in paths]
-    assert in_spark(f"PATHS = {paths!r}\n{FINDINGS}", roots="/") == expected
+    assert session.ask(f"PATHS = {paths!r}\n{FINDINGS}") == expected
 
 
 @pytest.mark.slow
 def test_sql_users_run_no_model_that_touches_more(
-    in_spark: Callable[..., Any], models: Mapping[str, Path]
+    session: Session, models: Mapping[str, Path]
 ) -> None:
     paths = {name: str(models[name]) for name in forbidden.MODELS}
-    said = in_spark(f"PATHS = {list(paths.values())!r}\n{REFUSALS}", roots="/")
+    said = session.ask(f"PATHS = {list(paths.values())!r}\n{REFUSALS}")
     for name, message in zip(paths, said, strict=True):
         assert "may do more than compute" in message, name
         assert forbidden.MODELS[name][1] in message

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.bridge.session import Session
 from tests.bridge.small_models import TYPES, SmallModels
 
 COMPARE = """
@@ -30,11 +31,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> SmallModels:
 
 
 @pytest.fixture
-def compared(in_spark: Any, models: SmallModels) -> Any:
+def compared(session: Session) -> Any:
     """Compare cases in one session; both sides have to agree, and to refuse what is said."""
 
     def compare(cases: Cases, *, refused: bool) -> list[dict[str, Any]]:
-        found = in_spark(f"CASES = {list(cases.values())!r}\n{COMPARE}", roots=models.folder)
+        found = session.ask(f"CASES = {list(cases.values())!r}\n{COMPARE}")
         differing = {
             title: one["differing"]
             for title, one in zip(cases, found, strict=True)
@@ -201,7 +202,7 @@ answer([compare_frame(spark, frames[name], path) for name, path in CASES])
 
 @pytest.mark.slow
 def test_vectors_matrices_images_and_pixels_are_the_same(
-    in_spark: Any, models: SmallModels
+    session: Session, models: SmallModels
 ) -> None:
     cases = [
         ("vectors", models.identity("float32", 2)),
@@ -223,7 +224,7 @@ def test_vectors_matrices_images_and_pixels_are_the_same(
         ("pixels", models.identity("uint8", 7)),
     ]
     program = "from tests.bridge.both import compare_frame\n" + STRUCTS
-    found = in_spark(f"CASES = {cases!r}\n{program}", roots=models.folder)
+    found = session.ask(f"CASES = {cases!r}\n{program}")
     for title, one in zip(cases, found, strict=True):
         assert not one["differing"], title
     assert [bool(one["why"]) for one in found] == [False] * 10 + [True] * 6

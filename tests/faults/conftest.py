@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -18,14 +19,15 @@ from tfspark.scoring.output import folder
 
 Job = Callable[..., int]
 Figure = Callable[[str], None]
-_FIGURES = pytest.StashKey[list[str]]()
+_FIGURE = "figure"
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """Print the figures of the matrix."""
-    figures = config.stash.get(_FIGURES, [])
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures of the matrix, which the reports of all processes carry."""
+    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    figures = [
+        str(text) for report in reports for name, text in report.user_properties if name == _FIGURE
+    ]
     if figures:
         terminalreporter.section("figures")
     for figure in figures:
@@ -33,9 +35,9 @@ def pytest_terminal_summary(
 
 
 @pytest.fixture
-def figure(request: pytest.FixtureRequest) -> Figure:
+def figure(record_property: Callable[[str, object], None]) -> Figure:
     """Return a function that adds a line to the summary of the run."""
-    return request.config.stash.setdefault(_FIGURES, []).append
+    return partial(record_property, _FIGURE)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ class Twin:
     def _write(staged: str, prefix: str) -> int:
         with PartFile(staged, prefix, "outputs") as part:
             part.add(ROWS)
-            os.kill(os.getpid(), signal.SIGSTOP)
+            # To this thread: a signal to the process may stop another thread first.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
         return 0
 
     def wake_up(self) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pyspark.sql import SparkSession
 
 from tfspark.errors import EngineError, NoSpaceError, UsageError
+from tfspark.options import DEFAULTS
 from tfspark.scoring import preflight
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.input.listing import DataFile
@@ -130,3 +131,24 @@ def test_a_driver_needs_no_tensorflow(caplog: pytest.LogCaptureFixture) -> None:
     driver = {name: one for name, one in VERSIONS.items() if name != "tensorflow"}
     _check_versions(driver, VERSIONS, "auto")
     assert not caplog.records
+
+
+def test_a_session_opens_the_same_models_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[Any]()
+
+    def answer(spark: Any, probe: Any, **_: Any) -> dict[str, str]:
+        asked.append((spark, probe))
+        return {"python": "3"}
+
+    monkeypatch.setattr(preflight, "worker_versions", answer)
+    monkeypatch.setattr(preflight, "handle_of", lambda spark, package, options: package)
+    monkeypatch.setattr(preflight, "title_of", str)
+    one, other = (cast("SparkSession", type("Session", (), {})()) for _ in range(2))
+    for spark, models in [(one, "ab"), (one, "ab"), (one, "a"), (other, "a")]:
+        found: Any = [(package, DEFAULTS) for package in models]
+        assert preflight.open_models(spark, found) == {"python": "3"}
+    assert [(spark is one, list(probe.handles)) for spark, probe in asked] == [
+        (True, ["a", "b"]),
+        (True, ["a"]),
+        (False, ["a"]),
+    ]

@@ -9,9 +9,11 @@ ends only that process. The same worker then scores, so this check costs only on
 from __future__ import annotations
 
 import logging
+import pickle
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
+from weakref import WeakKeyDictionary
 
 from tfspark.engine.registry import packages_of
 from tfspark.errors import NoSpaceError, UsageError, explain
@@ -40,6 +42,9 @@ _MEMORY = "spark.executor.pyspark.memory"
 _SIZE = re.compile(r"(\d+)\s*([kmgtp]?)b?", re.IGNORECASE)
 # Without a unit, Spark reads MiB.
 _UNITS = {"": 20, "k": 10, "m": 20, "g": 30, "t": 40, "p": 50}
+
+# The answers of the workers of each session, by their questions.
+_ANSWERED: WeakKeyDictionary[SparkSession, dict[bytes, Mapping[str, str]]] = WeakKeyDictionary()
 
 # Columns compress very differently. Only less free space than a twentieth of the input is certainly
 # too little.
@@ -102,6 +107,8 @@ def check_space(spark: SparkSession, job: BatchJob, planned: Plan) -> None:
 def open_models(spark: SparkSession, models: Models, *, by_rdd: bool = False) -> Mapping[str, str]:
     """Let a worker open the models and run their warm-up requests; return its versions.
 
+    A session asks once for the same models and options: a model is identified by its digest.
+
     Args:
         spark: The session.
         models: Packages with their options.
@@ -116,7 +123,11 @@ def open_models(spark: SparkSession, models: Models, *, by_rdd: bool = False) ->
     with naming_lost_workers(subject, lambda _: "while it was loaded"):
         engine = next((options.engine for _, options in models), DEFAULTS.engine)
         probe = Probe(handles, timeout)
-        return worker_versions(spark, probe, engine=engine, by_rdd=by_rdd)
+        answered = _ANSWERED.setdefault(spark, {})
+        key = pickle.dumps((probe, engine, by_rdd))
+        if key not in answered:
+            answered[key] = worker_versions(spark, probe, engine=engine, by_rdd=by_rdd)
+        return answered[key]
 
 
 def _free_bytes(spark: SparkSession, path: str) -> int | None:
