@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tfspark.spark.model_requests import ConfiguredModel
     from tfspark.spark.rdd import predict_rdd
     from tfspark.spark.sql import register
+    from tfspark.spark.tfrecord import register_tfrecord
     from tfspark.spark.tuning import tune
     from tfspark.streaming.score_batches import score_batches
 
@@ -35,6 +36,7 @@ __all__ = [
     "predict_rdd",
     "predict_udf",
     "register",
+    "register_tfrecord",
     "score_batches",
     "streaming",
     "tune",
@@ -54,6 +56,7 @@ _HOMES = {
     "predict_rdd": "tfspark.spark.rdd",
     "predict_udf": "tfspark.spark.functions",
     "register": "tfspark.spark.sql",
+    "register_tfrecord": "tfspark.spark.tfrecord",
     "score_batches": "tfspark.streaming.score_batches",
     "tune": "tfspark.spark.tuning",
 }

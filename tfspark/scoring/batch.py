@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from tfspark.errors import EngineError, UsageError, explain
 from tfspark.foreign_text import lines, one_line
+from tfspark.registry import is_registered
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.direct import NotDirectError, plan_direct
 from tfspark.scoring.file_groups import refuse_chunks
@@ -79,7 +80,7 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
                 )
             )
         refuse_same_table(spark, job, output)
-        places = (folder_read(spark, job.source), *(package.place for package in packages))
+        places = (folder_read(spark, job.source), *map(_folder, packages))
         read = [place for place in places if place]
         output.check(*read)
         bad = _bad_rows(spark, job, report, output, read)
@@ -100,6 +101,11 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
             max_bad_rows=job.max_bad_rows,
             job=key_of(job, packages, planned.snapshot),
         )
+
+
+def _folder(package: ModelPackage) -> str:
+    """Return the folder of a model; Spark has no file system for the URI of a registry."""
+    return package.path if is_registered(package.place) else package.place
 
 
 def _facts(requests: Sequence[ModelRequest], packages: Sequence[ModelPackage]) -> dict[str, Any]:
