@@ -114,7 +114,6 @@ def model_facts(package: ModelPackage) -> dict[str, Any]:
         "digest": package.digest,
         "signature": package.signature.name,
         "tensorflow": package.tensorflow_version,
-        **({"source": package.source} if package.source else {}),
     }
 
 
