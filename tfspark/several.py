@@ -156,13 +156,13 @@ def bind_each(
         binding = bind(
             model.package.signature,
             known,
+            taken=used,
+            terms=terms,
+            problems=misfits if model.key else None,
+            case_sensitive=case_sensitive,
             feed=model.feed,
             fetch=model.fetched,
             options=model.options,
-            taken=used,
-            case_sensitive=case_sensitive,
-            terms=terms,
-            problems=misfits if model.key else None,
         )
         problems += [f"model {model.key!r}: {problem}" for problem in misfits]
         used += [field.name for field in binding.output_fields]

@@ -155,6 +155,12 @@ def test_a_name_is_replaced_unless_that_is_refused(spark, linear, tfpredict):
     spark.sql("DROP TEMPORARY FUNCTION a_new_name")
 
 
+def test_describe_function_shows_inputs_outputs_and_version(tfpredict, answer):
+    (usage,) = [text for (text,) in answer("DESCRIBE FUNCTION tfpredict") if "Usage" in text]
+    assert "tfpredict(inputs array<float>) returns float: model linear_model version 1" in usage
+    assert answer("SELECT tfpredict(array(1f, 2f))") == [(3.0,)]
+
+
 def test_numbers_of_any_type_are_arguments(spark, linear, answer):
     register(spark, "rounding", linear)
     query = "SELECT rounding(array(1, 2)), rounding(3D, 5L), rounding(1.0BD, true)"

@@ -20,6 +20,7 @@ from tfspark.spark.cluster.distribution import check_stream
 from tfspark.spark.cluster.names import numbered
 from tfspark.spark.cluster.pandas_there import check_pandas
 from tfspark.spark.fed_frame import FedFrame
+from tfspark.spark.function_usage import show_usage, usage_of
 from tfspark.spark.model import handle_of
 from tfspark.spark.model_function import FunctionRequest, Kind, ModelFunction
 from tfspark.spark.types import output_schema, udf_type
@@ -83,6 +84,8 @@ class PythonBackend:
             )
         function = self.function(request, "arrow")
         request.spark.udf.register(name, function.udf)
+        result = udf_type(request.outputs, request.options.reason).simpleString()
+        show_usage(request.spark, name, usage_of(request.package, result))
         return function
 
 

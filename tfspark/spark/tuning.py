@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from html import escape
+from typing import NamedTuple
 
 from pyspark.sql import SparkSession
 
@@ -32,8 +31,7 @@ _AT_START = (
 )
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """A recommended setting, and what `tune` did.
 
     Attributes:
@@ -50,27 +48,17 @@ class Setting:
     why: str
 
 
-@dataclass(frozen=True)
-class Tuning:
+class Tuning(tuple[Setting, ...]):
     """The report of `tune`: a table that prints as text and shows as HTML in a notebook."""
 
-    settings: tuple[Setting, ...]
+    __slots__ = ()
 
-    def __iter__(self) -> Iterator[Setting]:
-        return iter(self.settings)
-
-    def __len__(self) -> int:
-        return len(self.settings)
-
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return "\n".join(f"{one.state}: {one.name}={one.value} ({one.why})" for one in self)
-
-    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         head = "<tr><th>setting</th><th>value</th><th>state</th><th>why</th></tr>"
-        rows = ((one.name, one.value, one.state, one.why) for one in self)
-        cells = ("".join(f"<td>{escape(text)}</td>" for text in row) for row in rows)
+        cells = ("".join(f"<td>{escape(text)}</td>" for text in one) for one in self)
         return f"<table>{head}{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
 
 
@@ -104,7 +92,7 @@ def tune(spark: SparkSession, model: Model | None = None) -> Tuning:
         _applied(spark, given, _ROWS, rows, "batches of 4 MiB make the cost of a batch small"),
         *(_only_at_start(spark, *one) for one in _AT_START),
     ]
-    return Tuning(tuple(settings))
+    return Tuning(settings)
 
 
 def _applied(
