@@ -95,7 +95,7 @@ def scored(spark: SparkSession, table: str) -> list[tuple[Any, ...]]:
 
 
 def described(spark: SparkSession, table: str) -> str:
-    """Return all that a table has but its rows."""
+    """Return everything that a table has, except its rows."""
     lines = spark.sql(f"SHOW CREATE TABLE {table}").collect()[0][0].splitlines()
     return "\n".join(line for line in lines if "snapshot" not in line)
 

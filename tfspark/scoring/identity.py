@@ -19,14 +19,18 @@ from tfspark.scoring.output.journal import JobKey
 _log = logging.getLogger(__name__)
 
 
-def key_of(job: BatchJob, package: ModelPackage, snapshot: Sequence[object] | None) -> JobKey:
+def key_of(
+    job: BatchJob, packages: Sequence[ModelPackage], snapshot: Sequence[object] | None
+) -> JobKey:
     """Return the key of a batch job.
 
-    The key contains the digest of the model, not its path. It does not contain the time limit, so a
-    job that exceeded the limit can continue with a longer one.
+    The key contains the digests of the models, not their paths. It does not contain the time limit,
+    so a job that exceeded the limit can continue with a longer one.
     """
-    settings = replace(job, model="", options=replace(job.options, timeout=None))
-    return digest_key(job.run_id, [repr(settings), package.digest], snapshot)
+    keys = dict.fromkeys(job.models, "")
+    settings = replace(job, model="", models=keys, options=replace(job.options, timeout=None))
+    digests = [package.digest for package in packages]
+    return digest_key(job.run_id, [repr(settings), *digests], snapshot)
 
 
 def digest_key(

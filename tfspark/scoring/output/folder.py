@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from tfspark.errors import BindingError, OutputExistsError, UsageError, explain, listing
+from tfspark.file_systems import is_hidden
 from tfspark.scoring.dataset import WRITE_DEFAULTS, Dataset
 from tfspark.scoring.input.lakes import refuse_lake
-from tfspark.scoring.input.listing import is_hidden
 from tfspark.scoring.output import folder_rules
 from tfspark.scoring.output.commit import Commit
 from tfspark.scoring.output.csv_columns import refuse_nested
@@ -27,8 +27,9 @@ from tfspark.scoring.output.places import SUCCESS, Places
 from tfspark.scoring.output.protocol import already_there, check_same_columns
 from tfspark.scoring.output.session_tables import SessionTables
 from tfspark.scoring.output.stores import behind_links, store_of
+from tfspark.scoring.output.tfrecord_columns import refuse_no_feature
 from tfspark.spark.cluster.files import HadoopFiles
-from tfspark.spark.cluster.reading import check_format, read_path
+from tfspark.spark.cluster.reading import read_path
 from tfspark.spark.cluster.sources import Source
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class PathOutput:
         """See `Output.check`. After a dead job, `begin` recovers first and checks then."""
         self._files.check_creatable(self._path)
         self._check_hidden()
-        check_format(self.spark, self.target.format)
+        self.target.check_format(self.spark)
         refuse_lake(self.spark, self.target, "output")
         self._inputs = inputs
         folder_rules.refuse_own_input(self.spark, self._path, inputs, self.mode)
@@ -130,6 +131,8 @@ class PathOutput:
     def check_columns(self, columns: Mapping[str, str]) -> None:
         """See `Output.check_columns`."""
         check_partitions(self.target, columns)
+        if self.target.format == "tfrecord":
+            refuse_no_feature(self.target, columns)
         if self.target.format == "csv":
             refuse_nested(self.target, columns)
         self._columns = columns
@@ -234,7 +237,10 @@ class PathOutput:
         """Let Spark write rows; return the names of the files."""
         options = {**WRITE_DEFAULTS.get(self.target.format, {}), **self.target.options}
         writer = df.write.format(self.target.format).options(**options)
-        writer.partitionBy(*self.target.partition_by).save(self._spark_folder)
+        if self.target.format == "tfrecord":  # Python data sources know only two modes
+            writer.mode("append").save(self._spark_folder)
+        else:
+            writer.partitionBy(*self.target.partition_by).save(self._spark_folder)
         return self._written()
 
     @property
