@@ -113,9 +113,8 @@ class PathOutput:
         if self.mode == "error":
             raise already_there(str(self.target))
         if not self._files.is_folder(self._path):
-            raise OutputExistsError(
-                explain(f"{self._path} is a file.", expected="a folder, or nothing")
-            )
+            problem = f"{self._path} is a file."
+            raise OutputExistsError(explain(problem, expected="a folder, or nothing"))
         folder_rules.refuse_own_input(self.spark, self._path, self._inputs, self.mode)
         self._check_folder()
 
