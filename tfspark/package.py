@@ -28,6 +28,7 @@ from tfspark.errors import (
 from tfspark.model_page import page_of
 from tfspark.operations import Finding, findings_of, refuse_findings
 from tfspark.origin import title_of
+from tfspark.registry import Registered, fetched, is_registered
 from tfspark.saved_model import archive, export_dir
 from tfspark.saved_model.digest_pin import check_pin
 from tfspark.saved_model.files import digest_of_files, files, size_of
@@ -57,7 +58,8 @@ class ModelPackage:
         tensorflow_version: Version of the TensorFlow that wrote it, or an empty string.
         findings: Operations that do more than compute and are not allowed; see `lint`.
         allowed: Names of the operations that are allowed; see `allowing`.
-        source: The URI of the export dir, when `path` is the driver's copy of it; otherwise empty.
+        source: URI of the export dir, or of the version in MLflow's registry, when `path` is the
+            driver's copy of it; otherwise empty.
     """
 
     path: str
@@ -163,7 +165,8 @@ def load(
     """Read a SavedModel's description from disk, without TensorFlow.
 
     Args:
-        path: One export dir, or a base path with integer version folders.
+        path: One export dir, or a base path with integer version folders. With the extra `mlflow`,
+            also a URI of MLflow: `models:/name@alias`, `models:/name/3` or `runs:/run/path`.
         version: Version folder to take; by default the largest number.
         signature: Name of the signature to call.
         tags: Tag set of the graph inside the SavedModel.
@@ -179,9 +182,20 @@ def load(
             another digest.
         SignatureNotFoundError: When the model has no such tag set or signature.
     """
+    if is_registered(path):
+        return _load_registered(fetched(path, version), signature, _tag_set(tags), sha256)
     refuse(path)
     with _reading(path):
         return _load(Path(path), version, signature, _tag_set(tags), sha256)
+
+
+def _load_registered(
+    model: Registered, signature: str, tags: tuple[str, ...], sha256: str | None
+) -> ModelPackage:
+    """Load a model of MLflow; name and version are those of the registry."""
+    with _reading(model.uri):
+        package = _load(model.folder, None, signature, tags, sha256)
+    return replace(package, name=model.name, version=model.version, source=model.uri)
 
 
 def lint(
@@ -209,6 +223,8 @@ def lint(
     """
     if isinstance(model, ModelPackage):
         return list(model.findings)
+    if is_registered(model):
+        return list(load(model, version, tags=tags).findings)
     refuse(model)
     with _reading(model):
         folder, _ = export_dir.find(Path(model), version)

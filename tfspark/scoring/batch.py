@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from tfspark.errors import EngineError, UsageError, explain
 from tfspark.foreign_text import lines, one_line
+from tfspark.registry import is_registered
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.direct import NotDirectError, plan_direct
 from tfspark.scoring.file_groups import refuse_chunks
@@ -25,6 +26,7 @@ from tfspark.scoring.job import BatchJob, Plan
 from tfspark.scoring.output.bad_rows import REASON, BadRowsOutput, GoodAndBadRows
 from tfspark.scoring.output.choice import output_of
 from tfspark.scoring.output.protocol import Output, Transaction, ending, publish
+from tfspark.scoring.own_input import folder_read, refuse_same_table
 from tfspark.scoring.preflight import check_settings, check_space, open_models
 from tfspark.scoring.report import Report, model_facts
 from tfspark.scoring.through_spark import plan_through_spark
@@ -77,8 +79,11 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
                     hint="leave out --run-id, or write to --output.",
                 )
             )
-        output.check(*filter(None, (job.source.path, job.model, *job.models.values())))
-        bad = _bad_rows(spark, job, report, output)
+        refuse_same_table(spark, job, output)
+        places = (folder_read(spark, job.source), *map(_folder, packages))
+        read = [place for place in places if place]
+        output.check(*read)
+        bad = _bad_rows(spark, job, report, output, read)
         if bad is not None:
             options = replace(job.options, on_error="null", reason=REASON)
             job = replace(job, options=options)
@@ -98,6 +103,11 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
         )
 
 
+def _folder(package: ModelPackage) -> str:
+    """Return the folder of a model; Spark has no file system for the URI of a registry."""
+    return package.path if is_registered(package.place) else package.place
+
+
 def _facts(requests: Sequence[ModelRequest], packages: Sequence[ModelPackage]) -> dict[str, Any]:
     """Return the facts about the model, or those of each key."""
     if not requests[0].key:
@@ -107,7 +117,7 @@ def _facts(requests: Sequence[ModelRequest], packages: Sequence[ModelPackage]) -
 
 
 def _bad_rows(
-    spark: SparkSession, job: BatchJob, report: Report, output: Output
+    spark: SparkSession, job: BatchJob, report: Report, output: Output, read: Sequence[str]
 ) -> BadRowsOutput | None:
     """Return the checked folder for bad rows, if the job sets them aside."""
     if not job.bad_rows:
@@ -117,7 +127,7 @@ def _bad_rows(
         hint = "leave out --bad-rows, or run a job for each model."
         raise UsageError(explain(problem, hint=hint))
     bad = BadRowsOutput(spark, Dataset(job.bad_rows), job.mode, report.run, output)
-    bad.check(*filter(None, (job.source.path, job.model)))
+    bad.check(*read)
     for path in filter(None, (job.target.path, job.source.path)):
         bad.check_beside(path)
     report.bad_rows_output = job.bad_rows
@@ -199,6 +209,7 @@ def _stage(spark: SparkSession, planned: Plan, report: Report) -> None:
         done.null_rows,
     )
     report.bad_rows, report.kept_rows = done.bad_rows, done.kept_rows
+    report.scored_rows = done.rows_in - done.kept_rows
     report.versions = {"spark": spark.version, **versions}
     _check_counts(report)
     planned.max_bad_rows.check(done.bad_rows, done.rows_in)

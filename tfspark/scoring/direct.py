@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 from tfspark.columns import columns_of, resolve
 from tfspark.dtypes import sql_name
 from tfspark.errors import BindingError
+from tfspark.file_systems import open_filesystem
 from tfspark.schema import kept_columns
 from tfspark.scoring.direct_input import DirectInput, NotDirectError, check_session, open_input
-from tfspark.scoring.input.listing import open_filesystem
 from tfspark.scoring.input.same_types import arrow_name
 from tfspark.scoring.input.splits import Piece, cut, plan_splits
 from tfspark.scoring.job import BatchJob, Outcome, Plan

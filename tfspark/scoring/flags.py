@@ -19,7 +19,7 @@ from tfspark.scoring.job_parser import ByName, one_of
 # The help says this once instead of for each flag.
 REPEATED = "A flag whose value contains = can be given several times, once for each name."
 
-_FORMATS = ("parquet", "csv", "json", "orc", "avro")
+_FORMATS = ("parquet", "csv", "json", "orc", "avro", "tfrecord")
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ INPUT = Flag("--input", "PATH", "path, glob or URI to read")
 INPUT_TABLE = Flag("--input-table", "TABLE", "table or view to read, Hive's included")
 INPUT_FORMAT = _choice(
     "--input-format",
-    (*_FORMATS, "binaryFile"),
+    (*_FORMATS[:-1], "binaryFile", "tfrecord"),
     "format of the input; csv has a header line and types found in the data, and a broken record "
     "of csv or json ends the job, unless --option says otherwise; binaryFile has path, "
     "modificationTime, length, content",

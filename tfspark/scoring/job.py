@@ -130,8 +130,9 @@ class Plan:
         columns: The columns of the output: name → Spark type.
         rounded: One sentence per column whose numbers are rounded to the model's precision.
         stage: Runs the tasks and writes the rows to a hidden folder.
-        snapshot: The input files, with sizes and times, when the job was planned. Two runs with
-            other snapshots are other jobs.
+        snapshot: The input files with sizes and times, or the versions of tables, when the job was
+            planned. Two runs with other snapshots are other jobs. `None` for an input without
+            files or versions; then only a run id shows that two runs are the same job.
         bad: The output of bad rows; `None` when the first bad row ends the job.
         max_bad_rows: How many rows may be bad.
         job: Identifies the job, so that a later run recognises it.
@@ -143,7 +144,7 @@ class Plan:
     columns: Mapping[str, str]
     rounded: Sequence[str]
     stage: Callable[[], Outcome]
-    snapshot: Sequence[object]
+    snapshot: Sequence[object] | None
     bad: BadRowsOutput | None = None
     max_bad_rows: Limit = NO_LIMIT
     job: JobKey = field(default_factory=lambda: JobKey(""))

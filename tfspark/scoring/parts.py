@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from tfspark.file_systems import open_filesystem
 from tfspark.origin import Origin
-from tfspark.scoring.input.listing import open_filesystem
 from tfspark.scoring.input.pieces import read_batches
 from tfspark.scoring.input.splits import Piece
 from tfspark.scoring.output.bad_rows import REASON

@@ -46,6 +46,7 @@ class Report:
         bad_rows: Rows that could not be scored and were set aside; `rows_out` does not count them.
         bad_rows_output: Folder of the bad rows; empty when the first bad row ends the job.
         kept_rows: Rows of `rows_in` that an earlier, unfinished run of this job had scored.
+        scored_rows: The other rows of `rows_in`, which this run scored; `None` in a SQL job.
         rounded: One sentence per column whose numbers are rounded to the model's precision, such as
             "column 'x' double → float32".
         seconds: Wall time by phase, in seconds.
@@ -65,6 +66,7 @@ class Report:
     bad_rows: int = 0
     bad_rows_output: str = ""
     kept_rows: int = 0
+    scored_rows: int | None = None
     rounded: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)

@@ -20,6 +20,7 @@ from tfspark.several import BoundModels, NamedModel
 from tfspark.spark.cluster.arrow_batches import sized_batches
 from tfspark.spark.cluster.bad_rows import with_file
 from tfspark.spark.cluster.counting import counted
+from tfspark.spark.cluster.sources import Source, sources_of
 from tfspark.spark.dataframe import score_bound, score_frame
 from tfspark.spark.model_requests import ModelRequest
 from tfspark.terms import FLAGS
@@ -47,6 +48,7 @@ def plan_through_spark(
     with naming_broken_records(spark, dataset):
         rows = dataset.read(spark)
     source = input_of(spark, rows, dataset) if dataset.path else None
+    sources = _sources(rows, job, output)
     names_in = rows.columns if bad is None else bad.names_beside(rows.columns)
     watched, rows_in = counted(rows if bad is None else with_file(rows, FILE))
     scored, bound = _scored(watched, job, models, source)
@@ -74,7 +76,7 @@ def plan_through_spark(
             source.check_unchanged()
         return outcome
 
-    facts = (dict(good.dtypes), bound.rounded, stage, _snapshot(rows, source))
+    facts = (dict(good.dtypes), bound.rounded, stage, _snapshot(spark, source, sources))
     return Plan(models, output, "spark", *facts, bad)
 
 
@@ -141,10 +143,21 @@ def _scored(
     return scored.frame, scored.bound
 
 
-def _snapshot(rows: DataFrame, source: SparkInput | None) -> Sequence[object]:
-    """Return the files of the input, with sizes and times; empty for sources such as JDBC."""
-    if source is None:
-        return snapshot_of(rows.sparkSession, rows)
+def _sources(rows: DataFrame, job: BatchJob, output: Output) -> list[Source]:
+    """Return the sources of the rows; refuse those that the job would change."""
+    sources = sources_of(rows)
+    # A view may read the table that is appended to, for example to leave out the rows in it.
+    if job.mode == "overwrite" or (job.mode == "append" and job.source.path):
+        output.check_sources(sources)
+    return sources
+
+
+def _snapshot(
+    spark: SparkSession, source: SparkInput | None, sources: Sequence[Source]
+) -> Sequence[object] | None:
+    """Return the state of the input; `None` for sources without files or versions."""
+    if source is None or not source.uris:
+        return snapshot_of(spark, sources)
     return [*source.uris, *source.files]
 
 

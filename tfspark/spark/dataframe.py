@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame
+from pyspark.sql.types import StructType
 
 from tfspark.errors import UsageError, explain
 from tfspark.options import ColumnKeywords, is_list_of_names
@@ -23,7 +24,7 @@ from tfspark.spark.model import Model
 from tfspark.spark.model_requests import ConfiguredModel, ModelRequest, loaded, requests_of
 from tfspark.spark.pandas_frames import opened
 from tfspark.spark.pipelines import check_analysed
-from tfspark.spark.types import columns_of
+from tfspark.spark.types import columns_of, output_schema
 from tfspark.terms import PYTHON, Terms
 
 if TYPE_CHECKING:
@@ -100,10 +101,40 @@ def score_frame(
     terms: Terms = PYTHON,
 ) -> ScoredFrame:
     """Score a frame like `predict`, and return the bindings too; `terms` spell the hints."""
-    for request in requests:
-        check_columns(feed=request.feed, fetch=request.fetch, keep=keep)
     _check_frame(df)
     check_analysed(df)
+    feds, bound = _bound(df, requests, keep, difference, terms)
+    bound.log()
+    return ScoredFrame(_scored(df, feds, bound), bound)
+
+
+def scored_schema(
+    df: DataFrame,
+    requests: Sequence[ModelRequest],
+    *,
+    keep: Sequence[str] | None,
+    terms: Terms = PYTHON,
+) -> StructType:
+    """Return the schema of a scored frame. No model is sent to the workers.
+
+    Raises:
+        UsageError: When feed, fetch or keep has a wrong type.
+        BindingError: When inputs, outputs and columns do not match; lists all mismatches.
+    """
+    feds, bound = _bound(df, requests, keep, False, terms)
+    return output_schema(feds[0].kept_schema, bound)
+
+
+def _bound(
+    df: DataFrame,
+    requests: Sequence[ModelRequest],
+    keep: Sequence[str] | None,
+    difference: bool,
+    terms: Terms,
+) -> tuple[list[FedFrame], BoundModels]:
+    """Check the columns of a frame against the models."""
+    for request in requests:
+        check_columns(feed=request.feed, fetch=request.fetch, keep=keep)
     packages = loaded(df.sparkSession, requests)
     pairs = list(zip(requests, packages, strict=True))
     feds = [FedFrame.of(df, one.signature, request.feed, keep) for request, one in pairs]
@@ -119,9 +150,8 @@ def score_frame(
         terms=terms,
         difference=difference,
     )
-    bound.log()
     feds[0].check_kept(terms)
-    return ScoredFrame(_scored(df, feds, bound), bound)
+    return feds, bound
 
 
 def score_bound(

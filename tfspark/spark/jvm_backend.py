@@ -32,7 +32,7 @@ class JvmBackend:
     """Scores inside the JVM; see `Backend`."""
 
     def predict(self, fed: FedFrame, bound: BoundModels) -> DataFrame:
-        """Return the kept columns of a frame, then one column per output of the model.
+        """Return the kept columns of a frame, one column per output, and the reason if asked for.
 
         Raises:
             UsageError: When there are several models.
@@ -45,6 +45,7 @@ class JvmBackend:
         (model,), (binding,) = bound.models, bound.bindings
         package, options = model.package, model.options
         fetch = {output.spec.name: output.column for output in binding.outputs}
+        names = [field.name for field in binding.output_fields]
         labels = [label for bound in binding.inputs for label in _labels(bound, binding)]
         spark = fed.frame.sparkSession
         call = function_in_jvm(spark, package, options, fetch, labels=labels, terms="python")
@@ -55,11 +56,11 @@ class JvmBackend:
         ]
         kept = [numbers[position] for position in fed.kept]
         scores = sf.col(_SCORED)
-        outputs = [scores[name] for name in fetch.values()] if len(fetch) > 1 else [scores]
+        outputs = [scores[name] for name in names] if len(names) > 1 else [scores]
         try:
             scored = fed.numbered().select(*kept, call(*arguments).alias(_SCORED))
             result = scored.select(*kept, *outputs)
-            result = result.toDF(*fed.kept_schema.names, *fetch.values())
+            result = result.toDF(*fed.kept_schema.names, *names)
             _ = result.schema  # Connect analyses the plan only on request
         except AnalysisException as error:
             raise refusal(error) from error

@@ -24,6 +24,7 @@ from tfspark.handle import PathSource, Source
 from tfspark.node_folder import check_digest, unpacked
 from tfspark.options import Distribute
 from tfspark.package import ModelPackage, load
+from tfspark.registry import is_registered
 from tfspark.saved_model.other_objects import refuse
 from tfspark.spark.cluster.files import local_path
 from tfspark.spark.cluster.remote_model import driver_folder, fetched
@@ -205,6 +206,8 @@ def resolve(
         if sha256 is not None:
             model.check_digest(sha256)
         return model if signature is None else model.select(signature)
+    if is_registered(model):
+        return load(model, version, signature or "serving_default", tags, sha256)
     refuse(model)
     local = local_path(str(model))
     if spark is not None and is_classic(spark) and (local is None or not local.exists()):
