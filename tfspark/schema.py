@@ -128,9 +128,7 @@ def bind(
         problems += found
     elif found:
         given = hint or f"bind by name, such as {_example(signature, terms)}."
-        title = f"Signature {signature.name!r} does not fit the columns"
-        given += f" Columns at hand: {describe(columns)}."
-        raise BindingError(explain_all(title, found, hint=given))
+        raise _unfit(signature, columns, found, given)
     return Binding(
         tuple(inputs),
         tuple(outputs),
@@ -142,6 +140,14 @@ def bind(
         options.on_error,
         options.reason,
     )
+
+
+def _unfit(
+    signature: Signature, columns: Columns, problems: Sequence[str], hint: str
+) -> BindingError:
+    title = f"Signature {signature.name!r} does not fit the columns"
+    hint += f" Columns at hand: {describe(columns)}."
+    return BindingError(explain_all(title, problems, hint=hint))
 
 
 def bind_outputs(

@@ -20,6 +20,7 @@ from tfspark.fetching import Fetch, OutputBinding
 from tfspark.options import ScoreOptions
 from tfspark.package import ModelPackage
 from tfspark.schema import Binding, bind
+from tfspark.signature import Signature
 from tfspark.terms import PYTHON, Terms
 
 # The difference of two outputs that are both called `y` is the column `difference_y`.
@@ -96,6 +97,11 @@ class BoundModels:
     def columns(self) -> tuple[str, ...]:
         """Names of the columns that are fed, each once."""
         return tuple(dict.fromkeys(name for one in self.bindings for name in one.columns))
+
+    @property
+    def signatures(self) -> list[Signature]:
+        """The signature of each model."""
+        return [model.package.signature for model in self.models]
 
     @property
     def fields(self) -> list[dtypes.ArrowField]:

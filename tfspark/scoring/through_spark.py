@@ -56,8 +56,7 @@ def plan_through_spark(
         names = _needed(rows, job, bound) if bad is None else None
         source.check_columns(names, allow_missing=job.allow_missing or _merges(dataset))
     beside = _beside(scored, bound)
-    first = bound.bindings[0]  # bad rows are those of a single model
-    split = None if bad is None else SplitFrame.of(scored, first, names_in, job.keep, bad)
+    split = _split(scored, bound, names_in, job, bad)
     good = scored if split is None else split.good
     # A model never returns null, so a null prediction is a row with a null input.
     good, rows_out = counted(good, null_in=bound.watched)
@@ -70,17 +69,28 @@ def plan_through_spark(
             split.release()
         return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, bad_rows)
 
-    signatures = [model.package.signature for model in models]
-
     def stage() -> Outcome:
-        with naming_broken_records(spark, dataset), sized_batches(spark, signatures, beside):
+        with naming_broken_records(spark, dataset), sized_batches(spark, bound.signatures, beside):
             outcome = write() if groups is None else groups()
         if source is not None:
             source.check_unchanged()
         return outcome
 
-    columns, snapshot = dict(good.dtypes), _snapshot(spark, source, sources)
-    return Plan(models, output, "spark", columns, bound.rounded, stage, snapshot, bad)
+    facts = (dict(good.dtypes), bound.rounded, stage, _snapshot(spark, source, sources))
+    return Plan(models, output, "spark", *facts, bad)
+
+
+def _split(
+    scored: DataFrame,
+    bound: BoundModels,
+    names: Sequence[str],
+    job: BatchJob,
+    bad: BadRowsOutput | None,
+) -> SplitFrame | None:
+    """Split good and bad rows, if the job sets bad rows aside; it then has a single model."""
+    if bad is None:
+        return None
+    return SplitFrame.of(scored, bound.bindings[0], names, job.keep, bad)
 
 
 def _groups(
