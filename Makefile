@@ -167,7 +167,7 @@ proto: venv  ## Generate tfspark/*_pb2.py and .pyi from the .proto files
 	$(VENV)/uv run --quiet --no-project --isolated --no-build --python ">=3.10,<3.13" \
 	    --with "grpcio-tools==1.62.*" --with "setuptools<81" \
 	    python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. tfspark/saved_model.proto \
-	    tfspark/prediction_log.proto tfspark/session_config.proto
+	    tfspark/prediction_log.proto tfspark/session_config.proto tfspark/example.proto
 
 .PHONY: clean
 clean:  ## Remove everything that can be created again, including .venv

@@ -18,16 +18,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tfspark.errors import (
-    ForbiddenOperationError,
     ModelNotFoundError,
     SignatureNotFoundError,
     TfsparkError,
     did_you_mean,
     explain,
-    explain_all,
     listing,
 )
-from tfspark.operations import Finding, findings_of
+from tfspark.model_page import page_of
+from tfspark.operations import Finding, findings_of, refuse_findings
+from tfspark.origin import title_of
+from tfspark.registry import Registered, fetched, is_registered
 from tfspark.saved_model import archive, export_dir
 from tfspark.saved_model.digest_pin import check_pin
 from tfspark.saved_model.files import digest_of_files, files, size_of
@@ -36,9 +37,6 @@ from tfspark.saved_model.graph_shapes import completed, is_open
 from tfspark.saved_model.missing import check_complete
 from tfspark.saved_model.other_objects import refuse
 from tfspark.signature import OutputShapes, Signature
-
-# The most findings that a message lists; the others are only counted.
-_MOST_LISTED = 10
 
 # TensorFlow's internal signature that initialises tables; users do not call it.
 _INIT_SIGNATURE = "__saved_model_init_op"
@@ -60,6 +58,8 @@ class ModelPackage:
         tensorflow_version: Version of the TensorFlow that wrote it, or an empty string.
         findings: Operations that do more than compute and are not allowed; see `lint`.
         allowed: Names of the operations that are allowed; see `allowing`.
+        source: URI of the export dir, or of the version in MLflow's registry, when `path` is the
+            driver's copy of it; otherwise empty.
     """
 
     path: str
@@ -73,6 +73,12 @@ class ModelPackage:
     tensorflow_version: str
     findings: tuple[Finding, ...] = ()
     allowed: tuple[str, ...] = ()
+    source: str = ""
+
+    @property
+    def place(self) -> str:
+        """The export dir, as the user knows it; for messages and reports."""
+        return self.source or self.path
 
     def select(self, signature: str) -> ModelPackage:
         """Return the same model with another selected signature.
@@ -80,7 +86,7 @@ class ModelPackage:
         Raises:
             SignatureNotFoundError: When the model has no such signature.
         """
-        return replace(self, signature=_choose(self.signatures, signature, self.path))
+        return replace(self, signature=_choose(self.signatures, signature, self.place))
 
     def with_output_shapes(self, shapes: OutputShapes) -> ModelPackage:
         """Return the same model with output shapes that the SavedModel leaves open.
@@ -114,20 +120,7 @@ class ModelPackage:
         Raises:
             ForbiddenOperationError: Lists the first ten of these operations and counts the others.
         """
-        if not self.findings:
-            return
-        listed = [str(finding) for finding in self.findings[:_MOST_LISTED]]
-        if len(self.findings) > _MOST_LISTED:
-            listed.append(f"… and {len(self.findings) - _MOST_LISTED} more")
-        names = sorted({finding.op for finding in self.findings})[:_MOST_LISTED]
-        raise ForbiddenOperationError(
-            explain_all(
-                f"The model at {self.path} may do more than compute",
-                listed,
-                hint=f"if you trust the model, allow these operations with allow_ops={names} "
-                f"(--allow-ops {','.join(names)}); tfspark.lint(model) lists all of them.",
-            )
-        )
+        refuse_findings(self.findings, self.place)
 
     def check_digest(self, sha256: str) -> None:
         """Refuse a model with another digest.
@@ -139,14 +132,17 @@ class ModelPackage:
             UsageError: When `sha256` is not a digest.
             InvalidModelError: When the model has another digest.
         """
-        check_pin(self.path, self.digest, sha256)
+        check_pin(self.place, self.digest, sha256)
 
     def describe(self) -> str:
         """Return a readable page: version, digest, path, inputs and outputs."""
         version = "none" if self.version is None else self.version
         head = f"{self.name} version {version}, {self.size} bytes, digest {self.digest[:12]}"
         pages = [signature.describe() for signature in self.signatures]
-        return "\n".join([head, f"path {self.path}", *pages])
+        return "\n".join([head, f"path {self.place}", *pages])
+
+    def _repr_html_(self) -> str:
+        return page_of(title_of(self), self.place, self.signature)
 
     def pack(self, target: BinaryIO) -> None:
         """Write the export dir to `target` as an uncompressed tar with only names and contents."""
@@ -169,7 +165,8 @@ def load(
     """Read a SavedModel's description from disk, without TensorFlow.
 
     Args:
-        path: One export dir, or a base path with integer version folders.
+        path: One export dir, or a base path with integer version folders. With the extra `mlflow`,
+            also a URI of MLflow: `models:/name@alias`, `models:/name/3` or `runs:/run/path`.
         version: Version folder to take; by default the largest number.
         signature: Name of the signature to call.
         tags: Tag set of the graph inside the SavedModel.
@@ -185,9 +182,20 @@ def load(
             another digest.
         SignatureNotFoundError: When the model has no such tag set or signature.
     """
+    if is_registered(path):
+        return _load_registered(fetched(path, version), signature, _tag_set(tags), sha256)
     refuse(path)
     with _reading(path):
         return _load(Path(path), version, signature, _tag_set(tags), sha256)
+
+
+def _load_registered(
+    model: Registered, signature: str, tags: tuple[str, ...], sha256: str | None
+) -> ModelPackage:
+    """Load a model of MLflow; name and version are those of the registry."""
+    with _reading(model.uri):
+        package = _load(model.folder, None, signature, tags, sha256)
+    return replace(package, name=model.name, version=model.version, source=model.uri)
 
 
 def lint(
@@ -215,6 +223,8 @@ def lint(
     """
     if isinstance(model, ModelPackage):
         return list(model.findings)
+    if is_registered(model):
+        return list(load(model, version, tags=tags).findings)
     refuse(model)
     with _reading(model):
         folder, _ = export_dir.find(Path(model), version)

@@ -68,7 +68,8 @@ class Environment:
         is_apart = self.tensorflow == OLDEST and self.spark != "3.5"
         extras.append("spark" if is_apart else "connect")
         tensorflow = f"tensorflow-cpu=={self.tensorflow}.*"
-        return ["--editable", f"{ROOT}[{','.join(extras)}]", tensorflow, "pytest"]
+        server = ["mlflow>=3.10"] if self == WITH_MLFLOW else []
+        return ["--editable", f"{ROOT}[{','.join(extras)}]", tensorflow, "pytest", *server]
 
 
 # Each line with the oldest and the newest TensorFlow, and every Python. The short form takes the
@@ -85,6 +86,8 @@ ENVIRONMENTS = (
     Environment("4.3", "3.11", OLDEST),
     Environment("4.3", "3.13", NEWEST),
 )
+# The environment that tests the registry of MLflow, with a server.
+WITH_MLFLOW = ENVIRONMENTS[2]
 
 
 def main(lines: Sequence[str]) -> int:
@@ -146,6 +149,8 @@ def run(environment: Environment) -> tuple[dict[str, str], str]:
         else:
             setting = {f"TFSPARK_COMPAT_{lake.upper()}": ",".join(map(str, jars))}
             is_green &= passes(inside, SMOKE.with_name(f"{lake}.py"), setting)
+    if environment == WITH_MLFLOW:
+        is_green &= passes(inside, SMOKE.with_name("mlflow_registry.py"))
     result = "passed" if is_green else "failed"
     print(f"compat: {name} {result} in {perf_counter() - started:.0f} s", flush=True)
     return versions(inside), result

@@ -1,4 +1,4 @@
-"""A Spark session with the jar in a process of its own, which runs one program after another.
+"""A Spark session with the jar in a separate process, which runs one program after another.
 
 A process with a session takes about ten seconds to start, so the tests of a file share one.
 """
@@ -49,7 +49,7 @@ class Session:
             )
 
     def ask(self, program: str) -> Any:
-        """Run a program with `spark` in it, and return the one value that it `answer`s."""
+        """Run a program with `spark`, and return the value passed to `answer`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(program) + "\n")

@@ -17,7 +17,8 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):/", re.IGNORECASE)
 
 _DOWNLOAD = "download the model to a folder, and give the path of that folder."
 _MLFLOW = (
-    "bring it to a folder by mlflow.artifacts.download_artifacts({0!r}), and give the folder in it "
+    "install tfspark[mlflow] on the driver; or bring it to a folder by "
+    "mlflow.artifacts.download_artifacts({0!r}), and give the folder in it "
     "that holds saved_model.pb, such as data/model; where there is none, load the model by "
     "mlflow.tensorflow.load_model({0!r}), and write it by model.export({1!r})."
 )

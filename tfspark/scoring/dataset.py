@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tfspark.errors import UsageError, explain
-from tfspark.spark.cluster.reading import read_path, read_table
+from tfspark.spark.cluster.files import HadoopFiles
+from tfspark.spark.cluster.reading import check_format, read_path, read_table
+from tfspark.spark.tfrecord import register_tfrecord
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -78,4 +80,19 @@ class Dataset:
         """
         if self.table:
             return read_table(spark, self.table)
-        return read_path(spark, self.path, self.format, self.reader_options)
+        self.check_format(spark)
+        path = self.path
+        if self.format == "tfrecord":  # pyarrow does not know Spark's default file system
+            path = HadoopFiles(spark, path).qualified(path)
+        return read_path(spark, path, self.format, self.reader_options)
+
+    def check_format(self, spark: SparkSession) -> None:
+        """Let the session read and write the format.
+
+        Raises:
+            UsageError: When this Spark cannot read and write the format.
+        """
+        if self.format == "tfrecord":
+            register_tfrecord(spark)
+        else:
+            check_format(spark, self.format)

@@ -16,6 +16,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from tfspark.errors import InvalidInputError, TfsparkError
+from tfspark.file_systems import SUMMARIES, open_filesystem
 from tfspark.scoring.input.conform import nullable
 from tfspark.scoring.input.footers import (
     WITH_FOOTERS,
@@ -27,7 +28,7 @@ from tfspark.scoring.input.footers import (
     refuse_missing,
     refuse_other_types,
 )
-from tfspark.scoring.input.listing import SUMMARIES, DataFile, list_files, open_filesystem
+from tfspark.scoring.input.listing import DataFile, list_files
 from tfspark.scoring.input.pieces import JULIAN
 from tfspark.scoring.input.same_types import changed_columns, fields_of, spark_fields
 from tfspark.scoring.job import BatchJob

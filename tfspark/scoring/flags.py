@@ -19,7 +19,7 @@ from tfspark.scoring.job_parser import ByName, one_of
 # The help says this once instead of for each flag.
 REPEATED = "A flag whose value contains = can be given several times, once for each name."
 
-_FORMATS = ("parquet", "csv", "json", "orc", "avro")
+_FORMATS = ("parquet", "csv", "json", "orc", "avro", "tfrecord")
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,19 @@ def add_output(parser: argparse.ArgumentParser, *, required: bool) -> None:
 
 # --- model ----------------------------------------------------------------------------------------
 
-MODEL = Flag(
-    "--model", "DIR", "export dir or base path of the model, as a path or URI", required=True
+MODEL = Flag("--model", "DIR", "export dir or base path of the model, as a path or URI")
+MODELS = Flag(
+    "--models",
+    "KEY=DIR",
+    "several models that score the same rows, each with a key; the new columns of a model begin "
+    "with its key and _",
+    arguments.pair,
+)
+DIFFERENCE = Flag(
+    "--difference",
+    "",
+    "with two models, add difference_OUTPUT for each output of numbers that both have: the second "
+    "model minus the first",
 )
 REGISTER = Flag(
     "--register",
@@ -201,7 +212,7 @@ INPUT = Flag("--input", "PATH", "path, glob or URI to read")
 INPUT_TABLE = Flag("--input-table", "TABLE", "table or view to read, Hive's included")
 INPUT_FORMAT = _choice(
     "--input-format",
-    (*_FORMATS, "binaryFile"),
+    (*_FORMATS[:-1], "binaryFile", "tfrecord"),
     "format of the input; csv has a header line and types found in the data, and a broken record "
     "of csv or json ends the job, unless --option says otherwise; binaryFile has path, "
     "modificationTime, length, content",

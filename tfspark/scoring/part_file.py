@@ -14,7 +14,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tfspark.scoring.input.listing import open_filesystem
+from tfspark.file_systems import open_filesystem
 
 # The most bytes in a row group of the output. Spark's readers split files at row groups.
 GROUP_BYTES = 64 << 20

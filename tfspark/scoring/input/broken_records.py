@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from tfspark.errors import InvalidInputError, TfsparkError, explain
+from tfspark.file_systems import open_filesystem
 from tfspark.scoring.dataset import Dataset
-from tfspark.scoring.input.listing import open_filesystem
 from tfspark.spark.cluster.failures import is_broken_record
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.reading import first_broken_record

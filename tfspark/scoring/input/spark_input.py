@@ -11,12 +11,14 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from pyarrow import fs
 
 from tfspark.errors import InvalidInputError, UsageError
+from tfspark.file_systems import open_filesystem
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.input.footers import (
     MAX_FOOTERS,
@@ -29,14 +31,10 @@ from tfspark.scoring.input.footers import (
     refuse_other_types,
 )
 from tfspark.scoring.input.headers import refuse_other_headers
-from tfspark.scoring.input.listing import (
-    DataFile,
-    changed,
-    check_unchanged,
-    open_filesystem,
-    states,
-)
+from tfspark.scoring.input.listing import DataFile, changed, check_unchanged, states
 from tfspark.spark.cluster.files import HadoopFiles
+from tfspark.spark.cluster.sources import Source
+from tfspark.tfrecord.files import find
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -105,7 +103,7 @@ def input_of(spark: SparkSession, rows: DataFrame, dataset: Dataset) -> SparkInp
     Raises:
         InvalidInputError: When a Parquet or ORC file is empty, or a CSV file has another header.
     """
-    uris = sorted(rows.inputFiles())
+    uris = _uris(rows, dataset)
     files = _states(spark, uris)
     gone = [uri for uri, file in zip(uris, files, strict=True) if file is None]
     if gone:
@@ -118,16 +116,31 @@ def input_of(spark: SparkSession, rows: DataFrame, dataset: Dataset) -> SparkInp
     return SparkInput(spark, uris, there, _footers(reached, there, dataset.format), dataset.format)
 
 
-def snapshot_of(spark: SparkSession, rows: DataFrame) -> list[object]:
-    """Return the files of the rows, with their sizes and times if the file system tells them.
+def snapshot_of(spark: SparkSession, sources: Sequence[Source]) -> list[object] | None:
+    """Return the state of everything that rows are read from: files, and versions of tables.
 
-    Sources without files, such as JDBC, are assumed to be unchanged.
+    Returns:
+        The files with sizes and times, then the versions; equal lists mean equal rows. `None` if a
+        source, such as JDBC, has neither files nor a version.
     """
-    uris = sorted(rows.inputFiles())
+    if not all(source.is_identified for source in sources):
+        return None
+    uris = sorted({uri for source in sources for uri in source.uris})
+    versions = sorted({source.version for source in sources} - {""})
     try:
-        return [*uris, *_states(spark, uris)]
+        return [*uris, *_states(spark, uris), *versions]
     except UsageError:  # only the reader of this source can open its files
-        return [*uris]
+        return None
+
+
+def _uris(rows: DataFrame, dataset: Dataset) -> list[str]:
+    """Return the URIs of the files; none if pyarrow's name of a file differs from Spark's."""
+    if dataset.format != "tfrecord":
+        return sorted(rows.inputFiles())
+    place = HadoopFiles(rows.sparkSession, dataset.path).qualified(dataset.path)
+    if not place.startswith("file:"):
+        return []
+    return [Path(file.path).as_uri() for file in find([place])]
 
 
 def _states(spark: SparkSession, uris: Sequence[str]) -> list[DataFile | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tfspark.errors import UsageError, explain
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output.catalog import CatalogOutput
 from tfspark.scoring.output.folder import PathOutput
@@ -29,6 +30,10 @@ def output_of(spark: SparkSession, target: Dataset, mode: Mode, run: str) -> Out
     refuse_unused(target)
     if target.path:
         return PathOutput(spark, target, mode, run)
+    if target.format == "tfrecord":
+        raise UsageError(
+            explain("A table cannot have TFRecord files.", hint="write a folder with --output.")
+        )
     table = table_name(spark, target.table)
     if table.catalog or not _is_of_files(spark, table.quoted, target):
         return CatalogOutput(spark, target, table, mode, run)

@@ -7,8 +7,8 @@ from urllib.parse import unquote
 
 from tfspark.columns import resolve
 from tfspark.errors import BindingError, did_you_mean, explain, explain_all
+from tfspark.file_systems import is_hidden
 from tfspark.scoring.dataset import Dataset
-from tfspark.scoring.input.listing import is_hidden
 from tfspark.spark.cluster.files import HadoopFiles
 
 

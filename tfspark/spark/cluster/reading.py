@@ -14,6 +14,7 @@ from tfspark.errors import InputNotFoundError, UsageError, did_you_mean, explain
 from tfspark.spark.cluster.failures import (
     cause,
     condition,
+    from_worker,
     is_broken_record,
     is_missing,
     unreadable_file,
@@ -41,7 +42,8 @@ def read_path(spark: SparkSession, path: str, format: str, options: Mapping[str,
     try:
         return spark.read.format(format).options(**options).load(path)
     except AnalysisException as error:
-        raise _not_found(spark, f"{format} at {path}", error, path) from error
+        raised = from_worker(error)  # by a data source in Python
+        raise raised or _not_found(spark, f"{format} at {path}", error, path) from error
     except Exception as error:
         if is_broken_record(error):
             raise

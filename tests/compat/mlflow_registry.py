@@ -1,0 +1,123 @@
+"""Models of a real MLflow server on SQLite; `tools/compat.py` runs it.
+
+It needs pytest alone. TFSPARK_COMPAT_MODELS names the folder of the models.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+
+import tfspark
+from tfspark.errors import InvalidModelError, ModelNotFoundError, UsageError
+
+LINEAR = str(Path(os.environ["TFSPARK_COMPAT_MODELS"]) / "linear" / "1")
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mlflow.MlflowClient]:
+    """A tracking server with a registry, as a process."""
+    home = tmp_path_factory.mktemp("mlflow")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{home}/mlflow.db"]
+    command += ["--artifacts-destination", str(home / "artifacts")]
+    with (home / "log").open("w") as log:
+        settings = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        server = subprocess.Popen(command, cwd=home, stdout=log, stderr=log, env=settings)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(f"{address}/health", server)
+        mlflow.set_tracking_uri(address)
+        yield mlflow.MlflowClient()
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
+    while server.poll() is None:
+        try:
+            with urllib.request.urlopen(address):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.2)
+    raise AssertionError("the server ended")
+
+
+@pytest.fixture(scope="module")
+def run(client: mlflow.MlflowClient) -> str:
+    """A run with a SavedModel and a text as artifacts; the SavedModel has versions 1 and 2."""
+    with mlflow.start_run() as started:
+        mlflow.log_artifacts(LINEAR, "model")
+        mlflow.log_text("a model", "card/README.md")
+    run_id: str = started.info.run_id
+    client.create_registered_model("price")
+    for _ in range(2):
+        client.create_model_version("price", f"runs:/{run_id}/model", run_id)
+    client.set_registered_model_alias("price", "champion", "1")
+    return run_id
+
+
+@pytest.mark.parametrize(
+    ("uri", "name", "version", "source"),
+    [
+        ("models:/price@champion", "price", 1, "models:/price/1"),
+        ("models:/price/2", "price", 2, "models:/price/2"),
+        ("runs:/{run}/model", "model", None, "runs:/{run}/model"),
+    ],
+)
+def test_a_model_is_loaded(run: str, uri: str, name: str, version: int, source: str) -> None:
+    package = tfspark.load(uri.format(run=run))
+    assert (package.name, package.version) == (name, version)
+    assert package.source == source.format(run=run)
+    assert package.digest == tfspark.load(LINEAR).digest
+    assert tfspark.lint(uri.format(run=run)) == []
+
+
+@pytest.mark.parametrize(
+    ("uri", "error", "message"),
+    [
+        ("models:/price@challenger", ModelNotFoundError, "MLflow cannot find or read"),
+        ("models:/price/3", ModelNotFoundError, "MLflow cannot find or read"),
+        ("models:/prize/1", ModelNotFoundError, "MLflow cannot find or read"),
+        ("models:/price", ModelNotFoundError, "does not name a version"),
+        ("runs:/{run}/nothing", ModelNotFoundError, "MLflow cannot find or read"),
+        ("runs:/{run}/card", InvalidModelError, "has no SavedModel"),
+    ],
+)
+def test_refusals(run: str, uri: str, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        tfspark.load(uri.format(run=run))
+
+
+def test_a_version_is_given_once(run: str) -> None:
+    with pytest.raises(UsageError, match="leave out the option version"):
+        tfspark.load("models:/price@champion", version=1)
+
+
+def test_a_keras_model_is_exported(run: str) -> None:
+    keras = pytest.importorskip("keras")
+    import mlflow.keras
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="y")])
+    with mlflow.start_run():
+        logged = mlflow.keras.log_model(
+            model, name="keras", registered_model_name="dense", pip_requirements=[]
+        )
+    assert logged.model_uri
+    package = tfspark.load("models:/dense/1")
+    assert package.signature.name == "serving_default"
+    assert package.source == "models:/dense/1"

@@ -1,0 +1,163 @@
+"""Brings models of MLflow to the driver: `models:/name@alias`, `models:/name/3`, `runs:/…`. Driver.
+
+An alias is resolved once, to a version. The artifacts are copied to a folder of this process. If
+they contain a Keras model instead of a SavedModel, another process with Keras exports it, because
+the driver does not import TensorFlow. mlflow is imported on the first use.
+"""
+
+from __future__ import annotations
+
+import atexit
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from tfspark.errors import InvalidModelError, ModelNotFoundError, UsageError, explain, listing
+from tfspark.saved_model import graph_file
+
+_URI = re.compile(r"(?:models|runs):/+(?P<rest>.*)", re.IGNORECASE)
+_MODEL = re.compile(r"(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
+# The identifier of a logged model of MLflow 3, which has no version.
+_LOGGED = re.compile(r"m-[0-9a-f]+")
+_KERAS = ("*.keras", "*.h5")
+_EXPORT = "import keras; keras.saving.load_model({0!r}).export({1!r})"
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A model of MLflow on this machine.
+
+    Attributes:
+        uri: Its URI with the version that an alias had, such as `models:/price/3`.
+        name: Its name in reports.
+        version: Its version in the registry; `None` for an artifact of a run.
+        folder: The export dir.
+    """
+
+    uri: str
+    name: str
+    version: int | None
+    folder: Path
+
+
+def is_registered(model: object) -> TypeGuard[str]:
+    """Whether a model is given by a URI of MLflow, and MLflow is installed."""
+    return isinstance(model, str) and bool(_URI.match(model)) and find_spec("mlflow") is not None
+
+
+def fetched(uri: str, version: int | None = None) -> Registered:
+    """Copy a model of MLflow to this machine.
+
+    Args:
+        uri: `models:/name@alias`, `models:/name/3` or `runs:/run/path`.
+        version: Of the caller's options; must be `None`.
+
+    Raises:
+        UsageError: When the options name a version too.
+        ModelNotFoundError: When MLflow has no such model, version, alias or run.
+        InvalidModelError: When the artifacts have no SavedModel, or several.
+    """
+    if version is not None:
+        raise UsageError(
+            explain(
+                f"The URI {uri} says which version it is.",
+                found=f"version {version}",
+                hint="leave out the option version (--version), or write models:/name/version.",
+            )
+        )
+    mlflow: Any = import_module("mlflow")
+    exceptions: Any = import_module("mlflow.exceptions")
+    try:
+        found = _resolved(mlflow.MlflowClient(), uri)
+        folder = _temporary()
+        mlflow.artifacts.download_artifacts(artifact_uri=found.uri, dst_path=str(folder))
+    except (exceptions.MlflowException, OSError) as error:
+        raise ModelNotFoundError(
+            explain(
+                f"MLflow cannot find or read {uri}.",
+                found=str(error),
+                hint="check the name and the alias or version, and MLFLOW_TRACKING_URI.",
+            )
+        ) from error
+    return replace(found, folder=_export_dir(uri, folder))
+
+
+def _resolved(client: Any, uri: str) -> Registered:
+    """Return the model with the version that its alias has now."""
+    match = _URI.match(uri)
+    rest = match["rest"] if match else ""
+    if uri.lower().startswith("runs:") or _LOGGED.fullmatch(rest):
+        return Registered(uri, rest.rstrip("/").rpartition("/")[2], None, Path())
+    parts = _MODEL.fullmatch(rest)
+    if parts is None:
+        raise ModelNotFoundError(
+            explain(
+                f"{uri} does not name a version.",
+                expected="models:/name@alias or models:/name/3",
+                hint="give the model an alias in the registry, or write its version.",
+            )
+        )
+    name, alias = parts["name"], parts["alias"]
+    if alias is not None:
+        registered = client.get_model_version_by_alias(name, alias)
+    else:
+        registered = client.get_model_version(name, parts["version"])
+    number = int(registered.version)
+    return Registered(f"models:/{name}/{number}", name, number, Path())
+
+
+def _temporary() -> Path:
+    """Return a new folder for this user only; it is deleted when the process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="tfspark-mlflow-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _export_dir(uri: str, folder: Path) -> Path:
+    """Return the only export dir among the artifacts; export a Keras model if there is none."""
+    found = sorted({file.parent for name in graph_file.NAMES for file in folder.rglob(name)})
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InvalidModelError(
+            explain(
+                f"{uri} has several SavedModels.",
+                found=listing(str(one.relative_to(folder)) for one in found),
+                hint="name one of them: runs:/RUN/PATH.",
+            )
+        )
+    models = sorted(file for pattern in _KERAS for file in folder.rglob(pattern))
+    if len(models) != 1:
+        raise InvalidModelError(
+            explain(
+                f"{uri} has no SavedModel.",
+                expected=f"a folder with {graph_file.BINARY}, or one Keras model",
+                found=listing(file.name for file in sorted(folder.rglob("*")) if file.is_file()),
+                hint="log the folder that model.export(…) or tf.saved_model.save(…) writes.",
+            )
+        )
+    return _exported(uri, models[0])
+
+
+def _exported(uri: str, model: Path) -> Path:
+    """Export a Keras model in another process."""
+    target = model.parent / "exported"
+    code = _EXPORT.format(str(model), str(target))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise InvalidModelError(
+            explain(
+                f"{uri} is a Keras model, and this Python cannot export it as a SavedModel.",
+                found=(done.stderr.strip().splitlines() or ["no message"])[-1],
+                hint="install tensorflow and keras on the driver; or export it where they are: "
+                + _EXPORT.format(model.name, "/path/to/model/1"),
+            )
+        )
+    return target

@@ -1,0 +1,35 @@
+"""Refuses columns that a TFRecord file cannot hold. Driver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from tfspark.errors import BindingError, UnsupportedTypeError, UsageError, explain
+from tfspark.scoring.dataset import Dataset
+from tfspark.spark.types import column_type
+from tfspark.tfrecord.columns import columns_of, record_type_of
+
+
+def refuse_no_feature(target: Dataset, columns: Mapping[str, str]) -> None:
+    """Refuse columns whose types no feature has, and partitions.
+
+    Args:
+        target: The output of the rows.
+        columns: Name → Spark type.
+
+    Raises:
+        BindingError: When there are such columns; the message names all of them.
+        UsageError: When the output has partitions.
+    """
+    if target.partition_by:
+        raise UsageError(
+            explain("A TFRecord output has no partitions.", hint="leave out --partition-by.")
+        )
+    options = {name.lower(): value for name, value in target.options.items()}
+    types = [(name, column_type(kind) or pa.null()) for name, kind in columns.items()]
+    try:
+        columns_of(pa.schema(types), record_type_of(options.get("recordtype", "Example")))
+    except UnsupportedTypeError as error:
+        raise BindingError(str(error)) from error

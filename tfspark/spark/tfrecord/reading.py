@@ -1,0 +1,92 @@
+"""Reads TFRecord files as record batches, one task for each large file. Driver and executor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql.datasource import DataSourceReader, InputPartition
+
+from tfspark.errors import InvalidInputError, explain
+from tfspark.tfrecord.arrow import Column
+from tfspark.tfrecord.columns import FeatureColumn, RecordType
+from tfspark.tfrecord.decode import decode
+from tfspark.tfrecord.files import RecordFile, grouped
+from tfspark.tfrecord.records import Records
+from tfspark.tfrecord.values import BadRecordError
+
+# Small files share a task, up to the size of a partition of Spark's own sources.
+_PARTITION = 128 << 20
+
+
+class FilePartition(InputPartition):
+    """The files that one task reads."""
+
+    def __init__(self, files: Sequence[RecordFile]) -> None:
+        super().__init__(list(files))
+
+
+class RecordReader(DataSourceReader):
+    """Reads the files that existed when the query was planned.
+
+    Args:
+        files: The files.
+        columns: The columns to read.
+        record_type: Type of the records.
+    """
+
+    def __init__(
+        self, files: Sequence[RecordFile], columns: Sequence[FeatureColumn], record_type: RecordType
+    ) -> None:
+        self._files = files
+        self._columns = columns
+        self._record_type = record_type
+
+    def partitions(self) -> list[InputPartition]:
+        """Return the work of each task."""
+        return partitions_of(self._files)
+
+    def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
+        """Read the files of one task.
+
+        Raises:
+            InvalidInputError: When a record is broken, cut or does not fit; names file and offset.
+        """
+        return batches_of(partition, self._columns, self._record_type)
+
+
+def partitions_of(files: Sequence[RecordFile]) -> list[InputPartition]:
+    """Return partitions of whole files."""
+    return [FilePartition(group) for group in grouped(files, _PARTITION)]
+
+
+def batches_of(
+    partition: InputPartition, columns: Sequence[FeatureColumn], record_type: RecordType
+) -> Iterator[pa.RecordBatch]:
+    """Read the files of a partition; one without files has no rows."""
+    schema = pa.schema([(column.name, column.type) for column in columns])
+    for file in partition.value or ():
+        for records in file.records():
+            arrays = _decoded(records, columns, record_type)
+            if columns:
+                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+            else:  # only the rows count
+                rows: Any = pa.array([{}] * len(records), pa.struct([]))
+                yield pa.RecordBatch.from_struct_array(rows)
+
+
+def _decoded(
+    records: Records, columns: Sequence[FeatureColumn], record_type: RecordType
+) -> list[Column]:
+    try:
+        return decode(records, columns, record_type)
+    except BadRecordError as error:
+        raise InvalidInputError(
+            explain(
+                f"The record at byte {records.offset_of(error.index)} of {records.file} cannot be "
+                "read.",
+                found=str(error),
+                hint=error.hint,
+            )
+        ) from error

@@ -1,0 +1,1 @@
+"""Reads and writes TFRecord files of Examples without TensorFlow. Driver and executor."""

@@ -1,0 +1,31 @@
+"""Makes Arrow arrays from NumPy arrays without a copy. Driver and executor."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tfspark.tfrecord.wire import Ints
+
+# An array of a type that is known only while the program runs.
+Column: TypeAlias = "pa.Array[Any]"
+
+
+def buffer(values: npt.NDArray[Any]) -> pa.Buffer:
+    """Return the bytes of an array as a buffer."""
+    return pa.py_buffer(cast("memoryview", values))
+
+
+def binary_array(offsets: Ints, data: npt.NDArray[Any]) -> Column:
+    """Return the ranges of some bytes between the offsets as an array."""
+    buffers = [None, buffer(offsets.astype(np.int32)), buffer(data)]
+    return pa.Array.from_buffers(pa.binary(), len(offsets) - 1, buffers)
+
+
+def element_type(list_type: pa.DataType) -> pa.DataType:
+    """Return the type of the elements of a list type."""
+    found: pa.DataType = cast("pa.ListType[Any]", list_type).value_type
+    return found
