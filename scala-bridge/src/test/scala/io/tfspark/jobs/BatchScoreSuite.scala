@@ -32,6 +32,7 @@ class BatchScoreSuite extends JobSuite {
       "rows_out",
       "null_rows",
       "bad_rows",
+      "bad_rows_output",
       "rounded",
       "seconds",
       "versions"
