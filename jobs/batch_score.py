@@ -28,9 +28,11 @@ def new_parser() -> JobParser:
         description="Score every row of a dataset with a TensorFlow SavedModel.",
         epilog=f"{flags.REPEATED} {exit_codes.in_words()}",
     )
-    model = (flags.MODEL, flags.VERSION, flags.SIGNATURE, flags.TAGS, flags.MODEL_SHA256)
-    runs = (flags.ALLOW_OPS, flags.OUTPUT_SHAPE, flags.ENGINE, flags.DISTRIBUTE, flags.BATCH_SIZE)
-    flags.add(parser.add_argument_group("model"), *model, *runs, flags.TIMEOUT)
+    model = parser.add_argument_group("model")
+    flags.add(model.add_mutually_exclusive_group(required=True), flags.MODEL, flags.MODELS)
+    flags.add(model, flags.DIFFERENCE, flags.VERSION, flags.SIGNATURE, flags.TAGS)
+    flags.add(model, flags.MODEL_SHA256, flags.ALLOW_OPS, flags.OUTPUT_SHAPE, flags.ENGINE)
+    flags.add(model, flags.DISTRIBUTE, flags.BATCH_SIZE, flags.TIMEOUT)
     columns = parser.add_argument_group("columns")
     flags.add(columns, flags.FEED, flags.CONSTANT, flags.FETCH, flags.KEEP, flags.NARROW)
     flags.add(columns, flags.STRINGS)
@@ -55,7 +57,7 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
     from tfspark.scoring.job_log import warn_of_secrets
     from tfspark.scoring.report import check_report, write_report
 
-    warn_of_secrets(args.model, args.input, args.output, args.report)
+    warn_of_secrets(args.model, *args.models.values(), args.input, args.output, args.report)
     job = _job(args)
     report = batch.new_report("batch_score")
     check_report(spark, args.report)
@@ -113,10 +115,14 @@ def _check_early(args: argparse.Namespace) -> None:
                 hint="leave out --feed or --constant.",
             )
         )
-    if Path(args.model).exists():
-        signature, tags = args.signature or "serving_default", tuple(args.tags)
-        package = load(args.model, args.version, signature, tags, args.model_sha256)
-        package.allowing(args.allow_ops).check_operations()
+    if args.models and args.model_sha256:
+        problem = "--model-sha256 is the digest of a single model."
+        raise UsageError(explain(problem, hint="leave it out, or run a job for each model."))
+    for path in [args.model] if args.model else args.models.values():
+        if Path(path).exists():
+            signature, tags = args.signature or "serving_default", tuple(args.tags)
+            package = load(path, args.version, signature, tags, args.model_sha256)
+            package.allowing(args.allow_ops).check_operations()
 
 
 def _job(args: argparse.Namespace) -> BatchJob:
@@ -135,7 +141,9 @@ def _job(args: argparse.Namespace) -> BatchJob:
     )
     constants = {name: Constant(text) for name, text in args.constant.items()}
     return BatchJob(
-        model=args.model,
+        model=args.model or "",
+        models=args.models,
+        difference=args.difference,
         source=Dataset(args.input or "", args.input_table or "", args.input_format, args.option),
         target=arguments.target_of(args),
         mode=args.mode,

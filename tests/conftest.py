@@ -82,6 +82,20 @@ def linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Base path of a model with version 2: `outputs` = x0 + x1 of `inputs` (None, 2)."""
+    import tensorflow as tf
+
+    from tfspark.testing import save_function
+
+    base = tmp_path_factory.mktemp("models") / "newer"
+    spec = tf.TensorSpec((None, 2), tf.float32, "inputs")
+    total = lambda inputs: {"outputs": tf.reduce_sum(inputs, axis=1)}  # noqa: E731
+    save_function(base / "2", total, spec)
+    return base
+
+
+@pytest.fixture(scope="session")
 def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of `inputs` (None, 2) that never answers for finite numbers."""
     import tensorflow as tf

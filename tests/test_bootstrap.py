@@ -1,4 +1,4 @@
-"""tools/bootstrap.sh with a Java, a Python and a pip that are shell scripts."""
+"""tools/bootstrap.sh with shell scripts in place of Java, Python and pip."""
 
 import shutil
 import signal
@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-# What the script may call; PATH holds nothing else, so that there is no Java or Python by accident.
+# The programs that the script may call; PATH has no others, so no real Java or Python is found.
 TOOLS = (
     *(
         "sh",
@@ -29,8 +29,8 @@ TOOLS = (
     *("mv", "printf", "readlink", "rm", "sed", "tail"),
 )
 
-# Passes for Python $VERSION. It makes environments whose Python is a copy of itself, and its pip
-# writes down what it was asked for and exits with $PIP_STATUS, or kills the script that called it.
+# Acts as Python $VERSION. It makes environments whose Python is a copy of itself. Its pip writes
+# its arguments to a file and exits with $PIP_STATUS, or kills the script that called it.
 PYTHON = """#!/bin/sh
 case "$*" in
     *"-m venv"*)
@@ -51,7 +51,7 @@ echo 'openjdk version "17.0.9" 2023-10-17' >&2
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A repository to bootstrap, and beside it `bin` with the tools, a Java and a Python."""
+    """A repository to bootstrap, and a folder `bin` with the tools, a Java and a Python."""
     folder = tmp_path / "repository"
     (folder / "tools").mkdir(parents=True)
     shutil.copy(ROOT / "tools" / "bootstrap.sh", folder / "tools")
@@ -86,7 +86,7 @@ def bootstrap(repository: Path, **environment: str) -> subprocess.CompletedProce
 
 
 def refusal(repository: Path, **environment: str) -> str:
-    """The one line a failing run says."""
+    """The single line that a failing run prints."""
     result = bootstrap(repository, **environment)
     assert result.returncode == 1
     assert result.stdout == ""
@@ -233,6 +233,6 @@ def test_full_disk_during_the_install_starts_from_scratch(repository: Path) -> N
 
 
 def test_real_python_is_recognised(repository: Path) -> None:
-    """The probe itself, which the fake Python answers without reading it."""
+    """Runs the real probe; the fake Python does not read it."""
     script(repository.parent / "bin" / "df", "#!/bin/sh\necho head; echo 'disk 0 0 0 0% /'\n")
     assert "too little disk" in refusal(repository, PYTHON=sys.executable)

@@ -1,4 +1,4 @@
-"""What holds of the notebooks without running them; `make notebooks` runs them."""
+"""Checks the notebooks without running them; `make notebooks` runs them."""
 
 import json
 import re

@@ -5,10 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
-ROW = re.compile(r"^\| \*\*(?P<promise>[^*]+)\*\* .+ \| (?P<tests>.+) \|$", re.M)
+ROW = re.compile(r"^\| \*\*(?P<promise>[^*]+)\*\*.+ \| (?P<tests>[^|]+) \|$")
 TEST = re.compile(r"`(?P<file>tests/[\w/]+\.py)(::(?P<name>\w+))?`")
-PAGES = {"README.md": "Promises", "tests/faults/README.md": "The fault matrix"}
+FEATURES = "Features beside other libraries"
+PAGES = (
+    ("README.md", "Promises"),
+    ("README.md", FEATURES),
+    ("tests/faults/README.md", "The fault matrix"),
+)
 
 
 def chapter(page: str, title: str) -> str:
@@ -16,15 +23,18 @@ def chapter(page: str, title: str) -> str:
     return text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
-def test_each_promise_names_tests() -> None:
-    rows = ROW.findall(chapter("README.md", "Promises"))
+@pytest.mark.parametrize("title", ["Promises", FEATURES])
+def test_each_promise_and_feature_names_tests(title: str) -> None:
+    text = chapter("README.md", title)
+    rows = [ROW.match(line) for line in text.splitlines() if line.startswith("| **")]
     assert len(rows) > 5
-    for promise, tests in rows:
-        assert TEST.search(tests), promise
+    for row in rows:
+        assert row is not None
+        assert TEST.search(row["tests"]), row["promise"]
 
 
 def test_the_tests_that_are_named_exist() -> None:
-    for page, title in PAGES.items():
+    for page, title in PAGES:
         named = list(TEST.finditer(chapter(page, title)))
         assert named, page
         for test in named:

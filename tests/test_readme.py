@@ -1,7 +1,7 @@
-"""Run what the README shows: its blocks in order, in one namespace.
+"""Run the README's blocks in order, in one namespace.
 
-Python blocks run in a folder that holds `models-out/linear_model`, with `spark` at hand; SQL blocks
-run in its session. A comment right below a statement is what that statement shows.
+Python blocks run in a folder with `models-out/linear_model` and a session `spark`; SQL blocks run
+in that session. A comment directly below a statement is the expected output of the statement.
 """
 
 import ast
@@ -19,13 +19,16 @@ BLOCK = re.compile(r"^```(python|sql)\n(.*?)^```", re.M | re.S)
 
 
 @pytest.fixture
-def workplace(tmp_path, monkeypatch):
+def workplace(spark, tmp_path, monkeypatch):
     save_linear(tmp_path / "models-out" / "linear_model" / "1")
     monkeypatch.chdir(tmp_path)
+    yield
+    for name in ("maxBytesPerBatch", "maxRecordsPerBatch"):  # the README tunes the session
+        spark.conf.unset(f"spark.sql.execution.arrow.{name}")
 
 
 def shown_by(node, namespace):
-    """Run one statement and return what an interpreter would show."""
+    """Run one statement and return the output that an interpreter would show."""
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
         if isinstance(node, ast.Expr):
@@ -38,7 +41,7 @@ def shown_by(node, namespace):
 
 
 def comment_below(lines, node):
-    """Return the lines of the comment that follows a statement at once."""
+    """Return the lines of the comment directly after a statement."""
     below = []
     for line in lines[node.end_lineno :]:
         if not line.startswith("# "):

@@ -1,4 +1,4 @@
-"""spark-submit.sh: what it would run, and once what it does run."""
+"""spark-submit.sh: the command that it would run, and one real run."""
 
 import shlex
 import subprocess
@@ -18,7 +18,7 @@ SOCKETS = "spark.python.unix.domain.socket.enabled"
 def submit(
     *arguments: str, cwd: Path = ROOT, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the script as from a shell in which the environment of this Python is active."""
+    """Run the script in a shell where the environment of this Python is active."""
     return subprocess.run(
         [SCRIPT, *arguments],
         env=fresh_environment(**environment),

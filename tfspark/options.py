@@ -125,7 +125,7 @@ class ScoreOptions:
         _check_operations(self.allow_ops)
         _check_on_null(self.on_null)
         _check_batch_size(self.batch_size)
-        _check_bad_rows(self.engine, self.on_error, self.reason)
+        _check_bad_rows(self.on_error, self.reason)
         _check_timeout(self.engine, self.timeout)
 
     @classmethod
@@ -190,14 +190,9 @@ def _check_batch_size(given: object) -> None:
         raise UsageError(explain(problem, expected="batch_size ≥ 1", found=repr(given)))
 
 
-def _check_bad_rows(engine: AnyEngine, on_error: OnError, reason: object) -> None:
-    """Refuse a reason that no row would have, and rules that the bridge does not follow."""
+def _check_bad_rows(on_error: OnError, reason: object) -> None:
+    """Refuse a reason that no row would have."""
     check_word("on_error", on_error, ERROR_WORDS)
-    if engine == "jvm" and on_error != "raise":
-        problem = "The Scala bridge ends the scoring at the first bad row."
-        found = f'on_error="{on_error}" with engine="jvm"'
-        hint = "leave out engine, or on_error."
-        raise UsageError(explain(problem, expected='on_error="raise"', found=found, hint=hint))
     if reason is not None and not (isinstance(reason, str) and reason):
         problem = "The option reason cannot be used as given."
         raise UsageError(explain(problem, expected="the name of a new column", found=repr(reason)))

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tfspark.errors import (
-    ForbiddenOperationError,
     SignatureNotFoundError,
     did_you_mean,
     explain,
-    explain_all,
     listing,
 )
-from tfspark.operations import Finding, findings_of
+from tfspark.model_page import page_of
+from tfspark.operations import Finding, findings_of, refuse_findings
+from tfspark.origin import title_of
 from tfspark.registry import Registered, fetched, is_registered
 from tfspark.saved_model import archive, export_dir
 from tfspark.saved_model.digest_pin import check_pin
@@ -35,9 +35,6 @@ from tfspark.saved_model.missing import check_complete
 from tfspark.saved_model.other_objects import refuse
 from tfspark.saved_model.read_errors import reading
 from tfspark.signature import OutputShapes, Signature
-
-# The most findings that a message lists; the others are only counted.
-_MOST_LISTED = 10
 
 # TensorFlow's internal signature that initialises tables; users do not call it.
 _INIT_SIGNATURE = "__saved_model_init_op"
@@ -59,7 +56,8 @@ class ModelPackage:
         tensorflow_version: Version of the TensorFlow that wrote it, or an empty string.
         findings: Operations that do more than compute and are not allowed; see `lint`.
         allowed: Names of the operations that are allowed; see `allowing`.
-        source: URI of the version in MLflow's registry that it was copied from, otherwise empty.
+        source: URI of the export dir, or of the version in MLflow's registry, when `path` is the
+            driver's copy of it; otherwise empty.
     """
 
     path: str
@@ -75,13 +73,18 @@ class ModelPackage:
     allowed: tuple[str, ...] = ()
     source: str = ""
 
+    @property
+    def place(self) -> str:
+        """The export dir, as the user knows it; for messages and reports."""
+        return self.source or self.path
+
     def select(self, signature: str) -> ModelPackage:
         """Return the same model with another selected signature.
 
         Raises:
             SignatureNotFoundError: When the model has no such signature.
         """
-        return replace(self, signature=_choose(self.signatures, signature, self.path))
+        return replace(self, signature=_choose(self.signatures, signature, self.place))
 
     def with_output_shapes(self, shapes: OutputShapes) -> ModelPackage:
         """Return the same model with output shapes that the SavedModel leaves open.
@@ -115,20 +118,7 @@ class ModelPackage:
         Raises:
             ForbiddenOperationError: Lists the first ten of these operations and counts the others.
         """
-        if not self.findings:
-            return
-        listed = [str(finding) for finding in self.findings[:_MOST_LISTED]]
-        if len(self.findings) > _MOST_LISTED:
-            listed.append(f"… and {len(self.findings) - _MOST_LISTED} more")
-        names = sorted({finding.op for finding in self.findings})[:_MOST_LISTED]
-        raise ForbiddenOperationError(
-            explain_all(
-                f"The model at {self.path} may do more than compute",
-                listed,
-                hint=f"if you trust the model, allow these operations with allow_ops={names} "
-                f"(--allow-ops {','.join(names)}); tfspark.lint(model) lists all of them.",
-            )
-        )
+        refuse_findings(self.findings, self.place)
 
     def check_digest(self, sha256: str) -> None:
         """Refuse a model with another digest.
@@ -140,14 +130,17 @@ class ModelPackage:
             UsageError: When `sha256` is not a digest.
             InvalidModelError: When the model has another digest.
         """
-        check_pin(self.path, self.digest, sha256)
+        check_pin(self.place, self.digest, sha256)
 
     def describe(self) -> str:
         """Return a readable page: version, digest, path, inputs and outputs."""
         version = "none" if self.version is None else self.version
         head = f"{self.name} version {version}, {self.size} bytes, digest {self.digest[:12]}"
         pages = [signature.describe() for signature in self.signatures]
-        return "\n".join([head, f"path {self.path}", *pages])
+        return "\n".join([head, f"path {self.place}", *pages])
+
+    def _repr_html_(self) -> str:
+        return page_of(title_of(self), self.place, self.signature)
 
     def pack(self, target: BinaryIO) -> None:
         """Write the export dir to `target` as an uncompressed tar with only names and contents."""

@@ -87,6 +87,7 @@ def bind(
     case_sensitive: bool = False,
     terms: Terms = PYTHON,
     hint: str = "",
+    problems: list[str] | None = None,
 ) -> Binding:
     """Check a signature against columns and return the plan to score them.
 
@@ -103,6 +104,8 @@ def bind(
         case_sensitive: Whether names must match the case of columns exactly.
         terms: How the caller spells options, for the hints.
         hint: Replaces the default hint.
+        problems: Receives the mismatches; by default they are raised. A binding with mismatches
+            cannot score.
 
     Returns:
         The binding; after this, only values can cause errors.
@@ -113,19 +116,21 @@ def bind(
     feed = feed or {}
     by_rows = signature.is_row_by_row
     signature = signature.by_rows() if by_rows else signature
-    problems = list(_unknown_inputs(feed, signature))
+    found = list(_unknown_inputs(feed, signature))
     feeding = Feeding(signature, columns, feed, options.narrow, case_sensitive, terms)
-    inputs = feeding.bound(problems)
-    inputs = _with_null_rules(inputs, columns, options.on_null, problems)
-    rows = _fixed_rows(signature.inputs, problems)
+    inputs = feeding.bound(found)
+    inputs = _with_null_rules(inputs, columns, options.on_null, found)
+    rows = _fixed_rows(signature.inputs, found)
     fixed = rows or _only_one(options.batch_size)
-    outputs = fetch_outputs(signature, fetch, options.strings, taken, fixed, terms, problems)
-    problems += _taken_reason(options.reason, [*taken, *(one.column for one in outputs)])
-    if problems:
+    outputs = fetch_outputs(signature, fetch, options.strings, taken, fixed, terms, found)
+    found += _taken_reason(options.reason, [*taken, *(one.column for one in outputs)])
+    if problems is not None:
+        problems += found
+    elif found:
         given = hint or f"bind by name, such as {_example(signature, terms)}."
         title = f"Signature {signature.name!r} does not fit the columns"
         given += f" Columns at hand: {describe(columns)}."
-        raise BindingError(explain_all(title, problems, hint=given))
+        raise BindingError(explain_all(title, found, hint=given))
     return Binding(
         tuple(inputs),
         tuple(outputs),

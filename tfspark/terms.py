@@ -6,7 +6,7 @@ from the `Terms` of the API that was called, so that users can copy it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,15 @@ PYTHON = Terms(
     batch_size="batch_size=1",
     tags="tags=(…)",
     signature='signature="…"',
+)
+
+# The Params of Spark ML.
+ML = replace(
+    PYTHON,
+    on_null='onNull="error"',
+    fill='onNull={{"{input}": value}}',
+    output_shape='outputShapes={{"{output}": ()}}',
+    batch_size="batchSize=1",
 )
 
 # The jobs under `jobs/`.

@@ -1,9 +1,8 @@
-"""One question to Python's engine and to the bridge: rows, nulls and refusals side by side.
+"""Compares Python's engine with the bridge: rows, nulls and refusals.
 
-For programs that the tests run with the jar. In comes a `Case`, out go the outcomes of three faces:
-`predict` in Python, the same with `engine="jvm"`, and SQL's `tf_predict`; or of `predict_udf` in
-the place of `predict`. An outcome is what can be
-compared: types and rows, or the lines that say why there are none.
+For programs that the tests run with the jar. A `Case` is scored by three APIs: `predict` in Python,
+`predict` with `engine="jvm"`, and SQL's `tf_predict`; or with `predict_udf` instead of `predict`.
+An `Outcome` contains the parts that can be compared: types and rows, or the reasons of a refusal.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ import tfspark
 from tfspark.errors import TfsparkError
 
 RELATIVE = 1e-5
-# Of the largest number of an output: what cancels to nearly nothing keeps no digits of its own.
+# Relative to the largest number of an output, because cancellation leaves no exact digits.
 FLOOR = 1e-7
 
-# A mismatch of the binding, or what comes behind the title of the model when a row or batch fails.
+# A mismatch of the binding, or the text after the title of the model when a row or batch fails.
 _WHY = re.compile(r"^  - .*|\([0-9a-f]{12}\), .*(?:\n  (?:expected|found): .*)*", re.MULTILINE)
 
 # Spark tells only the JVM which file a row is from.
@@ -35,20 +34,20 @@ _FILE = re.compile(r", from \S+(?=: )")
 
 @dataclass(frozen=True)
 class Case:
-    """A model, rows, and how they are to be scored.
+    """A model, its rows, and the options of the call.
 
     Attributes:
         path: Export dir or base path.
         rows: A query for the rows, or a Parquet file of them.
-        feed: Input → column; by default each its own.
+        feed: Input → column; by default the column with its name.
         fetch: Output → column; by default all, under their own names.
         narrow: Whether values may be narrowed.
         strings: Type of string outputs.
-        signature: Its name.
+        signature: Name of the signature.
         batch_size: Rows per run.
         options: More options of all APIs, such as `on_null`.
-        call: Whether column functions are asked instead of `predict`.
-        sql: Whether SQL can ask the same, which fetches every output.
+        call: Whether column functions are called instead of `predict`.
+        sql: Whether SQL can score the same case; it fetches every output.
     """
 
     path: str
@@ -66,7 +65,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Rows with the type of each output, or the reasons why there are none."""
+    """Rows with the type of each output, or the reasons of a refusal."""
 
     types: list[str] = field(default_factory=list)
     rows: list[list[Any]] = field(default_factory=list)
@@ -74,12 +73,12 @@ class Outcome:
 
 
 def compare(spark: SparkSession, case: Case) -> dict[str, Any]:
-    """Score by all faces.
+    """Score by all APIs.
 
     Returns:
-        `rows`, `nulls` and `distinct`: how many Python gave. `why`: its refusal. `relative`: by how
-        much the bridge's numbers are off at most. `differing`: what the bridge gave instead, where
-        it is not the same.
+        `rows`, `nulls` and `distinct`: numbers of Python's rows. `why`: Python's refusal.
+        `relative`: largest relative difference of the bridge's numbers. `differing`: the results of
+        the bridge that differ.
     """
     return _compared(*outcomes(spark, case))
 
@@ -125,7 +124,7 @@ def _compared(python: Outcome, *bridge: Outcome) -> dict[str, Any]:
 
 
 def outcomes(spark: SparkSession, case: Case) -> Iterator[Outcome]:
-    """Yield what Python gives, what it gives by the bridge, and what SQL gives."""
+    """Yield the outcomes of Python's engine, of `engine="jvm"`, and of SQL."""
     if case.rows.endswith(".parquet"):
         df = spark.read.parquet(case.rows).coalesce(1)
     else:
@@ -149,7 +148,7 @@ def outcomes(spark: SparkSession, case: Case) -> Iterator[Outcome]:
 
     def by_sql() -> DataFrame:
         df.createOrReplaceTempView("both")
-        # In Python's words for the options, so that refusals can be compared.
+        # Refusals use Python's spelling of the options, so that they can be compared.
         texts = options | {"terms": "python-sql" if case.call else "python", "in_order": True}
         call = ", ".join([quoted(case.path), option_map(texts), *arguments])
         return opened(spark.sql(f"SELECT tf_predict({call}) AS y FROM both"))
@@ -164,14 +163,14 @@ def outcomes(spark: SparkSession, case: Case) -> Iterator[Outcome]:
 
 
 def option_map(options: Mapping[str, Any]) -> str:
-    """Return options as the map that stands behind the model in SQL."""
+    """Return options as the map after the model in SQL."""
     given = {name: value for name, value in options.items() if value is not None}
     pairs = (f"{quoted(name)}, {quoted(option_text(value))}" for name, value in given.items())
     return f"map({', '.join(pairs)})"
 
 
 def option_text(value: Any) -> str:
-    """Return the value of an option as a text of that map."""
+    """Return the value of an option as text for that map."""
     if isinstance(value, Mapping):
         return ";".join(f"{name}={option_text(one)}" for name, one in value.items())
     if isinstance(value, list | tuple):
@@ -180,18 +179,18 @@ def option_text(value: Any) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a text as a literal of SQL."""
+    """Return a text as a SQL literal."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
 
 def opened(scored: DataFrame) -> DataFrame:
-    """Make columns of the fields of a struct."""
+    """Expand a struct into columns."""
     return scored.select("y.*") if scored.dtypes[0][1].startswith("struct") else scored
 
 
 def outcome(score: Callable[[], DataFrame]) -> Outcome:
-    """Return what a face gives, or why it gives nothing."""
+    """Return the rows that an API gives, or the reasons of its refusal."""
     try:
         scored = score()
         rows = [list(row) for row in scored.collect()]
@@ -203,11 +202,11 @@ def outcome(score: Callable[[], DataFrame]) -> Outcome:
 
 
 def _named(line: str, columns: Sequence[str]) -> str:
-    """Give the arguments of a call the names of their columns."""
+    """Replace argument numbers in a message by the names of their columns."""
     return re.sub(r"argument (\d+)", lambda found: columns[int(found[1]) - 1], line)
 
 
-# How a message writes a value, or suggests a name, is each side's own.
+# The two sides write values and suggest names differently.
 _OWN_WORDS = (
     (re.compile(r" Did you mean .*?\?(?= |$)"), ""),
     (re.compile(r"\S+ does not fit "), "… does not fit "),
@@ -232,7 +231,7 @@ def _without_own_words(line: str) -> str:
 
 
 def _differences(python: Outcome, bridge: Outcome) -> Iterator[tuple[Any, Any]]:
-    """Yield what is not the same; of rows with their number."""
+    """Yield the differences; for rows with their number."""
     if python.types != bridge.types or not same_problem(python.why, bridge.why):
         yield asdict(python) | {"rows": len(python.rows)}, asdict(bridge) | {"rows": None}
         return
@@ -251,7 +250,7 @@ def _differences(python: Outcome, bridge: Outcome) -> Iterator[tuple[Any, Any]]:
 
 
 def is_close(one: Any, other: Any, floor: float) -> bool:
-    """Whether two values are the same: floats nearly, all else exactly."""
+    """Whether two values are equal: floats within a tolerance, everything else exactly."""
     if isinstance(one, list):
         return (
             isinstance(other, list)

@@ -1,4 +1,4 @@
-"""The jar of the Scala bridge on the Spark of this environment; skipped where it was not built."""
+"""The jar of the Scala bridge on the Spark of this environment; skipped if the jar is not built."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CONNECT_PORT = 15002
 @pytest.fixture(scope="session")
 def jar() -> Path:
     """The jar that `make bridge` built."""
-    # Named for a platform, unlike the thin jar and those of sources.
+    # Its name contains the platform, unlike the names of the thin jar and of the sources.
     built = list((BRIDGE / "target" / "scala-2.13").glob("tfspark-bridge_*64.jar"))
     if not built:
         pytest.skip("the bridge was not built (make bridge)")
@@ -39,7 +39,7 @@ def jar() -> Path:
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The variables of a shell with this environment's Spark, and folders of the tests' own."""
+    """The variables of a shell with this environment's Spark, and folders for the tests only."""
     folder = tmp_path_factory.mktemp("node")
     return fresh_environment(
         SPARK_HOME=str(SPARK_HOME),
@@ -53,13 +53,13 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture
 def run(environment: dict[str, str], tmp_path: Path) -> Callable[..., str]:
-    """Run a program in a temporary folder and return what it prints; it has to end well."""
+    """Run a program in a temporary folder and return its output; it must succeed."""
 
     return partial(run_in, tmp_path, environment)
 
 
 def run_in(folder: Path, environment: dict[str, str], *command: object) -> str:
-    """Run a program in a folder and return what it prints; it has to end well."""
+    """Run a program in a folder and return its output; it must succeed."""
     done = subprocess.run(
         [str(word) for word in command],
         env=environment,
@@ -74,7 +74,7 @@ def run_in(folder: Path, environment: dict[str, str], *command: object) -> str:
 
 @pytest.fixture
 def spark_sql(run: Callable[..., str], jar: Path) -> Callable[..., list[str]]:
-    """Run statements by spark-sql and return the lines of their results."""
+    """Run statements with spark-sql and return the lines of their results."""
 
     def spark_sql(statements: str, *options: object, jars: bool = True) -> list[str]:
         settings = (
@@ -95,7 +95,7 @@ def spark_sql(run: Callable[..., str], jar: Path) -> Callable[..., list[str]]:
 
 @pytest.fixture
 def in_spark(run: Callable[..., str], jar: Path, tmp_path: Path) -> Callable[..., Any]:
-    """Run a program with `spark` in it, whose session has the jar; return what it `answer`s."""
+    """Run a program with `spark`, a session with the jar; return the value passed to `answer`."""
 
     return partial(answer_in_spark, run, jar, tmp_path)
 
@@ -141,7 +141,7 @@ def session(
 
 @contextmanager
 def served(environment: dict[str, str], folder: Path, *options: object) -> Iterator[str]:
-    """Run a Thrift server in a folder; the address is there once it listens."""
+    """Run a Thrift server in a folder; yield its address once it listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -173,7 +173,7 @@ def served(environment: dict[str, str], folder: Path, *options: object) -> Itera
 def thrift(
     environment: dict[str, str], jar: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[str]:
-    """The address of a Thrift server with the jar; a test may give it settings of Spark."""
+    """The address of a Thrift server with the jar; a test may pass Spark settings."""
     settings = {"spark.tfspark.model.linear": MODELS / "linear", **getattr(request, "param", {})}
     words = (word for name, value in settings.items() for word in ("--conf", f"{name}={value}"))
     with served(environment, tmp_path, "--jars", jar, *words) as address:
@@ -195,7 +195,7 @@ def _listens(port: int) -> bool:
 
 @pytest.fixture
 def beeline(thrift: str, run: Callable[..., str]) -> Callable[..., list[str]]:
-    """Send statements to the Thrift server by JDBC and return the lines of their results."""
+    """Send statements to the Thrift server over JDBC and return the lines of their results."""
 
     def beeline(*statements: str, user: str = "anonymous") -> list[str]:
         options = ("--silent=true", "--showHeader=false", "--outputformat=tsv2", "--force=true")

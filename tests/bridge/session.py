@@ -1,4 +1,4 @@
-"""A Spark session with the jar in a process of its own, which runs one program after another.
+"""A Spark session with the jar in a separate process, which runs one program after another.
 
 A process with a session takes about ten seconds to start, so the tests of a file share one.
 """
@@ -14,13 +14,14 @@ from types import TracebackType
 from typing import Any
 
 SERVE = """
-import json, sys
+import json, os, sys
 from pyspark.sql import SparkSession
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # the log gets what programs and the JVM print
 builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
 for name, value in json.loads(sys.argv[1]).items():
     builder = builder.config(name, value)
 spark = builder.getOrCreate()
-answers, sys.stdout = sys.stdout, sys.stderr
 def answer(value):
     print(json.dumps(value), file=answers, flush=True)
 for line in sys.stdin:
@@ -48,7 +49,7 @@ class Session:
             )
 
     def ask(self, program: str) -> Any:
-        """Run a program with `spark` in it, and return the one value that it `answer`s."""
+        """Run a program with `spark`, and return the value passed to `answer`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(program) + "\n")

@@ -33,7 +33,7 @@ class SmallModels:
         return str(path)
 
     def identity(self, dtype: str, *row: int | None) -> str:
-        """Its `y` is its input `x`."""
+        """Returns the input `x` as `y`."""
         name = "-".join([dtype, *map(str, row)])
         return self.save(name, lambda x: {"y": tf.identity(x)}, Spec((None, *row), dtype, "x"))
 
@@ -55,7 +55,7 @@ class SmallModels:
         return self.save("every_type", same, *(Spec((None,), name, name) for name in TYPES))
 
     def unfit(self) -> str:
-        """Outputs of which one alone can be a column."""
+        """Outputs of which only one can be a column."""
 
         def serve(x: Any) -> dict[str, Any]:
             return {
@@ -90,7 +90,7 @@ class SmallModels:
         return str(path)
 
     def text(self) -> str:
-        """Kernels on strings, one of which looks for the NUL behind them."""
+        """Kernels on strings; one of them reads up to the NUL after the string."""
 
         def serve(text: Any) -> dict[str, Any]:
             return {
@@ -104,7 +104,7 @@ class SmallModels:
         return self.save("text", serve, Spec((None,), "string", "text"))
 
     def numbers(self) -> str:
-        """Refuses text that is no number."""
+        """Refuses text that is not a number."""
         return self.save(
             "numbers",
             lambda text: {"number": tf.strings.to_number(text)},
@@ -129,7 +129,7 @@ class SmallModels:
         )
 
     def batches(self) -> str:
-        """Tells of each row how many came with it."""
+        """Returns the number of rows in the batch for each row."""
         return self.save(
             "batches",
             lambda x: {"rows": tf.fill(tf.shape(x), tf.size(x))},
@@ -137,7 +137,7 @@ class SmallModels:
         )
 
     def shorter(self) -> str:
-        """Gives fewer rows than it takes."""
+        """Returns fewer rows than it gets."""
         return self.save("shorter", lambda x: {"y": x[:-1]}, Spec((None,), "float32", "x"))
 
     def fixed(self) -> str:
@@ -166,7 +166,7 @@ class SmallModels:
         return str(path)
 
     def table(self) -> str:
-        """A table read from an asset, and one that learns words."""
+        """A table read from an asset, and a table that learns words."""
         path = self.folder / "table"
         if path.exists():
             return str(path)

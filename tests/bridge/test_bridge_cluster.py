@@ -1,4 +1,4 @@
-"""The operator on executors of their own: the model travels, and a lost executor loses no row."""
+"""The operator on separate executors: the model is sent, and a lost executor loses no row."""
 
 from __future__ import annotations
 

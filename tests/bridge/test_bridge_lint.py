@@ -1,4 +1,4 @@
-"""The bridge judges the operations of a model as Python does, before it loads anything."""
+"""The bridge checks the operations of a model as Python does, before it loads the model."""
 
 from __future__ import annotations
 

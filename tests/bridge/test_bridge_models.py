@@ -1,4 +1,4 @@
-"""Every reference model, every signature: the bridge gives Python's rows and nulls."""
+"""For every signature of every reference model, the bridge gives Python's rows and nulls."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ answer([compare(spark, Case(**case)) for case in CASES])
 """
 
 Columns = Mapping[str, Sequence[Any]]
-# Signature → what its inputs are fed, out of a model's module and its folder of synthetic data.
+# Signature → values of its inputs, from a model's module and its folder of synthetic data.
 Read = Callable[[Any, Path], Mapping[str, Columns]]
 
 
 def of_data(**fields: str) -> Read:
-    """Feed inputs with fields of the model's own data."""
+    """Feed inputs with fields of the model's data."""
 
     def read(module: Any, folder: Path) -> Mapping[str, Columns]:
         data = module.dataset(folder=folder) if folder.exists() else module.dataset()
@@ -72,13 +72,13 @@ def of_flowers(_: Any, folder: Path) -> Mapping[str, Columns]:
 
 
 def of_reuters(_: Any, folder: Path) -> Mapping[str, Columns]:
-    """Token lists, each of its own length."""
+    """Token lists of different lengths."""
     tokens = np.load(folder / "reuters.npz", allow_pickle=True)["x"]
     return {"serving_default": {"tokens": tokens}}
 
 
 def of_covid(module: Any, folder: Path) -> Mapping[str, Columns]:
-    """The last days up to eight, as the series has begun."""
+    """Up to eight last days, as at the beginning of a series."""
     days = module.dataset(folder=folder).days
     windows = {"window": [days[max(day - 8, 0) : day] for day in range(1, len(days))]}
     return {"serving_default": windows, "forecast": windows}
@@ -109,14 +109,14 @@ READERS: Mapping[str, Read] = {
 
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """Each signature of each model, untrained where that tells rows apart, and its rows."""
+    """Each signature and its rows; models are trained only if untrained rows would be equal."""
     base = tmp_path_factory.mktemp("models")
     return {
         f"{name} {signature}": {
             "path": path,
             "signature": signature,
             "rows": rows,
-            "narrow": True,  # a picture's bytes come as smallint
+            "narrow": True,  # uint8 bytes of a picture are smallint
             "sql": signature != "count",  # it would count on, in the JVM's one session
         }
         for name in MODELS
@@ -148,7 +148,7 @@ def exported(name: str, base: Path) -> list[tuple[str, str, str]]:
 
 
 def wake(base: Any) -> None:
-    """Give a base of random weights normalisations that fit; else every picture looks the same."""
+    """Adapt the normalisations of a random base, which otherwise gives every picture one result."""
     for layer in base.layers:
         if hasattr(layer, "moving_mean"):
             layer.momentum = 0.0
@@ -158,7 +158,7 @@ def wake(base: Any) -> None:
 
 
 def table(specs: Sequence[TensorSpec], columns: Columns) -> pa.Table:
-    """The first rows of some columns, in the types of the inputs, and two with null."""
+    """The first rows of some columns, in the types of the inputs, and two rows with nulls."""
     first = specs[0].name
     return pa.table(
         {

@@ -12,7 +12,7 @@ import pytest
 from tests.bridge.both import same_problem
 from tests.bridge.conftest import MODELS, ROOT
 
-# Scores rows that hold nulls with both, and answers by what they differ.
+# Scores rows with nulls with both engines, and answers the differences.
 COMPARE = """
 import math
 import numpy as np

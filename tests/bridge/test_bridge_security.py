@@ -1,4 +1,4 @@
-"""SQL users of one server: what one of them sets changes no model of the operator or of another."""
+"""SQL users of one server: settings of one user change no model of the operator or other users."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OPERATOR = {
     "spark.tfspark.model.pinned": MODELS / "linear",
     "spark.tfspark.model.pinned.sha256": NO_DIGEST,
 }
-# Hadoop's cache tells users apart; without doAs all JDBC users are the server's own.
+# Hadoop's cache separates users; without doAs, all JDBC users are the user of the server.
 OF_THRIFT = {
     **OPERATOR,
     "spark.tfspark.model.roots": ROOT,
@@ -38,7 +38,7 @@ def scores(model: str) -> str:
 
 @pytest.fixture
 def evil(tmp_path: Path) -> Path:
-    """A folder of models with another `linear`, whose answers `x0 - x1` show that it ran."""
+    """A folder of models with another `linear`; the answers `x0 - x1` show that it ran."""
     folder = tmp_path / "evil"
     shutil.copytree(MODELS / "fixed", folder / "linear")
     return folder

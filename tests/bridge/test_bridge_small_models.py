@@ -1,4 +1,4 @@
-"""The tests' own models: the bridge gives Python's rows, nulls and words of refusal."""
+"""The tests' own models: the bridge gives Python's rows, nulls and messages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> SmallModels:
 
 @pytest.fixture
 def compared(session: Session) -> Any:
-    """Compare cases in one session; both sides have to agree, and to refuse what is said."""
+    """Compare cases in one session; both sides must agree, and refuse with the given reasons."""
 
     def compare(cases: Cases, *, refused: bool) -> list[dict[str, Any]]:
         found = session.ask(f"CASES = {list(cases.values())!r}\n{COMPARE}")
@@ -62,7 +62,7 @@ NUMBERS = {
     "bool": "(true), (false), (null)",
     "string": "(''), ('größe'), (null), ('列'), ('🙂'), (repeat('x', 1000)), (string(X'00'))",
 }
-# What is checked or rounded value by value, without a word of the caller.
+# Values that are checked or rounded one by one, without an option of the caller.
 CONVERTED = {
     "uint8": ["(0S), (255S), (null)", "(0Y), (7Y)", "(true), (false)", "(255BD), (null)", "(255L)"],
     "uint16": ["(0), (65535), (null)", "(65535L)", "(false)"],
@@ -81,10 +81,10 @@ CONVERTED = {
         "(9007199254740993L), (16777217)",
         "(true), (false), (null)",
         "(0.1BD), (16777217BD), (-0.7BD), (null)",
-        # Between two floats, and a little above: what comes by way of a double is rounded twice.
+        # Halfway between two floats, and slightly above: conversion through a double rounds twice.
         "(1.000000059604644775390625BD), (1.0000000596046447753906250001BD)",
     ],
-    # Halfway between two halves, or a little above it: the digits that a float would drop decide.
+    # Halfway between two halves, or slightly above: the digits that a float drops decide.
     "float16": [
         "(0.1f), (-65504f), (65519f), (5.9604645e-8f), (2.98e-8f), (float('nan')), (null)",
         "(1.00048828125D), (1.000488281250001D), (1.0014648437499996D), (-65519.999999D)",
@@ -215,7 +215,7 @@ def test_vectors_matrices_images_and_pixels_are_the_same(
         ("more channels", models.identity("uint8", 1, 2, 4)),
         ("pixels", models.identity("uint8", 1, 2, 3)),
         ("pixels", models.identity("uint8", None)),
-        # Refused by the length, the type, the number of channels.
+        # Refused because of the length, the type, the number of channels.
         ("vectors", models.identity("float32", 3)),
         ("vectors", models.identity("int32", 2)),
         ("images", models.identity("string")),
@@ -267,7 +267,7 @@ def test_nulls_are_filled_and_refused_alike(compared: Any, models: SmallModels) 
 
 @pytest.mark.slow
 def test_column_functions_are_the_same(compared: Any, models: SmallModels) -> None:
-    """Unlike `predict`, they take NULL and array() without a type, and a scalar for a series."""
+    """Unlike `predict`, they accept NULL and array() without a type, and a scalar for a series."""
     two = "SELECT float(id) AS b, if(id % 4 = 3, null, 2f) AS a FROM range(40)"
     void = "SELECT null AS x, array() AS v, array(null) AS w FROM range(2)"
     pair, series = models.pair(), models.identity("float32", None)
@@ -369,7 +369,7 @@ def test_rows_are_refused_alike(compared: Any, models: SmallModels) -> None:
 def test_queries_are_refused_alike(compared: Any, models: SmallModels) -> None:
     pair, unfit, linear = models.pair(), models.unfit(), models.linear()
     cases = {
-        # A struct that is the only argument stands for its fields.
+        # A struct that is the only argument feeds the inputs by its fields.
         value: case(
             models.identity("float32"),
             f"SELECT {value} AS x FROM range(1)",
@@ -391,7 +391,7 @@ def test_queries_are_refused_alike(compared: Any, models: SmallModels) -> None:
         "decimal(10, 2)",
     )
     for source in sources:
-        # Every input of every type from one column: a line for each that does not fit.
+        # One column for every input of every type: a line for each input that it does not fit.
         rows, feed = f"SELECT CAST(null AS {source}) AS x FROM range(1)", dict.fromkeys(TYPES, "x")
         for narrow in (False, True):
             cases[f"{source}, narrow {narrow}"] = case(

@@ -1,4 +1,4 @@
-"""Models of other people in the JVM: TensorFlow's bits, or a refusal that helps.
+"""Third-party models in the JVM: bit-equal to TensorFlow, or a helpful refusal.
 
 By default a case goes through `predict` and one other API; `TFSPARK_THIRDPARTY=long` takes every
 case through every API.
@@ -52,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(jar: Path, environment: dict[str, str], folder: Path) -> Mapping[tuple[str, str], Any]:
-    """What each API of the bridge gives for each case, of one session with the jar."""
+    """The results of each API of the bridge for each case, from one session with the jar."""
     program = f"FOLDER, ASKED = {str(folder)!r}, {ASKED!r}\n{SCORE}"
     answer_in_spark(partial(run_in, folder, environment), jar, folder, program, roots=folder)
     return pickle.loads((folder / "results.pickle").read_bytes())  # type: ignore[no-any-return]
@@ -78,5 +78,5 @@ def test_the_bridge_refuses_with_the_words_that_help(case: Case, found: Any) -> 
     for api in ASKED[case.name]:
         said = found[api, case.name]
         assert isinstance(said, str), f"{api}: {said}"
-        # SQL has words of its own for the options.
+        # SQL spells the options differently.
         assert api == "tf_predict" or re.search(case.refused, said, re.DOTALL), f"{api}: {said}"

@@ -1,4 +1,4 @@
-"""The example configuration of a shared Thrift server: what it stops, and what no setting stops."""
+"""The example configuration of a shared Thrift server: attacks that it stops, and open ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.bridge.conftest import BRIDGE, MODELS, SPARK_HOME, served
 EXAMPLE = BRIDGE / "examples" / "thrift-server.conf"
 SCORE = "SELECT concat('score ', tf_predict('{model}', float(id), 1)) FROM range(1)"
 
-# SECURITY.md lists these as open: Spark has no setting that takes them from its SQL users.
+# SECURITY.md lists these as open: Spark has no setting that forbids them to SQL users.
 OPEN = {
     "reflect": "SELECT reflect('java.lang.System', 'getProperty', 'file.separator')",
     "java_method": "SELECT java_method('java.lang.System', 'getProperty', 'file.separator')",
@@ -34,7 +34,7 @@ NO_DIGEST = "0" * 64
 
 @pytest.fixture
 def server(environment: dict[str, str], jar: Path, tmp_path: Path) -> Iterator[str]:
-    """The address of a server with the example's settings, on models and folders of the test."""
+    """The address of a server with the example's settings, with models and folders of the test."""
     settings = EXAMPLE.read_text().replace("/srv/models", str(MODELS))
     settings = settings.replace("/var/lib/tfspark/cache", str(tmp_path / "cache"))
     assert settings.count(NO_DIGEST) == 1
@@ -50,7 +50,7 @@ def server(environment: dict[str, str], jar: Path, tmp_path: Path) -> Iterator[s
 
 @pytest.fixture
 def ask(server: str, environment: dict[str, str], tmp_path: Path) -> Callable[..., str]:
-    """Run statements in one session and return all that the client prints, errors too."""
+    """Run statements in one session and return everything that the client prints, errors too."""
 
     def ask(*statements: str) -> str:
         file = tmp_path / "statements.sql"

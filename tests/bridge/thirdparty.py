@@ -1,4 +1,4 @@
-"""Models of other people through the bridge: for programs that the tests run with the jar.
+"""Third-party models through the bridge, for programs that the tests run with the jar.
 
 Each case of `tests/thirdparty` goes through the Python APIs with `engine="jvm"` and through SQL's
 `tf_predict`, whose options stand in a map.
@@ -48,12 +48,12 @@ APIS: Mapping[str, Api] = {
 
 
 def score_all(spark: SparkSession, folder: Path, asked: Mapping[str, Sequence[str]]) -> None:
-    """Write what APIs give for cases: rows, or the words of the refusal.
+    """Write the results of APIs for cases: rows, or the message of the refusal.
 
     Args:
         spark: A session with the jar.
-        folder: Of the models, and of `results.pickle`.
-        asked: Name of a case → the APIs that it goes through.
+        folder: The folder of the models and of `results.pickle`.
+        asked: Name of a case → the APIs that score it.
     """
     found: dict[tuple[str, str], Rows | str] = {}
     for case in CASES:

@@ -1,4 +1,4 @@
-"""Applications of their own, submitted in a process, on rows whose predictions are known."""
+"""Separate applications, submitted in a process, on rows with known predictions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FILES = 8
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The variables of a shell without Spark in it, and folders that end with the tests."""
+    """The variables of a shell without Spark, and folders that are removed after the tests."""
     folder = tmp_path_factory.mktemp("node")
     return fresh_environment(
         SPARK_LOCAL_DIRS=str(folder / "local"),
@@ -32,7 +32,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def submit(
     environment: dict[str, str], tmp_path: Path
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run spark-submit.sh in a temporary folder; it has to end well, or with the code given."""
+    """Run spark-submit.sh in a temporary folder; it must end with the given code, by default 0."""
 
     def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
@@ -51,7 +51,7 @@ def submit(
 
 @pytest.fixture(scope="session")
 def numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of Parquet files of small integers, for which the linear model is exact."""
+    """A folder of Parquet files with small integers, for which the linear model is exact."""
     folder = tmp_path_factory.mktemp("numbers")
     for file in range(FILES):
         ids = np.arange(file * 100, file * 100 + 100)

@@ -1,4 +1,4 @@
-"""The batch job on executors that are processes of their own."""
+"""The batch job on executors in separate processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture
 def gpus(tmp_path: Path) -> list[str]:
-    """Settings of a cluster whose workers say that they have a GPU, and give each task one."""
+    """Settings of a cluster whose workers report a GPU and give one to each task."""
     script = tmp_path / "discover.sh"
     script.write_text("""#!/bin/sh\necho '{"name": "gpu", "addresses": ["7"]}'\n""")
     script.chmod(0o755)

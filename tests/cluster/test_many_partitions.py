@@ -1,4 +1,4 @@
-"""Tiny partitions: every task runs, and none loads the model again.
+"""Tiny partitions: every task runs, and no task loads the model again.
 
 `TFSPARK_PARTITIONS=10000` runs the long form.
 """
@@ -15,7 +15,7 @@ import pytest
 
 PARTITIONS = int(os.environ.get("TFSPARK_PARTITIONS", "64"))
 
-# Workers of other tests have loaded other models, so these belong to a session of their own.
+# Workers of other tests have loaded other models, so this test has its own session.
 SCRIPT = """
 import json, os, sys
 from pyspark.sql import SparkSession, functions as sf

@@ -1,4 +1,4 @@
-"""What a Python worker holds while it scores a partition far larger than a batch."""
+"""Memory of a Python worker that scores a partition far larger than a batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROWS = 2_000_000
 WIDTH = 15
 LIMIT_MB = 900
 
-# A worker keeps its peak for life, so these workers get a session of their own.
+# A worker never returns its peak memory, so this test has its own session.
 SCRIPT = """
 import json, sys
 from pathlib import Path

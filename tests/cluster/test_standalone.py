@@ -13,7 +13,7 @@ import pytest
 from tests.cluster.daemons import Daemon
 
 ROOT = Path(__file__).parents[2]
-# A job that starts with the first executor may be done before the second is there.
+# A job that starts with the first executor may end before the second one has started.
 ALL_EXECUTORS = (
     *("--conf", "spark.scheduler.minRegisteredResourcesRatio=1.0"),
     *("--conf", "spark.scheduler.maxRegisteredResourcesWaitingTime=120s"),
@@ -22,7 +22,7 @@ ALL_EXECUTORS = (
 
 @pytest.fixture(scope="module")
 def workers(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Work folders of two workers; a worker makes one folder there for each of its executors."""
+    """Work folders of two workers; each worker makes one subfolder per executor."""
     return [tmp_path_factory.mktemp(f"worker{number}") for number in range(2)]
 
 

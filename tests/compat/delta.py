@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+import tfspark
 from tfspark.errors import OutputExistsError
 from tfspark.scoring.batch import execute, new_report, plan
 from tfspark.scoring.dataset import Dataset
@@ -22,6 +23,7 @@ from tfspark.scoring.output.catalog import CatalogOutput
 from tfspark.scoring.output.journal import Mode
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.report import Report
+from tfspark.streaming import DeltaTable
 
 LINEAR = str(Path(os.environ["TFSPARK_COMPAT_MODELS"]) / "linear")
 SCORED = [(at, 2.0 * at + 2) for at in range(5)]
@@ -125,3 +127,31 @@ def test_an_overwrite_is_one_transaction(spark: SparkSession, job: Any) -> None:
     job("overwrite")
     assert scored(spark) == SCORED
     assert spark.sql("DESCRIBE HISTORY scored").count() == before + 1
+
+
+@pytest.mark.parametrize("kind", ["table", "path"])
+def test_a_replayed_batch_of_a_stream_is_added_once(
+    spark: SparkSession, kind: str, tmp_path: Path
+) -> None:
+    source = spark.sql("SELECT id, float(id) a, 1f b FROM range(5)").coalesce(1)
+    source.write.parquet(str(tmp_path / "rows"))
+    table, path = ("streamed", "") if kind == "table" else ("", str(tmp_path / "streamed"))
+    for start in range(3):
+        score = tfspark.score_batches(
+            LINEAR,
+            DeltaTable(table, path),
+            checkpoint=tmp_path / "log",
+            feed={"inputs": ["a", "b"]},
+            keep=["id"],
+            spark=spark,
+        )
+        stream = spark.readStream.schema(source.schema).parquet(str(tmp_path / "rows"))
+        score.writer(stream).trigger(availableNow=True).start().awaitTermination()
+        if start == 0:  # as if killed before Spark's own commit of the first micro-batch
+            for commit in (tmp_path / "log" / "commits").glob("*0*"):
+                commit.unlink()
+        if start == 1:
+            source.write.mode("append").parquet(str(tmp_path / "rows"))
+    found = spark.table(table) if table else spark.read.format("delta").load(path)
+    assert sorted(map(tuple, found.collect())) == sorted(SCORED * 2)
+    spark.sql("DROP TABLE IF EXISTS streamed")

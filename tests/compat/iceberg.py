@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 
 from jobs import batch_score
 from tfspark.scoring.output.catalog import CatalogOutput
+from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.owner import Owner
 
 LINEAR = str(Path(os.environ["TFSPARK_COMPAT_MODELS"]) / "linear")
@@ -94,7 +95,7 @@ def scored(spark: SparkSession, table: str) -> list[tuple[Any, ...]]:
 
 
 def described(spark: SparkSession, table: str) -> str:
-    """Return all that a table has but its rows."""
+    """Return everything that a table has, except its rows."""
     lines = spark.sql(f"SHOW CREATE TABLE {table}").collect()[0][0].splitlines()
     return "\n".join(line for line in lines if "snapshot" not in line)
 
@@ -188,6 +189,32 @@ def test_deleted_rows_are_not_scored(
     assert score("--input-table", source, "--output", target) == 0
     found = sorted(map(tuple, spark.read.parquet(target).select("id", "outputs").collect()))
     assert found == [row for row in SCORED if row[0] != 3]
+
+
+def test_a_job_over_another_snapshot_is_another_job(
+    spark: SparkSession, schema: str, score: Any, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Owner, "has_ended", lambda owner: True)
+    source, target = f"{schema}.source", str(home / "states" / schema)
+    spark.sql(f"CREATE TABLE {source} USING iceberg AS {ROWS}")
+    flags = ["--input-table", source, "--output", target, "--mode", "append"]
+    for rows, inserted in ((5, False), (16, True)):
+        with monkeypatch.context() as patch:
+            patch.setattr(PathOutput, "acknowledge", kill)
+            with pytest.raises(Killed):
+                score(*flags)
+        if inserted:
+            spark.sql(f"INSERT INTO {source} VALUES (9, 9f, 1f, '1')")
+        assert score(*flags) == 0
+        assert spark.read.parquet(target).count() == rows
+
+
+def test_a_table_is_not_appended_to_itself(spark: SparkSession, schema: str, score: Any) -> None:
+    table = f"{schema}.own"
+    spark.sql(f"CREATE TABLE {table} USING iceberg AS SELECT *, 0f AS outputs FROM ({ROWS})")
+    flags = ["--input-table", table, "--keep", "id,a,b,g", "--output-table", table]
+    assert score(*flags, "--mode", "append") == 2
+    assert spark.table(table).count() == 5
 
 
 def test_a_table_is_overwritten_with_its_own_rows(

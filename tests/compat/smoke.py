@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyspark
@@ -153,6 +154,57 @@ def test_predict_rdd(spark: SparkSession, rows: DataFrame) -> None:
     assert tfspark.predict_rdd(elements, LINEAR).collect() == [3.0, None, 4.0]
 
 
+def score_stream(spark: SparkSession, place: Path) -> None:
+    """Score a stream twice; the second start replays the first micro-batch."""
+    numbers = spark.sql("SELECT id, float(id) a, 1f b FROM range(3)").coalesce(1)
+    numbers.write.parquet(str(place / "numbers"))
+    scores = str(place / "scores")
+
+    def write(frame: DataFrame, batch: int) -> None:
+        frame.select("id", "outputs", "version").write.mode("overwrite").parquet(scores)
+
+    for _ in range(2):
+        score = tfspark.score_batches(
+            LINEAR,
+            write,
+            checkpoint=place / "log",
+            feed={"inputs": ["a", "b"]},
+            version_column="version",
+            spark=spark,
+        )
+        stream = spark.readStream.schema(numbers.schema).parquet(str(place / "numbers"))
+        query = score.writer(stream).trigger(availableNow=True).start()
+        query.awaitTermination()
+        for commit in (place / "log" / "commits").glob("*0*"):
+            commit.unlink()
+    versions = tfspark.load(LINEAR).version
+    expected = [(at, 2.0 * at + 2, versions) for at in range(3)]
+    assert collected(spark.read.parquet(scores)) == expected
+
+
+def test_stream(spark: SparkSession, tmp_path: Path) -> None:
+    score_stream(spark, tmp_path)
+
+
+def score_pipeline(spark: SparkSession, place: Path) -> None:
+    """Score with a pipeline that is saved and loaded."""
+    from pyspark.ml import Pipeline, PipelineModel
+    from pyspark.ml.feature import VectorAssembler
+
+    frame = spark.createDataFrame([(1.0, 2.0), (3.0, 5.0)], "a double, b double")
+    stage = tfspark.ml.SavedModelTransformer(model=LINEAR, feed={"inputs": "v"}, keep=["a"])
+    assembler = VectorAssembler(inputCols=["a", "b"], outputCol="v")
+    for _ in range(2):
+        Pipeline(stages=[assembler, stage]).fit(frame).write().overwrite().save(str(place / "p"))
+    loaded = PipelineModel.load(str(place / "p"))
+    assert collected(loaded.transform(frame)) == [(1.0, 3.0), (3.0, 4.0)]
+    assert loaded.stages[1].getSha256() == tfspark.load(LINEAR).digest
+
+
+def test_pipeline(spark: SparkSession, tmp_path: Path) -> None:
+    score_pipeline(spark, tmp_path)
+
+
 @pytest.fixture
 def job(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let jobs run in the session of the test, which they must not stop."""
@@ -223,6 +275,9 @@ def score_on_connect() -> None:
         assert of_structs(spark.sql("SELECT id, many(n, s, v, x) AS y FROM t")) == EXPECTED
     with pytest.raises(TfsparkError):
         collected(tfspark.predict(rows, MANY, on_null="error"))
+    with TemporaryDirectory() as place:
+        score_stream(spark, Path(place))
+        score_pipeline(spark, Path(place))
     spark.stop()
 
 

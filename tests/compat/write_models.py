@@ -11,7 +11,7 @@ from tfspark.testing import save_function, save_linear
 
 
 def main(folder: Path) -> None:
-    """Write `linear`, and `many`: an input and an output of each kind, exact in any order."""
+    """Write `linear`, and `many` with an input and an output of each kind; sums are exact."""
     save_linear(folder / "linear" / "1")
     save_function(
         folder / "many" / "1",

@@ -1,4 +1,4 @@
-"""SavedModels for the tests of the core: protocol buffers written by hand, and real ones."""
+"""SavedModels for the tests of the core: protocol buffers written by hand, and real models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tfspark.saved_model_pb2 import MetaGraphDef, SavedModel, TensorInfo
 
 FLOAT = 1
 
-# A busy machine is no fault of the code under test.
+# A busy machine is not an error of the code under test.
 settings.register_profile("core", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("core")
 
@@ -53,7 +53,7 @@ def _meta_graph(
 def _write_saved_model(
     folder: Path, *graphs: MetaGraphDef, shards: int = 1, assets: Sequence[str] = ()
 ) -> Path:
-    """Write an export dir whose files are all there; the variables hold no real values."""
+    """Write an export dir with all its files; the variables have no real values."""
     (folder / "variables").mkdir(parents=True)
     (folder / "assets").mkdir()
     model = SavedModel(meta_graphs=graphs or [_meta_graph(assets=assets)])

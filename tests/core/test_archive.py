@@ -100,7 +100,7 @@ def test_an_archive_of_too_many_files_is_refused(tmp_path, monkeypatch):
 
 def test_an_archive_is_read_once_from_front_to_back(make_model, tmp_path):
     class Stream(io.RawIOBase):
-        """Bytes that can only be read on."""
+        """Bytes that can only be read forward."""
 
         def __init__(self, content):
             self.content = io.BytesIO(content)
@@ -117,7 +117,7 @@ def test_an_archive_is_read_once_from_front_to_back(make_model, tmp_path):
 
 
 def test_a_damaged_archive_is_refused_or_gives_other_bytes(make_model, tmp_path):
-    """The digest is checked behind it; no damage may raise anything else or leave the folder."""
+    """The digest is checked later; damage must not raise other errors or leave the folder."""
     found = load(make_model(assets=["a"]))
     packed = found.pack_bytes()
     random = Random(1)

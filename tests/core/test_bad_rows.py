@@ -149,7 +149,7 @@ def test_the_same_row_ends_the_scoring_by_default(what):
     assert message in str(caught.value).replace("\n", " ")
 
 
-# --- what stands beside the predictions -----------------------------------------------------------
+# --- columns beside the predictions ---------------------------------------------------------------
 
 
 def test_a_null_input_is_no_bad_row():
@@ -334,7 +334,7 @@ def test_a_row_that_fails_two_checks_has_one_reason(column):
     assert [row and row["column"] for row in table["why"].to_pylist()] == [None, "a", "b", "a"]
 
 
-# --- what no row is blamed for --------------------------------------------------------------------
+# --- errors that are not about a row --------------------------------------------------------------
 
 
 def raising(error):

@@ -21,7 +21,7 @@ def batch_size(given=None, rows=None):
 
 
 def sizes_taken(size, seconds_per_row, windows=TRIALS + 3):
-    """Let windows of a model take what a function of their rows says; return their rows."""
+    """Simulate windows whose time is a function of their rows; return the rows of each window."""
     taken = []
     for _ in range(windows):
         rows = size.of(BATCH)()
@@ -86,7 +86,7 @@ def test_narrow_and_wide_rows_are_bounded():
 
 
 def cut(counts, sizes):
-    """Rows of the windows that batches of these counts make, asked for these sizes in turn."""
+    """Rows of the windows cut from batches of these counts, with these window sizes in turn."""
     windows, asked = Windows(), iter(sizes)
     found = []
     for count in counts:

@@ -9,7 +9,7 @@ from tfspark.errors import UnsupportedTypeError
 
 ATOMS = dtypes.SQL_TO_ARROW
 
-# Rows: Spark type. Columns: what it does to an input of that TensorFlow type (= exact, + widen,
+# Rows: Spark type. Columns: TensorFlow type of the input. Entries: conversion (= exact, + widen,
 # ~ round, ? check, - narrow, . refused).
 INPUTS = ["float32", "float64", "int32", "uint8", "int16", "int8"]
 INPUTS += ["string", "int64", "bool", "uint16", "float16", "uint32"]

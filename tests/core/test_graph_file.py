@@ -16,7 +16,7 @@ from tfspark.saved_model.graph_file import graph_of, read
 
 
 def as_text(path, *, shapes=True):
-    """Write a model's graph as text in place of the binary file, as TensorFlow would."""
+    """Replace the binary file of a model's graph by a text file, as TensorFlow writes it."""
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
     file = path / "saved_model.pb"

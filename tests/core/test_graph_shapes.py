@@ -1,4 +1,4 @@
-"""What a graph says of shapes, against TensorFlow's own inference and its answers."""
+"""Shapes computed from a graph, compared with TensorFlow's own inference and its answers."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ TWO_OPERANDS = {
 
 
 def inferred(*tensors):
-    """Return our shapes of tensors of TensorFlow's graph, which goes without `_output_shapes`."""
+    """Return our shapes for tensors of TensorFlow's graph, without its `_output_shapes`."""
     graph = tensors[0].graph.as_graph_def()
     shapes = GraphShapes(GraphDef.FromString(graph.SerializeToString()))
     return [shapes.complete(TensorSpec("x", "float32", None, one.name)).shape for one in tensors]
@@ -109,7 +109,7 @@ def own(tensor):
 
 
 def agree(ours, theirs):
-    """Whether our shape is TensorFlow's, less some sizes or all."""
+    """Whether our shape is TensorFlow's, or leaves some or all of its sizes open."""
     if ours is None or theirs is None:
         return ours is None
     return len(ours) == len(theirs) and all(
@@ -118,7 +118,7 @@ def agree(ours, theirs):
 
 
 def made(make, *operands):
-    """Return what an operation makes of placeholders; `None` when TensorFlow refuses them."""
+    """Return an operation's result on placeholders; `None` when TensorFlow refuses them."""
     names = inspect.signature(make).parameters
     try:
         return make(**dict(zip(names, operands, strict=False)))
@@ -233,7 +233,7 @@ def test_a_cycle_and_a_long_chain_end():
 
 
 def edited(path, *, types=False, said=False):
-    """Take shapes out of a SavedModel's signatures, with their types, and out of its graph."""
+    """Remove shapes and types from a SavedModel's signatures, and shapes from its graph."""
     file = path / "saved_model.pb"
     model = SavedModel.FromString(file.read_bytes())
     (graph,) = model.meta_graphs

@@ -15,7 +15,7 @@ from tfspark.testing import FakeEngine
 
 @pytest.fixture
 def loads(monkeypatch):
-    """The export dirs that were loaded, by fake engines in a cache of the test's own."""
+    """The export dirs that fake engines loaded, in a separate cache for the test."""
     seen = []
 
     def load_engine(export_dir, tags, signature, options):

@@ -30,14 +30,14 @@ def add(path):
 
 
 def move_a_byte(path):
-    """From the end of one file to the beginning of the next."""
+    """Move a byte from the end of one file to the beginning of the next."""
     first, second = path / "assets" / "a", path / "assets" / "c"
     second.write_bytes(first.read_bytes()[-1:] + second.read_bytes())
     first.write_bytes(first.read_bytes()[:-1])
 
 
 def swallow(path):
-    """One file that holds what follows its own content when both are written one after another."""
+    """Append the name and content of a file to the one before it, as when both are written."""
     first, second = path / "assets" / "a", path / "assets" / "c"
     first.write_bytes(first.read_bytes() + b"assets/c\0" + second.read_bytes())
     second.unlink()

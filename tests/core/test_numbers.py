@@ -1,4 +1,4 @@
-"""Numbers on their way into a model: rounded once, checked one by one, never wrapped."""
+"""Numbers that are fed to a model: rounded once, checked one by one, never wrapped."""
 
 import math
 from decimal import Decimal

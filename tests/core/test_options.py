@@ -45,7 +45,6 @@ def test_what_is_left_out_has_its_default():
         ({"on_error": "nul"}, "on_error takes no 'nul'. Did you mean 'null'?"),
         ({"on_error": "null", "reason": ""}, "reason cannot be used as given"),
         ({"reason": "why"}, 'add on_error="null"'),
-        ({"on_error": "null", "engine": "jvm"}, "The Scala bridge ends the scoring"),
         ({"batch_size": 0}, "A batch needs rows."),
         ({"batch_size": 1.5}, "A batch needs rows."),
         ({"timeout": 0}, "timeout cannot be used as given"),

@@ -1,4 +1,4 @@
-"""What users give in place of a SavedModel, and what they are told."""
+"""Messages when users give something else instead of a SavedModel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def refusal(kind, model):
 
 
 def live(module, name="Model"):
-    """Make an object of a class as another package defines it."""
+    """Make an object whose class has the name and module of another package's class."""
     base = type(name, (), {"__module__": module})
     return type("Mine", (base,), {"__module__": "mine"})()
 

@@ -1,4 +1,4 @@
-"""Who holds a lock, and what is known of that process."""
+"""The owner of a lock, and the detection of its end."""
 
 from __future__ import annotations
 

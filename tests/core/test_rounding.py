@@ -1,4 +1,4 @@
-"""Numbers that lie near the middle between two floats, from whatever a user writes them in."""
+"""Numbers near the middle between two floats, given in every type that a user may use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tfspark.signature import TensorSpec
 from tfspark.tensors import RowProblem
 from tfspark.tensors.narrow import numbers
 
-# Each is a middle between two halves or floats, and a bit more or less than a double can tell.
+# Halfway between two halves or floats, plus or minus less than a double can represent.
 HALVES = ["1.00048828125", "2.0009765625", "-1.00048828125", "65519.9999999999999999", "65519.5"]
 FLOATS_32 = ["1.000000059604644775390625", "16777217", "-16777219"]
 BITS = ["0", "0.00000000000000000001", "-0.00000000000000000001"]

@@ -57,7 +57,7 @@ def run(given, engine=None, one=None, names=("y",), **options):
 
 
 def strict(function):
-    """An engine function that checks what an engine is promised."""
+    """An engine function that checks the guarantees of the runner to an engine."""
 
     def checked(inputs):
         sizes = {tensor.shape[0] for tensor in inputs.values()}

@@ -539,7 +539,7 @@ def test_a_binding_is_frozen_hashable_and_picklable():
 
 
 def rules(*args, **options):
-    """Input → what becomes of its nulls."""
+    """Input → treatment of its nulls."""
     return {one.spec.name: one.nulls for one in bind(*args, **options).inputs}
 
 

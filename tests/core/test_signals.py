@@ -1,4 +1,4 @@
-"""SIGTERM ends a job as Ctrl-C does, also in a process that is not Python's own."""
+"""SIGTERM ends a job as Ctrl-C does, also in a process that Python did not start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ML vectors, matrices, images and raw bytes, as the arrays that they stand for."""
+"""ML vectors, matrices, images and raw bytes, and the arrays that they represent."""
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ DENSE = {"type": 1, "size": None, "indices": None}
 
 
 def vector(values):
-    """A vector as Spark ML writes it: sparse where it has zeros."""
+    """A vector as Spark ML writes it: sparse if it has zeros."""
     if 0.0 not in values:
         return DENSE | {"values": values}
     places = [index for index, value in enumerate(values) if value]

@@ -92,7 +92,7 @@ def full_rows(draw, values, depth):
 
 @st.composite
 def arrays(draw, rows, arrow):
-    """The rows as Arrow may hold them: sliced, in several chunks, elements hidden behind nulls."""
+    """The rows in forms that Arrow allows: sliced, in several chunks, values under nulls."""
     junk = draw(st.integers(0, 2))
     array = pa.array([*rows[:junk], *rows, *rows[:junk]], arrow)
     if draw(st.booleans()) and pa.types.is_list(arrow) and array.null_count and len(array):
@@ -214,7 +214,7 @@ def test_several_chunks_are_joined_in_order():
 
 
 def test_chunks_beyond_the_offsets_of_arrow_are_refused():
-    untouched = pa.py_buffer(np.zeros(2**30, np.uint8))  # the system gives such pages on first use
+    untouched = pa.py_buffer(np.zeros(2**30, np.uint8))  # allocated on first use
     offsets = pa.py_buffer(np.array([0, 2**30], np.int32))
     huge = pa.Array.from_buffers(pa.binary(), 1, [None, offsets, untouched])
     with pytest.raises(EngineError, match="too large in column 'x'") as caught:

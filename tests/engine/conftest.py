@@ -1,4 +1,4 @@
-"""Tiny models of the engine tests, written once per run, and a library that counts its calls."""
+"""Tiny models for the engine tests, written once per run, and a library that counts its calls."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def identity(models: Path) -> ModelPackage:
 
 @pytest.fixture(scope="session")
 def text(models: Path) -> ModelPackage:
-    """Strings that pass, are made, are joined and are measured."""
+    """Strings that are passed on, created, joined and measured."""
     import tensorflow as tf
 
     def serve(text: Any) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def text(models: Path) -> ModelPackage:
 
 @pytest.fixture
 def open_engine() -> Any:
-    """Load engines that the end of the test closes."""
+    """Load engines; they are closed at the end of the test."""
     opened: list[Engine] = []
 
     def load(model: ModelPackage, name: Any = "native", **options: Any) -> Engine:
@@ -82,7 +82,7 @@ def open_engine() -> Any:
 @pytest.fixture(scope="session")
 def run_python() -> Callable[..., list[str]]:
     def run(program: str, *arguments: str) -> list[str]:
-        """Run a program in a fresh process of this Python and return the lines that it prints."""
+        """Run a program in a new process of this Python and return the lines that it prints."""
         command = [sys.executable, "-c", program, *arguments]
         root = Path(__file__).parents[2]
         result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)

@@ -1,4 +1,4 @@
-"""Denormals in a run and around it, against TensorFlow's own answers."""
+"""Denormal numbers during a run and outside it, compared with TensorFlow's own answers."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SMALL, SMALLER = np.float32(1e-30), np.float32(1e-10)
 
 
 def numpy_keeps_denormals() -> bool:
-    """Whether this thread's mode is the usual one, for a result and for an operand."""
+    """Whether this thread keeps denormal numbers, as results and as operands."""
     denormal = np.full(8, 1e-41, np.float32)
     return bool((np.full(8, SMALL) * SMALLER > 0).all() and (denormal * np.float32(1e5) > 0).all())
 
 
 @pytest.fixture(scope="session")
 def small(models):
-    """Operations whose result, or whose operand, is denormal."""
+    """Operations with a denormal result or operand."""
     import tensorflow as tf
 
     def serve(x):

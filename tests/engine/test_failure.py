@@ -1,4 +1,4 @@
-"""Failures that are not about a row, at a load and at a run, of both engines."""
+"""Failures that are not about a row, when a model is loaded or run, with both engines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ X = {"x": np.array([1, 2], np.float32)}
 
 @pytest.fixture(scope="session")
 def no_kernel(models):
-    """A model whose operation has a kernel on GPUs alone."""
+    """A model whose operation has a kernel only for GPUs."""
     import tensorflow as tf
 
     def serve(x):

@@ -1,4 +1,4 @@
-"""The native engine against TensorFlow's own answers, and what it holds and releases."""
+"""The native engine, compared with TensorFlow's own answers, and its memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NUMERIC = [row for row in TABLE if not row.is_string]
 
 
 def tensors(rows: int = 5, width: int = 3, seed: int = 1) -> dict:
-    """One tensor of every type of the table, full of bits of all kinds but NaN."""
+    """One tensor of every type of the table, with all kinds of bit patterns except NaN."""
     random = np.random.default_rng(seed)
     made = {}
     for row in TABLE:
@@ -190,7 +190,7 @@ def test_strings_pass_and_are_made(text, open_engine):
 
 @pytest.mark.parametrize("engine", ["native", "tensorflow"])
 def test_kernels_that_look_for_the_end_of_a_string_find_it(models, engine):
-    """ICU's kernels take a string up to its NUL, which Arrow does not keep."""
+    """ICU's kernels read a string up to its NUL, which Arrow does not store."""
     import tensorflow as tf
 
     path = save_function(

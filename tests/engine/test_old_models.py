@@ -1,4 +1,4 @@
-"""SavedModels in the forms of TensorFlow 1, against the answers of a TensorFlow session."""
+"""SavedModels in the forms of TensorFlow 1, compared with a TensorFlow session."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def save_old(path: Path, *, version: int = 2, sharded: bool = False) -> Path:
 
     Args:
         path: The export dir.
-        version: Format of the checkpoint; 1 is that of 2016.
+        version: Format of the checkpoint; 1 is the format of 2016.
         sharded: Whether the checkpoint may be in several files.
     """
     import tensorflow as tf

@@ -32,7 +32,7 @@ def test_the_linear_model_answers_exactly(linear, open_engine):
 
 @pytest.fixture(scope="session")
 def several(models):
-    """Two signatures, whose inputs and outputs share names, tensors and types."""
+    """Two signatures; their inputs and outputs share names, tensors and types."""
     import tensorflow as tf
 
     def serve(a, b, unused):
@@ -132,7 +132,7 @@ def test_values_that_openvino_would_drop_are_refused(linear, open_engine, value)
 
 @pytest.mark.parametrize("shape", [(0, 2), (3, 0)])
 def test_nothing_is_fed_without_elements(several, open_engine, shape):
-    """OpenVINO's pooling gives the results of the run before, and its resizing crashes."""
+    """Without elements, OpenVINO's pooling repeats the last results, and its resizing crashes."""
     empty = np.empty(shape, np.float32)
     with pytest.raises(EngineError, match="'a' is empty"):
         open_engine(several.select("other"), "openvino").run({"a": empty, "b": empty})

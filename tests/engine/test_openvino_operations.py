@@ -95,7 +95,7 @@ def over_rows(tf: Any, x: Any) -> dict[str, Any]:
 
 
 def moves(tf: Any, x: Any) -> dict[str, Any]:
-    """Operations on shapes and places; `x` is (rows, 6)."""
+    """Operations on shapes and positions; `x` is (rows, 6)."""
     rows = tf.shape(x)[0]
     first, second = tf.split(x, 2, axis=1)
     one, two, three = tf.split(x, [1, 2, 3], axis=1)
@@ -154,7 +154,7 @@ def of_images(tf: Any, x: Any) -> dict[str, Any]:
 
 
 def patterns(tf: Any, x: Any) -> dict[str, Any]:
-    """Groups of operations that OpenVINO replaces by one of its own; `x` is (rows, 6)."""
+    """Groups of operations that OpenVINO fuses into one; `x` is (rows, 6)."""
     rows = tf.reshape(x, [-1, 3, 2])
     centred = x - tf.reduce_mean(x, 1, keepdims=True)
     variance = tf.reduce_mean(tf.math.squared_difference(x, tf.reduce_mean(x, 1, True)), 1, True)

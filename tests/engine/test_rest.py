@@ -52,7 +52,7 @@ def test_several_inputs_and_outputs_are_objects_by_row(pair):
         "raw_bytes": {"b64": base64.b64encode("é".encode()).decode()},
     }
     only = {"inputs": {"a": [[0, 0]], "s": [{"b64": raw}]}}
-    with pytest.raises(UnicodeDecodeError):  # `text` is no text then, as in TensorFlow Serving
+    with pytest.raises(UnicodeDecodeError):  # `text` is not text then, as in TensorFlow Serving
         rest_predict(pair, only)
 
 

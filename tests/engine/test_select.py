@@ -1,4 +1,4 @@
-"""Which engine answers, when another takes over, and what the log says of it."""
+"""The choice of the engine, the fallback to another engine, and its log messages."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_without_the_c_api_tensorflow_serves_and_one_line_says_why(
 
 @pytest.fixture(scope="session")
 def unrestored(linear, models):
-    """The linear model as only Python's loader restores it: by its objects, not by its graph."""
+    """The linear model in a form that only Python's loader restores: by objects, not by graph."""
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
     folder = models / "unrestored"

@@ -1,4 +1,4 @@
-"""TF_TString records: what NumPy writes and reads, against the bytes they stand for."""
+"""TF_TString records that NumPy writes and reads, compared with the bytes of the strings."""
 
 from __future__ import annotations
 

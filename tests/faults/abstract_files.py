@@ -13,11 +13,11 @@ FOLDER = "folder"
 
 
 class MissingError(Exception):
-    """A source, or the folder of a target, is not there."""
+    """A source, or the folder of a target, does not exist."""
 
 
 class ExistsError(Exception):
-    """A target is there."""
+    """A target exists."""
 
 
 class Disk:
@@ -46,14 +46,14 @@ class Disk:
         )
 
     def create(self, path: str, value: Hashable) -> None:
-        """Create a complete file when it is absent; its folder has to be there."""
+        """Create a complete file if it does not exist; its folder must exist."""
         self._need(_parent(path))
         if path in self._there:
             raise ExistsError(path)
         self._there[path] = value
 
     def make(self, path: str, identity: Hashable = FOLDER) -> None:
-        """Make a folder and those above it, as `mkdirs` does."""
+        """Make a folder and its parents, as `mkdirs` does."""
         if _parent(path):
             self.make(_parent(path))
         self._there.setdefault(path, identity)
@@ -73,7 +73,7 @@ class Disk:
         self._move("(between)", other)
 
     def delete(self, path: str) -> None:
-        """Delete a file or folder with all that is in it; fine when it is not there."""
+        """Delete a file or folder with its content; do nothing if it does not exist."""
         for below in [one for one in self._there if one == path or one.startswith(f"{path}/")]:
             del self._there[below]
 

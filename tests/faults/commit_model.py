@@ -55,13 +55,13 @@ class Journal(NamedTuple):
 
 @dataclass(frozen=True)
 class Protocol:
-    """What the steps of a world have in common.
+    """The settings that all steps of a world share.
 
     Attributes:
         modes: Job → mode.
         exchanges: Whether the file system exchanges two folders atomically.
-        without: Steps that are left out, to see that the model notices.
-        state_of: Run → whether a heartbeat calls it live, and whether it is known to have ended.
+        without: Steps that are left out, to check that the model finds the error.
+        state_of: Run → whether its heartbeat is young, and whether it is known to have ended.
     """
 
     modes: dict[str, Mode]
@@ -113,7 +113,7 @@ class Protocol:
         return me._replace(at="fence")
 
     def fence(self, me: Run, disk: Disk) -> Run:
-        """Keep the generations of owners that may wake up from being used again."""
+        """Reserve the generations of owners that may wake up, so that they are not used again."""
         for generation in _locks(disk):
             run = str(disk.read(f"W/lock-{generation}"))
             marker = f"W/fenced-{generation}-{run}"
@@ -129,11 +129,11 @@ class Protocol:
     # --- recover ---------------------------------------------------------------------------------
 
     def take(self, me: Run, disk: Disk) -> Run:
-        """Rename the folder of another run, so that its owner can do nothing any more."""
+        """Rename the folder of another run, so that all later steps of its owner fail."""
         for name in disk.names("W"):
             folder = f"W/{name}"
             if name.startswith("work-") and folder != me.work:
-                if disk.exists(me.work):  # a second one is garbage of an owner that woke up
+                if disk.exists(me.work):  # a second one was made by an owner that woke up
                     disk.rename(folder, f"W/trash-{me.name}")
                     return me._replace(at="burn_other")
                 if "take" in self.without:
@@ -161,7 +161,7 @@ class Protocol:
         return me._replace(at="take")
 
     def sweep(self, me: Run, disk: Disk) -> Run:
-        """Remove what ended or lost runs left, one entry a step."""
+        """Remove the files of runs that ended or lost the lock, one entry per step."""
         for name in disk.names("W"):
             kind, _, rest = name.partition("-")
             old_lock = kind == "lock" and int(rest) < me.generation
@@ -175,7 +175,7 @@ class Protocol:
         return me._replace(at="begin")
 
     def begin(self, me: Run, disk: Disk) -> Run:
-        if disk.exists(f"W/done-{me.job}"):  # an earlier run of this job was not told
+        if disk.exists(f"W/done-{me.job}"):  # an earlier run of this job did not report it
             done = disk.read(f"W/done-{me.job}")
             assert isinstance(done, Journal)
             if self._lives(done.run, disk):
@@ -194,7 +194,7 @@ class Protocol:
         return self._stage(me, disk, "2", "count")
 
     def _stage(self, me: Run, disk: Disk, part: str, then: str) -> Run:
-        """Write a part, unless it was kept; on Hadoop this makes a folder that was taken again."""
+        """Write a part, unless it was kept; on Hadoop, this makes a renamed folder again."""
         new = f"{me.work}/new"
         disk.make(me.work, me.job)
         disk.make(new, f"new of {me.name}")
@@ -204,7 +204,7 @@ class Protocol:
         return me._replace(at=then)
 
     def count(self, me: Run, disk: Disk) -> Run:
-        """Go on only with all parts: a run that wakes up may have taken some of them."""
+        """Continue only with all parts: a run that wakes up may have removed some of them."""
         new = f"{me.work}/new"
         counted = sorted(str(disk.read(f"{new}/{name}")) for name in disk.names(new))
         is_whole = counted == [f"{me.job}.{part}" for part in PARTS] or "count" in self.without
@@ -238,7 +238,7 @@ class Protocol:
     # --- apply -----------------------------------------------------------------------------------
 
     def compare(self, me: Run, disk: Disk) -> Run:
-        """Compare what is there with the journal, and choose the next operation."""
+        """Compare the files with the journal, and choose the next operation."""
         if not disk.exists(f"{me.work}/journal"):
             return me._replace(at="withdraw")
         journal = disk.read(f"{me.work}/journal")
@@ -270,13 +270,13 @@ class Protocol:
         return self._apply(me, lambda: disk.rename(f"{me.work}/new/{names[0]}", f"out/{names[0]}"))
 
     def _apply(self, me: Run, operation: Callable[[], None]) -> Run:
-        # `compare` finds out whether it was done before, or the folder was taken.
+        # `compare` finds out whether the step was done before, or the folder was renamed.
         with suppress(MissingError, ExistsError):
             operation()
         return me._replace(at="compare")
 
     def mark(self, me: Run, disk: Disk) -> Run:
-        """Turn the journal into the record that its job is done."""
+        """Rename the journal to the record that its job is done."""
         journal = f"{me.work}/journal"
         try:
             value = disk.read(journal)
@@ -304,7 +304,7 @@ class Protocol:
         return me._replace(at="acknowledge")
 
     def acknowledge(self, me: Run, disk: Disk) -> Run:
-        """Forget the record, as the last thing: from here on the same command is a new job."""
+        """Delete the record as the last step: from then on, the same command is a new job."""
         for name in disk.names("W"):
             if name.startswith("fenced-") and name.endswith(f"-{me.name}"):
                 disk.delete(f"W/{name}")
@@ -320,7 +320,7 @@ class Protocol:
         return me._replace(at="leave")
 
     def leave(self, me: Run, disk: Disk) -> Run:
-        disk.delete(me.work)  # nothing of the run is in it: what it had was taken
+        disk.delete(me.work)  # no file of the run is in it: its folder was renamed
         is_done = me.own_journal and disk.exists(f"W/done-{me.job}")
         return me._replace(at="acknowledge", owns_done=is_done, exit=DONE if is_done else AGAIN)
 

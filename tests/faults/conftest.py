@@ -92,11 +92,12 @@ def drive(linear: Path, numbered: Path, tmp_path: Path) -> Iterator[Callable[...
     def start(
         output: Path,
         *flags: object,
+        model: Path = linear,
         source: Path = numbered,
         before: str = "",
         environment: dict[str, str] | None = None,
     ) -> Driver:
-        words = ("--model", linear, "--input", source, "--output", output, *flags)
+        words = ("--model", model, "--input", source, "--output", output, *flags)
         log = tmp_path / f"log-{len(started)}"
         started.append(Driver.start(before, log, words, environment or {}))
         return started[-1]

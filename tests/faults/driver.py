@@ -23,7 +23,7 @@ SUBMIT = "--master local[2] --conf spark.ui.enabled=false pyspark-shell"
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Return the variables of a shell without Spark in it, and others."""
+    """Return the variables of a shell without Spark, and additional ones."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(OF_A_SHELL)}
     options = os.environ.get("SPARK_SUBMIT_OPTS", "")
     return {**kept, "PYTHONPATH": str(ROOT), "SPARK_SUBMIT_OPTS": options, **variables}
@@ -35,7 +35,7 @@ class Driver:
 
     Attributes:
         process: Leads a process group that its JVM is in, too.
-        log: What it says.
+        log: Its output.
     """
 
     process: subprocess.Popen[str]

@@ -4,7 +4,7 @@ Run as a program, it explores all cases and prints how many states they have: `m
 
 The fault is a kill of one run, or a pause of one run that is longer than the lease of its lock,
 before any step. A killed job is run again, at once or later; so is one that was told to try again,
-once the other has ended. A reader looks at the output in every state.
+once the other has ended. In every state, a reader reads the output.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from tests.faults.abstract_files import Disk, State
 from tests.faults.commit_model import AGAIN, DONE, PARTS, Mode, Protocol, Run
 
 Value = TypeVar("Value")
-# What a reader sees: no output, or the rows of which jobs, each as often as it is there.
+# A reader's view: no output, or the jobs whose rows are visible, with repetitions.
 Rows = tuple[str, ...] | None
 OLD = ("old",)
-# A killed run is known to have ended: its process is gone, or its heartbeat is.
+# A killed run is known to have ended by its process or its heartbeat.
 _STATES = {"killed": "ended"}
 
 
 class World(NamedTuple):
-    """The disk, all runs so far, and whether the fault is still to come.
+    """The disk, all runs so far, and whether the fault has not happened yet.
 
     Attributes:
         disk: Number of the disk's state in the case.
         runs: Numbers of the states of the runs.
-        fault_to_come: Whether the fault is still to come.
+        fault_to_come: Whether the fault has not happened yet.
     """
 
     disk: int
@@ -42,7 +42,7 @@ class World(NamedTuple):
 
 
 class Numbers(Generic[Value]):
-    """Values by number, each once: worlds of numbers are compared quickly."""
+    """Gives each different value a number, so that worlds are compared quickly."""
 
     def __init__(self) -> None:
         self.values: list[Value] = []
@@ -62,7 +62,7 @@ class Case:
     Attributes:
         modes: Job → mode.
         exchanges: Whether the file system exchanges two folders atomically.
-        is_there: Whether there is an output before the jobs.
+        is_there: Whether an output exists before the jobs.
         without: Steps of the protocol that are left out.
         seen: The states visited.
         bad: What was wrong, one sentence per state.
@@ -76,7 +76,7 @@ class Case:
     bad: list[str] = field(default_factory=list)
     _disks: Numbers[State] = field(default_factory=Numbers)
     _runs: Numbers[Run] = field(default_factory=Numbers)
-    # A step depends on the run, the disk, and who of the others is alive.
+    # A step depends on the run, the disk, and the other runs that are alive.
     _steps: dict[tuple[int, int, tuple[str, ...]], tuple[int, int]] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -140,7 +140,7 @@ class Case:
         return (*world.runs[:position], number, *world.runs[position + 1 :])
 
     def _check_end(self, world: World) -> None:
-        """Compare the end, when all jobs were told, with clean runs one after the other."""
+        """Compare the final state with clean runs one after the other."""
         runs = [self._runs.values[number] for number in world.runs]
         done = {run.job for run in runs if run.exit == DONE}
         if self._rows(world) not in set(self._ends(done)):
@@ -150,7 +150,7 @@ class Case:
             self.bad.append(f"left behind {left}: {self._told(world)}")
 
     def _ends(self, done: set[str]) -> Iterator[Rows]:
-        """What clean runs of these jobs, one after the other, may leave."""
+        """Possible outputs after clean runs of these jobs, one after the other."""
         for order in permutations(sorted(done)):
             rows: Rows = OLD if self.is_there else None
             for job in order:
@@ -162,7 +162,7 @@ class Case:
                 yield rows
 
     def _readable(self) -> Iterator[Rows]:
-        """What a reader may see: the old rows, the new ones, or whole files of an append."""
+        """Outputs that a reader may see: the old rows, the new ones, or whole appended files."""
         jobs = list(self.modes)
         for count in range(len(jobs) + 1):
             for done in permutations(jobs, count):
@@ -189,7 +189,7 @@ class Case:
 
 
 def _runs_again(runs: Sequence[Run], run: Run) -> bool:
-    """Whether the user gives the command of a run again: it was killed, or told to."""
+    """Whether the user repeats the command of a run: it was killed, or asked the user to."""
     if any(one.job == run.job and one.number > run.number for one in runs):
         return False
     if run.state == "killed":

@@ -13,7 +13,7 @@ from tfspark.scoring.output.owner import Owner
 
 def main(output: str, mode: str, allowed: str) -> None:
     job = Job(Path(output), "A", mode)  # type: ignore[arg-type]
-    job.runs = os.getpid()  # a name of its own for each run
+    job.runs = os.getpid()  # a different name for each run
     try:
         job.run(StoppingStore(int(allowed)), Owner.this_process())
     except Stopped:

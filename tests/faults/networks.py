@@ -18,7 +18,7 @@ class Network:
     Attributes:
         here: The address of this machine.
         there: The address in the namespace.
-        name: Of the namespace, and of this end of the cable.
+        name: The name of the namespace, and of this end of the link.
     """
 
     here: str

@@ -44,8 +44,8 @@ class Reader(threading.Thread):
     """Reads a folder until its block ends.
 
     Attributes:
-        seen: All that it has ever seen.
-        looks: How often it has looked.
+        seen: All outputs that it has read.
+        looks: Number of reads.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -56,7 +56,7 @@ class Reader(threading.Thread):
         self._failed: Exception | None = None
 
     def run(self) -> None:
-        while not self._done.wait(0.002):  # leave the processor to the jobs
+        while not self._done.wait(0.002):  # leave the CPU to the jobs
             self._look()
 
     def _look(self) -> None:

@@ -22,6 +22,18 @@ def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@contextmanager
+def overlay(folder: Path) -> Iterator[None]:
+    """Mount `merged` over `lower` and `upper` in a folder; skip the test if this fails."""
+    layers = f"lowerdir={folder}/lower,upperdir={folder}/upper,workdir={folder}/work"
+    if not _mounts("-t", "overlay", "-o", layers, "overlay", f"{folder}/merged"):
+        pytest.skip("this user cannot mount an overlay")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", f"{folder}/merged"], check=True)
+
+
 def make_read_only(folder: Path) -> None:
     """Make a mounted file system read-only."""
     assert _mounts("-o", "remount,ro", str(folder))

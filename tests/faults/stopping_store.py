@@ -9,7 +9,7 @@ from typing import Any
 
 from tfspark.scoring.output.store import LocalStore
 
-# Everything that changes something.
+# All operations that change files.
 OPERATIONS = (
     "create",
     "touch",
@@ -23,7 +23,7 @@ OPERATIONS = (
 
 
 class Stopped(BaseException):
-    """The end of a job that was killed; nobody catches it."""
+    """Ends a job as a kill would; no code catches it."""
 
 
 class Stopping:

@@ -1,4 +1,4 @@
-"""A job with bad rows is stopped before any operation and run again: both folders are exact."""
+"""A job with bad rows is stopped before each operation and run again: both folders are exact."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tfspark.scoring.output.owner import Owner
 NEW = {"out": ["good"], "bad": ["bad"]}
 OLD = {"out": ["old"], "bad": ["old"]}
 MOST = 200
-# Every operation costs two runs; the cases begin at different ones.
+# Every operation costs two runs, so each case tests only some operations, with a different start.
 STEP = 1 if os.environ.get("ROUNDS") else 6
 
 

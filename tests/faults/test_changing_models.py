@@ -36,7 +36,7 @@ def another(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def replaced(model: Path, chance: random.Random, another: Path) -> None:
-    """Replace the model by another one; for a moment there is none."""
+    """Replace the model by another one; for a moment, no model exists."""
     shutil.rmtree(model)
     (model / "assets.extra").mkdir(parents=True)
     (model / "assets.extra" / "note").write_text(str(chance.random()))

@@ -45,8 +45,11 @@ class Job:
         finally:
             lock.silence()
 
+    def key(self) -> JobKey:
+        return JobKey(self.name, self.run_id)
+
     def _run(self, commit: Commit) -> str:
-        if commit.begin(JobKey(self.name, self.run_id)):
+        if commit.begin(self.key()):
             commit.acknowledge()
             return "already done"
         if self.mode == "error" and self.output.exists():
@@ -62,6 +65,13 @@ class Job:
         commit.publish(self.mode, sorted(path.name for path in new.iterdir()), {"rows": 2})
         commit.acknowledge()
         return "done"
+
+
+class JobOfOneRun(Job):
+    """A job whose input has no version: each run is another job."""
+
+    def key(self) -> JobKey:
+        return JobKey.of_one_run()
 
 
 def rows(output: Path) -> list[str] | None:
@@ -83,7 +93,9 @@ def exchanges(request: pytest.FixtureRequest) -> bool:
     return request.param
 
 
-def stops(tmp_path: Path, there: list[str] | None, mode: Mode, exchanges: bool) -> Iterator[Job]:
+def stops(
+    tmp_path: Path, there: list[str] | None, mode: Mode, exchanges: bool, kind: type[Job] = Job
+) -> Iterator[Job]:
     """Yield jobs that were stopped before operation 0, 1, 2, … until a job finishes."""
     for allowed in range(200):
         folder = tmp_path / str(allowed)
@@ -91,7 +103,7 @@ def stops(tmp_path: Path, there: list[str] | None, mode: Mode, exchanges: bool) 
         (output if there else folder).mkdir(parents=True)
         if there:
             (output / "old").write_text(*there)
-        job = Job(output, "A", mode)
+        job = kind(output, "A", mode)
         try:
             job.run(StoppingStore(allowed, exchanges=exchanges))
         except Stopped:
@@ -235,3 +247,14 @@ def test_a_finished_append_without_a_run_id_appends_again(tmp_path: Path) -> Non
     job = Job(tmp_path / "out", "A", "append")
     assert [job.run(StoppingStore()) for _ in range(2)] == ["done", "done"]
     assert rows(job.output) == ["A.1", "A.1", "A.2", "A.2"]
+
+
+def test_a_job_that_no_later_run_can_be_leaves_nothing(tmp_path: Path) -> None:
+    counts = set()
+    for job in stops(tmp_path, OLD, "append", True, JobOfOneRun):
+        assert job.run(StoppingStore()) == "done"
+        found = rows(job.output) or []
+        counts.add(tuple(found))
+        assert [path.name for path in job.output.parent.iterdir()] == ["out"]
+    once, twice = ("A.1", "A.2"), ("A.1", "A.1", "A.2", "A.2")
+    assert counts == {(*once, *OLD), (*twice, *OLD)}

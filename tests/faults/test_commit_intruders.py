@@ -22,6 +22,7 @@ from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.places import Places
 from tfspark.scoring.output.session_tables import SessionTables
 from tfspark.scoring.output.store import LocalStore
+from tfspark.spark.cluster.sources import Source
 
 
 class CopyingStore(StoppingStore):
@@ -264,16 +265,12 @@ def test_a_file_that_is_written_again_makes_another_job(tmp_path: Path) -> None:
     file = tmp_path / "a b%20c.csv"
     file.write_text("1")
 
-    class Rows:
-        def inputFiles(self) -> list[str]:  # noqa: N802  # Spark's name
-            return [file.as_uri()]
-
-    seen = [snapshot_of(nothing, cast(Any, Rows()))]
-    seen.append(snapshot_of(nothing, cast(Any, Rows())))
+    sources = [Source((file.as_uri(),))]
+    seen = [snapshot_of(nothing, sources) for _ in range(2)]
     file.write_text("22")
-    seen.append(snapshot_of(nothing, cast(Any, Rows())))
+    seen.append(snapshot_of(nothing, sources))
     assert seen[0] == seen[1] != seen[2]
-    assert None not in seen[2]
+    assert None not in (seen[2] or [None])
 
 
 def test_names_that_are_no_lock_do_not_count(tmp_path: Path) -> None:

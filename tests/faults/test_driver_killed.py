@@ -1,4 +1,4 @@
-"""The driver of a real job is killed before any operation of its commit, and the job run again."""
+"""The driver of a real job is killed before any operation of its commit; the job is run again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.faults.stopping_store import KillingStore
 
 pytestmark = pytest.mark.faults
 
-# Every operation costs two runs of a job; the cases begin at different ones.
+# Every operation costs two runs of a job, so each case tests only some, with a different start.
 STEP = 1 if os.environ.get("ROUNDS") else 6
 MOST = 100
 
@@ -28,7 +28,7 @@ CASES = [
 
 
 def is_readable(seen: Files, before: Files, after: Files, mode: str) -> bool:
-    """Whether a reader may see these rows: the old, the new, or in append whole new files."""
+    """Whether a reader may see these rows: the old or new ones, or whole new files in append."""
     if seen in (before, after):
         return True
     return mode == "append" and None not in (seen, before, after) and before <= seen <= after

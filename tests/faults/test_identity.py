@@ -41,6 +41,6 @@ def test_a_longer_time_limit_makes_the_same_job(linear: Path) -> None:
         BatchJob("m", Dataset("a"), Dataset("b"), options=ScoreOptions(timeout=timeout))
         for timeout in (None, 1.0, 60.0)
     ]
-    assert len({key_of(job, package, []).digest for job in jobs}) == 1
+    assert len({key_of(job, [package], []).digest for job in jobs}) == 1
     wider = BatchJob("m", Dataset("a"), Dataset("b"), options=ScoreOptions(narrow=True))
-    assert key_of(wider, package, []).digest != key_of(jobs[0], package, []).digest
+    assert key_of(wider, [package], []).digest != key_of(jobs[0], [package], []).digest

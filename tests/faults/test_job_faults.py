@@ -43,13 +43,13 @@ def dead(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(spark: SparkSession, job: BatchJob) -> tuple[Report, Report]:
-    """Run a job; return the report that it began with, and the one that it ended with."""
+    """Run a job; return its report at the start and at the end."""
     report = new_report("test")
     return report, execute(spark, plan(spark, job, report), report)
 
 
 def stopped_run(spark: SparkSession, job: BatchJob) -> Report:
-    """Run a job until it is stopped; return the report that it began with."""
+    """Run a job until it is stopped; return its report at the start."""
     report = new_report("test")
     with pytest.raises(Stopped):
         execute(spark, plan(spark, job, report), report)
@@ -72,7 +72,7 @@ def test_an_append_that_was_decided_is_finished_and_not_repeated(
     job = BatchJob(str(linear), Dataset(str(source)), Dataset(str(out)), "append", path=path)
     with monkeypatch.context() as patch:
         patch.setattr("tfspark.scoring.output.apply.Applier.apply", stop)
-        patch.setattr(Commit, "suspend", lambda commit: commit.lock.silence())  # a kill has no end
+        patch.setattr(Commit, "suspend", lambda commit: commit.lock.silence())  # as a kill
         report = stopped_run(spark, job)
     assert not out.exists()
     _, done = run(spark, job)

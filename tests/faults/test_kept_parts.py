@@ -16,7 +16,7 @@ from tfspark.scoring.input.splits import Piece
 from tfspark.scoring.kept_parts import kept_parts
 from tfspark.scoring.parts import part_prefix
 
-TASK: Any = SimpleNamespace(binding=SimpleNamespace(outputs=[SimpleNamespace(column="y")]))
+TASK: Any = SimpleNamespace(chain=SimpleNamespace(watched="y"))
 
 
 @pytest.mark.parametrize(("planned", "is_kept"), [(3, True), (None, True), (4, False)])

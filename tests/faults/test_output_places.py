@@ -101,7 +101,7 @@ def test_an_overwrite_refuses_to_delete_an_input_that_a_link_leads_to(tmp_path: 
     (tmp_path / "link").symlink_to("out/in")
     output = output_at(tmp_path / "out", "overwrite", "A1")
     output._inputs = [str(tmp_path / "link")]
-    with pytest.raises(UsageError, match="would delete"):
+    with pytest.raises(UsageError, match="would change"):
         output.begin(JobKey("A"))
     output.discard()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "out"]

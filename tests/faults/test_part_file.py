@@ -18,7 +18,7 @@ ROWS = pa.RecordBatch.from_pydict({"x": np.random.default_rng(1).random(100_000)
 
 @pytest.fixture
 def small_files() -> Iterator[None]:
-    """Let no file get larger than 64 KiB, as a full disk does."""
+    """Limit files to 64 KiB, like a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (64 << 10, before[1]))
     yield

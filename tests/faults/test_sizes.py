@@ -13,7 +13,7 @@ from tests.faults.numbered_rows import table
 
 pytestmark = pytest.mark.faults
 
-# Through Spark, a row is in the JVM several times, and that of the tests has a heap of 1 GB.
+# Through Spark, the JVM holds a row several times, and the heap of the tests has only 1 GB.
 MEGABYTES = {"direct": 64, "spark": 8}
 
 

@@ -39,7 +39,7 @@ class Twin:
         return 0
 
     def wake_up(self) -> int:
-        """Let it finish; return its exit code."""
+        """Let the attempt finish; return its exit code."""
         os.kill(self._pid, signal.SIGCONT)
         return forked.end_of(self._pid)
 

@@ -1,4 +1,4 @@
-"""What the commit relies on, on real files: by the local store and by Hadoop's."""
+"""The properties of a store that the commit needs, on real files: the local store and Hadoop's."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def store(
 
 
 def test_what_the_commit_relies_on(store: Store, tmp_path: Path) -> None:
-    """One test, since most of its time is the session's."""
+    """One test, because most of its time is the start of the session."""
     root = str(tmp_path)
     store.create(f"{root}/one", "first")
     with pytest.raises(FileExistsError):

@@ -1,4 +1,4 @@
-"""A job into a table is stopped before any operation and run again: the table is exact."""
+"""A job into a table is stopped before each operation and run again: the table is exact."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ pytestmark = pytest.mark.faults
 
 OLD, NEW = [("old", "a"), ("old", "b")], [("new", "b"), ("new", "c")]
 MOST = 200
-# Every operation costs two runs; the cases begin at different ones.
+# Every operation costs two runs, so each case tests only some operations, with a different start.
 STEP = 1 if os.environ.get("ROUNDS") else 5
-# The operations of the catalog that change something.
+# The operations that change the catalog.
 CATALOG = (
     (table, "create_like"),
     (table, "insert"),

@@ -1,6 +1,6 @@
 """Two jobs start on one output at once: one runs and the other exits 75, or both are exact.
 
-Commits without Spark start many times, on real files in processes of their own; real jobs start in
+Commits without Spark start many times, on real files in separate processes; real jobs start in
 drivers that share a JVM, and in two drivers with a JVM each.
 """
 

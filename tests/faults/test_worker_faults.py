@@ -1,4 +1,4 @@
-"""Workers hang, crash or are killed: another attempt scores, and each row is there once."""
+"""Workers hang, crash or are killed: another attempt scores, and each row is written once."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_lost_worker_is_replaced_and_one_that_always_dies_fails_the_job_once(
 
 
 def main(model: str, folder: str) -> None:
-    """Run each fault, in the first attempt of a task and in all of them."""
+    """Run each fault, in the first attempt of a task and in all attempts."""
     from tfspark.spark.cluster.session import session
 
     spark = session("faults", master=f"local[2,{ATTEMPTS}]")

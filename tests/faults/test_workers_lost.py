@@ -34,7 +34,7 @@ def wait_for_a_part(place: Path, driver: Driver) -> None:
 
 
 def descendants(pid: int) -> Iterator[int]:
-    """Yield all processes below a process, each before its own children."""
+    """Yield all descendants of a process, parents before children."""
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in map(int, (task / "children").read_text().split()):
             yield child
@@ -68,7 +68,7 @@ def test_a_job_survives_the_loss_of_a_process(
 
 @pytest.fixture
 def cut_off(tmp_path: Path) -> Iterator[tuple[Network, str]]:
-    """A network, and a master here with a worker on its other side."""
+    """A network, a master on this machine and a worker in the namespace."""
     with network() as made, ExitStack() as stack:
         variables = environment(SPARK_LOCAL_IP=made.here)
         log, url = tmp_path / "master", "spark://{}:{}"

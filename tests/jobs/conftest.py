@@ -1,4 +1,4 @@
-"""Jobs on the shared session, watched: what they print, what they leave, whether Spark ran."""
+"""Jobs on the shared session, with their output, their files, and the number of Spark jobs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROWS = [(0, [1.0, 2.0]), (1, [3.0, 5.0]), (2, None), (3, [7.0, 8.0]), (4, [0.0, 
 
 @dataclass
 class Ended:
-    """How a job ended: its exit code, what it said, and how many Spark jobs it started."""
+    """How a job ended: its exit code, its output, and the number of Spark jobs."""
 
     code: int
     stdout: str
@@ -101,7 +101,7 @@ def files_under() -> Callable[[Path], Files]:
 
 @pytest.fixture
 def score(end_of: Any, linear: Path) -> Callable[..., Any]:
-    """Run the job with the linear model and return how it ended; it has to end well."""
+    """Run the job with the linear model and return how it ended; it must succeed."""
 
     def run(*flags: object) -> Any:
         ended = end_of(batch_score.main, "--model", linear, *flags)
@@ -151,7 +151,7 @@ def two_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tables(spark: SparkSession) -> Iterator[str]:
-    """A schema of its own, dropped with all its tables."""
+    """A separate schema, dropped with all its tables."""
     spark.sql("CREATE SCHEMA scores")
     yield "scores"
     spark.sql("DROP SCHEMA scores CASCADE")

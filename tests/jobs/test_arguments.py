@@ -18,7 +18,7 @@ REPEATABLE = {
     *("--feed", "--constant", "--fetch", "--option", "--output-option", "--fill-null"),
     *("--output-shape", "--register"),
 }
-# A value of each flag that does not take any word.
+# A valid value of each flag that restricts its values.
 VALUES = {
     "--version": "1",
     "--batch-size": "1",

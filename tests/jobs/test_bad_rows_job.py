@@ -126,7 +126,7 @@ def test_the_only_text_column_still_feeds_a_model_of_text(
 
 @pytest.fixture
 def save_echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model whose output is its one input of text."""
+    """A model that returns its only input, a text."""
     import tensorflow as tf
 
     from tfspark.testing import save_function

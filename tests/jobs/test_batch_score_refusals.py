@@ -196,7 +196,7 @@ def test_existing_table(
     [
         ("--output {0}/file --mode overwrite", 73, "is a file"),
         ("--output {0}/file/out", 73, "is a file"),
-        ("--output {0} --mode overwrite", 2, "would delete"),
+        ("--output {0} --mode overwrite", 2, "which the job reads"),
         ("--output / --mode overwrite", 2, "is a whole file system"),
         ("--output unknown://host/out", 2, "Spark has no file system for 'unknown://host/out'"),
         ("--output {0}/out --report {0}/rows", 2, "expected: a file"),

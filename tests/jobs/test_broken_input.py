@@ -1,4 +1,4 @@
-"""Input that is broken, incomplete or changed ends the job, which names the file, on both paths."""
+"""Broken, incomplete or changed input ends the job with the name of the file, on both paths."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def refused(end_of: Any, linear: Path, tmp_path: Path) -> Callable[..., str]:
-    """Run the job, which must end with code 65 and leave nothing, and return what it says."""
+    """Run the job, which must end with code 65 and without output; return its message."""
 
     def run(folder: Path, *flags: object) -> str:
         before = sorted(tmp_path.iterdir())

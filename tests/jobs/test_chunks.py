@@ -59,10 +59,10 @@ def test_rows_and_types_do_not_depend_on_the_groups(
     whole, groups = (columns_and_rows(spark, tmp_path / name) for name in ("whole", "groups"))
     assert whole == groups
     counted = [[one.report[name] for name in COUNTS] for one in reports]
-    assert counted == [[4, 4, 1, 0]] * 2
+    assert counted == [[4, 4, 1, 0, 4]] * 2
 
 
-COUNTS = ("rows_in", "rows_out", "null_rows", "kept_rows")
+COUNTS = ("rows_in", "rows_out", "null_rows", "kept_rows", "scored_rows")
 
 
 def stop(*_: object) -> None:
@@ -79,7 +79,7 @@ def test_finished_groups_are_not_scored_again(
             score(*flags)
     monkeypatch.setattr(PathOutput, "write_group", stop)
     ended = score(*flags)
-    assert [ended.report[name] for name in COUNTS] == [5, 5, 1, 5]
+    assert [ended.report[name] for name in COUNTS] == [5, 5, 1, 5, 0]
     assert "5 scored by an earlier run" in ended.stdout
     assert sorted(pq.read_table(tmp_path / "out")["id"].to_pylist()) == [0, 1, 2, 3, 4]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "rows"]
@@ -100,7 +100,7 @@ def test_a_group_that_was_not_finished_is_scored_again(
         with pytest.raises(Stopped):
             score(*flags)
     ended = score(*flags)
-    assert [ended.report[name] for name in COUNTS] == [5, 5, 1, 2]
+    assert [ended.report[name] for name in COUNTS] == [5, 5, 1, 2, 3]
     assert sorted(pq.read_table(tmp_path / "out")["id"].to_pylist()) == [0, 1, 2, 3, 4]
 
 

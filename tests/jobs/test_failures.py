@@ -1,4 +1,4 @@
-"""What Spark raises, in our own words."""
+"""Our messages for exceptions of Spark."""
 
 from __future__ import annotations
 

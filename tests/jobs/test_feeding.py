@@ -1,4 +1,4 @@
-"""What flags say of a model's inputs and outputs: constants, shapes, names, rounding, hints."""
+"""Flags about a model's inputs and outputs: constants, shapes, names, rounding, hints."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BOTH = pytest.mark.parametrize("path", ["spark", "direct"])
 
 @pytest.fixture(scope="module")
 def scaled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`y` = k·x, where k is a scalar beside a batch."""
+    """`y` = k·x, with a scalar k and a batch x."""
     import tensorflow as tf
 
     from tfspark.testing import save_function

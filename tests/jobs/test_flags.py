@@ -84,5 +84,5 @@ def test_a_readme_names_flags_that_exist(page: str, chapter: str) -> None:
     text = (ROOT / page).read_text().partition(f"\n## {chapter}\n")[2].partition("\n## ")[0]
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", text))
     assert len(named) > 2
-    # Those of spark-submit.sh, and the help itself.
+    # The options of spark-submit.sh, and `--help`.
     assert named - {"--print", "--help", "--conf"} <= {row.flag for row in TABLE}

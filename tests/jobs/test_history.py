@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tfspark.errors import OutputBusyError, OutputExistsError
+from tfspark.errors import OutputBusyError, OutputExistsError, UsageError
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output import catalog, history
 from tfspark.scoring.output.catalog import CatalogOutput
@@ -19,6 +19,7 @@ from tfspark.scoring.output.journal import JobKey, Mode
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.partitions import is_in_place
 from tfspark.scoring.output.table_name import TableName
+from tfspark.spark.cluster.sources import Source
 
 NAME = TableName("lake", ("db",), "y")
 
@@ -59,13 +60,15 @@ class Lake:
         self.properties.update(properties)
         self.append(rows, name, mark)
 
-    def run(self, mode: Mode, run: str, run_id: str = "", stop: str = "") -> str:
+    def run(
+        self, mode: Mode, run: str, run_id: str = "", stop: str = "", key: JobKey | None = None
+    ) -> str:
         """Run a job, or stop it before an operation; return how it ended."""
         exists = SimpleNamespace(tableExists=lambda name: self.is_there)
         session: Any = SimpleNamespace(catalog=exists)
         output = CatalogOutput(session, Dataset(table="lake.db.y"), NAME, mode, run)
         output.check()
-        done = output.begin(JobKey("digest", run_id))
+        done = output.begin(key or JobKey("digest", run_id))
         if stop == "publish":
             raise Stopped
         if done is None:
@@ -122,6 +125,29 @@ def test_a_killed_job_adds_its_rows_once(
     assert ended == ("already done by A1" if committed else "done")
     assert len(lake.rows) == 1
     assert not lake.properties
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_killed_job_that_no_later_run_can_be_leaves_no_note(is_there: bool, lake: Lake) -> None:
+    lake.is_there = is_there
+    with pytest.raises(Stopped):
+        lake.run("append", "A1", stop="acknowledge", key=JobKey.of_one_run())
+    assert not lake.properties
+    assert lake.run("append", "A2", key=JobKey.of_one_run()) == "done"
+    assert lake.rows == ["A1", "A2"]
+
+
+def test_a_table_without_a_history_is_not_overwritten_with_its_own_rows(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session: Any = None
+    output = CatalogOutput(session, Dataset(table="lake.db.y"), NAME, "overwrite", "A1")
+    own = [Source(table=NAME.quoted)]
+    output.check_sources(own)
+    monkeypatch.setattr(CatalogOutput, "_history", property(lambda output: None))
+    output.check_sources([Source(table="`lake`.`db`.`x`")])
+    with pytest.raises(UsageError, match="would change its rows"):
+        output.check_sources(own)
 
 
 def test_a_finished_append_is_repeated_without_a_run_id(lake: Lake) -> None:

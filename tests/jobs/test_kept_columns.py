@@ -1,4 +1,4 @@
-"""Kept columns come out as they went in: values, types, comments and metadata, on either path."""
+"""Kept columns are unchanged on both paths: values, types, comments and metadata."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ ROWS = 3
 
 @dataclass(frozen=True)
 class Kind:
-    """A Spark type, and how to make two values of it.
+    """A Spark type with two values.
 
     Attributes:
         name: Shown when a test fails.
         value: Value number 0 or 1 as an expression.
-        is_plain: Whether pyarrow and Spark agree on the type, so that it can go direct.
+        is_plain: Whether pyarrow and Spark agree on the type, as the direct path requires.
         passes: Whether Spark can pass it to Python.
     """
 
@@ -136,7 +136,7 @@ def columns() -> st.SearchStrategy[list[Named]]:
 
 
 def write(spark: SparkSession, folder: Path, given: list[Named]) -> DataFrame:
-    """Write the columns beside what the model takes, and return them as Spark reads them."""
+    """Write the columns beside the model's input, and return them as Spark reads them."""
     points = spark.range(0, ROWS, 1, 1).selectExpr("id", "array(float(id), 1f) features")
     points.select("id", "features", *(one.column for one in given)).write.parquet(str(folder))
     return spark.read.parquet(str(folder))
@@ -155,7 +155,7 @@ def check_same(spark: SparkSession, folder: Path, source: DataFrame, names: list
     max_examples=EXAMPLES,
     derandomize=True,
     deadline=None,
-    phases=[Phase.generate],  # to shrink a failure would run hundreds of Spark jobs
+    phases=[Phase.generate],  # shrinking a failure would run hundreds of Spark jobs
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(given=columns())

@@ -1,4 +1,4 @@
-"""What a job shows is exactly what it counted."""
+"""The published rows of a job are exactly the counted rows."""
 
 from __future__ import annotations
 

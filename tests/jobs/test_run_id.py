@@ -1,4 +1,4 @@
-"""A run with a key of the user's own, and a job beside another one."""
+"""A run with a key chosen by the user, and a job beside another job."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ SELECT = "SELECT id, tfpredict(features) AS y FROM points"
 
 @pytest.fixture
 def score(end_of: Any, linear: Path) -> Callable[..., Any]:
-    """Run the job with the linear model as `tfpredict`; it has to end well."""
+    """Run the job with the linear model as `tfpredict`; it must succeed."""
 
     def run(*flags: object) -> Any:
         ended = end_of(main, "--register", f"tfpredict={linear}", *flags)

@@ -1,4 +1,4 @@
-"""The jobs as a user starts them: by spark-submit.sh, from any folder, as programs of their own."""
+"""The jobs as a user starts them: with spark-submit.sh, from any folder, as separate programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run(*command: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a program as from a shell without Spark or this package in its environment."""
+    """Run a program in an environment without Spark and this package."""
     return subprocess.run(
         [str(word) for word in command],
         env=fresh_environment(**environment),

@@ -31,7 +31,7 @@ def grouped(tmp_path: Path, table: Any) -> Path:
 
 
 def described(spark: SparkSession, table: str) -> list[str]:
-    """Say all that a table has but its rows; Hive notes the time of each change."""
+    """Return everything that a table has, except its rows and the time of its last change."""
     lines = spark.sql(f"SHOW CREATE TABLE {table}").collect()[0][0].splitlines()
     return sorted(line.strip().rstrip(",)") for line in lines if "lastDdlTime" not in line)
 
@@ -136,7 +136,7 @@ def test_old_statistics_of_an_overwritten_table_are_dropped(
     score(*flags, "--mode", "overwrite")
     details = spark.sql(f"DESCRIBE TABLE EXTENDED {tables}.y").collect()
     (size,) = [row["data_type"] for row in details if row["col_name"] == "Statistics"] or [""]
-    assert "1 rows" not in size  # Hive measures by itself
+    assert "1 rows" not in size  # Hive writes these itself
 
 
 def test_a_new_table_is_managed_and_keeps_the_columns(

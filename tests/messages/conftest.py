@@ -74,7 +74,7 @@ def ended(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> Iterator[Callable[..., tuple[Any, str]]]:
-    """Run the `main` of a job on the shared session; return its exit code and what it said."""
+    """Run the `main` of a job on the shared session; return its exit code and its output."""
     monkeypatch.setattr(SparkSession, "stop", lambda self: None)
 
     def end(main: Callable[[list[str]], int], flags: str) -> tuple[Any, str]:

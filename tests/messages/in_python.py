@@ -1,4 +1,4 @@
-"""The usual mistakes in Python: those that every function is asked, and those of each."""
+"""The usual mistakes in Python: those that all functions share, and those of each function."""
 
 from __future__ import annotations
 

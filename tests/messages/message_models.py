@@ -1,4 +1,4 @@
-"""The models of the working directory: small ones, broken ones, and what is no SavedModel."""
+"""The models of the working directory: small models, broken models, and other things."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mistake that users make, how it is made, and what they have to be told."""
+"""A mistake that users make, the code that makes it, and the necessary message."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfspark.errors import TfsparkError
 
 @dataclass(frozen=True)
 class World:
-    """What is at hand: a session and a folder of models and tables, which is the working directory.
+    """The environment: a session, and a working directory with models and tables.
 
     Attributes:
         spark: The session.
@@ -31,9 +31,9 @@ class Mistake:
     """One mistake in Python.
 
     Attributes:
-        name: The mistake in words.
-        make: Makes it; returns a DataFrame or RDD where only its rows show the mistake.
-        words: What the message has to say: the mistake, its place, the next step.
+        name: Description of the mistake.
+        make: Makes the mistake; returns a DataFrame or RDD if only its rows show it.
+        words: Words that the message must have: the mistake, its place, the next step.
         error: The type of the error.
     """
 
@@ -55,11 +55,11 @@ class Command:
     """One mistake on a command line.
 
     Attributes:
-        name: The mistake in words.
-        flags: What is typed after the name of the program, as in a shell; `{here}` is the folder
-            and `{out}` one to write.
+        name: Description of the mistake.
+        flags: The arguments of the program, as in a shell; `{here}` is the folder and `{out}`
+            is a folder to write.
         code: The exit code.
-        words: What stderr has to say.
+        words: Words that stderr must have.
     """
 
     name: str

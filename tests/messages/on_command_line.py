@@ -8,7 +8,7 @@ PARSED = "--model linear_model --input {here}/points.parquet --output {out} "
 POINTS = "--model linear_model --input-table points --output {out} "
 MINUS = "--model minus --input-table points --output {out} "
 
-# Spark has a working directory of its own, so files are named by `{here}` and `{out}`.
+# Spark has another working directory, so files are named by `{here}` and `{out}`.
 
 # Refused before a session is opened: exit code 2.
 USAGE = (
@@ -195,7 +195,7 @@ BEFORE = (
     ),
 )
 
-# What only the rows or files show: the file, the row, exit code 65, and no output.
+# Mistakes that only the rows or files show: the file, the row, exit code 65, and no output.
 DURING = (
     command(
         "a row of another length",
@@ -264,7 +264,7 @@ DURING = (
 
 QUERY = "--register f=minus --query "
 
-# The flags of `sql_score.py`; a query stands in quotes.
+# The flags of `sql_score.py`; a query is in quotes.
 SQL_JOB = (
     command("no model", "--query 'SELECT 1'", 2, "--register"),
     command("no query", "--register f=minus", 2, "--query --file"),

@@ -1,4 +1,4 @@
-"""What users are told: the mistake, its place, and the next step in the terms of the API."""
+"""Messages for users: the mistake, its place, and the next step in the terms of the API."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def named(mistakes: Iterable[Any]) -> list[Any]:
 
 
 def told(make: Callable[..., Any], given: Any) -> Exception:
-    """Return the error of a mistake; of one that only rows show, the one that the worker raised."""
+    """Return the error of a mistake; if only rows show it, the error that the worker raised."""
     with pytest.raises(Exception, match=r".") as raised:
         make(given).collect()
     return from_worker(raised.value) or raised.value

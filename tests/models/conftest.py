@@ -1,4 +1,4 @@
-"""What every test of an export asks: its names, and its answers in a session."""
+"""Helpers for all tests of an export: its names, and its answers in a session."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def serve() -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def described() -> Callable[..., tuple[list[str], list[str]]]:
-    """Read inputs and outputs as Spark will: `name: dtype shape`, sorted by name."""
+    """Read inputs and outputs as for Spark: `name: dtype shape`, sorted by name."""
 
     def read(path: Path, signature: str = "serving_default") -> tuple[list[str], list[str]]:
         found = tfspark.load(path, signature=signature).signature

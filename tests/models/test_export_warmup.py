@@ -13,7 +13,7 @@ from tfspark.warmup import FILE, requests
 
 
 class Picky(tf.Module):
-    """Adds 1, and refuses what is not positive."""
+    """Adds 1, and refuses numbers that are not positive."""
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.float32, name="x")])
     def __call__(self, x):
@@ -97,7 +97,7 @@ def test_a_broken_file_fails_the_load(path):
 
 
 class Counter(tf.Module):
-    """Counts its calls, in a function that another calls."""
+    """Counts its calls, in a nested function."""
 
     def __init__(self):
         super().__init__()

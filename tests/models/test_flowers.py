@@ -13,7 +13,7 @@ CLASSES = ("aster", "dandelion", "roses", "sunflowers", "tulips")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Few pictures, one class with a name of its own, and the weights of another base."""
+    """Few pictures, one class with an unusual name, and the weights of another base."""
     folder = tmp_path_factory.mktemp("data")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flowers, "ROWS", 3)

@@ -76,7 +76,7 @@ def test_training_rows_are_shuffled_anew_by_the_seed(folder):
     )
     assert first == again
     assert first != other
-    assert sorted(first) == sorted(other)  # seeds 0 and 5 hold the same fifth out
+    assert sorted(first) == sorted(other)  # seeds 0 and 5 hold out the same fifth
 
 
 def test_columns_are_prepared_in_the_graph():
@@ -96,7 +96,7 @@ def test_columns_are_prepared_in_the_graph():
     assert not np.array_equal(embedded[0], embedded[1])
     assert crossed.shape == (7, 1_000)
     bins = crossed.argmax(axis=1)
-    assert bins[1] != bins[3]  # the same thal in another bucket of age
+    assert bins[1] != bins[3]  # the same thal in another age bucket
 
 
 def test_network_is_128_128_1():

@@ -1,4 +1,4 @@
-"""Every reference model, exported, scored by the batch job from raw files, equals the live one."""
+"""The batch job on raw files gives the answers of every live reference model."""
 
 import shutil
 
@@ -59,7 +59,7 @@ def stacked(column):
 
 
 def equal(found, expected):
-    """Batches of another size may round otherwise."""
+    """Whether results are equal; other batch sizes may round differently."""
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 

@@ -1,7 +1,7 @@
-"""Graphs that hide what they open: each gets around a judge that reads less than TensorFlow does.
+"""Graphs that hide the files that they open from a checker that reads less than TensorFlow.
 
-Built node by node as protocol buffers. In all but a few, a table is initialised from `secret`, a
-path of the model's choice, where a judge may believe that it comes from the asset.
+They are built node by node as protocol buffers. In most of them, a table is initialised from
+`secret`, a path that the model chooses, but a checker may believe that the path is the asset.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PARTITIONED = "StatefulPartitionedCall"
 
 
 class Graph:
-    """A SavedModel in the making: y = x, an asset, a path of the model's choice, and an init op."""
+    """Builds a SavedModel: y = x, an asset, a path that the model chooses, and an init op."""
 
     def __init__(self) -> None:
         self.model = SavedModel()
@@ -68,7 +68,7 @@ class Graph:
         self.node("read", "InitializeTableFromTextFileV2", ["table", path], within)
 
     def init(self, *names: str, collection: str = "saved_model_main_op") -> None:
-        """Name what a loader runs once."""
+        """Set the operation that a loader runs once."""
         self.meta.collection_def[collection].node_list.value.extend(names)
 
     def variable(self, collection: str, initializer: str) -> None:
@@ -113,7 +113,7 @@ def nested_attribute(graph: Graph) -> None:
 
 
 def gradient(graph: Graph) -> None:
-    """A gradient runs, which no node names."""
+    """A gradient function runs that no node names."""
     graph.function("f", "a")
     graph.node("save", "SaveV2", ["a"], graph.function("g", "a"))
     graph.library.gradient.add(function_name="f", gradient_func="g")
@@ -122,7 +122,7 @@ def gradient(graph: Graph) -> None:
 
 
 def other_implementation(graph: Graph) -> None:
-    """The optimizer takes one function for another that says it implements the same."""
+    """The optimizer replaces a function by another one that claims the same implementation."""
     graph.function("harmless", "path").attr["api_implements"].s = b"thing"
     reader = graph.function("reader", "path")
     reader.attr["api_implements"].s = b"thing"
@@ -133,7 +133,7 @@ def other_implementation(graph: Graph) -> None:
 
 
 def variables_without_names(graph: Graph) -> None:
-    """All variables without a shared name are one."""
+    """All variables without a shared name are the same variable."""
     for name, value in (("v", "asset"), ("w", "secret")):
         graph.node(name, "VarHandleOp")
         graph.node(f"set_{name}", "AssignVariableOp", [name, value])
@@ -151,7 +151,7 @@ def second_result(graph: Graph) -> None:
 
 
 def list_in_a_body(graph: Graph) -> None:
-    """In the body of a function, one name stands for two tensors and moves those behind it."""
+    """In a function's body, one name means two tensors and shifts the positions after it."""
     graph.read("path", graph.function("reader", "first", "path", "last"))
     outer = graph.function("outer", "bad", "good")
     graph.node("two", "IdentityN", ["bad", "bad"], outer)
@@ -161,7 +161,7 @@ def list_in_a_body(graph: Graph) -> None:
 
 
 def object_graph(graph: Graph) -> None:
-    """TensorFlow's loader calls a function that only an object names."""
+    """TensorFlow's loader calls a function that is named only in the object graph."""
     graph.node("save", "SaveV2", ["path"], graph.function("evil", "path"))
     graph.call("decoy", "evil", "secret")
     graph.meta.saver_def.save_tensor_name = "decoy:0"
@@ -170,7 +170,7 @@ def object_graph(graph: Graph) -> None:
 
 
 def assigned_while_restoring(graph: Graph) -> None:
-    """No loader feeds assets while it restores: the variable then holds the constant."""
+    """No loader feeds assets while it restores, so the variable then has the constant."""
     graph.node("v", "VarHandleOp").attr["shared_name"].s = b"v"
     graph.node("set", "AssignVariableOp", ["v", "asset"])
     graph.node("path", "ReadVariableOp", ["v"])
@@ -188,7 +188,7 @@ def sparse_output(graph: Graph) -> None:
 
 
 def another_collection(graph: Graph) -> None:
-    """TensorFlow's loader runs initializers of tables, where there is no init op."""
+    """TensorFlow's loader runs the initializers of tables if there is no init op."""
     graph.node("save", "SaveV2", ["secret"])
     graph.init("save", collection="table_initializer")
 
@@ -200,7 +200,7 @@ def legacy_init_op(graph: Graph) -> None:
 
 
 def initializer_of_a_local_variable(graph: Graph) -> None:
-    """TensorFlow's loader initialises local variables, where there is no init op."""
+    """TensorFlow's loader initialises local variables if there is no init op."""
     graph.node("restore", "RestoreV2", ["secret"])
     graph.variable("local_variables", initializer="restore")
 
@@ -218,13 +218,13 @@ def type_of_a_caller(graph: Graph) -> None:
 
 
 def compiled_text(graph: Graph) -> None:
-    """A compiled module as text, in which letters can be escaped."""
+    """A compiled module as text; letters can be escaped in it."""
     module = b'module { "stablehlo.custom\\5Fcall"() }'
     graph.node("run", "XlaCallModule", ["x"]).attr["module"].s = module
 
 
 def graph_with_functions_first(graph: Graph) -> None:
-    """Fields may stand in any order, and a function may be named like no operation."""
+    """Fields may have any order, and a function may have a name that no operation has."""
     inner = GraphDef()
     inner.node.add(name="call", op="reader")
     library = GraphDef()
@@ -285,7 +285,7 @@ def plain(graph: Graph) -> None:
 
 
 def savers_of_training(graph: Graph) -> None:
-    """Savers that training left behind are listed in a collection, which nothing runs."""
+    """Savers that remain from training are listed in a collection; nothing runs them."""
     graph.node("save", "SaveV2", ["secret"])
     graph.node("restore", "RestoreV2", ["secret"])
     graph.node("file", "Identity", ["secret", "^save"])

@@ -1,4 +1,4 @@
-"""Models that do more than compute. Each would leave a mark if anything ran it."""
+"""Models that do more than compute. Each writes the file `mark` if it is run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def write_in_signature(path: Path, mark: Path) -> None:
 
 
 def read_in_signature(path: Path, mark: Path) -> None:
-    """Return what a file holds."""
+    """Return the content of a file."""
     mark.with_suffix(".secret").write_text("canary")
 
     def build() -> Any:
@@ -234,7 +234,7 @@ MODELS: Mapping[str, tuple[Build, str, str]] = {
 
 
 def write_all(home: Path) -> dict[str, Path]:
-    """Write every model below a folder; none may leave the file `mark` beside it."""
+    """Write every model below a folder; no model may write the file `mark` beside it."""
     found = {}
     for number, (name, (build, _, _)) in enumerate(MODELS.items()):
         found[name] = home / str(number) / "model"

@@ -28,7 +28,7 @@ def graph_with(assets: Sequence[str] = ()) -> MetaGraphDef:
 
 
 def write_model(folder: Path, assets: Sequence[str] = ()) -> Path:
-    """Write an export dir whose files are all there; the variables hold no real values."""
+    """Write an export dir with all its files; the variables have no real values."""
     (folder / "variables").mkdir(parents=True)
     (folder / "assets").mkdir()
     model = SavedModel(meta_graphs=[graph_with(assets)])

@@ -23,7 +23,7 @@ def splice(content: bytes, random: Random) -> bytes:
 
 
 def swap(content: bytes, random: Random) -> bytes:
-    """Exchange two parts of one length."""
+    """Exchange two parts of equal length."""
     length = random.randrange(1, 64)
     one, other = sorted(random.randrange(len(content)) for _ in range(2))
     other = max(other, one + length)

@@ -1,7 +1,7 @@
-"""Loads and runs damaged models with the native engine, each in a process of its own.
+"""Loads and runs damaged models with the native engine, each in a separate process.
 
 `python native_child.py MODEL WORK FILE:SEED …` prints one line for each: how its process ended.
-A crash of TensorFlow's C library ends that process alone and is told by its signal.
+A crash of TensorFlow's C library ends only that process; the signal shows the crash.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tfspark.handle import ModelHandle
 from tfspark.package import load
 
 SECONDS = 60
-MEMORY = 16 << 30  # of addresses, of which TensorFlow reserves many
+MEMORY = 16 << 30  # limit of addresses; TensorFlow reserves many
 ENDS = {0: "ran", 3: "a typed error", 4: "another error"}
 
 
@@ -41,7 +41,7 @@ def score(model: Path, work: Path, file: str, seed: int) -> int:
         engine.run({"inputs": np.array([[1, 2], [3, 4]], np.float32)})
     except TfsparkError:
         return 3
-    except Exception:  # the test refuses it by this code; its traceback says what it was
+    except Exception:  # the test fails on this code; the traceback shows the reason
         traceback.print_exc()
         return 4
     return 0

@@ -1,4 +1,4 @@
-"""Every API asks for permission, and for the digest, before it loads a model."""
+"""Every API checks permissions and the digest before it loads a model."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ APIS: Mapping[str, Call] = {
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
-    """Every forbidden model, and the mark that none may leave."""
+    """Every forbidden model, and the file that no model may write."""
     return forbidden.write_all(tmp_path_factory.mktemp("forbidden"))
 
 

@@ -1,4 +1,4 @@
-"""Archives that no driver packed: whatever is in them, a worker refuses them and keeps nothing."""
+"""Archives that no driver packed: a worker refuses any of them and keeps no file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ END = bytes(1024)
 
 
 def header(name="x", *, kind=tarfile.REGTYPE, size=0, raw_size=None, mtime=None, **fields):
-    """The 512 bytes before a member; numbers may be what no `tarfile` writes."""
+    """The 512 bytes before a member; numbers may have values that `tarfile` never writes."""
     info = tarfile.TarInfo(name)
     info.type, info.size = kind, size
     for field, value in fields.items():
@@ -47,7 +47,7 @@ def checked(block):
 
 
 def before(content, *, kind=tarfile.XHDTYPE, size=None):
-    """Records before a header, such as those of a long name."""
+    """Records before a header, such as the records of a long name."""
     length = len(content) if size is None else size
     return header("././@PaxHeader", kind=kind, size=length) + content + bytes(-len(content) % 512)
 
@@ -70,7 +70,7 @@ def base256(number):
 
 
 def sparse(version):
-    """A file of holes in one of the four forms that GNU tar wrote."""
+    """A sparse file in one of the four forms of GNU tar."""
     holes = {
         "0.0": [(b"size", b"17592186044416"), (b"numblocks", b"1"), (b"offset", b"0")],
         "0.1": [(b"size", b"17592186044416"), (b"map", b"0,1")],
@@ -204,7 +204,7 @@ def test_an_edited_archive_is_refused_or_stays_inside(packed, tmp_path, edits, f
         )
         new = {"cut": b"", "copy": content[where : where + 1024]}.get(kind, new)
         content = content[:where] + new + content[end:]
-    if fixed:  # headers whose checksums hold, so that the rest is looked at
+    if fixed:  # valid checksums, so that the rest is read
         blocks = (content[at : at + 512] for at in range(0, len(content), 512))
         content = b"".join(
             bytes(checked(bytearray(one))) if one[257:262] == b"ustar" and len(one) == 512 else one

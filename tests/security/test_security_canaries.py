@@ -1,4 +1,4 @@
-"""Secrets given to a job are in nothing that the job prints, logs or writes."""
+"""A job never prints, logs or writes the secrets that it is given."""
 
 import json
 import subprocess
@@ -97,7 +97,7 @@ def test_a_report_has_no_secrets_and_keeps_names():
 
 
 def _without_nodes(line: str) -> str:
-    """Drop the nodes of plans, whose paths Spark itself does not mask; SECURITY.md says so."""
+    """Drop plan nodes, because Spark does not mask paths in them (see SECURITY.md)."""
     event = json.loads(line)
     event.pop("sparkPlanInfo", None)
     return json.dumps(event)
@@ -105,7 +105,7 @@ def _without_nodes(line: str) -> str:
 
 @pytest.mark.slow
 def test_a_run_leaves_no_secret_in_what_it_prints_and_writes(linear, rows, tmp_path):
-    """The paths lie on a `viewfs` that takes its mount table from the host of the URI."""
+    """The paths are on a `viewfs`, whose mount table has the name of the URI's host."""
     logs, data, home = tmp_path / "events", tmp_path / "data", tmp_path / "home"
     for folder in (logs, data, home):
         folder.mkdir()

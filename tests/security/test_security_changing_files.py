@@ -1,4 +1,4 @@
-"""Somebody writes to a model while the driver reads it: what is judged is what is hashed."""
+"""Somebody changes a model while the driver reads it: the checked bytes are the hashed bytes."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_the_graph_that_is_judged_is_the_one_that_is_hashed(changing, harmless, 
 
 
 def test_a_graph_file_that_appears_in_between_changes_nothing(harmless, evil, monkeypatch):
-    """TensorFlow prefers the binary file, so it would run what nobody judged."""
+    """TensorFlow prefers the binary file, so it would run a graph that was not checked."""
 
     binary, text = harmless / "saved_model.pb", harmless / "saved_model.pbtxt"
     text.write_text(text_format.MessageToString(SavedModel.FromString(binary.read_bytes())))
@@ -91,7 +91,7 @@ def test_a_graph_file_that_appears_in_between_changes_nothing(harmless, evil, mo
 
 @pytest.mark.parametrize("change", [b"", b"x" * 100], ids=["shorter", "longer"])
 def test_a_file_that_changes_while_it_is_hashed_is_refused(harmless, monkeypatch, change):
-    """Two folders could have one digest if a file were longer than its length says."""
+    """Two folders could have one digest if a file were longer than its hashed length."""
     index = harmless / "variables" / "variables.index"
     really_stat = model_files.os.fstat
 

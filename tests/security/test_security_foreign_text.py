@@ -1,4 +1,4 @@
-"""Text of others is printed without control characters and without secrets."""
+"""Text from outside is printed without control characters and secrets."""
 
 import subprocess
 import sys
@@ -97,7 +97,7 @@ def test_what_is_no_secret_stays(text):
 @pytest.mark.parametrize(
     "piece", ["token", "://", "://a:", "password=", "a.", "'", '"', "jdbc:oracle:x:", "@", "\x1b"]
 )
-@pytest.mark.timeout(60)  # quadratic time is minutes
+@pytest.mark.timeout(60)  # quadratic time would be minutes
 def test_hostile_text_takes_linear_time(piece):
     text = piece * (500_000 // len(piece))
     assert foreign_text.one_line(text)

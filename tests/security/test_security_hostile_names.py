@@ -1,4 +1,4 @@
-"""Names and values of others reach no terminal and no log as they are."""
+"""Names and values from outside are escaped before a terminal or log shows them."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ CSV_HEADER = "\x1b[31mred\u202e"
 
 
 def is_safe(text: str) -> bool:
-    """Whether no line begins as the forged record and no control character is left."""
+    """Whether no line begins like the forged record and no control character remains."""
     harmless = all(one == "\n" or (one.isprintable() and one != "\u202e") for one in text)
     return harmless and not any(line.startswith("2026-01-01") for line in text.splitlines())
 

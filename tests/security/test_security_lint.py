@@ -1,4 +1,4 @@
-"""Operations that touch more than tensors are found, without running the model."""
+"""Operations that access more than tensors are found without running the model."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_an_asset_read_by_a_signature_is_a_file_of_its_choice(tmp_path: Path) ->
 
 
 def test_every_operation_of_this_tensorflow_is_known() -> None:
-    """An operation of a new TensorFlow has to be judged; `tools/operations.py` lists it."""
+    """An operation of a new TensorFlow must be classified; `tools/operations.py` lists it."""
     from tools.operations import unjudged
 
     assert unjudged() == []
@@ -116,7 +116,7 @@ def test_a_resource_made_of_bytes_is_found(tmp_path: Path) -> None:
 
 
 def test_only_one_graph_can_be_meant(linear: Path, tmp_path: Path) -> None:
-    """What is judged is what TensorFlow loads."""
+    """The checked graph is the graph that TensorFlow loads."""
     shutil.copytree(linear / "1", tmp_path / "chunks")
     (tmp_path / "chunks" / "saved_model.cpb").write_bytes(b"")
     with pytest.raises(InvalidModelError, match="a graph in chunks"):
@@ -130,7 +130,7 @@ def test_only_one_graph_can_be_meant(linear: Path, tmp_path: Path) -> None:
 
 @pytest.mark.timeout(60)
 def test_functions_that_call_functions_twice_end(tmp_path: Path) -> None:
-    """Each of 60 functions hands its argument to the next one twice; the last one reads a file."""
+    """Each of 60 functions calls the next one twice with its argument; the last reads a file."""
 
     def tower(graph) -> None:
         for level in range(60):
@@ -155,7 +155,7 @@ def implementations(graph: disguised.Graph) -> None:
 
 
 def long_names(graph: disguised.Graph) -> None:
-    """A node and a function with a name of 100 kB hold 2000 operations that touch files."""
+    """A node and a function with a name of 100 kB have 2000 operations that access files."""
     inner, name = GraphDef(), "n" * 100_000
     function = graph.function(name, "path")
     for at in range(2000):
@@ -166,7 +166,7 @@ def long_names(graph: disguised.Graph) -> None:
 
 
 def arguments(graph: disguised.Graph) -> None:
-    """A function hands 1000 arguments to another one, which reads a file by each of them."""
+    """A function passes 1000 arguments to another one, which reads a file for each of them."""
     names = [f"a{at}" for at in range(1000)]
     reader = graph.function("reader", *names)
     for name in names:

@@ -1,4 +1,4 @@
-"""Files of a model that nobody exported: what the driver reads of them ends in a typed error."""
+"""Forged files of a model: reading them on the driver ends with a typed error."""
 
 from __future__ import annotations
 
@@ -96,11 +96,11 @@ def test_text_nested_deeply_is_refused(tmp_path, field, levels):
         load(path)
 
 
-# --- what the graph says of shapes ----------------------------------------------------------------
+# --- shapes in the graph --------------------------------------------------------------------------
 
 
 def open_graph(*nodes, tensor="y:0"):
-    """A graph whose output leaves its shape to nodes: (name, operation, inputs, attributes)."""
+    """A graph whose output's shape depends on nodes: (name, operation, inputs, attributes)."""
     graph = graph_with()
     outputs = graph.signature_def["serving_default"].outputs["outputs"]
     outputs.ClearField("tensor_shape")
@@ -132,7 +132,7 @@ def reshape(**shape):
 
 
 def tower(levels, op):
-    """Each node has the one below twice: 2^levels ways down, or as many dimensions."""
+    """Each node uses the node below twice: 2^levels paths, or as many dimensions."""
     two = AttrValue(i=2)
     return [
         ("y", "Reshape", ["x", f"n{levels}"], {})
@@ -191,7 +191,7 @@ def test_functions_that_call_functions_twice_end(tmp_path):
 
 
 def calls_of_one_function(nodes=0, arguments=1):
-    """1000 signatures that each call the function; the result is behind its last argument."""
+    """1000 signatures that each call the function; the result depends on its last argument."""
     graph = open_graph()
     function = graph.graph_def.library.function.add()
     function.signature.name = "f"
@@ -213,7 +213,7 @@ def calls_of_one_function(nodes=0, arguments=1):
 
 
 def calls_in_a_body(arguments=1500):
-    """1000 signatures call a function that hands on its argument many times."""
+    """1000 signatures call a function that passes on its argument many times."""
     graph = calls_of_one_function()
     outer = graph.graph_def.library.function[0]
     inner = graph.graph_def.library.function.add()

@@ -1,4 +1,4 @@
-"""Folders that are made to keep a reader busy, or to lead it elsewhere."""
+"""Folders that slow down a reader, or lead it outside the model."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_two_links_to_their_own_folder_end_at_once(model, where):
 
 
 def test_a_tower_of_links_without_any_file_ends(model, tmp_path, monkeypatch):
-    """Each level links twice to the one below: 2⁶⁰ ways, no circle and no file."""
+    """Each level has two links to the level below: 2⁶⁰ paths, no cycle and no file."""
     for level in range(60):
         (tmp_path / f"level{level}").mkdir()
         for name in "ab" if level else "":
@@ -58,7 +58,7 @@ def test_links_in_a_circle_are_refused(model):
 
 
 def test_a_link_inside_is_what_it_leads_to(model, tmp_path):
-    """As Kubernetes mounts a ConfigMap: every name leads through `..data` to a folder of a time."""
+    """As Kubernetes mounts a ConfigMap: each name is a link through `..data` to a dated folder."""
     mounted = tmp_path / "mounted" / "1"
     (mounted / "..2026_11_25").mkdir(parents=True)
     for entry in model.iterdir():
@@ -153,5 +153,5 @@ def test_many_entries_without_a_model_end(tmp_path):
 def test_a_graph_beyond_what_protobuf_reads_is_not_read(model, name):
     (model / "saved_model.pb").unlink()
     with (model / name).open("wb") as file:
-        file.truncate(1 << 40)  # of holes
+        file.truncate(1 << 40)  # a sparse file
     assert "found:    1099511627776 bytes" in refusal(model)

@@ -1,7 +1,7 @@
 """Damaged files of a real model: the driver reads them to a typed error or to a model.
 
-What the driver still takes is given to TensorFlow's C library in processes of their own. A crash of
-the library is printed, as nobody here can repair it; our code may raise typed errors alone.
+Models that the driver accepts are loaded by TensorFlow's C library in separate processes. A crash
+of the library is only printed, because we cannot fix it; our code may raise only typed errors.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def test_a_damaged_file_ends_in_a_typed_error_or_a_model(bases, tmp_path, base, 
 
 
 def unseen_by_the_driver(bases, path):
-    """The first seeds whose damage only TensorFlow can find."""
+    """The first seeds with damage that only TensorFlow can detect."""
     file = Path(shutil.copytree(bases / "stated", path)) / "saved_model.pb"
     content, seeds = file.read_bytes(), []
     for seed in range(400):

@@ -1,4 +1,4 @@
-"""What another user of a node may have put where a worker keeps its models."""
+"""Files that another user may have put into the cache folder of a node."""
 
 from __future__ import annotations
 
@@ -125,11 +125,11 @@ def test_what_belongs_to_another_number_is_not_used(packed, root, monkeypatch):
     assert f"a folder of the user with the number {owner}" in refusal(packed)
 
 
-# --- what lies in it ------------------------------------------------------------------------------
+# --- its content ----------------------------------------------------------------------------------
 
 
 def plant_link(folder, tmp_path):
-    """The same bytes, in a folder that somebody else changes later."""
+    """Link to the same bytes in a folder that somebody else changes later."""
     folder.rename(tmp_path / "theirs")
     folder.symlink_to(tmp_path / "theirs")
 

@@ -1,4 +1,4 @@
-"""What a second user of a node can plant and change: runs real processes of that user."""
+"""Attacks of a second user of a node: runs real processes of that user."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ AsOther = Callable[[str], int]
 
 @pytest.fixture
 def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A temporary folder of the node that all users can write, as /tmp; the cache lies in it.
+    """A temporary folder of the node that all users can write, like /tmp; it contains the cache.
 
-    pytest's own folder, which only root can enter, has to exist before the place for it changes.
+    pytest's own folder, which only root can enter, must exist before TMPDIR changes.
     """
     assert tmp_path.exists()
     folder = Path(tempfile.mkdtemp(dir="/tmp"))
@@ -89,7 +89,7 @@ def test_a_cache_folder_of_another_user_is_refused(shared, as_other, packed, pla
     with pytest.raises(EngineError, match="cannot keep models in its cache folder"):
         bring(packed)
     assert not any(path.name == "saved_model.pb" for path in shared.rglob("*"))
-    assert as_other(f"rm -r {cache.name}") == 0  # nothing of ours lies in it
+    assert as_other(f"rm -r {cache.name}") == 0  # it has no files of ours
     assert digest_of(bring(packed)) == packed.digest
 
 

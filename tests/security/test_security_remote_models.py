@@ -6,12 +6,18 @@ import shutil
 import stat
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
 from hostile_models import write_model
 
-from tfspark.errors import InvalidModelError, ModelNotFoundError, UsageError
+from tfspark.errors import (
+    InvalidModelError,
+    ModelNotFoundError,
+    SignatureNotFoundError,
+    UsageError,
+)
 from tfspark.package import load
 from tfspark.saved_model.files import MOST_ENTRIES, MOST_LEVELS
 from tfspark.spark.cluster import distribution, remote_model
@@ -71,6 +77,29 @@ def test_the_files_that_were_listed_are_copied(serve):
     local = serve(files)
     assert files.copied == ["far://away/model/saved_model.pb", "far://away/model/variables/a"]
     assert (local / "variables" / "a").read_text() == files.copied[-1]
+
+
+def test_a_copy_is_called_what_the_user_called_the_model(monkeypatch, tmp_path):
+    model = write_model(tmp_path / "away")
+
+    class Remote(FakeFiles):
+        def copy_to_local(self, uri, target):
+            shutil.copyfile(model / uri.removeprefix("far://away/models/digits/1/"), target)
+
+    @contextmanager
+    def outside_cache(spark, uri):
+        files = [path for path in model.rglob("*") if path.is_file()]
+        yield Remote(*(entry(path.relative_to(model).as_posix()) for path in files))
+
+    monkeypatch.setattr(remote_model.HadoopFiles, "outside_cache", outside_cache)
+    monkeypatch.setattr(remote_model, "driver_folder", lambda purpose: tmp_path / "copied")
+    spark = SimpleNamespace(_jsc=None)
+    found = distribution.resolve(spark, "far://away/models/digits/1")
+    assert (found.name, found.version) == ("digits", 1)
+    assert "path far://away/models/digits/1" in found.describe()
+    shutil.rmtree(tmp_path / "copied")
+    with pytest.raises(SignatureNotFoundError, match="at far://away/models/digits/1 has no"):
+        distribution.resolve(spark, "far://away/models/digits/1", signature="other")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the project stands on: an audit that counts, bounds with a reason, licences in a list."""
+"""The dependencies: an audit without gaps, bounds with a reason, licences on a list."""
 
 import re
 import zipfile
@@ -66,7 +66,7 @@ KNOWN_GOOD = ["protobuf==4.25.8", "protobuf==5.29.5", "protobuf==6.31.1", "pyspa
 
 
 def bounds():
-    """Return the bound of each package that pyproject.toml names, but for the oldest TensorFlow."""
+    """Return the bound of each package in pyproject.toml, except those of the oldest TensorFlow."""
     text = (ROOT / "pyproject.toml").read_text().partition("[tool.")[0]
     text = re.sub(r"^numpy1 = .*", "", text, flags=re.MULTILINE)
     found = [Requirement(one) for one in re.findall(r'"([a-z][a-z0-9-]*[<>=!][^"]*)"', text)]

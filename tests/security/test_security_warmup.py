@@ -1,4 +1,4 @@
-"""Warm-up files that nobody recorded: any bytes are refused, or are requests of bounded size."""
+"""Forged warm-up files: any bytes are refused, or are requests of bounded size."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_a_record_of_any_length_is_not_read(tmp_path, length):
     file.parent.mkdir()
     with file.open("wb") as stream:
         stream.write(struct.pack("<QI", length, 0))
-        stream.truncate(1 << 40)  # of holes
+        stream.truncate(1 << 40)  # a sparse file
     with pytest.raises(InvalidModelError, match=f"a record of {length} bytes, more than"):
         list(requests(tmp_path, signature("float32")))
 

@@ -1,4 +1,4 @@
-"""Tiny models of the tests of the Spark APIs, each written once per run."""
+"""Tiny models for the tests of the Spark APIs, each written once per run."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def identity(save: Model) -> Model:
 def odd_keys(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Inputs and outputs `class`, `a-b` and `x/y:0`, two of them the same tensor on both sides.
 
-    TensorFlow's Python cannot name such inputs; its sessions can, and so do models of old.
+    TensorFlow's Python API cannot name such inputs; its sessions and old models can.
     """
     import tensorflow as tf
 
@@ -97,7 +97,7 @@ def conf(spark: SparkSession) -> Any:
 
 @pytest.fixture
 def jobs_of(spark: SparkSession) -> Callable[[Callable[[], object]], int]:
-    """Count the Spark jobs that a call starts; what it raises is passed on by the test itself."""
+    """Count the Spark jobs that a call starts; the test handles the exceptions of the call."""
 
     def count(call: Callable[[], object]) -> int:
         context, group = spark.sparkContext, uuid4().hex
@@ -113,7 +113,7 @@ def jobs_of(spark: SparkSession) -> Callable[[Callable[[], object]], int]:
 
 @pytest.fixture
 def refusal() -> Any:
-    """Return what an error of a worker says."""
+    """Return the message of a worker's error."""
     from pyspark.errors import PythonException
 
     def message(df: Any) -> str:

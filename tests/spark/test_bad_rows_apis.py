@@ -14,7 +14,7 @@ CODES = [None, "MODEL_REFUSED", None, None, "OUT_OF_RANGE"]
 
 @pytest.fixture(scope="module")
 def prices(save):
-    """A model that looks numbers from 0 to 2 up and refuses all others."""
+    """A model that looks up numbers from 0 to 2 and refuses all others."""
     import tensorflow as tf
 
     table = tf.constant([10.0, 20.0, 30.0])

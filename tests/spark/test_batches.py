@@ -25,12 +25,12 @@ def model(shape=(None, 2), dtype="float32"):
     ],
 )
 def test_the_size_of_a_row_is_known_or_not(signature, beside, size):
-    assert row_bytes(signature, beside) == size
+    assert row_bytes([signature], beside) == size
 
 
 def test_batches_are_bounded_by_rows_inside_the_block_alone(spark):
     before = spark.conf.get(ROWS), spark.conf.get(BYTES)
-    with sized_batches(spark, model((None, 1 << 18)), []):
+    with sized_batches(spark, [model((None, 1 << 18))], []):
         assert spark.conf.get(ROWS) == "4"
         assert spark.conf.get(BYTES) == str(2**31 - 1)
     assert (spark.conf.get(ROWS), spark.conf.get(BYTES)) == before
@@ -39,7 +39,7 @@ def test_batches_are_bounded_by_rows_inside_the_block_alone(spark):
 def test_what_the_user_has_set_is_left_alone(spark):
     spark.conf.set(ROWS, "123")
     try:
-        with sized_batches(spark, model(), []):
+        with sized_batches(spark, [model()], []):
             assert spark.conf.get(ROWS) == "123"
         assert spark.conf.get(ROWS) == "123"
     finally:

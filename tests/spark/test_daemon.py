@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-# A daemon belongs to a JVM, so this one gets a JVM of its own.
+# A daemon belongs to a JVM, so this test starts a separate JVM.
 SCRIPT = """
 import json, sys
 from pathlib import Path

@@ -107,6 +107,20 @@ def test_a_second_signature(spark, pair):
     assert [tuple(row) for row in scored.collect()] == [(0, 0), (1, 2), (2, 4)]
 
 
+@pytest.mark.parametrize("kind", ["predict", "function"])
+def test_a_void_column_gives_null_outputs(spark, linear, pair, kind):
+    df = spark.sql("SELECT NULL AS nothing, 1F AS x, NULL AS a, 2F AS b")
+    score = predict_udf(linear)
+    if kind == "predict":
+        rows = predict(df, {"v": linear, "s": linear}, feed={"inputs": "nothing"}, keep=[])
+        pairs = predict(df, pair, keep=[], fetch={"sum": "y"})
+        stacked = predict(df, linear, keep=[], feed={"inputs": ["x", "Nothing"]})
+        rows = rows.crossJoin(pairs).crossJoin(stacked)
+    else:
+        rows = df.select(score("nothing"), score("x", "nothing"), predict_udf(pair)("a", "b").sum)
+    assert set(rows.first()) == {None}
+
+
 # --- names ----------------------------------------------------------------------------------------
 
 

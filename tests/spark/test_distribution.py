@@ -22,7 +22,7 @@ ANSWERS = [3.0, 4.0, 9.0]
 
 @pytest.fixture
 def fresh(linear, tmp_path):
-    """The linear model with a digest of its own, which no worker has seen."""
+    """The linear model with a different digest, which no worker has seen."""
     base = Path(shutil.copytree(linear, tmp_path / "fresh"))
     (base / "1" / "assets.extra").mkdir()
     (base / "1" / "assets.extra" / "note").write_text(uuid4().hex)
@@ -143,12 +143,12 @@ def test_an_archive_whose_files_changed_on_the_node(fresh, tmp_path, monkeypatch
         source.locate(package.digest, package.size)
 
 
-# --- where a model may lie ------------------------------------------------------------------------
+# --- the location of a model ----------------------------------------------------------------------
 
 
 @pytest.fixture
 def remote(spark, fresh):
-    """The URI of the fresh model on a file system that Spark alone reads."""
+    """The URI of the fresh model on a file system that only Spark can read."""
     name = uuid4().hex
     configuration = spark._jsc.hadoopConfiguration()
     configuration.set(f"fs.viewfs.mounttable.{name}.link./models", fresh.parent.as_uri())

@@ -4,9 +4,10 @@ import pytest
 from pyspark.sql import functions as sf
 
 from tfspark.errors import BindingError
-from tfspark.options import DEFAULTS
+from tfspark.schema import bind
 from tfspark.signature import Signature, TensorSpec
 from tfspark.spark.fed_frame import MANY, FedFrame
+from tfspark.spark.types import columns_of
 from tfspark.terms import PYTHON
 
 WIDE = Signature(
@@ -18,6 +19,10 @@ NAMES = [f"x{number}" for number in range(MANY)]
 FEED = {"x": NAMES}
 
 
+def bound(fed, signature):
+    return bind(signature, columns_of(fed.frame.schema), feed=fed.feed)
+
+
 @pytest.fixture
 def wide(spark):
     floats = [sf.col("id").cast("float").alias(name) for name in [*NAMES, "k"]]
@@ -26,25 +31,25 @@ def wide(spark):
 
 def test_stacked_columns_bind_as_one_array_would(wide):
     fed = FedFrame.of(wide, WIDE, FEED, ["id"])
-    before = fed.bind(WIDE, None, DEFAULTS, PYTHON)
+    before = bound(fed, WIDE)
     stacked, after = fed.stacked(before)
     assert before.columns == (*NAMES, "k")
     assert set(after.columns) == {"k", "expression 1"}
-    assert after == stacked.bind(WIDE, None, DEFAULTS, PYTHON)
-    passed = [stacked.frame.columns[position] for position in stacked.passed(after)]
+    assert after == bound(stacked, WIDE)
+    passed = [stacked.frame.columns[position] for position in stacked.passed([after])]
     assert passed == ["id", *after.columns]
 
 
 @pytest.mark.parametrize("keep", [None, ["x3"]])
 def test_columns_that_are_kept_are_not_stacked(wide, keep):
     fed = FedFrame.of(wide, WIDE, FEED, keep)
-    binding = fed.bind(WIDE, None, DEFAULTS, PYTHON)
+    binding = bound(fed, WIDE)
     assert fed.stacked(binding) == (fed, binding)
 
 
 def test_columns_of_another_type_are_not_stacked(wide):
     fed = FedFrame.of(wide.withColumn("x0", sf.col("id")), WIDE, FEED, ["id"])
-    binding = fed.bind(WIDE, None, DEFAULTS, PYTHON)
+    binding = bound(fed, WIDE)
     assert fed.stacked(binding) == (fed, binding)
 
 
@@ -52,8 +57,8 @@ def test_equal_names_pass_under_numbers(spark):
     df = spark.range(2).toDF("a`b.c").selectExpr("`a``b.c`", "`a``b.c`", "1F AS x")
     one = Signature("serve", (TensorSpec("x", "float32", (None,)),), WIDE.outputs)
     fed = FedFrame.of(df, one, None, None)
-    binding = fed.bind(one, None, DEFAULTS, PYTHON)
-    passed = fed.passed(binding)
+    binding = bound(fed, one)
+    passed = fed.passed([binding])
     assert passed == [0, 1, 2]
     assert fed.numbered(passed).columns == ["c0", "c1", "c2"]
     assert fed.names_in_task(passed) == ["column 0", "column 1", "x"]

@@ -1,4 +1,4 @@
-"""`engine="jvm"` in a session without the bridge: what is refused, and with which next step."""
+"""`engine="jvm"` in a session without the bridge: the refusals and their hints."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a pandas UDF makes of the series that Spark hands it; no session."""
+"""A pandas UDF on the series that Spark passes to it; no session."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tfspark.signature import TensorSpec
 from tfspark.spark.pandas_function import _array
 
-LONG = 2**60 + 2**36 + 1  # its double lies between two floats of 32 bits
+LONG = 2**60 + 2**36 + 1  # as a double, it lies between two 32-bit floats
 FLOATS = TensorSpec("x", "float32", (None, None))
 
 

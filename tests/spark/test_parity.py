@@ -1,7 +1,7 @@
-"""Every face, partitioning, batch size and engine against `tf.saved_model.load`, on real digits.
+"""Every API, partitioning, batch size and engine against `tf.saved_model.load`, on real digits.
 
-Fed in the same batches a model gives the same bits. Fed in others it gives the same digits, and
-probabilities within 1e-6, because kernels add in another order.
+With the same batches, a model gives the same bits. With other batches, it gives the same digits,
+and probabilities within 1e-6, because kernels add in another order.
 """
 
 from functools import cache
@@ -54,7 +54,7 @@ def table(spark, pictures):
 
 @pytest.fixture(scope="module")
 def reference(model, pictures, table):
-    """The answers of TensorFlow itself in the batches of a partitioning, in the order of ids."""
+    """The answers of TensorFlow itself for the batches of a partitioning, in the order of ids."""
     import tensorflow as tf
 
     loaded = tf.saved_model.load(model)
@@ -168,7 +168,7 @@ def test_the_batch_job_gives_the_same_digits(
         assert (report.rows_in, report.rows_out, report.path) == (1797, 1797, path)
         found = in_order(spark.read.parquet(target).collect())
         assert_close(found, reference())
-        if batch_size == 1:  # how a job groups rows into larger batches is its own affair
+        if batch_size == 1:  # a job may group rows into larger batches
             assert_same_bits(found, reference(partitions, 1))
 
 

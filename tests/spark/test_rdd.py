@@ -12,7 +12,7 @@ from tfspark.errors import BindingError, UsageError
 
 @pytest.fixture
 def score(spark):
-    """Score the elements of one partition, unless told otherwise."""
+    """Score elements, by default in one partition."""
 
     def run(elements, model, *, partitions=1, **options):
         rdd = spark.sparkContext.parallelize(elements, partitions)
@@ -23,7 +23,7 @@ def score(spark):
 
 @pytest.fixture
 def refused(score):
-    """Return what the worker says of elements that cannot be scored."""
+    """Return the worker's message about elements that cannot be scored."""
 
     def message(elements, model, **options):
         with pytest.raises(PythonException) as caught:

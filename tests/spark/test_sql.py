@@ -1,5 +1,6 @@
 import pytest
 from chispa import assert_df_equality
+from pyspark.errors import AnalysisException
 
 from tfspark import register
 from tfspark.errors import BindingError, ModelNotFoundError, UsageError
@@ -88,6 +89,16 @@ def test_from_a_hive_table_into_a_hive_table(spark, hive_table, answer):
         ("SELECT tfpredict(CAST(NULL AS array<float>))", [(None,)]),
         ("SELECT tfpredict(array(1f, NULL))", [(None,)]),
         ("SELECT tfpredict(features) FROM t WHERE false", []),
+        (
+            "SELECT y FROM t, LATERAL (SELECT tfpredict(features) AS y) WHERE y > 3 ORDER BY y",
+            [(4.0,), (9.0,)],
+        ),
+        ("SELECT tfpredict(struct(features AS inputs)) FROM t LIMIT 1", [(3.0,)]),
+        (
+            "BEGIN DECLARE y FLOAT; SET y = (SELECT max(tfpredict(features)) FROM t); "
+            "SELECT y + 1; END",
+            [(10.0,)],
+        ),
     ],
 )
 def test_it_is_a_function_like_any_other(answer, query, expected):
@@ -120,6 +131,34 @@ def test_several_inputs_and_outputs(spark, pair, answer):
     ]
     register(spark, "score_pair", pair, fetch={"sum": "s"})
     assert answer("SELECT score_pair(1f, 2f)") == [(3.0,)]
+
+
+def test_parameters_of_a_query_are_arguments(spark, tfpredict):
+    named = spark.sql("SELECT tfpredict(array(:x, 2.0))", args={"x": 1.0})
+    by_position = spark.sql("SELECT tfpredict(features) FROM t WHERE tfpredict(features) > ?", [8])
+    assert [tuple(row) for row in named.union(by_position).collect()] == [(3.0,), (9.0,)]
+
+
+def test_spark_passes_arguments_by_name_only_as_a_struct(spark, pair):
+    score = register(spark, "by_name", pair)
+    with pytest.raises(AnalysisException, match="NAMED_PARAMETERS_NOT_SUPPORTED"):
+        spark.sql("SELECT by_name(b => 1f, a => 3f)")
+    row = spark.sql("SELECT by_name(struct(1f AS b, 3f AS a)).difference AS y").first()
+    assert (row.y, score.signature.name) == (2.0, "serving_default")
+
+
+def test_a_name_is_replaced_unless_that_is_refused(spark, linear, tfpredict):
+    with pytest.raises(UsageError, match="There is a function 'TFpredict' already"):
+        register(spark, "TFpredict", linear, replace=False)
+    register(spark, "tfpredict", linear, replace=True)
+    register(spark, "a_new_name", linear, replace=False)
+    spark.sql("DROP TEMPORARY FUNCTION a_new_name")
+
+
+def test_describe_function_shows_inputs_outputs_and_version(tfpredict, answer):
+    (usage,) = [text for (text,) in answer("DESCRIBE FUNCTION tfpredict") if "Usage" in text]
+    assert "tfpredict(inputs array<float>) returns float: model linear_model version 1" in usage
+    assert answer("SELECT tfpredict(array(1f, 2f))") == [(3.0,)]
 
 
 def test_numbers_of_any_type_are_arguments(spark, linear, answer):

@@ -14,14 +14,14 @@ from tfspark.spark.cluster.worker_python import check_worker_python
 
 
 def session(command: str, master: str = "local[2]", shipped: tuple[str, ...] = ()) -> Any:
-    """Return what is asked of a classic session."""
+    """Return an object with the parts of a classic session that are used."""
     context = SimpleNamespace(pythonExec=command, master=master, _python_includes=shipped)
     return SimpleNamespace(_jsc=object(), sparkContext=context)
 
 
 @pytest.fixture
 def python3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Put a `python3` on the path that answers like a Python without some modules."""
+    """Put a `python3` on PATH that answers like a Python without some modules."""
     worker_python._found.cache_clear()
 
     def answer(words: str, code: int = 0) -> None:
@@ -90,7 +90,7 @@ def test_the_server_of_a_local_connect_session_is_asked(
 
 
 def test_a_package_that_is_shipped_is_not_asked_for() -> None:
-    """The question is answered by this very Python, which has no such module."""
+    """This Python answers the check, and does not have the module."""
     missing = frozenset({"no_such_module", "google.no_such_module", "no_such.module"})
     found = worker_python._found(sys.executable, missing | {"google.protobuf"})
     assert found == (

@@ -28,7 +28,7 @@ Api: TypeAlias = Callable[[SparkSession, Case, Path, Path], Rows]
 
 
 class JobFailedError(Exception):
-    """What a job wrote to stderr."""
+    """The text that a job wrote to stderr."""
 
 
 def by_runner(case: Case, base: Path, engine: Any = "auto") -> Rows:
@@ -71,12 +71,12 @@ def by_predict(
 
 
 def by_function(spark: SparkSession, case: Case, base: Path, folder: Path) -> Rows:
-    """Call the function of columns, by the names of the inputs."""
+    """Call the column function, with the names of the inputs."""
     return _called(spark, case, base, "arrow")
 
 
 def by_pandas(spark: SparkSession, case: Case, base: Path, folder: Path) -> Rows:
-    """Call it as a pandas UDF."""
+    """Call the pandas UDF."""
     return _called(spark, case, base, "pandas")
 
 
@@ -97,7 +97,7 @@ def by_sql(spark: SparkSession, case: Case, base: Path, folder: Path) -> Rows:
 
 
 def _sql(case: Case, name: str) -> str:
-    """Return what feeds an input in SQL: a column or a literal."""
+    """Return the SQL expression that feeds an input: a column or a literal."""
     given = case.feed.get(name, name)
     if not isinstance(given, str):
         return str(given).upper()
@@ -105,7 +105,7 @@ def _sql(case: Case, name: str) -> str:
 
 
 def _results(case: Case, signature: tfspark.Signature, rows: Rows) -> Rows:
-    """Return results by column: several outputs come as a struct, one as it is."""
+    """Return results by column: several outputs are a struct, one output is a plain column."""
     columns = [*(case.fetch or {spec.name: spec.name for spec in signature.outputs}).values()]
     if len(columns) == 1:
         return [{columns[0]: row["y"]} for row in rows]
@@ -150,7 +150,7 @@ def _collected(df: DataFrame) -> Rows:
 
 
 def _raised_as_ours(run: Callable[[], Any]) -> Any:
-    """Return a result, or raise what the worker raised."""
+    """Return a result, or raise the worker's error."""
     try:
         return run()
     except Exception as error:

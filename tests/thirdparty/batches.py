@@ -1,4 +1,4 @@
-"""What a batch is to a model: fixed sizes, rows that see each other, one row at a time."""
+"""Models with special batches: fixed sizes, rows that affect each other, one row at a time."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.thirdparty.writing import Ends, free_rows, save_graph, save_module, v
 
 
 def fixed_rows(path: Path) -> None:
-    """Two rows at a time, each by itself."""
+    """Two rows at a time, independent of each other."""
     save_module(path, lambda x: {"y": x * x}, tf.TensorSpec((2,), tf.float32, "x"))
 
 
 def neighbours(path: Path) -> None:
-    """Two rows at a time; each takes from the other."""
+    """Two rows at a time; each result depends on the other row."""
     save_module(
         path, lambda x: {"y": x - 10 * tf.reverse(x, [0])}, tf.TensorSpec((2,), tf.float32, "x")
     )
@@ -52,12 +52,12 @@ def _one(shape: list[int]) -> Ends:
 
 
 def one_row(path: Path) -> None:
-    """Takes a batch of one only; its signature does not say so."""
+    """Takes only a batch of one row; its signature does not say so."""
     save_graph(path, lambda: _one([1, 4]), free_rows)
 
 
 def one_row_out(path: Path) -> None:
-    """Takes any batch, says its signature, and gives one row."""
+    """Takes any batch, according to its signature, and returns one row."""
     save_graph(path, lambda: _one([1, 4]))
 
 
@@ -71,7 +71,7 @@ def open_dimensions(path: Path) -> None:
 
 
 def fewer_rows(path: Path) -> None:
-    """Gives the rows above zero only."""
+    """Returns only the rows above zero."""
     save_module(
         path, lambda x: {"y": tf.boolean_mask(x, x > 0)}, tf.TensorSpec((None,), tf.float32, "x")
     )

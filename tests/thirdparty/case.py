@@ -1,4 +1,4 @@
-"""A question to every API: a model, rows for it, and what TensorFlow or a refusal answers."""
+"""One case for every API: a model, its rows, and the answers of TensorFlow or the refusal."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Case:
     Attributes:
         save: Writes the export dir; its name is the name of the model.
         table: The rows; a column feeds the input of its name.
-        what: What this case adds to the name of its model.
-        feed: Input → column, columns or constant, where the names do not say it.
+        what: Suffix of the case's name after the name of its model.
+        feed: Input → column, columns or constant, if the names do not match.
         fetch: Output → column; by default all.
-        options: Keywords that all Python APIs take.
+        options: Keyword arguments that all Python APIs accept.
         rows: How TensorFlow is fed: each row as a batch of one, all rows together, so many rows at
             a time with the last one repeated, or each row as it is, without a batch dimension.
-        by_call: Whether a column function can be called so, with an argument for every input.
-        refused: Words of the refusal, as a regular expression; empty where the rows are scored.
+        by_call: Whether a column function can score the case, with one argument per input.
+        refused: Regular expression of the refusal's message; empty if the rows are scored.
     """
 
     save: Callable[[Path], object]

@@ -11,7 +11,7 @@ from tests.thirdparty.writing import Ends, save_graph, save_module, v1
 
 
 def sparse_output(path: Path) -> None:
-    """Where a vector is not zero, and its sum."""
+    """The positions where a vector is not zero, and its sum."""
 
     def build() -> Ends:
         x = v1.placeholder(tf.float32, (None, 3), "x")
@@ -41,7 +41,7 @@ def ragged_output(path: Path) -> None:
 
 
 def types_without_column(path: Path) -> None:
-    """Outputs of which one alone can be a column."""
+    """Outputs of which only one can be a column."""
     save_module(
         path,
         lambda x: {

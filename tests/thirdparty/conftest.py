@@ -1,4 +1,4 @@
-"""Models and the answers of TensorFlow, each made once per run and only where a test asks."""
+"""Models and the answers of TensorFlow, each made once per run and only on demand."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 @pytest.fixture(scope="session")
 def answers(model: Model) -> Answers:
-    """Return what TensorFlow answers to a case."""
+    """Return TensorFlow's answers for a case."""
     from tests.thirdparty import reference
 
     cases: dict[str, Case] = {}

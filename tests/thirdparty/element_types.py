@@ -1,4 +1,4 @@
-"""Every element type in and out, numbers at their edges, and bytes that become numbers."""
+"""Every element type as input and output, numbers at the limits, and bytes read as numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from tests.thirdparty.case import Case, floats, rows
 from tests.thirdparty.writing import Ends, save_graph, save_module, v1
 
-# Each type from the Spark type that holds all of its values, with its extremes.
+# Each type with the Spark type that has all of its values, and its extremes.
 EDGES = {
     "uint8": pa.array([0, 255, None, 7], pa.int16()),
     "uint16": pa.array([0, 65535, None, 7], pa.int32()),
@@ -31,7 +31,7 @@ EDGES = {
 
 
 def every_type(path: Path) -> None:
-    """Each input comes out as it went in, by an operation that copies."""
+    """Each output is a copy of an input."""
     specs = (tf.TensorSpec((None,), name, name) for name in EDGES)
 
     def serve(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -41,7 +41,7 @@ def every_type(path: Path) -> None:
 
 
 def passed_on(path: Path) -> None:
-    """An output that is an input: the session does not fetch what is fed."""
+    """An output that is an input: a session does not fetch a tensor that is fed."""
 
     def build() -> Ends:
         x, text = v1.placeholder(tf.float32, (None,), "x"), v1.placeholder(tf.string, (None,), "t")

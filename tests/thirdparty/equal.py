@@ -1,4 +1,4 @@
-"""Whether a table of predictions is bit for bit what TensorFlow answered."""
+"""Compares a table of predictions bit by bit with TensorFlow's answers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 def differences(
     found: Sequence[Mapping[str, Any] | None], answers: Sequence[Any], relative: float = 0.0
 ) -> list[str]:
-    """Return the values that are not the same, in words.
+    """Return descriptions of the values that differ.
 
     Args:
         found: Rows of predictions by column.
-        answers: What TensorFlow answers; `None` for a row of nulls.
-        relative: By how much floats of other kernels may be off.
+        answers: TensorFlow's answers; `None` for a row of nulls.
+        relative: Allowed relative difference of floats, for other kernels.
     """
     if len(found) != len(answers):
         return [f"{len(found)} rows instead of {len(answers)}"]
@@ -58,7 +58,7 @@ def _is_same(value: Any, answer: Any, relative: float) -> bool:
 
 
 def _bits(array: Any) -> bytes:
-    """Return what an array holds; of NaN there is one."""
+    """Return the bits of an array, with one bit pattern for all NaN values."""
     return bytes(np.where(array != array, np.zeros((), array.dtype), array).tobytes()) + bytes(
         (array != array).tobytes()
     )

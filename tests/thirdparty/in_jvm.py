@@ -1,4 +1,4 @@
-"""Every case by the engine in the JVM: what differs from TensorFlow's answer, or the refusal.
+"""Scores every case in the JVM: the differences from TensorFlow's answers, or the refusal.
 
 For a program that a test runs with the jar of the bridge.
 """
@@ -14,12 +14,12 @@ from tests.thirdparty.cases import CASES, write
 from tests.thirdparty.equal import differences
 from tests.thirdparty.reference import answers
 
-# The JVM has a TensorFlow of its own, whose kernels add up in another order.
+# The JVM uses another build of TensorFlow, whose kernels add in another order.
 RELATIVE = 1e-5
 
 
 def outcomes(spark: SparkSession, folder: Path) -> dict[str, list[str] | str]:
-    """Return by case the differences of its values, or the words of the refusal."""
+    """Return for each case the differences of its values, or the message of the refusal."""
     found: dict[str, list[str] | str] = {}
     for case in CASES:
         base = write(case, folder)

@@ -20,18 +20,18 @@ def _save(path: Path, *changes: Change) -> None:
 
 
 def unknown_op(path: Path) -> None:
-    """An operation of a library that is not here."""
+    """An operation of a library that is not installed."""
     _save(path, other_op("odd", "SentencepieceOp"))
 
 
 def missing_kernel(path: Path) -> None:
-    """An operation that only GPUs have a kernel for."""
+    """An operation with a kernel only for GPUs."""
     reduce_all = {"reduction": "sum", "num_devices": 1, "shared_name": "all"}
     _save(path, other_op("odd", "NcclAllReduce", **reduce_all))
 
 
 def left_behind(path: Path) -> None:
-    """A Python function, which no SavedModel holds, and which ends with its graph."""
+    """A Python function: it is not saved in the SavedModel, and is deleted with its graph."""
 
     def build() -> Ends:
         x = v1.placeholder(tf.float32, (None,), "x")
@@ -39,7 +39,7 @@ def left_behind(path: Path) -> None:
         return {"x": x}, {"y": tf.ensure_shape(function, (None,))}
 
     save_graph(path, build)
-    gc.collect()  # TensorFlow finds the function for as long as the graph is there
+    gc.collect()  # TensorFlow finds the function as long as the graph exists
 
 
 NUMBERS = rows(x=floats(1, 2, None))

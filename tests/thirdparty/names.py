@@ -1,4 +1,4 @@
-"""Several signatures and tag sets, names that are no identifiers, requests in tf.Example."""
+"""Several signatures and tag sets, names that are not identifiers, requests in tf.Example."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def odd_names(path: Path) -> None:
 
 
 def several(path: Path) -> None:
-    """Two signatures, none of which is the default, under two tag sets."""
+    """Two signatures in two tag sets; neither is the default."""
 
     def build() -> Mapping[str, Ends]:
         x = v1.placeholder(tf.float32, (None,), "x")

@@ -1,4 +1,4 @@
-"""What is left of TensorFlow 1: text, old checkpoints, reference variables, loops, devices."""
+"""Forms of TensorFlow 1: text, old checkpoints, reference variables, loops, devices."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def old_checkpoint_in_shards(path: Path) -> None:
 
 
 def no_variables(path: Path) -> None:
-    """A frozen graph: constants alone."""
+    """A frozen graph: only constants."""
 
     def build() -> Ends:
         x = v1.placeholder(tf.float32, (None, 2), "x")
@@ -61,7 +61,7 @@ def no_variables(path: Path) -> None:
 
 
 def loop(path: Path) -> None:
-    """Doubles `n` times what each row starts with, by the loops of TensorFlow 1."""
+    """Doubles each row `n` times, with the loops of TensorFlow 1."""
 
     def build() -> Ends:
         x = v1.placeholder(tf.float32, (None,), "x")

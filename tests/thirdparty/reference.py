@@ -1,4 +1,4 @@
-"""What TensorFlow answers to a case: a session, fed by the names of the graph. No tfspark."""
+"""TensorFlow's answers for a case: from a session, fed by graph names, without tfspark."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _fed(case: Case, signature: Any) -> list[Row]:
 
 
 def _row(case: Case, signature: Any, row: dict[str, Any]) -> Row:
-    """Return what one row feeds, without a batch dimension."""
+    """Return the values that one row feeds, without a batch dimension."""
     fed = {}
     for name, info in signature.inputs.items():
         given = case.feed.get(name, name)
@@ -50,7 +50,7 @@ def _row(case: Case, signature: Any, row: dict[str, Any]) -> Row:
 
 
 def _row_shape(info: Any) -> list[int] | None:
-    """Return the shape of a row where it is known."""
+    """Return the shape of a row if it is known."""
     shape = [size.size for size in info.tensor_shape.dim][1:]
     return shape if shape and -1 not in shape else None
 
@@ -79,7 +79,7 @@ def _scored(
 
 
 def _batch(chunk: list[Any], signature: Any) -> dict[str, Any]:
-    """Stack rows; a scalar is fed as it is."""
+    """Stack rows; a scalar is fed unchanged."""
     return {
         name: chunk[0][name] if _is_scalar(info) else np.stack([row[name] for row in chunk])
         for name, info in signature.inputs.items()

@@ -1,7 +1,7 @@
-"""What a number becomes in a tensor, computed with fractions: the rule, without tfspark or NumPy's.
+"""The value of a number in a tensor, computed with fractions, without tfspark and NumPy.
 
-A floating-point input takes the nearest of its values, ties to even; beyond the largest finite one
-is nothing to feed. An integer input takes an integer of its range.
+A floating-point input gets the nearest of its values, ties to even; a number beyond the largest
+finite value is refused. An integer input gets an integer in its range.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ INTEGERS = {
 
 
 def fed(value: int | float | Decimal | bool, dtype: str) -> Any:
-    """Return what an input of a type is fed for a value; `None` where the row is a bad one."""
+    """Return the fed value for an input of a type; `None` if the row is bad."""
     if dtype == "bool":
         return value
     if dtype in INTEGERS:
@@ -47,7 +47,7 @@ def _integer(value: Any, low: int, high: int) -> int | None:
 
 
 def _nearest(exact: Fraction, bits: int, lowest: int, highest: int) -> float | None:
-    """Return the nearest value with so many bits; `None` beyond the largest."""
+    """Return the nearest value with this number of bits; `None` beyond the largest."""
     if exact == 0:
         return 0.0
     size = abs(exact)

@@ -48,7 +48,7 @@ def scalar_to_vector(path: Path) -> None:
 
 
 def dropout(path: Path) -> None:
-    """A network with the switches of its training: `keep_prob` and `is_training`."""
+    """A network with the training switches `keep_prob` and `is_training`."""
 
     def build() -> Ends:
         x = v1.placeholder(tf.float32, (None, 2), "x")
@@ -64,7 +64,7 @@ def dropout(path: Path) -> None:
 
 
 def top(path: Path) -> None:
-    """The `k` largest of each row."""
+    """The `k` largest values of each row."""
 
     def build() -> Ends:
         x = v1.placeholder(tf.float32, (None, 4), "x")

@@ -1,4 +1,4 @@
-"""Models of other people through every API: TensorFlow's bits, or a refusal that helps.
+"""Third-party models through every API: bit-equal to TensorFlow, or a helpful refusal.
 
 By default a case goes through `predict` and one other API; `TFSPARK_THIRDPARTY=long` takes every
 case through every API.
@@ -26,7 +26,7 @@ from tfspark.errors import BindingError, TfsparkError
 
 IS_LONG = os.environ.get("TFSPARK_THIRDPARTY") == "long"
 
-# Where an API says in its own way what another one says in Python's.
+# An API's own message, if it differs from the message of the Python APIs.
 ALWAYS = {
     "dropout-constants": ("sql", "rdd", "direct-job", "spark-job"),
     "hidden_output-given": ("direct-job", "spark-job"),

@@ -1,4 +1,4 @@
-"""Columns of other people's tables: ML vectors, images, structs, names, literals, dates."""
+"""Columns of third-party tables: ML vectors, images, structs, names, literals, dates."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def values(df: DataFrame) -> list[Any]:
 
 
 def refusal(df: DataFrame) -> str:
-    """Return what the worker says of a query that fails."""
+    """Return the worker's message about a query that fails."""
     with pytest.raises(Exception, match=r"tfspark\.errors") as failed:
         df.collect()
     own = from_worker(failed.value)
@@ -71,7 +71,7 @@ def vectors(spark: SparkSession) -> DataFrame:
 
 
 def planes() -> list[float | None]:
-    """Return what the plane gives for the vectors, in the precision of the model."""
+    """Return the answers of `plane` for the vectors, in the precision of the model."""
     pairs = [None if one is None else np.float32(one.toArray()) for one in VECTORS]
     return [None if one is None else float(2 * one[0] - one[1] + 3) for one in pairs]
 
@@ -311,7 +311,7 @@ def test_function_takes_constants(spark: SparkSession, table: DataFrame, minus: 
     assert [list(row) for row in scored.limit(1).collect()] == [[0.5, 0.0, 0.0]]
 
 
-# --- what is no number ----------------------------------------------------------------------------
+# --- values that are not numbers ------------------------------------------------------------------
 
 REFUSED = {
     "day": "unix_date",

@@ -1,4 +1,4 @@
-"""Models of other people in the JVM: TensorFlow's values, or the refusal of Python's engines."""
+"""Third-party models in the JVM: TensorFlow's values, or the refusal of Python's engines."""
 
 from __future__ import annotations
 

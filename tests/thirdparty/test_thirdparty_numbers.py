@@ -1,4 +1,4 @@
-"""The rule of numbers: which column feeds which input, what a value becomes, which is a bad row."""
+"""The rules of numbers: which column feeds which input, the value fed, and bad rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tfspark.testing import FakeEngine
 INF, NAN = float("inf"), float("nan")
 TIES = [1.00048828125, 1.000488281250001, 1 + 2**-24, 1 + 2**-24 + 2**-50, 2.98e-8, 65519.99999]
 
-# Spark's type → its Arrow type and values at its edges, and at those of what it may become.
+# Spark's type → its Arrow type, and values at the limits of the type and of the inputs it feeds.
 NUMBERS: dict[str, tuple[pa.DataType, Sequence[Any]]] = {
     "tinyint": (pa.int8(), [-128, -1, 0, 127]),
     "smallint": (pa.int16(), [-(2**15), -129, 255, 256, 2049, 2**15 - 1]),
@@ -40,9 +40,9 @@ NUMBERS: dict[str, tuple[pa.DataType, Sequence[Any]]] = {
             Decimal(text)
             for text in (
                 "0.1",
-                "1.000000059604644775",  # halfway between two floats, less a little
-                "1.000000059604644776",  # and a little more
-                "1.000488281250000001",  # halfway between two halves, and less than a double tells
+                "1.000000059604644775",  # slightly less than halfway between two floats
+                "1.000000059604644776",  # and slightly more
+                "1.000488281250000001",  # halfway between two halves, plus a tiny bit
                 "65519.999999999999999999",
                 "9007199254740993.000000000000000001",
                 "-99999999999999999999.999999999999999999",
@@ -73,7 +73,7 @@ def signature(dtype: str, shape: tuple[int | None, ...] = (None,)) -> Signature:
 
 
 def rule(source: str, target: str) -> str:
-    """Return what design says of a column and an input."""
+    """Return the designed rule for a column and an input."""
     if target == "bool" or source == "boolean":
         return "accepted" if target != "bool" or source == "boolean" else "refused"
     return "narrow" if target in INTEGERS and source in WITH_FRACTIONS else "accepted"
@@ -136,7 +136,7 @@ def test_good_values_pass_together_as_they_do_alone(source: str, target: str) ->
 
 
 def edges(source: str) -> tuple[pa.DataType, Sequence[Any]]:
-    """Return the type of a column and its values, in its own precision."""
+    """Return the type of a column and its values, in the precision of that type."""
     arrow, values = NUMBERS[source]
     return arrow, pa.array(values, arrow).to_pylist()
 
@@ -144,7 +144,7 @@ def edges(source: str) -> tuple[pa.DataType, Sequence[Any]]:
 def tensor_of(
     values: Sequence[Any], arrow: pa.DataType, target: str, *, whole: bool = False
 ) -> Any:
-    """Return what a model is fed for a column, `None` where a row is refused."""
+    """Return the values that a column feeds to a model; `None` for a refused row."""
     batch = pa.record_batch({"x": pa.array(values, arrow)})
     bound = bind(signature(target), columns_of(batch.schema), options=ScoreOptions(narrow=True))
     given: list[Any] = []
@@ -162,7 +162,7 @@ def tensor_of(
 
 
 def bits(value: Any, dtype: str) -> Any:
-    """Return something that is equal for equal bits; there is one NaN."""
+    """Return a value that is equal for equal bits; all NaN values are equal."""
     if value is None or dtype not in FLOATS:
         return value if value is None else int(value)
     return "nan" if value != value else struct.pack("d", float(value))

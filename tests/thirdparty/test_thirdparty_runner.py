@@ -1,4 +1,4 @@
-"""Models of other people through the runner, in this process: TensorFlow's bits, or a refusal."""
+"""Third-party models through the runner, in this process: bit-equal to TensorFlow, or refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user is told beside the rows: which numbers are rounded, and which models need care."""
+"""Warnings beside the rows: which numbers are rounded, and which models need care."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_model_that_needs_care_is_warned_of_once(
 
 @pytest.fixture
 def csv(tmp_path: Path) -> Path:
-    """Doubles and integers, of which one has more digits than a float."""
+    """Doubles and integers; one integer has more digits than a float."""
     path = tmp_path / "points.csv"
     path.write_text("height,weight,name\n1.5,2,a\n0.0,16777217,b\n")
     return path
@@ -79,7 +79,7 @@ def job(
     capfd: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> Iterator[Callable[..., str]]:
-    """Run the batch job, which has to end well, and return what it prints."""
+    """Run the batch job, which must succeed, and return its output."""
     monkeypatch.setattr(SparkSession, "stop", lambda self: None)
     monkeypatch.chdir(tmp_path)
 

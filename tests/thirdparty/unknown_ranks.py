@@ -1,4 +1,4 @@
-"""Inputs and outputs of which the signature tells no shape, whether the graph tells it or not."""
+"""Inputs and outputs without a shape in the signature; the graph may or may not have it."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ def _half_plus_three(shape: Any) -> Callable[[], Ends]:
 
 
 def no_shape(path: Path) -> None:
-    """TensorFlow Serving's half_plus_three; nothing tells a shape."""
+    """TensorFlow Serving's half_plus_three; no shape is given anywhere."""
     save_graph(path, _half_plus_three(None), without_shapes)
 
 
 def no_shape_but_in_the_graph(path: Path) -> None:
-    """The same, whose graph tells that a row is a number."""
+    """The same, but the graph shows that a row is a number."""
     save_graph(path, _half_plus_three((None,)), without_shapes)
 
 
 def unknown_output(path: Path) -> None:
-    """An output of unknown rank, whose node tells its shape."""
+    """An output of unknown rank; its node has the shape."""
     save_graph(path, _half_plus_three((None, 1)), of_unknown_rank("y"))
 
 
 def unknown_output_of_plain_ops(path: Path) -> None:
-    """The same, whose shape follows from that of the placeholder alone."""
+    """The same; its shape follows only from the shape of the placeholder."""
     save_graph(path, _half_plus_three((None,)), of_unknown_rank("y"), without_output_shapes)
 
 
 def hidden_output(path: Path) -> None:
-    """An output whose shape only a run can tell."""
+    """An output whose shape is known only at run time."""
 
     def build() -> Ends:
         x = v1.placeholder(tf.float32, (None, None), "x")

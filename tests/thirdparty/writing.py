@@ -1,7 +1,7 @@
-"""Writers of SavedModels in the forms of TensorFlow 1, and changes of what is written.
+"""Writers of SavedModels in the forms of TensorFlow 1, and changes of the written files.
 
-A model is built in a graph, saved by the builder of TensorFlow 1, and then changed in its protocol
-buffer where no TensorFlow of today writes the form that is wanted.
+A model is built in a graph and saved by the builder of TensorFlow 1. If no current TensorFlow
+writes the wanted form, the protocol buffer is changed afterwards.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def save_graph(
     Args:
         path: Export dir.
         build: Makes the graph and returns its inputs and outputs, or those of several signatures.
-        changes: Made to the graph's protocol buffer once it is written.
+        changes: Change the graph's protocol buffer after it is written.
         tags: Tag set.
-        builder: For `add_meta_graph_and_variables`: functions that are called in the graph.
+        builder: Arguments of `add_meta_graph_and_variables`: functions called in the graph.
     """
     with tf.Graph().as_default(), v1.Session(config=ANYWHERE) as session:
         built = build()
@@ -94,7 +94,7 @@ def without_shapes(graph: Any) -> None:
 
 
 def of_unknown_rank(*names: str) -> Change:
-    """Say of some outputs that nothing is known of their shape."""
+    """Mark the shape of some outputs as unknown."""
 
     def forget(graph: Any) -> None:
         for signature in graph.signature_def.values():
@@ -112,7 +112,7 @@ def free_rows(graph: Any) -> None:
 
 
 def without_output_shapes(graph: Any) -> None:
-    """Remove the shapes that TensorFlow notes in every node."""
+    """Remove the shapes that TensorFlow writes into every node."""
     functions = [one.node_def for one in graph.graph_def.library.function]
     for nodes in (graph.graph_def.node, *functions):
         for node in nodes:
@@ -120,7 +120,7 @@ def without_output_shapes(graph: Any) -> None:
 
 
 def other_op(name: str, op: str, **attributes: str | int) -> Change:
-    """Make a node one of another operation."""
+    """Change the operation of a node."""
 
     def exchange(graph: Any) -> None:
         (node,) = (node for node in graph.graph_def.node if node.name == name)

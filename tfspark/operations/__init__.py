@@ -7,5 +7,6 @@ operations that use files, the network, other processes or Python. No TensorFlow
 from __future__ import annotations
 
 from tfspark.operations.lint import Finding, findings_of
+from tfspark.operations.refusal import refuse_findings
 
-__all__ = ["Finding", "findings_of"]
+__all__ = ["Finding", "findings_of", "refuse_findings"]

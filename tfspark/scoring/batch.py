@@ -11,12 +11,12 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from tfspark.errors import EngineError, UsageError, explain
 from tfspark.foreign_text import lines, one_line
-from tfspark.origin import title_of
+from tfspark.registry import is_registered
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.direct import NotDirectError, plan_direct
 from tfspark.scoring.file_groups import refuse_chunks
@@ -26,18 +26,21 @@ from tfspark.scoring.job import BatchJob, Plan
 from tfspark.scoring.output.bad_rows import REASON, BadRowsOutput, GoodAndBadRows
 from tfspark.scoring.output.choice import output_of
 from tfspark.scoring.output.protocol import Output, Transaction, ending, publish
+from tfspark.scoring.own_input import folder_read, refuse_same_table
 from tfspark.scoring.preflight import check_settings, check_space, open_models
 from tfspark.scoring.report import Report, model_facts
 from tfspark.scoring.through_spark import plan_through_spark
 from tfspark.scoring.unused_options import refuse_unused
+from tfspark.several import NamedModel
 from tfspark.spark.cluster.failures import cause, own_errors
 from tfspark.spark.cluster.lost_workers import naming_lost_workers
 from tfspark.spark.cluster.progress import progress
-from tfspark.spark.model import model_of
+from tfspark.spark.model_requests import ModelRequest, loaded
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from tfspark.feeding import Feed
     from tfspark.package import ModelPackage
 
 __all__ = ["BatchJob", "Plan", "describe", "execute", "new_report", "plan", "told"]
@@ -59,8 +62,9 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
         TfsparkError: The child that fits: model, input, output or binding.
     """
     with report.phase("plan"):
-        package = model_of(spark, job.model, job.options)
-        report.model = model_facts(package)
+        requests = job.requests
+        packages = loaded(spark, requests)
+        report.model = _facts(requests, packages)
         report.input, report.output = str(job.source), str(job.target)
         refuse_unused(job.source, is_read=True)
         refuse_chunks(job)
@@ -75,34 +79,55 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
                     hint="leave out --run-id, or write to --output.",
                 )
             )
-        # Spark has no file system for the URI of a registry.
-        inputs = [job.source.path, package.path if package.source else job.model]
-        output.check(*filter(None, inputs))
-        bad = _bad_rows(spark, job, report, output, inputs)
+        refuse_same_table(spark, job, output)
+        places = (folder_read(spark, job.source), *map(_folder, packages))
+        read = [place for place in places if place]
+        output.check(*read)
+        bad = _bad_rows(spark, job, report, output, read)
         if bad is not None:
             options = replace(job.options, on_error="null", reason=REASON)
             job = replace(job, options=options)
+        models = [
+            NamedModel(one.key, package, one.options, cast("Feed", one.feed), one.fetch)
+            for one, package in zip(job.requests, packages, strict=True)
+        ]
         check_settings(spark, job.options.engine)
-        planned = _plan_path(spark, job, package, output, bad)
+        planned = _plan_path(spark, job, models, output, bad)
         output.check_columns(planned.columns)
         check_space(spark, job, planned)
         report.rounded = list(planned.rounded)
         return replace(
             planned,
             max_bad_rows=job.max_bad_rows,
-            job=key_of(job, package, planned.snapshot),
-            options=job.options,
+            job=key_of(job, packages, planned.snapshot),
         )
 
 
+def _folder(package: ModelPackage) -> str:
+    """Return the folder of a model; Spark has no file system for the URI of a registry."""
+    return package.path if is_registered(package.place) else package.place
+
+
+def _facts(requests: Sequence[ModelRequest], packages: Sequence[ModelPackage]) -> dict[str, Any]:
+    """Return the facts about the model, or those of each key."""
+    if not requests[0].key:
+        return model_facts(packages[0])
+    pairs = zip(requests, packages, strict=True)
+    return {request.key: model_facts(package) for request, package in pairs}
+
+
 def _bad_rows(
-    spark: SparkSession, job: BatchJob, report: Report, output: Output, inputs: Sequence[str]
+    spark: SparkSession, job: BatchJob, report: Report, output: Output, read: Sequence[str]
 ) -> BadRowsOutput | None:
     """Return the checked folder for bad rows, if the job sets them aside."""
     if not job.bad_rows:
         return None
+    if job.models:
+        problem = "A job with several models has no place for bad rows."
+        hint = "leave out --bad-rows, or run a job for each model."
+        raise UsageError(explain(problem, hint=hint))
     bad = BadRowsOutput(spark, Dataset(job.bad_rows), job.mode, report.run, output)
-    bad.check(*filter(None, inputs))
+    bad.check(*read)
     for path in filter(None, (job.target.path, job.source.path)):
         bad.check_beside(path)
     report.bad_rows_output = job.bad_rows
@@ -112,15 +137,15 @@ def _bad_rows(
 def _plan_path(
     spark: SparkSession,
     job: BatchJob,
-    package: ModelPackage,
+    models: Sequence[NamedModel],
     output: Output,
     bad: BadRowsOutput | None,
 ) -> Plan:
     """Plan the direct path if the result is the same, otherwise a path through Spark."""
     if job.path == "spark":
-        return plan_through_spark(spark, job, package, output, bad)
+        return plan_through_spark(spark, job, models, output, bad)
     try:
-        return plan_direct(spark, job, package, output, bad)
+        return plan_direct(spark, job, models, output, bad)
     except NotDirectError as reason:
         if job.path == "direct":
             raise UsageError(
@@ -130,7 +155,7 @@ def _plan_path(
                 )
             ) from reason
         _log.info("rows go through Spark's sources: %s", reason)
-        return plan_through_spark(spark, job, package, output, bad)
+        return plan_through_spark(spark, job, models, output, bad)
 
 
 def execute(
@@ -158,7 +183,7 @@ def execute(
     output: Transaction = planned.output
     if planned.bad is not None:
         output = GoodAndBadRows(planned.output, planned.bad)
-    with own_errors(), ending(output), naming_lost_workers(f"model {title_of(planned.package)}"):
+    with own_errors(), ending(output), naming_lost_workers(planned.subject):
         done = output.begin(planned.job)
         if done is not None:
             report = report.of_run(done.report)
@@ -173,8 +198,8 @@ def execute(
 
 def _stage(spark: SparkSession, planned: Plan, report: Report) -> None:
     with report.phase("preflight"):
-        model = [(planned.package, planned.options)]
-        versions = open_models(spark, model, by_rdd=planned.path == "direct")
+        models = [(model.package, model.options) for model in planned.models]
+        versions = open_models(spark, models, by_rdd=planned.path == "direct")
     with report.phase("score"), progress(spark, "scoring"):
         done = planned.stage()
     report.path = planned.path
@@ -184,6 +209,7 @@ def _stage(spark: SparkSession, planned: Plan, report: Report) -> None:
         done.null_rows,
     )
     report.bad_rows, report.kept_rows = done.bad_rows, done.kept_rows
+    report.scored_rows = done.rows_in - done.kept_rows
     report.versions = {"spark": spark.version, **versions}
     _check_counts(report)
     planned.max_bad_rows.check(done.bad_rows, done.rows_in)
@@ -239,4 +265,10 @@ def describe(planned: Plan, report: Report) -> str:
         f"path   {planned.path}",
         "nothing was run, nothing was written",
     ]
-    return "\n".join([lines(planned.package.describe()), *map(one_line, facts)])
+    pages = [lines(_described(model)) for model in planned.models]
+    return "\n".join([*pages, *map(one_line, facts)])
+
+
+def _described(model: NamedModel) -> str:
+    page = model.package.describe()
+    return f"model {model.key!r}: {page}" if model.key else page

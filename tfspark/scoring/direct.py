@@ -20,8 +20,7 @@ from tfspark.columns import columns_of, resolve
 from tfspark.dtypes import sql_name
 from tfspark.errors import BindingError
 from tfspark.file_systems import open_filesystem
-from tfspark.package import ModelPackage
-from tfspark.schema import Binding, bind, kept_columns
+from tfspark.schema import kept_columns
 from tfspark.scoring.direct_input import DirectInput, NotDirectError, check_session, open_input
 from tfspark.scoring.input.same_types import arrow_name
 from tfspark.scoring.input.splits import Piece, cut, plan_splits
@@ -31,9 +30,11 @@ from tfspark.scoring.output.bad_rows import FILE, REASON, BadRowsOutput
 from tfspark.scoring.output.protocol import Output
 from tfspark.scoring.parts import Part, PartScorer
 from tfspark.scoring.split_rows import bad_schema
+from tfspark.several import BoundModels, NamedModel, bind_each
 from tfspark.spark.cluster.lost_workers import naming_lost_workers
 from tfspark.spark.cluster.tasks import run_splits, task_slots
 from tfspark.spark.model import handle_of
+from tfspark.spark.worker.model_chain import BoundModel, ModelChain
 from tfspark.terms import FLAGS
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ __all__ = ["NotDirectError", "plan_direct"]
 def plan_direct(
     spark: SparkSession,
     job: BatchJob,
-    package: ModelPackage,
+    models: Sequence[NamedModel],
     output: Output,
     bad: BadRowsOutput | None = None,
 ) -> Plan:
@@ -62,17 +63,15 @@ def plan_direct(
     keep = None if job.keep is None else [_resolved(name, source) for name in job.keep]
     kept = kept_columns(source.schema.names, keep)
     taken = kept if bad is None else bad.names_beside(source.schema.names)
-    binding = _bound(source, job, package, taken)
-    some = list(dict.fromkeys([*kept, *binding.columns]))
+    bound = _bound(source, job, models, taken)
+    some = list(dict.fromkeys([*kept, *bound.columns]))
     names = some if bad is None else source.schema.names
     source.check_columns(names, job)
     wanted = pa.schema([source.schema.field(name) for name in names])
 
     def stage() -> Outcome:
         task = PartScorer(
-            handle=handle_of(spark, package, job.options),
-            binding=binding,
-            options=job.options,
+            chain=_chain(spark, bound),
             keep=kept,
             root=source.root,
             format=source.format,
@@ -85,16 +84,25 @@ def plan_direct(
         splits = plan_splits(pieces, task_slots(spark), job.chunks)
         return _stage(spark, splits, task, output, bad)
 
-    columns = _columns(source, kept, binding)
+    columns = _columns(source, kept, bound)
     if bad is not None:
         bad.check_columns(dict.fromkeys([*names, REASON, FILE], ""))
-    return Plan(package, output, "direct", columns, binding.rounded, stage, source.files, bad)
+    return Plan(models, output, "direct", columns, bound.rounded, stage, source.files, bad)
 
 
-def _columns(source: DirectInput, kept: Sequence[str], binding: Binding) -> dict[str, str]:
+def _chain(spark: SparkSession, bound: BoundModels) -> ModelChain:
+    pairs = zip(bound.models, bound.bindings, strict=True)
+    models = [
+        BoundModel(handle_of(spark, model.package, model.options), binding, model.options)
+        for model, binding in pairs
+    ]
+    return ModelChain(tuple(models), bound.differences)
+
+
+def _columns(source: DirectInput, kept: Sequence[str], bound: BoundModels) -> dict[str, str]:
     """Return the columns of the output: name → Spark type."""
     columns = {name: str(arrow_name(source.schema.field(name).type)) for name in kept}
-    return columns | {bound.column: sql_name(bound.arrow) for bound in binding.outputs}
+    return columns | {name: sql_name(arrow) for name, arrow in bound.predictions.items()}
 
 
 def _folder(output: Output) -> str:
@@ -113,29 +121,29 @@ def _resolved(name: str, source: DirectInput) -> str:
     return resolve(name, source.schema.names) or name
 
 
-def _bound(source: DirectInput, job: BatchJob, package: ModelPackage, taken: list[str]) -> Binding:
+def _bound(
+    source: DirectInput, job: BatchJob, models: Sequence[NamedModel], taken: list[str]
+) -> BoundModels:
     """Bind the columns of the files. Fields of structs are left to Spark."""
     columns = columns_of(source.schema)
     structs = [kind for kind in source.schema.types if pa.types.is_struct(kind)]
     fields = {inner.name.lower() for struct in structs for inner in struct}
-    own = {name.lower() for name in [*columns, *job.feed]}
-    if any(spec.name.lower() in fields - own for spec in package.signature.inputs):
+    names = {name.lower() for name in columns}
+    if any(
+        spec.name.lower() in fields - names and spec.name not in model.feed
+        for model in models
+        for spec in model.package.signature.inputs
+    ):
         raise NotDirectError("a field of a struct may feed an input")
     try:
-        binding = bind(
-            package.signature,
-            columns,
-            feed=job.feed,
-            fetch=job.fetch,
-            options=job.options,
-            taken=taken,
-            terms=FLAGS,
+        bound = bind_each(
+            models, [columns] * len(models), taken=taken, terms=FLAGS, difference=job.difference
         )
     except BindingError:
         source.explain_unbound(job)
         raise
-    binding.log()
-    return binding
+    bound.log()
+    return bound
 
 
 def _stage(
@@ -166,7 +174,7 @@ def _run(
     kept = kept_parts(target, folder, splits, task) if keeps else []
     there = {part.split for part in kept}
     todo = [(number, split) for number, split in enumerate(splits) if number not in there]
-    with naming_lost_workers(f"model {task.handle.title}", lambda at: _in_words(*todo[at])):
+    with naming_lost_workers(task.chain.subject, lambda at: _in_words(*todo[at])):
         done = run_splits(spark, todo, task.numbered)
     return sorted([*kept, *done], key=lambda part: part.split)
 
@@ -191,7 +199,7 @@ def _outcome(parts: list[Part]) -> Outcome:
 def _write_empty(task: PartScorer) -> str:
     """Write a part without rows, so that an output of no rows still has its columns."""
     fields = [task.schema.field(name) for name in task.keep]
-    predictions = [output.field for output in task.binding.outputs]
+    predictions = [field for field in task.chain.fields if field.name != REASON]
     return _write_no_rows(task.staged, pa.schema([*fields, *predictions]))
 
 

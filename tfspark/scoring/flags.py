@@ -91,8 +91,19 @@ def add_output(parser: argparse.ArgumentParser, *, required: bool) -> None:
 
 # --- model ----------------------------------------------------------------------------------------
 
-MODEL = Flag(
-    "--model", "DIR", "export dir or base path of the model, as a path or URI", required=True
+MODEL = Flag("--model", "DIR", "export dir or base path of the model, as a path or URI")
+MODELS = Flag(
+    "--models",
+    "KEY=DIR",
+    "several models that score the same rows, each with a key; the new columns of a model begin "
+    "with its key and _",
+    arguments.pair,
+)
+DIFFERENCE = Flag(
+    "--difference",
+    "",
+    "with two models, add difference_OUTPUT for each output of numbers that both have: the second "
+    "model minus the first",
 )
 REGISTER = Flag(
     "--register",

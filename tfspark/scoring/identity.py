@@ -1,12 +1,14 @@
-"""Computes the key of a job from its settings, its model and its input files. Driver.
+"""Computes the key of a job from its settings, its model and its input. Driver.
 
 Two runs with equal keys are the same job. Only a run of the same job keeps the finished parts of a
-dead job; any other job starts from scratch.
+dead job, and finds it done; any other job starts from scratch. Without a state of the input, nobody
+knows whether it has changed, so each run is a job of its own, unless the user gives a run id.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,21 +16,41 @@ from tfspark.package import ModelPackage
 from tfspark.scoring.job import BatchJob
 from tfspark.scoring.output.journal import JobKey
 
+_log = logging.getLogger(__name__)
 
-def key_of(job: BatchJob, package: ModelPackage, snapshot: Sequence[object]) -> JobKey:
+
+def key_of(
+    job: BatchJob, packages: Sequence[ModelPackage], snapshot: Sequence[object] | None
+) -> JobKey:
     """Return the key of a batch job.
 
-    The key contains the digest of the model, not its path. It does not contain the time limit, so a
-    job that exceeded the limit can continue with a longer one.
+    The key contains the digests of the models, not their paths. It does not contain the time limit,
+    so a job that exceeded the limit can continue with a longer one.
     """
-    settings = replace(job, model="", options=replace(job.options, timeout=None))
-    return digest_key(job.run_id, repr(settings), package.digest, *snapshot)
+    keys = dict.fromkeys(job.models, "")
+    settings = replace(job, model="", models=keys, options=replace(job.options, timeout=None))
+    digests = [package.digest for package in packages]
+    return digest_key(job.run_id, [repr(settings), *digests], snapshot)
 
 
-def digest_key(run_id: str, *facts: object) -> JobKey:
-    """Return the key of a job with these facts."""
+def digest_key(
+    run_id: str, settings: Sequence[object], snapshot: Sequence[object] | None
+) -> JobKey:
+    """Return the key of a job.
+
+    Args:
+        run_id: The key that the user chose; empty when there is none.
+        settings: The settings and the models.
+        snapshot: The state of the input; `None` when it is not known.
+    """
+    if snapshot is None and not run_id:
+        _log.info(
+            "the input has neither files nor a version that identify its rows: if this job is "
+            "killed, the same command is a new job; only a run id makes it the same job"
+        )
+        return JobKey.of_one_run()
     digest = hashlib.sha256()
-    for fact in (run_id, *facts):
+    for fact in (run_id, *settings, *(snapshot or ())):
         text = repr(fact).encode()
         digest.update(len(text).to_bytes(8, "big") + text)
     return JobKey(digest.hexdigest(), run_id)

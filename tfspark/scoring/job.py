@@ -7,17 +7,21 @@ A `BatchJob` holds the settings of the user. A `Plan` is a job whose parts are a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias, TypeVar
 
 from tfspark.feeding import Feed
 from tfspark.options import DEFAULTS, ScoreOptions
-from tfspark.package import ModelPackage
+from tfspark.origin import title_of
 from tfspark.scoring.bad_row_limit import NO_LIMIT, Limit
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output.bad_rows import BadRowsOutput
 from tfspark.scoring.output.journal import JobKey
 from tfspark.scoring.output.protocol import Mode, Output
+from tfspark.several import NamedModel
+from tfspark.spark.model_requests import ModelRequest
+
+_V = TypeVar("_V")
 
 Path: TypeAlias = Literal["auto", "spark", "direct"]
 
@@ -27,7 +31,10 @@ class BatchJob:
     """The settings of a batch job; they correspond to the flags of `jobs/batch_score.py`.
 
     Attributes:
-        model: Path or URI of the model.
+        model: Path or URI of the model; empty when there are several.
+        models: Key → path or URI, for several models. Names in `feed`, `fetch` and the options are
+            those of all models, or `KEY.NAME` for one model.
+        difference: Whether the outputs of two models are subtracted.
         source: The input.
         target: The output.
         mode: What to do when the target exists: `error`, `overwrite` or `append`.
@@ -61,6 +68,36 @@ class BatchJob:
     options: ScoreOptions = DEFAULTS
     run_id: str = ""
     chunks: int = 1
+    models: Mapping[str, str] = field(default_factory=dict)
+    difference: bool = False
+
+    @property
+    def requests(self) -> list[ModelRequest]:
+        """One request for each model."""
+        if not self.models:
+            return [ModelRequest("", self.model, self.feed, self.fetch, self.options)]
+        return [
+            ModelRequest(key, path, self._own(self.feed, key), self._fetch(key), self._options(key))
+            for key, path in self.models.items()
+        ]
+
+    def _fetch(self, key: str) -> Mapping[str, str] | None:
+        return (self._own(self.fetch, key) or None) if self.fetch else None
+
+    def _options(self, key: str) -> ScoreOptions:
+        nulls, shapes = self.options.on_null, self.options.output_shapes
+        if isinstance(nulls, Mapping):
+            nulls = self._own(nulls, key) or DEFAULTS.on_null
+        return replace(self.options, on_null=nulls, output_shapes=self._own(shapes or {}, key))
+
+    def _own(self, given: Mapping[str, _V], key: str) -> dict[str, _V]:
+        """Return what is given for all models and for one; a name for one model is `KEY.NAME`."""
+        named = {name: name.split(".", 1) for name in given}
+        shared = [n for n, parts in named.items() if len(parts) == 1 or parts[0] not in self.models]
+        own = {
+            parts[1]: given[n] for n, parts in named.items() if n not in shared and parts[0] == key
+        }
+        return {**{name: given[name] for name in shared}, **own}
 
 
 @dataclass(frozen=True)
@@ -87,28 +124,32 @@ class Plan:
     """A job whose parts are all checked. Nothing has run, and nothing is written.
 
     Attributes:
-        package: The model.
+        models: The models.
         output: The output of the rows.
         path: `spark` or `direct`.
         columns: The columns of the output: name → Spark type.
         rounded: One sentence per column whose numbers are rounded to the model's precision.
         stage: Runs the tasks and writes the rows to a hidden folder.
-        snapshot: The input files, with sizes and times, when the job was planned. Two runs with
-            other snapshots are other jobs.
+        snapshot: The input files with sizes and times, or the versions of tables, when the job was
+            planned. Two runs with other snapshots are other jobs. `None` for an input without
+            files or versions; then only a run id shows that two runs are the same job.
         bad: The output of bad rows; `None` when the first bad row ends the job.
         max_bad_rows: How many rows may be bad.
         job: Identifies the job, so that a later run recognises it.
-        options: How to score.
     """
 
-    package: ModelPackage
+    models: Sequence[NamedModel]
     output: Output
     path: Literal["spark", "direct"]
     columns: Mapping[str, str]
     rounded: Sequence[str]
     stage: Callable[[], Outcome]
-    snapshot: Sequence[object]
+    snapshot: Sequence[object] | None
     bad: BadRowsOutput | None = None
     max_bad_rows: Limit = NO_LIMIT
     job: JobKey = field(default_factory=lambda: JobKey(""))
-    options: ScoreOptions = DEFAULTS
+
+    @property
+    def subject(self) -> str:
+        """The models, for messages."""
+        return ", ".join(f"model {title_of(model.package)}" for model in self.models)

@@ -29,7 +29,7 @@ def kept_parts(
     """Return one part for each split that an earlier run has finished."""
     infos = filesystem.get_file_info(fs.FileSelector(folder))
     names = sorted(info.base_name for info in infos if info.type == fs.FileType.File)
-    watched = task.binding.outputs[-1].column
+    watched = task.chain.watched
     kept = []
     for number, split in enumerate(splits):
         prefix = part_prefix(number, split)

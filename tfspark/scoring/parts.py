@@ -18,16 +18,13 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from tfspark.file_systems import open_filesystem
-from tfspark.handle import ModelHandle
-from tfspark.options import ScoreOptions
 from tfspark.origin import Origin
-from tfspark.schema import Binding
 from tfspark.scoring.input.pieces import read_batches
 from tfspark.scoring.input.splits import Piece
 from tfspark.scoring.output.bad_rows import REASON
 from tfspark.scoring.part_file import PartFile
 from tfspark.scoring.split_rows import SplitRows
-from tfspark.spark.worker.task import score_task
+from tfspark.spark.worker.model_chain import ModelChain
 
 
 @dataclass(frozen=True)
@@ -60,9 +57,7 @@ class PartScorer:
     """Scores splits into files. Spark pickles it into the tasks of a direct job.
 
     Attributes:
-        handle: The model.
-        binding: Checked against `schema`.
-        options: How to score.
+        chain: The models, bound to `schema`.
         keep: Columns to write beside the predictions.
         root: URI of the input, which opens its file system.
         format: Of the input files.
@@ -72,9 +67,7 @@ class PartScorer:
         staged_bad: URI of the folder for bad rows; `None` when the first one ends the job.
     """
 
-    handle: ModelHandle
-    binding: Binding
-    options: ScoreOptions
+    chain: ModelChain
     keep: Sequence[str]
     root: str
     format: str
@@ -90,13 +83,11 @@ class PartScorer:
     def __call__(self, number: int, split: Sequence[Piece]) -> Part:
         """Score one split."""
         read = _Reading(self)
-        scored = score_task(
-            self.handle,
+        scored = self.chain.score(
             read.through(split),
-            lambda _: self.binding,
-            options=self.options,
-            keep=self.keep if self.staged_bad is None else self.schema.names,
-            origin=Origin(self.handle.title, number, read.file_of),
+            self.schema.names,
+            self.keep if self.staged_bad is None else self.schema.names,
+            Origin("model", number, read.file_of),
         )
         return self._write(number, split, scored, read)
 
@@ -109,7 +100,7 @@ class PartScorer:
     ) -> Part:
         """Write the files of the good and of the bad rows."""
         prefix = part_prefix(number, split)
-        good = PartFile(self.staged, prefix, self.binding.outputs[-1].column)
+        good = PartFile(self.staged, prefix, self.chain.watched)
         bad = PartFile(self.staged_bad or self.staged, prefix, REASON)
         with good, bad:
             for rows, bad_rows in self._split(scored, read):
@@ -123,7 +114,8 @@ class PartScorer:
     ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch | None]]:
         if self.staged_bad is None:
             return ((batch, None) for batch in scored)
-        return SplitRows(self.schema.names, self.keep, self.binding, read.file_of).pairs(scored)
+        binding = self.chain.models[0].binding  # bad rows are those of a single model
+        return SplitRows(self.schema.names, self.keep, binding, read.file_of).pairs(scored)
 
 
 @dataclass

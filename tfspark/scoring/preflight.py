@@ -88,7 +88,7 @@ def check_space(spark: SparkSession, job: BatchJob, planned: Plan) -> None:
     free = _free_bytes(spark, job.target.path) if job.target.path else None
     if free is None:
         return
-    size = sum(file.size for file in planned.snapshot if isinstance(file, DataFile))
+    size = sum(file.size for file in planned.snapshot or () if isinstance(file, DataFile))
     least = max(_LEAST_SPACE, size // _SHARE if job.keep is None else 0)
     if free < least:
         raise NoSpaceError(

@@ -29,6 +29,7 @@ from tfspark.spark.cluster.counting import counted
 from tfspark.spark.cluster.failures import own_errors
 from tfspark.spark.cluster.lost_workers import naming_lost_workers
 from tfspark.spark.cluster.progress import progress
+from tfspark.spark.cluster.sources import sources_of
 from tfspark.spark.model import model_of
 from tfspark.spark.sql import register_function
 
@@ -133,8 +134,11 @@ def _stage(
     _refuse_command(result)
     output.check_columns(dict(result.dtypes))
     digests = [(name, package.digest) for name, package in packages.items()]
-    snapshot = snapshot_of(result.sparkSession, result)
-    done = output.begin(digest_key("", replace(job, models={}), digests, *snapshot))
+    sources = sources_of(result)
+    if job.mode == "overwrite":  # a query may append rows that its target does not have yet
+        output.check_sources(sources)
+    snapshot = snapshot_of(result.sparkSession, sources)
+    done = output.begin(digest_key("", [replace(job, models={}), digests], snapshot))
     if done is not None:
         return done
     counting, count = counted(result)

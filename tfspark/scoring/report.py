@@ -33,18 +33,20 @@ class Report:
         job: Name of the job.
         run: Identifier of this run; the names of its staged files contain it.
         started: Start time in UTC (ISO 8601).
-        model: Path, name, version, digest and signature of the model; one per registered name in
-            a SQL job.
+        model: Path, name, version, digest and signature of the model; one per name in a SQL job, or
+            in a job with several models.
         input: The input, as text.
         output: The output, as text.
         path: The path of the rows: `spark` or `direct`.
         rows_in: Rows read; `None` in a SQL job, because a query may read rows many times.
         rows_out: Rows written.
-        null_rows: Rows with a null input, whose predictions are null; `None` in a SQL job, because
-            the driver does not know which columns of the result are predictions.
+        null_rows: Rows with a null input, whose predictions are null; with several models, rows
+            that the last model did not score; `None` in a SQL job, because the driver does not know
+            which columns of the result are predictions.
         bad_rows: Rows that could not be scored and were set aside; `rows_out` does not count them.
         bad_rows_output: Folder of the bad rows; empty when the first bad row ends the job.
         kept_rows: Rows of `rows_in` that an earlier, unfinished run of this job had scored.
+        scored_rows: The other rows of `rows_in`, which this run scored; `None` in a SQL job.
         rounded: One sentence per column whose numbers are rounded to the model's precision, such as
             "column 'x' double → float32".
         seconds: Wall time by phase, in seconds.
@@ -64,6 +66,7 @@ class Report:
     bad_rows: int = 0
     bad_rows_output: str = ""
     kept_rows: int = 0
+    scored_rows: int | None = None
     rounded: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
@@ -106,13 +109,12 @@ def _without_secrets(value: Any) -> Any:
 def model_facts(package: ModelPackage) -> dict[str, Any]:
     """Return the facts about a model for the report."""
     return {
-        "path": package.path,
+        "path": package.place,
         "name": package.name,
         "version": package.version,
         "digest": package.digest,
         "signature": package.signature.name,
         "tensorflow": package.tensorflow_version,
-        **({"source": package.source} if package.source else {}),
     }
 
 

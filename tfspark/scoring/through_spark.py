@@ -7,8 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tfspark.errors import BindingError
-from tfspark.package import ModelPackage
-from tfspark.schema import Binding
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.file_groups import GroupStage
 from tfspark.scoring.input.broken_records import naming_broken_records
@@ -18,10 +16,13 @@ from tfspark.scoring.job import BatchJob, Outcome, Plan
 from tfspark.scoring.output.bad_rows import FILE, BadRowsOutput
 from tfspark.scoring.output.protocol import Output
 from tfspark.scoring.split_frame import SplitFrame
+from tfspark.several import BoundModels, NamedModel
 from tfspark.spark.cluster.arrow_batches import sized_batches
 from tfspark.spark.cluster.bad_rows import with_file
 from tfspark.spark.cluster.counting import counted
+from tfspark.spark.cluster.sources import Source, sources_of
 from tfspark.spark.dataframe import score_bound, score_frame
+from tfspark.spark.model_requests import ModelRequest
 from tfspark.terms import FLAGS
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 def plan_through_spark(
     spark: SparkSession,
     job: BatchJob,
-    package: ModelPackage,
+    models: Sequence[NamedModel],
     output: Output,
     bad: BadRowsOutput | None = None,
 ) -> Plan:
@@ -47,18 +48,20 @@ def plan_through_spark(
     with naming_broken_records(spark, dataset):
         rows = dataset.read(spark)
     source = input_of(spark, rows, dataset) if dataset.path else None
+    sources = _sources(rows, job, output)
     names_in = rows.columns if bad is None else bad.names_beside(rows.columns)
     watched, rows_in = counted(rows if bad is None else with_file(rows, FILE))
-    scored, binding = _scored(watched, job, package, source)
+    scored, bound = _scored(watched, job, models, source)
     if source is not None:
-        names = _needed(rows, job, binding) if bad is None else None
+        names = _needed(rows, job, bound) if bad is None else None
         source.check_columns(names, allow_missing=job.allow_missing or _merges(dataset))
-    beside = _beside(scored, binding)
-    split = None if bad is None else SplitFrame.of(scored, binding, names_in, job.keep, bad)
+    beside = _beside(scored, bound)
+    first = bound.bindings[0]  # bad rows are those of a single model
+    split = None if bad is None else SplitFrame.of(scored, first, names_in, job.keep, bad)
     good = scored if split is None else split.good
     # A model never returns null, so a null prediction is a row with a null input.
-    good, rows_out = counted(good, null_in=good.columns[-1])
-    groups = _groups(rows, job, package, output, source, binding) if job.chunks > 1 else None
+    good, rows_out = counted(good, null_in=bound.watched)
+    groups = _groups(rows, job, models, output, source, bound) if job.chunks > 1 else None
 
     def write() -> Outcome:
         bad_rows = 0 if split is None else split.stage_bad()
@@ -67,30 +70,32 @@ def plan_through_spark(
             split.release()
         return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, bad_rows)
 
+    signatures = [model.package.signature for model in models]
+
     def stage() -> Outcome:
-        with naming_broken_records(spark, dataset), sized_batches(spark, package.signature, beside):
+        with naming_broken_records(spark, dataset), sized_batches(spark, signatures, beside):
             outcome = write() if groups is None else groups()
         if source is not None:
             source.check_unchanged()
         return outcome
 
-    columns, snapshot = dict(good.dtypes), _snapshot(rows, source)
-    return Plan(package, output, "spark", columns, binding.rounded, stage, snapshot, bad)
+    columns, snapshot = dict(good.dtypes), _snapshot(spark, source, sources)
+    return Plan(models, output, "spark", columns, bound.rounded, stage, snapshot, bad)
 
 
 def _groups(
     rows: DataFrame,
     job: BatchJob,
-    package: ModelPackage,
+    models: Sequence[NamedModel],
     output: Output,
     source: SparkInput | None,
-    binding: Binding,
+    bound: BoundModels,
 ) -> GroupStage:
     """Return the stage that scores the input in groups of files."""
-    feed, keep, options = job.feed, job.keep, job.options
+    feeds, keep = [model.feed for model in models], job.keep
 
     def score(some: DataFrame) -> DataFrame:
-        return score_bound(some, package, binding, feed=feed, keep=keep, options=options)
+        return score_bound(some, bound, feeds=feeds, keep=keep)
 
     return GroupStage.of(rows, source, output, job.chunks, score)
 
@@ -107,42 +112,54 @@ def _merging(source: Dataset) -> Dataset:
 
 
 def _scored(
-    rows: DataFrame, job: BatchJob, package: ModelPackage, source: SparkInput | None
-) -> tuple[DataFrame, Binding]:
+    rows: DataFrame, job: BatchJob, models: Sequence[NamedModel], source: SparkInput | None
+) -> tuple[DataFrame, BoundModels]:
     """Score the rows. If binding fails, an error about a file without a column comes first."""
     try:
         scored = score_frame(
             rows,
-            package,
-            feed=job.feed,
-            fetch=job.fetch,
+            [
+                ModelRequest(one.key, one.package, one.feed, one.fetch, one.options)
+                for one in models
+            ],
             keep=None if job.bad_rows else job.keep,
-            options=job.options,
+            difference=job.difference,
             terms=FLAGS,
         )
     except BindingError:
         if source is not None:
             source.explain_unbound()
         raise
-    return scored.frame, scored.binding
+    return scored.frame, scored.bound
 
 
-def _snapshot(rows: DataFrame, source: SparkInput | None) -> Sequence[object]:
-    """Return the files of the input, with sizes and times; empty for sources such as JDBC."""
-    if source is None:
-        return snapshot_of(rows.sparkSession, rows)
+def _sources(rows: DataFrame, job: BatchJob, output: Output) -> list[Source]:
+    """Return the sources of the rows; refuse those that the job would change."""
+    sources = sources_of(rows)
+    # A view may read the table that is appended to, for example to leave out the rows in it.
+    if job.mode == "overwrite" or (job.mode == "append" and job.source.path):
+        output.check_sources(sources)
+    return sources
+
+
+def _snapshot(
+    spark: SparkSession, source: SparkInput | None, sources: Sequence[Source]
+) -> Sequence[object] | None:
+    """Return the state of the input; `None` for sources without files or versions."""
+    if source is None or not source.uris:
+        return snapshot_of(spark, sources)
     return [*source.uris, *source.files]
 
 
-def _needed(rows: DataFrame, job: BatchJob, binding: Binding) -> list[str] | None:
+def _needed(rows: DataFrame, job: BatchJob, bound: BoundModels) -> list[str] | None:
     """Return the columns that feed inputs or are kept; `None` for all columns."""
-    fed = binding.columns
+    fed = bound.columns
     if job.keep is None or not set(fed) <= set(rows.columns):
         return None  # an expression feeds an input; only Spark knows its columns
     return [*job.keep, *fed]
 
 
-def _beside(scored: DataFrame, binding: Binding) -> list[DataType]:
+def _beside(scored: DataFrame, bound: BoundModels) -> list[DataType]:
     """Return the types of the kept columns that feed no input."""
-    kept = scored.schema.fields[: -len(binding.output_fields)]
-    return [field.dataType for field in kept if field.name not in binding.columns]
+    kept = scored.schema.fields[: -len(bound.fields)]
+    return [field.dataType for field in kept if field.name not in bound.columns]

@@ -11,8 +11,7 @@ from typing import Protocol
 from pyspark.sql import DataFrame
 
 from tfspark.options import ScoreOptions
-from tfspark.package import ModelPackage
-from tfspark.schema import Binding
+from tfspark.several import BoundModels
 from tfspark.spark.fed_frame import FedFrame
 from tfspark.spark.jvm_backend import JvmBackend
 from tfspark.spark.model_function import FunctionRequest, Kind, ModelFunction
@@ -22,10 +21,8 @@ from tfspark.spark.python_backend import PythonBackend
 class Backend(Protocol):
     """One way to score; it holds no state."""
 
-    def predict(
-        self, fed: FedFrame, package: ModelPackage, binding: Binding, options: ScoreOptions
-    ) -> DataFrame:
-        """Return the kept columns of a frame, then one column per output of the binding."""
+    def predict(self, fed: FedFrame, bound: BoundModels) -> DataFrame:
+        """Return the kept columns of a frame, then the columns of the models."""
 
     def function(self, request: FunctionRequest, kind: Kind) -> ModelFunction:
         """Return a function of columns."""

@@ -1,4 +1,4 @@
-"""`predict`: scores a DataFrame. Driver.
+"""`predict`: scores a DataFrame, with one model or with several. Driver.
 
 The result has the kept columns and then the predictions. It is lazy, like every DataFrame; errors
 about names and types are raised at the call. `fed_frame` shows how `feed` reaches the engine.
@@ -7,20 +7,24 @@ about names and types are raised at the call. `fed_frame` shows how `feed` reach
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame
+from pyspark.sql.types import StructType
 
 from tfspark.errors import UsageError, explain
-from tfspark.options import ColumnKeywords, ScoreOptions
-from tfspark.package import ModelPackage
+from tfspark.options import ColumnKeywords, is_list_of_names
 from tfspark.schema import Binding
+from tfspark.several import BoundModels, NamedModel, bind_each
 from tfspark.spark.backend import backend_of
 from tfspark.spark.column_arguments import check_columns
 from tfspark.spark.fed_frame import FedFrame, FeedValue
-from tfspark.spark.model import Model, model_of
+from tfspark.spark.model import Model
+from tfspark.spark.model_requests import ConfiguredModel, ModelRequest, loaded, requests_of
+from tfspark.spark.pandas_frames import opened
 from tfspark.spark.pipelines import check_analysed
+from tfspark.spark.types import columns_of, output_schema
 from tfspark.terms import PYTHON, Terms
 
 if TYPE_CHECKING:
@@ -29,37 +33,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScoredFrame:
-    """A scored DataFrame and its binding."""
+    """A scored DataFrame, its models and their bindings."""
 
     frame: DataFrame
-    binding: Binding
+    bound: BoundModels
 
 
 def predict(
     df: DataFrame,
-    model: Model,
+    model: Model | Mapping[str, Model | ConfiguredModel],
     *,
     feed: Mapping[str, FeedValue] | None = None,
     fetch: Mapping[str, str] | None = None,
     keep: Sequence[str] | None = None,
+    difference: bool = False,
     **options: Unpack[ColumnKeywords],
 ) -> DataFrame:
     """Score every row of a DataFrame.
 
     Args:
-        df: Any DataFrame.
+        df: Any DataFrame, or a frame of pandas API on Spark, whose index is kept.
         model: A path (export dir or base path), a URI that Spark reads, or a loaded `ModelPackage`.
+            Or several: a dict key → model, or key → `ConfiguredModel` for a model with its own
+            feed, fetch or options. The rows go to Python once, and the new columns of a model begin
+            with its key and `_`.
         feed: Input → column name, field of a struct (`s.field`), Column expression, list of such
             scalars to stack, or a constant (a number, a bool, bytes). By default, an input takes
             the column with its name. If there is none, and one struct has fields for all inputs, it
             takes its field; a single input takes the only column of a suitable type.
         fetch: Output → new column. By default all outputs, with their own names.
         keep: Columns to keep beside the predictions; by default all, in order.
+        difference: With two models, add `difference_<output>` for each output of numbers that both
+            have: the second model minus the first, as doubles; null where either is null, and for
+            arrays of different lengths.
         options: See `ScoreOptions`.
 
     Returns:
         The kept columns, then one column per output. Row order inside a partition is kept. A row
-        with a null in an input, at any depth, gives null outputs, unless `on_null` is set.
+        with a null in an input, at any depth, gives null outputs, unless `on_null` is set. With
+        several models, a null or a bad row of one model changes only the columns of this model.
 
     Raises:
         ModelNotFoundError: When the path has no model, or not this version.
@@ -70,45 +82,107 @@ def predict(
 
     Example:
         >>> predict(df, "models/linear_model", feed={"inputs": "features"})  # doctest: +SKIP
+        >>> predict(df, {"old": "models/m/1", "new": "models/m/2"})  # doctest: +SKIP
     """
-    chosen = ScoreOptions.of(options)
-    return score_frame(df, model, feed=feed, fetch=fetch, keep=keep, options=chosen).frame
+    requests = requests_of(model, feed=feed, fetch=fetch, options=options)
+    frame, index, closed = opened(df)
+    kept = keep if keep is None or not is_list_of_names(keep) else [*index, *keep]
+    scored = score_frame(frame, requests, keep=kept, difference=difference)
+    result: DataFrame = closed(scored.frame)
+    return result
 
 
 def score_frame(
     df: DataFrame,
-    model: Model,
+    requests: Sequence[ModelRequest],
     *,
-    feed: Mapping[str, FeedValue] | None,
-    fetch: Mapping[str, str] | None,
     keep: Sequence[str] | None,
-    options: ScoreOptions,
+    difference: bool = False,
     terms: Terms = PYTHON,
 ) -> ScoredFrame:
-    """Score a frame like `predict`, and return the binding too; `terms` spell the hints."""
-    check_columns(feed=feed, fetch=fetch, keep=keep)
+    """Score a frame like `predict`, and return the bindings too; `terms` spell the hints."""
     _check_frame(df)
     check_analysed(df)
-    package = model_of(df.sparkSession, model, options)
-    fed = FedFrame.of(df, package.signature, feed, keep)
-    binding = fed.bind(package.signature, fetch, options, terms)
-    binding.log()
-    fed.check_kept(terms)
-    return ScoredFrame(backend_of(options).predict(fed, package, binding, options), binding)
+    feds, bound = _bound(df, requests, keep, difference, terms)
+    bound.log()
+    return ScoredFrame(_scored(df, feds, bound), bound)
+
+
+def scored_schema(
+    df: DataFrame,
+    requests: Sequence[ModelRequest],
+    *,
+    keep: Sequence[str] | None,
+    terms: Terms = PYTHON,
+) -> StructType:
+    """Return the schema of a scored frame. No model is sent to the workers.
+
+    Raises:
+        UsageError: When feed, fetch or keep has a wrong type.
+        BindingError: When inputs, outputs and columns do not match; lists all mismatches.
+    """
+    feds, bound = _bound(df, requests, keep, False, terms)
+    return output_schema(feds[0].kept_schema, bound)
+
+
+def _bound(
+    df: DataFrame,
+    requests: Sequence[ModelRequest],
+    keep: Sequence[str] | None,
+    difference: bool,
+    terms: Terms,
+) -> tuple[list[FedFrame], BoundModels]:
+    """Check the columns of a frame against the models."""
+    for request in requests:
+        check_columns(feed=request.feed, fetch=request.fetch, keep=keep)
+    packages = loaded(df.sparkSession, requests)
+    pairs = list(zip(requests, packages, strict=True))
+    feds = [FedFrame.of(df, one.signature, request.feed, keep) for request, one in pairs]
+    models = [
+        NamedModel(request.key, package, request.options, fed.feed, request.fetch)
+        for (request, package), fed in zip(pairs, feds, strict=True)
+    ]
+    bound = bind_each(
+        models,
+        [columns_of(fed.frame.schema) for fed in feds],
+        taken=feds[0].kept_schema.names,
+        case_sensitive=feds[0].case_sensitive,
+        terms=terms,
+        difference=difference,
+    )
+    feds[0].check_kept(terms)
+    return feds, bound
 
 
 def score_bound(
     df: DataFrame,
-    package: ModelPackage,
-    binding: Binding,
+    bound: BoundModels,
     *,
-    feed: Mapping[str, FeedValue] | None,
+    feeds: Sequence[Mapping[str, FeedValue] | None],
     keep: Sequence[str] | None,
-    options: ScoreOptions,
 ) -> DataFrame:
-    """Score some rows of a frame with the binding that `score_frame` returned for all rows."""
-    fed = FedFrame.of(df, package.signature, feed, keep)
-    return backend_of(options).predict(fed, package, binding, options)
+    """Score some rows of a frame with the bindings that `score_frame` returned for all rows."""
+    feds = [
+        FedFrame.of(df, model.package.signature, feed, keep)
+        for model, feed in zip(bound.models, feeds, strict=True)
+    ]
+    return _scored(df, feds, bound)
+
+
+def _scored(df: DataFrame, feds: Sequence[FedFrame], bound: BoundModels) -> DataFrame:
+    fed, names = feds[0].joined(df, feds[1:])
+    pairs = zip(bound.bindings, names, strict=True)
+    bindings = tuple(_renamed(binding, own) for binding, own in pairs)
+    return backend_of(bound.models[0].options).predict(fed, replace(bound, bindings=bindings))
+
+
+def _renamed(binding: Binding, names: Mapping[str, str]) -> Binding:
+    """Return the same binding for a frame in which some columns have other names."""
+    inputs = tuple(
+        replace(one, columns=tuple(names.get(name, name) for name in one.columns))
+        for one in binding.inputs
+    )
+    return replace(binding, inputs=inputs)
 
 
 def _check_frame(df: object) -> None:

@@ -4,8 +4,9 @@
 are here, on the driver:
 
 1. `FedFrame.of`: expressions and fields become new columns at the end of the frame, so that only
-columns and constants feed the model. 2. `FedFrame.bind`: a `Binding` says which columns feed which
-input. 3. `FedFrame.stacked`, for Python workers: many scalar columns of one input become one array.
+columns and constants feed the model. 2. `tfspark.several.bind_each`: a `Binding` says which columns
+feed which input of a model. `FedFrame.joined` makes one frame for several models.
+3. `FedFrame.stacked`, for Python workers: many scalar columns of one input become one array.
 4. `FedFrame.passed` and `numbered`: the columns that a task needs, with numbers in place of names.
 
 In the task, a `PartitionScorer` restores the names of the columns, and the runner makes a tensor
@@ -29,11 +30,11 @@ from tfspark.constants import Constant, is_constant
 from tfspark.dtypes import by_name
 from tfspark.errors import BindingError, explain_all
 from tfspark.feeding import InputBinding
-from tfspark.options import ScoreOptions
-from tfspark.schema import Binding, bind, kept_columns
+from tfspark.schema import Binding, kept_columns
 from tfspark.signature import Signature
 from tfspark.spark.cluster.names import numbered, quoted
-from tfspark.spark.types import column_of, columns_of, passes
+from tfspark.spark.types import column_of, passes
+from tfspark.spark.void_columns import typed_nulls
 from tfspark.terms import Terms
 
 FeedValue: TypeAlias = "str | Column | Sequence[str | Column] | object"
@@ -51,12 +52,14 @@ class FedFrame:
         feed: Input → column, columns or constant.
         kept: Positions of the kept columns.
         case_sensitive: Whether names in this session are case-sensitive.
+        added: The new columns: name → expression.
     """
 
     frame: DataFrame
     feed: dict[str, str | Sequence[str] | Constant]
     kept: tuple[int, ...]
     case_sensitive: bool
+    added: Mapping[str, Column]
 
     @classmethod
     def of(
@@ -73,7 +76,8 @@ class FedFrame:
         """
         case_sensitive = df.sparkSession.conf.get("spark.sql.caseSensitive") == "true"
         given = {**_fields_of_struct(df, feed or {}, signature, case_sensitive), **(feed or {})}
-        fed = cls(df, {}, (), case_sensitive).with_columns(given)
+        given |= typed_nulls(df, given, signature, case_sensitive)
+        fed = cls(df, {}, (), case_sensitive, {}).with_columns(given)
         if keep is None:
             return replace(fed, kept=tuple(range(len(df.columns))))
         names = [resolve(name, df.columns, case_sensitive=case_sensitive) or name for name in keep]
@@ -96,8 +100,7 @@ class FedFrame:
             if expression is None:
                 return str(value)
             name = f"expression {len(added) + 1}" if value is expression else str(value)
-            while name in taken:
-                name += " of feed"
+            name = _free(name, taken)
             added[name] = expression.alias(name)  # a field that feeds two inputs is one column
             return name
 
@@ -110,26 +113,28 @@ class FedFrame:
             elif isinstance(value, Sequence):
                 named[key] = [name_of(part) for part in value]
         frame = self.frame.select("*", *added.values()) if added else self.frame
-        return replace(self, frame=frame, feed={**self.feed, **named})
+        both = {**self.added, **added}
+        return replace(self, frame=frame, feed={**self.feed, **named}, added=both)
 
-    def bind(
-        self,
-        signature: Signature,
-        fetch: Mapping[str, str] | None,
-        options: ScoreOptions,
-        terms: Terms,
-    ) -> Binding:
-        """Check a signature against the columns; see `tfspark.schema.bind`."""
-        return bind(
-            signature,
-            columns_of(self.frame.schema),
-            feed=self.feed,
-            fetch=fetch,
-            options=options,
-            taken=self.kept_schema.names,
-            case_sensitive=self.case_sensitive,
-            terms=terms,
-        )
+    def joined(
+        self, df: DataFrame, others: Sequence[FedFrame]
+    ) -> tuple[FedFrame, list[dict[str, str]]]:
+        """Return one frame with the new columns of several, and their names: old → new, for each.
+
+        Args:
+            df: The user's frame.
+            others: Frames of `df` with the same kept columns, and new columns for other models.
+        """
+        added, names = dict(self.added), [{name: name for name in self.added}]
+        for fed in others:
+            own: dict[str, str] = {}
+            for name, column in fed.added.items():
+                is_same_field = "." in name and name in self.added
+                own[name] = name if is_same_field else _free(name, [*df.columns, *added])
+                added[own[name]] = column.alias(own[name])
+            names.append(own)
+        frame = df.select("*", *added.values()) if added else df
+        return replace(self, frame=frame, added=added), names
 
     def check_kept(self, terms: Terms) -> None:
         """Refuse kept columns with an ambiguous name, or that cannot pass through Python.
@@ -177,10 +182,10 @@ class FedFrame:
         )
         return fed, replace(binding, inputs=inputs)
 
-    def passed(self, binding: Binding) -> list[int]:
+    def passed(self, bindings: Sequence[Binding]) -> list[int]:
         """Return the positions of the columns that a task needs: the kept ones come first."""
         names = self.frame.columns
-        fed = [names.index(name) for name in binding.columns]
+        fed = [names.index(name) for binding in bindings for name in binding.columns]
         return list(dict.fromkeys([*self.kept, *fed]))
 
     def names_in_task(self, positions: Sequence[int]) -> list[str]:
@@ -225,6 +230,13 @@ class FedFrame:
         except AnalysisException:
             return None
         return field
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    """Return a name that no column has."""
+    while name in taken:
+        name += " of feed"
+    return name
 
 
 def _fields_of_struct(

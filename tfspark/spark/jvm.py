@@ -51,7 +51,8 @@ def function_in_jvm(
         terms: Spelling of the hints in errors; see `Terms` of the bridge.
 
     Returns:
-        A function that returns a single output as a column, and several as a struct.
+        A function that returns a single output as a column; several outputs, or outputs and a
+        reason, as a struct.
 
     Raises:
         EngineError: When the session does not have the bridge.
@@ -106,10 +107,13 @@ def _texts(
         "on_null": json.dumps(options.on_null, default=_base64).strip('"'),
         "narrow": str(options.narrow).lower(),
         "strings": options.strings,
+        "on_error": options.on_error,
         "sha256": package.digest,
     }
     if options.batch_size:
         texts["batch_size"] = str(options.batch_size)
+    if options.reason is not None:
+        texts["reason"] = options.reason
     if fetch is not None:
         texts["fetch"] = json.dumps(dict(fetch))
     return texts

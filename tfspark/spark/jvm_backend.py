@@ -16,10 +16,10 @@ from pyspark.sql import functions as sf
 
 from tfspark.constants import Constant
 from tfspark.dtypes import by_name
+from tfspark.errors import UsageError, explain
 from tfspark.feeding import InputBinding
-from tfspark.options import ScoreOptions
-from tfspark.package import ModelPackage
 from tfspark.schema import Binding
+from tfspark.several import BoundModels
 from tfspark.spark.cluster.names import numbered
 from tfspark.spark.fed_frame import FedFrame
 from tfspark.spark.jvm import function_in_jvm, refusal, register_in_jvm
@@ -31,16 +31,21 @@ _SCORED = "scored"
 class JvmBackend:
     """Scores inside the JVM; see `Backend`."""
 
-    def predict(
-        self, fed: FedFrame, package: ModelPackage, binding: Binding, options: ScoreOptions
-    ) -> DataFrame:
-        """Return the kept columns of a frame, then one column per output of the binding.
+    def predict(self, fed: FedFrame, bound: BoundModels) -> DataFrame:
+        """Return the kept columns of a frame, one column per output, and the reason if asked for.
 
         Raises:
+            UsageError: When there are several models.
             EngineError: When the session does not have the bridge.
             BindingError: When the bridge refuses the call; its message says why.
         """
+        if len(bound.models) > 1:
+            hint = "score with one model after the other: the bridge sends no rows to Python."
+            raise UsageError(explain('Several models take no engine="jvm".', hint=hint))
+        (model,), (binding,) = bound.models, bound.bindings
+        package, options = model.package, model.options
         fetch = {output.spec.name: output.column for output in binding.outputs}
+        names = [field.name for field in binding.output_fields]
         labels = [label for bound in binding.inputs for label in _labels(bound, binding)]
         spark = fed.frame.sparkSession
         call = function_in_jvm(spark, package, options, fetch, labels=labels, terms="python")
@@ -51,11 +56,11 @@ class JvmBackend:
         ]
         kept = [numbers[position] for position in fed.kept]
         scores = sf.col(_SCORED)
-        outputs = [scores[name] for name in fetch.values()] if len(fetch) > 1 else [scores]
+        outputs = [scores[name] for name in names] if len(names) > 1 else [scores]
         try:
             scored = fed.numbered().select(*kept, call(*arguments).alias(_SCORED))
             result = scored.select(*kept, *outputs)
-            result = result.toDF(*fed.kept_schema.names, *fetch.values())
+            result = result.toDF(*fed.kept_schema.names, *names)
             _ = result.schema  # Connect analyses the plan only on request
         except AnalysisException as error:
             raise refusal(error) from error

@@ -15,41 +15,44 @@ from pyspark.sql import functions as sf
 from pyspark.sql.types import DataType, StructField, StructType
 
 from tfspark.errors import UsageError, explain
-from tfspark.options import ScoreOptions
-from tfspark.package import ModelPackage
-from tfspark.schema import Binding
+from tfspark.several import BoundModels
 from tfspark.spark.cluster.distribution import check_stream
 from tfspark.spark.cluster.names import numbered
 from tfspark.spark.cluster.pandas_there import check_pandas
 from tfspark.spark.fed_frame import FedFrame
+from tfspark.spark.function_usage import show_usage, usage_of
 from tfspark.spark.model import handle_of
 from tfspark.spark.model_function import FunctionRequest, Kind, ModelFunction
 from tfspark.spark.types import output_schema, udf_type
 from tfspark.spark.worker.argument_scorer import ArgumentScorer
+from tfspark.spark.worker.model_chain import BoundModel, ModelChain
 from tfspark.spark.worker.partition_scorer import PartitionScorer
 
 
 class PythonBackend:
     """Scores in Python workers; see `Backend`."""
 
-    def predict(
-        self, fed: FedFrame, package: ModelPackage, binding: Binding, options: ScoreOptions
-    ) -> DataFrame:
-        """Return the kept columns of a frame, then one column per output of the binding."""
+    def predict(self, fed: FedFrame, bound: BoundModels) -> DataFrame:
+        """Return the kept columns of a frame, then the columns of the models."""
         check_pandas("mapInArrow")
-        handle = handle_of(fed.frame.sparkSession, package, options)
-        check_stream(fed.frame, handle.source)
-        # Other rules for nulls check each null element, and a reason names a column.
-        if options.on_null == "null" and options.reason is None:
-            fed, binding = fed.stacked(binding)
-        passed = fed.passed(binding)
+        chained = []
+        for model, one in zip(bound.models, bound.bindings, strict=True):
+            handle = handle_of(fed.frame.sparkSession, model.package, model.options)
+            check_stream(fed.frame, handle.source)
+            binding = one
+            # Other rules for nulls check each null element, and a reason names a column.
+            if model.options.on_null == "null" and model.options.reason is None:
+                fed, binding = fed.stacked(one)
+            chained.append(BoundModel(handle, binding, model.options))
+        passed = fed.passed([one.binding for one in chained])
         names = fed.names_in_task(passed)
-        scorer = PartitionScorer(handle, binding, options, names, len(fed.kept))
+        chain = ModelChain(tuple(chained), bound.differences)
+        scorer = PartitionScorer(chain, names, len(fed.kept))
 
         def score_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             return scorer(batches)  # Spark requires a function
 
-        result = output_schema(fed.kept_schema, binding)
+        result = output_schema(fed.kept_schema, bound)
         scored = fed.numbered(passed).mapInArrow(score_partition, _under_numbers(result))
         return scored.toDF(*result.names)
 
@@ -81,6 +84,8 @@ class PythonBackend:
             )
         function = self.function(request, "arrow")
         request.spark.udf.register(name, function.udf)
+        result = udf_type(request.outputs, request.options.reason).simpleString()
+        show_usage(request.spark, name, usage_of(request.package, result))
         return function
 
 

@@ -26,6 +26,7 @@ def register(
     model: Model,
     *,
     fetch: Mapping[str, str] | None = None,
+    replace: bool = True,
     **options: Unpack[ColumnKeywords],
 ) -> ModelFunction:
     """Register a model as a SQL function of this session.
@@ -35,6 +36,8 @@ def register(
         name: Name in SQL, such as `tfpredict`.
         model: A path (export dir or base path), a URI that Spark reads, or a loaded `ModelPackage`.
         fetch: Output → field name of the result. By default all outputs, with their own names.
+        replace: Whether another function of the session may have this name; it is replaced. A
+            function of the catalog with this name is hidden while the session runs.
         options: See `ScoreOptions`.
 
     Returns:
@@ -46,15 +49,21 @@ def register(
         ModelNotFoundError: When the path has no model, or not this version.
         InvalidModelError: When the model is broken or incomplete.
         SignatureNotFoundError: When the model has no such signature.
-        UsageError: When SQL already has a function with this name, and would still call it; or when
-            this Spark is older than 4.1, which has no Arrow UDFs.
+        UsageError: When SQL already has a function with this name, and would still call it; when
+            any function has this name and `replace` is false; or when this Spark is older than 4.1,
+            which has no Arrow UDFs.
         BindingError: When the outputs cannot be columns.
 
     Example:
         >>> register(spark, "tfpredict", "models/linear_model")  # doctest: +SKIP
         >>> spark.sql("SELECT features, tfpredict(features) AS y_preds FROM t")  # doctest: +SKIP
     """
-    return register_function(spark, name, model, fetch, ScoreOptions.of(options))
+    chosen = ScoreOptions.of(options)
+    if not replace and spark.catalog.functionExists(name):
+        problem = f"There is a function {name!r} already."
+        hint = "choose another name, or replace it with replace=True."
+        raise UsageError(explain(problem, hint=hint))
+    return register_function(spark, name, model, fetch, chosen)
 
 
 def register_function(

@@ -14,7 +14,7 @@ from pyspark.sql import types as sql
 from tfspark import dtypes, structs
 from tfspark.columns import Column
 from tfspark.fetching import OutputBinding
-from tfspark.schema import Binding
+from tfspark.several import BoundModels
 
 _ATOMS: dict[str, sql.DataType] = {
     "tinyint": sql.ByteType(),
@@ -104,9 +104,11 @@ def to_spark(arrow: pa.DataType) -> sql.DataType:
     return spark
 
 
-def output_schema(kept: sql.StructType, binding: Binding) -> sql.StructType:
-    """Return the kept columns, the prediction columns and the reason column, if there is one."""
-    return sql.StructType([*kept.fields, *_fields(binding.outputs, binding.reason)])
+def output_schema(kept: sql.StructType, bound: BoundModels) -> sql.StructType:
+    """Return the kept columns, and for each model its predictions and its reason, if any."""
+    added = [field for one in bound.bindings for field in _fields(one.outputs, one.reason)]
+    added += [sql.StructField(one.column, to_spark(one.arrow)) for one in bound.differences]
+    return sql.StructType([*kept.fields, *added])
 
 
 def udf_type(outputs: tuple[OutputBinding, ...], reason: str | None = None) -> sql.DataType:

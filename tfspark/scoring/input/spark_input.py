@@ -33,6 +33,7 @@ from tfspark.scoring.input.footers import (
 from tfspark.scoring.input.headers import refuse_other_headers
 from tfspark.scoring.input.listing import DataFile, changed, check_unchanged, states
 from tfspark.spark.cluster.files import HadoopFiles
+from tfspark.spark.cluster.sources import Source
 from tfspark.tfrecord.files import find
 
 if TYPE_CHECKING:
@@ -115,16 +116,21 @@ def input_of(spark: SparkSession, rows: DataFrame, dataset: Dataset) -> SparkInp
     return SparkInput(spark, uris, there, _footers(reached, there, dataset.format), dataset.format)
 
 
-def snapshot_of(spark: SparkSession, rows: DataFrame) -> list[object]:
-    """Return the files of the rows, with their sizes and times if the file system tells them.
+def snapshot_of(spark: SparkSession, sources: Sequence[Source]) -> list[object] | None:
+    """Return the state of everything that rows are read from: files, and versions of tables.
 
-    Sources without files, such as JDBC, are assumed to be unchanged.
+    Returns:
+        The files with sizes and times, then the versions; equal lists mean equal rows. `None` if a
+        source, such as JDBC, has neither files nor a version.
     """
-    uris = sorted(rows.inputFiles())
+    if not all(source.is_identified for source in sources):
+        return None
+    uris = sorted({uri for source in sources for uri in source.uris})
+    versions = sorted({source.version for source in sources} - {""})
     try:
-        return [*uris, *_states(spark, uris)]
+        return [*uris, *_states(spark, uris), *versions]
     except UsageError:  # only the reader of this source can open its files
-        return [*uris]
+        return None
 
 
 def _uris(rows: DataFrame, dataset: Dataset) -> list[str]:

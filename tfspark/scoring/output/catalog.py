@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from tfspark.errors import OutputBusyError, explain
+from tfspark.errors import OutputBusyError, UsageError, explain
 from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.output.folder_rules import would_change
 from tfspark.scoring.output.held_rows import HeldRows
 from tfspark.scoring.output.history import History, history_of
 from tfspark.scoring.output.in_flight import PREFIX, InFlight, property_of, short
@@ -25,6 +26,7 @@ from tfspark.scoring.output.partitions import check_partitions
 from tfspark.scoring.output.protocol import Mode, already_there, check_same_columns
 from tfspark.scoring.output.table_name import TableName, check_schema
 from tfspark.spark.cluster.failures import cause
+from tfspark.spark.cluster.sources import Source
 from tfspark.spark.cluster.tables import (
     append_rows,
     catalog_class,
@@ -99,6 +101,12 @@ class CatalogOutput:
         elif self.mode == "error" and not self.has_leftover:
             raise already_there(str(self.target))
 
+    def check_sources(self, sources: Sequence[Source]) -> None:
+        """See `Output.check_sources`. A history keeps the rows that are replaced."""
+        name = self.table.quoted
+        if self._history is None and name in [source.table for source in sources]:
+            raise UsageError(would_change(f"the {self.target}", "its rows", self.mode))
+
     def check_columns(self, columns: Mapping[str, str]) -> None:
         """See `Output.check_columns`."""
         check_partitions(self.target, columns)
@@ -119,9 +127,14 @@ class CatalogOutput:
                 return Journal(self.mode, self.run, job, Owner.this_process(), [], report=report)
         if is_there and self.mode == "error":
             raise already_there(str(self.target))
-        if history is not None and is_there and self.mode == "append" and not job.run_id:
+        if history is not None and is_there and self.mode == "append" and self._is_noted:
             self._note_job()
         return None
+
+    @property
+    def _is_noted(self) -> bool:
+        """Whether a later run can only find this job by a note."""
+        return not self._job.run_id and not self._job.is_of_one_run
 
     def _notes(self) -> dict[str, str]:
         found = properties_of(self.spark, self.table.quoted)
@@ -190,7 +203,7 @@ class CatalogOutput:
     def _create(self, rows: DataFrame, mark: Mapping[str, str]) -> None:
         """Create the table with its rows; the note of the job is a part of the transaction."""
         properties = {}
-        if mark and not self._job.run_id:
+        if mark and self._is_noted:
             self._note = property_of(self._job)
             properties[self._note] = InFlight(self._commit, Owner.this_process()).to_text()
         options = {**self.target.options, **mark}

@@ -92,8 +92,8 @@ class Commit:
         self.keeps = recovery.keeps
         if recovery.removed and not recovery.keeps:
             _log.info(
-                "starts from scratch: an unfinished job had another input, model or setting; its "
-                "parts were removed"
+                "starts from scratch: an unfinished job had another input, model or setting, or an "
+                "input without a version; its parts were removed"
             )
         return self._done()
 
@@ -224,6 +224,8 @@ class Commit:
 
     def acknowledge(self) -> None:
         """End the run after it has reported. From now on, the same command is a new job."""
+        if self.job.is_of_one_run:
+            self.forget()  # before the folder, which names the record to a recovery
         self._drop_work()
         self.lock.release(*([] if self.job.run_id else [self.lock.places.done(self.job.name)]))
 

@@ -7,7 +7,6 @@ describes the commit and the files that a dead job leaves.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
@@ -16,10 +15,10 @@ from tfspark.errors import BindingError, OutputExistsError, UsageError, explain,
 from tfspark.file_systems import is_hidden
 from tfspark.scoring.dataset import WRITE_DEFAULTS, Dataset
 from tfspark.scoring.input.lakes import refuse_lake
+from tfspark.scoring.output import folder_rules
 from tfspark.scoring.output.commit import Commit
 from tfspark.scoring.output.csv_columns import refuse_nested
 from tfspark.scoring.output.finished_groups import FinishedGroups, Group, name_in_group
-from tfspark.scoring.output.folder_rules import refuse_mount, refuse_to_delete
 from tfspark.scoring.output.journal import JobKey, Journal, Mode, TableRecord
 from tfspark.scoring.output.lock import Lock
 from tfspark.scoring.output.owner import Owner
@@ -31,11 +30,10 @@ from tfspark.scoring.output.stores import behind_links, store_of
 from tfspark.scoring.output.tfrecord_columns import refuse_no_feature
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.reading import read_path
+from tfspark.spark.cluster.sources import Source
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-_log = logging.getLogger(__name__)
 
 # Formats whose files name their columns.
 _SELF_DESCRIBING = ("parquet", "orc", "avro")
@@ -101,6 +99,7 @@ class PathOutput:
         self.target.check_format(self.spark)
         refuse_lake(self.spark, self.target, "output")
         self._inputs = inputs
+        folder_rules.refuse_own_input(self.spark, self._path, inputs, self.mode)
         if not self.has_leftover:
             self._check_there()
 
@@ -117,14 +116,17 @@ class PathOutput:
             raise OutputExistsError(
                 explain(f"{self._path} is a file.", expected="a folder, or nothing")
             )
-        if self.mode == "overwrite":
-            refuse_to_delete(self.spark, self._path, self._inputs)
+        folder_rules.refuse_own_input(self.spark, self._path, self._inputs, self.mode)
         self._check_folder()
 
     def _check_folder(self) -> None:
         """Refuse a folder that this user cannot move files into."""
         self._files.check_creatable(f"{self._path}/{SUCCESS}")
-        refuse_mount(self._store, self._root)
+        folder_rules.refuse_mount(self._store, self._root)
+
+    def check_sources(self, sources: Sequence[Source]) -> None:
+        """See `Output.check_sources`."""
+        folder_rules.refuse_own_files(self._path, sources, self.mode)
 
     def check_columns(self, columns: Mapping[str, str]) -> None:
         """See `Output.check_columns`."""
@@ -179,17 +181,14 @@ class PathOutput:
         self._check_there()  # again, because other jobs could write before the lock was held
         if had_leftover or not self._is_compared:
             self._check_append_to_data()
-        if not self._store.is_atomic:
-            _log.warning(
-                "%s is on a file system that copies instead of renaming: a dead job is recovered, "
-                "but a second job is not prevented from writing at the same time",
-                self.target,
-            )
+        folder_rules.warn_without_guarantee(self._store, self._root, self.target)
 
     def _open(self) -> None:
         """Make the folder of the run; keep counted parts and finished groups, remove the rest."""
         self._commit.open_work()
         work = self._commit.work
+        if self.mode == "overwrite" and self._store.exists(self._root):
+            folder_rules.refuse_fixed(self._store, self._root, work)
         self._store.make(f"{work}/{_ATTEMPTS}")
         if not self.keeps:
             return

@@ -1,34 +1,64 @@
-"""Refuses an output folder that contains the input, or that is a mount point. Driver."""
+"""Rules for the folder of an output: not the input, no mount point, can be renamed. Driver."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from tfspark.errors import UsageError, explain
+from tfspark.scoring.output.journal import Mode
+from tfspark.scoring.output.mounts import is_fuse, type_at
 from tfspark.scoring.output.store import LocalStore, Store
 from tfspark.scoring.output.stores import behind_links
 from tfspark.spark.cluster.files import HadoopFiles
+from tfspark.spark.cluster.sources import Source
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+_log = logging.getLogger(__name__)
 
-def refuse_to_delete(spark: SparkSession, folder: str, inputs: Collection[str]) -> None:
-    """Refuse to overwrite a folder that contains a part of the input.
+
+def refuse_own_input(spark: SparkSession, folder: str, inputs: Collection[str], mode: Mode) -> None:
+    """Refuse a folder that the job reads, that contains its input, or that is inside its input.
+
+    Mode `error` never changes existing files.
 
     Raises:
-        UsageError: The message names the first such part.
+        UsageError: The message names the first such input.
     """
-    inside = f"{behind_links(folder)}/"
+    if mode == "error":
+        return
+    written = f"{behind_links(folder)}/"
     for path in inputs:
-        if behind_links(HadoopFiles(spark, path).qualified(path)).startswith(inside):
-            raise UsageError(
-                explain(
-                    f"Overwriting {folder} would delete {path}, which the job reads.",
-                    hint="choose another output.",
-                )
-            )
+        read = f"{behind_links(HadoopFiles(spark, path).qualified(path)).rstrip('/')}/"
+        if read.startswith(written) or written.startswith(read):
+            raise UsageError(would_change(folder, path, mode))
+
+
+def refuse_own_files(folder: str, sources: Collection[Source], mode: Mode) -> None:
+    """Refuse a folder with files that the job reads, such as those behind a view or a glob.
+
+    Raises:
+        UsageError: The message names the folder of such a file.
+    """
+    written = f"{behind_links(folder)}/"
+    uris = (uri for source in sources for uri in source.uris)
+    for read in sorted({unquote(uri).rpartition("/")[0] for uri in uris}):
+        if f"{behind_links(read)}/".startswith(written):
+            raise UsageError(would_change(folder, f"files in {read}", mode))
+
+
+def would_change(target: str, read: str, mode: Mode) -> str:
+    """Return the message about an output that overlaps with the input."""
+    change = "Overwriting" if mode == "overwrite" else "Appending to"
+    return explain(
+        f"{change} {target} would change {read}, which the job reads.",
+        expected="an output outside of the input, and an input outside of the output",
+        hint="choose another output.",
+    )
 
 
 def refuse_mount(store: Store, folder: str) -> None:
@@ -44,4 +74,49 @@ def refuse_mount(store: Store, folder: str) -> None:
                 expected="a folder on the same disk as the folder above it",
                 hint=f"write to a folder in it, such as {folder}/scores.",
             )
+        )
+
+
+def refuse_fixed(store: Store, folder: str, work: str) -> None:
+    """Refuse to overwrite a folder that cannot be renamed; called before any row is scored.
+
+    Args:
+        store: The file system.
+        folder: The output.
+        work: A folder with entries, into whose place the output is renamed for a test; a file
+            system refuses this.
+
+    Raises:
+        UsageError: For example, the folder is in a lower layer of an overlay, or it belongs to
+            another user and is in a folder with a sticky bit.
+    """
+    if not isinstance(store, LocalStore) or is_fuse(type_at(folder)):
+        return
+    reason = store.reason_to_stay(folder, work)
+    if reason:
+        raise UsageError(
+            explain(
+                f"The folder {folder} cannot be replaced, because it cannot be renamed.",
+                expected="a folder that this user can rename",
+                found=reason,
+                hint="delete the folder yourself and run the job again, or write to another place.",
+            )
+        )
+
+
+def warn_without_guarantee(store: Store, folder: str, target: object) -> None:
+    """Log that a second job at the same time is not prevented, where this is so."""
+    if not store.is_atomic:
+        _log.warning(
+            "%s is on a file system that copies instead of renaming: a dead job is recovered, "
+            "but a second job is not prevented from writing at the same time",
+            target,
+        )
+    elif isinstance(store, LocalStore) and is_fuse(kind := type_at(folder)):
+        _log.warning(
+            "%s is on a mount of type %s: many such mounts copy instead of renaming, and let two "
+            "jobs create the same file, so neither a second job at the same time nor a kill while "
+            "files are published is guaranteed to be safe",
+            target,
+            kind,
         )

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, TypeAlias
+from uuid import uuid4
 
 from tfspark.errors import OutputBusyError, explain
 from tfspark.scoring.output.owner import Owner
@@ -18,6 +19,8 @@ from tfspark.scoring.output.owner import Owner
 Mode: TypeAlias = Literal["error", "overwrite", "append"]
 
 VERSION = 1
+# The digest of a job that no other run can be begins with this.
+_ONE_RUN = "one-run-"
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,23 @@ class JobKey:
     """Identifies a job; two runs with equal keys are the same job.
 
     Attributes:
-        digest: Digest of the settings, the model and the input.
+        digest: Digest of the settings, the model and the input; if the state of the input is not
+            known and there is no run id, a text that is different in each run.
         run_id: The key that the user chose; empty when there is none.
     """
 
     digest: str
     run_id: str = ""
+
+    @classmethod
+    def of_one_run(cls) -> JobKey:
+        """Return a key that no other run has."""
+        return cls(f"{_ONE_RUN}{uuid4().hex}")
+
+    @property
+    def is_of_one_run(self) -> bool:
+        """Whether no other run has this key, so that nobody looks for the record of the job."""
+        return not self.run_id and self.digest.startswith(_ONE_RUN)
 
     @property
     def name(self) -> str:

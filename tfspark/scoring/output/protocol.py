@@ -28,6 +28,7 @@ from tfspark.errors import (
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output.journal import JobKey, Journal, Mode
 from tfspark.spark.cluster.failures import cause, is_disconnected
+from tfspark.spark.cluster.sources import Source
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -113,8 +114,11 @@ class Output(Transaction, Protocol):
         """Raise when the mode forbids the existing target; called before any write.
 
         Args:
-            inputs: Paths that the job reads. An overwritten output must not contain them.
+            inputs: Paths that the job reads. A job must not change them.
         """
+
+    def check_sources(self, sources: Sequence[Source]) -> None:
+        """Raise when writing the target would change rows that the job reads."""
 
     def check_columns(self, columns: Mapping[str, str]) -> None:
         """Raise when the target cannot take rows of these columns (name → Spark type)."""

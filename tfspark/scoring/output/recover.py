@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from tfspark.errors import OutputExistsError
 from tfspark.scoring.output.apply import Applier, NoTables, Tables
-from tfspark.scoring.output.journal import Journal
+from tfspark.scoring.output.journal import JobKey, Journal
 from tfspark.scoring.output.lock import Lock
 from tfspark.scoring.output.places import (
     BEAT,
@@ -95,6 +95,7 @@ class Recovery:
             return
         else:
             self.removed = True
+            self._forget(JobKey(self._store.read(f"{folder}/job") or ""))
         self._drop(folder)
 
     def _roll_forward(self, applier: Applier, journal: Journal) -> None:
@@ -108,6 +109,8 @@ class Recovery:
             )
             return
         applier.mark(journal)
+        if journal.owner.has_ended():  # a paused owner reads the record when it wakes up
+            self._forget(journal.job)
         self.published.append(journal)
         _log.warning(
             "run %s ended before it had reported: its %s files are now published in %s",
@@ -115,6 +118,11 @@ class Recovery:
             len(journal.add),
             self._places.output,
         )
+
+    def _forget(self, job: JobKey) -> None:
+        """Delete the record of a job that no later run can be."""
+        if job.is_of_one_run:
+            self._store.delete(self._places.done(job.name))
 
     def _drop(self, folder: str) -> None:
         drop(self._store, folder, self._places.trash(self.lock.run), self.tables)

@@ -157,6 +157,23 @@ class LocalStore:
             return error.errno == errno.EXDEV
         return False
 
+    def reason_to_stay(self, folder: str, full: str) -> str:
+        """Return the reason why a folder cannot be renamed; empty if it can be.
+
+        The kernel checks the rights, and an overlay checks its layers, before it refuses to replace
+        a folder that has entries. So nothing changes.
+
+        Args:
+            folder: The folder.
+            full: A folder with entries in the same file system.
+        """
+        try:
+            os.rename(folder, full)  # noqa: PTH104
+        except OSError as error:
+            return "" if error.errno in (errno.ENOTEMPTY, errno.EEXIST) else error.strerror or ""
+        os.rename(full, folder)  # noqa: PTH104  # a file system that does replace it
+        return "its file system replaces a folder that is not empty"
+
     def delete(self, path: str) -> None:
         """See `Store.delete`; another job may remove parts of it at the same time."""
         while os.path.lexists(path):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from tfspark.errors import OutputBusyError, OutputExistsError, UsageError, explain, listing
 from tfspark.scoring.output.folder import PathOutput
-from tfspark.scoring.output.folder_rules import refuse_to_delete
+from tfspark.scoring.output.folder_rules import refuse_own_input
 from tfspark.scoring.output.journal import TableRecord
 from tfspark.scoring.output.partitions import is_in_place
 from tfspark.scoring.output.places import TABLE
@@ -69,6 +69,7 @@ class TableOutput(PathOutput):
             check_format(self.spark, self.target.format)
         self._check_hidden()
         self._inputs = inputs
+        refuse_own_input(self.spark, self._path, inputs, self.mode)
         if not self.has_leftover:
             self._check_there()
 
@@ -108,8 +109,7 @@ class TableOutput(PathOutput):
             raise already_there(str(self.target))
         else:
             self._refuse_partitions_elsewhere(self._there)
-            if self.mode == "overwrite":
-                refuse_to_delete(self.spark, self._path, self._inputs)
+            refuse_own_input(self.spark, self._path, self._inputs, self.mode)
             self._check_folder()
 
     def _refuse_partitions_elsewhere(self, there: Table) -> None:

@@ -30,7 +30,7 @@ from tfspark.spark.cluster.settings import set_by_user
 
 _ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 _BYTES = "spark.sql.execution.arrow.maxBytesPerBatch"
-_NO_BOUND = str(2**31 - 1)
+NO_BOUND = str(2**31 - 1)
 
 # Large enough to make the fixed cost of a batch small, small enough for memory.
 TARGET_BYTES = 4 << 20
@@ -49,22 +49,22 @@ _FIXED_SIZE = (
 
 @contextmanager
 def sized_batches(
-    spark: SparkSession, signature: Signature, beside: Sequence[DataType]
+    spark: SparkSession, signatures: Sequence[Signature], beside: Sequence[DataType]
 ) -> Iterator[None]:
     """Limit Arrow batches by rows while the block runs, if the size of a row is known.
 
     Args:
         spark: The session.
-        signature: Its inputs give the bytes of a row.
+        signatures: Of the models; their inputs give the bytes of a row.
         beside: Types of the other columns that pass to Python.
     """
-    size = row_bytes(signature, beside)
+    size = row_bytes(signatures, beside)
     # A Spark without the limit on bytes does not know the setting.
     if size is None or not spark.conf.isModifiable(_BYTES) or {_ROWS, _BYTES} & set_by_user(spark):
         yield
         return
     spark.conf.set(_ROWS, str(min(max(TARGET_BYTES // size, 1), MAX_ROWS)))
-    spark.conf.set(_BYTES, _NO_BOUND)
+    spark.conf.set(_BYTES, NO_BOUND)
     try:
         yield
     finally:
@@ -72,10 +72,10 @@ def sized_batches(
         spark.conf.unset(_BYTES)
 
 
-def row_bytes(signature: Signature, beside: Sequence[DataType]) -> int | None:
+def row_bytes(signatures: Sequence[Signature], beside: Sequence[DataType]) -> int | None:
     """Return the bytes of a row on its way to Python; `None` when rows differ in size."""
     size = 0
-    for spec in signature.inputs:
+    for spec in [spec for signature in signatures for spec in signature.inputs]:
         dtype = dtypes.by_name(spec.dtype)
         if spec.row_size is None or dtype.is_string:
             return None

@@ -9,8 +9,8 @@ many APIs use it; a worker process that has opened the model does not use its so
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -19,7 +19,7 @@ from pyspark import SparkContext, SparkFiles
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from tfspark.errors import ModelNotFoundError, UsageError, explain
+from tfspark.errors import ModelNotFoundError, TfsparkError, UsageError, explain
 from tfspark.handle import PathSource, Source
 from tfspark.node_folder import check_digest, unpacked
 from tfspark.options import Distribute
@@ -34,6 +34,8 @@ BROADCAST_LIMIT = 1 << 30
 # What is pickled into a function passes through the driver with every request of a Connect session
 # and through each task.
 PICKLE_LIMIT = 4 << 20
+# The signature to call where the user names none.
+DEFAULT = "serving_default"
 
 # The models that were sent before. Spark keeps them as long as the context or the Connect session.
 _broadcasts: dict[SparkContext, dict[str, BroadcastSource]] = {}
@@ -209,8 +211,22 @@ def resolve(
     refuse(model)
     local = local_path(str(model))
     if spark is not None and is_classic(spark) and (local is None or not local.exists()):
-        local = fetched(spark, str(model), version) or local
-    return load(local or Path(model), version, signature or "serving_default", tags, sha256)
+        copy = fetched(spark, str(model), version)
+        if copy is not None:
+            uri = str(model).rstrip("/")
+            return _loaded(
+                copy, uri, lambda: load(copy, version, signature or DEFAULT, tags, sha256)
+            )
+    return load(local or Path(model), version, signature or DEFAULT, tags, sha256)
+
+
+def _loaded(copy: Path, uri: str, read: Callable[[], ModelPackage]) -> ModelPackage:
+    """Load the driver's copy of a remote model; messages name the URI instead of the copy."""
+    try:
+        package = read()
+    except TfsparkError as error:
+        raise type(error)(str(error).replace(str(copy), uri)) from error
+    return replace(package, source=package.path.replace(str(copy), uri))
 
 
 def is_classic(spark: SparkSession) -> bool:

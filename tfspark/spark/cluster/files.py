@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -239,3 +240,20 @@ class HadoopFiles:
     def copy_to_local(self, uri: str, target: Path) -> None:
         """Copy a file or folder to a local path that does not exist yet."""
         self._fs.copyToLocalFile(False, self._path(uri), self._path(str(target)), True)
+
+    def copy_from_local(self, source: Path, uri: str) -> None:
+        """Copy a local file or folder to a URI that does not exist yet; parents are made.
+
+        On the local file system, Hadoop would write files with checksums beside the copies.
+        """
+        local = local_path(self.qualified(uri))
+        if local is not None:
+            copy_locally(source, local)
+            return
+        self._fs.mkdirs(self._path(uri).getParent())
+        self._fs.copyFromLocalFile(False, False, self._path(str(source)), self._path(uri))
+
+
+def copy_locally(source: Path, target: Path) -> None:
+    """Copy a folder to a path that does not exist yet; links are followed, parents are made."""
+    shutil.copytree(source, target)

@@ -70,7 +70,9 @@ def driver_folder(purpose: str) -> Path:
 def _fetch(files: HadoopFiles, uri: str, version: int | None) -> Path:
     """Copy the wanted version and return the local base path."""
     names = files.children(uri)
-    local = driver_folder("model") / uri.rsplit("/", 1)[-1]
+    parent, name = uri.rsplit("/", 2)[-2:]
+    # A version folder keeps the name of its model.
+    local = driver_folder("model") / (Path(parent, name) if name.isdigit() else name)
     if not graph_file.NAMES.isdisjoint(names):
         _copy(files, uri, local)
         return local

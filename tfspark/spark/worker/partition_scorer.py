@@ -1,6 +1,6 @@
 """Scores one partition of a DataFrame for `predict`. Executor.
 
-Spark pickles a `PartitionScorer` with its binding, which the driver has checked. Columns of the
+Spark pickles a `PartitionScorer` with its bindings, which the driver has checked. Columns of the
 input and of the result have numbers in place of names; see `numbered`.
 """
 
@@ -11,41 +11,28 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from tfspark.handle import ModelHandle
-from tfspark.options import ScoreOptions
-from tfspark.schema import Binding
 from tfspark.spark.cluster.names import numbered
-from tfspark.spark.worker.task import score_task
+from tfspark.spark.worker.model_chain import ModelChain
 
 
 @dataclass(frozen=True)
 class PartitionScorer:
-    """Scores the record batches of one partition with a bound model.
+    """Scores the record batches of one partition.
 
     Attributes:
-        handle: The model.
-        binding: The fed columns and the fetched outputs.
-        options: How to score.
-        names: The names of a batch's columns in the binding, in order.
+        chain: The models.
+        names: The names of a batch's columns in the bindings, in order.
         kept: The number of kept columns; they are the first ones.
     """
 
-    handle: ModelHandle
-    binding: Binding
-    options: ScoreOptions
+    chain: ModelChain
     names: Sequence[str]
     kept: int
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Score the partition, batch by batch; no column is copied."""
-        scored = score_task(
-            self.handle,
-            (_renamed(batch, self.names) for batch in batches),
-            lambda _: self.binding,
-            options=self.options,
-            keep=self.names[: self.kept],
-        )
-        for batch in scored:
+        named = (_renamed(batch, self.names) for batch in batches)
+        for batch in self.chain.score(named, self.names, self.names[: self.kept]):
             yield _renamed(batch, numbered(batch.num_columns))
 
 

@@ -50,7 +50,8 @@ private[tfspark] object FrameScorer {
     Notices.say(located.model.title, binding)
     SessionFunctions.register(df.sparkSession, name)(TfPredict(call, _))
     val scored = call_function(name, fed.map(quoted): _*)
-    ScoredFrame(select(wide, kept, scored, binding.outputs.map(_.column)), binding)
+    val names = binding.outputs.map(_.column) ++ binding.reason
+    ScoredFrame(select(wide, kept, scored, names), binding)
   }
 
   /** What the column of a constant is called. */
@@ -60,7 +61,7 @@ private[tfspark] object FrameScorer {
     df.sparkSession.conf.get("spark.sql.caseSensitive").toBoolean
 
   /** Columns to keep, each once; a wrong name is refused. */
-  private def keptColumns(columns: Seq[String], keep: Option[Seq[String]]): Seq[String] = {
+  private[tfspark] def keptColumns(columns: Seq[String], keep: Option[Seq[String]]): Seq[String] = {
     val wanted = keep.getOrElse(columns).distinct
     val unknown = wanted.filterNot(columns.contains)
     if (unknown.nonEmpty)

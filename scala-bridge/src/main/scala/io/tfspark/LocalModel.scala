@@ -55,7 +55,8 @@ final class LocalModel private[tfspark] (located: LocatedModel, options: ScoreOp
       new ValueScorer(session, signature, outputs, options, Origin(model.title, None))
     ) { scorer =>
       val rows = inputs.map(feeds).transpose
-      outputs.zip(scorer.score(rows.iterator).toSeq.transpose.padTo(outputs.size, Nil)).toMap
+      val names = outputs ++ options.onError.reason
+      names.zip(scorer.score(rows.iterator).toSeq.transpose.padTo(names.size, Nil)).toMap
     }
   }
 

@@ -7,10 +7,12 @@ import scala.util.Using
 
 import io.tfspark.error._
 
-/** Refuses a class path with two versions of the bridge, whose classes would mix. Driver. */
+/** Refuses a class path with two versions of the bridge, because their classes would mix. Driver.
+  */
 private[tfspark] object OneVersion {
 
-  /** @param loader whose class path; null, as a thread's may be, for the one of the bridge itself
+  /** @param loader the loader of the class path; null (a thread may have none) means the bridge's
+    *   own loader
     */
   def check(loader: ClassLoader = Thread.currentThread.getContextClassLoader): Unit = {
     val where = Option(loader).getOrElse(getClass.getClassLoader)

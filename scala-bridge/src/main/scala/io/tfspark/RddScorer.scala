@@ -10,8 +10,8 @@ import org.apache.spark.rdd.RDD
 
 /** Scores an RDD by broadcast and mapPartitions. Planned on the driver, runs on executors.
   *
-  * A live model cannot be serialised, so its files are broadcast; each JVM loads it once, whatever
-  * the number of task threads, and a partition passes through it batch by batch.
+  * A live model cannot be serialised, so its files are broadcast; each JVM loads it once for all
+  * task threads, and scores a partition batch by batch.
   */
 private object RddScorer {
   def apply(rows: RDD[Seq[Any]], path: String, options: ScoreOptions): RDD[Seq[Any]] = {

@@ -17,6 +17,7 @@ import io.tfspark.model._
   *   other processes or Python; the operator's setting `spark.tfspark.allowOps` allows more
   * @param sha256 the digest that the model must have, in hexadecimal; a model with another digest
   *   is refused before its graph is read
+  * @param onError what becomes of a bad row, which cannot be fed or which the model refuses
   */
 final case class ScoreOptions(
     version: Option[Long] = None,
@@ -28,7 +29,8 @@ final case class ScoreOptions(
     outputShapes: Map[String, Shape] = Map.empty,
     onNull: OnNull = OnNull.GiveNull,
     allowOps: Seq[String] = Nil,
-    sha256: Option[String] = None
+    sha256: Option[String] = None,
+    onError: OnError = OnError.Raise
 ) {
 
   /** The signature that they choose of a model, with the shapes that they give. */
@@ -42,5 +44,5 @@ final case class ScoreOptions(
       terms: Terms,
       caseSensitive: Boolean = false
   ): BindingOptions =
-    BindingOptions(narrow, binaryStrings, onNull, batchSize, caseSensitive, terms)
+    BindingOptions(narrow, binaryStrings, onNull, batchSize, caseSensitive, terms, onError)
 }

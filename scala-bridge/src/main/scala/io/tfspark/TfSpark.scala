@@ -35,7 +35,8 @@ object TfSpark {
     * model.
     *
     * @param rows each holds one value per input, in the signature's order
-    * @return one value per output, in the signature's order, for each row, in order
+    * @return one value per output, in the signature's order, for each row, in order; then the
+    *   reason, if `options` name such a column
     */
   def predictRdd(
       rows: RDD[Seq[Any]],

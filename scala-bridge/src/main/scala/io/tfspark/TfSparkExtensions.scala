@@ -9,11 +9,11 @@ import org.apache.spark.sql.catalyst.FunctionIdentifier
 import org.apache.spark.sql.catalyst.analysis.FunctionRegistry
 import org.apache.spark.sql.catalyst.expressions.{Expression, ExpressionInfo}
 
-/** Teaches a Spark session `tf_predict`, and each model that the operator registered by
-  * `spark.tfspark.model.NAME=path`. Driver.
+/** Adds the function `tf_predict` to a Spark session, and a function for each model that the
+  * operator registered by `spark.tfspark.model.NAME=path`. Driver.
   *
-  * Found by itself when the jar is on the driver, through `SparkSessionExtensionsProvider`, or
-  * named in `spark.sql.extensions`; both at once do no harm.
+  * Spark finds it through `SparkSessionExtensionsProvider` when the jar is on the driver. It can
+  * also be named in `spark.sql.extensions`; both at once do no harm.
   */
 final class TfSparkExtensions extends SparkSessionExtensionsProvider {
 
@@ -46,7 +46,7 @@ final class TfSparkExtensions extends SparkSessionExtensionsProvider {
       build: Seq[Expression] => Expression
   ): Unit = {
     val info = new ExpressionInfo(TfSparkExtensions.className, "", name, usage, "")
-    // What a provider of extensions throws Spark only logs, so that it is the call that is refused.
+    // Spark only logs the exceptions of an extension provider, so the check runs in each call.
     val checked = (arguments: Seq[Expression]) => {
       TfPredictFunction.refusing(OneVersion.check())
       build(arguments)
@@ -56,11 +56,11 @@ final class TfSparkExtensions extends SparkSessionExtensionsProvider {
       FunctionRegistry.builtin.lookupFunction(
         identifier
       ).exists(_.getClassName != info.getClassName)
-    // A model may be called what a function of Spark's is called; then it has no function of its own.
+    // A model may have the name of one of Spark's functions; then it gets no function of its own.
     if (!isSparks) {
       extensions.injectFunction((identifier, info, checked))
-      // Spark takes a function that is not among its own for a temporary one, on which no permanent
-      // view may rest.
+      // Spark treats a function outside this registry as temporary, and a permanent view must not
+      // use a temporary function.
       FunctionRegistry.builtin.registerFunction(identifier, info, checked)
     }
   }

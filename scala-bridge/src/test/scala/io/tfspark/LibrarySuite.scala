@@ -5,7 +5,7 @@ import scala.util.Using
 import io.tfspark.error._
 import org.apache.spark.sql.Row
 
-/** The four steps of the library, as they stand in the examples: driver, RDD, DataFrame, SQL. */
+/** The four steps of the library, as in the examples of the README: driver, RDD, DataFrame, SQL. */
 class LibrarySuite extends SparkSuite {
 
   test("a model is described and run on the driver, by feed and fetch") {

@@ -4,7 +4,8 @@ import io.tfspark.hive.TfPredictUdf
 import org.apache.hadoop.hive.ql.udf.generic.GenericUDF
 import org.apache.hadoop.hive.serde2.objectinspector.ObjectInspector
 
-/** The permanent function under a name that nothing puts batches in the place of. */
+/** The permanent function under another name, so that no rule replaces its calls by batched ones.
+  */
 final class OneByOne extends GenericUDF {
   @transient private lazy val inner = new TfPredictUdf
 

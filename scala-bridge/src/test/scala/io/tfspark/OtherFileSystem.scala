@@ -5,7 +5,7 @@ import java.nio.file.Files
 
 import org.apache.hadoop.fs.{FileStatus, Path, RawLocalFileSystem}
 
-/** This machine's disk under a scheme that only Hadoop knows. */
+/** This machine's disk as a Hadoop file system with another scheme. */
 final class OtherFileSystem extends RawLocalFileSystem {
   override def getUri: URI = URI.create("other:///")
   override def getScheme: String = "other"

@@ -5,7 +5,7 @@ import java.nio.file.{Files, Path}
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.scalatest.funsuite.AnyFunSuite
 
-/** A test on the one Spark session of the run. */
+/** A test that uses the shared Spark session of the run. */
 trait SparkSuite extends AnyFunSuite {
   lazy val spark: SparkSession = SparkSuite.session
 
@@ -36,7 +36,7 @@ trait SparkSuite extends AnyFunSuite {
 
 object SparkSuite {
 
-  /** A root whose models the tests write. */
+  /** A root with models that the tests write. */
   val own: Path = Files.createTempDirectory("tfspark-root-").toRealPath()
 
   /** A folder outside of the roots. */

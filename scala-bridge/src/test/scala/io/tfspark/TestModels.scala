@@ -8,7 +8,7 @@ import scala.util.Using
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 import org.tensorflow.proto._
 
-/** The models that `tools/write_models.py` wrote, and what Python's TensorFlow answers for their
+/** The models that `tools/write_models.py` wrote, and the answers of TensorFlow in Python for their
   * rows.
   */
 object TestModels {
@@ -34,7 +34,7 @@ object TestModels {
     base
   }
 
-  /** Take the shapes out of all signatures, as TensorFlow's own oldest models have none. */
+  /** Remove the shapes from all signatures, as in TensorFlow's oldest models. */
   def withoutShapes(graph: MetaGraphDef.Builder): Unit =
     graph.getSignatureDefMap.asScala.foreach { case (name, signature) =>
       def bare(info: TensorInfo) = info.toBuilder.clearTensorShape().build()
@@ -48,10 +48,10 @@ object TestModels {
       graph.putSignatureDef(name, changed.build())
     }
 
-  /** What the model of an attacker answers for each row. */
+  /** The answer of the attacker's model for each row. */
   val markerAnswer: Float = -999f
 
-  /** The linear model in the hands of an attacker: its answer shows that it ran. */
+  /** The linear model, changed by an attacker: its answer shows that it ran. */
   def marker(): Path = edited("linear") { graph =>
     val signature = graph.getSignatureDefOrThrow("serving_default").toBuilder
     val output = signature.getOutputsOrThrow("outputs")
@@ -76,7 +76,7 @@ object TestModels {
     graph.putSignatureDef("serving_default", signature.build())
   }
 
-  /** A copy of a model, to be broken. */
+  /** A copy of a model, which a test can damage. */
   def copy(name: String): Path = {
     val base = Files.createTempDirectory("tfspark-test-").resolve(name)
     val from = folder.resolve(name)

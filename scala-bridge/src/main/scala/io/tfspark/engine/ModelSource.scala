@@ -7,16 +7,18 @@ import io.tfspark.model.{ModelFiles, ModelWalk}
 import org.apache.spark.SparkContext
 import org.apache.spark.broadcast.Broadcast
 
-/** Where an executor finds a model: bytes or a path travel, never a live session. Serialisable. */
+/** Where an executor finds a model. Only bytes or a path are sent, never a live session.
+  * Serialisable.
+  */
 sealed trait ModelSource {
 
-  /** The export dir on this machine, bringing it here first if need be. */
+  /** The export dir on this machine; copied here first if necessary. */
   def locate(digest: String, size: Long): Path
 }
 
 object ModelSource {
 
-  /** A path that every machine sees: a shared file system, or one machine. */
+  /** A path that exists on every machine: a shared file system, or a single machine. */
   final case class Shared(path: String) extends ModelSource {
     def locate(digest: String, size: Long): Path = {
       val folder = Paths.get(path)
@@ -38,20 +40,19 @@ object ModelSource {
     def locate(digest: String, size: Long): Path = NodeFolder.of(digest, size)(files.copy(uri, _))
   }
 
-  /** The files themselves, which Spark spreads from executor to executor; unpacked once per node.
-    */
+  /** The files themselves, sent by Spark from executor to executor; unpacked once per node. */
   final case class Packed(files: PackedModel) extends ModelSource {
     def locate(digest: String, size: Long): Path = NodeFolder.of(digest, size)(files.unpack)
   }
 }
 
-/** The files of an export dir in pieces, each a broadcast of its own: neither driver nor executor
-  * has to hold a model in its heap, since Spark moves what it has no room for to disk.
-  * Serialisable.
+/** The files of an export dir in pieces. Each piece is a separate broadcast, and Spark moves
+  * broadcasts to disk when memory is full, so neither driver nor executor holds a whole model in
+  * its heap. Serialisable.
   */
 final case class PackedModel(files: Seq[(String, Seq[Broadcast[Array[Byte]]])]) {
 
-  /** Let the executors forget the pieces; who needs them fetches them again. */
+  /** Remove the pieces from the executors; an executor that needs them fetches them again. */
   def unpersist(): Unit = files.flatMap(_._2).foreach(_.unpersist())
 
   /** Write the files into a folder. */

@@ -6,17 +6,18 @@ import io.tfspark.error._
 import org.bytedeco.javacpp.Loader
 import org.tensorflow.internal.c_api.global.tensorflow
 
-/** TensorFlow's native library, once per JVM. Executor, and the driver where a model is run there.
+/** Loads TensorFlow's native library, once per JVM. Executor; also the driver if it runs a model.
   */
 object NativeLibrary {
 
-  /** Load the library, or say in words why it cannot be. */
+  /** Load the library; raise an error with the reason if that fails. */
   def load(): Unit = loaded.fold(throw _, identity)
 
   private lazy val loaded: Either[EngineException, Unit] = {
     setDefault("org.bytedeco.javacpp.cachedir", NodeFolder.root.resolve("javacpp").toString)
-    // JavaCPP would refuse to allocate once the process is larger than a multiple of the Java heap, which a model,
-    // whose memory is TensorFlow's, easily makes it.
+    // By default, JavaCPP refuses to allocate when the process is larger than a multiple of the
+    // Java heap. The memory of a model is not in the heap, so a large model would exceed that
+    // limit.
     setDefault("org.bytedeco.javacpp.maxBytes", "0")
     setDefault("org.bytedeco.javacpp.maxPhysicalBytes", "0")
     try {

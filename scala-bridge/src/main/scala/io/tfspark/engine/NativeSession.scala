@@ -9,16 +9,14 @@ import org.tensorflow.internal.c_api._
 import org.tensorflow.internal.c_api.global.tensorflow._
 import org.tensorflow.proto.{ConfigProto, GPUOptions}
 
-/** A SavedModel in memory: one graph and one session, whose runs may come from many threads.
-  * Executor.
+/** A SavedModel in memory: one graph and one session, which many threads may run. Executor.
   *
-  * TensorFlow Java's own `Session` knows neither int8, int16 nor uint32, so this speaks to the C
-  * API below it, as tfspark's Python engine does: the same calls, the same kernels, the same
-  * numbers.
+  * TensorFlow Java's own `Session` does not support int8, int16 or uint32. So this class calls the
+  * C API, as tfspark's Python engine does: the same calls, kernels and numbers.
   */
 final class NativeSession private (session: TF_Session, graph: TF_Graph) extends AutoCloseable {
 
-  /** The ends of a signature, to be run by one thread. */
+  /** A runner of one signature, for one thread. */
   def runner(signature: Signature): SignatureRunner = new SignatureRunner(session, graph, signature)
 
   override def close(): Unit = {
@@ -90,8 +88,9 @@ object NativeSession {
 
   /** One intra-op thread per task CPU; the environment wins.
     *
-    * Runs go through threads of the session, not the caller's: only in its own threads TensorFlow
-    * counts numbers below the normal ones as zero, as its Python does. That costs some 10 µs a run.
+    * The session's threads run the model, not the caller's thread. Only in its own threads,
+    * TensorFlow flushes denormal numbers to zero, as its Python API does. This costs about 10 µs
+    * per run.
     */
   private def config(threads: Int): ConfigProto = {
     def unlessSet(variable: String, value: Int) = if (sys.env.contains(variable)) 0 else value
@@ -108,12 +107,11 @@ object NativeSession {
   }
 }
 
-/** Feeds and fetches the graph tensors that a signature names. Executor, one thread; the session
-  * may serve others.
+/** Feeds and fetches the graph tensors that a signature names. Executor, one thread; other threads
+  * may use the same session.
   *
-  * Only `close` may come from another thread, as when a task ends while a thread that Spark started
-  * for it still scores: it waits for a run in progress, and a later run is refused before it
-  * touches what is gone.
+  * Only `close` may be called from another thread, for example when a task ends while a thread that
+  * Spark started for it still scores. `close` waits for a run in progress; later runs are refused.
   */
 final class SignatureRunner private[engine] (
     session: TF_Session,
@@ -121,7 +119,7 @@ final class SignatureRunner private[engine] (
     signature: Signature
 ) extends AutoCloseable {
   private val fed = signature.inputs.map(_.tensor)
-  // A session refuses to fetch a tensor that is fed, and types out of the table are not decoded.
+  // A session refuses to fetch a tensor that is fed; types outside the table cannot be decoded.
   private val fetched =
     signature.outputs.filter(spec => !fed.contains(spec.tensor) && DType.of(spec.dtype).isDefined)
   private val inputs = ends(signature.inputs)
@@ -130,7 +128,7 @@ final class SignatureRunner private[engine] (
   private val results = new PointerPointer[TF_Tensor](math.max(1, fetched.size).toLong)
   private var isClosed = false
 
-  /** Run one batch and hand its outputs, by name, to `use`; all of them are released afterwards.
+  /** Run one batch and pass its outputs, by name, to `use`; they are released afterwards.
     *
     * @param tensors one per input, in the signature's order
     */

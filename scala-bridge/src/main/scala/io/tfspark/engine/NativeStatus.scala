@@ -13,12 +13,12 @@ final class NativeException(val code: Int, message: String) extends RuntimeExcep
   /** Whether there was no memory for so many rows. */
   def isOutOfMemory: Boolean = code == NativeStatus.ResourceExhausted
 
-  /** Whether the model, not the batch, is not for a session: variables that were not restored, or
-    * no such kernel.
-    */
+  /** Whether no row can cause the failure: variables that were not restored, or no such kernel. */
   def isAboutModel: Boolean =
-    code == NativeStatus.FailedPrecondition || code == NativeStatus.Unimplemented ||
-      missingOp.isDefined
+    missingOp.isDefined || !(isOutOfMemory || NativeStatus.OfRow(code))
+
+  /** Whether a row can cause the failure. */
+  def isAboutRow: Boolean = !isAboutModel && !isOutOfMemory
 
   /** The op that TensorFlow has no kernel for, or does not know, where that is the failure. */
   def missingOp: Option[String] = NativeStatus.missing.findFirstMatchIn(message).map(_.group(1))
@@ -36,8 +36,11 @@ final class NativeException(val code: Int, message: String) extends RuntimeExcep
 /** Checks the status of each call of TensorFlow's C API. */
 private[engine] object NativeStatus {
   val ResourceExhausted: Int = 8
-  val FailedPrecondition: Int = 9
-  val Unimplemented: Int = 12
+
+  /** Codes of failures that a row can cause, as in `tfspark/engine/failure.py`: unknown, invalid
+    * argument, not found, already exists, permission denied, out of range, data loss.
+    */
+  val OfRow: Set[Int] = Set(2, 3, 5, 6, 7, 11, 15)
 
   /** What TensorFlow says of an op without a kernel, and of one that is not registered. */
   private[engine] val missing: Regex =

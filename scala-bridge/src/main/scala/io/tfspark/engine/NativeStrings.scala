@@ -2,12 +2,12 @@ package io.tfspark.engine
 
 import org.apache.spark.unsafe.Platform
 
-/** The 24-byte records that a string tensor is made of, as `ctstring_internal.h` lays them out on a
-  * little-endian machine. Executor.
+/** Reads and writes the 24-byte records of a string tensor, in the layout of `ctstring_internal.h`
+  * on a little-endian machine. Executor.
   *
-  * Records made here are large ones that point at memory of ours: TensorFlow copies the bytes of
-  * such an element wherever it keeps it, unlike those of a view. It does not free them as long as
-  * the memory of the records is not its own either.
+  * Records written here have the type `large` and point at our memory. TensorFlow copies the bytes
+  * of such an element when it keeps the element; it would not copy those of a `view`. TensorFlow
+  * does not free the bytes, because it does not own the memory of the records.
   *
   * {{{
   * type    low 2 bits  size                  bytes at

@@ -38,12 +38,12 @@ final class NativeTensor private (private[engine] val handle: TF_Tensor) extends
 
 object NativeTensor {
 
-  /** Take over a tensor that TensorFlow returned. */
+  /** Take ownership of a tensor that TensorFlow returned. */
   private[engine] def owned(handle: TF_Tensor): NativeTensor = new NativeTensor(handle)
 
-  /** A tensor of numbers, filled from an array's bytes; rows that are missing repeat the last one.
+  /** A tensor of numbers, filled from the bytes of an array; missing rows repeat the last row.
     *
-    * @param offset where the first byte is
+    * @param offset position of the first byte
     * @param length bytes to copy
     */
   def numbers(
@@ -78,9 +78,9 @@ object NativeTensor {
 
   /** A tensor of byte strings, which are copied.
     *
-    * @param from the strings, one after the other, a NUL behind each
-    * @param ends where element number i starts, for each of the `count` elements and one more
-    * @param perRow elements of a row; rows that are missing repeat the last one
+    * @param from the strings, one after the other, each followed by a NUL
+    * @param ends start of each of the `count` elements, then the position after the last element
+    * @param perRow elements of a row; missing rows repeat the last row
     */
   def strings(
       dtype: DType,
@@ -113,16 +113,16 @@ object NativeTensor {
     new NativeTensor(made(dtype, shape, wrap(dtype, shape, memory, records)))
   }
 
-  /** A tensor around memory of ours, which TensorFlow gives back when the last who shares it lets
-    * go.
+  /** A tensor around our memory; TensorFlow calls `freeMemory` when no tensor uses the memory any
+    * more.
     */
   private def wrap(dtype: DType, shape: Seq[Long], memory: Long, length: Long): TF_Tensor = {
     val data = new Pointer { address = memory }
     TF_NewTensor(dtype.number, shape.toArray, shape.size, data, length, freeMemory, null)
   }
 
-  /** The one function of its kind: JavaCPP has room for few. TensorFlow calls it from any of its
-    * threads.
+  /** A single instance, because JavaCPP supports only a few callbacks. TensorFlow calls it from any
+    * of its threads.
     */
   private lazy val freeMemory: Deallocator_Pointer_long_Pointer =
     new Deallocator_Pointer_long_Pointer {

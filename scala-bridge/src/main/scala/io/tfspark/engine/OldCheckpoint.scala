@@ -12,14 +12,15 @@ import org.tensorflow.internal.c_api._
 import org.tensorflow.internal.c_api.global.tensorflow._
 import org.tensorflow.proto.{MetaGraphDef, SaverDef}
 
-/** Restores a checkpoint of the format of 2016: one file, without an index. Executor.
+/** Restores a checkpoint in the first format of TensorFlow (2016): one file, without an index.
+  * Executor.
   *
-  * TensorFlow's C API looks for the index alone, and leaves the variables without values; its
-  * Python runs the saver of the graph, as is done here.
+  * TensorFlow's C API looks only for the index, and leaves the variables without values. Its Python
+  * API runs the saver of the graph; so does this object.
   */
 private[engine] object OldCheckpoint {
 
-  /** Whether an export dir has such a checkpoint, and none of another format. */
+  /** Whether an export dir has such a checkpoint, and no checkpoint in another format. */
   def isIn(exportDir: String): Boolean = {
     val folder = Paths.get(exportDir, "variables")
     Files.isRegularFile(folder.resolve("variables")) &&
@@ -28,7 +29,7 @@ private[engine] object OldCheckpoint {
 
   /** Give the variables of a session their values.
     *
-    * @param description the `MetaGraphDef` that the session was made of
+    * @param description the `MetaGraphDef` of the session
     */
   def restore(
       exportDir: String,
@@ -53,7 +54,7 @@ private[engine] object OldCheckpoint {
       val none: TF_Buffer = null
       val noOutputs: TF_Output = null
       val noResults: PointerPointer[TF_Tensor] = null
-      // TensorFlow itself does not check that the operations are there.
+      // TensorFlow itself does not check that the operations exist.
       def operation(name: String): TF_Operation =
         Option(TF_GraphOperationByName(graph, name)).getOrElse(throw lacks(name))
       val name = saver.getFilenameTensorName.takeWhile(_ != ':')

@@ -6,13 +6,13 @@ import org.apache.spark.unsafe.Platform
 import org.bytedeco.javacpp.Loader
 import org.bytedeco.javacpp.presets
 
-/** Keeps TensorFlow's notes and warnings off standard error; a level that the user set wins. Before
-  * TensorFlow's library is loaded.
+/** Keeps TensorFlow's notes and warnings off standard error, unless the user set a log level.
+  * Called before TensorFlow's library is loaded.
   *
-  * TensorFlow takes the level from the environment of the process, which Java reads and cannot
-  * change. POSIX lets a program put another list in the place of `environ`: here the same variables
-  * and one more. Nothing happens where the C library does not show that name (Windows, macOS), and
-  * beside the thin jar, which comes without the library of JavaCPP's that finds it.
+  * TensorFlow reads the level from the environment of the process. Java cannot change that
+  * environment, but POSIX lets a program replace the list `environ`: here by the same variables and
+  * one more. Nothing is changed if the C library does not export that name (Windows, macOS), or
+  * with the thin jar, which does not contain the JavaCPP library that looks it up.
   */
 private[engine] object QuietLogs {
   private val variable = "TF_CPP_MIN_LOG_LEVEL"
@@ -28,7 +28,7 @@ private[engine] object QuietLogs {
       if (environ != 0) add(environ, errorsOnly)
     }
 
-  /** Lists and texts stay where they are for as long as the process lives. */
+  /** The list and its texts are never freed. */
   private def add(environ: Long, entry: String): Unit = {
     val old = Platform.getLong(null, environ)
     val count =
@@ -37,7 +37,7 @@ private[engine] object QuietLogs {
     Platform.copyMemory(null, old, null, list, count * 8L)
     Platform.putLong(null, list + count * 8L, text(entry))
     Platform.putLong(null, list + (count + 1) * 8L, 0)
-    // One write: who reads the environment meanwhile finds the one list or the other.
+    // One write, so a concurrent reader of the environment sees either the old or the new list.
     Platform.putLong(null, environ, list)
   }
 

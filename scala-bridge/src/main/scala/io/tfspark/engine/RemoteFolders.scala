@@ -19,7 +19,7 @@ final class RemoteFolders private[engine] (files: FileSystem) {
         (name, status.getLen, status.getModificationTime)
     }.sorted
 
-  /** Names of the entries of a folder; none when there is no such folder. */
+  /** Names of the entries of a folder; empty when it does not exist. */
   def entries(uri: String): Seq[String] = {
     val path = new Path(uri)
     val walk = new ModelWalk(uri)
@@ -42,7 +42,7 @@ final class RemoteFolders private[engine] (files: FileSystem) {
       }
     }
 
-  /** A folder that is a link, on the way from below `top` down to `bottom`. */
+  /** A folder on the path from `top` (exclusive) to `bottom` that is a link. */
   def linkBetween(top: String, bottom: String): Option[String] = {
     val depth = new Path(top).depth
     Iterator

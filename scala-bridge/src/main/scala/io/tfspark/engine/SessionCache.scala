@@ -8,9 +8,9 @@ import io.tfspark.error._
 
 /** One live session per model and JVM, shared by all task threads. Executor.
   *
-  * One load per key, also when threads ask at once; users are counted; of sessions without a user
-  * at most `limit` are kept, and the least recently used leaves first and is closed. Nothing in it
-  * is ever serialised.
+  * A key is loaded once, even if several threads ask at the same time. Users are counted. At most
+  * `limit` sessions without a user are kept; the least recently used one is evicted and closed.
+  * Nothing in the cache is ever serialised.
   */
 final class SessionCache(load: SessionKey => NativeSession) {
   private val entries = mutable.LinkedHashMap.empty[SessionKey, SessionCache.Entry]
@@ -22,7 +22,7 @@ final class SessionCache(load: SessionKey => NativeSession) {
   /** How many sessions are open. */
   def size: Int = synchronized(entries.size)
 
-  /** Take the session of a key, loading it on first use; the lease gives it back.
+  /** Lease the session of a key; the first use loads it. Closing the lease returns it.
     *
     * @param limit sessions to keep
     */
@@ -34,7 +34,7 @@ final class SessionCache(load: SessionKey => NativeSession) {
       found
     }
     try {
-      val session = entry.session // other models load meanwhile
+      val session = entry.session // outside the lock, so other models can load
       synchronized(evict(limit)).foreach(_.close())
       new SessionLease(session, () => release(entry, limit))
     } catch {
@@ -59,7 +59,7 @@ final class SessionCache(load: SessionKey => NativeSession) {
       evict(limit)
     }.foreach(_.close())
 
-  /** Remove what is above the limit and has no user; the caller closes it, outside of the lock. */
+  /** Remove sessions above the limit that have no user; the caller closes them outside the lock. */
   private def evict(limit: Int): Seq[NativeSession] = {
     val leaving = entries.filter(_._2.users == 0).take(math.max(0, entries.size - limit)).toSeq
     leaving.map { case (key, entry) =>
@@ -69,7 +69,7 @@ final class SessionCache(load: SessionKey => NativeSession) {
   }
 }
 
-/** What a session is found by. */
+/** The key of a session. */
 final case class SessionKey(
     digest: String,
     tags: Seq[String],
@@ -78,7 +78,7 @@ final case class SessionKey(
     threads: Int
 ) {
 
-  // Where the files lie and how they come here does not make another model.
+  // The location of the files is not part of the identity of a model.
   override def equals(other: Any): Boolean = other match {
     case key: SessionKey => key.digest == digest && key.tags == tags && key.threads == threads
     case _ => false
@@ -100,7 +100,7 @@ object SessionCache {
   }
 }
 
-/** A session in use. The first close gives it back, and nobody gets it from this lease then. */
+/** A session in use. The first close returns it to the cache; then `session` raises an error. */
 final class SessionLease(held: NativeSession, release: () => Unit) extends AutoCloseable {
   private val isClosed = new AtomicBoolean
 

@@ -2,15 +2,15 @@ package io.tfspark.engine
 
 import org.apache.spark.TaskContext
 
-/** Releases what a task holds when it ends, however it ends. Executor. */
+/** Releases the runner and the lease of a task when the task ends or fails. Executor. */
 private[tfspark] object TaskEnd {
 
   def apply(task: TaskContext)(action: => Unit): Unit = {
     val _ = task.addTaskCompletionListener[Unit](_ => action)
   }
 
-  /** Make what runs a session that is on lease; at the task's end it is closed, and only then is
-    * the lease given back. Of a task that has ended both happen at once, but not before it is made.
+  /** Make a runner of a leased session. At the end of the task, the runner is closed, then the
+    * lease. If the task has already ended, both are closed as soon as the runner is made.
     */
   def runner[A <: AutoCloseable](task: TaskContext, lease: SessionLease)(
       make: NativeSession => A

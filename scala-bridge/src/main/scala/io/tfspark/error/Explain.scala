@@ -4,14 +4,14 @@ import java.util.{HexFormat, Locale}
 
 import org.apache.commons.text.similarity.LevenshteinDistance
 
-/** The one way messages are built: the problem, what was expected, what was found, the next step.
+/** Builds every message: the problem, the expected value, the found value, the next step.
   *
   * Line breaks in a part are escaped (`ForeignText`). Only `found`, which may be the message of
   * another program, keeps its line breaks; its further lines are indented.
   */
 object Explain {
 
-  /** Up to which part of their letters two names are close. */
+  /** Two names are close when at most this fraction of their letters differs. */
   private val mostDifferent = 0.4
   private val byDifference = Ordering.Double.TotalOrdering
 
@@ -45,14 +45,14 @@ object Explain {
     texts.take(most) ++ Option.when(more > 0)(s"and $more more")
   }
 
-  /** A value in a message: text in quotes, bytes as the literal of SQL. */
+  /** A value in a message: text in quotes, bytes as a SQL literal. */
   def shown(value: Any): String = value match {
     case text: String => s"'${ForeignText.oneLine(text)}'"
     case bytes: Array[Byte] => s"X'${HexFormat.of().withUpperCase().formatHex(bytes)}'"
     case other => String.valueOf(other)
   }
 
-  /** Compose one message of names that are not among the known ones. */
+  /** Compose one message about unknown names. */
   def unknown(problem: String, names: Seq[String], known: Seq[String]): String =
     all(
       problem,
@@ -67,7 +67,7 @@ object Explain {
       case _ => ""
     }
 
-  /** The part of the letters that have to be changed to make one name of the other. */
+  /** The fraction of the letters that differ between two names. */
   private def difference(name: String, other: String): Double = {
     val (one, two) = (name.toLowerCase(Locale.ROOT), other.toLowerCase(Locale.ROOT))
     val changes = LevenshteinDistance.getDefaultInstance.apply(one, two)

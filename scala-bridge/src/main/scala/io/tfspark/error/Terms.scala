@@ -1,6 +1,6 @@
 package io.tfspark.error
 
-/** How a caller spells the options that a hint may name, so that a hint can be copied as it is.
+/** The caller's spelling of the options that a hint names, so that a hint can be copied as it is.
   * Serialisable.
   *
   * Each is a template: `{input}`, `{output}` and `{column}` stand for names.
@@ -28,7 +28,7 @@ final case class Terms(
   /** Give an input one value for all rows. */
   def constantOf(input: String): String = fill(constant, input = input)
 
-  /** Give the shape of an output's rows: that of one number. */
+  /** Give the shape of an output's rows; the example is the shape of one number. */
   def outputShapeOf(output: String): String = fill(outputShape, output = output)
 
   private def fill(
@@ -42,7 +42,7 @@ final case class Terms(
 
 object Terms {
 
-  /** SQL: what stands in the map behind the model, or is a setting of the session. */
+  /** SQL: entries of the option map after the model, and settings of the session. */
   val Sql: Terms = Terms(
     feed = "named_struct('{input}', {column}, …)",
     fetch = "map('fetch', '{output}={column}')",
@@ -98,7 +98,7 @@ object Terms {
     signature = """signature="…""""
   )
 
-  /** SQL that calls a function which a program in Python made. */
+  /** SQL that calls a function registered by a Python program. */
   val PythonSql: Terms = {
     def made(option: String) = s"$option in register or predict_udf"
     Python.copy(

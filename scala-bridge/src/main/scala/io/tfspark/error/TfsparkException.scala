@@ -7,8 +7,8 @@ package io.tfspark.error
   * found before a job are raised before the job; errors that only the data shows name model,
   * partition and row.
   *
-  * @param exitCode what a job ends with, in the words of sysexits (2 usage, 65 data, 66 no input,
-  *   70 internal, 73 cannot create, 75 try again)
+  * @param exitCode the exit code of a job, as in sysexits (2 usage, 65 data, 66 no input, 70
+  *   internal, 73 cannot create, 75 try again)
   */
 sealed abstract class TfsparkException(message: String, val exitCode: Int, cause: Option[Throwable])
 // Not every message is built by `Explain`; each can contain names and text from outside.
@@ -22,11 +22,11 @@ final class UsageException(message: String, cause: Option[Throwable] = None)
 final class ModelNotFoundException(message: String, cause: Option[Throwable] = None)
     extends TfsparkException(message, 65, cause)
 
-/** A SavedModel that is there but broken, incomplete or changed. */
+/** A SavedModel that exists but is broken, incomplete or changed. */
 final class InvalidModelException(message: String, cause: Option[Throwable] = None)
     extends TfsparkException(message, 65, cause)
 
-/** A SavedModel with operations that touch more than tensors and are not allowed. */
+/** A SavedModel with operations that access more than tensors and are not allowed. */
 final class ForbiddenOperationException(message: String, cause: Option[Throwable] = None)
     extends TfsparkException(message, 65, cause)
 
@@ -38,7 +38,7 @@ final class SignatureNotFoundException(message: String, cause: Option[Throwable]
 final class BindingException(message: String, cause: Option[Throwable] = None)
     extends TfsparkException(message, 65, cause)
 
-/** A row that cannot be fed as it is; the message names model, partition, row and column. */
+/** A row that cannot be fed to the model; the message names model, partition, row and column. */
 final class RowException(message: String, cause: Option[Throwable] = None)
     extends TfsparkException(message, 65, cause)
 
@@ -46,15 +46,15 @@ final class RowException(message: String, cause: Option[Throwable] = None)
 final class EngineException(message: String, cause: Option[Throwable] = None)
     extends TfsparkException(message, 65, cause)
 
-/** An input of a job that is not what it is read as. */
+/** An input of a job that does not have the format or schema that it is read with. */
 final class InvalidInputException(message: String, cause: Option[Throwable] = None)
     extends TfsparkException(message, 65, cause)
 
-/** No input of a job at the path or table given. */
+/** The input path or table of a job does not exist. */
 final class InputNotFoundException(message: String, cause: Option[Throwable] = None)
     extends TfsparkException(message, 66, cause)
 
-/** The output of a job is there already and the mode does not allow to touch it. */
+/** The output of a job already exists, and the mode does not allow to change it. */
 final class OutputExistsException(message: String, cause: Option[Throwable] = None)
     extends TfsparkException(message, 73, cause)
 
@@ -66,6 +66,6 @@ sealed class OutputBusyException(message: String, cause: Option[Throwable] = Non
 final class LockLostException(message: String, cause: Option[Throwable] = None)
     extends OutputBusyException(message, cause)
 
-/** The job did what it could not publish, or failed for a reason of Spark's. */
+/** The job could not publish its rows, or Spark failed. */
 final class JobFailedException(message: String, cause: Option[Throwable] = None)
     extends TfsparkException(message, 70, cause)

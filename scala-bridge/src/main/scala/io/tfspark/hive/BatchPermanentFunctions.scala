@@ -8,8 +8,8 @@ import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.execution.datasources.LogicalRelation
 
-/** Turns calls of the permanent function, which Hive's interface feeds row by row, into calls in
-  * batches. Driver.
+/** Replaces calls of the permanent function, which Hive's interface runs row by row, by batched
+  * calls. Driver.
   */
 final class BatchPermanentFunctions(conf: => Configuration) extends Rule[LogicalPlan] {
 
@@ -21,7 +21,7 @@ final class BatchPermanentFunctions(conf: => Configuration) extends Rule[Logical
       }
   }
 
-  /** What the tables below an operator say, when they say one thing. */
+  /** The model that the tables below an operator name; none when they name different models. */
   private def modelOfTable(plan: LogicalPlan): Option[String] = {
     val tables = plan.collect {
       case relation: LogicalRelation => relation.catalogTable.toSeq
@@ -39,8 +39,8 @@ object BatchPermanentFunctions {
   /** The table property that names a model. */
   val TableProperty: String = "tfspark.model"
 
-  /** Spark's wrapper of a Hive function is not for others to name, and Hive may be absent: it is
-    * known by its words.
+  /** The class of Spark's wrapper of a Hive function is private, and Hive may not be installed, so
+    * the wrapper is recognised by its text.
     */
   private def isOurs(expression: Expression): Boolean =
     expression.getClass.getName == "org.apache.spark.sql.hive.HiveGenericUDF" &&

@@ -7,15 +7,15 @@ import org.apache.hadoop.conf.Configuration
 import org.apache.spark.sql.catalyst.expressions.Expression
 import org.apache.spark.sql.types.StringType
 
-/** Which model a permanent function calls. Driver and executor.
+/** Finds the model that a permanent function calls. Driver and executor.
   *
-  * The first argument when it is a constant string that is a registered name or a path, else what
-  * the table says, else what the operator says. Users' words are held to the roots, as in
-  * `tf_predict`.
+  * The model is the first argument if that is a constant string with a registered name or a path;
+  * otherwise the model of the table property; otherwise the operator's default. Paths given by
+  * users must be below the roots, as in `tf_predict`.
   */
 private[hive] object FunctionModel {
 
-  /** The call that some arguments stand for. */
+  /** The call that the arguments describe. */
   def call(arguments: Seq[Expression], ofTable: Option[String], conf: Configuration): TfPredict =
     arguments.headOption.flatMap(named) match {
       case Some(model) =>
@@ -23,7 +23,7 @@ private[hive] object FunctionModel {
       case None => TfPredictFunction.call(default(_, ofTable, conf), arguments)
     }
 
-  /** Whether an argument names a model, rather than being an input. */
+  /** Whether an argument names a model, and is not an input. */
   def isModel(argument: Expression): Boolean = named(argument).isDefined
 
   private def named(argument: Expression): Option[String] = argument.dataType match {

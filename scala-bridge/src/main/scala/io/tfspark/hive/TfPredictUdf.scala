@@ -24,17 +24,17 @@ import org.apache.spark.sql.vectorized.{ColumnarBatch, ColumnVector}
 /** The permanent function:
   * `CREATE FUNCTION db.tfpredict AS 'io.tfspark.hive.TfPredictUdf' USING JAR '…'`.
   *
-  * It outlives the session that made it. Where the bridge's jar was on the driver from the start,
-  * calls run in batches (`BatchPermanentFunctions`); else Hive's interface hands over row by row,
-  * with the same results. Driver and executor; what is live in it is transient, because Spark
-  * copies the function by value.
+  * It outlives the session that made it. If the bridge's jar was on the driver at its start, calls
+  * run in batches (`BatchPermanentFunctions`); otherwise Hive's interface passes one row at a time,
+  * with the same results. Driver and executor; live objects are transient, because Spark copies the
+  * function by value.
   */
 final class TfPredictUdf extends GenericUDF {
   @transient private var scorer: Option[RowScorer] = None
 
   override def initialize(inspectors: Array[ObjectInspector]): ObjectInspector = {
     val arguments = inspectors.toSeq.map(TfPredictUdf.placeholder)
-    // The property of a table is not to be seen from here; such a call is replaced before it runs.
+    // The property of the table is unknown here; such a call is replaced before it runs.
     val needsTable =
       !arguments.headOption.exists(FunctionModel.isModel) && BridgeConf.functionModel.isEmpty
     if (needsTable) TfPredictUdf.inspector("void")
@@ -65,7 +65,7 @@ final class TfPredictUdf extends GenericUDF {
 
 private object TfPredictUdf {
 
-  /** An argument as an expression: its type, and its value where that is constant. */
+  /** An argument as an expression: its type, and its value if it is a constant. */
   private def placeholder(inspector: ObjectInspector): Expression = {
     val kind = typeOf(inspector)
     inspector match {
@@ -104,7 +104,7 @@ private object TfPredictUdf {
 
 /** Scores one row at a time. Driver or executor, one thread.
   *
-  * A task keeps the model until it ends; outside of tasks it is given back after each row.
+  * A task keeps the model until it ends; outside of tasks, the model is released after each row.
   */
 final private class RowScorer(call: TfPredict, inspectors: Seq[ObjectInspector]) {
   private val kinds = inspectors.map(TfPredictUdf.typeOf)

@@ -11,6 +11,7 @@ final private[jobs] case class Account(document: ObjectNode) {
   def run: String = document.path("run").asText
   def rowsOut: Long = document.path("rows_out").asLong
   def nullRows: Long = document.path("null_rows").asLong
+  def badRows: Long = document.path("bad_rows").asLong
 
   /** The wall time of a phase; 0 when there was none. */
   def seconds(phase: String): Double = document.path("seconds").path(phase).asDouble

@@ -12,7 +12,7 @@ final case class Arguments private (values: Map[String, Seq[String]]) {
 
   def getOrElse(flag: String, default: String): String = get(flag).getOrElse(default)
 
-  /** The names of a flag that takes a list; none where it is not given. */
+  /** The names of a flag that takes a list; empty when it is not given. */
   def names(flag: String): Seq[String] = get(flag).fold(Seq.empty[String])(Flag.names)
 
   /** The pairs of a repeatable flag, in order. */
@@ -22,17 +22,17 @@ final case class Arguments private (values: Map[String, Seq[String]]) {
     Arguments(values.updated(flag, values.getOrElse(flag, Nil) :+ value))
 }
 
-/** Parses command lines with scopt, by the rules that the jobs in Python have.
+/** Parses command lines with scopt, by the rules of the Python jobs.
   *
   * A flag is written with its whole name. It is given once; a flag that takes `NAME=VALUE` is given
-  * once for each name. scopt alone would take `--flag:value` and the value of a switch, and would
-  * print words that stand without a flag, which may be part of a secret.
+  * once for each name. scopt alone would accept `--flag:value` and a value after a switch. It would
+  * also print words without a flag, which may be part of a secret.
   */
 object Arguments {
   private val builder: OParserBuilder[Arguments] = OParser.builder
   private val stray = "words without a flag"
 
-  /** Parse words, or raise a usage error that says what to change. */
+  /** Parse words; raise a usage error with the necessary changes if they are wrong. */
   def parse(flags: Seq[Flag], words: Seq[String]): Arguments = {
     words.filter(isFlag).foreach(refuseUnknown(flags, _))
     val others = builder.arg[String](stray).unbounded().optional().action((word, found) =>
@@ -50,7 +50,7 @@ object Arguments {
     }
   }
 
-  /** What `--help` prints. */
+  /** The text that `--help` prints. */
   def help(program: String, about: String, flags: Seq[Flag], end: String): String = {
     val (first, last) = (builder.note(s"$about\n"), builder.note(s"\n$end"))
     val options: Seq[OParser[_, Arguments]] = first +: flags.map(option) :+ last
@@ -76,7 +76,7 @@ object Arguments {
     problem.map(text => s"argument --${flag.name}: $text")
   }
 
-  /** What is wrong with the flags together. */
+  /** The problems of all flags together. */
   private def problems(flags: Seq[Flag], found: Arguments): Seq[String] =
     flags.flatMap(givenTwice(_, found)) ++ found.values.get(stray).map { words =>
       val count = if (words.size == 1) "1 word" else s"${words.size} words"
@@ -91,7 +91,7 @@ object Arguments {
     }
   }
 
-  /** Whether a word stands for a flag: values that begin like one have blanks. */
+  /** Whether a word is a flag; a value that begins with `--` is recognised by its blanks. */
   private def isFlag(word: String): Boolean = word.startsWith("--") && !nameOf(word).contains(' ')
 
   private def nameOf(word: String): String = word.takeWhile(_ != '=')

@@ -8,6 +8,7 @@ import org.apache.spark.sql.Column
   *
   * @param runId a key of the user's own: a job whose key is marked done is not run again; empty
   *   when there is none
+  * @param badRows folder for bad rows; without it, the first bad row ends the job
   */
 final case class BatchJob(
     model: String,
@@ -23,10 +24,18 @@ final case class BatchJob(
     constants: Map[String, String],
     allowMissing: Boolean,
     runId: String,
+    badRows: Option[String],
+    maxBadRows: BadRowLimit,
     options: ScoreOptions
 ) {
 
   /** What a DataFrame is asked for. */
   def call(values: Map[String, Column]): FrameCall =
-    FrameCall(feed, Option.when(fetch.nonEmpty)(fetch), keep, values, Terms.Flags)
+    FrameCall(
+      feed,
+      Option.when(fetch.nonEmpty)(fetch),
+      if (badRows.isEmpty) keep else None, // bad rows keep all columns
+      values,
+      Terms.Flags
+    )
 }

@@ -40,7 +40,8 @@ object BatchScore {
         }
       }
 
-  /** Run a job in a session; returns the path of its report, or the plan in words for a dry run. */
+  /** Run a job in a session; returns the path of its report, or the text of the plan for a dry run.
+    */
   def score(spark: SparkSession, job: BatchJob): String = {
     val begun = Report.begin()
     val (plan, planned) = begun.timed("plan")(Plan.of(spark, job, begun.run))
@@ -48,7 +49,7 @@ object BatchScore {
   }
 
   private def session(job: BatchJob): SparkSession = {
-    // Those of the user stay: the tables may be another's, such as Delta's.
+    // The user's extensions are kept, because tables may need them (such as Delta).
     val own = new SparkConf().getOption("spark.sql.extensions").toSeq.flatMap(_.split(','))
     val extensions = (own :+ classOf[TfSparkExtensions].getName).distinct
     val builder = SparkSession

@@ -139,6 +139,19 @@ object BatchScoreFlags {
         "in the working directory for a table)"
     ),
     Flag(
+      "bad-rows",
+      "PATH",
+      "folder for rows that cannot be scored, as Parquet with the columns of the input, _reason " +
+        "and _input_file (default: the first bad row ends the job)"
+    ),
+    Flag(
+      "max-bad-rows",
+      "N[%]",
+      "how many rows may be bad, as a number or a share: with more, the job fails and publishes " +
+        "nothing (default: 100%)",
+      limit
+    ),
+    Flag(
       "path",
       "auto|spark",
       "which way rows take: spark, through its readers and writers; direct, where tasks read and " +
@@ -187,6 +200,8 @@ object BatchScoreFlags {
       constants = constants,
       allowMissing = found.has("allow-missing"),
       runId = found.getOrElse("run-id", ""),
+      badRows = found.get("bad-rows"),
+      maxBadRows = maxBadRows(found),
       options = options(found)
     )
   }
@@ -224,6 +239,15 @@ object BatchScoreFlags {
     )
   }
 
+  private def maxBadRows(found: Arguments): BadRowLimit = {
+    if (found.has("max-bad-rows") && !found.has("bad-rows"))
+      throw new UsageException(Explain(
+        "--max-bad-rows has no effect without a place for bad rows.",
+        hint = "add --bad-rows PATH."
+      ))
+    found.get("max-bad-rows").flatMap(BadRowLimit.of).getOrElse(BadRowLimit.None)
+  }
+
   private def onNull(found: Arguments): OnNull =
     if (found.has("fill-null")) OnNull.FillEach(found.pairs("fill-null").toMap)
     else if (found.get("on-null").contains("error")) OnNull.Refuse
@@ -242,6 +266,11 @@ object BatchScoreFlags {
 
   private def feed(value: String): Option[String] =
     Flag.isPair(value).orElse(Flag.isList(Flag.pair(value)._2))
+
+  private def limit(value: String): Option[String] =
+    Option.when(BadRowLimit.of(value).isEmpty)(
+      s"expected a number or a share of rows, such as 10 or 1%, found '$value'"
+    )
 
   private def digest(value: String): Option[String] =
     Option.unless(DigestPin.isDigest(value))(s"expected 64 hexadecimal digits, found '$value'")

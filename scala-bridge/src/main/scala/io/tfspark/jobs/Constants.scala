@@ -11,13 +11,15 @@ import org.apache.spark.sql.Column
 import org.apache.spark.sql.catalyst.CatalystTypeConverters
 import org.apache.spark.sql.functions.lit
 
-/** Constants of a command line as columns: text that reads as a value of its input. Driver. */
+/** Converts the constants of a command line to columns: each text is parsed as a value of its
+  * input. Driver.
+  */
 private[jobs] object Constants {
 
   /** The column of each input that a constant feeds. */
   def columns(signature: Signature, constants: Map[String, String]): Map[String, Column] = {
     val specs = signature.inputs.map(spec => spec.name -> spec).toMap
-    // What is no input of the signature, the binding refuses.
+    // The binding refuses names that are not inputs of the signature.
     val read = constants.map { case (name, text) => name -> specs.get(name).map(value(_, text)) }
     val problems = read.values.flatten.flatMap(_.left.toSeq).toSeq
     if (problems.nonEmpty)
@@ -40,7 +42,8 @@ private[jobs] object Constants {
     read.toRight(problem)
   }
 
-  /** Whether a number is one of an input whose column could hold more; a finite one is no infinity.
+  /** Whether a number is in the range of its input, which can be smaller than that of the column; a
+    * finite number must not become an infinity.
     */
   private def isInRange(value: Any, dtype: DType, isFinite: Boolean): Boolean =
     (value, dtype.kind) match {

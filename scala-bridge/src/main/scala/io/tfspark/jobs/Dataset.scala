@@ -5,7 +5,7 @@ import org.apache.spark.sql.{AnalysisException, DataFrame, SparkSession}
 
 /** Where rows come from or go to: a path with its format and options, or a table. Driver.
   *
-  * @param partitionBy columns by which Spark puts what it writes into folders
+  * @param partitionBy columns by which Spark partitions the written files into folders
   */
 final case class Dataset(
     path: Option[String],
@@ -37,13 +37,15 @@ final case class Dataset(
         )
     }
 
-  /** The same, with the columns of all Parquet or ORC files and not those of one. */
+  /** The same dataset, read with the merged columns of all Parquet or ORC files, not those of one
+    * file.
+    */
   def merging: Dataset =
     if (path.isDefined && Set("parquet", "orc")(format))
       copy(options = Map("mergeSchema" -> "true") ++ options)
     else this
 
-  /** Whether Spark takes the columns of all files. */
+  /** Whether Spark merges the columns of all files. */
   def isMerging: Boolean =
     options.exists { case (name, value) =>
       name.equalsIgnoreCase("mergeSchema") && value.equalsIgnoreCase("true")
@@ -65,15 +67,15 @@ final case class Dataset(
 object Dataset {
   private val missing = Set("PATH_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND")
 
-  /** Whether Spark found no path, table or schema of a name. */
+  /** Whether an error means that a path, table or schema does not exist. */
   def isMissing(error: AnalysisException): Boolean = missing(error.getCondition)
 
   private def nothing(condition: String): Boolean =
     missing(condition) || condition == "UNABLE_TO_INFER_SCHEMA"
 
-  /** CSV files have a header, which is compared in every file, and types that are found in the
-    * values; a broken record ends the job. Without column pruning Spark counts the fields of a
-    * line, also where few of them are wanted.
+  /** CSV files have a header, which is compared in every file, and types are inferred from the
+    * values; a broken record ends the job. Column pruning is off, because Spark then counts the
+    * fields of each line, even if it needs only a few columns.
     */
   private def readDefaults(format: String): Map[String, String] = format match {
     case "csv" => Map(

@@ -13,7 +13,7 @@ final private[jobs] class Execution(spark: SparkSession, job: BatchJob, plan: Pl
   /** Run, unless an earlier run of the same job is done; returns the path of the report. */
   def run(report: Report): String = {
     val (account, already) = undoing {
-      plan.output.begin(plan.job) match {
+      plan.transaction.begin(plan.job) match {
         case Some(done) =>
           val earlier = report.account.ofEarlier(done.report)
           (earlier, s"already done by run ${earlier.run}: ")
@@ -21,14 +21,15 @@ final private[jobs] class Execution(spark: SparkSession, job: BatchJob, plan: Pl
       }
     }
     val seconds = account.seconds("score")
+    val bad = if (job.badRows.isEmpty) "" else s", ${account.badRows} bad"
     println(
-      f"${already}scored ${account.rowsOut} rows in $seconds%.1f s (${account.nullRows} null)"
+      f"${already}scored ${account.rowsOut} rows in $seconds%.1f s (${account.nullRows} null$bad)"
     )
     told(account)
   }
 
   private def published(report: Report): Account = {
-    val (_, done) = report.timed("score")(plan.output.stage(plan.rows))
+    val (_, done) = report.timed("score")(plan.stage())
     val counted = done.copy(
       model = facts(plan.model),
       input = job.source.toString,
@@ -36,11 +37,14 @@ final private[jobs] class Execution(spark: SparkSession, job: BatchJob, plan: Pl
       rowsIn = Some(plan.counts.in),
       rowsOut = plan.counts.out,
       nullRows = plan.counts.nulls,
+      badRows = plan.counts.bad,
+      badRowsOutput = job.badRows.getOrElse(""),
       rounded = plan.binding.rounded,
       versions = versions
     )
     checkCounts(counted)
-    counted.timed("publish")(plan.output.publish(counted.account.document))._2.account
+    job.maxBadRows.check(plan.counts.bad, plan.counts.in)
+    counted.timed("publish")(plan.transaction.publish(counted.account.document))._2.account
   }
 
   /** Discard the staged files when a block fails. */
@@ -50,7 +54,7 @@ final private[jobs] class Execution(spark: SparkSession, job: BatchJob, plan: Pl
       case error: Throwable =>
         Thread.interrupted(): Unit // clear it; an interrupted thread cannot delete files
         // The user needs the failure of the job.
-        try plan.output.discard()
+        try plan.transaction.discard()
         catch { case NonFatal(other) => error.addSuppressed(other) }
         throw error
     }
@@ -64,7 +68,7 @@ final private[jobs] class Execution(spark: SparkSession, job: BatchJob, plan: Pl
           System.err.println(s"error: ${error.getMessage}")
           "the report was not written"
       }
-    try plan.output.acknowledge()
+    try plan.transaction.acknowledge()
     catch {
       case NonFatal(error) =>
         val found = ForeignText.oneLine(error.toString)
@@ -74,12 +78,12 @@ final private[jobs] class Execution(spark: SparkSession, job: BatchJob, plan: Pl
   }
 
   private def checkCounts(report: Report): Unit =
-    if (!report.rowsIn.contains(report.rowsOut))
+    if (!report.rowsIn.contains(report.rowsOut + report.badRows))
       throw new EngineException(
         Explain(
           "Rows were lost or doubled on the way; nothing is published.",
           expected = s"${report.rowsIn.mkString} rows",
-          found = s"${report.rowsOut} rows",
+          found = s"${report.rowsOut + report.badRows} rows",
           hint = "run the job again; before Spark 4.3 a retried task was counted twice."
         )
       )

@@ -4,9 +4,9 @@ import io.tfspark.error.Explain
 
 /** One flag of a command line, as `jobs/README.md` lists it. Driver.
   *
-  * @param value what the help calls its value: empty for a switch, `a|b|c` for one of these words,
-  *   `NAME=VALUE` for a flag that may be given once for each name
-  * @param check says what is wrong with a value, if anything is
+  * @param value the placeholder of the value in the help: empty for a switch, `a|b|c` for one of
+  *   these words, `NAME=VALUE` for a flag that may be given once for each name
+  * @param check returns the problem of a value, if there is one
   */
 final case class Flag(
     name: String,
@@ -18,10 +18,10 @@ final case class Flag(
   def isSwitch: Boolean = value.isEmpty
   def isRepeatable: Boolean = value.contains('=')
 
-  /** The words that it takes; none where other texts are values. */
+  /** The allowed values; empty when any text is allowed. */
   private val words: Seq[String] = if (value.contains('|')) value.split('|').toSeq else Nil
 
-  /** What is wrong with a value, in words. */
+  /** The problem of a value, if there is one. */
   def problem(text: String): Option[String] =
     if (words.isEmpty) check(text)
     else

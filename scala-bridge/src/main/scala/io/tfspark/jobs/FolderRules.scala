@@ -9,7 +9,7 @@ import org.apache.spark.sql.types._
 
 /** Checks a folder of files as the output of a job. Driver.
   *
-  * @param path qualified
+  * @param path qualified path of the folder
   */
 final private[jobs] class FolderRules(
     spark: SparkSession,

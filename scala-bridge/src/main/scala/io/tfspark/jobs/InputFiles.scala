@@ -18,14 +18,15 @@ import org.apache.spark.sql.DataFrame
 /** The columns of the files that a job reads. Driver.
   *
   * Spark takes the columns of one Parquet or ORC file and gives null where another file lacks one.
-  * Here such a file is refused by name, and so is an empty file, whose rows Spark would not miss.
-  * The footers of the first files are read, at most `most`.
+  * This class refuses such a file and names it. It also refuses an empty file, which Spark would
+  * skip without an error. It reads the footers of at most `most` files.
   *
-  * @param files in order, with the names of their columns; none for a source without footers
+  * @param files in order, with the names of their columns; empty for a source without footers
   */
 final private[jobs] class InputFiles(files: Seq[(Path, Seq[String])]) {
 
-  /** Refuse a file that lacks a column which the first file has, or the other way round.
+  /** Refuse a file that lacks a column of the first file, or has a column that the first file
+    * lacks.
     *
     * @param needed the columns that matter; by default all
     */
@@ -36,7 +37,9 @@ final private[jobs] class InputFiles(files: Seq[(Path, Seq[String])]) {
     }
   }
 
-  /** Refuse a first file that lacks a column of another; Spark knows the first one's alone. */
+  /** Refuse a first file that lacks a column of another file; Spark knows only the columns of the
+    * first file.
+    */
   def explainUnbound(): Unit = files.headOption.foreach { case (_, first) =>
     val later = files.flatMap(_._2).map(InputFiles.folded).toSet -- first.map(InputFiles.folded)
     check(Some(later))

@@ -7,21 +7,22 @@ import io.tfspark.sql.HadoopConf
 import org.apache.hadoop.fs.{FileSystem, Path}
 import org.apache.spark.sql.SparkSession
 
-/** Folders that are a table of Delta Lake, Iceberg or Hudi, and are not to be read as files.
+/** Refuses to read or write folders of files that are a table of Delta Lake, Iceberg or Hudi.
   * Driver.
   *
-  * Such a table keeps files whose rows were deleted or replaced; only its own log says which files
-  * count. The log is looked for in the folder itself and in those above it, because a folder of one
-  * partition lies inside of its table.
+  * Such a table keeps files whose rows were deleted or replaced; only its log lists the valid
+  * files. The log is searched in the folder itself and in its parents, because the folder of one
+  * partition is inside its table.
   */
 private[jobs] object Lakes {
 
-  /** A table format: what users call it, what marks its folders, and how to use such a table. */
+  /** A table format: its name, the names that mark its folders, and a hint how to use such a table.
+    */
   final private case class Kind(name: String, marks: Seq[String], hint: (String, Path) => String)
 
   private val formats = Set("delta", "iceberg", "hudi")
 
-  /** Folders above that are looked at; tables with more levels of partitions are rare. */
+  /** Number of parent folders that are searched; tables with more levels of partitions are rare. */
   private val levels = 5
 
   private val kinds = Seq(
@@ -48,7 +49,7 @@ private[jobs] object Lakes {
     )
   )
 
-  /** Refuse a path that is such a table, or lies inside of one.
+  /** Refuse a path that is such a table, or is inside one.
     *
     * @param flag `input` or `output`
     */

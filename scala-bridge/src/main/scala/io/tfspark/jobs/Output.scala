@@ -3,32 +3,18 @@ package io.tfspark.jobs
 import com.fasterxml.jackson.databind.node.ObjectNode
 import io.tfspark.error._
 import io.tfspark.jobs.commit.{JobKey, Journal}
+import org.apache.hadoop.fs.Path
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.types._
 
-/** A target: the rows of a job are staged, then all of them are published, or none. Driver.
-  *
-  * A job that fails or is killed before `publish` does not change the target.
-  */
-private[jobs] trait Output {
-
-  /** Raise when the mode forbids the existing target; called before any write.
-    *
-    * @param inputs paths that the job reads; an overwritten output must not contain them
-    */
-  def check(inputs: Seq[String]): Unit
-
-  /** Raise when the target cannot take rows of a schema. */
-  def checkColumns(schema: StructType): Unit
+/** A transaction: all of its rows are published, or none. Driver. */
+private[jobs] trait Transaction {
 
   /** Lock out other jobs, and finish or remove the work of dead jobs.
     *
     * @return the record of this job if it is already done; then nothing is staged
     */
   def begin(job: JobKey): Option[Journal]
-
-  /** Run the job and stage its rows. */
-  def stage(rows: DataFrame): Unit
 
   /** Publish the staged rows.
     *
@@ -41,6 +27,34 @@ private[jobs] trait Output {
 
   /** Let other jobs in, and remove staged files that are not published, if any. */
   def discard(): Unit
+}
+
+/** A target: a folder or a table, into which the rows of a job are staged. Driver.
+  *
+  * A job that fails or is killed before `publish` does not change the target.
+  */
+private[jobs] trait Output extends Transaction {
+
+  /** The folder of the published rows; none where it is not known. */
+  def place: Option[Path]
+
+  /** Whether another job is working, or has left files for `begin`. */
+  def hasLeftover: Boolean
+
+  /** Whether the rows of this job are published, or its next start will publish them. */
+  def isDecided: Boolean
+
+  /** Raise when the mode forbids the existing target; called before any write.
+    *
+    * @param inputs paths that the job reads; an overwritten output must not contain them
+    */
+  def check(inputs: Seq[String]): Unit
+
+  /** Raise when the target cannot take rows of a schema. */
+  def checkColumns(schema: StructType): Unit
+
+  /** Run the job and stage its rows. */
+  def stage(rows: DataFrame): Unit
 }
 
 private[jobs] object Output {

@@ -8,10 +8,12 @@ import io.tfspark.model.ColumnAtHand
 import org.apache.hadoop.fs.{FileSystem, Path}
 import org.apache.spark.sql.types.StructType
 
-/** Columns by which an output is put into folders, such as `day=2026-01-02`. Driver. */
+/** Checks the columns by which an output is partitioned into folders, such as `day=2026-01-02`.
+  * Driver.
+  */
 private[jobs] object Partitions {
 
-  /** Refuse partition columns that the rows do not have, or that leave no other column. */
+  /** Refuse partition columns that the rows do not have, and partitioning by all columns. */
   def check(target: Dataset, schema: StructType): Unit = {
     val columns = schema.fieldNames.toSeq
     val unknown = target.partitionBy.filter(ColumnAtHand.resolve(_, columns, false).isEmpty)
@@ -37,7 +39,7 @@ private[jobs] object Partitions {
       )
   }
 
-  /** Refuse to append rows that are put into other folders than those that are there. */
+  /** Refuse to append rows with other partition columns than those of the existing folders. */
   def checkSame(files: FileSystem, path: Path, target: Dataset): Unit = {
     val there = in(files, path)
     if (there.map(_.toLowerCase) != target.partitionBy.map(_.toLowerCase))

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode
 import io.tfspark.error._
 import io.tfspark.jobs.commit._
 import io.tfspark.sql.HadoopConf
+import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{FileSystem, Path}
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.types.StructType
@@ -17,29 +18,29 @@ import org.slf4j.LoggerFactory
   * write to. A file that a lost attempt writes there later is not published.
   * `tfspark/scoring/output/README.md` describes the commit and the files that a dead job leaves.
   */
-final private[jobs] class PathOutput(
+private[jobs] class PathOutput(
     spark: SparkSession,
     target: Dataset,
     mode: String,
     run: String
 ) extends Output {
-  private val conf = HadoopConf.of(spark)
+  protected val conf: Configuration = HadoopConf.of(spark)
   private val asGiven = new Path(target.path.mkString)
   private val files: FileSystem = asGiven.getFileSystem(conf)
-  private val path = Stores.behindLink(files.makeQualified(asGiven))
+  protected val path: Path = Stores.behindLink(files.makeQualified(asGiven))
   if (Option(path.getParent).isEmpty)
     throw new UsageException(Explain(
       s"${target.path.mkString} is a whole file system.",
       expected = "a folder in it"
     ))
   private val rules = new FolderRules(spark, target, mode, files, path)
-  private val (store, root) = Stores.of(path, conf)
-  private val lock = new Lock(store, HiddenFolder(root), run, Owner.ofThisProcess)
-  private val commit = new Commit(lock)
+  protected val (store: Store, root: String) = Stores.of(path, conf)
+  protected val lock: Lock = new Lock(store, HiddenFolder(root), run, Owner.ofThisProcess)
+  protected val commit: Commit = new Commit(lock)
 
   private var inputs = Seq.empty[String]
   private var columns = StructType(Nil)
-  private var isCompared = false
+  protected var isCompared: Boolean = false
   private var taken = Seq.empty[String]
 
   /** After a dead job, `begin` recovers first and checks then. */
@@ -57,18 +58,27 @@ final private[jobs] class PathOutput(
     if (isCompared) rules.checkAppend(schema)
   }
 
-  private def hasLeftover: Boolean = store.exists(lock.places.path)
+  override def place: Option[Path] = Some(path)
+
+  override def hasLeftover: Boolean = store.exists(lock.places.path)
+
+  override def isDecided: Boolean = commit.isDecided
 
   override def begin(job: JobKey): Option[Journal] = {
     val isChanged = hasLeftover || !isCompared
     val done = commit.begin(job)
     if (done.isEmpty) {
-      rules.checkThere(inputs) // again, because other jobs could write before the lock
-      if (isChanged) rules.checkAppend(columns)
-      if (!store.isAtomic) PathOutput.warnOfCopies(target)
+      checkAgain(isChanged)
       commit.openWork()
     }
     done
+  }
+
+  /** Check again, because other jobs could write before the lock was held. */
+  protected def checkAgain(isChanged: Boolean): Unit = {
+    rules.checkThere(inputs)
+    if (isChanged) rules.checkAppend(columns)
+    if (!store.isAtomic) PathOutput.warnOfCopies(target)
   }
 
   override def stage(rows: DataFrame): Unit = {

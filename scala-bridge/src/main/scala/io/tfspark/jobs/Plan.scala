@@ -3,14 +3,16 @@ package io.tfspark.jobs
 import io.tfspark.{FrameScorer, ScoredFrame}
 import io.tfspark.error._
 import io.tfspark.jobs.commit.JobKey
-import io.tfspark.model.Binding
+import io.tfspark.model.{Binding, OnError}
 import io.tfspark.sql._
-import org.apache.spark.sql.{DataFrame, Observation, SparkSession}
+import org.apache.hadoop.fs.Path
+import org.apache.spark.sql.{Column, DataFrame, Observation, SparkSession}
 import org.apache.spark.sql.functions.{col, count, count_if, lit}
 
 /** A job that was checked and has not run yet. Driver.
   *
-  * @param rows the scored rows, which are counted as they pass
+  * @param rows the good rows, which are counted as they pass
+  * @param bad the bad rows and their folder, if the job sets them aside
   * @param job identifies the job, so that a later run recognises it
   */
 final private[jobs] case class Plan(
@@ -19,8 +21,23 @@ final private[jobs] case class Plan(
     binding: Binding,
     model: LocatedModel,
     counts: Counts,
-    job: JobKey
+    job: JobKey,
+    bad: Option[BadRows] = None
 ) {
+
+  /** The output, together with the bad rows if there are any. */
+  val transaction: Transaction =
+    bad.fold[Transaction](output)(aside => new GoodAndBadRows(output, aside.output))
+
+  /** Score, and stage all rows. */
+  def stage(): Unit = bad match {
+    case None => output.stage(rows)
+    case Some(aside) =>
+      aside.split.holding {
+        aside.output.stage(aside.rows)
+        output.stage(rows)
+      }
+  }
 
   /** The plan as text: the model, the input, the output and the columns. */
   def describe(job: BatchJob): String = {
@@ -29,18 +46,31 @@ final private[jobs] case class Plan(
       s"output ${job.target}",
       s"columns ${Output.describe(rows.schema)}",
       "path   spark"
-    ) ++ binding.rounded.map(sentence => s"rounded $sentence") ++
+    ) ++ job.badRows.map(folder => s"bad    $folder") ++ binding.rounded.map(sentence =>
+      s"rounded $sentence"
+    ) ++
       binding.warnings.map(sentence => s"warning $sentence") :+
       "nothing was run, nothing was written"
     (model.model.describe +: facts.map(ForeignText.oneLine)).mkString("\n")
   }
 }
 
+/** Bad rows that are set aside.
+  *
+  * @param rows counted as they pass
+  */
+final private[jobs] case class BadRows(output: BadRowsOutput, split: SplitRows, rows: DataFrame)
+
 /** Rows on their way in and out, known once the job has run. */
-final private[jobs] class Counts(before: Observation, after: Observation) {
+final private[jobs] class Counts(
+    before: Observation,
+    after: Observation,
+    aside: Option[Observation]
+) {
   def in: Long = before.get("rows").asInstanceOf[Long]
   def out: Long = after.get("rows").asInstanceOf[Long]
   def nulls: Long = after.get("nulls").asInstanceOf[Long]
+  def bad: Long = aside.fold(0L)(_.get("rows").asInstanceOf[Long])
 }
 
 private[jobs] object Plan {
@@ -54,19 +84,45 @@ private[jobs] object Plan {
   def of(spark: SparkSession, job: BatchJob, run: String): Plan = {
     val located = ModelCatalog.at(job.model, job.options, HadoopConf.of(spark))
     val output = checkedOutput(spark, job, run)
+    val badOutput = job.badRows.map(checkedBadRows(spark, job, run, output, _))
     val source = if (job.allowMissing) job.source.merging else job.source
-    val (before, after) = (Observation(), Observation())
+    val (before, after, aside) = (Observation(), Observation(), Observation())
     val read = source.read(spark)
+    val watched = read.observe(before, rowCount)
+    if (badOutput.isDefined) SplitRows.checkNames(read.columns.toSeq)
     val ScoredFrame(scored, binding) = checkingFiles(read, source, job) {
-      bound(read.observe(before, count(lit(1)).as("rows")), located, job)
+      bound(if (badOutput.isDefined) SplitRows.withFile(watched) else watched, located, job)
     }
+    val bad = badOutput.map { folder =>
+      val outputs = binding.outputs.map(_.column)
+      val split = SplitRows.of(scored, read.columns.toSeq, job.keep, outputs)
+      folder.checkColumns(split.bad.schema)
+      BadRows(folder, split, split.bad.observe(aside, rowCount))
+    }
+    val good = bad.fold(scored)(_.split.good)
     // A model never returns null, so a null prediction is a row with a null input.
-    val isNull = col(s"`${scored.columns.last.replace("`", "``")}`").isNull
-    val counted = scored.observe(after, count(lit(1)).as("rows"), count_if(isNull).as("nulls"))
+    val isNull = col(s"`${good.columns.last.replace("`", "``")}`").isNull
+    val counted = good.observe(after, rowCount, count_if(isNull).as("nulls"))
     output.checkColumns(counted.schema)
     val snapshot = InputSnapshot.of(read, HadoopConf.of(spark))
     val key = JobIdentity.keyOf(job, located.model.digest, snapshot)
-    Plan(output, counted, binding, located, new Counts(before, after), key)
+    val counts = new Counts(before, after, bad.map(_ => aside))
+    Plan(output, counted, binding, located, counts, key, bad)
+  }
+
+  private def rowCount: Column = count(lit(1)).as("rows")
+
+  private def checkedBadRows(
+      spark: SparkSession,
+      job: BatchJob,
+      run: String,
+      output: Output,
+      folder: String
+  ): BadRowsOutput = {
+    val bad = new BadRowsOutput(spark, folder, job.mode, run, output)
+    bad.check(job.source.path.toSeq :+ job.model)
+    (output.place ++ job.source.path.map(new Path(_))).foreach(bad.checkBeside)
+    bad
   }
 
   private def checkedOutput(spark: SparkSession, job: BatchJob, run: String): Output = {
@@ -88,7 +144,10 @@ private[jobs] object Plan {
 
   private def bound(rows: DataFrame, located: LocatedModel, job: BatchJob): ScoredFrame = {
     val constants = Constants.columns(job.options.signatureOf(located.model), job.constants)
-    FrameScorer(rows, located, job.call(constants), job.options)
+    val options =
+      if (job.badRows.isEmpty) job.options
+      else job.options.copy(onError = OnError.GiveNull(Some(SplitRows.Reason)))
+    FrameScorer(rows, located, job.call(constants), options)
   }
 
   /** Bind, and refuse files that lack a column, which can also be why the binding fails. */
@@ -106,7 +165,8 @@ private[jobs] object Plan {
             throw error
         }
       val fed = scored.binding.inputs.flatMap(_.columns)
-      files.check(job.keep.map(kept => (kept ++ fed).map(_.takeWhile(_ != '.')).toSet))
+      val some = if (job.badRows.isEmpty) job.keep else None
+      files.check(some.map(kept => (kept ++ fed).map(_.takeWhile(_ != '.')).toSet))
       scored
     }
 }

@@ -26,6 +26,8 @@ final case class Report(
     rowsIn: Option[Long] = None,
     rowsOut: Long = 0,
     nullRows: Long = 0,
+    badRows: Long = 0,
+    badRowsOutput: String = "",
     rounded: Seq[String] = Nil,
     seconds: ListMap[String, Double] = ListMap.empty,
     versions: ListMap[String, String] = ListMap.empty
@@ -53,7 +55,8 @@ final case class Report(
         "rows_in" -> rowsIn.map(Long.box).orNull,
         "rows_out" -> rowsOut,
         "null_rows" -> nullRows,
-        "bad_rows" -> 0,
+        "bad_rows" -> badRows,
+        "bad_rows_output" -> badRowsOutput,
         "rounded" -> rounded,
         "seconds" -> seconds,
         "versions" -> versions

@@ -11,8 +11,8 @@ import io.tfspark.sql.HadoopConf
 import org.apache.hadoop.fs.Path
 import org.apache.spark.sql.SparkSession
 
-/** The file of a report: by default in the folder that the job writes, or in the working directory
-  * for a table. Driver.
+/** Writes the report file: by default into the output folder of the job, or into the working
+  * directory if the output is a table. Driver.
   */
 private[jobs] object ReportFile {
 

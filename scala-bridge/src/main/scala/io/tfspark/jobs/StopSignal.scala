@@ -9,7 +9,7 @@ import sun.misc.{Signal, SignalHandler}
 /** A signal that ends a job: SIGTERM, or SIGINT from Ctrl-C. */
 final private[jobs] case class StopSignal(name: String, word: String, code: Int) {
 
-  /** The message and the exit code of a job that it ended. */
+  /** The message and the exit code of a job that this signal ended. */
   def ending: (String, Int) = (Explain(word, hint = "run the same command again."), code)
 }
 
@@ -49,7 +49,9 @@ private[jobs] object StopSignal {
       thread.interrupt()
     }
 
-  /** Returns the handler before; none where the JVM keeps the signal to itself (`-Xrs`). */
+  /** Returns the previous handler; none if the JVM does not let programs handle the signal
+    * (`-Xrs`).
+    */
   private def handle(name: String, handler: SignalHandler): Option[SignalHandler] =
     try Some(Signal.handle(new Signal(name), handler))
     catch { case _: IllegalArgumentException => None }

@@ -2,7 +2,8 @@ package io.tfspark.jobs
 
 import io.tfspark.error._
 
-/** Options that Spark's readers and writers accept and ignore: each is a method of theirs. Driver.
+/** Refuses options that Spark's readers and writers accept but ignore, because each is set by a
+  * method instead. Driver.
   */
 private[jobs] object UnusedOptions {
   private val first = "create the table first, and write to it with --mode append or overwrite."

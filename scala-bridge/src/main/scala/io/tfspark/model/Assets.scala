@@ -6,7 +6,7 @@ import com.google.protobuf.InvalidProtocolBufferException
 import io.tfspark.error._
 import org.tensorflow.proto.{AssetFileDef, MetaGraphDef}
 
-/** The assets that a graph lists: files of the export dir that tables and others read. Driver. */
+/** The assets that a graph lists: files of the export dir that its operations read. Driver. */
 private[tfspark] object Assets {
   private val collection = "saved_model_assets"
 

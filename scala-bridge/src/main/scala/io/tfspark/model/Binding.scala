@@ -36,6 +36,7 @@ final case class OutputBinding(spec: TensorSpec, column: String, sql: DataType) 
   * @param rounded columns whose numbers are rounded to the model's precision, each in words
   * @param warnings what the user should know of how this model scores rows
   * @param terms how the caller spells options
+  * @param onError what becomes of a bad row
   */
 final case class Binding(
     inputs: Seq[InputBinding],
@@ -44,17 +45,27 @@ final case class Binding(
     rowByRow: Boolean = false,
     rounded: Seq[String] = Nil,
     warnings: Seq[String] = Nil,
-    terms: Terms = Terms.Scala
+    terms: Terms = Terms.Scala,
+    onError: OnError = OnError.Raise
 ) {
 
   /** The columns that are fed, each once, in order of first use. */
   def columns: Seq[String] = inputs.flatMap(_.columns).distinct
 
-  /** The type of a call: one output's own, or a struct of several. */
-  def result: DataType = outputs match {
-    case Seq(one) => one.sql
-    case several => StructType(several.map(one => StructField(one.column, one.sql)))
-  }
+  /** The column that says why a row is bad, after the outputs; nothing for no such column. */
+  def reason: Option[String] = onError.reason
+
+  /** Whether a call gives a struct: several outputs, or a reason. */
+  def isStruct: Boolean = outputs.size > 1 || reason.isDefined
+
+  /** The type of a call: one output's own, or a struct. */
+  def result: DataType =
+    if (isStruct)
+      StructType(
+        outputs.map(one => StructField(one.column, one.sql)) ++
+          reason.map(StructField(_, OnError.reasonType))
+      )
+    else outputs.head.sql
 }
 
 /** How values may change on the way, and how the caller speaks of it.
@@ -70,7 +81,8 @@ final case class BindingOptions(
     onNull: OnNull = OnNull.GiveNull,
     batchRows: Option[Int] = None,
     caseSensitive: Boolean = false,
-    terms: Terms = Terms.Scala
+    terms: Terms = Terms.Scala,
+    onError: OnError = OnError.Raise
 )
 
 /** The binding of a signature to columns: every user error about names, types and lengths, at once.
@@ -116,7 +128,8 @@ object Binding {
     val outputs = new OutputBinder(signature, options, rows.orElse(one)).bind(fetch, taken)
     val problems = unknown("feed", "input", feed.keys, signature.inputs.map(_.name)) ++
       inputs.flatMap(_.left.toSeq.flatten) ++ Fills.misfits(bound, columns) ++ disagree ++
-      outputs.flatMap(_.left.toSeq)
+      outputs.flatMap(_.left.toSeq) ++
+      takenReason(options.onError.reason, taken ++ outputs.flatMap(_.toSeq).map(_.column))
     if (problems.nonEmpty) {
       val next = if (hint.isEmpty) byName(signature, options.terms) else hint
       throw misfit(signature, problems, s"$next Columns at hand: ${describe(columns)}.")
@@ -128,7 +141,8 @@ object Binding {
       own.isRowByRow,
       bound.flatMap(binder.rounded),
       warnings(own),
-      options.terms
+      options.terms,
+      options.onError
     )
   }
 
@@ -154,6 +168,14 @@ object Binding {
         s"signature '${signature.name}' takes batches of exactly $rows rows: where the model " +
           "mixes the rows of a batch, a prediction depends on its neighbours"
       }
+
+  /** Say that the reason column has the name of another column. */
+  private def takenReason(reason: Option[String], taken: Seq[String]): Seq[String] =
+    reason.toSeq.flatMap { name =>
+      taken.filter(_.equalsIgnoreCase(name)).map(same =>
+        s"reason is '$name', and there is a column '$same' already"
+      )
+    }
 
   private def byName(signature: Signature, terms: Terms): String = {
     val input = signature.inputs.headOption.fold("INPUT")(_.name)

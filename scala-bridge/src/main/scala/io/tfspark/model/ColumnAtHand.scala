@@ -2,10 +2,10 @@ package io.tfspark.model
 
 import org.apache.spark.sql.types._
 
-/** A column at hand.
+/** A column of the input rows.
   *
-  * @param form what it holds, or nothing when it cannot be fed
-  * @param label what users call its type
+  * @param form the form of its values; none when they cannot be fed
+  * @param label the name of its type in messages
   */
 final case class ColumnAtHand(name: String, form: Option[ColumnForm], label: String)
 
@@ -15,7 +15,9 @@ object ColumnAtHand {
   def apply(name: String, sql: DataType): ColumnAtHand =
     ColumnAtHand(name, ColumnForm.of(sql), label(sql))
 
-  /** What users call a type; of a type of their own its name, not what it is made of. */
+  /** The name of a type in messages; for a user-defined type its own name, not that of its SQL
+    * type.
+    */
   private def label(sql: DataType): String = ColumnForm.of(sql) match {
     case Some(ColumnForm.Vector) => "vector"
     case Some(ColumnForm.Matrix) => "matrix"
@@ -27,7 +29,7 @@ object ColumnAtHand {
       }
   }
 
-  /** The columns of a schema; of equal names, none can be fed. */
+  /** The columns of a schema; columns with equal names cannot be fed. */
   def of(schema: StructType): Seq[ColumnAtHand] = {
     val times = schema.fieldNames.groupBy(identity).view.mapValues(_.length).toMap
     schema.fields.toSeq.distinctBy(_.name).map { field =>
@@ -36,8 +38,8 @@ object ColumnAtHand {
     }
   }
 
-  /** The column that a name means: that of exactly this name, else the only one that differs in
-    * case.
+  /** The column that a name means: the column with exactly this name, otherwise the only column
+    * whose name differs only in case.
     */
   def resolve(name: String, columns: Seq[String], caseSensitive: Boolean): Option[String] =
     columns.find(_ == name).orElse {

@@ -3,13 +3,13 @@ package io.tfspark.model
 import io.tfspark.error.Terms
 import org.apache.spark.sql.types._
 
-/** Whether one column can feed an input, and why it cannot. Driver. */
+/** Decides whether a column can feed an input, and explains why it cannot. Driver. */
 final private[model] class ColumnFit(terms: Terms) {
 
-  /** Say why a column cannot feed an input; nothing when it can.
+  /** The reason why a column cannot feed an input; none when it can.
     *
-    * @param isStack whether it is one of several columns that make a vector
-    * @param listed whether a list names it, which may have this one column
+    * @param isStack whether the column is one of several that are stacked into a vector
+    * @param listed whether a list of columns names it, even a list of one column
     */
   def misfit(
       spec: TensorSpec,
@@ -41,7 +41,8 @@ final private[model] class ColumnFit(terms: Terms) {
 
 private[model] object ColumnFit {
 
-  /** How a column's elements become those of an input; nothing when the kinds do not mix. */
+  /** The conversion of a column's elements to those of an input; none when there is no conversion.
+    */
   def conversion(spec: TensorSpec, column: ColumnAtHand): Option[Conversion] =
     column.form.flatMap { form =>
       if (isVoid(form) || arePixels(spec, form)) Some(Conversion.Exact)
@@ -55,14 +56,14 @@ private[model] object ColumnFit {
   /** Whether a column is a bare NULL or array(), which takes the type of its input. */
   def isVoid(form: ColumnForm): Boolean = form.element == NullType
 
-  /** Whether a column of bytes can be the pixels, or other raw bytes, of an input: a vector of any
-    * length, or a row of one known size.
+  /** Whether a column of bytes can feed the pixels, or other raw bytes, of an input: a vector of
+    * any length, or a row of known size.
     */
   def arePixels(spec: TensorSpec, form: ColumnForm): Boolean =
     form == ColumnForm.Arrays(BinaryType, 0) && spec.dtype == "uint8" &&
       spec.rowShape.exists(row => row.size == 1 || (row.nonEmpty && spec.rowSize.isDefined))
 
-  /** Say in Spark's words which column feeds an input. */
+  /** The Spark type of a column that feeds an input. */
   def wanted(spec: TensorSpec): String = spec.rowShape match {
     case None | Some(Seq()) => spec.sql
     case Some(row) =>
@@ -74,12 +75,12 @@ private[model] object ColumnFit {
   private def dtypeOf(spec: TensorSpec): DType =
     DType.of(spec.dtype).getOrElse(throw new IllegalStateException(spec.toString))
 
-  /** Whether a column of that many levels of lists can hold rows of the input. */
+  /** Whether a column with this many levels of lists can hold rows of the input. */
   private def hasDepth(spec: TensorSpec, depth: Int, listed: Boolean): Boolean =
     spec.rowShape match {
       case None => true
       case Some(row) if depth == row.size => true
-      // A vector of any length takes a scalar only when a list says that it is to be stacked.
+      // A scalar feeds a vector of any length only if it is given in a list of columns.
       case Some(row) if depth == 0 => row == Seq(Some(1L)) || (listed && row == Seq(None))
       case Some(row) => depth == 1 && spec.rowSize.isDefined && row.size > 1
     }

@@ -2,10 +2,9 @@ package io.tfspark.model
 
 import org.apache.spark.sql.types._
 
-/** What a column holds in each row, as a model is fed with it: elements of one type, in so many
-  * levels of lists.
+/** The form of a column's values: elements of one type, nested in a number of lists.
   *
-  * Three kinds of structs stand for lists: Spark ML's vectors and matrices, and Spark's images.
+  * Three kinds of structs are read as lists: Spark ML's vectors and matrices, and Spark's images.
   */
 sealed trait ColumnForm {
 
@@ -15,7 +14,7 @@ sealed trait ColumnForm {
   /** Levels of lists. */
   def depth: Int
 
-  /** How the elements become those of a tensor; nothing when the kinds do not mix. */
+  /** The conversion of the elements to those of a tensor; none when there is no conversion. */
   def conversion(to: DType): Option[Conversion] = DType.conversion(element, to)
 }
 
@@ -36,7 +35,7 @@ object ColumnForm {
     val depth: Int = 2
   }
 
-  /** Spark's image: height, width and channels of bytes without a sign. */
+  /** Spark's image: height, width and channels of unsigned bytes. */
   case object Image extends ColumnForm {
     val element: DataType = ShortType
     val depth: Int = 3
@@ -56,7 +55,7 @@ object ColumnForm {
     Set("org.apache.spark.ml.linalg.MatrixUDT", "org.apache.spark.mllib.linalg.MatrixUDT")
   private val image = Seq("origin", "height", "width", "nChannels", "mode", "data")
 
-  /** What a column of a Spark type holds; nothing when no model can be fed with it. */
+  /** The form of a column of a Spark type; none when no model can be fed with it. */
   def of(sql: DataType): Option[ColumnForm] = sql match {
     case own: UserDefinedType[_] if vectors(own.getClass.getName) => Some(Vector)
     case own: UserDefinedType[_] if matrices(own.getClass.getName) => Some(Matrix)
@@ -66,7 +65,7 @@ object ColumnForm {
       Option.when(isFeedable(element))(Arrays(element, depth))
   }
 
-  /** Whether a struct is what Spark's image source gives. */
+  /** Whether a struct has the fields of Spark's image source. */
   private def isImage(struct: StructType): Boolean =
     struct.fieldNames.toSeq == image && struct.fields.map(_.dataType).toSeq.zip(
       Seq(StringType, IntegerType, IntegerType, IntegerType, IntegerType, BinaryType)

@@ -4,8 +4,8 @@ import org.apache.spark.sql.types._
 
 /** One row of the table of element types: TensorFlow ↔ Spark SQL.
   *
-  * What Spark has no type for widens on the way out (uint8 → smallint, half → float) and never
-  * narrows.
+  * An output type that Spark does not have is widened (uint8 → smallint, half → float), never
+  * narrowed.
   *
   * @param name TensorFlow's name, as in `tf.float32.name`
   * @param number the value in TensorFlow's `DataType` enumeration (types.proto)
@@ -17,7 +17,7 @@ final case class DType(name: String, number: Int, width: Int, kind: Kind, sql: D
   /** Spark's name of the column type. */
   def sqlName: String = sql.catalogString
 
-  /** The least and the largest integer; of other kinds nothing that counts. */
+  /** The smallest and the largest integer; meaningless for other kinds. */
   def range: (Long, Long) = {
     val bits = width * 8
     if (kind == Kind.Integral(signed = true)) (-1L << (bits - 1), ~(-1L << (bits - 1)))
@@ -25,7 +25,7 @@ final case class DType(name: String, number: Int, width: Int, kind: Kind, sql: D
   }
 }
 
-/** What numbers an element type holds. */
+/** The kind of values of an element type. */
 sealed trait Kind
 
 object Kind {
@@ -35,12 +35,12 @@ object Kind {
   final case class Integral(signed: Boolean) extends Kind
 }
 
-/** How column elements become tensor elements. */
+/** A conversion of column elements to tensor elements. */
 sealed trait Conversion
 
 object Conversion {
 
-  /** Bytes pass as they are. */
+  /** Bytes are copied unchanged. */
   case object Exact extends Conversion
 
   /** Every value is kept. */
@@ -49,22 +49,23 @@ object Conversion {
   /** Numbers are rounded to the precision of the tensor; an overflow is an error of its row. */
   case object Round extends Conversion
 
-  /** Integers are checked one by one; one that is out of range is an error of its row. */
+  /** Each integer is checked; an integer out of range is an error of its row. */
   case object Check extends Conversion
 
-  /** Numbers may have fractions, which an integer has not: checked one by one, when asked for. */
+  /** Numbers with possible fractions feed an integer input: only on request, and each number is
+    * checked.
+    */
   case object Narrow extends Conversion
 }
 
-/** The one table; driver and executor. Holds no state, and no native library is needed to read it.
-  */
+/** The table of all types; driver and executor. It has no state and needs no native library. */
 object DType {
   import Kind._
 
   private val signed = Integral(signed = true)
   private val unsigned = Integral(signed = false)
 
-  /** All types that pass between Spark and a model. */
+  /** All types that can pass between Spark and a model. */
   val table: Seq[DType] = Seq(
     DType("float32", 1, 4, Floating, FloatType),
     DType("float64", 2, 8, Floating, DoubleType),
@@ -80,7 +81,7 @@ object DType {
     DType("uint32", 22, 4, unsigned, LongType)
   )
 
-  /** Stands for no number of TensorFlow's: sparse, ragged and other non-tensors. */
+  /** Marks sparse, ragged and other composite tensors; not a number of TensorFlow's. */
   val Composite: Int = -1
 
   private val complex =
@@ -105,7 +106,7 @@ object DType {
   private val byName = table.map(row => row.name -> row).toMap
   private val byNumber = table.map(row => row.number -> row).toMap
 
-  /** The row of a TensorFlow type name, when it is of the table. */
+  /** The row of a TensorFlow type name, if the table has it. */
   def of(name: String): Option[DType] = byName.get(name)
 
   /** TensorFlow's name of a `DataType` number, supported or not. */
@@ -114,14 +115,14 @@ object DType {
       number
     ).map(_.name).orElse(refused.get(number).map(_._1)).getOrElse(s"DataType $number")
 
-  /** Why a TensorFlow type cannot pass, and what to do; nothing for a type of the table. */
+  /** Why a TensorFlow type is not supported, with a hint; none for a type of the table. */
   def unsupported(name: String): Option[String] =
     Option.unless(byName.contains(name))(
       refused.values.toMap.getOrElse(name, "cast to a type of Spark's inside the model")
     )
 
-  /** Say how elements of a Spark type become elements of a tensor, by Spark's rules of an ANSI
-    * store assignment; nothing when the kinds do not mix.
+  /** The conversion of elements of a Spark type to elements of a tensor, by Spark's rules of an
+    * ANSI store assignment; none when there is no conversion.
     */
   def conversion(from: DataType, to: DType): Option[Conversion] = (from, to.kind) match {
     case (_: StringType | BinaryType, Bytes) => Some(Conversion.Exact)
@@ -130,7 +131,7 @@ object DType {
     case (FloatType | DoubleType, Floating) =>
       Some(sized(from.defaultSize, to.width, Conversion.Round))
     case (ByteType | ShortType | IntegerType | LongType, Floating) =>
-      // Integers as wide as the float lose their last digits in it.
+      // A float has fewer digits than an integer of the same width.
       Some(if (from.defaultSize < to.width) Conversion.Widen else Conversion.Round)
     case (ByteType | ShortType | IntegerType | LongType, Integral(true)) =>
       Some(sized(from.defaultSize, to.width, Conversion.Check))
@@ -153,10 +154,10 @@ object DType {
     case other => (other, 0)
   }
 
-  /** A column type inside so many levels of arrays. */
+  /** A column type inside `depth` levels of arrays. */
   def nested(element: DataType, depth: Int): DataType =
     (0 until depth).foldLeft(element)((inner, _) => ArrayType(inner, containsNull = false))
 
-  /** Spark's name of a type inside so many levels of arrays. */
+  /** Spark's name of a type inside `depth` levels of arrays. */
   def arraysOf(sql: String, depth: Int): String = "array<" * depth + sql + ">" * depth
 }

@@ -10,9 +10,7 @@ import io.tfspark.error._
 /** The folder with `saved_model.pb` and the number of its version folder, if it is one. */
 final private[model] case class ExportDir(path: Path, version: Option[Long])
 
-/** Finds the export dir that a user's path stands for: that folder itself, or the newest version
-  * below it.
-  */
+/** Finds the export dir of a user's path: the folder itself, or the newest version below it. */
 private[model] object ExportDir {
 
   def resolve(folder: Path, version: Option[Long]): ExportDir = {

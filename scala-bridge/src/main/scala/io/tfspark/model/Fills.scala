@@ -7,11 +7,11 @@ import org.apache.spark.sql.catalyst.expressions.{Cast, EvalMode, Literal}
 import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.types.UTF8String
 
-/** Fills as values of the columns that they stand in. Driver and executor. */
+/** Converts fills to values of the columns that they replace nulls in. Driver and executor. */
 object Fills {
 
-  /** A fill as Spark holds a value of a type; nothing when it is no value of that type. Text may
-    * read as one, as a command line gives it; no number is rounded.
+  /** A fill as Spark's value of a type; none when it is not a value of that type. Text from a
+    * command line is parsed; no number is rounded.
     */
   def valueOf(fill: Any, kind: DataType): Option[Any] = (fill, kind) match {
     case (text: String, _: StringType) => Some(Literal(text).value)
@@ -26,7 +26,7 @@ object Fills {
   private def cast(from: Literal, to: DataType): Option[Any] =
     Option(Cast(from, to, Some("UTC"), EvalMode.TRY).eval())
 
-  /** What is wrong with the fills of inputs, in words. */
+  /** The problems of the fills of inputs. */
   private[model] def misfits(inputs: Seq[InputBinding], columns: Seq[ColumnAtHand]): Seq[String] = {
     val byName = columns.map(column => column.name -> column).toMap
     val fed = inputs.flatMap(input => input.columns.distinct.map(input -> byName(_)))
@@ -43,7 +43,7 @@ object Fills {
     }
   }
 
-  /** The type of a column's elements; a column without a type takes that of its input. */
+  /** The type of a column's elements; a column without a type gets the type of its input. */
   def elementOf(form: ColumnForm, dtype: DType): DataType =
     if (form.element == NullType) dtype.sql else form.element
 

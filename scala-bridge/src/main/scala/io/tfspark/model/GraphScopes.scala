@@ -6,8 +6,8 @@ import scala.jdk.CollectionConverters._
 
 import org.tensorflow.proto._
 
-/** Looks up nodes in a graph and in the functions that it calls. Driver; from the protocol buffer
-  * alone.
+/** Looks up nodes in a graph and in the functions that it calls. Driver; reads only the protocol
+  * buffer.
   *
   * Follows the name of a tensor to the node that makes it, into the bodies of functions and back
   * out through their arguments. A graph may have cycles and any depth. It may also be written to
@@ -16,7 +16,9 @@ import org.tensorflow.proto._
   */
 private[model] object GraphScopes {
 
-  /** Nodes between an output and what tells its shape; each takes some frames of the stack. */
+  /** Most nodes between an output and the node that determines its shape; each needs some stack
+    * frames.
+    */
   val MostSteps: Int = 100
 
   /** Look-ups of nodes in one graph; a node that is looked up twice counts twice. */
@@ -28,7 +30,7 @@ private[model] object GraphScopes {
     *
     * @param nodes by name
     * @param arguments argument of the function → its position among the inputs of the call
-    * @param call the calling node; nothing for the graph
+    * @param call the calling node; none for the graph
     */
   final class Scope(
       val nodes: Map[String, NodeDef],
@@ -39,7 +41,7 @@ private[model] object GraphScopes {
   /** A tensor, by its name in a scope: `node:1` in the graph, `node:output:1` in a body. */
   final case class Tensor(scope: Scope, name: String)
 
-  /** The node that makes a tensor, and which of its results the tensor is. */
+  /** The node that makes a tensor, and the position of the tensor among its results. */
   final case class End(scope: Scope, node: NodeDef, index: Int) {
 
     /** The tensor that is an input of the node. */
@@ -48,7 +50,7 @@ private[model] object GraphScopes {
         .map(Tensor(scope, _))
   }
 
-  /** What all calls of a function share. */
+  /** The body of a function, shared by all its calls. */
   final private class Body(val function: FunctionDef) {
     private val inputs = function.getSignature.getInputArgList.asScala.toSeq
     val nodes: Map[String, NodeDef] = byName(function.getNodeDefList.asScala)
@@ -69,15 +71,16 @@ private[model] object GraphScopes {
   private def byName(nodes: Iterable[NodeDef]): Map[String, NodeDef] =
     nodes.map(node => node.getName -> node).toMap
 
-  /** Whether a call has so many inputs; control inputs come behind them. */
+  /** Whether a call has `count` inputs before its control inputs. */
   private def gives(call: NodeDef, count: Int): Boolean = {
     def isControl(at: Int) = call.getInput(at).startsWith("^")
     call.getInputCount >= count && !(count > 0 && isControl(count - 1)) &&
     (call.getInputCount == count || isControl(count))
   }
 
-  /** Whether the number behind an output's name in a body counts all results of the node; an
-    * operation with several outputs counts within each of them, which only its definition tells.
+  /** Whether the number after an output's name in a body counts all results of the node. If an
+    * operation has several outputs, the number counts within each of them; only the operation's
+    * definition has their sizes.
     */
   private def isCounted(node: NodeDef): Boolean =
     calls(node.getOp) || attribute(node, "_output_shapes").getList.getShapeCount <= 1
@@ -111,7 +114,7 @@ final private[model] class GraphScopes(graph: GraphDef) {
     )
   }
 
-  /** The tensor in a function's body that a call returns; nothing for no call. */
+  /** The tensor in a function's body that a call returns; none if the node is not a call. */
   def called(end: End): Option[Tensor] =
     for {
       body <- body(end.node) if body.isPlain && gives(end.node, body.arguments.size)
@@ -139,7 +142,7 @@ final private[model] class GraphScopes(graph: GraphDef) {
     case _ => None
   }
 
-  /** The tensor that the call gives for an argument, and the call around that one. */
+  /** The tensor that the call passes for an argument, followed through all enclosing calls. */
   @tailrec
   private def outside(tensor: Tensor): Tensor =
     (tensor.scope.call, tensor.scope.arguments.get(tensor.name)) match {

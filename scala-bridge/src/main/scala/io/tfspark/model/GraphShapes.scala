@@ -5,14 +5,14 @@ import scala.collection.mutable
 import io.tfspark.model.GraphScopes._
 import org.tensorflow.proto._
 
-/** Shapes and types that a signature leaves open, taken from the graph behind it. Driver; from the
-  * protocol buffer alone.
+/** Takes the shapes and types that a signature leaves open from its graph. Driver; reads only the
+  * protocol buffer.
   *
-  * What the signature states is kept; a shape comes from the graph's own `_output_shapes`, through
-  * calls of functions, otherwise from the rules of `ShapeRules`; what neither tells stays unknown.
-  * A graph may have cycles and be of any depth. It may also be written to slow down its readers, so
-  * nodes looked up, dimensions and values of constants are limited. The rules are those of Python's
-  * `tfspark.saved_model.graph_shapes`.
+  * Shapes and types in the signature are kept. A missing shape comes from the graph's own
+  * `_output_shapes`, also inside called functions, otherwise from `ShapeRules`; otherwise it stays
+  * unknown. A graph may have cycles and any depth. It may also be written to slow down its readers,
+  * so nodes looked up, dimensions and values of constants are limited. The rules are those of
+  * Python's `tfspark.saved_model.graph_shapes`.
   */
 private[model] object GraphShapes {
 
@@ -34,11 +34,11 @@ private[model] object GraphShapes {
       spec.shape.isEmpty || spec.dtype == unknownType
     )
 
-  /** Up to this version of graphs, an empty shape of a placeholder says nothing. */
+  /** Up to this version of graphs, an empty shape of a placeholder means an unknown shape. */
   private val legacyVersion = 21
   private val unknownType = DType.nameOf(0)
 
-  /** Where a node says the type of its result; of other operations it is not asked. */
+  /** Operation → attribute with the type of its result; other operations are not read. */
   private val typeAttributes: Map[String, String] = Map(
     "Placeholder PlaceholderWithDefault Const VariableV2" -> "dtype",
     "Identity Add AddV2 Sub Mul RealDiv MatMul BiasAdd Sigmoid Softmax Relu Tanh Reshape Squeeze" ->
@@ -47,7 +47,7 @@ private[model] object GraphShapes {
   ).flatMap { case (names, attribute) => names.split(' ').map(_ -> attribute) }
 }
 
-/** Answers what a graph knows of its tensors. */
+/** Computes the shapes and types of a graph's tensors. */
 final private[model] class GraphShapes(graph: GraphDef) {
   import GraphShapes._
 
@@ -56,22 +56,22 @@ final private[model] class GraphShapes(graph: GraphDef) {
 
   private val shapes = mutable.HashMap.empty[Tensor, Option[Shape]]
 
-  /** Whether the graph is of a time when an empty shape of a placeholder meant an unknown one. */
+  /** Whether the graph is so old that an empty shape of a placeholder means an unknown shape. */
   val isLegacy: Boolean = graph.getVersions.getProducer <= legacyVersion
 
-  /** A spec with the rank and type that it leaves open, where the graph knows them. */
+  /** A spec, completed with the rank and type that the graph has. */
   def complete(spec: TensorSpec): TensorSpec =
-    if (spec.tensor.isEmpty) spec // a composite tensor is no tensor of the graph
+    if (spec.tensor.isEmpty) spec // a composite tensor has no tensor in the graph
     else {
       val tensor = Tensor(scopes.main, spec.tensor)
       val dtype = if (spec.dtype == unknownType) DType.nameOf(typeOf(tensor)) else spec.dtype
       spec.copy(dtype = dtype, shape = spec.shape.orElse(shape(tensor, 0)))
     }
 
-  /** The shape of a tensor that is so many steps away; nothing for an unknown rank. */
+  /** The shape of a tensor after `steps` steps; none for an unknown rank. */
   def shape(tensor: Tensor, steps: Int): Option[Shape] = {
     if (!shapes.contains(tensor) && steps < MostSteps) {
-      shapes(tensor) = None // what a cycle finds
+      shapes(tensor) = None // the result inside a cycle
       shapes(tensor) =
         scopes.end(tensor).flatMap(made(_, steps + 1)).filter(_.sizeIs <= TensorSpec.MostDimensions)
     }

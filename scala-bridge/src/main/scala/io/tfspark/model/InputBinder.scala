@@ -2,7 +2,7 @@ package io.tfspark.model
 
 import io.tfspark.error._
 
-/** Finds the columns of inputs, and says why others cannot feed them. Driver. */
+/** Finds the columns of inputs, and explains why other columns cannot feed them. Driver. */
 private[model] class InputBinder(
     signature: Signature,
     columns: Seq[ColumnAtHand],
@@ -23,7 +23,7 @@ private[model] class InputBinder(
         )
       }
 
-  /** The columns of an input that are rounded to the model's precision, in words. */
+  /** Messages about the columns of an input that are rounded to the model's precision. */
   def rounded(bound: InputBinding): Seq[String] =
     bound.columns.distinct.map(byName).filter(
       ColumnFit.conversion(bound.spec, _).contains(Conversion.Round)
@@ -52,7 +52,7 @@ private[model] class InputBinder(
   private def resolved(name: String): Option[String] =
     ColumnAtHand.resolve(name, columns.map(_.name), options.caseSensitive)
 
-  /** The one column that fits the only input; those that are not rounded come first. */
+  /** The one column that fits the only input; columns that need no rounding are preferred. */
   private def findSingle(spec: TensorSpec): Either[Seq[String], Seq[String]] = {
     def misfitsOf(column: ColumnAtHand, narrow: Boolean) =
       misfits(spec, Seq(column.name), narrow, listed = false)

@@ -8,24 +8,24 @@ import scala.util.Using
 import io.tfspark.error._
 import org.tensorflow.proto.MetaGraphDef
 
-/** The files that a model cannot do without: its variables and assets. Driver. */
+/** Checks that the files of a model exist: its variables and assets. Driver. */
 private[model] object MissingFiles {
 
   private val shard = """variables\.data-([0-9]{5})-of-([0-9]{5})""".r
 
-  /** Of files that are missing, a message names so many. */
+  /** Most missing files that a message names. */
   private val mostNames = 10
   private val variableOps = Set("VarHandleOp", "VariableV2", "Variable")
 
-  /** Refuse a model whose variables or assets are not all there; TensorFlow's native loader crashes
-    * on them.
+  /** Refuse a model with missing variables or assets, because TensorFlow's native loader crashes on
+    * them.
     */
   def check(dir: Path, graph: MetaGraphDef): Unit = {
     val assets = Assets.of(graph).map(asset => s"assets/${asset.getFilename}")
     // TensorFlow does not check these names; `../…` would lead out of the model.
     val walk = new ModelWalk(dir.toString)
     assets.foreach(walk.meet)
-    // TensorFlow's Python restores a checkpoint even where the graph has no variable to read.
+    // TensorFlow's Python API restores a checkpoint even if the graph reads no variable.
     val hasCheckpoint =
       graph.hasSaverDef || graph.getGraphDef.getNodeList.asScala.exists(node =>
         variableOps(node.getOp)
@@ -56,7 +56,8 @@ private[model] object MissingFiles {
         case shard(number, total) if number.toInt < total.toInt => total.toInt
       }
       val present = found.groupMapReduce(identity)(_ => 1)(_ + _)
-      // Shards of another checkpoint may lie beside the whole one; the fewest gaps are its own.
+      // Shards of another checkpoint may lie beside the complete one; the set with the fewest gaps
+      // is used.
       val total = if (present.isEmpty) 1 else present.keys.minBy(one => (one - present(one), one))
       index ++ missingShards(names, total)
     }

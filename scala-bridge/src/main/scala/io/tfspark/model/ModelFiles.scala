@@ -13,15 +13,15 @@ import scala.util.Using
 
 import io.tfspark.error._
 
-/** The files of one export dir, and the digest that names them. Driver and executor.
+/** The files of one export dir, and their digest. Driver and executor.
   *
-  * The digest is the SHA-256 over the sorted relative names, lengths and contents of all files,
-  * byte for byte that of Python's `tfspark.package.digest_of`, so that both name a model alike.
+  * The digest is the SHA-256 over the sorted relative names, lengths and contents of all files. It
+  * is equal to Python's `tfspark.package.digest_of`.
   */
 object ModelFiles {
 
-  /** Relative name and path of every file, sorted by the bytes of the name; none when there is no
-    * such folder.
+  /** Relative name and path of every file, sorted by the bytes of the name; empty when the folder
+    * does not exist.
     *
     * @param links whether links are followed; otherwise they are refused
     */
@@ -33,7 +33,7 @@ object ModelFiles {
           Arrays.compareUnsigned(one.getBytes(UTF_8), other.getBytes(UTF_8)) < 0
       }
 
-  /** Bytes of all files; 0 when there is no such folder. */
+  /** Bytes of all files; 0 when the folder does not exist. */
   def size(folder: Path): Long = list(folder).map { case (_, file) => Files.size(file) }.sum
 
   /** The digest of a folder, in hexadecimal. */
@@ -80,13 +80,15 @@ object ModelFiles {
       )
   }
 
-  /** What changes when a folder is written to: names, lengths and times of all files. */
+  /** Names, lengths and times of all files; they change when the folder is written to. */
   def fingerprint(folder: Path): Seq[(String, Long, Long)] =
     list(folder).map { case (name, file) =>
       (name, Files.size(file), Files.getLastModifiedTime(file).toMillis)
     }
 
-  /** What comes of the contents of a file, piece by piece of at most 16 MiB: only one is held. */
+  /** The results of `use` on the contents of a file, in pieces of at most 16 MiB; only one piece is
+    * in memory.
+    */
   def pieces[A](file: Path)(use: Array[Byte] => A): Seq[A] =
     eachChunk(file, 16 << 20) { chunk =>
       val bytes = new Array[Byte](chunk.remaining)
@@ -128,7 +130,7 @@ object ModelFiles {
     }
   }
 
-  /** The attributes of a path, or of the target of a link; nothing when there is no target. */
+  /** The attributes of a path, or of the target of a link; none when there is no target. */
   private def attributes(
       path: Path,
       name: String,
@@ -151,7 +153,7 @@ object ModelFiles {
       }.toVector
     }
 
-  /** Read until the buffer is full or the file ends; tells whether there was anything. */
+  /** Read until the buffer is full or the file ends; returns whether any byte was read. */
   private def fill(channel: FileChannel, buffer: ByteBuffer): Boolean = {
     Iterator.continually(
       buffer.hasRemaining && channel.read(buffer) >= 0

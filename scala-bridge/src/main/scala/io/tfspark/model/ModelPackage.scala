@@ -11,17 +11,17 @@ import org.tensorflow.proto.MetaGraphDef
 
 /** One export dir of a SavedModel, read without TensorFlow's native library. Driver; serialisable.
   *
-  * A broken or incomplete model is an error, never a silent step to another version: native loaders
-  * crash on missing files, so they are looked for first.
+  * A broken or incomplete model is an error, never a silent change to another version. Missing
+  * files are found here, because native loaders crash on them.
   *
   * @param path the export dir that holds `saved_model.pb`
-  * @param name what reports and errors call it: the last folder name of the base path
+  * @param name its name in reports and errors: the last folder name of the base path
   * @param version the number of its version folder, if it has one
   * @param digest SHA-256 of its files; names the model in caches and reports
   * @param size bytes of all files
   * @param signatures sorted by name
   * @param tensorflowVersion the TensorFlow that wrote it, or an empty string
-  * @param findings operations that touch more than tensors
+  * @param findings operations that access more than tensors
   */
 final case class ModelPackage(
     path: String,
@@ -35,13 +35,13 @@ final case class ModelPackage(
     findings: Seq[Finding] = Nil
 ) {
 
-  /** The model in words, for messages. */
+  /** The name of the model for messages. */
   def title: String =
     ForeignText.oneLine(
       s"$name${version.fold("")(number => s" version $number")} (${digest.take(12)})"
     )
 
-  /** The signature of a name; without a name `serving_default`. */
+  /** The signature with a name; by default `serving_default`. */
   def signature(name: String = Signature.Default): Signature =
     signatures.find(_.name == name).getOrElse {
       val names = signatures.map(_.name)
@@ -57,7 +57,7 @@ final case class ModelPackage(
       )
     }
 
-  /** Refuse a model with operations that touch more than tensors and are not allowed. */
+  /** Refuse a model with operations that access more than tensors and are not allowed. */
   def checkOperations(allowed: Set[String]): Unit = {
     val refused = findings.filterNot(one => allowed(one.op))
     if (refused.nonEmpty) {
@@ -78,7 +78,7 @@ final case class ModelPackage(
     }
   }
 
-  /** A page for a person: where the model is, what it takes and gives. */
+  /** A readable description: the location of the model, its inputs and outputs. */
   def describe: String = {
     val number = version.fold("none")(_.toString)
     val head = s"$name version $number, $size bytes, digest ${digest.take(12)}"
@@ -88,19 +88,19 @@ final case class ModelPackage(
 
 object ModelPackage {
 
-  /** The tag set that a model serves with unless told otherwise. */
+  /** The default tag set. */
   val DefaultTags: Seq[String] = Seq("serve")
 
   /** The file that usually makes a folder a SavedModel. */
   val FileName: String = SavedModelFile.Binary
 
-  /** Whether files of such names are those of an export dir. */
+  /** Whether a folder with these names is an export dir. */
   def isExportDir(names: Iterable[String]): Boolean = SavedModelFile.isAmong(names)
 
   /** The most findings that a message lists; it gives the number of the others. */
   private val mostListed = 10
 
-  /** TensorFlow's own signature for the initialisation of tables; not one that a user calls. */
+  /** TensorFlow's own signature for the initialisation of tables; users do not call it. */
   private val initSignature = "__saved_model_init_op"
 
   /** Read a SavedModel's description from disk.
@@ -136,7 +136,7 @@ object ModelPackage {
   private def unreadable(path: Path, error: Throwable, hint: String): String =
     Explain(s"The model at $path cannot be read.", found = error.toString, hint = hint)
 
-  /** The export dir that a path stands for: that folder itself, or the newest version below it. */
+  /** The export dir of a path: the folder itself, or the newest version below it. */
   def exportDir(path: Path, version: Option[Long] = None): Path =
     ExportDir.resolve(path, version).path
 

@@ -2,7 +2,7 @@ package io.tfspark.model
 
 import io.tfspark.error._
 
-/** What becomes of a row with a null in an input. Driver; serialisable. */
+/** The treatment of a row with a null in an input. Driver; serialisable. */
 sealed trait OnNull {
 
   /** The rule of one input. */
@@ -11,28 +11,28 @@ sealed trait OnNull {
 
 object OnNull {
 
-  /** Its outputs are null. */
+  /** The outputs of the row are null. */
   case object GiveNull extends OnNull {
     def rule(spec: TensorSpec): NullRule = NullRule()
   }
 
-  /** The scoring ends with an error that names it. */
+  /** The scoring ends with an error that names the row. */
   case object Refuse extends OnNull {
     def rule(spec: TensorSpec): NullRule = NullRule(refuse = true)
   }
 
-  /** A number is fed in place of every null number; a null text still gives null. */
+  /** A number replaces every null number; a null text still gives null. */
   final case class Fill(value: Any) extends OnNull {
     def rule(spec: TensorSpec): NullRule =
       if (spec.dtype == "string") NullRule() else NullRule(fill = Some(value))
   }
 
-  /** A value is fed in place of the nulls of each input that is named. */
+  /** For each named input, a value replaces its nulls. */
   final case class FillEach(values: Map[String, Any]) extends OnNull {
     def rule(spec: TensorSpec): NullRule = NullRule(fill = values.get(spec.name))
   }
 
-  /** Refuse fills of inputs that there are not. */
+  /** Refuse fills of inputs that do not exist. */
   def check(onNull: OnNull, signature: Signature): Unit = onNull match {
     case FillEach(values) =>
       val names = signature.inputs.map(_.name)
@@ -48,14 +48,14 @@ object OnNull {
   }
 }
 
-/** What becomes of a null in one input. Serialisable.
+/** The treatment of a null in one input. Serialisable.
   *
-  * A fill stands for a null value and for a null element of an array. A null array has no length
-  * that a fill could have, so its row still gives null.
+  * A fill replaces a null value or a null element of an array. A null array has no length, so it
+  * cannot be filled and its row still gives null.
   *
   * @param refuse whether a null ends the scoring with an error that names the row
   * @param fill a number, a boolean, text or bytes to feed in its place
-  * @param option how the caller asks for the refusal
+  * @param option the caller's spelling of the option that refuses nulls
   */
 final case class NullRule(
     refuse: Boolean = false,

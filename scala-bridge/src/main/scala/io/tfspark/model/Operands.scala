@@ -4,7 +4,7 @@ import java.nio.ByteOrder
 
 import org.tensorflow.proto.{AttrValue, DataType, NodeDef, TensorProto}
 
-/** The inputs of one node, as the rule of its shape sees them. Driver. */
+/** The inputs of one node, as the shape rules read them. Driver. */
 final private[model] class Operands(shapes: GraphShapes, end: GraphScopes.End, steps: Int) {
 
   /** The node itself. */
@@ -12,17 +12,17 @@ final private[model] class Operands(shapes: GraphShapes, end: GraphScopes.End, s
 
   def attribute(name: String): AttrValue = GraphScopes.attribute(node, name)
 
-  /** Whether the graph is of a time when an empty shape meant an unknown one. */
+  /** Whether the graph is so old that an empty shape means an unknown shape. */
   def isLegacy: Boolean = shapes.isLegacy
 
-  /** The shape of an input; nothing when its rank is unknown. */
+  /** The shape of an input; none when its rank is unknown. */
   def shape(index: Int): Option[Shape] = end.input(index).flatMap(shapes.shape(_, steps))
 
-  /** The integers of an input, nothing for each that only a run can tell. */
+  /** The integers of an input; none for each value that is known only at run time. */
   def values(index: Int): Option[Seq[Option[Long]]] =
     origin(index).filter(_ => steps < GraphScopes.MostSteps).flatMap { found =>
       found.node.getOp match {
-        case "Pack" => // of single sizes, as a shape or list of axes is
+        case "Pack" => // single sizes, packed into a shape or a list of axes
           val inside = new Operands(shapes, found, steps + 1)
           val count = inside.attribute("N").getI
           Option.when(count <= math.min(found.node.getInputCount, TensorSpec.MostDimensions)) {
@@ -35,7 +35,7 @@ final private[model] class Operands(shapes: GraphShapes, end: GraphScopes.End, s
       }
     }
 
-  /** The shape of the variable whose handle an input is. */
+  /** The shape of the variable to which an input is the handle. */
   def variable(index: Int): Option[Shape] =
     origin(index).map(_.node).filter(_.getOp == "VarHandleOp").flatMap(node =>
       TensorSpec.shapeOf(GraphScopes.attribute(node, "shape").getShape)
@@ -50,7 +50,7 @@ final private[model] class Operands(shapes: GraphShapes, end: GraphScopes.End, s
 
 private object Operands {
 
-  /** The integers of a constant of rank 0 or 1; the last may stand for all that follow. */
+  /** The integers of a constant of rank 0 or 1; the last value may be repeated. */
   def integers(tensor: TensorProto): Option[Seq[Long]] =
     for {
       shape <- TensorSpec.shapeOf(tensor.getTensorShape) if shape.sizeIs <= 1

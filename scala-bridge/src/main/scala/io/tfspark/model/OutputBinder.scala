@@ -4,9 +4,9 @@ import java.util.Locale
 
 import org.apache.spark.sql.types._
 
-/** Binds outputs to columns, and says why others cannot be columns. Driver.
+/** Binds outputs to columns, and explains why other outputs cannot be columns. Driver.
   *
-  * @param rows the rows of every batch, where their number is fixed
+  * @param rows the number of rows of a batch, if it is fixed
   */
 final private[model] class OutputBinder(
     signature: Signature,
@@ -17,8 +17,8 @@ final private[model] class OutputBinder(
 
   /** Bind the outputs that are fetched.
     *
-    * @param fetch output → column; left out: every output, under its own name
-    * @param taken columns that stand beside the predictions
+    * @param fetch output → column; by default every output, under its own name
+    * @param taken names of the columns beside the predictions
     */
   def bind(
       fetch: Option[Seq[(String, String)]],
@@ -65,7 +65,7 @@ final private[model] class OutputBinder(
   private def unusable(spec: TensorSpec): Option[String] =
     Binding.unusable(spec).orElse(withoutRows(spec))
 
-  /** Say why the first dimension of an output is not its rows, or is not known. */
+  /** The reason why the first dimension of an output is not the rows, or is unknown. */
   private def withoutRows(spec: TensorSpec): Option[String] =
     if (spec.shape.isEmpty) {
       val option = options.terms.outputShapeOf(spec.name)

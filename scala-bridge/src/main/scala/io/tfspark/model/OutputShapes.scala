@@ -2,8 +2,8 @@ package io.tfspark.model
 
 import io.tfspark.error._
 
-/** Shapes of outputs that a SavedModel leaves open, as a user gives them: output → shape of one
-  * row, or the whole shape where the model runs row by row. Driver.
+/** Applies output shapes that the user gives, because the SavedModel leaves them open: output →
+  * shape of one row, or the whole shape if the model runs row by row. Driver.
   */
 object OutputShapes {
 
@@ -11,7 +11,7 @@ object OutputShapes {
     "give each output the shape of one row, without the batch dimension: () for a number, " +
       "(3,) for a vector of three, None for a size that varies."
 
-  /** The signature with those shapes; a size that the SavedModel states is kept. */
+  /** The signature with these shapes; sizes in the SavedModel are kept. */
   def apply(signature: Signature, shapes: Map[String, Shape]): Signature = {
     val lead = if (signature.isRowByRow) Nil else Seq(None)
     val wanted = shapes.view.mapValues(lead ++ _).toMap
@@ -29,8 +29,8 @@ object OutputShapes {
     signature.copy(outputs = signature.outputs.map(completed(_, wanted)))
   }
 
-  /** The signature with those shapes of a session's setting that it leaves open; what it has no
-    * output for may be meant for another model.
+  /** The signature, its open shapes completed by those of a session's setting. Names without an
+    * output are ignored, because they may be meant for another model.
     */
   def whereUnknown(signature: Signature, shapes: Map[String, Shape]): Signature = {
     val open = signature.outputs.filter(_.shape.isEmpty).map(_.name).toSet

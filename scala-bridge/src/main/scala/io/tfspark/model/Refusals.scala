@@ -1,11 +1,11 @@
 package io.tfspark.model
 
-/** Why a column of some type cannot feed an input, and which of Spark's functions makes one of it
-  * that can. Driver.
+/** Explains why a column of some type cannot feed an input, and which Spark function converts it.
+  * Driver.
   */
 private[model] object Refusals {
 
-  /** The beginning of a Spark type, without its arrays → what converts a column of it. */
+  /** The beginning of a Spark type, without its arrays → expression that converts such a column. */
   private val converted = Seq[(String, (String, String) => String)](
     "date" -> ((x, _) => s"unix_date($x)"),
     "timestamp" -> ((x, _) => s"unix_micros($x)"),
@@ -41,7 +41,7 @@ private[model] object Refusals {
     if (label.startsWith("array<")) innermost(label.stripPrefix("array<").stripSuffix(">"))
     else label
 
-  /** The conversion of one kind of scalar into another, where Spark has one. */
+  /** The conversion of one kind of scalar into another, if Spark has one. */
   private def cast(label: String, kind: String, dtype: DType): String = dtype.kind match {
     case Kind.Bool => if (kind == "string") "; cast it to boolean" else "; use column <> 0"
     case Kind.Bytes => "; cast it to string"

@@ -14,15 +14,15 @@ import org.tensorflow.proto.{AssetFileDef, MetaGraphDef, SavedModel}
 
 /** Reads the file with the graph of a SavedModel, binary or text, with protobuf alone. Driver.
   *
-  * Where both are there, the binary one is read, as by TensorFlow.
+  * If both files exist, the binary file is read, as TensorFlow does.
   */
 private[model] object SavedModelFile {
 
   val Binary: String = "saved_model.pb"
   private val text: String = "saved_model.pbtxt"
 
-  /** A graph in chunks. When there are other graph files, TensorFlow's version decides which it
-    * reads.
+  /** A graph in chunks. If other graph files exist too, it depends on TensorFlow's version which
+    * file it reads.
     */
   private val chunked: String = "saved_model.cpb"
 
@@ -31,7 +31,7 @@ private[model] object SavedModelFile {
 
   private val again = "export it again; a broken version is never passed over for an older one."
 
-  /** Whether files of such names are those of an export dir. */
+  /** Whether a folder with these names is an export dir. */
   def isAmong(names: Iterable[String]): Boolean = names.exists(Set(Binary, text))
 
   /** Whether a folder is an export dir. */
@@ -122,7 +122,7 @@ final private[model] class SavedModelFile(path: Path, val content: Array[Byte]) 
       if (name == Binary) SavedModel.parseFrom(content)
       else {
         val builder = SavedModel.newBuilder()
-        // A newer TensorFlow may have written what this one does not know.
+        // A newer TensorFlow may have written fields that this version does not know.
         val parser = TextFormat.Parser.newBuilder().setAllowUnknownFields(true)
         val characters: CharSequence = UTF_8.newDecoder().decode(ByteBuffer.wrap(content))
         parser.setTypeRegistry(assets).build().merge(characters, builder)

@@ -1,15 +1,17 @@
 package io.tfspark.model
 
-/** The shape of an operation's result, given its operands: one rule per kind of operation. Driver.
+/** Computes the shape of an operation's result from its operands: one rule per kind of operation.
+  * Driver.
   *
-  * The rules are those of TensorFlow's own shape functions, as Python's
-  * `tfspark.saved_model.shape_rules` has them, where tests hold them to TensorFlow. They cover what
-  * usually stands between a known shape and an output of a model; any other operation has no rule.
+  * The rules are equal to TensorFlow's own shape functions and to Python's
+  * `tfspark.saved_model.shape_rules`, which tests compare with TensorFlow. They cover the
+  * operations that are usual between a known shape and an output of a model; other operations have
+  * no rule.
   */
 private[model] object ShapeRules {
   private type Rule = Operands => Option[Shape]
 
-  /** The shape of a node's first result; nothing where no rule can tell it. */
+  /** The shape of a node's first result; none when no rule gives it. */
   def apply(operands: Operands): Option[Shape] =
     rules.get(operands.node.getOp).flatMap(_(operands))
 
@@ -32,7 +34,7 @@ private[model] object ShapeRules {
   private def padded(shape: Shape, rank: Int): Shape =
     Seq.fill(rank - shape.size)(Some(1L)) ++ shape
 
-  /** The size that two dimensions broadcast to; nothing when they do not. */
+  /** The size that two dimensions broadcast to; none when they do not broadcast. */
   private def joined(left: Option[Long], right: Option[Long]): Option[Option[Long]] =
     if (left == right || right.contains(1L)) Some(left)
     else if (left.contains(1L)) Some(right)
@@ -69,7 +71,7 @@ private[model] object ShapeRules {
       axes.flatten.filter(axis => -rank <= axis && axis < rank).map(axis =>
         Math.floorMod(axis, rank)
       ).toSet
-    // Else one is unknown, not there or given twice.
+    // Otherwise an axis is unknown, out of range or given twice.
     Option.when(chosen.size == axes.size) {
       shape.zipWithIndex.flatMap { case (size, axis) => if (chosen(axis)) by else Seq(size) }
     }

@@ -5,8 +5,7 @@ import scala.jdk.CollectionConverters._
 import io.tfspark.error.ForeignText
 import org.tensorflow.proto.{SignatureDef, TensorInfo}
 
-/** A named function of a SavedModel: what it takes, what it gives. Driver and executor;
-  * serialisable.
+/** A named function of a SavedModel with its inputs and outputs. Driver and executor; serialisable.
   *
   * Inputs and outputs are sorted by name, which is the documented order of arguments in a SQL call
   * (the map in the file has no order).
@@ -16,12 +15,12 @@ final case class Signature(name: String, inputs: Seq[TensorSpec], outputs: Seq[T
   /** Whether all inputs are scalars, so that the model runs once for each row. */
   def isRowByRow: Boolean = inputs.nonEmpty && inputs.forall(!_.isBatched)
 
-  /** The signature with one more dimension in front of every tensor, the rows: it describes the
+  /** The signature with one more first dimension, the rows, in every tensor. It describes the
     * columns of a model that runs once for each row.
     */
   def byRows: Signature = copy(inputs = inputs.map(_.byRows), outputs = outputs.map(_.byRows))
 
-  /** A page for a person: every input and output with type, shape and Spark type. */
+  /** A readable description: every input and output with type, shape and Spark type. */
   def describe: String = {
     val sides = Seq("inputs" -> inputs, "outputs" -> outputs).flatMap { case (title, specs) =>
       val lines = specs.map { spec =>
@@ -35,7 +34,7 @@ final case class Signature(name: String, inputs: Seq[TensorSpec], outputs: Seq[T
 
 object Signature {
 
-  /** The signature that a model serves unless told otherwise. */
+  /** The name of the default signature. */
   val Default: String = "serving_default"
 
   private[model] def of(name: String, proto: SignatureDef): Signature =

@@ -7,10 +7,10 @@ import org.tensorflow.proto.{TensorInfo, TensorShapeProto}
 
 /** One input or output of a signature.
   *
-  * @param name the key in the signature; what `feed` and `fetch` speak of
+  * @param name the key in the signature, as used in `feed` and `fetch`
   * @param dtype TensorFlow's type name, such as `float32`
-  * @param shape dimension 0 is the batch; `None` inside for an unknown dimension, `None` outside
-  *   for an unknown rank
+  * @param shape dimension 0 is the batch; an element `None` is an unknown dimension, a shape of
+  *   `None` an unknown rank
   * @param tensor the graph's own tensor name, such as `serving_default_inputs:0`; for the engine
   *   only
   */
@@ -27,13 +27,13 @@ final case class TensorSpec(
   /** Elements of one row, when all its dimensions are known. */
   def rowSize: Option[Long] = rowShape.filter(_.forall(_.isDefined)).map(_.flatten.product)
 
-  /** The fixed number of rows of a batch, or nothing when it is free. */
+  /** The fixed number of rows of a batch; none when it is free. */
   def batchDimension: Option[Long] = shape.flatMap(_.headOption).flatten
 
-  /** Whether there is a dimension for the rows at all (a scalar tensor has none). */
+  /** Whether the tensor has a dimension for the rows (a scalar has none). */
   def isBatched: Boolean = shape.forall(_.nonEmpty)
 
-  /** The tensor with a free dimension in front; an unknown rank stays unknown. */
+  /** The tensor with a free first dimension added; an unknown rank stays unknown. */
   def byRows: TensorSpec = copy(shape = shape.map(None +: _))
 
   /** Levels of arrays of its column; a row shape of `()` or `(1,)` is a plain column. */
@@ -42,7 +42,7 @@ final case class TensorSpec(
     case Some(dimensions) => dimensions.size
   }
 
-  /** The Spark type of its column, in words; `no column` for a type without one. */
+  /** The name of its column's Spark type; `no column` for an unsupported type. */
   def sql: String = DType.of(dtype) match {
     case Some(row) if shape.isEmpty => s"${row.sqlName} or arrays of it"
     case Some(row) => DType.arraysOf(row.sqlName, depth)
@@ -67,12 +67,12 @@ object TensorSpec {
   private[model] def of(name: String, info: TensorInfo): TensorSpec = {
     // Without a plain name the message's oneof holds coo_sparse or composite_tensor.
     val number = if (info.getName.nonEmpty) info.getDtypeValue else DType.Composite
-    // A field that is not there says nothing: an empty shape is a scalar, no shape an unknown rank.
+    // An empty shape is a scalar; a missing shape is an unknown rank.
     val known = Option.when(info.hasTensorShape)(info.getTensorShape)
     TensorSpec(name, DType.nameOf(number), known.flatMap(shapeOf), info.getName)
   }
 
-  /** The sizes of a shape; nothing for an unknown rank. */
+  /** The sizes of a shape; none for an unknown rank. */
   private[model] def shapeOf(proto: TensorShapeProto): Option[Shape] =
     Option.unless(proto.getUnknownRank || proto.getDimCount > MostDimensions) {
       proto.getDimList.asScala.toSeq.map(dim => Option.when(dim.getSize >= 0)(dim.getSize))

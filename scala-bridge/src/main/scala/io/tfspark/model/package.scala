@@ -2,6 +2,6 @@ package io.tfspark
 
 package object model {
 
-  /** Sizes of a tensor's dimensions; nothing for one that is unknown. */
+  /** Sizes of a tensor's dimensions; `None` for an unknown size. */
   type Shape = Seq[Option[Long]]
 }

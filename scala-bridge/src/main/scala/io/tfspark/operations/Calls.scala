@@ -25,12 +25,12 @@ private[operations] object Occasion {
   case object Loader extends Occasion
 }
 
-/** Which nodes of a graph run when, inside the functions that they call. Driver.
+/** Finds out when the nodes of a graph and of its functions run. Driver.
   *
   * A node of the graph runs on some occasions: when a signature runs, when the model is
   * initialised, when its checkpoint is restored or saved, or never. The nodes of a function run
-  * when a node runs that may call it, also by a nested attribute, as a gradient, or because the
-  * optimizer takes one function for another that implements the same.
+  * when a node that may call the function runs. A call can also be a nested attribute, a gradient,
+  * or a replacement: the optimizer may replace a function by another implementation of it.
   *
   * A model may be written to slow down its readers: time and memory grow with the size of the
   * graph.
@@ -62,7 +62,7 @@ final private[operations] class Calls(graph: MetaGraphDef) {
 
   private val alike = alikeIn(graph)
 
-  /** The function that stands for all that may run in its place. */
+  /** The representative of all functions that may run in place of this one. */
   private def same(function: String): String = alike.getOrElse(function, function)
 
   private val calls: Seq[(String, Placed)] = all.flatMap { one =>
@@ -128,8 +128,8 @@ private[operations] object Calls {
 
   private val initSignature = "__saved_model_init_op"
 
-  /** What a loader runs once: the init op. Where there is none, TensorFlow's loader in Python runs
-    * the initializers of tables and of local variables.
+  /** A loader runs the init op once. If there is none, TensorFlow's Python loader runs the
+    * initializers of tables and of local variables, which these collections list.
     */
   private val initCollections =
     Seq("saved_model_main_op", "legacy_init_op", "table_initializer", "local_variables")
@@ -175,8 +175,8 @@ private[operations] object Calls {
     else if (value.hasList) value.getList.getFuncList.asScala.toSeq
     else Nil
 
-  /** Function → one that stands for its implementations and gradients. Functions that may run in
-    * place of each other count as one: what calls one of them calls all.
+  /** Function → representative of its implementations and gradients. Functions that may run in
+    * place of each other count as one function: a call of one is a call of all.
     */
   private def alikeIn(graph: MetaGraphDef): Map[String, String] = {
     val library = graph.getGraphDef.getLibrary
@@ -216,7 +216,7 @@ private[operations] object Calls {
     graph.getSignatureDefMap.asScala.toSeq.filter(_._1 != initSignature)
       .flatMap(_._2.getOutputsMap.values.asScala).flatMap(tensors(_, 0))
 
-  /** The tensors of an output, of which a sparse or ragged one has several. */
+  /** The tensors of an output; a sparse or ragged output has several. */
   private def tensors(info: TensorInfo, level: Int): Seq[String] = {
     val sparse = info.getCooSparse
     val parts = if (level < mostLevels) info.getCompositeTensor.getComponentsList.asScala else Nil
@@ -228,7 +228,7 @@ private[operations] object Calls {
     ) ++ parts.flatMap(tensors(_, level + 1))
   }
 
-  /** What a loader may run once, whichever loader it is. */
+  /** The nodes that any loader may run once. */
   private def initialised(graph: MetaGraphDef): Seq[String] = {
     val signature = Option(graph.getSignatureDefMap.get(initSignature)).toSeq
       .flatMap(_.getOutputsMap.values.asScala).flatMap(tensors(_, 0))

@@ -9,16 +9,16 @@ import io.tfspark.model.Assets
 import io.tfspark.operations.Calls._
 import org.tensorflow.proto._
 
-/** Finds out who chooses the name of a file that an operation opens: the loader or the model.
+/** Determines whether the loader or the model chooses the name of a file that an operation opens.
   * Driver.
   *
   * Follows a tensor back to the asset of the export dir or to the name of the checkpoint, which
   * TensorFlow's loaders feed. The model chooses everything else, such as a constant.
   *
   * TensorFlow 2 keeps the path of an asset in a variable that the initialisation assigns. The
-  * variable counts as the asset when nothing else can assign it: all nodes of that variable are in
-  * the graph itself, and only read it, ask whether it is initialised, or assign the asset while the
-  * model is initialised, which is when the loader feeds it.
+  * variable counts as the asset if nothing else can assign it: all nodes of the variable are in the
+  * graph itself, and each only reads it, checks whether it is initialised, or assigns the asset
+  * during the initialisation of the model, when the loader feeds the asset.
   */
 final private[operations] class FileNames(graph: MetaGraphDef, calls: Calls) {
   import FileNames._
@@ -42,11 +42,11 @@ final private[operations] class FileNames(graph: MetaGraphDef, calls: Calls) {
       .groupMap(_._1)(_._2).withDefaultValue(Nil)
   }
 
-  /** Where a tensor comes from, in every call. */
+  /** The origins of a tensor over all calls. */
   def kinds(scope: String, tensor: String, steps: Int = 0): Set[Kind] = {
     val name = if (scope == Graph) whole(tensor) else tensor
     if (!known.contains((scope, name))) {
-      known((scope, name)) = Set(Other) // what a cycle finds
+      known((scope, name)) = Set(Other) // the result inside a cycle
       known((scope, name)) = traced(scope, name, steps)
     }
     known((scope, name))
@@ -71,10 +71,10 @@ final private[operations] class FileNames(graph: MetaGraphDef, calls: Calls) {
       case Some(at) =>
         val bound = Option.when(calls.isInObjectGraph(function))(ofBound(function, at)).toSet
         val found = ofCalls(function, at, calls.callers(function).iterator, bound, steps)
-        if (found.isEmpty) Set(Other) else found // nobody is known to call it
+        if (found.isEmpty) Set(Other) else found // no known caller
     }
 
-  /** Where the argument comes from in the rest of the calls; `Other` ends the search. */
+  /** The origins of the argument in the remaining calls; `Other` ends the search. */
   @tailrec
   private def ofCalls(
       function: String,
@@ -86,13 +86,13 @@ final private[operations] class FileNames(graph: MetaGraphDef, calls: Calls) {
     if (found(Other) || !rest.hasNext) found
     else ofCalls(function, at, rest, found ++ ofCall(function, at, rest.next(), steps), steps)
 
-  /** Argument → its position, where every argument is one tensor. */
+  /** Argument → its position, if every argument is one tensor. */
   private def positionsOf(function: String): Map[String, Int] =
     positions.getOrElseUpdate(
       function, {
         val arguments =
           calls.functions.get(function).toSeq.flatMap(_.getSignature.getInputArgList.asScala)
-        // An argument of several tensors moves all that follow.
+        // An argument of several tensors shifts the positions of all later arguments.
         val isPlain =
           arguments.forall(one => one.getNumberAttr.isEmpty && one.getTypeListAttr.isEmpty)
         if (isPlain) arguments.map(_.getName).zipWithIndex.toMap else Map.empty
@@ -119,7 +119,7 @@ final private[operations] class FileNames(graph: MetaGraphDef, calls: Calls) {
     !tensor.startsWith("^") &&
       (scope == Graph || tensor.count(_ == ':') == 2 || positionsOf(scope).contains(tensor))
 
-  /** What the object graph binds to an argument: it binds the last ones. */
+  /** The value that the object graph binds to an argument; it binds the last arguments. */
   private def ofBound(function: String, at: Int): Kind = {
     val bound = Option(objects.getConcreteFunctionsMap.get(function)).toSeq
       .flatMap(_.getBoundInputsList.asScala)
@@ -141,7 +141,7 @@ final private[operations] class FileNames(graph: MetaGraphDef, calls: Calls) {
         held(name)
     }
 
-  /** What the nodes of a variable may assign to it. */
+  /** The values that the nodes of a variable may assign to it. */
   private def assigned(handles: Seq[Placed], steps: Int): Set[Kind] = {
     val found =
       if (handles.exists(_.scope != Graph)) Nil
@@ -153,7 +153,7 @@ final private[operations] class FileNames(graph: MetaGraphDef, calls: Calls) {
     if (found.isEmpty) Set(Other) else found.toSet
   }
 
-  /** What a node may write into a variable. */
+  /** The value that a node may write into a variable. */
   private def ofUse(user: NodeDef, handle: String, steps: Int): Set[Kind] = user.getOp match {
     case "ReadVariableOp" | "VarIsInitializedOp" => Set.empty
     case "AssignVariableOp"
@@ -174,7 +174,7 @@ private[operations] object FileNames {
   private val same = Set("Identity", "StopGradient")
   private val mostSteps = 100
 
-  /** Steps through one graph; what is behind them counts as chosen by the model. */
+  /** Most steps through one graph; names beyond that count as chosen by the model. */
   private val mostStepsInAll = 200000
 
   private def data(node: NodeDef): Seq[String] = inputs(node).filterNot(_.startsWith("^"))
@@ -188,7 +188,7 @@ private[operations] object FileNames {
     parts.last == "0" && parts.length == (if (scope == Graph) 2 else 3)
   }
 
-  /** The name by which a session keeps a variable; all without one are the same. */
+  /** The name of a variable in the session; all variables without one are the same variable. */
   private def sharedName(node: NodeDef): ByteString =
     node.getAttrOrDefault("shared_name", AttrValue.getDefaultInstance).getS
 }

@@ -1,9 +1,9 @@
 package io.tfspark.operations
 
-/** An operation of a model that touches more than tensors. Serialisable.
+/** An operation of a model that accesses more than tensors. Serialisable.
   *
   * @param op the operation, such as `WriteFile`; `allowOps` takes this name
-  * @param touches what it touches: files, the network, other processes, …
+  * @param touches what it accesses: files, the network, other processes, …
   * @param node the node that runs it
   * @param function the function of the node; empty for the graph itself
   */

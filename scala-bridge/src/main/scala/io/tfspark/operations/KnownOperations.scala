@@ -5,7 +5,7 @@ import java.nio.charset.StandardCharsets.UTF_8
 import scala.io.Source
 import scala.util.Using
 
-/** The operations that only compute, and what all other operations touch. Driver.
+/** Tells the operations that only compute from those that access files or other resources. Driver.
   *
   * Reads the same two lists as Python. An operation in neither list is a custom operation, or newer
   * than the lists; it is treated as unknown code.
@@ -23,7 +23,7 @@ private[operations] object KnownOperations {
         else (section, found ++ words(line).map(_ -> section))
     }._2
 
-  /** What an operation touches besides its tensors; nothing when it only computes. */
+  /** The resources that an operation accesses besides its tensors; none when it only computes. */
   def touches(op: String): Option[String] =
     Option.unless(allowed(op))(refused.getOrElse(op, Unknown))
 

@@ -12,10 +12,10 @@ import io.tfspark.operations.KnownOperations.{touches, Unknown}
 import io.tfspark.operations.Occasion._
 import org.tensorflow.proto._
 
-/** Finds the operations of a model that touch more than tensors. Driver; nothing is run.
+/** Finds the operations of a model that access more than tensors. Driver; nothing is run.
   *
   * The rules are those of Python's `tfspark.operations.lint`. All nodes are checked, including
-  * nodes of functions and of graphs inside constants, even when nothing runs them. These need no
+  * nodes of functions and of graphs inside constants, even if nothing runs them. These need no
   * permission:
   *   - operations that restore the checkpoint, if they can open only the model's own checkpoint;
   *   - operations that save the checkpoint, if nothing runs them;
@@ -29,8 +29,8 @@ object Lint {
     Map("InitializeTableFromTextFile" -> 1, "InitializeTableFromTextFileV2" -> 1)
   private val saves = Set("SaveV2", "Save", "SaveSlices", "MergeV2Checkpoints")
 
-  /** Operation → attribute that can name a file or hold code, its values that do not, and what it
-    * touches otherwise.
+  /** Operation → attribute that can name a file or hold code, its harmless values, and the resource
+    * that other values access.
     */
   private val judgedAttributes: Map[String, (String, Pattern, String)] = {
     def judged(name: String, pattern: String, what: String) =
@@ -68,7 +68,7 @@ object Lint {
   private val deepest = 4
   private val tooDeep = "graphs inside graphs, too deep to be checked"
 
-  /** The operations that touch more than tensors and need permission. */
+  /** The operations that access more than tensors and need permission. */
   def findings(graph: MetaGraphDef): Seq[Finding] = {
     val calls = new Calls(graph)
     val names = new FileNames(graph, calls)
@@ -81,7 +81,7 @@ object Lint {
     )
   }
 
-  /** What a node touches, as its operation or its attributes say. */
+  /** The resource that a node accesses, according to its operation or its attributes. */
   private def touched(node: NodeDef): Option[String] = {
     val op = node.getOp
     val judged = judgedAttributes.get(op).filterNot { case (name, pattern, _) =>
@@ -93,7 +93,9 @@ object Lint {
     else touches(op)
   }
 
-  /** Whether an attribute is a text of the pattern, and not one that a caller gives. */
+  /** Whether an attribute is a text that matches the pattern, and not a value that the caller
+    * gives.
+    */
   private def isLiteral(value: AttrValue, pattern: Pattern): Boolean = value.getValueCase match {
     case AttrValue.ValueCase.S | AttrValue.ValueCase.VALUE_NOT_SET =>
       pattern.matcher(value.getS.toString(ISO_8859_1)).matches
@@ -104,11 +106,11 @@ object Lint {
     value.getValueCase == AttrValue.ValueCase.PLACEHOLDER || resources(value.getTypeValue) ||
       value.getList.getTypeValueList.asScala.exists(one => resources(one.intValue))
 
-  /** Whether a node opens nothing but the files that every SavedModel brings along. */
+  /** Whether a node opens only the checkpoint and the assets of its own SavedModel. */
   private def isOwn(one: Placed, calls: Calls, names: FileNames): Boolean = {
     val op = one.node.getOp
     val occasions = calls.occasions(one)
-    // Of a saver that training left behind.
+    // Part of a saver that remains from training.
     val isDead = one.scope == Calls.Graph && occasions.isEmpty
     def isFed(kind: Kind, at: Int, elsewhere: Set[Occasion]): Boolean =
       // The loader feeds the names of files only while it restores and initialises.
@@ -120,7 +122,7 @@ object Lint {
       isFed(Checkpoint, restores(op), Set(Signature, Init, Loader))
     else if (tables.contains(op)) isFed(Asset, tables(op), Set(Signature, Restore))
     else
-      // The name of a function of the model hides no operation of TensorFlow.
+      // A function of the model does not hide an operation of TensorFlow with the same name.
       calls.functions.contains(op) && touches(op).contains(Unknown)
   }
 

@@ -10,8 +10,8 @@ import org.apache.spark.sql.execution.vectorized.WritableColumnVector
 /** Scores the rows of one batch into result vectors: every face of the bridge ends here. Executor,
   * one thread.
   *
-  * Memory is bounded by the batch; a row with a null input is not fed and gives null; a row that
-  * fails is named.
+  * Memory is bounded by the batch; a row with a null input is not fed and gives null; a bad row is
+  * named, or gives null with its reason.
   *
   * @param places for each bound input its columns
   */
@@ -24,7 +24,8 @@ final class BatchScorer(
     metrics: ScoreMetrics = ScoreMetrics.none
 ) extends AutoCloseable {
   private val encoder = new BatchEncoder(binding.inputs, places)
-  private val groups = new GroupRunner(runner, binding, origin, metrics)
+  private val rejects = new Rejects(binding.onError, origin)
+  private val groups = new GroupRunner(runner, binding, origin, metrics, rejects)
   private val outputBytes =
     binding.outputs.map(one => one.spec.rowSize.getOrElse(0L) * math.max(1, one.dtype.width)).sum
   // Rows of one run; where the bytes of a row are not known beforehand, bytes are counted too.
@@ -38,6 +39,7 @@ final class BatchScorer(
   private var index = 0
   private var vector: WritableColumnVector = _
   private var outputs: Seq[WritableColumnVector] = Nil
+  private var reason: Option[WritableColumnVector] = None
 
   /** The single column that may be taken at once from a columnar batch. */
   val bulkPlace: Option[ColumnPlace] = BulkColumn.placeOf(binding.inputs, places)
@@ -46,7 +48,9 @@ final class BatchScorer(
   def start(into: WritableColumnVector): Unit = {
     vector = into
     outputs =
-      if (binding.outputs.size == 1) Seq(into) else binding.outputs.indices.map(into.getChild)
+      if (binding.isStruct) binding.outputs.indices.map(into.getChild) else Seq(into)
+    reason = binding.reason.map(_ => into.getChild(outputs.size))
+    rejects.clear()
     index = 0
     capacity = 0
     ran = false
@@ -55,23 +59,35 @@ final class BatchScorer(
 
   /** Take the next row, which may change afterwards. */
   def add(row: InternalRow): Unit = {
-    if (index == capacity) grow(math.max(BatchScorer.leastCapacity, capacity * 2))
     val isFed =
       try encoder.add(row, index)
       catch {
-        case problem: RowProblem => throw groups.rowError(problem, seen + index)
+        case problem: RowProblem =>
+          rejects.add(problem, index, seen)
+          false
         case tooLarge: EngineException =>
           throw new EngineException(
             s"${origin.at(s"row ${seen + index}")}: ${tooLarge.getMessage}",
             Some(tooLarge)
           )
       }
+    advance(isFed)
+    if (waiting >= step || (countsBytes && encoder.bytes + waiting * outputBytes >= stepBytes))
+      flush()
+  }
+
+  /** Take a row whose values could not be read. */
+  def reject(problem: RowProblem): Unit = {
+    rejects.add(problem, index, seen)
+    advance(isFed = false)
+  }
+
+  private def advance(isFed: Boolean): Unit = {
+    if (index == capacity) grow(math.max(BatchScorer.leastCapacity, capacity * 2))
     // A struct of several outputs is there, and each of its fields is null.
     if (!isFed) outputs.foreach(_.putNull(index))
     index += 1
     if (isFed) waiting += 1
-    if (waiting >= step || (countsBytes && encoder.bytes + waiting * outputBytes >= stepBytes))
-      flush()
   }
 
   /** Whether rows of the batch have been through the model. */
@@ -87,6 +103,7 @@ final class BatchScorer(
   /** Score what waits; the vector then holds a result for every row. */
   def finish(): Unit = {
     flush()
+    rejects.write(index, outputs, reason)
     seen += index
   }
 
@@ -102,7 +119,10 @@ final class BatchScorer(
       if (done) flush()
       done
     }
-    if (taken) seen += rows else encoder.clear()
+    if (taken) {
+      rejects.write(rows, outputs, reason)
+      seen += rows
+    } else encoder.clear()
     taken
   }
 
@@ -112,6 +132,10 @@ final class BatchScorer(
     capacity = rows
     vector.reserve(rows)
     outputs.foreach(_.reserve(rows))
+    reason.foreach { struct =>
+      struct.reserve(rows)
+      OnError.reasonType.indices.foreach(struct.getChild(_).reserve(rows))
+    }
   }
 
   private def flush(): Unit = {

@@ -1,17 +1,17 @@
 package io.tfspark.score
 
-/** When rows are enough for one run of a model.
+/** The size of a batch for one run of a model.
   *
-  * @param rows so many, or nothing for as many as make about 1 MiB of input and output
-  * @param mostBytes what rows may take whatever their number: a batch that is larger is run in
-  *   parts
+  * @param rows number of rows; by default as many as give about 1 MiB of input and output
+  * @param mostBytes most bytes of a batch for any number of rows; a larger batch is run in parts
   */
 final case class BatchSize(rows: Option[Int], mostBytes: Long = BatchSize.MostBytes) {
 
   /** The rows of one run.
     *
-    * @param fixed the batch dimension of a model that has one: fewer rows would be padded to it
-    * @param bytesPerRow where all rows take the same
+    * @param fixed the batch dimension of the model, if it is fixed; fewer rows would be padded to
+    *   it
+    * @param bytesPerRow the bytes of a row, if all rows have the same size
     */
   def step(fixed: Option[Int], bytesPerRow: Option[Long]): Int = {
     val within = bytesPerRow.fold(BatchSize.MaxRows)(rowsWithin(bytes, _))
@@ -20,7 +20,7 @@ final case class BatchSize(rows: Option[Int], mostBytes: Long = BatchSize.MostBy
     }
   }
 
-  /** The bytes that are enough for one run, where the rows are not counted alone. */
+  /** The bytes at which a batch is full, if it is not limited by its rows alone. */
   def bytesOf(fixed: Option[Int]): Long =
     if (fixed.isDefined) BatchSize.MostFixedBytes else bytes
 
@@ -36,7 +36,9 @@ object BatchSize {
   val TargetBytes: Long = 1L << 20
   val MostBytes: Long = 128L << 20
 
-  /** A batch that cannot be smaller is bounded by Java's arrays alone, with room for a row. */
+  /** A batch that cannot be smaller is bounded only by the size of Java's arrays, with room for a
+    * row.
+    */
   val MostFixedBytes: Long = 1L << 30
   val MaxRows: Int = 131072
 }

@@ -1,6 +1,6 @@
 package io.tfspark.score
 
-import scala.util.{Failure, Success, Try, Using}
+import scala.util.{Try, Using}
 
 import io.tfspark.engine._
 import io.tfspark.error._
@@ -12,8 +12,9 @@ import org.apache.spark.sql.execution.vectorized.WritableColumnVector
   * thread.
   *
   * A batch that is beyond memory is halved until it fits; a batch that the model refuses is
-  * bisected to the row, which the error names. A model with a fixed batch dimension gets exactly
-  * that many rows, the last batch padded and cut; one without a dimension for rows, row by row.
+  * bisected to the row, which the error names, or to all such rows, which are set aside. A model
+  * with a fixed batch dimension gets exactly that many rows, the last batch padded and cut; one
+  * without a dimension for rows, row by row.
   *
   * @param first number in the partition of the row that an index of a group counts from
   */
@@ -21,7 +22,8 @@ final private[score] class GroupRunner(
     runner: SignatureRunner,
     binding: Binding,
     origin: Origin,
-    metrics: ScoreMetrics
+    metrics: ScoreMetrics,
+    rejects: Rejects
 ) {
   private val decoders = binding.outputs.map(new OutputDecoder(_, binding.terms.strings))
 
@@ -37,14 +39,50 @@ final private[score] class GroupRunner(
   }
 
   private def scorePart(part: Part, vectors: Seq[WritableColumnVector], first: Long): Unit =
-    Try(run(part)(decode(part, _, vectors, first))) match {
-      case Success(()) => ()
-      case Failure(error: NativeException)
+    try
+      attempt(part, vectors, first).foreach { error =>
+        if (!rejects.areAllowed) throw error
+        setAside(part, error, vectors, first)
+      }
+    catch {
+      case error: NativeException
           if error.isOutOfMemory && part.size > 1 && binding.batchDimension.isEmpty =>
         part.halves.foreach(scorePart(_, vectors, first))
-      case Failure(error: NativeException) => throw named(part, error, first)
-      case Failure(error) => throw error
+      case error: NativeException => throw named(part, error, first)
     }
+
+  /** Score a part, or return what the model says if a row can be the cause. */
+  private def attempt(
+      part: Part,
+      vectors: Seq[WritableColumnVector],
+      first: Long
+  ): Option[NativeException] = attempt(part)(decode(part, _, vectors, first))
+
+  private def attempt(part: Part)(use: Map[String, NativeTensor] => Unit): Option[NativeException] =
+    try {
+      run(part)(use)
+      None
+    } catch { case error: NativeException if error.isAboutRow => Some(error) }
+
+  /** Set the rows aside that the model refuses, and score the others. */
+  private def setAside(
+      part: Part,
+      error: NativeException,
+      vectors: Seq[WritableColumnVector],
+      first: Long
+  ): Unit = {
+    val search = new Search[NativeException](
+      part.size,
+      (start, stop) => attempt(part.slice(start, stop))(_ => ()),
+      (rows, other) => attempt(part.replacing(rows, other), vectors, first)
+    )
+    val refused = search.refusedRows(error)
+    if (refused.isEmpty) throw error
+    refused.foreach { case (row, found) =>
+      val problem = s"${GroupRunner.refusal}: ${found.getMessage}"
+      rejects.add(new RowProblem(ReasonCode.ModelRefused, "", problem), part.row(row), first)
+    }
+  }
 
   private def run[A](part: Part)(use: Map[String, NativeTensor] => A): A = {
     val started = System.nanoTime()
@@ -73,11 +111,10 @@ final private[score] class GroupRunner(
     val inOrder = part.row(part.size - 1) - part.row(0) == part.size - 1
     decoders.lazyZip(tensors).lazyZip(vectors).foreach { (decoder, tensor, vector) =>
       val rowShape = if (binding.rowByRow) tensor.shape else tensor.shape.drop(1)
-      try decoder.decode(tensor, rowShape, part.size, vector, part.row, inOrder)
-      catch {
-        case found: OutputProblem =>
-          val perRow = math.max(1L, rowShape.product)
-          throw rowError(found.problem, first + part.row((found.element / perRow).toInt))
+      val perRow = math.max(1L, rowShape.product)
+      decoder.decode(tensor, rowShape, part.size, vector, part.row, inOrder) { (element, problem) =>
+        val row = (element / perRow).toInt
+        if (!part.isReplaced(row)) rejects.add(problem, part.row(row), first)
       }
     }
   }
@@ -114,12 +151,12 @@ final private[score] class GroupRunner(
     if (error.isAboutModel)
       new EngineException(s"${place(part, first)}: ${error.inWords}", Some(error))
     else
-      firstFailing(part) match {
+      (if (rejects.areAllowed) None else firstFailing(part)) match {
         case Some(row) =>
           val at = origin.ofRow(first + row)
           val words = origin.rows.inWords(first + row)
-          val problem = s"the model refuses the row: ${error.getMessage}$words"
-          new RowException(s"$at: $problem\nHint: ${GroupRunner.fix}", Some(error))
+          val problem = s"${GroupRunner.refusal}: ${error.getMessage}$words"
+          new RowException(s"$at: $problem\nHint: ${Rejects.fix}", Some(error))
         case None =>
           val alone =
             if (part.size == 1 || binding.batchDimension.isDefined) ""
@@ -137,13 +174,6 @@ final private[score] class GroupRunner(
 
   private def place(part: Part, first: Long): String =
     origin.at(s"rows ${first + part.row(0)} to ${first + part.row(part.size - 1)}")
-
-  private[score] def rowError(problem: RowProblem, row: Long): RowException = {
-    val hint = if (problem.hint.isEmpty) GroupRunner.fix else problem.hint
-    val place = origin.ofRow(row, s"column '${problem.column}', ")
-    val words = origin.rows.inWords(row)
-    new RowException(Explain(s"$place: ${problem.problem}$words", hint = hint))
-  }
 }
 
 private[score] object GroupRunner {
@@ -161,5 +191,5 @@ private[score] object GroupRunner {
     )
   }
 
-  private val fix = "fix the row or filter it out."
+  private val refusal = "the model refuses the row"
 }

@@ -14,7 +14,7 @@ import org.apache.spark.unsafe.Platform
 /** One output's tensor → a column vector: the way of the bytes out of a model. Executor, one
   * thread.
   *
-  * Bytes that are not the text they should be raise `RowProblem`; what the table widens (uint8 →
+  * Rows with bytes that are not the text they should be are refused; what the table widens (uint8 →
   * smallint) is widened.
   *
   * @param binary how the caller asks for bytes instead of text
@@ -30,6 +30,8 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
     * @param count rows to take; the tensor may hold more that only padded it
     * @param place the place in the vector of row number i
     * @param inOrder whether the places are consecutive numbers
+    * @param refuse takes an element that cannot be decoded, and why; when it returns, the other
+    *   rows are decoded, and the value of this row means nothing
     */
   def decode(
       tensor: NativeTensor,
@@ -38,12 +40,12 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
       vector: WritableColumnVector,
       place: Int => Int,
       inOrder: Boolean
-  ): Unit = {
+  )(refuse: (Int, RowProblem) => Unit): Unit = {
     val shape = rowShape.map(_.toInt)
-    if (output.spec.depth == 0) leaves(tensor, count, vector, place, inOrder)
+    if (output.spec.depth == 0) leaves(tensor, count, vector, place, inOrder, refuse)
     else {
       val first = lists(vector, count, shape.head, place)
-      nested(tensor, vector.arrayData(), count * shape.head, shape.tail, first)
+      nested(tensor, vector.arrayData(), count * shape.head, shape.tail, first, refuse)
     }
   }
 
@@ -73,12 +75,13 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
       vector: WritableColumnVector,
       count: Int,
       shape: Seq[Int],
-      start: Int
+      start: Int,
+      refuse: (Int, RowProblem) => Unit
   ): Unit =
-    if (shape.isEmpty) leaves(tensor, count, vector, start + _, inOrder = true)
+    if (shape.isEmpty) leaves(tensor, count, vector, start + _, inOrder = true, refuse)
     else {
       val first = lists(vector, count, shape.head, start + _)
-      nested(tensor, vector.arrayData(), count * shape.head, shape.tail, first)
+      nested(tensor, vector.arrayData(), count * shape.head, shape.tail, first, refuse)
     }
 
   private def leaves(
@@ -86,9 +89,10 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
       count: Int,
       vector: WritableColumnVector,
       place: Int => Int,
-      inOrder: Boolean
+      inOrder: Boolean,
+      refuse: (Int, RowProblem) => Unit
   ): Unit =
-    if (dtype.width == 0) strings(tensor, count, vector, place)
+    if (dtype.width == 0) strings(tensor, count, vector, place, refuse)
     else if (count > 0) {
       val length = Math.multiplyExact(count, dtype.width)
       if (bytes.length < length) bytes = new Array[Byte](length)
@@ -136,29 +140,26 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
       tensor: NativeTensor,
       count: Int,
       vector: WritableColumnVector,
-      place: Int => Int
+      place: Int => Int,
+      refuse: (Int, RowProblem) => Unit
   ): Unit = {
     var index = 0
     while (index < count) {
       val value = tensor.string(index.toLong)
-      if (isText && !OutputDecoder.isText(value))
-        throw new OutputProblem(
-          index,
-          new RowProblem(
-            output.column,
-            s"output bytes ${Explain.shown(value.take(20))} are not UTF-8",
-            s"take the bytes with $binary."
-          )
-        )
-      vector.putByteArray(place(index), value)
+      if (isText && !OutputDecoder.isText(value)) refuse(index, notText(value))
+      else vector.putByteArray(place(index), value)
       index += 1
     }
   }
-}
 
-/** A problem of an output's element; the element's index tells the row. */
-final private[score] class OutputProblem(val element: Int, val problem: RowProblem)
-    extends RuntimeException(problem.problem, null, false, false)
+  private def notText(value: Array[Byte]): RowProblem =
+    new RowProblem(
+      ReasonCode.NotText,
+      output.column,
+      s"output bytes ${Explain.shown(value.take(20))} are not UTF-8",
+      s"take the bytes with $binary."
+    )
+}
 
 private[score] object OutputDecoder {
 

@@ -41,7 +41,8 @@ private[tfspark] object RowValues {
     case (BooleanType, flag: Boolean) => flag
     case (_, flag: Boolean) => exactly(spec, kind, if (flag) 1 else 0)
     case (_, number: Number) => exactly(spec, kind, number)
-    case _ => throw refusal(spec, s"expected ${spec.sql}, found ${shown(value)}")
+    case _ =>
+      throw refusal(ReasonCode.Unreadable, spec, s"expected ${spec.sql}, found ${shown(value)}")
   }
 
   private def exactly(spec: TensorSpec, kind: DataType, number: Number): Any = {
@@ -56,7 +57,9 @@ private[tfspark] object RowValues {
       case _ => None
     }
     converted.filter(fits(number, _)).getOrElse {
+      val isFraction = kind != FloatType && kind != DoubleType && !isWhole(number)
       throw refusal(
+        if (isFraction) ReasonCode.Unreadable else ReasonCode.OutOfRange,
         spec,
         s"expected ${kind.catalogString}, found ${shown(number)}, which does not fit"
       )
@@ -70,6 +73,9 @@ private[tfspark] object RowValues {
     case whole => decimal(before).exists(value => decimal(whole).exists(_.compareTo(value) == 0))
   }
 
+  private def isWhole(number: Number): Boolean =
+    decimal(number).exists(_.stripTrailingZeros.scale <= 0)
+
   /** The exact value of a finite number. */
   private def decimal(number: Number): Option[java.math.BigDecimal] = number match {
     case real @ (_: java.lang.Float | _: java.lang.Double) =>
@@ -81,6 +87,6 @@ private[tfspark] object RowValues {
 
   private def shown(value: Any): String = s"$value (${value.getClass.getSimpleName})"
 
-  private def refusal(spec: TensorSpec, problem: String): RowProblem =
-    new RowProblem(spec.name, problem)
+  private def refusal(code: ReasonCode, spec: TensorSpec, problem: String): RowProblem =
+    new RowProblem(code, spec.name, problem)
 }

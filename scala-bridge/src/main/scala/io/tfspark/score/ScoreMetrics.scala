@@ -1,6 +1,6 @@
 package io.tfspark.score
 
-/** What a task counts. */
+/** The counters of a task. */
 trait ScoreMetrics {
 
   /** The model ran on some rows. */

@@ -45,7 +45,7 @@ final private[tfspark] class ValueScorer(
   /** Score rows as their results are asked for; only those of one run are held.
     *
     * @param rows each holds one value per input, in the signature's order
-    * @return for each row one value per fetched output
+    * @return for each row one value per fetched output, then its reason, if there is such a column
     */
   def score(rows: Iterator[Seq[Any]]): Iterator[Seq[Any]] =
     Iterator.continually(rows.hasNext).takeWhile(identity).flatMap(_ => batch(rows))
@@ -54,7 +54,10 @@ final private[tfspark] class ValueScorer(
     scorer.start(vector)
     var count = 0
     while (rows.hasNext && count < BatchSize.MaxRows && !scorer.hasRun && !scorer.isFull) {
-      scorer.add(toRow(rows.next(), seen + count))
+      val row = rows.next()
+      checkSize(row, seen + count)
+      try scorer.add(toRow(row))
+      catch { case problem: RowProblem => scorer.reject(problem) }
       count += 1
     }
     scorer.finish()
@@ -66,7 +69,7 @@ final private[tfspark] class ValueScorer(
   /** Only this may come from another thread, so the vector is left to the garbage collector. */
   override def close(): Unit = scorer.close()
 
-  private def toRow(row: Seq[Any], number: Long): GenericInternalRow = {
+  private def checkSize(row: Seq[Any], number: Long): Unit =
     if (row.size != inputs.size)
       throw new BindingException(
         Explain(
@@ -75,21 +78,16 @@ final private[tfspark] class ValueScorer(
           found = s"${row.size} values in row $number"
         )
       )
-    try new GenericInternalRow(inputs.zip(row).map { case (spec, value) =>
-        RowValues.toRow(spec, value)
-      }.toArray[Any])
-    catch {
-      case problem: RowProblem =>
-        throw new RowException(
-          s"${origin.at(s"column '${problem.column}', row $number")}: ${problem.problem}"
-        )
-    }
-  }
+
+  private def toRow(row: Seq[Any]): GenericInternalRow =
+    new GenericInternalRow(inputs.zip(row).map { case (spec, value) =>
+      RowValues.toRow(spec, value)
+    }.toArray[Any])
 
   private def values(results: ColumnarBatch, index: Int): Seq[Any] = {
     val row = results.getRow(index)
     binding.result match {
-      case several: StructType if binding.outputs.size > 1 =>
+      case several: StructType if binding.isStruct =>
         val struct = row.getStruct(0, several.size)
         several.fields.toSeq.zipWithIndex.map { case (field, at) =>
           if (struct.isNullAt(at)) null

@@ -2,7 +2,7 @@ package io.tfspark.sql
 
 import io.tfspark.ScoreOptions
 import io.tfspark.error._
-import io.tfspark.model.{DigestPin, OnNull}
+import io.tfspark.model.{DigestPin, OnError, OnNull}
 import io.tfspark.score.BatchSize
 import org.apache.spark.SparkEnv
 import org.apache.spark.sql.internal.SQLConf
@@ -34,6 +34,9 @@ object BridgeConf {
 
   /** What becomes of a null: `null`, `error`, a number for all inputs, or `input=value;…`. */
   val OnNulls: String = "spark.tfspark.onNull"
+
+  /** What becomes of a bad row: `raise` or `null`. */
+  val OnErrors: String = "spark.tfspark.onError"
 
   /** Shapes of outputs that models leave open: `score=;box=4;tokens=None,3`. */
   val OutputShapes: String = "spark.tfspark.outputShapes"
@@ -98,7 +101,9 @@ object BridgeConf {
     ScoreOptions(
       narrow = session(Narrow).exists(OptionTexts.flag(Narrow, _)),
       binaryStrings = session(Strings).exists(OptionTexts.isBinary(Strings, _)),
-      onNull = session(OnNulls).fold[OnNull](OnNull.GiveNull)(OptionTexts.onNull(OnNulls, _))
+      onNull = session(OnNulls).fold[OnNull](OnNull.GiveNull)(OptionTexts.onNull(OnNulls, _)),
+      onError =
+        session(OnErrors).fold[OnError](OnError.Raise)(OptionTexts.onError(OnErrors, _))
     ),
     sessionShapes =
       session(OutputShapes).fold(CallOptions().sessionShapes)(OptionTexts.shapes(OutputShapes, _))

@@ -10,9 +10,9 @@ import org.apache.spark.sql.types._
 
 /** The arguments of a call as columns that feed a signature. Driver.
   *
-  * @param expressions what is evaluated for each row
-  * @param names what the binding calls them
-  * @param feed input → names; an input left out takes the argument of its own name
+  * @param expressions the expressions that are evaluated for each row
+  * @param names their column names in the binding
+  * @param feed input → names; an input that is not listed uses the argument with its own name
   */
 final private[sql] case class CallArguments(
     expressions: Seq[Expression],
@@ -25,7 +25,7 @@ final private[sql] case class CallArguments(
   */
 private[sql] object CallArguments {
 
-  /** @param inOrder whether the arguments are in order, whatever they are called
+  /** @param inOrder whether the arguments are in the order of the inputs, regardless of their names
     */
   def of(signature: Signature, arguments: Seq[Expression], inOrder: Boolean): CallArguments =
     arguments match {
@@ -35,7 +35,7 @@ private[sql] object CallArguments {
         ofPositions(signature, arguments)
     }
 
-  /** How a call has to be written. */
+  /** Text that shows the correct form of a call. */
   def inOrder(signature: Signature): String = {
     val names = signature.inputs.map(_.name)
     val fields = names.map(name => s"… AS $name").mkString(", ")
@@ -71,7 +71,7 @@ private[sql] object CallArguments {
     CallArguments(adapted.flatten, names, feed.toMap)
   }
 
-  /** Refuse columns that are named like the inputs, but stand in another order. */
+  /** Refuse columns that have the names of the inputs but another order. */
   private def checkOrder(signature: Signature, arguments: Seq[Expression]): Unit = {
     val names = signature.inputs.map(_.name)
     val found = arguments.flatMap(nameOf)
@@ -88,7 +88,7 @@ private[sql] object CallArguments {
       ))
   }
 
-  /** The name of a column, or of a field, under whatever cast. */
+  /** The name of a column or field, even inside a cast. */
   private def nameOf(argument: Expression): Option[String] = argument match {
     case column: Attribute => Some(column.name)
     case outer: OuterReference => Some(outer.name)
@@ -121,8 +121,8 @@ private[sql] object CallArguments {
     case other => Seq(other)
   }
 
-  /** A constant whose value fits exactly takes the type of its input: 1, 2.5 and array(1, 2) need
-    * no rounding, nor leave to feed integers.
+  /** Converts a constant to the type of its input if its value fits exactly: 1, 2.5 and array(1, 2)
+    * are not rounded, and need no permission to feed integers.
     */
   private def adapt(spec: TensorSpec, argument: Expression): Expression = {
     val (element, depth) = DType.elementOf(argument.dataType)

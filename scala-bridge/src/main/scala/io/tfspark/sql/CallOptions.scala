@@ -4,14 +4,13 @@ import io.tfspark.ScoreOptions
 import io.tfspark.error.Terms
 import io.tfspark.model._
 
-/** What a call of a model in SQL was given beside its arguments. Driver.
+/** The options of a call of a model in SQL. Driver.
   *
-  * @param fetch output → field of the result; nothing for every output under its own name
-  * @param sessionShapes shapes of outputs that the session's setting gives, where a model leaves
-  *   them open
-  * @param labels what errors of rows call the arguments; left out, their positions
-  * @param terms how the caller spells options
-  * @param inOrder whether the caller says that the arguments are in order, whatever they are called
+  * @param fetch output → field of the result; by default every output under its own name
+  * @param sessionShapes output shapes of the session's setting, used if the model leaves them open
+  * @param labels names of the arguments in row errors; by default their positions
+  * @param terms the caller's spelling of options
+  * @param inOrder whether the caller states that the arguments are in the order of the inputs
   */
 final private[tfspark] case class CallOptions(
     score: ScoreOptions = ScoreOptions(),

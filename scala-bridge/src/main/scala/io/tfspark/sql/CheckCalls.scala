@@ -4,7 +4,7 @@ import io.tfspark.error._
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.logical.{Filter, LogicalPlan}
 
-/** Refuses calls where rows cannot be gathered into batches, at analysis. Driver. */
+/** Refuses calls in places where rows cannot be batched, at analysis. Driver. */
 object CheckCalls extends (LogicalPlan => Unit) with PredicateHelper {
 
   override def apply(plan: LogicalPlan): Unit = plan.foreachWithSubqueries { node =>
@@ -18,8 +18,8 @@ object CheckCalls extends (LogicalPlan => Unit) with PredicateHelper {
     })
   }
 
-  /** A condition with a call that ties the rows of a subquery to those outside: Spark makes it the
-    * condition of a semi join, below which there is no place for the call.
+  /** A condition that contains a call and correlates a subquery with the outer query. Spark makes
+    * it the condition of a semi join, where the call cannot be evaluated.
     */
   private def correlation(plan: LogicalPlan): Option[Expression] =
     plan

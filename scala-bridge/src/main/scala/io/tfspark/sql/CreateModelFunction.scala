@@ -6,14 +6,14 @@ import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.execution.command.{CreateFunctionCommand, LeafRunnableCommand}
 
-/** Reads
-  * `CREATE [OR REPLACE] TEMPORARY FUNCTION name AS 'tf_predict[:signature]' USING FILE 'model'` as
-  * what registers a model in the session. Driver. In the place of the signature may be a JSON
-  * object with all options, which is what Python sends.
+/** Turns the statement
+  * `CREATE [OR REPLACE] TEMPORARY FUNCTION name AS 'tf_predict[:signature]' USING FILE 'model'`
+  * into a command that registers a model in the session. Driver. A JSON object with all options may
+  * replace the signature; Python sends that form.
   *
-  * It is Spark's own statement, so that all who send SQL can register: Spark Connect, the Thrift
-  * server. A SQL function, `RETURN tf_predict(…)`, would cast its arguments, double to float
-  * included, without a word.
+  * It is Spark's own statement, so every SQL client can register a model, also through Spark
+  * Connect and the Thrift server. A SQL function with `RETURN tf_predict(…)` would cast its
+  * arguments silently, for example from double to float.
   */
 object CreateModelFunction extends Rule[LogicalPlan] {
   private val function = "tf_predict"
@@ -46,7 +46,7 @@ object CreateModelFunction extends Rule[LogicalPlan] {
 /** Registers a model, by its registered name or a path below the roots, as a function of the
   * session. Driver.
   *
-  * @param resources types and paths, as the statement has them: one file, which is the model
+  * @param resources types and paths in the statement: one file, the model
   * @param chosen a signature, or a JSON object of options; empty for neither
   */
 final case class RegisterModel(
@@ -68,7 +68,7 @@ final case class RegisterModel(
     Nil
   }
 
-  /** The options of a call: those of the statement over those of the session that calls. */
+  /** The options of a call: those of the statement override those of the calling session. */
   private def options: CallOptions = {
     val ofSession = BridgeConf.callOptions
     if (chosen.isEmpty) ofSession

@@ -10,10 +10,9 @@ import org.apache.spark.sql.catalyst.rules.Rule
 /** Moves calls out of expressions into `TfBatchEval` nodes, as Spark does for Python functions.
   * Driver.
   *
-  * Runs once, after the optimizer's work on operators and before scans are planned: a planner
-  * strategy alone would come too late, because Spark folds projects and filters into the scan. It
-  * runs inside of subqueries too, which are rewritten into joins only afterwards. Equal calls
-  * become one.
+  * Runs once, after the optimizer's operator rules and before scans are planned. A planner strategy
+  * alone would run too late, because Spark merges projects and filters into the scan. It also runs
+  * inside subqueries, which Spark rewrites into joins only later. Equal calls are merged.
   */
 object ExtractCalls extends Rule[LogicalPlan] with PredicateHelper {
 
@@ -30,11 +29,12 @@ object ExtractCalls extends Rule[LogicalPlan] with PredicateHelper {
         case done: TfBatchEval => done
         case other if other.expressions.exists(TfPredict.isIn) => extract(prepare(other))
       }
-      // What is kept beside the results decides what is read below, so pruning goes through twice.
+      // The columns kept beside the results determine the columns read below, so pruning runs
+      // twice.
       PushLimits(ColumnPruning(PruneKept(ColumnPruning(PruneKept(extracted)))))
     }
 
-  /** Split an operator so that its calls have the right rows below them. */
+  /** Split an operator so that each of its calls is evaluated on the right rows. */
   private def prepare(plan: LogicalPlan): LogicalPlan = plan match {
     case filter: Filter => splitFilter(filter)
     case aggregate: Aggregate => ExtractFromAggregate(aggregate)
@@ -42,7 +42,7 @@ object ExtractCalls extends Rule[LogicalPlan] with PredicateHelper {
     case other => other
   }
 
-  /** Conditions without calls go first, so that no row is scored that they drop. */
+  /** Evaluate conditions without calls first, so that the rows they drop are not scored. */
   private def splitFilter(filter: Filter): LogicalPlan = {
     val (called, plain) = splitConjunctivePredicates(filter.condition).partition(TfPredict.isIn)
     val (first, last) = plain.partition(_.deterministic)
@@ -51,7 +51,9 @@ object ExtractCalls extends Rule[LogicalPlan] with PredicateHelper {
     }
   }
 
-  /** Of an inner join, a condition whose call needs both sides becomes a filter above. */
+  /** In an inner join, a condition with a call that needs both sides becomes a filter above the
+    * join.
+    */
   private def splitJoin(join: Join): LogicalPlan = {
     def needsBoth(condition: Expression): Boolean = condition.exists {
       case call: TfPredict =>
@@ -93,7 +95,8 @@ object ExtractCalls extends Rule[LogicalPlan] with PredicateHelper {
     }
   }
 
-  /** Whether one value stands for both; what is not deterministic is the same as itself alone. */
+  /** Whether two expressions have the same value; a nondeterministic expression equals only itself.
+    */
   private def isSame(one: Expression, other: Expression): Boolean =
     (one eq other) || one.semanticEquals(other)
 
@@ -116,7 +119,7 @@ object ExtractCalls extends Rule[LogicalPlan] with PredicateHelper {
     (attached.map(_._1), attached.flatMap(_._2))
   }
 
-  /** Evaluate calls on top of a plan, or use results that are below already. */
+  /** Evaluate calls on top of a plan, or reuse results that the plan already has. */
   private def attach(
       plan: LogicalPlan,
       calls: Seq[TfPredict]
@@ -147,10 +150,11 @@ object ExtractCalls extends Rule[LogicalPlan] with PredicateHelper {
     }
   }
 
-  /** Bring the result of an equal call up from below, if every row passes there as it is.
+  /** Bring up the result of an equal call from below, if the operators between keep every row
+    * unchanged.
     *
-    * The optimizer copies a call of a subquery into the filter on it; this makes one of the two
-    * again.
+    * The optimizer copies a call of a subquery into the filter on the subquery; this merges the two
+    * calls.
     */
   private def expose(plan: LogicalPlan, call: TfPredict): Option[(LogicalPlan, Attribute)] =
     plan match {

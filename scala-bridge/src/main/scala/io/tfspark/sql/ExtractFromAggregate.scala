@@ -4,8 +4,8 @@ import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression
 import org.apache.spark.sql.catalyst.plans.logical.{Aggregate, LogicalPlan, Project}
 
-/** An aggregate's calls over its results go above it; calls in its groups and arguments stay, to be
-  * evaluated below.
+/** Moves an aggregate's calls on its results above the aggregate. Calls in its groups and arguments
+  * are evaluated below it.
   */
 private[sql] object ExtractFromAggregate {
 
@@ -25,7 +25,7 @@ private[sql] object ExtractFromAggregate {
       aggregate.groupingExpressions.exists(_.semanticEquals(expression))
 
   private def isAbove(aggregate: Aggregate, expression: Expression): Boolean = expression match {
-    // Its argument is of the rows that go into the aggregate, whatever columns it has.
+    // Its argument belongs to the input rows of the aggregate.
     case _: AggregateExpression => false
     case call: TfPredict =>
       !aggregate.groupingExpressions.exists(_.semanticEquals(call)) &&

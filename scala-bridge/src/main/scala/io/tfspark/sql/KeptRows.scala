@@ -4,7 +4,7 @@ import io.tfspark.tensor.Grown
 import org.apache.spark.sql.catalyst.expressions.UnsafeRow
 import org.apache.spark.unsafe.Platform
 
-/** Rows that wait for their results, as bytes in one piece of memory. Executor, one thread. */
+/** Rows that wait for their results, as bytes in one array. Executor, one thread. */
 final private[sql] class KeptRows(fields: Int) {
   private var memory = new Array[Byte](1 << 16)
   private var ends = new Array[Int](1 << 10)
@@ -13,7 +13,9 @@ final private[sql] class KeptRows(fields: Int) {
 
   def size: Int = count
 
-  /** Whether no more rows should be kept, lest memory grow with their width. */
+  /** Whether the limit of kept bytes is reached, so that memory does not grow with the width of
+    * rows.
+    */
   def isFull: Boolean = end(count) >= KeptRows.MostBytes
 
   def clear(): Unit = count = 0
@@ -28,7 +30,7 @@ final private[sql] class KeptRows(fields: Int) {
     count += 1
   }
 
-  /** A row as it was added; valid until the next is asked for. */
+  /** A row as it was added; valid until the next call. */
   def row(index: Int): UnsafeRow = {
     view.pointTo(
       memory,

@@ -10,15 +10,15 @@ import io.tfspark.error._
 import io.tfspark.model._
 import org.apache.hadoop.conf.Configuration
 
-/** A model and where its export dir lies for all: on a disk, or on one of Hadoop's file systems.
+/** A model and the location of its export dir: on a disk, or on one of Hadoop's file systems.
   * Driver; serialisable.
   */
 final case class LocatedModel(model: ModelPackage, remote: Option[String])
 
 /** Finds and describes the models that SQL names. Driver.
   *
-  * A description is kept as long as the files of the export dir keep their names, lengths and
-  * times; a model that was exported again is read again.
+  * A description is cached as long as the files of the export dir keep their names, lengths and
+  * times; a model that is exported again is read again.
   */
 object ModelCatalog {
   private type Key = (String, Seq[String])
@@ -34,7 +34,7 @@ object ModelCatalog {
     }
   )
 
-  /** The model of a registered name, or of a path below the roots. */
+  /** The model with a registered name, or at a path below the roots. */
   def ofUser(nameOrPath: String, options: ScoreOptions, conf: Configuration): LocatedModel = {
     val names = BridgeConf.registered
     names.get(nameOrPath) match {
@@ -45,7 +45,7 @@ object ModelCatalog {
     }
   }
 
-  /** The model of a name that the operator registered for a path. */
+  /** The model with a name that the operator registered for a path. */
   def ofName(
       name: String,
       path: String,
@@ -54,7 +54,7 @@ object ModelCatalog {
   ): LocatedModel =
     found(Search(path, options, conf, Some(path +: BridgeConf.roots), BridgeConf.pin(name)))
 
-  /** The model of a registered name or a path that the operator configured. */
+  /** The model with a registered name, or at a path that the operator configured. */
   def ofOperator(nameOrPath: String, options: ScoreOptions, conf: Configuration): LocatedModel =
     BridgeConf.registered.get(nameOrPath) match {
       case Some(path) => ofName(nameOrPath, path, options, conf)
@@ -65,11 +65,11 @@ object ModelCatalog {
   def at(path: String, options: ScoreOptions, conf: Configuration): LocatedModel =
     found(Search(path, options, conf))
 
-  /** The description of a model that is not going to be loaded; its operations are not checked. */
+  /** The description of a model that will not be loaded; its operations are not checked. */
   def described(path: String, options: ScoreOptions, conf: Configuration): LocatedModel =
     read(Search(path, options, conf))
 
-  /** A model that is going to be loaded; its operations are checked first. */
+  /** A model that will be loaded; its operations are checked first. */
   private def found(search: Search): LocatedModel = {
     val located = read(search)
     located.model.checkOperations(search.options.allowOps.toSet ++ BridgeConf.allowOps)
@@ -92,9 +92,9 @@ object ModelCatalog {
       }
   }
 
-  /** What is looked for, and what it must satisfy.
+  /** A model to find, and the conditions that it must satisfy.
     *
-    * @param within folders out of which links must not lead; none when the caller is trusted
+    * @param within folders that links must not leave; none when the caller is trusted
     * @param pin the operator's digest, in addition to that of the options
     */
   final private case class Search(

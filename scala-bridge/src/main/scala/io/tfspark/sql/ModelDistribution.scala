@@ -10,8 +10,8 @@ import org.apache.spark.SparkContext
 
 /** Decides how a model reaches the executors. Driver.
   *
-  * What lies on one of Hadoop's file systems is copied by each node once. What lies on the driver's
-  * own disk is read there when all work is done on this machine, and else broadcast, once per
+  * A model on one of Hadoop's file systems is copied once by each node. A model on the driver's own
+  * disk is read there if all executors run on this machine; otherwise it is broadcast, once per
   * application and model.
   */
 object ModelDistribution {
@@ -33,14 +33,15 @@ object ModelDistribution {
 
   private def broadcast(context: SparkContext, located: LocatedModel): PackedModel =
     synchronized {
-      // Those of an application that has ended went with it.
+      // The broadcasts of an ended application no longer exist.
       broadcasts.filterInPlace((key, _) => key._1 == context.applicationId)
       val key = (context.applicationId, located.model.digest)
       val found = broadcasts
         .remove(key)
         .getOrElse(PackedModel.of(Paths.get(located.model.path), context))
       broadcasts += key -> found
-      // A query that is still running fetches the blocks of a forgotten one from its executors or the driver again.
+      // A running query fetches the blocks of an unpersisted broadcast from its executors or the
+      // driver again.
       if (broadcasts.size > kept) broadcasts.remove(broadcasts.head._1).foreach(_.unpersist())
       found
     }

@@ -11,7 +11,7 @@ import io.tfspark.model.ModelFiles
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{FileSystem, Path}
 
-/** Which paths SQL users may call. Driver.
+/** Checks which paths SQL users may call. Driver.
   *
   * A model is a program. SQL users may call a path only when it and every file of the model are
   * below one of the operator's roots, after links and `..` are resolved.
@@ -36,7 +36,7 @@ private[sql] object ModelRoots {
     named.makeQualified(base, working).toUri.normalize
   }
 
-  /** Refuse a path that is below no root. */
+  /** Refuse a path that is not below a root. */
   def check(
       path: String,
       roots: Seq[String],
@@ -73,7 +73,7 @@ private[sql] object ModelRoots {
     if (outside.nonEmpty) throw leavesRoots(dir.toString, outside.map(_._1))
   }
 
-  /** Refuse an export dir on one of Hadoop's file systems when every way from a given folder to it
+  /** Refuse an export dir on one of Hadoop's file systems if every path to it from a given folder
     * contains a link. Links inside it are refused when its files are listed.
     */
   def checkFolders(
@@ -87,7 +87,7 @@ private[sql] object ModelRoots {
     if (links.forall(_.isDefined)) throw leavesRoots(dir, links.flatten)
   }
 
-  /** Whether a URI is of this machine's own disk. */
+  /** Whether a URI is on this machine's own disk. */
   def isLocal(uri: URI): Boolean = Option(uri.getScheme).forall(_ == "file")
 
   private def isBelow(path: URI, root: URI): Boolean =

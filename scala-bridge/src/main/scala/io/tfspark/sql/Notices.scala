@@ -6,10 +6,10 @@ import io.tfspark.error.{ForeignText, Terms}
 import io.tfspark.model.Binding
 import org.slf4j.LoggerFactory
 
-/** Says in the log how a model scores the rows of a binding: once, however often Spark analyses a
-  * query. Driver.
+/** Logs how a model scores the rows of a binding; only once, even if Spark analyses a query several
+  * times. Driver.
   *
-  * Programs in Python hear it from Python.
+  * For Python programs, Python logs this.
   */
 private[tfspark] object Notices {
   private val log = LoggerFactory.getLogger("io.tfspark")

@@ -8,7 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode
 import com.fasterxml.jackson.databind.json.JsonMapper
 import io.tfspark.ScoreOptions
 import io.tfspark.error._
-import io.tfspark.model.{DigestPin, OnNull, Shape}
+import io.tfspark.model.{DigestPin, OnError, OnNull, Shape}
 
 /** Options as texts: what stands in `map('narrow', 'true')` behind the model of a call, in settings
   * of the session, and what Python sends. Driver.
@@ -20,6 +20,8 @@ import io.tfspark.model.{DigestPin, OnNull, Shape}
   * narrow         true | false
   * strings        string | binary
   * on_null        null | error | 0 | age=0;name=unknown
+  * on_error       raise | null
+  * reason         a name
   * output_shapes  score=;box=4;tokens=None,3
   * sha256         64 hexadecimal digits
   * fetch          score=y;box=b
@@ -32,6 +34,8 @@ private[tfspark] object OptionTexts {
   private val json =
     JsonMapper.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build()
 
+  private val reason = "reason"
+
   private type Setter = (CallOptions, String) => CallOptions
 
   private val setters: Map[String, Setter] = Map(
@@ -43,6 +47,8 @@ private[tfspark] object OptionTexts {
     "narrow" -> score((score, text) => score.copy(narrow = flag("narrow", text))),
     "strings" -> score((score, text) => score.copy(binaryStrings = isBinary("strings", text))),
     "on_null" -> score((score, text) => score.copy(onNull = onNull("on_null", text))),
+    "on_error" -> score((score, text) => score.copy(onError = onError("on_error", text))),
+    reason -> score((score, text) => score.copy(onError = withReason(score.onError, text))),
     "output_shapes" -> score((score, text) =>
       score.copy(outputShapes = shapes("output_shapes", text))
     ),
@@ -60,7 +66,8 @@ private[tfspark] object OptionTexts {
 
   /** Options with those that are given. */
   def parse(texts: Map[String, String], options: CallOptions): CallOptions =
-    texts.foldLeft(options) { case (before, (name, text)) =>
+    // Whether there can be a reason depends on `on_error`.
+    texts.toSeq.sortBy(_._1 == reason).foldLeft(options) { case (before, (name, text)) =>
       setters.get(name) match {
         case Some(set) => set(before, text)
         case None =>
@@ -111,6 +118,24 @@ private[tfspark] object OptionTexts {
     case pairs if pairs.contains('=') => OnNull.FillEach(split(option, pairs).toMap)
     case number => OnNull.Fill(numberOf(number).getOrElse(
         throw refusal(option, "'null', 'error', a number, or input=value;…", text)
+      ))
+  }
+
+  /** What becomes of a bad row. */
+  def onError(option: String, text: String): OnError = text.trim match {
+    case "raise" => OnError.Raise
+    case "null" => OnError.GiveNull()
+    case _ => throw refusal(option, "'raise', 'null'", text)
+  }
+
+  private def withReason(onError: OnError, name: String): OnError = onError match {
+    case _ if name.isEmpty => throw refusal(reason, "the name of a new column", name)
+    case OnError.GiveNull(_) => OnError.GiveNull(Some(name))
+    case OnError.Raise =>
+      throw new UsageException(Explain(
+        "There is no reason column where the first bad row ends the scoring.",
+        found = s"the option reason, '$name'",
+        hint = "add the option on_error with the value null."
       ))
   }
 

@@ -4,8 +4,8 @@ import org.apache.spark.sql.catalyst.expressions.AttributeSet
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
 
-/** Keeps beside results only what is used above: else the features would be copied for every row.
-  * Driver.
+/** Keeps beside results only the columns that are used above; otherwise the features would be
+  * copied for every row. Driver.
   */
 private[sql] object PruneKept extends Rule[LogicalPlan] {
 

@@ -14,10 +14,10 @@ import org.apache.spark.sql.execution.datasources.v2.DataSourceV2ScanExecBase
 import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.types.UTF8String
 
-/** The rows of the batch at hand as errors name them: by the file that each was read from, and by
-  * their kept columns. Executor, one thread; values become words only for an error.
+/** Identifies the rows of the current batch in errors: by the file of each row and its kept
+  * columns. Executor, one thread; values are formatted only for an error.
   *
-  * @param hasFiles whether Spark's notion of the file at hand is right for each row; see
+  * @param hasFiles whether Spark reports the right current file for each row; see
   *   `ReadRows.knowsFiles`
   */
 final private[sql] class ReadRows(keep: Seq[Attribute], hasFiles: Boolean) extends RowNames {
@@ -35,7 +35,7 @@ final private[sql] class ReadRows(keep: Seq[Attribute], hasFiles: Boolean) exten
 
   /** Begin a batch.
     *
-    * @param kept the kept columns of a row that was read, by its place in the batch
+    * @param kept returns the kept columns of a row by its position in the batch
     */
   def start(kept: Int => InternalRow): Unit = {
     first += count
@@ -44,7 +44,7 @@ final private[sql] class ReadRows(keep: Seq[Attribute], hasFiles: Boolean) exten
     this.kept = kept
   }
 
-  /** Take note of the file that rows were just read from. */
+  /** Record the file that rows were just read from. */
   def read(rows: Int = 1): Unit = {
     if (hasFiles) {
       val now = fileAtHand.eval().asInstanceOf[AnyRef]
@@ -76,7 +76,7 @@ private[sql] object ReadRows {
   private val ShownColumns = 6
   private val ShownCharacters = 40
 
-  /** Whether all rows come from files, and no operator reads ahead of the row that it gives.
+  /** Whether all rows come from files, and no operator reads ahead of the row that it returns.
     * Driver.
     */
   def knowsFiles(plan: SparkPlan): Boolean = plan match {

@@ -7,11 +7,11 @@ import org.apache.spark.sql.execution.metric.SQLMetric
 import org.apache.spark.sql.types.{StructField, StructType}
 import org.apache.spark.sql.vectorized.{ColumnarBatch, ColumnVector}
 
-/** Gathers the rows of a partition into batches, scores them, and gives each row with its results.
-  * Executor, one thread.
+/** Collects the rows of a partition into batches, scores them, and returns each row with its
+  * results. Executor, one thread.
   *
-  * What is kept beside the results waits as bytes, and rows, their bytes and those of the results
-  * bound a batch.
+  * Kept columns are stored as bytes until the batch is scored. The number of rows, their bytes and
+  * the bytes of the results limit a batch.
   */
 final private[sql] class RowBatches(
     calls: Seq[PlannedCall],
@@ -76,6 +76,6 @@ final private[sql] class RowBatches(
 
 private[sql] object RowBatches {
 
-  /** Rows of a batch that are gathered when the session says nothing. */
+  /** Default number of rows in a batch; a setting of the session overrides it. */
   val MaxRows: Int = 8192
 }

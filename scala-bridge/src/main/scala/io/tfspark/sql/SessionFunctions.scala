@@ -16,7 +16,7 @@ private[tfspark] object SessionFunctions {
   /** Add or replace a function. */
   def register(spark: SparkSession, name: String)(build: Seq[Expression] => Expression): Unit = {
     val functions = classicOf(spark).sessionState.functionRegistry
-    // Spark's versions disagree on how the registry wants to be asked.
+    // The methods of the registry differ between versions of Spark.
     if (!spark.catalog.functionExists("tf_predict"))
       throw new UsageException(
         Explain(
@@ -30,7 +30,7 @@ private[tfspark] object SessionFunctions {
 
   /** Add or replace a function that calls a model.
     *
-    * @param options of a call, asked for at each
+    * @param options returns the options; called for each call of the function
     */
   def register(
       spark: SparkSession,
@@ -49,8 +49,8 @@ private[tfspark] object SessionFunctions {
     }
   }
 
-  /** Refuse a name that SQL has a function for already: one of Spark's own, which it would go on to
-    * call, or a temporary one that is not to be replaced.
+  /** Refuse the name of an existing function: one of Spark's own, which would be called instead, or
+    * a temporary one that must not be replaced.
     */
   def checkFree(spark: SparkSession, name: String, replace: Boolean): Unit = {
     val identifier = FunctionIdentifier(name)
@@ -83,8 +83,8 @@ private[tfspark] object SessionFunctions {
 /** Settings of Hadoop's file systems. */
 private[tfspark] object HadoopConf {
 
-  /** Those that the operator gave Spark at its start; what SQL users may call is found by them,
-    * since a session's `SET` could put another file system in the place of one.
+  /** The settings that the operator gave Spark at its start. Models that SQL users call are found
+    * with these settings, because `SET` in a session could replace a file system.
     */
   def ofApplication(spark: SparkSession): Configuration = spark match {
     case session: classic.SparkSession =>
@@ -92,7 +92,7 @@ private[tfspark] object HadoopConf {
     case _ => new Configuration()
   }
 
-  /** Those of the application where there is no session at hand, as in an executor. */
+  /** The settings of the application if there is no session, as in an executor. */
   def ofProcess: Configuration = {
     val conf = new Configuration()
     Option(SparkEnv.get).foreach(_.conf.getAllWithPrefix("spark.hadoop.").foreach {
@@ -101,7 +101,7 @@ private[tfspark] object HadoopConf {
     conf
   }
 
-  /** Those of a session, whose program may read what it likes. */
+  /** The settings of a session, for programs that may read any path. */
   def of(spark: SparkSession): Configuration = spark match {
     case session: classic.SparkSession => session.sessionState.newHadoopConf()
     case _ => new Configuration()

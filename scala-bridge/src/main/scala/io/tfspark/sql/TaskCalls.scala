@@ -11,18 +11,18 @@ import org.apache.spark.sql.execution.metric.SQLMetric
 import org.apache.spark.sql.execution.vectorized.{OnHeapColumnVector, WritableColumnVector}
 import org.apache.spark.sql.vectorized.ColumnarBatch
 
-/** One call as an executor gets it. Serialisable; nothing live in it.
+/** One call, as it is sent to an executor. Serialisable; it has no live objects.
   *
-  * @param places for each input its columns in the rows of the child
+  * @param places for each input, the positions of its columns in the rows of the child
   */
 final case class PlannedCall(call: ModelCall, source: ModelSource, places: Seq[Seq[ColumnPlace]]) {
 
   def binding: Binding = call.binding
 }
 
-/** What all calls of a node need in a task. Serialisable.
+/** Settings that all calls of a node share in a task. Serialisable.
   *
-  * @param keep what is kept beside the results
+  * @param keep the columns kept beside the results
   * @param hasFiles whether Spark knows the file of each row
   */
 final case class EvalSettings(
@@ -32,7 +32,7 @@ final case class EvalSettings(
     hasFiles: Boolean
 )
 
-/** What a node counts: rows and batches through a model, and time. */
+/** The metrics of a node: rows, batches, and the time to load and run models. */
 final case class EvalMetrics(rows: SQLMetric, batches: SQLMetric, load: SQLMetric, run: SQLMetric)
     extends ScoreMetrics {
 
@@ -45,8 +45,9 @@ final case class EvalMetrics(rows: SQLMetric, batches: SQLMetric, load: SQLMetri
 
 /** The calls of one task: their sessions, and a result vector for each. Executor, one thread.
   *
-  * Sessions go back to the cache when the task ends, however it ends. The thread that scores need
-  * not be the task's own, and may outlive it (`TRANSFORM … USING 'head'`): its next run is refused.
+  * Sessions return to the cache when the task ends or fails. The scoring thread can be another
+  * thread than the task's own, and may outlive the task (`TRANSFORM … USING 'head'`); then its next
+  * run is refused.
   */
 final private[sql] class TaskCalls(
     calls: Seq[PlannedCall],
@@ -58,36 +59,36 @@ final private[sql] class TaskCalls(
   private val rows = new ReadRows(settings.keep, settings.hasFiles)
   private val scorers = calls.map(open)
 
-  /** The results of the batch at hand, one per call. Left to the garbage collector: a vector that
-    * is closed while a run is decoded into it would be written to at no address.
+  /** The results of the current batch, one per call. They are not closed but left to the garbage
+    * collector, because a thread may still decode a run into a vector after the task has ended.
     */
   val results: Seq[WritableColumnVector] =
     calls.map(call => new OnHeapColumnVector(16, call.binding.result))
 
   /** Begin a batch of rows.
     *
-    * @param kept what is kept of a row that was taken, by its place in the batch
+    * @param kept returns the kept columns of a row by its position in the batch
     */
   def start(kept: Int => InternalRow): Unit = {
     rows.start(kept)
     scorers.lazyZip(results).foreach(_.start(_))
   }
 
-  /** Take a row of the batch, which was just read. */
+  /** Add a row that was just read. */
   def add(row: InternalRow): Unit = {
     rows.read()
     scorers.foreach(_.add(row))
   }
 
-  /** Whether the batch should end, lest memory grow with its results. */
+  /** Whether the results are so large that the batch should end. */
   def isFull: Boolean = scorers.exists(_.isFull)
 
   /** End the batch; the results then hold a value for every row. */
   def finish(): Unit = scorers.foreach(_.finish())
 
-  /** Score a columnar batch, which was just read, at once where its columns allow.
+  /** Score a columnar batch that was just read; copies whole columns if possible.
     *
-    * @param kept the ordinals of what is kept
+    * @param kept the ordinals of the kept columns
     */
   def score(batch: ColumnarBatch, kept: Seq[Int]): Unit = {
     lazy val columns = new ColumnarBatch(kept.map(batch.column).toArray, batch.numRows)

@@ -3,11 +3,11 @@ package io.tfspark.sql
 import org.apache.spark.sql.catalyst.expressions.{Alias, Attribute, AttributeSet}
 import org.apache.spark.sql.catalyst.plans.logical.{LogicalPlan, Project, UnaryNode}
 
-/** Calls of models, evaluated batch by batch beside the rows of a child. Driver.
+/** Evaluates calls of models in batches, and adds their results to the rows of the child. Driver.
   *
   * @param calls their arguments are attributes of the child
   * @param results one per call
-  * @param keep attributes of the child that stand beside the results
+  * @param keep attributes of the child that are kept beside the results
   */
 final case class TfBatchEval(
     calls: Seq[TfPredict],
@@ -26,7 +26,7 @@ final case class TfBatchEval(
       case (own, result) if own.semanticEquals(call) => result
     }
 
-  /** A call with the expressions that the project below computes for it. */
+  /** A call with its original argument expressions, which the project below computes. */
   private def asWritten(call: TfPredict): TfPredict = child match {
     case Project(list, _) =>
       val computed = list.collect { case alias: Alias => alias.exprId -> alias.child }.toMap

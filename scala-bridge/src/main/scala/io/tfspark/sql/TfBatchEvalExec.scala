@@ -11,11 +11,11 @@ import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
 import org.apache.spark.sql.execution.metric.{SQLMetric, SQLMetrics}
 import org.apache.spark.sql.vectorized.ColumnarBatch
 
-/** Evaluates calls of models batch by batch, without Python: from columnar batches as they come
-  * where the child gives them (Parquet), else from rows. Planned on the driver, runs on executors.
+/** Evaluates calls of models in batches, without Python: directly from columnar batches if the
+  * child is columnar (Parquet), otherwise from rows. Planned on the driver, runs on executors.
   *
-  * Row order and kept columns are the child's; of a columnar batch the kept columns pass on without
-  * a copy.
+  * Row order and kept columns are those of the child. The kept columns of a columnar batch are not
+  * copied.
   */
 final case class TfBatchEvalExec(
     calls: Seq[TfPredict],
@@ -28,7 +28,7 @@ final case class TfBatchEvalExec(
   override def producedAttributes: AttributeSet = AttributeSet(results)
   override def nodeName: String = "TfBatchEval"
 
-  // Known only when the child is planned; before, it is a placeholder.
+  // Known only after the child is planned; before that, the child is a placeholder.
   override def supportsColumnar: Boolean = child.supportsColumnar
 
   override def outputPartitioning: Partitioning = child.outputPartitioning match {

@@ -5,7 +5,8 @@ import io.tfspark.model._
 import org.apache.spark.sql.catalyst.expressions.{Expression, Unevaluable}
 import org.apache.spark.sql.types.DataType
 
-/** What a call runs: the model, the signature, and how arguments become inputs. Serialisable.
+/** The parts of a call: the model, the signature, and the binding of arguments to inputs.
+  * Serialisable.
   *
   * @param binding the columns of its inputs are named by `ModelCall.argument`
   */
@@ -17,10 +18,11 @@ final case class ModelCall(
     labels: Seq[String] = Nil
 ) {
 
-  /** What messages call an argument: the user's column where it is known, else its position. */
+  /** The name of an argument in messages: the user's column if it is known, otherwise its position.
+    */
   def label(position: Int): String = labels.lift(position).getOrElse(ModelCall.argument(position))
 
-  /** The model in words. */
+  /** The name of the model for messages. */
   def title: String = located.model.title
 
   override def toString: String = ForeignText.oneLine(s"$title ${signature.name}")
@@ -28,8 +30,8 @@ final case class ModelCall(
 
 object ModelCall {
 
-  /** A call whose arguments are the columns of a binding, in its order; messages go on to call them
-    * by the names that they have there.
+  /** A call whose arguments are the columns of a binding, in its order; messages keep the column
+    * names of the binding.
     */
   def of(
       located: LocatedModel,
@@ -50,7 +52,7 @@ object ModelCall {
     )
   }
 
-  /** What messages call the argument of a position. */
+  /** The name in messages of the argument at a position. */
   def argument(position: Int): String = s"argument ${position + 1}"
 }
 

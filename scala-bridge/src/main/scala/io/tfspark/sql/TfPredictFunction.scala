@@ -10,8 +10,7 @@ import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types._
 
-/** Makes calls out of the arguments of a SQL function, and raises what can be known from them.
-  * Driver.
+/** Builds calls from the arguments of a SQL function, and raises the errors that they show. Driver.
   */
 object TfPredictFunction {
 
@@ -23,14 +22,15 @@ object TfPredictFunction {
     }
   }
 
-  /** `name([options,] [signature,] inputs…)` of a model that the operator registered under a name.
+  /** `name([options,] [signature,] inputs…)` for a model that the operator registered under `name`.
     */
   def named(name: String, path: String, conf: Configuration)(
       arguments: Seq[Expression]
   ): Expression =
     refusing(call(ModelCatalog.ofName(name, path, _, conf), arguments))
 
-  /** A call of a model that options find; its arguments may begin with options and a signature. */
+  /** A call of the model that `find` returns; its arguments may begin with options and a signature.
+    */
   def call(find: ScoreOptions => LocatedModel, arguments: Seq[Expression]): TfPredict = {
     val (options, rest) = optionsOf(arguments)
     val located = find(options.score)
@@ -68,14 +68,14 @@ object TfPredictFunction {
     )
   }
 
-  /** Raise tfspark's errors as Spark's own refusals of a query. */
+  /** Convert tfspark's errors to Spark's own errors for a refused query. */
   def refusing[A](body: => A): A =
     try body
     catch {
       case error: TfsparkException => throw refusal(error.getMessage, Some(error))
     }
 
-  /** A refusal of a query, of the class whose text is its message and nothing else. */
+  /** The error for a refused query; its class prints only the message. */
   def refusal(message: String, cause: Option[Throwable] = None): AnalysisException =
     new AnalysisException(
       "_LEGACY_ERROR_TEMP_1332",
@@ -97,7 +97,9 @@ object TfPredictFunction {
       )
   }
 
-  /** The options that a first map gives, over those of the session, and the arguments after it. */
+  /** The options of the first argument if it is a map, which override those of the session, and the
+    * remaining arguments.
+    */
   private def optionsOf(arguments: Seq[Expression]): (CallOptions, Seq[Expression]) =
     arguments match {
       case map +: rest if map.dataType.isInstanceOf[MapType] =>
@@ -118,7 +120,9 @@ object TfPredictFunction {
       .toMap
   }
 
-  /** The signature that options or a first constant string name, and the arguments after it. */
+  /** The signature named by the options or by a constant string as first argument, and the
+    * remaining arguments.
+    */
   private def signatureOf(
       model: ModelPackage,
       options: CallOptions,
@@ -130,7 +134,8 @@ object TfPredictFunction {
         val text = name.eval().toString
         model.signatures.find(_.name == text) match {
           case Some(signature) => (signature, rest)
-          // A string that no input of the signature takes can only be a signature's name.
+          // If the signature has no string input, a constant string can only be the name of a
+          // signature.
           case None if !chosen.inputs.exists(_.dtype == "string") => (model.signature(text), rest)
           case None => (chosen, arguments)
         }

@@ -3,8 +3,7 @@ package io.tfspark.sql
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.execution.{SparkPlan, SparkStrategy}
 
-/** Plans `TfBatchEval`, and extracts the calls that an optimizer rule brought up after
-  * `ExtractCalls` had run.
+/** Plans `TfBatchEval`, and extracts calls that an optimizer rule created after `ExtractCalls` ran.
   */
 object TfStrategy extends SparkStrategy {
 

@@ -83,6 +83,7 @@ final private[tensor] class ArrayReader(
     }
     val several = levels.map(_.map(_.numElements()).distinct.sorted).dropWhile(_.size < 2).next()
     new RowProblem(
+      ReasonCode.Ragged,
       place.name,
       s"its inner lists have different lengths: ${several.mkString(", ")}"
     )

@@ -7,12 +7,12 @@ import scala.collection.mutable
 import io.tfspark.model._
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
 
-/** Rows → groups to feed: the way of the values into a model. Executor, one thread.
+/** Encodes rows into groups that can be fed to a model. Executor, one thread.
   *
-  * A row with a null in an input, at any depth and without a fill, is in no group; a row that does
-  * not fit raises `RowProblem`.
+  * A row with an unfilled null in an input, at any depth, is in no group; a row that does not fit
+  * raises `RowProblem`.
   *
-  * @param places for each input its columns
+  * @param places for each input, its columns
   */
 final class BatchEncoder(inputs: Seq[InputBinding], places: Seq[Seq[ColumnPlace]]) {
   private val scouts = inputs.zip(places).map { case (input, columns) =>
@@ -30,7 +30,7 @@ final class BatchEncoder(inputs: Seq[InputBinding], places: Seq[Seq[ColumnPlace]
   private val others = mutable.LinkedHashMap.empty[BatchEncoder.Alike, Group]
   private val readers = only.fold(scouts)(_.readers)
 
-  /** Bytes to feed per row, where all rows have the same. */
+  /** Bytes to feed per row, if all rows have the same size. */
   val rowBytes: Option[Long] = Option.when(inputs.forall(_.dtype.width > 0))(fixed).flatten.map {
     _.zip(inputs).map { case (shape, input) => shape.product.toLong * input.dtype.width }.sum
   }
@@ -41,9 +41,9 @@ final class BatchEncoder(inputs: Seq[InputBinding], places: Seq[Seq[ColumnPlace]
   /** Bytes to feed. */
   def bytes: Long = only.fold(others.valuesIterator.map(_.bytes).sum)(_.bytes)
 
-  /** Take a row; tells whether it is fed, or has a null.
+  /** Add a row; returns false if it has a null and is not fed.
     *
-    * @param index the row's place in the batch
+    * @param index the row's position in the batch
     */
   def add(row: SpecializedGetters, index: Int): Boolean = {
     var input = 0
@@ -68,16 +68,16 @@ final class BatchEncoder(inputs: Seq[InputBinding], places: Seq[Seq[ColumnPlace]
     isFed
   }
 
-  /** Forget all rows; groups of other shapes than the only one are forgotten too, so that they do
-    * not pile up.
+  /** Remove all rows. Groups of other shapes than the only one are removed too, so that they do not
+    * accumulate.
     */
   def clear(): Unit = {
     only.foreach(_.clear())
     others.clear()
   }
 
-  /** Take rows of a single input at once where their elements lie one after the other; tells
-    * whether it did.
+  /** Add the rows of a single input at once if their elements are contiguous; returns whether they
+    * were added.
     */
   def addAll(bulk: BulkColumn, first: Int, rows: Int): Boolean =
     only.exists(_.addAll(bulk, first, rows))
@@ -91,8 +91,8 @@ final class BatchEncoder(inputs: Seq[InputBinding], places: Seq[Seq[ColumnPlace]
 
 private object BatchEncoder {
 
-  /** What the rows of a group have in common: their shapes, and the values of the inputs that take
-    * one for all rows.
+  /** The key of a group: the shapes of its rows, and the values of the inputs that have one value
+    * for all rows.
     */
   final case class Alike(shapes: Seq[Seq[Int]], values: Seq[ByteBuffer])
 }

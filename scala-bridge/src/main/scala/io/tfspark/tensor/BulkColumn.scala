@@ -8,17 +8,17 @@ import org.apache.spark.sql.types._
 import org.apache.spark.sql.vectorized.ColumnarArray
 import org.apache.spark.unsafe.Platform
 
-/** A column of a columnar batch whose elements may be taken at once: a single input's array or
-  * scalar column.
+/** A column of a columnar batch whose elements may be copied at once: the array or scalar column of
+  * a single input.
   *
-  * Only vectors that Spark fills itself tell where an array starts.
+  * Only vectors that Spark itself fills expose the start of an array.
   */
 final class BulkColumn(vector: WritableColumnVector, place: ColumnPlace) {
 
   private val (element, depth) = DType.elementOf(place.sql)
 
-  /** Copy the elements of some rows of one shape; tells whether they are there in one piece, else
-    * nothing is copied.
+  /** Copy the elements of rows of one shape; returns false, and copies nothing, if they are not
+    * contiguous.
     */
   private[tensor] def appendTo(
       into: FixedElements,
@@ -52,12 +52,14 @@ final class BulkColumn(vector: WritableColumnVector, place: ColumnPlace) {
 
 object BulkColumn {
 
-  /** Elements that Spark copies for us at a time, so that no array is one of those that the
-    * collector sets apart for their size.
+  /** Elements that Spark copies at a time; small enough that G1 does not treat the array as a
+    * humongous object.
     */
   private val PieceSize = 8192
 
-  /** The single column of a single exact, fixed input: what `BatchEncoder.addAll` takes. */
+  /** The column of a single input that needs no conversion and has a fixed shape, as
+    * `BatchEncoder.addAll` requires.
+    */
   def placeOf(inputs: Seq[InputBinding], places: Seq[Seq[ColumnPlace]]): Option[ColumnPlace] =
     (inputs, places) match {
       case (Seq(input), Seq(Seq(place))) if input.spec.rowSize.isDefined =>
@@ -101,7 +103,7 @@ object BulkColumn {
       }
     }
 
-  /** A new array of elements, and where in it they begin. */
+  /** A new array of elements, and the position of the first element in it. */
   private def elements(
       vector: WritableColumnVector,
       element: DataType,

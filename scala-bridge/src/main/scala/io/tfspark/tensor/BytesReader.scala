@@ -5,8 +5,8 @@ import java.nio.charset.StandardCharsets.ISO_8859_1
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
 import org.apache.spark.unsafe.Platform
 
-/** Reads a column of bytes as that many numbers without a sign, such as the pixels of a picture.
-  * Executor, one thread.
+/** Reads a column of bytes as unsigned numbers, such as the pixels of a picture. Executor, one
+  * thread.
   */
 final private[tensor] class BytesReader(place: ColumnPlace, into: FixedElements)
     extends ColumnReader {
@@ -36,7 +36,7 @@ final private[tensor] class BytesReader(place: ColumnPlace, into: FixedElements)
 
 private object BytesReader {
 
-  /** How JPEG, PNG and GIF begin. */
+  /** The first bytes of JPEG, PNG and GIF. */
   val encoded: Seq[Array[Byte]] =
     Seq("\u00ff\u00d8\u00ff", "\u0089PNG", "GIF8").map(_.getBytes(ISO_8859_1))
 }

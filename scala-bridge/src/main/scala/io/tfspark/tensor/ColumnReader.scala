@@ -70,7 +70,8 @@ private[tensor] object ColumnReader {
     override def hint: String = reader.hint
 
     def load(row: SpecializedGetters): Boolean = {
-      if (!reader.load(row)) throw new RowProblem(name, s"a null, which $option refuses")
+      if (!reader.load(row))
+        throw new RowProblem(ReasonCode.NullInput, name, s"a null, which $option refuses")
       true
     }
   }

@@ -18,7 +18,17 @@ sealed trait Elements {
   def bytes: Long
 
   /** Forget all elements, keep the memory. */
-  def clear(): Unit
+  def clear(): Unit = keep(0)
+
+  /** Forget all elements but the first. */
+  private[tensor] def keep(elements: Int): Unit
+
+  /** A copy in which some rows have the elements of others.
+    *
+    * @param standIns row → the row whose elements it gets
+    * @param perRow elements of a row
+    */
+  def replacing(standIns: Map[Int, Int], perRow: Int): Elements
 
   /** A copy of what is held, to compare it with. */
   def copied: ByteBuffer
@@ -37,8 +47,19 @@ final class FixedElements(val width: Int) extends Elements {
   private var used = 0
 
   def bytes: Long = used.toLong
-  def clear(): Unit = used = 0
+  private[tensor] def keep(elements: Int): Unit = used = elements * width
   def copied: ByteBuffer = ByteBuffer.wrap(java.util.Arrays.copyOf(memory, used))
+
+  def replacing(standIns: Map[Int, Int], perRow: Int): FixedElements = {
+    val copy = new FixedElements(width)
+    copy.memory = memory.clone
+    copy.used = used
+    val length = perRow * width
+    standIns.foreach { case (row, other) =>
+      System.arraycopy(memory, other * length, copy.memory, row * length, length)
+    }
+    copy
+  }
 
   /** The memory; the first `bytes` of it count. */
   def array: Array[Byte] = memory
@@ -108,8 +129,18 @@ final class StringElements extends Elements {
   private var count = 0
 
   def bytes: Long = end(count).toLong
-  def clear(): Unit = count = 0
+  private[tensor] def keep(elements: Int): Unit = count = elements
   def copied: ByteBuffer = ByteBuffer.wrap(java.util.Arrays.copyOf(memory, end(count)))
+
+  def replacing(standIns: Map[Int, Int], perRow: Int): StringElements = {
+    val copy = new StringElements
+    (0 until count).foreach { index =>
+      val row = index / perRow
+      val source = standIns.getOrElse(row, row) * perRow + index % perRow
+      copy.put(java.util.Arrays.copyOfRange(memory, end(source), end(source + 1) - 1))
+    }
+    copy
+  }
 
   /** The memory that the bounds speak of. */
   def array: Array[Byte] = memory

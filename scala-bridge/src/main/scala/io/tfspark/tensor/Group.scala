@@ -45,12 +45,27 @@ final class Group private[tensor] (
 
   /** Copy a row that its readers have loaded; of what is the same in all rows, one value. */
   private[tensor] def add(row: SpecializedGetters, index: Int): Unit = {
+    try write(row)
+    catch {
+      case problem: RowProblem =>
+        removePartOfRow()
+        throw problem
+    }
+    claim(index, 1)
+  }
+
+  private def write(row: SpecializedGetters): Unit = {
     var input = 0
     while (input < readers.length) {
       if (count == 0 || !readers(input).isSingle) readers(input).write(row)
       input += 1
     }
-    claim(index, 1)
+  }
+
+  /** Remove what was written of a row before one of its values was refused. */
+  private def removePartOfRow(): Unit = readers.indices.foreach { input =>
+    val rows = if (isSingle(input)) math.min(count, 1) else count
+    readers(input).elements.keep(rows * rowSizes(input))
   }
 
   /** Add rows of the only input whose elements lie one after the other; tells whether they do. */

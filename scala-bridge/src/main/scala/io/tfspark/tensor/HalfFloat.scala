@@ -1,12 +1,12 @@
 package io.tfspark.tensor
 
-/** IEEE 754 half precision, which Java 17 has no type for. Rounds to nearest, ties to even, as
-  * NumPy does.
+/** Converts IEEE 754 half precision, because Java 17 has no such type. Rounds to nearest, ties to
+  * even, as NumPy does.
   */
 object HalfFloat {
 
-  /** The nearest half to a double, which a float between them might move: of what the float has no
-    * digits for, its last bit keeps that something was there.
+  /** The half nearest to a double. To avoid double rounding through a float, the last bit of the
+    * float is set if the conversion lost any digits.
     */
   def toBits(value: Double): Short = {
     val near = value.toFloat
@@ -18,7 +18,7 @@ object HalfFloat {
     }
   }
 
-  /** The nearest half to a decimal, in the same way. */
+  /** The half nearest to a decimal, computed in the same way. */
   def toBits(value: java.math.BigDecimal): Short = {
     val near = value.doubleValue
     val order = new java.math.BigDecimal(near).abs.compareTo(value.abs)
@@ -29,14 +29,13 @@ object HalfFloat {
     }
   }
 
-  /** The half nearest to a number of any class, as a float; beyond the range of halves an infinity.
-    */
+  /** The half nearest to a number of any class, as a float; infinity beyond the range of halves. */
   def nearest(number: Number): Float = fromBits(number match {
     case real @ (_: java.lang.Double | _: java.lang.Float) => toBits(real.doubleValue)
     case exact => toBits(new java.math.BigDecimal(exact.toString))
   })
 
-  /** The nearest half as its 16 bits; beyond the range of halves an infinity. */
+  /** The 16 bits of the nearest half; infinity beyond the range of halves. */
   def toBits(value: Float): Short = {
     val bits = java.lang.Float.floatToRawIntBits(value)
     val sign = (bits >>> 16) & 0x8000

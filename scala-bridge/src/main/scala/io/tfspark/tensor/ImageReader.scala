@@ -1,6 +1,6 @@
 package io.tfspark.tensor
 
-import io.tfspark.model.DType
+import io.tfspark.model.{DType, ReasonCode}
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
 
 /** Reads a column of Spark's images as (height, width, channels) in the order of TensorFlow: red,
@@ -32,6 +32,7 @@ final private[tensor] class ImageReader(place: ColumnPlace, dtype: DType, into: 
     if (!isImage) {
       val shown = s"(height, width, channels) (${found.mkString(", ")}) with $bytes bytes"
       throw new RowProblem(
+        ReasonCode.NotAnImage,
         place.name,
         s"expected an image of 1, 3 or 4 channels, found $shown"
       )
@@ -54,7 +55,11 @@ final private[tensor] class ImageReader(place: ColumnPlace, dtype: DType, into: 
   }
 
   private def refuse(value: Int): Nothing =
-    throw new RowProblem(place.name, s"$value does not fit ${dtype.name}")
+    throw new RowProblem(
+      ReasonCode.OutOfRange,
+      place.name,
+      s"$value does not fit ${dtype.name}"
+    )
 }
 
 private object ImageReader {

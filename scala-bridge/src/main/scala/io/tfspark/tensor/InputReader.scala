@@ -80,6 +80,7 @@ final private[tensor] class InputReader(
       val expected = TensorSpec.format(wanted.getOrElse(Nil))
       val shown = TensorSpec.format(found.map(one => Some(one.toLong)))
       throw new RowProblem(
+        ReasonCode.WrongShape,
         places.head.name,
         s"expected a row of shape $expected, found $shown",
         readers.head.hint

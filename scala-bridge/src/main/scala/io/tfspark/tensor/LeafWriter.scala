@@ -5,12 +5,17 @@ import org.apache.spark.sql.catalyst.expressions.{SpecializedGetters, UnsafeArra
 import org.apache.spark.sql.catalyst.util.{ArrayData, GenericArrayData}
 import org.apache.spark.sql.types._
 
-/** A row that cannot be fed; the scorer adds the model, the partition and the row's number.
+/** Why a row is bad; the scorer adds the model, the partition and the row's number.
   *
+  * @param column the column that holds the value; empty where no single column does
   * @param hint the next step, where it is not the usual one
   */
-final class RowProblem(val column: String, val problem: String, val hint: String = "")
-    extends RuntimeException(problem, null, false, false)
+final class RowProblem(
+    val code: ReasonCode,
+    val column: String,
+    val problem: String,
+    val hint: String = ""
+) extends RuntimeException(problem, null, false, false)
 
 /** Copies elements of one column type into a tensor of one type. Executor.
   *
@@ -48,7 +53,7 @@ object LeafWriter {
   /** Elements without a type: there are none that are not null. */
   final private class Nothing(column: String) extends LeafWriter {
     def write(from: SpecializedGetters, position: Int): Unit =
-      throw new RowProblem(column, "a value without a type cannot be fed")
+      throw new RowProblem(ReasonCode.Unreadable, column, "a value without a type cannot be fed")
   }
 
   final private class Texts(into: StringElements) extends LeafWriter {

@@ -8,7 +8,7 @@ import org.apache.spark.sql.types.DoubleType
   * thread.
   *
   * A matrix is a struct: type (0 sparse, 1 dense), numRows, numCols, colPtrs, rowIndices, values,
-  * isTransposed. Values go down the columns; of a transposed one, along the rows.
+  * isTransposed. Values are in column-major order; in a transposed matrix, in row-major order.
   */
 final private[tensor] class MatrixReader(place: ColumnPlace, dtype: DType, into: FixedElements)
     extends StructReader(place, fields = 7, depth = 2) {
@@ -25,7 +25,9 @@ final private[tensor] class MatrixReader(place: ColumnPlace, dtype: DType, into:
     }
   }
 
-  /** For each element, row by row, where its value is stored; −1 for a zero that is not. */
+  /** For each element, row by row, the position of its stored value; −1 for a zero that is not
+    * stored.
+    */
   private def placesOfValues: Array[Int] = {
     val (rows, columns, isTransposed) =
       (struct.getInt(1), struct.getInt(2), struct.getBoolean(6))

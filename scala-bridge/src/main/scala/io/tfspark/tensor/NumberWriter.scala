@@ -28,12 +28,12 @@ abstract private[tensor] class NumberWriter(column: String, to: DType, into: Fix
 
   /** Put a half; an infinity that was none before is refused. */
   protected def putHalf(half: Short, isInfinite: Boolean, value: => String): Unit = {
-    if ((half & 0x7fff) == 0x7c00 && !isInfinite) refuse(value)
+    if ((half & 0x7fff) == 0x7c00 && !isInfinite) refuse(value, ReasonCode.OutOfRange)
     into.putShort(half)
   }
 
-  protected def refuse(value: String): Nothing =
-    throw new RowProblem(column, s"$value does not fit ${to.name}")
+  protected def refuse(value: String, code: ReasonCode): Nothing =
+    throw new RowProblem(code, column, s"$value does not fit ${to.name}")
 }
 
 private[tensor] object NumberWriter {
@@ -68,7 +68,7 @@ private[tensor] object NumberWriter {
 
     private def put(value: Double): Unit = {
       val near = value.toFloat
-      if (near.isInfinite && !value.isInfinite) refuse(value.toString)
+      if (near.isInfinite && !value.isInfinite) refuse(value.toString, ReasonCode.OutOfRange)
       into.putFloat(near)
     }
   }
@@ -83,12 +83,18 @@ private[tensor] object NumberWriter {
       case _: Kind.Integral =>
         // A power of two is exact in every float, unlike the largest integer itself.
         val isLong = value == math.rint(value) && value >= -TwoTo63 && value < TwoTo63
-        if (!isLong || value.toLong < least || value.toLong > most) refuse(value.toString)
+        if (!isLong || value.toLong < least || value.toLong > most)
+          refuse(value.toString, codeOf(value))
         putInteger(value.toLong)
       case _ if to.width == 2 =>
         putHalf(HalfFloat.toBits(value), value.isInfinite, value.toString)
       case _ => into.putDouble(value)
     }
+
+    private def codeOf(value: Double): ReasonCode =
+      if (value.isNaN) ReasonCode.NotANumber
+      else if (value < least || value > most || value >= TwoTo63) ReasonCode.OutOfRange
+      else ReasonCode.Fraction
   }
 
   final private class OfLong(column: String, from: DataType, to: DType, into: FixedElements)
@@ -104,7 +110,7 @@ private[tensor] object NumberWriter {
 
     private def put(value: Long): Unit = (to.kind, to.width) match {
       case (_: Kind.Integral, _) =>
-        if (value < least || value > most) refuse(value.toString)
+        if (value < least || value > most) refuse(value.toString, ReasonCode.OutOfRange)
         putInteger(value)
       case (_, 2) => putHalf(HalfFloat.toBits(value.toDouble), isInfinite = false, value.toString)
       case (_, 4) => into.putFloat(value.toFloat) // by way of a double it would round twice
@@ -124,15 +130,22 @@ private[tensor] object NumberWriter {
 
     private def put(value: BigDecimal): Unit = (to.kind, to.width) match {
       case (_: Kind.Integral, _) =>
-        if (!isLong(value)) refuse(value.toPlainString)
+        if (!isLong(value)) refuse(value.toPlainString, codeOf(value))
         val whole = value.longValue
-        if (whole < least || whole > most) refuse(whole.toString)
+        if (whole < least || whole > most) refuse(whole.toString, ReasonCode.OutOfRange)
         putInteger(whole)
       case (_, 2) =>
         putHalf(HalfFloat.toBits(value), isInfinite = false, value.toPlainString)
       case (_, 4) => into.putFloat(value.floatValue)
       case _ => into.putDouble(value.doubleValue)
     }
+
+    private def codeOf(value: BigDecimal): ReasonCode =
+      if (
+        value.compareTo(BigDecimal.valueOf(least)) < 0 ||
+        value.compareTo(BigDecimal.valueOf(most)) > 0
+      ) ReasonCode.OutOfRange
+      else ReasonCode.Fraction
 
     private def isLong(value: BigDecimal): Boolean =
       value.stripTrailingZeros.scale <= 0 &&

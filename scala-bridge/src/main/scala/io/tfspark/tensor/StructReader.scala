@@ -3,11 +3,11 @@ package io.tfspark.tensor
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
 
-/** Reads a column of structs that stand for tensors: Spark ML's vectors and matrices, and Spark's
+/** Reads a column of structs that represent tensors: Spark ML's vectors and matrices, and Spark's
   * images. Executor, one thread.
   *
-  * @param fields how many fields the struct has
-  * @param depth levels of lists that the struct stands for
+  * @param fields number of fields of the struct
+  * @param depth levels of lists that the struct represents
   */
 abstract private[tensor] class StructReader(
     place: ColumnPlace,

@@ -7,8 +7,8 @@ import org.apache.spark.sql.types.DoubleType
 
 /** Reads a column of Spark ML's vectors, dense or sparse. Executor, one thread.
   *
-  * A vector is a struct: type (0 sparse, 1 dense), size, indices, values; a dense one has values
-  * alone.
+  * A vector is a struct: type (0 sparse, 1 dense), size, indices, values; a dense vector has only
+  * values.
   */
 final private[tensor] class VectorReader(place: ColumnPlace, dtype: DType, into: FixedElements)
     extends StructReader(place, fields = 4, depth = 1) {
@@ -40,6 +40,6 @@ final private[tensor] class VectorReader(place: ColumnPlace, dtype: DType, into:
 
 private[tensor] object VectorReader {
 
-  /** What a sparse vector or matrix does not store. */
+  /** The element that a sparse vector or matrix does not store. */
   val zero: ArrayData = new GenericArrayData(Array[Any](0d))
 }

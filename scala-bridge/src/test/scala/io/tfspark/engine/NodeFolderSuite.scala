@@ -11,7 +11,7 @@ import io.tfspark.error.EngineException
 import io.tfspark.model.ModelPackage
 import org.scalatest.funsuite.AnyFunSuite
 
-/** What others may have put where a node keeps models. */
+/** The cache folder of a node, and files that other users may have put there. */
 class NodeFolderSuite extends AnyFunSuite {
   private val model = ModelPackage.load(Paths.get(TestModels.path("words")))
   private val name = s"tfspark-${new UnixSystem().getUid}"
@@ -146,7 +146,8 @@ class NodeFolderSuite extends AnyFunSuite {
   test("a process hashes a folder once") {
     inTemporary { _ =>
       val folder = taken()
-      // What only this user can have done since is not looked for: a second hash would see it.
+      // Later changes, which only this user can make, are not searched: only a second hash would
+      // find them.
       val file = folder.resolve("assets/vocabulary.txt")
       Files.write(file, Files.readAllBytes(file).reverse)
       assert(NodeFolder.of(model.digest, model.size)(_ => fail("filled twice")) == folder)

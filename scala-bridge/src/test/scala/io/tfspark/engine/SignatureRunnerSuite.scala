@@ -12,7 +12,7 @@ import io.tfspark.error.EngineException
 import io.tfspark.model.{DType, ModelPackage}
 import org.apache.spark.TaskContext
 
-/** The model is 2·x0 − x1 + 3. */
+/** Runs the model 2·x0 − x1 + 3. */
 class SignatureRunnerSuite extends SparkSuite {
   private val linear = ModelPackage.load(Paths.get(TestModels.path("linear")))
   private val key =
@@ -88,6 +88,6 @@ class SignatureRunnerSuite extends SparkSuite {
 
 private object SignatureRunnerSuite {
 
-  /** What the task of a test leaves to the test, in the same JVM. */
+  /** Objects that the task of a test passes to the test, in the same JVM. */
   @volatile var left: Option[(TaskContext, SessionLease, SignatureRunner)] = None
 }

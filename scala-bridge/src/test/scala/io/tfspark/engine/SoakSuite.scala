@@ -10,7 +10,7 @@ import io.tfspark.model.ModelPackage
 import io.tfspark.score.{Origin, ValueScorer}
 import org.scalatest.funsuite.AnyFunSuite
 
-/** Native memory stays flat; `SBT_OPTS=-Dtfspark.test.calls=1000000` makes it the million. */
+/** Native memory does not grow; `SBT_OPTS=-Dtfspark.test.calls=1000000` runs a million calls. */
 class SoakSuite extends AnyFunSuite {
   private val calls = sys.props.getOrElse("tfspark.test.calls", "100000").toInt
 
@@ -46,7 +46,7 @@ class SoakSuite extends AnyFunSuite {
         (1 to calls).foreach(_ => scorer.score(Iterator(row)).foreach(identity))
         val grown = settled() - before
         info(s"$name: $calls calls, ${grown >> 10} KiB more")
-        // A leak of one tensor per call would be some hundred bytes each.
+        // A leak of one tensor per call would be several hundred bytes per call.
         assert(grown < calls * 64L + (8 << 20))
       }
     }

@@ -4,7 +4,7 @@ import scala.util.Random
 
 import org.scalatest.funsuite.AnyFunSuite
 
-/** Text of others is printed without control characters and without secrets, as by Python. */
+/** Text from outside is printed without control characters and secrets, as in Python. */
 class ForeignTextSuite extends AnyFunSuite {
   private val secret = "hunter2Zq9"
 

@@ -58,7 +58,8 @@ class PermanentFunctionSuite extends SparkSuite with BeforeAndAfterAll {
     assert(rowByRow("linear", "IF(x0 = 1, NULL, features)") == Seq[Any](2f, null, 6f, 8f))
   }
 
-  /** Call Spark's wrapper of the function below the rule that would put batches in its place. */
+  /** Call Spark's wrapper of the function without the rule that would replace it by a batched call.
+    */
   private def rowByRow(path: String, arguments: String): Seq[Any] = {
     val wrapped = spark.newSession()
     wrapped.sql("CREATE TEMPORARY FUNCTION one_by_one AS 'io.tfspark.OneByOne'")

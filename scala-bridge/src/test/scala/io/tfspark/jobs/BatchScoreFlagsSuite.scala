@@ -10,7 +10,7 @@ import org.scalatest.funsuite.AnyFunSuite
 /** The command line of the batch job, and the table of flags that it shares with Python. */
 class BatchScoreFlagsSuite extends AnyFunSuite {
 
-  /** Flag, meaning and the value in the JVM of each row of the table that has one. */
+  /** Flag, meaning and value in the JVM, for each row of the table that has such a value. */
   private lazy val table: Seq[(String, String, String)] = {
     val lines = Files.readAllLines(Paths.get(sys.props("tfspark.test.flags"))).asScala.toSeq
     val rows = lines.filter(_.startsWith("| `--")).map { line =>

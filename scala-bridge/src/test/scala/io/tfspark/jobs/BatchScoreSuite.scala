@@ -8,7 +8,7 @@ import io.tfspark.TestModels
 import io.tfspark.error._
 import org.apache.spark.sql.Row
 
-/** What the batch job scores, reports and refuses. */
+/** Scores, reports and refusals of the batch job. */
 class BatchScoreSuite extends JobSuite {
 
   test("rows are scored, kept columns stay, and the report counts them") {

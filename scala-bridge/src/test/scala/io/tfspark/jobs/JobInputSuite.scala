@@ -5,7 +5,7 @@ import java.nio.file.Files
 import io.tfspark.error._
 import org.apache.spark.sql.Row
 
-/** What a job reads: formats, options of their readers, and files that are not what they seem. */
+/** The input of a job: formats, options of their readers, and misleading files. */
 class JobInputSuite extends JobSuite {
 
   test("CSV has a header, and cannot hold arrays") {

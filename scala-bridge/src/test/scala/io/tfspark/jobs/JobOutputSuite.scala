@@ -4,7 +4,7 @@ import java.nio.file.Files
 
 import io.tfspark.error._
 
-/** Where the rows of a job go: a folder or a table that appears whole, or not at all. */
+/** The output of a job: a folder or a table that appears completely, or not at all. */
 class JobOutputSuite extends JobSuite {
 
   test("an output that is there is refused, replaced or appended to") {
@@ -193,7 +193,7 @@ class JobOutputSuite extends JobSuite {
     val output = folder().resolve("out")
     def run() = report(linear(output.toString, "--mode", "append", "--run-id", "monday"))
     val (first, again) = (run(), run())
-    // All but the time that it took to publish.
+    // All fields except the time of the publication.
     Seq("run", "started", "model", "rows_in", "rows_out", "versions").foreach(fact =>
       assert(again.get(fact) == first.get(fact))
     )

@@ -9,17 +9,17 @@ import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 import io.tfspark.SparkSuite
 import io.tfspark.error.TfsparkException
 
-/** A test that runs the batch job in the one Spark session. */
+/** A test that runs the batch job in the shared Spark session. */
 trait JobSuite extends SparkSuite {
 
-  /** Ids with their points, of which the fourth is null. */
+  /** Ids with their points; the fourth point is null. */
   lazy val input: String = parquet(
     "SELECT id, IF(id = 3, NULL, array(float(id), 1f)) AS features FROM range(5)"
   )
 
   def folder(): Path = Files.createTempDirectory("batch-score")
 
-  /** A Parquet folder of the rows of a query. */
+  /** A Parquet folder with the rows of a query. */
   def parquet(query: String): String = {
     val path = folder().resolve("in.parquet").toString
     sql(query).coalesce(1).write.parquet(path)
@@ -28,7 +28,7 @@ trait JobSuite extends SparkSuite {
 
   def score(words: String*): String = BatchScore.score(spark, BatchScoreFlags.parse(words))
 
-  /** Score by the model 2·x0 − x1 + 3. */
+  /** Score with the model 2·x0 − x1 + 3. */
   def linear(output: String, words: String*): String =
     linearOf(input)(Seq("--output", output) ++ words: _*)
 

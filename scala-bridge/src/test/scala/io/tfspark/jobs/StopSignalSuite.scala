@@ -8,7 +8,7 @@ import sun.misc.{Signal, SignalHandler}
 /** A signal interrupts the thread of the job, and decides how it ends. */
 class StopSignalSuite extends AnyFunSuite {
 
-  /** A program in the background of a script ignores SIGINT, and Java keeps it so. */
+  /** A background program of a script ignores SIGINT, and Java does not change that. */
   private def isIgnored(signal: Signal): Boolean = {
     val before = Signal.handle(signal, SignalHandler.SIG_DFL)
     Signal.handle(signal, before)

@@ -15,7 +15,7 @@ import org.apache.spark.sql.types.{ArrayType, FloatType}
 import org.scalatest.funsuite.AnyFunSuite
 import org.tensorflow.proto._
 
-/** Whatever lies in the folder of a model, reading it ends soon, and with an error of ours. */
+/** For any files in the folder of a model, reading ends soon, and with a typed error. */
 class HostileModelSuite extends AnyFunSuite {
 
   private def graphOf(base: Path): Path = base.resolve("1/saved_model.pb")
@@ -23,7 +23,7 @@ class HostileModelSuite extends AnyFunSuite {
   private def refusal(base: Path): String =
     intercept[InvalidModelException](ModelPackage.load(base)).getMessage
 
-  /** Read and bind a model; how it ended, where that was with no error of ours. */
+  /** Read and bind a model; returns the exception if it is not a tfspark error. */
   private def surprise(base: Path): Option[Throwable] = {
     val columns = Seq(ColumnAtHand("features", ArrayType(FloatType)))
     Try {
@@ -113,7 +113,7 @@ class HostileModelSuite extends AnyFunSuite {
     wrong.foreach(name => intercept[InvalidModelException](walk.meet(name)))
   }
 
-  /** A graph whose output leaves its shape to nodes. */
+  /** A graph with an output whose shape depends on other nodes. */
   private def openGraph(change: GraphDef.Builder => Unit): Path =
     TestModels.edited("linear") { graph =>
       val signature = graph.getSignatureDefOrThrow("serving_default").toBuilder

@@ -38,7 +38,7 @@ class BatchSizeSuite extends AnyFunSuite {
     assert(auto.step(Some(4096), Some(1 << 20)) == 1024)
   }
 
-  /** How many rows are waiting when the batch is full, and in how many runs they were scored. */
+  /** The number of rows in a full batch, and the number of runs that scored them. */
   private def filled(name: String, size: BatchSize, value: Any): (Int, Int) = {
     val model = ModelPackage.load(Paths.get(TestModels.path(name)))
     val signature = model.signature()

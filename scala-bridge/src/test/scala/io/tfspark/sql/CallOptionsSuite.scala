@@ -5,7 +5,7 @@ import java.nio.file.Files
 import io.tfspark.TestModels
 import org.apache.spark.sql.AnalysisException
 
-/** Inputs, options and settings of a call, and what is refused. */
+/** Inputs, options, settings and refusals of a call. */
 class CallOptionsSuite extends PointsSuite {
 
   test("null rows, null elements and a bare NULL give null; NaN goes to the model") {

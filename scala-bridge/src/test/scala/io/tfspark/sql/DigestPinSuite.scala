@@ -8,7 +8,7 @@ import io.tfspark.jobs.BatchScore
 import org.apache.spark.SparkEnv
 import org.apache.spark.sql.AnalysisException
 
-/** A model of another digest than the one that is pinned is refused before it is read. */
+/** A model whose digest differs from the pinned digest is refused before it is read. */
 class DigestPinSuite extends SparkSuite {
   private val digest = TestModels.answers("linear").get("digest").asText
   private val other = "0" * 64
@@ -41,7 +41,7 @@ class DigestPinSuite extends SparkSuite {
     assert(call(linear, s"map('sha256', '${digest.toUpperCase}'),") == Seq(2f, 4f))
     assert(refusal(linear, s"map('sha256', '$other'),").contains("not the one that is pinned"))
     assert(refusal(s"other:$linear", s"map('sha256', '$other'),").contains("is pinned"))
-    // A pin of the caller's does not replace that of the operator.
+    // The caller's pin does not replace the operator's pin.
     assert(refusal("mispinned", s"map('sha256', '$digest'),").contains("is pinned"))
     val malformed = refusal(linear, "map('sha256', 'abc'),")
     assert(malformed.contains("The option sha256 is no digest of a model."))

@@ -7,13 +7,15 @@ import scala.util.Try
 import io.tfspark.{SparkSuite, TestModels}
 import org.apache.spark.sql.SparkSession
 
-/** Hadoop keeps file systems by scheme, authority and user, whatever their settings: a session may
-  * not put its own in the place of the operator's.
+/** Hadoop caches file systems by scheme, authority and user, and ignores their settings. A session
+  * must not replace a file system of the operator by its own.
   */
 class FileSystemCacheSuite extends SparkSuite {
   private val truth = Seq(2f, 4f, 6f)
 
-  /** What another session gets after an attacker's has touched an authority with its settings. */
+  /** The answers of another session after the attacker's session has opened an authority with its
+    * own settings.
+    */
   private def answersAfter(
       touched: String,
       settings: (String, String)*

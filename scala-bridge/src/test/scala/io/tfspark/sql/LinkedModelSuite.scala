@@ -6,11 +6,11 @@ import io.tfspark.{SparkSuite, TestModels, TfSpark}
 import io.tfspark.engine.NodeFolder
 import org.apache.spark.sql.AnalysisException
 
-/** Links below a root, or below a registered path: they may lead to what the operator named. */
+/** Links below a root or a registered path: only targets that the operator named are allowed. */
 class LinkedModelSuite extends SparkSuite {
   private val outside = SparkSuite.outside
 
-  /** A model below a folder, a part of which is moved away and linked to. */
+  /** A model below a folder; one part of it is moved away and replaced by a link. */
   private def linked(top: Path, name: String, part: String, target: Path): Path = {
     val base = top.resolve(name)
     NodeFolder.delete(base)

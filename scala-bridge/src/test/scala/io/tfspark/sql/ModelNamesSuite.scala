@@ -5,7 +5,7 @@ import java.nio.file.Files
 import io.tfspark.TestModels
 import org.apache.spark.sql.AnalysisException
 
-/** Which models a query may name, and how. */
+/** The models that a query may name, and the forms of their names. */
 class ModelNamesSuite extends PointsSuite {
 
   test("a registered name, a path below the roots and an export dir name the same model") {
@@ -36,7 +36,7 @@ class ModelNamesSuite extends PointsSuite {
         intercept[AnalysisException](sql(s"SELECT tf_predict('$path', features) FROM t")).getMessage
       assert(message.startsWith(s"The model '$path' may not be called from SQL."), message)
     }
-    // A link leads to where the model is, which is below a root.
+    // The target of the link is below a root.
     assert(values(s"SELECT tf_predict('$link', features) FROM t LIMIT 1") == expected(0))
   }
 

@@ -3,7 +3,7 @@ package io.tfspark.sql
 import io.tfspark.{SparkSuite, TestModels}
 import org.apache.spark.sql.{AnalysisException, Row}
 
-/** Models of odd forms, which TensorFlow serves: without shapes, without rows, of 2016. */
+/** Unusual models that TensorFlow can serve: without shapes, without rows, from 2016. */
 class OddModelSuite extends SparkSuite {
 
   private def rows(text: String): Seq[Row] = sql(text).collect().toSeq

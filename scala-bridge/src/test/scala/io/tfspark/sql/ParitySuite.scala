@@ -10,7 +10,8 @@ import io.tfspark.model.{DType, ModelPackage}
 import org.apache.spark.sql.{DataFrame, Row}
 import org.apache.spark.sql.types._
 
-/** Every model of the tests gives what Python's TensorFlow gives, from rows and from columns. */
+/** Every test model gives the answers of TensorFlow in Python, from rows and from columnar batches.
+  */
 class ParitySuite extends SparkSuite {
 
   TestModels.answers.foreach { case (name, answers) =>
@@ -25,7 +26,7 @@ class ParitySuite extends SparkSuite {
     }
   }
 
-  /** The rows, one column per input, a row number, and between them rows of null. */
+  /** The rows with one column per input and a row number, and rows of nulls between them. */
   private def table(name: String, answers: JsonNode): DataFrame = {
     val inputs = ModelPackage.load(Paths.get(model(name))).signature().inputs
     val fields = inputs.map { spec =>
@@ -62,7 +63,7 @@ class ParitySuite extends SparkSuite {
           )
         }
       }
-      // As in Python, a struct of several outputs is there and its fields are null.
+      // As in Python, a struct of several outputs is not null, but its fields are.
       nulls.foreach(row => assert(row.isNullAt(1) || row.getStruct(1).toSeq.forall(_ == null)))
     }
 

@@ -8,8 +8,8 @@ import org.apache.spark.sql.execution.SparkPlan
 import org.apache.spark.sql.execution.adaptive.{AdaptiveSparkPlanExec, QueryStageExec}
 import org.scalatest.BeforeAndAfterAll
 
-/** A test that queries ten points, in the view `rows` and in Parquet as `t`. The model is 2·x0 − x1
-  * + 3.
+/** A test that queries ten points in the view `rows` and in the Parquet table `t`. The model is
+  * 2·x0 − x1 + 3.
   */
 trait PointsSuite extends SparkSuite with BeforeAndAfterAll {
   protected lazy val parquet: String =
@@ -24,7 +24,7 @@ trait PointsSuite extends SparkSuite with BeforeAndAfterAll {
     spark.read.parquet(parquet).createOrReplaceTempView("t")
   }
 
-  /** 2·id + 2, what the model gives for row `id`. */
+  /** The model's answer for row `id`: 2·id + 2. */
   protected def expected(ids: Long*): Seq[Float] = ids.map(id => 2f * id + 2f)
 
   protected def evals(query: DataFrame): Seq[TfBatchEval] =

@@ -2,7 +2,7 @@ package io.tfspark.sql
 
 import org.apache.spark.sql.AnalysisException
 
-/** `tf_predict` wherever SQL has expressions. */
+/** `tf_predict` in every part of a query that can contain expressions. */
 class QueryFormsSuite extends PointsSuite {
 
   test("groups, aggregates, calls over aggregates, order and windows") {

@@ -12,7 +12,7 @@ class ReadRowsSuite extends SparkSuite {
     "id, 'it''s\\n' AS name, IF(id = 3, NULL, 0.5d) AS x, date'2024-02-29' AS day, " +
       "1.50BD AS price, X'00ff' AS raw, id > 3 AS flag, named_struct('a', 1) AS nested"
 
-  /** Two files, the later of which has the bad row; returns the folder and that file. */
+  /** Two files; the second one has the bad row. Returns the folder and the second file. */
   private def twoFiles(format: String): (String, String) = {
     val folder = s"${Files.createTempDirectory("read rows")}/in"
     Seq("array(1f, 2f)" -> "range(0, 3)", "IF(id = 4, array(1f), array(1f, 2f))" -> "range(3, 6)")

@@ -9,7 +9,7 @@ import io.tfspark.model.ModelPackage
 import org.apache.hadoop.conf.Configuration
 import org.apache.spark.sql.AnalysisException
 
-/** Models on one of Hadoop's file systems, which TensorFlow itself never opens. */
+/** Models on one of Hadoop's file systems; TensorFlow itself never opens it. */
 class RemoteModelSuite extends SparkSuite {
   private lazy val conf: Configuration = HadoopConf.of(spark)
   private val linear = s"other:${TestModels.path("linear")}"

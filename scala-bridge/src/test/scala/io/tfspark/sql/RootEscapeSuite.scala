@@ -7,7 +7,7 @@ import io.tfspark.error.{TfsparkException, UsageException}
 import org.apache.hadoop.conf.Configuration
 import org.scalatest.funsuite.AnyFunSuite
 
-/** The ways of naming a path that lead out of a root. */
+/** Names of paths that try to leave a root. */
 class RootEscapeSuite extends AnyFunSuite {
   private val conf = new Configuration()
   private val top: Path = Files.createTempDirectory("tfspark-escape-").toRealPath()
@@ -68,7 +68,8 @@ class RootEscapeSuite extends AnyFunSuite {
   }
 
   test("signs that only URIs and globs read are parts of a name") {
-    // Such names are below the root, and there is no such folder: nothing decodes them later on.
+    // These names are taken literally: no such folder exists below the root, and later code does
+    // not decode them.
     Seq("%2e%2e/models_of_others", "*", "{a,b}", "[.][.]").foreach { name =>
       val uri = ModelRoots.qualified(s"$root/$name", conf)
       assert(uri.getPath == s"$root/$name")

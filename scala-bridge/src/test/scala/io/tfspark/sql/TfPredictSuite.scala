@@ -4,7 +4,7 @@ import java.nio.file.Files
 
 import io.tfspark.TestModels
 
-/** How calls run: what is evaluated once, what comes as columns, what is measured. */
+/** The execution of calls: calls that are evaluated once, columnar batches, metrics. */
 class TfPredictSuite extends PointsSuite {
 
   test("columnar batches are scored as they come, and rows where the child gives rows") {

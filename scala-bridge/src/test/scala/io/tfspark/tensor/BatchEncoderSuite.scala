@@ -107,7 +107,7 @@ class BatchEncoderSuite extends AnyFunSuite {
     assert(refused("float16", FloatType, 65520f) == "65520.0 does not fit float16")
   }
 
-  /** The bytes of the only element that a value becomes. */
+  /** The bytes of the single element that is fed for a value. */
   private def fed(dtype: String, column: DataType, value: Any): ByteBuffer = {
     val rows = encoder(spec(dtype), column)
     assert(rows.add(row(value), 0))

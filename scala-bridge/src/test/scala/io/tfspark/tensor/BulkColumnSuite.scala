@@ -11,7 +11,9 @@ class BulkColumnSuite extends AnyFunSuite {
   private val types =
     Seq[DataType](ByteType, ShortType, IntegerType, LongType, FloatType, DoubleType)
 
-  /** What two rows hold from the second on, as bytes; nothing when they were not taken. */
+  /** The bytes copied from two rows, starting with the second row; none when they cannot be copied
+    * at once.
+    */
   private def taken(column: BulkColumn, kind: DataType, shape: Int*): Option[ByteBuffer] = {
     val into = new FixedElements(kind.defaultSize)
     val isTaken = column.appendTo(into, 1, 2, shape)
@@ -46,7 +48,9 @@ class BulkColumnSuite extends AnyFunSuite {
       }
     }
 
-  /** Makes of each value an index into a dictionary, which holds ten times as much. */
+  /** Encodes the vector with a dictionary: each value is an index, and its entry is ten times the
+    * value.
+    */
   private def withDictionary(vector: OnHeapColumnVector, count: Int): Unit = {
     val ids = vector.reserveDictionaryIds(count)
     (0 until count).foreach(index => ids.putInt(index, index))

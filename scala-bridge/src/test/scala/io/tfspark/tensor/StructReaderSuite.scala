@@ -9,7 +9,7 @@ import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.types.UTF8String
 import org.scalatest.funsuite.AnyFunSuite
 
-/** Structs that stand for tensors: vectors, matrices and images of Spark, and bytes of pixels. */
+/** Structs that represent tensors: Spark's vectors, matrices and images; also bytes of pixels. */
 class StructReaderSuite extends AnyFunSuite {
   private val place = ColumnPlace("c", 0, NullType)
   private val double = DType.of("float64").get

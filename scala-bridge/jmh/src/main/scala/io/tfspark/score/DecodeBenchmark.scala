@@ -8,7 +8,7 @@ import org.apache.spark.sql.execution.vectorized.OnHeapColumnVector
 import org.apache.spark.sql.types._
 import org.openjdk.jmh.annotations._
 
-/** The way out of a model: a tensor in TensorFlow's memory → a column vector. Time per row. */
+/** Measures decoding: a tensor in TensorFlow's memory → a column vector. Time per row. */
 @State(Scope.Thread)
 @BenchmarkMode(Array(Mode.AverageTime))
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -41,7 +41,9 @@ private object DecodeBenchmark {
 
     def decode(): OnHeapColumnVector = {
       vector.reset()
-      decoder.decode(tensor, tensor.shape.drop(1), rows, vector, row => row, inOrder = true)
+      decoder.decode(tensor, tensor.shape.drop(1), rows, vector, row => row, inOrder = true)(
+        (_, _) => ()
+      )
       vector
     }
   }

@@ -9,9 +9,7 @@ import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.types.UTF8String
 import org.openjdk.jmh.annotations._
 
-/** The way into a model: rows, or a column at once, → a tensor in TensorFlow's memory. Time per
-  * row.
-  */
+/** Measures encoding: rows, or a whole column → a tensor in TensorFlow's memory. Time per row. */
 @State(Scope.Thread)
 @BenchmarkMode(Array(Mode.AverageTime))
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -60,7 +58,7 @@ private object EncodeBenchmark {
   private def floats(row: Int, size: Int): GenericArrayData =
     new GenericArrayData(Array.tabulate(size)(at => (row + at).toFloat))
 
-  /** A column of arrays as the Parquet reader leaves it. */
+  /** A column of arrays as the Parquet reader returns it. */
   private def filled(rows: Int, size: Int): OnHeapColumnVector = {
     val vector = new OnHeapColumnVector(rows, ArrayType(FloatType))
     val elements = vector.arrayData()

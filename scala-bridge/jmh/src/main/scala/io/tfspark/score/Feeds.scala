@@ -8,7 +8,7 @@ import org.apache.spark.sql.catalyst.expressions.UnsafeProjection
 import org.apache.spark.sql.execution.vectorized.WritableColumnVector
 import org.apache.spark.sql.types.StructType
 
-/** One input, and the encoder that a task has for it. */
+/** One input, and its encoder in a task. */
 sealed abstract private[score] class Feed(spec: TensorSpec, schema: StructType) {
   NativeLibrary.load()
 
@@ -20,7 +20,7 @@ sealed abstract private[score] class Feed(spec: TensorSpec, schema: StructType) 
 
   protected def fill(): Unit
 
-  /** Make the tensor of a batch and release it; tells its bytes. */
+  /** Make the tensor of a batch and release it; returns its bytes. */
   final def encode(): Long = {
     encoder.clear()
     fill()
@@ -29,7 +29,7 @@ sealed abstract private[score] class Feed(spec: TensorSpec, schema: StructType) 
   }
 }
 
-/** Rows as Spark hands them over. */
+/** Rows as Spark passes them. */
 final private[score] class RowFeed(
     spec: TensorSpec,
     schema: StructType,
@@ -48,7 +48,7 @@ final private[score] class RowFeed(
   }
 }
 
-/** A column as a columnar batch has it. */
+/** A column as in a columnar batch. */
 final private[score] class ColumnFeed(spec: TensorSpec, vector: WritableColumnVector, count: Int)
     extends Feed(spec, new StructType().add("x", vector.dataType)) {
 

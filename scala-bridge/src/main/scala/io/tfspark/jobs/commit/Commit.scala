@@ -46,13 +46,19 @@ final private[jobs] class Commit(val lock: Lock) {
       Commit.log.warn(
         s"run ${done.run} wrote ${places.output}, which does not exist now: the job is run again"
       )
-      store.delete(places.done(job.name))
+      forget()
     }
     found
   }
 
   /** The record that this job is done. */
-  private def record: Option[Journal] = store.read(places.done(job.name)).map(Journal.of)
+  def record: Option[Journal] = store.read(places.done(job.name)).map(Journal.of)
+
+  /** Delete the record of rows that were withdrawn. */
+  def forget(): Unit = store.delete(places.done(job.name))
+
+  /** Whether the rows of this job are published, or the next start will publish them. */
+  def isDecided: Boolean = store.exists(decision) || record.isDefined
 
   /** Refuse to continue while the run that published this job has not reported yet. */
   private def refuseWhileAlive(done: Journal): Unit =

@@ -38,7 +38,7 @@ final private[jobs] class HadoopStore(
     try Some(Using.resource(files.open(new Path(path)))(IOUtils.toString(_, UTF_8)))
     catch { case _: FileNotFoundException => None }
 
-  /** Writes another name first, because an open file is visible; then renames the file. */
+  /** Writes to a temporary name first, because an open file is visible; then renames the file. */
   override def create(path: String, text: String): Unit =
     if (!isAtomic) {
       if (exists(path)) throw new FileAlreadyExistsException(path)

@@ -28,7 +28,7 @@ final private[jobs] case class HiddenFolder(output: String) {
   /** The folder of a run. Every file that it publishes passes through this folder. */
   def work(run: String): String = s"$path/$Work$run"
 
-  /** The folder that a run is about to delete. */
+  /** The folder that a run will delete. */
   def trash(run: String): String = s"$path/$Trash$run"
 
   /** The record that a job is done; `key` is the name of a `JobKey`. */

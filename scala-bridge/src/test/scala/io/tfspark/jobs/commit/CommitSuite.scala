@@ -7,7 +7,8 @@ import scala.concurrent.duration._
 import io.tfspark.error.OutputBusyException
 import org.scalatest.funsuite.AnyFunSuite
 
-/** A job that is stopped before any operation, and run again, gives the rows of one clean run. */
+/** A job is stopped before each operation and run again: the output has the rows of one clean run.
+  */
 class CommitSuite extends AnyFunSuite {
   private val modes = Seq("error", "overwrite", "append")
   private val old = Some(Seq("old.1"))

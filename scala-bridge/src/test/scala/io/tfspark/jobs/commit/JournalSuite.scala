@@ -6,7 +6,7 @@ import org.scalatest.funsuite.AnyFunSuite
 /** The JSON that Python and Scala share. */
 class JournalSuite extends AnyFunSuite {
 
-  /** As Python writes it. */
+  /** The text that Python writes. */
   private val text =
     """{"version": 1, "mode": "append", "run": "r", "job": {"digest": "d", "run_id": "monday"},
       | "owner": {"host": "h", "machine": "b/pid:[1]", "pid": 7, "started": "99", "user": "u@00fc"},

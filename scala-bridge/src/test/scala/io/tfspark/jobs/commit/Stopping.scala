@@ -5,18 +5,18 @@ import java.nio.file.{Files, Path}
 import scala.jdk.CollectionConverters._
 import scala.util.Using
 
-/** The end of a job that was killed; nobody catches it. */
+/** Ends a job as a kill would; no code catches it. */
 final class Stopped(operation: String) extends Error(s"before $operation")
 
-/** A job without Spark that can be stopped before any operation: `A` writes `A.1` and `A.2`, each
-  * as a file.
+/** A job without Spark that can be stopped before any operation. Job `A` writes `A.1` and `A.2`,
+  * each as a file.
   */
 final class SmallJob(val output: Path, val name: String, val mode: String, runId: String = "") {
   private var runs = 0
 
-  /** Run it, as an execution does; returns how it ended.
+  /** Run the job as `Execution` does; returns how it ended.
     *
-    * @param allowed operations that are done before it is stopped
+    * @param allowed number of operations before the job is stopped
     */
   def run(allowed: Int = Int.MaxValue, owner: Owner = Stopping.killed): String = {
     runs += 1
@@ -43,7 +43,7 @@ final class SmallJob(val output: Path, val name: String, val mode: String, runId
       "done"
     }
 
-  /** The rows after it, on rows that were there. */
+  /** The expected rows after the job, given the rows before it. */
   def after(there: Option[Seq[String]]): Option[Seq[String]] = {
     val kept = if (mode == "append") there.getOrElse(Nil) else Nil
     Some((kept ++ Seq(s"$name.1", s"$name.2")).sorted)
@@ -57,7 +57,7 @@ object Stopping {
 
   def places(output: Path): HiddenFolder = HiddenFolder(output.toString)
 
-  /** Real local files; after `allowed` operations, none is done any more. */
+  /** Real local files; stops the job after `allowed` operations. */
   def store(allowed: Int = Int.MaxValue): Store = {
     var done = 0
     new WatchedStore(
@@ -69,7 +69,7 @@ object Stopping {
     )
   }
 
-  /** The rows in a folder, or none without it. */
+  /** The rows in a folder; none when it does not exist. */
   def rows(output: Path): Option[Seq[String]] =
     Option.when(Files.exists(output))(
       names(output).map(name => Files.readString(output.resolve(name))).sorted
@@ -78,8 +78,8 @@ object Stopping {
   def names(folder: Path): Seq[String] =
     Using.resource(Files.list(folder))(_.iterator.asScala.map(_.getFileName.toString).toSeq.sorted)
 
-  /** Jobs that were stopped before operation 0, 1, 2, …, each with its own output, until one is
-    * not.
+  /** Jobs that were stopped before operation 0, 1, 2, …, each with its own output, until a job
+    * finishes.
     */
   def jobs(mode: String, there: Option[Seq[String]]): Iterator[SmallJob] = {
     val root = Files.createTempDirectory("commit")

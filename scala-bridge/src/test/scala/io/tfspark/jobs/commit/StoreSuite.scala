@@ -6,7 +6,9 @@ import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.Path
 import org.scalatest.funsuite.AnyFunSuite
 
-/** What the commit relies on, on real files: by the local store and by Hadoop's. */
+/** The properties of a store that the commit needs, on real files: of the local store and of
+  * Hadoop's.
+  */
 class StoreSuite extends AnyFunSuite {
   private def hadoop(isAtomic: Boolean): Store = {
     val conf = new Configuration()
@@ -28,7 +30,8 @@ class StoreSuite extends AnyFunSuite {
         intercept[NoSuchFileException](store.create(missing, ""))
         intercept[NoSuchFileException](store.touch(missing))
         intercept[NoSuchFileException](store.rename(missing, s"$root/two"))
-        // The source counts, so that a step that was done is not taken for a foreign file.
+        // A missing source is reported first, so that a finished step is not mistaken for another
+        // program's file.
         intercept[NoSuchFileException](store.rename(missing, s"$root/one"))
       }
       store.make(s"$root/new/deep")

@@ -1,0 +1,107 @@
+package io.tfspark.jobs
+
+import com.fasterxml.jackson.databind.node.ObjectNode
+import io.tfspark.error._
+import io.tfspark.jobs.commit._
+import org.apache.hadoop.fs.Path
+import org.apache.spark.sql.SparkSession
+
+/** The folder of bad rows beside the output of a job. Driver.
+  *
+  * Bad rows are written as Parquet files with the columns of the input, the reason and the input
+  * file. The folder has its own commit. It is published just before the output. Its record stays
+  * until the job has reported, so that a job that is killed between the two does not publish bad
+  * rows twice. If files of a record are missing, the bad rows were being withdrawn.
+  *
+  * @param good the output of the job; it begins before the bad rows
+  */
+final private[jobs] class BadRowsOutput(
+    spark: SparkSession,
+    folder: String,
+    mode: String,
+    run: String,
+    good: Output
+) extends PathOutput(spark, Dataset(Some(folder), None, "parquet", Map.empty), mode, run) {
+  private var isShown = false
+
+  /** Also true after a leftover of the output. */
+  override def hasLeftover: Boolean = super.hasLeftover || good.hasLeftover
+
+  /** Refuse a folder that is, contains, or is inside a folder that the job reads or writes. */
+  def checkBeside(other: Path): Unit = {
+    val there = Stores.behindLink(other.getFileSystem(conf).makeQualified(other)).toString
+    val own = path.toString
+    if (s"$there/".startsWith(s"$own/") || s"$own/".startsWith(s"$there/"))
+      throw new UsageException(Explain(
+        "Bad rows need a folder that is not the output's.",
+        found = own,
+        hint = "choose another --bad-rows."
+      ))
+  }
+
+  /** Published bad rows are staged, but not published again. */
+  override def begin(job: JobKey): Option[Journal] = {
+    val isChanged = super.hasLeftover || !isCompared
+    val done = commit.begin(JobKey(job.digest))
+    isShown = done.exists(isWhole)
+    if (!isShown) {
+      done.foreach(withdraw)
+      checkAgain(isChanged)
+    }
+    commit.openWork()
+    done
+  }
+
+  /** Take over the files that this job left after its output was published. */
+  def clear(job: JobKey): Unit =
+    if (super.hasLeftover) commit.begin(JobKey(job.digest)): Unit
+
+  override def publish(account: ObjectNode): Unit = if (!isShown) super.publish(account)
+
+  /** Remove the published bad rows; rows that an overwrite replaced are not restored. */
+  def withdraw(): Unit = commit.record.filter(_ => lock.holds).foreach(withdraw)
+
+  private def isWhole(done: Journal): Boolean =
+    done.add.forall(name => store.exists(s"$root/$name"))
+
+  private def withdraw(done: Journal): Unit = {
+    // The mark of a whole folder may already belong to another job.
+    done.add.filter(_ != HiddenFolder.Success).foreach(name => store.delete(s"$root/$name"))
+    if (store.names(root).forall(_ == HiddenFolder.Success)) store.delete(root)
+    commit.forget()
+  }
+}
+
+/** The output of a job and its bad rows as one transaction. Driver.
+  *
+  * The output is locked first, then the bad rows. No job waits for a lock.
+  */
+final private[jobs] class GoodAndBadRows(good: Output, bad: BadRowsOutput) extends Transaction {
+
+  override def begin(job: JobKey): Option[Journal] = {
+    val done = good.begin(job)
+    if (done.isEmpty) bad.begin(job): Unit else bad.clear(job)
+    done
+  }
+
+  /** A job that is interrupted between the two is completed by its next start. */
+  override def publish(account: ObjectNode): Unit = {
+    bad.publish(account)
+    try good.publish(account)
+    catch {
+      case error: Exception if !error.isInstanceOf[InterruptedException] =>
+        if (!good.isDecided) bad.withdraw()
+        throw error
+    }
+  }
+
+  /** The record of the output is deleted last. */
+  override def acknowledge(): Unit = {
+    bad.acknowledge()
+    good.acknowledge()
+  }
+
+  override def discard(): Unit =
+    try bad.discard()
+    finally good.discard()
+}

@@ -1,0 +1,80 @@
+"""A job that would change the rows that it reads is refused before any task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from jobs import batch_score
+from tfspark.errors import UsageError
+from tfspark.scoring import query
+from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.query import QueryJob, run_query
+
+Refuse = Callable[..., None]
+
+
+@pytest.fixture
+def refuse(end_of: Any, linear: Path) -> Refuse:
+    """Run a job that has to be refused."""
+
+    def run(*flags: object) -> None:
+        ended = end_of(batch_score.main, "--model", linear, *flags)
+        assert (ended.code, ended.spark_jobs) == (2, 0), flags
+        assert "Hint: " in ended.error
+
+    return run
+
+
+@pytest.fixture
+def scores(spark: SparkSession, rows: Path, tables: str) -> Iterator[str]:
+    """A table of the rows, and a view `all_scores` of it."""
+    spark.sql(f"CREATE TABLE {tables}.t USING parquet AS SELECT * FROM parquet.`{rows}`")
+    spark.sql(f"CREATE TEMPORARY VIEW all_scores AS SELECT * FROM {tables}.t")
+    yield f"{tables}.t"
+    spark.catalog.dropTempView("all_scores")
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "mode"),
+    [
+        ("", "", "overwrite"),
+        ("", "", "append"),
+        ("", "/scores", "overwrite"),
+        ("/part-0.parquet", "", "append"),
+        ("/part-*.parquet", "", "append"),
+    ],
+)
+def test_a_folder_of_the_input_is_no_output(
+    source: str, target: str, mode: str, refuse: Refuse, rows: Path
+) -> None:
+    refuse("--input", f"{rows}{source}", "--output", f"{rows}{target}", "--mode", mode)
+    assert {path.name for path in rows.iterdir()} == {"part-0.parquet", "part-1.parquet"}
+
+
+def test_a_table_that_is_read_is_no_output(
+    refuse: Refuse, spark: SparkSession, scores: str, tables: str
+) -> None:
+    place = f"{spark.catalog.getDatabase(tables).locationUri}/t"
+    for flags in (
+        ("--input-table", scores, "--output-table", scores.upper(), "--mode", "overwrite"),
+        ("--input-table", scores, "--output-table", scores, "--mode", "append"),
+        ("--input-table", scores, "--output", place, "--mode", "append"),
+        ("--input-table", "all_scores", "--output-table", scores, "--mode", "overwrite"),
+    ):
+        refuse(*flags)
+
+
+def test_a_query_appends_rows_that_its_target_does_not_have(
+    spark: SparkSession, rows: Path, scores: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(query, "open_models", lambda *_: {})  # the query calls none
+    text = f"SELECT a.* FROM parquet.`{rows}` a LEFT ANTI JOIN all_scores b ON a.id = b.id"
+    with pytest.raises(UsageError, match="would change files in"):
+        run_query(spark, QueryJob({}, text, Dataset(table=scores), "overwrite"))
+    run_query(spark, QueryJob({}, text, Dataset(table=scores), "append"))
+    assert spark.table(scores).count() == 5

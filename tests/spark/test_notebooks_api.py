@@ -1,0 +1,51 @@
+"""What notebooks use: frames of pandas API on Spark, and `tune`."""
+
+import pytest
+
+from tfspark import predict, tune
+from tfspark.errors import UsageError
+
+ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
+BYTES = "spark.sql.execution.arrow.maxBytesPerBatch"
+
+
+@pytest.mark.filterwarnings("ignore")  # pyspark.pandas warns about its own environment
+def test_a_frame_of_pandas_on_spark_comes_back_with_its_index(points, linear):
+    rows = points.selectExpr("features", "features[0] AS id").pandas_api(index_col="id")
+    scored = predict(rows, linear, keep=[])
+    assert type(scored) is type(rows)
+    assert scored.index.names == ["id"]
+    frame = scored.to_pandas().sort_index()
+    assert list(frame.columns) == ["outputs"]
+    assert frame["outputs"].to_dict() == {1.0: 3.0, 3.0: 4.0, 7.0: 9.0}
+
+
+def test_tune_applies_what_the_user_has_not_set(spark, linear, conf):
+    before = spark.conf.get(ROWS)
+    try:
+        with conf(BYTES, "1000000"):
+            found = {one.name: (one.value, one.state) for one in tune(spark, linear)}
+            assert found[BYTES] == ("1000000", "set before")
+            assert found[ROWS] == ("65536", "applied")
+            assert spark.conf.get(ROWS) == "65536"
+        assert found["spark.python.daemon.module"] == ("tfspark.spark.daemon", "only at start")
+    finally:
+        spark.conf.unset(ROWS)
+    try:
+        table = tune(spark)
+        assert [one.state for one in table] == [
+            "applied",
+            "needs the model",
+            *["only at start"] * 2,
+        ]
+        assert spark.conf.get(BYTES) == "2147483647"
+        assert spark.conf.get(ROWS) == before
+        assert f"applied: {BYTES}=2147483647" in str(table)
+        assert "<td>applied</td>" in table._repr_html_()
+    finally:
+        spark.conf.unset(BYTES)
+
+
+def test_only_a_session_is_tuned(points):
+    with pytest.raises(UsageError, match="Only a session can be tuned"):
+        tune("local[2]")

@@ -1,0 +1,59 @@
+"""The page of a model in a notebook: inputs, outputs, Spark types, a line to copy. Driver.
+
+Every name in a model comes from outside, so all text is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from tfspark.foreign_text import one_line
+from tfspark.signature import Signature, TensorSpec, format_shape
+
+# A hostile model can have thousands of outputs.
+_MOST = 50
+
+
+def page_of(title: str, path: str, signature: Signature) -> str:
+    """Return the page as HTML.
+
+    Args:
+        title: Name, version and digest of the model.
+        path: The export dir, as the user knows it.
+        signature: The selected signature.
+    """
+    rows = [
+        *(_row("input", spec) for spec in signature.inputs[:_MOST]),
+        *(_row("output", spec) for spec in signature.outputs[:_MOST]),
+    ]
+    hidden = len(signature.inputs) + len(signature.outputs) - len(rows)
+    more = f"<p>and {hidden} more</p>" if hidden else ""
+    head = "".join(f"<th>{name}</th>" for name in ("", "name", "type", "shape", "Spark type"))
+    return (
+        f"<p><b>{_safe(title)}</b>, signature <code>{_safe(signature.name)}</code></p>"
+        f"<table><tr>{head}</tr>{''.join(rows)}</table>{more}"
+        f"<pre>{_safe(line_to_copy(path, signature))}</pre>"
+    )
+
+
+def line_to_copy(path: str, signature: Signature) -> str:
+    """Return a call of `predict` for a signature; every input takes the column with its name."""
+    feed = _pairs(signature.inputs)
+    chosen = "" if signature.name == "serving_default" else f", signature={signature.name!r}"
+    return f"tfspark.predict(df, {path!r}, feed={feed}, fetch={_pairs(signature.outputs)}{chosen})"
+
+
+def _pairs(specs: Sequence[TensorSpec]) -> str:
+    shown = ", ".join(f"{spec.name!r}: {spec.name!r}" for spec in specs[:_MOST])
+    return f"{{{shown}}}"
+
+
+def _row(role: str, spec: TensorSpec) -> str:
+    shape = "unknown" if spec.shape is None else format_shape(spec.shape)
+    cells = (role, spec.name, spec.dtype, shape, spec.sql)
+    return f"<tr>{''.join(f'<td>{_safe(cell)}</td>' for cell in cells)}</tr>"
+
+
+def _safe(text: str) -> str:
+    return escape(one_line(text))

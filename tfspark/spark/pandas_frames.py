@@ -1,0 +1,44 @@
+"""Frames of pandas API on Spark, as DataFrames with their index in one column. Driver.
+
+The index is one struct column, so that it is kept and cannot feed the model by accident.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as sf
+
+from tfspark.spark.cluster.names import quoted
+
+# Makes a frame of the caller's kind from a scored one.
+Closing: TypeAlias = Callable[[DataFrame], Any]
+
+_INDEX = "__tfspark_index__"
+
+
+def is_pandas_on_spark(df: object) -> bool:
+    """Whether this is a frame of `pyspark.pandas`, which is not imported for the answer."""
+    return type(df).__module__ == "pyspark.pandas.frame"
+
+
+def opened(df: Any) -> tuple[DataFrame, list[str], Closing]:
+    """Return the frame for Spark, the column to keep for the index, and the way back."""
+    if not is_pandas_on_spark(df):
+        return df, [], lambda scored: scored
+    names = list(df.index.names)
+    levels = [f"{_INDEX}{level}" for level in range(len(names))]
+    rows = df.to_spark(index_col=levels)
+    columns = [sf.col(quoted(name)) for name in rows.columns if name not in levels]
+    packed = rows.select(sf.struct(*levels).alias(_INDEX), *columns)
+
+    def closed(scored: DataFrame) -> Any:
+        fields = [sf.col(_INDEX)[level].alias(level) for level in levels]
+        others = [sf.col(quoted(name)) for name in scored.columns if name != _INDEX]
+        result = scored.select(*fields, *others).pandas_api(index_col=levels)
+        result.index.names = names
+        return result
+
+    return packed, [_INDEX], closed

@@ -1,0 +1,87 @@
+"""The checkpoint of a stream: its query id, and where its records are. Driver."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tfspark.errors import UsageError, explain
+from tfspark.scoring.output.store import LocalStore, Store
+from tfspark.scoring.output.stores import store_of
+from tfspark.spark.cluster.distribution import is_classic
+from tfspark.spark.cluster.files import HadoopFiles, local_path
+from tfspark.streaming.records import Records
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_QUERY = "sql.streaming.queryId"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The checkpoint of one stream.
+
+    Attributes:
+        path: As the user named it.
+        store: Its file system.
+        root: Its folder, in the form that the store takes.
+    """
+
+    path: str
+    store: Store
+    root: str
+
+    @classmethod
+    def at(cls, spark: SparkSession, path: str) -> Checkpoint:
+        """Return the checkpoint at a path or URI.
+
+        Raises:
+            UsageError: When Spark has no file system for the URI, or when this is Spark Connect and
+                the path is not a local one.
+        """
+        if is_classic(spark):
+            qualified = HadoopFiles(spark, path).qualified(path)
+            return cls(path, *store_of(spark, qualified.rstrip("/")))
+        local = local_path(path)
+        if local is None:
+            raise UsageError(
+                explain(
+                    "On Spark Connect, the checkpoint of a stream must be a local path of the "
+                    "server, because the versions are recorded there by Python.",
+                    expected="a path of the server, such as a mounted volume",
+                    found=path,
+                    hint="use a classic session for other file systems.",
+                )
+            )
+        return cls(path, LocalStore(), str(Path(local).absolute()))
+
+    @property
+    def records(self) -> Records:
+        """The records of the stream."""
+        return Records(self.store, f"{self.root}/tfspark")
+
+    def query_id(self, spark: SparkSession, batch: int) -> str:
+        """Return the id of the stream, which does not change when it is started again.
+
+        Raises:
+            UsageError: When this is not the checkpoint of the stream that runs.
+        """
+        text = self.store.read(f"{self.root}/metadata")
+        found = "" if text is None else str(json.loads(text)["id"])
+        running = spark.sparkContext.getLocalProperty(_QUERY) if is_classic(spark) else None
+        is_begun = self.store.exists(f"{self.root}/offsets/{batch}")
+        if found and is_begun and running in (None, found):
+            return found
+        raise UsageError(
+            explain(
+                f"{self.path} is not the checkpoint of the stream that runs, so the version of a "
+                "micro-batch cannot be recorded.",
+                expected=f"the checkpoint of query {running or 'that runs'}",
+                found=f"query {found}" if found else "no checkpoint",
+                hint="start the stream by score.writer(stream), or set the writer's option "
+                "checkpointLocation to the same path.",
+            )
+        )

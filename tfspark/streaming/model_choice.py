@@ -1,0 +1,159 @@
+"""Chooses the version of the model for a micro-batch. Driver.
+
+A replayed micro-batch gets the version in its record. A new micro-batch gets the newest version, if
+it can replace the running one; otherwise the running version continues. Versions never go back.
+
+Invariants: the running version is the one of the last record, so it is known after a restart. A
+refused version is tried again only when its files have changed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from tfspark.errors import BindingError, TfsparkError, explain
+from tfspark.foreign_text import one_line
+from tfspark.options import ScoreOptions
+from tfspark.package import ModelPackage
+from tfspark.scoring.preflight import open_models
+from tfspark.spark.cluster.model_versions import State, newest_version, state_of_version
+from tfspark.spark.model import model_of
+from tfspark.streaming.records import Records, Refusal, Scored
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    # Frame and model → the columns of the scored rows (name → Spark type).
+    Columns = Callable[[DataFrame, ModelPackage], dict[str, str]]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class ModelChoice:
+    """The versions of one model in one stream.
+
+    Attributes:
+        base_path: The folder of the version folders.
+        options: The options of scoring.
+        columns: Checks a model against a frame, and returns the columns of the scored rows.
+        running: The version that scored the last micro-batch of this process.
+    """
+
+    base_path: str
+    options: ScoreOptions
+    columns: Columns
+    running: ModelPackage | None = field(default=None, init=False)
+    _refused: dict[int, State] = field(default_factory=dict, init=False)
+
+    def choose(self, frame: DataFrame, batch: int, records: Records) -> ModelPackage:
+        """Return the model of a micro-batch, and record it.
+
+        Raises:
+            TfsparkError: When the first version cannot score the frame, or the recorded version
+                does not exist any more.
+        """
+        spark, record = frame.sparkSession, records.of(batch)
+        if record is None:
+            chosen = self._next(frame, batch, records)
+            found = Scored(chosen.version or 0, chosen.digest)
+            record = records.add(batch, found)
+            if record == found:
+                self._note(chosen, batch)
+                return chosen
+        else:
+            _log.info("micro-batch %d is replayed with version %d", batch, record.version)
+        self.running = self._recorded(spark, record)
+        return self.running
+
+    def current(self, spark: SparkSession, records: Records) -> ModelPackage:
+        """Return the newest version; if it is broken, the version of the last micro-batch.
+
+        Raises:
+            TfsparkError: When no version has run and the newest one is broken.
+        """
+        try:
+            return self._load(spark, newest_version(spark, self.base_path))
+        except TfsparkError:
+            last = records.last()
+            if last is None:
+                raise
+            return self._recorded(spark, last)
+
+    def _next(self, frame: DataFrame, batch: int, records: Records) -> ModelPackage:
+        spark = frame.sparkSession
+        last = None if self.running else records.last()
+        running = self.running if last is None else self._recorded(spark, last)
+        newest = newest_version(spark, self.base_path)
+        if running is None:
+            return self._accepted(frame, newest, None)
+        if newest <= (running.version or 0):
+            return running
+        state = state_of_version(spark, self.base_path, newest)
+        if self._refused.get(newest) == state:
+            return running
+        try:
+            return self._accepted(frame, newest, running)
+        except TfsparkError as error:
+            self._refused[newest] = state
+            self._refuse(Refusal(newest, batch, str(error)), running, records)
+            return running
+
+    def _refuse(self, refusal: Refusal, running: ModelPackage, records: Records) -> None:
+        if records.refuse(refusal):
+            _log.error(
+                "version %d of %s is refused at micro-batch %d; version %s continues: %s",
+                refusal.version,
+                one_line(self.base_path),
+                refusal.batch,
+                running.version,
+                refusal.reason,
+            )
+
+    def _accepted(
+        self, frame: DataFrame, version: int, running: ModelPackage | None
+    ) -> ModelPackage:
+        """Return a version that can score the frame like the running one.
+
+        Raises:
+            TfsparkError: When it is broken, does not fit the frame, gives other columns, or does
+                not open on a worker.
+        """
+        spark = frame.sparkSession
+        package = self._load(spark, version)
+        columns = self.columns(frame, package)
+        before = columns if running is None else self.columns(frame, running)
+        if columns != before:
+            raise BindingError(
+                explain(
+                    f"Version {version} gives other columns than the running version.",
+                    expected=_in_words(before),
+                    found=_in_words(columns),
+                    hint="choose the columns with fetch, or start another stream for this version.",
+                )
+            )
+        if self.options.engine != "jvm":
+            open_models(spark, [(package, self.options)])
+        return package
+
+    def _load(self, spark: SparkSession, version: int) -> ModelPackage:
+        return model_of(spark, self.base_path, replace(self.options, version=version))
+
+    def _recorded(self, spark: SparkSession, record: Scored) -> ModelPackage:
+        if self.running is not None and self.running.digest == record.digest:
+            return self.running
+        options = replace(self.options, version=record.version, sha256=record.digest)
+        return model_of(spark, self.base_path, options)
+
+    def _note(self, chosen: ModelPackage, batch: int) -> None:
+        if self.running is None or self.running.digest != chosen.digest:
+            path, version = one_line(self.base_path), chosen.version
+            _log.info("version %s of %s scores from micro-batch %d on", version, path, batch)
+        self.running = chosen
+
+
+def _in_words(columns: dict[str, str]) -> str:
+    return ", ".join(f"{name} {kind}" for name, kind in columns.items())
