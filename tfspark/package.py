@@ -11,16 +11,13 @@ Invariants: a broken or incomplete model is an error; another version is never u
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from tfspark.errors import (
-    ModelNotFoundError,
     SignatureNotFoundError,
-    TfsparkError,
     did_you_mean,
     explain,
     listing,
@@ -36,6 +33,7 @@ from tfspark.saved_model.graph_file import graph_of, read
 from tfspark.saved_model.graph_shapes import completed, is_open
 from tfspark.saved_model.missing import check_complete
 from tfspark.saved_model.other_objects import refuse
+from tfspark.saved_model.read_errors import reading
 from tfspark.signature import OutputShapes, Signature
 
 # TensorFlow's internal signature that initialises tables; users do not call it.
@@ -185,7 +183,7 @@ def load(
     if is_registered(path):
         return _load_registered(fetched(path, version), signature, _tag_set(tags), sha256)
     refuse(path)
-    with _reading(path):
+    with reading(path):
         return _load(Path(path), version, signature, _tag_set(tags), sha256)
 
 
@@ -193,7 +191,7 @@ def _load_registered(
     model: Registered, signature: str, tags: tuple[str, ...], sha256: str | None
 ) -> ModelPackage:
     """Load a model of MLflow; name and version are those of the registry."""
-    with _reading(model.uri):
+    with reading(model.uri):
         package = _load(model.folder, None, signature, tags, sha256)
     return replace(package, name=model.name, version=model.version, source=model.uri)
 
@@ -226,7 +224,7 @@ def lint(
     if is_registered(model):
         return list(load(model, version, tags=tags).findings)
     refuse(model)
-    with _reading(model):
+    with reading(model):
         folder, _ = export_dir.find(Path(model), version)
         graph = graph_of(read(folder, dict(files(folder))), _tag_set(tags))
         check_complete(folder, graph)
@@ -235,23 +233,6 @@ def lint(
 
 def _tag_set(tags: Sequence[str]) -> tuple[str, ...]:
     return (tags,) if isinstance(tags, str) else tuple(tags)
-
-
-@contextmanager
-def _reading(path: str | Path) -> Iterator[None]:
-    """Turn an error of the file system into one that names the model."""
-    try:
-        yield
-    except TfsparkError:
-        raise
-    except OSError as error:
-        raise ModelNotFoundError(
-            explain(
-                f"The model at {path} cannot be read.",
-                found=str(error),
-                hint="give this user the right to read the folder and all files in it.",
-            )
-        ) from error
 
 
 def _load(

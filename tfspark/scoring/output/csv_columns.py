@@ -9,7 +9,7 @@ from tfspark.scoring.dataset import Dataset
 
 
 def refuse_nested(target: Dataset, columns: Mapping[str, str]) -> None:
-    """Refuse arrays, structs, maps and bytes.
+    """Refuse arrays, structs, maps and bytes, if the output is CSV.
 
     Args:
         target: The output of the rows.
@@ -18,6 +18,8 @@ def refuse_nested(target: Dataset, columns: Mapping[str, str]) -> None:
     Raises:
         BindingError: When there are such columns; the message names all of them.
     """
+    if target.format != "csv":
+        return
     nested = [name for name, kind in columns.items() if "<" in kind or kind == "binary"]
     if nested:
         raise BindingError(

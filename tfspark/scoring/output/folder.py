@@ -130,10 +130,8 @@ class PathOutput:
     def check_columns(self, columns: Mapping[str, str]) -> None:
         """See `Output.check_columns`."""
         check_partitions(self.target, columns)
-        if self.target.format == "tfrecord":
-            refuse_no_feature(self.target, columns)
-        if self.target.format == "csv":
-            refuse_nested(self.target, columns)
+        refuse_no_feature(self.target, columns)
+        refuse_nested(self.target, columns)
         self._columns = columns
         if not self.has_leftover:
             self._check_append_to_data()
@@ -236,10 +234,9 @@ class PathOutput:
         """Let Spark write rows; return the names of the files."""
         options = {**WRITE_DEFAULTS.get(self.target.format, {}), **self.target.options}
         writer = df.write.format(self.target.format).options(**options)
-        if self.target.format == "tfrecord":  # Python data sources know only two modes
-            writer.mode("append").save(self._spark_folder)
-        else:
-            writer.partitionBy(*self.target.partition_by).save(self._spark_folder)
+        if self.target.format == "tfrecord":  # its data source has no mode `error`
+            writer = writer.mode("append")
+        writer.partitionBy(*self.target.partition_by).save(self._spark_folder)
         return self._written()
 
     @property

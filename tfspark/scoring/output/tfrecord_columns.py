@@ -13,7 +13,7 @@ from tfspark.tfrecord.columns import columns_of, record_type_of
 
 
 def refuse_no_feature(target: Dataset, columns: Mapping[str, str]) -> None:
-    """Refuse columns whose types no feature has, and partitions.
+    """Refuse columns whose types no feature has, and partitions, if the output is TFRecord.
 
     Args:
         target: The output of the rows.
@@ -23,6 +23,8 @@ def refuse_no_feature(target: Dataset, columns: Mapping[str, str]) -> None:
         BindingError: When there are such columns; the message names all of them.
         UsageError: When the output has partitions.
     """
+    if target.format != "tfrecord":
+        return
     if target.partition_by:
         raise UsageError(
             explain("A TFRecord output has no partitions.", hint="leave out --partition-by.")

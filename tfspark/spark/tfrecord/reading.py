@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -27,66 +28,59 @@ class FilePartition(InputPartition):
         super().__init__(list(files))
 
 
-class RecordReader(DataSourceReader):
-    """Reads the files that existed when the query was planned.
+@dataclass(frozen=True)
+class Layout:
+    """How records become rows.
 
-    Args:
-        files: The files.
+    Attributes:
         columns: The columns to read.
         record_type: Type of the records.
     """
 
-    def __init__(
-        self, files: Sequence[RecordFile], columns: Sequence[FeatureColumn], record_type: RecordType
-    ) -> None:
+    columns: Sequence[FeatureColumn]
+    record_type: RecordType
+
+    def batches(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
+        """Read the files of a partition; one without files has no rows.
+
+        Raises:
+            InvalidInputError: When a record is broken, cut or does not fit; names file and offset.
+        """
+        schema = pa.schema([(column.name, column.type) for column in self.columns])
+        for file in partition.value or ():
+            for records in file.records():
+                arrays = self._decoded(records)
+                if arrays:
+                    yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+                else:  # only the number of rows counts
+                    rows: Any = pa.array([{}] * len(records), pa.struct([]))
+                    yield pa.RecordBatch.from_struct_array(rows)
+
+    def _decoded(self, records: Records) -> list[Column]:
+        try:
+            return decode(records, self.columns, self.record_type)
+        except BadRecordError as error:
+            where = f"The record at byte {records.offset_of(error.index)} of {records.file}"
+            problem = explain(f"{where} cannot be read.", found=str(error), hint=error.hint)
+            raise InvalidInputError(problem) from error
+
+
+class RecordReader(DataSourceReader):
+    """Reads the files that existed when the query was planned."""
+
+    def __init__(self, files: Sequence[RecordFile], layout: Layout) -> None:
         self._files = files
-        self._columns = columns
-        self._record_type = record_type
+        self._layout = layout
 
     def partitions(self) -> list[InputPartition]:
         """Return the work of each task."""
         return partitions_of(self._files)
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
-        """Read the files of one task.
-
-        Raises:
-            InvalidInputError: When a record is broken, cut or does not fit; names file and offset.
-        """
-        return batches_of(partition, self._columns, self._record_type)
+        """Read the files of one task; see `Layout.batches`."""
+        return self._layout.batches(partition)
 
 
 def partitions_of(files: Sequence[RecordFile]) -> list[InputPartition]:
     """Return partitions of whole files."""
     return [FilePartition(group) for group in grouped(files, _PARTITION)]
-
-
-def batches_of(
-    partition: InputPartition, columns: Sequence[FeatureColumn], record_type: RecordType
-) -> Iterator[pa.RecordBatch]:
-    """Read the files of a partition; one without files has no rows."""
-    schema = pa.schema([(column.name, column.type) for column in columns])
-    for file in partition.value or ():
-        for records in file.records():
-            arrays = _decoded(records, columns, record_type)
-            if columns:
-                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
-            else:  # only the rows count
-                rows: Any = pa.array([{}] * len(records), pa.struct([]))
-                yield pa.RecordBatch.from_struct_array(rows)
-
-
-def _decoded(
-    records: Records, columns: Sequence[FeatureColumn], record_type: RecordType
-) -> list[Column]:
-    try:
-        return decode(records, columns, record_type)
-    except BadRecordError as error:
-        raise InvalidInputError(
-            explain(
-                f"The record at byte {records.offset_of(error.index)} of {records.file} cannot be "
-                "read.",
-                found=str(error),
-                hint=error.hint,
-            )
-        ) from error

@@ -19,7 +19,7 @@ from pyspark.sql.datasource import (
 )
 
 from tfspark.errors import InvalidInputError, UsageError, did_you_mean, explain, listing
-from tfspark.spark.tfrecord.reading import RecordReader
+from tfspark.spark.tfrecord.reading import Layout, RecordReader
 from tfspark.spark.tfrecord.streaming import RecordStreamReader
 from tfspark.spark.tfrecord.types import arrow_schema, spark_schema
 from tfspark.spark.tfrecord.writing import RecordWriter
@@ -71,17 +71,15 @@ class TfRecordSource(DataSource):
 
     def reader(self, schema: sql.StructType) -> DataSourceReader:
         """Return a reader of the files that exist now."""
-        record_type = self.record_type
-        return RecordReader(
-            find(self.paths), columns_of(arrow_schema(schema), record_type), record_type
-        )
+        return RecordReader(find(self.paths), self._layout(schema))
 
     def streamReader(self, schema: sql.StructType) -> DataSourceStreamReader:  # noqa: N802
         """Return a reader of the files that appear in folders."""
+        return RecordStreamReader(self.paths, self._layout(schema))
+
+    def _layout(self, schema: sql.StructType) -> Layout:
         record_type = self.record_type
-        return RecordStreamReader(
-            self.paths, columns_of(arrow_schema(schema), record_type), record_type
-        )
+        return Layout(columns_of(arrow_schema(schema), record_type), record_type)
 
     def writer(self, schema: sql.StructType, overwrite: bool) -> DataSourceWriter:
         """Return a writer of one file for each task."""

@@ -14,26 +14,16 @@ import pyarrow as pa
 from pyspark.sql.datasource import DataSourceStreamReader, InputPartition
 
 from tfspark.errors import InputNotFoundError
-from tfspark.spark.tfrecord.reading import batches_of, partitions_of
-from tfspark.tfrecord.columns import FeatureColumn, RecordType
+from tfspark.spark.tfrecord.reading import Layout, partitions_of
 from tfspark.tfrecord.files import RecordFile, find
 
 
 class RecordStreamReader(DataSourceStreamReader):
-    """Reads files that appear.
+    """Reads the files that appear at some paths."""
 
-    Args:
-        paths: Folders or globs.
-        columns: The columns to read.
-        record_type: Type of the records.
-    """
-
-    def __init__(
-        self, paths: Sequence[str], columns: Sequence[FeatureColumn], record_type: RecordType
-    ) -> None:
+    def __init__(self, paths: Sequence[str], layout: Layout) -> None:
         self._paths = paths
-        self._columns = columns
-        self._record_type = record_type
+        self._layout = layout
 
     def initialOffset(self) -> dict[str, Any]:  # noqa: N802
         """Return the offset before the first file."""
@@ -54,7 +44,7 @@ class RecordStreamReader(DataSourceStreamReader):
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         """Read the files of one task."""
-        return batches_of(partition, self._columns, self._record_type)
+        return self._layout.batches(partition)
 
 
 def _file(path: str, root: str, size: str, changed: str) -> RecordFile:
