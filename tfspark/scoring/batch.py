@@ -70,15 +70,7 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
         refuse_chunks(job)
         refuse_lake(spark, job.source, "input")
         output = output_of(spark, job.target, job.mode, report.run)
-        if job.run_id and not output.records_runs:
-            raise UsageError(
-                explain(
-                    f"The {job.target} cannot mark a run as done.",
-                    expected="a folder, or a table of files, of Delta or of Iceberg, as the "
-                    "output of a run with an id",
-                    hint="leave out --run-id, or write to --output.",
-                )
-            )
+        _check_run_id(job, output)
         refuse_same_table(spark, job, output)
         places = (folder_read(spark, job.source), *map(_folder, packages))
         read = [place for place in places if place]
@@ -100,6 +92,19 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
             planned,
             max_bad_rows=job.max_bad_rows,
             job=key_of(job, packages, planned.snapshot),
+        )
+
+
+def _check_run_id(job: BatchJob, output: Output) -> None:
+    """Refuse a run id for an output that cannot mark a run as done."""
+    if job.run_id and not output.records_runs:
+        raise UsageError(
+            explain(
+                f"The {job.target} cannot mark a run as done.",
+                expected="a folder, or a table of files, of Delta or of Iceberg, as the output of "
+                "a run with an id",
+                hint="leave out --run-id, or write to --output.",
+            )
         )
 
 

@@ -53,13 +53,11 @@ def plan_through_spark(
     watched, rows_in = counted(rows if bad is None else with_file(rows, FILE))
     scored, bound = _scored(watched, job, models, source)
     if source is not None:
-        names = _needed(rows, job, bound) if bad is None else None
+        names = None if job.bad_rows else _needed(rows, job, bound)
         source.check_columns(names, allow_missing=job.allow_missing or _merges(dataset))
-    beside = _beside(scored, bound)
     split = _split(scored, bound, names_in, job, bad)
-    good = scored if split is None else split.good
     # A model never returns null, so a null prediction is a row with a null input.
-    good, rows_out = counted(good, null_in=bound.watched)
+    good, rows_out = counted(scored if split is None else split.good, null_in=bound.watched)
     groups = _groups(rows, job, models, output, source, bound) if job.chunks > 1 else None
 
     def write() -> Outcome:
@@ -70,14 +68,15 @@ def plan_through_spark(
         return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, bad_rows)
 
     def stage() -> Outcome:
+        beside = _beside(scored, bound)
         with naming_broken_records(spark, dataset), sized_batches(spark, bound.signatures, beside):
             outcome = write() if groups is None else groups()
         if source is not None:
             source.check_unchanged()
         return outcome
 
-    facts = (dict(good.dtypes), bound.rounded, stage, _snapshot(spark, source, sources))
-    return Plan(models, output, "spark", *facts, bad)
+    snapshot = _snapshot(spark, source, sources)
+    return Plan(models, output, "spark", dict(good.dtypes), bound.rounded, stage, snapshot, bad)
 
 
 def _split(
