@@ -153,9 +153,9 @@ def outcomes(spark: SparkSession, case: Case) -> Iterator[Outcome]:
         call = ", ".join([quoted(case.path), option_map(texts), *arguments])
         return opened(spark.sql(f"SELECT tf_predict({call}) AS y FROM both"))
 
-    face = called if case.call else predicted
-    yield outcome(lambda: face("native"))
-    yield outcome(lambda: face("jvm"))
+    score = called if case.call else predicted
+    yield outcome(lambda: score("native"))
+    yield outcome(lambda: score("jvm"))
     if case.sql:
         found = outcome(by_sql)
         why = found.why if case.call else [_named(line, list(map(str, fed))) for line in found.why]

@@ -83,9 +83,9 @@ def found(session: Session, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     return answer
 
 
-@pytest.mark.parametrize("face", ["types", "predict", "function", "sql", "plain", "clean"])
-def test_every_api_gives_what_python_gives(face: str, found: dict[str, Any]) -> None:
-    assert _in_one_spelling(found["jvm"][face]) == _in_one_spelling(found["native"][face])
+@pytest.mark.parametrize("api", ["types", "predict", "function", "sql", "plain", "clean"])
+def test_every_api_gives_what_python_gives(api: str, found: dict[str, Any]) -> None:
+    assert _in_one_spelling(found["jvm"][api]) == _in_one_spelling(found["native"][api])
 
 
 def test_good_rows_are_bit_equal_to_a_clean_run(found: dict[str, Any]) -> None:

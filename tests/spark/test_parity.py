@@ -98,7 +98,7 @@ def by_rdd(df, model, **options):
     return [{"id": row.id, **answer} for row, answer in zip(ids, answers, strict=True)]
 
 
-FACES = {
+APIS = {
     "predict": lambda df, model, **o: predict(df, model, keep=["id"], **o).collect(),
     "arrow": lambda df, model, **o: by_function(df, predict_udf(model, **o)),
     "pandas": lambda df, model, **o: by_function(df, predict_udf(model, kind="pandas", **o)),
@@ -125,10 +125,10 @@ def assert_close(found, expected):
 
 
 @pytest.mark.parametrize("partitions", PARTITIONS)
-@pytest.mark.parametrize("face", FACES)
-def test_every_face_gives_the_bits_of_tensorflow(table, model, reference, face, partitions):
+@pytest.mark.parametrize("api", APIS)
+def test_every_api_gives_the_bits_of_tensorflow(table, model, reference, api, partitions):
     for batch_size in BATCH_SIZES:
-        found = in_order(FACES[face](table(partitions), model, batch_size=batch_size))
+        found = in_order(APIS[api](table(partitions), model, batch_size=batch_size))
         assert_same_bits(found, reference(partitions, batch_size))
         assert_close(found, reference())
 
@@ -136,14 +136,14 @@ def test_every_face_gives_the_bits_of_tensorflow(table, model, reference, face, 
 def test_tensorflow_in_python_gives_the_same_bits(table, model, reference):
     for batch_size in BATCH_SIZES:
         options = {"engine": "tensorflow", "batch_size": batch_size}
-        found = in_order(FACES["predict"](table(1), model, **options))
+        found = in_order(APIS["predict"](table(1), model, **options))
         assert_same_bits(found, reference(1, batch_size))
 
 
-@pytest.mark.parametrize("face", ["arrow", "rdd"])
-def test_faces_run_on_tensorflow_in_python(table, model, reference, face):
+@pytest.mark.parametrize("api", ["arrow", "rdd"])
+def test_apis_run_on_tensorflow_in_python(table, model, reference, api):
     """Two APIs are enough, because all APIs open models in one place; each import is slow."""
-    found = in_order(FACES[face](table(1), model, engine="tensorflow", batch_size=64))
+    found = in_order(APIS[api](table(1), model, engine="tensorflow", batch_size=64))
     assert_same_bits(found, reference(1, 64))
 
 
@@ -173,5 +173,5 @@ def test_the_batch_job_gives_the_same_digits(
 
 
 def test_the_digits_are_the_right_ones(table, model, pictures):
-    digits, _ = in_order(FACES["predict"](table(7), model))
+    digits, _ = in_order(APIS["predict"](table(7), model))
     assert (digits == pictures[1]).mean() >= 0.95

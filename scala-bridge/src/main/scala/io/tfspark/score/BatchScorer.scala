@@ -7,7 +7,7 @@ import io.tfspark.tensor._
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.execution.vectorized.WritableColumnVector
 
-/** Scores the rows of one batch into result vectors: every face of the bridge ends here. Executor,
+/** Scores the rows of one batch into result vectors: every API of the bridge ends here. Executor,
   * one thread.
   *
   * Memory is bounded by the batch; a row with a null input is not fed and gives null; a bad row is
