@@ -17,7 +17,7 @@ PROGRAM = f"""
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.identity import digest_key
 from tfspark.scoring.job import BatchJob
-print(digest_key("r", repr({JOB}), "digest").digest)
+print(digest_key("r", [repr({JOB}), "digest"], []).digest)
 """
 
 
@@ -27,11 +27,12 @@ def test_a_digest_is_the_same_in_another_process() -> None:
         [sys.executable, "-c", PROGRAM], cwd=root, check=True, capture_output=True, text=True
     )
     job = BatchJob("m", Dataset("a", options={"b": "c"}), Dataset("d"), keep=["x"], run_id="r")
-    assert done.stdout.strip() == digest_key("r", repr(job), "digest").digest
+    assert done.stdout.strip() == digest_key("r", [repr(job), "digest"], []).digest
 
 
 def test_any_fact_makes_another_job() -> None:
-    keys = [digest_key("", "a", "b"), digest_key("", "ab"), digest_key("a", "b"), digest_key("")]
+    facts = [("", ["a", "b"]), ("", ["ab"]), ("a", ["b"]), ("", [])]
+    keys = [digest_key(run_id, settings, []) for run_id, settings in facts]
     assert len({key.digest for key in keys}) == 4
 
 

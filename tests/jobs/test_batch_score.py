@@ -225,12 +225,6 @@ def test_modes_of_a_table(score: Any, spark: SparkSession, rows: Path, tables: s
     assert names_in(spark, tables) == ["y"]
 
 
-def test_input_may_be_the_output(score: Any, rows: Path) -> None:
-    score("--input", rows, "--output", rows, "--mode", "overwrite")
-    assert pq.read_table(rows).schema.names == ["id", "features", "outputs"]
-    assert pq.read_table(rows).num_rows == len(EXPECTED)
-
-
 @pytest.mark.parametrize("path", ["spark", "direct"])
 @pytest.mark.parametrize("mode", ["overwrite", "append"])
 def test_failure_leaves_the_old_output(

@@ -140,14 +140,19 @@ def test_a_session_opens_the_same_models_once(monkeypatch: pytest.MonkeyPatch) -
         asked.append((spark, probe))
         return {"python": "3"}
 
+    def handle(spark: Any, package: str, options: Any) -> Any:
+        return SimpleNamespace(digest=package, tags=(), signature="s", options=options)
+
     monkeypatch.setattr(preflight, "worker_versions", answer)
-    monkeypatch.setattr(preflight, "handle_of", lambda spark, package, options: package)
+    monkeypatch.setattr(preflight, "handle_of", handle)
     monkeypatch.setattr(preflight, "title_of", str)
     one, other = (cast("SparkSession", type("Session", (), {})()) for _ in range(2))
     for spark, models in [(one, "ab"), (one, "ab"), (one, "a"), (other, "a")]:
         found: Any = [(package, DEFAULTS) for package in models]
         assert preflight.open_models(spark, found) == {"python": "3"}
-    assert [(spark is one, list(probe.handles)) for spark, probe in asked] == [
+    assert [
+        (spark is one, [handle.digest for handle in probe.handles]) for spark, probe in asked
+    ] == [
         (True, ["a", "b"]),
         (True, ["a"]),
         (False, ["a"]),

@@ -4,7 +4,7 @@ import pytest
 from pyspark.sql import functions as sf
 
 from tfspark import predict, predict_rdd, predict_udf, register
-from tfspark.errors import BindingError, UsageError
+from tfspark.errors import BindingError
 
 # Row 1 is refused by the model, row 2 is null, row 4 is out of the range of int32.
 VALUES = [0, 7, None, 2, 2**40]
@@ -117,9 +117,3 @@ def test_the_name_of_the_reason_must_be_free(rows, prices):
         predict(rows, prices, on_error="null", reason="ID")
     with pytest.raises(BindingError, match="reason is 'y', and there is a column 'y' already"):
         predict_udf(prices, on_error="null", reason="y")
-
-
-def test_the_bridge_sets_no_row_aside(rows, prices):
-    for call in (predict, lambda df, model, **options: predict_udf(model, **options)):
-        with pytest.raises(UsageError, match=r"The Scala bridge ends .* first bad row"):
-            call(rows, prices, on_error="null", engine="jvm")

@@ -18,6 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 import tfspark
 from tfspark.errors import BindingError, InvalidModelError, ModelNotFoundError, UsageError
 from tfspark.scoring.output.store import LocalStore
+from tfspark.spark.cluster import distribution
 from tfspark.streaming import DeltaTable, Folder
 from tfspark.streaming.records import KEPT, Records, Refusal, Scored
 from tfspark.streaming.score_batches import BatchScorer
@@ -113,6 +114,8 @@ def test_new_versions_are_taken_and_broken_ones_refused(
     assert len(errors) == 2
     assert "version 2 of" in errors[0]
     assert "version 1 continues" in errors[0]
+    sent = distribution._broadcasts[spark.sparkContext]
+    assert [tfspark.load(base, number).digest in sent for number in (1, 4)] == [False, True]
 
 
 def test_a_replayed_batch_has_its_version_and_is_written_once(

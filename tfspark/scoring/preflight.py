@@ -9,7 +9,6 @@ ends only that process. The same worker then scores, so this check costs only on
 from __future__ import annotations
 
 import logging
-import pickle
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
@@ -44,7 +43,7 @@ _SIZE = re.compile(r"(\d+)\s*([kmgtp]?)b?", re.IGNORECASE)
 _UNITS = {"": 20, "k": 10, "m": 20, "g": 30, "t": 40, "p": 50}
 
 # The answers of the workers of each session, by their questions.
-_ANSWERED: WeakKeyDictionary[SparkSession, dict[bytes, Mapping[str, str]]] = WeakKeyDictionary()
+_ANSWERED: WeakKeyDictionary[SparkSession, dict[str, Mapping[str, str]]] = WeakKeyDictionary()
 
 # Columns compress very differently. Only less free space than a twentieth of the input is certainly
 # too little.
@@ -124,7 +123,8 @@ def open_models(spark: SparkSession, models: Models, *, by_rdd: bool = False) ->
         engine = next((options.engine for _, options in models), DEFAULTS.engine)
         probe = Probe(handles, timeout)
         answered = _ANSWERED.setdefault(spark, {})
-        key = pickle.dumps((probe, engine, by_rdd))
+        facts = [(one.digest, one.tags, one.signature, one.options) for one in handles]
+        key = repr((facts, engine, by_rdd))
         if key not in answered:
             answered[key] = worker_versions(spark, probe, engine=engine, by_rdd=by_rdd)
         return answered[key]

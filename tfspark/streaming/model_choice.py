@@ -19,6 +19,7 @@ from tfspark.foreign_text import one_line
 from tfspark.options import ScoreOptions
 from tfspark.package import ModelPackage
 from tfspark.scoring.preflight import open_models
+from tfspark.spark.cluster.distribution import forget
 from tfspark.spark.cluster.model_versions import State, newest_version, state_of_version
 from tfspark.spark.model import model_of
 from tfspark.streaming.records import Records, Refusal, Scored
@@ -62,7 +63,7 @@ class ModelChoice:
             found = Scored(chosen.version or 0, chosen.digest)
             record = records.add(batch, found)
             if record == found:
-                self._note(chosen, batch)
+                self._take_over(spark, chosen, batch)
                 return chosen
         else:
             _log.info("micro-batch %d is replayed with version %d", batch, record.version)
@@ -148,10 +149,12 @@ class ModelChoice:
         options = replace(self.options, version=record.version, sha256=record.digest)
         return model_of(spark, self.base_path, options)
 
-    def _note(self, chosen: ModelPackage, batch: int) -> None:
+    def _take_over(self, spark: SparkSession, chosen: ModelPackage, batch: int) -> None:
         if self.running is None or self.running.digest != chosen.digest:
             path, version = one_line(self.base_path), chosen.version
             _log.info("version %s of %s scores from micro-batch %d on", version, path, batch)
+            if self.running is not None:
+                forget(spark, self.running)
         self.running = chosen
 
 

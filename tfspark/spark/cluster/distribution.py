@@ -151,6 +151,15 @@ def broadcast(context: SparkContext, package: ModelPackage) -> BroadcastSource:
     return known[package.digest]
 
 
+def forget(spark: SparkSession, package: ModelPackage) -> None:
+    """Let Spark remove the broadcast of a model when no query uses it any more.
+
+    Archives and artifacts stay until the session ends; Spark cannot remove them.
+    """
+    if is_classic(spark):
+        _broadcasts.get(spark.sparkContext, {}).pop(package.digest, None)
+
+
 def _archive(spark: SparkSession, package: ModelPackage) -> ArchiveSource:
     """Send a packed model as one of Spark's archives, named by digest, once per session."""
     name = f"{package.digest}.tar"
