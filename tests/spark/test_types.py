@@ -72,7 +72,6 @@ def test_every_type_to_depth_three_comes_back_exactly(spark, everything, engine)
             assert kinds[f"y_{name}"] == kinds[name]
 
 
-@pytest.mark.parametrize("engine", ["native", "tensorflow"])
 @pytest.mark.parametrize(
     ("dtype", "source", "values", "kind"),
     [
@@ -83,17 +82,13 @@ def test_every_type_to_depth_three_comes_back_exactly(spark, everything, engine)
         ("int8", "tinyint", [-128, 127], "tinyint"),
     ],
 )
-def test_what_spark_has_no_type_for_comes_out_wider(
-    spark, identity, engine, dtype, source, values, kind
-):
-    options = {"narrow": True, "engine": engine}
-    assert outputs(spark, identity(dtype), source, values, **options) == (kind, values)
+def test_what_spark_has_no_type_for_comes_out_wider(spark, identity, dtype, source, values, kind):
+    assert outputs(spark, identity(dtype), source, values, narrow=True) == (kind, values)
 
 
-@pytest.mark.parametrize("engine", ["native", "tensorflow"])
-def test_strings_as_bytes(spark, identity, engine):
+def test_strings_as_bytes(spark, identity):
     values = [bytearray(b"\xff\x00"), None, bytearray(b""), bytearray("größe", "utf-8")]
-    options = {"strings": "binary", "engine": engine}
+    options = {"strings": "binary"}
     kind, found = outputs(spark, identity("string"), "binary", values, **options)
     assert (kind, found) == ("binary", values)
     nested = [[bytearray(b"\xff")], [], None]
