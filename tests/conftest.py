@@ -38,8 +38,10 @@ def _group(item: pytest.Item) -> str:
     """Return the name that a test shares with all tests of the same process."""
     if item.get_closest_marker("connect_server"):
         return "connect"
+    folder = item.path.relative_to(ROOT / "tests").parts[0]
     if "spark" in getattr(item, "fixturenames", ()):
-        return "spark" if item.path.is_relative_to(ROOT / "tests" / "spark") else "spark beside"
+        # Both sessions take about the same time.
+        return "spark" if folder in ("spark", "thirdparty") else "spark beside"
     return item.path.relative_to(ROOT).as_posix()
 
 
