@@ -64,7 +64,11 @@ def drive(place: Path, operations: int, delay: float, log: Path) -> int:
                 "tests.faults.stream_driver",
                 *map(str, (place, operations, delay)),
             ],
-            env=environment(PYSPARK_SUBMIT_ARGS=SUBMIT, SPARK_LOCAL_IP="127.0.0.1"),
+            env=environment(
+                PYSPARK_SUBMIT_ARGS=SUBMIT,
+                PYSPARK_PYTHON=sys.executable,
+                SPARK_LOCAL_IP="127.0.0.1",
+            ),
             cwd=place,
             stdout=stream,
             stderr=stream,
