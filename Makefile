@@ -50,7 +50,7 @@ test-models: classes  ## Run the tests of the reference models, which train
 
 # ROUNDS=50 tries every operation and every mutation.
 .PHONY: test-faults
-test-faults: classes  ## Run the fault matrix and the tests on clusters: kill jobs, start two at once, fill disks; ROUNDS=50
+test-faults: classes  ## Run the fault matrix, and the tests that start programs and clusters; ROUNDS=50
 	$(VENV)/python -m tests.faults.explore
 	$(VENV)/python -m pytest --numprocesses 2 --dist loadgroup -rs --durations 10 tests/faults tests/cluster $(ARGS)
 

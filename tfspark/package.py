@@ -181,7 +181,8 @@ def load(
         SignatureNotFoundError: When the model has no such tag set or signature.
     """
     if is_registered(path):
-        return _load_registered(fetched(path, version), signature, _tag_set(tags), sha256)
+        model = fetched(path, version, is_pinned=sha256 is not None)
+        return _load_registered(model, signature, _tag_set(tags), sha256)
     refuse(path)
     with reading(path):
         return _load(Path(path), version, signature, _tag_set(tags), sha256)

@@ -52,17 +52,20 @@ def is_registered(model: object) -> TypeGuard[str]:
     return isinstance(model, str) and bool(_URI.match(model)) and find_spec("mlflow") is not None
 
 
-def fetched(uri: str, version: int | None = None) -> Registered:
+def fetched(uri: str, version: int | None = None, *, is_pinned: bool = False) -> Registered:
     """Copy a model of MLflow to this machine.
 
     Args:
         uri: `models:/name@alias`, `models:/name/3` or `runs:/run/path`.
         version: Of the caller's options; must be `None`.
+        is_pinned: Whether the caller gives a digest. Keras then loads nothing, because a pin has to
+            refuse another model before it is loaded.
 
     Raises:
         UsageError: When the options name a version too.
         ModelNotFoundError: When MLflow has no such model, version, alias or run.
-        InvalidModelError: When the artifacts have no SavedModel, or several.
+        InvalidModelError: When the artifacts have no SavedModel, or several; or only a Keras model,
+            which cannot be exported or is pinned.
     """
     if version is not None:
         raise UsageError(
@@ -86,7 +89,7 @@ def fetched(uri: str, version: int | None = None) -> Registered:
                 hint="check the name and the alias or version, and MLFLOW_TRACKING_URI.",
             )
         ) from error
-    return replace(found, folder=_export_dir(uri, folder))
+    return replace(found, folder=_export_dir(uri, folder, is_pinned=is_pinned))
 
 
 def _resolved(client: Any, uri: str) -> Registered:
@@ -120,7 +123,7 @@ def _temporary() -> Path:
     return folder
 
 
-def _export_dir(uri: str, folder: Path) -> Path:
+def _export_dir(uri: str, folder: Path, *, is_pinned: bool) -> Path:
     """Return the only export dir among the artifacts; export a Keras model if there is none."""
     found = sorted({file.parent for name in graph_file.NAMES for file in folder.rglob(name)})
     if len(found) == 1:
@@ -141,6 +144,16 @@ def _export_dir(uri: str, folder: Path) -> Path:
                 expected=f"a folder with {graph_file.BINARY}, or one Keras model",
                 found=listing(file.name for file in sorted(folder.rglob("*")) if file.is_file()),
                 hint="log the folder that model.export(…) or tf.saved_model.save(…) writes.",
+            )
+        )
+    if is_pinned:
+        raise InvalidModelError(
+            explain(
+                f"{uri} is a Keras model, so its digest cannot be checked before Keras loads it.",
+                expected="a SavedModel, because sha256 (--model-sha256) is given",
+                found=models[0].name,
+                hint="export it, log the SavedModel, and pin that one: "
+                + _EXPORT.format(models[0].name, "/path/to/model/1"),
             )
         )
     return _exported(uri, models[0])

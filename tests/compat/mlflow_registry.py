@@ -9,14 +9,14 @@ import os
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
 import pytest
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 import tfspark
 from tfspark.errors import InvalidModelError, ModelNotFoundError, UsageError
@@ -39,7 +39,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mlflow.MlflowCl
         server = subprocess.Popen(command, cwd=home, stdout=log, stderr=log, env=settings)
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(f"{address}/health", server)
+        _wait_for(f"{address}/health", home / "log")
         mlflow.set_tracking_uri(address)
         yield mlflow.MlflowClient()
     finally:
@@ -47,14 +47,15 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mlflow.MlflowCl
         server.wait()
 
 
-def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
-    while server.poll() is None:
+def _wait_for(address: str, log: Path) -> None:
+    """Ask until the server answers, with growing pauses, for a minute at most."""
+    retries = Retry(total=40, backoff_factor=0.1, backoff_max=2)
+    with requests.Session() as session:
+        session.mount("http://", HTTPAdapter(max_retries=retries))
         try:
-            with urllib.request.urlopen(address):
-                return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.2)
-    raise AssertionError("the server ended")
+            session.get(address, timeout=10).raise_for_status()
+        except requests.RequestException as error:
+            raise AssertionError(log.read_text()) from error
 
 
 @pytest.fixture(scope="module")

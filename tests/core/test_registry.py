@@ -111,6 +111,17 @@ def test_a_keras_model_is_exported_in_another_process(
     assert tfspark.load("models:/price/3").digest == tfspark.load(there).digest
 
 
+def test_a_pinned_keras_model_is_not_loaded(
+    artifacts: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (artifacts / "model.keras").touch()
+    mark = tmp_path / "mark"
+    monkeypatch.setattr(registry, "_EXPORT", f"open({str(mark)!r}, 'w'), {{0!r}}, {{1!r}}")
+    with pytest.raises(InvalidModelError, match="cannot be checked before Keras loads it"):
+        tfspark.load("models:/price/3", sha256="0" * 64)
+    assert not mark.exists()
+
+
 def test_without_keras_the_error_has_the_line_that_exports(
     artifacts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
