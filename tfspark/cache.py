@@ -49,6 +49,12 @@ class EngineCache:
             self._engines.move_to_end(key)
             return self._engines[key]
 
+    def discard(self, engine: Engine) -> None:
+        """Remove one engine."""
+        with self._lock:
+            for key in [key for key, live in self._engines.items() if live is engine]:
+                del self._engines[key]
+
     def clear(self) -> None:
         """Remove every engine."""
         with self._lock:

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from tfspark.cache import ENGINES
 from tfspark.engine import Engine, EngineOptions, gpu, load_engine
+from tfspark.engine_choice import EngineChoice
 from tfspark.errors import (
     EngineError,
     ModelNotFoundError,
@@ -109,6 +110,11 @@ class ModelHandle:
             source=source or PathSource(package.path),
             options=options or EngineOptions(),
         )
+
+    def on(self, choice: EngineChoice) -> ModelHandle:
+        """Return the handle with a chosen engine."""
+        options = replace(self.options, name=choice.engine, otherwise=choice.otherwise)
+        return replace(self, options=options)
 
     @property
     def title(self) -> str:

@@ -22,15 +22,16 @@ if TYPE_CHECKING:
 
 # What runs a model in a Python worker; `tfspark.engine.registry` has one entry for each but `auto`.
 EngineName: TypeAlias = Literal["auto", "native", "tensorflow", "openvino"]
-# `jvm` is the Scala bridge, which scores without a Python worker.
-AnyEngine: TypeAlias = Literal[EngineName, "jvm"]
+# `fastest` is the one of these that scores some rows of the input fastest; `jvm` is the Scala
+# bridge, which scores without a Python worker.
+AnyEngine: TypeAlias = Literal[EngineName, "fastest", "jvm"]
 Distribute: TypeAlias = Literal["auto", "broadcast", "archive", "path"]
 NullWord: TypeAlias = Literal["null", "error"]
 OnNull: TypeAlias = NullWord | float | Mapping[str, Any]
 OnError: TypeAlias = Literal["raise", "null"]
 Strings: TypeAlias = Literal["string", "binary"]
 
-WORKER_ENGINES: tuple[str, ...] = get_args(EngineName)
+WORKER_ENGINES: tuple[str, ...] = (*get_args(EngineName), "fastest")
 ENGINES: tuple[str, ...] = get_args(AnyEngine)
 WAYS: tuple[str, ...] = get_args(Distribute)
 NULL_WORDS: tuple[str, ...] = get_args(NullWord)
@@ -75,7 +76,9 @@ class ScoreOptions:
             output, or less where this model is faster so; at most 131 072.
         engine: Engine that runs the model: `native`, `tensorflow`, or `auto`, the better of these
             that works on the workers; `openvino`, which needs no TensorFlow on the workers and runs
-            fewer models; or `jvm`, the Scala bridge, where its jar is.
+            fewer models; `fastest`, for `predict` and the batch job: a worker times the installed
+            engines on the first rows, and all rows are scored by the fastest one whose answers
+            agree with TensorFlow's; or `jvm`, the Scala bridge, where its jar is.
         distribute: How the model reaches the workers: `auto`, `broadcast`, `archive` or `path`.
         on_null: What becomes of a row with a null in an input: `null` (its outputs are null),
             `error` (the scoring ends with an error that names it), or what is fed in place of the

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from tfspark import dtypes
 from tfspark.columns import Columns, describe
+from tfspark.engine_choice import EngineChoice
 from tfspark.errors import BindingError, explain_all
 from tfspark.feeding import Feed
 from tfspark.fetching import Fetch, OutputBinding
@@ -37,6 +38,8 @@ class NamedModel:
         options: How to score.
         feed: Input → column, columns or constant.
         fetch: Output → column, without the prefix; `None` for all outputs under their own names.
+        choice: The engine that was chosen on some rows of the input, if the caller asked for the
+            fastest one.
     """
 
     key: str
@@ -44,6 +47,7 @@ class NamedModel:
     options: ScoreOptions
     feed: Feed
     fetch: Fetch | None = None
+    choice: EngineChoice | None = None
 
     @property
     def fetched(self) -> Fetch | None:

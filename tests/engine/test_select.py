@@ -11,7 +11,7 @@ import pytest
 
 from tfspark import package
 from tfspark.engine import Engine, EngineOptions, libtensorflow, native, select, tensorflow
-from tfspark.engine.protocol import CannotServeError
+from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
 from tfspark.errors import EngineError
 from tfspark.testing import FakeEngine, save_function
 
@@ -115,6 +115,51 @@ def test_a_model_that_a_session_does_not_restore_moves_to_tensorflow(
 def test_asked_for_by_name_the_native_engine_says_that_it_cannot(unrestored, open_engine):
     with pytest.raises(CannotServeError, match="Could not find variable"):
         open_engine(unrestored, "native").run(INPUTS)
+
+
+def doubled(inputs):
+    if inputs["x"].max() > 9:
+        raise ValueError("too large")
+    return {"y": 2 * inputs["x"]}
+
+
+def test_an_engine_behind_another_scores_what_that_refuses(lines):
+    """It is loaded once, at the first refusal; its own refusal counts."""
+    behind = FakeEngine(doubled)
+    loads = []
+
+    def load():
+        loads.append(behind)
+        return behind
+
+    def only_small(inputs):
+        if inputs["x"].max() > 1:
+            raise ValueError("not small")
+        return {"y": inputs["x"]}
+
+    first = FakeEngine(only_small)
+    engine = select.EngineWithOther(first, load)
+    assert isinstance(engine, Engine)
+    assert engine.run({"x": np.array([1.0])})["y"].tolist() == [1.0]
+    assert (loads, lines()) == ([], [])
+    for _ in range(2):
+        assert engine.run({"x": np.array([3.0])})["y"].tolist() == [6.0]
+    with pytest.raises(EngineError, match="too large"):
+        engine.run({"x": np.array([10.0])})
+    assert loads == [behind]
+    assert lines() == ["the engine refuses a batch, another one scores it: not small"]
+    engine.close()
+    assert first.closed
+    assert behind.closed
+
+
+def test_an_engine_behind_another_does_not_take_over_its_lack_of_memory():
+    def too_large(inputs):
+        raise OutOfMemoryError("no memory")
+
+    engine = select.EngineWithOther(FakeEngine(too_large), FakeEngine)
+    with pytest.raises(OutOfMemoryError):
+        engine.run({"x": np.array([1.0])})
 
 
 def test_a_kernel_that_the_library_lacks_moves_to_tensorflow(models, run_python):

@@ -6,11 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tfspark.options import ScoreOptions
+from tfspark.engine_choice import EngineChoice
+from tfspark.options import DEFAULTS, ScoreOptions
 from tfspark.package import load
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.identity import digest_key, key_of
 from tfspark.scoring.job import BatchJob
+from tfspark.several import NamedModel
 
 JOB = "BatchJob('m', Dataset('a', options={'b': 'c'}), Dataset('d'), keep=['x'], run_id='r')"
 PROGRAM = f"""
@@ -37,11 +39,21 @@ def test_any_fact_makes_another_job() -> None:
 
 
 def test_a_longer_time_limit_makes_the_same_job(linear: Path) -> None:
-    package = load(linear)
+    model = NamedModel("", load(linear), DEFAULTS, {})
     jobs = [
         BatchJob("m", Dataset("a"), Dataset("b"), options=ScoreOptions(timeout=timeout))
         for timeout in (None, 1.0, 60.0)
     ]
-    assert len({key_of(job, [package], []).digest for job in jobs}) == 1
+    assert len({key_of(job, [model], []).digest for job in jobs}) == 1
     wider = BatchJob("m", Dataset("a"), Dataset("b"), options=ScoreOptions(narrow=True))
-    assert key_of(wider, [package], []).digest != key_of(jobs[0], [package], []).digest
+    assert key_of(wider, [model], []).digest != key_of(jobs[0], [model], []).digest
+
+
+def test_another_chosen_engine_makes_another_job(linear: Path) -> None:
+    job = BatchJob("m", Dataset("a"), Dataset("b"), options=ScoreOptions(engine="fastest"))
+    models = [
+        NamedModel("", load(linear), job.options, {}, choice=EngineChoice(engine, rates))
+        for engine, rates in [("auto", {}), ("auto", {"auto": 1.0}), ("openvino", {})]
+    ]
+    keys = [key_of(job, [model], []).digest for model in models]
+    assert keys[0] == keys[1] != keys[2]

@@ -88,8 +88,8 @@ def hurt(way: str, before: Callable[[], object]) -> None:
             before()
             return Path(self.path)
 
-    def handle(spark: Any, package: Any, options: Any) -> Any:
-        found = handle_of(spark, package, options)
+    def handle(spark: Any, package: Any, options: Any, *choice: Any) -> Any:
+        found = handle_of(spark, package, options, *choice)
         # Another digest, so that no worker has loaded the model.
         return replace(found, source=Hurt(package.path), digest=os.urandom(32).hex())
 

@@ -76,9 +76,11 @@ def deadly(monkeypatch: pytest.MonkeyPatch) -> Any:
                 do()
                 return super().locate(digest, size)
 
-        def handle(spark: SparkSession, package: ModelPackage, options: ScoreOptions) -> Any:
+        def handle(
+            spark: SparkSession, package: ModelPackage, options: ScoreOptions, *choice: Any
+        ) -> Any:
             # Another digest, so that no worker has loaded the model.
-            handle = model.handle_of(spark, package, options)
+            handle = model.handle_of(spark, package, options, *choice)
             return replace(handle, source=Deadly(package.path), digest="0" * 64)
 
         monkeypatch.setattr(f"{step}.handle_of", handle)

@@ -16,6 +16,7 @@ from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.input.listing import DataFile
 from tfspark.scoring.job import BatchJob
 from tfspark.scoring.preflight import check_settings, check_space
+from tfspark.several import NamedModel
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.worker_versions import _check_versions
 
@@ -140,7 +141,7 @@ def test_a_session_opens_the_same_models_once(monkeypatch: pytest.MonkeyPatch) -
         asked.append((spark, probe))
         return {"python": "3"}
 
-    def handle(spark: Any, package: str, options: Any) -> Any:
+    def handle(spark: Any, package: str, options: Any, _choice: object) -> Any:
         return SimpleNamespace(digest=package, tags=(), signature="s", options=options)
 
     monkeypatch.setattr(preflight, "worker_versions", answer)
@@ -148,7 +149,7 @@ def test_a_session_opens_the_same_models_once(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(preflight, "title_of", str)
     one, other = (cast("SparkSession", type("Session", (), {})()) for _ in range(2))
     for spark, models in [(one, "ab"), (one, "ab"), (one, "a"), (other, "a")]:
-        found: Any = [(package, DEFAULTS) for package in models]
+        found: Any = [NamedModel("", cast("Any", package), DEFAULTS, {}) for package in models]
         assert preflight.open_models(spark, found) == {"python": "3"}
     assert [
         (spark is one, [handle.digest for handle in probe.handles]) for spark, probe in asked

@@ -2,7 +2,8 @@
 
 Invariant: if the options name an engine, that engine runs the model or raises an error. `auto`
 starts with the first engine of `registry.AUTO`, and changes to the second when the first cannot
-serve. This shows at the load or at the first run. One log record gives the reason.
+serve. This shows at the load or at the first run. One log record gives the reason. If the options
+name a second engine, it scores only the batches that the first one refuses.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
-from tfspark.engine.protocol import CannotServeError, Engine, EngineOptions
+from tfspark.engine.protocol import CannotServeError, Engine, EngineOptions, OutOfMemoryError
 from tfspark.engine.registry import AUTO, ENGINES
+from tfspark.errors import EngineError
 from tfspark.options import EngineName
 from tfspark.signature import Signature
 from tfspark.tensors import Tensor
@@ -34,6 +37,10 @@ def load_engine(
     def load(name: EngineName) -> Engine:
         return ENGINES[name].load(export_dir, tags, signature, options)
 
+    if options.otherwise:
+        behind = replace(options, name=options.otherwise, otherwise=None)
+        load_behind = partial(load_engine, export_dir, tags, signature, behind)
+        return EngineWithOther(load(options.name), load_behind)
     if options.name != "auto":
         return load(options.name)
     first, other = AUTO
@@ -43,6 +50,45 @@ def load_engine(
     except CannotServeError as reason:
         return _instead(load_other, reason)
     return AutoEngine(engine, load_other)
+
+
+class EngineWithOther:
+    """An engine with another one behind it, which scores the batches that the first refuses.
+
+    OpenVINO refuses values that it would compute differently from TensorFlow, such as NaN. If the
+    caller did not choose OpenVINO, the answer of TensorFlow counts for such batches, and whether
+    TensorFlow refuses them too.
+    """
+
+    def __init__(self, engine: Engine, load_other: Callable[[], Engine]) -> None:
+        self._engine = engine
+        self._load_other = load_other
+        self._other: Engine | None = None
+        self._lock = threading.Lock()
+
+    def run(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Run one batch; see `Engine.run`."""
+        try:
+            return self._engine.run(inputs)
+        except OutOfMemoryError:
+            raise
+        except EngineError as reason:
+            return self._behind(reason).run(inputs)
+
+    def close(self) -> None:
+        """Release both models; safe to call twice."""
+        self._engine.close()
+        if self._other is not None:
+            self._other.close()
+
+    def _behind(self, reason: EngineError) -> Engine:
+        """Return the other engine; the first thread that needs it loads it."""
+        with self._lock:
+            if self._other is None:
+                line = " ".join(str(reason).split())
+                _log.info("the engine refuses a batch, another one scores it: %s", line)
+                self._other = self._load_other()
+            return self._other
 
 
 class AutoEngine:

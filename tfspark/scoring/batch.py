@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
@@ -88,10 +88,11 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
         output.check_columns(planned.columns)
         check_space(spark, job, planned)
         report.rounded = list(planned.rounded)
+        report.engine = _choices(planned.models)
         return replace(
             planned,
             max_bad_rows=job.max_bad_rows,
-            job=key_of(job, packages, planned.snapshot),
+            job=key_of(job, planned.models, planned.snapshot),
         )
 
 
@@ -119,6 +120,12 @@ def _facts(requests: Sequence[ModelRequest], packages: Sequence[ModelPackage]) -
         return model_facts(packages[0])
     pairs = zip(requests, packages, strict=True)
     return {request.key: model_facts(package) for request, package in pairs}
+
+
+def _choices(models: Sequence[NamedModel]) -> dict[str, Any]:
+    """Return the engine that was chosen and its figures, or those of each key."""
+    found = {model.key: asdict(model.choice) for model in models if model.choice is not None}
+    return found.get("", found)
 
 
 def _bad_rows(
@@ -203,8 +210,7 @@ def execute(
 
 def _stage(spark: SparkSession, planned: Plan, report: Report) -> None:
     with report.phase("preflight"):
-        models = [(model.package, model.options) for model in planned.models]
-        versions = open_models(spark, models, by_rdd=planned.path == "direct")
+        versions = open_models(spark, planned.models, by_rdd=planned.path == "direct")
     with report.phase("score"), progress(spark, "scoring"):
         done = planned.stage()
     report.path = planned.path
@@ -266,6 +272,7 @@ def describe(planned: Plan, report: Report) -> str:
         f"output {report.output}",
         f"columns {columns}",
         *(f"rounded {sentence}" for sentence in planned.rounded),
+        *(str(model.choice) for model in planned.models if model.choice is not None),
         *([f"bad    {report.bad_rows_output}"] if planned.bad else []),
         f"path   {planned.path}",
         "nothing was run, nothing was written",

@@ -22,6 +22,7 @@ from tfspark.errors import BindingError
 from tfspark.file_systems import open_filesystem
 from tfspark.schema import kept_columns
 from tfspark.scoring.direct_input import DirectInput, NotDirectError, check_session, open_input
+from tfspark.scoring.direct_trial import asking_files
 from tfspark.scoring.input.same_types import arrow_name
 from tfspark.scoring.input.splits import Piece, cut, plan_splits
 from tfspark.scoring.job import BatchJob, Outcome, Plan
@@ -33,6 +34,7 @@ from tfspark.scoring.split_rows import bad_schema
 from tfspark.several import BoundModels, NamedModel, bind_each
 from tfspark.spark.cluster.lost_workers import naming_lost_workers
 from tfspark.spark.cluster.tasks import run_splits, task_slots
+from tfspark.spark.fastest_engine import with_engines
 from tfspark.spark.model import handle_of
 from tfspark.spark.worker.model_chain import BoundModel, ModelChain
 from tfspark.terms import FLAGS
@@ -64,6 +66,7 @@ def plan_direct(
     kept = kept_columns(source.schema.names, keep)
     taken = kept if bad is None else bad.names_beside(source.schema.names)
     bound = _bound(source, job, models, taken)
+    bound = with_engines(spark, bound, asking_files(spark, source, job))
     some = list(dict.fromkeys([*kept, *bound.columns]))
     names = some if bad is None else source.schema.names
     source.check_columns(names, job)
@@ -87,13 +90,15 @@ def plan_direct(
     columns = _columns(source, kept, bound)
     if bad is not None:
         bad.check_columns(dict.fromkeys([*names, REASON, FILE], ""))
-    return Plan(models, output, "direct", columns, bound.rounded, stage, source.files, bad)
+    return Plan(bound.models, output, "direct", columns, bound.rounded, stage, source.files, bad)
 
 
 def _chain(spark: SparkSession, bound: BoundModels) -> ModelChain:
     pairs = zip(bound.models, bound.bindings, strict=True)
     models = [
-        BoundModel(handle_of(spark, model.package, model.options), binding, model.options)
+        BoundModel(
+            handle_of(spark, model.package, model.options, model.choice), binding, model.options
+        )
         for model, binding in pairs
     ]
     return ModelChain(tuple(models), bound.differences)

@@ -12,25 +12,27 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tfspark.package import ModelPackage
 from tfspark.scoring.job import BatchJob
 from tfspark.scoring.output.journal import JobKey
+from tfspark.several import NamedModel
 
 _log = logging.getLogger(__name__)
 
 
 def key_of(
-    job: BatchJob, packages: Sequence[ModelPackage], snapshot: Sequence[object] | None
+    job: BatchJob, models: Sequence[NamedModel], snapshot: Sequence[object] | None
 ) -> JobKey:
     """Return the key of a batch job.
 
-    The key contains the digests of the models, not their paths. It does not contain the time limit,
-    so a job that exceeded the limit can continue with a longer one.
+    The key contains the digests of the models, not their paths, and the engines that were chosen,
+    so that the parts of one output come from one engine. It does not contain the time limit, so a
+    job that exceeded the limit can continue with a longer one.
     """
     keys = dict.fromkeys(job.models, "")
     settings = replace(job, model="", models=keys, options=replace(job.options, timeout=None))
-    digests = [package.digest for package in packages]
-    return digest_key(job.run_id, [repr(settings), *digests], snapshot)
+    digests = [model.package.digest for model in models]
+    chosen = [model.choice.engine for model in models if model.choice is not None]
+    return digest_key(job.run_id, [repr(settings), *digests, *chosen], snapshot)
 
 
 def digest_key(

@@ -11,17 +11,17 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from tfspark.engine.registry import packages_of
 from tfspark.errors import NoSpaceError, UsageError, explain
 from tfspark.foreign_text import one_line
-from tfspark.options import DEFAULTS, AnyEngine, ScoreOptions
+from tfspark.options import DEFAULTS, AnyEngine
 from tfspark.origin import title_of
-from tfspark.package import ModelPackage
 from tfspark.scoring.input.listing import DataFile
 from tfspark.scoring.job import BatchJob, Plan
+from tfspark.several import NamedModel
 from tfspark.spark.cluster.failures import cause
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.lost_workers import naming_lost_workers
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _log = logging.getLogger(__name__)
-
-Models: TypeAlias = Sequence[tuple[ModelPackage, ScoreOptions]]
 
 _MEMORY = "spark.executor.pyspark.memory"
 _SIZE = re.compile(r"(\d+)\s*([kmgtp]?)b?", re.IGNORECASE)
@@ -103,24 +101,26 @@ def check_space(spark: SparkSession, job: BatchJob, planned: Plan) -> None:
         _log.warning(few, _in_words(size), _in_words(free))
 
 
-def open_models(spark: SparkSession, models: Models, *, by_rdd: bool = False) -> Mapping[str, str]:
+def open_models(
+    spark: SparkSession, models: Sequence[NamedModel], *, by_rdd: bool = False
+) -> Mapping[str, str]:
     """Let a worker open the models and run their warm-up requests; return its versions.
 
     A session asks once for the same models and options: a model is identified by its digest.
 
     Args:
         spark: The session.
-        models: Packages with their options.
+        models: The models.
         by_rdd: Whether the job runs its tasks by RDDs.
 
     Raises:
         TfsparkError: The worker raised it, crashed or exceeded the time limit.
     """
-    handles = [handle_of(spark, package, options) for package, options in models]
-    timeout = next((options.timeout for _, options in models), None)
-    subject = ", ".join(f"model {title_of(package)}" for package, _ in models)
+    handles = [handle_of(spark, one.package, one.options, one.choice) for one in models]
+    timeout = next((one.options.timeout for one in models), None)
+    subject = ", ".join(f"model {title_of(one.package)}" for one in models)
     with naming_lost_workers(subject, lambda _: "while it was loaded"):
-        engine = next((options.engine for _, options in models), DEFAULTS.engine)
+        engine = next((one.options.engine for one in models), DEFAULTS.engine)
         probe = Probe(handles, timeout)
         answered = _ANSWERED.setdefault(spark, {})
         facts = [(one.digest, one.tags, one.signature, one.options) for one in handles]

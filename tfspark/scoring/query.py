@@ -25,6 +25,7 @@ from tfspark.scoring.output.journal import Journal
 from tfspark.scoring.output.protocol import Mode, Output, ending, publish
 from tfspark.scoring.preflight import check_settings, open_models
 from tfspark.scoring.report import Report, model_facts
+from tfspark.several import NamedModel
 from tfspark.spark.cluster.counting import counted
 from tfspark.spark.cluster.failures import own_errors
 from tfspark.spark.cluster.lost_workers import naming_lost_workers
@@ -98,7 +99,10 @@ def run_query(
             output.check()
     with report.phase("preflight"):
         check_settings(spark)
-        models = [(package, job.options_of(name)) for name, package in packages.items()]
+        models = [
+            NamedModel(name, package, job.options_of(name), {})
+            for name, package in packages.items()
+        ]
         report.versions = {"spark": spark.version, **open_models(spark, models)}
     outcome = nullcontext() if output is None else ending(output)
     subject = ", ".join(f"model {title_of(package)}" for package in packages.values())

@@ -35,6 +35,8 @@ class Report:
         started: Start time in UTC (ISO 8601).
         model: Path, name, version, digest and signature of the model; one per name in a SQL job, or
             in a job with several models.
+        engine: With `--engine fastest`, the chosen engine, the rows per second of each engine in
+            one worker, and why an engine was not used; one per name in a job with several models.
         input: The input, as text.
         output: The output, as text.
         path: The path of the rows: `spark` or `direct`.
@@ -57,6 +59,7 @@ class Report:
     run: str
     started: str
     model: dict[str, Any] = field(default_factory=dict)
+    engine: dict[str, Any] = field(default_factory=dict)
     input: str = ""
     output: str = ""
     path: str = "spark"

@@ -76,7 +76,9 @@ def plan_through_spark(
         return outcome
 
     snapshot = _snapshot(spark, source, sources)
-    return Plan(models, output, "spark", dict(good.dtypes), bound.rounded, stage, snapshot, bad)
+    return Plan(
+        bound.models, output, "spark", dict(good.dtypes), bound.rounded, stage, snapshot, bad
+    )
 
 
 def _split(

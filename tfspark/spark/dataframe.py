@@ -19,6 +19,7 @@ from tfspark.schema import Binding
 from tfspark.several import BoundModels, NamedModel, bind_each
 from tfspark.spark.backend import backend_of
 from tfspark.spark.column_arguments import check_columns
+from tfspark.spark.fastest_engine import asking_frame, with_engines
 from tfspark.spark.fed_frame import FedFrame, FeedValue
 from tfspark.spark.model import Model
 from tfspark.spark.model_requests import ConfiguredModel, ModelRequest, loaded, requests_of
@@ -105,7 +106,10 @@ def score_frame(
     check_analysed(df)
     feds, bound = _bound(df, requests, keep, difference, terms)
     bound.log()
-    return ScoredFrame(_scored(df, feds, bound), bound)
+    fed, in_frame = _joined(df, feds, bound)
+    in_frame = with_engines(df.sparkSession, in_frame, asking_frame(fed))
+    frame = backend_of(bound.models[0].options).predict(fed, in_frame)
+    return ScoredFrame(frame, replace(bound, models=in_frame.models))
 
 
 def scored_schema(
@@ -166,14 +170,17 @@ def score_bound(
         FedFrame.of(df, model.package.signature, feed, keep)
         for model, feed in zip(bound.models, feeds, strict=True)
     ]
-    return _scored(df, feds, bound)
+    return backend_of(bound.models[0].options).predict(*_joined(df, feds, bound))
 
 
-def _scored(df: DataFrame, feds: Sequence[FedFrame], bound: BoundModels) -> DataFrame:
+def _joined(
+    df: DataFrame, feds: Sequence[FedFrame], bound: BoundModels
+) -> tuple[FedFrame, BoundModels]:
+    """Return one frame for all models, and the bindings to its columns."""
     fed, names = feds[0].joined(df, feds[1:])
     pairs = zip(bound.bindings, names, strict=True)
     bindings = tuple(_renamed(binding, own) for binding, own in pairs)
-    return backend_of(bound.models[0].options).predict(fed, replace(bound, bindings=bindings))
+    return fed, replace(bound, bindings=bindings)
 
 
 def _renamed(binding: Binding, names: Mapping[str, str]) -> Binding:

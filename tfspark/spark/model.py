@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 
 from tfspark.engine import EngineOptions
 from tfspark.engine.registry import check_model
+from tfspark.engine_choice import EngineChoice
 from tfspark.errors import UsageError, did_you_mean, explain, listing
 from tfspark.handle import ModelHandle
 from tfspark.options import ScoreOptions
@@ -47,8 +48,19 @@ def model_of(spark: SparkSession | None, model: Model, options: ScoreOptions) ->
     return package.with_output_shapes(shapes) if shapes else package
 
 
-def handle_of(spark: SparkSession, package: ModelPackage, options: ScoreOptions) -> ModelHandle:
+def handle_of(
+    spark: SparkSession,
+    package: ModelPackage,
+    options: ScoreOptions,
+    choice: EngineChoice | None = None,
+) -> ModelHandle:
     """Distribute a package and return its handle; threads follow the CPUs of a task.
+
+    Args:
+        spark: The session.
+        package: The model.
+        options: How to score.
+        choice: The fastest engine, if it is known; before, `auto` stands for it.
 
     Raises:
         UsageError: When the engine does not run in Python workers.
@@ -59,11 +71,26 @@ def handle_of(spark: SparkSession, package: ModelPackage, options: ScoreOptions)
         raise UsageError(explain('This API runs in Python and takes no engine="jvm".', hint=hint))
     check_worker_python(spark, options.engine)
     cpus = int(spark.conf.get("spark.task.cpus", "1") or 1)
-    return ModelHandle.of(
+    handle = ModelHandle.of(
         package,
         distribute(spark, package, options.distribute),
-        EngineOptions(name=options.engine, intra_op_threads=cpus),
+        EngineOptions(
+            name="auto" if options.engine == "fastest" else options.engine, intra_op_threads=cpus
+        ),
     )
+    return handle if choice is None else handle.on(choice)
+
+
+def refuse_fastest(options: ScoreOptions) -> None:
+    """Refuse the choice of an engine in an API that has no rows to time.
+
+    Raises:
+        UsageError: The hint says how to find the engine.
+    """
+    if options.engine == "fastest":
+        problem = "This API knows no rows before it runs, so it cannot time the engines."
+        hint = "name the engine; tfspark.testing.compare_engines(model, rows) times them."
+        raise UsageError(explain(problem, found='engine="fastest"', hint=hint))
 
 
 def _check_fills(package: ModelPackage, options: ScoreOptions) -> None:

@@ -21,7 +21,7 @@ from tfspark.spark.cluster.names import numbered
 from tfspark.spark.cluster.pandas_there import check_pandas
 from tfspark.spark.fed_frame import FedFrame
 from tfspark.spark.function_usage import show_usage, usage_of
-from tfspark.spark.model import handle_of
+from tfspark.spark.model import handle_of, refuse_fastest
 from tfspark.spark.model_function import FunctionRequest, Kind, ModelFunction
 from tfspark.spark.types import output_schema, udf_type
 from tfspark.spark.worker.argument_scorer import ArgumentScorer
@@ -37,7 +37,8 @@ class PythonBackend:
         check_pandas("mapInArrow")
         chained = []
         for model, one in zip(bound.models, bound.bindings, strict=True):
-            handle = handle_of(fed.frame.sparkSession, model.package, model.options)
+            spark = fed.frame.sparkSession
+            handle = handle_of(spark, model.package, model.options, model.choice)
             check_stream(fed.frame, handle.source)
             binding = one
             # Other rules for nulls check each null element, and a reason names a column.
@@ -58,6 +59,7 @@ class PythonBackend:
 
     def function(self, request: FunctionRequest, kind: Kind) -> ModelFunction:
         """Return a function of columns that is an Arrow or a pandas UDF."""
+        refuse_fastest(request.options)
         handle = handle_of(request.spark, request.package, request.options)
         scorer = ArgumentScorer(handle, request.fetch, request.options)
         make = _arrow_function if kind == "arrow" else _pandas_function

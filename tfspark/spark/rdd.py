@@ -20,7 +20,7 @@ from tfspark.options import ScoreKeywords, ScoreOptions
 from tfspark.schema import bind_outputs, warnings_of
 from tfspark.signature import Signature
 from tfspark.spark.column_arguments import check_columns
-from tfspark.spark.model import Model, handle_of, model_of
+from tfspark.spark.model import Model, handle_of, model_of, refuse_fastest
 from tfspark.spark.worker.element_scorer import ElementScorer
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def predict_rdd(
     """
     chosen = ScoreOptions.of(options, ScoreKeywords)
     check_columns(feed=feed, fetch=fetch)
+    refuse_fastest(chosen)
     _check_rdd(rdd)
     spark = SparkSession(rdd.context)
     package = model_of(spark, model, chosen)

@@ -19,6 +19,7 @@ from tfspark.foreign_text import one_line
 from tfspark.options import ScoreOptions
 from tfspark.package import ModelPackage
 from tfspark.scoring.preflight import open_models
+from tfspark.several import NamedModel
 from tfspark.spark.cluster.distribution import forget
 from tfspark.spark.cluster.model_versions import State, newest_version, state_of_version
 from tfspark.spark.model import model_of
@@ -137,7 +138,7 @@ class ModelChoice:
                 )
             )
         if self.options.engine != "jvm":
-            open_models(spark, [(package, self.options)])
+            open_models(spark, [NamedModel("", package, self.options, {})])
         return package
 
     def _load(self, spark: SparkSession, version: int) -> ModelPackage:

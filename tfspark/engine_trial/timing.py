@@ -1,0 +1,170 @@
+"""Times the installed engines on the same rows, and compares their answers. Executor.
+
+Each engine scores the rows again and again, in turns with the others, so that a machine that
+becomes slower slows all of them. The fastest one is chosen if its answers agree with those of
+TensorFlow.
+
+Invariants: TensorFlow's kernels are chosen unless another engine is clearly faster; answers that
+differ beyond tolerance are an error; engines are opened by the caller, who also keeps them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import cycle
+from statistics import median
+from time import perf_counter
+
+import pyarrow as pa
+
+from tfspark.engine import Engine
+from tfspark.engine.protocol import CannotServeError
+from tfspark.engine.registry import AUTO, ENGINES
+from tfspark.engine_choice import EngineChoice
+from tfspark.engine_trial.agreement import TOLERANCE, first_difference
+from tfspark.errors import EngineError, explain
+from tfspark.options import EngineName
+from tfspark.origin import Origin
+from tfspark.runner import score
+from tfspark.schema import Binding
+
+# `auto` is the reference: its answers are TensorFlow's.
+CANDIDATES: tuple[EngineName, ...] = ("auto", "openvino")
+# An engine must be this much faster than the reference, because smaller differences are noise.
+MARGIN = 1.05
+# One engine's turn, and the number of turns; the first turn also chooses the batch size.
+_TURN_SECONDS = 0.25
+_TURNS = 5
+# Rows of a real partition come in batches of about this size.
+_BATCH_BYTES = 1 << 20
+_MOST_ROWS = 65_536
+
+Open = Callable[[EngineName], Engine]
+
+
+def choose_engine(
+    rows: pa.RecordBatch, binding: Binding, open_engine: Open, origin: Origin
+) -> EngineChoice:
+    """Time the engines and return the fastest.
+
+    Args:
+        rows: Rows of the input, one or more.
+        binding: The columns that are fed and the outputs that are returned.
+        open_engine: Opens the model with an engine.
+        origin: The model, for errors.
+
+    Raises:
+        EngineError: When no engine can run the model, or two engines give different answers.
+        RowError: When a row cannot be scored.
+    """
+    engines, refused = _opened(open_engine)
+    if len(engines) == 1:
+        return EngineChoice(next(iter(engines)), refused=refused)
+    reference, *others = engines
+    expected = _answer(rows, binding, engines[reference], origin)
+    for name in others:
+        found = _answer(rows, binding, engines[name], origin)
+        if reason := _disagreement(expected, found, name, origin):
+            refused[name] = reason
+            del engines[name]
+    rates = _rates(rows, binding, engines, origin)
+    fastest = max(engines, key=rates.__getitem__)
+    chosen = fastest if rates[fastest] >= MARGIN * rates[reference] else reference
+    return EngineChoice(chosen, rates, refused)
+
+
+def joined(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """Return the rows of several batches as one batch."""
+    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+
+
+def _opened(open_engine: Open) -> tuple[dict[EngineName, Engine], dict[EngineName, str]]:
+    """Open the model with each candidate; return the engines, and why others cannot run it."""
+    engines: dict[EngineName, Engine] = {}
+    refused: dict[EngineName, str] = {}
+    errors: list[EngineError] = []
+    for name in CANDIDATES:
+        try:
+            engines[name] = open_engine(name)
+        except CannotServeError as error:
+            refused[name] = " ".join(str(error).split())
+            errors.append(error)
+    if not engines:
+        raise errors[0]
+    return engines, refused
+
+
+def _answer(
+    rows: pa.RecordBatch, binding: Binding, engine: Engine, origin: Origin
+) -> pa.RecordBatch:
+    (scored,) = score([rows], binding, engine, keep=(), origin=origin)
+    return scored
+
+
+@dataclass
+class _Runner:
+    """Scores the same batches without end, one turn at a time."""
+
+    scored: Iterator[pa.RecordBatch]
+    rates: list[float] = field(default_factory=list)
+
+    def turn(self) -> None:
+        rows, start = 0, perf_counter()
+        while (spent := perf_counter() - start) < _TURN_SECONDS:
+            rows += next(self.scored).num_rows
+        self.rates.append(rows / spent)
+
+
+def _rates(
+    rows: pa.RecordBatch, binding: Binding, engines: Mapping[EngineName, Engine], origin: Origin
+) -> dict[EngineName, float]:
+    """Return engine → rows per second."""
+    batches = _in_batches(rows.select(list(binding.columns)))
+    runners = {
+        name: _Runner(score(cycle(batches), binding, engine, keep=(), origin=origin))
+        for name, engine in engines.items()
+    }
+    for _ in range(_TURNS):
+        for runner in runners.values():
+            runner.turn()
+    return {name: median(runner.rates[1:]) for name, runner in runners.items()}
+
+
+def _in_batches(rows: pa.RecordBatch) -> Sequence[pa.RecordBatch]:
+    """Repeat or cut rows, so that batches have the usual size."""
+    row_bytes = max(rows.nbytes / rows.num_rows, 1.0)
+    size = max(1, min(int(_BATCH_BYTES / row_bytes), _MOST_ROWS))
+    if size <= rows.num_rows:
+        return [rows.slice(at, size) for at in range(0, rows.num_rows, size)]
+    return [joined([rows] * (size // rows.num_rows))]
+
+
+def _disagreement(
+    expected: pa.RecordBatch, found: pa.RecordBatch, engine: EngineName, origin: Origin
+) -> str:
+    """Return why an engine is not used although it can run the model; empty if its answers agree.
+
+    Raises:
+        EngineError: When a number differs by more than the tolerance.
+    """
+    for column, left, right in zip(
+        expected.schema.names, expected.columns, found.columns, strict=True
+    ):
+        different = first_difference(left, right)
+        if different is None:
+            continue
+        row = different.row
+        if not different.is_beyond:
+            return f"{ENGINES[engine].title} answers row {row} with another class in {column!r}"
+        raise EngineError(
+            explain(
+                f"{origin.at(f'row {row} of the trial')}: two engines give different answers in "
+                f"column {column!r}.",
+                expected=f"{left[row].as_py()} by {ENGINES[AUTO[0]].title.lower()}, within "
+                f"{TOLERANCE:g} of the largest value",
+                found=f"{right[row].as_py()} by {ENGINES[engine].title}",
+                hint="name the engine that should score this model, for example native.",
+            )
+        )
+    return ""
