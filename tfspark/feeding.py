@@ -97,12 +97,14 @@ class Feeding:
         ]
 
     def left_out(self, bound: InputBinding) -> list[str]:
-        """Return a warning if the Examples of an input have no value of a feature."""
+        """Return a warning about the features of an input that no column feeds."""
         missing = self._examples(bound.spec).left_out() if bound.features else []
         if not missing:
             return []
-        name = bound.spec.name
-        return [f"no column feeds {listing(missing)}, so the Examples of input {name!r} lack it"]
+        return [
+            f"no column feeds these features of input {bound.spec.name!r}, so its Examples do not "
+            f"have them: {listing(missing)}"
+        ]
 
     def _input(self, spec: TensorSpec) -> tuple[InputBinding, list[str]]:
         given = self.feed.get(spec.name)

@@ -13,10 +13,12 @@ import pytest
 
 from tfspark import load
 from tfspark.columns import columns_of
+from tfspark.engine import EngineOptions, load_engine
 from tfspark.errors import BindingError
 from tfspark.features import FeatureSpec, features_in, parts_of
 from tfspark.options import ScoreOptions
 from tfspark.package import ModelPackage
+from tfspark.runner import score
 from tfspark.schema import Binding, bind
 from tfspark.signature import Signature
 from tfspark.tensors import RowProblem, encode, encode_good
@@ -135,6 +137,11 @@ def test_an_old_classify_signature(tmp_path: Path) -> None:
         FeatureSpec("b", "int64", (1,), is_required=False),
         FeatureSpec("tag", "string", (None,), is_required=False),
     )
+    batch = columns(a=[1.5, -2.0, None], b=[[4], None, None], tag=["x", "y", None])
+    engine = load_engine(found.path, found.tags, found.signature, EngineOptions())
+    (scored,) = score([batch], bound(found, batch), engine)
+    assert scored["scores"].to_pylist() == [3.0, -4.0, None]
+    assert scored["classes"].to_pylist() == ["4", "7", None]
 
 
 def test_names_that_are_no_constants_stay_unknown(tmp_path: Path) -> None:
@@ -176,7 +183,7 @@ def test_features_take_the_columns_with_their_names(model: ModelPackage) -> None
     binding = bound(model, batch)
     assert binding.columns == ("age", "city", "income")
     assert binding.rounded == ("column 'age' double → float32",)
-    assert "no column feeds 'size', 'visits', 'words'" in " ".join(binding.warnings)
+    assert "do not have them: 'size', 'visits', 'words'" in " ".join(binding.warnings)
 
 
 def test_feed_names_features(model: ModelPackage) -> None:
