@@ -46,6 +46,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=0, help="of data and weights (default: 0)")
     parser.add_argument("--epochs", type=_positive, help="instead of the model's own number")
+    parser.add_argument(
+        "--log-to-mlflow",
+        action="store_true",
+        help="log model, signature, metrics and card to the server of MLFLOW_TRACKING_URI (extra "
+        "mlflow)",
+    )
     return parser.parse_args(argv)
 
 
@@ -61,7 +67,7 @@ def run(args: argparse.Namespace) -> Path:
     Raises:
         UsageError: when the arguments contradict each other.
         InputNotFoundError: when the data folder does not exist.
-        TfsparkError: when data or model are refused.
+        TfsparkError: when data or model are refused, or MLflow does not take the run.
         OSError: when the export cannot be written.
     """
     _check(args)
@@ -73,6 +79,10 @@ def run(args: argparse.Namespace) -> Path:
     args.out.mkdir(parents=True, exist_ok=True)
     from models.training.devices import choose
     from models.training.report import Training, write_report
+    from models.training.tracking import check_mlflow, log_training
+
+    if args.log_to_mlflow:
+        check_mlflow()
 
     data = module.dataset(args.seed, **_given(folder=args.data))
     source = _said(entry, args.data)
@@ -91,7 +101,10 @@ def run(args: argparse.Namespace) -> Path:
     training = Training(
         args.name, entry.summary, source, devices.title, args.seed, seconds, metrics, curves
     )
-    print(f"report       {write_report(training, export_dir)}")
+    report = write_report(training, export_dir)
+    print(f"report       {report}")
+    if args.log_to_mlflow:
+        print(f"mlflow       {log_training(training, export_dir, report)}")
     return export_dir
 
 
@@ -139,6 +152,9 @@ def _check(args: argparse.Namespace) -> None:
         problem = f"{args.name} takes no data files: it brings its own"
         found = f"--data {args.data}" if args.data else f"--make-data {args.make_data}"
         raise UsageError(explain(problem, found=found, hint="leave it out"))
+    if args.make_data and args.log_to_mlflow:
+        problem = "--make-data trains no model that could be logged."
+        raise UsageError(explain(problem, found="--log-to-mlflow", hint="leave it out"))
     if args.data and not args.data.is_dir():
         expected = f"a folder with {MODELS[args.name].layout}"
         raise InputNotFoundError(explain(f"No data in {args.data}", expected=expected))

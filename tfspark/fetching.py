@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from tfspark import dtypes
 from tfspark.errors import did_you_mean, listing
-from tfspark.feeding import unusable_type
+from tfspark.fitting import unusable_type
 from tfspark.options import Strings
 from tfspark.signature import Signature, TensorSpec
 from tfspark.terms import Terms

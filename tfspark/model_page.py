@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from tfspark.features import key_of
 from tfspark.foreign_text import one_line
 from tfspark.signature import Signature, TensorSpec, format_shape
 
@@ -38,14 +39,21 @@ def page_of(title: str, path: str, signature: Signature) -> str:
 
 
 def line_to_copy(path: str, signature: Signature) -> str:
-    """Return a call of `predict` for a signature; every input takes the column with its name."""
-    feed = _pairs(signature.inputs)
+    """Return a call of `predict`; every input and feature takes the column with its name."""
+    feed = _pairs([pair for spec in signature.inputs for pair in _fed(spec)])
+    fetch = _pairs([(spec.name, spec.name) for spec in signature.outputs])
     chosen = "" if signature.name == "serving_default" else f", signature={signature.name!r}"
-    return f"tfspark.predict(df, {path!r}, feed={feed}, fetch={_pairs(signature.outputs)}{chosen})"
+    return f"tfspark.predict(df, {path!r}, feed={feed}, fetch={fetch}{chosen})"
 
 
-def _pairs(specs: Sequence[TensorSpec]) -> str:
-    shown = ", ".join(f"{spec.name!r}: {spec.name!r}" for spec in specs[:_MOST])
+def _fed(spec: TensorSpec) -> list[tuple[str, str]]:
+    """Return the keys of `feed` for an input, with their columns."""
+    features = [(key_of(spec.name, one.name), one.name) for one in spec.features or ()]
+    return features or [(spec.name, spec.name)]
+
+
+def _pairs(pairs: Sequence[tuple[str, str]]) -> str:
+    shown = ", ".join(f"{name!r}: {column!r}" for name, column in pairs[:_MOST])
     return f"{{{shown}}}"
 
 

@@ -33,6 +33,7 @@ from tfspark.saved_model.graph_file import graph_of, read
 from tfspark.saved_model.graph_shapes import completed, is_open
 from tfspark.saved_model.missing import check_complete
 from tfspark.saved_model.other_objects import refuse
+from tfspark.saved_model.parsed_examples import with_features
 from tfspark.saved_model.read_errors import reading
 from tfspark.signature import OutputShapes, Signature
 
@@ -258,6 +259,7 @@ def _load(
     )
     if any(map(is_open, signatures)):
         signatures = completed(signatures, graph.graph_def)
+    signatures = with_features(signatures, graph.graph_def)
     named = folder.parent if number is not None else folder
     return ModelPackage(
         path=str(folder),

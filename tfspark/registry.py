@@ -19,7 +19,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from tfspark.errors import InvalidModelError, ModelNotFoundError, UsageError, explain, listing
+from tfspark.errors import (
+    InvalidModelError,
+    ModelNotFoundError,
+    TimeLimitError,
+    UsageError,
+    explain,
+    listing,
+)
 from tfspark.saved_model import graph_file
 
 _URI = re.compile(r"(?:models|runs):/+(?P<rest>.*)", re.IGNORECASE)
@@ -28,6 +35,8 @@ _MODEL = re.compile(r"(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 _LOGGED = re.compile(r"m-[0-9a-f]+")
 _KERAS = ("*.keras", "*.h5")
 _EXPORT = "import keras; keras.saving.load_model({0!r}).export({1!r})"
+# Importing TensorFlow and exporting a model of some GB takes minutes on a slow disk.
+_EXPORT_SECONDS = 1800
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,7 @@ def fetched(uri: str, version: int | None = None, *, is_pinned: bool = False) ->
         ModelNotFoundError: When MLflow has no such model, version, alias or run.
         InvalidModelError: When the artifacts have no SavedModel, or several; or only a Keras model,
             which cannot be exported or is pinned.
+        TimeLimitError: When the export of a Keras model takes too long.
     """
     if version is not None:
         raise UsageError(
@@ -162,15 +172,27 @@ def _export_dir(uri: str, folder: Path, *, is_pinned: bool) -> Path:
 def _exported(uri: str, model: Path) -> Path:
     """Export a Keras model in another process."""
     target = model.parent / "exported"
-    code = _EXPORT.format(str(model), str(target))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", _EXPORT.format(str(model), str(target))]
+    by_hand = _EXPORT.format(model.name, "/path/to/model/1")
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_EXPORT_SECONDS
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TimeLimitError(
+            explain(
+                f"{uri} is a Keras model, and Keras did not finish exporting it.",
+                expected=f"an export within {_EXPORT_SECONDS} s",
+                hint=f"export it, and log the SavedModel: {by_hand}",
+            )
+        ) from error
     if done.returncode:
         raise InvalidModelError(
             explain(
                 f"{uri} is a Keras model, and this Python cannot export it as a SavedModel.",
                 found=(done.stderr.strip().splitlines() or ["no message"])[-1],
                 hint="install tensorflow and keras on the driver; or export it where they are: "
-                + _EXPORT.format(model.name, "/path/to/model/1"),
+                + by_hand,
             )
         )
     return target

@@ -11,7 +11,7 @@ by position; every mismatch of types is found here, so that only values can fail
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,8 +20,10 @@ import pyarrow as pa
 from tfspark import dtypes
 from tfspark.columns import Columns, describe
 from tfspark.errors import BindingError, did_you_mean, explain_all, listing, shortened
-from tfspark.feeding import Feed, Feeding, InputBinding, unusable_type
+from tfspark.features import key_of, parts_of
+from tfspark.feeding import Feed, Feeding, InputBinding
 from tfspark.fetching import Fetch, OutputBinding, fetch_outputs
+from tfspark.fitting import Fitting, unusable_type
 from tfspark.options import DEFAULTS, OnError, OnNull, ScoreOptions
 from tfspark.rows import REASON_TYPE, is_fitting, null_rule
 from tfspark.signature import Signature, TensorSpec
@@ -94,9 +96,10 @@ def bind(
     Args:
         signature: The signature of the model.
         columns: The available columns, by name.
-        feed: Input name → column, list of scalar columns to stack into one vector, or `Constant`.
-            By default an input takes the column with its name; a single input takes the only
-            column of a suitable type.
+        feed: Input name → column, list of scalar columns to stack into one vector, or `Constant`;
+            or `INPUT.FEATURE` → column, for an input of Examples. By default an input takes the
+            column with its name; a single input takes the only column of a suitable type. Features
+            that the graph parses take the columns with their names.
         fetch: Output name → new column. By default every output keeps its name.
         options: Uses `narrow`, `strings`, `on_null`, `on_error`, `reason` and `batch_size`. A
             model whose outputs have a first dimension of 1 can be scored only with `batch_size=1`.
@@ -117,8 +120,10 @@ def bind(
     by_rows = signature.is_row_by_row
     signature = signature.by_rows() if by_rows else signature
     found = list(_unknown_inputs(feed, signature))
-    feeding = Feeding(signature, columns, feed, options.narrow, case_sensitive, terms)
+    fitting = Fitting(columns, options.narrow, case_sensitive, terms)
+    feeding = Feeding(signature, feed, fitting)
     inputs = feeding.bound(found)
+    left_out = [text for bound in inputs for text in feeding.left_out(bound)]
     inputs = _with_null_rules(inputs, columns, options.on_null, found)
     rows = _fixed_rows(signature.inputs, found)
     fixed = rows or _only_one(options.batch_size)
@@ -135,7 +140,7 @@ def bind(
         rows,
         by_rows,
         tuple(sentence for bound in inputs for sentence in feeding.rounded(bound)),
-        tuple(warnings_of(signature, by_rows=by_rows)),
+        (*warnings_of(signature, by_rows=by_rows), *left_out),
         terms,
         options.on_error,
         options.reason,
@@ -217,9 +222,16 @@ def _with_null_rules(
     inputs: Sequence[InputBinding], columns: Columns, on_null: OnNull, problems: list[str]
 ) -> list[InputBinding]:
     """Add the rule for nulls to each input; check the fill against each of its columns."""
-    ruled = [replace(bound, nulls=null_rule(on_null, bound.spec)) for bound in inputs]
+    ruled = [_with_null_rule(bound, on_null) for bound in inputs]
     fills: dict[str, Any] = {}
-    for bound, name in [(rule, name) for rule in ruled for name in rule.columns]:
+    parts = [part for rule in ruled for part in rule.parts]
+    problems += [
+        f"input {rule.spec}: on_null fills the features of Examples, such as "
+        f"{rule.features[0].spec.name!r}, not the input"
+        for rule in ruled
+        if rule.features and isinstance(on_null, Mapping) and rule.spec.name in on_null
+    ]
+    for bound, name in [(part, name) for part in parts for name in part.columns]:
         fill, arrow, label = bound.nulls.fill, columns[name].arrow, columns[name].label
         if repr(fills.setdefault(name, fill)) != repr(fill):  # repr, because NaN != NaN
             problems.append(f"on_null gives column {name!r}, which feeds two inputs, two fills")
@@ -229,6 +241,14 @@ def _with_null_rules(
                 f"of {label}; cast the column, or fill with another"
             )
     return ruled
+
+
+def _with_null_rule(bound: InputBinding, on_null: OnNull) -> InputBinding:
+    """Add the rule for nulls to an input, or to each of its features."""
+    if not bound.features:
+        return replace(bound, nulls=null_rule(on_null, bound.spec))
+    features = tuple(_with_null_rule(one, on_null) for one in bound.features)
+    return replace(bound, features=features)
 
 
 def _taken_reason(reason: str | None, taken: Sequence[str]) -> list[str]:
@@ -252,7 +272,7 @@ def _unknown_inputs(feed: Feed, signature: Signature) -> list[str]:
         f"feed names {name!r}, which is no input of the signature ({listing(names)})."
         f"{did_you_mean(name, names)}"
         for name in feed
-        if name not in names
+        if parts_of(name, signature.example_inputs)[0] not in names
     ]
 
 
@@ -263,4 +283,6 @@ def _only_one(batch_size: int | None) -> int | None:
 
 def _example(signature: Signature, terms: Terms) -> str:
     name = signature.inputs[0].name if signature.inputs else "INPUT"
+    if signature.inputs and signature.inputs[0].features:
+        name = key_of(name, signature.inputs[0].features[0].name)
     return terms.feed.format(input=name, column="COLUMN")

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from math import prod
 from numbers import Integral
 from typing import Any, TypeAlias
 
 from tfspark import dtypes
 from tfspark.errors import BindingError, UsageError, did_you_mean, explain, explain_all, listing
+from tfspark.features import FeatureSpec
 from tfspark.foreign_text import one_line
 from tfspark.saved_model_pb2 import SignatureDef, TensorInfo, TensorShape
 
@@ -47,12 +48,15 @@ class TensorSpec:
         shape: Dimension 0 is the batch; `None` for an unknown dimension, or for an unknown rank.
         tensor: The name of the tensor in the graph, such as `serving_default_inputs:0`; for
             engines only.
+        features: The features that the graph parses, if the input takes serialized Examples; empty
+            if it parses others than the graph shows. `None` if the graph shows no parsing.
     """
 
     name: str
     dtype: str
     shape: Shape | None
     tensor: str = ""
+    features: tuple[FeatureSpec, ...] | None = None
 
     @property
     def row_shape(self) -> Shape | None:
@@ -129,6 +133,14 @@ class Signature:
         """Whether all inputs are scalars, so that the model runs once for each row."""
         return bool(self.inputs) and all(spec.shape == () for spec in self.inputs)
 
+    @property
+    def example_inputs(self) -> list[str]:
+        """Names of the inputs of single strings, which may be serialized Examples."""
+        single = (None, (), (1,))
+        return [
+            one.name for one in self.inputs if one.dtype == "string" and one.row_shape in single
+        ]
+
     def with_output_shapes(self, shapes: OutputShapes) -> Signature:
         """Return the signature with the given sizes in place of open output dimensions.
 
@@ -169,7 +181,7 @@ class Signature:
     def to_json(self) -> str:
         """Write one line of JSON; `from_json` gives an equal signature."""
         sides = {
-            side: [vars(spec) for spec in getattr(self, side)] for side in ("inputs", "outputs")
+            side: [asdict(spec) for spec in getattr(self, side)] for side in ("inputs", "outputs")
         }
         return json.dumps({"name": self.name, **sides})
 
@@ -192,9 +204,10 @@ class Signature:
             lines.append(f"  {title}:")
             columns = [spec.by_rows() if per_row else spec for spec in specs]
             kinds = [_kind(column, title) for column in columns]
-            lines += [
-                f"    {spec}, in Spark {kind}" for spec, kind in zip(specs, kinds, strict=True)
-            ] or ["    none"]
+            for spec, kind in zip(specs, kinds, strict=True):
+                lines.append(f"    {spec}, in Spark {kind}")
+                lines += [f"      feature {_feature(one)}" for one in spec.features or ()]
+            lines += [] if specs else ["    none"]
         return "\n".join(lines)
 
 
@@ -202,6 +215,12 @@ def _kind(spec: TensorSpec, title: str) -> str:
     """Return the Spark type of an input or output as text; a scalar input is a constant."""
     is_scalar = title == "inputs" and not spec.is_batched and not dtypes.unsupported(spec.dtype)
     return f"one {dtypes.by_name(spec.dtype).sql} for all rows" if is_scalar else spec.sql
+
+
+def _feature(feature: FeatureSpec) -> str:
+    need = "required" if feature.is_required else "optional"
+    name, shape = one_line(feature.name), format_shape(feature.row_shape)
+    return f"{name}: {feature.dtype} {shape}, {need}"
 
 
 def format_shape(shape: Shape) -> str:
@@ -269,7 +288,13 @@ def shape_of(proto: TensorShape | None) -> Shape | None:
 
 
 def _from_dicts(specs: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
-    return tuple(
-        TensorSpec(**{**spec, "shape": None if spec["shape"] is None else tuple(spec["shape"])})
-        for spec in specs
-    )
+    return tuple(TensorSpec(**{**spec, **_tuples(spec)}) for spec in specs)
+
+
+def _tuples(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a spec that are tuples, which JSON has as lists."""
+    shape, features = spec["shape"], spec["features"]
+    return {
+        "shape": None if shape is None else tuple(shape),
+        "features": None if features is None else tuple(FeatureSpec.of(**one) for one in features),
+    }

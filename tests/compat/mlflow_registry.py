@@ -13,12 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pytest
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
 import tfspark
+from models.__main__ import main as train
+from tfspark.engine import EngineOptions, load_engine
 from tfspark.errors import InvalidModelError, ModelNotFoundError, UsageError
 
 LINEAR = str(Path(os.environ["TFSPARK_COMPAT_MODELS"]) / "linear" / "1")
@@ -114,6 +117,7 @@ def test_a_keras_model_is_exported(run: str) -> None:
     import mlflow.keras
 
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="y")])
+    model.set_weights([np.array([[2.0], [-1.0]]), np.array([3.0])])
     with mlflow.start_run():
         logged = mlflow.keras.log_model(
             model, name="keras", registered_model_name="dense", pip_requirements=[]
@@ -122,3 +126,41 @@ def test_a_keras_model_is_exported(run: str) -> None:
     package = tfspark.load("models:/dense/1")
     assert package.signature.name == "serving_default"
     assert package.source == "models:/dense/1"
+    (given,), (output,) = package.signature.inputs, package.signature.outputs
+    engine = load_engine(package.path, package.tags, package.signature, EngineOptions())
+    rows = np.array([[1, 2], [3, 5], [7, 8]], np.float32)
+    assert engine.run({given.name: rows})[output.name].ravel().tolist() == [3.0, 4.0, 9.0]
+
+
+def test_a_training_is_logged(
+    client: mlflow.MlflowClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["linear", "--out", str(tmp_path), "--epochs", "2", "--log-to-mlflow"]
+    assert train(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    printed = dict(line.split(None, 1) for line in lines[:-1])
+    package = tfspark.load(printed["mlflow"])
+    assert package.digest == tfspark.load(lines[-1]).digest
+    run = client.get_run(printed["mlflow"].split("/")[1])
+    assert run.data.params == {"model": "linear", "seed": "0", "data": run.data.params["data"]}
+    assert f"{run.data.metrics['mae']:.4f}" == printed["mae"]
+    assert len(client.get_metric_history(run.info.run_id, "curve_loss")) == 2
+    cards = [one.path for one in client.list_artifacts(run.info.run_id, "card")]
+    assert sorted(cards) == ["card/README.md", "card/curves.png", "card/metrics.json"]
+
+
+def test_mlflow_loads_a_logged_training(
+    client: mlflow.MlflowClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tensorflow")
+    import mlflow.tensorflow
+
+    assert train(["price", "--out", str(tmp_path), "--epochs", "1", "--log-to-mlflow"]) == 0
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith("mlflow")]
+    uri = line.split()[1]
+    found = mlflow.models.get_model_info(uri).signature
+    assert [(one.name, one.type.name, one.shape) for one in found.inputs] == [
+        ("year", "int64", (-1,))
+    ]
+    assert [(one.name, one.type.name) for one in found.outputs] == [("price", "float32")]
+    assert "serving_default" in mlflow.tensorflow.load_model(uri).signatures

@@ -3,6 +3,7 @@
 import ast
 from dataclasses import replace
 
+from tfspark.features import FeatureSpec
 from tfspark.model_page import line_to_copy
 from tfspark.package import load
 from tfspark.signature import Signature, TensorSpec
@@ -15,6 +16,13 @@ def test_the_page_shows_inputs_outputs_and_a_line_to_copy(linear_model):
     assert "<td>outputs</td><td>float32</td><td>(None, 1)</td><td>float</td>" in page
     assert "feed={&#x27;inputs&#x27;: &#x27;inputs&#x27;}" in page
     assert package.digest[:12] in page
+
+
+def test_the_line_to_copy_names_features():
+    feature = FeatureSpec("age", "float32", (), is_required=True)
+    examples = TensorSpec("examples", "string", (None,), features=(feature,))
+    line = line_to_copy("m", Signature("serving_default", (examples,), ()))
+    assert "feed={'examples.age': 'age'}" in line
 
 
 def test_names_from_a_model_cannot_write_html_or_code(linear_model):

@@ -13,7 +13,7 @@ import pytest
 
 import tfspark
 from tfspark import registry
-from tfspark.errors import InvalidModelError, ModelNotFoundError, UsageError
+from tfspark.errors import InvalidModelError, ModelNotFoundError, TimeLimitError, UsageError
 from tfspark.testing import save_linear
 
 
@@ -130,3 +130,13 @@ def test_without_keras_the_error_has_the_line_that_exports(
     with pytest.raises(InvalidModelError, match="cannot export it") as caught:
         tfspark.load("models:/price/3")
     assert "'model.keras', '/path/to/model/1'" in str(caught.value)
+
+
+def test_an_export_that_does_not_end_is_stopped(
+    artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (artifacts / "model.keras").touch()
+    monkeypatch.setattr(registry, "_EXPORT", "'{0}', '{1}'; import signal; signal.pause()")
+    monkeypatch.setattr(registry, "_EXPORT_SECONDS", 0.1)
+    with pytest.raises(TimeLimitError, match="did not finish exporting it"):
+        tfspark.load("models:/price/3")

@@ -118,7 +118,6 @@ def test_what_flags_name() -> None:
     "name",
     [
         "y__tfspark_20260102_030405_0a1b2c3d",
-        ".out.tfspark-20260102-030405-0a1b2c3d-ready",
         ".out.tfspark/work-20260102-030405-0a1b2c3d/spark",
     ],
 )

@@ -93,3 +93,29 @@ def test_sql_options_are_of_a_model(
     assert pq.read_table(tmp_path / "out")["y"].to_pylist() == [0.0]
     strict = ("--register", f"f={linear}", "--on-null", "error", "--query", query)
     assert end_of(sql_score.main, *strict, "--output", tmp_path / "no").code == 65
+
+
+@BOTH
+def test_features_of_examples_are_fed(path: str, end_of: Any, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    from tfspark.testing import save_function
+
+    parsed = {"age": tf.io.FixedLenFeature((), tf.float32), "n": tf.io.FixedLenFeature((), "int64")}
+
+    def score(examples: Any) -> dict[str, Any]:
+        found = tf.io.parse_example(examples, parsed)
+        return {"y": found["age"] + tf.cast(found["n"], tf.float32)}
+
+    model = save_function(tmp_path / "m", score, tf.TensorSpec((None,), tf.string, "examples"))
+    table = pa.table({"years": [1.5, None, 2.5], "n": [1, None, 3]})
+    pq.write_table(table, tmp_path / "in.parquet")
+    flags = ("--model", model, "--input", tmp_path / "in.parquet", "--path", path)
+    named = ("--feed", "examples.age=years", "--output", tmp_path / "out", "--keep", "n")
+    ended = end_of(main, *flags, *named)
+    assert ended.code == 0, ended.error
+    assert ended.report["rounded"] == ["column 'years' double → float32"]
+    assert pq.read_table(tmp_path / "out")["y"].to_pylist() == [2.5, None, 5.5]
+    wrong = end_of(main, *flags, "--feed", "examples.ages=years", "--output", tmp_path / "no")
+    assert wrong.code == 65
+    assert "Did you mean 'age'" in wrong.error

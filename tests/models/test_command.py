@@ -30,6 +30,14 @@ def test_command_prints_metrics_then_the_export_dir(tmp_path, capsys, as_is):
     ]
 
 
+def test_a_training_is_logged_only_with_mlflow(tmp_path, capsys, as_is, monkeypatch):
+    monkeypatch.setattr("models.training.tracking.find_spec", lambda name: None)
+    assert main(["linear", "--out", str(tmp_path), "--log-to-mlflow"]) == 2
+    ended = capsys.readouterr()
+    assert "pip install 'tfspark[mlflow]'" in ended.err
+    assert not ended.out  # nothing was trained
+
+
 @pytest.mark.parametrize("option", ["--list", "--help"])
 def test_listing_needs_no_tensorflow(option):
     code = (
@@ -55,6 +63,7 @@ def test_listing_needs_no_tensorflow(option):
         (["linear", "--out", "base", "--make-data", "folder"], 2, "either --out BASE or"),
         (["linear", "--out", "base", "--data", "folder"], 2, "takes no data files"),
         (["linear", "--make-data", "folder"], 2, "takes no data files"),
+        (["titanic", "--make-data", "folder", "--log-to-mlflow"], 2, "trains no model"),
         (["linear", "--out", __file__], 73, "cannot write the export"),
     ],
 )

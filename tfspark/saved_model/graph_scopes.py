@@ -75,6 +75,23 @@ class GraphScopes:
 
     def end(self, tensor: Tensor) -> End | None:
         """Return the node that makes a tensor; an argument leads to the calling scope."""
+        found = self._found(tensor)
+        if found is None:
+            return None
+        (scope, node), rest = found
+        output, _, number = rest.rpartition(":")
+        if output and not _is_counted(node):
+            return None
+        is_number = number.isdecimal() and len(number) <= _MOST_DIGITS
+        return End(scope, node, int(number) if is_number else 0)
+
+    def maker(self, tensor: Tensor) -> tuple[Scope, NodeDef] | None:
+        """Return the node that makes a tensor, also if the index of the tensor is unknown."""
+        found = self._found(tensor)
+        return None if found is None else found[0]
+
+    def _found(self, tensor: Tensor) -> tuple[tuple[Scope, NodeDef], str] | None:
+        """Return the node that makes a tensor, and the output and number in the tensor's name."""
         self._looked_up += 1
         scope, text = tensor
         while scope.call is not None and text in scope.arguments:
@@ -83,12 +100,8 @@ class GraphScopes:
         if self._looked_up > _MOST_NODES or len(text) > _LONGEST_NAME:
             return None
         name, _, rest = text.partition(":")
-        output, _, number = rest.rpartition(":")
         node = scope.nodes.get(name)
-        if node is None or (output and not _is_counted(node)):
-            return None
-        is_number = number.isdecimal() and len(number) <= _MOST_DIGITS
-        return End(scope, node, int(number) if is_number else 0)
+        return None if node is None else ((scope, node), rest)
 
     def called(self, end: End) -> Tensor | None:
         """Return the tensor in a function's body that a call returns; `None` for no call."""

@@ -39,10 +39,8 @@ _log = logging.getLogger(__name__)
 Flags: TypeAlias = "argparse.ArgumentParser | argparse._ArgumentGroup"
 
 # The part of a table or folder name that a run adds while it writes. Messages leave it out.
-_STAGED = re.compile(
-    r"(__tfspark_\d{8}_\d{6}_\w{8}(_old)?)"
-    r"|(\.tfspark-\d{8}-\d{6}-\w{8}(-\w+)?)"
-    r"|(\.tfspark/work-\d{8}-\d{6}-\w{8}(/\w+)?)"
+_OF_RUN = re.compile(
+    r"__tfspark_\d{8}_\d{6}_\w{8}|\.tfspark/work-\d{8}-\d{6}-\w{8}(/\w+)?",
 )
 
 
@@ -172,7 +170,7 @@ def run_job(job: Callable[[], str]) -> int:
         return TERMINATED if isinstance(error, TerminatedError) else INTERRUPTED
     except Exception as error:
         message, code = _message_and_code(error)
-        sys.stderr.write(f"error: {_STAGED.sub('', message)}\n")
+        sys.stderr.write(f"error: {_OF_RUN.sub('', message)}\n")
         return code
     sys.stdout.write(f"{lines(report)}\n")
     return 0

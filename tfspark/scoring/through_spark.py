@@ -129,10 +129,7 @@ def _scored(
     try:
         scored = score_frame(
             rows,
-            [
-                ModelRequest(one.key, one.package, one.feed, one.fetch, one.options)
-                for one in models
-            ],
+            [ModelRequest.of(model) for model in models],
             keep=None if job.bad_rows else job.keep,
             difference=job.difference,
             terms=FLAGS,

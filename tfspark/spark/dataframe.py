@@ -61,7 +61,8 @@ def predict(
         feed: Input → column name, field of a struct (`s.field`), Column expression, list of such
             scalars to stack, or a constant (a number, a bool, bytes). By default, an input takes
             the column with its name. If there is none, and one struct has fields for all inputs, it
-            takes its field; a single input takes the only column of a suitable type.
+            takes its field; a single input takes the only column of a suitable type. An input of
+            serialized Examples takes a struct of features, or `INPUT.FEATURE` → column.
         fetch: Output → new column. By default all outputs, with their own names.
         keep: Columns to keep beside the predictions; by default all, in order.
         difference: With two models, add `difference_<output>` for each output of numbers that both
@@ -185,10 +186,7 @@ def _joined(
 
 def _renamed(binding: Binding, names: Mapping[str, str]) -> Binding:
     """Return the same binding for a frame in which some columns have other names."""
-    inputs = tuple(
-        replace(one, columns=tuple(names.get(name, name) for name in one.columns))
-        for one in binding.inputs
-    )
+    inputs = tuple(one.renamed(names) for one in binding.inputs)
     return replace(binding, inputs=inputs)
 
 

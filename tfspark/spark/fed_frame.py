@@ -29,10 +29,12 @@ from tfspark.columns import resolve
 from tfspark.constants import Constant, is_constant
 from tfspark.dtypes import by_name
 from tfspark.errors import BindingError, explain_all
+from tfspark.features import features_in
 from tfspark.feeding import InputBinding
 from tfspark.schema import Binding, kept_columns
 from tfspark.signature import Signature
 from tfspark.spark.cluster.names import numbered, quoted
+from tfspark.spark.struct_features import features_of_structs
 from tfspark.spark.types import column_of, passes
 from tfspark.spark.void_columns import typed_nulls
 from tfspark.terms import Terms
@@ -75,7 +77,8 @@ class FedFrame:
             BindingError: When a column to keep does not exist.
         """
         case_sensitive = df.sparkSession.conf.get("spark.sql.caseSensitive") == "true"
-        given = {**_fields_of_struct(df, feed or {}, signature, case_sensitive), **(feed or {})}
+        feed = features_of_structs(df, feed or {}, signature, case_sensitive)
+        given = {**_fields_of_struct(df, feed, signature, case_sensitive), **feed}
         given |= typed_nulls(df, given, signature, case_sensitive)
         fed = cls(df, {}, (), case_sensitive, {}).with_columns(given)
         if keep is None:
@@ -213,7 +216,11 @@ class FedFrame:
     def _is_better_stacked(self, bound: InputBinding) -> bool:
         """Whether many scalar columns feed an input, none of them kept or cast."""
         schema = self.frame.schema
-        if len(bound.columns) < MANY or set(bound.columns) & set(self.kept_schema.names):
+        if (
+            bound.features
+            or len(bound.columns) < MANY
+            or set(bound.columns) & set(self.kept_schema.names)
+        ):
             return False
         if len({name.lower() for name in schema.names}) < len(schema.names):
             return False  # Spark cannot resolve such columns by name
@@ -247,6 +254,7 @@ def _fields_of_struct(
         spec.name
         for spec in signature.inputs
         if spec.name not in feed
+        and not features_in(feed, spec.name, signature.example_inputs)
         and resolve(spec.name, df.columns, case_sensitive=case_sensitive) is None
     ]
     found = []

@@ -23,7 +23,7 @@ from tfspark.several import BoundModels
 from tfspark.spark.cluster.names import numbered
 from tfspark.spark.fed_frame import FedFrame
 from tfspark.spark.jvm import function_in_jvm, refusal, register_in_jvm
-from tfspark.spark.model_function import FunctionRequest, Kind, ModelFunction
+from tfspark.spark.model_function import FunctionRequest, Kind, ModelFunction, no_examples
 
 _SCORED = "scored"
 
@@ -35,13 +35,15 @@ class JvmBackend:
         """Return the kept columns of a frame, one column per output, and the reason if asked for.
 
         Raises:
-            UsageError: When there are several models.
+            UsageError: When there are several models, or features of Examples.
             EngineError: When the session does not have the bridge.
             BindingError: When the bridge refuses the call; its message says why.
         """
         if len(bound.models) > 1:
             hint = "score with one model after the other: the bridge sends no rows to Python."
             raise UsageError(explain('Several models take no engine="jvm".', hint=hint))
+        if any(one.features for one in bound.bindings[0].inputs):
+            raise no_examples()
         (model,), (binding,) = bound.models, bound.bindings
         package, options = model.package, model.options
         fetch = {output.spec.name: output.column for output in binding.outputs}
@@ -74,7 +76,7 @@ class JvmBackend:
         """
         spark, package = request.spark, request.package
         call = function_in_jvm(spark, package, request.options, request.fetch)
-        return ModelFunction(package.signature, call, "arrow")
+        return ModelFunction(package.signature, call, "jvm")
 
     def register(self, request: FunctionRequest, name: str) -> ModelFunction:
         """Return a function of columns, and register it under a name in SQL.

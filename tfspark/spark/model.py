@@ -12,6 +12,7 @@ from tfspark.engine import EngineOptions
 from tfspark.engine.registry import check_model
 from tfspark.engine_choice import EngineChoice
 from tfspark.errors import UsageError, did_you_mean, explain, listing
+from tfspark.features import parts_of
 from tfspark.handle import ModelHandle
 from tfspark.options import ScoreOptions
 from tfspark.package import ModelPackage
@@ -94,8 +95,9 @@ def refuse_fastest(options: ScoreOptions) -> None:
 
 
 def _check_fills(package: ModelPackage, options: ScoreOptions) -> None:
-    names = [spec.name for spec in package.signature.inputs]
+    signature = package.signature
+    names = [spec.name for spec in signature.inputs]
     for name in options.on_null if isinstance(options.on_null, Mapping) else ():
-        if name not in names:
+        if parts_of(name, signature.example_inputs)[0] not in names:
             problem = f"on_null names {name!r}, which is no input.{did_you_mean(name, names)}"
             raise UsageError(explain(problem, expected=listing(names), found=name))

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as sf
 
-from tfspark.errors import BindingError, explain, listing
+from tfspark.errors import BindingError, UsageError, explain, listing
 from tfspark.fetching import OutputBinding
 from tfspark.options import ScoreOptions
 from tfspark.package import ModelPackage
@@ -76,12 +76,12 @@ class ModelFunction:
     Attributes:
         signature: The inputs, in the order of the arguments, and the outputs.
         udf: The Spark function, for `spark.udf.register`.
-        kind: The type of the Spark function: Arrow or pandas.
+        kind: The type of the Spark function: an Arrow or a pandas UDF, or of the Scala bridge.
     """
 
     signature: Signature
     udf: Any
-    kind: Kind
+    kind: Kind | Literal["jvm"]
 
     def __call__(self, *columns: Argument, **named: Argument) -> Column:
         """Return the prediction of some columns.
@@ -89,13 +89,15 @@ class ModelFunction:
         Args:
             columns: One per input, in the signature's documented order; or the elements of a single
                 vector input as scalar columns; or one struct with a field for each input.
-            named: The arguments by input name (recommended). A number is a constant.
+            named: The arguments by input name (recommended). A number is a constant. For an input
+                of Examples, also its features by name.
 
         Raises:
             BindingError: When arguments are missing, unknown or given twice, or have the names of
                 the inputs in another order.
+            UsageError: When features are given to a function that builds no Examples.
         """
-        given = self._arguments(columns, named)
+        given = self._arguments(columns, self._with_examples(columns, named))
         inputs = self.signature.inputs
         if not given or (len(given) != len(inputs) and len(inputs) > 1 and len(given) > 1):
             raise wrong_count(self.signature, len(given))
@@ -110,6 +112,26 @@ class ModelFunction:
             expressions = with_types(self.signature, expressions)
         result: Column = self.udf(*expressions)
         return result
+
+    def _with_examples(
+        self, columns: Sequence[Argument], named: Mapping[str, Argument]
+    ) -> Mapping[str, Argument]:
+        """Put features that are given by name into one struct, for the input that takes them."""
+        inputs = self.signature.inputs
+        features = {name for name in named if all(name != spec.name for spec in inputs)}
+        taking = [
+            spec.name
+            for spec in inputs[len(columns) :]
+            if spec.features is not None and spec.name not in named
+        ]
+        if not features or len(taking) != 1:
+            return named
+        if self.kind != "arrow":
+            raise no_examples()
+        struct = sf.struct(
+            *(to_column(named[name]).alias(name) for name in named if name in features)
+        )
+        return {**{name: named[name] for name in named if name not in features}, taking[0]: struct}
 
     def _arguments(
         self, columns: Sequence[Argument], named: Mapping[str, Argument]
@@ -126,6 +148,19 @@ class ModelFunction:
                 )
             )
         return [*columns, *(named[name] for name in rest if named)]
+
+
+def no_examples() -> UsageError:
+    """Return the error of a way to score that builds no Examples."""
+    return UsageError(
+        explain(
+            'Features become Examples only in Python workers, and not with kind="pandas".',
+            expected="a column of serialized Examples",
+            found="columns of features",
+            hint='leave out engine="jvm"; for a column function, use kind="arrow" (Spark 4.1 or '
+            "later), otherwise predict.",
+        )
+    )
 
 
 def to_column(value: Argument) -> Column:

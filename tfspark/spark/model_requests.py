@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 from tfspark.errors import TfsparkError, UsageError, explain
 from tfspark.options import ColumnKeywords, ScoreOptions
 from tfspark.package import ModelPackage
+from tfspark.several import NamedModel
 from tfspark.spark.fed_frame import FeedValue
 from tfspark.spark.model import Model, model_of
 
@@ -66,6 +67,11 @@ class ModelRequest:
     feed: Mapping[str, FeedValue] | None
     fetch: Mapping[str, str] | None
     options: ScoreOptions
+
+    @classmethod
+    def of(cls, model: NamedModel) -> ModelRequest:
+        """Return the request for a model that is loaded."""
+        return cls(model.key, model.package, model.feed, model.fetch, model.options)
 
 
 def requests_of(

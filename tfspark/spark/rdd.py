@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 
 from tfspark.constants import Constant, is_constant
 from tfspark.errors import BindingError, UsageError, did_you_mean, explain, explain_all, listing
+from tfspark.features import parts_of
 from tfspark.options import ScoreKeywords, ScoreOptions
 from tfspark.schema import bind_outputs, warnings_of
 from tfspark.signature import Signature
@@ -44,7 +45,9 @@ def predict_rdd(
             dict or Row with the inputs by name. `None` gives `None`. If a Row lacks the name of the
             single input, its only field is the value, or the list of all fields.
         model: A path (export dir or base path), a URI that Spark reads, or a loaded `ModelPackage`.
-        feed: Input → key of the dict or Row, by default the input's own name; or a constant.
+        feed: Input → key of the dict or Row, by default the input's own name; or a constant. For an
+            input of Examples, `INPUT.FEATURE` → key; an element without this key does not have the
+            feature.
         fetch: Output → key in the result. By default all outputs, with their own names.
         options: See `ScoreOptions`.
 
@@ -89,10 +92,19 @@ def _check_rdd(rdd: object) -> None:
 
 def _check_feed(signature: Signature, feed: Mapping[str, Any]) -> None:
     inputs = [spec.name for spec in signature.inputs]
+    owners = {name: parts_of(name, signature.example_inputs) for name in feed}
     unknown = [
         f"feed names {name!r}, which is no input ({listing(inputs)}).{did_you_mean(name, inputs)}"
-        for name in feed
-        if name not in inputs
+        for name, (owner, _) in owners.items()
+        if owner not in inputs
     ]
+    for spec in signature.inputs:
+        parsed = [one.name for one in spec.features or ()]
+        unknown += [
+            f"the graph does not show that input {spec} has the feature {feature!r}"
+            f"{did_you_mean(feature, parsed)}"
+            for owner, feature in owners.values()
+            if feature and owner == spec.name and feature not in parsed
+        ]
     if unknown:
         raise BindingError(explain_all(f"Signature {signature.name!r} does not fit", unknown))

@@ -22,14 +22,24 @@ import pyarrow as pa
 from tfspark import dtypes
 from tfspark.errors import EngineError, explain
 from tfspark.feeding import InputBinding
-from tfspark.rows import Reason
 from tfspark.tensors.constant import constant_tensor
+from tfspark.tensors.examples import with_examples
 from tfspark.tensors.fill import filled
 from tfspark.tensors.lists import Opened
 from tfspark.tensors.narrow import numbers
+from tfspark.tensors.nulls import refuse_nulls
 from tfspark.tensors.shapes import row_shapes
 from tfspark.tensors.structs import as_arrays, as_bytes, with_image_hint
-from tfspark.tensors.values import ByteStrings, Group, RowProblem, Rows, Tensor, to_arrow, to_numpy
+from tfspark.tensors.values import (
+    ByteStrings,
+    Group,
+    RowProblem,
+    Rows,
+    Tensor,
+    as_binary,
+    to_arrow,
+    to_numpy,
+)
 from tfspark.terms import PYTHON, Terms
 
 # A column, and whether an input reads its bytes as numbers; another may read them as strings.
@@ -57,7 +67,9 @@ def encode(
         RowProblem: For rows with a wrong length or value, or with a null that is refused.
         EngineError: When the chunks of a column are too large to be joined.
     """
-    columns = _read(inputs, chunks)
+    joined = {name: as_arrays(_join(name, arrays), name) for name, arrays in chunks.items()}
+    inputs, joined = with_examples(inputs, joined, terms)
+    columns = _read(inputs, joined)
     opened = {source: Opened.of(array) for source, array in columns.items()}
     _refuse_nulls(inputs, opened, terms)
     nulls = [found for column in opened.values() if (found := column.null_rows()) is not None]
@@ -73,11 +85,10 @@ def encode(
 
 
 def _read(
-    inputs: Sequence[InputBinding], chunks: Mapping[str, Sequence[dtypes.ArrowArray]]
+    inputs: Sequence[InputBinding], joined: Mapping[str, dtypes.ArrowArray]
 ) -> dict[Source, dtypes.ArrowArray]:
-    """Join the chunks of each column, convert it for its inputs, and fill its nulls."""
+    """Convert each column for its inputs, and fill its nulls."""
     columns: dict[Source, dtypes.ArrowArray] = {}
-    joined = {name: as_arrays(_join(name, arrays), name) for name, arrays in chunks.items()}
     for bound in inputs:
         is_number = not dtypes.by_name(bound.spec.dtype).is_string
         for name in bound.columns:
@@ -96,14 +107,8 @@ def _refuse_nulls(
 ) -> None:
     for bound in inputs:
         for column, reading in opened if bound.nulls.refuse else ():
-            found = opened[column, reading].null_rows() if column in bound.columns else None
-            if found is not None and found.any():
-                raise _refused_nulls(np.flatnonzero(found), column, terms)
-
-
-def _refused_nulls(rows: Rows, column: str, terms: Terms) -> RowProblem:
-    reason = Reason("NULL_INPUT", f"a null, which {terms.on_null} refuses", column)
-    return RowProblem(rows, lambda _: reason)
+            if column in bound.columns:
+                refuse_nulls(opened[column, reading].null_rows(), column, terms)
 
 
 def _join(column: str, arrays: Sequence[dtypes.ArrowArray]) -> dtypes.ArrowArray:
@@ -215,7 +220,7 @@ class _Fed:
         if bound.is_stacked:
             return _stack(bound, elements, shape)
         if dtypes.by_name(bound.spec.dtype).is_string:
-            return ByteStrings(_as_binary(elements[0]), shape)
+            return ByteStrings(as_binary(elements[0]), shape)
         width = prod(row_shape)
         return numbers(elements[0], bound, bound.columns[0], width).reshape(shape)
 
@@ -228,15 +233,10 @@ def _stack(
     if dtypes.by_name(bound.spec.dtype).is_string:
         large = any(dtypes.is_large_bytes(array.type) for array in arrays)
         kind = pa.large_binary() if large else pa.binary()
-        joined = pa.concat_arrays([_as_binary(array).cast(kind) for array in arrays])
+        joined = pa.concat_arrays([as_binary(array).cast(kind) for array in arrays])
         order = np.arange(rows * width).reshape(width, rows).T.ravel()
         return ByteStrings(joined.take(to_arrow(order)), shape)
     out = np.empty((rows, width), dtype=dtypes.by_name(bound.spec.dtype).numpy)
     for position, (array, name) in enumerate(zip(arrays, bound.columns, strict=True)):
         out[:, position] = numbers(array, bound, name, 1)
     return out.reshape(shape)
-
-
-def _as_binary(array: dtypes.ArrowArray) -> dtypes.ArrowArray:
-    """Return strings as binary values, without a copy."""
-    return array.view(pa.large_binary() if dtypes.is_large_bytes(array.type) else pa.binary())

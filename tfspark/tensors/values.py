@@ -142,6 +142,11 @@ def to_arrow(values: Array, valid: Flags | None = None) -> dtypes.ArrowArray:
     return pa.Array.from_buffers(pa.from_numpy_dtype(flat.dtype), len(flat), [mask, _buffer(data)])
 
 
+def as_binary(array: dtypes.ArrowArray) -> dtypes.ArrowArray:
+    """Return strings as binary values, without a copy."""
+    return array.view(pa.large_binary() if dtypes.is_large_bytes(array.type) else pa.binary())
+
+
 def _buffer(values: Array) -> pa.Buffer:
     return pa.py_buffer(cast("memoryview", values))
 

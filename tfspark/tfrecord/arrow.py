@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tfspark.tfrecord.wire import Ints
+from tfspark.tfrecord.wire import Flags, Ints
 
 # An array of a type that is known only while the program runs.
 Column: TypeAlias = "pa.Array[Any]"
@@ -17,6 +17,24 @@ Column: TypeAlias = "pa.Array[Any]"
 def buffer(values: npt.NDArray[Any]) -> pa.Buffer:
     """Return the bytes of an array as a buffer."""
     return pa.py_buffer(cast("memoryview", values))
+
+
+def values_of(array: Column) -> npt.NDArray[Any]:
+    """Return numbers without nulls as a NumPy array, without a copy.
+
+    `Array.to_numpy` does the same, but imports pandas first: 0.3 s and 40 MB in every worker.
+    """
+    kind = np.dtype(array.type.to_pandas_dtype())
+    data = array.buffers()[1]
+    if data is None or not len(array):
+        return np.empty(0, kind)
+    return np.frombuffer(memoryview(data), kind, len(array), array.offset * kind.itemsize)
+
+
+def is_valid(array: Column) -> Flags:
+    """Return a flag for each value that is not null."""
+    valid: Any = array.is_valid()
+    return values_of(valid.cast(pa.uint8())).view(np.bool_)
 
 
 def binary_array(offsets: Ints, data: npt.NDArray[Any]) -> Column:

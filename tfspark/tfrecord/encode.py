@@ -15,7 +15,14 @@ import pyarrow as pa
 import pyarrow.compute
 
 from tfspark.errors import RowError, explain
-from tfspark.tfrecord.arrow import Column, binary_array, element_type
+from tfspark.tfrecord.arrow import (
+    Column,
+    binary_array,
+    buffer,
+    element_type,
+    is_valid,
+    values_of,
+)
 from tfspark.tfrecord.columns import TAGS, VALUES, FeatureColumn, RecordType
 from tfspark.tfrecord.wire import Bytes, Ints
 
@@ -86,12 +93,12 @@ def _feature(array: Column, column: FeatureColumn) -> Column:
 
 
 def _floats(values: Column) -> Column:
-    data = np.ascontiguousarray(values.to_numpy(zero_copy_only=False), "<f4")
+    data = np.ascontiguousarray(values_of(values), "<f4")
     return binary_array(np.arange(len(values) + 1, dtype=np.int64) * 4, data)
 
 
 def _integers(values: Column) -> Column:
-    return _varints(values.to_numpy(zero_copy_only=False))
+    return _varints(values_of(values))
 
 
 def _texts(values: Column) -> Column:
@@ -103,7 +110,7 @@ _WRITERS = {"bytes": _texts, "float": _floats, "int64": _integers}
 
 def _field(tag: bytes, content: Column) -> Column:
     """Return fields of a message: tag, length, content; null where the content is null."""
-    length = pc.fill_null(pc.binary_length(content), 0).to_numpy(zero_copy_only=False)
+    length = values_of(pc.fill_null(pc.binary_length(content), 0))
     return _joined(pa.scalar(tag), _varints(length), content)
 
 
@@ -142,10 +149,10 @@ def _varints(values: Ints) -> Column:
 
 def _grouped(pieces: Column, lists: Column) -> Column:
     """Join the pieces of each list; null where the list is null."""
-    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+    lengths = values_of(pc.fill_null(pc.list_value_length(lists), 0))
     ends = np.zeros(len(lists) + 1, np.int64)
     np.cumsum(lengths, out=ends[1:])
-    sizes = pc.binary_length(pieces).to_numpy(zero_copy_only=False)
+    sizes = values_of(pc.binary_length(pieces))
     offsets = np.zeros(len(pieces) + 1, np.int64)
     np.cumsum(sizes, out=offsets[1:])
     joined = binary_array(offsets[ends], _bytes_in(pieces))
@@ -166,9 +173,11 @@ def _spread(pieces: Column, rows: Column) -> Column:
     """Return the pieces at the rows that are not null."""
     if not rows.null_count:
         return pieces
-    there = rows.is_valid().to_numpy(zero_copy_only=False)
-    at = np.cumsum(there) - 1
-    return pieces.take(pa.array(at, mask=~there))
+    there = is_valid(rows)
+    at = np.cumsum(there, dtype=np.int64) - 1
+    mask = buffer(np.packbits(there, bitorder="little"))
+    indices: Column = pa.Array.from_buffers(pa.int64(), len(at), [mask, buffer(at)])
+    return pieces.take(indices)
 
 
 def _null_where(array: Column, rows: Column) -> Column:

@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from tfspark import dtypes, structs
 from tfspark.columns import columns_of, resolve
-from tfspark.errors import BindingError, explain
+from tfspark.errors import BindingError, explain, listing
+from tfspark.features import key_of, parts_of
 from tfspark.feeding import Feed
 from tfspark.handle import ModelHandle
 from tfspark.options import ScoreOptions
@@ -58,15 +59,20 @@ class ArgumentScorer:
         inputs = self.handle.signature.inputs
         if not arrays:
             raise wrong_count(self.handle.signature, 0)
-        if len(arrays) == 1 and _is_row(arrays[0].type):
-            return _fields(arrays[0], inputs)
-        names = [f"argument {position}" for position in range(1, len(arrays) + 1)]
-        if len(arrays) == len(inputs):
-            ranks = [len(spec.row_shape or ()) for spec in inputs]
-            arrays = tuple(map(_typed_null, arrays, inputs, ranks))
-        elif len(inputs) == 1:
-            arrays = tuple(_typed_null(array, inputs[0], 0) for array in arrays)
-        return pa.RecordBatch.from_arrays(list(arrays), names)
+        named: list[tuple[str, pa.Array[Any], TensorSpec | None]]
+        if len(arrays) == 1 and _is_row(arrays[0].type) and not _is_example(arrays[0].type, inputs):
+            specs = {spec.name.lower(): spec for spec in inputs}
+            named = [(*field, specs.get(field[0].lower())) for field in _fields(arrays[0])]
+        else:
+            positions = [f"argument {position}" for position in range(1, len(arrays) + 1)]
+            unknown: Sequence[TensorSpec | None] = [None] * len(arrays)
+            by_position = inputs if len(inputs) == len(arrays) else unknown
+            named = list(zip(positions, arrays, by_position, strict=True))
+        columns = [column for one in named for column in _columns(*one)]
+        names = [name for name, _ in columns]
+        if len(inputs) == 1 and len(arrays) > 1:
+            columns = [(name, _typed_null(array, inputs[0], 0)) for name, array in columns]
+        return pa.RecordBatch.from_arrays([array for _, array in columns], names)
 
 
 def _is_row(arrow: pa.DataType) -> bool:
@@ -74,17 +80,34 @@ def _is_row(arrow: pa.DataType) -> bool:
     return pa.types.is_struct(arrow) and structs.recognised(arrow) is None
 
 
-def _fields(array: Any, inputs: Sequence[TensorSpec]) -> pa.RecordBatch:
-    """Return the fields of a struct as columns; the fields of a null struct are null."""
-    names = [field.name for field in array.type]
-    specs = {spec.name.lower(): spec for spec in inputs}
-    columns = [
-        _typed_null(column, spec, len(spec.row_shape or ()))
-        if (spec := specs.get(name.lower()))
-        else column
-        for name, column in zip(names, array.flatten(), strict=True)
+def _is_example(struct: Any, inputs: Sequence[TensorSpec]) -> bool:
+    """Whether the fields of the only argument are the features of the only input."""
+    if len(inputs) > 1 or inputs[0].features is None:
+        return False
+    return resolve(inputs[0].name, [field.name for field in struct]) is None
+
+
+def _fields(array: Any) -> list[tuple[str, pa.Array[Any]]]:
+    """Return the fields of a struct; the fields of a null struct are null."""
+    return list(zip([field.name for field in array.type], array.flatten(), strict=True))
+
+
+def _columns(
+    name: str, array: pa.Array[Any], spec: TensorSpec | None
+) -> list[tuple[str, pa.Array[Any]]]:
+    """Return an argument as a column; a struct for an input of Examples as its features."""
+    if spec is None:
+        return [(name, array)]
+    if spec.features is None or not _is_row(array.type):
+        return [(name, _typed_null(array, spec, len(spec.row_shape or ())))]
+    parsed = {one.name: TensorSpec("", one.dtype, (None, *one.row_shape)) for one in spec.features}
+    return [
+        (
+            key_of(spec.name, field),
+            _typed_null(column, parsed[field], 0) if field in parsed else column,
+        )
+        for field, column in _fields(array)
     ]
-    return pa.RecordBatch.from_arrays(columns, names)
 
 
 def wrong_count(signature: Signature, found: int) -> BindingError:
@@ -102,20 +125,31 @@ def wrong_count(signature: Signature, found: int) -> BindingError:
 def _in_order(signature: Signature) -> str:
     names = ", ".join(spec.name for spec in signature.inputs)
     fields = ", ".join(f"… AS {spec.name}" for spec in signature.inputs)
-    return f"call it with one argument per input, in this order: {names}; or struct({fields})."
+    examples = [spec.name for spec in signature.inputs if spec.features is not None]
+    also = f" A struct of features feeds {listing(examples)}." if examples else ""
+    return (
+        f"call it with one argument per input, in this order: {names}; or struct({fields}).{also}"
+    )
 
 
 def _feed(signature: Signature, arguments: Sequence[str]) -> Feed:
     """Bind arguments: fields of a struct by name, others by position or to one vector input."""
     inputs = signature.inputs
-    is_struct = not all(name.startswith("argument ") for name in arguments)
-    if is_struct and (len(inputs) > 1 or resolve(inputs[0].name, arguments) is not None):
-        return {}
+    owners = {name: parts_of(name, signature.example_inputs) for name in arguments}
+    features = {name: name for name, (_, feature) in owners.items() if feature}
+    others = [name for name in arguments if name not in features]
+    is_struct = not all(name.startswith("argument ") for name in others)
+    if not others or (
+        is_struct and (len(inputs) > 1 or resolve(inputs[0].name, others) is not None)
+    ):
+        return features
     if len(inputs) == 1:
-        return {inputs[0].name: list(arguments)}
-    if len(arguments) != len(inputs):
-        raise wrong_count(signature, len(arguments))
-    return dict(zip((spec.name for spec in inputs), arguments, strict=True))
+        return {**features, inputs[0].name: others}
+    fed = {owners[name][0] for name in features}
+    if len(others) + len(fed) != len(inputs):
+        raise wrong_count(signature, len(others) + len(fed))
+    rest = (spec.name for spec in inputs if spec.name not in fed)
+    return {**features, **dict(zip(rest, others, strict=True))}
 
 
 def _typed_null(array: pa.Array[Any], spec: TensorSpec, rank: int) -> pa.Array[Any]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from itertools import islice
 from math import isinf
 from typing import Any
@@ -24,6 +25,7 @@ from tfspark import dtypes
 from tfspark.columns import columns_of
 from tfspark.constants import Constant
 from tfspark.errors import RowError, explain, listing
+from tfspark.features import features_in, key_of, parts_of
 from tfspark.handle import ModelHandle
 from tfspark.options import ScoreOptions
 from tfspark.rounding import nearest_one
@@ -75,16 +77,36 @@ class ElementScorer:
         return bind(
             self.handle.signature,
             columns_of(schema),
-            feed=self.constants,
+            feed={**self.constants, **{name: name for name in self._features}},
             fetch=self.fetch,
             options=self.options,
         )
 
-    @property
+    @cached_property
     def _fed(self) -> list[TensorSpec]:
-        """The inputs that elements feed."""
-        inputs = self.handle.signature.inputs
-        return [spec for spec in inputs if spec.name not in self.constants]
+        """The inputs that elements feed, with features in place of inputs of Examples."""
+        inputs, names = self.handle.signature.inputs, self.handle.signature.example_inputs
+        taken = {*self.constants, *(parts_of(name, names)[0] for name in self._features)}
+        return [*(spec for spec in inputs if spec.name not in taken), *self._features.values()]
+
+    @cached_property
+    def _features(self) -> dict[str, TensorSpec]:
+        """Key in `feed` → feature, for the inputs of which `feed` names features."""
+        signature = self.handle.signature
+        features = (
+            TensorSpec(key_of(spec.name, one.name), one.dtype, (None, *one.row_shape))
+            for spec in signature.inputs
+            if features_in(self.feed, spec.name, signature.example_inputs)
+            for one in spec.features or ()
+        )
+        return {feature.name: feature for feature in features}
+
+    @cached_property
+    def _keys(self) -> dict[str, str]:
+        """Input or feature → its key in an element."""
+        names = self.handle.signature.example_inputs
+        own = {spec.name: parts_of(spec.name, names) for spec in self._fed}
+        return {name: self.feed.get(name, feature or name) for name, (_, feature) in own.items()}
 
     def _batches(
         self, elements: Iterator[Any], unreadable: _Unreadable
@@ -115,7 +137,7 @@ class ElementScorer:
 
     def _value(self, spec: TensorSpec, element: Any, row: int, unreadable: _Unreadable) -> Any:
         """Return the value of an input: by name from a dict or Row, or the element itself."""
-        key = self.feed.get(spec.name, spec.name)
+        key = self._keys[spec.name]
         value = element
         if isinstance(element, Row) and not (
             spec.name in self.feed or key in _names(element) or len(self._fed) > 1
@@ -123,6 +145,8 @@ class ElementScorer:
             value = element[0] if len(element) == 1 else list(element)
         elif isinstance(element, Mapping | Row):
             if key not in _names(element):
+                if spec.name in self._features:
+                    return None
                 found = f"it has {listing(_names(element))}, no {key!r}"
                 return unreadable.add(spec, row, found)
             value = element[key]

@@ -1,0 +1,60 @@
+"""Replaces a struct that feeds an input of Examples by its fields, which are the features. Driver.
+
+Only an input from which the graph parses Examples takes a struct. For other inputs, the binding
+refuses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as sf
+from pyspark.sql.types import StructType
+
+from tfspark.columns import resolve
+from tfspark.features import key_of
+from tfspark.signature import Signature
+from tfspark.spark.cluster.names import quoted
+from tfspark.spark.types import column_of
+
+
+def features_of_structs(
+    df: DataFrame, feed: Mapping[str, Any], signature: Signature, case_sensitive: bool
+) -> dict[str, Any]:
+    """Return `feed` with the fields of structs in place of the structs.
+
+    Args:
+        df: The frame.
+        feed: Input → what feeds it; an input without a feed takes the column with its name.
+        signature: Of the model.
+        case_sensitive: Whether names must match the case of columns exactly.
+    """
+    found = dict(feed)
+    for spec in signature.inputs:
+        value = feed.get(spec.name, spec.name)
+        if spec.features is None or not isinstance(value, str | Column):
+            continue
+        struct = value if isinstance(value, Column) else _column(df, value, case_sensitive)
+        names = _fields(df, struct)
+        if names:
+            found.pop(spec.name, None)
+            found |= {key_of(spec.name, name): struct.getField(name) for name in names}
+    return found
+
+
+def _column(df: DataFrame, name: str, case_sensitive: bool) -> Column:
+    own = resolve(name, df.columns, case_sensitive=case_sensitive)
+    return sf.col(name if own is None else quoted(own))
+
+
+def _fields(df: DataFrame, column: Column) -> list[str]:
+    """Return the names of the fields of a struct; none if the column is no struct."""
+    try:
+        kind = df.select(column).schema[0].dataType
+    except AnalysisException:  # the binding explains it
+        return []
+    is_struct = isinstance(kind, StructType) and column_of(kind).arrow is None
+    return list(kind.names) if is_struct else []
