@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import pytest
 from google.protobuf import text_format
-from pyspark import SparkConf
 from pyspark.sql import functions as sf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
@@ -135,8 +134,8 @@ def test_encryption_would_load_all_chunks_at_once(
     spark, fresh, monkeypatch, encrypted, chunk, kind
 ):
     monkeypatch.setattr(distribution, "CHUNK", chunk)
-    conf = SparkConf(loadDefaults=False).set("spark.io.encryption.enabled", encrypted)
-    monkeypatch.setattr(spark.sparkContext, "getConf", lambda: conf)
+    settings = {"spark.io.encryption.enabled": encrypted}
+    monkeypatch.setattr(spark.conf, "get", settings.get)
     assert isinstance(distribution.distribute(spark, load(fresh)), kind)
 
 

@@ -197,7 +197,7 @@ def _can_stream(spark: SparkSession, package: ModelPackage) -> bool:
     """
     if not is_classic(spark):
         return False
-    encrypted = spark.sparkContext.getConf().get("spark.io.encryption.enabled", "false")
+    encrypted = spark.conf.get("spark.io.encryption.enabled", "false")
     return encrypted != "true" or package.size <= CHUNK
 
 
