@@ -5,8 +5,14 @@
 Starts a cluster of several executors on this machine (`local-cluster`), each with a worker that
 does not have the model yet. Prints one JSON line for each method and size: seconds of the driver,
 seconds of the first job over all executors (Spark fetches an archive before a task begins), the
-parts of it for finding and for loading the files, and the memory of the driver. All executors share
-one machine here, so `TFSPARK_CACHE_DIR` is one folder and one of them unpacks.
+parts of it for finding and for loading the files, the memory of the driver, how many copies of the
+model left the driver's JVM during that job, and what `torrent` predicts. All executors share one
+machine here, so `TFSPARK_CACHE_DIR` is one folder and one of them unpacks.
+
+An executor prefers copies on its own host. By default driver and executors have one host name, so
+that all copies are equal, as with one executor per host. With `--one-host` only the executors have
+the same name. The heaps are so large that Spark moves no piece to a disk, from which executors of
+the same name would read it without the network; `--heap` shows the memory with other heaps.
 """
 
 from __future__ import annotations
@@ -25,7 +31,9 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
+from benchmarks import torrent
 from benchmarks.client import ROOT
+from benchmarks.sent_bytes import connections, sent_since
 from benchmarks.spark_sides import open_session
 from tfspark import package
 from tfspark.engine import EngineOptions
@@ -84,6 +92,7 @@ def measure(spark: SparkSession, base: Path, how: Distribute, executors: int) ->
             )
 
     tasks = spark.range(0, executors, 1, executors)
+    open_before = connections(_jvm(spark))
     begun = time.perf_counter()
     rows = tasks.mapInArrow(locate_and_load, "locate double, load double").collect()
     job = time.perf_counter() - begun - HELD
@@ -94,6 +103,7 @@ def measure(spark: SparkSession, base: Path, how: Distribute, executors: int) ->
         "driver_digest_s": hashed - start,
         "driver_send_s": sent - hashed,
         "first_job_s": job,
+        "driver_copies": sent_since(open_before, _jvm(spark)) / model.size,
         "worker_locate_s": sorted(row["locate"] for row in rows),
         "worker_load_s": sorted(row["load"] for row in rows),
         "driver_python_peak_mb": _peak_megabytes(os.getpid()),
@@ -111,19 +121,28 @@ def _peak_megabytes(process: int) -> float:
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1000
 
 
-def run_one(megabytes: int, how: Distribute, executors: int, data: Path) -> dict[str, Any]:
+def run_one(chosen: argparse.Namespace) -> dict[str, Any]:
     """Measure one method in a new session, with an empty cache."""
-    base = model_of(megabytes, data)
-    with tempfile.TemporaryDirectory(dir=data) as cache:
+    (megabytes,), (how,), executors = chosen.mb, chosen.how, chosen.executors
+    base = model_of(megabytes, chosen.data)
+    heap = chosen.heap or 1024 + 2 * megabytes
+    os.environ["SPARK_LOCAL_HOSTNAME"] = "localhost" if chosen.one_host else "127.0.0.1"
+    with tempfile.TemporaryDirectory(dir=chosen.data) as cache:
         settings = {
             "spark.executorEnv.TFSPARK_CACHE_DIR": cache,
             "spark.executorEnv.PYTHONPATH": str(ROOT),
-            "spark.executor.memory": "1g",
+            "spark.executor.memory": f"{heap}m",
+            "spark.driver.memory": f"{heap}m",
+            "spark.scheduler.minRegisteredResourcesRatio": "1.0",
         }
-        with open_session(f"local-cluster[{executors},1,1024]", settings) as spark:
+        with open_session(f"local-cluster[{executors},1,{heap}]", settings) as spark:
             # The executors and their workers are started before the measurement.
             spark.range(0, executors, 1, executors).mapInArrow(lambda x: x, "id long").count()
-            return measure(spark, base, how, executors)
+            measured = measure(spark, base, how, executors)
+    cluster = torrent.Cluster(executors, executors if chosen.one_host else 1)
+    simulate = {"broadcast": torrent.broadcast, "archive": torrent.archive}.get(how)
+    predicted = simulate(cluster, megabytes * 1_000_000).copies if simulate else 0.0
+    return {**measured, "predicted_copies": predicted, "one_host": chosen.one_host, "heap_mb": heap}
 
 
 def main() -> None:
@@ -132,17 +151,21 @@ def main() -> None:
     parser.add_argument("--mb", type=int, action="append")
     parser.add_argument("--how", choices=WAYS, action="append")
     parser.add_argument("--executors", type=int, default=2)
+    parser.add_argument("--one-host", action="store_true", help="the driver is on another host")
+    parser.add_argument("--heap", type=int, help="MB of the driver's and each executor's JVM")
     parser.add_argument("--data", type=Path, default=ROOT / "benchmarks" / "data")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.inside:
-        print(json.dumps(run_one(chosen.mb[0], chosen.how[0], chosen.executors, chosen.data)))
+        print(json.dumps(run_one(chosen)))
         return
     for megabytes in chosen.mb or (10, 500):
         for how in chosen.how or WAYS:
             command = [sys.executable, "-m", "benchmarks.distribution", "--inside"]
             command += ["--mb", str(megabytes), "--how", how, "--data", str(chosen.data)]
             command += ["--executors", str(chosen.executors)]
+            command += ["--one-host"] * chosen.one_host
+            command += ["--heap", str(chosen.heap)] * (chosen.heap is not None)
             environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
             subprocess.run(command, cwd=ROOT, env=environment, check=True)
 

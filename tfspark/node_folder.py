@@ -15,15 +15,17 @@ import fcntl
 import io
 import logging
 import os
+import pickle
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tfspark.errors import EngineError, InvalidModelError, explain
 from tfspark.saved_model.archive import unpack
+from tfspark.saved_model.chunks import ChunkReader
 from tfspark.saved_model.files import BY_OTHERS, digest_of, size_of
 
 _log = logging.getLogger(__name__)
@@ -32,13 +34,14 @@ _log = logging.getLogger(__name__)
 _OPEN_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def unpacked(digest: str, size: int, archive: Callable[[], bytes]) -> Path:
+def unpacked(digest: str, size: int, archive: Iterable[bytes]) -> Path:
     """Return the node's folder with the model of a digest; unpack the model if it is missing.
 
     Args:
         digest: Name of the folder; checked after unpacking.
         size: Bytes of all files.
-        archive: Returns the packed bytes; called only by the process that unpacks.
+        archive: The packed bytes in chunks; read only by the process that unpacks, which drops
+            each chunk before it takes the next one.
 
     Returns:
         The export dir, with the files of that digest. It is unpacked again if a cleaner of
@@ -47,7 +50,7 @@ def unpacked(digest: str, size: int, archive: Callable[[], bytes]) -> Path:
 
     Raises:
         InvalidModelError: When the bytes have another digest.
-        EngineError: When the bytes do not arrive, when others can write to the cache folder, or
+        EngineError: When a chunk does not arrive, when others can write to the cache folder, or
             when the node has no space or no permission to unpack them.
     """
     root = cache_root()
@@ -74,7 +77,8 @@ def check_digest(folder: Path, digest: str) -> None:
             explain(
                 f"The model at {folder} is not the one that the driver read.",
                 expected=f"digest {digest[:12]}",
-                hint="it changed during the job; export to a new version folder instead.",
+                hint="it changed during the job, or on its way to this worker; export to a new "
+                "version folder instead of changing one.",
             )
         )
 
@@ -153,7 +157,7 @@ def _is_whole(folder: Path, digest: str, size: int) -> bool:
         return False
 
 
-def _replace(folder: Path, digest: str, size: int, archive: Callable[[], bytes]) -> None:
+def _replace(folder: Path, digest: str, size: int, archive: Iterable[bytes]) -> None:
     """Unpack into a temporary folder and rename it; the caller holds the lock."""
     for left_behind in folder.parent.glob(f"{digest}.*/"):  # by a process that was killed
         shutil.rmtree(left_behind, ignore_errors=True)
@@ -162,7 +166,7 @@ def _replace(folder: Path, digest: str, size: int, archive: Callable[[], bytes])
         _remove(folder)
     aside = Path(tempfile.mkdtemp(prefix=f"{digest}.", dir=folder.parent))
     try:
-        unpack(_received(archive), aside, size)
+        unpack(io.BufferedReader(ChunkReader(_received(archive))), aside, size)
         check_digest(aside, digest)
         aside.rename(folder)
     finally:
@@ -177,10 +181,11 @@ def _remove(entry: Path) -> None:
         shutil.rmtree(entry, ignore_errors=True)
 
 
-def _received(archive: Callable[[], bytes]) -> io.BytesIO:
+def _received(archive: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the chunks; Spark's errors about a chunk are not errors of the cache folder."""
     try:
-        return io.BytesIO(archive())
-    except OSError as error:
+        yield from archive
+    except (OSError, EOFError, pickle.UnpicklingError) as error:
         problem = "The packed model did not reach this worker."
         raise EngineError(explain(problem, found=str(error))) from error
 

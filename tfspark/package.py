@@ -143,7 +143,7 @@ class ModelPackage:
     def _repr_html_(self) -> str:
         return page_of(title_of(self), self.place, self.signature)
 
-    def pack(self, target: BinaryIO) -> None:
+    def pack(self, target: BinaryIO | io.RawIOBase) -> None:
         """Write the export dir to `target` as an uncompressed tar with only names and contents."""
         archive.pack(Path(self.path), target)
 

@@ -80,7 +80,7 @@ def test_a_model_that_is_open_is_not_hashed_again(make_model, tmp_path, loads, m
     @dataclass(frozen=True)
     class PackedSource:
         def locate(self, digest, size):
-            return node_folder.unpacked(digest, size, packed.pack_bytes)
+            return node_folder.unpacked(digest, size, [packed.pack_bytes()])
 
     one = ModelHandle.of(packed, PackedSource())
     engine = one.open()

@@ -5,6 +5,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 
 import pytest
 
@@ -28,18 +29,19 @@ def packed(make_model):
 
 
 def bring(package):
-    return unpacked(package.digest, package.size, package.pack_bytes)
+    return unpacked(package.digest, package.size, [package.pack_bytes()])
 
 
-def never():
-    raise AssertionError("asked for the archive")
+class Never:
+    def __iter__(self):
+        raise AssertionError("asked for the archive")
 
 
 def test_a_model_is_unpacked_once(packed, root):
     folder = bring(packed)
     assert folder == root / packed.digest
     assert digest_of(folder) == packed.digest
-    assert unpacked(packed.digest, packed.size, never) == folder
+    assert unpacked(packed.digest, packed.size, Never()) == folder
 
 
 def test_eight_threads_unpack_once(packed, root):
@@ -47,10 +49,10 @@ def test_eight_threads_unpack_once(packed, root):
 
     def archive():
         calls.append(1)
-        return packed.pack_bytes()
+        yield packed.pack_bytes()
 
     with ThreadPoolExecutor(8) as pool:
-        folders = set(pool.map(lambda _: unpacked(packed.digest, packed.size, archive), range(8)))
+        folders = set(pool.map(lambda _: unpacked(packed.digest, packed.size, archive()), range(8)))
     assert folders == {root / packed.digest}
     assert len(calls) == 1
 
@@ -66,7 +68,7 @@ def test_who_waited_for_the_lock_finds_the_model(packed, root, monkeypatch):
             yield
 
     monkeypatch.setattr(node_folder, "_locked", another_was_faster)
-    assert unpacked(packed.digest, packed.size, never) == root / packed.digest
+    assert unpacked(packed.digest, packed.size, Never()) == root / packed.digest
 
 
 PROCESS = """
@@ -77,10 +79,10 @@ package = load(sys.argv[1])
 def archive():
     with open(sys.argv[2], "a") as log:
         log.write("unpacked\\n")
-    return package.pack_bytes()
+    yield package.pack_bytes()
 print("ready", flush=True)
 sys.stdin.readline()
-print(load(unpacked(package.digest, package.size, archive)).digest)
+print(load(unpacked(package.digest, package.size, archive())).digest)
 """
 
 
@@ -136,7 +138,7 @@ def test_a_damaged_folder_is_replaced_and_one_line_says_so(packed, root, damage,
     assert digest_of(bring(packed)) == packed.digest
     lines = [f"The model in {root / packed.digest} has changed since it was unpacked"]
     assert [line.split(";")[0] for line in caplog.messages] == lines * (damage != lose_everything)
-    assert unpacked(packed.digest, packed.size, never) == root / packed.digest
+    assert unpacked(packed.digest, packed.size, Never()) == root / packed.digest
 
 
 def test_what_a_killed_process_left_is_removed(packed, root):
@@ -156,7 +158,7 @@ def test_bytes_of_another_digest_are_refused_and_leave_nothing(packed, make_mode
     if kind == "another model":
         content = load(make_model(where="other/1", assets=["a"])).pack_bytes()
     with pytest.raises(InvalidModelError):
-        unpacked(packed.digest, packed.size, lambda: content)
+        unpacked(packed.digest, packed.size, [content])
     assert [path.name for path in root.iterdir()] == [f"{packed.digest}.lock"]
     assert digest_of(bring(packed)) == packed.digest
 
@@ -172,12 +174,22 @@ def test_a_full_disk_is_told_with_the_way_out(packed, root, monkeypatch):
     assert "TFSPARK_CACHE_DIR" in str(caught.value)
 
 
-def test_bytes_that_do_not_arrive_are_not_the_fault_of_the_cache(packed, root):
-    def lost():
-        raise OSError("broadcast 0 is gone")
+@pytest.mark.parametrize(
+    "loss",
+    [
+        OSError("broadcast 7 is gone"),
+        EOFError("broadcast 7 is empty"),
+        UnpicklingError("broadcast 7 is cut off"),
+    ],
+)
+def test_a_chunk_that_does_not_arrive_is_not_the_fault_of_the_cache(packed, root, loss):
+    def chunks():
+        yield packed.pack_bytes()[:1000]
+        raise loss
 
-    with pytest.raises(EngineError, match=r"did not reach this worker\.\n.*broadcast 0 is gone"):
-        unpacked(packed.digest, packed.size, lost)
+    with pytest.raises(EngineError, match=r"did not reach this worker\.\n.*broadcast 7 is"):
+        unpacked(packed.digest, packed.size, chunks())
+    assert [path.name for path in root.iterdir()] == [f"{packed.digest}.lock"]
 
 
 # --- the cache folder -----------------------------------------------------------------------------

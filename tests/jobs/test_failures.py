@@ -52,6 +52,21 @@ def test_missing_module_is_told() -> None:
     assert "no module 'numpy'" in str(error)
 
 
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "java.io.IOException: [INTERNAL_ERROR_BROADCAST] Failed to get broadcast_7_piece3 of "
+        "broadcast_7 SQLSTATE: XX000",
+        "org.apache.spark.SparkException: corrupt remote block broadcast_7_piece3 of broadcast_7: "
+        "1402 != 77",
+    ],
+)
+def test_a_lost_or_changed_part_of_a_broadcast(reason: str) -> None:
+    error = from_worker(RuntimeError(f"Job aborted due to stage failure: {reason}\n\tat a.b"))
+    assert isinstance(error, EngineError)
+    assert "broadcast_7_piece3 of broadcast_7\n" in str(error)
+
+
 def test_an_error_that_is_its_own_cause_is_looked_at_once() -> None:
     error = RuntimeError("no network")
     error.__cause__ = error

@@ -139,7 +139,7 @@ def test_a_hostile_archive_is_refused_with_little_memory_and_nothing_stays(root,
 
     def refused():
         with pytest.raises(InvalidModelError, match="archive of a model cannot be unpacked"):
-            unpacked("d" * 64, 1000, lambda: archive)
+            unpacked("d" * 64, 1000, [archive])
 
     assert least_peak(refused) < 4 << 20
     assert [path.name for path in root.parent.rglob("*")] == ["cache", "d" * 64 + ".lock"]
@@ -160,7 +160,7 @@ def test_too_many_members_are_refused(root, names, monkeypatch):
     members = (header(names.format(number)) for number in range(501))
     archive = b"".join(members) + header("more") * 100_000
     with pytest.raises(InvalidModelError, match="more than the model has"):
-        unpacked("d" * 64, 1000, lambda: archive)
+        unpacked("d" * 64, 1000, [archive])
     assert [path.name for path in root.iterdir()] == ["d" * 64 + ".lock"]
 
 

@@ -28,7 +28,7 @@ def packed(tmp_path):
 
 
 def bring(package):
-    return unpacked(package.digest, package.size, package.pack_bytes)
+    return unpacked(package.digest, package.size, [package.pack_bytes()])
 
 
 def refusal(package):

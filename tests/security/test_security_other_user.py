@@ -69,7 +69,7 @@ def packed(tmp_path: Path) -> ModelPackage:
 
 
 def bring(package: ModelPackage) -> Path:
-    return unpacked(package.digest, package.size, package.pack_bytes)
+    return unpacked(package.digest, package.size, [package.pack_bytes()])
 
 
 @pytest.mark.parametrize(

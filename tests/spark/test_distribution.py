@@ -1,9 +1,11 @@
 import os
 import pickle
 import shutil
+import weakref
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import PicklingError
 from uuid import uuid4
 
 import pytest
@@ -12,7 +14,13 @@ from pyspark.sql import functions as sf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from tfspark import load, predict, predict_rdd, predict_udf
-from tfspark.errors import InvalidModelError, ModelNotFoundError, SignatureNotFoundError, UsageError
+from tfspark.errors import (
+    EngineError,
+    InvalidModelError,
+    ModelNotFoundError,
+    SignatureNotFoundError,
+    UsageError,
+)
 from tfspark.saved_model.files import digest_of
 from tfspark.spark.cluster import distribution
 
@@ -75,12 +83,79 @@ def test_a_small_model_is_pickled_for_a_session_without_a_jvm(fresh, tmp_path, m
     assert digest_of(source.locate(package.digest, package.size)) == package.digest
 
 
-def test_a_model_beyond_the_limit_goes_as_an_archive(points, fresh, monkeypatch):
-    monkeypatch.setattr(distribution, "BROADCAST_LIMIT", load(fresh).size - 1)
-    assert isinstance(
-        distribution.distribute(points.sparkSession, load(fresh)), distribution.ArchiveSource
-    )
+def test_a_large_model_is_broadcast_in_chunks(points, fresh, tmp_path, monkeypatch):
+    monkeypatch.setattr(distribution, "CHUNK", 4096)
+    monkeypatch.setenv("TFSPARK_CACHE_DIR", str(tmp_path))  # of the driver
+    package = load(fresh)
     assert outputs(predict(points, fresh)) == ANSWERS
+    source = distribution.distribute(points.sparkSession, package)
+    assert len(source.chunks) == -(-len(package.pack_bytes()) // 4096) > 1
+    assert digest_of(source.locate(package.digest, package.size)) == package.digest
+    assert not any(hasattr(chunk, "_value") for chunk in source.chunks)  # kept in memory
+
+
+def test_a_forgotten_model_keeps_no_chunk(spark, fresh, monkeypatch):
+    monkeypatch.setattr(distribution, "CHUNK", 4096)
+    package = load(fresh)
+    chunks = [weakref.ref(chunk) for chunk in distribution.distribute(spark, package).chunks]
+    assert all(chunk() is not None for chunk in chunks)
+    distribution.forget(spark, package)
+    assert all(chunk() is None for chunk in chunks)  # so that Spark removes its blocks
+
+
+def test_a_chunk_that_is_lost_on_the_way(points, fresh, refusal, monkeypatch):
+    monkeypatch.setattr(distribution, "CHUNK", 4096)
+    scored = predict(points, fresh)
+    source = distribution.distribute(points.sparkSession, load(fresh))
+    Path(source.chunks[1]._path).unlink()  # local workers read the driver's file
+    assert "The packed model did not reach this worker" in refusal(scored)
+
+
+def test_a_chunk_that_is_changed_on_the_way(points, fresh, refusal, monkeypatch):
+    monkeypatch.setattr(distribution, "CHUNK", 4096)
+    scored = predict(points, fresh)
+    source = distribution.distribute(points.sparkSession, load(fresh))
+    note = (fresh / "1" / "assets.extra" / "note").read_bytes()
+    files = [Path(chunk._path) for chunk in source.chunks]
+    (file,) = (file for file in files if note in file.read_bytes())
+    file.write_bytes(file.read_bytes().replace(note, note.upper()))
+    assert "is not the one that the driver read" in refusal(scored)
+
+
+@pytest.mark.parametrize(
+    ("encrypted", "chunk", "kind"),
+    [
+        ("true", 4096, distribution.ArchiveSource),
+        ("true", 1 << 20, distribution.BroadcastSource),
+        ("false", 4096, distribution.BroadcastSource),
+    ],
+)
+def test_encryption_would_load_all_chunks_at_once(
+    spark, fresh, monkeypatch, encrypted, chunk, kind
+):
+    monkeypatch.setattr(distribution, "CHUNK", chunk)
+    settings = {"spark.io.encryption.enabled": encrypted}
+    monkeypatch.setattr(spark.conf, "get", settings.get)
+    assert isinstance(distribution.distribute(spark, load(fresh)), kind)
+
+
+def test_a_broadcast_that_fails_leaves_nothing_and_can_be_sent_again(spark, fresh, monkeypatch):
+    monkeypatch.setattr(distribution, "CHUNK", 4096)
+    sent = []
+    send = spark.sparkContext.broadcast
+
+    def fill_the_disk(chunk):
+        if len(sent) == 2:
+            raise PicklingError("Could not serialize broadcast: OSError: No space left on device")
+        sent.append(send(chunk))
+        return sent[-1]
+
+    monkeypatch.setattr(spark.sparkContext, "broadcast", fill_the_disk)
+    with pytest.raises(EngineError, match=r"cannot broadcast.*\n.*\n.*No space left on device"):
+        distribution.distribute(spark, load(fresh))
+    assert [Path(chunk._path).exists() for chunk in sent] == [False, False]
+    monkeypatch.setattr(spark.sparkContext, "broadcast", send)
+    assert isinstance(distribution.distribute(spark, load(fresh)), distribution.BroadcastSource)
 
 
 def test_a_session_without_a_jvm_sends_no_broadcast(fresh):

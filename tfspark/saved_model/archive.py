@@ -11,6 +11,7 @@ of any length into memory, and some releases of Python 3.10 and 3.11 lack its sa
 
 from __future__ import annotations
 
+import io
 import os
 import tarfile
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ _MOST_RECORDS = LONGEST_PATH + _BLOCK  # bytes
 _MOST_DIGITS = 19
 
 
-def pack(export_dir: Path, target: BinaryIO) -> None:
+def pack(export_dir: Path, target: BinaryIO | io.RawIOBase) -> None:
     """Write an export dir to `target` as an uncompressed tar with only names and contents."""
     with tarfile.open(fileobj=target, mode="w|", format=tarfile.PAX_FORMAT) as archive:
         for relative, path in files(export_dir):

@@ -3,8 +3,9 @@
 Chooses a `Source` for the `ModelHandle` of a `ModelPackage`; on a worker, the source fetches the
 files to that machine. Remote models are copied to the driver first; see `remote_model`.
 
-Invariants: bytes travel, never a live model; one broadcast per model and SparkContext, however
-many APIs use it; a worker process that has opened the model does not use its source again.
+Invariants: bytes travel, never a live model; a model is broadcast once per SparkContext, however
+many APIs use it; at most one chunk of it is in the memory of a Python process; a worker process
+that has opened the model does not use its source again.
 """
 
 from __future__ import annotations
@@ -12,25 +13,31 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from pickle import PicklingError
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from py4j.protocol import Py4JJavaError
 from pyspark import SparkContext, SparkFiles
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from tfspark.errors import ModelNotFoundError, TfsparkError, UsageError, explain
+from tfspark.errors import EngineError, ModelNotFoundError, TfsparkError, UsageError, explain
 from tfspark.handle import PathSource, Source
 from tfspark.node_folder import check_digest, unpacked
 from tfspark.options import Distribute
 from tfspark.package import ModelPackage, load
 from tfspark.registry import is_registered
+from tfspark.saved_model.chunks import ChunkWriter
 from tfspark.saved_model.other_objects import refuse
+from tfspark.spark.cluster.failures import cause
 from tfspark.spark.cluster.files import local_path
 from tfspark.spark.cluster.remote_model import driver_folder, fetched
 
-# A broadcast passes through the driver's Python and JVM memory; an archive only through its disk.
-BROADCAST_LIMIT = 1 << 30
+# Each chunk is a broadcast of its own. While it is sent, Python and the JVM of the driver hold one
+# chunk each; later Spark moves broadcasts to disk when its memory is full. Executors fetch the
+# chunks one after another, in pieces of 4 MiB; with more pieces, more peers have one to give.
+CHUNK = 256 << 20
 # What is pickled into a function passes through the driver with every request of a Connect session
 # and through each task.
 PICKLE_LIMIT = 4 << 20
@@ -44,13 +51,13 @@ _archives: WeakKeyDictionary[SparkContext | SparkSession, set[str]] = WeakKeyDic
 
 @dataclass(frozen=True)
 class BroadcastSource:
-    """A packed model in a Spark broadcast, which spreads from executor to executor."""
+    """A packed model in Spark broadcasts, which spread from executor to executor."""
 
-    broadcast: Any
+    chunks: tuple[Any, ...]
 
     def locate(self, digest: str, size: int) -> Path:
         """Return the unpacked folder of this node; the first process there unpacks it."""
-        return unpacked(digest, size, lambda: self.broadcast.value)
+        return unpacked(digest, size, map(_content, self.chunks))
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,7 @@ class PickledSource:
 
     def locate(self, digest: str, size: int) -> Path:
         """Return the unpacked folder of this node; the first process there unpacks it."""
-        return unpacked(digest, size, lambda: self.archive)
+        return unpacked(digest, size, [self.archive])
 
 
 @dataclass(frozen=True)
@@ -91,28 +98,36 @@ class ArchiveSource:
         return folder
 
 
+def _content(chunk: Any) -> bytes:
+    """Read a chunk; Spark must not keep its value, or all chunks would be in memory."""
+    content: bytes = chunk.value
+    if hasattr(chunk, "_path"):  # the file from which Spark reads the value again
+        vars(chunk).pop("_value", None)
+    return content
+
+
 def distribute(spark: SparkSession, package: ModelPackage, how: Distribute = "auto") -> Source:
     """Make a model available to the workers of a session.
 
     Args:
         spark: The session; a classic one can broadcast, a Connect one sends an archive.
         package: The model, on a path that this process sees.
-        how: `auto` broadcasts up to 1 GiB, on Connect pickles up to 4 MiB with the function, and
-            sends an archive beyond; `path` sends nothing.
+        how: `auto` broadcasts; on Connect it pickles up to 4 MiB with the function and sends an
+            archive beyond. `path` sends nothing.
 
     Returns:
         The source, with which a worker finds the files.
 
     Raises:
         UsageError: When `how` is `broadcast` on a Connect session.
+        EngineError: When Spark cannot take the broadcast.
     """
     if how == "path":
         return PathSource(package.path)
     if how == "auto" and not is_classic(spark) and package.size <= PICKLE_LIMIT:
         return PickledSource(package.pack_bytes())
     if how == "auto":
-        small = is_classic(spark) and package.size <= BROADCAST_LIMIT
-        how = "broadcast" if small else "archive"
+        how = "broadcast" if _can_stream(spark, package) else "archive"
     if how == "archive":
         return _archive(spark, package)
     if not is_classic(spark):
@@ -142,17 +157,52 @@ def check_stream(df: DataFrame, source: Source) -> None:
 
 
 def broadcast(context: SparkContext, package: ModelPackage) -> BroadcastSource:
-    """Broadcast a packed model, once per context and digest."""
+    """Broadcast a packed model in chunks, once per context and digest.
+
+    Raises:
+        EngineError: When Spark cannot take a chunk, for example because the disk is full.
+    """
     for stopped in [context for context in _broadcasts if context._jsc is None]:
         del _broadcasts[stopped]
     known = _broadcasts.setdefault(context, {})
     if package.digest not in known:
-        known[package.digest] = BroadcastSource(context.broadcast(package.pack_bytes()))
+        known[package.digest] = _broadcast(context, package)
     return known[package.digest]
 
 
+def _broadcast(context: SparkContext, package: ModelPackage) -> BroadcastSource:
+    writer = ChunkWriter(CHUNK, context.broadcast)
+    try:
+        package.pack(writer)
+        writer.finish()
+    except (OSError, PicklingError, Py4JJavaError) as error:
+        for chunk in writer.sent:
+            chunk.destroy()
+        raise EngineError(
+            explain(
+                f"The driver cannot broadcast the model {package.place}.",
+                expected=f"a disk of the driver with room for twice its {package.size} bytes",
+                found=cause(error),
+                hint="set spark.local.dir of the driver to a larger disk, or take "
+                'distribute="path" with a path that every machine sees.',
+            )
+        ) from error
+    return BroadcastSource(tuple(writer.sent))
+
+
+def _can_stream(spark: SparkSession, package: ModelPackage) -> bool:
+    """Whether a worker can read the chunks of a broadcast one by one.
+
+    With encryption, Spark loads all broadcasts of a task into the memory of each worker.
+    """
+    if not is_classic(spark):
+        return False
+    encrypted = spark.conf.get("spark.io.encryption.enabled", "false")
+    return encrypted != "true" or package.size <= CHUNK
+
+
 def forget(spark: SparkSession, package: ModelPackage) -> None:
-    """Let Spark remove the broadcast of a model when no query uses it any more.
+    """Let Spark remove the broadcasts of a model when no query uses them any more.
 
     Archives and artifacts stay until the session ends; Spark cannot remove them.
     """

@@ -31,6 +31,10 @@ _PYTHON = re.compile(r"Traceback \(most recent call last\):\n(?:[ \t].*\n)+(\S.*
 # A file that Spark could not read, and the message of the last cause, without its class.
 _READING = re.compile(r"(?:while reading file|ould not read footer for file:?) (\S.*?)\.(?=\s)")
 _REASON = re.compile(r"^Caused by: [\w.$]+: (.*?)(?=\n\s+at |\n\t| SQLSTATE|\Z)", re.M | re.S)
+# A part of a broadcast that no process has any more, or whose bytes have another checksum.
+_LOST_BROADCAST = re.compile(
+    r"(?:Failed to get|corrupt remote block) broadcast_\d+_piece\d+ of broadcast_\d+"
+)
 _CAUSED_BY = re.compile(r"^Caused by: (.*)", re.M)
 # An exception of Python, Java or Hadoop about a file, a disk or a connection.
 _OF_IO = re.compile(
@@ -53,6 +57,14 @@ def from_worker(error: BaseException) -> TfsparkError | None:
                 f"The Python of the workers has no module {missing.group(1)!r}.",
                 expected="tfspark, numpy, pyarrow, protobuf and tensorflow where the tasks run",
                 hint="submit with spark-submit.sh, or set PYSPARK_PYTHON to a Python with them.",
+            )
+        )
+    if lost := _LOST_BROADCAST.search(text):
+        return EngineError(
+            explain(
+                "A part of what the driver broadcast, such as a model, did not reach a worker.",
+                found=lost.group(0),
+                hint="run it again, and check the disks of the driver and of the executors.",
             )
         )
     return unreadable_file(error)

@@ -59,7 +59,8 @@ object NodeFolder {
         Explain(
           s"The model at $folder is not the one that the driver read.",
           expected = s"digest ${digest.take(12)}",
-          hint = "it changed during the job; export to a new version folder instead."
+          hint = "it changed during the job, or on its way to this worker; export to a new " +
+            "version folder instead of changing one."
         )
       )
 
