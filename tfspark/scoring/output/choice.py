@@ -12,6 +12,7 @@ from tfspark.scoring.output.protocol import Mode, Output
 from tfspark.scoring.output.table import TableOutput
 from tfspark.scoring.output.table_name import table_name
 from tfspark.scoring.unused_options import refuse_unused
+from tfspark.spark.cluster.lakes import check_installed, lake_of_catalog
 from tfspark.spark.cluster.tables import provider_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ def output_of(spark: SparkSession, target: Dataset, mode: Mode, run: str) -> Out
             explain("A table cannot have TFRecord files.", hint="write a folder with --output.")
         )
     table = table_name(spark, target.table)
+    lake = lake_of_catalog(spark, table.catalog)
+    if lake:
+        check_installed(spark, lake)
     if table.catalog or not _is_of_files(spark, table.quoted, target):
         return CatalogOutput(spark, target, table, mode, run)
     return TableOutput(spark, target, mode, run, table)
