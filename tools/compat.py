@@ -27,12 +27,14 @@ WHEELS = HOME / "wheels"
 TABLE = ROOT / "tests" / "compat" / "README.md"
 SMOKE = ROOT / "tests" / "compat" / "smoke.py"
 JARS = HOME / "jars"
-# Spark line → lake → the jars of its tests, by their coordinates in Maven's repository.
+# Spark line → lake or database → the jars of its tests, by their coordinates in Maven's repository.
 LAKES = {
     "4.0": {
         "iceberg": ("org.apache.iceberg:iceberg-spark-runtime-4.0_2.13:1.10.0",),
         "delta": ("io.delta:delta-spark_2.13:4.0.0", "io.delta:delta-storage:4.0.0"),
-    }
+        "database": ("com.h2database:h2:2.3.232",),
+    },
+    "4.1": {"iceberg": ("org.apache.iceberg:iceberg-spark-runtime-4.1_2.13:1.11.0",)},
 }
 SHOWN = ("pyspark", "tensorflow-cpu", "pyarrow", "numpy", "pandas")
 OLDEST, NEWEST = "2.16", "2.21"

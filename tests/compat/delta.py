@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ import tfspark
 from tfspark.errors import OutputExistsError
 from tfspark.scoring.batch import execute, new_report, plan
 from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.input.spark_input import snapshot_of
 from tfspark.scoring.job import BatchJob
 from tfspark.scoring.output.catalog import CatalogOutput
 from tfspark.scoring.output.journal import Mode
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.report import Report
+from tfspark.spark.cluster.sources import sources_of
 from tfspark.streaming import DeltaTable
 
 LINEAR = str(Path(os.environ["TFSPARK_COMPAT_MODELS"]) / "linear")
@@ -155,3 +158,62 @@ def test_a_replayed_batch_of_a_stream_is_added_once(
     found = spark.table(table) if table else spark.read.format("delta").load(path)
     assert sorted(map(tuple, found.collect())) == sorted(SCORED * 2)
     spark.sql("DROP TABLE IF EXISTS streamed")
+
+
+@pytest.mark.parametrize("kind", ["table", "path"])
+def test_a_version_is_pinned_while_it_is_read(
+    spark: SparkSession, kind: str, tmp_path: Path
+) -> None:
+    rows = "SELECT id, float(id) a, 1f b FROM range(5)"
+    place = tmp_path / "source"
+    marks_deleted = "TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')"
+    spark.sql(f"CREATE TABLE source_table USING delta LOCATION '{place}' {marks_deleted} AS {rows}")
+    path = Dataset(str(place), format="delta")
+    source = Dataset(table="source_table") if kind == "table" else path
+    target = Dataset(str(tmp_path / "out"))
+    job = BatchJob(LINEAR, source, target, feed={"inputs": ["a", "b"]})
+    first, later = new_report("test"), new_report("test")
+    planned = plan(spark, job, first)
+    spark.sql("DELETE FROM source_table WHERE id = 3")
+    assert plan(spark, job, later).job != planned.job
+    execute(spark, planned, first)
+    assert spark.read.parquet(target.path).count() == 5
+    assert (first.input[-9:], later.input[-9:]) == ("version 0", "version 1")
+    old = replace(path, options={"versionAsOf": "0"})
+    assert plan(spark, replace(job, source=old, mode="append"), new_report("test"))
+    spark.sql("DROP TABLE source_table")
+
+
+def test_a_query_over_another_version_is_another_job(spark: SparkSession, tmp_path: Path) -> None:
+    """Rows that are only marked as deleted change no file of the table."""
+    marks_deleted = "TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')"
+    spark.sql(
+        f"CREATE TABLE marked USING delta {marks_deleted} AS SELECT id FROM range(0, 5, 1, 1)"
+    )
+    states = []
+    for _ in range(2):
+        states.append(snapshot_of(spark, sources_of(spark.table("marked"))))
+        spark.sql("DELETE FROM marked WHERE id = 3")
+    assert states[0] != states[1]
+    spark.sql("DROP TABLE marked")
+
+
+def test_partitions_are_overwritten_in_one_version(spark: SparkSession) -> None:
+    spark.sql(
+        "CREATE TABLE parted (id BIGINT, a FLOAT, b FLOAT, outputs FLOAT, g STRING) USING delta "
+        "PARTITIONED BY (g)"
+    )
+    spark.sql("INSERT INTO parted VALUES (7, 7f, 7f, 7f, 'kept'), (8, 8f, 8f, 8f, '1')")
+    rows = spark.sql("SELECT id, float(id) a, 1f b, string(id % 2) g FROM range(5)")
+    rows.createOrReplaceTempView("source")
+    places = Dataset(table="source"), Dataset(table="parted", format="delta")
+    job = BatchJob(
+        LINEAR, *places, "overwrite-partitions", feed={"inputs": ["a", "b"]}, run_id="monday"
+    )
+    for _ in range(2):
+        report = new_report("test")
+        execute(spark, plan(spark, job, report), report)
+        found = sorted(map(tuple, spark.table("parted").select("id", "outputs").collect()))
+        assert found == [*SCORED, (7, 7.0)]
+        assert spark.sql("DESCRIBE HISTORY parted").count() == 3
+    spark.sql("DROP TABLE parted")

@@ -11,10 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyspark
 import pytest
 from pyspark.sql import SparkSession
 
+import tfspark
 from jobs import batch_score
+from tfspark.scoring.batch import execute, new_report, plan
+from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.job import BatchJob
 from tfspark.scoring.output.catalog import CatalogOutput
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.owner import Owner
@@ -137,6 +142,23 @@ def test_a_table_is_appended_to_and_overwritten(
     assert snapshots(spark, table) == 3
 
 
+def test_partitions_are_overwritten_in_one_snapshot(
+    spark: SparkSession, schema: str, rows: str, score: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    table, other = f"{schema}.scored", f"{schema}.other"
+    columns = "(id BIGINT, a FLOAT, b FLOAT, g STRING, outputs FLOAT) USING iceberg"
+    spark.sql(f"CREATE TABLE {table} {columns} PARTITIONED BY (g)")
+    spark.sql(f"INSERT INTO {table} VALUES (7, 7f, 7f, 'kept', 7f), (8, 8f, 8f, '1', 8f)")
+    flags = ["--input", rows, "--mode", "overwrite-partitions", "--run-id", "monday"]
+    for _ in range(2):
+        assert score(*flags, "--output-table", table) == 0
+        assert scored(spark, table) == [*SCORED, (7, 7.0)]
+        assert snapshots(spark, table) == 2
+    spark.sql(f"CREATE TABLE {other} {columns}")
+    assert score(*flags, "--output-table", other) == 2
+    assert "has no partitions to overwrite" in capfd.readouterr().err
+
+
 def test_a_killed_append_adds_its_rows_once(
     spark: SparkSession, schema: str, rows: str, score: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +229,53 @@ def test_a_job_over_another_snapshot_is_another_job(
             spark.sql(f"INSERT INTO {source} VALUES (9, 9f, 1f, '1')")
         assert score(*flags) == 0
         assert spark.read.parquet(target).count() == rows
+
+
+@pytest.mark.parametrize("kind", ["table", "path"])
+def test_a_snapshot_is_pinned_while_it_is_read(spark: SparkSession, kind: str, home: Path) -> None:
+    spark.sql(f"CREATE TABLE lake.db.source USING iceberg AS {ROWS}")
+    table = Dataset(table="lake.db.source")
+    source = table if kind == "table" else Dataset(f"{home}/lake/db/source", format="iceberg")
+    target = Dataset(f"{home}/pinned-{kind}")
+    job = BatchJob(LINEAR, source, target, feed={"inputs": ["a", "b"]})
+    first, later = new_report("test"), new_report("test")
+    planned = plan(spark, job, first)
+    spark.sql("INSERT INTO lake.db.source VALUES (9, 9f, 1f, '1')")
+    assert plan(spark, job, later).job != planned.job
+    execute(spark, planned, first)
+    assert spark.read.parquet(target.path).count() == 5
+    current = spark.sql("SELECT snapshot_id FROM lake.db.source.refs").collect()[0][0]
+    assert later.input.endswith(f", version {current}")
+    assert first.input.partition(", version ")[0] == later.input.partition(", version ")[0]
+    assert first.input != later.input
+    spark.sql("DROP TABLE lake.db.source PURGE")
+
+
+def test_an_old_snapshot_is_read(spark: SparkSession, score: Any, home: Path) -> None:
+    spark.sql(f"CREATE TABLE lake.db.source USING iceberg AS {ROWS}")
+    first = spark.sql("SELECT snapshot_id FROM lake.db.source.refs").collect()[0][0]
+    spark.sql("INSERT INTO lake.db.source VALUES (9, 9f, 1f, '1')")
+    flags = ["--input", f"{home}/lake/db/source", "--input-format", "iceberg"]
+    target = str(home / "old-snapshot")
+    assert score(*flags, "--option", f"snapshot-id={first}", "--output", target) == 0
+    assert spark.read.parquet(target).count() == 5
+    spark.sql("DROP TABLE lake.db.source PURGE")
+
+
+@pytest.mark.skipif(
+    pyspark.__version__.startswith(("3.", "4.0.")), reason="SQL calls models from Spark 4.1 on"
+)
+def test_rows_are_merged(spark: SparkSession) -> None:
+    spark.sql("CREATE TABLE lake.db.merged USING iceberg AS SELECT id, 0f score FROM range(3)")
+    tfspark.register(spark, "tfpredict", tfspark.load(LINEAR))
+    spark.sql(
+        "MERGE INTO lake.db.merged t USING (SELECT id, tfpredict(array(float(id), 1f)) AS score "
+        "FROM range(2, 5)) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET score = s.score "
+        "WHEN NOT MATCHED THEN INSERT *"
+    )
+    found = sorted(map(tuple, spark.table("lake.db.merged").collect()))
+    assert found == [(0, 0.0), (1, 0.0), *SCORED[2:]]
+    spark.sql("DROP TABLE lake.db.merged PURGE")
 
 
 def test_a_table_is_not_appended_to_itself(spark: SparkSession, schema: str, score: Any) -> None:

@@ -21,6 +21,7 @@ from tfspark.scoring.output.places import Places
 MODES: tuple[Mode, ...] = ("error", "overwrite", "append")
 PARTS = ("1", "2")
 OLD = ["old.1"]
+OLD_PARTITIONS, NEW_PARTITIONS = ("g=a", "g=b"), ("g=a", "g=c/h=d")
 
 
 def killed() -> Owner:
@@ -58,13 +59,17 @@ class Job:
         commit.open_work()
         new = Path(commit.work, "new")
         new.mkdir(exist_ok=True)
+        self._stage(new)
+        files = [str(path.relative_to(new)) for path in new.rglob("*") if path.is_file()]
+        commit.publish(self.mode, sorted(files), {"rows": 2})
+        commit.acknowledge()
+        return "done"
+
+    def _stage(self, new: Path) -> None:
         there = {path.read_text() for path in new.iterdir()}
         for part in PARTS:
             if f"{self.name}.{part}" not in there:
                 (new / f"{self.name}{self.runs}-{part}").write_text(f"{self.name}.{part}")
-        commit.publish(self.mode, sorted(path.name for path in new.iterdir()), {"rows": 2})
-        commit.acknowledge()
-        return "done"
 
 
 class JobOfOneRun(Job):
@@ -72,6 +77,16 @@ class JobOfOneRun(Job):
 
     def key(self) -> JobKey:
         return JobKey.of_one_run()
+
+
+class JobOfPartitions(Job):
+    """A job that overwrites the partitions `g=a` and `g=c/h=d`, each with one file."""
+
+    def _stage(self, new: Path) -> None:
+        for part, folder in zip(PARTS, NEW_PARTITIONS, strict=True):
+            (new / folder).mkdir(parents=True, exist_ok=True)
+            if not any((new / folder).iterdir()):
+                (new / folder / f"{self.name}{self.runs}-{part}").write_text(f"{self.name}.{part}")
 
 
 def rows(output: Path) -> list[str] | None:
@@ -146,6 +161,39 @@ def test_stopped_and_run_again_without_renameat2(
         assert [path.name for path in job.output.parent.iterdir()] == ["out"]
 
 
+def partitions(output: Path) -> dict[str, list[str]]:
+    """Return the rows of each partition."""
+    files = sorted(path for path in output.rglob("*") if path.is_file())
+    found: dict[str, list[str]] = {}
+    for path in files:
+        found.setdefault(str(path.relative_to(output).parent), []).append(path.read_text())
+    return found
+
+
+def test_stopped_while_partitions_are_overwritten(exchanges: bool, tmp_path: Path) -> None:
+    old, new = {"g=a": ["old"], "g=b": ["old"]}, {"g=a": ["A.1"], "g=c/h=d": ["A.2"]}
+    for allowed in range(200):
+        output = tmp_path / str(allowed) / "out"
+        for folder in OLD_PARTITIONS:
+            (output / folder).mkdir(parents=True)
+            (output / folder / "old").write_text("old")
+        job = JobOfPartitions(output, "A", "overwrite-partitions")
+        try:
+            job.run(StoppingStore(allowed, exchanges=exchanges))
+        except Stopped:
+            seen = partitions(output)
+            gap = not exchanges and "g=a" not in seen
+            assert seen.get("g=a", []) in ([[]] if gap else [["old"], ["A.1"]])
+            assert seen["g=b"] == ["old"]
+            assert job.run(StoppingStore(exchanges=exchanges)) in ("done", "already done")
+        assert partitions(output) == old | new
+        assert [path.name for path in output.parent.iterdir()] == ["out"]
+        if job.runs == 1:
+            assert allowed > 15
+            return
+    raise AssertionError("the job does not end")
+
+
 @pytest.mark.parametrize("other", MODES)
 @pytest.mark.parametrize("mode", MODES)
 def test_stopped_then_another_job_then_run_again(
@@ -210,7 +258,9 @@ def test_a_heartbeat_that_is_being_written_is_a_sign_of_life(tmp_path: Path) -> 
         Commit(other).begin(JobKey("B"))
 
 
-@pytest.mark.parametrize("change", [{"version": 2}, {"colour": "red"}])
+@pytest.mark.parametrize(
+    "change", [{"version": 2}, {"colour": "red"}, {"mode": "overwrite-partitions"}]
+)
 def test_a_journal_of_another_version_is_left_to_that_version(change: dict[str, object]) -> None:
     journal = Journal("append", "A1", JobKey("A"), Owner.this_process(), ["1"], ["0"])
     record = json.loads(journal.to_json())

@@ -161,12 +161,24 @@ def stopped(job: Job, patch: pytest.MonkeyPatch, first: int) -> Iterator[int]:
 
 def is_readable(seen: Any, job: Job, there: list[tuple[str, str]] | None, by: str) -> bool:
     """Whether a reader sees the old rows, the new rows, or whole appended files."""
-    if seen in (there, sorted([*(there or []), *NEW] if job.mode == "append" else NEW)):
+    if seen in (there, after(there, job)):
         return True
     if not by or seen is None:
         return False
-    kept = set(there or []) if job.mode == "append" else set()
-    return kept <= set(seen) <= kept | set(NEW)  # the catalog gets new partitions later
+    kept = set(there or []) & set(after(there, job))
+    replaced = set(there or []) if job.mode == "overwrite-partitions" else set()
+    # The catalog gets new partitions later.
+    return kept <= set(seen) <= kept | set(NEW) | replaced
+
+
+def after(there: list[tuple[str, str]] | None, job: Job) -> list[tuple[str, str]]:
+    """Return the rows after the job."""
+    replaced = {group for _, group in NEW}
+    kept = {
+        "append": there or [],
+        "overwrite-partitions": [row for row in there or [] if row[1] not in replaced],
+    }
+    return sorted([*kept.get(job.mode, []), *NEW])
 
 
 @pytest.mark.parametrize(
@@ -178,6 +190,7 @@ def is_readable(seen: Any, job: Job, there: list[tuple[str, str]] | None, by: st
         ("overwrite", True, "g", "", 3),
         ("append", True, "", "mine", 4),
         ("append", True, "g", "", 0),
+        ("overwrite-partitions", True, "g", "", 1),
     ],
 )
 def test_stopped_before_any_operation_and_run_again(
@@ -197,7 +210,7 @@ def test_stopped_before_any_operation_and_run_again(
         made(spark, schema, by)
         there, before = OLD, described(spark, schema)
         shutil.copytree(place, tmp_path / "old")
-    wanted = sorted([*OLD, *NEW] if mode == "append" else NEW)
+    wanted = after(there, job)
     for allowed in stopped(job, monkeypatch, first):
         assert is_readable(job.rows(), job, there, by), allowed
         assert job.run() in ("done", "already done")

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 
 from jobs.batch_score import main
+from tfspark.spark.cluster.lakes import package_of
 
 MARKS = {
     "a Delta table": "_delta_log/00000000000000000000.json",
@@ -70,3 +72,48 @@ def test_is_no_output(
     assert "is an Iceberg table" in ended.error
     assert "--output-table" in ended.error
     assert files_under(tmp_path) == before
+
+
+PACKAGES = {
+    "delta": "io.delta:delta-spark_{line}_2.13",
+    "iceberg": "org.apache.iceberg:iceberg-spark-runtime-{line}_2.13",
+}
+
+
+@pytest.mark.parametrize("lake", list(PACKAGES))
+def test_the_package_of_a_missing_format_is_named(
+    lake: str, spark: SparkSession, end_of: Any, linear: Path, rows: Path, tmp_path: Path
+) -> None:
+    flags = ("--input", rows, "--input-format", lake, "--output", tmp_path / "out")
+    ended = end_of(main, "--model", linear, *flags)
+    assert (ended.code, ended.spark_jobs) == (2, 0)
+    package = PACKAGES[lake].format(line=".".join(spark.version.split(".")[:2]))
+    assert f"--packages {package}:<version>" in ended.error
+
+
+def test_the_package_of_a_missing_catalog_is_named(
+    spark: SparkSession, end_of: Any, linear: Path, rows: Path, tmp_path: Path
+) -> None:
+    spark.conf.set("spark.sql.catalog.nojar", "org.apache.iceberg.spark.SparkCatalog")
+    places = [
+        ("--input-table", "nojar.db.source", "--output", tmp_path / "out"),
+        ("--input", rows, "--output-table", "nojar.db.scored"),
+    ]
+    for flags in places:
+        ended = end_of(main, "--model", linear, *flags)
+        assert (ended.code, ended.spark_jobs) == (2, 0)
+        assert "--packages org.apache.iceberg:iceberg-spark-runtime-" in ended.error
+    spark.conf.unset("spark.sql.catalog.nojar")
+
+
+@pytest.mark.parametrize(
+    ("version", "lake", "package"),
+    [
+        ("3.5.9", "delta", "io.delta:delta-spark_2.12:<version>"),
+        ("3.5.9", "iceberg", "org.apache.iceberg:iceberg-spark-runtime-3.5_2.12:<version>"),
+        ("4.0.5", "delta", "io.delta:delta-spark_4.0_2.13:<version>"),
+        ("4.10.0", "iceberg", "org.apache.iceberg:iceberg-spark-runtime-4.10_2.13:<version>"),
+    ],
+)
+def test_a_package_is_that_of_the_spark_line(version: str, lake: str, package: str) -> None:
+    assert package_of(version, lake) == package

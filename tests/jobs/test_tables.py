@@ -270,6 +270,51 @@ def test_rows_are_partitioned(
     assert "PARTITIONED BY (g" in described(spark, f"{tables}.y")
 
 
+def test_partitions_are_overwritten(
+    score: Any, spark: SparkSession, grouped: Path, tables: str, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.parquet"
+    there = pq.read_table(grouped)
+    pq.write_table(there.slice(1).set_column(2, "g", [["b", "c", "c", "c"]]), other)
+    flags = ("--partition-by", "g", "--keep", "id,g")
+    for place in (("--output", tmp_path / "out"), ("--output-table", f"{tables}.y")):
+        score("--input", grouped, *flags, *place, "--mode", "overwrite-partitions")
+        score("--input", other, *flags, *place, "--mode", "overwrite-partitions")
+    expected = [(0, "a"), (1, "b"), (2, "a"), (2, "c"), (3, "c"), (4, "c")]
+    for rows in (spark.read.parquet(str(tmp_path / "out")), spark.table(f"{tables}.y")):
+        assert sorted(map(tuple, rows.select("id", "g").collect())) == expected
+    partitions = spark.sql(f"SHOW PARTITIONS {tables}.y").collect()
+    assert [row["partition"] for row in partitions] == ["g=a", "g=b", "g=c"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "error"),
+    [
+        ("--output {out}", "has no partitions to overwrite"),
+        ("--output-table {tables}.y", "has no partitions to overwrite"),
+        ("--output-table {tables}.there", "has no partitions to overwrite"),
+        ("--output {out} --partition-by g --bad-rows {out}-bad", "the folder for bad rows"),
+    ],
+)
+def test_partitions_that_cannot_be_overwritten_are_refused(
+    flags: str,
+    error: str,
+    end_of: Any,
+    linear: Path,
+    spark: SparkSession,
+    grouped: Path,
+    tables: str,
+    tmp_path: Path,
+) -> None:
+    spark.sql(f"CREATE TABLE {tables}.there (id INT, g STRING, outputs FLOAT) USING parquet")
+    given = flags.format(out=tmp_path / "out", tables=tables).split()
+    ended = end_of(
+        main, "--model", linear, "--input", grouped, *given, "--mode", "overwrite-partitions"
+    )
+    assert (ended.code, ended.spark_jobs) == (2, 0)
+    assert error in ended.error.replace("The folder", "the folder")
+
+
 @pytest.mark.parametrize(
     ("flags", "code", "error"),
     [
@@ -331,7 +376,11 @@ def test_a_table_of_another_catalog(
         report = score(*flags, "--mode", mode).report
         assert (report["rows_in"], report["rows_out"], report["null_rows"]) == (5, 5, 1)
         assert spark.table(f"{lake}.y").count() == 5 * times
-    assert [row["tableName"] for row in spark.sql(f"SHOW TABLES IN {lake}").collect()] == ["y"]
+    names = [row["tableName"] for row in spark.sql(f"SHOW TABLES IN {lake}").collect()]
+    assert sorted(names) == ["tfspark_runs", "y"]
+    for _ in range(2):
+        score(*flags, "--mode", "append", "--run-id", "monday")
+        assert spark.table(f"{lake}.y").count() == 10
     ended = end_of(main, "--model", linear, *flags)
     assert (ended.code, ended.spark_jobs) == (73, 0)
     other = end_of(main, "--model", linear, *flags, "--mode", "append", "--fetch", "outputs=z")
@@ -345,4 +394,5 @@ def test_a_failed_job_leaves_another_catalog_as_it_was(
     nowhere = lake.replace(".db", ".nowhere.y")
     assert end_of(main, *flags, "--output-table", nowhere).code == 2
     assert end_of(main, *flags, "--output-table", f"{lake}.y").code == 65
-    assert spark.sql(f"SHOW TABLES IN {lake}").count() == 0
+    names = [row["tableName"] for row in spark.sql(f"SHOW TABLES IN {lake}").collect()]
+    assert names == ["tfspark_runs"]

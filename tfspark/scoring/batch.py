@@ -25,8 +25,10 @@ from tfspark.scoring.input.lakes import refuse_lake
 from tfspark.scoring.job import BatchJob, Plan
 from tfspark.scoring.output.bad_rows import REASON, BadRowsOutput, GoodAndBadRows
 from tfspark.scoring.output.choice import output_of
+from tfspark.scoring.output.journal import PARTITIONS
 from tfspark.scoring.output.protocol import Output, Transaction, ending, publish
 from tfspark.scoring.own_input import folder_read, refuse_same_table
+from tfspark.scoring.pinned_input import pinned
 from tfspark.scoring.preflight import check_settings, check_space, open_models
 from tfspark.scoring.report import Report, model_facts
 from tfspark.scoring.through_spark import plan_through_spark
@@ -65,10 +67,11 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
         requests = job.requests
         packages = loaded(spark, requests)
         report.model = _facts(requests, packages)
-        report.input, report.output = str(job.source), str(job.target)
         refuse_unused(job.source, is_read=True)
         refuse_chunks(job)
         refuse_lake(spark, job.source, "input")
+        job = replace(job, source=pinned(spark, job.source))
+        report.input, report.output = str(job.source), str(job.target)
         output = output_of(spark, job.target, job.mode, report.run)
         _check_run_id(job, output)
         refuse_same_table(spark, job, output)
@@ -102,8 +105,8 @@ def _check_run_id(job: BatchJob, output: Output) -> None:
         raise UsageError(
             explain(
                 f"The {job.target} cannot mark a run as done.",
-                expected="a folder, or a table of files, of Delta or of Iceberg, as the output of "
-                "a run with an id",
+                expected="a folder, or a table of files, of Delta, of Iceberg or of a JDBC "
+                "catalog, as the output of a run with an id",
                 hint="leave out --run-id, or write to --output.",
             )
         )
@@ -138,6 +141,9 @@ def _bad_rows(
         problem = "A job with several models has no place for bad rows."
         hint = "leave out --bad-rows, or run a job for each model."
         raise UsageError(explain(problem, hint=hint))
+    if job.mode == PARTITIONS:
+        problem = f"The folder for bad rows has no partitions, so it has no mode {PARTITIONS}."
+        raise UsageError(explain(problem, hint="leave out --bad-rows, or choose another --mode."))
     bad = BadRowsOutput(spark, Dataset(job.bad_rows), job.mode, report.run, output)
     bad.check(*read)
     for path in filter(None, (job.target.path, job.source.path)):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tfspark.errors import UsageError, explain
 from tfspark.spark.cluster.files import HadoopFiles
+from tfspark.spark.cluster.lakes import VERSION_OPTION
 from tfspark.spark.cluster.reading import check_format, read_path, read_table
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _READ_DEFAULTS = {
     },
     "json": {"mode": "FAILFAST"},
 }
-WRITE_DEFAULTS = {"csv": {"header": "true"}}
+_WRITE_DEFAULTS = {"csv": {"header": "true"}}
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Dataset:
         format: parquet, csv, json, orc, or any other format of this Spark.
         options: Passed to Spark's reader or writer.
         partition_by: Columns by which Spark partitions the output into folders.
+        version: The version of a table of Delta Lake, or the snapshot of a table of Iceberg, that
+            is read; empty for the current rows.
     """
 
     path: str = ""
@@ -48,6 +51,7 @@ class Dataset:
     format: str = "parquet"
     options: Mapping[str, str] = field(default_factory=dict)
     partition_by: Sequence[str] = ()
+    version: str = ""
 
     def __post_init__(self) -> None:
         if bool(self.path) == bool(self.table):
@@ -59,15 +63,23 @@ class Dataset:
             )
 
     def __str__(self) -> str:
-        return f"table {self.table}" if self.table else f"{self.format} at {self.path}"
+        place = f"table {self.table}" if self.table else f"{self.format} at {self.path}"
+        return f"{place}, version {self.version}" if self.version else place
 
     @property
     def reader_options(self) -> dict[str, str]:
         """The options of the reader, with the defaults of the format."""
         given = {name.lower() for name in self.options}
-        defaults = _READ_DEFAULTS.get(self.format, {})
+        defaults = dict(_READ_DEFAULTS.get(self.format, {}))
+        if self.version:
+            defaults[VERSION_OPTION[self.format]] = self.version
         unset = {name: value for name, value in defaults.items() if name.lower() not in given}
         return {**unset, **self.options}
+
+    @property
+    def writer_options(self) -> dict[str, str]:
+        """The options of the writer, with the defaults of the format."""
+        return {**_WRITE_DEFAULTS.get(self.format, {}), **self.options}
 
     def read(self, spark: SparkSession) -> DataFrame:
         """Return the rows, lazily; the schema is known.
@@ -78,7 +90,7 @@ class Dataset:
             UsageError: When this Spark cannot read the format.
         """
         if self.table:
-            return read_table(spark, self.table)
+            return read_table(spark, self.table, self.version)
         self.check_format(spark)
         path = self.path
         if self.format == "tfrecord":  # pyarrow does not know Spark's default file system

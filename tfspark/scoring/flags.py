@@ -212,7 +212,7 @@ INPUT = Flag("--input", "PATH", "path, glob or URI to read")
 INPUT_TABLE = Flag("--input-table", "TABLE", "table or view to read, Hive's included")
 INPUT_FORMAT = _choice(
     "--input-format",
-    (*_FORMATS[:-1], "binaryFile", "tfrecord"),
+    (*_FORMATS[:-1], "binaryFile", "tfrecord", "delta", "iceberg"),
     "format of the input; csv has a header line and types found in the data, and a broken record "
     "of csv or json ends the job, unless --option says otherwise; binaryFile has path, "
     "modificationTime, length, content",
@@ -244,7 +244,10 @@ PARTITION_BY = Flag(
     [],
 )
 MODE = _choice(
-    "--mode", ("error", "overwrite", "append"), "what to do when the output exists", "error"
+    "--mode",
+    ("error", "overwrite", "append", "overwrite-partitions"),
+    "what to do when the output exists",
+    "error",
 )
 REPORT = Flag(
     "--report",

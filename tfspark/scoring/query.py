@@ -21,7 +21,7 @@ from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.identity import digest_key
 from tfspark.scoring.input.spark_input import snapshot_of
 from tfspark.scoring.output.choice import output_of
-from tfspark.scoring.output.journal import Journal
+from tfspark.scoring.output.journal import PARTITIONS, Journal
 from tfspark.scoring.output.protocol import Mode, Output, ending, publish
 from tfspark.scoring.preflight import check_settings, open_models
 from tfspark.scoring.report import Report, model_facts
@@ -139,7 +139,10 @@ def _stage(
     output.check_columns(dict(result.dtypes))
     digests = [(name, package.digest) for name, package in packages.items()]
     sources = sources_of(result)
-    if job.mode == "overwrite":  # a query may append rows that its target does not have yet
+    if job.mode in (
+        "overwrite",
+        PARTITIONS,
+    ):  # a query may append rows that its target does not have yet
         output.check_sources(sources)
     snapshot = snapshot_of(result.sparkSession, sources)
     done = output.begin(digest_key("", [replace(job, models={}), digests], snapshot))

@@ -14,6 +14,7 @@ from tfspark.scoring.input.footers import WITH_FOOTERS
 from tfspark.scoring.input.spark_input import SparkInput, input_of, snapshot_of
 from tfspark.scoring.job import BatchJob, Outcome, Plan
 from tfspark.scoring.output.bad_rows import FILE, BadRowsOutput
+from tfspark.scoring.output.journal import PARTITIONS
 from tfspark.scoring.output.protocol import Output
 from tfspark.scoring.split_frame import SplitFrame
 from tfspark.several import BoundModels, NamedModel
@@ -145,7 +146,7 @@ def _sources(rows: DataFrame, job: BatchJob, output: Output) -> list[Source]:
     """Return the sources of the rows; refuse those that the job would change."""
     sources = sources_of(rows)
     # A view may read the table that is appended to, for example to leave out the rows in it.
-    if job.mode == "overwrite" or (job.mode == "append" and job.source.path):
+    if job.mode in ("overwrite", PARTITIONS) or (job.mode == "append" and job.source.path):
         output.check_sources(sources)
     return sources
 

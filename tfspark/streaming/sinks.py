@@ -16,10 +16,11 @@ from tfspark.scoring.output.journal import JobKey
 from tfspark.scoring.output.places import Places
 from tfspark.scoring.output.protocol import ending, publish
 from tfspark.scoring.output.stores import behind_links, store_of
-from tfspark.spark.cluster.delta import append_once, check_delta, create_table
+from tfspark.spark.cluster.delta import append_once, create_table
 from tfspark.spark.cluster.distribution import is_classic
 from tfspark.spark.cluster.failures import own_errors
 from tfspark.spark.cluster.files import HadoopFiles
+from tfspark.spark.cluster.lakes import check_installed
 from tfspark.streaming.records import KEPT
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class DeltaTable:
 
     def check(self, spark: SparkSession) -> None:
         """See `Sink.check`."""
-        check_delta(spark)
+        check_installed(spark, "delta")
 
     def write(self, rows: DataFrame, batch: Batch) -> None:
         """See `Sink.write`."""

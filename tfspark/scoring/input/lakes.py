@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from tfspark.errors import InvalidInputError, explain
 from tfspark.scoring.dataset import Dataset
 from tfspark.spark.cluster.files import HadoopFiles, local_path
+from tfspark.spark.cluster.lakes import package_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-_FORMATS = ("delta", "iceberg", "hudi")
+_FORMATS = ("delta", "iceberg")
 _GLOB = re.compile(r"[*?\[\]{}\\]")
 # The number of parent folders that are searched; more levels of partitions are rare.
 _LEVELS = 5
@@ -32,11 +33,13 @@ class _Kind:
         name: The name of the format.
         marks: Paths in the folder of a table, as Hadoop patterns; each of them identifies it.
         hint: How to use such a table.
+        format: Its format in Spark; empty if the job cannot read its folder.
     """
 
     name: str
     marks: tuple[str, ...]
     hint: str
+    format: str = ""
 
 
 _KINDS = (
@@ -44,13 +47,15 @@ _KINDS = (
         "a Delta table",
         ("_delta_log",),
         "name the table with --{flag}-table: by its name in the catalog, or as delta.`{path}`; the "
-        "session needs the package io.delta:delta-spark_2.13 and Delta's extension.",
+        "session needs the package {package} and Delta's extension.",
+        "delta",
     ),
     _Kind(
         "an Iceberg table",
         ("metadata/*.metadata.json", "metadata/version-hint.text"),
-        "name the table with --{flag}-table; the session needs the package "
-        "org.apache.iceberg:iceberg-spark-runtime and a catalog of Iceberg.",
+        "name the table with --{flag}-table; the session needs the package {package} and a catalog "
+        "of Iceberg.",
+        "iceberg",
     ),
     _Kind(
         "a Hudi table",
@@ -79,17 +84,21 @@ def refuse_lake(spark: SparkSession, dataset: Dataset, flag: str) -> None:
     if flag == "output":
         folder = _GLOB.sub(r"\\\g<0>", folder)
     recursive = dataset.options.get("recursiveFileLookup", "").lower() == "true"
-    _refuse(files, f"{folder}/*" if recursive else folder, dataset.path, flag)
+    found = _found(files, f"{folder}/*" if recursive else folder)
+    if found is not None:
+        raise _error(spark, *found, dataset.path, flag)
 
 
-def _refuse(files: HadoopFiles, folder: str, path: str, flag: str) -> None:
+def _found(files: HadoopFiles, folder: str) -> tuple[_Kind, str] | None:
+    """Return the format and the folder of a table that a folder belongs to."""
     for _ in range(_LEVELS + 1):
         for kind in _KINDS:
             if any(_is_there(files, folder, mark) for mark in kind.marks):
-                raise _error(kind, path, folder, flag)
+                return kind, folder
         folder = folder.rpartition("/")[0]
         if not folder or folder.endswith((":", "/")):
-            return
+            break
+    return None
 
 
 def _is_there(files: HadoopFiles, folder: str, mark: str) -> bool:
@@ -99,8 +108,14 @@ def _is_there(files: HadoopFiles, folder: str, mark: str) -> bool:
     return files.matches(f"{folder}/{mark}")
 
 
-def _error(kind: _Kind, path: str, folder: str, flag: str) -> InvalidInputError:
+def _error(
+    spark: SparkSession, kind: _Kind, folder: str, path: str, flag: str
+) -> InvalidInputError:
     inside = "" if folder.endswith(path.rstrip("/")) else f", part of {folder}"
+    package = package_of(spark.version, kind.format) if kind.format else ""
+    hint = kind.hint.format(flag=flag, path=folder, package=package)
+    if kind.format and flag == "input" and not inside:
+        hint += f" Or add --input-format {kind.format}."
     return InvalidInputError(
         explain(
             f"{path} is {kind.name}{inside}, not a folder of files: "
@@ -109,6 +124,6 @@ def _error(kind: _Kind, path: str, folder: str, flag: str) -> InvalidInputError:
                 if flag == "input"
                 else "rows that are put beside its own are not part of the table."
             ),
-            hint=kind.hint.format(flag=flag, path=folder),
+            hint=hint,
         )
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tfspark.errors import OutputBusyError, OutputExistsError, explain
-from tfspark.scoring.output.journal import Journal, Mode, TableRecord
+from tfspark.scoring.output.journal import PARTITIONS, Journal, Mode, TableRecord
 from tfspark.scoring.output.places import SUCCESS, Places
 from tfspark.scoring.output.store import Store
 
@@ -142,9 +142,13 @@ class Applier:
         if journal.mode == "append":
             self._add_all(journal)
             return None
+        if journal.mode == PARTITIONS:
+            for folder, first in journal.partitions.items():
+                self._replace_partition(journal, folder, first)
+            return None
         if journal.mode == "error":
             raise OutputExistsError(_in_the_way(output))
-        return lambda: self._replace(journal)
+        return lambda: self._replace(journal, new, output)
 
     def _is_replaced(self, journal: Journal) -> bool:
         """Whether the folders were exchanged, so that `new` contains the replaced rows.
@@ -159,9 +163,26 @@ class Applier:
         first = next(iter(journal.add), "")
         return not self.store.exists(f"{self.work}/new/{first}")
 
-    def _replace(self, journal: Journal) -> None:
+    def _replace_partition(self, journal: Journal, folder: str, first: str) -> None:
+        """Replace the folder of a partition. Without its first new file, it was replaced before."""
+        new, output = f"{self.work}/new/{folder}", f"{self.places.output}/{folder}"
+        for _ in range(_PATIENCE):
+            if not self.store.exists(f"{self.work}/journal"):
+                raise self._lost("its folder is gone")
+            if not self.store.exists(f"{new}/{first}"):
+                return
+            try:
+                if self.store.exists(output):
+                    self._replace(journal, new, output)
+                else:
+                    self.store.make(output.rpartition("/")[0])
+                    self.store.rename(new, output)
+            except (FileNotFoundError, FileExistsError):
+                continue  # the next look finds the reason
+        raise self._lost("the file system gives contradictory answers")
+
+    def _replace(self, journal: Journal, new: str, output: str) -> None:
         """Exchange the folders, or move the old one away; then no output exists until `show`."""
-        new, output = f"{self.work}/new", self.places.output
         if journal.folder and self.store.exchange(new, output):
             return
         taken = {name for name in self.store.names(self.work) if name.startswith("old")}

@@ -20,9 +20,9 @@ from tfspark.scoring.output.folder_rules import would_change
 from tfspark.scoring.output.held_rows import HeldRows
 from tfspark.scoring.output.history import History, history_of
 from tfspark.scoring.output.in_flight import PREFIX, InFlight, property_of, short
-from tfspark.scoring.output.journal import JobKey, Journal
+from tfspark.scoring.output.journal import PARTITIONS, JobKey, Journal
 from tfspark.scoring.output.owner import Owner
-from tfspark.scoring.output.partitions import check_partitions
+from tfspark.scoring.output.partitions import check_partitions, refuse_unpartitioned
 from tfspark.scoring.output.protocol import Mode, already_there, check_same_columns
 from tfspark.scoring.output.table_name import TableName, check_schema
 from tfspark.spark.cluster.failures import cause
@@ -31,8 +31,10 @@ from tfspark.spark.cluster.tables import (
     append_rows,
     catalog_class,
     create,
+    is_partitioned,
     properties_of,
     provider_of,
+    replace_partitions,
     replace_rows,
     set_property,
     temporary_settings,
@@ -100,6 +102,22 @@ class CatalogOutput:
             check_schema(self.spark, self.table)
         elif self.mode == "error" and not self.has_leftover:
             raise already_there(str(self.target))
+        if self.mode == PARTITIONS:
+            self._check_partitions()
+
+    def _check_partitions(self) -> None:
+        """Refuse a table that cannot replace single partitions, or that has none."""
+        if self._history is None:
+            raise UsageError(
+                explain(
+                    f"The {self.target} cannot replace single partitions.",
+                    expected="a folder, or a table of files, of Delta Lake or of Iceberg",
+                    hint="choose --mode overwrite or append.",
+                )
+            )
+        by = bool(self.target.partition_by)
+        there = is_partitioned(self.spark, self.table.quoted) if self._exists() else by
+        refuse_unpartitioned(self.target, is_partitioned=there)
 
     def check_sources(self, sources: Sequence[Source]) -> None:
         """See `Output.check_sources`. A history keeps the rows that are replaced."""
@@ -196,6 +214,8 @@ class CatalogOutput:
                 self._create(rows, mark)
         elif self.mode == "append":
             append_rows(rows, name, mark)
+        elif self.mode == PARTITIONS:
+            replace_partitions(rows, name, mark)
         else:
             replace_rows(rows, name, mark)
         self.held.release()

@@ -8,11 +8,15 @@ from tfspark.errors import UsageError, explain
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output.catalog import CatalogOutput
 from tfspark.scoring.output.folder import PathOutput
+from tfspark.scoring.output.jdbc import JdbcOutput
 from tfspark.scoring.output.protocol import Mode, Output
 from tfspark.scoring.output.table import TableOutput
 from tfspark.scoring.output.table_name import table_name
 from tfspark.scoring.unused_options import refuse_unused
-from tfspark.spark.cluster.tables import provider_of
+from tfspark.spark.cluster.distribution import is_classic
+from tfspark.spark.cluster.jdbc import CATALOG
+from tfspark.spark.cluster.lakes import check_installed, lake_of_catalog
+from tfspark.spark.cluster.tables import catalog_class, provider_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -35,6 +39,11 @@ def output_of(spark: SparkSession, target: Dataset, mode: Mode, run: str) -> Out
             explain("A table cannot have TFRecord files.", hint="write a folder with --output.")
         )
     table = table_name(spark, target.table)
+    lake = lake_of_catalog(spark, table.catalog)
+    if lake:
+        check_installed(spark, lake)
+    if catalog_class(spark, table.catalog) == CATALOG and is_classic(spark):
+        return JdbcOutput(spark, target, table, mode, run)
     if table.catalog or not _is_of_files(spark, table.quoted, target):
         return CatalogOutput(spark, target, table, mode, run)
     return TableOutput(spark, target, mode, run, table)

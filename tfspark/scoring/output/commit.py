@@ -20,7 +20,7 @@ from typing import Any
 
 from tfspark.errors import OutputBusyError, OutputExistsError, explain
 from tfspark.scoring.output.apply import Applier, LockLostError, NoTables, Tables
-from tfspark.scoring.output.journal import JobKey, Journal, Mode, TableRecord
+from tfspark.scoring.output.journal import PARTITIONS, JobKey, Journal, Mode, TableRecord
 from tfspark.scoring.output.lock import Holder, Lock
 from tfspark.scoring.output.places import SUCCESS
 from tfspark.scoring.output.recover import Recovery, drop, is_done_for
@@ -176,21 +176,28 @@ class Commit:
         table: TableRecord | None,
     ) -> Journal:
         retire = list[str]()
-        if mode == "overwrite" and not self._store.is_atomic:
-            retire = self._others(add)
-        folder = self._store.identity(f"{self.work}/new") if mode == "overwrite" else ""
+        replaces = mode in ("overwrite", PARTITIONS)
+        if replaces and not self._store.is_atomic:
+            retire = self._others(add, whole=mode == "overwrite")
+        folder = self._store.identity(f"{self.work}/new") if replaces else ""
         owner, run = self.lock.owner, self.lock.run
         return Journal(mode, run, self.job, owner, add, retire, folder, report, table)
 
-    def _others(self, add: Sequence[str]) -> list[str]:
+    def _others(self, add: Sequence[str], *, whole: bool) -> list[str]:
         """Return the names in the output that are not added, without the folders of added files.
 
         These names are deleted before files are added, and both are repeated after a kill.
+
+        Args:
+            add: The files that are added.
+            whole: Whether the output is replaced, and not only the folders of added files.
         """
-        output, folders = self.lock.places.output, {""}
+        output, folders = self.lock.places.output, {""} if whole else set[str]()
         for name in add:
             while name := name.rpartition("/")[0]:
                 folders.add(name)
+                if not whole:
+                    break
         stay = {*add, *folders}
         names = (
             f"{folder}/{name}".lstrip("/")

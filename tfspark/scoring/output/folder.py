@@ -11,18 +11,24 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from tfspark.errors import BindingError, OutputExistsError, UsageError, explain, listing
+from tfspark.errors import OutputExistsError, UsageError, explain
 from tfspark.file_systems import is_hidden
-from tfspark.scoring.dataset import WRITE_DEFAULTS, Dataset
+from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.input.lakes import refuse_lake
 from tfspark.scoring.output import folder_rules
 from tfspark.scoring.output.commit import Commit
 from tfspark.scoring.output.csv_columns import refuse_nested
 from tfspark.scoring.output.finished_groups import FinishedGroups, Group, name_in_group
-from tfspark.scoring.output.journal import JobKey, Journal, Mode, TableRecord
+from tfspark.scoring.output.journal import PARTITIONS, JobKey, Journal, Mode, TableRecord
 from tfspark.scoring.output.lock import Lock
 from tfspark.scoring.output.owner import Owner
-from tfspark.scoring.output.partitions import check_partitions, partitions_in, refuse_hidden
+from tfspark.scoring.output.partitions import (
+    check_partitions,
+    partitions_in,
+    refuse_hidden,
+    refuse_other_partitions,
+    refuse_unpartitioned,
+)
 from tfspark.scoring.output.places import SUCCESS, Places
 from tfspark.scoring.output.protocol import already_there, check_same_columns
 from tfspark.scoring.output.session_tables import SessionTables
@@ -98,6 +104,8 @@ class PathOutput:
         self._check_hidden()
         self.target.check_format(self.spark)
         refuse_lake(self.spark, self.target, "output")
+        if self.mode == PARTITIONS:
+            refuse_unpartitioned(self.target, is_partitioned=bool(self.target.partition_by))
         self._inputs = inputs
         folder_rules.refuse_own_input(self.spark, self._path, inputs, self.mode)
         if not self.has_leftover:
@@ -138,25 +146,14 @@ class PathOutput:
 
     def _check_append_to_data(self) -> None:
         self._is_compared = True
-        if self.mode == "append" and self._columns is not None and self._has_data():
+        adds = self.mode in ("append", PARTITIONS)
+        if adds and self._columns is not None and self._has_data():
             self._check_append(self._columns)
 
     def _check_append(self, columns: Mapping[str, str]) -> None:
         partitions = partitions_in(self._files, self._path)
-        if [name.lower() for name in partitions] != [
-            name.lower() for name in self.target.partition_by
-        ]:
-            raise BindingError(
-                explain(
-                    f"The rows cannot be appended to {self.target}.",
-                    expected=f"partitions by {listing(partitions)}",
-                    found=f"partitions by {listing(self.target.partition_by)}",
-                    hint=f"choose --partition-by {','.join(partitions)}."
-                    if partitions
-                    else "leave out --partition-by.",
-                )
-            )
-        options = {**WRITE_DEFAULTS.get(self.target.format, {}), **self.target.options}
+        refuse_other_partitions(self.target, partitions)
+        options = self.target.writer_options
         named = self.target.format == "csv" and options["header"].lower() == "true"
         if self.target.format in _SELF_DESCRIBING or named:
             there = read_path(self.spark, self._path, self.target.format, options)
@@ -232,8 +229,7 @@ class PathOutput:
 
     def _write(self, df: DataFrame) -> list[str]:
         """Let Spark write rows; return the names of the files."""
-        options = {**WRITE_DEFAULTS.get(self.target.format, {}), **self.target.options}
-        writer = df.write.format(self.target.format).options(**options)
+        writer = df.write.format(self.target.format).options(**self.target.writer_options)
         if self.target.format == "tfrecord":  # its data source has no mode `error`
             writer = writer.mode("append")
         writer.partitionBy(*self.target.partition_by).save(self._spark_folder)
@@ -276,7 +272,7 @@ class PathOutput:
         is_there, names = self._store.exists(self._root), list(self.taken)
         if is_there and self.mode == "error":  # another program created it after the check
             raise already_there(str(self.target))
-        if not (is_there and self.mode == "append"):
+        if not (is_there and self.mode in ("append", PARTITIONS)):
             names.append(self._commit.mark_whole())
         self._commit.publish(self.mode, names, account, self._table_record())
 

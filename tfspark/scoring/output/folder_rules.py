@@ -53,7 +53,7 @@ def refuse_own_files(folder: str, sources: Collection[Source], mode: Mode) -> No
 
 def would_change(target: str, read: str, mode: Mode) -> str:
     """Return the message about an output that overlaps with the input."""
-    change = "Overwriting" if mode == "overwrite" else "Appending to"
+    change = "Appending to" if mode == "append" else "Overwriting"
     return explain(
         f"{change} {target} would change {read}, which the job reads.",
         expected="an output outside of the input, and an input outside of the output",

@@ -16,9 +16,9 @@ from uuid import uuid4
 from tfspark.errors import OutputBusyError, explain
 from tfspark.scoring.output.owner import Owner
 
-Mode: TypeAlias = Literal["error", "overwrite", "append"]
+Mode: TypeAlias = Literal["error", "overwrite", "append", "overwrite-partitions"]
 
-VERSION = 1
+PARTITIONS: Mode = "overwrite-partitions"
 # The digest of a job that no other run can be begins with this.
 _ONE_RUN = "one-run-"
 
@@ -97,10 +97,19 @@ class Journal:
 
     def to_json(self) -> str:
         """Return the file's text."""
-        record = {"version": VERSION, **asdict(self)}
+        record = {"version": _version(self.mode), **asdict(self)}
         if self.table is None:
             del record["table"]
         return json.dumps(record, indent=1) + "\n"
+
+    @property
+    def partitions(self) -> dict[str, str]:
+        """The folders of partitions that get files: folder → the first of its files."""
+        found: dict[str, str] = {}
+        for folder, _, name in (name.rpartition("/") for name in self.add):
+            if folder:
+                found.setdefault(folder, name)
+        return found
 
     @classmethod
     def of(cls, text: str) -> Journal:
@@ -111,7 +120,8 @@ class Journal:
         """
         record = json.loads(text)
         known = {key.name for key in fields(cls)}
-        if record.pop("version", None) != VERSION or not known >= record.keys():
+        version = record.pop("version", None)
+        if version != _version(record.get("mode", "")) or not known >= record.keys():
             raise OutputBusyError(
                 explain(
                     "Another version of tfspark left an unfinished job beside the output.",
@@ -123,3 +133,8 @@ class Journal:
         if "table" in record:
             record["table"] = TableRecord(**record["table"])
         return cls(**record)
+
+
+def _version(mode: str) -> int:
+    """Return the version of a journal; the first version knows no partitions to replace."""
+    return 2 if mode == PARTITIONS else 1

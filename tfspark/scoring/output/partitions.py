@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import unquote
 
 from tfspark.columns import resolve
-from tfspark.errors import BindingError, did_you_mean, explain, explain_all
+from tfspark.errors import BindingError, UsageError, did_you_mean, explain, explain_all, listing
 from tfspark.file_systems import is_hidden
 from tfspark.scoring.dataset import Dataset
 from tfspark.spark.cluster.files import HadoopFiles
@@ -41,6 +41,41 @@ def check_partitions(target: Dataset, columns: Mapping[str, str]) -> None:
             explain(
                 "The output cannot be partitioned by all of its columns.",
                 hint="leave one out of --partition-by.",
+            )
+        )
+
+
+def refuse_other_partitions(target: Dataset, there: Sequence[str]) -> None:
+    """Refuse to add rows to a folder that has other partition columns.
+
+    Raises:
+        BindingError: The message names both.
+    """
+    if [name.lower() for name in there] != [name.lower() for name in target.partition_by]:
+        raise BindingError(
+            explain(
+                f"The rows cannot be added to {target}.",
+                expected=f"partitions by {listing(there)}",
+                found=f"partitions by {listing(target.partition_by)}",
+                hint=f"choose --partition-by {','.join(there)}."
+                if there
+                else "leave out --partition-by.",
+            )
+        )
+
+
+def refuse_unpartitioned(target: Dataset, *, is_partitioned: bool) -> None:
+    """Refuse to replace single partitions of an output that has none.
+
+    Raises:
+        UsageError: It has no partitions; Spark would replace all rows.
+    """
+    if not is_partitioned:
+        raise UsageError(
+            explain(
+                f"The {target} has no partitions to overwrite.",
+                expected="--partition-by, or a table with partitions",
+                hint="choose --mode overwrite to replace all rows.",
             )
         )
 

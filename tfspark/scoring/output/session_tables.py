@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tfspark.errors import OutputBusyError, OutputExistsError, explain
-from tfspark.scoring.output.journal import Mode, TableRecord
+from tfspark.scoring.output.journal import PARTITIONS, Mode, TableRecord
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.table_files import find_partitions, forget_contents, register_managed
 from tfspark.spark.cluster.tables import Table
@@ -32,7 +32,8 @@ class SessionTables:
         else:
             self._register(table)
         if table.partitions:
-            find_partitions(self.spark, table.name, drop_missing=mode != "append")
+            adds = mode in ("append", PARTITIONS)
+            find_partitions(self.spark, table.name, drop_missing=not adds)
         forget_contents(self.spark, table.name)
         if table.definition:
             self.drop(table.definition)

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from tfspark.errors import OutputBusyError, OutputExistsError, UsageError, explain, listing
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.folder_rules import refuse_own_input
-from tfspark.scoring.output.journal import TableRecord
-from tfspark.scoring.output.partitions import is_in_place
+from tfspark.scoring.output.journal import PARTITIONS, TableRecord
+from tfspark.scoring.output.partitions import is_in_place, refuse_unpartitioned
 from tfspark.scoring.output.places import TABLE
 from tfspark.scoring.output.protocol import already_there, check_same_columns
 from tfspark.scoring.output.session_tables import SessionTables
@@ -68,6 +68,9 @@ class TableOutput(PathOutput):
             self._files.check_creatable(self._path)
             check_format(self.spark, self.target.format)
         self._check_hidden()
+        if self.mode == PARTITIONS:
+            by = self.target.partition_by if self._there is None else self._there.partitions
+            refuse_unpartitioned(self.target, is_partitioned=bool(by))
         self._inputs = inputs
         refuse_own_input(self.spark, self._path, inputs, self.mode)
         if not self.has_leftover:

@@ -4,30 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
-
-from tfspark.errors import UsageError, explain
-
-
-def check_delta(spark: SparkSession) -> None:
-    """Refuse a session without Delta Lake.
-
-    Raises:
-        UsageError: With the package that contains it.
-    """
-    try:
-        _ = spark.read.format("delta").load("/no/such/table").schema
-    except (PySparkException, Py4JJavaError) as error:  # the second one from a class loader
-        if "DATA_SOURCE_NOT_FOUND" in str(error):
-            raise UsageError(
-                explain(
-                    "Delta Lake is not installed in this Spark.",
-                    hint="start Spark with --packages io.delta:delta-spark_2.13:<version> and "
-                    "Delta's extension and catalog.",
-                )
-            ) from error
+from pyspark.sql import DataFrame, DataFrameWriter
 
 
 def create_table(rows: DataFrame, path: str, table: str, partition_by: Sequence[str]) -> None:

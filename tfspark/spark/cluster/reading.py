@@ -95,13 +95,21 @@ def rows_of_files(df: DataFrame, uris: Sequence[str], *, others: bool = False) -
     return df.where(~is_among if others else is_among)
 
 
-def read_table(spark: SparkSession, table: str) -> DataFrame:
+def read_table(spark: SparkSession, table: str, version: str = "") -> DataFrame:
     """Return the rows of a table or view.
+
+    Args:
+        spark: The session.
+        table: Its name.
+        version: The version that is read; empty for the current rows. Spark must have parsed the
+            name before, because it becomes a part of a statement.
 
     Raises:
         InputNotFoundError: When no table or view has the name.
     """
     try:
+        if version:
+            return spark.sql(f"SELECT * FROM {table} VERSION AS OF {int(version)}")
         return spark.read.table(table)
     except AnalysisException as error:
         raise _not_found(spark, f"table {table}", error) from error

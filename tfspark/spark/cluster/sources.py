@@ -63,7 +63,7 @@ def _items(sequence: Any) -> Iterator[Any]:
 def _source(spark: SparkSession, leaf: Any) -> Source:
     kind = str(leaf.getClass().getName()).rpartition(".")[2].rstrip("$")
     if kind == "LogicalRelation" and _is(spark, leaf.relation(), _FILE_RELATION):
-        return Source(_sorted(leaf.relation().inputFiles()))
+        return Source(_sorted(leaf.relation().inputFiles()), _version_of_delta(leaf.relation()))
     if kind == "HiveTableRelation":
         return Source(_files_of_hive(spark, leaf.tableMeta()))
     if kind == "DataSourceV2ScanRelation":
@@ -71,6 +71,13 @@ def _source(spark: SparkSession, leaf: Any) -> Source:
     if kind in _CONSTANT:
         return Source(version=kind)
     return Source(is_identified=False)
+
+
+def _version_of_delta(relation: Any) -> str:
+    """Return the version of a Delta table, whose files stay when rows are marked as deleted."""
+    index = relation.location()
+    is_delta = str(index.getClass().getName()).startswith("org.apache.spark.sql.delta.")
+    return str(index.version()) if is_delta else ""
 
 
 def _is(spark: SparkSession, value: Any, kind: str) -> bool:

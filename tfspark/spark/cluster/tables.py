@@ -142,6 +142,21 @@ def create(
     writer.create()
 
 
+def rename_table(spark: SparkSession, name: str, new_name: str) -> None:
+    """Rename a table; the new name has no catalog."""
+    spark.sql(f"ALTER TABLE {name} RENAME TO {new_name}")
+
+
+def tables_in(spark: SparkSession, schema: str) -> list[str]:
+    """Return the names of the tables in a schema."""
+    return [row["tableName"] for row in spark.sql(f"SHOW TABLES IN {schema}").collect()]
+
+
+def drop_table(spark: SparkSession, name: str) -> None:
+    """Drop a table; do nothing when it does not exist."""
+    spark.sql(f"DROP TABLE IF EXISTS {name}")
+
+
 def append_rows(df: DataFrame, name: str, options: Mapping[str, str]) -> None:
     """Add rows to a table of another catalog; in one transaction if the table supports it."""
     df.writeTo(name).options(**options).append()
@@ -150,6 +165,18 @@ def append_rows(df: DataFrame, name: str, options: Mapping[str, str]) -> None:
 def replace_rows(df: DataFrame, name: str, options: Mapping[str, str]) -> None:
     """Replace all rows of a table; in one transaction if the table supports it."""
     df.writeTo(name).options(**options).overwrite(sf.lit(True))
+
+
+def replace_partitions(df: DataFrame, name: str, options: Mapping[str, str]) -> None:
+    """Replace the rows of the partitions that have new rows; in one transaction, as above."""
+    df.writeTo(name).options(**options).overwritePartitions()
+
+
+def is_partitioned(spark: SparkSession, name: str) -> bool:
+    """Whether a table has partitions, such as `bucket(4, id)` of Iceberg."""
+    lines = iter(_described(spark, name))
+    below = dropwhile(lambda line: not line[0].startswith("# Partition"), lines)
+    return next(islice(below, 1, None), ("Not partitioned", ""))[0] not in ("", "Not partitioned")
 
 
 def summaries_of_iceberg(spark: SparkSession, name: str, *keys: str) -> list[tuple[str, ...]]:

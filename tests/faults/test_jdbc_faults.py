@@ -1,0 +1,202 @@
+"""A job into a table of a database is stopped before each statement and run again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pyspark.sql import SparkSession
+
+from tests.faults.stopping_store import Stopped
+from tfspark.errors import OutputBusyError
+from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.output import jdbc
+from tfspark.scoring.output.choice import output_of
+from tfspark.scoring.output.jdbc import JdbcOutput
+from tfspark.scoring.output.journal import JobKey, Mode
+from tfspark.scoring.output.owner import Owner
+from tfspark.spark.cluster.jdbc import CATALOG, Database, Transaction
+
+pytestmark = pytest.mark.faults
+
+OLD, NEW = ("old", 1.0), [("a", 2.0), ("b", 3.0)]
+STEP = 1 if os.environ.get("ROUNDS") else 3
+# The operations that change the database.
+OPERATIONS = (
+    (Transaction, "run"),
+    (jdbc, "create"),
+    (jdbc, "append_rows"),
+    (jdbc, "rename_table"),
+    (jdbc, "drop_table"),
+)
+
+
+class Job:
+    """A job without a model: two rows into the table `y` of a schema."""
+
+    def __init__(self, spark: SparkSession, schema: str, mode: Mode, run_id: str = "") -> None:
+        self.spark, self.mode, self.run_id, self.runs = spark, mode, run_id, 0
+        self.target = Dataset(table=f"{schema}.y")
+        self.schema = schema
+
+    def run(self, between: Callable[[], object] = lambda: None) -> str:
+        """Run the job as `execute` does, and something else before it publishes."""
+        self.runs += 1
+        output = output_of(self.spark, self.target, self.mode, f"run-{self.runs}")
+        assert isinstance(output, JdbcOutput)
+        output.check()
+        rows = self.spark.createDataFrame(NEW, "v string, score double").coalesce(1)
+        output.check_columns(dict(rows.dtypes))
+        if output.begin(JobKey("digest", self.run_id)):
+            output.acknowledge()
+            return "already done"
+        output.stage(rows)
+        between()
+        output.publish({"rows_out": 2})
+        output.acknowledge()
+        return "done"
+
+    def rows(self) -> list[tuple[Any, ...]] | None:
+        name = self.target.table
+        if not self.spark.catalog.tableExists(name):
+            return None
+        return sorted(map(tuple, self.spark.table(name).collect()))
+
+    def tables(self) -> list[str]:
+        return sorted(
+            r["tableName"] for r in self.spark.sql(f"SHOW TABLES IN {self.schema}").collect()
+        )
+
+
+def made(spark: SparkSession, schema: str) -> None:
+    """Create the table with its old row, in the database's own types."""
+    database = Database(spark, schema.partition(".")[0])
+    with database.transaction() as transaction:
+        transaction.run(
+            f'CREATE TABLE {database.quoted("db", "y")} ("v" VARCHAR(9), "score" DOUBLE)'
+        )
+        transaction.run(f"INSERT INTO {database.quoted('db', 'y')} VALUES (?, 1.0)", OLD[0])
+
+
+@pytest.fixture(autouse=True)
+def dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each run belong to a process that has ended before the next run."""
+    monkeypatch.setattr(Owner, "has_ended", lambda owner: True)
+
+
+@pytest.fixture
+def schema(spark: SparkSession) -> Iterator[str]:
+    """A schema of a Derby database in memory."""
+    name = f"derby_{uuid4().hex[:8]}"
+    settings = {
+        f"spark.sql.catalog.{name}": CATALOG,
+        f"spark.sql.catalog.{name}.url": f"jdbc:derby:memory:{name};create=true",
+        f"spark.sql.catalog.{name}.driver": "org.apache.derby.iapi.jdbc.AutoloadedDriver",
+    }
+    for setting, value in settings.items():
+        spark.conf.set(setting, value)
+    spark.sql(f"CREATE SCHEMA {name}.db")
+    yield f"{name}.db"
+    for setting in settings:
+        spark.conf.unset(setting)
+
+
+def is_stopped(job: Job, patch: pytest.MonkeyPatch, allowed: int) -> bool:
+    """Run a job and stop it before an operation; return whether it had as many operations."""
+    done: list[str] = []
+
+    def stopping(real: Callable[..., Any]) -> Callable[..., Any]:
+        def operation(*values: Any, **named: Any) -> Any:
+            if len(done) == allowed:
+                raise Stopped(f"before {real.__name__}")
+            done.append(real.__name__)
+            return real(*values, **named)
+
+        return operation
+
+    with patch.context() as stops:
+        for where, name in OPERATIONS:
+            stops.setattr(where, name, stopping(getattr(where, name)))
+        try:
+            job.run()
+        except Stopped:
+            return True
+    assert allowed > 5
+    return False
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_there", "run_id", "first"),
+    [
+        ("error", False, "", 0),
+        ("append", False, "mine", 1),
+        ("append", True, "", 2),
+        ("append", True, "mine", 0),
+        ("overwrite", True, "", 1),
+    ],
+)
+def test_stopped_before_any_statement_and_run_again(
+    mode: Mode,
+    is_there: bool,
+    run_id: str,
+    first: int,
+    spark: SparkSession,
+    schema: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = [OLD] if is_there else None
+    after = sorted([*(there or []), *NEW] if mode == "append" else NEW)
+    for allowed in range(first if STEP > 1 else 0, 99, STEP):
+        if is_there:
+            made(spark, schema)
+        job = Job(spark, schema, mode, run_id and f"{run_id} {allowed}")
+        was_stopped = is_stopped(job, monkeypatch, allowed)
+        if was_stopped:
+            assert job.rows() in (there, after), allowed
+            assert job.run() in ("done", "already done")
+        assert job.rows() == after, allowed
+        if run_id:
+            assert job.run() == "already done"
+        assert job.tables() == ["tfspark_runs", "y"]
+        spark.sql(f"DROP TABLE {schema}.y")
+        if not was_stopped:
+            return
+    raise AssertionError("the job does not end")
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_run_that_another_one_replaced_commits_nothing(
+    is_there: bool, spark: SparkSession, schema: str
+) -> None:
+    if is_there:
+        made(spark, schema)
+    job = Job(spark, schema, "append", "monday")
+    with pytest.raises(OutputBusyError, match="Another run of the same job"):
+        job.run(between=lambda: job.run())
+    assert job.rows() == sorted([*([OLD] if is_there else []), *NEW])
+    assert job.tables() == ["tfspark_runs", "y"]
+
+
+def test_a_run_that_is_at_work_keeps_the_same_job_away(
+    spark: SparkSession, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Owner, "has_ended", lambda owner: False)
+    job = Job(spark, schema, "append", "monday")
+
+    def again() -> None:
+        with pytest.raises(OutputBusyError, match="Another run of the same job"):
+            job.run()
+
+    assert job.run(between=again) == "done"
+    assert job.rows() == sorted(NEW)
+
+
+def test_the_tables_of_other_dead_jobs_are_dropped(
+    spark: SparkSession, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert is_stopped(Job(spark, schema, "append", "monday"), monkeypatch, 4)
+    assert Job(spark, schema, "append", "tuesday").run() == "done"
+    assert Job(spark, schema, "append", "x").tables() == ["tfspark_runs", "y"]

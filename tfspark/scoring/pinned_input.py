@@ -1,0 +1,78 @@
+"""Pins an input of Delta Lake or Iceberg to the version that the job has found. Driver.
+
+The version is looked up once. All reads of the job use it, and so do its digest and its report, so
+commits of other programs do not change the rows while the job runs. A view is not pinned.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tfspark.errors import TfsparkError, UsageError, explain
+from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.output.table_name import table_name
+from tfspark.spark.cluster.lakes import (
+    LAKES,
+    check_installed,
+    lake_of_catalog,
+    newest_version,
+)
+from tfspark.spark.cluster.tables import provider_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+# The name of a table by its folder, such as delta.`/data/scores`.
+_BY_PATH = re.compile(r"\s*(delta|iceberg)\s*\.\s*`[^`]*/[^`]*`\s*", re.IGNORECASE)
+# Options by which the user chooses a version.
+_CHOSEN = ("versionasof", "timestampasof", "snapshot-id", "as-of-timestamp", "branch", "tag")
+
+
+def pinned(spark: SparkSession, source: Dataset) -> Dataset:
+    """Return the input with its current version, if it is a table of Delta Lake or Iceberg.
+
+    Raises:
+        UsageError: The format is not installed; or the options of a table choose a version.
+        InputNotFoundError: There is no such table.
+    """
+    lake = _lake_of(spark, source)
+    if not lake:
+        return source
+    chosen = next((name for name in source.options if name.lower() in _CHOSEN), "")
+    if chosen and source.table:
+        raise UsageError(
+            explain(
+                f"The option {chosen!r} has no effect on a table.",
+                hint=f"read its folder with --input and --input-format {lake}.",
+            )
+        )
+    source.read(spark)
+    if chosen:
+        return source
+    version = newest_version(spark, lake, path=source.path, table=source.table)
+    return replace(source, version=version, format=lake)
+
+
+def _lake_of(spark: SparkSession, source: Dataset) -> str:
+    """Return the format of the input; empty unless it is Delta Lake or Iceberg, and installed."""
+    if source.path or (by_path := _BY_PATH.fullmatch(source.table)):
+        lake = source.format if source.path else by_path[1].lower()
+        if lake in LAKES:
+            check_installed(spark, lake)
+        return lake if lake in LAKES else ""
+    return _lake_of_table(spark, source.table)
+
+
+def _lake_of_table(spark: SparkSession, table: str) -> str:
+    try:
+        catalog = table_name(spark, table).catalog
+    except TfsparkError:  # Spark explains it when it reads the table
+        return ""
+    lake = lake_of_catalog(spark, catalog)
+    if not lake:
+        return ""
+    check_installed(spark, lake)
+    is_there = spark.catalog.tableExists(table)
+    return lake if is_there and provider_of(spark, table) == lake else ""
