@@ -116,12 +116,11 @@ def bind(
     Raises:
         BindingError: Lists all mismatches in one message.
     """
-    feed = feed or {}
     by_rows = signature.is_row_by_row
     signature = signature.by_rows() if by_rows else signature
-    found = list(_unknown_inputs(feed, signature))
+    found = list(_unknown_inputs(feed or {}, signature))
     fitting = Fitting(columns, options.narrow, case_sensitive, terms)
-    feeding = Feeding(signature, feed, fitting)
+    feeding = Feeding(signature, feed or {}, fitting)
     inputs = feeding.bound(found)
     left_out = [text for bound in inputs for text in feeding.left_out(bound)]
     inputs = _with_null_rules(inputs, columns, options.on_null, found)
@@ -132,8 +131,7 @@ def bind(
     if problems is not None:
         problems += found
     elif found:
-        given = hint or f"bind by name, such as {_example(signature, terms)}."
-        raise _unfit(signature, columns, found, given)
+        raise _unfit(signature, columns, found, hint or _by_name(signature, terms))
     return Binding(
         tuple(inputs),
         tuple(outputs),
@@ -145,6 +143,10 @@ def bind(
         options.on_error,
         options.reason,
     )
+
+
+def _by_name(signature: Signature, terms: Terms) -> str:
+    return f"bind by name, such as {_example(signature, terms)}."
 
 
 def _unfit(

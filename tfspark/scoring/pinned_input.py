@@ -57,8 +57,9 @@ def pinned(spark: SparkSession, source: Dataset) -> Dataset:
 
 def _lake_of(spark: SparkSession, source: Dataset) -> str:
     """Return the format of the input; empty unless it is Delta Lake or Iceberg, and installed."""
-    if source.path or (by_path := _BY_PATH.fullmatch(source.table)):
-        lake = source.format if source.path else by_path[1].lower()
+    by_path = _BY_PATH.fullmatch(source.table)
+    if source.path or by_path:
+        lake = by_path[1].lower() if by_path else source.format
         if lake in LAKES:
             check_installed(spark, lake)
         return lake if lake in LAKES else ""

@@ -99,10 +99,7 @@ def run_query(
             output.check()
     with report.phase("preflight"):
         check_settings(spark)
-        models = [
-            NamedModel(name, package, job.options_of(name), {})
-            for name, package in packages.items()
-        ]
+        models = [NamedModel(key, one, job.options_of(key), {}) for key, one in packages.items()]
         report.versions = {"spark": spark.version, **open_models(spark, models)}
     outcome = nullcontext() if output is None else ending(output)
     subject = ", ".join(f"model {title_of(package)}" for package in packages.values())

@@ -76,10 +76,8 @@ def plan_through_spark(
             source.check_unchanged()
         return outcome
 
-    snapshot = _snapshot(spark, source, sources)
-    return Plan(
-        bound.models, output, "spark", dict(good.dtypes), bound.rounded, stage, snapshot, bad
-    )
+    snapshot, columns = _snapshot(spark, source, sources), dict(good.dtypes)
+    return Plan(bound.models, output, "spark", columns, bound.rounded, stage, snapshot, bad)
 
 
 def _split(

@@ -68,8 +68,8 @@ def encode(
         EngineError: When the chunks of a column are too large to be joined.
     """
     joined = {name: as_arrays(_join(name, arrays), name) for name, arrays in chunks.items()}
-    inputs, joined = with_examples(inputs, joined, terms)
-    columns = _read(inputs, joined)
+    inputs, fed = with_examples(inputs, joined, terms)
+    columns = _read(inputs, fed)
     opened = {source: Opened.of(array) for source, array in columns.items()}
     _refuse_nulls(inputs, opened, terms)
     nulls = [found for column in opened.values() if (found := column.null_rows()) is not None]
