@@ -62,5 +62,6 @@ def _fields(df: DataFrame, column: Column) -> list[str]:
         kind = df.select(column).schema[0].dataType
     except AnalysisException:  # the binding explains it
         return []
-    is_struct = isinstance(kind, StructType) and column_of(kind).arrow is None
-    return list(kind.names) if is_struct else []
+    if isinstance(kind, StructType) and column_of(kind).arrow is None:
+        return list(kind.names)
+    return []

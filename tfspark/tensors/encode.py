@@ -61,15 +61,16 @@ def encode(
 
     Returns:
         Groups of rows with equal input shapes, each group in row order. A row with a null in any
-        input, at any depth, is in no group, unless a fill replaces the null. No group is empty.
+        input, at any depth, is in no group, unless a fill replaces the null; for features, see
+        `examples`. No group is empty.
 
     Raises:
         RowProblem: For rows with a wrong length or value, or with a null that is refused.
         EngineError: When the chunks of a column are too large to be joined.
     """
     joined = {name: as_arrays(_join(name, arrays), name) for name, arrays in chunks.items()}
-    inputs, joined = with_examples(inputs, joined, terms)
-    columns = _read(inputs, joined)
+    inputs, fed = with_examples(inputs, joined, terms)
+    columns = _read(inputs, fed)
     opened = {source: Opened.of(array) for source, array in columns.items()}
     _refuse_nulls(inputs, opened, terms)
     nulls = [found for column in opened.values() if (found := column.null_rows()) is not None]
