@@ -101,7 +101,7 @@ def _check_feed(signature: Signature, feed: Mapping[str, Any]) -> None:
     for spec in signature.inputs:
         parsed = [one.name for one in spec.features or ()]
         unknown += [
-            f"the graph does not show that input {spec} has the feature {feature!r}"
+            f"the graph does not show that input {spec} has the feature {feature!r}."
             f"{did_you_mean(feature, parsed)}"
             for owner, feature in owners.values()
             if feature and owner == spec.name and feature not in parsed

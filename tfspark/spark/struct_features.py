@@ -38,16 +38,22 @@ def features_of_structs(
         if spec.features is None or not isinstance(value, str | Column):
             continue
         struct = value if isinstance(value, Column) else _column(df, value, case_sensitive)
-        names = _fields(df, struct)
-        if names:
+        if struct is not None and (names := _fields(df, struct)):
             found.pop(spec.name, None)
             found |= {key_of(spec.name, name): struct.getField(name) for name in names}
     return found
 
 
-def _column(df: DataFrame, name: str, case_sensitive: bool) -> Column:
+def _column(df: DataFrame, name: str, case_sensitive: bool) -> Column | None:
+    """Return the column or the field that a name refers to; `None` if there is surely none.
+
+    A frame that a job observes must not be analysed with names that do not exist: Spark would give
+    the error to the job when it asks for the count of rows.
+    """
     own = resolve(name, df.columns, case_sensitive=case_sensitive)
-    return sf.col(name if own is None else quoted(own))
+    if own is not None:
+        return sf.col(quoted(own)) if df.columns.count(own) == 1 else None
+    return sf.col(name) if "." in name else None
 
 
 def _fields(df: DataFrame, column: Column) -> list[str]:
@@ -56,6 +62,6 @@ def _fields(df: DataFrame, column: Column) -> list[str]:
         kind = df.select(column).schema[0].dataType
     except AnalysisException:  # the binding explains it
         return []
-    if not isinstance(kind, StructType) or column_of(kind).arrow is not None:
-        return []
-    return list(kind.names)
+    if isinstance(kind, StructType) and column_of(kind).arrow is None:
+        return list(kind.names)
+    return []

@@ -61,7 +61,8 @@ def encode(
 
     Returns:
         Groups of rows with equal input shapes, each group in row order. A row with a null in any
-        input, at any depth, is in no group, unless a fill replaces the null. No group is empty.
+        input, at any depth, is in no group, unless a fill replaces the null; for features, see
+        `examples`. No group is empty.
 
     Raises:
         RowProblem: For rows with a wrong length or value, or with a null that is refused.
