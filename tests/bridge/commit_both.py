@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 from py4j.protocol import Py4JJavaError
 from pyspark.java_gateway import ensure_callback_server_started
@@ -68,16 +68,18 @@ class ScalaJob:
         self, spark: SparkSession, output: Path, name: str, mode: Mode, run_id: str = ""
     ) -> None:
         self.output, self.name, self.mode, self.run_id = output, name, mode, run_id
-        self._jvm: Any = spark._jvm
+        self._session, self._jvm = spark._jsparkSession, cast("Any", spark._jvm)
         self._commit: Any = self._jvm.io.tfspark.jobs.commit
         self._runs = 0
 
     def ends(self, allowed: int = EVER, owner: Owner | None = None) -> str:
+        return self._ends(Stop(allowed), owner or killed())
+
+    def _ends(self, stop: Stop, owner: Owner) -> str:
         self._runs += 1
-        stop = Stop(allowed)
-        lock = self._lock(stop, owner or killed())
+        lock = self._lock(stop, owner)
         try:
-            return self._run(self._commit.Commit(lock))
+            return self._run(self._commit_of(lock))
         except Py4JJavaError as error:
             return "stopped" if stop.left == 0 else str(error.java_exception.getMessage())
         finally:
@@ -90,6 +92,9 @@ class ScalaJob:
         lease = self._jvm.scala.concurrent.duration.Duration.apply("120 s")
         return self._commit.Lock(store, places, f"S{self._runs}", holder, lease)
 
+    def _commit_of(self, lock: Any) -> Any:
+        return self._commit.Commit(lock, self._jvm.io.tfspark.jobs.SessionTables(self._session))
+
     def _run(self, commit: Any) -> str:
         if commit.begin(self._commit.JobKey(self.name, self.run_id)).isDefined():
             commit.acknowledge()
@@ -100,12 +105,17 @@ class ScalaJob:
         names = [f"S{self._runs}-{part}" for part in PARTS]
         for name, part in zip(names, PARTS, strict=True):
             (written / name).write_text(f"{self.name}.{part}")
-        files = self._jvm.scala.jdk.javaapi.CollectionConverters.asScala(names).toSeq()
-        commit.count("spark", files)
-        report = self._jvm.com.fasterxml.jackson.databind.ObjectMapper().createObjectNode()
-        commit.publish(self.mode, files, report.put("run", f"S{self._runs}"))
+        commit.count("spark", self._seq(names))
+        commit.publish(self.mode, self._seq(names), self._report(), self._jvm.scala.Option.empty())
         commit.acknowledge()
         return "done"
+
+    def _seq(self, texts: list[str]) -> Any:
+        return self._jvm.scala.jdk.javaapi.CollectionConverters.asScala(texts).toSeq()
+
+    def _report(self) -> Any:
+        node = self._jvm.com.fasterxml.jackson.databind.ObjectMapper().createObjectNode()
+        return node.put("run", f"S{self._runs}")
 
 
 class Both:
@@ -174,7 +184,7 @@ class Both:
         else:
             job = ScalaJob(self.spark, output, "A", "append")
             held = job._lock(Stop(EVER), owner)
-            release = job._commit.Commit(held).abandon
+            release = job._commit_of(held).abandon
         held.acquire()
         ended = self.job(side, output, "B", "append").ends(owner=owner)
         release()

@@ -14,7 +14,9 @@ from tests.bridge.conftest import answer_in_spark, run_in
 
 EVERYTHING = """
 from tests.bridge.commit_both import everything
-answer(everything(spark, ROOT))
+from tests.bridge.tables_both import recovered
+tables = {f"{side} tables": recovered(spark, side) for side in ("python", "scala")}
+answer({**everything(spark, ROOT), **tables})
 """
 SIDES = ("python", "scala")
 
@@ -38,6 +40,13 @@ def test_a_job_stopped_anywhere_is_recovered_by_the_other_side(
     side: str, mode: str, found: dict[str, Any]
 ) -> None:
     assert found[f"{side} {mode}"] == []
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_job_into_a_table_is_recovered_by_the_other_side(
+    side: str, found: dict[str, Any]
+) -> None:
+    assert found[f"{side} tables"] == []
 
 
 @pytest.mark.parametrize("side", SIDES)

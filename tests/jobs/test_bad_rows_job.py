@@ -13,6 +13,7 @@ from jobs import batch_score
 from tfspark.errors import RowError, UsageError
 from tfspark.scoring.bad_row_limit import NO_LIMIT, Limit
 from tfspark.scoring.output.folder import PathOutput
+from tfspark.scoring.split_frame import SplitFrame
 
 FLOATS = pa.list_(pa.float32())
 REASON = {"code": "WRONG_SHAPE", "column": "features"}
@@ -109,6 +110,24 @@ def test_bad_rows_of_a_table_go_to_a_folder(
     assert spark.table(f"{tables}.good").columns == ["id", "features", "name", "outputs"]
     assert spark.table(f"{tables}.good").count() == 16
     assert pq.read_table(tmp_path / "bad").num_rows == 4
+
+
+def test_no_rows_stay_on_the_disks_of_workers(
+    end_of: Any, linear: Path, mixed: Path, tmp_path: Path, spark: Any, monkeypatch: Any
+) -> None:
+    def fail(frame: SplitFrame) -> int:
+        plan = frame.good._jdf.queryExecution().executedPlan().toString()
+        assert "InMemoryTableScan" in plan  # the rows are not scored again
+        raise OSError("no space")
+
+    kept = spark._jsparkSession.sharedState().cacheManager()
+    places = ("--output", tmp_path / "out", "--bad-rows", tmp_path / "bad", "--path", "spark")
+    flags = ("--model", linear, "--input", mixed, *places)
+    assert end_of(batch_score.main, *flags, "--dry-run").code == 0
+    assert kept.isEmpty()
+    monkeypatch.setattr(SplitFrame, "stage_bad", fail)
+    assert end_of(batch_score.main, *flags).code == 74
+    assert kept.isEmpty()
 
 
 def test_the_only_text_column_still_feeds_a_model_of_text(

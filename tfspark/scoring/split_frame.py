@@ -6,7 +6,8 @@ ones are written, then the good ones. A block that is lost with its worker is sc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,16 +24,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class SplitFrame:
-    """Scored rows that wait on the workers' disks while good and bad ones are written.
+    """Scored rows and their good and bad parts. Nothing is stored before `holding`.
 
     Attributes:
-        held: All rows: the columns of the input, the outputs, the reason.
+        scored: All rows: the columns of the input, the outputs, the reason.
         good: The kept columns and the outputs of the good rows.
         bad: The columns of the input, the reason and the file of the bad rows.
         output: Where bad rows go.
     """
 
-    held: DataFrame
+    scored: DataFrame
     good: DataFrame
     bad: DataFrame
     output: BadRowsOutput
@@ -47,20 +48,24 @@ class SplitFrame:
         output: BadRowsOutput,
     ) -> SplitFrame:
         """Split a scored frame, lazily, and check that bad rows of its columns can be written."""
-        held = keep_on_disk(scored)
         chosen = None if keep is None else [resolve(name, names) or name for name in keep]
         kept = kept_columns(names, chosen)
         outputs = [bound.column for bound in binding.outputs]
-        bad = bad_rows(held, REASON, FILE, names)
+        bad = bad_rows(scored, REASON, FILE, names)
         output.check_columns(dict(bad.dtypes))
-        return cls(held, good_rows(held, REASON, [*kept, *outputs]), bad, output)
+        return cls(scored, good_rows(scored, REASON, [*kept, *outputs]), bad, output)
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Keep the scored rows on the workers' disks while a block writes them."""
+        keep_on_disk(self.scored)
+        try:
+            yield
+        finally:
+            self.scored.unpersist()
 
     def stage_bad(self) -> int:
         """Score all rows, write the bad ones aside, and return their number."""
         watched, rows = counted(self.bad)
         self.output.stage(watched)
         return rows.rows
-
-    def release(self) -> None:
-        """Free the disks."""
-        self.held.unpersist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -62,10 +63,9 @@ def plan_through_spark(
     groups = _groups(rows, job, models, output, source, bound) if job.chunks > 1 else None
 
     def write() -> Outcome:
-        bad_rows = 0 if split is None else split.stage_bad()
-        output.stage(good)
-        if split is not None:
-            split.release()
+        with nullcontext() if split is None else split.holding():
+            bad_rows = 0 if split is None else split.stage_bad()
+            output.stage(good)
         return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, bad_rows)
 
     def stage() -> Outcome:

@@ -66,6 +66,10 @@ sealed class OutputBusyException(message: String, cause: Option[Throwable] = Non
 final class LockLostException(message: String, cause: Option[Throwable] = None)
     extends OutputBusyException(message, cause)
 
+/** The job has decided, but perhaps not all rows are visible; the same command finishes it. */
+final class UnfinishedOutputException(message: String, cause: Option[Throwable] = None)
+    extends TfsparkException(message, 75, cause)
+
 /** The job could not publish its rows, or Spark failed. */
 final class JobFailedException(message: String, cause: Option[Throwable] = None)
     extends TfsparkException(message, 70, cause)

@@ -3,6 +3,7 @@ package io.tfspark.jobs
 import com.fasterxml.jackson.databind.node.ObjectNode
 import io.tfspark.error._
 import io.tfspark.jobs.commit._
+import io.tfspark.sql.HadoopConf
 import org.apache.hadoop.fs.Path
 import org.apache.spark.sql.SparkSession
 
@@ -21,7 +22,13 @@ final private[jobs] class BadRowsOutput(
     mode: String,
     run: String,
     good: Output
-) extends PathOutput(spark, Dataset(Some(folder), None, "parquet", Map.empty), mode, run) {
+) extends PathOutput(
+      spark,
+      Dataset(Some(folder), None, "parquet", Map.empty),
+      mode,
+      run,
+      Stores.qualified(new Path(folder), HadoopConf.of(spark))
+    ) {
   private var isShown = false
 
   /** Also true after a leftover of the output. */
@@ -29,7 +36,7 @@ final private[jobs] class BadRowsOutput(
 
   /** Refuse a folder that is, contains, or is inside a folder that the job reads or writes. */
   def checkBeside(other: Path): Unit = {
-    val there = Stores.behindLink(other.getFileSystem(conf).makeQualified(other)).toString
+    val there = Stores.qualified(other, conf).toString
     val own = path.toString
     if (s"$there/".startsWith(s"$own/") || s"$own/".startsWith(s"$there/"))
       throw new UsageException(Explain(
@@ -48,7 +55,7 @@ final private[jobs] class BadRowsOutput(
       done.foreach(withdraw)
       checkAgain(isChanged)
     }
-    commit.openWork()
+    open()
     done
   }
 

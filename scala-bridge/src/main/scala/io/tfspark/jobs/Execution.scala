@@ -3,6 +3,7 @@ package io.tfspark.jobs
 import scala.collection.immutable.ListMap
 import scala.util.control.NonFatal
 
+import com.fasterxml.jackson.databind.node.ObjectNode
 import io.tfspark.error._
 import io.tfspark.sql.LocatedModel
 import org.apache.spark.sql.SparkSession
@@ -44,8 +45,23 @@ final private[jobs] class Execution(spark: SparkSession, job: BatchJob, plan: Pl
     )
     checkCounts(counted)
     job.maxBadRows.check(plan.counts.bad, plan.counts.in)
-    counted.timed("publish")(plan.transaction.publish(counted.account.document))._2.account
+    counted.timed("publish")(publish(counted.account.document))._2.account
   }
+
+  /** Publish the staged rows; an error after the decision is not a failure of the job. */
+  private def publish(account: ObjectNode): Unit =
+    try plan.transaction.publish(account)
+    catch {
+      case NonFatal(error) if plan.output.isDecided =>
+        throw new UnfinishedOutputException(
+          Explain(
+            "The job decided to publish its rows, but ended before all of them were visible.",
+            found = error.getMessage,
+            hint = "run the same command again; it publishes the rest and scores nothing."
+          ),
+          Some(error)
+        )
+    }
 
   /** Discard the staged files when a block fails. */
   private def undoing[A](body: => A): A =

@@ -1,8 +1,7 @@
 package io.tfspark.jobs
 
 import io.tfspark.error._
-import io.tfspark.jobs.commit.{HiddenFolder, Stores}
-import io.tfspark.sql.HadoopConf
+import io.tfspark.jobs.commit.HiddenFolder
 import org.apache.hadoop.fs.{FileSystem, Path}
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.types._
@@ -19,8 +18,8 @@ final private[jobs] class FolderRules(
     path: Path
 ) {
 
-  /** Refuse an existing output that the mode forbids, or whose overwrite deletes an input. */
-  def checkThere(inputs: Seq[String]): Unit =
+  /** Refuse an existing output that the mode forbids, or that files cannot be moved into. */
+  def checkThere(): Unit =
     if (files.exists(path)) {
       if (mode == "error") throw Output.alreadyThere(target)
       if (!files.getFileStatus(path).isDirectory)
@@ -28,23 +27,7 @@ final private[jobs] class FolderRules(
           s"$path is a file.",
           expected = "a folder, or nothing"
         ))
-      if (mode == "overwrite") inputs.find(isInside).foreach { input =>
-        throw new UsageException(
-          Explain(
-            s"Overwriting $path would delete $input, which the job reads.",
-            hint = "choose another output."
-          )
-        )
-      }
       Places.checkCreatable(files, new Path(path, HiddenFolder.Success))
-      if (Stores.isMount(path))
-        throw new UsageException(
-          Explain(
-            s"A disk or volume is mounted at $path, so no file can be moved into it.",
-            expected = "a folder on the same disk as the folder above it",
-            hint = s"write to a folder in it, such as $path/scores."
-          )
-        )
     }
 
   /** Refuse rows that cannot be written. */
@@ -75,12 +58,6 @@ final private[jobs] class FolderRules(
     files.exists(path) && files.listStatus(path).exists(status =>
       !FolderRules.isHidden(status.getPath.getName)
     )
-
-  private def isInside(input: String): Boolean = {
-    val other = new Path(input)
-    val qualified = other.getFileSystem(HadoopConf.of(spark)).makeQualified(other)
-    Stores.behindLink(qualified).toString.startsWith(s"$path/")
-  }
 
   private def untyped(schema: StructType, field: StructField): StructField =
     schema.fields.find(_.name == field.name).fold(field)(same =>

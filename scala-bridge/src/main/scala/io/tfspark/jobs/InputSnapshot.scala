@@ -5,20 +5,23 @@ import java.net.URI
 
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.Path
-import org.apache.spark.sql.DataFrame
 
-/** Identifies an input by its files, with sizes and times. Driver. */
+/** Identifies an input by its files, with sizes and times, and by the versions of tables. Driver.
+  */
 private[jobs] object InputSnapshot {
 
-  /** One line for each file of a DataFrame; empty for a source without files, such as JDBC.
+  /** One line for each file and each version; none if the state of a source, such as JDBC, is not
+    * known.
     *
     * Each folder is listed once. A file that cannot be listed is identified by its name.
     */
-  def of(rows: DataFrame, conf: Configuration): Seq[String] = {
-    val paths = rows.inputFiles.toSeq.map(uri => new Path(new URI(uri)))
-    val listed = paths.map(_.getParent).distinct.flatMap(states(_, conf)).toMap
-    paths.map(path => s"$path ${listed.getOrElse(path, "")}").sorted
-  }
+  def of(sources: Seq[Source], conf: Configuration): Option[Seq[String]] =
+    Option.when(sources.forall(_.isIdentified)) {
+      val paths = sources.flatMap(_.files).map(uri => new Path(new URI(uri)))
+      val listed = paths.map(_.getParent).distinct.flatMap(states(_, conf)).toMap
+      sources.map(_.version).filter(_.nonEmpty).sorted ++
+        paths.map(path => s"$path ${listed.getOrElse(path, "")}").sorted
+    }
 
   private def states(folder: Path, conf: Configuration): Seq[(Path, String)] =
     try

@@ -7,14 +7,23 @@ import java.util.HexFormat
 
 import io.tfspark.jobs.commit.JobKey
 
-/** Computes the key of a job from its settings, its model and its input files. Driver.
+/** Computes the key of a job from its settings, its model and its input. Driver.
   *
-  * Python computes another digest, so each language sees the jobs of the other as other jobs.
+  * Without a state of the input, nobody knows whether it has changed, so each run is a job of its
+  * own, unless the user gives a run id. Python computes another digest, so each language sees the
+  * jobs of the other as other jobs.
   */
 private[jobs] object JobIdentity {
 
-  /** The key of a job; it contains the digest of the model, not its path. */
-  def keyOf(job: BatchJob, modelDigest: String, snapshot: Seq[String]): JobKey = {
+  /** The key of a job; it contains the digest of the model, not its path.
+    *
+    * @param snapshot the state of the input; none when it is not known
+    */
+  def keyOf(job: BatchJob, modelDigest: String, snapshot: Option[Seq[String]]): JobKey =
+    if (snapshot.isEmpty && job.runId.isEmpty) JobKey.ofOneRun
+    else digestKey(job, modelDigest, snapshot.getOrElse(Nil))
+
+  private def digestKey(job: BatchJob, modelDigest: String, snapshot: Seq[String]): JobKey = {
     val settings = job.copy(model = "", report = None, isDryRun = false)
     val digest = MessageDigest.getInstance("SHA-256")
     (Seq("scala", text(settings), modelDigest) ++ snapshot).foreach { fact =>

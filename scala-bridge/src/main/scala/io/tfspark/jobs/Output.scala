@@ -46,9 +46,18 @@ private[jobs] trait Output extends Transaction {
 
   /** Raise when the mode forbids the existing target; called before any write.
     *
-    * @param inputs paths that the job reads; an overwritten output must not contain them
+    * @param inputs paths that the job reads; a job must not change them
     */
   def check(inputs: Seq[String]): Unit
+
+  /** Raise when writing the target would change rows that the job reads. */
+  def checkSources(sources: Seq[Source]): Unit
+
+  /** Whether a job may overwrite the target with rows of the target. */
+  def keepsReplacedRows: Boolean = false
+
+  /** Whether the target can record that the run with an id is done. */
+  def recordsRuns: Boolean
 
   /** Raise when the target cannot take rows of a schema. */
   def checkColumns(schema: StructType): Unit
@@ -59,10 +68,24 @@ private[jobs] trait Output extends Transaction {
 
 private[jobs] object Output {
 
+  /** Formats of tables that Spark keeps as folders of files; a temporary view has none. */
+  private val ofFiles = Set("", "parquet", "orc", "csv", "json", "avro", "text", "xml", "hive")
+
   /** The output of a target; staged names contain `run`. */
   def of(spark: SparkSession, target: Dataset, mode: String, run: String): Output =
-    if (target.table.isDefined) new TableOutput(spark, target, mode, run)
-    else new PathOutput(spark, target, mode, run)
+    target.table match {
+      case None => PathOutput.at(spark, target, mode, run)
+      case Some(text) =>
+        val name = TableName.of(spark, text)
+        if (name.catalog.isDefined || !isOfFiles(spark, name, target))
+          new CatalogOutput(spark, target, mode, name)
+        else TableOutput.of(spark, target, mode, run, name)
+    }
+
+  private def isOfFiles(spark: SparkSession, name: TableName, target: Dataset): Boolean = {
+    val catalog = new OwnCatalog(spark)
+    ofFiles(if (catalog.has(name.quoted)) catalog.providerOf(name.quoted) else target.format)
+  }
 
   def alreadyThere(target: Dataset): OutputExistsException =
     new OutputExistsException(
@@ -73,21 +96,7 @@ private[jobs] object Output {
       )
     )
 
-  /** Replace the old table by the new one; restore the old one on failure. */
-  def replace(exists: Boolean)(retire: => Unit)(show: => Unit)(restore: => Unit)
-      : Unit =
-    if (!exists) show
-    else {
-      retire
-      try show
-      catch {
-        case error: Throwable =>
-          restore
-          throw error
-      }
-    }
-
-  /** Refuse to append rows whose columns differ from the existing ones. */
+  /** Refuse rows whose columns differ from the target's; a table may have wider types. */
   def checkSame(
       target: Dataset,
       there: StructType,
@@ -95,29 +104,47 @@ private[jobs] object Output {
       ordered: Boolean
   ): Unit = {
     def names(schema: StructType) = schema.fieldNames.map(_.toLowerCase).toSeq
-    def plain(kind: DataType): Boolean = kind match {
-      case ArrayType(element, _) => plain(element)
-      case StringType | BinaryType | BooleanType => true
-      case other => other.isInstanceOf[NumericType] && !other.isInstanceOf[DecimalType]
-    }
-    val types = rows.fields.map(field => field.name -> field.dataType).toMap
-    val changed = there.fields.exists { field =>
-      types.get(field.name).exists { kind =>
-        plain(kind) && plain(field.dataType) && kind.catalogString != field.dataType.catalogString
-      }
-    }
+    val types = rows.fields.map(field => field.name.toLowerCase -> field.dataType).toMap
+    val changed = there.fields.exists(field =>
+      types.get(field.name.toLowerCase).exists(!takes(field.dataType, _, target.table.isDefined))
+    )
     val differ =
       if (ordered) names(there) != names(rows) else names(there).sorted != names(rows).sorted
+    val dropped = if (target.table.isEmpty) "" else " To give a table other columns, drop it first."
     if (changed || differ)
       throw new BindingException(
         Explain(
-          s"The rows cannot be appended to the $target.",
+          s"The rows do not have the columns of the $target.",
           expected = describe(there),
           found = describe(rows),
-          hint = "choose columns with --keep and name predictions with --fetch."
+          hint = s"choose columns with --keep and name predictions with --fetch.$dropped"
         )
       )
   }
+
+  /** Whether a column of one type can hold all values of another type unchanged; true if the types
+    * have other names in Spark than in the files.
+    */
+  private def takes(column: DataType, values: DataType, mayWiden: Boolean): Boolean =
+    (column, values) match {
+      case (ArrayType(one, _), ArrayType(other, _)) => takes(one, other, mayWiden)
+      case _ if !plain(column) || !plain(values) || column == values => true
+      case _ => mayWiden && wider.get(column).exists(_.contains(values))
+    }
+
+  private def plain(kind: DataType): Boolean = kind match {
+    case ArrayType(element, _) => plain(element)
+    case StringType | BinaryType | BooleanType => true
+    case other => other.isInstanceOf[NumericType] && !other.isInstanceOf[DecimalType]
+  }
+
+  /** Type → the types whose values it holds without a change. */
+  private val wider: Map[DataType, Set[DataType]] = Map(
+    ShortType -> Set(ByteType),
+    IntegerType -> Set(ByteType, ShortType),
+    LongType -> Set(ByteType, ShortType, IntegerType),
+    DoubleType -> Set(ByteType, ShortType, IntegerType, FloatType)
+  )
 
   def describe(schema: StructType): String =
     schema.fields.map(field => s"${field.name} ${field.dataType.catalogString}").mkString(", ")

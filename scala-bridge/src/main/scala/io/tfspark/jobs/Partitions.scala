@@ -39,6 +39,30 @@ private[jobs] object Partitions {
       )
   }
 
+  /** Refuse rows in a partition whose folder Spark's readers ignore. */
+  def refuseHidden(target: Dataset, files: Seq[String]): Unit = {
+    val folders = files.flatMap(_.split('/').toSeq.init).distinct
+    folders.find(name => name.contains('=') && FolderRules.isHidden(name)).foreach { folder =>
+      throw new BindingException(
+        Explain(
+          s"Spark's readers would not see some rows of $target.",
+          found = s"the folder $folder",
+          hint = "change the value, or choose another --partition-by."
+        )
+      )
+    }
+  }
+
+  /** Whether a partition is in the folder that Spark gives it below the table's folder. */
+  def isInPlace(folder: String, root: String, columns: Seq[String]): Boolean = {
+    val names = folder.stripPrefix(s"$root/").split('/').toSeq.map(column(_).toLowerCase)
+    folder.startsWith(s"$root/") && names == columns.map(_.toLowerCase)
+  }
+
+  /** The column in the name of a folder. */
+  private def column(folder: String): String =
+    URLDecoder.decode(folder.takeWhile(_ != '=').replace("+", "%2B"), UTF_8)
+
   /** Refuse to append rows with other partition columns than those of the existing folders. */
   def checkSame(files: FileSystem, path: Path, target: Dataset): Unit = {
     val there = in(files, path)
@@ -59,7 +83,7 @@ private[jobs] object Partitions {
   private def in(files: FileSystem, path: Path): Seq[String] =
     files.listStatus(path).toSeq.map(_.getPath).find(isPartition) match {
       case Some(folder) =>
-        URLDecoder.decode(folder.getName.takeWhile(_ != '='), UTF_8) +: in(files, folder)
+        column(folder.getName) +: in(files, folder)
       case None => Nil
     }
 

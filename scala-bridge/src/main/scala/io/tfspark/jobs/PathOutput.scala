@@ -10,35 +10,37 @@ import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{FileSystem, Path}
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.types.StructType
-import org.slf4j.LoggerFactory
 
 /** A folder of files: staged in a hidden folder beside it, then committed. Driver.
   *
   * Exactly the counted files are published. They are moved one by one out of the folder that tasks
   * write to. A file that a lost attempt writes there later is not published.
   * `tfspark/scoring/output/README.md` describes the commit and the files that a dead job leaves.
+  *
+  * @param path qualified path of the folder, behind its links
   */
 private[jobs] class PathOutput(
     spark: SparkSession,
     target: Dataset,
     mode: String,
-    run: String
+    run: String,
+    protected val path: Path
 ) extends Output {
-  protected val conf: Configuration = HadoopConf.of(spark)
-  private val asGiven = new Path(target.path.mkString)
-  private val files: FileSystem = asGiven.getFileSystem(conf)
-  protected val path: Path = Stores.behindLink(files.makeQualified(asGiven))
   if (Option(path.getParent).isEmpty)
-    throw new UsageException(Explain(
-      s"${target.path.mkString} is a whole file system.",
-      expected = "a folder in it"
-    ))
-  private val rules = new FolderRules(spark, target, mode, files, path)
+    throw new UsageException(Explain(s"$path is a whole file system.", expected = "a folder in it"))
+  protected val conf: Configuration = HadoopConf.of(spark)
+  protected val files: FileSystem = path.getFileSystem(conf)
   protected val (store: Store, root: String) = Stores.of(path, conf)
   protected val lock: Lock = new Lock(store, HiddenFolder(root), run, Owner.ofThisProcess)
-  protected val commit: Commit = new Commit(lock)
+  protected val commit: Commit = new Commit(lock, new SessionTables(spark))
+  private val rules = new FolderRules(spark, target, mode, files, path)
+  private val movable = new MovableFolder(store, path, root)
 
-  private var inputs = Seq.empty[String]
+  /** The folder that Spark writes to. It needs the URI of a local path if its default file system
+    * is not the local one.
+    */
+  protected val written: Path = new Path(HiddenFolder(path.toString).work(run), "spark")
+
   private var columns = StructType(Nil)
   protected var isCompared: Boolean = false
   private var taken = Seq.empty[String]
@@ -47,18 +49,31 @@ private[jobs] class PathOutput(
   override def check(inputs: Seq[String]): Unit = {
     Places.checkCreatable(files, path)
     Places.checkCreatable(files, new Path(HiddenFolder(path.toString).lock(1)))
-    this.inputs = inputs
-    if (!hasLeftover) rules.checkThere(inputs)
+    OwnInput.refuse(path, inputs, mode, conf)
+    if (!hasLeftover) checkThere()
   }
+
+  /** Refuse an existing target that the mode forbids, or that files cannot be moved into. */
+  protected def checkThere(): Unit = {
+    rules.checkThere()
+    movable.refuseMount()
+  }
+
+  override def checkSources(sources: Seq[Source]): Unit = OwnInput.refuseFiles(path, sources, mode)
 
   override def checkColumns(schema: StructType): Unit = {
     rules.checkWritable(schema)
     columns = schema
     isCompared = !hasLeftover
-    if (isCompared) rules.checkAppend(schema)
+    if (isCompared) checkSame(schema)
   }
 
+  /** Refuse rows with other columns than the existing rows. */
+  protected def checkSame(schema: StructType): Unit = rules.checkAppend(schema)
+
   override def place: Option[Path] = Some(path)
+
+  override def recordsRuns: Boolean = true
 
   override def hasLeftover: Boolean = store.exists(lock.places.path)
 
@@ -69,29 +84,37 @@ private[jobs] class PathOutput(
     val done = commit.begin(job)
     if (done.isEmpty) {
       checkAgain(isChanged)
-      commit.openWork()
+      open()
     }
     done
   }
 
   /** Check again, because other jobs could write before the lock was held. */
   protected def checkAgain(isChanged: Boolean): Unit = {
-    rules.checkThere(inputs)
-    if (isChanged) rules.checkAppend(columns)
-    if (!store.isAtomic) PathOutput.warnOfCopies(target)
+    checkThere()
+    if (isChanged) checkSame(columns)
+    movable.warnWithoutGuarantee(target)
+  }
+
+  /** Make the folder of the run; refuse to overwrite a folder that cannot be renamed. */
+  protected def open(): Unit = {
+    commit.openWork()
+    if (mode == "overwrite" && store.exists(root)) movable.refuseFixed(commit.work)
   }
 
   override def stage(rows: DataFrame): Unit = {
-    // Spark needs the URI of a local path if its default file system is not the local one.
-    val written = new Path(HiddenFolder(path.toString).work(run), "spark")
+    write(rows)
+    taken = filesBelow(written)
+    commit.count("spark", taken)
+  }
+
+  /** Let Spark write rows. */
+  protected def write(rows: DataFrame): Unit =
     rows.write
       .format(target.format)
       .options(target.writeOptions)
       .partitionBy(target.partitionBy: _*)
       .save(written.toString)
-    taken = filesBelow(written)
-    commit.count("spark", taken)
-  }
 
   override def publish(account: ObjectNode): Unit = {
     val exists = store.exists(root)
@@ -99,8 +122,12 @@ private[jobs] class PathOutput(
     if (exists && mode == "error") throw Output.alreadyThere(target)
     val isWhole = !exists || mode != "append"
     if (isWhole) markWhole()
-    commit.publish(mode, taken ++ Option.when(isWhole)(HiddenFolder.Success), account)
+    val names = taken ++ Option.when(isWhole)(HiddenFolder.Success)
+    commit.publish(mode, names, account, tableRecord)
   }
+
+  /** The table of the files; none for a plain folder. */
+  protected def tableRecord: Option[TableRecord] = None
 
   /** Mark the folder as complete, as Spark does. */
   private def markWhole(): Unit =
@@ -114,18 +141,18 @@ private[jobs] class PathOutput(
   /** Names below a folder of all files that are data. */
   private def filesBelow(folder: Path): Seq[String] = {
     val found = files.listFiles(folder, true)
-    Iterator.continually(found.hasNext).takeWhile(identity).map(_ => found.next().getPath).map(
-      _.toString.stripPrefix(s"$folder/")
-    ).filterNot(_.split('/').exists(FolderRules.isHidden)).toSeq.sorted
+    val names = Iterator.continually(found.hasNext).takeWhile(identity)
+      .map(_ => found.next().getPath.toString.stripPrefix(s"$folder/")).toSeq.sorted
+    Partitions.refuseHidden(target, names)
+    names.filterNot(_.split('/').exists(FolderRules.isHidden))
   }
 }
 
-private object PathOutput {
-  private val log = LoggerFactory.getLogger(classOf[PathOutput])
+private[jobs] object PathOutput {
 
-  private def warnOfCopies(target: Dataset): Unit =
-    log.warn(
-      s"$target is on a file system that copies instead of renaming: a dead job is recovered, " +
-        "but a second job is not prevented from writing at the same time"
-    )
+  /** The output at the path of a target. */
+  def at(spark: SparkSession, target: Dataset, mode: String, run: String): PathOutput = {
+    val folder = Stores.qualified(new Path(target.path.mkString), HadoopConf.of(spark))
+    new PathOutput(spark, target, mode, run, folder)
+  }
 }

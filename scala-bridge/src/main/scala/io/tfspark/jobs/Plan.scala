@@ -83,11 +83,14 @@ private[jobs] object Plan {
     */
   def of(spark: SparkSession, job: BatchJob, run: String): Plan = {
     val located = ModelCatalog.at(job.model, job.options, HadoopConf.of(spark))
-    val output = checkedOutput(spark, job, run)
-    val badOutput = job.badRows.map(checkedBadRows(spark, job, run, output, _))
+    val folders = OwnInput.folderRead(spark, job.source).toSeq :+
+      located.remote.getOrElse(located.model.path)
+    val output = checkedOutput(spark, job, run, folders)
+    val badOutput = job.badRows.map(checkedBadRows(spark, job, run, output, folders, _))
     val source = if (job.allowMissing) job.source.merging else job.source
     val (before, after, aside) = (Observation(), Observation(), Observation())
     val read = source.read(spark)
+    val sources = sourcesOf(read, job, output)
     val watched = read.observe(before, rowCount)
     if (badOutput.isDefined) SplitRows.checkNames(read.columns.toSeq)
     val ScoredFrame(scored, binding) = checkingFiles(read, source, job) {
@@ -104,7 +107,7 @@ private[jobs] object Plan {
     val isNull = col(s"`${good.columns.last.replace("`", "``")}`").isNull
     val counted = good.observe(after, rowCount, count_if(isNull).as("nulls"))
     output.checkColumns(counted.schema)
-    val snapshot = InputSnapshot.of(read, HadoopConf.of(spark))
+    val snapshot = InputSnapshot.of(sources, HadoopConf.of(spark))
     val key = JobIdentity.keyOf(job, located.model.digest, snapshot)
     val counts = new Counts(before, after, bad.map(_ => aside))
     Plan(output, counted, binding, located, counts, key, bad)
@@ -117,29 +120,45 @@ private[jobs] object Plan {
       job: BatchJob,
       run: String,
       output: Output,
+      inputs: Seq[String],
       folder: String
   ): BadRowsOutput = {
     val bad = new BadRowsOutput(spark, folder, job.mode, run, output)
-    bad.check(job.source.path.toSeq :+ job.model)
+    bad.check(inputs)
     (output.place ++ job.source.path.map(new Path(_))).foreach(bad.checkBeside)
     bad
   }
 
-  private def checkedOutput(spark: SparkSession, job: BatchJob, run: String): Output = {
-    if (job.runId.nonEmpty && job.target.table.isDefined)
+  private def checkedOutput(
+      spark: SparkSession,
+      job: BatchJob,
+      run: String,
+      inputs: Seq[String]
+  ): Output = {
+    val output = Output.of(spark, job.target, job.mode, run)
+    if (job.runId.nonEmpty && !output.recordsRuns)
       throw new UsageException(Explain(
         s"The ${job.target} cannot mark a run as done.",
-        expected = "a folder as the output of a run with an id",
+        expected = "a folder, or a table of files, as the output of a run with an id",
         hint = "leave out --run-id, or write to --output."
       ))
-    val output = Output.of(spark, job.target, job.mode, run)
     UnusedOptions.refuseOfReader(job.source.options)
     UnusedOptions.refuseOfWriter(job.target.options)
     Lakes.refuse(spark, job.source, "input")
     Lakes.refuse(spark, job.target, "output")
-    output.check(job.source.path.toSeq :+ job.model)
+    OwnInput.refuseSameTable(spark, job, output)
+    output.check(inputs)
     job.report.foreach(ReportFile.check(spark, _))
     output
+  }
+
+  /** The sources of the rows; refuses those that the job would change. */
+  private def sourcesOf(rows: DataFrame, job: BatchJob, output: Output): Seq[Source] = {
+    val sources = Source.of(rows)
+    // A view may read the table that is appended to, for example to leave out the rows in it.
+    if (job.mode == "overwrite" || (job.mode == "append" && job.source.path.isDefined))
+      output.checkSources(sources)
+    sources
   }
 
   private def bound(rows: DataFrame, located: LocatedModel, job: BatchJob): ScoredFrame = {

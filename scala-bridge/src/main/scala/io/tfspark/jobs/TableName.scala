@@ -1,41 +1,108 @@
 package io.tfspark.jobs
 
+import java.util.Locale
+
 import io.tfspark.error._
+import org.apache.hadoop.fs.Path
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.parser.{CatalystSqlParser, ParseException}
 
-/** The name of a table in its parts. Driver. */
-private[jobs] object TableName {
+/** The parts of a table's name. Driver.
+  *
+  * @param catalog none for Spark's own catalog, Hive's metastore included
+  * @param schema the schema, or nested schemas; empty for the current one
+  */
+final private[jobs] case class TableName(
+    catalog: Option[String],
+    schema: Seq[String],
+    name: String
+) {
 
-  /** The parts of a name. */
-  def parts(name: String): Seq[String] = {
-    val found =
-      try CatalystSqlParser.parseMultipartIdentifier(name)
-      catch {
-        case error: ParseException =>
-          throw new UsageException(
-            Explain(
-              s"'$name' is no table name.",
-              expected = "a name such as db.scores or `my db`.scores"
-            ),
-            Some(error)
-          )
-      }
-    // Spark renames its own catalog's tables only without that catalog's name.
-    if (found.size > 2 && found.head == Session) found.drop(1) else found
-  }
+  /** The whole name, quoted for SQL. */
+  def quoted: String = TableName.quoted(catalog.toSeq ++ schema :+ name)
 
-  /** Whether a table is in the catalog of the session itself. */
-  def isInSession(spark: SparkSession, parts: Seq[String]): Boolean = {
-    val named =
-      Option.when(parts.size > 1)(parts.head).filter(first =>
-        spark.conf.getOption(s"spark.sql.catalog.$first").isDefined
+  /** The same table by a name that does not depend on the current schema. */
+  def inSchema(spark: SparkSession): TableName =
+    if (schema.nonEmpty) this else copy(schema = Seq(spark.catalog.currentDatabase))
+
+  /** Another table of the same schema. */
+  def sibling(name: String): TableName = copy(name = name)
+
+  /** Refuse to create the table in a schema that does not exist. */
+  def checkSchema(spark: SparkSession): Unit = {
+    val there = TableName.quoted(catalog.toSeq ++ schema)
+    if (schema.nonEmpty && !spark.catalog.databaseExists(there))
+      throw new UsageException(
+        Explain(
+          s"There is no schema $there for the table $name.",
+          hint = s"create it first: CREATE SCHEMA $there."
+        )
       )
-    named.getOrElse(spark.catalog.currentCatalog()) == Session
   }
+
+  /** The folder that Spark's own catalog gives the new table. */
+  def defaultFolder(spark: SparkSession): Path = {
+    val home = spark.catalog.getDatabase(TableName.quoted(inSchema(spark).schema)).locationUri
+    new Path(home, name.toLowerCase(Locale.ROOT))
+  }
+}
+
+private[jobs] object TableName {
+  private val own = "spark_catalog"
+
+  /** What Spark's own catalog, and Hive below it, allow. */
+  private val plain = "[A-Za-z0-9_]{1,255}"
+
+  /** Parse a name such as db.scores or `my db`.scores. */
+  def of(spark: SparkSession, text: String): TableName = {
+    val (catalog, parts) = parsed(text) match {
+      case first +: rest if rest.nonEmpty && isCatalog(spark, first) => (first, rest)
+      case all => (spark.catalog.currentCatalog(), all)
+    }
+    if (catalog != own) TableName(Some(catalog), parts.init, parts.last)
+    else {
+      check(text, parts)
+      TableName(None, parts.init, parts.last)
+    }
+  }
+
+  private def isCatalog(spark: SparkSession, name: String): Boolean =
+    name == own || spark.conf.getOption(s"spark.sql.catalog.$name").isDefined
+
+  /** Refuse what cannot be a table of Spark's own catalog. */
+  private def check(text: String, parts: Seq[String]): Unit = {
+    if (parts.size > 2)
+      throw new UsageException(
+        Explain(
+          s"There is no catalog '${parts.head}' for the table $text.",
+          expected = "a name such as db.scores, or a catalog of this session",
+          hint = s"configure it with --conf spark.sql.catalog.${parts.head}=…."
+        )
+      )
+    parts.find(!_.matches(plain)).foreach { odd =>
+      throw new UsageException(
+        Explain(
+          s"'$text' cannot be the name of a table in Spark's own catalog.",
+          expected = "letters from A to Z, digits and _, at most 255 of them",
+          found = if (odd.length < 99) odd else s"${odd.length} characters"
+        )
+      )
+    }
+  }
+
+  private def parsed(text: String): Seq[String] =
+    try CatalystSqlParser.parseMultipartIdentifier(text)
+    catch {
+      case error: ParseException =>
+        throw new UsageException(
+          Explain(
+            s"'$text' is no table name.",
+            expected = "a name such as db.scores or `my db`.scores"
+          ),
+          Some(error)
+        )
+    }
 
   def quoted(parts: Seq[String]): String =
     parts.map(part => s"`${part.replace("`", "``")}`").mkString(".")
-
-  private val Session = "spark_catalog"
 }

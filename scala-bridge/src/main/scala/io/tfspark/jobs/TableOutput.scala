@@ -1,172 +1,184 @@
 package io.tfspark.jobs
 
-import java.util.Locale
-
 import com.fasterxml.jackson.databind.node.ObjectNode
 import io.tfspark.error._
-import io.tfspark.jobs.commit.{JobKey, Journal}
-import io.tfspark.sql.HadoopConf
-import org.apache.hadoop.fs.{FileSystem, Path}
+import io.tfspark.jobs.commit.TableRecord
+import org.apache.hadoop.fs.Path
 import org.apache.spark.sql.{DataFrame, SparkSession}
-import org.apache.spark.sql.functions.{col, lit}
+import org.apache.spark.sql.catalyst.catalog.CatalogTable
+import org.apache.spark.sql.functions.col
 import org.apache.spark.sql.types.StructType
-import org.apache.spark.storage.StorageLevel
 
-/** A table, Hive's included. Driver.
+/** A table of Spark's own catalog, Hive's included, that Spark keeps as files: the commit of its
+  * folder. Driver.
   *
-  * A table of the session's catalog is staged as another table, then renamed. An overwrite replaces
-  * the table: the new one has the format of the job and no partitions. Other catalogs may have no
-  * rename, such as Iceberg's in a Hadoop folder: one statement writes their tables, after the rows
-  * were scored and counted, and an overwrite keeps the definition. There is no lock.
+  * Spark writes the rows to an external table in the folder of the run, which has the columns and
+  * format of the target. The files are then committed like those of any folder, and the catalog is
+  * updated (`SessionTables`). The definition of the target never changes: columns, partition
+  * columns, format, comments and properties stay. The lock is beside the table's folder, so a job
+  * that writes the folder with `--output` and a job that writes the table exclude each other.
+  *
+  * @param table its name, with its schema
+  * @param folder its qualified folder; for a new table, its default folder
   */
-final private[jobs] class TableOutput(
+final private[jobs] class TableOutput private (
     spark: SparkSession,
     target: Dataset,
     mode: String,
-    run: String
-) extends Output {
-  private val parts = TableName.parts(target.table.mkString)
-  private val isInSession = TableName.isInSession(spark, parts)
-  private val database = parts.init
-  private val stagedName = s"${parts.last}__tfspark_${run.replace('-', '_')}"
-  private val Seq(table, staged, old) =
-    Seq(parts.last, stagedName, s"${stagedName}_old").map(name => quoted(database :+ name))
+    run: String,
+    table: TableName,
+    folder: Path
+) extends PathOutput(spark, target, mode, run, folder) {
+  private val catalog = new OwnCatalog(spark)
+  private var there = catalog.find(table.quoted)
 
-  private var held: Option[DataFrame] = None
-  private var isPublished = false
+  /** The name of the staged table. */
+  private val definition =
+    table.sibling(
+      s"${table.name.take(TableOutput.shown)}__tfspark_${run.replace('-', '_')}"
+    ).quoted
 
-  override def check(inputs: Seq[String]): Unit =
-    if (!exists(table)) {
-      val hasSchema = database.size > (if (isInSession) 0 else 1)
-      if (hasSchema && !spark.catalog.databaseExists(quoted(database)))
-        throw new UsageException(
-          Explain(
-            s"There is no schema ${quoted(database)} for $target.",
-            hint = s"create it first: CREATE SCHEMA ${quoted(database)}."
-          )
+  override protected def checkThere(): Unit = {
+    val place = catalog.folderOf(table)
+    if (place != path)
+      throw new OutputBusyException(
+        Explain(
+          s"Another program has just changed the $target.",
+          expected = s"its files in $path",
+          found = place.toString,
+          hint = "run the same command again."
         )
-      folderOf(parts.last).foreach(refuseFolder)
-    } else if (mode == "error") throw Output.alreadyThere(target)
-    else if (Set("VIEW", "TEMPORARY")(spark.catalog.getTable(table).tableType))
-      throw new OutputExistsException(Explain(
-        s"${target.table.mkString} is a view.",
-        expected = "a table, or nothing"
-      ))
-
-  override def checkColumns(schema: StructType): Unit =
-    if ((mode == "append" || (mode == "overwrite" && !isInSession)) && exists(table))
-      Output.checkSame(target, spark.table(table).schema, schema, ordered = false)
-
-  /** Other jobs are not locked out of a table. */
-  override def begin(job: JobKey): Option[Journal] = None
-
-  override def place: Option[Path] =
-    if (exists(table)) TableOutput.location(spark, table) else folderOf(parts.last)
-
-  override def hasLeftover: Boolean = false
-
-  override def isDecided: Boolean = isPublished
-
-  /** Rows that one statement writes are kept on the workers' disks. They are written after they
-    * were counted, because the statement cannot be undone.
-    */
-  override def stage(rows: DataFrame): Unit =
-    if (!isInSession || (mode == "append" && exists(table))) {
-      held = Some(rows.persist(StorageLevel.DISK_ONLY))
-      rows.count(): Unit
-    } else
-      rows.write
-        .format(target.format)
-        .options(target.options)
-        .partitionBy(target.partitionBy: _*)
-        .saveAsTable(staged)
-
-  override def publish(account: ObjectNode): Unit = {
-    held.foreach(if (exists(table)) insert(_) else create(_))
-    if (isInSession && exists(staged)) {
-      if (mode == "error" && exists(table))
-        throw Output.alreadyThere(target) // since the check, by someone else
-      Output.replace(mode == "overwrite" && exists(table))(rename(table, old))(rename(
-        staged,
-        table
-      ))(rename(old, table))
-      drop(old)
-    }
-    isPublished = true
-    release()
-  }
-
-  private def insert(rows: DataFrame): Unit = {
-    if (mode == "error") throw Output.alreadyThere(target) // since the check, by someone else
-    val columns = spark.table(table).columns.toSeq.map(name => col(quoted(Seq(name))))
-    val ordered = rows.select(columns: _*)
-    if (mode == "append") ordered.write.insertInto(table)
-    else ordered.writeTo(table).options(target.options).overwrite(lit(true))
-  }
-
-  private def create(rows: DataFrame): Unit = {
-    val plain = rows.writeTo(table).options(target.options)
-    // With Parquet, the default, the catalog chooses its own format.
-    val writer = if (target.format == "parquet") plain else plain.using(target.format)
-    target.partitionBy.map(name => col(quoted(Seq(name)))) match {
-      case first +: others => writer.partitionedBy(first, others: _*).create()
-      case _ => writer.create()
+      )
+    if (there.isEmpty) refuseTaken()
+    else if (mode == "error") throw Output.alreadyThere(target)
+    else {
+      there.foreach(refusePartitionsElsewhere)
+      super.checkThere()
     }
   }
 
-  override def acknowledge(): Unit = ()
-
-  override def discard(): Unit = {
-    release()
-    if (isInSession) drop(staged)
-    // Spark makes the folder of a new table before the table itself.
-    folderOf(stagedName).foreach(folder => filesOf(folder).delete(folder, true))
-  }
-
-  private def refuseFolder(folder: Path): Unit = {
-    val files = filesOf(folder)
-    if (files.exists(folder) && files.listStatus(folder).nonEmpty)
+  /** Refuse to create the table if its folder has files. */
+  private def refuseTaken(): Unit =
+    if (store.names(root).nonEmpty)
       throw new OutputExistsException(
         Explain(
-          s"The folder of the new table $table exists and is not empty.",
-          found = folder.toString,
+          s"The folder of the new table ${table.quoted} exists and is not empty.",
+          found = path.toString,
           hint = "remove it, or choose another name."
         )
       )
-  }
 
-  /** The folder that Spark's own catalog gives a new table; none in other catalogs. */
-  private def folderOf(name: String): Option[Path] =
-    Option.when(database.size <= 1 && isInSession) {
-      val schema = database.headOption.getOrElse(spark.catalog.currentDatabase)
-      new Path(
-        spark.catalog.getDatabase(quoted(Seq(schema))).locationUri,
-        name.toLowerCase(Locale.ROOT)
-      )
+  private def refusePartitionsElsewhere(there: CatalogTable): Unit =
+    if (there.partitionColumnNames.nonEmpty) {
+      val folders = catalog.partitionFolders(table.quoted).map(new Path(_).toString)
+      folders.find(!Partitions.isInPlace(_, path.toString, there.partitionColumnNames)).foreach {
+        folder =>
+          throw new UsageException(
+            Explain(
+              s"A partition of the $target is not in the table's folder.",
+              expected = s"folders such as $path/${there.partitionColumnNames.head}=…",
+              found = folder,
+              hint = "move the partition into the folder, or write to another table."
+            )
+          )
+      }
     }
 
-  private def filesOf(folder: Path): FileSystem = folder.getFileSystem(HadoopConf.of(spark))
-
-  private def release(): Unit = {
-    held.foreach(_.unpersist())
-    held = None
+  /** Compare the columns with those of an existing table, in every mode. */
+  override protected def checkSame(schema: StructType): Unit = there.foreach { found =>
+    Output.checkSame(target, spark.table(table.quoted).schema, schema, ordered = false)
+    val (wanted, columns) = (target.partitionBy, found.partitionColumnNames)
+    if (wanted.nonEmpty && wanted.map(_.toLowerCase) != columns.map(_.toLowerCase))
+      throw new UsageException(
+        Explain(
+          s"The $target keeps its partitions.",
+          expected = s"partitions by ${Explain.listing(columns)}",
+          found = s"--partition-by ${wanted.mkString(",")}",
+          hint = "leave out --partition-by, or drop the table first."
+        )
+      )
   }
 
-  private def exists(name: String): Boolean = spark.catalog.tableExists(name)
+  override protected def checkAgain(isChanged: Boolean): Unit = {
+    there = catalog.find(table.quoted)
+    super.checkAgain(isChanged)
+  }
 
-  private def rename(from: String, to: String): Unit =
-    spark.sql(s"ALTER TABLE $from RENAME TO $to"): Unit
+  /** Remove an empty folder in the place of a new table, too. */
+  override protected def open(): Unit = {
+    super.open()
+    if (there.isEmpty) store.removeEmpty(root)
+  }
 
-  private def drop(name: String): Unit = spark.sql(s"DROP TABLE IF EXISTS $name"): Unit
+  /** Let Spark write rows to a table in the folder of the run. */
+  override protected def write(rows: DataFrame): Unit = {
+    commit.noteTable(definition)
+    there match {
+      case Some(model) =>
+        catalog.createLike(definition, model, written.toString)
+        insert(rows)
+        catalog.drop(definition) // its files stay
+      case None =>
+        rows.write
+          .format(target.format)
+          .options(target.options + ("path" -> written.toString))
+          .partitionBy(target.partitionBy: _*)
+          .saveAsTable(definition)
+    }
+  }
 
-  private def quoted(names: Seq[String]): String = TableName.quoted(names)
+  /** Columns are matched by name. */
+  private def insert(rows: DataFrame): Unit = {
+    val columns = spark.table(definition).columns.toSeq
+    val ordered = rows.select(columns.map(name => col(TableName.quoted(Seq(name)))): _*)
+    TableOutput.anyPartition(spark)(ordered.write.insertInto(definition))
+  }
+
+  override def publish(account: ObjectNode): Unit = {
+    // Another program created it after the check.
+    if (mode == "error" && catalog.has(table.quoted)) throw Output.alreadyThere(target)
+    super.publish(account)
+  }
+
+  override protected def tableRecord: Option[TableRecord] =
+    Some(there match {
+      case Some(found) =>
+        TableRecord(table.quoted, path.toString, found.partitionColumnNames)
+      case None =>
+        TableRecord(table.quoted, path.toString, target.partitionBy, definition)
+    })
 }
 
-private object TableOutput {
+private[jobs] object TableOutput {
 
-  /** The folder of an existing table; none for a view. */
-  def location(spark: SparkSession, table: String): Option[Path] =
-    spark.sql(s"DESCRIBE TABLE EXTENDED $table")
-      .where(col("col_name") === "Location").select("data_type")
-      .collect().headOption.map(row => new Path(row.getString(0)))
+  /** Characters of the target's name in the name of the staged table; a catalog allows 255. */
+  private val shown = 150
+
+  /** Hive's tables need it to take rows of any partition, as Spark's own tables do. */
+  private val strict = "hive.exec.dynamic.partition.mode"
+
+  /** The output of a table. */
+  def of(
+      spark: SparkSession,
+      target: Dataset,
+      mode: String,
+      run: String,
+      name: TableName
+  ): TableOutput = {
+    val catalog = new OwnCatalog(spark)
+    if (catalog.has(name.quoted) && catalog.isView(name.quoted)) // a temporary one has no schema
+      throw new OutputExistsException(
+        Explain(s"${target.table.mkString} is a view.", expected = "a table, or nothing")
+      )
+    if (!catalog.has(name.quoted)) name.checkSchema(spark)
+    val table = name.inSchema(spark)
+    new TableOutput(spark, target, mode, run, table, catalog.folderOf(table))
+  }
+
+  private def anyPartition(spark: SparkSession)(write: => Unit): Unit = {
+    val before = spark.conf.getOption(strict)
+    spark.conf.set(strict, "nonstrict")
+    try write
+    finally before.fold(spark.conf.unset(strict))(spark.conf.set(strict, _))
+  }
 }

@@ -4,7 +4,7 @@ import java.nio.file.Files
 
 import io.tfspark.error._
 
-/** The output of a job: a folder or a table that appears completely, or not at all. */
+/** The output of a job: a folder that appears completely, or not at all. */
 class JobOutputSuite extends JobSuite {
 
   test("an output that is there is refused, replaced or appended to") {
@@ -30,24 +30,7 @@ class JobOutputSuite extends JobSuite {
       "--fetch",
       "outputs=z"
     ))
-    assert(other.getMessage.startsWith("The rows cannot be appended to the parquet at"))
-  }
-
-  test("the input may be the output") {
-    val rows = folder().resolve("rows").toString
-    spark.read.parquet(input).write.parquet(rows)
-    score(
-      "--model",
-      model("linear"),
-      "--input",
-      rows,
-      "--output",
-      rows,
-      "--mode",
-      "overwrite"
-    )
-    assert(spark.read.parquet(rows).columns.toSeq == Seq("id", "features", "outputs"))
-    assert(spark.read.parquet(rows).count() == 5)
+    assert(other.getMessage.startsWith("The rows do not have the columns of the parquet at"))
   }
 
   test("a job that fails leaves what was there, and nothing beside it") {
@@ -115,67 +98,6 @@ class JobOutputSuite extends JobSuite {
     assert(refusal[OutputExistsException](words ++ report: _*)._1.contains("is a file."))
   }
 
-  test("a new table needs a free folder") {
-    sql("CREATE DATABASE IF NOT EXISTS taken")
-    val place = java.nio.file.Paths.get(java.net.URI.create(
-      spark.catalog.getDatabase("taken").locationUri
-    )).resolve("scores")
-    Files.createFile(Files.createDirectories(place).resolve("file"))
-    val (message, code) = refusal[OutputExistsException](
-      "--model",
-      model("linear"),
-      "--input",
-      input,
-      "--output-table",
-      "taken.scores"
-    )
-    assert(message.contains("exists and is not empty") && code == 73, message)
-  }
-
-  test("tables, Hive's included, are read and written") {
-    sql("CREATE DATABASE IF NOT EXISTS jobs")
-    sql("DROP TABLE IF EXISTS jobs.scores")
-    spark.read.parquet(input).createOrReplaceTempView("job_input")
-    def run(words: String*) =
-      score(Seq(
-        "--model",
-        model("linear"),
-        "--input-table",
-        "job_input",
-        "--output-table",
-        "jobs.scores",
-        "--report",
-        folder().resolve("r.json").toString
-      ) ++ words: _*)
-    assert(report(run()).get("output").asText == "table jobs.scores")
-    assert(intercept[OutputExistsException](run()).exitCode == 73)
-    run("--mode", "append")
-    assert(spark.table("jobs.scores").count() == 10)
-    run("--mode", "overwrite")
-    assert(spark.table("jobs.scores").count() == 5)
-    assert(sql(
-      "SHOW TABLES IN jobs"
-    ).count() == spark.catalog.listTables().filter("isTemporary").count() + 1)
-  }
-
-  test("a job into a table that fails leaves neither rows nor a staged table") {
-    sql("CREATE DATABASE IF NOT EXISTS undone")
-    Seq("new", "there").foreach(name => sql(s"DROP TABLE IF EXISTS undone.$name"))
-    sql("CREATE TABLE undone.there (features ARRAY<FLOAT>, outputs FLOAT) USING parquet")
-    val ragged = parquet(
-      "SELECT IF(id = 7, array(1f), array(1f, 2f)) AS features FROM range(0, 10, 1, 1)"
-    )
-    Seq("new", "there").foreach { name =>
-      intercept[Exception](
-        linearOf(ragged)("--output-table", s"undone.$name", "--mode", "append")
-      )
-    }
-    assert(spark.table("undone.there").count() == 0)
-    assert(spark.catalog.listTables("undone").filter("not isTemporary").count() == 1)
-    val home = java.net.URI.create(spark.catalog.getDatabase("undone").locationUri)
-    assert(entries(java.nio.file.Paths.get(home)) == Seq("there"))
-  }
-
   test("a second job on a folder is refused, and a failure removes what was staged") {
     val output = folder().resolve("out")
     val words = Seq("--model", model("linear"), "--input", input, "--output", output.toString)
@@ -199,10 +121,6 @@ class JobOutputSuite extends JobSuite {
     )
     assert(spark.read.parquet(output.toString).count() == 5)
     assert(Recover(spark, output.toString).isEmpty)
-    val table = Seq("--model", model("linear"), "--input", input, "--output-table", "t")
-    assert(refusal[UsageException](table ++ Seq("--run-id", "monday"): _*)._1.contains(
-      "The table t cannot mark a run as done."
-    ))
   }
 
   test("the digest of a job tells settings, models and files apart") {

@@ -20,6 +20,9 @@ class OtherCatalogSuite extends JobSuite {
     linearOf(input)(target ++ Seq("--mode", mode) ++ words: _*)
   }
 
+  private def linearTable(input: String)(words: String*): String =
+    refusal[UsageException](Seq("--model", model("linear"), "--input-table", input) ++ words: _*)._1
+
   private def ids: Seq[Any] = values("SELECT ID FROM fixed.scores").sortBy(_.toString)
 
   test("a table is created, appended to and overwritten without a rename") {
@@ -38,6 +41,10 @@ class OtherCatalogSuite extends JobSuite {
       scored("overwrite"): Unit
       assert(ids == (0L until 5L))
       intercept[BindingException](scored("overwrite", "--fetch", "outputs=other")): Unit
+      val own = linearTable("fixed.scores")("--output-table", "fixed.scores", "--mode", "append")
+      assert(own.contains("The table fixed.scores is the input and the output of the job."))
+      val marked = intercept[UsageException](scored("append", "--run-id", "monday"))
+      assert(marked.getMessage.contains("The table fixed.scores cannot mark a run as done."))
       assert(ids == (0L until 5L))
     }
   }

@@ -14,30 +14,46 @@ import io.tfspark.error._
   * `tests/faults/commit_model.py`. There is no step `exchange`: Java cannot exchange two folders.
   *
   * @param work the folder of the run that applies the journal
+  * @param tables the catalog of tables
   */
-final private[jobs] class Applier(store: Store, places: HiddenFolder, work: String) {
+final private[jobs] class Applier(
+    store: Store,
+    places: HiddenFolder,
+    work: String,
+    tables: Tables
+) {
   private val decision = s"$work/journal"
   private val fresh = s"$work/new"
 
   /** The journal in the folder. */
   def journal: Option[Journal] = store.read(decision).map(Journal.of)
 
-  /** Publish the files of a journal; continue where another run stopped. */
-  def apply(journal: Journal): Unit =
-    if (store.isAtomic) apply(journal, Applier.patience)
+  /** Publish the files of a journal, and update the catalog to those of a table; continue where
+    * another run stopped.
+    */
+  def apply(journal: Journal): Unit = {
+    showFiles(journal)
+    journal.table.foreach { table =>
+      if (!store.exists(decision)) throw lost("its folder is gone")
+      tables.show(table, journal.mode)
+    }
+  }
+
+  private def showFiles(journal: Journal): Unit =
+    if (store.isAtomic) showFiles(journal, Applier.patience)
     else {
       journal.retire.foreach(name => store.delete(s"${places.output}/$name"))
       addAll(journal)
     }
 
   @tailrec
-  private def apply(journal: Journal, patience: Int): Unit = compare(journal) match {
+  private def showFiles(journal: Journal, patience: Int): Unit = compare(journal) match {
     case None => ()
     case Some(_) if patience == 0 => throw lost("the file system gives contradictory answers")
     case Some(step) =>
       try step()
       catch { case _: NoSuchFileException | _: FileAlreadyExistsException => () }
-      apply(journal, patience - 1) // `compare` finds the reason of a failed step
+      showFiles(journal, patience - 1) // `compare` finds the reason of a failed step
   }
 
   /** Rename the journal to the record that its job is done. */

@@ -17,13 +17,13 @@ import org.slf4j.LoggerFactory
   * that the job is done (`acknowledge`); before that, the same command finds the record and does
   * not run the job again.
   */
-final private[jobs] class Commit(val lock: Lock) {
+final private[jobs] class Commit(val lock: Lock, tables: Tables = NoTables) {
   private val (store, places) = (lock.store, lock.places)
 
   /** The folder of the run; its subfolders `spark` and `new` hold files. */
   val work: String = places.work(lock.run)
   private val (draft, decision) = (s"$work/draft", s"$work/journal")
-  private val applier = new Applier(store, places, work)
+  private val applier = new Applier(store, places, work, tables)
 
   private var job = JobKey("")
 
@@ -34,7 +34,7 @@ final private[jobs] class Commit(val lock: Lock) {
   def begin(job: JobKey): Option[Journal] = {
     this.job = job
     lock.acquire()
-    new Recovery(lock).run(): Unit
+    new Recovery(lock, tables).run(): Unit
     if (job.runId.nonEmpty) record else record.filter(isThere) // a run id is never run again
   }
 
@@ -80,6 +80,11 @@ final private[jobs] class Commit(val lock: Lock) {
     store.create(s"$work/job", job.digest)
   }
 
+  /** Note the table whose files Spark will write, so that a recovery drops it. */
+  def noteTable(name: String): Unit =
+    try store.create(s"$work/${HiddenFolder.Table}", name)
+    catch { case error: NoSuchFileException => throw lost("its folder is gone", Some(error)) }
+
   /** Step `count`: move the counted files into `new`; only these are published.
     *
     * @param folder their folder, in the folder of the run
@@ -95,12 +100,17 @@ final private[jobs] class Commit(val lock: Lock) {
         throw lost(s"${error.getFile} is missing", Some(error))
     }
 
-  /** Decide, then publish the files in `new`.
+  /** Decide, then publish the files in `new`; for a table, update the catalog too.
     *
     * If another run took over and has published the rows of this run, this returns normally.
     */
-  def publish(mode: String, add: Seq[String], report: ObjectNode): Unit = {
-    val journal = decide(mode, add, report)
+  def publish(
+      mode: String,
+      add: Seq[String],
+      report: ObjectNode,
+      table: Option[TableRecord] = None
+  ): Unit = {
+    val journal = decide(journalOf(mode, add, report, table))
     try {
       applier.apply(journal)
       applier.mark(journal)
@@ -114,12 +124,20 @@ final private[jobs] class Commit(val lock: Lock) {
     }
   }
 
-  /** Steps `draft`, `check`, `decide`. */
-  private def decide(mode: String, add: Seq[String], report: ObjectNode): Journal = {
+  private def journalOf(
+      mode: String,
+      add: Seq[String],
+      report: ObjectNode,
+      table: Option[TableRecord]
+  ): Journal = {
     val retire =
       if (mode == "overwrite" && !store.isAtomic) others(add) else Nil
     val folder = if (mode == "overwrite") store.identity(s"$work/new") else ""
-    val journal = Journal(mode, lock.run, job, lock.owner, add, retire, folder, report)
+    Journal(mode, lock.run, job, lock.owner, add, retire, folder, report, table)
+  }
+
+  /** Steps `draft`, `check`, `decide`. */
+  private def decide(journal: Journal): Journal = {
     try {
       store.delete(draft)
       store.create(draft, journal.toJson)
@@ -152,6 +170,7 @@ final private[jobs] class Commit(val lock: Lock) {
 
   /** End the run after it has reported. From now on, the same command is a new job. */
   def acknowledge(): Unit = {
+    if (job.isOfOneRun) forget() // before the folder, which names the record to a recovery
     dropWork()
     lock.release(Option.when(job.runId.isEmpty)(places.done(job.name)).toSeq: _*)
   }
@@ -164,7 +183,7 @@ final private[jobs] class Commit(val lock: Lock) {
 
   /** Remove the folder of the run, unless it holds a decision that was not applied. */
   private def dropWork(): Unit =
-    if (!store.exists(decision)) Recovery.drop(store, work, places.trash(lock.run))
+    if (!store.exists(decision)) Recovery.drop(store, work, places.trash(lock.run), tables)
 
   private def lost(found: String, cause: Option[Throwable] = None): LockLostException =
     new LockLostException(

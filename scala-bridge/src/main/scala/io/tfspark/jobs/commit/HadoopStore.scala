@@ -85,6 +85,9 @@ final private[jobs] class HadoopStore(
   /** Hadoop has no identity of folders. */
   override def identity(folder: String): String = ""
 
+  /** Other file systems have neither overlays nor mounts. */
+  override def reasonToStay(folder: String, full: String): Option[String] = None
+
   override def delete(path: String): Unit = files.delete(new Path(path), true): Unit
 
   override def deleteLast(paths: String*): Unit = {

@@ -46,6 +46,9 @@ private[jobs] object HiddenFolder {
   val Trash = "trash-"
   val Done = "done-"
 
+  /** In the folder of a run: the name of the table whose files Spark writes there. */
+  val Table = "table"
+
   /** The empty file by which Spark marks a folder as whole. */
   val Success = "_SUCCESS"
 

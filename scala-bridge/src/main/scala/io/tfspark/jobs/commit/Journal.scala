@@ -1,5 +1,7 @@
 package io.tfspark.jobs.commit
 
+import java.util.UUID
+
 import scala.jdk.CollectionConverters._
 
 import com.fasterxml.jackson.databind.JsonNode
@@ -13,8 +15,20 @@ import io.tfspark.error._
   */
 final private[jobs] case class JobKey(digest: String, runId: String = "") {
 
+  /** Whether no other run has this key, so that nobody looks for the record of the job. */
+  def isOfOneRun: Boolean = runId.isEmpty && digest.startsWith(JobKey.oneRun)
+
   /** The name of the job, from which the name of its record is derived. */
   def name: String = if (runId.nonEmpty) s"run id $runId" else s"digest $digest"
+}
+
+private[jobs] object JobKey {
+
+  /** The digest of a job that no other run can be begins with this. */
+  private val oneRun = "one-run-"
+
+  /** A key that no other run has, for an input whose state is not known. */
+  def ofOneRun: JobKey = JobKey(oneRun + UUID.randomUUID.toString.replace("-", ""))
 }
 
 /** One JSON file with the decision of a job to publish its files. Driver.
@@ -27,6 +41,7 @@ final private[jobs] case class JobKey(digest: String, runId: String = "") {
   * @param retire names in the output to delete; used where folders cannot be renamed atomically
   * @param folder identity of the folder of new files; empty where folders have none
   * @param report the report of the run; a later start of the same job returns it
+  * @param table the table of the files; none for a plain folder
   */
 final private[jobs] case class Journal(
     mode: String,
@@ -36,7 +51,8 @@ final private[jobs] case class Journal(
     add: Seq[String],
     retire: Seq[String],
     folder: String,
-    report: ObjectNode
+    report: ObjectNode,
+    table: Option[TableRecord] = None
 ) {
 
   /** The file's text. */
@@ -50,6 +66,7 @@ final private[jobs] case class Journal(
       .set[ObjectNode]("retire", Json.array(retire))
       .put("folder", folder)
       .set[ObjectNode]("report", report): Unit
+    table.foreach(record => node.set[ObjectNode]("table", record.toJson))
     Json.print(node)
   }
 }
@@ -57,18 +74,20 @@ final private[jobs] case class Journal(
 private[jobs] object Journal {
   private val version = 1
   private val keys =
-    Set("version", "mode", "run", "job", "owner", "add", "retire", "folder", "report")
+    Set("version", "mode", "run", "job", "owner", "add", "retire", "folder", "report", "table")
 
   /** The journal in a file's text; refuses a journal with keys that this version does not know. */
   def of(text: String): Journal = {
     val json = Json.parse(text)
-    val unknown =
-      json.fieldNames.asScala.filter(name => !keys(name) && isSaid(json.path(name))).toSeq
+    val table = Option(json.get("table")).filter(isSaid)
+    val unknown = unknownIn(json, keys) ++ table.toSeq.flatMap { record =>
+      if (record.isObject) unknownIn(record, TableRecord.keys) else Seq("table")
+    }
     if (json.path("version").asInt != version || unknown.nonEmpty)
       throw new OutputBusyException(
         Explain(
           "An unfinished job of another kind or version is beside the output.",
-          expected = s"a journal of a folder, version $version",
+          expected = s"a journal of version $version",
           found = (s"version ${json.path("version").asText}" +: unknown).mkString(", "),
           hint = "run its command again with the program that started it."
         )
@@ -84,9 +103,13 @@ private[jobs] object Journal {
       json.path("report") match {
         case report: ObjectNode => report
         case _ => Json.node()
-      }
+      },
+      table.map(TableRecord.of)
     )
   }
+
+  private def unknownIn(json: JsonNode, known: Set[String]): Seq[String] =
+    json.fieldNames.asScala.filter(name => !known(name) && isSaid(json.path(name))).toSeq
 
   private def isSaid(value: JsonNode): Boolean =
     !value.isNull && (if (value.isContainerNode) !value.isEmpty else value.asText.nonEmpty)

@@ -85,6 +85,31 @@ final private[jobs] class LocalStore extends Store {
       case _: NoSuchFileException | _: UnsupportedOperationException => ""
     }
 
+  /** The kernel checks the rights, and an overlay checks its layers, before it refuses to replace a
+    * folder that has entries. So nothing changes. Java has no code for this refusal, only a text in
+    * the language of the system; the text of the same refusal of a new folder shows it.
+    */
+  override def reasonToStay(folder: String, full: String): Option[String] =
+    refusal(folder, full).filterNot { reason =>
+      val probe = s"${HiddenFolder.parent(full)}/.probe.${UUID.randomUUID}"
+      make(probe)
+      try refusal(probe, full).contains(reason)
+      finally removeEmpty(probe)
+    }
+
+  /** Try to rename a folder into the place of a full one; returns why this is refused, or none if
+    * only because the other one is full.
+    */
+  private def refusal(folder: String, full: String): Option[String] =
+    try {
+      Files.move(Paths.get(folder), Paths.get(full), StandardCopyOption.ATOMIC_MOVE): Unit
+      Files.move(Paths.get(full), Paths.get(folder), StandardCopyOption.ATOMIC_MOVE): Unit
+      Some("its file system replaces a folder that is not empty")
+    } catch {
+      case _: FileAlreadyExistsException | _: DirectoryNotEmptyException => None
+      case error: FileSystemException => Option(error.getReason).orElse(Some(error.toString))
+    }
+
   /** Another job may remove parts of it at the same time. */
   @tailrec
   override def delete(path: String): Unit = if (exists(path)) {

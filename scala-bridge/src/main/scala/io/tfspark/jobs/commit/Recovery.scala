@@ -17,14 +17,13 @@ import org.slf4j.LoggerFactory
   * the fence: a paused owner uses the old name, so all its later operations fail. A folder is
   * renamed to a trash folder before it is deleted, so that no other run takes it.
   */
-final private[jobs] class Recovery(lock: Lock) {
+final private[jobs] class Recovery(lock: Lock, tables: Tables = NoTables) {
   private val (store, places) = (lock.store, lock.places)
 
   /** Recover all folders; returns the journals whose files were published. */
   def run(): Seq[Journal] = {
     val names = store.names(places.path).filter(_.startsWith(HiddenFolder.Work))
     val folders = names.map(name => s"${places.path}/$name")
-    folders.filter(folder => store.exists(s"$folder/table")).foreach(refuseTable)
     // An owner may wake up and make its folder again; decisions come first.
     val sorted =
       if (folders.size > 1) folders.sortBy(folder => !store.exists(s"$folder/journal"))
@@ -33,16 +32,6 @@ final private[jobs] class Recovery(lock: Lock) {
     sweep()
     published
   }
-
-  /** Leave the work of a job into a table to Python, which can update the catalog. */
-  private def refuseTable(folder: String): Unit =
-    throw new OutputBusyException(
-      Explain(
-        s"${places.output} is the folder of a table, and a Python job into it is unfinished.",
-        found = folder,
-        hint = "run that Python job again, or recover the table with tfspark.scoring.recover."
-      )
-    )
 
   /** Rename a folder to that of this run; then publish or remove its content. */
   private def take(folder: String): Option[Journal] =
@@ -56,9 +45,11 @@ final private[jobs] class Recovery(lock: Lock) {
     }
 
   private def inspect(folder: String): Option[Journal] = {
-    val applier = new Applier(store, places, folder)
-    val published = applier.journal.filter(isPublished(applier, _))
-    Recovery.drop(store, folder, places.trash(lock.run))
+    val applier = new Applier(store, places, folder, tables)
+    val decided = applier.journal
+    val published = decided.filter(isPublished(applier, _))
+    if (decided.isEmpty) store.read(s"$folder/job").foreach(digest => forget(JobKey(digest)))
+    Recovery.drop(store, folder, places.trash(lock.run), tables)
     published
   }
 
@@ -66,6 +57,7 @@ final private[jobs] class Recovery(lock: Lock) {
     try {
       applier.apply(journal)
       applier.mark(journal)
+      if (journal.owner.hasEnded) forget(journal.job) // a paused owner reads it when it wakes up
       Recovery.log.warn(
         s"run ${journal.run} ended before it had reported: its ${journal.add.size} files are now " +
           s"published in ${places.output}"
@@ -79,6 +71,9 @@ final private[jobs] class Recovery(lock: Lock) {
         )
         false
     }
+
+  /** Delete the record of a job that no later run can be. */
+  private def forget(job: JobKey): Unit = if (job.isOfOneRun) store.delete(places.done(job.name))
 
   /** Remove the files of runs that ended or lost the lock; keep records. */
   private def sweep(): Unit =
@@ -108,8 +103,16 @@ private[jobs] object Recovery {
   /** No run is paused longer than a day, so its `fenced-` file is removed after a day. */
   private val longestSleep = 1.day
 
-  /** Rename a folder to a trash folder, then delete it. */
-  def drop(store: Store, folder: String, trash: String): Unit =
+  /** Rename the folder of a run to a trash folder, then delete it.
+    *
+    * If the folder holds the files of a table, the table is dropped first.
+    */
+  def drop(store: Store, folder: String, trash: String, tables: Tables): Unit = {
+    store.read(s"$folder/${HiddenFolder.Table}").foreach(tables.drop)
+    remove(store, folder, trash)
+  }
+
+  private def remove(store: Store, folder: String, trash: String): Unit =
     if (!store.isAtomic) store.delete(folder)
     else {
       store.delete(trash)

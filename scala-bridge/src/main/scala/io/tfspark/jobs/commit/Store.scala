@@ -42,6 +42,13 @@ private[jobs] trait Store {
   /** An identity that a rename does not change; empty if folders have none. */
   def identity(folder: String): String
 
+  /** The reason why a folder cannot be renamed; none if it can, or if only the rename itself shows
+    * it.
+    *
+    * @param full a folder with entries, which the folder must not replace
+    */
+  def reasonToStay(folder: String, full: String): Option[String]
+
   /** Delete a file, or a folder with its content; do nothing when it does not exist. */
   def delete(path: String): Unit
 

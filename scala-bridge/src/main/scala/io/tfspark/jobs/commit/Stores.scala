@@ -1,7 +1,9 @@
 package io.tfspark.jobs.commit
 
 import java.io.IOException
-import java.nio.file.{AtomicMoveNotSupportedException, Files, NoSuchFileException, Paths}
+import java.nio.{file => nio}
+import java.nio.file.{AtomicMoveNotSupportedException, Files, FileSystemException}
+import java.nio.file.{NoSuchFileException, Paths}
 import java.nio.file.StandardCopyOption.ATOMIC_MOVE
 import java.util.UUID
 
@@ -22,9 +24,9 @@ private[jobs] object Stores {
     * and the output are on one file system. Each operation is logged at level DEBUG.
     */
   def of(path: Path, configuration: Configuration): (Store, String) = {
-    val place = if (schemeOf(path) == "viewfs") behindLinks(path, configuration) else path
+    val place = if (schemeOf(path) == "viewfs") behindMountLinks(path, configuration) else path
     val (store, root) =
-      if (schemeOf(place) == "file") (new LocalStore, place.toUri.getPath)
+      if (isLocal(place)) (new LocalStore, place.toUri.getPath)
       else {
         val files = place.getFileSystem(configuration)
         (new HadoopStore(files, configuration, atomic(schemeOf(place))), place.toString)
@@ -32,28 +34,36 @@ private[jobs] object Stores {
     (new WatchedStore(store, operation => log.debug(operation)), root)
   }
 
-  /** Resolves a qualified path that is a symbolic link on this machine, so that all names of an
+  /** The qualified path of a file or folder, behind its links. */
+  def qualified(path: Path, configuration: Configuration): Path =
+    behindLinks(path.getFileSystem(configuration).makeQualified(path))
+
+  /** Resolves the symbolic links of a qualified path on this machine, so that all names of an
     * output have one hidden folder, on the disk of the files.
     */
-  def behindLink(path: Path): Path = {
-    lazy val local = Paths.get(path.toUri.getPath)
-    if (schemeOf(path) != "file" || !Files.isSymbolicLink(local)) path
-    else {
-      val real =
-        try local.toRealPath()
-        catch { // its target does not exist yet
-          case _: NoSuchFileException =>
-            local.getParent.toRealPath().resolve(Files.readSymbolicLink(local)).normalize
-        }
-      new Path(s"file:$real")
+  def behindLinks(path: Path): Path =
+    if (isLocal(path)) new Path(s"file:${real(Paths.get(path.toUri.getPath))}") else path
+
+  /** The path without links; the end of it need not exist. */
+  private def real(path: nio.Path): nio.Path =
+    try path.toRealPath()
+    catch {
+      case error: FileSystemException if Option(path.getParent).isDefined =>
+        val there = real(path.getParent).resolve(path.getFileName)
+        val isMissing = error.isInstanceOf[NoSuchFileException] // not a loop of links
+        if (isMissing && Files.isSymbolicLink(there))
+          real(there.resolveSibling(Files.readSymbolicLink(there)).normalize)
+        else there
     }
-  }
+
+  /** Whether a qualified path is on this machine. */
+  def isLocal(path: Path): Boolean = schemeOf(path) == "file"
 
   /** Whether a local folder is a mount point, so that files beside it cannot be renamed into it.
     *
     * The kernel refuses such a rename before it looks for the source, so nothing changes.
     */
-  def isMount(path: Path): Boolean = schemeOf(path) == "file" && {
+  def isMount(path: Path): Boolean = isLocal(path) && {
     val (folder, name) = (Paths.get(path.toUri.getPath), s".${UUID.randomUUID}")
     try {
       Files.move(folder.resolveSibling(name), folder.resolve(name), ATOMIC_MOVE): Unit
@@ -67,7 +77,7 @@ private[jobs] object Stores {
   private def schemeOf(path: Path): String = path.toUri.getScheme.toLowerCase
 
   /** Resolves mount links; a missing path is resolved by its first existing parent. */
-  private def behindLinks(path: Path, configuration: Configuration): Path = {
+  private def behindMountLinks(path: Path, configuration: Configuration): Path = {
     val files: FileSystem = path.getFileSystem(configuration)
     val above = Iterator.iterate(path)(_.getParent).takeWhile(Option(_).isDefined)
     val there = above.find(files.exists).getOrElse(path)

@@ -14,6 +14,8 @@ final private[jobs] class WatchedStore(store: Store, watch: Consumer[String]) ex
   override def read(path: String): Option[String] = store.read(path)
   override def modified(path: String): Option[Long] = store.modified(path)
   override def identity(folder: String): String = store.identity(folder)
+  override def reasonToStay(folder: String, full: String): Option[String] =
+    store.reasonToStay(folder, full)
 
   override def create(path: String, text: String): Unit =
     watched("create", path)(store.create(path, text))

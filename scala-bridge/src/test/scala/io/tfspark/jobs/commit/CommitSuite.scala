@@ -100,13 +100,28 @@ class CommitSuite extends AnyFunSuite {
     assert(Stopping.names(output.getParent) == Seq("out"))
   }
 
-  test("the work of a job into a table is refused and kept for Python") {
+  test("a table is updated after its files, wherever its job was stopped") {
+    val definition = "`db`.`y__tfspark`"
+    def ofTable(job: SmallJob): Unit = {
+      job.table = Some(TableRecord("`db`.`y`", job.output.toString, Nil, definition))
+      job.tables = new FakeTables(job.output)
+    }
+    Stopping.jobs("append", old, ofTable).foreach { job =>
+      assert(Set("done", "already done")(job.run()))
+      val tables = job.tables.asInstanceOf[FakeTables]
+      assert(tables.shown == job.after(old) && tables.dropped == Seq(definition))
+      assert(Stopping.rows(job.output) == job.after(old))
+      assert(Stopping.names(job.output.getParent) == Seq("out"))
+    }
+  }
+
+  test("the work of a job into a table is kept for a session with its catalog") {
     val output = folder().resolve("out")
     val work = Path.of(Stopping.places(output).work("P1"))
     Files.writeString(Files.createDirectories(work).resolve("table"), "`db`.`scores`")
     val error = intercept[OutputBusyException](new SmallJob(output, "B", "append").run())
-    assert(error.getMessage.contains("the folder of a table"), error.getMessage)
-    assert(Files.exists(work.resolve("table")))
+    assert(error.getMessage.contains("A job into the table `db`.`scores` is unfinished"))
+    assert(Files.exists(work.resolve("table")) || Stopping.names(work.getParent).nonEmpty)
   }
 
   test("a silent lock is taken over and its owner publishes nothing") {

@@ -26,12 +26,31 @@ class JournalSuite extends AnyFunSuite {
     Seq(
       text.replace("\"version\": 1", "\"version\": 2"),
       text.replace("\"retire\": []", "\"retire\": [], \"table\": \"db.scores\""),
-      text.replace("\"retire\": []", "\"retire\": [], \"table\": {\"name\": \"scores\"}")
+      text.replace("\"retire\": []", "\"retire\": [], \"table\": {\"branch\": \"main\"}"),
+      text.replace("\"retire\": []", "\"retire\": [], \"branch\": \"main\"")
     ).foreach { other =>
       val error = intercept[OutputBusyException](Journal.of(other))
       assert(error.getMessage.contains("with the program that started it."))
     }
     assert(Journal.of(text.replace("\"retire\": []", "\"retire\": [], \"table\": \"\"")).run == "r")
+  }
+
+  test("the table of a journal is read and written again") {
+    val record =
+      """{"name": "`db`.`scores`", "location": "file:/w/scores", "partitions": ["day"],
+        | "definition": "`db`.`scores__tfspark_r`"}""".stripMargin
+    val ofTable = text.replace("\"retire\": []", s"\"retire\": [], \"table\": $record")
+    val journal = Journal.of(ofTable)
+    assert(journal.table.contains(
+      TableRecord("`db`.`scores`", "file:/w/scores", Seq("day"), "`db`.`scores__tfspark_r`")
+    ))
+    assert(Json.parse(journal.toJson) == Json.parse(ofTable))
+  }
+
+  test("the key of a job whose input has no state is no other run's") {
+    val keys = Seq.fill(2)(JobKey.ofOneRun)
+    assert(keys.distinct.size == 2 && keys.forall(_.digest.matches("one-run-[0-9a-f]{32}")))
+    assert(keys.forall(_.isOfOneRun) && !keys.head.copy(runId = "monday").isOfOneRun)
   }
 
   test("names are those of Python") {

@@ -14,6 +14,10 @@ final class Stopped(operation: String) extends Error(s"before $operation")
 final class SmallJob(val output: Path, val name: String, val mode: String, runId: String = "") {
   private var runs = 0
 
+  /** The table of the files, and its catalog. */
+  var table: Option[TableRecord] = None
+  var tables: Tables = NoTables
+
   /** Run the job as `Execution` does; returns how it ended.
     *
     * @param allowed number of operations before the job is stopped
@@ -21,7 +25,7 @@ final class SmallJob(val output: Path, val name: String, val mode: String, runId
   def run(allowed: Int = Int.MaxValue, owner: Owner = Stopping.killed): String = {
     runs += 1
     val lock = new Lock(Stopping.store(allowed), Stopping.places(output), s"$name$runs", owner)
-    try run(new Commit(lock))
+    try run(new Commit(lock, tables))
     finally lock.silence()
   }
 
@@ -34,11 +38,12 @@ final class SmallJob(val output: Path, val name: String, val mode: String, runId
       "exists"
     } else {
       commit.openWork()
+      table.foreach(record => commit.noteTable(record.definition))
       val written = Files.createDirectories(Path.of(commit.work, "spark"))
       val files = Seq("1", "2").map(part => s"$name$runs-$part" -> s"$name.$part")
       files.foreach { case (file, row) => Files.writeString(written.resolve(file), row) }
       commit.count("spark", files.map(_._1))
-      commit.publish(mode, files.map(_._1), Json.node().put("run", commit.lock.run))
+      commit.publish(mode, files.map(_._1), Json.node().put("run", commit.lock.run), table)
       commit.acknowledge()
       "done"
     }
@@ -48,6 +53,19 @@ final class SmallJob(val output: Path, val name: String, val mode: String, runId
     val kept = if (mode == "append") there.getOrElse(Nil) else Nil
     Some((kept ++ Seq(s"$name.1", s"$name.2")).sorted)
   }
+}
+
+/** A catalog that keeps the tables that it was told of. */
+final class FakeTables(output: Path) extends Tables {
+  var shown: Option[Seq[String]] = None
+  var dropped: Seq[String] = Nil
+
+  override def show(table: TableRecord, mode: String): Unit = {
+    shown = Stopping.rows(output)
+    drop(table.definition)
+  }
+
+  override def drop(name: String): Unit = dropped = (dropped :+ name).distinct
 }
 
 object Stopping {
@@ -80,8 +98,14 @@ object Stopping {
 
   /** Jobs that were stopped before operation 0, 1, 2, …, each with its own output, until a job
     * finishes.
+    *
+    * @param change is called with each job before it runs
     */
-  def jobs(mode: String, there: Option[Seq[String]]): Iterator[SmallJob] = {
+  def jobs(
+      mode: String,
+      there: Option[Seq[String]],
+      change: SmallJob => Unit = _ => ()
+  ): Iterator[SmallJob] = {
     val root = Files.createTempDirectory("commit")
     val stopped = Iterator.from(0).map { allowed =>
       val output = Files.createDirectories(root.resolve(allowed.toString)).resolve("out")
@@ -90,6 +114,7 @@ object Stopping {
         rows.foreach(row => Files.writeString(output.resolve(s"file of $row"), row))
       }
       val job = new SmallJob(output, "A", mode)
+      change(job)
       Option.when(isStopped(job, allowed))(job)
     }
     stopped.takeWhile(_.isDefined).flatten

@@ -1,9 +1,9 @@
 package io.tfspark.jobs.commit
 
-import java.nio.file.{FileAlreadyExistsException, Files, NoSuchFileException}
+import java.nio.file.{FileAlreadyExistsException, Files, NoSuchFileException, Path}
 
 import org.apache.hadoop.conf.Configuration
-import org.apache.hadoop.fs.Path
+import org.apache.hadoop.fs.{Path => HadoopPath}
 import org.scalatest.funsuite.AnyFunSuite
 
 /** The properties of a store that the commit needs, on real files: of the local store and of
@@ -12,7 +12,7 @@ import org.scalatest.funsuite.AnyFunSuite
 class StoreSuite extends AnyFunSuite {
   private def hadoop(isAtomic: Boolean): Store = {
     val conf = new Configuration()
-    val files = new Path("file:///").getFileSystem(conf)
+    val files = new HadoopPath("file:///").getFileSystem(conf)
     new HadoopStore(files, conf, isAtomic)
   }
 
@@ -71,6 +71,36 @@ class StoreSuite extends AnyFunSuite {
       store.create(s"$root/one", "first")
       intercept[NoSuchFileException](store.rename(s"$root/one", s"$root/none/one"))
     }
+  }
+
+  test("a folder that cannot be renamed is found, and nothing is changed") {
+    val (store, root) = (new LocalStore, Files.createTempDirectory("store").toString)
+    store.make(s"$root/out")
+    store.make(s"$root/work")
+    store.create(s"$root/work/job", "")
+    assert(store.reasonToStay(s"$root/out", s"$root/work").isEmpty)
+    store.create(s"$root/out/row", "")
+    assert(store.reasonToStay(s"$root/out", s"$root/work").isEmpty)
+    val memory = Path.of("/dev/shm")
+    assume(
+      Files.isDirectory(memory) && Files.getFileStore(memory) != Files.getFileStore(Path.of(root))
+    )
+    val other = Files.createTempDirectory(memory, "store") // as in another layer of an overlay
+    try assert(store.reasonToStay(other.toString, s"$root/work").isDefined)
+    finally store.delete(other.toString)
+    assert(store.names(root) == Seq("out", "work") && store.names(s"$root/work") == Seq("job"))
+  }
+
+  test("links are resolved, also those to folders that do not exist yet") {
+    val root = Files.createTempDirectory("store").toRealPath()
+    Files.createSymbolicLink(root.resolve("link"), Path.of("real"))
+    def behind(name: String) = Stores.behindLinks(new HadoopPath(s"file:$root/$name")).toString
+    assert(behind("link/out") == s"file:$root/real/out")
+    Files.createDirectories(root.resolve("real/in"))
+    Files.createSymbolicLink(root.resolve("deep"), root.resolve("link/in"))
+    assert(
+      behind("deep/out") == s"file:$root/real/in/out" && behind("plain") == s"file:$root/plain"
+    )
   }
 
   test("only local folders have an identity, which a rename keeps") {

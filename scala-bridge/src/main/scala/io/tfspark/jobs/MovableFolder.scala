@@ -1,0 +1,62 @@
+package io.tfspark.jobs
+
+import io.tfspark.error._
+import io.tfspark.jobs.commit.{Mounts, Store, Stores}
+import org.apache.hadoop.fs.Path
+import org.slf4j.LoggerFactory
+
+/** Whether the files of a commit can be moved into an output, and its folder be renamed. Driver.
+  *
+  * @param path qualified path of the output
+  * @param root the same path in the form that the store takes
+  */
+final private[jobs] class MovableFolder(store: Store, path: Path, root: String) {
+  private lazy val mount = if (Stores.isLocal(path)) Mounts.typeAt(root) else ""
+
+  /** Refuse a mount point: no file can be renamed into it from the hidden folder beside it. */
+  def refuseMount(): Unit =
+    if (Stores.isMount(path))
+      throw new UsageException(
+        Explain(
+          s"A disk or volume is mounted at $root, so no file can be moved into it.",
+          expected = "a folder on the same disk as the folder above it",
+          hint = s"write to a folder in it, such as $root/scores."
+        )
+      )
+
+  /** Refuse to overwrite a folder that cannot be renamed, such as one in a lower layer of an
+    * overlay, or of another user in a folder with a sticky bit.
+    *
+    * @param work a folder with entries, into whose place the output is renamed for a test; a file
+    *   system refuses this
+    */
+  def refuseFixed(work: String): Unit =
+    if (!Mounts.isFuse(mount)) store.reasonToStay(root, work).foreach { reason =>
+      throw new UsageException(
+        Explain(
+          s"The folder $root cannot be replaced, because it cannot be renamed.",
+          expected = "a folder that this user can rename",
+          found = reason,
+          hint = "delete the folder yourself and run the job again, or write to another place."
+        )
+      )
+    }
+
+  /** Log that a second job at the same time is not prevented, where this is so. */
+  def warnWithoutGuarantee(target: Dataset): Unit =
+    if (!store.isAtomic)
+      MovableFolder.log.warn(
+        s"$target is on a file system that copies instead of renaming: a dead job is recovered, " +
+          "but a second job is not prevented from writing at the same time"
+      )
+    else if (Mounts.isFuse(mount))
+      MovableFolder.log.warn(
+        s"$target is on a mount of type $mount: many such mounts copy instead of renaming, and " +
+          "let two jobs create the same file, so neither a second job at the same time nor a kill " +
+          "while files are published is guaranteed to be safe"
+      )
+}
+
+private object MovableFolder {
+  private val log = LoggerFactory.getLogger(classOf[MovableFolder])
+}

@@ -1,0 +1,79 @@
+package io.tfspark.jobs
+
+import java.net.URI
+import java.util.Locale
+
+import io.tfspark.error._
+import io.tfspark.jobs.commit.Stores
+import org.apache.hadoop.conf.Configuration
+import org.apache.hadoop.fs.Path
+import org.apache.spark.sql.SparkSession
+
+/** Refuses an output that the job reads, that contains its input, or that is inside its input.
+  * Driver.
+  */
+private[jobs] object OwnInput {
+
+  /** Refuse a qualified folder that overlaps with an input. Mode `error` never changes existing
+    * files.
+    */
+  def refuse(folder: Path, inputs: Seq[String], mode: String, conf: Configuration): Unit =
+    if (mode != "error") {
+      val written = inside(Stores.behindLinks(folder))
+      inputs.find { input =>
+        val read = inside(Stores.qualified(new Path(input), conf))
+        read.startsWith(written) || written.startsWith(read)
+      }.foreach(input => throw wouldChange(folder.toString, input, mode))
+    }
+
+  /** Refuse a qualified folder with files that the job reads, such as those behind a view or a
+    * glob.
+    */
+  def refuseFiles(folder: Path, sources: Seq[Source], mode: String): Unit = {
+    val written = inside(Stores.behindLinks(folder))
+    val read = sources.flatMap(_.files).map(file => new Path(new URI(file)).getParent).distinct
+    read.find(other => inside(Stores.behindLinks(other)).startsWith(written)).foreach { other =>
+      throw wouldChange(folder.toString, s"files in $other", mode)
+    }
+  }
+
+  /** The folder of an input; none for a view, and for a table of another catalog. */
+  def folderRead(spark: SparkSession, source: Dataset): Option[String] =
+    source.path.orElse(named(spark, source).filter(_.catalog.isEmpty).flatMap { table =>
+      new OwnCatalog(spark).find(table.quoted).map(found => new Path(found.location).toString)
+    })
+
+  /** Refuse to write into the table that the job reads. */
+  def refuseSameTable(spark: SparkSession, job: BatchJob, output: Output): Unit = {
+    val (read, written) = (named(spark, job.source), named(spark, job.target))
+    val isAllowed = job.mode == "error" || (job.mode == "overwrite" && output.keepsReplacedRows)
+    if (read.isDefined && read == written && !isAllowed)
+      throw new UsageException(
+        Explain(
+          s"The ${job.target} is the input and the output of the job.",
+          expected = "two tables",
+          hint = "write to another table."
+        )
+      )
+  }
+
+  /** The error of an output that overlaps with the input. */
+  def wouldChange(target: String, read: String, mode: String): UsageException =
+    new UsageException(
+      Explain(
+        s"${if (mode == "overwrite") "Overwriting" else "Appending to"} $target would change " +
+          s"$read, which the job reads.",
+        expected = "an output outside of the input, and an input outside of the output",
+        hint = "choose another output."
+      )
+    )
+
+  /** The full name of a table; none for a name such as delta.`/path`. */
+  private def named(spark: SparkSession, dataset: Dataset): Option[TableName] =
+    try {
+      val name = dataset.table.map(text => TableName.of(spark, text.toLowerCase(Locale.ROOT)))
+      name.map(table => if (table.catalog.isEmpty) table.inSchema(spark) else table)
+    } catch { case _: TfsparkException => None }
+
+  private def inside(folder: Path): String = s"${folder.toString.stripSuffix("/")}/"
+}

@@ -1,0 +1,89 @@
+package io.tfspark.jobs
+
+import java.nio.file.Files
+
+import io.tfspark.error.UsageException
+import io.tfspark.sql.HadoopConf
+import org.apache.hadoop.fs.Path
+
+/** A job that would change the rows that it reads is refused before any task. */
+class OwnInputSuite extends JobSuite {
+
+  private def refused(words: String*): String = {
+    val (message, code) = refusal[UsageException](Seq("--model", model("linear")) ++ words: _*)
+    assert(code == 2, message)
+    message
+  }
+
+  test("an output that is, contains or is inside the input is refused") {
+    val home = folder().toRealPath()
+    Files.createSymbolicLink(home.resolve("link"), java.nio.file.Path.of("out/in"))
+    val (conf, place) = (HadoopConf.of(spark), new Path(s"file:$home/out"))
+    def isRefused(input: String, mode: String): Boolean =
+      try {
+        OwnInput.refuse(place, Seq(s"$home/$input"), mode, conf)
+        false
+      } catch { case error: UsageException => error.getMessage.contains("would change") }
+    Seq(
+      "out" -> true,
+      "out/in" -> true,
+      "out/part-*" -> true,
+      "" -> true,
+      "link" -> true,
+      "out-2" -> false,
+      "in" -> false
+    ).foreach { case (input, wanted) =>
+      Seq("append", "overwrite").foreach(mode => assert(isRefused(input, mode) == wanted, input))
+      assert(!isRefused(input, "error"))
+    }
+  }
+
+  test("a folder of the input, of a link to it, or of a view is no output of a job") {
+    val home = folder()
+    val link = Files.createSymbolicLink(home.resolve("link"), java.nio.file.Path.of(input))
+    def overwritten(words: String*) = refused(words ++ Seq("--mode", "overwrite"): _*)
+    Seq(input, s"$input/scores", link.toString).foreach { output =>
+      assert(overwritten("--input", input, "--output", output).contains("which the job reads"))
+    }
+    assert(overwritten("--input", s"$link/*.parquet", "--output", input).contains("would change"))
+    spark.read.parquet(input).createOrReplaceTempView("own_rows")
+    sql("SELECT * FROM own_rows WHERE id IN (SELECT id FROM own_rows)")
+      .createOrReplaceTempView("some_own_rows")
+    Seq("own_rows", "some_own_rows").foreach { view =>
+      assert(overwritten("--input-table", view, "--output", input).contains("change files in"))
+    }
+    assert(spark.read.parquet(input).count() == 5)
+  }
+
+  test("a table that is read is no output") {
+    sql("CREATE DATABASE own")
+    try {
+      sql(s"CREATE TABLE own.t USING parquet AS SELECT * FROM parquet.`$input`")
+      sql("CREATE TEMPORARY VIEW all_of_t AS SELECT * FROM own.t")
+      val place = new Path(spark.catalog.getDatabase("own").locationUri, "t").toString
+      Seq(
+        Seq("--input-table", "own.t", "--output-table", "OWN.T", "--mode", "overwrite"),
+        Seq("--input-table", "own.t", "--output-table", "own.t", "--mode", "append"),
+        Seq("--input-table", "own.t", "--output", place, "--mode", "append"),
+        Seq("--input-table", "all_of_t", "--output-table", "own.t", "--mode", "overwrite")
+      ).foreach(words => assert(refused(words: _*).contains("Hint: ")))
+    } finally {
+      sql("DROP VIEW IF EXISTS all_of_t")
+      sql("DROP DATABASE own CASCADE")
+    }
+  }
+
+  test("an input without a state makes each run a job of its own, unless it has an id") {
+    sql("SELECT array(rand(), 1d) AS features FROM range(2)").createOrReplaceTempView("by_chance")
+    val rows = spark.sparkContext.parallelize(Seq(1L, 2L))
+    spark.createDataset(rows)(org.apache.spark.sql.Encoders.scalaLong)
+      .selectExpr("array(float(value), 1f) AS features").createOrReplaceTempView("of_program")
+    def isOfOneRun(words: String*) = {
+      val all = Seq("--model", model("linear"), "--output", s"${folder()}/out") ++ words
+      Plan.of(spark, BatchScoreFlags.parse(all), "run").job.isOfOneRun
+    }
+    assert(isOfOneRun("--input-table", "of_program"))
+    assert(!isOfOneRun("--input-table", "of_program", "--run-id", "monday"))
+    assert(!isOfOneRun("--input-table", "by_chance") && !isOfOneRun("--input", input))
+  }
+}
