@@ -34,7 +34,6 @@ from tfspark.scoring.input.headers import refuse_other_headers
 from tfspark.scoring.input.listing import DataFile, changed, check_unchanged, states
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.sources import Source
-from tfspark.tfrecord.files import find
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -140,6 +139,8 @@ def _uris(rows: DataFrame, dataset: Dataset) -> list[str]:
     place = HadoopFiles(rows.sparkSession, dataset.path).qualified(dataset.path)
     if not place.startswith("file:"):
         return []
+    from tfspark.tfrecord.files import find
+
     return [Path(file.path).as_uri() for file in find([place])]
 
 

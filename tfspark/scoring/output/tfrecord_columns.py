@@ -9,7 +9,6 @@ import pyarrow as pa
 from tfspark.errors import BindingError, UnsupportedTypeError, UsageError, explain
 from tfspark.scoring.dataset import Dataset
 from tfspark.spark.types import column_type
-from tfspark.tfrecord.columns import columns_of, record_type_of
 
 
 def refuse_no_feature(target: Dataset, columns: Mapping[str, str]) -> None:
@@ -25,6 +24,8 @@ def refuse_no_feature(target: Dataset, columns: Mapping[str, str]) -> None:
     """
     if target.format != "tfrecord":
         return
+    from tfspark.tfrecord.columns import columns_of, record_type_of
+
     if target.partition_by:
         raise UsageError(
             explain("A TFRecord output has no partitions.", hint="leave out --partition-by.")
