@@ -23,6 +23,7 @@ from tfspark.scoring.job import BatchJob
 from tfspark.scoring.output.catalog import CatalogOutput
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.owner import Owner
+from tfspark.spark.cluster.lakes import version_option
 
 LINEAR = str(Path(os.environ["TFSPARK_COMPAT_MODELS"]) / "linear")
 ICEBERG = "org.apache.iceberg.spark"
@@ -257,7 +258,8 @@ def test_an_old_snapshot_is_read(spark: SparkSession, score: Any, home: Path) ->
     spark.sql("INSERT INTO lake.db.source VALUES (9, 9f, 1f, '1')")
     flags = ["--input", f"{home}/lake/db/source", "--input-format", "iceberg"]
     target = str(home / "old-snapshot")
-    assert score(*flags, "--option", f"snapshot-id={first}", "--output", target) == 0
+    option = f"{version_option(spark.version, 'iceberg')}={first}"
+    assert score(*flags, "--option", option, "--output", target) == 0
     assert spark.read.parquet(target).count() == 5
     spark.sql("DROP TABLE lake.db.source PURGE")
 

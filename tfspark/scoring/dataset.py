@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tfspark.errors import UsageError, explain
 from tfspark.spark.cluster.files import HadoopFiles
-from tfspark.spark.cluster.lakes import VERSION_OPTION
+from tfspark.spark.cluster.lakes import version_option
 from tfspark.spark.cluster.reading import check_format, read_path, read_table
 
 if TYPE_CHECKING:
@@ -70,9 +70,7 @@ class Dataset:
     def reader_options(self) -> dict[str, str]:
         """The options of the reader, with the defaults of the format."""
         given = {name.lower() for name in self.options}
-        defaults = dict(_READ_DEFAULTS.get(self.format, {}))
-        if self.version:
-            defaults[VERSION_OPTION[self.format]] = self.version
+        defaults = _READ_DEFAULTS.get(self.format, {})
         unset = {name: value for name, value in defaults.items() if name.lower() not in given}
         return {**unset, **self.options}
 
@@ -95,7 +93,10 @@ class Dataset:
         path = self.path
         if self.format == "tfrecord":  # pyarrow does not know Spark's default file system
             path = HadoopFiles(spark, path).qualified(path)
-        return read_path(spark, path, self.format, self.reader_options)
+        options = self.reader_options
+        if self.version:
+            options[version_option(spark.version, self.format)] = self.version
+        return read_path(spark, path, self.format, options)
 
     def check_format(self, spark: SparkSession) -> None:
         """Let the session read and write the format.

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 # Format → its name in messages.
 LAKES = {"delta": "Delta Lake", "iceberg": "Iceberg"}
-# Format → the option of Spark's reader that chooses a version.
-VERSION_OPTION = {"delta": "versionAsOf", "iceberg": "snapshot-id"}
 _EXTENSIONS = {
     "delta": "io.delta.sql.DeltaSparkSessionExtension",
     "iceberg": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
@@ -36,6 +34,12 @@ def package_of(spark_version: str, lake: str) -> str:
         return f"org.apache.iceberg:iceberg-spark-runtime-{line}_{scala}:<version>"
     suffix = scala if line.startswith("3.") else f"{line}_{scala}"
     return f"io.delta:delta-spark_{suffix}:<version>"
+
+
+def version_option(spark_version: str, lake: str) -> str:
+    """Return the option of Spark's reader that chooses a version of a folder."""
+    is_old = spark_version.startswith(("3.", "4.0."))  # Iceberg changed it for Spark 4.1
+    return "snapshot-id" if lake == "iceberg" and is_old else "versionAsOf"
 
 
 def lake_of_catalog(spark: SparkSession, catalog: str) -> str:
