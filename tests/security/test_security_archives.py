@@ -6,12 +6,12 @@ import contextlib
 import io
 import struct
 import tarfile
-import tracemalloc
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.security.allocations import least_peak
 from tests.security.hostile_models import write_model
 from tfspark.errors import InvalidModelError
 from tfspark.node_folder import unpacked
@@ -136,13 +136,12 @@ def root(tmp_path, monkeypatch):
 @pytest.mark.parametrize("content", [*HOSTILE.values(), *CUT_OFF], ids=(*HOSTILE, *"abcd"))
 def test_a_hostile_archive_is_refused_with_little_memory_and_nothing_stays(root, content):
     archive = content if content in CUT_OFF else content + END
-    tracemalloc.start()
-    try:
+
+    def refused():
         with pytest.raises(InvalidModelError, match="archive of a model cannot be unpacked"):
             unpacked("d" * 64, 1000, lambda: archive)
-        assert tracemalloc.get_traced_memory()[1] < 4 << 20
-    finally:
-        tracemalloc.stop()
+
+    assert least_peak(refused) < 4 << 20
     assert [path.name for path in root.parent.rglob("*")] == ["cache", "d" * 64 + ".lock"]
 
 
