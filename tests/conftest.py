@@ -7,11 +7,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from tests.shell import SHORT_RUN
+from tfspark.spark.cluster.jdbc import CATALOG
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -120,3 +122,20 @@ def points(spark: SparkSession) -> DataFrame:
     """The source material's rows."""
     rows = [([1.0, 2.0],), ([3.0, 5.0],), ([7.0, 8.0],)]
     return spark.createDataFrame(rows, "features array<float>")
+
+
+@pytest.fixture
+def database(spark: SparkSession) -> Iterator[str]:
+    """A schema of a Derby database in memory, in a catalog of its own."""
+    name = f"derby_{uuid4().hex[:8]}"  # Spark keeps a catalog for as long as the session
+    settings = {
+        f"spark.sql.catalog.{name}": CATALOG,
+        f"spark.sql.catalog.{name}.url": f"jdbc:derby:memory:{name};create=true",
+        f"spark.sql.catalog.{name}.driver": "org.apache.derby.iapi.jdbc.AutoloadedDriver",
+    }
+    for setting, value in settings.items():
+        spark.conf.set(setting, value)
+    spark.sql(f"CREATE SCHEMA {name}.db")
+    yield f"{name}.db"
+    for setting in settings:
+        spark.conf.unset(setting)

@@ -28,7 +28,7 @@ TABLE = ROOT / "tests" / "compat" / "README.md"
 SMOKE = ROOT / "tests" / "compat" / "smoke.py"
 JARS = HOME / "jars"
 # Spark line → lake or database → the jars of its tests, by their coordinates in Maven's repository.
-LAKES: dict[str, dict[str, tuple[str, ...]]] = {
+LAKES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "4.0": {
         "iceberg": ("org.apache.iceberg:iceberg-spark-runtime-4.0_2.13:1.10.0",),
         "delta": ("io.delta:delta-spark_2.13:4.0.0", "io.delta:delta-storage:4.0.0"),

@@ -8,27 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
 from jobs import batch_score
+from tests.compat.one_job import LINEAR, SCORED, Killed, kill
 from tfspark.scoring.output.jdbc import JdbcOutput
 from tfspark.scoring.output.owner import Owner
 from tfspark.spark.cluster.jdbc import CATALOG, Database
-
-LINEAR = str(Path(os.environ["TFSPARK_COMPAT_MODELS"]) / "linear")
-SCORED = [(at, 2.0 * at + 2) for at in range(5)]
-
-
-class Killed(BaseException):
-    """The end of a job that was killed."""
-
-
-def kill(*_: object) -> None:
-    raise Killed
 
 
 @pytest.fixture(scope="module")

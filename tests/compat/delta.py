@@ -16,6 +16,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 import tfspark
+from tests.compat.one_job import LINEAR, SCORED, Killed, kill, run_while_it_changes
 from tfspark.errors import OutputExistsError
 from tfspark.scoring.batch import execute, new_report, plan
 from tfspark.scoring.dataset import Dataset
@@ -27,17 +28,6 @@ from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.report import Report
 from tfspark.spark.cluster.sources import sources_of
 from tfspark.streaming import DeltaTable
-
-LINEAR = str(Path(os.environ["TFSPARK_COMPAT_MODELS"]) / "linear")
-SCORED = [(at, 2.0 * at + 2) for at in range(5)]
-
-
-class Killed(BaseException):
-    """The end of a job that was killed."""
-
-
-def kill(*_: object) -> None:
-    raise Killed
 
 
 @pytest.fixture(scope="module")
@@ -172,13 +162,10 @@ def test_a_version_is_pinned_while_it_is_read(
     source = Dataset(table="source_table") if kind == "table" else path
     target = Dataset(str(tmp_path / "out"))
     job = BatchJob(LINEAR, source, target, feed={"inputs": ["a", "b"]})
-    first, later = new_report("test"), new_report("test")
-    planned = plan(spark, job, first)
-    spark.sql("DELETE FROM source_table WHERE id = 3")
-    assert plan(spark, job, later).job != planned.job
-    execute(spark, planned, first)
+    delete = "DELETE FROM source_table WHERE id = 3"
+    first, later = run_while_it_changes(spark, job, lambda: spark.sql(delete))
     assert spark.read.parquet(target.path).count() == 5
-    assert (first.input[-9:], later.input[-9:]) == ("version 0", "version 1")
+    assert (first[-9:], later[-9:]) == ("version 0", "version 1")
     old = replace(path, options={"versionAsOf": "0"})
     assert plan(spark, replace(job, source=old, mode="append"), new_report("test"))
     spark.sql("DROP TABLE source_table")

@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 
 import tfspark
 from jobs import batch_score
-from tfspark.scoring.batch import execute, new_report, plan
+from tests.compat.one_job import LINEAR, SCORED, Killed, kill, run_while_it_changes
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.job import BatchJob
 from tfspark.scoring.output.catalog import CatalogOutput
@@ -25,11 +25,9 @@ from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.owner import Owner
 from tfspark.spark.cluster.lakes import version_option
 
-LINEAR = str(Path(os.environ["TFSPARK_COMPAT_MODELS"]) / "linear")
 ICEBERG = "org.apache.iceberg.spark"
 CATALOGS = {"lake": f"{ICEBERG}.SparkCatalog", "spark_catalog": f"{ICEBERG}.SparkSessionCatalog"}
 ROWS = "SELECT id, float(id) a, 1f b, string(id % 2) g FROM range(5)"
-SCORED = [(at, 2.0 * at + 2) for at in range(5)]
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +84,6 @@ def score(monkeypatch: pytest.MonkeyPatch) -> Any:
         return batch_score.main(["--model", LINEAR, "--feed", feed, *flags])
 
     return run
-
-
-class Killed(BaseException):
-    """The end of a job that was killed."""
-
-
-def kill(*_: object) -> None:
-    raise Killed
 
 
 def scored(spark: SparkSession, table: str) -> list[tuple[Any, ...]]:
@@ -239,16 +229,13 @@ def test_a_snapshot_is_pinned_while_it_is_read(spark: SparkSession, kind: str, h
     source = table if kind == "table" else Dataset(f"{home}/lake/db/source", format="iceberg")
     target = Dataset(f"{home}/pinned-{kind}")
     job = BatchJob(LINEAR, source, target, feed={"inputs": ["a", "b"]})
-    first, later = new_report("test"), new_report("test")
-    planned = plan(spark, job, first)
-    spark.sql("INSERT INTO lake.db.source VALUES (9, 9f, 1f, '1')")
-    assert plan(spark, job, later).job != planned.job
-    execute(spark, planned, first)
+    insert = "INSERT INTO lake.db.source VALUES (9, 9f, 1f, '1')"
+    first, later = run_while_it_changes(spark, job, lambda: spark.sql(insert))
     assert spark.read.parquet(target.path).count() == 5
     current = spark.sql("SELECT snapshot_id FROM lake.db.source.refs").collect()[0][0]
-    assert later.input.endswith(f", version {current}")
-    assert first.input.partition(", version ")[0] == later.input.partition(", version ")[0]
-    assert first.input != later.input
+    assert later.endswith(f", version {current}")
+    assert first.partition(", version ")[0] == later.partition(", version ")[0]
+    assert first != later
     spark.sql("DROP TABLE lake.db.source PURGE")
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from pyspark.sql import SparkSession
@@ -18,7 +17,7 @@ from tfspark.scoring.output.choice import output_of
 from tfspark.scoring.output.jdbc import JdbcOutput
 from tfspark.scoring.output.journal import JobKey, Mode
 from tfspark.scoring.output.owner import Owner
-from tfspark.spark.cluster.jdbc import CATALOG, Database, Transaction
+from tfspark.spark.cluster.jdbc import Database, Transaction
 
 pytestmark = pytest.mark.faults
 
@@ -37,10 +36,10 @@ OPERATIONS = (
 class Job:
     """A job without a model: two rows into the table `y` of a schema."""
 
-    def __init__(self, spark: SparkSession, schema: str, mode: Mode, run_id: str = "") -> None:
+    def __init__(self, spark: SparkSession, database: str, mode: Mode, run_id: str = "") -> None:
         self.spark, self.mode, self.run_id, self.runs = spark, mode, run_id, 0
-        self.target = Dataset(table=f"{schema}.y")
-        self.schema = schema
+        self.target = Dataset(table=f"{database}.y")
+        self.schema = database
 
     def run(self, between: Callable[[], object] = lambda: None) -> str:
         """Run the job as `execute` does, and something else before it publishes."""
@@ -71,37 +70,20 @@ class Job:
         )
 
 
-def made(spark: SparkSession, schema: str) -> None:
+def made(spark: SparkSession, database: str) -> None:
     """Create the table with its old row, in the database's own types."""
-    database = Database(spark, schema.partition(".")[0])
-    with database.transaction() as transaction:
-        transaction.run(
-            f'CREATE TABLE {database.quoted("db", "y")} ("v" VARCHAR(9), "score" DOUBLE)'
-        )
-        transaction.run(f"INSERT INTO {database.quoted('db', 'y')} VALUES (?, 1.0)", OLD[0])
+    catalog, _, schema = database.partition(".")
+    connected = Database(spark, catalog)
+    name = connected.quoted(schema, "y")
+    with connected.transaction() as transaction:
+        transaction.run(f'CREATE TABLE {name} ("v" VARCHAR(9), "score" DOUBLE)')
+        transaction.run(f"INSERT INTO {name} VALUES (?, 1.0)", OLD[0])
 
 
 @pytest.fixture(autouse=True)
 def dead(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each run belong to a process that has ended before the next run."""
     monkeypatch.setattr(Owner, "has_ended", lambda owner: True)
-
-
-@pytest.fixture
-def schema(spark: SparkSession) -> Iterator[str]:
-    """A schema of a Derby database in memory."""
-    name = f"derby_{uuid4().hex[:8]}"
-    settings = {
-        f"spark.sql.catalog.{name}": CATALOG,
-        f"spark.sql.catalog.{name}.url": f"jdbc:derby:memory:{name};create=true",
-        f"spark.sql.catalog.{name}.driver": "org.apache.derby.iapi.jdbc.AutoloadedDriver",
-    }
-    for setting, value in settings.items():
-        spark.conf.set(setting, value)
-    spark.sql(f"CREATE SCHEMA {name}.db")
-    yield f"{name}.db"
-    for setting in settings:
-        spark.conf.unset(setting)
 
 
 def is_stopped(job: Job, patch: pytest.MonkeyPatch, allowed: int) -> bool:
@@ -144,15 +126,15 @@ def test_stopped_before_any_statement_and_run_again(
     run_id: str,
     first: int,
     spark: SparkSession,
-    schema: str,
+    database: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     there = [OLD] if is_there else None
     after = sorted([*(there or []), *NEW] if mode == "append" else NEW)
     for allowed in range(first if STEP > 1 else 0, 99, STEP):
         if is_there:
-            made(spark, schema)
-        job = Job(spark, schema, mode, run_id and f"{run_id} {allowed}")
+            made(spark, database)
+        job = Job(spark, database, mode, run_id and f"{run_id} {allowed}")
         was_stopped = is_stopped(job, monkeypatch, allowed)
         if was_stopped:
             assert job.rows() in (there, after), allowed
@@ -161,7 +143,7 @@ def test_stopped_before_any_statement_and_run_again(
         if run_id:
             assert job.run() == "already done"
         assert job.tables() == ["tfspark_runs", "y"]
-        spark.sql(f"DROP TABLE {schema}.y")
+        spark.sql(f"DROP TABLE {database}.y")
         if not was_stopped:
             return
     raise AssertionError("the job does not end")
@@ -169,11 +151,11 @@ def test_stopped_before_any_statement_and_run_again(
 
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_run_that_another_one_replaced_commits_nothing(
-    is_there: bool, spark: SparkSession, schema: str
+    is_there: bool, spark: SparkSession, database: str
 ) -> None:
     if is_there:
-        made(spark, schema)
-    job = Job(spark, schema, "append", "monday")
+        made(spark, database)
+    job = Job(spark, database, "append", "monday")
     with pytest.raises(OutputBusyError, match="Another run of the same job"):
         job.run(between=lambda: job.run())
     assert job.rows() == sorted([*([OLD] if is_there else []), *NEW])
@@ -181,10 +163,10 @@ def test_a_run_that_another_one_replaced_commits_nothing(
 
 
 def test_a_run_that_is_at_work_keeps_the_same_job_away(
-    spark: SparkSession, schema: str, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Owner, "has_ended", lambda owner: False)
-    job = Job(spark, schema, "append", "monday")
+    job = Job(spark, database, "append", "monday")
 
     def again() -> None:
         with pytest.raises(OutputBusyError, match="Another run of the same job"):
@@ -195,8 +177,8 @@ def test_a_run_that_is_at_work_keeps_the_same_job_away(
 
 
 def test_the_tables_of_other_dead_jobs_are_dropped(
-    spark: SparkSession, schema: str, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert is_stopped(Job(spark, schema, "append", "monday"), monkeypatch, 4)
-    assert Job(spark, schema, "append", "tuesday").run() == "done"
-    assert Job(spark, schema, "append", "x").tables() == ["tfspark_runs", "y"]
+    assert is_stopped(Job(spark, database, "append", "monday"), monkeypatch, 4)
+    assert Job(spark, database, "append", "tuesday").run() == "done"
+    assert Job(spark, database, "append", "x").tables() == ["tfspark_runs", "y"]

@@ -58,12 +58,13 @@ def pinned(spark: SparkSession, source: Dataset) -> Dataset:
 def _lake_of(spark: SparkSession, source: Dataset) -> str:
     """Return the format of the input; empty unless it is Delta Lake or Iceberg, and installed."""
     by_path = _BY_PATH.fullmatch(source.table)
-    if source.path or by_path:
-        lake = by_path[1].lower() if by_path else source.format
-        if lake in LAKES:
-            check_installed(spark, lake)
-        return lake if lake in LAKES else ""
-    return _lake_of_table(spark, source.table)
+    if not source.path and by_path is None:
+        return _lake_of_table(spark, source.table)
+    lake = source.format if by_path is None else by_path[1].lower()
+    if lake not in LAKES:
+        return ""
+    check_installed(spark, lake)
+    return lake
 
 
 def _lake_of_table(spark: SparkSession, table: str) -> str:

@@ -1,0 +1,40 @@
+"""The model, the answers and the steps that the tests of table formats share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from tfspark.scoring.batch import execute, new_report, plan
+from tfspark.scoring.job import BatchJob
+
+LINEAR = str(Path(os.environ["TFSPARK_COMPAT_MODELS"]) / "linear")
+# The id and the prediction of each row.
+SCORED = [(at, 2.0 * at + 2) for at in range(5)]
+
+
+class Killed(BaseException):
+    """The end of a job that was killed."""
+
+
+def kill(*_: object) -> None:
+    """End a job like a kill."""
+    raise Killed
+
+
+def run_while_it_changes(
+    spark: SparkSession, job: BatchJob, change: Callable[[], object]
+) -> tuple[str, str]:
+    """Run a job whose input changes after its plan; return the input before and after.
+
+    The same settings must be another job after the change.
+    """
+    first, later = new_report("test"), new_report("test")
+    planned = plan(spark, job, first)
+    change()
+    assert plan(spark, job, later).job != planned.job
+    execute(spark, planned, first)
+    return first.input, later.input
