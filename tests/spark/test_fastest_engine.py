@@ -45,7 +45,7 @@ def test_a_session_times_a_model_once(points, linear, jobs_of):
 def test_every_partition_uses_the_chosen_engine(spark, linear, monkeypatch, engine):
     """With OpenVINO, TensorFlow scores what OpenVINO refuses: NaN."""
     choice = EngineChoice(engine)
-    monkeypatch.setattr(fastest_engine, "_refusal", lambda model: choice)
+    monkeypatch.setattr(fastest_engine, "_without_trial", lambda *_: choice)
     rows = spark.sql("SELECT array(1F, float('nan')) AS features UNION ALL SELECT array(1F, 2F)")
     scored = predict(rows.repartition(2), {"m": linear}, fetch={"outputs": "y"}, engine="fastest")
     assert sorted(str(row["m_y"]) for row in scored.collect()) == ["3.0", "nan"]

@@ -21,6 +21,7 @@ from tfspark import dtypes
 from tfspark.engine.registry import check_model
 from tfspark.engine_choice import EngineChoice
 from tfspark.errors import EngineError, UsageError, explain
+from tfspark.schema import Binding
 from tfspark.several import BoundModels, NamedModel
 from tfspark.signature import Signature
 from tfspark.spark.cluster.failures import own_errors
@@ -32,7 +33,7 @@ from tfspark.spark.worker.model_chain import BoundModel, ModelChain
 
 _log = logging.getLogger(__name__)
 
-# Runs a trial of some models, by their positions; no choice if there are no rows.
+# Runs a trial of the models of a chain, and returns one choice for each; none without rows.
 Ask: TypeAlias = Callable[[ModelChain], Sequence[EngineChoice]]
 
 # The rows of a frame pass through the driver.
@@ -57,8 +58,8 @@ def with_engines(spark: SparkSession, bound: BoundModels, ask: Ask) -> BoundMode
     known = _CHOSEN.setdefault(spark, {})
     wanted = {at: _key(model) for at, model in enumerate(bound.models) if _is_open(model)}
     for at, key in wanted.items():
-        if key not in known and (refusal := _refusal(bound.models[at])):
-            known[key] = refusal
+        if key not in known and (choice := _without_trial(bound.models[at], bound.bindings[at])):
+            known[key] = choice
     asked = [at for at, key in wanted.items() if key not in known]
     if asked:
         chain = chain_of(spark, bound, asked)
@@ -124,9 +125,11 @@ def _key(model: NamedModel) -> str:
     return repr((package.digest, package.tags, package.signature))
 
 
-def _refusal(model: NamedModel) -> EngineChoice | None:
-    """Return the choice if the graph alone shows that OpenVINO cannot run the model."""
+def _without_trial(model: NamedModel, binding: Binding) -> EngineChoice | None:
+    """Return the choice if OpenVINO cannot run the graph, or if no column feeds the model."""
     package = model.package
+    if not binding.columns:
+        return EngineChoice("auto", refused={"openvino": "only constants feed the model"})
     try:
         check_model("openvino", package.path, package.tags, package.signature)
     except EngineError as error:
