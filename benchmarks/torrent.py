@@ -24,8 +24,9 @@ from tfspark.spark.cluster.distribution import CHUNK
 
 PIECE = 4 << 20
 DRIVER = 0
-# Measured with one executor on the same machine; see `scale.md`.
-WORK = 0.010
+# Measured with two executors on the machine of the driver; see `scale.md`.
+WORK = 0.047
+EXTRACT = 3.0e-9
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,14 @@ class Cluster:
         link: Bytes per second that a process can send.
         work: Seconds that an executor needs for a piece, without the link: to ask who has it, to
             receive and store it, and to write it to the file for Python.
+        extract: Seconds per byte to receive and extract an archive, without the link.
     """
 
     executors: int
     per_host: int = 1
     link: float = 1.25e9
     work: float = WORK
+    extract: float = EXTRACT
 
     def is_near(self, executor: int, holder: int) -> bool:
         """Whether two processes are on one host."""
@@ -86,7 +89,8 @@ def broadcast(cluster: Cluster, size: int, chunk: int = CHUNK, seed: int = 1) ->
 
 def archive(cluster: Cluster, size: int) -> Spread:
     """Return what an archive costs: the driver's link sends every copy."""
-    return Spread(cluster.executors * size / cluster.link, cluster.executors)
+    seconds = cluster.executors * size / cluster.link + size * cluster.extract
+    return Spread(seconds, cluster.executors)
 
 
 def _order(random: Random, pieces: int, per_chunk: int) -> list[int]:
