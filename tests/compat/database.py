@@ -14,7 +14,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs import batch_score
-from tests.compat.one_job import LINEAR, SCORED, Killed, kill
+from tests.compat.one_job import LINEAR, SCORED, Killed, kill, session_in
 from tfspark.scoring.output.jdbc import JdbcOutput
 from tfspark.scoring.output.owner import Owner
 from tfspark.spark.cluster.jdbc import CATALOG, Database
@@ -23,18 +23,13 @@ from tfspark.spark.cluster.jdbc import CATALOG, Database
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     home = tmp_path_factory.mktemp("spark")
-    os.environ["TFSPARK_CACHE_DIR"] = str(home / "cache")
-    os.chdir(home)
     settings = {
-        "spark.ui.enabled": "false",
-        "spark.sql.warehouse.dir": str(home / "warehouse"),
         "spark.jars": os.environ["TFSPARK_COMPAT_DATABASE"],
         "spark.sql.catalog.h2": CATALOG,
         "spark.sql.catalog.h2.url": f"jdbc:h2:{home}/database;DB_CLOSE_DELAY=-1",
         "spark.sql.catalog.h2.driver": "org.h2.Driver",
     }
-    session = SparkSession.builder.master("local[2]").config(map=settings).getOrCreate()
-    session.sparkContext.setLogLevel("OFF")
+    session = session_in(home, settings)
     session.sql("CREATE SCHEMA h2.db")
     yield session
     session.stop()

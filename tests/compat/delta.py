@@ -16,7 +16,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 import tfspark
-from tests.compat.one_job import LINEAR, SCORED, Killed, kill, run_while_it_changes
+from tests.compat.one_job import LINEAR, SCORED, Killed, kill, run_while_it_changes, session_in
 from tfspark.errors import OutputExistsError
 from tfspark.scoring.batch import execute, new_report, plan
 from tfspark.scoring.dataset import Dataset
@@ -33,19 +33,14 @@ from tfspark.streaming import DeltaTable
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     home = tmp_path_factory.mktemp("spark")
-    os.environ["TFSPARK_CACHE_DIR"] = str(home / "cache")
-    os.chdir(home)
     settings = {
-        "spark.ui.enabled": "false",
         "spark.sql.shuffle.partitions": "2",
-        "spark.sql.warehouse.dir": str(home / "warehouse"),
         "spark.jars": os.environ["TFSPARK_COMPAT_DELTA"],
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.databricks.delta.snapshotPartitions": "2",
     }
-    session = SparkSession.builder.master("local[2]").config(map=settings).getOrCreate()
-    session.sparkContext.setLogLevel("OFF")
+    session = session_in(home, settings)
     yield session
     session.stop()
 

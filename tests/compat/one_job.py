@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -23,6 +23,16 @@ class Killed(BaseException):
 def kill(*_: object) -> None:
     """End a job like a kill."""
     raise Killed
+
+
+def session_in(home: Path, settings: Mapping[str, str]) -> SparkSession:
+    """Return a session with its files in a folder, which becomes the working directory."""
+    os.environ["TFSPARK_CACHE_DIR"] = str(home / "cache")
+    os.chdir(home)
+    own = {"spark.ui.enabled": "false", "spark.sql.warehouse.dir": str(home / "warehouse")}
+    session = SparkSession.builder.master("local[2]").config(map={**own, **settings}).getOrCreate()
+    session.sparkContext.setLogLevel("OFF")
+    return session
 
 
 def run_while_it_changes(
