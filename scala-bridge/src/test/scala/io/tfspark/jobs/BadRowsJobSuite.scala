@@ -68,10 +68,12 @@ class BadRowsJobSuite extends JobSuite {
     def refused[E <: TfsparkException: reflect.ClassTag](input: String, words: String*) =
       refusal[E](Seq("--model", model("linear"), "--input", input) ++ words: _*)
     val out = s"${folder()}/out"
-    Seq(out, s"$out/bad", mixed).foreach { place =>
-      val (message, code) =
-        refused[UsageException](mixed, "--output", out, "--bad-rows", place, "--mode", "append")
-      assert(code == 2 && message.contains("Bad rows need a folder that is not the output's"))
+    val beside = "Bad rows need a folder that is not the output's"
+    Seq(out -> beside, s"$out/bad" -> beside, mixed -> "which the job reads").foreach {
+      case (place, problem) =>
+        val (message, code) =
+          refused[UsageException](mixed, "--output", out, "--bad-rows", place, "--mode", "append")
+        assert(code == 2 && message.contains(problem))
     }
     val (lone, _) = refused[UsageException](mixed, "--output", out, "--max-bad-rows", "3")
     assert(lone.contains("--max-bad-rows has no effect"))
