@@ -25,15 +25,9 @@ from tfspark.scoring.output.journal import JobKey, Journal
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.protocol import already_there
 from tfspark.scoring.output.table_name import TableName
+from tfspark.spark.cluster import tables
 from tfspark.spark.cluster.jdbc import Database, RefusedStatementError, Transaction
 from tfspark.spark.cluster.names import quoted
-from tfspark.spark.cluster.tables import (
-    append_rows,
-    create,
-    drop_table,
-    rename_table,
-    tables_in,
-)
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -138,12 +132,9 @@ class JdbcOutput(CatalogOutput):
         """
         ended = [note for note in others if note.step != _RENAMING and note.has_ended]
         names = {note.staged for note in (*filter(None, [own]), *ended)}
-        for name in names & set(tables_in(self.spark, self._schema)):
-            drop_table(self.spark, self.table.sibling(name).quoted)
-
-    @property
-    def _schema(self) -> str:
-        return ".".join(map(quoted, (self.table.catalog, *self.table.schema)))
+        schema = ".".join(map(quoted, (self.table.catalog, *self.table.schema)))
+        for name in names & set(tables.tables_in(self.spark, schema)):
+            tables.drop_table(self.spark, self.table.sibling(name).quoted)
 
     def _where(self, *columns: str) -> str:
         name = self._database.quoted
@@ -211,8 +202,8 @@ class JdbcOutput(CatalogOutput):
         if not (self._exists() and self._create_like_target()):
             options, partitions = self.target.options, self.target.partition_by
             empty = self.spark.createDataFrame([], df.schema)  # counts nothing, unlike `df`
-            create(empty, name, self.target.format, options, partitions, {})
-        append_rows(df, name, {})
+            tables.create(empty, name, self.target.format, options, partitions, {})
+        tables.append_rows(df, name, {})
 
     def _create_like_target(self) -> bool:
         """Create the second table with the types of the target, if the database can."""
@@ -269,7 +260,7 @@ class JdbcOutput(CatalogOutput):
         with self._database.transaction() as transaction:
             self._set_step(transaction, _RENAMING, account)
         new = TableName("", self.table.schema, self.table.name)
-        rename_table(self.spark, self._staged.quoted, new.quoted)
+        tables.rename_table(self.spark, self._staged.quoted, new.quoted)
         with self._database.transaction() as transaction:
             self._set_step(transaction, _DONE, account)
 
@@ -289,7 +280,7 @@ class JdbcOutput(CatalogOutput):
 
     def acknowledge(self) -> None:
         """See `Output.acknowledge`. Only the note of a run id stays."""
-        drop_table(self.spark, self._staged.quoted)
+        tables.drop_table(self.spark, self._staged.quoted)
         if not self._job.run_id:
             with self._database.transaction() as transaction:
                 transaction.run(
@@ -300,7 +291,7 @@ class JdbcOutput(CatalogOutput):
         """See `Output.discard`. The note of committed rows stays, so they are not added again."""
         if not self._has_claimed or self.is_decided:
             return
-        drop_table(self.spark, self._staged.quoted)
+        tables.drop_table(self.spark, self._staged.quoted)
         delete = f"DELETE FROM {self._runs} WHERE {self._where('job', 'run')}"
         with self._database.transaction() as transaction:
             transaction.run(delete, self._commit, self.run)
