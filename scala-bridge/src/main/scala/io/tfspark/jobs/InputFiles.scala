@@ -37,13 +37,12 @@ final private[jobs] class InputFiles(files: Seq[(Path, Seq[String])]) {
     }
   }
 
-  /** Refuse a first file that lacks a column of another file; Spark knows only the columns of the
-    * first file.
+  /** Refuse a file that lacks a column of another file, if Spark does not know that column.
+    *
+    * @param known the columns that Spark knows: those of one file, which need not be the first
     */
-  def explainUnbound(): Unit = files.headOption.foreach { case (_, first) =>
-    val later = files.flatMap(_._2).map(InputFiles.folded).toSet -- first.map(InputFiles.folded)
-    check(Some(later))
-  }
+  def explainUnbound(known: Seq[String]): Unit =
+    check(Some(files.flatMap(_._2).map(InputFiles.folded).toSet -- known.map(InputFiles.folded)))
 
   private def refuseLacking(
       file: (Path, Seq[String]),

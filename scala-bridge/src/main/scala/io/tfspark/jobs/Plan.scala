@@ -180,7 +180,7 @@ private[jobs] object Plan {
         try bind
         catch {
           case error: BindingException =>
-            files.explainUnbound()
+            files.explainUnbound(rows.columns.toSeq)
             throw error
         }
       val fed = scored.binding.inputs.flatMap(_.columns)
