@@ -12,11 +12,11 @@ from pyspark.sql import SparkSession
 from tests.faults.stopping_store import Stopped
 from tfspark.errors import OutputBusyError
 from tfspark.scoring.dataset import Dataset
-from tfspark.scoring.output import jdbc
 from tfspark.scoring.output.choice import output_of
 from tfspark.scoring.output.jdbc import JdbcOutput
 from tfspark.scoring.output.journal import JobKey, Mode
 from tfspark.scoring.output.owner import Owner
+from tfspark.spark.cluster import tables
 from tfspark.spark.cluster.jdbc import Database, Transaction
 
 pytestmark = pytest.mark.faults
@@ -26,10 +26,10 @@ STEP = 1 if os.environ.get("ROUNDS") else 3
 # The operations that change the database.
 OPERATIONS = (
     (Transaction, "run"),
-    (jdbc, "create"),
-    (jdbc, "append_rows"),
-    (jdbc, "rename_table"),
-    (jdbc, "drop_table"),
+    (tables, "create"),
+    (tables, "append_rows"),
+    (tables, "rename_table"),
+    (tables, "drop_table"),
 )
 
 
