@@ -76,6 +76,22 @@ def test_stacks_columns_of_a_csv_file(score: Any, spark: SparkSession, tmp_path:
     assert ended.report["null_rows"] == 1
 
 
+def test_a_null_alone_in_a_csv_file_is_refused(end_of: Any, linear: Path, tmp_path: Path) -> None:
+    """Spark writes an empty line, which readers skip."""
+    (tmp_path / "points.csv").write_text("id,x0,x1\n0,1.0,2.0\n1,,1.0\n2,3.0,5.0\n")
+    flags = (
+        *("--model", linear, "--feed", "inputs=x0,x1", "--keep", "id", "--partition-by", "id"),
+        *("--input", tmp_path / "points.csv", "--input-format", "csv"),
+        *("--output", tmp_path / "out", "--output-format", "csv"),
+    )
+    ended = end_of(main, *flags)
+    assert (ended.code, ended.error.count("1 null rows")) == (65, 1)
+    assert not (tmp_path / "out").exists()
+    assert end_of(main, *flags, "--output-option", "nullValue=NULL").code == 0
+    (written,) = (tmp_path / "out" / "id=1").glob("*.csv")
+    assert written.read_text() == "outputs\nNULL\n"
+
+
 def test_options_go_to_spark(score: Any, tmp_path: Path) -> None:
     (tmp_path / "points.csv").write_text("1.0;2.0\n3.0;5.0\n")
     score(

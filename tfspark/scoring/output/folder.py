@@ -17,7 +17,7 @@ from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.input.lakes import refuse_lake
 from tfspark.scoring.output import folder_rules
 from tfspark.scoring.output.commit import Commit
-from tfspark.scoring.output.csv_columns import refuse_nested
+from tfspark.scoring.output.csv_columns import refuse_lost_nulls, refuse_nested
 from tfspark.scoring.output.finished_groups import FinishedGroups, Group, name_in_group
 from tfspark.scoring.output.journal import PARTITIONS, JobKey, Journal, Mode, TableRecord
 from tfspark.scoring.output.lock import Lock
@@ -269,6 +269,7 @@ class PathOutput:
 
     def publish(self, account: Mapping[str, object]) -> None:
         """See `Output.publish`."""
+        refuse_lost_nulls(self.target, self._columns or {}, account)
         is_there, names = self._store.exists(self._root), list(self.taken)
         if is_there and self.mode == "error":  # another program created it after the check
             raise already_there(str(self.target))

@@ -117,6 +117,7 @@ private[jobs] class PathOutput(
       .save(written.toString)
 
   override def publish(account: ObjectNode): Unit = {
+    rules.refuseLostNulls(columns, Account(account).nullRows)
     val exists = store.exists(root)
     // Another program created it after the check.
     if (exists && mode == "error") throw Output.alreadyThere(target)

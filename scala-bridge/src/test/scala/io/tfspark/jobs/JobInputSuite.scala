@@ -8,6 +8,17 @@ import org.apache.spark.sql.Row
 /** The input of a job: formats, options of their readers, and misleading files. */
 class JobInputSuite extends JobSuite {
 
+  test("a null that would be alone in the files of CSV is refused") {
+    val (csv, output) = (folder().resolve("in.csv"), folder().resolve("out").toString)
+    Files.writeString(csv, "id,a,b\n0,1.0,2.0\n1,,5.0\n")
+    val words = Seq("--model", model("linear"), "--input", csv.toString, "--input-format", "csv") ++
+      Seq("--feed", "inputs=a,b", "--narrow", "--keep", "id", "--partition-by", "id") ++
+      Seq("--output", output, "--output-format", "csv")
+    assert(refusal[BindingException](words: _*)._1.contains("1 null rows"))
+    score(words ++ Seq("--output-option", "nullValue=NULL"): _*)
+    assert(spark.read.option("header", "true").csv(output).count() == 2)
+  }
+
   test("CSV has a header, and cannot hold arrays") {
     val (csv, output) = (folder().resolve("in.csv"), folder().resolve("out").toString)
     Files.writeString(csv, "a,b\n1.0,2.0\n3.0,5.0\n")
