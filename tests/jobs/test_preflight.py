@@ -9,8 +9,9 @@ from typing import Any, cast
 import pytest
 from pyspark.sql import SparkSession
 
+from tfspark.engine import EngineOptions
 from tfspark.errors import EngineError, NoSpaceError, UsageError
-from tfspark.options import DEFAULTS
+from tfspark.options import DEFAULTS, AnyEngine
 from tfspark.scoring import preflight
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.input.listing import DataFile
@@ -36,9 +37,12 @@ def session(**settings: str) -> Any:
         {"pyspark_memory": "3g", "cores": "4"},
     ],
 )
-def test_too_little_memory_for_tensorflow_is_refused(settings: dict[str, str]) -> None:
+@pytest.mark.parametrize("engine", ["auto", "fastest"])
+def test_too_little_memory_for_tensorflow_is_refused(
+    settings: dict[str, str], engine: AnyEngine
+) -> None:
     with pytest.raises(UsageError) as caught:
-        check_settings(session(**settings))
+        check_settings(session(**settings), engine)
     assert f"spark.executor.pyspark.memory={settings['pyspark_memory']}" in str(caught.value)
     assert f"at least {settings.get('cores', 1)}g" in str(caught.value)
 
@@ -142,7 +146,7 @@ def test_a_session_opens_the_same_models_once(monkeypatch: pytest.MonkeyPatch) -
         return {"python": "3"}
 
     def handle(spark: Any, package: str, options: Any, _choice: object) -> Any:
-        return SimpleNamespace(digest=package, tags=(), signature="s", options=options)
+        return SimpleNamespace(digest=package, tags=(), signature="s", options=EngineOptions())
 
     monkeypatch.setattr(preflight, "worker_versions", answer)
     monkeypatch.setattr(preflight, "handle_of", handle)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
+from jobs import batch_score
 from tfspark.testing import save_function
 
 Model = Callable[..., str]
@@ -109,6 +112,23 @@ def jobs_of(spark: SparkSession) -> Callable[[Callable[[], object]], int]:
         return len(context.statusTracker().getJobIdsForGroup(group))
 
     return count
+
+
+@pytest.fixture
+def scored_by_job(
+    points: DataFrame, linear: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., list[float]]:
+    """Score the points by the batch job with some flags; return the sorted predictions."""
+    monkeypatch.setattr(SparkSession, "stop", lambda self: None)
+    points.write.parquet(str(tmp_path / "in"))
+
+    def score(*flags: str) -> list[float]:
+        files = ("--input", tmp_path / "in", "--output", tmp_path / "out")
+        given = ("--model", linear, "--fetch", "outputs=y", *files, *flags)
+        assert batch_score.main([str(flag) for flag in given]) == 0
+        return sorted(pq.read_table(tmp_path / "out")["y"].to_pylist())
+
+    return score
 
 
 @pytest.fixture

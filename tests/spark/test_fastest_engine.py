@@ -6,11 +6,8 @@ import json
 from importlib.util import find_spec
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import SparkSession
 
-from jobs import batch_score
 from tfspark import predict, predict_rdd, predict_udf, register
 from tfspark.engine_choice import EngineChoice
 from tfspark.errors import UsageError
@@ -65,13 +62,8 @@ def test_expressions_and_no_rows(spark, points, linear):
 
 
 @pytest.mark.parametrize("path", ["direct", "spark"])
-def test_the_job_reports_its_choice(points, linear, tmp_path, monkeypatch, capsys, path):
-    monkeypatch.setattr(SparkSession, "stop", lambda self: None)
-    points.write.parquet(str(tmp_path / "in"))
-    files = ("--input", tmp_path / "in", "--output", tmp_path / "out", "--path", path)
-    flags = ("--model", linear, "--fetch", "outputs=y", "--engine", "fastest", *files)
-    assert batch_score.main([str(flag) for flag in flags]) == 0
-    assert sorted(pq.read_table(tmp_path / "out")["y"].to_pylist()) == ANSWERS
+def test_the_job_reports_its_choice(scored_by_job, capsys, path):
+    assert scored_by_job("--engine", "fastest", "--path", path) == ANSWERS
     report = json.loads(Path(capsys.readouterr().out.split()[-1]).read_text())
     found = EngineChoice(**report["engine"])
     assert found.rows_per_second.keys() == {"auto", "openvino"}

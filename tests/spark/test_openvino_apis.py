@@ -5,11 +5,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import SparkSession
 
-from jobs import batch_score
 from tfspark import predict, predict_rdd, predict_udf, register
 from tfspark.engine.protocol import CannotServeError
 from tfspark.errors import EngineError
@@ -49,13 +46,8 @@ def test_the_rdd_api_takes_openvino(points, linear):
 
 
 @pytest.mark.parametrize("path", ["direct", "spark"])
-def test_the_batch_job_takes_openvino(points, linear, tmp_path, monkeypatch, path):
-    monkeypatch.setattr(SparkSession, "stop", lambda self: None)
-    points.write.parquet(str(tmp_path / "in"))
-    files = ("--input", tmp_path / "in", "--output", tmp_path / "out", "--path", path)
-    told = ("--model", linear, "--fetch", "outputs=y", "--engine", "openvino", *files)
-    assert batch_score.main([str(word) for word in told]) == 0
-    assert sorted(pq.read_table(tmp_path / "out")["y"].to_pylist()) == ANSWERS
+def test_the_batch_job_takes_openvino(scored_by_job, path):
+    assert scored_by_job("--engine", "openvino", "--path", path) == ANSWERS
 
 
 def test_a_model_that_openvino_cannot_run_is_refused_before_the_first_task(points, save):

@@ -48,7 +48,7 @@ def pinned(spark: SparkSession, source: Dataset) -> Dataset:
                 hint=f"read its folder with --input and --input-format {lake}.",
             )
         )
-    source.read(spark)
+    source.read(spark)  # raises if there is no such table
     if chosen:
         return source
     version = newest_version(spark, lake, path=source.path, table=source.table)

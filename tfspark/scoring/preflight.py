@@ -55,7 +55,8 @@ def check_settings(spark: SparkSession, engine: AnyEngine = DEFAULTS.engine) -> 
     Raises:
         UsageError: The message names the setting.
     """
-    if "tensorflow" not in packages_of(engine):
+    # The fastest engine is found by comparing the others with TensorFlow.
+    if engine != "fastest" and "tensorflow" not in packages_of(engine):
         return
     text = spark.conf.get(_MEMORY, None)
     size = _SIZE.fullmatch(text.strip()) if text else None
@@ -120,7 +121,7 @@ def open_models(
     timeout = next((one.options.timeout for one in models), None)
     subject = ", ".join(f"model {title_of(one.package)}" for one in models)
     with naming_lost_workers(subject, lambda _: "while it was loaded"):
-        engine = next((one.options.engine for one in models), DEFAULTS.engine)
+        engine = next((one.options.name for one in handles), DEFAULTS.engine)
         probe = Probe(handles, timeout)
         answered = _ANSWERED.setdefault(spark, {})
         facts = [(one.digest, one.tags, one.signature, one.options) for one in handles]

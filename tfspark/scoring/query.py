@@ -136,10 +136,8 @@ def _stage(
     output.check_columns(dict(result.dtypes))
     digests = [(name, package.digest) for name, package in packages.items()]
     sources = sources_of(result)
-    if job.mode in (
-        "overwrite",
-        PARTITIONS,
-    ):  # a query may append rows that its target does not have yet
+    # A query may append rows that its target does not have yet.
+    if job.mode in ("overwrite", PARTITIONS):
         output.check_sources(sources)
     snapshot = snapshot_of(result.sparkSession, sources)
     done = output.begin(digest_key("", [replace(job, models={}), digests], snapshot))

@@ -76,17 +76,17 @@ class StoreSuite extends AnyFunSuite {
   test("a folder that cannot be renamed is found, and nothing is changed") {
     val (store, root) = (new LocalStore, Files.createTempDirectory("store").toString)
     store.make(s"$root/out")
-    store.make(s"$root/work")
-    store.create(s"$root/work/job", "")
-    assert(store.reasonToStay(s"$root/out", s"$root/work").isEmpty)
+    store.make(s"$root/aside")
+    store.create(s"$root/aside/job", "")
+    assert(store.reasonToStay(s"$root/out", s"$root/aside").isEmpty)
     store.create(s"$root/out/row", "")
-    assert(store.reasonToStay(s"$root/out", s"$root/work").isEmpty)
+    assert(store.reasonToStay(s"$root/out", s"$root/aside").isEmpty)
     val memory = Path.of("/dev/shm")
     assume(
       Files.isDirectory(memory) && Files.getFileStore(memory) != Files.getFileStore(Path.of(root))
     )
     val other = Files.createTempDirectory(memory, "store") // as in another layer of an overlay
-    try assert(store.reasonToStay(other.toString, s"$root/work").isDefined)
+    try assert(store.reasonToStay(other.toString, s"$root/aside").isDefined)
     finally store.delete(other.toString)
     assert(store.names(root) == Seq("out", "work") && store.names(s"$root/work") == Seq("job"))
   }
