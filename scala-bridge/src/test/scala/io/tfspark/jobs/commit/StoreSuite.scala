@@ -88,7 +88,7 @@ class StoreSuite extends AnyFunSuite {
     val other = Files.createTempDirectory(memory, "store") // as in another layer of an overlay
     try assert(store.reasonToStay(other.toString, s"$root/aside").isDefined)
     finally store.delete(other.toString)
-    assert(store.names(root) == Seq("out", "work") && store.names(s"$root/work") == Seq("job"))
+    assert(store.names(root) == Seq("aside", "out") && store.names(s"$root/aside") == Seq("job"))
   }
 
   test("links are resolved, also those to folders that do not exist yet") {
