@@ -51,7 +51,7 @@ def main() -> None:
     if chosen.rows:
         cases = [case.at(chosen.rows) for case in cases]
     if chosen.smoke:
-        small = [case.at(case.smoke_rows) for case in cases]
+        small = [case.at(case.smoke_rows) for case in cases if chosen.case or not case.large]
         prepare(small, sides, settings.data)
         smoke(small, sides, settings, everything=bool(chosen.side or chosen.case))
         return

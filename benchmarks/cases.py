@@ -32,6 +32,8 @@ class Case:
         width: As in `Task`.
         formula: The model as an SQL expression, if possible.
         compute_bound: Whether most of the time is spent in the model.
+        vocabulary: Rows are word numbers below it; 0 for rows of random floats.
+        large: Whether a smoke run leaves the case out, unless it is named.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Case:
     width: int = 1
     formula: str = ""
     compute_bound: bool = False
+    vocabulary: int = 0
+    large: bool = False
 
     def task(self, data: Path, out: Path) -> Task:
         """Return the task of this case, over the files of `prepare`."""
@@ -129,6 +133,30 @@ CASES = (
         batches=(8, 16, 32, 64),
         width=10,
         compute_bound=True,
+    ),
+    Case(
+        name="resnet",
+        title="ResNet-50, 224×224×3",
+        rows=256,
+        smoke_rows=8,
+        shape=(224, 224, 3),
+        batches=(4, 8, 16),
+        width=10,
+        compute_bound=True,
+        large=True,
+    ),
+    Case(
+        name="encoder",
+        title="encoder, 4 layers × 256, 128 words",
+        rows=1_600,
+        smoke_rows=16,
+        shape=(128,),
+        batches=(8, 16, 32, 64),
+        columns=("words",),
+        width=10,
+        compute_bound=True,
+        vocabulary=10_000,
+        large=True,
     ),
     Case(
         name="wide",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,8 @@ VOCABULARY = [f"word{number}" for number in range(9998)]
 def model_of(case: Case) -> Any:
     """Build a model; all weights are random with one seed, or set by hand."""
     keras.utils.set_random_seed(0)
-    if case.name == "mobilenet":
-        return _mobilenet(case)
+    if case.name in _LARGE:
+        return _LARGE[case.name](case)
     if case.name == "text":
         words = layers.TextVectorization(output_sequence_length=WORDS)
         words.set_vocabulary(VOCABULARY)
@@ -77,13 +77,34 @@ def _text() -> list[Any]:
     ]
 
 
-def _mobilenet(case: Case) -> Any:
+def _image_model(case: Case, application: Callable[..., Any]) -> Any:
     inputs = keras.Input(case.shape, name="inputs")
-    features = keras.applications.MobileNetV2(
+    features = application(
         input_tensor=inputs, weights=None, include_top=False, pooling="avg"
     ).output
     outputs = layers.Dense(case.width, activation="softmax", name="outputs")(features)
     return keras.Model(inputs, outputs)
+
+
+def _encoder(case: Case) -> Any:
+    """Four layers of self-attention and two dense layers each, with residuals; no dropout."""
+    inputs = keras.Input(case.shape, dtype="int32", name="inputs")
+    values = layers.Embedding(case.vocabulary, 256)(inputs)
+    for _ in range(4):
+        attended = layers.MultiHeadAttention(num_heads=4, key_dim=64)(values, values)
+        values = layers.LayerNormalization()(values + attended)
+        hidden = layers.Dense(1024, activation="gelu")(values)
+        values = layers.LayerNormalization()(values + layers.Dense(256)(hidden))
+    pooled = layers.GlobalAveragePooling1D()(values)
+    outputs = layers.Dense(case.width, activation="softmax", name="outputs")(pooled)
+    return keras.Model(inputs, outputs)
+
+
+_LARGE: dict[str, Callable[[Case], Any]] = {
+    "mobilenet": lambda case: _image_model(case, keras.applications.MobileNetV2),
+    "resnet": lambda case: _image_model(case, keras.applications.ResNet50),
+    "encoder": _encoder,
+}
 
 
 def tables(case: Case) -> Iterator[pa.Table]:
@@ -95,11 +116,18 @@ def tables(case: Case) -> Iterator[pa.Table]:
             texts = [" ".join(VOCABULARY[word] for word in line) for line in picked.tolist()]
             yield pa.table({case.columns[0]: pa.array(texts)})
             continue
-        values = random.standard_normal((rows, *case.shape), dtype=np.float32)
+        values = _drawn(case, rows, random)
         if len(case.columns) > 1:
             yield pa.table({name: values[:, at] for at, name in enumerate(case.columns)})
         else:
             yield pa.table({case.columns[0]: _lists(values, case.shape if case.nested else (-1,))})
+
+
+def _drawn(case: Case, rows: int, random: np.random.Generator) -> Any:
+    shape = (rows, *case.shape)
+    if case.vocabulary:
+        return random.integers(0, case.vocabulary, shape, dtype=np.int32)
+    return random.standard_normal(shape, dtype=np.float32)
 
 
 def _lists(values: Any, shape: tuple[int, ...]) -> Any:

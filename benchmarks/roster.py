@@ -60,6 +60,7 @@ MAIN = ("linear", "mlp", "cifar2")
 SIDES = (
     SideOf("floor", "floor: pyarrow and the engine, no Spark", "floor", "best"),
     SideOf("job", "**tfspark** job, direct path", "tfspark"),
+    SideOf("job_fastest", '**tfspark** job, `engine="fastest"`', "tfspark", cold=False),
     SideOf("job_spark", "**tfspark** job, through Spark's sources", "tfspark", cold=False),
     SideOf("predict", "**tfspark** `predict` on a DataFrame", "tfspark"),
     SideOf(

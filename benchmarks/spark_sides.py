@@ -61,6 +61,7 @@ def tfspark_sides(spark: SparkSession) -> dict[str, Side]:
     """Return tfspark's sides, and Spark's sides without a model or without Python."""
     return {
         "job": lambda task: _job(spark, task, "auto"),
+        "job_fastest": lambda task: _job(spark, task, "auto", "fastest"),
         "job_spark": lambda task: _job(spark, task, "spark"),
         "predict": lambda task: _predict(spark, task),
         "predict_unbounded": lambda task: _unbounded(spark, lambda: _predict(spark, task)),
@@ -69,7 +70,7 @@ def tfspark_sides(spark: SparkSession) -> dict[str, Side]:
     }
 
 
-def _job(spark: SparkSession, task: Task, path: Any) -> None:
+def _job(spark: SparkSession, task: Task, path: Any, engine: Any = "auto") -> None:
     from tfspark.options import ScoreOptions
     from tfspark.scoring import batch
     from tfspark.scoring.dataset import Dataset
@@ -81,7 +82,7 @@ def _job(spark: SparkSession, task: Task, path: Any) -> None:
         feed=_feed(task),
         keep=[],
         path=path,
-        options=ScoreOptions(**_options(task)),
+        options=ScoreOptions(**_options(task), engine=engine),
     )
     report = batch.new_report("benchmark")
     batch.execute(spark, batch.plan(spark, job, report), report)

@@ -1,9 +1,13 @@
 """Measures TFRecord readers: `python -m benchmarks.tfrecord --megabytes 200`.
 
-Both sides read the same local file in one process: `tf.data.TFRecordDataset` with
-`tf.io.parse_example` in batches, and tfspark's parser, which checks the checksums and makes Arrow
-record batches. Wall and CPU time of the faster of some runs, alternating, with the ratio. The part
-of Spark (Arrow batches to the JVM) is not included.
+Both sides read the same local files: `tf.data.TFRecordDataset` with `tf.io.parse_example` in
+batches, and tfspark's parser, which checks the checksums and makes Arrow record batches. Wall and
+CPU time of the faster of some runs, alternating, with the ratio.
+
+Without `--spark`, both sides run in one process and one thread, and the rows stay in Python. With
+`--spark`, both have two cores: TensorFlow reads two files and parses two batches at once, and a
+session with two tasks reads the data source `tfrecord` and discards the rows. Its CPU time is not
+measured, because it is spent in other processes.
 """
 
 from __future__ import annotations
@@ -12,14 +16,20 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from pyspark.sql import Observation, SparkSession
+from pyspark.sql import functions as sf
+from pyspark.sql.pandas.types import from_arrow_schema
 
+from benchmarks.spark_sides import open_session
+from tfspark import register_tfrecord
 from tfspark.tfrecord.columns import columns_of
 from tfspark.tfrecord.decode import decode
 from tfspark.tfrecord.encode import bytes_of, encode
@@ -57,17 +67,22 @@ def write(table: pa.Table, path: Path, size: int) -> int:
     return times * len(table)
 
 
-def ours(path: Path, schema: pa.Schema) -> int:
-    """Read the file with tfspark; return the rows."""
+def ours(paths: Sequence[Path], schema: pa.Schema) -> int:
+    """Read files with tfspark; return the rows."""
     columns = columns_of(schema, "Example")
     rows = 0
-    for records in find([str(path)])[0].records():
-        rows += len(pa.RecordBatch.from_arrays(decode(records, columns, "Example"), schema=schema))
+    for file in find([str(path) for path in paths]):
+        for records in file.records():
+            arrays = decode(records, columns, "Example")
+            rows += len(pa.RecordBatch.from_arrays(arrays, schema=schema))
     return rows
 
 
-def tensorflow(path: Path, schema: pa.Schema) -> int:
-    """Read the file with TensorFlow; return the rows."""
+def tensorflow(paths: Sequence[Path], schema: pa.Schema, threads: int | None = None) -> int:
+    """Read files with TensorFlow; return the rows.
+
+    `threads` is the number of files that are read, and of batches that are parsed, at once.
+    """
     import tensorflow as tf
 
     kinds = {pa.float32(): tf.float32, pa.int64(): tf.int64, pa.binary(): tf.string}
@@ -77,13 +92,23 @@ def tensorflow(path: Path, schema: pa.Schema) -> int:
         else tf.io.FixedLenFeature([], kinds[field.type])
         for field in schema
     }
-    records = tf.data.TFRecordDataset(str(path)).batch(_BATCH)
+    files = [str(path) for path in paths]
+    records = tf.data.TFRecordDataset(files, num_parallel_reads=threads).batch(_BATCH)
     parse = tf.autograph.experimental.do_not_convert(
         partial(tf.io.parse_example, features=features)
     )
-    parsed = records.map(parse)
+    parsed = records.map(parse, num_parallel_calls=threads)
     first = schema.names[0]
     return sum(int(batch[first].shape[0]) for batch in parsed)
+
+
+def through_spark(spark: SparkSession, paths: Sequence[Path], schema: pa.Schema) -> int:
+    """Read files with the data source and discard the rows; return the counted rows."""
+    df = spark.read.format("tfrecord").schema(from_arrow_schema(schema)).load(str(paths[0].parent))
+    seen = Observation()
+    counted = df.observe(seen, sf.count(sf.lit(1)).alias("rows"))
+    counted.write.format("noop").mode("overwrite").save()
+    return int(seen.get["rows"])
 
 
 def measured(read: Callable[[], int], rows: int) -> tuple[float, float]:
@@ -94,35 +119,59 @@ def measured(read: Callable[[], int], rows: int) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
+def measure(
+    sides: Mapping[str, Callable[[], int]], rows: int, repeat: int
+) -> dict[str, tuple[float, float]]:
+    """Return the least wall and CPU seconds of each side, after one run to warm up."""
+    runs: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
+    for turn in range(repeat + 1):
+        for side, read in sides.items():
+            seconds = measured(read, rows)
+            if turn:
+                runs[side].append(seconds)
+    return {
+        side: (min(wall for wall, _ in times), min(cpu for _, cpu in times))
+        for side, times in runs.items()
+    }
+
+
 def main() -> None:
     """Measure both sides."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=int, default=200)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--spark", action="store_true", help="through Spark, on two cores")
     args = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    print("| records | side | MB/s | MB per CPU second | speed, TensorFlow = 1 | by CPU time |")
-    print("|---|---|---|---|---|---|")
-    for name, table in (("scalars", scalars(20_000)), ("vectors", vectors(2_000))):
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "a.tfrecord"
-            rows = write(table, path, args.megabytes << 20)
-            size = path.stat().st_size / 1e6
-            sides = {
-                "TensorFlow": partial(tensorflow, path, table.schema),
-                "tfspark": partial(ours, path, table.schema),
-            }
-            runs: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
-            for _ in range(args.repeat):
-                for side, read in sides.items():
-                    runs[side].append(measured(read, rows))
-        best = {side: tuple(map(min, zip(*times, strict=True))) for side, times in runs.items()}
-        for side, (wall, cpu) in best.items():
-            base = best["TensorFlow"]
-            print(
-                f"| {name} | {side} | {size / wall:.0f} | {size / cpu:.0f} "
-                f"| {base[0] / wall:.2f} | {base[1] / cpu:.2f} |"
-            )
+    with open_session("local[2]", {}) if args.spark else nullcontext() as spark:
+        if spark is not None:
+            register_tfrecord(spark)
+        print("| records | side | MB/s | MB per CPU second | speed, TensorFlow = 1 | by CPU time |")
+        print("|---|---|---|---|---|---|")
+        for name, table in (("scalars", scalars(20_000)), ("vectors", vectors(2_000))):
+            with tempfile.TemporaryDirectory() as folder:
+                _print_case(name, table, Path(folder), spark, args)
+
+
+def _print_case(
+    name: str, table: pa.Table, folder: Path, spark: SparkSession | None, args: argparse.Namespace
+) -> None:
+    paths = [folder / f"{number}.tfrecord" for number in range(4 if spark else 1)]
+    rows = sum(write(table, path, (args.megabytes << 20) // len(paths)) for path in paths)
+    size = sum(path.stat().st_size for path in paths) / 1e6
+    threads = 2 if spark else None
+    sides = {
+        "TensorFlow": partial(tensorflow, paths, table.schema, threads),
+        "tfspark": partial(through_spark, spark, paths, table.schema)
+        if spark
+        else partial(ours, paths, table.schema),
+    }
+    best = measure(sides, rows, args.repeat)
+    base = best["TensorFlow"]
+    for side, (wall, cpu) in best.items():
+        by_cpu = "–" if spark else f"{size / cpu:.0f}", "–" if spark else f"{base[1] / cpu:.2f}"
+        speed = f"{base[0] / wall:.2f}"
+        print(f"| {name} | {side} | {size / wall:.0f} | {by_cpu[0]} | {speed} | {by_cpu[1]} |")
 
 
 if __name__ == "__main__":

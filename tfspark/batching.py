@@ -1,8 +1,9 @@
 """Cuts a stream of record batches into model batches, and chooses their size. Executor.
 
 A window is the list of slices of record batches that make one model batch. Without a size from the
-user, a window has a given number of bytes. The first windows of a partition are timed with several
-such sizes, and the fastest size is used for the others.
+user, the first windows of a partition are small and grow until one has 1 MiB or takes 0.1 seconds,
+because a heavy model needs much memory for a mebibyte of short rows, and is slower with it. Then
+smaller sizes are timed, and the fastest size is used for the others.
 
 Invariants: no row is copied; at most one window is held, even if the stream never ends; the size
 changes no result beyond float tolerance.
@@ -20,11 +21,18 @@ from tfspark import dtypes
 from tfspark.fetching import OutputBinding
 from tfspark.schema import Binding
 
-# Sizes that are tried, in bytes of input and output, and the limit of rows for narrow tables. Most
-# models are fastest at 1 MiB. Recurrent networks and text models are fastest when the state of a
-# step fits a core's cache. Sometimes one of two neighbouring sizes is slow for a whole partition.
-TARGET_BYTES = (1 << 20, 1 << 19, 1 << 18, 1 << 17, 1 << 16)
+# The largest window, in bytes of input and output, and the limit of rows for narrow tables.
+TARGET_BYTES = 1 << 20
 MAX_ROWS = 131_072
+# The largest window is tried, its half, and so on. Most models are fastest with the largest one.
+# Recurrent networks and text models are fastest when the state of a step fits a core's cache.
+# Sometimes one of two neighbouring sizes is slow for a whole partition.
+SIZES = 5
+# The first window has so many rows, and the next ones at most so many times more.
+FIRST_ROWS = 32
+_GROWTH = 8
+# More rows gain nothing when a call of the model takes so many seconds.
+LONG_SECONDS = 0.1
 # Windows of one size in a row. The first one does not count, because the caches still hold the data
 # of another size; the fastest of the others counts.
 _TRIAL = 5
@@ -45,9 +53,12 @@ class BatchSize:
     binding: Binding
     given: int | None = None
     _asked: int = 0
+    _most: int = FIRST_ROWS
+    _grows: bool = True
+    _long_windows: int = 0
     _trial: list[float] = field(default_factory=list)
     _best: list[float] = field(default_factory=list)
-    _chosen: int | None = None
+    _halvings: int | None = None
 
     def of(self, batch: pa.RecordBatch) -> Callable[[], int]:
         """Return a function that gives the rows of the next window while this batch is cut."""
@@ -59,16 +70,17 @@ class BatchSize:
         return lambda: self._ask(row)
 
     def _ask(self, row_bytes: float) -> int:
-        self._asked = max(min(int(self.target() / max(row_bytes, 1.0)), MAX_ROWS), 1)
+        largest = min(int(TARGET_BYTES / max(row_bytes, 1.0)), self._most)
+        halvings = len(self._best) if self._halvings is None else self._halvings
+        self._asked = max(largest >> halvings, 1)
         return self._asked
-
-    def target(self) -> int:
-        """Return the bytes of the next window: the size on trial, then the fastest."""
-        return TARGET_BYTES[len(self._best)] if self._chosen is None else self._chosen
 
     def took(self, rows: int, seconds: float) -> None:
         """Record how long a window took; a window with fewer rows than asked for is ignored."""
-        if rows != self._asked or self._chosen is not None:
+        if rows != self._asked or self._halvings is not None:
+            return
+        if self._grows:
+            self._grow(rows, seconds)
             return
         self._trial.append(seconds / rows)
         if len(self._trial) == _TRIAL:
@@ -76,14 +88,23 @@ class BatchSize:
             self._trial.clear()
             self._choose()
 
+    def _grow(self, rows: int, seconds: float) -> None:
+        """Allow more rows, or fewer after a long window; end when there is nothing to gain."""
+        affordable = int(rows * LONG_SECONDS / max(seconds, 1e-9))
+        self._long_windows += affordable <= rows
+        # One window can be long for another reason: an engine prepares the graph in its first run.
+        self._grows = self._long_windows < _TRIAL and (rows == self._most or affordable <= rows)
+        most = rows * _GROWTH if self._grows else MAX_ROWS
+        self._most = max(min(affordable, most, MAX_ROWS), 1)
+
     def _choose(self) -> None:
         """Choose the fastest size when the trial is over."""
         first, *others = self._best
         fastest = min(self._best)
         slower = [time * _MARGIN > fastest for time in self._best[-2:]]
-        if len(self._best) == len(TARGET_BYTES) or slower == [True, True]:
+        if len(self._best) == SIZES or slower == [True, True]:
             times = [first * _MARGIN, *others]
-            self._chosen = TARGET_BYTES[times.index(min(times))]
+            self._halvings = times.index(min(times))
 
 
 def _row_bytes(output: OutputBinding) -> int:

@@ -73,7 +73,8 @@ class ScoreOptions:
         signature: Signature to call; by default `serving_default`.
         tags: Tag set of the graph.
         batch_size: Rows per call of the model; by default as many as make 1 MiB of input and
-            output, or less where this model is faster so; at most 131 072.
+            output or take 0.1 seconds, or fewer if this model is faster with fewer; at most
+            131 072.
         engine: Engine that runs the model: `native`, `tensorflow`, or `auto`, the better of these
             that works on the workers; `openvino`, which needs no TensorFlow on the workers and runs
             fewer models; `fastest`, for `predict` and the batch job: a worker times the installed

@@ -232,7 +232,8 @@ def test_one_bad_row_costs_half_of_the_limit(bad):
 def test_rows_that_cannot_be_fed_cost_no_call():
     values = [[1.0, 2.0] if at % 2 else [1.0] for at in range(100)]
     engine = FakeEngine(echo)
-    table = scored(batches(values, FLOATS), engine, one_to_one((None, 2), (None, 2)))
+    one = one_to_one((None, 2), (None, 2))
+    table = scored(batches(values, FLOATS), engine, one, batch_size=100)
     assert table["y"].null_count == 50
     assert engine.calls == [50]
 

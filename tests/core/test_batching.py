@@ -1,7 +1,15 @@
 import pyarrow as pa
 import pytest
 
-from tfspark.batching import MAX_ROWS, TARGET_BYTES, BatchSize, Windows
+from tfspark.batching import (
+    FIRST_ROWS,
+    LONG_SECONDS,
+    MAX_ROWS,
+    SIZES,
+    TARGET_BYTES,
+    BatchSize,
+    Windows,
+)
 from tfspark.columns import columns_of
 from tfspark.schema import bind
 from tfspark.signature import Signature, TensorSpec
@@ -9,15 +17,23 @@ from tfspark.signature import Signature, TensorSpec
 ROW_BYTES = 64
 BATCH = pa.record_batch({"x": pa.array([[0.0] * 13] * 1000, pa.list_(pa.float32()))})
 """Rows of 13 floats, the offset of their list, and an output of 8 bytes: 64 bytes each."""
+LARGEST = TARGET_BYTES // ROW_BYTES
 # Windows of each size that are timed.
 EACH = 5
-TRIALS = EACH * len(TARGET_BYTES)
+TRIALS = EACH * SIZES
 
 
 def batch_size(given=None, rows=None):
     inputs = (TensorSpec("x", "float32", (rows, 13)),)
     one = Signature("serve", inputs, (TensorSpec("y", "float64", (rows,)),))
     return BatchSize(bind(one, columns_of(BATCH.schema)), given)
+
+
+def grown():
+    """A size whose windows have grown to a mebibyte."""
+    size = batch_size()
+    sizes_taken(size, lambda rows: 1e-8, 5)
+    return size
 
 
 def sizes_taken(size, seconds_per_row, windows=TRIALS + 3):
@@ -30,36 +46,52 @@ def sizes_taken(size, seconds_per_row, windows=TRIALS + 3):
     return taken
 
 
-def test_the_first_windows_are_a_mebibyte():
-    assert batch_size().of(BATCH)() == pytest.approx((1 << 20) / ROW_BYTES, rel=0.01)
+def test_windows_of_a_light_model_grow_to_a_mebibyte():
+    taken = sizes_taken(batch_size(), lambda rows: 1e-8, 6)
+    assert taken[:4] == [FIRST_ROWS, 256, 2048, pytest.approx(LARGEST, rel=0.01)]
+    assert set(taken[3:]) == {taken[3]}
+
+
+def test_windows_of_a_heavy_model_are_short():
+    taken = sizes_taken(batch_size(), lambda rows: LONG_SECONDS / 7.5, 40)
+    assert (taken[0], set(taken[1:]), taken[-1]) == (FIRST_ROWS, {7, 3, 1}, 7)
+    medium = sizes_taken(batch_size(), lambda rows: LONG_SECONDS / 500, 40)
+    assert medium[:3] == [FIRST_ROWS, 256, 500]
+    assert set(sizes_taken(batch_size(), lambda rows: 2 * LONG_SECONDS, 40)[1:]) == {1}
+
+
+def test_single_long_windows_do_not_stop_growth():
+    times = iter([0.4, 1e-5, 1e-5, 1e-5, 0.4])
+    taken = sizes_taken(batch_size(), lambda rows: next(times, 1e-8 * rows) / rows, 8)
+    assert taken == [FIRST_ROWS, 8, 64, 512, 4096, 1024, 8192, pytest.approx(LARGEST, rel=0.01)]
 
 
 def test_each_size_is_tried_and_the_fastest_stays():
-    cached = sizes_taken(batch_size(), lambda rows: 1.0 if rows < 2000 else 1.5)
-    tried = [rows * ROW_BYTES for rows in cached[:TRIALS:EACH]]
-    assert tried == pytest.approx(TARGET_BYTES, rel=0.01)
+    cached = sizes_taken(grown(), lambda rows: 1.0 if rows < 2000 else 1.5)
+    tried = cached[:TRIALS:EACH]
+    assert tried == pytest.approx([LARGEST >> halvings for halvings in range(SIZES)], rel=0.01)
     assert set(cached[TRIALS:]) == {cached[TRIALS - 1]}
-    middle = sizes_taken(batch_size(), lambda rows: abs(rows - 4096) + 1.0)
+    middle = sizes_taken(grown(), lambda rows: abs(rows - 4096) + 1.0)
     assert set(middle[TRIALS:]) == {middle[2 * EACH]}
 
 
 def test_two_slower_sizes_in_a_row_end_the_trial():
-    steady = sizes_taken(batch_size(), lambda rows: 1.0 + 1000 / rows)
+    steady = sizes_taken(grown(), lambda rows: 1.0 + 1000 / rows)
     assert set(steady[3 * EACH :]) == {steady[0]}
     assert len(set(steady)) == 3
 
 
 def test_noise_does_not_choose():
-    taken = sizes_taken(batch_size(), lambda rows: 1.0 if rows > 10_000 else 0.97)
+    taken = sizes_taken(grown(), lambda rows: 1.0 if rows > 10_000 else 0.97)
     assert set(taken[TRIALS:]) == {taken[0]}
 
 
 def test_the_best_time_of_a_size_counts_but_not_its_first():
     times = iter([0.1, 9.0, 1.0, 9.0, 9.0, *(0.99 for _ in range(TRIALS - EACH))])
-    taken = sizes_taken(batch_size(), lambda rows: next(times, 1.0))
+    taken = sizes_taken(grown(), lambda rows: next(times, 1.0))
     assert set(taken[TRIALS:]) == {taken[0]}
     times = iter([0.1, 9.0, 1.0, 9.0, 9.0, 0.1, 0.9, 9.0, 9.0, 9.0])
-    taken = sizes_taken(batch_size(), lambda rows: next(times, 1.0))
+    taken = sizes_taken(grown(), lambda rows: next(times, 1.0))
     assert set(taken[TRIALS:]) == {taken[EACH]}
 
 
@@ -80,7 +112,10 @@ def test_narrow_and_wide_rows_are_bounded():
     inputs = (TensorSpec("x", "bool", (None,)),)
     one = Signature("serve", inputs, (TensorSpec("y", "bool", (None,)),))
     flags = pa.record_batch({"x": pa.array([True] * 300_000)})
-    assert BatchSize(bind(one, columns_of(flags.schema))).of(flags)() == MAX_ROWS
+    size = BatchSize(bind(one, columns_of(flags.schema)))
+    for _ in range(9):
+        size.took(size.of(flags)(), 1e-9)
+    assert size.of(flags)() == MAX_ROWS
     wide = pa.record_batch({"x": pa.array([[0.0] * (1 << 20)], pa.list_(pa.float32()))})
     assert batch_size().of(wide)() == 1
 

@@ -123,6 +123,31 @@ def test_an_index_out_of_range_is_an_error_of_the_batch_as_in_tensorflow(words, 
         assert live.run({"ids": np.array([[2]])})["y"].tolist() == [[3.0, 30.0]]
 
 
+@pytest.mark.parametrize("size", [3, 2])
+def test_negative_indices_count_from_the_end_as_in_an_embedding_of_keras(models, open_engine, size):
+    import tensorflow as tf
+
+    table = np.float32([[1, 10], [2, 20], [3, 30]])
+    model = package.load(
+        save_function(
+            models / f"embedded{size}" / "1",
+            lambda ids: {"y": tf.gather(table, tf.where(ids < 0, ids + size, ids))},
+            tf.TensorSpec((None, None), tf.int32, name="ids"),
+        )
+    )
+    if size < len(table):
+        with pytest.raises(CannotServeError, match="integers that depend on an input"):
+            open_engine(model, "openvino")
+        return
+    ids = np.int32([[-3, 2, 0], [-1, 1, -2]])
+    for name in ("native", "openvino"):
+        live = open_engine(model, name)
+        assert live.run({"ids": ids})["y"].tolist() == table[ids].tolist()
+        for bad in (-4, 3, -(2**31)):
+            with pytest.raises(EngineError):
+                live.run({"ids": np.int32([[0, bad]])})
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_values_that_openvino_would_drop_are_refused(linear, open_engine, value):
     live = open_engine(linear, "openvino")

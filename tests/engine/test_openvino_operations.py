@@ -38,6 +38,7 @@ def numbers(tf: Any, x: Any) -> dict[str, Any]:
         "div_no_nan": tf.math.divide_no_nan(x, tf.nn.relu(x)),
         "elu": tf.nn.elu(x),
         "erf": tf.math.erf(x),
+        "erfc": tf.math.erfc(x),
         "exp": tf.exp(x),
         "floor": tf.floor(x),
         "leaky": tf.nn.leaky_relu(x, 0.3),
@@ -162,6 +163,7 @@ def patterns(tf: Any, x: Any) -> dict[str, Any]:
     return {
         "attention": tf.nn.softmax(scores) @ rows,
         "gelu": 0.5 * x * (1.0 + tf.math.erf(x / 1.4142135)),
+        "gelu_erfc": 0.5 * x * tf.math.erfc(-x * 0.70710677),
         "gelu_tanh": 0.5 * x * (1.0 + tf.tanh(0.7978846 * (x + 0.044715 * tf.pow(x, 3.0)))),
         "hard_swish": x * tf.nn.relu6(x + 3.0) / 6.0,
         "layer_norm": centred * tf.math.rsqrt(variance + 1e-3) * WEIGHTS[:, 0] + WEIGHTS[:, 1],

@@ -12,13 +12,14 @@ a fed value has a guard: an additional output that is true when the index is out
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tfspark.engine.openvino.indices import guard, size_of, unwrap
 from tfspark.engine.openvino.messages import reason_of
 from tfspark.engine.openvino.operations import cannot
 from tfspark.saved_model.graph_file import BINARY
@@ -37,8 +38,6 @@ _MOVES = frozenset(
 # the results of the previous run, or zeros.
 _WINDOWS = frozenset(("AvgPool", "Convolution", "GroupConvolution", "MaxPool"))
 _PARTS = frozenset(("Slice", "Split", "StridedSlice", "VariadicSplit"))
-# Guards compare indices as floats, which is exact up to this size of a dimension.
-_MOST_INDICES = 1 << 24
 _SMALL = frozenset(["boolean", "u8", "i8", "i16"])
 _LARGE = frozenset(["i32", "i64"])  # equivalent, because fed values fit into 32 bits
 
@@ -72,9 +71,11 @@ def convert(
             raise cannot(reason_of(error)) from error
     if (len(model.inputs), len(model.outputs)) != (len(inputs), len(tensors)):
         raise cannot(f"{len(model.inputs)} inputs and {len(model.outputs)} outputs")
-    guards = list(_guards(model))
+    wrapped = unwrap(model)
+    guards = list(_guards(model, wrapped))
     if guards:
         model.add_results(guards)
+    if guards or wrapped:
         model.validate_nodes_and_infer_types()
     return model
 
@@ -100,7 +101,7 @@ def _shape(ov: Any, spec: TensorSpec) -> Any:
     return ov.PartialShape([-1 if size is None else size for size in spec.shape])
 
 
-def _guards(model: Any) -> Iterator[Any]:
+def _guards(model: Any, wrapped: Container[str]) -> Iterator[Any]:
     """Check integers and constants; yield the guards of indices that depend on a fed value."""
     fed: set[str] = set()  # names of nodes whose output depends on a fed value
     for node in model.get_ordered_ops():
@@ -112,8 +113,11 @@ def _guards(model: Any) -> Iterator[Any]:
             fed.add(node.get_name())
             _check_integers(node, kind, [source in fed for source in sources])
             _check_sizes(node, kind)
-            if kind == "Gather" and (size := _size(node)) and sources[1] in fed:
-                yield _guard(node, size)
+            if kind == "Gather":
+                size = size_of(node)
+                if sources[1] in fed:
+                    lowest = -size if node.get_name() in wrapped else 0
+                    yield guard(node, lowest, size)
 
 
 def _check_constant(node: Any) -> None:
@@ -149,29 +153,3 @@ def _check_sizes(node: Any, kind: str) -> None:
 def _is_exact(source: str, target: str) -> bool:
     """Whether OpenVINO casts every value of a type as TensorFlow does."""
     return source == target or target == "f32" or (source in _SMALL | _LARGE and target in _LARGE)
-
-
-def _size(node: Any) -> int:
-    """Return the number of rows that a `Gather` chooses from."""
-    data, _, axis = node.input_values()
-    axis_node, shape = axis.get_node(), data.get_partial_shape()
-    if axis_node.get_type_name() == "Constant" and shape.rank.is_static:
-        size = shape[int(axis_node.data.ravel()[0])]
-        if size.is_static and size.get_length() <= _MOST_INDICES:
-            return int(size.get_length())
-    raise cannot(f"an index into a dimension of unknown size, in {node.friendly_name!r}")
-
-
-def _guard(node: Any, size: int) -> Any:
-    """Return an output that is true when an index of a `Gather` is out of range."""
-    from openvino import opset13 as ops
-
-    index = node.input_value(1)
-    rank = index.get_partial_shape().rank
-    if not rank.is_static:
-        raise cannot(f"an index of unknown rank, in {node.friendly_name!r}")
-    number = index.get_element_type().to_dtype()
-    low = ops.less(index, ops.constant(np.zeros((), number)))
-    high = ops.greater_equal(index, ops.constant(np.asarray(size, number)))
-    axes = ops.constant(np.arange(rank.get_length(), dtype=np.int64))
-    return ops.result(ops.reduce_logical_or(ops.logical_or(low, high), axes))

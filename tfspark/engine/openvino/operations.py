@@ -35,7 +35,7 @@ _SHAPES = """
 """
 _NUMBERS = """
     Abs Add AddN AddV2 ArgMax AvgPool BatchMatMulV2 BiasAdd Cast Ceil Conv2D Cos
-    DepthwiseConv2dNative DivNoNan Einsum Elu Equal Erf Exp Floor FusedBatchNormV3 Greater
+    DepthwiseConv2dNative DivNoNan Einsum Elu Equal Erf Erfc Exp Floor FusedBatchNormV3 Greater
     GreaterEqual LeakyRelu Less LessEqual Log Log1p LogSoftmax LogicalAnd LogicalNot LogicalOr
     MatMul Max MaxPool Maximum Mean Min Minimum Mul Neg NotEqual Pow RealDiv Relu Relu6
     ResizeBilinear ResizeNearestNeighbor Rsqrt Select SelectV2 Selu Sigmoid Sin Softmax Softplus
