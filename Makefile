@@ -38,7 +38,7 @@ PROCESSES ?= $(if $(ARGS),0,2)
 .PHONY: test
 test: classes  ## Run the tests; ARGS="tests/core/test_signature.py -k json" narrows them
 	$(VENV)/python -m pytest --numprocesses $(PROCESSES) --dist loadgroup \
-	    $(if $(ARGS),$(ARGS),-m "not faults" --ignore tests/models --ignore tests/cluster --ignore tests/bridge)
+	    $(if $(ARGS),$(ARGS),-m "not faults" --ignore tests/models --ignore tests/bridge)
 
 .PHONY: test-bridge
 test-bridge: classes  ## Run the tests that hold the Scala bridge to Python; they need the jar of make bridge
@@ -48,11 +48,12 @@ test-bridge: classes  ## Run the tests that hold the Scala bridge to Python; the
 test-models: classes  ## Run the tests of the reference models, which train
 	$(VENV)/python -m pytest --numprocesses 0 tests/models $(ARGS)
 
-# ROUNDS=50 tries every operation and every mutation.
+# ROUNDS=50 tries every operation and every mutation, also in the tests that `make test` runs.
 .PHONY: test-faults
 test-faults: classes  ## Run the fault matrix, and the tests that start programs and clusters; ROUNDS=50
 	$(VENV)/python -m tests.faults.explore
-	$(VENV)/python -m pytest --numprocesses 2 --dist loadgroup -rs --durations 10 tests/faults tests/cluster $(ARGS)
+	$(VENV)/python -m pytest --numprocesses 2 --dist loadgroup -rs --durations 10 \
+	    $(if $(ROUNDS),,-m faults) tests/faults tests/cluster $(ARGS)
 
 # LINES="3.5 4.0" runs one environment for each of these lines, and does not change the table.
 LINES ?=
