@@ -118,8 +118,8 @@ class ReferenceModel(Protocol):
     def evaluate(self, model: Any, data: Any) -> dict[str, float]:
         """Return the metrics on the held-out data, the most important one first."""
 
-    def export(self, model: Any, base: Path) -> Path:
-        """Write the next version under `base` and return its export dir."""
+    def export(self, model: Any, base: Path, *, fold: bool = ...) -> Path:
+        """Write the next version under `base` and return its export dir; see `models.export`."""
 
 
 def reference(name: str) -> ReferenceModel:

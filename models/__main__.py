@@ -47,6 +47,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of data and weights (default: 0)")
     parser.add_argument("--epochs", type=_positive, help="instead of the model's own number")
     parser.add_argument(
+        "--fold",
+        action="store_true",
+        help="write the variables as constants, which makes some models faster",
+    )
+    parser.add_argument(
         "--log-to-mlflow",
         action="store_true",
         help="log model, signature, metrics and card to the server of MLFLOW_TRACKING_URI (extra "
@@ -97,7 +102,7 @@ def run(args: argparse.Namespace) -> Path:
     metrics = module.evaluate(model, data)
     for metric, value in metrics.items():
         print(f"{metric:<12} {value:.4f}")
-    export_dir = module.export(model, args.out)
+    export_dir = module.export(model, args.out, fold=args.fold)
     training = Training(
         args.name, entry.summary, source, devices.title, args.seed, seconds, metrics, curves
     )
@@ -152,9 +157,11 @@ def _check(args: argparse.Namespace) -> None:
         problem = f"{args.name} takes no data files: it brings its own"
         found = f"--data {args.data}" if args.data else f"--make-data {args.make_data}"
         raise UsageError(explain(problem, found=found, hint="leave it out"))
-    if args.make_data and args.log_to_mlflow:
-        problem = "--make-data trains no model that could be logged."
-        raise UsageError(explain(problem, found="--log-to-mlflow", hint="leave it out"))
+    of_export = {"--fold": args.fold, "--log-to-mlflow": args.log_to_mlflow}
+    given = [flag for flag, is_set in of_export.items() if is_set]
+    if args.make_data and given:
+        problem = "--make-data trains no model that could be folded or logged."
+        raise UsageError(explain(problem, found=", ".join(given), hint="leave it out"))
     if args.data and not args.data.is_dir():
         expected = f"a folder with {MODELS[args.name].layout}"
         raise InputNotFoundError(explain(f"No data in {args.data}", expected=expected))

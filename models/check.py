@@ -20,7 +20,7 @@ from models.endpoints import Endpoint, Tensors
 from models.refusal import ExportError, refusing
 from tfspark.errors import did_you_mean, explain, explain_all, listing
 
-__all__ = ["check_export", "feeds_of", "live_answers", "ops_of"]
+__all__ = ["check_export", "feeds_of", "live_answers", "ops_of", "session_answers"]
 
 TAG_SET = ("serve",)
 SAMPLE_SIZE = 3
@@ -50,7 +50,7 @@ def check_export(
             1e-4 (16-bit floats by 1e-2) of the largest value of the output; everything else must be
             equal.
     """
-    loaders = {"tf.saved_model.load": _run_in_python, "a session": _run_in_session}
+    loaders = {"tf.saved_model.load": _run_in_python, "a session": session_answers}
     for loader, run in loaders.items():
         with refusing(
             f"{loader} cannot run the SavedModel",
@@ -132,7 +132,16 @@ def _by_name(signature: Any) -> Callable[[Tensors], Tensors]:
     return lambda tensors: signature(**tensors)
 
 
-def _run_in_session(export_dir: str, feeds: Mapping[str, Arrays]) -> dict[str, Arrays]:
+def session_answers(export_dir: str, feeds: Mapping[str, Arrays]) -> dict[str, Arrays]:
+    """Run an export dir as TensorFlow Serving, the C API and the JVM do.
+
+    Args:
+        export_dir: Folder that holds `saved_model.pb`.
+        feeds: `{signature: {input: array}}`.
+
+    Raises:
+        NotImplementedError: When the graph calls back into Python.
+    """
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         meta = tf.compat.v1.saved_model.load(session, TAG_SET, export_dir)
         python_ops = PYTHON_OPS.intersection(ops_of(meta.graph_def))

@@ -195,7 +195,7 @@ def evaluate(model: keras.Model, data: Pictures) -> dict[str, float]:
     return {"accuracy": accuracy, "loss": loss}
 
 
-def export(model: keras.Model, base: Path) -> Path:
+def export(model: keras.Model, base: Path, *, fold: bool = False) -> Path:
     """Write `<base>/cifar2/<next version>` with both signatures and return it."""
 
     def encoded(content: Any) -> dict[str, Any]:
@@ -210,6 +210,7 @@ def export(model: keras.Model, base: Path) -> Path:
         model,
         base,
         name=NAME,
+        fold=fold,
         signatures={"serving_default": model, "encoded": from_bytes},
         sample={"images": images, "content": content},
     )

@@ -218,7 +218,9 @@ def forecast_function(model: keras.Model, days: int = DAYS) -> Any:
     return roll
 
 
-def export(model: keras.Model, base: Path) -> Path:
+def export(model: keras.Model, base: Path, *, fold: bool = False) -> Path:
     """Write `<base>/covid/<next version>` with both signatures, and return it."""
     signatures = {"serving_default": model, "forecast": forecast_function(model)}
-    return export_model(model, base, name=NAME, signatures=signatures, sample={"window": SAMPLE})
+    return export_model(
+        model, base, name=NAME, fold=fold, signatures=signatures, sample={"window": SAMPLE}
+    )

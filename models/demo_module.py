@@ -102,7 +102,7 @@ def evaluate(model: DemoModule, data: Pairs) -> dict[str, float]:
     return {"add": float(np.mean(total == data.a + data.b)), "count": float(np.mean(counted))}
 
 
-def export(model: DemoModule, base: Path) -> Path:
+def export(model: DemoModule, base: Path, *, fold: bool = False) -> Path:
     """Write `<base>/demo_module/<next version>` with both signatures, and return it."""
     signatures = {"serving_default": model.add, "count": model.count}
-    return export_model(model, base, name=NAME, signatures=signatures)
+    return export_model(model, base, name=NAME, fold=fold, signatures=signatures)

@@ -134,6 +134,6 @@ def serving(model: keras.Model) -> keras.Model:
     return keras.Model(model.inputs, {"probabilities": probabilities, "digit": digit}, name=NAME)
 
 
-def export(model: keras.Model, base: Path) -> Path:
+def export(model: keras.Model, base: Path, *, fold: bool = False) -> Path:
     """Write `<base>/digits/<next version>` with the outputs of `serving`, and return it."""
-    return export_model(serving(model), base, name=NAME)
+    return export_model(serving(model), base, name=NAME, fold=fold)

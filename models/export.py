@@ -4,8 +4,8 @@ Input: a Keras model (Sequential, functional, subclassed) or a `tf.Module`. Outp
 `<base>[/<name>]/<version>`, with the names of the model's inputs and output layers.
 
 A Keras model that is saved directly tracks its variables under names that only Python resolves.
-Here a plain `tf.Module` holds only the variables and tables that the signatures use; it loads
-everywhere. The SavedModel is written in a hidden folder beside the versions, loaded back by
+`saving` writes only the variables and tables that the signatures use; such a SavedModel loads
+everywhere. It is written in a hidden folder beside the versions, loaded back by
 `tf.saved_model.load` and by a session, compared with the live model, and only then renamed.
 
 Invariants: a version appears completely or not at all; two concurrent exports get two numbers; the
@@ -18,17 +18,16 @@ import errno
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import keras
-import tensorflow as tf
-
 from models.check import check_export, feeds_of, live_answers
 from models.endpoints import endpoints_of
-from models.refusal import ExportError, refusing
+from models.folding import check_foldable, fold_checked
+from models.refusal import ExportError
+from models.saving import save
 from models.warmup import changes_state, write_requests
 from tfspark.errors import explain
 
@@ -43,6 +42,7 @@ def export(
     signatures: Mapping[str, Any] | None = None,
     inputs: Any = None,
     sample: Mapping[str, Any] | None = None,
+    fold: bool = False,
 ) -> Path:
     """Write `model` as the next version under a base path, checked by two loaders.
 
@@ -64,58 +64,34 @@ def export(
         sample: `{input: array}` to compare on, and to warm up with: it is written beside the
             model. Other inputs get simple values: 3 rows, unknown dimensions of 3, integers 0
             and 1, strings `a b`.
+        fold: Write the variables as constants of the graph, which makes some models faster; see
+            `models.folding`. The log says whether the answers on the sample are bit-equal with
+            those of the unfolded model, or by how much they differ.
 
     Returns:
         The export dir, `<base>/<version>` or `<base>/<name>/<version>`.
 
     Raises:
-        ExportError: when inputs or outputs cannot be named, the model fails on the sample, or a
-            loader fails or gives other answers. No folder is left.
+        ExportError: when inputs or outputs cannot be named, the model fails on the sample, a
+            loader fails or gives other answers, or a variable cannot be folded. No folder is left.
         OSError: when the folder cannot be written.
     """
     versions = _local(base) / name if name else _local(base)
     endpoints = endpoints_of(model, signatures, inputs)
     feeds = feeds_of(endpoints, sample or {})
-    with _aside(versions) as folder:
-        functions = {end.name: end.trace() for end in endpoints}
-        variables = _save([model, *(end.target for end in endpoints)], functions, folder)
+    functions = {end.name: end.trace() for end in endpoints}
+    if fold:
+        check_foldable(functions)
+    with _aside(versions) as aside:
+        folder = aside / "model"
+        variables = save([model, *(end.target for end in endpoints)], functions, folder)
         reference = live_answers(endpoints, feeds, variables)
         check_export(folder, reference, feeds)
+        if fold:
+            folder = fold_checked(folder, aside / "folded", reference, feeds)
         pure = {name: feeds[name] for name, one in functions.items() if not changes_state(one)}
         write_requests(folder, versions.name, pure, reference)
         return _publish(folder, versions)
-
-
-def _save(owners: Sequence[Any], functions: Mapping[str, Any], folder: Path) -> list[tf.Variable]:
-    """Write the signatures and only the state that they use; return their variables."""
-    used = {id(v): v for function in functions.values() for v in function.graph.variables}
-    holder = tf.Module()
-    holder.state = list(used.values())
-    holder.resources = list(_resources(owners))
-    with refusing(
-        "TensorFlow cannot save the model",
-        hint="keep every variable and table that a signature uses as an attribute of the model",
-    ):
-        tf.saved_model.save(holder, str(folder), signatures=functions)
-    return list(used.values())
-
-
-def _resources(owners: Sequence[Any]) -> Iterator[Any]:
-    """Find the tables (vocabularies, with their asset files) that a model owns at any depth.
-
-    TensorFlow's own search stops at Keras layers, because Keras tracks their sublayers.
-    """
-    seen: set[int] = set()
-    waiting = list(owners)
-    while waiting:
-        item = waiting.pop()
-        if id(item) in seen:
-            continue
-        seen.add(id(item))
-        if isinstance(item, tf.saved_model.experimental.TrackableResource):
-            yield item
-        waiting.extend(tf.train.TrackableView.children(item).values())
-        waiting.extend(item._layers if isinstance(item, keras.Layer) else ())
 
 
 def _local(base: str | os.PathLike[str]) -> Path:

@@ -232,7 +232,7 @@ def evaluate(model: keras.Model, data: Flowers) -> dict[str, float]:
     return {"accuracy": accuracy, "loss": loss}
 
 
-def export(model: keras.Model, base: Path) -> Path:
+def export(model: keras.Model, base: Path, *, fold: bool = False) -> Path:
     """Write `<base>/flowers/<next version>` and return it."""
 
     def flowers(content: Any) -> dict[str, Any]:
@@ -244,4 +244,6 @@ def export(model: keras.Model, base: Path) -> Path:
     content = np.array([encode_jpeg(draw(rng, label)) for label in (0, 2)], object)
     spec = tf.TensorSpec((None,), tf.string, "content")
     signatures = {"serving_default": tf.function(flowers, input_signature=[spec])}
-    return export_model(model, base, name=NAME, signatures=signatures, sample={"content": content})
+    return export_model(
+        model, base, name=NAME, fold=fold, signatures=signatures, sample={"content": content}
+    )

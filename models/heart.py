@@ -212,6 +212,6 @@ def evaluate(model: keras.Model, data: Patients) -> dict[str, float]:
     return {name: float(found[name]) for name in ("auc", "accuracy", "loss")}
 
 
-def export(model: keras.Model, base: Path) -> Path:
+def export(model: keras.Model, base: Path, *, fold: bool = False) -> Path:
     """Write `<base>/heart/<next version>` and return it."""
-    return export_model(model, base, name=NAME, sample=SAMPLE)
+    return export_model(model, base, name=NAME, fold=fold, sample=SAMPLE)

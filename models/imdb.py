@@ -212,7 +212,7 @@ def evaluate(model: TextModel, data: Reviews) -> dict[str, float]:
     return {name: metrics[name] for name in ("accuracy", "auc", "loss")}
 
 
-def export(model: TextModel, base: Path) -> Path:
+def export(model: TextModel, base: Path, *, fold: bool = False) -> Path:
     """Write `<base>/imdb/<next version>`, which takes raw text, and return it."""
     text = tf.TensorSpec((None,), tf.string, "text")
-    return export_model(model, base, name=NAME, inputs=text, sample={"text": SAMPLE})
+    return export_model(model, base, name=NAME, fold=fold, inputs=text, sample={"text": SAMPLE})

@@ -82,6 +82,6 @@ def evaluate(model: keras.Model, data: Points) -> dict[str, float]:
     return {"mae": mae, "w0": float(weights[0, 0]), "w1": float(weights[1, 0]), "b": float(bias[0])}
 
 
-def export(model: keras.Model, base: Path) -> Path:
+def export(model: keras.Model, base: Path, *, fold: bool = False) -> Path:
     """Write `<base>/linear_model/<next version>` and return it."""
-    return export_model(model, base, name=NAME)
+    return export_model(model, base, name=NAME, fold=fold)

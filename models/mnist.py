@@ -256,7 +256,7 @@ def evaluate(model: keras.Model, data: Digits) -> dict[str, float]:
     return {"accuracy": accuracy, "loss": loss}
 
 
-def export(model: keras.Model, base: Path) -> Path:
+def export(model: keras.Model, base: Path, *, fold: bool = False) -> Path:
     """Write `<base>/mnist/<next version>` from any of the networks and return it."""
 
     def digits(image: Any) -> dict[str, Any]:
@@ -266,4 +266,4 @@ def export(model: keras.Model, base: Path) -> Path:
     sample = {"image": enlarged_digits()[0][:4, ..., np.newaxis]}
     spec = tf.TensorSpec((None, SIDE, SIDE, 1), tf.float32, "image")
     signatures = {"serving_default": tf.function(digits, input_signature=[spec])}
-    return export_model(model, base, name=NAME, signatures=signatures, sample=sample)
+    return export_model(model, base, name=NAME, fold=fold, signatures=signatures, sample=sample)

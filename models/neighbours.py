@@ -115,9 +115,14 @@ def evaluate(model: Neighbours, data: Vectors) -> dict[str, float]:
     return {"exact": float(exact), "gap": float(gap)}
 
 
-def export(model: Neighbours, base: Path) -> Path:
+def export(model: Neighbours, base: Path, *, fold: bool = False) -> Path:
     """Write `<base>/neighbours/<next version>` and return it."""
     sample = {"query": model.known.numpy()[:2]}
     return export_model(
-        model, base, name=NAME, signatures={"serving_default": model.search}, sample=sample
+        model,
+        base,
+        name=NAME,
+        fold=fold,
+        signatures={"serving_default": model.search},
+        sample=sample,
     )

@@ -110,7 +110,9 @@ def evaluate(model: Line, data: Prices) -> dict[str, float]:
     return {"mae": float(np.abs(error).mean()), "a": float(model.a), "b": float(model.b)}
 
 
-def export(model: Line, base: Path) -> Path:
+def export(model: Line, base: Path, *, fold: bool = False) -> Path:
     """Write `<base>/price/<next version>` and return it."""
     signatures = {"serving_default": model.predict}
-    return export_model(model, base, name=NAME, signatures=signatures, sample={"year": YEARS[:4]})
+    return export_model(
+        model, base, name=NAME, fold=fold, signatures=signatures, sample={"year": YEARS[:4]}
+    )

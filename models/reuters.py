@@ -202,6 +202,6 @@ def serving(model: keras.Model) -> keras.Model:
     return keras.Model(model.inputs, outputs, name=NAME)
 
 
-def export(model: keras.Model, base: Path) -> Path:
+def export(model: keras.Model, base: Path, *, fold: bool = False) -> Path:
     """Write `<base>/reuters/<next version>` with the outputs of `serving`, and return it."""
-    return export_model(serving(model), base, name=NAME, sample={"tokens": SAMPLE})
+    return export_model(serving(model), base, name=NAME, fold=fold, sample={"tokens": SAMPLE})

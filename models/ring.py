@@ -172,7 +172,7 @@ def evaluate(model: Any, data: Rings) -> dict[str, float]:
     return {"accuracy": float(np.mean(right > 0.5)), "loss": float(-np.mean(np.log(right)))}
 
 
-def export(model: Any, base: Path) -> Path:
+def export(model: Any, base: Path, *, fold: bool = False) -> Path:
     """Write either network as `<base>/ring/<next version>` and return it."""
     signatures = {"serving_default": model.score} if isinstance(model, Network) else None
-    return export_model(model, base, name=NAME, signatures=signatures)
+    return export_model(model, base, name=NAME, fold=fold, signatures=signatures)

@@ -212,7 +212,7 @@ def evaluate(model: keras.Model, data: Passengers) -> dict[str, float]:
     return {name: float(found[name]) for name in ("auc", "accuracy", "loss")}
 
 
-def export(model: keras.Model, base: Path) -> Path:
+def export(model: keras.Model, base: Path, *, fold: bool = False) -> Path:
     """Write `<base>/titanic/<next version>` with both signatures and return it."""
 
     def raw(columns: Mapping[str, Any]) -> dict[str, Any]:
@@ -225,6 +225,7 @@ def export(model: keras.Model, base: Path) -> Path:
         model,
         base,
         name=NAME,
+        fold=fold,
         signatures={"serving_default": model, "raw": from_raw},
         sample={"features": features(rows), **raw_columns(rows)},
     )

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 import models
 from models import MODELS, reference
@@ -17,11 +18,13 @@ def as_is(monkeypatch):
 
 
 def test_command_prints_metrics_then_the_export_dir(tmp_path, capsys, as_is):
-    assert main(["linear", "--out", str(tmp_path), "--epochs", "1"]) == 0
+    assert main(["linear", "--out", str(tmp_path), "--epochs", "1", "--fold"]) == 0
     lines = capsys.readouterr().out.splitlines()
     named = [line.split()[0] for line in lines[:-1]]
     assert named == ["device", "mae", "w0", "w1", "b", "report"]
     assert lines[-1] == str(tmp_path / "linear_model" / "1")
+    variables = tf.train.list_variables(f"{lines[-1]}/variables/variables")
+    assert [name for name, _ in variables] == ["_CHECKPOINTABLE_OBJECT_GRAPH"]  # it is folded
     report = tmp_path / "linear_model" / "training" / "1"
     assert sorted(file.name for file in report.iterdir()) == [
         "README.md",
@@ -64,6 +67,7 @@ def test_listing_needs_no_tensorflow(option):
         (["linear", "--out", "base", "--data", "folder"], 2, "takes no data files"),
         (["linear", "--make-data", "folder"], 2, "takes no data files"),
         (["titanic", "--make-data", "folder", "--log-to-mlflow"], 2, "trains no model"),
+        (["titanic", "--make-data", "folder", "--fold"], 2, "found:    --fold"),
         (["linear", "--out", __file__], 73, "cannot write the export"),
     ],
 )
@@ -85,6 +89,7 @@ def test_every_model_has_the_same_functions(name):
     module = reference(name)
     for function in ("dataset", "build", "train", "evaluate", "export"):
         assert callable(getattr(module, function))
+    assert "fold" in inspect.signature(module.export).parameters
     assert ("log_dir" in inspect.signature(module.train).parameters) == MODELS[name].logs
     assert hasattr(module, "write_data") == bool(MODELS[name].layout)
     assert ("folder" in inspect.signature(module.dataset).parameters) == bool(MODELS[name].layout)
