@@ -52,7 +52,7 @@ def write_model(folder: Path) -> None:
             self.plots = tf.Variable([*CITIES.values()], name="plots")
             self.weights = tf.Variable([PER_SQUARE_METRE, PER_ROOM], name="weights")
 
-        @tf.function(
+        @tf.function(  # type: ignore[untyped-decorator]
             input_signature=[
                 tf.TensorSpec((None,), tf.float32, "area"),
                 tf.TensorSpec((None,), tf.string, "city"),

@@ -42,9 +42,9 @@ def test_a_command_has_short_and_full_help(name: str, run: Any) -> None:
 
 
 def test_an_unknown_command_gets_a_suggestion(run: Any) -> None:
-    ended = run("scroe")
+    ended = run("scor")
     assert ended.code == 2
-    assert "There is no command scroe." in ended.error
+    assert "There is no command scor." in ended.error
     assert "Did you mean 'score'?" in ended.error
 
 

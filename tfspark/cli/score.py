@@ -71,16 +71,16 @@ def summary(
         is_new: Whether this command scored the rows.
     """
     scoring = report.seconds.get("score", 0.0)
-    rate = report.scored_rows or 0
+    rate = (report.scored_rows or 0) / max(scoring, 1e-3)
     kept = f", {report.kept_rows:,} of them by an earlier run" if report.kept_rows else ""
-    by = "" if is_new else f", by run {report.run}; nothing was scored now"
-    time = f"{scoring:.1f} s, {rate / max(scoring, 1e-3):,.0f} rows/s ({seconds:.1f} s in all)"
-    rounded = f", rounded: {'; '.join(report.rounded)}" if report.rounded else ""
+    by = "" if is_new else f", by run {report.run}; nothing is scored now"
+    aside = f", in {report.bad_rows_output}" if report.bad_rows else ""
+    rounded = f"; rounded: {', '.join(report.rounded)}" if report.rounded else ""
     lines = {
-        "rows": f"{report.rows_out:,} scored{kept}{by}",
-        "rejected": f"{report.bad_rows:,} rejected, {report.null_rows or 0:,} with null{rounded}",
-        "time": time,
-        "engine": f"{report.engine.get('engine') or args.engine}, rows took the {report.path} path",
+        "rows": f"{report.rows_out:,} scored{kept}{by}, {report.null_rows or 0:,} with null",
+        "rejected": f"{report.bad_rows:,}{aside}",
+        "time": f"{scoring:.1f} s, {rate:,.0f} rows/s ({seconds:.1f} s with the start of Spark)",
+        "engine": f"{report.engine.get('engine') or args.engine}, {report.path} path{rounded}",
         "output": f"{report.output}, report {place}",
     }
     return "\n".join(f"{name:9} {text}" for name, text in lines.items())

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from pyspark import SparkConf, SparkContext
-from pyspark.java_gateway import launch_gateway
+from pyspark import SparkConf, SparkContext, java_gateway
 
 from tfspark.errors import EngineError, explain
 
@@ -35,14 +35,15 @@ def start_jvm(settings: Mapping[str, str], log: Path | None) -> None:
     Raises:
         EngineError: When the JVM ends at once, for example without Java.
     """
+    launch: Any = java_gateway.launch_gateway  # it has no types
     # Without a JVM the values stay in Python.
     conf = SparkConf(loadDefaults=False).setAll([*settings.items()])
     try:
         if log is None:
-            gateway = launch_gateway(conf)
+            gateway = launch(conf)
         else:
             with log.open("ab") as output:
-                gateway = launch_gateway(conf, {"stdout": output, "stderr": output})
+                gateway = launch(conf, {"stdout": output, "stderr": output})
     except Exception as error:
         raise EngineError(
             explain("The JVM of Spark did not start.", found=str(error), hint=_HINT)
