@@ -14,6 +14,8 @@ from tfspark.scoring.arguments import run_job
 
 LOG = logging.getLogger("tfspark.scoring.batch")
 
+OF_PY4J = {"levelno": 40, "levelname": "ERROR", "msg": "interrupted", "pathname": "/x/py4j/a.py"}
+
 
 def ran(log: RunLog, *, fails: bool = False) -> tuple[int, Path | None]:
     places: list[Path | None] = []
@@ -23,6 +25,7 @@ def ran(log: RunLog, *, fails: bool = False) -> tuple[int, Path | None]:
         LOG.info("a detail")
         logging.getLogger("tfspark.spark.cluster.progress").info("1 of 2 tasks")
         LOG.warning("a warning with password=%s", "hidden")
+        logging.getLogger().handle(logging.makeLogRecord(OF_PY4J))
         if fails:
             raise EngineError("it fails")
         return "the report"
@@ -40,6 +43,7 @@ def test_a_run_that_succeeds_leaves_nothing(capsys: pytest.CaptureFixture[str]) 
     assert path is not None
     assert not path.parent.exists()
     assert "a detail" not in said.err
+    assert "interrupted" not in said.err
     assert "1 of 2 tasks" in said.err
     assert "password=***" in said.err
     assert logging.getLogger().handlers == before
@@ -53,6 +57,7 @@ def test_a_run_that_fails_names_its_log(capsys: pytest.CaptureFixture[str]) -> N
     assert f"The log of Spark is in {path}" in said
     text = path.read_text()
     assert "a detail" in text
+    assert "interrupted" in text
     assert "hidden" not in text
 
 

@@ -12,13 +12,13 @@ from tests.shell import ROOT, fresh_environment
 from tools import sample
 
 
-def run(cwd: Path, *words: object) -> subprocess.CompletedProcess[str]:
+def run(cwd: Path, *words: object, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a command; its temporary files go to `cwd/tmp`."""
     (cwd / "tmp").mkdir(exist_ok=True)
     return subprocess.run(
         [sys.executable, "-m", "tfspark", *map(str, words)],
         cwd=cwd,
-        env=fresh_environment(PYTHONPATH=str(ROOT), TMPDIR=str(cwd / "tmp")),
+        env=fresh_environment(PYTHONPATH=str(ROOT), TMPDIR=str(cwd / "tmp"), **environment),
         capture_output=True,
         text=True,
         check=False,
@@ -54,3 +54,12 @@ def test_the_log_of_a_failed_run_is_named(tmp_path: Path) -> None:
     (log,) = (tmp_path / "tmp").glob("tfspark-*/spark.log")
     assert f"The log of Spark is in {log}" in done.stderr
     assert log.read_text()
+
+
+def test_a_missing_java_is_told(tmp_path: Path) -> None:
+    words = ("--model", sample.MODEL.parent, "--input", sample.ROWS, "--output", "scored")
+    done = run(tmp_path, "score", *words, JAVA_HOME=str(tmp_path))
+    assert done.returncode == 65
+    assert "The JVM of Spark did not start." in done.stderr
+    assert "bin/java" in done.stderr
+    assert "set JAVA_HOME" in done.stderr

@@ -39,9 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         parser.error(f"the folder {folder} cannot be written: {error.strerror}")
     model, rows, scored = (str(folder / name) for name in ("model", "homes.parquet", "scored"))
-    command = ["score", "--model", model, "--input", rows, "--output", scored]
-    print(f"$ {shlex.join(['tfspark', *command])}", flush=True)
-    code = score.main([*command[1:], "--mode", "overwrite", "--master", "local[*]"])
+    words = ["--model", model, "--input", rows, "--output", scored, "--mode", "overwrite"]
+    print(f"$ {shlex.join(['tfspark', 'score', *words])}", flush=True)
+    code = score.main(words)
     if code:
         return code
     print(f"\nThe first rows of {scored}:\n{_first_rows(scored)}\n")

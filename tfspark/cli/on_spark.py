@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from tfspark.cli.run_log import FORMATS, RunLog
+from tfspark.errors import UsageError, explain
 from tfspark.scoring import arguments, flags
 from tfspark.scoring.flags import Flag
 from tfspark.scoring.job_parser import JobParser
@@ -68,6 +71,7 @@ def run_on_spark(
     with RunLog(args.log_format, verbose=args.verbose) as log:
 
         def started() -> str:
+            _check_pyspark()
             if before is not None:
                 before()
             spark = _session(name, args, log, hive)
@@ -77,6 +81,14 @@ def run_on_spark(
                 arguments.stop(spark)
 
         return arguments.run_job(started, log)
+
+
+def _check_pyspark() -> None:
+    if find_spec("pyspark") is None:
+        problem = "PySpark is not installed in this Python."
+        raise UsageError(
+            explain(problem, found=sys.executable, hint="pip install 'tfspark[spark]'")
+        )
 
 
 def _session(name: str, args: argparse.Namespace, log: RunLog, hive: bool) -> SparkSession:

@@ -113,4 +113,6 @@ def _json(level: str, logger: str, message: str, log: Path | None = None) -> str
 
 
 def _is_for_users(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING or record.name == _PROGRESS
+    # Ctrl-C makes py4j log a traceback.
+    is_warning = record.levelno >= logging.WARNING and "py4j" not in record.pathname
+    return is_warning or record.name == _PROGRESS

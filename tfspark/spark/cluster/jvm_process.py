@@ -18,6 +18,7 @@ from tfspark.errors import EngineError, explain
 _HINT = (
     "Spark needs Java 17 or later: install it, or set JAVA_HOME; if Java is there, read the log."
 )
+_SHOWN_LINES = 3
 
 
 def is_here() -> bool:
@@ -45,7 +46,12 @@ def start_jvm(settings: Mapping[str, str], log: Path | None) -> None:
             with log.open("ab") as output:
                 gateway = launch(conf, {"stdout": output, "stderr": output})
     except Exception as error:
-        raise EngineError(
-            explain("The JVM of Spark did not start.", found=str(error), hint=_HINT)
-        ) from error
+        problem, found = "The JVM of Spark did not start.", _last_lines(log) or str(error)
+        raise EngineError(explain(problem, found=found, hint=_HINT)) from error
     SparkContext._ensure_initialized(gateway=gateway)
+
+
+def _last_lines(log: Path | None) -> str:
+    """Return the last lines that the JVM, or the script that starts it, wrote."""
+    text = "" if log is None else log.read_text("utf-8", "replace").strip()
+    return "\n".join(text.splitlines()[-_SHOWN_LINES:])
