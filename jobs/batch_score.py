@@ -1,164 +1,16 @@
 """Score a dataset with a SavedModel: `./spark-submit.sh jobs/batch_score.py --model DIR …`.
 
 Writes the scored rows and a JSON report, whose path is the last line on stdout. `--help` works
-without Spark, and lists the exit codes.
+without Spark, and lists the exit codes. `tfspark score` is the same program without spark-submit.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from tfspark.scoring import arguments, exit_codes, flags
-from tfspark.scoring.job_parser import JobParser
+from tfspark.cli.batch_score import main, new_parser, parse_args, run
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
-    from tfspark.scoring.job import BatchJob
-
-
-def new_parser() -> JobParser:
-    """Return the parser of the command line."""
-    parser = JobParser(
-        prog="batch_score.py",
-        description="Score every row of a dataset with a TensorFlow SavedModel.",
-        epilog=f"{flags.REPEATED} {exit_codes.in_words()}",
-    )
-    model = parser.add_argument_group("model")
-    flags.add(model.add_mutually_exclusive_group(required=True), flags.MODEL, flags.MODELS)
-    flags.add(model, flags.DIFFERENCE, flags.VERSION, flags.SIGNATURE, flags.TAGS)
-    flags.add(model, flags.MODEL_SHA256, flags.ALLOW_OPS, flags.OUTPUT_SHAPE, flags.ENGINE)
-    flags.add(model, flags.DISTRIBUTE, flags.BATCH_SIZE, flags.TIMEOUT)
-    columns = parser.add_argument_group("columns")
-    flags.add(columns, flags.FEED, flags.CONSTANT, flags.FETCH, flags.KEEP, flags.NARROW)
-    flags.add(columns, flags.STRINGS)
-    flags.add(columns.add_mutually_exclusive_group(), flags.ON_NULL, flags.FILL_NULL)
-    source = parser.add_argument_group("input")
-    flags.add(source.add_mutually_exclusive_group(required=True), flags.INPUT, flags.INPUT_TABLE)
-    flags.add(source, flags.INPUT_FORMAT, flags.OPTION, flags.ALLOW_MISSING)
-    flags.add_output(parser, required=True)
-    flags.add(parser.add_argument_group("bad rows"), flags.BAD_ROWS, flags.MAX_BAD_ROWS)
-    flags.add(parser, flags.PATH, flags.CHUNKS, flags.RUN_ID, flags.DRY_RUN)
-    return parser
-
-
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the command line; a usage error ends the process with code 2."""
-    return new_parser().parse_args(argv)
-
-
-def run(spark: SparkSession, args: argparse.Namespace) -> str:
-    """Run the job and return the path of its report, or the plan as text for a dry run."""
-    from tfspark.scoring import batch
-    from tfspark.scoring.job_log import warn_of_secrets
-    from tfspark.scoring.report import check_report, write_report
-
-    warn_of_secrets(args.model, *args.models.values(), args.input, args.output, args.report)
-    job = _job(args)
-    report = batch.new_report("batch_score")
-    check_report(spark, args.report)
-    planned = batch.plan(spark, job, report)
-    if args.dry_run:
-        return batch.describe(planned, report)
-    places: list[str] = []
-    done = batch.execute(
-        spark,
-        planned,
-        report,
-        lambda one: places.append(write_report(spark, one, job.target, args.report)),
-    )
-    scored = "scored" if done is report else f"already done by run {done.run}: scored"
-    seconds = done.seconds["score"]
-    bad = f", {done.bad_rows} bad" if args.bad_rows else ""
-    kept = f", {done.kept_rows} scored by an earlier run" if done.kept_rows else ""
-    print(f"{scored} {done.rows_out} rows in {seconds:.1f} s ({done.null_rows} null{bad}{kept})")
-    return next(iter(places), "the report was not written")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Parse, open the session, run; return the exit code."""
-    args = parse_args(argv)
-
-    def job() -> str:
-        from tfspark.spark.cluster.session import session
-
-        _check_early(args)
-        hive = bool(args.input_table or args.output_table)
-        spark = session("tfspark batch_score", hive=hive)
-        try:
-            return run(spark, args)
-        finally:
-            arguments.stop(spark)
-
-    return arguments.run_job(job)
-
-
-def _check_early(args: argparse.Namespace) -> None:
-    """Refuse contradicting flags and a broken local model before a JVM is started."""
-    from pathlib import Path
-
-    from tfspark.errors import UsageError, explain, listing
-    from tfspark.package import load
-
-    if args.max_bad_rows and not args.bad_rows:
-        problem = "--max-bad-rows has no effect without a place for bad rows."
-        raise UsageError(explain(problem, hint="add --bad-rows PATH."))
-    both = [name for name in args.constant if name in args.feed]
-    if both:
-        raise UsageError(
-            explain(
-                f"The input {listing(both)} has both a column and a constant.",
-                hint="leave out --feed or --constant.",
-            )
-        )
-    if args.models and args.model_sha256:
-        problem = "--model-sha256 is the digest of a single model."
-        raise UsageError(explain(problem, hint="leave it out, or run a job for each model."))
-    for path in [args.model] if args.model else args.models.values():
-        if Path(path).exists():
-            signature, tags = args.signature or "serving_default", tuple(args.tags)
-            package = load(path, args.version, signature, tags, args.model_sha256)
-            package.allowing(args.allow_ops).check_operations()
-
-
-def _job(args: argparse.Namespace) -> BatchJob:
-    from tfspark.constants import Constant
-    from tfspark.scoring.bad_row_limit import NO_LIMIT
-    from tfspark.scoring.dataset import Dataset
-    from tfspark.scoring.job import BatchJob
-
-    options = replace(
-        arguments.model_options(args),
-        batch_size=args.batch_size,
-        on_null=args.fill_null or args.on_null,
-        output_shapes=args.output_shape,
-        strings=args.strings,
-        narrow=args.narrow,
-    )
-    constants = {name: Constant(text) for name, text in args.constant.items()}
-    return BatchJob(
-        model=args.model or "",
-        models=args.models,
-        difference=args.difference,
-        source=Dataset(args.input or "", args.input_table or "", args.input_format, args.option),
-        target=arguments.target_of(args),
-        mode=args.mode,
-        feed={**args.feed, **constants},
-        fetch=args.fetch or None,
-        keep=args.keep,
-        allow_missing=args.allow_missing,
-        path=args.path,
-        bad_rows=args.bad_rows or "",
-        max_bad_rows=args.max_bad_rows or NO_LIMIT,
-        options=options,
-        run_id=args.run_id,
-        chunks=args.chunks,
-    )
-
+__all__ = ["main", "new_parser", "parse_args", "run"]
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,163 +1,18 @@
 """Score by SQL: `./spark-submit.sh jobs/sql_score.py --register tfpredict=DIR --query "SELECT …"`.
 
 Registers models under SQL names and runs a query, or a file of statements. The result of the last
-statement is shown or written, with a JSON report, whose path is the last line on stdout. The
-session has Hive support: the metastore that `hive-site.xml` names, otherwise an embedded one in the
-working directory. `--help` works without Spark, and lists the exit codes.
+statement is shown or written, with a JSON report, whose path is the last line on stdout. `--help`
+works without Spark, and lists the exit codes. `tfspark sql` is the same program without
+spark-submit.
 """
 
 from __future__ import annotations
 
-import argparse
-import contextlib
-import io
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from tfspark.errors import did_you_mean
-from tfspark.options import ScoreOptions
-from tfspark.scoring import arguments, exit_codes, flags
-from tfspark.scoring.job_parser import JobParser
+from tfspark.cli.sql_score import main, new_parser, parse_args, run
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
-SHOWN_ROWS = 20
-
-
-def new_parser() -> JobParser:
-    """Return the parser of the command line."""
-    parser = JobParser(
-        prog="sql_score.py",
-        description="Register TensorFlow SavedModels as SQL functions and run a query.",
-        epilog=f"{flags.REPEATED} {exit_codes.in_words()}",
-    )
-    digest = flags.MODEL_SHA256.with_value("NAME=DIGEST", arguments.pair)
-    shape = flags.OUTPUT_SHAPE.with_value("NAME.OUTPUT=[SIZE,…]")
-    fill = flags.FILL_NULL.with_value("NAME.INPUT=VALUE")
-    model = parser.add_argument_group("model")
-    flags.add(model, flags.REGISTER, flags.TAGS, digest, flags.ALLOW_OPS, shape)
-    flags.add(model, flags.NARROW, flags.ON_NULL, fill, flags.TIMEOUT)
-    flags.add(parser.add_mutually_exclusive_group(required=True), flags.QUERY, flags.FILE)
-    flags.add_output(parser, required=False)
-    return parser
-
-
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the command line; a usage error ends the process with code 2."""
-    parser = new_parser()
-    args = parser.parse_args(argv)
-    for name in args.model_sha256.keys() - args.register.keys():
-        near = did_you_mean(name, args.register)
-        parser.error(f"argument --model-sha256: no model {name!r} is registered.{near}")
-    for flag in ("fill_null", "output_shape"):
-        try:
-            setattr(args, flag, _by_model(getattr(args, flag), args.register))
-        except argparse.ArgumentTypeError as error:
-            parser.error(f"argument --{flag.replace('_', '-')}: {error}")
-    return args
-
-
-def _by_model(given: Mapping[str, Any], models: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Return model → input or output → value, from flags of the form `NAME.INPUT`."""
-    from tfspark.errors import listing
-
-    found: dict[str, dict[str, Any]] = {name: {} for name in models}
-    for key, value in given.items():
-        model, _, name = key.partition(".")
-        if not name or model not in models:
-            raise argparse.ArgumentTypeError(
-                f"expected NAME. of a registered model ({listing(models)}) before "
-                f"{name or key!r}, found {key!r}.{did_you_mean(model, models)}"
-            )
-        found[model][name] = value
-    return found
-
-
-def run(spark: SparkSession, args: argparse.Namespace) -> str:
-    """Run the statements and return the path of the report."""
-    from tfspark.foreign_text import escaped
-    from tfspark.scoring.job_log import warn_of_secrets
-    from tfspark.scoring.query import QueryJob, run_query
-    from tfspark.scoring.report import check_report, write_report
-    from tfspark.spark.cluster.failures import own_errors
-
-    warn_of_secrets(*args.register.values(), args.output, args.report)
-    target = arguments.target_of(args) if args.output or args.output_table else None
-    job = QueryJob(
-        models=args.register,
-        text=args.query or _text_of(args.file),
-        target=target,
-        mode=args.mode,
-        options={name: _options(args, name) for name in args.register},
-    )
-    check_report(spark, args.report)
-    places: list[str] = []
-    report, result = run_query(
-        spark, job, lambda one: places.append(write_report(spark, one, target, args.report))
-    )
-    if target is None:
-        shown = io.StringIO()
-        with report.phase("show"), own_errors(), contextlib.redirect_stdout(shown):
-            result.show(SHOWN_ROWS, truncate=False)
-        print(escaped(shown.getvalue(), keep="\n"), end="")
-        return write_report(spark, report, target, args.report)
-    return next(iter(places), "the report was not written")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Parse, open the session, run; return the exit code."""
-    args = parse_args(argv)
-
-    def job() -> str:
-        from tfspark.spark.cluster.session import session
-
-        if args.file is not None:
-            _text_of(args.file)
-        spark = session("tfspark sql_score", hive=True)
-        try:
-            return run(spark, args)
-        finally:
-            arguments.stop(spark)
-
-    return arguments.run_job(job)
-
-
-def _options(args: argparse.Namespace, name: str) -> ScoreOptions:
-    return ScoreOptions(
-        tags=tuple(args.tags),
-        on_null=args.fill_null[name] or args.on_null,
-        output_shapes=args.output_shape[name],
-        sha256=args.model_sha256.get(name),
-        allow_ops=args.allow_ops,
-        narrow=args.narrow,
-        timeout=args.timeout,
-    )
-
-
-def _text_of(file: Path) -> str:
-    """Return the statements of a file, before a JVM is started."""
-    from tfspark.errors import InputNotFoundError, InvalidInputError, did_you_mean, explain
-
-    try:
-        return file.read_text("utf-8")
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
-        folder = file.resolve().parent
-        near = did_you_mean(file.name, [one.name for one in folder.glob("*")])
-        raise InputNotFoundError(
-            explain(
-                f"There is no SQL file at {file}.",
-                found=error.strerror or "",
-                hint=f"check --file; the job searched in {folder}.{near}",
-            )
-        ) from error
-    except UnicodeDecodeError as error:
-        raise InvalidInputError(
-            explain(f"The SQL file {file} is not UTF-8 text.", found=str(error))
-        ) from error
-
+__all__ = ["main", "new_parser", "parse_args", "run"]
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -46,6 +46,21 @@ def line_to_copy(path: str, signature: Signature) -> str:
     return f"tfspark.predict(df, {path!r}, feed={feed}, fetch={fetch}{chosen})"
 
 
+def sql_to_copy(function: str, signature: Signature) -> str:
+    """Return a query that calls the model; every input and feature takes the column of its name."""
+    columns = [_quoted(column) for spec in signature.inputs for _, column in _fed(spec)]
+    is_struct = len(columns) > 1 or any(spec.features for spec in signature.inputs)
+    listed = ", ".join(columns[:_MOST])
+    call = f"{function}(struct({listed}))" if is_struct else f"{function}({listed})"
+    return f"SELECT *, {call} AS prediction FROM your_table"
+
+
+def _quoted(column: str) -> str:
+    return (
+        column if column.isidentifier() and column.isascii() else f"`{column.replace('`', '``')}`"
+    )
+
+
 def _fed(spec: TensorSpec) -> list[tuple[str, str]]:
     """Return the keys of `feed` for an input, with their columns."""
     features = [(key_of(spec.name, one.name), one.name) for one in spec.features or ()]

@@ -35,6 +35,7 @@ from tfspark.saved_model.missing import check_complete
 from tfspark.saved_model.other_objects import refuse
 from tfspark.saved_model.parsed_examples import with_features
 from tfspark.saved_model.read_errors import reading
+from tfspark.saved_model_pb2 import MetaGraphDef
 from tfspark.signature import OutputShapes, Signature
 
 # TensorFlow's internal signature that initialises tables; users do not call it.
@@ -252,14 +253,7 @@ def _load(
         check_pin(str(folder), digest, sha256)
     graph = graph_of(file, tags)
     check_complete(folder, graph)
-    signatures = tuple(
-        Signature.from_proto(name, graph.signature_def[name])
-        for name in sorted(graph.signature_def)
-        if name != _INIT_SIGNATURE
-    )
-    if any(map(is_open, signatures)):
-        signatures = completed(signatures, graph.graph_def)
-    signatures = with_features(signatures, graph.graph_def)
+    signatures = signatures_of(graph)
     named = folder.parent if number is not None else folder
     return ModelPackage(
         path=str(folder),
@@ -273,6 +267,18 @@ def _load(
         tensorflow_version=graph.meta_info_def.tensorflow_version,
         findings=findings_of(graph),
     )
+
+
+def signatures_of(graph: MetaGraphDef) -> tuple[Signature, ...]:
+    """Return the signatures of a graph, sorted by name, with the shapes that the graph tells."""
+    signatures = tuple(
+        Signature.from_proto(name, graph.signature_def[name])
+        for name in sorted(graph.signature_def)
+        if name != _INIT_SIGNATURE
+    )
+    if any(map(is_open, signatures)):
+        signatures = completed(signatures, graph.graph_def)
+    return with_features(signatures, graph.graph_def)
 
 
 def _choose(signatures: Sequence[Signature], name: str, path: str) -> Signature:

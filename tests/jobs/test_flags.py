@@ -10,7 +10,9 @@ from types import ModuleType
 import pytest
 
 from jobs import batch_score, sql_score
+from tfspark.cli import score, sql
 
+_HELP = ("h", "help")
 ROOT = Path(__file__).parents[2]
 CELL = re.compile(r"`(?P<value>[^`]+)`(: .+)?|switch|no: .+")
 
@@ -24,14 +26,19 @@ class Row:
     values: dict[str, str]
 
 
-def table() -> list[Row]:
-    lines = (ROOT / "jobs" / "README.md").read_text().splitlines()
-    cells = [
+def cells_of(heading: str) -> list[list[str]]:
+    """Return the cells of the table below a heading, or of the first table."""
+    text = (ROOT / "jobs" / "README.md").read_text().partition(heading)[2]
+    start = text.index("\n|") + 1
+    lines = text[start:].partition("\n\n")[0].splitlines()
+    return [
         [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
         for line in lines
-        if line.startswith("|")
     ]
-    head, _, *rows = cells
+
+
+def table() -> list[Row]:
+    head, _, *rows = cells_of("# The job programs")
     found = []
     for flag, meaning, *programs in rows:
         values = {}
@@ -68,6 +75,21 @@ def test_the_help_says_what_the_table_says(
         if name in row.values:
             entry = " ".join([row.flag, row.values[name], row.meaning])
             assert " ".join(entry.split()) in said
+
+
+@pytest.mark.parametrize(("command", "job"), [(score, batch_score), (sql, sql_score)])
+def test_a_command_has_the_flags_of_its_job_and_those_of_the_second_table(
+    command: ModuleType, job: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
+    _, _, *rows = cells_of("## The commands")
+    own = {flag.strip("`"): value.strip("`").replace("switch", "") for flag, _, value in rows}
+    actions = {one.option_strings[-1]: one for one in command.new_parser()._actions}
+    flags = {name: one.metavar or "" for name, one in actions.items() if one.dest not in _HELP}
+    jobs = {one.option_strings[-1]: one.metavar or "" for one in job.new_parser()._actions}
+    assert flags == {name: value for name, value in jobs.items() if name != "--help"} | own
+    for flag, meaning, _ in rows:
+        assert actions[flag.strip("`")].help == meaning
 
 
 def test_each_flag_has_one_row_and_a_program() -> None:

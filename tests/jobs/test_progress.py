@@ -11,6 +11,8 @@ from pyspark.sql import SparkSession
 
 from tfspark.spark.cluster import progress as module
 from tfspark.spark.cluster.progress import progress
+from tfspark.spark.cluster.tally import Tally
+from tfspark.spark.cluster.tasks import run_splits
 
 
 def test_terminal_shows_one_line_that_is_wiped(
@@ -55,3 +57,10 @@ def test_no_terminal_under_a_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYSPARK_GATEWAY_PORT", "1")
     monkeypatch.setattr(os, "open", refuse)
     assert module._open_terminal() is None
+
+
+def test_a_tally_counts_the_rows_of_finished_tasks(spark: SparkSession) -> None:
+    tally = Tally(total=10)
+    counted = tally.counting(spark, lambda _, rows: rows, lambda rows: (rows, 1))
+    assert run_splits(spark, [3, 4], counted) == [3, 4]
+    assert (tally.rows_done, tally.rejected) == (7, 2)

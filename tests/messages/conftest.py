@@ -43,6 +43,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     whole = (folder / "points.parquet").read_bytes()
     (folder / "cut.parquet").write_bytes(whole[: len(whole) // 2])
     (folder / "text.parquet").write_text("id,features\n1,2\n")
+    (folder / "mistyped.toml").write_text("bach-size = 64\n")
+    (folder / "wrong.toml").write_text("mode = 'replace'\n")
     (folder / "no_rows").mkdir()
     (folder / "deltas" / "_delta_log").mkdir(parents=True)
     (folder / "deltas" / "_delta_log" / "00000000000000000000.json").write_text("{}")

@@ -1,4 +1,4 @@
-"""The usual mistakes on the command line of the batch job and of the SQL job."""
+"""The usual mistakes on the command lines of the batch job, the SQL job and `tfspark`."""
 
 from __future__ import annotations
 
@@ -343,4 +343,98 @@ SQL_JOB = (
         "gives no rows to write",
         "put the query last",
     ),
+)
+
+SCORE = "score --model linear_model --input points.parquet --output {out} "
+
+# Commands of `tfspark` in the folder of the user. Spark does not start.
+WITHOUT_SPARK = (
+    command("a mistyped command", "scor", 2, "no command scor", "Did you mean 'score'?"),
+    command("a command of another tool", "predict x", 2, "no command predict", "tfspark --help"),
+    command("no flags of a command", "score", 2, "usage: tfspark score", "--model"),
+    command("a mistyped flag of a command", SCORE + "--ouput x", 2, "Did you mean '--output'?"),
+    command("an option of spark-submit", SCORE + "--jars x", 2, "--conf spark.jars=…"),
+    command("Spark Connect", SCORE + "--remote sc://host", 2, "classic session", "tfspark.predict"),
+    command("a setting without a value", SCORE + "--conf spark.ui.enabled", 2, "--conf", "NAME="),
+    command("another format of the log", SCORE + "--log-format xml", 2, "'xml'", "json"),
+    command("no configuration", SCORE + "--config no.toml", 2, "--config", "no.toml", "No such"),
+    command(
+        "a mistyped key of the configuration",
+        SCORE + "--config mistyped.toml",
+        2,
+        "mistyped.toml: there is no setting 'bach-size'",
+        "Did you mean 'batch-size'?",
+    ),
+    command(
+        "a wrong value in the configuration",
+        SCORE + "--config wrong.toml",
+        2,
+        "argument --mode",
+        "(from wrong.toml)",
+    ),
+    command(
+        "a model that is not there",
+        "score --model liner_model --input points.parquet --output {out}",
+        65,
+        "There is no model folder",
+        "'linear_model'",
+    ),
+    command("a Keras file", SCORE.replace("linear_model", "model.keras"), 65, ".export('"),
+    command("a truncated model", SCORE.replace("linear_model", "truncated"), 65, "cut off"),
+    command("another signature", SCORE + "--signature serve", 65, "'serve'", "--signature"),
+    command("another digest", SCORE + "--model-sha256 " + "0" * 64, 65, "digest"),
+    command(
+        "an input fed twice over",
+        SCORE + "--feed inputs=features --constant inputs=1",
+        2,
+        "both a column and a constant",
+    ),
+    command("a limit without a place", SCORE + "--max-bad-rows 1", 2, "add --bad-rows PATH"),
+    command(
+        "an input that is not there",
+        "score --model linear_model --input point.parquet --output {out}",
+        66,
+        "There is no input",
+        "Did you mean 'points.parquet'?",
+        "relative path begins at",
+    ),
+    command(
+        "an output that is there",
+        "score --model linear_model --input points.parquet --output there",
+        73,
+        "The output exists",
+        "--mode overwrite",
+    ),
+    command("a truncated file", SCORE.replace("points", "cut"), 65, "cut.parquet"),
+    command("text named .parquet", SCORE.replace("points", "text"), 65, "text.parquet"),
+    command(
+        "a mistyped column",
+        SCORE + "--feed inputs=feature",
+        65,
+        "no column 'feature'. Did you mean 'features'?",
+        "--feed inputs=COLUMN",
+    ),
+    command("a mistyped input", SCORE + "--feed input=features", 65, "Did you mean 'inputs'?"),
+    command("a mistyped output", SCORE + "--fetch output=y", 65, "Did you mean 'outputs'?"),
+    command("a column to keep", SCORE + "--keep feature", 65, "Did you mean 'features'?"),
+    command(
+        "a prediction named like a column",
+        SCORE + "--fetch outputs=features",
+        65,
+        "a column 'features' is there already",
+    ),
+    command("no model of a query", "sql --query x", 2, "--register"),
+    command("a query without its file", "sql --register f=minus --file q.sql", 66, "q.sql"),
+    command("a fill for no model", "sql --register f=m --query x --fill-null g.a=1", 2, "'g.a'"),
+    command("no model to inspect", "inspect", 2, "MODEL"),
+    command("a file to inspect", "inspect model.h5", 65, "HDF5", ".export('"),
+    command("a version to inspect", "inspect linear_model --version 9", 65, "no version 9"),
+    command("no model to lint", "lint liner_model", 65, "'linear_model'"),
+    command("an abbreviated flag of lint", "lint minus --allow Op", 2, "'--allow-ops'"),
+    command("a mistyped engine of the doctor", "doctor --engine nativ", 2, "'native'"),
+    command("two sessions", "doctor --master local --remote sc://h", 2, "not allowed with"),
+    command("no rows to time", "bench linear_model --rows 0", 2, "--rows", "at least 1"),
+    command("no output to recover", "recover", 2, "OUTPUT"),
+    command("a file for the demo", "demo points.csv", 2, "points.csv cannot be written"),
+    command("another shell", "completion fish", 2, "'fish'", "bash"),
 )

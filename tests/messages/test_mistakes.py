@@ -12,6 +12,7 @@ import pytest
 from jobs import batch_score, sql_score
 from tests.messages import in_python, on_command_line
 from tests.messages.mistake import Command, Mistake, World, missing
+from tfspark.cli import command, on_spark
 from tfspark.spark.cluster.failures import from_worker
 
 
@@ -70,5 +71,25 @@ def test_batch_job_tells(one: Command, world: World, ended: Any, out: Path) -> N
 @pytest.mark.parametrize("one", named(on_command_line.SQL_JOB))
 def test_sql_job_tells(one: Command, world: World, ended: Any) -> None:
     code, said = ended(sql_score.main, one.flags)
+    assert not missing(one.words, said), said
+    assert code == one.code, said
+
+
+@pytest.mark.parametrize("one", named(on_command_line.WITHOUT_SPARK))
+def test_a_command_tells_before_spark_starts(
+    one: Command,
+    folder: Path,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(on_spark, "_session", None)  # a start of Spark is a TypeError
+    monkeypatch.delenv("SPARK_HOME", raising=False)
+    monkeypatch.chdir(folder)
+    try:
+        code: object = command.main(shlex.split(one.flags.format(out=out)))
+    except SystemExit as end:
+        code = end.code
+    said = capsys.readouterr().err
     assert not missing(one.words, said), said
     assert code == one.code, said

@@ -132,6 +132,15 @@ def graph_of(file: GraphFile, tags: tuple[str, ...]) -> MetaGraphDef:
     )
 
 
+def tag_sets(file: GraphFile) -> list[tuple[str, ...]]:
+    """Return the tag set of each graph, in the order of the file.
+
+    Raises:
+        InvalidModelError: When the file is broken.
+    """
+    return [tuple(graph.meta_info_def.tags) for graph in _parse(file).meta_graphs]
+
+
 def _parse(file: GraphFile) -> SavedModel:
     try:
         if file.name == BINARY:

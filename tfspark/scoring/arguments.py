@@ -25,7 +25,7 @@ from tfspark.scoring.exit_codes import (
     TERMINATED,
     TRY_AGAIN,
 )
-from tfspark.scoring.job_log import start_log
+from tfspark.scoring.job_log import JobLog
 from tfspark.scoring.signals import TerminatedError, terminated_as_interrupted
 
 if TYPE_CHECKING:
@@ -147,32 +147,33 @@ def model_options(args: argparse.Namespace) -> ScoreOptions:
     )
 
 
-def run_job(job: Callable[[], str]) -> int:
+def run_job(job: Callable[[], str], log: JobLog | None = None) -> int:
     """Run a job and return its exit code.
 
     Args:
         job: Runs the job and returns the path of its report. The path is the last line on stdout,
-            with secrets masked.
+            with secrets masked. A job that prints everything itself returns an empty text.
+        log: Shows records, and the message of an error; by default on stderr.
 
     Returns:
-        0, or the exit code of the error (see `exit_codes`). The message of the error goes to
-        stderr. The traceback of an error that is not a `TfsparkError` is logged at level DEBUG.
+        0, or the exit code of the error (see `exit_codes`). The traceback of an error that is not
+        a `TfsparkError` is logged at level DEBUG.
     """
+    log = log or JobLog()
     try:
-        start_log()
+        log.start()
         with terminated_as_interrupted():
             report = job()
     except KeyboardInterrupt as error:
         signal = "terminated" if isinstance(error, TerminatedError) else "interrupted"
-        sys.stderr.write(
-            f"error: {signal}\nHint: run the same command again to continue the job.\n"
-        )
+        log.fail(f"{signal}\nHint: run the same command again to continue the job.")
         return TERMINATED if isinstance(error, TerminatedError) else INTERRUPTED
     except Exception as error:
         message, code = _message_and_code(error)
-        sys.stderr.write(f"error: {_OF_RUN.sub('', message)}\n")
+        log.fail(_OF_RUN.sub("", message))
         return code
-    sys.stdout.write(f"{lines(report)}\n")
+    if report:
+        sys.stdout.write(f"{lines(report)}\n")
     return 0
 
 
@@ -206,11 +207,11 @@ def _unexpected(error: Exception) -> tuple[str, int]:
         return str(own), own.exit_code
     if is_disconnected(error):
         problem, code = "The JVM of Spark's driver ended during the job.", TRY_AGAIN
-        hint = "find the reason in the log above (often memory), and run the command again."
+        hint = "find the reason in Spark's log (often memory), and run the command again."
     elif is_of_io(error):
         problem, code = "The job could not read or write.", INPUT_OUTPUT
         hint = "check the space and the rights where the job reads and writes, and the network."
     else:
         problem, code = "The job failed.", BUG
-        hint = "the log above may say more; TFSPARK_LOG_LEVEL=DEBUG shows where it happened."
+        hint = "Spark's log may say more; TFSPARK_LOG_LEVEL=DEBUG shows where it happened."
     return explain(problem, found=cause(error), hint=hint), code

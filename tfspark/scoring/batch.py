@@ -217,8 +217,8 @@ def execute(
 def _stage(spark: SparkSession, planned: Plan, report: Report) -> None:
     with report.phase("preflight"):
         versions = open_models(spark, planned.models, by_rdd=planned.path == "direct")
-    with report.phase("score"), progress(spark, "scoring"):
-        done = planned.stage()
+    with report.phase("score"), progress(spark, "scoring") as tally:
+        done = planned.stage(tally)
     report.path = planned.path
     report.rows_in, report.rows_out, report.null_rows = (
         done.rows_in,

@@ -24,7 +24,7 @@ from tfspark.schema import kept_columns
 from tfspark.scoring.direct_input import DirectInput, NotDirectError, check_session, open_input
 from tfspark.scoring.direct_trial import asking_files
 from tfspark.scoring.input.same_types import arrow_name
-from tfspark.scoring.input.splits import Piece, cut, plan_splits
+from tfspark.scoring.input.splits import Piece, cut, plan_splits, rows_of
 from tfspark.scoring.job import BatchJob, Outcome, Plan
 from tfspark.scoring.kept_parts import kept_parts
 from tfspark.scoring.output.bad_rows import FILE, REASON, BadRowsOutput
@@ -33,6 +33,7 @@ from tfspark.scoring.parts import Part, PartScorer
 from tfspark.scoring.split_rows import bad_schema
 from tfspark.several import BoundModels, NamedModel, bind_each
 from tfspark.spark.cluster.lost_workers import naming_lost_workers
+from tfspark.spark.cluster.tally import Tally
 from tfspark.spark.cluster.tasks import run_splits, task_slots
 from tfspark.spark.fastest_engine import with_engines
 from tfspark.spark.model import handle_of
@@ -72,7 +73,7 @@ def plan_direct(
     source.check_columns(names, job)
     wanted = pa.schema([source.schema.field(name) for name in names])
 
-    def stage() -> Outcome:
+    def stage(tally: Tally) -> Outcome:
         task = PartScorer(
             chain=_chain(spark, bound),
             keep=kept,
@@ -85,7 +86,7 @@ def plan_direct(
         )
         pieces = cut(source.files, source.footers, source.format)
         splits = plan_splits(pieces, task_slots(spark), job.chunks)
-        return _stage(spark, splits, task, output, bad)
+        return _stage(spark, splits, task, output, bad, tally)
 
     columns = _columns(source, kept, bound)
     if bad is not None:
@@ -157,10 +158,11 @@ def _stage(
     task: PartScorer,
     output: Output,
     bad: BadRowsOutput | None,
+    tally: Tally,
 ) -> Outcome:
     """Run the tasks, and stage the parts of good and of bad rows."""
     # A kept part does not tell its file of bad rows, so jobs with bad rows keep no parts.
-    parts = _run(spark, splits, task, keeps=output.keeps and bad is None)
+    parts = _run(spark, splits, task, tally, keeps=output.keeps and bad is None)
     output.take([part.name for part in parts if part.name] or [_write_empty(task)])
     if bad is not None:
         bad.take([part.bad_name for part in parts if part.bad_name] or [_write_no_bad(task)])
@@ -168,7 +170,12 @@ def _stage(
 
 
 def _run(
-    spark: SparkSession, splits: list[tuple[Piece, ...]], task: PartScorer, *, keeps: bool
+    spark: SparkSession,
+    splits: list[tuple[Piece, ...]],
+    task: PartScorer,
+    tally: Tally,
+    *,
+    keeps: bool,
 ) -> list[Part]:
     """Run a task for each split without a kept part; return the parts of all splits."""
     for uri in filter(None, (task.staged, task.staged_bad)):
@@ -180,7 +187,10 @@ def _run(
     there = {part.split for part in kept}
     todo = [(number, split) for number, split in enumerate(splits) if number not in there]
     with naming_lost_workers(task.chain.subject, lambda at: _in_words(*todo[at])):
-        done = run_splits(spark, todo, task.numbered)
+        tally.total = rows_of([piece for split in splits for piece in split])
+        tally.kept = sum(part.rows_in for part in kept)
+        counted = tally.counting(spark, task.numbered, lambda part: (part.rows_in, part.bad_rows))
+        done = run_splits(spark, todo, counted)
     return sorted([*kept, *done], key=lambda part: part.split)
 
 

@@ -19,6 +19,7 @@ from tfspark.scoring.output.bad_rows import BadRowsOutput
 from tfspark.scoring.output.journal import JobKey
 from tfspark.scoring.output.protocol import Mode, Output
 from tfspark.several import NamedModel
+from tfspark.spark.cluster.tally import Tally
 from tfspark.spark.model_requests import ModelRequest
 
 _V = TypeVar("_V")
@@ -129,7 +130,7 @@ class Plan:
         path: `spark` or `direct`.
         columns: The columns of the output: name → Spark type.
         rounded: One sentence per column whose numbers are rounded to the model's precision.
-        stage: Runs the tasks and writes the rows to a hidden folder.
+        stage: Runs the tasks and writes the rows to a hidden folder. It counts rows for the tally.
         snapshot: The input files with sizes and times, or the versions of tables, when the job was
             planned. Two runs with other snapshots are other jobs. `None` for an input without
             files or versions; then only a run id shows that two runs are the same job.
@@ -143,7 +144,7 @@ class Plan:
     path: Literal["spark", "direct"]
     columns: Mapping[str, str]
     rounded: Sequence[str]
-    stage: Callable[[], Outcome]
+    stage: Callable[[Tally], Outcome]
     snapshot: Sequence[object] | None
     bad: BadRowsOutput | None = None
     max_bad_rows: Limit = NO_LIMIT

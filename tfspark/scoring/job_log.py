@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 
 from tfspark.errors import UsageError, explain
 from tfspark.foreign_text import one_line, quoted_lines, redacted
@@ -28,15 +29,31 @@ class JobFormatter(logging.Formatter):
         return text
 
 
-def start_log() -> None:
-    """Send warnings of all libraries and tfspark's own records to stderr.
+class JobLog:
+    """Writes the records of a job, and the error that ends it, to stderr."""
+
+    def start(self) -> None:
+        """Show warnings of all libraries and tfspark's own records.
+
+        Raises:
+            UsageError: When `TFSPARK_LOG_LEVEL` is not a level.
+        """
+        handler = logging.StreamHandler()
+        handler.setFormatter(JobFormatter())
+        logging.basicConfig(level=logging.WARNING, handlers=[handler])
+        set_own_level()
+
+    def fail(self, message: str) -> None:
+        """Show the error that ends the job."""
+        sys.stderr.write(f"error: {message}\n")
+
+
+def set_own_level() -> None:
+    """Set the level of tfspark's own records.
 
     Raises:
         UsageError: When `TFSPARK_LOG_LEVEL` is not a level.
     """
-    handler = logging.StreamHandler()
-    handler.setFormatter(JobFormatter())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     level = os.environ.get("TFSPARK_LOG_LEVEL", "INFO")
     try:
         logging.getLogger("tfspark").setLevel(level.upper())

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from tfspark.scoring.input.splits import Piece
+from tfspark.scoring.input.splits import Piece, rows_of
 from tfspark.scoring.parts import Part, PartScorer, part_prefix
 
 _log = logging.getLogger(__name__)
@@ -35,19 +35,13 @@ def kept_parts(
         prefix = part_prefix(number, split)
         name = next((known for known in names if known.startswith(prefix)), None)
         part = None if name is None else _counted(filesystem, f"{folder}/{name}", number, watched)
-        if part is not None and part.rows_out == _planned(split, part.rows_out):
+        if part is not None and rows_of(split) in (None, part.rows_out):
             kept.append(part)
     rows = sum(part.rows_out for part in kept)
     _log.info(
         "%d of %d parts of an earlier run are kept, with %d rows", len(kept), len(splits), rows
     )
     return kept
-
-
-def _planned(split: Sequence[Piece], unknown: int) -> int:
-    """Return the planned number of rows of a split; `unknown` if its footers were not read."""
-    rows = [piece.rows for piece in split]
-    return unknown if None in rows else sum(filter(None, rows))
 
 
 def _counted(filesystem: fs.FileSystem, path: str, number: int, watched: str) -> Part:

@@ -23,6 +23,7 @@ from tfspark.spark.cluster.arrow_batches import sized_batches
 from tfspark.spark.cluster.bad_rows import with_file
 from tfspark.spark.cluster.counting import counted
 from tfspark.spark.cluster.sources import Source, sources_of
+from tfspark.spark.cluster.tally import Tally
 from tfspark.spark.dataframe import score_bound, score_frame
 from tfspark.spark.model_requests import ModelRequest
 from tfspark.terms import FLAGS
@@ -68,7 +69,7 @@ def plan_through_spark(
             output.stage(good)
         return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, bad_rows)
 
-    def stage() -> Outcome:
+    def stage(_tally: Tally) -> Outcome:
         beside = _beside(scored, bound)
         with naming_broken_records(spark, dataset), sized_batches(spark, bound.signatures, beside):
             outcome = write() if groups is None else groups()

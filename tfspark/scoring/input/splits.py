@@ -44,6 +44,12 @@ def cut(files: Sequence[DataFile], footers: Sequence[Footer], file_format: str) 
     ]
 
 
+def rows_of(pieces: Sequence[Piece]) -> int | None:
+    """Return the number of rows; `None` if it is unknown."""
+    rows = [piece.rows for piece in pieces]
+    return None if None in rows else sum(filter(None, rows))
+
+
 def plan_splits(
     pieces: Sequence[Piece], slots: int, least_waves: int = 1
 ) -> list[tuple[Piece, ...]]:

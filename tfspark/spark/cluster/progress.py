@@ -1,7 +1,7 @@
 """Shows the progress of the running job. Driver of a classic session.
 
-On a terminal it updates one line. Otherwise it logs an INFO record every 30 seconds. spark-submit
-connects a Python program to a pipe, so the terminal is opened as `/dev/tty`.
+On a terminal it updates one line, with a bar. Otherwise it logs an INFO record every 30 seconds.
+spark-submit connects a Python program to a pipe, so the terminal is opened as `/dev/tty`.
 """
 
 from __future__ import annotations
@@ -17,31 +17,40 @@ from time import perf_counter
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
+from tfspark.spark.cluster.progress_line import State, bar_of, in_words
+from tfspark.spark.cluster.tally import Tally
+
 _log = logging.getLogger(__name__)
 
 TERMINAL_SECONDS = 0.5
 LOG_SECONDS = 30.0
+_WIDTH = 80
 
 
 @contextmanager
-def progress(spark: SparkSession, what: str) -> Iterator[None]:
-    """Report the tasks of the session's active stages until the block ends."""
+def progress(spark: SparkSession, what: str) -> Iterator[Tally]:
+    """Report the tasks of the session's active stages until the block ends.
+
+    Yields:
+        The tally; if the block counts rows with it, they are reported too.
+    """
+    tally = Tally()
     terminal = _open_terminal()
     done = threading.Event()
     started = perf_counter()
 
     def report() -> None:
         while not done.wait(LOG_SECONDS if terminal is None else TERMINAL_SECONDS):
-            line = f"{what}: {_tasks(spark.sparkContext)}, {perf_counter() - started:.0f} s"
+            state = _state(spark.sparkContext, tally, perf_counter() - started)
             if terminal is None:
-                _log.info("%s", line)
+                _log.info("%s", in_words(what, state))
             else:
-                _show(terminal, line)
+                _show(terminal, bar_of(what, state, _width(terminal)))
 
     thread = threading.Thread(target=report, name="tfspark-progress", daemon=True)
     thread.start()
     try:
-        yield
+        yield tally
     finally:
         done.set()
         thread.join()
@@ -67,10 +76,22 @@ def _show(terminal: int, line: str) -> None:
         os.write(terminal, f"\r\033[K{line}".encode())
 
 
-def _tasks(context: SparkContext) -> str:
+def _width(terminal: int) -> int:
+    with suppress(OSError):  # a pipe has no width
+        return os.get_terminal_size(terminal).columns or _WIDTH
+    return _WIDTH
+
+
+def _state(context: SparkContext, tally: Tally, seconds: float) -> State:
     tracker = context.statusTracker()
     stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
     there = [stage for stage in stages if stage is not None]
-    finished = sum(stage.numCompletedTasks for stage in there)
-    total = sum(stage.numTasks for stage in there)
-    return f"{finished} of {total} tasks" if total else "planning"
+    return State(
+        seconds,
+        tasks_done=sum(stage.numCompletedTasks for stage in there),
+        tasks=sum(stage.numTasks for stage in there),
+        rows_done=tally.rows_done,
+        rows=tally.total,
+        kept=tally.kept,
+        rejected=tally.rejected,
+    )

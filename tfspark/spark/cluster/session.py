@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
@@ -28,12 +29,19 @@ REDACTION = {
 _CRASHES = {"spark.python.worker.faulthandler.enabled": "true"}
 
 
-def session(name: str, *, master: str | None = None, hive: bool = False) -> SparkSession:
+def session(
+    name: str,
+    *,
+    master: str | None = None,
+    hive: bool = False,
+    settings: Mapping[str, str] | None = None,
+) -> SparkSession:
     """Return a session.
 
     Args:
         name: Application name.
         master: Spark master; by default the setting of spark-submit, otherwise `local[*]`.
+        settings: Settings of Spark.
         hive: Use a Hive metastore: the one in `hive-site.xml`, otherwise an embedded one.
 
     Returns:
@@ -50,6 +58,8 @@ def session(name: str, *, master: str | None = None, hive: bool = False) -> Spar
     for key, value in {**REDACTION, **_CRASHES}.items():
         if not submitted.contains(key):
             builder = builder.config(key, value)
+    for key, value in (settings or {}).items():
+        builder = builder.config(key, value)
     if master is not None:
         builder = builder.master(master)
     if hive:

@@ -1,0 +1,91 @@
+"""The command `tfspark`: help, unknown names, and what it imports."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import SAMPLE
+from tfspark import __version__
+from tfspark.cli.command import COMMANDS
+
+HEAVY = {"pyspark", "tensorflow", "pandas", "pyarrow", "numpy"}
+
+
+def test_help_lists_every_command(run: Any) -> None:
+    for words in ([], ["--help"], ["-h"], ["help"]):
+        ended = run(*words)
+        assert ended.code == 0
+        assert all(f"  {name} " in ended.stdout for name in COMMANDS)
+    assert run("--version").stdout == f"tfspark {__version__}\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_has_short_and_full_help(name: str, run: Any) -> None:
+    short, full = run(name, "-h"), run(name, "--help")
+    assert (short.code, full.code) == (0, 0)
+    assert short.stdout.startswith(f"usage: tfspark {name}")
+    assert "Exit codes:" in full.stdout
+    flags = {
+        word
+        for action in import_module(f"tfspark.cli.{COMMANDS[name][0]}").new_parser()._actions
+        for word in action.option_strings
+        if word.startswith("--")
+    } - {"--help"}
+    lines = [line.split()[0] for line in short.stdout.splitlines() if line.startswith("  --")]
+    assert set(lines) == flags
+    assert max(map(len, short.stdout.splitlines())) <= 120
+
+
+def test_an_unknown_command_gets_a_suggestion(run: Any) -> None:
+    ended = run("scor")
+    assert ended.code == 2
+    assert "There is no command scor." in ended.error
+    assert "Did you mean 'score'?" in ended.error
+
+
+@pytest.mark.parametrize("words", [["--help"], ["score", "-h"], ["sql", "--help"]])
+def test_help_imports_nothing_heavy(words: list[str]) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "tfspark", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    names = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "tfspark.cli.command" in names
+    assert not names & HEAVY
+
+
+def test_completion_knows_commands_and_flags(run: Any) -> None:
+    pytest.importorskip("shtab")
+    for shell in ("bash", "zsh"):
+        ended = run("completion", shell)
+        assert ended.code == 0
+        assert "--input-format" in ended.stdout
+        assert "recover" in ended.stdout
+
+
+def test_completion_without_its_package(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    ended = run("completion", "bash")
+    assert ended.code == 2
+    assert "pip install 'tfspark[cli]'" in ended.error
+
+
+def test_lint_lists_nothing_for_a_model_that_computes(run: Any) -> None:
+    ended = run("lint", SAMPLE / "model")
+    assert (ended.code, ended.stdout) == (0, "no operation does more than compute\n")
+
+
+def test_lint_lists_operations(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tfspark.cli import lint_model
+    from tfspark.operations import Finding
+
+    found = [Finding("ReadFile", "files", "read", ""), Finding("WriteFile", "files", "write", "f")]
+    monkeypatch.setattr(lint_model, "lint", lambda *_: found)
+    ended = run("lint", "m", "--allow-ops", "ReadFile")
+    assert ended.code == 65
+    assert ended.stdout == "WriteFile in node 'write' of 'f' touches files\n"
+    assert "1 operation does more than compute" in ended.error
+    assert "--allow-ops WriteFile" in ended.error

@@ -1,0 +1,38 @@
+"""The commands of `tfspark` on a session: the same rows as the jobs, with a short summary."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from tfspark.cli import recover_output, score, sql
+
+
+def test_a_run_ends_with_five_lines(end_of: Any, linear: Path, rows: Path, tmp_path: Path) -> None:
+    words = ["--model", linear, "--input", rows, "--output", tmp_path / "out"]
+    ended = end_of(score.main, *words)
+    assert ended.code == 0, ended.error
+    shown = dict(line.split(None, 1) for line in ended.stdout.splitlines())
+    assert [*shown] == ["rows", "rejected", "time", "engine", "output"]
+    assert shown["rows"] == "5 scored, 1 with null"
+    assert shown["rejected"] == "0"
+    assert re.fullmatch(r"[\d.]+ s, [\d,]+ rows/s \([\d.]+ s with .+\)", shown["time"])
+    assert shown["engine"] == "auto, direct path"
+    assert Path(shown["output"].rpartition("report ")[2]).exists()
+    assert pq.read_table(tmp_path / "out").num_rows == 5
+
+    again = end_of(score.main, *words)
+    assert again.code == 73
+    assert "The output exists" in again.error
+    found = end_of(recover_output.main, tmp_path / "out")
+    assert found.stdout.endswith("nothing is left behind\n")
+
+
+def test_a_query_shows_rows(end_of: Any, linear: Path, view: str) -> None:
+    words = ("--register", f"f={linear}", "--query", f"SELECT f(features) AS y FROM {view}")
+    ended = end_of(sql.main, *words)
+    assert ended.code == 0, ended.error
+    assert "|3.0|" in ended.stdout

@@ -1,0 +1,148 @@
+"""Checks a job on local files before Spark starts: input, output and columns. Driver.
+
+A mistake is then answered in a second. Only what the job would refuse too is refused: everything
+that Spark could read differently, or that its settings could change, is left to the job.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from tfspark.errors import InputNotFoundError, explain
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tfspark.feeding import Feed
+
+# With these, a path without a scheme may be on another file system.
+_SETTINGS_OF_SPARK = ("HADOOP_CONF_DIR", "YARN_CONF_DIR", "SPARK_CONF_DIR", "SPARK_HOME")
+_SCHEME_OR_GLOB = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*:|[*?\[\]{}]")
+
+
+def check_local_files(args: argparse.Namespace, settings: Mapping[str, str]) -> None:
+    """Refuse a missing model or input, an output that exists, and columns that do not fit.
+
+    Args:
+        args: The flags of `tfspark score`.
+        settings: The settings of the session, with its master.
+
+    Raises:
+        TfsparkError: The same as of the job.
+    """
+    if settings.keys() - {"spark.master"} or any(name in os.environ for name in _SETTINGS_OF_SPARK):
+        return
+    from tfspark.package import load
+
+    for model in [args.model] if args.model else args.models.values():
+        if _is_plain(model) and not Path(model).exists():
+            load(model, args.version)  # it explains what is there instead
+    if _is_plain(args.output) and args.mode == "error":
+        _check_output(args)
+    if not _is_plain(args.input):
+        return
+    path = Path(args.input)
+    if not path.exists():
+        raise _no_input(args)
+    if args.input_format == "parquet" and not (args.option or args.allow_missing or args.bad_rows):
+        schema = _schema_of(path)
+        if schema is not None:
+            _check_columns(args, schema)
+
+
+def _is_plain(path: str | None) -> bool:
+    return bool(path) and not _SCHEME_OR_GLOB.search(str(path))
+
+
+def _check_output(args: argparse.Namespace) -> None:
+    """Refuse an output that exists, unless a killed job may have left it."""
+    from tfspark.scoring.output.places import Places
+    from tfspark.scoring.output.protocol import already_there
+
+    path = Path(args.output).resolve()
+    if path.exists() and not Path(Places(str(path)).hidden).exists():
+        raise already_there(f"{args.output_format} at {args.output}")
+
+
+def _no_input(args: argparse.Namespace) -> InputNotFoundError:
+    from tfspark.saved_model.other_formats import near_names
+
+    path = Path(args.input)
+    where = "" if path.is_absolute() else f" A relative path begins at {Path.cwd()}."
+    near = near_names(path.absolute())
+    return InputNotFoundError(
+        explain(
+            f"There is no input: {args.input_format} at {args.input}.",
+            found=f"nothing at {path.absolute()}{f'; {near}' if near else ''}",
+            hint=f"check the path or table name and the input format.{where}",
+        )
+    )
+
+
+def _schema_of(path: Path) -> pa.Schema | None:
+    """Return the columns of files that Spark reads like pyarrow; `None` for others.
+
+    Raises:
+        InvalidInputError: When a file is broken.
+    """
+    import pyarrow as pa
+    from pyarrow import fs
+
+    from tfspark.scoring.input.conform import nullable
+    from tfspark.scoring.input.footers import later_columns, read_footers, refuse_empty
+    from tfspark.scoring.input.listing import list_files
+    from tfspark.scoring.input.same_types import changed_columns, spark_fields
+
+    if path.is_dir() and any(entry.is_dir() for entry in path.iterdir()):
+        return None  # partitions, or a table of a lake
+    system = fs.LocalFileSystem()
+    files = list_files(system, str(path.absolute()))
+    if not files or any(Path(file.path).name.startswith("_") for file in files):
+        return None
+    refuse_empty(files, "parquet")
+    footers = read_footers(system, files, "parquet")
+    schema = nullable(footers[0].schema)
+    if (
+        later_columns(footers)
+        or changed_columns(footers[0], spark_fields(footers[0]))
+        or len({name.lower() for name in schema.names}) < len(schema.names)
+        or any(pa.types.is_nested(kind) and not pa.types.is_list(kind) for kind in schema.types)
+    ):
+        return None
+    return schema
+
+
+def _check_columns(args: argparse.Namespace, schema: pa.Schema) -> None:
+    """Bind the models to the columns.
+
+    Raises:
+        BindingError: Lists all mismatches.
+    """
+    from tfspark.cli.batch_score import job_of
+    from tfspark.columns import columns_of, resolve
+    from tfspark.schema import kept_columns
+    from tfspark.several import NamedModel, bind_each
+    from tfspark.spark.model import model_of
+    from tfspark.terms import FLAGS
+
+    job = job_of(args)
+    if not all(Path(str(one.model)).exists() for one in job.requests):
+        return
+    models = [
+        NamedModel(
+            one.key,
+            model_of(None, one.model, one.options),
+            one.options,
+            cast("Feed", one.feed),
+            one.fetch,
+        )
+        for one in job.requests
+    ]
+    keep = None if job.keep is None else [resolve(name, schema.names) or name for name in job.keep]
+    columns, kept = columns_of(schema), kept_columns(schema.names, keep)
+    bind_each(models, [columns] * len(models), taken=kept, terms=FLAGS, difference=job.difference)

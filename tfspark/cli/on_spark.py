@@ -1,0 +1,124 @@
+"""Runs a command on a Spark session that it starts itself, without spark-submit. Driver.
+
+The JVM writes to the file of the log, so the terminal shows only the result of the command. In
+spark-submit, where a JVM is there already, the session is the one of spark-submit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from tfspark.cli.run_log import FORMATS, RunLog
+from tfspark.errors import UsageError, explain
+from tfspark.scoring import arguments, flags
+from tfspark.scoring.flags import Flag
+from tfspark.scoring.job_parser import JobParser
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+MASTER = Flag(
+    "--master",
+    "URL",
+    "master of Spark, such as local[4] or yarn (default: spark.master of Spark's own settings, "
+    "otherwise local[*])",
+)
+CONF = Flag(
+    "--conf",
+    "K=V",
+    "setting of Spark, such as spark.driver.memory=8g",
+    arguments.option,
+)
+VERBOSE = Flag("--verbose", "", "print the log of Spark and of tfspark, instead of writing a file")
+LOG_FORMAT = Flag(
+    "--log-format",
+    "|".join(FORMATS),
+    "format of warnings and errors on stderr, and of tfspark's records (default: text)",
+    default="text",
+)
+FLAGS = (MASTER, CONF, VERBOSE, LOG_FORMAT)
+
+
+def add_flags(parser: JobParser, *instead_of_master: Flag) -> None:
+    """Add the flags of a command that starts Spark, and flags that exclude `--master`."""
+    group = parser.add_argument_group("Spark")
+    flags.add(group.add_mutually_exclusive_group(), MASTER, *instead_of_master)
+    flags.add(group, CONF, VERBOSE, LOG_FORMAT)
+
+
+def run_on_spark(
+    name: str,
+    args: argparse.Namespace,
+    job: Callable[[SparkSession], str],
+    *,
+    before: Callable[[], None] | None = None,
+    hive: bool = False,
+) -> int:
+    """Start Spark, run a job, stop Spark; return the exit code.
+
+    Args:
+        name: Application name.
+        args: The values of the flags that `add_flags` added.
+        job: Returns the text that is printed last.
+        before: Checks everything that can be known without Spark.
+        hive: Whether the session has a Hive metastore.
+    """
+    with RunLog(args.log_format, verbose=args.verbose) as log:
+
+        def started() -> str:
+            _check_pyspark()
+            if before is not None:
+                before()
+            spark = _session(name, args, log, hive)
+            try:
+                return job(spark)
+            finally:
+                arguments.stop(spark)
+
+        return arguments.run_job(started, log)
+
+
+def _check_pyspark() -> None:
+    if find_spec("pyspark") is None:
+        problem = "PySpark is not installed in this Python."
+        raise UsageError(
+            explain(problem, found=sys.executable, hint="pip install 'tfspark[spark]'")
+        )
+
+
+def _session(name: str, args: argparse.Namespace, log: RunLog, hive: bool) -> SparkSession:
+    from tfspark.spark.cluster.jvm_process import is_here, start_jvm
+    from tfspark.spark.cluster.session import connect_session, session
+
+    if getattr(args, "remote", None):
+        return connect_session(args.remote)
+    settings = settings_of(args)
+    if not is_here():
+        start_jvm(settings_of_shell(settings), log.open_file())
+        settings = {}  # the JVM has them
+    return session(name, hive=hive, settings=settings)
+
+
+def settings_of(args: argparse.Namespace) -> dict[str, str]:
+    """Return the settings of Spark that the flags name."""
+    return {**args.conf, **({"spark.master": args.master} if args.master else {})}
+
+
+def settings_of_shell(given: Mapping[str, str]) -> dict[str, str]:
+    """Return settings for a JVM that a command starts; those of the user come first."""
+    own = {"spark.ui.showConsoleProgress": "false"}
+    if is_local(given):
+        # The workers' data do not use TCP. Spark before 4.1 ignores the setting.
+        own["spark.python.unix.domain.socket.enabled"] = "true"
+    return {**own, **given}
+
+
+def is_local(settings: Mapping[str, str]) -> bool:
+    """Whether the driver and all workers run on this machine, as far as is known before Spark."""
+    master = settings.get("spark.master") or os.environ.get("MASTER") or "local"
+    return master.startswith("local")

@@ -1,0 +1,41 @@
+"""`tfspark recover`: finishes or removes what killed jobs left at an output. Driver."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tfspark.cli.command_parser import CommandParser
+from tfspark.cli.on_spark import add_flags, run_on_spark
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def new_parser() -> CommandParser:
+    """Return the parser of the command."""
+    parser = CommandParser(
+        prog="tfspark recover",
+        usage="tfspark recover OUTPUT [flags]",
+        description="Publish the rows that a killed job had decided to publish, and remove all "
+        "other files of dead jobs. A live job is not touched.",
+        epilog="Exit codes: 0 done, 2 usage, 74 an I/O error, 75 a live job writes to the output.",
+    )
+    parser.add_argument("output", metavar="OUTPUT", help="path or URI of the folder, or a table")
+    add_flags(parser)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Recover an output; return the exit code."""
+    args = new_parser().parse_args(argv)
+
+    def recovered(spark: SparkSession) -> str:
+        from tfspark.scoring import recover
+
+        runs = recover(spark, args.output)
+        if not runs:
+            return f"{args.output}: no killed job had decided to publish; nothing is left behind"
+        return f"{args.output}: the rows of {', '.join(runs)} are now published"
+
+    return run_on_spark("tfspark recover", args, recovered, hive="/" not in args.output)

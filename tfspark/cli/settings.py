@@ -1,0 +1,237 @@
+"""Values of flags from a TOML file and from the environment. Driver.
+
+The order is flag > file > environment > default. A value of a later source replaces the whole value
+of an earlier one, and those of all flags that exclude it. All values are parsed as on the command
+line, so the same values are refused, with the same messages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tfspark.cli.command_parser import CommandParser
+from tfspark.errors import did_you_mean
+from tfspark.foreign_text import MASK, one_line
+from tfspark.scoring import flags
+from tfspark.scoring.flags import Flag
+from tfspark.scoring.job_parser import ByName, OnceTrue
+
+CONFIG = Flag(
+    "--config",
+    "FILE",
+    "TOML file with values of flags, such as batch-size = 64; a flag of the command line comes "
+    "first, and variables such as TFSPARK_BATCH_SIZE come after the file",
+)
+SHOW_CONFIG = Flag("--show-config", "", "print each value and where it comes from, stop")
+
+# Options of spark-submit that have no flag here, and what to write instead.
+_ELSEWHERE = {
+    "--remote": "the job needs a classic session, as with --master; on Spark Connect, score with "
+    "tfspark.predict",
+    "--jars": "write --conf spark.jars=…",
+    "--packages": "write --conf spark.jars.packages=…",
+    "--py-files": "write --conf spark.submit.pyFiles=…",
+    "--driver-memory": "write --conf spark.driver.memory=…",
+    "--executor-memory": "write --conf spark.executor.memory=…",
+    "--executor-cores": "write --conf spark.executor.cores=…",
+    "--num-executors": "write --conf spark.executor.instances=…",
+}
+
+# Their values may be secrets that no pattern finds.
+_MASKED = ("--option", "--output-option", "--conf")
+_NOT_SETTINGS = ("--config", "--show-config", "--help", "--dry-run")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The value of a flag from one source.
+
+    Attributes:
+        flag: With its dashes.
+        words: The flag with its values, as on a command line.
+        source: The command line, a file or a variable.
+    """
+
+    flag: str
+    words: tuple[str, ...]
+    source: str
+
+    @property
+    def text(self) -> str:
+        """The values for people, with secrets masked."""
+        values = [word.removeprefix(f"{self.flag}=") for word in self.words if word != self.flag]
+        if self.flag in _MASKED:
+            values = [f"{value.partition('=')[0]}={MASK}" for value in values]
+        return " ".join(map(one_line, values)) or "true"
+
+
+class ConfiguredParser(CommandParser):
+    """A parser whose flags can also be set by a file and by the environment."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._sources: dict[str, str] = {}
+
+    def add_config_flags(self) -> None:
+        """Add `--config` and `--show-config`."""
+        flags.add(self.add_argument_group("configuration"), CONFIG, SHOW_CONFIG)
+
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
+        """Parse; `--show-config` ends the process with code 0, a usage error with code 2."""
+        words = sys.argv[1:] if args is None else list(args)
+        for flag in (word.partition("=")[0] for word in words):
+            if flag in _ELSEWHERE:
+                self.error(f"there is no flag {flag}: {_ELSEWHERE[flag]}")
+        given = self._given(words)
+        settings = self._settings(given)
+        self._sources = {one.flag: one.source for one in settings if one not in given}
+        if any(one.flag == "--show-config" for one in given):
+            self._relax()
+        more = [word for one in settings if one not in given for word in one.words]
+        found = super().parse_args([*more, *words], namespace)
+        if found.show_config:
+            sys.stdout.write(self._table(settings))
+            self.exit(0)
+        return found
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with code 2; the message names the file or the variable of a wrong value."""
+        for flag, source in self._sources.items():
+            if f"argument {flag}:" in message:
+                message += f" (from {source})"
+        super().error(message)
+
+    def _given(self, words: Sequence[str]) -> list[Setting]:
+        """Return the flags on the command line, each with its words."""
+        found: dict[str, list[str]] = {}
+        flag = ""
+        for word in words:
+            name = word.partition("=")[0]
+            if name in self._option_string_actions:
+                flag = name
+            if flag:
+                found.setdefault(flag, []).append(word)
+        return [Setting(flag, tuple(found[flag]), "command line") for flag in found]
+
+    def _settings(self, given: Sequence[Setting]) -> list[Setting]:
+        """Return the setting of each flag, from the source that comes first."""
+        chosen: dict[str, Setting] = {one.flag: one for one in given}
+        path = next(
+            (one.words[-1].removeprefix("--config=") for one in given if one.flag == "--config"),
+            None,
+        )
+        path = path or os.environ.get("TFSPARK_CONFIG")
+        for source in ([*self._of_file(Path(path))] if path else [], [*self._of_environment()]):
+            taken = {name for flag in chosen for name in self._excluded_by(flag)}
+            chosen |= {one.flag: one for one in source if one.flag not in taken}
+        return [*chosen.values()]
+
+    def _excluded_by(self, flag: str) -> set[str]:
+        """Return the flag itself, and the flags that cannot be given beside it."""
+        action = self._option_string_actions[flag]
+        groups = [one._group_actions for one in self._mutually_exclusive_groups]
+        beside = [one for group in groups if action in group for one in group]
+        return {flag, *(name for one in beside for name in one.option_strings)}
+
+    def _of_file(self, path: Path) -> Iterator[Setting]:
+        for key, value in self._toml(path).items():
+            flag = f"--{key}"
+            if flag in _NOT_SETTINGS or flag not in self._option_string_actions:
+                near = did_you_mean(key, [name.strip("-") for name in self._names()])
+                self.error(f"{path}: there is no setting {key!r}.{near}")
+            yield Setting(flag, tuple(self._words(path, flag, value)), str(path))
+
+    def _of_environment(self) -> Iterator[Setting]:
+        for flag in self._names():
+            name = f"TFSPARK_{flag.strip('-').replace('-', '_').upper()}"
+            value = os.environ.get(name)
+            if value is None:
+                continue
+            is_switch = isinstance(self._option_string_actions[flag], OnceTrue)
+            if is_switch and value not in ("true", "false"):
+                self.error(f"{name}: expected true or false, found {value!r}")
+            if value != "false" or not is_switch:
+                yield Setting(flag, (flag,) if is_switch else (f"{flag}={value}",), name)
+
+    def _names(self) -> list[str]:
+        """Return the flags that a file or the environment can set."""
+        return [
+            name
+            for name in self._option_string_actions
+            if name.startswith("--") and name not in _NOT_SETTINGS
+        ]
+
+    def _toml(self, path: Path) -> dict[str, Any]:
+        if sys.version_info >= (3, 11):
+            import tomllib
+        else:
+            try:
+                import tomli as tomllib
+            except ImportError:
+                self.error("--config needs Python 3.11, or the package tomli (extra cli)")
+        try:
+            return tomllib.loads(path.read_text("utf-8"))
+        except OSError as error:
+            self.error(f"argument --config: {path} cannot be read: {error.strerror}")
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            self.error(f"argument --config: {path} is not TOML: {error}")
+
+    def _words(self, path: Path, flag: str, value: Any) -> Iterator[str]:
+        """Yield a value of a file as words of a command line."""
+        action = self._option_string_actions[flag]
+        if isinstance(action, OnceTrue):
+            if not isinstance(value, bool):
+                self.error(f"{path}: {flag.strip('-')} takes true or false")
+            if value:
+                yield flag
+        elif isinstance(action, ByName):
+            if not isinstance(value, dict):
+                key = flag.strip("-")
+                self.error(f"{path}: {key} takes a table, such as [{key}] with NAME = VALUE lines")
+            yield from (f"{flag}={name}={_text(one)}" for name, one in value.items())
+        elif isinstance(value, dict | bool):
+            self.error(f"{path}: {flag.strip('-')} takes one value, found {value!r}")
+        else:
+            yield f"{flag}={_text(value)}"
+
+    def _relax(self) -> None:
+        """Let `--show-config` work without the flags that a run needs."""
+        for action in self._actions:
+            action.required = False
+        for group in self._mutually_exclusive_groups:
+            group.required = False
+
+    def _table(self, settings: Sequence[Setting]) -> str:
+        chosen = {one.flag: one for one in settings}
+        rows = [("flag", "value", "from")]
+        for flag in self._names():
+            one = chosen.get(flag)
+            action = self._option_string_actions[flag]
+            rows.append((flag, *((one.text, one.source) if one else (_shown(action), "default"))))
+        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+        return "".join(f"{a:{widths[0]}}  {b:{widths[1]}}  {c}\n" for a, b, c in rows)
+
+
+def _text(value: Any) -> str:
+    """Write a value of a file as on a command line."""
+    if isinstance(value, list):
+        return ",".join(map(_text, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _shown(action: argparse.Action) -> str:
+    """Write the default of a flag."""
+    default = action.default
+    if default is None or default in ("", [], {}, ()):
+        return "-"
+    if isinstance(default, Mapping | list | tuple):
+        return ",".join(map(str, default))
+    return str(default).lower() if isinstance(default, bool) else str(default)
