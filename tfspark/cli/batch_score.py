@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tfspark.scoring import arguments, exit_codes, flags
 from tfspark.scoring.job_parser import JobParser
+from tfspark.scoring.report_flags import BASELINE, NO_STATS, SAMPLE_ROWS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -48,6 +49,8 @@ def add_flags(parser: JobParser) -> None:
     flags.add(source, flags.INPUT_FORMAT, flags.OPTION, flags.ALLOW_MISSING)
     flags.add_output(parser, required=True)
     flags.add(parser.add_argument_group("bad rows"), flags.BAD_ROWS, flags.MAX_BAD_ROWS)
+    report = parser.add_argument_group("report")
+    flags.add(report, NO_STATS, SAMPLE_ROWS, BASELINE)
     run = parser.add_argument_group("run")
     flags.add(run, flags.PATH, flags.CHUNKS, flags.RUN_ID, flags.DRY_RUN)
 
@@ -134,6 +137,9 @@ def check_early(args: argparse.Namespace) -> None:
     from tfspark.errors import UsageError, explain, listing
     from tfspark.package import load
 
+    if args.no_stats and args.baseline:
+        problem = "--baseline compares statistics, and --no-stats collects none."
+        raise UsageError(explain(problem, hint="leave out one of them."))
     if args.max_bad_rows and not args.bad_rows:
         problem = "--max-bad-rows has no effect without a place for bad rows."
         raise UsageError(explain(problem, hint="add --bad-rows PATH."))
@@ -160,7 +166,7 @@ def job_of(args: argparse.Namespace) -> BatchJob:
     from tfspark.constants import Constant
     from tfspark.scoring.bad_row_limit import NO_LIMIT
     from tfspark.scoring.dataset import Dataset
-    from tfspark.scoring.job import BatchJob
+    from tfspark.scoring.job import AccountOptions, BatchJob
 
     options = replace(
         arguments.model_options(args),
@@ -188,4 +194,5 @@ def job_of(args: argparse.Namespace) -> BatchJob:
         options=options,
         run_id=args.run_id,
         chunks=args.chunks,
+        account=AccountOptions(not args.no_stats, args.sample_rows, args.baseline),
     )

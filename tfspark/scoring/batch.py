@@ -23,6 +23,7 @@ from tfspark.scoring.file_groups import refuse_chunks
 from tfspark.scoring.identity import key_of
 from tfspark.scoring.input.lakes import refuse_lake
 from tfspark.scoring.job import BatchJob, Plan
+from tfspark.scoring.model_card import card_of
 from tfspark.scoring.output.bad_rows import REASON, BadRowsOutput, GoodAndBadRows
 from tfspark.scoring.output.choice import output_of
 from tfspark.scoring.output.journal import PARTITIONS
@@ -31,6 +32,7 @@ from tfspark.scoring.own_input import folder_read, refuse_same_table
 from tfspark.scoring.pinned_input import pinned
 from tfspark.scoring.preflight import check_settings, check_space, open_models
 from tfspark.scoring.report import Report, model_facts
+from tfspark.scoring.row_facts import add_row_facts, read_baseline
 from tfspark.scoring.through_spark import plan_through_spark
 from tfspark.scoring.unused_options import refuse_unused
 from tfspark.several import NamedModel
@@ -67,6 +69,8 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
         requests = job.requests
         packages = loaded(spark, requests)
         report.model = _facts(requests, packages)
+        pairs = zip(requests, packages, strict=True)
+        report.cards = {request.key: card for request, one in pairs if (card := card_of(one.path))}
         refuse_unused(job.source, is_read=True)
         refuse_chunks(job)
         refuse_lake(spark, job.source, "input")
@@ -74,6 +78,7 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
         report.input, report.output = str(job.source), str(job.target)
         output = output_of(spark, job.target, job.mode, report.run)
         _check_run_id(job, output)
+        baseline = read_baseline(spark, job.account.baseline)
         refuse_same_table(spark, job, output)
         places = (folder_read(spark, job.source), *map(_folder, packages))
         read = [place for place in places if place]
@@ -96,6 +101,8 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
             planned,
             max_bad_rows=job.max_bad_rows,
             job=key_of(job, planned.models, planned.snapshot),
+            account=job.account,
+            baseline=baseline,
         )
 
 
@@ -209,7 +216,7 @@ def execute(
         else:
             _stage(spark, planned, report)
             with report.phase("publish"):
-                publish(output, planned.output, report.account())
+                publish(output, planned.output, report.record())
     told(output, report, save)
     return report
 
@@ -228,6 +235,7 @@ def _stage(spark: SparkSession, planned: Plan, report: Report) -> None:
     report.bad_rows, report.kept_rows = done.bad_rows, done.kept_rows
     report.scored_rows = done.rows_in - done.kept_rows
     report.versions = {"spark": spark.version, **versions}
+    add_row_facts(report, planned, done)
     _check_counts(report)
     planned.max_bad_rows.check(done.bad_rows, done.rows_in)
 

@@ -32,6 +32,7 @@ from tfspark.scoring.output.protocol import Output
 from tfspark.scoring.parts import Part, PartScorer
 from tfspark.scoring.split_rows import bad_schema
 from tfspark.several import BoundModels, NamedModel, bind_each
+from tfspark.sketches import RowSketch, Wanted
 from tfspark.spark.cluster.lost_workers import naming_lost_workers
 from tfspark.spark.cluster.tally import Tally
 from tfspark.spark.cluster.tasks import run_splits, task_slots
@@ -83,6 +84,7 @@ def plan_direct(
             allow_missing=job.allow_missing,
             staged=folder,
             staged_bad=None if bad is None else _folder(bad),
+            wanted=_wanted(job, bound, kept, bad),
         )
         pieces = cut(source.files, source.footers, source.format)
         splits = plan_splits(pieces, task_slots(spark), job.chunks)
@@ -92,6 +94,23 @@ def plan_direct(
     if bad is not None:
         bad.check_columns(dict.fromkeys([*names, REASON, FILE], ""))
     return Plan(bound.models, output, "direct", columns, bound.rounded, stage, source.files, bad)
+
+
+def _wanted(
+    job: BatchJob, bound: BoundModels, kept: Sequence[str], bad: BadRowsOutput | None
+) -> Wanted | None:
+    """Return the statistics that tasks collect; `None` for none."""
+    if not job.account.statistics:
+        return None
+    predictions = tuple(bound.predictions)
+    wanted = Wanted(
+        inputs={name: name for name in bound.columns},
+        outputs=predictions,
+        reason="" if bad is None else REASON,
+        sampled=(*kept, *predictions),
+        rows=job.account.sample_rows,
+    )
+    return wanted.described()
 
 
 def _chain(spark: SparkSession, bound: BoundModels) -> ModelChain:
@@ -208,7 +227,16 @@ def _outcome(parts: list[Part]) -> Outcome:
         sum(part.null_rows for part in parts),
         sum(part.bad_rows for part in parts),
         sum(part.rows_in for part in parts if part.is_kept),
+        _merged([part.sketch for part in parts if part.sketch is not None]),
     )
+
+
+def _merged(sketches: Sequence[RowSketch]) -> RowSketch | None:
+    """Return the statistics of all tasks; `None` if no task collected any."""
+    total = RowSketch()
+    for one in sketches:
+        total.merge(one)
+    return total if sketches else None
 
 
 def _write_empty(task: PartScorer) -> str:

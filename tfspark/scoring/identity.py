@@ -12,7 +12,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tfspark.scoring.job import BatchJob
+from tfspark.scoring.job import AccountOptions, BatchJob
 from tfspark.scoring.output.journal import JobKey
 from tfspark.several import NamedModel
 
@@ -26,10 +26,12 @@ def key_of(
 
     The key contains the digests of the models, not their paths, and the engines that were chosen,
     so that the parts of one output come from one engine. It does not contain the time limit, so a
-    job that exceeded the limit can continue with a longer one.
+    job that exceeded the limit can continue with a longer one, and nothing that changes only the
+    report.
     """
     keys = dict.fromkeys(job.models, "")
-    settings = replace(job, model="", models=keys, options=replace(job.options, timeout=None))
+    options = replace(job.options, timeout=None)
+    settings = replace(job, model="", models=keys, options=options, account=AccountOptions())
     digests = [model.package.digest for model in models]
     chosen = [model.choice.engine for model in models if model.choice is not None]
     return digest_key(job.run_id, [repr(settings), *digests, *chosen], snapshot)

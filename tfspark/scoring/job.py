@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from tfspark.feeding import Feed
 from tfspark.options import DEFAULTS, ScoreOptions
@@ -19,12 +19,28 @@ from tfspark.scoring.output.bad_rows import BadRowsOutput
 from tfspark.scoring.output.journal import JobKey
 from tfspark.scoring.output.protocol import Mode, Output
 from tfspark.several import NamedModel
+from tfspark.sketches import RowSketch
 from tfspark.spark.cluster.tally import Tally
 from tfspark.spark.model_requests import ModelRequest
 
 _V = TypeVar("_V")
 
 Path: TypeAlias = Literal["auto", "spark", "direct"]
+
+
+@dataclass(frozen=True)
+class AccountOptions:
+    """What a report contains beside the counts. It changes no row, so it is no part of a job's key.
+
+    Attributes:
+        statistics: Whether statistics of inputs and predictions are collected.
+        sample_rows: Scored rows that are shown. With 0, no texts of rows are shown either.
+        baseline: The JSON report of an earlier run, which the statistics are compared with.
+    """
+
+    statistics: bool = True
+    sample_rows: int = 5
+    baseline: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,6 +69,7 @@ class BatchJob:
         chunks: The least number of groups into which the work is divided: groups of input files
             through Spark, waves of tasks on the direct path. If the job is killed, its finished
             groups are kept and not scored again.
+        account: What the report contains beside the counts.
     """
 
     model: str
@@ -71,6 +88,7 @@ class BatchJob:
     chunks: int = 1
     models: Mapping[str, str] = field(default_factory=dict)
     difference: bool = False
+    account: AccountOptions = AccountOptions()
 
     @property
     def requests(self) -> list[ModelRequest]:
@@ -111,6 +129,7 @@ class Outcome:
         null_rows: Rows whose predictions are null.
         bad_rows: Rows that were set aside.
         kept_rows: Rows of `rows_in` that an earlier run had scored.
+        sketch: Statistics of the other rows; `None` without them.
     """
 
     rows_in: int
@@ -118,6 +137,7 @@ class Outcome:
     null_rows: int
     bad_rows: int = 0
     kept_rows: int = 0
+    sketch: RowSketch | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +157,8 @@ class Plan:
         bad: The output of bad rows; `None` when the first bad row ends the job.
         max_bad_rows: How many rows may be bad.
         job: Identifies the job, so that a later run recognises it.
+        account: What the report contains beside the counts.
+        baseline: The report that the statistics are compared with; `None` for none.
     """
 
     models: Sequence[NamedModel]
@@ -149,6 +171,8 @@ class Plan:
     bad: BadRowsOutput | None = None
     max_bad_rows: Limit = NO_LIMIT
     job: JobKey = field(default_factory=lambda: JobKey(""))
+    account: AccountOptions = AccountOptions()
+    baseline: Mapping[str, Any] | None = None
 
     @property
     def subject(self) -> str:

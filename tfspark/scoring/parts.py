@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
@@ -24,6 +24,7 @@ from tfspark.scoring.input.splits import Piece
 from tfspark.scoring.output.bad_rows import REASON
 from tfspark.scoring.part_file import PartFile
 from tfspark.scoring.split_rows import SplitRows
+from tfspark.sketches import RowSketch, Wanted, Watch
 from tfspark.spark.worker.model_chain import ModelChain
 
 
@@ -40,6 +41,7 @@ class Part:
         bad_name: Its file of bad rows; empty when it has none.
         bad_rows: Rows in that file.
         is_kept: Whether an earlier run wrote it.
+        sketch: Statistics of its rows; `None` if they are not wanted, or an earlier run wrote it.
     """
 
     split: int
@@ -50,6 +52,7 @@ class Part:
     bad_name: str = ""
     bad_rows: int = 0
     is_kept: bool = False
+    sketch: RowSketch | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class PartScorer:
         allow_missing: Whether a column that a file lacks is null for its rows.
         staged: URI of the folder to write into.
         staged_bad: URI of the folder for bad rows; `None` when the first one ends the job.
+        wanted: The statistics to collect; `None` for none.
     """
 
     chain: ModelChain
@@ -75,6 +79,7 @@ class PartScorer:
     allow_missing: bool
     staged: str
     staged_bad: str | None = None
+    wanted: Wanted | None = None
 
     def numbered(self, _position: int, numbered: tuple[int, Sequence[Piece]]) -> Part:
         """Score one split, which comes with its number."""
@@ -82,14 +87,18 @@ class PartScorer:
 
     def __call__(self, number: int, split: Sequence[Piece]) -> Part:
         """Score one split."""
-        read = _Reading(self)
-        scored = self.chain.score(
-            read.through(split),
-            self.schema.names,
-            self.keep if self.staged_bad is None else self.schema.names,
-            Origin("model", number, read.file_of),
-        )
-        return self._write(number, split, scored, read)
+        read, names = _Reading(self), self.schema.names
+        rows: Iterable[pa.RecordBatch] = read.through(split)
+        keep = self.keep if self.staged_bad is None else names
+        watch = None if self.wanted is None else Watch(self.wanted, number)
+        if watch is not None:
+            rows = watch.before(rows, names)
+        scored = self.chain.score(rows, names, keep, Origin("model", number, read.file_of))
+        if watch is None:
+            return self._write(number, split, scored, read)
+        added = [field.name for field in self.chain.fields]
+        part = self._write(number, split, watch.after(scored, [*keep, *added]), read)
+        return replace(part, sketch=watch.sketch.finish())
 
     def _write(
         self,

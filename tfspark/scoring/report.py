@@ -1,28 +1,37 @@
 """The report of a job as JSON: counts, seconds of each phase, model and versions. Driver.
 
 The job adds phases and facts as it runs. The path of the JSON document is the last line that a job
-prints.
+prints. A page with the same facts is written beside it.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from tfspark.errors import TfsparkError, UsageError, explain
-from tfspark.foreign_text import redacted
+from tfspark.foreign_text import one_line, redacted
 from tfspark.package import ModelPackage
 from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.page import NoTemplatesError, page_beside, page_of
+from tfspark.signature import TensorSpec, format_shape
 from tfspark.spark.cluster.failures import cause
 from tfspark.spark.cluster.files import HadoopFiles, local_path
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+_log = logging.getLogger(__name__)
+
+# A record of a commit may be a property of a table, whose size is limited.
+_NOT_RECORDED = ("cards", "statistics", "drift")
 
 
 @dataclass
@@ -35,6 +44,7 @@ class Report:
         started: Start time in UTC (ISO 8601).
         model: Path, name, version, digest and signature of the model; one per name in a SQL job, or
             in a job with several models.
+        cards: The model card of each model that has one; one per name, or under an empty name.
         engine: With `--engine fastest`, the chosen engine, the rows per second of each engine in
             one worker, and why an engine was not used; one per name in a job with several models.
         input: The input, as text.
@@ -53,12 +63,17 @@ class Report:
             "column 'x' double → float32".
         seconds: Wall time by phase, in seconds.
         versions: Of Spark, and of Python, TensorFlow, NumPy and Arrow on the workers.
+        statistics: Of the rows that this run scored; see `tfspark.sketches.summary`. Empty with
+            `--no-stats` and in a SQL job.
+        drift: The difference to an earlier run; see `tfspark.scoring.drift`. Empty without a
+            baseline.
     """
 
     job: str
     run: str
     started: str
     model: dict[str, Any] = field(default_factory=dict)
+    cards: dict[str, str] = field(default_factory=dict)
     engine: dict[str, Any] = field(default_factory=dict)
     input: str = ""
     output: str = ""
@@ -73,11 +88,18 @@ class Report:
     rounded: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    statistics: dict[str, Any] = field(default_factory=dict)
+    drift: dict[str, Any] = field(default_factory=dict)
 
     def account(self) -> dict[str, Any]:
         """Return the report as a dictionary, with secrets masked."""
         masked: dict[str, Any] = _without_secrets(asdict(self))
         return masked
+
+    def record(self) -> dict[str, Any]:
+        """Return the account for the record of a commit, without values of rows and long parts."""
+        account = self.account()
+        return {name: account[name] for name in account if name not in _NOT_RECORDED}
 
     def of_run(self, account: Mapping[str, Any]) -> Report:
         """Return the report of an earlier run; fields that it lacks keep their values."""
@@ -93,10 +115,15 @@ class Report:
         finally:
             self.seconds[name] = round(self.seconds.get(name, 0.0) + perf_counter() - started, 3)
 
-    def to_json(self) -> str:
-        """Return the document with secrets masked; the total is the sum of the phases."""
+    def document(self) -> dict[str, Any]:
+        """Return the account with the total, which is the sum of the phases."""
         document = self.account()
         document["seconds"] = {**self.seconds, "total": round(sum(self.seconds.values()), 3)}
+        return document
+
+    def to_json(self) -> str:
+        """Return the document as JSON."""
+        document = self.document()
         # `json` escapes all control characters except this one.
         return json.dumps(document, indent=2).replace("\x7f", "\\u007f") + "\n"
 
@@ -117,8 +144,16 @@ def model_facts(package: ModelPackage) -> dict[str, Any]:
         "version": package.version,
         "digest": package.digest,
         "signature": package.signature.name,
+        "inputs": [_spec(spec) for spec in package.signature.inputs],
+        "outputs": [_spec(spec) for spec in package.signature.outputs],
         "tensorflow": package.tensorflow_version,
     }
+
+
+def _spec(spec: TensorSpec) -> dict[str, str]:
+    """Return the facts about an input or output."""
+    shape = "unknown" if spec.shape is None else format_shape(spec.shape)
+    return {"name": spec.name, "dtype": spec.dtype, "shape": shape, "spark": spec.sql}
 
 
 def check_report(spark: SparkSession, path: str | None) -> None:
@@ -158,8 +193,11 @@ def write_report(
     place = path or (
         f"{target.path.rstrip('/')}/{name}" if target and target.path else str(Path.cwd() / name)
     )
+    files = HadoopFiles(spark, place)
     try:
-        return _write(HadoopFiles(spark, place), place, report.to_json())
+        if _run_at(files, place) == report.run:  # written by this run before it was killed, or done
+            return _shown_path(files, place)
+        written = _write(files, place, report.to_json())
     except Exception as error:
         raise TfsparkError(
             explain(
@@ -168,6 +206,40 @@ def write_report(
                 hint="do not run the job again only for the report.",
             )
         ) from error
+    _write_page(files, page_beside(place), report)
+    return written
+
+
+def _write_page(files: HadoopFiles, place: str, report: Report) -> None:
+    """Write the page of a report; a job whose rows are published does not fail without it."""
+    try:
+        _write(files, place, page_of(report.document()))
+    except NoTemplatesError as error:
+        _log.info("%s", error)
+    except Exception as error:
+        _log.warning("the page %s is not written: %s", one_line(place), cause(error))
+
+
+def _run_at(files: HadoopFiles, place: str) -> str:
+    """Return the run of the report at a place; empty without a report.
+
+    The report of a finished run is not replaced: the record of its commit has no statistics.
+    """
+    where = files.qualified(place)
+    if not files.exists(where):
+        return ""
+    with TemporaryDirectory(prefix="tfspark-") as folder:
+        copy = Path(folder) / "report.json"
+        files.copy_to_local(where, copy)
+        try:
+            return str(json.loads(copy.read_bytes())["run"])
+        except (ValueError, KeyError, TypeError):  # another file, which is replaced
+            return ""
+
+
+def _shown_path(files: HadoopFiles, place: str) -> str:
+    where = files.qualified(place)
+    return str(local_path(where) or where)
 
 
 def _write(files: HadoopFiles, place: str, text: str) -> str:
@@ -177,5 +249,5 @@ def _write(files: HadoopFiles, place: str, text: str) -> str:
         files.write_text(where, text)
         return where
     local.parent.mkdir(parents=True, exist_ok=True)
-    local.write_text(text)
+    local.write_text(text, "utf-8")
     return str(local)

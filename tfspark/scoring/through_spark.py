@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from tfspark.scoring.input.broken_records import naming_broken_records
 from tfspark.scoring.input.footers import WITH_FOOTERS
 from tfspark.scoring.input.spark_input import SparkInput, input_of, snapshot_of
 from tfspark.scoring.job import BatchJob, Outcome, Plan
-from tfspark.scoring.output.bad_rows import FILE, BadRowsOutput
+from tfspark.scoring.output.bad_rows import FILE, REASON, BadRowsOutput
 from tfspark.scoring.output.journal import PARTITIONS
 from tfspark.scoring.output.protocol import Output
 from tfspark.scoring.split_frame import SplitFrame
@@ -24,6 +24,7 @@ from tfspark.spark.cluster.bad_rows import with_file
 from tfspark.spark.cluster.counting import counted
 from tfspark.spark.cluster.sources import Source, sources_of
 from tfspark.spark.cluster.tally import Tally
+from tfspark.spark.cluster.task_sketches import TaskSketches
 from tfspark.spark.dataframe import score_bound, score_frame
 from tfspark.spark.model_requests import ModelRequest
 from tfspark.terms import FLAGS
@@ -54,14 +55,15 @@ def plan_through_spark(
     sources = _sources(rows, job, output)
     names_in = rows.columns if bad is None else bad.names_beside(rows.columns)
     watched, rows_in = counted(rows if bad is None else with_file(rows, FILE))
-    scored, bound = _scored(watched, job, models, source)
+    sketches = _sketches(spark, job, bad)
+    scored, bound = _scored(watched, job, models, source, sketches)
     if source is not None:
         names = None if job.bad_rows else _needed(rows, job, bound)
         source.check_columns(names, allow_missing=job.allow_missing or _merges(dataset))
     split = _split(scored, bound, names_in, job, bad)
     # A model never returns null, so a null prediction is a row with a null input.
     good, rows_out = counted(scored if split is None else split.good, null_in=bound.watched)
-    groups = _groups(rows, job, models, output, source, bound) if job.chunks > 1 else None
+    groups = _groups(rows, source, output, job, _scoring(job, models, bound, sketches))
 
     def write() -> Outcome:
         with nullcontext() if split is None else split.holding():
@@ -75,7 +77,7 @@ def plan_through_spark(
             outcome = write() if groups is None else groups()
         if source is not None:
             source.check_unchanged()
-        return outcome
+        return replace(outcome, sketch=sketches and sketches.total())
 
     snapshot, columns = _snapshot(spark, source, sources), dict(good.dtypes)
     return Plan(bound.models, output, "spark", columns, bound.rounded, stage, snapshot, bad)
@@ -94,21 +96,41 @@ def _split(
     return SplitFrame.of(scored, bound.bindings[0], names, job.keep, bad)
 
 
+def _sketches(spark: SparkSession, job: BatchJob, bad: BadRowsOutput | None) -> TaskSketches | None:
+    """Return where tasks bring their statistics; `None` for none."""
+    if not job.account.statistics:
+        return None
+    if bad is None:
+        return TaskSketches(spark, job.account.sample_rows)
+    # All columns of the input are kept beside a reason, also those that only bad rows keep.
+    keep = None if job.keep is None else tuple(job.keep)
+    return TaskSketches(spark, job.account.sample_rows, keep, (FILE,), REASON)
+
+
 def _groups(
     rows: DataFrame,
+    source: SparkInput | None,
+    output: Output,
+    job: BatchJob,
+    score: Callable[[DataFrame], DataFrame],
+) -> GroupStage | None:
+    """Return the stage that scores the input in groups of files; `None` for one group."""
+    return GroupStage.of(rows, source, output, job.chunks, score) if job.chunks > 1 else None
+
+
+def _scoring(
     job: BatchJob,
     models: Sequence[NamedModel],
-    output: Output,
-    source: SparkInput | None,
     bound: BoundModels,
-) -> GroupStage:
-    """Return the stage that scores the input in groups of files."""
+    sketches: TaskSketches | None,
+) -> Callable[[DataFrame], DataFrame]:
+    """Return a function that scores some rows of the input."""
     feeds, keep = [model.feed for model in models], job.keep
 
     def score(some: DataFrame) -> DataFrame:
-        return score_bound(some, bound, feeds=feeds, keep=keep)
+        return score_bound(some, bound, feeds=feeds, keep=keep, sketches=sketches)
 
-    return GroupStage.of(rows, source, output, job.chunks, score)
+    return score
 
 
 def _merges(dataset: Dataset) -> bool:
@@ -123,7 +145,11 @@ def _merging(source: Dataset) -> Dataset:
 
 
 def _scored(
-    rows: DataFrame, job: BatchJob, models: Sequence[NamedModel], source: SparkInput | None
+    rows: DataFrame,
+    job: BatchJob,
+    models: Sequence[NamedModel],
+    source: SparkInput | None,
+    sketches: TaskSketches | None,
 ) -> tuple[DataFrame, BoundModels]:
     """Score the rows. If binding fails, an error about a file without a column comes first."""
     try:
@@ -133,6 +159,7 @@ def _scored(
             keep=None if job.bad_rows else job.keep,
             difference=job.difference,
             terms=FLAGS,
+            sketches=sketches,
         )
     except BindingError:
         if source is not None:

@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame
 
 from tfspark.options import ScoreOptions
 from tfspark.several import BoundModels
+from tfspark.spark.cluster.task_sketches import TaskSketches
 from tfspark.spark.fed_frame import FedFrame
 from tfspark.spark.jvm_backend import JvmBackend
 from tfspark.spark.model_function import FunctionRequest, Kind, ModelFunction
@@ -21,8 +22,16 @@ from tfspark.spark.python_backend import PythonBackend
 class Backend(Protocol):
     """One way to score; it holds no state."""
 
-    def predict(self, fed: FedFrame, bound: BoundModels) -> DataFrame:
-        """Return the kept columns of a frame, then the columns of the models."""
+    def predict(
+        self, fed: FedFrame, bound: BoundModels, sketches: TaskSketches | None = None
+    ) -> DataFrame:
+        """Return the kept columns of a frame, then the columns of the models.
+
+        Args:
+            fed: The frame.
+            bound: The models, bound to its columns.
+            sketches: Receives the statistics of the rows. Only Python workers collect them.
+        """
 
     def function(self, request: FunctionRequest, kind: Kind) -> ModelFunction:
         """Return a function of columns."""

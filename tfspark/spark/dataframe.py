@@ -18,6 +18,7 @@ from tfspark.options import ColumnKeywords, is_list_of_names
 from tfspark.schema import Binding
 from tfspark.several import BoundModels, NamedModel, bind_each
 from tfspark.spark.backend import backend_of
+from tfspark.spark.cluster.task_sketches import TaskSketches
 from tfspark.spark.column_arguments import check_columns
 from tfspark.spark.fastest_engine import asking_frame, with_engines
 from tfspark.spark.fed_frame import FedFrame, FeedValue
@@ -101,15 +102,25 @@ def score_frame(
     keep: Sequence[str] | None,
     difference: bool = False,
     terms: Terms = PYTHON,
+    sketches: TaskSketches | None = None,
 ) -> ScoredFrame:
-    """Score a frame like `predict`, and return the bindings too; `terms` spell the hints."""
+    """Score a frame like `predict`, and return the bindings too.
+
+    Args:
+        df: The frame.
+        requests: The models.
+        keep: See `predict`.
+        difference: See `predict`.
+        terms: The spelling of options in hints.
+        sketches: Receives the statistics of the rows.
+    """
     _check_frame(df)
     check_analysed(df)
     feds, bound = _bound(df, requests, keep, difference, terms)
     bound.log()
     fed, in_frame = _joined(df, feds, bound)
     in_frame = with_engines(df.sparkSession, in_frame, asking_frame(fed))
-    frame = backend_of(bound.models[0].options).predict(fed, in_frame)
+    frame = backend_of(bound.models[0].options).predict(fed, in_frame, sketches)
     return ScoredFrame(frame, replace(bound, models=in_frame.models))
 
 
@@ -165,13 +176,15 @@ def score_bound(
     *,
     feeds: Sequence[Mapping[str, FeedValue] | None],
     keep: Sequence[str] | None,
+    sketches: TaskSketches | None = None,
 ) -> DataFrame:
     """Score some rows of a frame with the bindings that `score_frame` returned for all rows."""
     feds = [
         FedFrame.of(df, model.package.signature, feed, keep)
         for model, feed in zip(bound.models, feeds, strict=True)
     ]
-    return backend_of(bound.models[0].options).predict(*_joined(df, feds, bound))
+    fed, in_frame = _joined(df, feds, bound)
+    return backend_of(bound.models[0].options).predict(fed, in_frame, sketches)
 
 
 def _joined(

@@ -43,6 +43,8 @@ FeedValue: TypeAlias = "str | Column | Sequence[str | Column] | object"
 
 # Spark writes a batch column by column; so many scalars of one input cost more than one array.
 MANY = 16
+# The name of the column of an expression begins with this.
+_EXPRESSION = "expression "
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class FedFrame:
             expression = self._field(value) if isinstance(value, str) else value
             if expression is None:
                 return str(value)
-            name = f"expression {len(added) + 1}" if value is expression else str(value)
+            name = f"{_EXPRESSION}{len(added) + 1}" if value is expression else str(value)
             name = _free(name, taken)
             added[name] = expression.alias(name)  # a field that feeds two inputs is one column
             return name
@@ -138,6 +140,10 @@ class FedFrame:
             names.append(own)
         frame = df.select("*", *added.values()) if added else df
         return replace(self, frame=frame, added=added), names
+
+    def is_expression(self, name: str) -> bool:
+        """Whether a column was made from an expression, or stacked, and has no name of its own."""
+        return name in self.added and name.startswith(_EXPRESSION)
 
     def check_kept(self, terms: Terms) -> None:
         """Refuse kept columns with an ambiguous name, or that cannot pass through Python.

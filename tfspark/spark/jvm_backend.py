@@ -21,6 +21,7 @@ from tfspark.feeding import InputBinding
 from tfspark.schema import Binding
 from tfspark.several import BoundModels
 from tfspark.spark.cluster.names import numbered
+from tfspark.spark.cluster.task_sketches import TaskSketches
 from tfspark.spark.fed_frame import FedFrame
 from tfspark.spark.jvm import function_in_jvm, refusal, register_in_jvm
 from tfspark.spark.model_function import FunctionRequest, Kind, ModelFunction, no_examples
@@ -31,7 +32,12 @@ _SCORED = "scored"
 class JvmBackend:
     """Scores inside the JVM; see `Backend`."""
 
-    def predict(self, fed: FedFrame, bound: BoundModels) -> DataFrame:
+    def predict(
+        self,
+        fed: FedFrame,
+        bound: BoundModels,
+        sketches: TaskSketches | None = None,  # noqa: ARG002
+    ) -> DataFrame:
         """Return the kept columns of a frame, one column per output, and the reason if asked for.
 
         Raises:

@@ -16,9 +16,11 @@ from pyspark.sql.types import DataType, StructField, StructType
 
 from tfspark.errors import UsageError, explain
 from tfspark.several import BoundModels
+from tfspark.sketches import Wanted
 from tfspark.spark.cluster.distribution import check_stream
 from tfspark.spark.cluster.names import numbered
 from tfspark.spark.cluster.pandas_there import check_pandas
+from tfspark.spark.cluster.task_sketches import TaskSketches
 from tfspark.spark.fed_frame import FedFrame
 from tfspark.spark.function_usage import show_usage, usage_of
 from tfspark.spark.model import handle_of, refuse_fastest
@@ -26,14 +28,16 @@ from tfspark.spark.model_function import FunctionRequest, Kind, ModelFunction
 from tfspark.spark.types import output_schema, udf_type
 from tfspark.spark.worker.argument_scorer import ArgumentScorer
 from tfspark.spark.worker.model_chain import BoundModel, ModelChain
-from tfspark.spark.worker.partition_scorer import PartitionScorer
+from tfspark.spark.worker.partition_scorer import PartitionScorer, Statistics
 
 
 class PythonBackend:
     """Scores in Python workers; see `Backend`."""
 
-    def predict(self, fed: FedFrame, bound: BoundModels) -> DataFrame:
-        """Return the kept columns of a frame, then the columns of the models."""
+    def predict(
+        self, fed: FedFrame, bound: BoundModels, sketches: TaskSketches | None = None
+    ) -> DataFrame:
+        """See `Backend.predict`."""
         check_pandas("mapInArrow")
         chained = []
         for model, one in zip(bound.models, bound.bindings, strict=True):
@@ -48,7 +52,8 @@ class PythonBackend:
         passed = fed.passed([one.binding for one in chained])
         names = fed.names_in_task(passed)
         chain = ModelChain(tuple(chained), bound.differences)
-        scorer = PartitionScorer(chain, names, len(fed.kept))
+        statistics = None if sketches is None else _statistics(sketches, fed, bound, chain)
+        scorer = PartitionScorer(chain, names, len(fed.kept), statistics)
 
         def score_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             return scorer(batches)  # Spark requires a function
@@ -89,6 +94,21 @@ class PythonBackend:
         result = udf_type(request.outputs, request.options.reason).simpleString()
         show_usage(request.spark, name, usage_of(request.package, result))
         return function
+
+
+def _statistics(
+    sketches: TaskSketches, fed: FedFrame, bound: BoundModels, chain: ModelChain
+) -> Statistics:
+    """Return the statistics to collect. A column that was made for an input gets its name."""
+    inputs: dict[str, str] = {}
+    for one in (one for model in chain.models for one in model.binding.inputs):
+        for column in one.columns:
+            inputs.setdefault(one.spec.name if fed.is_expression(column) else column, column)
+    predictions = tuple(bound.predictions)
+    kept = [name for name in fed.kept_schema.names if sketches.is_shown(name)]
+    sampled = (*kept, *predictions)
+    wanted = Wanted(inputs, predictions, sketches.reason, sampled, sketches.rows)
+    return Statistics(wanted.described(), sketches.of_frame())
 
 
 def _under_numbers(schema: StructType) -> StructType:

@@ -10,9 +10,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+from pyspark import Accumulator, TaskContext
 
+from tfspark.sketches import Wanted, Watch
 from tfspark.spark.cluster.names import numbered
+from tfspark.spark.cluster.task_sketches import Gathered
 from tfspark.spark.worker.model_chain import ModelChain
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """The statistics of each partition.
+
+    Attributes:
+        wanted: What to collect.
+        gathered: Where they go when the rows of a partition end.
+    """
+
+    wanted: Wanted
+    gathered: Accumulator[Gathered]
 
 
 @dataclass(frozen=True)
@@ -23,17 +39,33 @@ class PartitionScorer:
         chain: The models.
         names: The names of a batch's columns in the bindings, in order.
         kept: The number of kept columns; they are the first ones.
+        statistics: The statistics to collect; `None` for none.
     """
 
     chain: ModelChain
     names: Sequence[str]
     kept: int
+    statistics: Statistics | None = None
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Score the partition, batch by batch; no column is copied."""
         named = (_renamed(batch, self.names) for batch in batches)
-        for batch in self.chain.score(named, self.names, self.names[: self.kept]):
+        score = self._scored if self.statistics is None else self._watched
+        for batch in score(named):
             yield _renamed(batch, numbered(batch.num_columns))
+
+    def _scored(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return self.chain.score(batches, self.names, self.names[: self.kept])
+
+    def _watched(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        assert self.statistics is not None
+        task = TaskContext.get()
+        assert task is not None
+        watch = Watch(self.statistics.wanted, task.partitionId())
+        added = [field.name for field in self.chain.fields]
+        scored = self._scored(watch.before(batches, self.names))
+        yield from watch.after(scored, [*self.names[: self.kept], *added])
+        self.statistics.gathered.add(Gathered({watch.number}, watch.sketch.finish()))
 
 
 def _renamed(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:

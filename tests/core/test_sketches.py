@@ -1,0 +1,348 @@
+"""The sketches of columns: errors within their bounds, merges in any order, exact counts."""
+
+import itertools
+import json
+import math
+import pickle
+import random
+from collections import Counter
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tfspark.sketches import ColumnSketch, Frequent, Moments, Quantiles, RowSketch, Wanted, Watch
+from tfspark.sketches import frequent as frequent_module
+from tfspark.sketches.draw import EACH, FIRST, Draw, level_for
+from tfspark.sketches.summary import BARS, summary_of
+
+SHARES = np.linspace(0.01, 0.99, 99)
+
+
+def rank_error(quantiles, numbers):
+    """Return the greatest distance of the sketch's distribution function from the true one."""
+    known, upto = quantiles.steps()
+    true = np.searchsorted(np.sort(numbers), known, side="right") / len(numbers)
+    return float(np.abs(true - upto).max())
+
+
+def column_of(*arrays, seed=0):
+    sketch, draw = ColumnSketch(), Draw(seed)
+    for array in arrays:
+        draw.renew()
+        sketch.add(array, draw)
+    sketch.finish()
+    return sketch
+
+
+def facts_of(*arrays, values=True):
+    """Return what the report says about a column."""
+    rows = RowSketch(outputs={"y": column_of(*arrays)})
+    summary = summary_of(rows, values=values)
+    json.dumps(summary, allow_nan=False)
+    return summary["outputs"]["y"]
+
+
+# --- quantiles -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["normal", "sorted", "reversed", "lognormal", "few"])
+def test_quantiles_are_within_the_bound(name):
+    random = np.random.default_rng(7)
+    numbers = {
+        "normal": random.normal(size=200_000),
+        "sorted": np.arange(200_000.0),
+        "reversed": np.arange(200_000.0)[::-1],
+        "lognormal": random.lognormal(0, 4, 200_000),
+        "few": random.integers(0, 5, 200_000).astype(float),
+    }[name]
+    sketch = Quantiles()
+    for part in np.array_split(numbers, 37):
+        sketch.add(part)
+    assert rank_error(sketch, numbers) < 0.01
+    assert sum(map(len, sketch.levels)) < 4 * sketch.size
+
+
+def test_quantiles_of_few_numbers_are_exact():
+    sketch = Quantiles()
+    sketch.add(np.array([3.0, 1.0, 2.0, 2.0]))
+    known, upto = sketch.steps()
+    assert known.tolist() == [1.0, 2.0, 3.0]
+    assert upto.tolist() == [0.25, 0.75, 1.0]
+    assert sketch.at([0.1, 0.5, 1.0]).tolist() == [1.0, 2.0, 3.0]
+    assert Quantiles().steps()[0].size == 0
+
+
+def test_sketches_of_tasks_may_be_merged_in_any_order():
+    parts = np.array_split(np.random.default_rng(3).normal(size=160_000), 16)
+    tasks = []
+    for part in parts:
+        tasks.append(Quantiles(size=64))
+        tasks[-1].add(part)
+    shuffler = random.Random(5)
+    for _ in range(4):
+        shuffler.shuffle(tasks)
+        total = Quantiles()
+        for task in tasks:
+            total.merge(pickle.loads(pickle.dumps(task)))
+        assert rank_error(total, np.concatenate(parts)) < 0.02
+
+
+def test_a_number_of_a_higher_level_stands_for_more():
+    sketch = Quantiles()
+    sketch.add(np.array([1.0]))
+    sketch.add(np.array([2.0]), level=3)
+    assert sketch.steps()[1].tolist() == [1 / 9, 1.0]
+
+
+# --- moments and frequent texts ------------------------------------------------------------------
+
+
+def test_moments_are_those_of_numpy_in_any_order():
+    numbers = 1e9 + np.random.default_rng(1).normal(size=30_000)
+    parts = np.array_split(numbers, 3)
+    for order in itertools.permutations(parts):
+        total = Moments()
+        for part in order:
+            one = Moments()
+            one.add(part)
+            total.merge(one)
+        assert total.mean == pytest.approx(numbers.mean(), rel=1e-15)
+        assert total.deviation == pytest.approx(numbers.std(), rel=1e-6)
+
+
+def test_frequent_texts_keep_their_counts_within_the_bound():
+    random = np.random.default_rng(2)
+    words = [f"w{number}" for number in random.zipf(1.5, 20_000)]
+    true = Counter(words)
+    tasks = []
+    for start in range(0, len(words), 1000):
+        tasks.append(Frequent())
+        tasks[-1].add(Counter(words[start : start + 1000]))
+    for order in (tasks, tasks[::-1]):
+        total = Frequent()
+        for task in order:
+            total.merge(task)
+        assert total.weight == len(words)
+        assert len(total.counts) <= frequent_module.SIZE
+        bound = len(words) / (frequent_module.SIZE + 1)
+        for text, count in true.items():
+            assert 0 <= count - total.counts[text] <= bound
+        assert total.top(1)[0][0] == true.most_common(1)[0][0]
+
+
+# --- columns -------------------------------------------------------------------------------------
+
+
+def test_counts_and_extremes_are_exact_although_few_values_are_drawn():
+    random = np.random.default_rng(4)
+    batches = [random.normal(size=50_000).astype(np.float32) for _ in range(6)]
+    batches[3][[5, 70]] = np.nan
+    batches[4][[9, 99, 999]] = np.inf
+    arrays = [pa.array(batch, mask=np.arange(len(batch)) % 10 == 0) for batch in batches]
+    sketch = column_of(*arrays)
+    kept = np.concatenate([np.delete(batch, np.s_[::10]) for batch in batches])
+    finite = kept[np.isfinite(kept)]
+    assert (sketch.rows, sketch.nulls, sketch.values) == (300_000, 30_000, 270_000)
+    # Row 70 is null.
+    assert (sketch.nan, sketch.infinite) == (1, 3)
+    assert (sketch.least, sketch.greatest) == (finite.min(), finite.max())
+    assert sketch.drawn < FIRST + 6 * EACH
+    assert rank_error(sketch.quantiles, finite) < 0.05
+    assert sketch.moments.mean == pytest.approx(finite.mean(), abs=0.05)
+    assert sketch.moments.weight == pytest.approx(len(finite), rel=0.01)
+
+
+def test_few_rows_are_described_exactly():
+    numbers = np.random.default_rng(6).normal(size=1797)
+    facts = facts_of(pa.array(numbers[:1000]), pa.array(numbers[1000:]))
+    assert facts["drawn"] == facts["values"] == 1797
+    assert facts["mean"] == pytest.approx(numbers.mean())
+    assert facts["deviation"] == pytest.approx(numbers.std())
+    assert (facts["min"], facts["max"]) == (numbers.min(), numbers.max())
+    counts, _ = np.histogram(numbers, facts["histogram"]["edges"])
+    # The sketch is bounded, so a bar may be off by its error.
+    assert np.abs(np.array(facts["histogram"]["shares"]) - counts / 1797).max() < 0.02
+    assert sum(facts["histogram"]["shares"]) == pytest.approx(1, abs=1e-4)
+
+
+def test_tasks_may_be_merged_in_any_order():
+    def task(number):
+        watch = Watch(Wanted({"x": "x"}, ("y",), "", ("x", "y"), rows=3), number)
+        x = np.random.default_rng(number).normal(number, 1, 20_000)
+        inputs = pa.record_batch({"x": pa.array(x)})
+        scored = pa.record_batch({"x": pa.array(x), "y": pa.array(2 * x)})
+        assert list(watch.before([inputs], ["x"])) == [inputs]
+        assert list(watch.after([scored], ["x", "y"])) == [scored]
+        return watch.sketch.finish()
+
+    summaries = []
+    for order in ([0, 1, 2], [2, 0, 1], [2, 1, 0]):
+        total = RowSketch()
+        for number in order:
+            total.merge(pickle.loads(pickle.dumps(task(number))))
+        summaries.append(summary_of(total))
+    exact = ("rows", "nulls", "nan", "infinite", "min", "max", "drawn")
+    for summary in summaries:
+        assert summary["rows"] == 60_000
+        assert summary["sample"] == summaries[0]["sample"]
+        y, first = summary["outputs"]["y"], summaries[0]["outputs"]["y"]
+        assert [y[key] for key in exact] == [first[key] for key in exact]
+        assert y["mean"] == pytest.approx(first["mean"])
+    assert len(summaries[0]["sample"]["rows"]) == 3
+
+
+def test_no_rows():
+    facts = facts_of()
+    assert facts == {"kind": "other", "rows": 0, "nulls": 0, "values": 0, "drawn": 0}
+    assert facts_of(pa.array([], pa.float32()))["nan"] == 0
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (pa.nulls(4, pa.float32()), {"nulls": 4, "values": 0, "nan": 0}),
+        (pa.array([math.nan] * 4), {"nulls": 0, "values": 4, "nan": 4}),
+        (pa.array([math.inf, -math.inf]), {"values": 2, "nan": 0, "infinite": 2}),
+    ],
+)
+def test_columns_without_a_finite_number(array, expected):
+    facts = facts_of(array)
+    assert expected.items() <= facts.items()
+    assert not {"min", "mean", "histogram"} & facts.keys()
+
+
+def test_one_value_is_one_bar():
+    facts = facts_of(pa.array([2.5] * 9000, pa.float32()))
+    assert facts["histogram"] == {"values": [2.5], "shares": [1.0]}
+    assert (facts["min"], facts["max"], facts["deviation"]) == (2.5, 2.5, 0.0)
+
+
+def test_classes_are_one_bar_each():
+    facts = facts_of(pa.array([0, 1, 1, 2, 2, 2, 2, None], pa.int64()))
+    assert facts["histogram"]["values"] == [0.0, 1.0, 2.0]
+    assert facts["histogram"]["shares"] == pytest.approx([1 / 7, 2 / 7, 4 / 7], abs=1e-5)
+
+
+def test_a_few_extreme_numbers_do_not_squeeze_the_others():
+    numbers = np.random.default_rng(8).normal(size=4000)
+    numbers[:4] = 1e12
+    histogram = facts_of(pa.array(numbers))["histogram"]
+    assert histogram["edges"][-1] < 10
+    assert 0 < histogram["above"] < 0.02
+    assert len(histogram["shares"]) == BARS
+
+
+def test_numbers_near_the_limits_of_their_type():
+    facts = facts_of(pa.array([-1.7e308, 1.7e308, *np.linspace(-8e307, 8e307, 50)]))
+    assert (facts["min"], facts["max"]) == (-1.7e308, 1.7e308)
+    assert np.isfinite(facts["histogram"]["edges"]).all()
+
+
+def test_arrays_are_described_by_their_elements_and_lengths():
+    column = pa.array([[1.0, 2.0], None, [], [3.0, None, math.nan]], pa.list_(pa.float32()))
+    expected = {
+        "rows": 4,
+        "nulls": 1,
+        "values": 4,
+        "null_values": 1,
+        "nan": 1,
+        "lengths": [0, 3],
+        "min": 1.0,
+        "max": 3.0,
+        "mean": 2.0,
+    }
+    assert expected.items() <= facts_of(column).items()
+    fixed = pa.FixedSizeListArray.from_arrays(pa.array(np.arange(12.0)), 4)
+    assert {"values": 12, "lengths": [4, 4], "max": 11.0}.items() <= facts_of(fixed).items()
+    nested = pa.array([[[1, 2], [3]], [[4]]], pa.list_(pa.list_(pa.int32())))
+    assert {"values": 4, "lengths": [1, 2]}.items() <= facts_of(nested).items()
+
+
+def test_texts_and_flags_are_described_by_their_most_frequent_values():
+    facts = facts_of(pa.array(["a", "b", None, "b", "x" * 500]))
+    assert facts["top"][0] == ["b", 0.5]
+    assert len(facts["top"][2][0]) == 120
+    assert "top" not in facts_of(pa.array(["a"]), values=False)
+    assert facts_of(pa.array([True, False, True, True]))["top"] == [["true", 0.75], ["false", 0.25]]
+    many = facts_of(*[pa.array(["yes"] * 30_000 + ["no"] * 10_000)] * 5)
+    assert many["drawn"] < many["values"] == 200_000
+    assert dict(many["top"])["yes"] == pytest.approx(0.75, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("array", "kind"),
+    [
+        (pa.array([1, 2], pa.uint64()), "number"),
+        (pa.array([1, 2], pa.decimal128(9, 2)), "number"),
+        (pa.array(np.array([1, 2], np.float16)), "number"),
+        (pa.array([b"x"]), "other"),
+        (pa.array([{"a": 1}]), "other"),
+    ],
+)
+def test_other_types(array, kind):
+    facts = facts_of(array)
+    assert (facts["kind"], facts["rows"]) == (kind, len(array))
+    assert kind == "other" or (facts["min"], facts["max"]) == (1.0, 2.0)
+
+
+def test_positions_are_one_of_each_block():
+    draw = Draw(0)
+    for count, level in ((131_072, 8), (131_073, 8), (1000, 3), (5, 3), (FIRST, 0)):
+        found = draw.positions(count, level)
+        assert (found < count).all()
+        blocks = found >> level
+        assert (np.diff(blocks) == 1).all()
+        assert len(found) >= count >> level
+        assert draw.positions(count, level) is found
+    assert level_for(FIRST, 0) == 0
+    assert (131_072 >> level_for(131_072, 10**6)) == EACH
+
+
+def test_each_row_is_drawn_equally_often():
+    times, draw = np.zeros(1003), Draw(1)
+    for _ in range(2000):
+        draw.renew()
+        times[draw.positions(1003, 3)] += 1
+    assert times.mean() == pytest.approx(250, rel=0.02)
+    assert np.abs(times - 250).max() < 5 * math.sqrt(250)
+
+
+def test_bad_rows_are_counted_by_reason_and_leave_the_outputs():
+    from tfspark.rows import REASON_TYPE
+
+    watch = Watch(Wanted({}, ("y",), "_reason", ("y",), rows=5), 0)
+    reasons = [None, {"code": "FRACTION", "column": "x", "message": "m"}, None]
+    scored = pa.record_batch(
+        {"y": pa.array([1.0, None, 3.0]), "_reason": pa.array(reasons, REASON_TYPE)}
+    )
+    assert list(watch.after([scored], ["y", "_reason"])) == [scored]
+    assert watch.sketch.reasons == {"FRACTION": 1}
+    assert (watch.sketch.rows, watch.sketch.outputs["y"].nulls) == (2, 0)
+    assert watch.sketch.sample == [(0, ["1.0"]), (0, ["3.0"])]
+
+
+def test_the_sample_shows_short_values():
+    values = {
+        "f": pa.array([0.1], pa.float32()),
+        "a": pa.array([list(range(20))]),
+        "s": pa.array(["s" * 999]),
+        "b": pa.array([b"123"]),
+        "n": pa.nulls(1),
+    }
+    watch = Watch(Wanted({}, (), "", tuple(values), rows=2), 0)
+    list(watch.after([pa.record_batch(values)], list(values)))
+    ((_, row),) = watch.sketch.sample
+    assert row[:2] == ["0.1", "[0, 1, 2, 3, 4, 5, 6, 7, … 20 in all]"]
+    assert len(row[2]) == 120
+    assert row[3:] == ["3 bytes", "null"]
+
+
+def test_very_many_columns_are_not_all_described():
+    names = [f"c{number}" for number in range(500)]
+    wanted = Wanted({name: name for name in names}, tuple(names)).described()
+    assert len(wanted.inputs) == len(wanted.outputs) == 64
+    sketches = [Quantiles(wanted.size) for _ in range(128)]
+    for one in sketches:
+        one.add(np.random.default_rng(0).normal(size=10_000))
+    assert len(pickle.dumps(sketches)) < 256 << 10

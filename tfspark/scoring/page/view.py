@@ -1,0 +1,160 @@
+"""What the page of a report shows: a plain structure for the template. Driver.
+
+A fact that a report lacks is left out, so that reports of all jobs and of earlier versions have a
+page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from tfspark.foreign_text import lines, one_line
+from tfspark.rows import CODES
+from tfspark.scoring.page import charts, formats
+from tfspark.scoring.page.columns import columns_of, drift_rows
+from tfspark.scoring.page.verdict import findings_of, verdict_of
+
+Facts: TypeAlias = Mapping[str, Any]
+
+_COUNTS = (
+    ("rows_in", "rows read"),
+    ("rows_out", "rows written"),
+    ("null_rows", "rows with null predictions"),
+    ("bad_rows", "rows rejected"),
+    ("kept_rows", "rows from an earlier run"),
+)
+
+
+def view_of(report: Facts) -> dict[str, Any]:
+    """Return what the page of a report shows, with all text safe to show."""
+    cards = {key: lines(text) for key, text in (report.get("cards") or {}).items()}
+    safe = _safe({key: value for key, value in report.items() if key != "cards"})
+    models = _models(safe, cards)
+    statistics = safe.get("statistics") or {}
+    return {
+        "title": " and ".join(model["title"] for model in models) or str(safe.get("job", "")),
+        "job": safe.get("job", ""),
+        "run": safe.get("run", ""),
+        "started": safe.get("started", "").replace("T", " ").replace("+00:00", " UTC"),
+        "verdict": verdict_of(safe),
+        "findings": findings_of(safe),
+        "counts": _counts(safe),
+        "phases": _phases(safe.get("seconds") or {}),
+        "rate": _rate(safe),
+        "models": models,
+        "outputs": columns_of(statistics, "outputs"),
+        "inputs": columns_of(statistics, "inputs"),
+        "drift": drift_rows(safe.get("drift") or {}),
+        "reasons": _reasons(statistics),
+        "bad_rows_output": safe.get("bad_rows_output", ""),
+        "sample": statistics.get("sample") or {"columns": [], "rows": []},
+        "facts": _facts(safe),
+    }
+
+
+def _safe(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {one_line(key): _safe(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_safe(part) for part in value]
+    return one_line(value) if isinstance(value, str) else value
+
+
+def _counts(report: Facts) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "label": label, "value": report[name], "text": formats.count(report[name])}
+        for name, label in _COUNTS
+        if isinstance(report.get(name), int) and (report[name] or name != "kept_rows")
+    ]
+
+
+def _phases(seconds: Mapping[str, float]) -> dict[str, Any]:
+    names = [name for name in seconds if name != "total"]
+    bars = charts.rows_of_bars([(name, seconds[name]) for name in names])
+    shown = [
+        {**bar, "value": seconds[name], "seconds": formats.seconds(seconds[name])}
+        for bar, name in zip(bars, names, strict=True)
+    ]
+    total = seconds.get("total", sum(seconds[name] for name in names))
+    return {"bars": shown, "total": total, "total_text": formats.seconds(total)}
+
+
+def _rate(report: Facts) -> str:
+    """Return the rows per second of the phase that scores; empty where it is not known."""
+    took = (report.get("seconds") or {}).get("score")
+    rows = report.get("scored_rows")
+    rows = report.get("rows_out") if rows is None else rows
+    return formats.number(float(f"{rows / took:.3g}")) if took and rows else ""
+
+
+def _models(report: Facts, cards: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the models, each with its signature, its card and its engine."""
+    model = report.get("model") or {}
+    named = {"": model} if "digest" in model else model
+    engines = report.get("engine") or {}
+    return [
+        {
+            "key": key,
+            "title": _title(one),
+            "facts": [
+                ("path", one.get("path", "")),
+                ("digest", one.get("digest", "")),
+                ("signature", one.get("signature", "")),
+                ("TensorFlow of the export", one.get("tensorflow", "")),
+            ],
+            "specs": [
+                (role, spec)
+                for role, part in (("input", "inputs"), ("output", "outputs"))
+                for spec in one.get(part) or []
+            ],
+            "card": cards.get(key, ""),
+            "engine": _engine(engines if "engine" in engines else engines.get(key) or {}),
+        }
+        for key, one in named.items()
+        if isinstance(one, Mapping)
+    ]
+
+
+def _title(model: Facts) -> str:
+    version = model.get("version")
+    return f"{model.get('name', '')}" + ("" if version is None else f", version {version}")
+
+
+def _engine(choice: Facts) -> dict[str, Any]:
+    """Return the chosen engine and why; without a choice, the rule of `auto`."""
+    if "engine" not in choice:
+        why = "not chosen by timing: TensorFlow's C API, or its Python loader if that cannot serve"
+        return {"name": "auto", "why": [why]}
+    rates = choice.get("rows_per_second") or {}
+    timed = [f"{name}: {formats.count(rate)} rows/s in one worker" for name, rate in rates.items()]
+    unused = [f"{name} is not used: {why}" for name, why in (choice.get("refused") or {}).items()]
+    return {"name": choice["engine"], "why": [*timed, *unused]}
+
+
+def _reasons(statistics: Facts) -> list[dict[str, Any]]:
+    meanings: Mapping[str, str] = {**CODES}
+    return [
+        {
+            "code": code,
+            "meaning": meanings.get(code, "").replace("`", ""),
+            "value": rows,
+            "text": formats.count(rows),
+        }
+        for code, rows in (statistics.get("reasons") or {}).items()
+    ]
+
+
+def _facts(report: Facts) -> list[tuple[str, str]]:
+    """Return what describes the run and its environment."""
+    ways = {"direct": "direct: tasks read and write the files", "spark": "through Spark"}
+    way = report.get("path", "")
+    facts = [
+        ("input", report.get("input", "")),
+        ("output", report.get("output", "")),
+        ("rejected rows", report.get("bad_rows_output", "")),
+        ("path of the rows", ways.get(way, way)),
+        *((f"{name} version", text) for name, text in (report.get("versions") or {}).items()),
+        *(("rounded", text) for text in report.get("rounded") or []),
+    ]
+    return [(name, str(text)) for name, text in facts if text]

@@ -1,0 +1,77 @@
+"""Renders a report as HTML, and writes the page. Driver.
+
+All text of a report comes from outside: names of models and columns, values of rows, messages.
+Jinja2 escapes it, and control characters are shown as in messages. The content security policy of
+the page allows its own style sheet and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from tfspark.errors import UsageError, explain
+from tfspark.scoring.page.view import view_of
+
+_TEMPLATE, _STYLE = "page.html", "page.css"
+
+
+class NoTemplatesError(UsageError):
+    """Jinja2 is not installed."""
+
+
+def page_beside(report: str) -> str:
+    """Return the place of the page of a report: `out.json` → `out.html`."""
+    return f"{report.removesuffix('.json')}.html"
+
+
+def page_of(report: Mapping[str, Any]) -> str:
+    """Return the page of a report as HTML.
+
+    Args:
+        report: The JSON report of a job. Facts that it lacks are left out.
+
+    Raises:
+        NoTemplatesError: When Jinja2 is not installed.
+    """
+    try:
+        from jinja2 import DictLoader, Environment, StrictUndefined
+    except ModuleNotFoundError as error:
+        raise NoTemplatesError(
+            explain(
+                "The report has no page, because a package is not installed.",
+                expected="jinja2",
+                hint="pip install 'tfspark[report]', on the driver only.",
+            )
+        ) from error
+    folder = resources.files(__package__)
+    texts = {name: (folder / name).read_text("utf-8") for name in (_TEMPLATE, _STYLE)}
+    environment = Environment(
+        loader=DictLoader(texts),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = texts[_STYLE]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    template = environment.get_template(_TEMPLATE)
+    return template.render(view_of(report), style=style, style_digest=digest)
+
+
+def write_page(report: Mapping[str, Any], path: str | Path) -> None:
+    """Write the page of a report to a local file.
+
+    Args:
+        report: The JSON report of a job.
+        path: The file, which is replaced if it exists.
+
+    Raises:
+        NoTemplatesError: When Jinja2 is not installed.
+        OSError: When the file cannot be written.
+    """
+    Path(path).write_text(page_of(report), "utf-8")

@@ -1,0 +1,18 @@
+"""Statistics of columns in one pass: bounded sketches that can be merged. Driver and executor.
+
+A task collects a `RowSketch` while its rows flow; the driver merges those of all tasks. Counts of
+rows, of nulls, of NaN and of infinities, and the least and the greatest number, are exact.
+Everything else comes from rows that are drawn at random, so that it costs little beside a light
+model.
+"""
+
+from __future__ import annotations
+
+from tfspark.sketches.column import ColumnSketch
+from tfspark.sketches.frequent import Frequent
+from tfspark.sketches.moments import Moments
+from tfspark.sketches.quantiles import Quantiles
+from tfspark.sketches.rows import RowSketch
+from tfspark.sketches.watching import Wanted, Watch
+
+__all__ = ["ColumnSketch", "Frequent", "Moments", "Quantiles", "RowSketch", "Wanted", "Watch"]

@@ -1,0 +1,109 @@
+"""A sketch of a distribution: quantiles within a bounded error of their rank. Driver and executor.
+
+The KLL sketch of Karnin, Lang and Liberty, "Optimal Quantile Approximation in Streams" (FOCS 2016,
+https://arxiv.org/abs/1603.05346). Level h holds numbers that stand for 2^h numbers each. A level
+that is too large is sorted, and every second number moves up. Numbers that were drawn at random,
+one of 2^h, enter at level h; this is the sampler of the paper.
+
+Invariants: at most about 3·`size` numbers between calls; the same numbers in the same order give
+the same sketch. Not thread-safe; picklable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from math import ceil
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers: TypeAlias = npt.NDArray[Any]
+
+# Numbers in the highest level of a sketch on the driver, which sketches of tasks are merged into.
+# The rank of a quantile is then off by less than 1 % of all numbers, with a probability of 99 %.
+SIZE = 400
+# Each level below has two thirds of the size, which is the constant of the authors' own code.
+_SHRINK = 2 / 3
+_SMALLEST = 8
+
+
+@dataclass
+class Quantiles:
+    """A sketch of numbers without NaN.
+
+    Attributes:
+        size: Numbers in the highest level.
+        levels: The numbers of each level; one at level h stands for 2^h.
+    """
+
+    size: int = SIZE
+    levels: list[Numbers] = field(default_factory=list)
+    _state: int = 1
+
+    def add(self, numbers: Numbers, level: int = 0) -> None:
+        """Add numbers, each of which stands for 2^`level` numbers."""
+        self.extend({level: numbers})
+
+    def extend(self, parts: Mapping[int, Numbers]) -> None:
+        """Add numbers of several levels at once, which costs less."""
+        for level, numbers in parts.items():
+            self._put(np.asarray(numbers, np.float64), level)
+        self._shrink()
+
+    def merge(self, other: Quantiles) -> None:
+        """Add the numbers of another sketch."""
+        self.extend(dict(enumerate(other.levels)))
+
+    def steps(self) -> tuple[Numbers, Numbers]:
+        """Return the distinct numbers in order, and the share of all numbers up to each."""
+        if not any(map(len, self.levels)):
+            return np.empty(0), np.empty(0)
+        numbers = np.concatenate(self.levels)
+        weights = np.repeat(2.0 ** np.arange(len(self.levels)), [len(one) for one in self.levels])
+        order = np.argsort(numbers, kind="stable")
+        numbers, total = numbers[order], np.cumsum(weights[order])
+        last = np.append(numbers[1:] != numbers[:-1], True)
+        return numbers[last], total[last] / total[-1]
+
+    def at(self, shares: Sequence[float]) -> Numbers:
+        """Return the quantiles of some shares between 0 and 1."""
+        numbers, upto = self.steps()
+        return numbers[np.minimum(np.searchsorted(upto, shares), len(numbers) - 1)]
+
+    def _put(self, numbers: Numbers, level: int) -> None:
+        while len(self.levels) <= level:
+            self.levels.append(np.empty(0))
+        self.levels[level] = np.concatenate([self.levels[level], numbers])
+
+    def _shrink(self) -> None:
+        """Halve levels that are too large, from the lowest one up, until the sketch is bounded."""
+        while True:
+            sizes, most = (
+                [len(one) for one in self.levels],
+                _capacities(self.size, len(self.levels)),
+            )
+            if sum(sizes) <= sum(most):
+                return
+            self._halve(next(at for at, size in enumerate(sizes) if size > most[at]))
+
+    def _halve(self, level: int) -> None:
+        """Move every second number of a level up; a single number stays."""
+        numbers = np.sort(self.levels[level])
+        pairs = len(numbers) // 2 * 2
+        self._put(numbers[self._bit() : pairs : 2], level + 1)
+        self.levels[level] = numbers[pairs:]
+
+    def _bit(self) -> int:
+        """Return the next random bit, of Knuth's linear congruential generator MMIX."""
+        self._state = (self._state * 6364136223846793005 + 1442695040888963407) % 2**64
+        return self._state >> 63
+
+
+@cache
+def _capacities(size: int, levels: int) -> tuple[int, ...]:
+    """Return how many numbers each level may hold, the lowest first."""
+    sizes = (ceil(size * _SHRINK**below) for below in reversed(range(levels)))
+    return tuple(max(_SMALLEST, one) for one in sizes)

@@ -1,0 +1,116 @@
+"""The statistics of a job as plain numbers and texts, for its JSON report. Driver.
+
+Numbers are finite, so that the document is valid JSON. `NaN` and infinities are counts.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from tfspark.sketches.column import ColumnSketch
+from tfspark.sketches.quantiles import Numbers
+from tfspark.sketches.rows import RowSketch
+
+# Bars of a histogram; a column with at most so many distinct numbers gets one bar for each.
+BARS = 40
+# Points of a distribution function.
+_STEPS = 101
+_TOP = 10
+# A few extreme numbers would leave all others in one bar. If the range is much wider than the
+# middle 99 % of the numbers, the axis has only these.
+_MIDDLE = (0.005, 0.995)
+_MUCH_WIDER = 5
+
+
+def summary_of(sketch: RowSketch, *, values: bool = True) -> dict[str, Any]:
+    """Return the statistics of a job.
+
+    Args:
+        sketch: Of all tasks.
+        values: Whether texts of rows may be shown.
+    """
+    parts = {"inputs": sketch.inputs, "outputs": sketch.outputs}
+    columns = {
+        part: {name: _column(one, values=values) for name, one in found.items()}
+        for part, found in parts.items()
+    }
+    return {
+        "rows": sketch.rows,
+        **columns,
+        "reasons": dict(sorted(sketch.reasons.items())),
+        "sample": {"columns": list(sketch.columns), "rows": [row for _, row in sketch.sample]},
+    }
+
+
+def _column(sketch: ColumnSketch, *, values: bool) -> dict[str, Any]:
+    sketch.finish()
+    facts: dict[str, Any] = {
+        "kind": sketch.kind,
+        "rows": sketch.rows,
+        "nulls": sketch.nulls,
+        "values": sketch.values,
+        "drawn": sketch.drawn,
+    }
+    if sketch.longest is not None:
+        facts["lengths"] = [sketch.shortest, sketch.longest]
+        facts["null_values"] = sketch.null_values
+    if sketch.kind == "number":
+        facts |= {"nan": sketch.nan, "infinite": sketch.infinite}
+        if sketch.least is not None:
+            facts |= _distribution(sketch)
+    elif sketch.kind != "other" and sketch.frequent.weight and (values or sketch.kind == "flag"):
+        weight = sketch.frequent.weight
+        facts["top"] = [[text, count / weight] for text, count in sketch.frequent.top(_TOP)]
+    return facts
+
+
+def _distribution(sketch: ColumnSketch) -> dict[str, Any]:
+    assert sketch.least is not None
+    assert sketch.greatest is not None
+    numbers, upto = sketch.quantiles.steps()
+    moments = {"mean": sketch.moments.mean, "deviation": sketch.moments.deviation}
+    return {
+        "min": sketch.least,
+        "max": sketch.greatest,
+        # The squares of very large numbers are infinite.
+        **{name: number for name, number in moments.items() if isfinite(number)},
+        "quantiles": _quantiles(numbers, upto),
+        "histogram": _histogram(numbers, upto, sketch.least, sketch.greatest),
+    }
+
+
+def _quantiles(numbers: Numbers, upto: Numbers) -> dict[str, list[float]]:
+    """Return points of the distribution function: all of them if they are few."""
+    if len(numbers) > _STEPS:
+        shares = np.linspace(0, 1, _STEPS)
+        chosen = np.unique(np.minimum(np.searchsorted(upto, shares), len(numbers) - 1))
+        numbers, upto = numbers[chosen], upto[chosen]
+    return {"values": numbers.tolist(), "shares": np.round(upto, 6).tolist()}
+
+
+def _histogram(numbers: Numbers, upto: Numbers, least: float, greatest: float) -> dict[str, Any]:
+    """Return bars of equal width, or one for each number where these are few.
+
+    Returns:
+        `values` of single numbers or `edges` of bars, their `shares`, and the shares of the numbers
+        `below` and `above` the axis.
+    """
+    shares = np.diff(upto, prepend=0.0)
+    if len(numbers) <= BARS // 2:
+        return {"values": numbers.tolist(), "shares": np.round(shares, 6).tolist()}
+    low, high = (float(numbers[np.searchsorted(upto, share)]) for share in _MIDDLE)
+    if not low < high or greatest - least <= _MUCH_WIDER * (high - low):
+        low, high = least, greatest
+    parts = np.linspace(0, 1, BARS + 1)
+    edges = low * (1 - parts) + high * parts  # the difference of two large numbers may be infinite
+    found, _ = np.histogram(numbers, edges, weights=shares)
+    below, above = shares[numbers < low].sum(), shares[numbers > high].sum()
+    return {
+        "edges": edges.tolist(),
+        "shares": np.round(found, 6).tolist(),
+        "below": round(float(below), 6),
+        "above": round(float(above), 6),
+    }

@@ -1,0 +1,158 @@
+"""Collects the statistics of a task while its rows flow. Executor.
+
+Invariant: batches pass unchanged, and none is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tfspark import dtypes
+from tfspark.sketches.column import ColumnSketch
+from tfspark.sketches.draw import Draw
+from tfspark.sketches.quantiles import Quantiles
+from tfspark.sketches.rows import RowSketch
+
+# Columns of the input, and of the predictions, that are described.
+MOST_COLUMNS = 64
+# Spark limits the size of all results of a stage (`spark.driver.maxResultSize`), so the quantiles
+# of all columns of a task share a budget. A sketch has three times as many numbers as its size.
+_TASK_BYTES = 64 << 10
+_SMALLEST, _LARGEST = 32, 200
+# Elements of an array, and characters of a value, in the sample.
+_ELEMENTS = 8
+_CHARACTERS = 120
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the statistics of a task are about. Spark pickles it into the tasks.
+
+    Attributes:
+        inputs: Name in the report → column of the task, for the columns that feed models.
+        outputs: Columns of predictions.
+        reason: The column that says why a row is bad; empty for none.
+        sampled: Columns of the sample, in the order of the output.
+        rows: Rows of the sample.
+    """
+
+    inputs: dict[str, str]
+    outputs: tuple[str, ...]
+    reason: str = ""
+    sampled: tuple[str, ...] = ()
+    rows: int = 0
+
+    @property
+    def size(self) -> int:
+        """The size of the quantiles of one column."""
+        columns = max(len(self.inputs) + len(self.outputs), 1)
+        return min(max(_TASK_BYTES // (3 * 8 * columns), _SMALLEST), _LARGEST)
+
+    def described(self) -> Wanted:
+        """Return the same for the first columns, if there are very many."""
+        return replace(
+            self,
+            inputs=dict(islice(self.inputs.items(), MOST_COLUMNS)),
+            outputs=self.outputs[:MOST_COLUMNS],
+        )
+
+
+@dataclass
+class Watch:
+    """Watches the rows of one task before and after the models.
+
+    Attributes:
+        wanted: What to collect.
+        number: Of the task; it decides which rows are drawn, and the order of the sample.
+    """
+
+    wanted: Wanted
+    number: int
+    sketch: RowSketch = field(init=False)
+    _draw: Draw = field(init=False)
+
+    def __post_init__(self) -> None:
+        wanted = self.wanted
+        self._draw = Draw(self.number)
+        self.sketch = RowSketch(
+            inputs={name: self._column() for name in wanted.inputs},
+            outputs={name: self._column() for name in wanted.outputs},
+            columns=wanted.sampled if wanted.rows else (),
+            most=wanted.rows,
+        )
+
+    def _column(self) -> ColumnSketch:
+        return ColumnSketch(quantiles=Quantiles(self.wanted.size))
+
+    def before(
+        self, batches: Iterable[pa.RecordBatch], names: Sequence[str]
+    ) -> Iterator[pa.RecordBatch]:
+        """Watch the rows that are read; `names` are those of the columns, in order."""
+        at = {name: names.index(column) for name, column in self.wanted.inputs.items()}
+        for batch in batches:
+            self._draw.renew()
+            for name, position in at.items():
+                self.sketch.inputs[name].add(batch.column(position), self._draw)
+            yield batch
+
+    def after(
+        self, batches: Iterable[pa.RecordBatch], names: Sequence[str]
+    ) -> Iterator[pa.RecordBatch]:
+        """Watch the scored rows; `names` are those of the columns, in order."""
+        for batch in batches:
+            self._add(self._good(batch, names), names)
+            yield batch
+
+    def _good(self, batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
+        """Count the bad rows by reason, and leave them out."""
+        if not self.wanted.reason:
+            return batch
+        reasons: Any = batch.column(names.index(self.wanted.reason))
+        if reasons.null_count == len(reasons):
+            return batch
+        for pair in pc.value_counts(reasons.drop_null().field("code")).to_pylist():
+            self.sketch.reasons[str(pair["values"])] += pair["counts"]
+        return batch.filter(reasons.is_null())
+
+    def _add(self, batch: pa.RecordBatch, names: Sequence[str]) -> None:
+        self.sketch.rows += batch.num_rows
+        for name in self.wanted.outputs:
+            self.sketch.outputs[name].add(batch.column(names.index(name)), self._draw)
+        missing = self.wanted.rows - len(self.sketch.sample)
+        if missing > 0:
+            columns = [batch.column(names.index(name)) for name in self.wanted.sampled]
+            for row in range(min(missing, batch.num_rows)):
+                self.sketch.sample.append((self.number, [_shown(one, row) for one in columns]))
+
+
+def _shown(column: dtypes.ArrowArray, row: int) -> str:
+    """Return a value as text; long arrays and long texts are cut."""
+    value: Any = column[row]
+    if dtypes.is_list(column.type) and value.is_valid:
+        inner = value.values
+        parts = [_shown(inner, at) for at in range(min(len(inner), _ELEMENTS))]
+        more = [f"… {len(inner)} in all"] if len(inner) > _ELEMENTS else []
+        text = f"[{', '.join([*parts, *more])}]"
+    else:
+        text = _plain(value)
+    return text if len(text) <= _CHARACTERS else f"{text[: _CHARACTERS - 1]}…"
+
+
+def _plain(value: Any) -> str:
+    if not value.is_valid:
+        return "null"
+    found = value.as_py()
+    if pa.types.is_float32(value.type):
+        return str(np.float32(found))  # 0.1 and not 0.10000000149011612
+    if isinstance(found, bytes):
+        return f"{len(found)} bytes"
+    if isinstance(found, str):
+        return "".join(islice(found, _CHARACTERS + 1))
+    return str(found)

@@ -1,0 +1,79 @@
+"""Brings the statistics of tasks from `mapInArrow` to the driver. Driver of a classic session.
+
+A task of `mapInArrow` returns only rows, so its statistics travel in an accumulator. Spark may add
+those of a retried or repeated task again; here each number of a task counts once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pyspark import Accumulator, AccumulatorParam
+from pyspark.sql import SparkSession
+
+from tfspark.sketches import RowSketch
+
+
+@dataclass
+class Gathered:
+    """Statistics of some tasks of one stage.
+
+    Attributes:
+        tasks: Their numbers.
+        total: The statistics of all of them.
+    """
+
+    tasks: set[int] = field(default_factory=set)
+    total: RowSketch = field(default_factory=RowSketch)
+
+
+class OncePerTask(AccumulatorParam[Gathered]):
+    """Adds the statistics of tasks whose numbers are new."""
+
+    def zero(self, value: Gathered) -> Gathered:  # noqa: ARG002
+        """Return the statistics of no task."""
+        return Gathered()
+
+    def addInPlace(self, value1: Gathered, value2: Gathered) -> Gathered:  # noqa: N802
+        """Add the second to the first, and return the first."""
+        if value1.tasks.isdisjoint(value2.tasks):
+            value1.tasks |= value2.tasks
+            value1.total.merge(value2.total)
+        return value1
+
+
+@dataclass
+class TaskSketches:
+    """The statistics of all scored frames of a job.
+
+    Attributes:
+        spark: The session.
+        rows: Rows of the sample.
+        keep: Kept columns of the sample; `None` for all.
+        without: Columns that are not in the sample.
+        reason: The column that says why a row is bad; empty for none.
+    """
+
+    spark: SparkSession
+    rows: int
+    keep: tuple[str, ...] | None = None
+    without: tuple[str, ...] = ()
+    reason: str = ""
+    _frames: list[Accumulator[Gathered]] = field(default_factory=list)
+
+    def of_frame(self) -> Accumulator[Gathered]:
+        """Return an accumulator for the tasks of one more frame."""
+        added = self.spark.sparkContext.accumulator(Gathered(), OncePerTask())
+        self._frames.append(added)
+        return added
+
+    def is_shown(self, name: str) -> bool:
+        """Whether a kept column is in the sample."""
+        return name not in self.without and (self.keep is None or name in self.keep)
+
+    def total(self) -> RowSketch:
+        """Return the statistics of all frames whose rows were computed."""
+        total = RowSketch()
+        for one in self._frames:
+            total.merge(one.value.total)
+        return total
