@@ -19,8 +19,10 @@ from tfspark.features import FeatureSpec, features_in, parts_of
 from tfspark.options import ScoreOptions
 from tfspark.package import ModelPackage
 from tfspark.runner import score
+from tfspark.saved_model.parsed_examples import with_features
+from tfspark.saved_model_pb2 import GraphDef
 from tfspark.schema import Binding, bind
-from tfspark.signature import Signature
+from tfspark.signature import Signature, TensorSpec
 from tfspark.tensors import RowProblem, encode, encode_good
 from tfspark.testing import save_function
 
@@ -69,11 +71,15 @@ def columns(**arrays: Any) -> pa.RecordBatch:
 
 
 def bound(
-    model: ModelPackage | Signature, batch: pa.RecordBatch, feed: Any = None, **options: Any
+    model: ModelPackage | Signature,
+    batch: pa.RecordBatch,
+    feed: Any = None,
+    fetch: Any = None,
+    **options: Any,
 ) -> Binding:
     signature = model if isinstance(model, Signature) else model.signature
     columns, chosen = columns_of(batch.schema), ScoreOptions(**options)
-    return bind(signature, columns, feed=feed, options=chosen)
+    return bind(signature, columns, feed=feed, fetch=fetch, options=chosen)
 
 
 def examples(binding: Binding, batch: pa.RecordBatch) -> list[tuple[list[int], list[bytes]]]:
@@ -142,6 +148,88 @@ def test_an_old_classify_signature(tmp_path: Path) -> None:
     (scored,) = score([batch], bound(found, batch), engine)
     assert scored["scores"].to_pylist() == [3.0, -4.0, None]
     assert scored["classes"].to_pylist() == ["4", "7", None]
+
+
+def one_by_one(serialized: Any) -> dict[str, Any]:
+    one = {
+        "age": tf.io.FixedLenFeature((), tf.float32),
+        "n": tf.io.FixedLenFeature((), tf.int64, 7),
+    }
+    parse = lambda text: tf.io.parse_single_example(text, one)  # noqa: E731
+    kinds = {"age": tf.float32, "n": tf.int64}
+    return dict(tf.map_fn(parse, tf.reshape(serialized, [-1]), fn_output_signature=kinds))
+
+
+def vectorized(serialized: Any) -> dict[str, Any]:
+    one = {
+        "age": tf.io.FixedLenFeature((), tf.float32),
+        "n": tf.io.FixedLenFeature((), tf.int64, 7),
+    }
+    parse = lambda text: tf.io.parse_single_example(text, one)  # noqa: E731
+    return dict(tf.vectorized_map(parse, serialized))
+
+
+def single(serialized: Any) -> dict[str, Any]:
+    parsed = tf.raw_ops.ParseSingleExample(
+        serialized=serialized,
+        dense_defaults=[tf.constant([], tf.float32), tf.constant(7, tf.int64)],
+        num_sparse=0,
+        sparse_keys=[],
+        dense_keys=["age", "n"],
+        sparse_types=[],
+        dense_shapes=[(), ()],
+    )
+    age, n = parsed.dense_values
+    return {"age": age, "n": n}
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"), [(one_by_one, (None,)), (vectorized, (None,)), (single, ())]
+)
+def test_an_example_that_is_parsed_alone(make: Any, shape: Any, tmp_path: Path) -> None:
+    found = load(save_function(tmp_path / "model", make, tf.TensorSpec(shape, tf.string, "text")))
+    assert found.signature.inputs[0].features == (
+        FeatureSpec("age", "float32", (), is_required=True),
+        FeatureSpec("n", "int64", (), is_required=False),
+    )
+    batch = columns(age=[1.5, -2.0, None], n=[None, 4, None])
+    engine = load_engine(found.path, found.tags, found.signature, EngineOptions())
+    (scored,) = score([batch], bound(found, batch, fetch={"age": "y", "n": "m"}), engine)
+    assert scored["y"].to_pylist() == [1.5, -2.0, None]
+    assert scored["m"].to_pylist() == [7, 4, None]
+
+
+def test_what_an_iteration_changes_is_not_the_input(tmp_path: Path) -> None:
+    """A loop whose second iteration parses another text than that of the input."""
+
+    def make(serialized: Any) -> dict[str, Any]:
+        one = {"age": tf.io.FixedLenFeature((), tf.float32, 0.0)}
+
+        def step(at: Any, texts: Any, ages: Any) -> Any:
+            parsed = tf.io.parse_example(texts, one)
+            return at + 1, tf.strings.join([texts, ""]), ages + parsed["age"]
+
+        start = (0, serialized, tf.zeros(tf.shape(serialized)))
+        return {"y": tf.while_loop(lambda at, *_: at < 2, step, start)[2]}
+
+    found = load(save_function(tmp_path / "model", make, tf.TensorSpec((None,), tf.string, "text")))
+    assert found.signature.inputs[0].features is None
+
+
+def test_a_function_that_calls_itself_ends() -> None:
+    """Each of many calls has a node with many inputs."""
+    graph = GraphDef()
+    body = graph.library.function.add()
+    body.signature.name = "f"
+    body.signature.output_arg.add(name="y")
+    body.ret["y"] = "wide:output:0"
+    body.node_def.add(name="wide", op="Pack", input=["x"] * 20_000 + ["call:output:0"])
+    for nodes in (graph.node, body.node_def):
+        nodes.add(name="call", op="PartitionedCall").attr["f"].func.name = "f"
+    graph.node.add(name="parser", op="ParseExample", input=["x"])
+    given = TensorSpec("x", "string", (None,), "x:0")
+    signature = Signature("s", (given,), (TensorSpec("y", "float32", (None,), "call:0"),))
+    assert with_features([signature], graph) == (signature,)
 
 
 def test_names_that_are_no_constants_stay_unknown(tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ the look-ups are limited, and all calls of a function share the data of its body
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from tfspark.saved_model_pb2 import FunctionDef, GraphDef, NodeDef
+from tfspark.saved_model_pb2 import GraphDef, NodeDef
 
 # The most nodes between an output and a known shape; each uses some frames of Python's stack.
 MOST_STEPS = 100
@@ -24,6 +24,7 @@ _LONGEST_NAME = 10_000
 _MOST_DIGITS = 9
 
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
+_LOOPS = {"While", "StatelessWhile"}
 
 
 @dataclass(eq=False)
@@ -56,11 +57,19 @@ class End:
 
 @dataclass(frozen=True)
 class _Body:
-    """The data of a function that all its calls share."""
+    """The data of a function that all its calls share.
 
-    function: FunctionDef
+    Attributes:
+        nodes: The nodes, by name.
+        arguments: Argument → its position.
+        results: The tensors in the body that the function returns, in order.
+        unchanged: The arguments that are also the result at their position.
+    """
+
     nodes: Mapping[str, NodeDef]
     arguments: Mapping[str, int]
+    results: Sequence[str]
+    unchanged: Mapping[str, int]
 
 
 class GraphScopes:
@@ -72,6 +81,11 @@ class GraphScopes:
         self._bodies: dict[str, _Body | None] = {}
         self._scopes: dict[Tensor, Scope] = {}
         self._looked_up = 0
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether all look-ups are used up, so that nothing more is known."""
+        return self._looked_up > _MOST_NODES
 
     def end(self, tensor: Tensor) -> End | None:
         """Return the node that makes a tensor; an argument leads to the calling scope."""
@@ -97,7 +111,7 @@ class GraphScopes:
         while scope.call is not None and text in scope.arguments:
             text = scope.call.node.input[scope.arguments[text]]
             scope = scope.call.scope
-        if self._looked_up > _MOST_NODES or len(text) > _LONGEST_NAME:
+        if self.is_exhausted or len(text) > _LONGEST_NAME:
             return None
         name, _, rest = text.partition(":")
         node = scope.nodes.get(name)
@@ -110,13 +124,25 @@ class GraphScopes:
         body = self._body(end.node.attr["f"].func.name)
         if body is None or not _gives(end.node, len(body.arguments)):
             return None
-        outputs = body.function.signature.output_arg
-        if end.index >= len(outputs):
+        if end.index >= len(body.results):
             return None
         key = (end.scope, end.node.name)
         if key not in self._scopes:
             self._scopes[key] = Scope(body.nodes, body.arguments, end)
-        return self._scopes[key], body.function.ret.get(outputs[end.index].name, "")
+        return self._scopes[key], body.results[end.index]
+
+    def looped(self, end: End) -> Iterator[Tensor]:
+        """Yield the results of the body of a loop, as tensors in it; nothing for another node.
+
+        In the body, only an argument that no iteration changes leads to the input of the loop.
+        """
+        if end.node.op in _LOOPS:
+            body = self._body(end.node.attr["body"].func.name)
+            if body is not None and _gives(end.node, len(body.arguments)):
+                key = (end.scope, end.node.name)
+                if key not in self._scopes:
+                    self._scopes[key] = Scope(body.nodes, body.unchanged, end)
+                yield from ((self._scopes[key], result) for result in body.results)
 
     def origin(self, tensor: Tensor) -> End | None:
         """Return the node that makes a tensor; follow calls into the bodies of functions."""
@@ -142,7 +168,10 @@ class GraphScopes:
                 one.number_attr or one.type_list_attr for one in (*inputs, *outputs)
             )
             nodes = {node.name: node for node in function.node_def}
-            self._bodies[name] = _Body(function, nodes, arguments) if is_plain else None
+            results = [function.ret.get(one.name, "") for one in outputs]
+            same = {one: at for one, at in arguments.items() if results[at : at + 1] == [one]}
+            body = _Body(nodes, arguments, results, same)
+            self._bodies[name] = body if is_plain else None
         return self._bodies.get(name)
 
 

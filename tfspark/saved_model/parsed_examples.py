@@ -3,25 +3,33 @@
 Driver only; reads only the protocol buffer.
 
 Follows the outputs of a signature back to the operations that parse Examples, through calls of
-functions. An operation counts for an input if its strings come from this input without a change.
-Names, types and defaults come from constants; if a name is not a constant, the features of the
-operation stay unknown. Nothing is guessed. The look-ups in a graph are limited; see `graph_scopes`.
+functions and the loops of `tf.map_fn`, but not into functions of `tf.data`. An operation counts for
+an input if its strings are elements of this input without a change. Names, types and defaults come
+from attributes and constants; if a name is not a constant, the features of the operation stay
+unknown. Nothing is guessed. The look-ups in a graph are limited; see `graph_scopes`.
 
-Source: the operations `ParseExample` and `ParseExampleV2` (core/ops/parsing_ops.cc).
+Source: the operations `ParseExample`, `ParseExampleV2` and `ParseSingleExample`
+(core/ops/parsing_ops.cc).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, takewhile
 
 from tfspark import dtypes
 from tfspark.features import FeatureSpec
-from tfspark.saved_model.graph_scopes import GraphScopes, Scope, Tensor
+from tfspark.saved_model.graph_scopes import MOST_STEPS, End, GraphScopes, Scope, Tensor
 from tfspark.saved_model_pb2 import GraphDef, NodeDef, TensorProto
 from tfspark.signature import Shape, Signature, TensorSpec, shape_of
 
-_PARSERS = {"ParseExample", "ParseExampleV2"}
+_PARSERS = {"ParseExample", "ParseExampleV2", "ParseSingleExample"}
+# Operations whose results are elements of their first input.
+_KEEPS_ELEMENTS = {
+    *("EnsureShape", "ExpandDims", "GatherV2", "Reshape", "Squeeze", "StridedSlice"),
+    *("TensorListFromTensor", "TensorListGetItem", "Unpack"),
+}
 _SOURCES = {"Placeholder", "PlaceholderWithDefault"}
 _KINDS = {"float32", "int64", "string"}
 
@@ -43,7 +51,7 @@ def _with_features(signature: Signature, scopes: GraphScopes) -> Signature:
     found: dict[str, list[_Parser]] = {}
     outputs = [(scopes.main, spec.tensor) for spec in signature.outputs if spec.tensor]
     for parser in _parsers(scopes, outputs):
-        source = scopes.origin((parser.scope, parser.node.input[0]))
+        source = _source(scopes, (parser.scope, parser.node.input[0]))
         if source and source.scope is scopes.main and source.node.op in _SOURCES:
             found.setdefault(source.node.name, []).append(parser)
 
@@ -51,16 +59,31 @@ def _with_features(signature: Signature, scopes: GraphScopes) -> Signature:
         parsers = found.get(spec.tensor.partition(":")[0], ())
         return replace(spec, features=_merged(parsers)) if parsers else spec
 
+    if scopes.is_exhausted:  # some operations may be unknown
+        return signature
     return replace(signature, inputs=tuple(map(completed, signature.inputs)))
+
+
+def _source(scopes: GraphScopes, tensor: Tensor) -> End | None:
+    """Return the node of the tensor whose elements are those of another one."""
+    for _ in range(MOST_STEPS):
+        end = scopes.origin(tensor)
+        if end is None or end.node.op not in _KEEPS_ELEMENTS or not end.node.input:
+            return end
+        tensor = (end.scope, end.node.input[0])
+    return None
 
 
 def _parsers(scopes: GraphScopes, outputs: Iterable[Tensor]) -> Iterator[_Parser]:
     """Yield each operation that parses Examples for one of the outputs."""
-    todo, seen = list(outputs), set()
-    while todo:
-        tensor = todo.pop()
-        made = scopes.maker(tensor)
-        if made is None:
+    # Iterators, because each of many scopes may have a node with many inputs.
+    todo, seen = [iter(outputs)], set()
+    while todo and not scopes.is_exhausted:
+        tensor = next(todo[-1], None)
+        made = None if tensor is None else scopes.maker(tensor)
+        if tensor is None:
+            todo.pop()
+        if tensor is None or made is None:
             continue
         scope, node = made
         end = scopes.end(tensor)
@@ -70,11 +93,16 @@ def _parsers(scopes: GraphScopes, outputs: Iterable[Tensor]) -> Iterator[_Parser
             continue
         seen.add(key)
         if called is not None:
-            todo.append(called)
+            todo.append(iter([called]))
         elif node.op in _PARSERS and node.input:
             yield _Parser(scopes, scope, node)
         else:
-            todo += [(scope, name) for name in node.input if not name.startswith("^")]
+            todo.append(chain(scopes.looped(End(scope, node, 0)), _operands(scope, node)))
+
+
+def _operands(scope: Scope, node: NodeDef) -> Iterator[Tensor]:
+    """Yield the inputs of a node; control inputs follow them."""
+    return ((scope, name) for name in takewhile(lambda name: not name.startswith("^"), node.input))
 
 
 def _merged(parsers: Sequence[_Parser]) -> tuple[FeatureSpec, ...]:
@@ -121,13 +149,17 @@ class _Parser:
 
     def _operands(self, dense: int, lists: int) -> tuple[list[str] | None, Sequence[str]]:
         """Return the names of the sparse, ragged and dense features, and the dense defaults."""
-        rest = [name for name in self.node.input if not name.startswith("^")][2:]
-        if self.node.op == "ParseExample":  # each name is an operand of its own
-            keys, defaults = rest[: lists + dense], rest[lists + dense :]
+        rest = [name for name in self.node.input if not name.startswith("^")][1:]
+        if self.node.op == "ParseSingleExample":  # the names are attributes
+            keys = (self.node.attr[f"{kind}_keys"].list.s for kind in ("sparse", "dense"))
+            found, defaults = [_decoded(texts) for texts in keys], rest
+        elif self.node.op == "ParseExample":  # each name is an operand of its own
+            names, defaults = rest[1 : lists + dense + 1], rest[lists + dense + 1 :]
+            found = [self._texts(name) for name in names]
         else:
-            sparse, of_dense, ragged = (*rest[:3], "", "", "")[:3]
-            keys, defaults = [sparse, ragged, of_dense], rest[3:]
-        found = [self._texts(key) for key in keys]
+            sparse, of_dense, ragged = (*rest[1:4], "", "", "")[:3]
+            defaults = rest[4:]
+            found = [self._texts(name) for name in (sparse, ragged, of_dense)]
         known = [text for texts in found if texts is not None for text in texts]
         is_whole = None not in found and len(known) == lists + dense and len(defaults) == dense
         return known if is_whole else None, defaults
@@ -135,12 +167,7 @@ class _Parser:
     def _texts(self, operand: str) -> list[str] | None:
         """Return the texts of a constant; `None` if it is none."""
         tensor = self._constant(operand)
-        if tensor is None:
-            return None
-        try:
-            return [text.decode() for text in tensor.string_val]
-        except UnicodeDecodeError:
-            return None
+        return None if tensor is None else _decoded(tensor.string_val)
 
     def _is_needed(self, row: Shape | None, default: str) -> bool:
         """Whether a dense feature has no default: its constant has no elements.
@@ -154,3 +181,10 @@ class _Parser:
     def _constant(self, operand: str) -> TensorProto | None:
         end = self.scopes.origin((self.scope, operand))
         return None if end is None or end.node.op != "Const" else end.node.attr["value"].tensor
+
+
+def _decoded(texts: Iterable[bytes]) -> list[str] | None:
+    try:
+        return [text.decode() for text in texts]
+    except UnicodeDecodeError:
+        return None
