@@ -109,6 +109,11 @@ licences: venv  ## List the licences of all installed packages, and check the br
 	for jar in $(wildcard scala-bridge/target/scala-2.13/*.jar); do \
 	    $(VENV)/python tools/bundled.py check $$jar || exit 1; done
 
+.PHONY: docs
+docs: venv  ## Build the documentation as a site in build/docs/site; dead links are errors
+	$(VENV)/python -m tools.docs_site $(VENV)/uv tool run --quiet --constraints constraints.txt \
+	    --from zensical zensical
+
 .PHONY: format
 format: venv  ## Format the code and apply automatic fixes
 	$(VENV)/ruff format
@@ -157,7 +162,7 @@ ci:  ## Run the checks of the continuous integration
 # The extra `numpy1` is left out, because only the oldest TensorFlow needs it.
 .PHONY: constraints
 constraints: venv  ## Pin the newest fitting versions of everything in constraints.txt
-	$(VENV)/uv pip compile pyproject.toml --extra dev --extra tf --universal --python-version 3.10 --upgrade \
+	$(VENV)/uv pip compile pyproject.toml --extra dev --extra docs --extra tf --universal --python-version 3.10 --upgrade \
 	    --no-emit-package tfspark --custom-compile-command "make constraints" \
 	    --quiet --output-file constraints.txt
 

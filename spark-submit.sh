@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Run a job on Spark together with the package, from any folder and without an activated environment.
-# See usage() below; README.md has examples. Works with the bash 3.2 of macOS. So `set -u` is not used:
+# See usage() below; docs/batch-job.md has examples. Works with the bash 3.2 of macOS. So `set -u` is not used:
 # in that version an empty array counts as unset.
 set -eo pipefail
 

@@ -1,7 +1,9 @@
-"""Run the README's blocks in order, in one namespace.
+"""Run the blocks of the READMEs and of `docs/` in order, in one namespace for each page.
 
 Python blocks run in a folder with `models-out/linear_model` and a session `spark`; SQL blocks run
-in that session. A comment directly below a statement is the expected output of the statement.
+in that session. A comment directly below a statement is the expected output of the statement. The
+pages of `docs/` begin with the names of the quick start. A block below a comment `not run` is only
+parsed.
 """
 
 import ast
@@ -15,16 +17,58 @@ import pytest
 from tfspark.testing import save_linear
 
 ROOT = Path(__file__).parents[1]
-BLOCK = re.compile(r"^```(python|sql)\n(.*?)^```", re.M | re.S)
+READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+START = ROOT / "docs" / "quick-start.md"
+BLOCK = re.compile(
+    r"(?P<skip><!-- not run: [^\n]+ -->\n)?^```(?P<language>python|sql)\n(?P<text>.*?)^```$",
+    re.M | re.S,
+)
 
 
-@pytest.fixture
-def workplace(spark, tmp_path, monkeypatch):
-    save_linear(tmp_path / "models-out" / "linear_model" / "1")
-    monkeypatch.chdir(tmp_path)
-    yield
-    for name in ("maxBytesPerBatch", "maxRecordsPerBatch"):  # the README tunes the session
+def blocks_of(page):
+    """Return the language and the text of the blocks that run; the others have to be Python."""
+    found = []
+    for block in BLOCK.finditer(page.read_text("utf-8")):
+        if not block["skip"]:
+            found.append((block["language"], block["text"]))
+        elif block["language"] == "python":
+            ast.parse(block["text"])
+    return found
+
+
+@pytest.fixture(scope="module")
+def workplace(spark, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("docs")
+    save_linear(folder / "models-out" / "linear_model" / "1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield folder
+    for name in ("maxBytesPerBatch", "maxRecordsPerBatch"):  # a page tunes the session
         spark.conf.unset(f"spark.sql.execution.arrow.{name}")
+    spark.sql("DROP TEMPORARY FUNCTION IF EXISTS tfpredict")
+    spark.catalog.dropTempView("t")
+
+
+@pytest.fixture(scope="module")
+def started(spark, workplace):
+    """The names that the quick start defines, such as `df` and `model`."""
+    return run(START, {"spark": spark})
+
+
+def run(page, namespace):
+    """Run the blocks of a page, compare what they show, and return their names."""
+    for language, text in blocks_of(page):
+        if language == "sql":
+            for statement in filter(str.strip, text.split(";")):
+                namespace["spark"].sql(statement).collect()
+            continue
+        for node in ast.parse(text).body:
+            shown = shown_by(node, namespace)
+            expected = comment_below(text.splitlines(), node)
+            if expected:
+                assert shown == expected
+    return namespace
 
 
 def shown_by(node, namespace):
@@ -50,20 +94,17 @@ def comment_below(lines, node):
     return below
 
 
-def test_the_readme_shows_what_happens(spark, workplace):
-    blocks = BLOCK.findall((ROOT / "README.md").read_text())
-    assert blocks
-    namespace = {"spark": spark}
-    for language, text in blocks:
-        if language == "sql":
-            for statement in filter(str.strip, text.split(";")):
-                spark.sql(statement).collect()
-            continue
-        for node in ast.parse(text).body:
-            shown = shown_by(node, namespace)
-            expected = comment_below(text.splitlines(), node)
-            if expected:
-                assert shown == expected
+@pytest.mark.parametrize("page", READMES, ids=lambda page: page.stem)
+def test_a_readme_shows_what_happens(page, spark, workplace):
+    assert blocks_of(page)
+    run(page, {"spark": spark})
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in DOCS if page != START and blocks_of(page)], ids=lambda page: page.stem
+)
+def test_a_page_shows_what_happens(page, started):
+    run(page, dict(started))
 
 
 def test_a_comment_below_a_statement_is_what_it_shows():

@@ -100,9 +100,13 @@ def test_each_flag_has_one_row_and_a_program() -> None:
 
 @pytest.mark.parametrize(
     ("page", "chapter"),
-    [("README.md", "Score in a batch job"), ("scala-bridge/README.md", "The batch job")],
+    [
+        ("docs/bad-rows.md", "In the batch job"),
+        *(("docs/batch-job.md", title) for title in ("Columns", "Output")),
+        ("scala-bridge/README.md", "The batch job"),
+    ],
 )
-def test_a_readme_names_flags_that_exist(page: str, chapter: str) -> None:
+def test_a_page_names_flags_that_exist(page: str, chapter: str) -> None:
     text = (ROOT / page).read_text().partition(f"\n## {chapter}\n")[2].partition("\n## ")[0]
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", text))
     assert len(named) > 2
