@@ -50,7 +50,11 @@ def _group(item: pytest.Item) -> str:
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """A classic session on two cores with an embedded Hive metastore in a temporary folder."""
+    """A classic session on two cores with an embedded Hive metastore in memory.
+
+    Its settings make short jobs cheap: workers start with the libraries loaded, and do not wait
+    for TCP; Spark prints plans in their short form. Programs that tests start have the defaults.
+    """
     home = tmp_path_factory.mktemp("spark")
     os.environ["TFSPARK_CACHE_DIR"] = str(home / "cache")
     session = (
@@ -63,11 +67,11 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         .config("spark.sql.warehouse.dir", str(home / "warehouse"))
         .config("spark.local.dir", str(home / "local"))
         .config("spark.python.worker.faulthandler.enabled", "true")  # as in the jobs' sessions
+        .config("spark.python.daemon.module", "tfspark.spark.daemon")
+        .config("spark.python.unix.domain.socket.enabled", "true")
+        .config("spark.sql.ui.explainMode", "simple")
         .config("spark.driver.extraJavaOptions", f"-Dderby.system.home={home}")
-        .config(
-            "spark.hadoop.javax.jdo.option.ConnectionURL",
-            f"jdbc:derby:;databaseName={home / 'metastore'};create=true",
-        )
+        .config("spark.hadoop.javax.jdo.option.ConnectionURL", "jdbc:derby:memory:hive;create=true")
         .enableHiveSupport()
         .getOrCreate()
     )

@@ -92,9 +92,15 @@ def test_an_empty_file_is_named(path: str, name: str, source: Path, refused: Any
     assert f"{source / name} is empty: its rows are missing" in refused(source, "--path", path)
 
 
-@BOTH
-@pytest.mark.parametrize("lacks", ["a", "b"])
-@pytest.mark.parametrize("column", ["name", "features"])
+@pytest.mark.parametrize(
+    ("path", "lacks", "column"),
+    [
+        ("spark", "a", "name"),
+        ("spark", "b", "features"),
+        ("direct", "a", "features"),
+        ("direct", "b", "name"),
+    ],
+)
 def test_a_file_that_lacks_a_column_is_named(
     path: str, lacks: str, column: str, source: Path, refused: Any, score: Any
 ) -> None:
@@ -126,8 +132,7 @@ def test_missing_columns_are_null_when_allowed(
     assert names == ([None, None, "a", "b"] if lacks == "a" else ["a", "b", None, None])
 
 
-@BOTH
-@pytest.mark.parametrize("lacks", ["a", "b"])
+@pytest.mark.parametrize(("path", "lacks"), [("spark", "a"), ("direct", "b")])
 def test_a_field_that_one_file_lacks_is_named(
     path: str, lacks: str, source: Path, refused: Any
 ) -> None:
@@ -178,9 +183,14 @@ def test_an_orc_column_of_another_type_is_not_converted(
 # --- text ----------------------------------------------------------------------------------------
 
 
-@BOTH
 @pytest.mark.parametrize(
-    "line", ["2,3.0,5.0,9", pytest.param("2,3.0", id="too few"), pytest.param("2", id="one")]
+    ("path", "line"),
+    [
+        ("spark", "2,3.0,5.0,9"),
+        pytest.param("spark", "2,3.0", id="too few"),
+        pytest.param("spark", "2", id="one"),
+        ("direct", "2,3.0,5.0,9"),
+    ],
 )
 def test_a_line_of_other_fields_is_named(
     path: str, line: str, tmp_path: Path, refused: Any

@@ -150,19 +150,18 @@ def test_a_new_table_is_managed_and_keeps_the_columns(
     assert folders_of(spark, tables) == []
 
 
-@pytest.mark.parametrize("mode", ["append", "overwrite"])
 @pytest.mark.parametrize(
-    ("columns", "found"),
+    ("mode", "columns"),
     [
-        ("id INT, other FLOAT", "id int, outputs float"),
-        ("id INT, outputs INT", "id int, outputs float"),
-        ("id SMALLINT, outputs FLOAT", "id int, outputs float"),
+        ("append", "id INT, other FLOAT"),
+        ("overwrite", "id INT, other FLOAT"),
+        ("append", "id INT, outputs INT"),
+        ("overwrite", "id SMALLINT, outputs FLOAT"),
     ],
 )
 def test_rows_of_other_columns_are_refused(
     mode: str,
     columns: str,
-    found: str,
     end_of: Any,
     linear: Path,
     spark: SparkSession,
@@ -173,7 +172,7 @@ def test_rows_of_other_columns_are_refused(
     flags = ("--input", rows, "--keep", "id", "--output-table", f"{tables}.y", "--mode", mode)
     ended = end_of(main, "--model", linear, *flags)
     assert ended.code == 65
-    assert f"found:    {found}" in ended.error
+    assert "found:    id int, outputs float" in ended.error
 
 
 def test_a_wider_column_takes_the_rows(
@@ -261,7 +260,8 @@ def test_rows_are_partitioned(
     for mode, count in (("error", 5), ("append", 10), ("overwrite", 5)):
         score(*flags, "--output", tmp_path / "out", "--mode", mode)
         scored = spark.read.parquet(str(tmp_path / "out"))
-        assert (scored.where("g = 'b'").count() * 5, scored.count()) == (count * 3, count)
+        groups = [row.g for row in scored.select("g").collect()]
+        assert (groups.count("b") * 5, len(groups)) == (count * 3, count)
         assert {path.name for path in (tmp_path / "out").glob("g=*")} == {"g=a", "g=b"}
     score(*flags, "--output-table", f"{tables}.y")
     assert "PARTITIONED BY (g" in described(spark, f"{tables}.y")

@@ -86,12 +86,16 @@ def test_numbers_may_be_constants(spark, pair, kind):
 
 
 @pytest.mark.parametrize(
-    ("argument", "message"),
+    ("kind", "argument", "message"),
     [
-        ("'a'", "expected array<float> of shape (2,), found column 'argument 1' of string"),
-        ("array('a', 'b')", "'argument 1' of array<string>"),
-        ("array(array(1D, 2D))", "'argument 1' of array<array<double>>"),
-        ("1f", "'argument 1' of float"),
+        (
+            "arrow",
+            "'a'",
+            "expected array<float> of shape (2,), found column 'argument 1' of string",
+        ),
+        ("pandas", "array('a', 'b')", "'argument 1' of array<string>"),
+        ("arrow", "array(array(1D, 2D))", "'argument 1' of array<array<double>>"),
+        ("pandas", "1f", "'argument 1' of float"),
     ],
 )
 def test_a_wrong_type_is_our_error_in_the_task(points, linear, refusal, kind, argument, message):
@@ -201,13 +205,13 @@ def test_both_kinds_give_the_values_that_were_fed(spark, identity, values):
     dtype, shape, rows = values
     df = spark.sql(f"SELECT x FROM VALUES {rows} AS t(x)").coalesce(1)
     model = identity(dtype, shape)
-    arrow, pandas = (
-        df.select(predict_udf(model, kind=kind, narrow=True)("x").alias("y")) for kind in KINDS
-    )
-    assert arrow.schema == pandas.schema
-    assert list(map(str, arrow.collect())) == list(map(str, pandas.collect()))
+    columns = (predict_udf(model, kind=kind, narrow=True)("x").alias(kind) for kind in KINDS)
+    scored = df.select("x", *columns)
+    assert scored.schema["arrow"].dataType == scored.schema["pandas"].dataType
+    found = scored.collect()
+    assert [str(row.arrow) for row in found] == [str(row.pandas) for row in found]
     if "null" not in rows and "(1,)" not in rows and "nan" not in rows:
-        assert [row.y for row in arrow.collect()] == [row.x for row in df.collect()]
+        assert [row.arrow for row in found] == [row.x for row in found]
 
 
 def test_bytes_stay_bytes(spark, identity, kind):

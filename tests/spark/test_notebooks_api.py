@@ -4,6 +4,7 @@ import pytest
 
 from tfspark import predict, tune
 from tfspark.errors import UsageError
+from tfspark.spark import tuning
 
 ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 BYTES = "spark.sql.execution.arrow.maxBytesPerBatch"
@@ -28,7 +29,7 @@ def test_tune_applies_what_the_user_has_not_set(spark, linear, conf):
             assert found[BYTES] == ("1000000", "set before")
             assert found[ROWS] == ("65536", "applied")
             assert spark.conf.get(ROWS) == "65536"
-        assert found["spark.python.daemon.module"] == ("tfspark.spark.daemon", "only at start")
+        assert found["spark.python.daemon.module"] == ("tfspark.spark.daemon", "set before")
     finally:
         spark.conf.unset(ROWS)
     try:
@@ -36,7 +37,7 @@ def test_tune_applies_what_the_user_has_not_set(spark, linear, conf):
         assert [one.state for one in table] == [
             "applied",
             "needs the model",
-            *["only at start"] * 2,
+            *["set before"] * 2,
         ]
         assert spark.conf.get(BYTES) == "2147483647"
         assert spark.conf.get(ROWS) == before
@@ -44,6 +45,15 @@ def test_tune_applies_what_the_user_has_not_set(spark, linear, conf):
         assert "<td>applied</td>" in table._repr_html_()
     finally:
         spark.conf.unset(BYTES)
+
+
+def test_tune_lists_what_spark_reads_only_when_it_starts(spark, monkeypatch):
+    monkeypatch.setattr(tuning, "_AT_START", (("spark.python.not.set", "true", "it is faster"),))
+    try:
+        *_, last = tune(spark)
+    finally:
+        spark.conf.unset(BYTES)
+    assert last == ("spark.python.not.set", "true", "only at start", "it is faster")
 
 
 def test_only_a_session_is_tuned(points):
