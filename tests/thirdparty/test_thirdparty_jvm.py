@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
-from tests.bridge.conftest import environment, in_spark, jar, run
+from tests.bridge.conftest import environment, jar, session, start
+from tests.bridge.session import Session
 from tests.thirdparty.cases import CASES
 
-__all__ = ["environment", "in_spark", "jar", "run"]  # fixtures
+__all__ = ["environment", "jar", "session", "start"]  # fixtures
 
 PROGRAM = """
 from pathlib import Path
@@ -18,8 +18,8 @@ answer(outcomes(spark, Path({folder!r})))
 """
 
 
-def test_jvm_gives_what_tensorflow_gives(in_spark: Any, tmp_path: Path) -> None:
-    found = in_spark(PROGRAM.format(folder=str(tmp_path)), roots=tmp_path)
+def test_jvm_gives_what_tensorflow_gives(session: Session, tmp_path: Path) -> None:
+    found = session.ask(PROGRAM.format(folder=str(tmp_path)))
     wrong = {case.name: found[case.name] for case in CASES if not case.refused and found[case.name]}
     assert not wrong
     missed = {
