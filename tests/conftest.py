@@ -24,6 +24,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["SPARK_SUBMIT_OPTS"] = SHORT_RUN
 
 
+# Fixtures of tests/bridge, each with a JVM that the tests of several files use.
+_SHARED = ("session", "restricted", "jdbc")
+# Of the tests with `session`, these files take about half of the time.
+_BESIDE = ("test_bridge_commit", "test_bridge_models", "test_bridge_thirdparty")
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where the run is shared by processes, keep the tests of a file, or of a session, together.
@@ -41,6 +47,9 @@ def _group(item: pytest.Item) -> str:
     """Return the name that a test shares with all tests of the same process."""
     if item.get_closest_marker("connect_server"):
         return "connect"
+    for shared in _SHARED:
+        if shared in getattr(item, "fixturenames", ()):
+            return f"{shared} beside" if item.path.stem in _BESIDE else shared
     folder = item.path.relative_to(ROOT / "tests").parts[0]
     if "spark" in getattr(item, "fixturenames", ()):
         # Both sessions take about the same time.

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
 
 import pyspark
 import pytest
 
+from tests.bridge.jdbc import Jdbc
 from tests.bridge.session import Session
 from tests.shell import fresh_environment
 
@@ -24,7 +22,6 @@ BRIDGE = ROOT / "scala-bridge"
 MODELS = BRIDGE / "src" / "test" / "models"
 SPARK_HOME = Path(pyspark.__file__).parent
 PATIENCE = 120.0
-CONNECT_PORT = 15002
 
 
 @pytest.fixture(scope="session")
@@ -51,92 +48,48 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     )
 
 
-@pytest.fixture
-def run(environment: dict[str, str], tmp_path: Path) -> Callable[..., str]:
-    """Run a program in a temporary folder and return its output; it must succeed."""
-
-    return partial(run_in, tmp_path, environment)
+Start = Callable[[Mapping[str, object]], Session]
 
 
-def run_in(folder: Path, environment: dict[str, str], *command: object) -> str:
-    """Run a program in a folder and return its output; it must succeed."""
-    done = subprocess.run(
-        [str(word) for word in command],
-        env=environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.fixture
-def spark_sql(run: Callable[..., str], jar: Path) -> Callable[..., list[str]]:
-    """Run statements with spark-sql and return the lines of their results."""
-
-    def spark_sql(statements: str, *options: object, jars: bool = True) -> list[str]:
-        settings = (
-            "--conf",
-            f"spark.tfspark.model.roots={MODELS}",
-            "--conf",
-            "spark.ui.enabled=false",
-        )
-        given = ("--jars", jar) if jars else ()
-        program = SPARK_HOME / "bin" / "spark-sql"
-        printed = run(
-            program, "--master", "local[2]", *settings, *given, *options, "-e", statements
-        )
-        return printed.splitlines()
-
-    return spark_sql
-
-
-@pytest.fixture
-def in_spark(run: Callable[..., str], jar: Path, tmp_path: Path) -> Callable[..., Any]:
-    """Run a program with `spark`, a session with the jar; return the value passed to `answer`."""
-
-    return partial(answer_in_spark, run, jar, tmp_path)
-
-
-def answer_in_spark(
-    run: Callable[..., str],
-    jar: Path,
-    folder: Path,
-    program: str,
-    *builder: str,
-    roots: Path | str = MODELS,
-) -> Any:
-    """Run a program in a session with the jar and return its answer."""
-    calls = builder or ('.master("local[2]")',)
-    lines = (
-        "import json, sys",
-        "from pyspark.sql import SparkSession",
-        f"spark = SparkSession.builder{''.join(calls)}.config('spark.jars', {str(jar)!r})"
-        f".config('spark.tfspark.model.roots', {str(roots)!r})"
-        ".config('spark.ui.enabled', 'false').getOrCreate()",
-        "def answer(value): print('answer', json.dumps(value))",
-        program,
-        "spark.stop()",
-    )
-    script = folder / "program.py"
-    script.write_text("\n".join(lines))
-    if any(call.startswith(".remote") for call in calls):
-        _wait_for_the_last_server()
-    printed = run(sys.executable, "-u", script).splitlines()
-    (line,) = (line for line in printed if line.startswith("answer "))
-    return json.loads(line.removeprefix("answer "))
-
-
-@pytest.fixture(scope="module")
-def session(
+@pytest.fixture(scope="session")
+def start(
     jar: Path, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Session]:
-    """A session with the jar, for all tests of a file; SQL may name any model."""
-    settings = {"spark.jars": str(jar), "spark.tfspark.model.roots": "/"}
-    with Session(tmp_path_factory.mktemp("session"), environment, settings) as session:
+) -> Start:
+    """Start a session with the jar and settings; as a context manager, it ends."""
+
+    def start(settings: Mapping[str, object]) -> Session:
+        texts = {name: str(value) for name, value in settings.items()}
+        return Session(
+            tmp_path_factory.mktemp("session"), environment, {"spark.jars": str(jar), **texts}
+        )
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def session(start: Start) -> Iterator[Session]:
+    """The session of all files; SQL may name any model."""
+    with start({"spark.master": "local[2]", "spark.tfspark.model.roots": "/"}) as session:
         yield session
+
+
+@pytest.fixture(scope="session")
+def restricted(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """A session where SQL may name the models of temporary folders, with two more operations."""
+    settings = {
+        "spark.master": "local[2]",
+        "spark.tfspark.model.roots": tmp_path_factory.getbasetemp(),
+        "spark.tfspark.allowOps": "ReadFile, WriteFile",
+    }
+    with start(settings) as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+def jdbc() -> Iterator[Jdbc]:
+    """The JDBC driver for Thrift servers."""
+    with Jdbc() as jdbc:
+        yield jdbc
 
 
 @contextmanager
@@ -159,7 +112,7 @@ def served(environment: dict[str, str], folder: Path, *options: object) -> Itera
         )
     try:
         end = monotonic() + PATIENCE
-        while not _listens(port):
+        while not listens(port):
             assert server.poll() is None, log_file.read_text()
             assert monotonic() < end, log_file.read_text()
             sleep(0.2)
@@ -169,39 +122,7 @@ def served(environment: dict[str, str], folder: Path, *options: object) -> Itera
         server.wait()
 
 
-@pytest.fixture
-def thrift(
-    environment: dict[str, str], jar: Path, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[str]:
-    """The address of a Thrift server with the jar; a test may pass Spark settings."""
-    settings = {"spark.tfspark.model.linear": MODELS / "linear", **getattr(request, "param", {})}
-    words = (word for name, value in settings.items() for word in ("--conf", f"{name}={value}"))
-    with served(environment, tmp_path, "--jars", jar, *words) as address:
-        yield address
-
-
-def _wait_for_the_last_server() -> None:
-    """Wait until Spark's fixed Connect port is free: the server of a test ends after its client."""
-    end = monotonic() + PATIENCE
-    while _listens(CONNECT_PORT):
-        assert monotonic() < end, "another Connect server does not end"
-        sleep(0.1)
-
-
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether a server on this machine listens on a port."""
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-@pytest.fixture
-def beeline(thrift: str, run: Callable[..., str]) -> Callable[..., list[str]]:
-    """Send statements to the Thrift server over JDBC and return the lines of their results."""
-
-    def beeline(*statements: str, user: str = "anonymous") -> list[str]:
-        options = ("--silent=true", "--showHeader=false", "--outputformat=tsv2", "--force=true")
-        words = (word for statement in statements for word in ("-e", statement))
-        printed = run(SPARK_HOME / "bin" / "beeline", "-u", thrift, "-n", user, *options, *words)
-        lines = (line.rpartition("> ")[2].strip() for line in printed.splitlines())
-        return [line for line in lines if line]
-
-    return beeline

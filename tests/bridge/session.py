@@ -1,6 +1,8 @@
-"""A Spark session with the jar in a separate process, which runs one program after another.
+"""A Spark session in a separate process, which runs one program after another.
 
-A process with a session takes about ten seconds to start, so the tests of a file share one.
+A process with a session takes about ten seconds to start, so many tests share one. Its Python
+workers come from the daemon of tfspark: Spark ends the worker of a failed task, and without the
+daemon each new worker loads TensorFlow's library again.
 """
 
 from __future__ import annotations
@@ -14,24 +16,34 @@ from types import TracebackType
 from typing import Any
 
 SERVE = """
-import json, os, sys
+import json, os, sys, traceback
 from pyspark.sql import SparkSession
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)  # the log gets what programs and the JVM print
-builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
-for name, value in json.loads(sys.argv[1]).items():
-    builder = builder.config(name, value)
-spark = builder.getOrCreate()
-def answer(value):
-    print(json.dumps(value), file=answers, flush=True)
+spark = SparkSession.builder.config(map=json.loads(sys.argv[1])).getOrCreate()
 for line in sys.stdin:
-    exec(json.loads(line), {"spark": spark, "answer": answer})
+    told = {}
+    try:
+        exec(json.loads(line), {"spark": spark, "answer": lambda value: told.update(answer=value)})
+    except Exception:
+        told["raised"] = traceback.format_exc()
+    print(json.dumps(told), file=answers, flush=True)
 spark.stop()
 """
+DEFAULTS = {
+    "spark.ui.enabled": "false",
+    "spark.python.daemon.module": "tfspark.spark.daemon",
+}
 
 
 class Session:
-    """A running session; as a context manager, it ends the process."""
+    """A running session; as a context manager, it ends the process.
+
+    Args:
+        folder: Working directory of the process; it also gets the log.
+        environment: Variables of the process.
+        settings: Settings of Spark, with `spark.master`, or `spark.remote` for a Connect server.
+    """
 
     def __init__(
         self, folder: Path, environment: Mapping[str, str], settings: Mapping[str, str]
@@ -39,7 +51,7 @@ class Session:
         self._log = folder / "session.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-u", "-c", SERVE, json.dumps(dict(settings))],
+                [sys.executable, "-u", "-c", SERVE, json.dumps({**DEFAULTS, **settings})],
                 env=dict(environment),
                 cwd=folder,
                 stdin=subprocess.PIPE,
@@ -49,14 +61,19 @@ class Session:
             )
 
     def ask(self, program: str) -> Any:
-        """Run a program with `spark`, and return the value passed to `answer`."""
+        """Run a program with `spark`, and return the value passed to `answer`.
+
+        A program that raises an error fails the test, and the session goes on.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(program) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         assert line, self._log.read_text()
-        return json.loads(line)
+        told = json.loads(line)
+        assert "raised" not in told, told["raised"]
+        return told["answer"]
 
     def __enter__(self) -> Session:
         return self

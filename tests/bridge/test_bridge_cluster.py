@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from tests.bridge.conftest import MODELS
+from tests.bridge.conftest import MODELS, Start
+from tests.shell import SHORT_RUN
 
 KILL = """
 import os, signal, threading
@@ -26,7 +25,7 @@ def executors():
     return found
 
 def score():
-    rows = spark.range(0, 2_000_000, 1, 64).selectExpr("id", "float(id % 1000) AS x")
+    rows = spark.range(0, 640_000, 1, 64).selectExpr("id", "float(id % 1000) AS x")
     y = rows.selectExpr("id", "x", f"tf_predict('{LINEAR}', x, 1) AS y")
     (row,) = y.selectExpr("count(*)", "sum(y)", "count_if(y != 2 * x + 2)").collect()
     return list(row)
@@ -49,9 +48,15 @@ answer([len(first), result[0], len(set(first) - set(executors()))])
 
 
 @pytest.mark.slow
-def test_a_killed_executor_loses_no_row(in_spark: Any) -> None:
-    program = f"LINEAR = {str(MODELS / 'linear')!r}\n{KILL}"
-    executors, (rows, total, wrong), gone = in_spark(program, '.master("local-cluster[2,1,1024]")')
+def test_a_killed_executor_loses_no_row(start: Start) -> None:
+    settings = {
+        "spark.master": "local-cluster[2,1,1024]",
+        "spark.executor.extraJavaOptions": SHORT_RUN,
+        "spark.tfspark.model.roots": MODELS,
+    }
+    with start(settings) as session:
+        found = session.ask(f"LINEAR = {str(MODELS / 'linear')!r}\n{KILL}")
+    executors, (rows, total, wrong), gone = found
     assert (executors, gone) == (2, 1)
-    assert (rows, wrong) == (2_000_000, 0)
-    assert total == 2_000_000 * 1001.0
+    assert (rows, wrong) == (640_000, 0)
+    assert total == 640_000 * 1001.0

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.bridge.conftest import answer_in_spark, run_in
+from tests.bridge.session import Session
 
 EVERYTHING = """
 from tests.bridge.commit_both import everything
@@ -24,14 +21,11 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def found(
-    jar: Path, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Any]:
-    """The results of one JVM, for all tests; most of its time is the start of Spark."""
-    folder = tmp_path_factory.mktemp("commit")
-    run: Callable[..., str] = partial(run_in, folder, environment)
-    program = f"ROOT = {str(folder / 'outputs')!r}\n{EVERYTHING}"
-    return answer_in_spark(run, jar, folder, program)
+def found(session: Session, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The results of one program, for all tests."""
+    root = tmp_path_factory.mktemp("commit") / "outputs"
+    answer: dict[str, Any] = session.ask(f"ROOT = {str(root)!r}\n{EVERYTHING}")
+    return answer
 
 
 @pytest.mark.parametrize("mode", ["error", "overwrite", "append"])

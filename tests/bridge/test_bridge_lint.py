@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -88,9 +87,7 @@ def test_sql_users_run_no_model_that_touches_more(
 
 @pytest.mark.slow
 def test_the_operator_and_programs_allow_operations(
-    in_spark: Callable[..., Any], models: Mapping[str, Path]
+    restricted: Session, models: Mapping[str, Path]
 ) -> None:
     paths = {name: str(path) for name, path in models.items()}
-    builder = ('.master("local[2]")', '.config("spark.tfspark.allowOps", "ReadFile, WriteFile")')
-    program = f"PATHS = {paths!r}\n{ALLOWED}"
-    assert in_spark(program, *builder, roots="/") == ["canary", "canary"]
+    assert restricted.ask(f"PATHS = {paths!r}\n{ALLOWED}") == ["canary", "canary"]

@@ -15,6 +15,7 @@ import pytest
 
 import tfspark
 from models import MODELS, reference
+from tests.bridge.session import Session
 from tfspark import dtypes
 from tfspark.signature import TensorSpec
 
@@ -182,9 +183,8 @@ def arrow_type(spec: TensorSpec, value: Any) -> pa.DataType:
 
 
 @pytest.mark.slow
-def test_every_reference_model_gives_the_same_rows(in_spark: Any, cases: Any) -> None:
-    roots = next(iter(cases.values()))["path"].rsplit("/", 2)[0]
-    found = in_spark(f"CASES = {list(cases.values())!r}\n{COMPARE}", roots=roots)
+def test_every_reference_model_gives_the_same_rows(session: Session, cases: Any) -> None:
+    found = session.ask(f"CASES = {list(cases.values())!r}\n{COMPARE}")
     for title, result in zip(cases, found, strict=True):
         assert not result["differing"], title
         assert not result["why"], title

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from tests.bridge.both import same_problem
-from tests.bridge.conftest import MODELS, ROOT
+from tests.bridge.conftest import MODELS
+from tests.bridge.session import Session
 
 # Scores rows with nulls with both engines, and answers the differences.
 COMPARE = """
@@ -60,24 +56,12 @@ answer(found)
 """
 
 
-@pytest.fixture(scope="module")
-def reference_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The reference models that train in seconds."""
-    folder = tmp_path_factory.mktemp("models")
-    for name in ("linear", "digits"):
-        command = [sys.executable, "-m", "models", name, "--out", str(folder)]
-        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    return folder
-
-
 @pytest.mark.slow
-def test_same_rows_as_python(in_spark: Any, reference_models: Path) -> None:
-    small = [MODELS / name for name in ("linear", "shapes", "series", "pair", "fixed", "words")]
-    trained = [folder for folder in sorted(reference_models.iterdir()) if folder.is_dir()]
-    paths = [str(path) for path in (*small, *trained)]
-    found = in_spark(f"PATHS = {paths!r}\n{COMPARE}", roots=f"{MODELS},{reference_models}")
+def test_same_rows_as_python(session: Session) -> None:
+    names = ("linear", "shapes", "series", "pair", "fixed", "words")
+    paths = [str(MODELS / name) for name in names]
+    found = session.ask(f"PATHS = {paths!r}\n{COMPARE}")
     assert found == {path: [41, 0] for path in paths}
-    assert len(paths) == 8
 
 
 @pytest.mark.parametrize(
@@ -126,7 +110,7 @@ answer(found)
 
 
 @pytest.mark.slow
-def test_same_refusals_as_python(in_spark: Any) -> None:
+def test_same_refusals_as_python(session: Session) -> None:
     linear, pair, words = (str(MODELS / name) for name in ("linear", "pair", "words"))
     calls = [
         (linear, ["s"]),
@@ -136,7 +120,7 @@ def test_same_refusals_as_python(in_spark: Any) -> None:
         (words, ["l"]),
         (words, ["two"]),
     ]
-    found = in_spark(f"CALLS = {calls!r}\n{REFUSED}")
+    found = session.ask(f"CALLS = {calls!r}\n{REFUSED}")
     for call, (python, scala) in zip(calls, found, strict=True):
         assert python, call
         assert same_problem(python, scala), (call, python, scala)
@@ -172,10 +156,9 @@ answer(found)
 
 
 @pytest.mark.slow
-def test_python_calls_it_by_engine(in_spark: Any) -> None:
-    """No root is named: a program may score any model that it can read."""
+def test_python_calls_it_by_engine(restricted: Session) -> None:
+    """The models are below no root: a program may score any model that it can read."""
     linear, pair = (str(MODELS / name) for name in ("linear", "pair"))
-    program = f"PATHS = {[linear, pair]!r}\n{FROM_PYTHON}"
-    found = in_spark(program, roots=MODELS / "none")
+    found = restricted.ask(f"PATHS = {[linear, pair]!r}\n{FROM_PYTHON}")
     assert found["auto"] == found["jvm"]
     assert found["plan"]

@@ -10,13 +10,12 @@ import os
 import pickle
 import re
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.bridge.conftest import answer_in_spark, run_in
+from tests.bridge.session import Session
 from tests.thirdparty.case import Case
 from tests.thirdparty.cases import CASES, write
 from tests.thirdparty.equal import differences
@@ -51,10 +50,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(jar: Path, environment: dict[str, str], folder: Path) -> Mapping[tuple[str, str], Any]:
-    """The results of each API of the bridge for each case, from one session with the jar."""
-    program = f"FOLDER, ASKED = {str(folder)!r}, {ASKED!r}\n{SCORE}"
-    answer_in_spark(partial(run_in, folder, environment), jar, folder, program, roots=folder)
+def found(session: Session, folder: Path) -> Mapping[tuple[str, str], Any]:
+    """The results of each API of the bridge for each case."""
+    session.ask(f"FOLDER, ASKED = {str(folder)!r}, {ASKED!r}\n{SCORE}")
     return pickle.loads((folder / "results.pickle").read_bytes())  # type: ignore[no-any-return]
 
 
