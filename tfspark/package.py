@@ -13,21 +13,18 @@ from __future__ import annotations
 import io
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from tfspark.errors import (
-    SignatureNotFoundError,
-    did_you_mean,
-    explain,
-    listing,
-)
+from tfspark.errors import SignatureNotFoundError, did_you_mean, explain, listing
 from tfspark.model_page import page_of
 from tfspark.operations import Finding, findings_of, refuse_findings
 from tfspark.origin import title_of
 from tfspark.registry import Registered, fetched, is_registered
 from tfspark.saved_model import archive, export_dir
 from tfspark.saved_model.digest_pin import check_pin
+from tfspark.saved_model.file_state import State, state_of
 from tfspark.saved_model.files import digest_of_files, files, size_of
 from tfspark.saved_model.graph_file import graph_of, read
 from tfspark.saved_model.graph_shapes import completed, is_open
@@ -100,9 +97,7 @@ class ModelPackage:
             BindingError: Lists every unknown output and every output with another shape.
         """
         chosen = self.signature.with_output_shapes(shapes)
-        signatures = tuple(
-            chosen if signature == self.signature else signature for signature in self.signatures
-        )
+        signatures = tuple(chosen if one == self.signature else one for one in self.signatures)
         return replace(self, signatures=signatures, signature=chosen)
 
     def allowing(self, operations: Collection[str]) -> ModelPackage:
@@ -239,14 +234,24 @@ def _tag_set(tags: Sequence[str]) -> tuple[str, ...]:
 
 
 def _load(
-    path: Path,
-    version: int | None,
+    path: Path, version: int | None, signature: str, tags: tuple[str, ...], sha256: str | None
+) -> ModelPackage:
+    """Return a package; read the files only if they have changed since the last time."""
+    folder, number = export_dir.find(path, version)
+    listed = tuple(files(folder))
+    state = state_of(listed)
+    read_model = _read if state is None else partial(_read_once, state)
+    return read_model(listed, folder, number, signature, tags, sha256)
+
+
+def _read(
+    listed: tuple[tuple[str, Path], ...],
+    folder: Path,
+    number: int | None,
     signature: str,
     tags: tuple[str, ...],
     sha256: str | None,
 ) -> ModelPackage:
-    folder, number = export_dir.find(path, version)
-    listed = files(folder)
     file = read(folder, dict(listed))
     digest = digest_of_files(listed, {file.name: file.content})
     if sha256 is not None:
@@ -254,10 +259,9 @@ def _load(
     graph = graph_of(file, tags)
     check_complete(folder, graph)
     signatures = signatures_of(graph)
-    named = folder.parent if number is not None else folder
     return ModelPackage(
         path=str(folder),
-        name=named.name,
+        name=(folder if number is None else folder.parent).name,
         version=number,
         tags=tags,
         digest=digest,
@@ -281,17 +285,21 @@ def signatures_of(graph: MetaGraphDef) -> tuple[Signature, ...]:
     return with_features(signatures, graph.graph_def)
 
 
+@lru_cache(maxsize=16)
+def _read_once(_: State, *model: Any) -> ModelPackage:
+    return _read(*model)
+
+
 def _choose(signatures: Sequence[Signature], name: str, path: str) -> Signature:
     for signature in signatures:
         if signature.name == name:
             return signature
     names = [signature.name for signature in signatures]
-    export = "export it with signatures={'serving_default': …}."
     choose = f'name one with signature="…" (--signature).{did_you_mean(name, names)}'
     raise SignatureNotFoundError(
         explain(
             f"The model at {path} has no signature {name!r}.",
             found=listing(names),
-            hint=choose if names else export,
+            hint=choose if names else "export it with signatures={'serving_default': …}.",
         )
     )

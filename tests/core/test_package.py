@@ -1,4 +1,5 @@
 import dataclasses
+import os
 import pickle
 import shutil
 
@@ -6,7 +7,7 @@ import pytest
 
 from tfspark.errors import InvalidModelError, ModelNotFoundError, SignatureNotFoundError
 from tfspark.package import load
-from tfspark.saved_model import graph_file
+from tfspark.saved_model import file_state, graph_file
 from tfspark.saved_model.files import size_of
 from tfspark.signature import TensorSpec
 
@@ -296,3 +297,37 @@ def test_a_real_model_needs_its_checkpoint(linear_model, tmp_path):
 def test_a_package_is_frozen(make_model):
     with pytest.raises(dataclasses.FrozenInstanceError):
         load(make_model()).path = "elsewhere"
+
+
+# --- a model that was read before -----------------------------------------------------------------
+
+
+@pytest.fixture
+def settled(monkeypatch):
+    """Treat files that were just written as older than a tick of the file system's clock."""
+    monkeypatch.setattr(file_state, "TICK_SECONDS", -60.0)
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_model_is_read_again_only_when_a_file_has_changed(make_model):
+    path = make_model()
+    first = load(path)
+    assert load(path) is first
+    assert load(path, sha256=first.digest).digest == first.digest
+    assert "digest" in refusal(InvalidModelError, path, sha256="0" * 64)
+
+    asset = path / "assets" / "words.txt"
+    asset.write_text("one")
+    added = load(path)
+    times = asset.stat()
+    asset.write_text("two")
+    os.utime(asset, ns=(times.st_atime_ns, times.st_mtime_ns))
+    changed = load(path)
+    asset.unlink()
+    assert len({first.digest, added.digest, changed.digest}) == 3
+    assert load(path).digest == first.digest
+
+
+def test_a_model_that_was_just_written_is_always_read(make_model):
+    path = make_model()
+    assert load(path) is not load(path)
