@@ -6,12 +6,14 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from tfspark.cli.command import COMMANDS
 from tools import api_page, docs_site, markdown_links, type_table
 
 ROOT = Path(__file__).parents[1]
@@ -80,6 +82,10 @@ def test_a_shell_command_names_what_exists(page: str, words: list[str]) -> None:
         assert is_tracked(job)
         flags = {word.partition("=")[0] for word in rest if word.startswith("--")}
         assert flags <= OPTIONS_OF_SPARK.union(FLAGS)
+    elif program == "tfspark":
+        parser = import_module(f"tfspark.cli.{COMMANDS[rest[0]][0]}").new_parser()
+        flags = {word.partition("=")[0] for word in rest if word.startswith("-")}
+        assert flags <= parser._option_string_actions.keys()
     elif rest[:1] == ["-m"]:
         assert find_spec(rest[1]), f"{page} runs {rest[1]}"
     elif words[:2] == ["pip", "install"] and "[" in rest[1]:

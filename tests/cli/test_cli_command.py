@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,3 +91,12 @@ def test_lint_lists_operations(run: Any, monkeypatch: pytest.MonkeyPatch) -> Non
     assert ended.stdout == "WriteFile in node 'write' of 'f' touches files\n"
     assert "1 operation does more than compute" in ended.error
     assert "--allow-ops WriteFile" in ended.error
+
+
+def test_a_report_gets_its_page(run: Any, tmp_path: Path) -> None:
+    pytest.importorskip("jinja2")
+    account = {"job": "batch_score", "run": "r", "started": "2026-01-02T03:04:05", "rows_out": 1234}
+    (tmp_path / "report.json").write_text(json.dumps(account))
+    ended = run("report", "report.json")
+    assert (ended.code, ended.stdout) == (0, "report.html\n"), ended.error
+    assert "1 234" in (tmp_path / "report.html").read_text().replace("\u202f", " ")

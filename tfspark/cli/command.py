@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "doctor": ("doctor", "check whether a Spark session can score"),
     "bench": ("bench_engines", "compare the speed of the installed engines on a model"),
     "recover": ("recover_output", "finish or remove what killed jobs left at an output"),
+    "report": ("report_page", "write the page of a report"),
     "demo": ("demo", "score a sample that comes with tfspark"),
     "completion": ("completion", "print the completion for bash, zsh or tcsh"),
 }

@@ -1,0 +1,65 @@
+"""`tfspark report`: writes the page of a report that a job left as JSON. Driver."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tfspark.cli.command_parser import CommandParser
+from tfspark.cli.run_log import RunLog
+from tfspark.errors import InputNotFoundError, InvalidInputError, TfsparkError, explain
+from tfspark.scoring import flags
+from tfspark.scoring.arguments import run_job
+from tfspark.scoring.flags import Flag
+
+OUTPUT = Flag("--output", "PAGE.html", "file of the page (default: beside the report)")
+
+
+def new_parser() -> CommandParser:
+    """Return the parser of the command."""
+    parser = CommandParser(
+        prog="tfspark report",
+        usage="tfspark report REPORT.json [flags]",
+        description="Write the page of a report: one HTML file with the same facts.",
+        epilog="Exit codes: 0 written, 2 usage, or Jinja2 is not installed (extra report), 65 no "
+        "report, 66 no file, 74 an I/O error.",
+    )
+    meaning = "the JSON report of a job, a local file"
+    parser.add_argument("report", metavar="REPORT.json", type=Path, help=meaning)
+    flags.add(parser, OUTPUT)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the page; return the exit code."""
+    args = new_parser().parse_args(argv)
+
+    def written() -> str:
+        from tfspark.scoring.page import page_beside, write_page
+
+        place = args.output or page_beside(str(args.report))
+        write_page(_report(args.report), place)
+        return place
+
+    with RunLog() as log:
+        return run_job(written, log)
+
+
+def _report(path: Path) -> Mapping[str, Any]:
+    try:
+        report = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        problem = f"The report {path} cannot be read."
+        raise InputNotFoundError(explain(problem, found=error.strerror or "")) from error
+    except ValueError as error:
+        raise _no_report(path, str(error)) from error
+    if not isinstance(report, dict) or "rows_out" not in report:
+        raise _no_report(path, "other JSON")
+    return report
+
+
+def _no_report(path: Path, found: str) -> TfsparkError:
+    expected = "the JSON report of a job, whose path the job prints"
+    return InvalidInputError(explain(f"{path} is no report.", expected=expected, found=found))
