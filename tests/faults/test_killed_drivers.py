@@ -112,7 +112,7 @@ def test_killed_at_random_moments_while_scoring_and_run_again(
         kept = rows_in(finished(output.parent, path), path)
         begun = list(output.parent.glob(".out.tfspark/work-*/attempts/_part-*"))
         assert job(output, *flags, model=model, source=many_rows) == 0
-        report = json.loads(next(output.glob("_tfspark_report_*")).read_text())
+        report = json.loads(next(output.glob("_tfspark_report_*.json")).read_text())
         assert rows_of(files_of(output)) == list(range(TOTAL))
         # Workers end after their driver, so they may have finished one more part.
         assert kept <= report["kept_rows"] < report["rows_in"] == TOTAL

@@ -77,7 +77,7 @@ def plan_through_spark(
             outcome = write() if groups is None else groups()
         if source is not None:
             source.check_unchanged()
-        return replace(outcome, sketch=sketches and sketches.total())
+        return outcome if sketches is None else replace(outcome, sketch=sketches.total())
 
     snapshot, columns = _snapshot(spark, source, sources), dict(good.dtypes)
     return Plan(bound.models, output, "spark", columns, bound.rounded, stage, snapshot, bad)

@@ -69,7 +69,7 @@ class ColumnSketch:
         """Add the rows of a batch."""
         self.rows += len(column)
         self.nulls += column.null_count
-        inner = column
+        inner: Any = column
         while dtypes.is_list(inner.type):
             if inner is column:
                 self._add_lengths(pc.list_value_length(inner))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -52,8 +53,9 @@ class PythonBackend:
         passed = fed.passed([one.binding for one in chained])
         names = fed.names_in_task(passed)
         chain = ModelChain(tuple(chained), bound.differences)
-        statistics = None if sketches is None else _statistics(sketches, fed, bound, chain)
-        scorer = PartitionScorer(chain, names, len(fed.kept), statistics)
+        scorer = PartitionScorer(chain, names, len(fed.kept))
+        if sketches is not None:
+            scorer = replace(scorer, statistics=_statistics(sketches, fed, bound, scorer))
 
         def score_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             return scorer(batches)  # Spark requires a function
@@ -97,15 +99,15 @@ class PythonBackend:
 
 
 def _statistics(
-    sketches: TaskSketches, fed: FedFrame, bound: BoundModels, chain: ModelChain
+    sketches: TaskSketches, fed: FedFrame, bound: BoundModels, scorer: PartitionScorer
 ) -> Statistics:
     """Return the statistics to collect. A column that was made for an input gets its name."""
     inputs: dict[str, str] = {}
-    for one in (one for model in chain.models for one in model.binding.inputs):
+    for one in (one for model in scorer.chain.models for one in model.binding.inputs):
         for column in one.columns:
             inputs.setdefault(one.spec.name if fed.is_expression(column) else column, column)
     predictions = tuple(bound.predictions)
-    kept = [name for name in fed.kept_schema.names if sketches.is_shown(name)]
+    kept = [name for name in scorer.names[: scorer.kept] if sketches.is_shown(name)]
     sampled = (*kept, *predictions)
     wanted = Wanted(inputs, predictions, sketches.reason, sampled, sketches.rows)
     return Statistics(wanted.described(), sketches.of_frame())

@@ -133,7 +133,7 @@ def _engine(choice: Facts) -> dict[str, Any]:
 
 
 def _reasons(statistics: Facts) -> list[dict[str, Any]]:
-    meanings: Mapping[str, str] = {**CODES}
+    meanings = {str(code): text for code, text in CODES.items()}
     return [
         {
             "code": code,
