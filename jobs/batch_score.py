@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tfspark.scoring import arguments, exit_codes, flags
+from tfspark.scoring import arguments, exit_codes, flags, no_effect
 from tfspark.scoring.job_parser import JobParser
 
 if TYPE_CHECKING:
@@ -104,9 +104,7 @@ def _check_early(args: argparse.Namespace) -> None:
     from tfspark.errors import UsageError, explain, listing
     from tfspark.package import load
 
-    if args.max_bad_rows and not args.bad_rows:
-        problem = "--max-bad-rows has no effect without a place for bad rows."
-        raise UsageError(explain(problem, hint="add --bad-rows PATH."))
+    no_effect.refuse_no_effect(args, no_effect.OF_BATCH_SCORE)
     both = [name for name in args.constant if name in args.feed]
     if both:
         raise UsageError(

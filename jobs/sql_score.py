@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfspark.errors import did_you_mean
 from tfspark.options import ScoreOptions
-from tfspark.scoring import arguments, exit_codes, flags
+from tfspark.scoring import arguments, exit_codes, flags, no_effect
 from tfspark.scoring.job_parser import JobParser
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def job() -> str:
         from tfspark.spark.cluster.session import session
 
+        no_effect.refuse_no_effect(args, no_effect.OF_SQL_SCORE)
         if args.file is not None:
             _text_of(args.file)
         spark = session("tfspark sql_score", hive=True)
