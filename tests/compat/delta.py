@@ -16,7 +16,15 @@ import pytest
 from pyspark.sql import SparkSession
 
 import tfspark
-from tests.compat.one_job import LINEAR, SCORED, Killed, kill, run_while_it_changes, session_in
+from tests.compat.one_job import (
+    LINEAR,
+    SCORED,
+    Killed,
+    kill,
+    killed_before,
+    run_while_it_changes,
+    session_in,
+)
 from tfspark.errors import OutputExistsError
 from tfspark.scoring.batch import execute, new_report, plan
 from tfspark.scoring.dataset import Dataset
@@ -109,6 +117,37 @@ def test_a_killed_append_adds_its_rows_once(spark: SparkSession, job: Any, kille
     assert scored(spark) == sorted(SCORED * 4)
 
 
+@pytest.mark.parametrize(
+    ("mode", "is_there", "run_id"),
+    [("append", True, ""), ("append", False, "mine"), ("overwrite", True, "mine")],
+)
+def test_killed_before_each_operation_and_run_again(
+    mode: Mode,
+    is_there: bool,
+    run_id: str,
+    spark: SparkSession,
+    job: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    after = sorted(SCORED * (2 if is_there and mode == "append" else 1))
+    for number in range(9):
+        if is_there:
+            job("append")
+        before = scored(spark) if is_there else None
+        key = run_id and f"{run_id} {number}"
+        was_killed = killed_before(number, lambda: job(mode, key), monkeypatch)  # noqa: B023
+        found = scored(spark) if spark.catalog.tableExists("scored") else None
+        assert found in (before, after), number
+        if was_killed:
+            job(mode, key)
+        assert (scored(spark), properties(spark)) == (after, []), number
+        spark.sql("DROP TABLE scored")
+        if not was_killed:
+            assert number > 1
+            return
+    raise AssertionError("the job does not end")
+
+
 def test_an_overwrite_is_one_transaction(spark: SparkSession, job: Any) -> None:
     job("append")
     before = spark.sql("DESCRIBE HISTORY scored").count()
@@ -145,7 +184,7 @@ def test_a_replayed_batch_of_a_stream_is_added_once(
     spark.sql("DROP TABLE IF EXISTS streamed")
 
 
-@pytest.mark.parametrize("kind", ["table", "path"])
+@pytest.mark.parametrize("kind", ["table", "path", "relative path"])
 def test_a_version_is_pinned_while_it_is_read(
     spark: SparkSession, kind: str, tmp_path: Path
 ) -> None:
@@ -153,7 +192,9 @@ def test_a_version_is_pinned_while_it_is_read(
     place = tmp_path / "source"
     marks_deleted = "TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')"
     spark.sql(f"CREATE TABLE source_table USING delta LOCATION '{place}' {marks_deleted} AS {rows}")
-    path = Dataset(str(place), format="delta")
+    path = Dataset(
+        os.path.relpath(place) if kind == "relative path" else str(place), format="delta"
+    )
     source = Dataset(table="source_table") if kind == "table" else path
     target = Dataset(str(tmp_path / "out"))
     job = BatchJob(LINEAR, source, target, feed={"inputs": ["a", "b"]})

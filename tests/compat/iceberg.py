@@ -17,7 +17,14 @@ from pyspark.sql import SparkSession
 
 import tfspark
 from jobs import batch_score
-from tests.compat.one_job import LINEAR, SCORED, Killed, kill, run_while_it_changes
+from tests.compat.one_job import (
+    LINEAR,
+    SCORED,
+    Killed,
+    kill,
+    killed_before,
+    run_while_it_changes,
+)
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.job import BatchJob
 from tfspark.scoring.output.catalog import CatalogOutput
@@ -174,6 +181,42 @@ def test_a_killed_append_adds_its_rows_once(
     assert described(spark, table) == before
 
 
+@pytest.mark.parametrize(
+    ("mode", "is_there", "run_id"),
+    [("append", True, ""), ("append", False, "mine"), ("overwrite", True, "mine")],
+)
+def test_killed_before_each_operation_and_run_again(
+    mode: str,
+    is_there: bool,
+    run_id: str,
+    spark: SparkSession,
+    rows: str,
+    score: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Owner, "has_ended", lambda owner: True)
+    table = "lake.db.scored"
+    spark.sql("CREATE SCHEMA IF NOT EXISTS lake.db")
+    after = sorted(SCORED * (2 if is_there and mode == "append" else 1))
+    for number in range(9):
+        flags = ["--input", rows, "--output-table", table]
+        if is_there:
+            assert score(*flags) == 0
+        before = scored(spark, table) if is_there else None
+        flags += ["--mode", mode, *(("--run-id", f"{run_id} {number}") if run_id else ())]
+        was_killed = killed_before(number, lambda: score(*flags), monkeypatch)  # noqa: B023
+        found = scored(spark, table) if spark.catalog.tableExists(table) else None
+        assert found in (before, after), number
+        assert not was_killed or score(*flags) == 0
+        assert scored(spark, table) == after, number
+        assert "tfspark" not in described(spark, table)
+        spark.sql(f"DROP TABLE {table} PURGE")
+        if not was_killed:
+            assert number > 1
+            return
+    raise AssertionError("the job does not end")
+
+
 def test_a_killed_creation_is_found_done(
     spark: SparkSession, rows: str, score: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,11 +265,13 @@ def test_a_job_over_another_snapshot_is_another_job(
         assert spark.read.parquet(target).count() == rows
 
 
-@pytest.mark.parametrize("kind", ["table", "path"])
+@pytest.mark.parametrize("kind", ["table", "path", "relative"])
 def test_a_snapshot_is_pinned_while_it_is_read(spark: SparkSession, kind: str, home: Path) -> None:
     spark.sql(f"CREATE TABLE lake.db.source USING iceberg AS {ROWS}")
     table = Dataset(table="lake.db.source")
-    source = table if kind == "table" else Dataset(f"{home}/lake/db/source", format="iceberg")
+    place = home / "lake" / "db" / "source"
+    path = os.path.relpath(place) if kind == "relative" else str(place)
+    source = table if kind == "table" else Dataset(path, format="iceberg")
     target = Dataset(f"{home}/pinned-{kind}")
     job = BatchJob(LINEAR, source, target, feed={"inputs": ["a", "b"]})
     insert = "INSERT INTO lake.db.source VALUES (9, 9f, 1f, '1')"

@@ -5,23 +5,27 @@ It needs pytest alone. TFSPARK_COMPAT_MODELS names the folder of the models.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import mlflow
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
 import tfspark
+from jobs.batch_score import main as score
 from models.__main__ import main as train
-from tfspark.engine import EngineOptions, load_engine
 from tfspark.errors import InvalidModelError, ModelNotFoundError, UsageError
 
 LINEAR = str(Path(os.environ["TFSPARK_COMPAT_MODELS"]) / "linear" / "1")
@@ -112,24 +116,33 @@ def test_a_version_is_given_once(run: str) -> None:
         tfspark.load("models:/price@champion", version=1)
 
 
-def test_a_keras_model_is_exported(run: str) -> None:
+@pytest.mark.parametrize("flavour", ["keras", "tensorflow"])
+def test_a_keras_model_is_exported_and_scored(
+    flavour: str,
+    client: mlflow.MlflowClient,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     keras = pytest.importorskip("keras")
-    import mlflow.keras
-
+    monkeypatch.chdir(tmp_path)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="y")])
     model.set_weights([np.array([[2.0], [-1.0]]), np.array([3.0])])
+    name, log = f"dense-{flavour}", import_module(f"mlflow.{flavour}").log_model
     with mlflow.start_run():
-        logged = mlflow.keras.log_model(
-            model, name="keras", registered_model_name="dense", pip_requirements=[]
-        )
-    assert logged.model_uri
-    package = tfspark.load("models:/dense/1")
-    assert package.signature.name == "serving_default"
-    assert package.source == "models:/dense/1"
-    (given,), (output,) = package.signature.inputs, package.signature.outputs
-    engine = load_engine(package.path, package.tags, package.signature, EngineOptions())
-    rows = np.array([[1, 2], [3, 5], [7, 8]], np.float32)
-    assert engine.run({given.name: rows})[output.name].ravel().tolist() == [3.0, 4.0, 9.0]
+        log(model, name="model", registered_model_name=name, pip_requirements=[])
+    client.set_registered_model_alias(name, "champion", "1")
+    package = tfspark.load(f"models:/{name}/1")
+    (given,) = package.signature.inputs
+    rows = pa.array([[1, 2], [3, 5], [7, 8]], pa.list_(pa.float32()))
+    pq.write_table(pa.table({"rows": rows}), "in.parquet")
+    flags = ["--feed", f"{given.name}=rows", "--keep", "rows", "--fetch"]
+    flags += [f"{package.signature.outputs[0].name}=score", "--input", "in.parquet"]
+    assert score(["--model", f"models:/{name}@champion", *flags, "--output", "out"]) == 0
+    assert pq.read_table("out")["score"].to_pylist() == [3.0, 4.0, 9.0]
+    told = json.loads(Path(capsys.readouterr().out.splitlines()[-1]).read_text())["model"]
+    assert (told["path"], told["version"]) == (f"models:/{name}/1", 1)
+    assert len(told["digest"]) == 64
 
 
 def test_a_training_is_logged(

@@ -5,15 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import pytest
 from pyspark.sql import SparkSession
 
 from tfspark.scoring.batch import execute, new_report, plan
 from tfspark.scoring.job import BatchJob
+from tfspark.scoring.output import catalog
+from tfspark.scoring.output.held_rows import HeldRows
 
 LINEAR = str(Path(os.environ["TFSPARK_COMPAT_MODELS"]) / "linear")
 # The id and the prediction of each row.
 SCORED = [(at, 2.0 * at + 2) for at in range(5)]
+
+
+# The operations of a job on its table; each of them is one transaction of the table format.
+OPERATIONS = ("create", "append_rows", "replace_rows", "set_property", "unset_property")
 
 
 class Killed(BaseException):
@@ -23,6 +31,30 @@ class Killed(BaseException):
 def kill(*_: object) -> None:
     """End a job like a kill."""
     raise Killed
+
+
+def killed_before(number: int, run: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Run a job and kill it before an operation; return whether it had so many operations."""
+    done: list[str] = []
+
+    def counting(real: Callable[..., Any]) -> Callable[..., Any]:
+        def operation(*values: Any, **named: Any) -> Any:
+            if len(done) == number:
+                raise Killed
+            done.append(real.__name__)
+            return real(*values, **named)
+
+        return operation
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HeldRows, "hold", counting(HeldRows.hold))
+        for name in OPERATIONS:
+            patch.setattr(catalog, name, counting(getattr(catalog, name)))
+        try:
+            run()
+        except Killed:
+            return True
+    return False
 
 
 def session_in(home: Path, settings: Mapping[str, str]) -> SparkSession:

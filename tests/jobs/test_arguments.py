@@ -11,7 +11,7 @@ import pytest
 
 from jobs import batch_score, sql_score
 from tfspark.errors import TfsparkError
-from tfspark.scoring import arguments
+from tfspark.scoring import arguments, no_effect
 from tfspark.scoring.arguments import run_job
 
 REPEATABLE = {
@@ -158,3 +158,62 @@ def test_a_time_limit_is_seconds(text: str, seconds: float | None) -> None:
 def test_a_time_limit_of_another_kind_is_refused(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="expected seconds, 0 or more"):
         arguments.seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("job", "words", "error"),
+    [
+        (batch_score, "--input-table t --option a=1", "--option has no effect with --input-table"),
+        (batch_score, "--input-table t --input-format csv", "--input-format has no effect with"),
+        (batch_score, "--input-table t --input-format parquet", "--input-format has no effect"),
+        (batch_score, "--input-table t --allow-missing", "--allow-missing has no effect with"),
+        (batch_score, "--input i --input-format csv --allow-missing", "with --input-format csv"),
+        (
+            batch_score,
+            "--input i --input-format delta --allow-missing",
+            "with --input-format delta",
+        ),
+        (
+            batch_score,
+            "--input i --input-format json --path direct --allow-missing",
+            "with --input-format json",
+        ),
+        (batch_score, "--input i --max-bad-rows 3", "without a place for bad rows"),
+        (batch_score, "--input i --difference", "--difference has no effect without two models"),
+        (sql_score, "--mode append", "--mode has no effect without an output"),
+        (sql_score, "--output-format csv", "--output-format has no effect without an output"),
+        (sql_score, "--output-option a=1", "--output-option has no effect without an output"),
+        (sql_score, "--partition-by a", "--partition-by has no effect without an output"),
+        (sql_score, "--on-null error --fill-null f.a=1", "--on-null has no effect if --fill-null"),
+    ],
+)
+def test_a_flag_without_an_effect_is_refused(
+    job: ModuleType, words: str, error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    needed = {
+        batch_score: "--model m --output o",
+        sql_score: "--register f=m --query q",
+    }
+    assert job.main([*needed[job].split(), *words.split()]) == 2
+    said = capsys.readouterr().err
+    assert error in said
+    assert "Hint: " in said
+
+
+@pytest.mark.parametrize(
+    ("job", "words"),
+    [
+        (batch_score, "--model m --input-table t --output o --mode append --keep a"),
+        (batch_score, "--model m --input i --output o --input-format orc --allow-missing"),
+        (
+            batch_score,
+            "--model m --input i --output o --input-format csv --allow-missing --path direct",
+        ),
+        (batch_score, "--models a=m --models b=n --input i --output o --difference --option a="),
+        (sql_score, "--register f=m --register g=n --query q --on-null error --fill-null f.a=1"),
+        (sql_score, "--register f=m --query q --output-table t --mode append --partition-by a"),
+    ],
+)
+def test_a_flag_with_an_effect_is_taken(job: ModuleType, words: str) -> None:
+    rules = {batch_score: no_effect.OF_BATCH_SCORE, sql_score: no_effect.OF_SQL_SCORE}
+    no_effect.refuse_no_effect(job.parse_args(words.split()), rules[job])

@@ -78,11 +78,13 @@ def test_a_null_alone_in_a_csv_file_is_refused(end_of: Any, linear: Path, tmp_pa
         *("--output", tmp_path / "out", "--output-format", "csv"),
     )
     ended = end_of(main, *flags)
-    assert (ended.code, ended.error.count("1 null rows")) == (65, 1)
+    assert (ended.code, ended.error.count("1 such rows")) == (65, 1)
     assert not (tmp_path / "out").exists()
-    assert end_of(main, *flags, "--output-option", "nullValue=NULL").code == 0
-    (written,) = (tmp_path / "out" / "id=1").glob("*.csv")
-    assert written.read_text() == "outputs\nNULL\n"
+    for mode, count in (("error", 1), ("append", 2)):
+        shown = ("--output-option", "nullValue=NULL", "--mode", mode)
+        assert end_of(main, *flags, *shown).code == 0
+        written = list((tmp_path / "out" / "id=1").glob("*.csv"))
+        assert [file.read_text() for file in written] == ["outputs\nNULL\n"] * count
 
 
 def test_options_go_to_spark(score: Any, tmp_path: Path) -> None:

@@ -11,12 +11,16 @@ import pyarrow as pa
 import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import fs
 from pyspark.sql import SparkSession
 
 from jobs.batch_score import main
 from tfspark.errors import InvalidInputError
 from tfspark.scoring.batch import execute, new_report, plan
 from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.input.footers import read_footers
+from tfspark.scoring.input.listing import list_files
+from tfspark.scoring.input.spark_input import SparkInput
 from tfspark.scoring.job import BatchJob
 
 BOTH = pytest.mark.parametrize("path", ["spark", "direct"])
@@ -304,3 +308,17 @@ def test_a_path_that_is_not_there_is_looked_for(
         ended = end_of(main, "--model", linear, "--input", name, "--output", tmp_path / "out")
         assert ended.code == 66
         assert hint in ended.error
+
+
+def test_spark_may_know_the_columns_of_a_later_file_only(tmp_path: Path) -> None:
+    """Of ORC files, it reads the first one in the order of the file system."""
+    pa.orc.write_table(points(0), tmp_path / "a.orc")
+    pa.orc.write_table(points(2).drop_columns(["name"]), tmp_path / "b.orc")
+    local = fs.LocalFileSystem()
+    files = list_files(local, str(tmp_path))
+    session: Any = None
+    source = SparkInput(session, [], files, read_footers(local, files, "orc"), "orc")
+    source.explain_unbound(points(0).column_names)
+    known = [name for name in points(0).column_names if name != "name"]
+    with pytest.raises(InvalidInputError, match=r"b.orc lacks 'name'"):
+        source.explain_unbound(known)

@@ -15,7 +15,8 @@ from tests.faults.stopping_store import Stopped
 from tfspark.scoring.input.spark_input import snapshot_of
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.owner import Owner
-from tfspark.spark.cluster.sources import sources_of
+from tfspark.scoring.pinned_input import log_unpinned
+from tfspark.spark.cluster.sources import Source, sources_of
 
 
 @pytest.fixture
@@ -70,3 +71,19 @@ def test_all_sources_of_a_query_count(
     assert before is not None
     spark.sql(f"INSERT INTO {hive} PARTITION (g = 1) VALUES (2)")
     assert state(f"SELECT id FROM {hive}") not in (None, before)
+
+
+@pytest.mark.parametrize(
+    ("source", "is_told"),
+    [
+        (Source(("file:/a",), "3"), True),
+        (Source(("file:/a",)), False),
+        (Source((), "Range"), False),
+    ],
+)
+def test_tables_that_are_not_pinned_are_logged(
+    source: Source, is_told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        log_unpinned([source])
+    assert ("not pinned" in caplog.text) == is_told

@@ -49,11 +49,15 @@ def test_a_part_of_one_is_no_input(
     assert f"{lake / source} is a Delta table, part of file:{lake}" in ended.error
 
 
+@pytest.mark.parametrize(
+    ("place", "option"), [("lake", "recursiveFileLookup"), ("a/b/lake", "RECURSIVEFILELOOKUP")]
+)
 def test_one_below_is_no_input_when_folders_are_searched(
-    end_of: Any, linear: Path, rows: Path, tmp_path: Path
+    place: str, option: str, end_of: Any, linear: Path, rows: Path, tmp_path: Path
 ) -> None:
-    as_lake(rows, MARKS["a Delta table"])
-    flags = ("--input", tmp_path, "--option", "recursiveFileLookup=true")
+    lake = shutil.copytree(rows, tmp_path / "in" / place)
+    as_lake(lake, MARKS["a Delta table"])
+    flags = ("--input", tmp_path / "in", "--option", f"{option}=true")
     ended = end_of(main, "--model", linear, *flags, "--output", tmp_path / "out")
     assert ended.code == 65
 

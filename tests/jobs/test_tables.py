@@ -332,17 +332,33 @@ def test_partitions_that_cannot_be_are_refused(
     assert error in ended.error
 
 
-@pytest.mark.parametrize("partitions", ["", "g"])
+@pytest.mark.parametrize(("first", "second"), [("", "g"), ("g", ""), ("g", "G")])
 def test_files_of_other_partitions_are_not_appended(
-    partitions: str, score: Any, end_of: Any, linear: Path, grouped: Path, tmp_path: Path
+    first: str, second: str, score: Any, end_of: Any, linear: Path, grouped: Path, tmp_path: Path
 ) -> None:
+    """With `G`, Spark writes folders such as `G=a` beside `g=a`."""
     given = ("--input", grouped, "--output", tmp_path / "out")
-    ways = [("--partition-by", name) if name else () for name in ("", "g")]
-    first, second = ways if not partitions else reversed(ways)
-    score(*given, *first)
-    ended = end_of(main, "--model", linear, *given, *second, "--mode", "append")
+    ways = [("--partition-by", name) if name else () for name in (first, second)]
+    score(*given, *ways[0])
+    ended = end_of(main, "--model", linear, *given, *ways[1], "--mode", "append")
     assert ended.code == 65
     assert "--partition-by" in ended.error
+
+
+def test_flags_that_an_existing_table_ignores_are_refused(
+    end_of: Any, linear: Path, spark: SparkSession, grouped: Path, tables: str, database: str
+) -> None:
+    spark.sql(f"CREATE TABLE {tables}.y ({COLUMNS}, g STRING) USING orc")
+    flags = ("--model", linear, "--input", grouped, "--keep", "id,g", "--mode", "append")
+    for table, given in (
+        (f"{tables}.y", "--output-format csv"),
+        (f"{tables}.y", "--output-option compression=none"),
+        (f"{tables}.y", "--partition-by g"),
+        (f"{database}.y", "--output-format orc"),
+        (f"{database}.y", "--partition-by g"),
+    ):
+        ended = end_of(main, *flags, "--output-table", table, *given.split())
+        assert (ended.code, ended.spark_jobs, "Hint: leave out" in ended.error) == (2, 0, True)
 
 
 # --- other catalogs ------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tfspark.scoring import arguments, exit_codes, flags
+from tfspark.scoring import arguments, exit_codes, flags, no_effect
 from tfspark.scoring.job_parser import JobParser
 from tfspark.scoring.report_flags import BASELINE, NO_STATS, SAMPLE_ROWS
 
@@ -140,9 +140,7 @@ def check_early(args: argparse.Namespace) -> None:
     if args.no_stats and args.baseline:
         problem = "--baseline compares statistics, and --no-stats collects none."
         raise UsageError(explain(problem, hint="leave out one of them."))
-    if args.max_bad_rows and not args.bad_rows:
-        problem = "--max-bad-rows has no effect without a place for bad rows."
-        raise UsageError(explain(problem, hint="add --bad-rows PATH."))
+    no_effect.refuse_no_effect(args, no_effect.OF_BATCH_SCORE)
     both = [name for name in args.constant if name in args.feed]
     if both:
         raise UsageError(

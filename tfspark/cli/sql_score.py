@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfspark.errors import did_you_mean
 from tfspark.options import ScoreOptions
-from tfspark.scoring import arguments, exit_codes, flags
+from tfspark.scoring import arguments, exit_codes, flags, no_effect
 from tfspark.scoring.job_parser import JobParser
 
 if TYPE_CHECKING:
@@ -133,7 +133,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def check_early(args: argparse.Namespace) -> None:
-    """Refuse a missing file of statements before a JVM is started."""
+    """Refuse flags without an effect and a missing file of statements before a JVM is started."""
+    no_effect.refuse_no_effect(args, no_effect.OF_SQL_SCORE)
     if args.file is not None:
         _text_of(args.file)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tfspark.errors import UsageError, explain
 from tfspark.spark.cluster.files import HadoopFiles
-from tfspark.spark.cluster.lakes import version_option
+from tfspark.spark.cluster.lakes import LAKES, version_option
 from tfspark.spark.cluster.reading import check_format, read_path, read_table
 
 if TYPE_CHECKING:
@@ -69,15 +69,22 @@ class Dataset:
     @property
     def reader_options(self) -> dict[str, str]:
         """The options of the reader, with the defaults of the format."""
-        given = {name.lower() for name in self.options}
-        defaults = _READ_DEFAULTS.get(self.format, {})
-        unset = {name: value for name, value in defaults.items() if name.lower() not in given}
-        return {**unset, **self.options}
+        return self._with(_READ_DEFAULTS.get(self.format, {}))
 
     @property
     def writer_options(self) -> dict[str, str]:
         """The options of the writer, with the defaults of the format."""
-        return {**_WRITE_DEFAULTS.get(self.format, {}), **self.options}
+        return self._with(_WRITE_DEFAULTS.get(self.format, {}))
+
+    def option(self, name: str, default: str = "") -> str:
+        """Return the value of an option; Spark ignores the case of its name."""
+        given = {key.lower(): value for key, value in self.options.items()}
+        return given.get(name.lower(), default)
+
+    def _with(self, defaults: Mapping[str, str]) -> dict[str, str]:
+        given = {name.lower() for name in self.options}
+        unset = {name: value for name, value in defaults.items() if name.lower() not in given}
+        return {**unset, **self.options}
 
     def read(self, spark: SparkSession) -> DataFrame:
         """Return the rows, lazily; the schema is known.
@@ -90,13 +97,20 @@ class Dataset:
         if self.table:
             return read_table(spark, self.table, self.version)
         self.check_format(spark)
-        path = self.path
-        if self.format == "tfrecord":  # pyarrow does not know Spark's default file system
-            path = HadoopFiles(spark, path).qualified(path)
         options = self.reader_options
         if self.version:
             options[version_option(spark.version, self.format)] = self.version
-        return read_path(spark, path, self.format, options)
+        return read_path(spark, self.qualified(spark), self.format, options)
+
+    def qualified(self, spark: SparkSession) -> str:
+        """Return the path as the format needs it.
+
+        To Iceberg, a name without a slash is a table of the catalog. Delta takes only absolute
+        paths in statements. To pyarrow, Spark's default file system is unknown.
+        """
+        if self.format not in (*LAKES, "tfrecord"):
+            return self.path
+        return HadoopFiles(spark, self.path).qualified(self.path)
 
     def check_format(self, spark: SparkSession) -> None:
         """Let the session read and write the format.

@@ -1,7 +1,8 @@
 """A strict command-line parser: each flag once, and by its full name. Driver.
 
 Python's parser uses the last of two equal flags, and accepts abbreviations. Here both are usage
-errors, and the message for an unknown name suggests the closest known one.
+errors, and the message for an unknown name suggests the closest known one. The parsed command line
+has the names of the flags that were given, as `given`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ class JobParser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
+        self.set_defaults(given=frozenset())
         self.register("action", None, Once)
         self.register("action", "store_true", OnceTrue)
 
@@ -55,8 +57,6 @@ def _left_over(given: Sequence[str], rest: Sequence[str]) -> str:
 class Once(argparse.Action):
     """Stores a value; refuses a second one."""
 
-    given = False
-
     def __call__(
         self,
         parser: argparse.ArgumentParser,
@@ -65,9 +65,9 @@ class Once(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         """Store the value."""
-        if self.given:
+        if option_string in namespace.given:
             parser.error(f"argument {option_string}: it is given twice")
-        self.given = True
+        namespace.given |= {option_string}
         setattr(namespace, self.dest, values)
 
 
@@ -103,6 +103,7 @@ class ByName(argparse.Action):
         found = dict(getattr(namespace, self.dest))
         if name in found:
             parser.error(f"argument {option_string}: {name!r} is given twice")
+        namespace.given |= {option_string}
         setattr(namespace, self.dest, {**found, name: value})
 
 

@@ -1,16 +1,19 @@
 """Pins an input of Delta Lake or Iceberg to the version that the job has found. Driver.
 
 The version is looked up once. All reads of the job use it, and so do its digest and its report, so
-commits of other programs do not change the rows while the job runs. A view is not pinned.
+commits of other programs do not change the rows while the job runs. A table behind a view, or in a
+query, is not pinned; the log says so.
 """
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tfspark.errors import TfsparkError, UsageError, explain
+from tfspark.errors import TfsparkError
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output.table_name import table_name
 from tfspark.spark.cluster.lakes import (
@@ -19,10 +22,13 @@ from tfspark.spark.cluster.lakes import (
     lake_of_catalog,
     newest_version,
 )
+from tfspark.spark.cluster.sources import Source
 from tfspark.spark.cluster.tables import provider_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+_log = logging.getLogger(__name__)
 
 # The name of a table by its folder, such as delta.`/data/scores`.
 _BY_PATH = re.compile(r"\s*(delta|iceberg)\s*\.\s*`[^`]*/[^`]*`\s*", re.IGNORECASE)
@@ -34,25 +40,27 @@ def pinned(spark: SparkSession, source: Dataset) -> Dataset:
     """Return the input with its current version, if it is a table of Delta Lake or Iceberg.
 
     Raises:
-        UsageError: The format is not installed; or the options of a table choose a version.
+        UsageError: The format is not installed.
         InputNotFoundError: There is no such table.
     """
     lake = _lake_of(spark, source)
     if not lake:
         return source
-    chosen = next((name for name in source.options if name.lower() in _CHOSEN), "")
-    if chosen and source.table:
-        raise UsageError(
-            explain(
-                f"The option {chosen!r} has no effect on a table.",
-                hint=f"read its folder with --input and --input-format {lake}.",
-            )
-        )
     source.read(spark)  # raises if there is no such table
-    if chosen:
+    if any(name.lower() in _CHOSEN for name in source.options):
         return source
-    version = newest_version(spark, lake, path=source.path, table=source.table)
+    path = source.qualified(spark) if source.path else ""
+    version = newest_version(spark, lake, path=path, table=source.table)
     return replace(source, version=version, format=lake)
+
+
+def log_unpinned(sources: Sequence[Source]) -> None:
+    """Log that tables with versions are not pinned; their rows may change while the job runs."""
+    if any(source.has_versions for source in sources):
+        _log.info(
+            "tables of this input are not pinned to a version: if another program commits to one "
+            "while the job runs, the job may read the new rows"
+        )
 
 
 def _lake_of(spark: SparkSession, source: Dataset) -> str:

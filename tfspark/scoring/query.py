@@ -23,6 +23,7 @@ from tfspark.scoring.input.spark_input import snapshot_of
 from tfspark.scoring.output.choice import output_of
 from tfspark.scoring.output.journal import PARTITIONS, Journal
 from tfspark.scoring.output.protocol import Mode, Output, ending, publish
+from tfspark.scoring.pinned_input import log_unpinned
 from tfspark.scoring.preflight import check_settings, open_models
 from tfspark.scoring.report import Report, model_facts
 from tfspark.several import NamedModel
@@ -136,6 +137,7 @@ def _stage(
     output.check_columns(dict(result.dtypes))
     digests = [(name, package.digest) for name, package in packages.items()]
     sources = sources_of(result)
+    log_unpinned(sources)
     # A query may append rows that its target does not have yet.
     if job.mode in ("overwrite", PARTITIONS):
         output.check_sources(sources)

@@ -17,6 +17,7 @@ from tfspark.scoring.job import BatchJob, Outcome, Plan
 from tfspark.scoring.output.bad_rows import FILE, REASON, BadRowsOutput
 from tfspark.scoring.output.journal import PARTITIONS
 from tfspark.scoring.output.protocol import Output
+from tfspark.scoring.pinned_input import log_unpinned
 from tfspark.scoring.split_frame import SplitFrame
 from tfspark.several import BoundModels, NamedModel
 from tfspark.spark.cluster.arrow_batches import sized_batches
@@ -134,14 +135,15 @@ def _scoring(
 
 
 def _merges(dataset: Dataset) -> bool:
-    return dataset.options.get("mergeSchema", "").lower() == "true"
+    return dataset.option("mergeSchema").lower() == "true"
 
 
 def _merging(source: Dataset) -> Dataset:
     """Let Spark take the columns of all files, instead of the columns of one file."""
     if not source.path or source.format not in WITH_FOOTERS:
         return source
-    return replace(source, options={"mergeSchema": "true", **source.options})
+    merging = {} if source.option("mergeSchema") else {"mergeSchema": "true"}
+    return replace(source, options={**merging, **source.options})
 
 
 def _scored(
@@ -163,7 +165,7 @@ def _scored(
         )
     except BindingError:
         if source is not None:
-            source.explain_unbound()
+            source.explain_unbound(rows.columns)
         raise
     return scored.frame, scored.bound
 
@@ -171,6 +173,8 @@ def _scored(
 def _sources(rows: DataFrame, job: BatchJob, output: Output) -> list[Source]:
     """Return the sources of the rows; refuse those that the job would change."""
     sources = sources_of(rows)
+    if job.source.table and not job.source.version:
+        log_unpinned(sources)
     # A view may read the table that is appended to, for example to leave out the rows in it.
     if job.mode in ("overwrite", PARTITIONS) or (job.mode == "append" and job.source.path):
         output.check_sources(sources)

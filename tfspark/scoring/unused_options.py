@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tfspark.errors import UsageError, explain
+from tfspark.errors import UsageError, explain, listing
 from tfspark.scoring.dataset import Dataset
 
 # In Spark, each of these is a method or an argument of a reader or writer.
@@ -30,6 +30,10 @@ def refuse_unused(dataset: Dataset, *, is_read: bool = False) -> None:
     Raises:
         UsageError: Names the option and the alternative.
     """
+    if is_read and dataset.table and dataset.options:
+        problem = f"The options of an input have no effect on the {dataset}."
+        hint = "leave them out, or read the files of the table as a path."
+        raise UsageError(explain(problem, found=listing(list(dataset.options)), hint=hint))
     known: Mapping[str, str] = _OF_READER if is_read else _OF_WRITER
     for name in dataset.options:
         if name.lower() in known:

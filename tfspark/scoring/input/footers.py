@@ -121,11 +121,16 @@ def unreadable(path: str, file_format: str, error: BaseException) -> InvalidInpu
     )
 
 
-def later_columns(footers: Sequence[Footer]) -> list[str]:
-    """Return the columns that the first file lacks."""
-    first = {name.lower() for name in footers[0].schema.names}
-    found = {name.lower(): name for footer in _unlike(footers) for name in footer.schema.names}
-    return [name for folded, name in found.items() if folded not in first]
+def later_columns(footers: Sequence[Footer], known: Collection[str] | None = None) -> list[str]:
+    """Return the columns of the files that are not known.
+
+    Args:
+        footers: The footers of all files, or of the first ones.
+        known: The known columns; by default those of the first file.
+    """
+    folded = {name.lower() for name in (footers[0].schema.names if known is None else known)}
+    found = {name.lower(): name for footer in footers for name in footer.schema.names}
+    return [name for lowered, name in found.items() if lowered not in folded]
 
 
 def refuse_missing(footers: Sequence[Footer], names: Collection[str] | None = None) -> None:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _FORMATS = ("delta", "iceberg")
 _GLOB = re.compile(r"[*?\[\]{}\\]")
-# The number of parent folders that are searched; more levels of partitions are rare.
+# The number of parent folders that are searched, and of levels below a folder that Spark reads with
+# all folders in it; more levels of partitions are rare.
 _LEVELS = 5
 
 
@@ -83,8 +84,9 @@ def refuse_lake(spark: SparkSession, dataset: Dataset, flag: str) -> None:
     folder = files.qualified(dataset.path).rstrip("/")
     if flag == "output":
         folder = _GLOB.sub(r"\\\g<0>", folder)
-    recursive = dataset.options.get("recursiveFileLookup", "").lower() == "true"
-    found = _found(files, f"{folder}/*" if recursive else folder)
+    found = _found(files, folder)
+    if found is None and dataset.option("recursiveFileLookup").lower() == "true":
+        found = _found(files, folder + "/*" * _LEVELS)
     if found is not None:
         raise _error(spark, *found, dataset.path, flag)
 

@@ -76,14 +76,18 @@ class SparkInput:
             count = "the columns of the first %d of %d input files were compared, not the others'"
             _log.warning(count, MAX_FOOTERS, len(self.files))
 
-    def explain_unbound(self) -> None:
-        """Refuse a first file that lacks a column of the others; Spark knows only its columns.
+    def explain_unbound(self, known: Collection[str]) -> None:
+        """Refuse a file that lacks a column of the others, if Spark knows only its columns.
+
+        Args:
+            known: The columns that Spark knows. Those of ORC files need not be those of the first
+                file in the order of names.
 
         Raises:
             InvalidInputError: Names the file.
         """
         if self.footers:
-            refuse_missing(self.footers, later_columns(self.footers))
+            refuse_missing(self.footers, later_columns(self.footers, known))
 
     def check_unchanged(self, uris: Collection[str] | None = None) -> None:
         """Refuse files that changed since the job was planned; by default, check all files.

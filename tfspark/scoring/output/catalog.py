@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tfspark.errors import OutputBusyError, UsageError, explain
 from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.output.definition import refuse_other_definition
 from tfspark.scoring.output.folder_rules import would_change
 from tfspark.scoring.output.held_rows import HeldRows
 from tfspark.scoring.output.history import History, history_of
@@ -31,7 +32,7 @@ from tfspark.spark.cluster.tables import (
     append_rows,
     catalog_class,
     create,
-    is_partitioned,
+    partitioning_of,
     properties_of,
     provider_of,
     replace_partitions,
@@ -116,7 +117,7 @@ class CatalogOutput:
                 )
             )
         by = bool(self.target.partition_by)
-        there = is_partitioned(self.spark, self.table.quoted) if self._exists() else by
+        there = bool(partitioning_of(self.spark, self.table.quoted)) if self._exists() else by
         refuse_unpartitioned(self.target, is_partitioned=there)
 
     def check_sources(self, sources: Sequence[Source]) -> None:
@@ -129,8 +130,10 @@ class CatalogOutput:
         """See `Output.check_columns`."""
         check_partitions(self.target, columns)
         if self._exists():
-            there = self.spark.table(self.table.quoted)
-            check_same_columns(self.target, dict(there.dtypes), columns)
+            name = self.table.quoted
+            check_same_columns(self.target, dict(self.spark.table(name).dtypes), columns)
+            provider, partitions = provider_of(self.spark, name), partitioning_of(self.spark, name)
+            refuse_other_definition(self.target, provider, partitions, takes_options=True)
 
     def begin(self, job: JobKey) -> Journal | None:
         """See `Output.begin`. Without a history, other jobs cannot be detected."""
@@ -208,16 +211,17 @@ class CatalogOutput:
         if exists and self.mode == "error":  # another program created it after the check
             raise already_there(str(self.target))
         mark = {} if history is None else history.mark(self._commit, account)
+        options = {**self.target.options, **mark}
         if not exists:
             settings = {} if history is None else history.settings(self._commit, account)
             with temporary_settings(self.spark, settings):
                 self._create(rows, mark)
         elif self.mode == "append":
-            append_rows(rows, name, mark)
+            append_rows(rows, name, options)
         elif self.mode == PARTITIONS:
-            replace_partitions(rows, name, mark)
+            replace_partitions(rows, name, options)
         else:
-            replace_rows(rows, name, mark)
+            replace_rows(rows, name, options)
         self.held.release()
 
     def _create(self, rows: DataFrame, mark: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tfspark.errors import UsageError, explain
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output.catalog import CatalogOutput
+from tfspark.scoring.output.definition import refuse_definition
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.jdbc import JdbcOutput
 from tfspark.scoring.output.protocol import Mode, Output
@@ -43,6 +44,7 @@ def output_of(spark: SparkSession, target: Dataset, mode: Mode, run: str) -> Out
     if lake:
         check_installed(spark, lake)
     if catalog_class(spark, table.catalog) == CATALOG and is_classic(spark):
+        refuse_definition(target)
         return JdbcOutput(spark, target, table, mode, run)
     if table.catalog or not _is_of_files(spark, table.quoted, target):
         return CatalogOutput(spark, target, table, mode, run)

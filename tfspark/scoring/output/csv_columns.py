@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from tfspark.errors import BindingError, explain, listing
 from tfspark.scoring.dataset import Dataset
+from tfspark.spark.cluster.blank_lines import counting_blanks
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+# What Java's `trim` removes; with it, Spark's reader decides whether a line is blank.
+_BLANK = r"[\x00-\x20]"
 
 
 def refuse_nested(target: Dataset, columns: Mapping[str, str]) -> None:
@@ -32,33 +41,53 @@ def refuse_nested(target: Dataset, columns: Mapping[str, str]) -> None:
         )
 
 
-def refuse_lost_nulls(
-    target: Dataset, columns: Mapping[str, str], account: Mapping[str, object]
-) -> None:
-    """Refuse null predictions if they are the only column of a CSV file.
+@contextmanager
+def refusing_blank_lines(target: Dataset, rows: DataFrame) -> Iterator[DataFrame]:
+    """Refuse rows that were written as blank lines, which readers of CSV skip.
 
-    Spark writes such a row as an empty line, and readers of CSV skip empty lines.
+    Spark writes nothing for a null. An empty text has quotes, and a text of blanks is trimmed, but
+    options of the writer change this. The block writes the rows.
 
     Args:
-        target: The output of the rows.
-        columns: Name → Spark type.
-        account: The report of the run.
+        target: The output, with the format, the options and the partitions of its files.
+        rows: The rows.
+
+    Yields:
+        The rows to write.
 
     Raises:
-        BindingError: The message says how many rows would be lost.
+        BindingError: After the block; the message says how many rows would be lost.
     """
     folders = {name.lower() for name in target.partition_by}
-    in_files = [name for name in columns if name.lower() not in folders]
-    shows_nulls = any(name.lower() == "nullvalue" for name in target.options)
-    if target.format != "csv" or len(in_files) != 1 or shows_nulls or not account.get("null_rows"):
+    names = [name for name in rows.columns if name.lower() not in folders]
+    separator = target.option("sep", target.option("delimiter", ",")).replace(r"\t", "\t")
+    has_quotes = target.option("quoteAll").lower() == "true"
+    if target.format != "csv" or has_quotes or (len(names) > 1 and separator.strip()):
+        yield rows
         return
-    raise BindingError(
-        explain(
-            f"Rows would be lost in {target}: CSV files of one column have an empty line for a "
-            "null, and readers skip it.",
-            expected=f"another column beside {in_files[0]!r}, or no null",
-            found=f"{account['null_rows']} null rows",
-            hint="keep a column with --keep, write parquet, or choose a text for null with "
-            "--output-option nullValue=NULL.",
-        )
+    rows, count = counting_blanks(
+        rows,
+        names,
+        null_is_blank=not target.option("nullValue").strip(),
+        blank_text=_blank_text(target),
     )
+    yield rows
+    if count():
+        raise BindingError(
+            explain(
+                f"Rows would be lost in {target}: they are blank lines of CSV files, and readers "
+                "skip them.",
+                expected=f"another column beside {listing(names)}, or values in all rows",
+                found=f"{count()} such rows",
+                hint="write another column too, write parquet, or choose a text for null with "
+                "--output-option nullValue=NULL.",
+            )
+        )
+
+
+def _blank_text(target: Dataset) -> str:
+    """Return a regular expression of the texts that are written as blanks; empty for none."""
+    if not target.option("emptyValue", '""').strip():
+        return f"^{_BLANK}*$"
+    trims = (target.option(f"ignore{end}WhiteSpace", "true") for end in ("Leading", "Trailing"))
+    return "" if "true" in map(str.lower, trims) else f"^{_BLANK}+$"

@@ -17,7 +17,7 @@ from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.input.lakes import refuse_lake
 from tfspark.scoring.output import folder_rules
 from tfspark.scoring.output.commit import Commit
-from tfspark.scoring.output.csv_columns import refuse_lost_nulls, refuse_nested
+from tfspark.scoring.output.csv_columns import refuse_nested, refusing_blank_lines
 from tfspark.scoring.output.finished_groups import FinishedGroups, Group, name_in_group
 from tfspark.scoring.output.journal import PARTITIONS, JobKey, Journal, Mode, TableRecord
 from tfspark.scoring.output.lock import Lock
@@ -153,9 +153,10 @@ class PathOutput:
     def _check_append(self, columns: Mapping[str, str]) -> None:
         partitions = partitions_in(self._files, self._path)
         refuse_other_partitions(self.target, partitions)
-        options = self.target.writer_options
-        named = self.target.format == "csv" and options["header"].lower() == "true"
+        header = self.target.option("header", "true").lower()
+        named = self.target.format == "csv" and header == "true"
         if self.target.format in _SELF_DESCRIBING or named:
+            options = self.target.writer_options
             there = read_path(self.spark, self._path, self.target.format, options)
             # Spark guesses the type of a partition column from the names of folders.
             types = {**dict(there.dtypes), **{name: columns.get(name, "") for name in partitions}}
@@ -229,10 +230,11 @@ class PathOutput:
 
     def _write(self, df: DataFrame) -> list[str]:
         """Let Spark write rows; return the names of the files."""
-        writer = df.write.format(self.target.format).options(**self.target.writer_options)
-        if self.target.format == "tfrecord":  # its data source has no mode `error`
-            writer = writer.mode("append")
-        writer.partitionBy(*self.target.partition_by).save(self._spark_folder)
+        with refusing_blank_lines(self.target, df) as rows:
+            writer = rows.write.format(self.target.format).options(**self.target.writer_options)
+            if self.target.format == "tfrecord":  # its data source has no mode `error`
+                writer = writer.mode("append")
+            writer.partitionBy(*self.target.partition_by).save(self._spark_folder)
         return self._written()
 
     @property
@@ -269,7 +271,6 @@ class PathOutput:
 
     def publish(self, account: Mapping[str, object]) -> None:
         """See `Output.publish`."""
-        refuse_lost_nulls(self.target, self._columns or {}, account)
         is_there, names = self._store.exists(self._root), list(self.taken)
         if is_there and self.mode == "error":  # another program created it after the check
             raise already_there(str(self.target))

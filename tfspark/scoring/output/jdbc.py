@@ -203,7 +203,7 @@ class JdbcOutput(CatalogOutput):
             options, partitions = self.target.options, self.target.partition_by
             empty = self.spark.createDataFrame([], df.schema)  # counts nothing, unlike `df`
             tables.create(empty, name, self.target.format, options, partitions, {})
-        tables.append_rows(df, name, {})
+        tables.append_rows(df, name, self.target.options)
 
     def _create_like_target(self) -> bool:
         """Create the second table with the types of the target, if the database can."""

@@ -48,10 +48,13 @@ def check_partitions(target: Dataset, columns: Mapping[str, str]) -> None:
 def refuse_other_partitions(target: Dataset, there: Sequence[str]) -> None:
     """Refuse to add rows to a folder that has other partition columns.
 
+    Spark names the folders as the caller writes the columns, and folders in both cases are two
+    partitions.
+
     Raises:
         BindingError: The message names both.
     """
-    if [name.lower() for name in there] != [name.lower() for name in target.partition_by]:
+    if list(there) != list(target.partition_by):
         raise BindingError(
             explain(
                 f"The rows cannot be added to {target}.",

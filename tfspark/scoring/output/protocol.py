@@ -185,7 +185,9 @@ def check_same_columns(
     types = there if isinstance(there, Mapping) else {}
     folded = {name.lower(): kind for name, kind in columns.items()}
     ordered = target.format == "csv" and not target.table
-    wanted, found = [name.lower() for name in there], list(folded)
+    folders = {name.lower() for name in target.partition_by}  # their columns come last
+    wanted = [name.lower() for name in there if name.lower() not in folders]
+    found = [name for name in folded if name not in folders]
     changed = any(
         not _takes(kind, folded.get(name.lower(), kind), may_widen=bool(target.table))
         for name, kind in types.items()

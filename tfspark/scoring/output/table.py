@@ -14,7 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tfspark.errors import OutputBusyError, OutputExistsError, UsageError, explain, listing
+from tfspark.errors import OutputBusyError, OutputExistsError, UsageError, explain
+from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.output.csv_columns import refusing_blank_lines
+from tfspark.scoring.output.definition import refuse_other_definition
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.folder_rules import refuse_own_input
 from tfspark.scoring.output.journal import PARTITIONS, TableRecord
@@ -30,7 +33,7 @@ from tfspark.scoring.output.table_name import (
 )
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.reading import check_format
-from tfspark.spark.cluster.table_files import partition_folders
+from tfspark.spark.cluster.table_files import options_of, partition_folders
 from tfspark.spark.cluster.tables import Table, create_like, insert
 
 if TYPE_CHECKING:
@@ -135,16 +138,9 @@ class TableOutput(PathOutput):
         if self._there is None or self._columns is None:
             return
         check_same_columns(self.target, self._there.columns, self._columns)
-        wanted = [name.lower() for name in self.target.partition_by]
-        if wanted and wanted != [name.lower() for name in self._there.partitions]:
-            raise UsageError(
-                explain(
-                    f"The {self.target} keeps its partitions.",
-                    expected=f"partitions by {listing(self._there.partitions)}",
-                    found=f"--partition-by {','.join(self.target.partition_by)}",
-                    hint="leave out --partition-by, or drop the table first.",
-                )
-            )
+        refuse_other_definition(
+            self.target, self._there.provider, self._there.partitions, takes_options=False
+        )
 
     def _open(self) -> None:
         """Make the folder of the run; remove an empty folder in the place of a new table."""
@@ -159,12 +155,23 @@ class TableOutput(PathOutput):
         tables.drop(name)
         if self._there is not None:
             create_like(self.spark, name, self._there, place)
-            insert(df, name)
-            tables.drop(name)  # its files stay
-        else:
-            writer = df.write.format(self.target.format).options(**self.target.options, path=place)
-            writer.partitionBy(*self.target.partition_by).saveAsTable(name)
+        with refusing_blank_lines(self._files_of_table(), df) as rows:
+            if self._there is not None:
+                insert(rows, name)
+                tables.drop(name)  # its files stay
+            else:
+                writer = rows.write.format(self.target.format)
+                writer = writer.options(**self.target.options, path=place)
+                writer.partitionBy(*self.target.partition_by).saveAsTable(name)
         return self._written()
+
+    def _files_of_table(self) -> Dataset:
+        """Return the target with the format, options and partitions of its files."""
+        there = self._there
+        if there is None or there.provider != "csv":
+            return self.target
+        options = options_of(self.spark, there.name)
+        return replace(self.target, format="csv", options=options, partition_by=there.partitions)
 
     def _name_definition(self) -> str:
         """Return the name of the staged table; a file in the folder holds it for a recovery."""

@@ -30,9 +30,8 @@ def refuse_no_feature(target: Dataset, columns: Mapping[str, str]) -> None:
         raise UsageError(
             explain("A TFRecord output has no partitions.", hint="leave out --partition-by.")
         )
-    options = {name.lower(): value for name, value in target.options.items()}
     types = [(name, column_type(kind) or pa.null()) for name, kind in columns.items()]
     try:
-        columns_of(pa.schema(types), record_type_of(options.get("recordtype", "Example")))
+        columns_of(pa.schema(types), record_type_of(target.option("recordType", "Example")))
     except UnsupportedTypeError as error:
         raise BindingError(str(error)) from error

@@ -41,6 +41,11 @@ class Source:
     table: str = ""
     is_identified: bool = True
 
+    @property
+    def has_versions(self) -> bool:
+        """Whether it is a table whose commits have versions."""
+        return bool(self.version) and self.version not in _CONSTANT
+
 
 def sources_of(df: DataFrame) -> list[Source]:
     """Return the sources of a DataFrame, including those of its subqueries."""

@@ -52,6 +52,17 @@ def forget_contents(spark: SparkSession, name: str) -> None:
     spark.catalog.refreshTable(name)
 
 
+def options_of(spark: SparkSession, name: str) -> dict[str, str]:
+    """Return the options of a table's format, such as `nullValue` of CSV."""
+    about = _catalog(spark).getTableMetadata(_identifier(spark, name))
+    found: dict[str, str] = {}
+    options = about.storage().properties().iterator()
+    while options.hasNext():
+        option = options.next()
+        found[str(option._1())] = str(option._2())
+    return found
+
+
 def partition_folders(spark: SparkSession, name: str) -> Iterator[str]:
     """Yield the URI of the folder of each partition that the catalog knows."""
     jvm: Any = spark._jvm

@@ -172,11 +172,14 @@ def replace_partitions(df: DataFrame, name: str, options: Mapping[str, str]) -> 
     df.writeTo(name).options(**options).overwritePartitions()
 
 
-def is_partitioned(spark: SparkSession, name: str) -> bool:
-    """Whether a table has partitions, such as `bucket(4, id)` of Iceberg."""
+def partitioning_of(spark: SparkSession, name: str) -> list[str]:
+    """Return a table's partition columns, and transforms such as `bucket(4, id)` of Iceberg."""
     lines = iter(_described(spark, name))
-    below = dropwhile(lambda line: not line[0].startswith("# Partition"), lines)
-    return next(islice(below, 1, None), ("Not partitioned", ""))[0] not in ("", "Not partitioned")
+    heading = next((line[0] for line in lines if line[0].startswith("# Partition")), "")
+    below = takewhile(lambda line: line[0] != "", lines)
+    if heading == "# Partitioning":  # the transforms are called `Part 0`, `Part 1`
+        return [transform for _, transform in below if transform]
+    return [column for column, _ in below if not column.startswith("# ")]
 
 
 def summaries_of_iceberg(spark: SparkSession, name: str, *keys: str) -> list[tuple[str, ...]]:

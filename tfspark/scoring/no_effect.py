@@ -1,0 +1,99 @@
+"""Flags that have no effect in a combination with other flags. Driver.
+
+A flag that is given must change the job; otherwise its user believes something that is not true.
+The rules are those of `jobs/README.md`. This module imports neither pyspark nor TensorFlow nor
+Arrow.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tfspark.errors import UsageError, explain
+from tfspark.scoring import flags
+from tfspark.scoring.flags import Flag
+
+
+@dataclass(frozen=True)
+class NoEffect:
+    """Flags without an effect.
+
+    Attributes:
+        flags: The flags.
+        where: The combination in which they have no effect, in words, with the values of flags.
+        holds: Whether a command line is such a combination.
+        hint: The next step.
+    """
+
+    flags: Sequence[Flag]
+    where: str
+    holds: Callable[[Namespace], object]
+    hint: str
+
+
+def refuse_no_effect(args: Namespace, rules: Sequence[NoEffect]) -> None:
+    """Refuse a flag that was given and has no effect.
+
+    Raises:
+        UsageError: Names the flag, the combination and the next step.
+    """
+    for rule in rules:
+        for flag in rule.flags:
+            if flag.name in args.given and rule.holds(args):
+                where = rule.where.format(**vars(args))
+                raise UsageError(explain(f"{flag.name} has no effect {where}.", hint=rule.hint))
+
+
+def _lacks_no_column(args: Namespace) -> bool:
+    """Whether files cannot lack a column; pyarrow fills columns of CSV on the direct path."""
+    is_filled = args.input_format == "csv" and args.path == "direct"
+    return args.input_format not in ("parquet", "orc") and not is_filled
+
+
+def _fills_all(args: Namespace) -> bool:
+    return all(args.fill_null[name] for name in args.register)
+
+
+OF_BATCH_SCORE = (
+    NoEffect(
+        (flags.INPUT_FORMAT, flags.OPTION, flags.ALLOW_MISSING),
+        "with --input-table",
+        lambda args: args.input_table,
+        "leave it out, or read files with --input; also the folder of a table of Delta Lake or "
+        "Iceberg, with --input-format delta or iceberg.",
+    ),
+    NoEffect(
+        (flags.ALLOW_MISSING,),
+        "with --input-format {input_format}",
+        _lacks_no_column,
+        "leave it out; only Parquet and ORC files may lack a column.",
+    ),
+    NoEffect(
+        (flags.MAX_BAD_ROWS,),
+        "without a place for bad rows",
+        lambda args: not args.bad_rows,
+        "add --bad-rows PATH.",
+    ),
+    NoEffect(
+        (flags.DIFFERENCE,),
+        "without two models",
+        lambda args: len(args.models) != 2,
+        "give both with --models KEY=DIR, or leave it out.",
+    ),
+)
+OF_SQL_SCORE = (
+    NoEffect(
+        (flags.OUTPUT_FORMAT, flags.OUTPUT_OPTION, flags.PARTITION_BY, flags.MODE),
+        "without an output",
+        lambda args: not (args.output or args.output_table),
+        "add --output PATH or --output-table TABLE.",
+    ),
+    NoEffect(
+        (flags.ON_NULL,),
+        "if --fill-null names all models",
+        _fills_all,
+        "leave out one of them.",
+    ),
+)
