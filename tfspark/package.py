@@ -27,16 +27,11 @@ from tfspark.saved_model.digest_pin import check_pin
 from tfspark.saved_model.file_state import State, state_of
 from tfspark.saved_model.files import digest_of_files, files, size_of
 from tfspark.saved_model.graph_file import graph_of, read
-from tfspark.saved_model.graph_shapes import completed, is_open
 from tfspark.saved_model.missing import check_complete
 from tfspark.saved_model.other_objects import refuse
-from tfspark.saved_model.parsed_examples import with_features
 from tfspark.saved_model.read_errors import reading
-from tfspark.saved_model_pb2 import MetaGraphDef
+from tfspark.saved_model.signatures import signatures_of
 from tfspark.signature import OutputShapes, Signature
-
-# TensorFlow's internal signature that initialises tables; users do not call it.
-_INIT_SIGNATURE = "__saved_model_init_op"
 
 
 @dataclass(frozen=True)
@@ -271,18 +266,6 @@ def _read(
         tensorflow_version=graph.meta_info_def.tensorflow_version,
         findings=findings_of(graph),
     )
-
-
-def signatures_of(graph: MetaGraphDef) -> tuple[Signature, ...]:
-    """Return the signatures of a graph, sorted by name, with the shapes that the graph tells."""
-    signatures = tuple(
-        Signature.from_proto(name, graph.signature_def[name])
-        for name in sorted(graph.signature_def)
-        if name != _INIT_SIGNATURE
-    )
-    if any(map(is_open, signatures)):
-        signatures = completed(signatures, graph.graph_def)
-    return with_features(signatures, graph.graph_def)
 
 
 @lru_cache(maxsize=16)
