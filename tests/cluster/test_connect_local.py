@@ -29,7 +29,12 @@ def test_every_api_scores_without_a_jvm(linear: Path, tmp_path: Path) -> None:
 def main(model: str) -> None:
     from pyspark.sql import SparkSession
 
-    spark = SparkSession.builder.remote("local[2]").getOrCreate()
+    spark = (
+        SparkSession.builder.remote("local[2]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.sql.shuffle.partitions", "2")
+        .getOrCreate()
+    )
     rows = [([1.0, 2.0],), ([3.0, 5.0],), ([7.0, 8.0],)]
     spark.createDataFrame(rows, "features array<float>").coalesce(1).write.parquet("rows")
     checks = {

@@ -18,8 +18,12 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 OF_A_SHELL = ("SPARK_", "PYSPARK_", "MASTER", "PYTHONPATH")
-# A session of two slots that starts quickly.
-SUBMIT = "--master local[2] --conf spark.ui.enabled=false pyspark-shell"
+# A session that starts quickly, and whose tasks do not wait for TCP.
+QUICK = (
+    "--conf spark.ui.enabled=false --conf spark.python.unix.domain.socket.enabled=true "
+    "--conf spark.sql.shuffle.partitions=2"
+)
+SUBMIT = f"--master local[2] {QUICK} pyspark-shell"
 
 
 def environment(**variables: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from tests.faults.stopping_store import KillingStore
 pytestmark = pytest.mark.faults
 
 # Every operation costs two runs of a job, so each case tests only some, with a different start.
-STEP = 1 if os.environ.get("ROUNDS") else 6
+STEP = 1 if os.environ.get("ROUNDS") else 8
 MOST = 100
 
 CASES = [

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.faults
 OLD, NEW = [("old", "a"), ("old", "b")], [("new", "b"), ("new", "c")]
 MOST = 200
 # Every operation costs two runs, so each case tests only some operations, with a different start.
-STEP = 1 if os.environ.get("ROUNDS") else 5
+STEP = 1 if os.environ.get("ROUNDS") else 9
 # The operations that change the catalog.
 CATALOG = (
     (table, "create_like"),
@@ -153,7 +153,7 @@ def stopped(job: Job, patch: pytest.MonkeyPatch, first: int) -> Iterator[int]:
             except Stopped:
                 pass
             else:
-                assert allowed > 30
+                assert allowed > 25
                 return
         yield allowed
     raise AssertionError("the job does not end")
@@ -185,12 +185,12 @@ def after(there: list[tuple[str, str]] | None, job: Job) -> list[tuple[str, str]
     ("mode", "is_there", "by", "run_id", "first"),
     [
         ("error", False, "", "", 0),
-        ("error", False, "g", "mine", 1),
+        ("error", False, "g", "mine", 5),
         ("overwrite", True, "", "", 2),
-        ("overwrite", True, "g", "", 3),
+        ("overwrite", True, "g", "", 7),
         ("append", True, "", "mine", 4),
-        ("append", True, "g", "", 0),
-        ("overwrite-partitions", True, "g", "", 1),
+        ("append", True, "g", "", 8),
+        ("overwrite-partitions", True, "g", "", 3),
     ],
 )
 def test_stopped_before_any_operation_and_run_again(

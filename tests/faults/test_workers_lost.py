@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,15 +14,17 @@ from typing import Any
 import pytest
 
 from tests.cluster.daemons import Daemon
-from tests.faults.driver import Driver, environment
+from tests.faults.driver import QUICK, Driver, environment
 from tests.faults.networks import Network, network
 from tests.faults.numbered_rows import TOTAL
 from tests.faults.reader import files_of, rows_of
+from tests.shell import SHORT_EXECUTORS
 
 pytestmark = pytest.mark.faults
 
-FLAGS = ("--path", "direct", "--chunks", 5, "--batch-size", 1)
-ON_TWO_EXECUTORS = "--master local-cluster[2,1,1024] --conf spark.ui.enabled=false pyspark-shell"
+FLAGS = ("--path", "direct", "--chunks", 5, "--batch-size", 4)
+SUBMIT = f"{QUICK} {shlex.join(SHORT_EXECUTORS)} pyspark-shell"
+ON_TWO_EXECUTORS = f"--master local-cluster[2,1,1024] {SUBMIT}"
 VICTIMS = {"executor": "CoarseGrainedExecutorBackend", "worker": "pyspark.daemon"}
 CUT_S = 60 if os.environ.get("ROUNDS") else 5
 
@@ -103,9 +106,8 @@ def test_a_network_that_is_cut_for_some_seconds(
     made, url = cut_off
     output = tmp_path / "place" / "out"
     output.parent.mkdir()
-    settings = f"--conf spark.driver.host={made.here} --conf spark.ui.enabled=false"
     variables = {
-        "PYSPARK_SUBMIT_ARGS": f"--master {url} {settings} pyspark-shell",
+        "PYSPARK_SUBMIT_ARGS": f"--master {url} --conf spark.driver.host={made.here} {SUBMIT}",
         "SPARK_LOCAL_IP": made.here,
     }
     driver: Driver = drive(output, *FLAGS, source=many_rows, environment=variables)

@@ -16,7 +16,7 @@ from tfspark.options import ScoreOptions
 from tfspark.scoring.batch import BatchJob, execute, new_report, plan
 from tfspark.scoring.dataset import Dataset
 
-PARTITIONS = [1, 7]
+PARTITIONS = [1, 3]
 BATCH_SIZES = [1, 64, None]
 
 
@@ -124,7 +124,7 @@ def assert_close(found, expected):
     np.testing.assert_allclose(found[1], expected[1], rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize(("api", "partitions"), [("predict", 1), *((api, 7) for api in APIS)])
+@pytest.mark.parametrize(("api", "partitions"), [("predict", 1), *((api, 3) for api in APIS)])
 def test_every_api_gives_the_bits_of_tensorflow(table, model, reference, api, partitions):
     for batch_size in BATCH_SIZES:
         found = in_order(APIS[api](table(partitions), model, batch_size=batch_size))
@@ -132,14 +132,7 @@ def test_every_api_gives_the_bits_of_tensorflow(table, model, reference, api, pa
         assert_close(found, reference())
 
 
-def test_tensorflow_in_python_gives_the_same_bits(table, model, reference):
-    for batch_size in BATCH_SIZES:
-        options = {"engine": "tensorflow", "batch_size": batch_size}
-        found = in_order(APIS["predict"](table(1), model, **options))
-        assert_same_bits(found, reference(1, batch_size))
-
-
-@pytest.mark.parametrize("api", ["arrow", "rdd"])
+@pytest.mark.parametrize("api", ["predict", "rdd"])
 def test_apis_run_on_tensorflow_in_python(table, model, reference, api):
     """Two APIs are enough, because all APIs open models in one place; each import is slow."""
     found = in_order(APIS[api](table(1), model, engine="tensorflow", batch_size=64))
@@ -147,16 +140,14 @@ def test_apis_run_on_tensorflow_in_python(table, model, reference, api):
 
 
 @pytest.mark.parametrize("path", ["direct", "spark"])
-@pytest.mark.parametrize("partitions", PARTITIONS)
-def test_the_batch_job_gives_the_same_digits(
-    spark, table, model, reference, tmp_path, path, partitions
-):
-    table(partitions).write.parquet(str(tmp_path / "in"))
-    for batch_size in BATCH_SIZES:
+def test_the_batch_job_gives_the_same_digits(spark, table, model, reference, tmp_path, path):
+    for partitions, batch_size in zip((3, 3, 1), BATCH_SIZES, strict=True):
+        source = tmp_path / f"in-{batch_size}"
+        table(partitions).write.parquet(str(source))
         target = str(tmp_path / f"out-{batch_size}")
         job = BatchJob(
             model,
-            Dataset(str(tmp_path / "in")),
+            Dataset(str(source)),
             Dataset(target),
             keep=["id"],
             path=path,
@@ -172,5 +163,5 @@ def test_the_batch_job_gives_the_same_digits(
 
 
 def test_the_digits_are_the_right_ones(table, model, pictures):
-    digits, _ = in_order(APIS["predict"](table(7), model))
+    digits, _ = in_order(APIS["predict"](table(3), model))
     assert (digits == pictures[1]).mean() >= 0.95
