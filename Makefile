@@ -117,8 +117,9 @@ format: venv  ## Format the code and apply automatic fixes
 SMOKE ?=
 
 .PHONY: bench
-bench: venv  ## Measure tfspark, the floor and Spark's own ways; SMOKE=1, ARGS="--case linear --repeat 3"
-	$(VENV)/python -m benchmarks $(if $(SMOKE),--smoke) $(ARGS)
+bench: venv $(if $(SMOKE),classes)  ## Measure tfspark, the floor and Spark's own ways; SMOKE=1, ARGS="--case linear --repeat 3"
+	$(if $(SMOKE),SPARK_SUBMIT_OPTS="$$($(VENV)/python tools/class_archive.py --options)") \
+	    $(VENV)/python -m benchmarks $(if $(SMOKE),--smoke) $(ARGS)
 
 .PHONY: bench-peers
 bench-peers: venv  ## Measure tfspark against mlflow, Ray Data and Daft, each in its own environment
