@@ -140,10 +140,17 @@ bridge-test:  ## Run the bridge's tests; ARGS="testOnly *SessionCacheSuite" narr
 bridge-jmh:  ## Measure the bridge's codec by JMH; ARGS="Encode -wi 1 -i 2" narrows it
 	scala-bridge/sbt.sh "jmh/Jmh/run $(ARGS)"
 
+BRIDGE_LINT := scalafmtCheckAll scalafmtSbtCheck "scalafixAll --check" \
+    jmh/scalafmtCheckAll "jmh/scalafixAll --check"
+
 .PHONY: bridge-lint
 bridge-lint:  ## Check format and style of the bridge; compiler warnings are errors in every build
-	scala-bridge/sbt.sh scalafmtCheckAll scalafmtSbtCheck "scalafixAll --check" \
-	    jmh/scalafmtCheckAll "jmh/scalafixAll --check"
+	scala-bridge/sbt.sh $(BRIDGE_LINT)
+
+# One sbt for all three: each would load the build and compile with a cold compiler.
+.PHONY: bridge-ci
+bridge-ci:  ## Do the work of bridge, bridge-test and bridge-lint in less time
+	scala-bridge/sbt.sh bridgeJar test $(BRIDGE_LINT)
 
 .PHONY: bridge-format
 bridge-format:  ## Format the bridge's code and apply automatic fixes
