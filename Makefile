@@ -123,8 +123,9 @@ format: venv  ## Format the code and apply automatic fixes
 SMOKE ?=
 
 .PHONY: bench
-bench: venv  ## Measure tfspark, the floor and Spark's own ways; SMOKE=1, ARGS="--case linear --repeat 3"
-	$(VENV)/python -m benchmarks $(if $(SMOKE),--smoke) $(ARGS)
+bench: venv $(if $(SMOKE),classes)  ## Measure tfspark, the floor and Spark's own ways; SMOKE=1, ARGS="--case linear --repeat 3"
+	$(if $(SMOKE),SPARK_SUBMIT_OPTS="$$($(VENV)/python tools/class_archive.py --options)") \
+	    $(VENV)/python -m benchmarks $(if $(SMOKE),--smoke) $(ARGS)
 
 .PHONY: bench-peers
 bench-peers: venv  ## Measure tfspark against mlflow, Ray Data and Daft, each in its own environment
@@ -145,10 +146,17 @@ bridge-test:  ## Run the bridge's tests; ARGS="testOnly *SessionCacheSuite" narr
 bridge-jmh:  ## Measure the bridge's codec by JMH; ARGS="Encode -wi 1 -i 2" narrows it
 	scala-bridge/sbt.sh "jmh/Jmh/run $(ARGS)"
 
+BRIDGE_LINT := scalafmtCheckAll scalafmtSbtCheck "scalafixAll --check" \
+    jmh/scalafmtCheckAll "jmh/scalafixAll --check"
+
 .PHONY: bridge-lint
 bridge-lint:  ## Check format and style of the bridge; compiler warnings are errors in every build
-	scala-bridge/sbt.sh scalafmtCheckAll scalafmtSbtCheck "scalafixAll --check" \
-	    jmh/scalafmtCheckAll "jmh/scalafixAll --check"
+	scala-bridge/sbt.sh $(BRIDGE_LINT)
+
+# One sbt for all three: each would load the build and compile with a cold compiler.
+.PHONY: bridge-ci
+bridge-ci:  ## Do the work of bridge, bridge-test and bridge-lint in less time
+	scala-bridge/sbt.sh bridgeJar test $(BRIDGE_LINT)
 
 .PHONY: bridge-format
 bridge-format:  ## Format the bridge's code and apply automatic fixes

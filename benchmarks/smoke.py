@@ -1,12 +1,16 @@
 """Runs every side on few rows and compares its output with TensorFlow's, without timing. Driver.
 
-For the continuous integration. To finish within minutes, one process serves all cases, and some
-sides run only in the first case, unless sides or cases were given.
+For the continuous integration. To finish within minutes, one process serves all cases of a group,
+two groups run at once, each with one task slot, and some sides run only in the first case, unless
+sides or cases were given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 
 from benchmarks.cases import Case
 from benchmarks.measure import Settings, facts, task_of
@@ -14,6 +18,8 @@ from benchmarks.roster import SideOf
 
 # Sides that run in every case; the others run only in the first case.
 EVERYWHERE = ("floor", "job", "predict", "jvm", "batch_udf")
+# Groups that run at the same time.
+AT_ONCE = 2
 # TensorFlow's Python needs longer to load this model than everything else here.
 SLOW_TO_LOAD = ("mobilenet",)
 
@@ -27,22 +33,25 @@ def smoke(
         AssertionError: When an output is wrong.
         SideError: When a side fails.
     """
-    checked = 0
-    for group in dict.fromkeys(side.group for side in sides):
-        with settings.start(group) as process:
-            for case in cases:
-                for side in sides:
-                    if side.group != group or not side.takes(case):
-                        continue
-                    if not everything and not _needed(side, case, cases[0]):
-                        continue
-                    task = task_of(side, case, settings.data)
-                    process.run(side.name, task)
-                    print(
-                        f"  {case.name:10} {side.name:14} {_words(facts(side, task))}", flush=True
-                    )
-                    checked += 1
-    print(f"{checked} outputs are right")
+    wanted = [
+        (side, case)
+        for case in cases
+        for side in sides
+        if side.takes(case) and (everything or _needed(side, case, cases[0]))
+    ]
+    groups = dict.fromkeys(side.group for side in sides)
+    of_group = [[one for one in wanted if one[0].group == group] for group in groups]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(partial(_check, replace(settings, slots=1)), groups, of_group))
+    print(f"{len(wanted)} outputs are right")
+
+
+def _check(settings: Settings, group: str, wanted: Sequence[tuple[SideOf, Case]]) -> None:
+    with settings.start(group) as process:
+        for side, case in wanted:
+            task = task_of(side, case, settings.data)
+            process.run(side.name, task)
+            print(f"  {case.name:10} {side.name:14} {_words(facts(side, task))}", flush=True)
 
 
 def _needed(side: SideOf, case: Case, first: Case) -> bool:

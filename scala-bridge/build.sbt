@@ -87,6 +87,8 @@ lazy val bridge = (project in file("."))
     Test / tpolecatExcludeOptions += org.typelevel.scalacoptions.ScalacOptions.warnValueDiscard,
     Test / fork := true,
     Test / parallelExecution := false,
+    // The JVM ends before optimised code pays.
+    Test / javaOptions ++= Seq("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
     Test / javaOptions ++= Seq("-Xmx2g", "-Dderby.system.durability=test") ++
       opened.map(name => s"--add-opens=java.base/$name=ALL-UNNAMED"),
     Test / javaOptions ++= sys.props.get("tfspark.test.calls").map(calls =>

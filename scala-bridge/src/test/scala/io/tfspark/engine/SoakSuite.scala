@@ -12,7 +12,7 @@ import org.scalatest.funsuite.AnyFunSuite
 
 /** Native memory does not grow; `SBT_OPTS=-Dtfspark.test.calls=1000000` runs a million calls. */
 class SoakSuite extends AnyFunSuite {
-  private val calls = sys.props.getOrElse("tfspark.test.calls", "100000").toInt
+  private val calls = sys.props.getOrElse("tfspark.test.calls", "50000").toInt
 
   /** Resident memory of this process in bytes without Java's heap, which lies below 32 GiB for
     * compressed pointers.
