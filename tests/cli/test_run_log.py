@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,12 @@ from tfspark.scoring.arguments import run_job
 LOG = logging.getLogger("tfspark.scoring.batch")
 
 OF_PY4J = {"levelno": 40, "levelname": "ERROR", "msg": "interrupted", "pathname": "/x/py4j/a.py"}
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the files of runs that fail out of the system's folder."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 def ran(log: RunLog, *, fails: bool = False) -> tuple[int, Path | None]:
