@@ -17,11 +17,12 @@ from pyspark.sql import SparkSession
 
 import tfspark
 from tests.compat.one_job import (
+    KILLED_JOBS,
     LINEAR,
     SCORED,
     Killed,
     kill,
-    killed_before,
+    kill_before_each_operation,
     run_while_it_changes,
     session_in,
 )
@@ -117,35 +118,23 @@ def test_a_killed_append_adds_its_rows_once(spark: SparkSession, job: Any, kille
     assert scored(spark) == sorted(SCORED * 4)
 
 
-@pytest.mark.parametrize(
-    ("mode", "is_there", "run_id"),
-    [("append", True, ""), ("append", False, "mine"), ("overwrite", True, "mine")],
-)
+@KILLED_JOBS
 def test_killed_before_each_operation_and_run_again(
-    mode: Mode,
+    mode: str,
     is_there: bool,
     run_id: str,
     spark: SparkSession,
     job: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    after = sorted(SCORED * (2 if is_there and mode == "append" else 1))
-    for number in range(9):
-        if is_there:
-            job("append")
-        before = scored(spark) if is_there else None
-        key = run_id and f"{run_id} {number}"
-        was_killed = killed_before(number, lambda: job(mode, key), monkeypatch)  # noqa: B023
-        found = scored(spark) if spark.catalog.tableExists("scored") else None
-        assert found in (before, after), number
-        if was_killed:
-            job(mode, key)
-        assert (scored(spark), properties(spark)) == (after, []), number
+    def rows() -> object:
+        return scored(spark) if spark.catalog.tableExists("scored") else None
+
+    def drop() -> None:
+        assert properties(spark) == []
         spark.sql("DROP TABLE scored")
-        if not was_killed:
-            assert number > 1
-            return
-    raise AssertionError("the job does not end")
+
+    kill_before_each_operation(mode, is_there, run_id, job, rows, drop, monkeypatch)
 
 
 def test_an_overwrite_is_one_transaction(spark: SparkSession, job: Any) -> None:

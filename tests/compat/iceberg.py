@@ -18,11 +18,12 @@ from pyspark.sql import SparkSession
 import tfspark
 from jobs import batch_score
 from tests.compat.one_job import (
+    KILLED_JOBS,
     LINEAR,
     SCORED,
     Killed,
     kill,
-    killed_before,
+    kill_before_each_operation,
     run_while_it_changes,
 )
 from tfspark.scoring.dataset import Dataset
@@ -181,10 +182,7 @@ def test_a_killed_append_adds_its_rows_once(
     assert described(spark, table) == before
 
 
-@pytest.mark.parametrize(
-    ("mode", "is_there", "run_id"),
-    [("append", True, ""), ("append", False, "mine"), ("overwrite", True, "mine")],
-)
+@KILLED_JOBS
 def test_killed_before_each_operation_and_run_again(
     mode: str,
     is_there: bool,
@@ -195,26 +193,21 @@ def test_killed_before_each_operation_and_run_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Owner, "has_ended", lambda owner: True)
-    table = "lake.db.scored"
     spark.sql("CREATE SCHEMA IF NOT EXISTS lake.db")
-    after = sorted(SCORED * (2 if is_there and mode == "append" else 1))
-    for number in range(9):
-        flags = ["--input", rows, "--output-table", table]
-        if is_there:
-            assert score(*flags) == 0
-        before = scored(spark, table) if is_there else None
-        flags += ["--mode", mode, *(("--run-id", f"{run_id} {number}") if run_id else ())]
-        was_killed = killed_before(number, lambda: score(*flags), monkeypatch)  # noqa: B023
-        found = scored(spark, table) if spark.catalog.tableExists(table) else None
-        assert found in (before, after), number
-        assert not was_killed or score(*flags) == 0
-        assert scored(spark, table) == after, number
+    table = "lake.db.scored"
+
+    def run(mode: str, key: str) -> None:
+        flags = ["--input", rows, "--output-table", table, "--mode", mode]
+        assert score(*flags, *(["--run-id", key] if key else [])) == 0
+
+    def there() -> object:
+        return scored(spark, table) if spark.catalog.tableExists(table) else None
+
+    def drop() -> None:
         assert "tfspark" not in described(spark, table)
         spark.sql(f"DROP TABLE {table} PURGE")
-        if not was_killed:
-            assert number > 1
-            return
-    raise AssertionError("the job does not end")
+
+    kill_before_each_operation(mode, is_there, run_id, run, there, drop, monkeypatch)
 
 
 def test_a_killed_creation_is_found_done(

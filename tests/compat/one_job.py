@@ -57,6 +57,49 @@ def killed_before(number: int, run: Callable[[], object], monkeypatch: pytest.Mo
     return False
 
 
+KILLED_JOBS = pytest.mark.parametrize(
+    ("mode", "is_there", "run_id"),
+    [("append", True, ""), ("append", False, "mine"), ("overwrite", True, "mine")],
+)
+
+
+def kill_before_each_operation(
+    mode: str,
+    is_there: bool,
+    run_id: str,
+    run: Callable[[str, str], object],
+    rows: Callable[[], object],
+    drop: Callable[[], object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Kill jobs before each operation and run them again: a reader never sees a part of the rows.
+
+    Args:
+        mode: Of the killed job.
+        is_there: Whether the table has rows before.
+        run_id: Of the killed job.
+        run: Runs a job in a mode and with a run id.
+        rows: Returns the rows of the table; `None` if there is no table.
+        drop: Checks that the table has no note of a job, and drops it.
+        monkeypatch: Of the test.
+    """
+    after = sorted(SCORED * (2 if is_there and mode == "append" else 1))
+    for number in range(9):
+        if is_there:
+            run("append", "")
+        before, key = rows(), run_id and f"{run_id} {number}"
+        was_killed = killed_before(number, lambda: run(mode, key), monkeypatch)  # noqa: B023
+        assert rows() in (before, after), number
+        if was_killed:
+            run(mode, key)
+        assert rows() == after, number
+        drop()
+        if not was_killed:
+            assert number > 1
+            return
+    raise AssertionError("the job does not end")
+
+
 def session_in(home: Path, settings: Mapping[str, str]) -> SparkSession:
     """Return a session with its files in a folder, which becomes the working directory."""
     os.environ["TFSPARK_CACHE_DIR"] = str(home / "cache")
