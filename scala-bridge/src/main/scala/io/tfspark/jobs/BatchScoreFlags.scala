@@ -183,6 +183,7 @@ object BatchScoreFlags {
   /** Parse the command line into a job. */
   def parse(words: Seq[String]): BatchJob = {
     val found = Arguments.parse(all, words)
+    NoEffect.refuse(found)
     val constants = found.pairs("constant").toMap
     val feed = found.pairs("feed").map { case (name, value) => name -> Flag.names(value) }.toMap
     refuseBoth(constants.keys.filter(feed.contains))
@@ -201,7 +202,8 @@ object BatchScoreFlags {
       allowMissing = found.has("allow-missing"),
       runId = found.getOrElse("run-id", ""),
       badRows = found.get("bad-rows"),
-      maxBadRows = maxBadRows(found),
+      maxBadRows =
+        found.get("max-bad-rows").flatMap(BadRowLimit.of).getOrElse(BadRowLimit.None),
       options = options(found)
     )
   }
@@ -237,15 +239,6 @@ object BatchScoreFlags {
       onNull = onNull(found),
       sha256 = found.get("model-sha256")
     )
-  }
-
-  private def maxBadRows(found: Arguments): BadRowLimit = {
-    if (found.has("max-bad-rows") && !found.has("bad-rows"))
-      throw new UsageException(Explain(
-        "--max-bad-rows has no effect without a place for bad rows.",
-        hint = "add --bad-rows PATH."
-      ))
-    found.get("max-bad-rows").flatMap(BadRowLimit.of).getOrElse(BadRowLimit.None)
   }
 
   private def onNull(found: Arguments): OnNull =

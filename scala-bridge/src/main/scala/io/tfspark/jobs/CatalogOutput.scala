@@ -38,7 +38,10 @@ final private[jobs] class CatalogOutput(
 
   override def checkColumns(schema: StructType): Unit = {
     Partitions.check(target, schema)
-    if (exists) Output.checkSame(target, spark.table(table).schema, schema, ordered = false)
+    if (exists) {
+      Output.checkSame(target, spark.table(table).schema, schema, ordered = false)
+      new OwnCatalog(spark).definitionOf(table).refuseOther(target)
+    }
   }
 
   /** Other jobs are not locked out of a table. */
@@ -70,7 +73,7 @@ final private[jobs] class CatalogOutput(
     if (mode == "error") throw Output.alreadyThere(target) // since the check, by someone else
     val columns = spark.table(table).columns.toSeq.map(name => col(TableName.quoted(Seq(name))))
     val ordered = rows.select(columns: _*)
-    if (mode == "append") ordered.write.insertInto(table)
+    if (mode == "append") ordered.write.options(target.options).insertInto(table)
     else ordered.writeTo(table).options(target.options).overwrite(lit(true))
   }
 

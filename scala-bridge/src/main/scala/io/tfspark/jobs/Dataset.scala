@@ -42,26 +42,25 @@ final case class Dataset(
     */
   def merging: Dataset =
     if (path.isDefined && Set("parquet", "orc")(format))
-      copy(options = Map("mergeSchema" -> "true") ++ options)
+      copy(options = withUnset(Map("mergeSchema" -> "true")))
     else this
 
   /** Whether Spark merges the columns of all files. */
-  def isMerging: Boolean =
-    options.exists { case (name, value) =>
-      name.equalsIgnoreCase("mergeSchema") && value.equalsIgnoreCase("true")
-    }
+  def isMerging: Boolean = option("mergeSchema").exists(_.equalsIgnoreCase("true"))
+
+  /** The value of an option; Spark ignores the case of its name. */
+  def option(name: String): Option[String] =
+    options.collectFirst { case (key, value) if key.equalsIgnoreCase(name) => value }
 
   /** Options of the reader, with the defaults of the format. */
-  private def readOptions: Map[String, String] = {
-    val named = options.keySet.map(_.toLowerCase)
-    Dataset.readDefaults(format).filterNot { case (name, _) => named(name.toLowerCase) } ++ options
-  }
+  private def readOptions: Map[String, String] = withUnset(Dataset.readDefaults(format))
 
   /** Options of the writer. */
-  def writeOptions: Map[String, String] = {
-    val defaults = if (format == "csv") Map("header" -> "true") else Map.empty[String, String]
-    defaults ++ options
-  }
+  def writeOptions: Map[String, String] =
+    if (format == "csv") withUnset(Map("header" -> "true")) else options
+
+  private def withUnset(defaults: Map[String, String]): Map[String, String] =
+    defaults.filterNot { case (name, _) => option(name).isDefined } ++ options
 }
 
 object Dataset {

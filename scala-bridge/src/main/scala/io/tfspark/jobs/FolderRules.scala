@@ -36,30 +36,12 @@ final private[jobs] class FolderRules(
     if (target.format == "csv") refuseNested(schema)
   }
 
-  /** Refuse null predictions if they are the only column of a CSV file: Spark writes an empty line,
-    * and readers of CSV skip empty lines.
-    */
-  def refuseLostNulls(schema: StructType, nulls: Long): Unit = {
-    val inFiles =
-      schema.names.filterNot(name => target.partitionBy.exists(_.equalsIgnoreCase(name)))
-    val showsNulls = target.options.keys.exists(_.equalsIgnoreCase("nullValue"))
-    if (target.format == "csv" && inFiles.length == 1 && !showsNulls && nulls > 0)
-      throw new BindingException(Explain(
-        s"Rows would be lost in $target: CSV files of one column have an empty line for a null, " +
-          "and readers skip it.",
-        expected = s"another column beside '${inFiles.head}', or no null",
-        found = s"$nulls null rows",
-        hint = "keep a column with --keep, write parquet, or choose a text for null with " +
-          "--output-option nullValue=NULL."
-      ))
-  }
-
   /** Refuse to append rows with other columns than the existing rows. */
   def checkAppend(schema: StructType): Unit =
     if (mode == "append" && hasData) {
       Partitions.checkSame(files, path, target)
       val isCsv = target.format == "csv"
-      if (!isCsv || target.writeOptions.get("header").contains("true")) {
+      if (!isCsv || target.option("header").forall(_.equalsIgnoreCase("true"))) {
         val there =
           Dataset(Some(path.toString), None, target.format, target.options).read(spark).schema
         // CSV, JSON and folder names have no types, so only names are compared.

@@ -22,7 +22,9 @@ private[jobs] object Lakes {
 
   private val formats = Set("delta", "iceberg", "hudi")
 
-  /** Number of parent folders that are searched; tables with more levels of partitions are rare. */
+  /** Number of parent folders that are searched, and of levels below a folder that Spark reads with
+    * all folders in it; tables with more levels of partitions are rare.
+    */
   private val levels = 5
 
   private val kinds = Seq(
@@ -57,8 +59,12 @@ private[jobs] object Lakes {
     dataset.path.filterNot(_ => formats(dataset.format)).foreach { place =>
       val named = new Path(place)
       val files = named.getFileSystem(HadoopConf.of(spark))
-      search(files, files.makeQualified(named), levels).foreach { case (kind, folder) =>
-        val inside = if (folder == files.makeQualified(named)) "" else s", part of $folder"
+      val whole = files.makeQualified(named)
+      val isDeep = dataset.option("recursiveFileLookup").exists(_.equalsIgnoreCase("true"))
+      val below = Option.when(isDeep)(new Path(whole, Seq.fill(levels)("*").mkString("/")))
+      val found = (whole +: below.toSeq).flatMap(search(files, _, levels)).headOption
+      found.foreach { case (kind, folder) =>
+        val inside = if (folder == whole) "" else s", part of $folder"
         val among =
           if (flag == "input") "among them are rows that were deleted or replaced."
           else "rows that are put beside its own are not part of the table."

@@ -103,7 +103,8 @@ private[jobs] object Output {
       rows: StructType,
       ordered: Boolean
   ): Unit = {
-    def names(schema: StructType) = schema.fieldNames.map(_.toLowerCase).toSeq
+    val folders = target.partitionBy.map(_.toLowerCase).toSet // their columns come last
+    def names(schema: StructType) = schema.fieldNames.map(_.toLowerCase).filterNot(folders).toSeq
     val types = rows.fields.map(field => field.name.toLowerCase -> field.dataType).toMap
     val changed = there.fields.exists(field =>
       types.get(field.name.toLowerCase).exists(!takes(field.dataType, _, target.table.isDefined))

@@ -23,6 +23,16 @@ final private[jobs] class OwnCatalog(spark: SparkSession) {
   /** The format of a table in any catalog, such as `iceberg`; empty for a temporary view. */
   def providerOf(name: String): String = detailsOf(name).getOrElse("Provider", "").toLowerCase
 
+  /** The definition of a table in another catalog. */
+  def definitionOf(name: String): TableDefinition = {
+    val lines = linesOf(name)
+    val below = lines.dropWhile(!_._1.startsWith("# Partition")).takeWhile(_._1.nonEmpty)
+    val partitions = // the transforms are called `Part 0`, `Part 1`
+      if (below.headOption.exists(_._1 == "# Partitioning")) below.drop(1).map(_._2)
+      else below.map(_._1).filterNot(_.startsWith("# "))
+    TableDefinition(providerOf(name), partitions.filter(_.nonEmpty), takesOptions = true)
+  }
+
   /** A table that is no view. */
   def find(name: String): Option[CatalogTable] =
     Option.when(has(name) && !isView(name))(tables.getTableMetadata(identifier(name)))
@@ -97,11 +107,12 @@ final private[jobs] class OwnCatalog(spark: SparkSession) {
 
   private def detailsOf(name: String): Map[String, String] =
     if (spark.catalog.getTable(name).isTemporary) Map.empty
-    else {
-      val rows = spark.sql(s"DESCRIBE TABLE EXTENDED $name").select("col_name", "data_type")
-      val lines = rows.collect().toSeq.map(row => row.getString(0) -> String.valueOf(row.get(1)))
-      lines.dropWhile(_._1 != OwnCatalog.details).drop(1).toMap
-    }
+    else linesOf(name).dropWhile(_._1 != OwnCatalog.details).drop(1).toMap
+
+  private def linesOf(name: String): Seq[(String, String)] = {
+    val rows = spark.sql(s"DESCRIBE TABLE EXTENDED $name").select("col_name", "data_type")
+    rows.collect().toSeq.map(row => row.getString(0) -> String.valueOf(row.get(1)))
+  }
 }
 
 private object OwnCatalog {

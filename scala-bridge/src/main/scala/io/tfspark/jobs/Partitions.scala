@@ -63,10 +63,12 @@ private[jobs] object Partitions {
   private def column(folder: String): String =
     URLDecoder.decode(folder.takeWhile(_ != '=').replace("+", "%2B"), UTF_8)
 
-  /** Refuse to append rows with other partition columns than those of the existing folders. */
+  /** Refuse to append rows with other partition columns than those of the existing folders. Spark
+    * names folders as the caller writes the columns, and folders in both cases are two partitions.
+    */
   def checkSame(files: FileSystem, path: Path, target: Dataset): Unit = {
     val there = in(files, path)
-    if (there.map(_.toLowerCase) != target.partitionBy.map(_.toLowerCase))
+    if (there != target.partitionBy)
       throw new BindingException(
         Explain(
           s"The rows cannot be appended to $target.",

@@ -109,15 +109,15 @@ private[jobs] class PathOutput(
   }
 
   /** Let Spark write rows. */
-  protected def write(rows: DataFrame): Unit =
-    rows.write
+  protected def write(rows: DataFrame): Unit = BlankLines.refusing(target, rows) {
+    _.write
       .format(target.format)
       .options(target.writeOptions)
       .partitionBy(target.partitionBy: _*)
       .save(written.toString)
+  }
 
   override def publish(account: ObjectNode): Unit = {
-    rules.refuseLostNulls(columns, Account(account).nullRows)
     val exists = store.exists(root)
     // Another program created it after the check.
     if (exists && mode == "error") throw Output.alreadyThere(target)

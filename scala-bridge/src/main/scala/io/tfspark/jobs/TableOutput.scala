@@ -87,16 +87,11 @@ final private[jobs] class TableOutput private (
   /** Compare the columns with those of an existing table, in every mode. */
   override protected def checkSame(schema: StructType): Unit = there.foreach { found =>
     Output.checkSame(target, spark.table(table.quoted).schema, schema, ordered = false)
-    val (wanted, columns) = (target.partitionBy, found.partitionColumnNames)
-    if (wanted.nonEmpty && wanted.map(_.toLowerCase) != columns.map(_.toLowerCase))
-      throw new UsageException(
-        Explain(
-          s"The $target keeps its partitions.",
-          expected = s"partitions by ${Explain.listing(columns)}",
-          found = s"--partition-by ${wanted.mkString(",")}",
-          hint = "leave out --partition-by, or drop the table first."
-        )
-      )
+    TableDefinition(
+      found.provider.mkString.toLowerCase,
+      found.partitionColumnNames,
+      takesOptions = false
+    ).refuseOther(target)
   }
 
   override protected def checkAgain(isChanged: Boolean): Unit = {
@@ -116,16 +111,26 @@ final private[jobs] class TableOutput private (
     there match {
       case Some(model) =>
         catalog.createLike(definition, model, written.toString)
-        insert(rows)
+        BlankLines.refusing(filesOf(model), rows)(insert)
         catalog.drop(definition) // its files stay
       case None =>
-        rows.write
-          .format(target.format)
-          .options(target.options + ("path" -> written.toString))
-          .partitionBy(target.partitionBy: _*)
-          .saveAsTable(definition)
+        BlankLines.refusing(target, rows) {
+          _.write
+            .format(target.format)
+            .options(target.options + ("path" -> written.toString))
+            .partitionBy(target.partitionBy: _*)
+            .saveAsTable(definition)
+        }
     }
   }
+
+  /** The target with the format, the options and the partitions of its files. */
+  private def filesOf(found: CatalogTable): Dataset =
+    target.copy(
+      format = found.provider.mkString.toLowerCase,
+      options = found.storage.properties,
+      partitionBy = found.partitionColumnNames
+    )
 
   /** Columns are matched by name. */
   private def insert(rows: DataFrame): Unit = {

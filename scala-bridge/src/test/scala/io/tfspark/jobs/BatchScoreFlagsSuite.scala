@@ -45,6 +45,7 @@ class BatchScoreFlagsSuite extends AnyFunSuite {
 
   test("command lines that are wrong end with code 2") {
     val good = Seq("--model", "m", "--input", "i", "--output", "o")
+    val ofTable = Seq("--model", "m", "--input-table", "t", "--output", "o")
     Seq(
       Seq("--input", "i", "--output", "o") -> "Missing option --model",
       Seq(
@@ -78,12 +79,19 @@ class BatchScoreFlagsSuite extends AnyFunSuite {
       (good ++ Seq("--dry-run=yes")) -> "argument --dry-run: it takes no value",
       (good ++ Seq("--dry-run", "--dry-run")) -> "argument --dry-run: it is given twice",
       (good ++ Seq("--keep", "--narrow")) -> "argument --keep: expected one argument",
+      (ofTable ++ Seq("--option", "a=1")) -> "--option has no effect with --input-table.",
+      (ofTable ++ Seq("--allow-missing")) -> "--allow-missing has no effect with --input-table.",
+      (ofTable ++ Seq("--input-format", "parquet")) -> "--input-format has no effect with",
+      (good ++ Seq("--allow-missing", "--input-format", "csv")) ->
+        "--allow-missing has no effect with --input-format csv.",
+      (good ++ Seq("--max-bad-rows", "1")) -> "--max-bad-rows has no effect without",
       (good ++ Seq("--reprt", "r")) -> "there is no flag --reprt. Did you mean '--report'?",
       (good ++ Seq("--report:r")) -> "there is no flag --report:r."
     ).foreach { case (words, message) =>
       val error = intercept[UsageException](BatchScoreFlags.parse(words))
       assert(error.getMessage.contains(message) && error.exitCode == 2)
     }
+    BatchScoreFlags.parse(good ++ Seq("--allow-missing", "--input-format", "orc")): Unit
     assert(BatchScoreFlags.help.contains("--feed INPUT=COLUMN[,COLUMN…]"))
   }
 }

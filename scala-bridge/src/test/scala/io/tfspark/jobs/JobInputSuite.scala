@@ -14,7 +14,7 @@ class JobInputSuite extends JobSuite {
     val words = Seq("--model", model("linear"), "--input", csv.toString, "--input-format", "csv") ++
       Seq("--feed", "inputs=a,b", "--narrow", "--keep", "id", "--partition-by", "id") ++
       Seq("--output", output, "--output-format", "csv")
-    assert(refusal[BindingException](words: _*)._1.contains("1 null rows"))
+    assert(refusal[BindingException](words: _*)._1.contains("1 such rows"))
     score(words ++ Seq("--output-option", "nullValue=NULL"): _*)
     assert(spark.read.option("header", "true").csv(output).count() == 2)
   }

@@ -45,6 +45,8 @@ class OtherCatalogSuite extends JobSuite {
       assert(own.contains("The table fixed.scores is the input and the output of the job."))
       val marked = intercept[UsageException](scored("append", "--run-id", "monday"))
       assert(marked.getMessage.contains("The table fixed.scores cannot mark a run as done."))
+      val parted = intercept[UsageException](scored("append", "--partition-by", "id"))
+      assert(parted.getMessage.contains("keeps its partitions"))
       assert(ids == (0L until 5L))
     }
   }

@@ -77,6 +77,16 @@ class TableOutputSuite extends JobSuite with BeforeAndAfterEach {
     assert(refused[UsageException](other: _*)._1.contains("keeps its partitions"))
   }
 
+  test("a table keeps its format and its options, and no row of CSV is a blank line") {
+    sql("CREATE TABLE scores.y (outputs FLOAT, id BIGINT) USING csv PARTITIONED BY (id)")
+    val target = Seq("--output-table", "scores.y", "--mode", "append")
+    def said(words: String*) = refused[UsageException](target ++ words: _*)._1
+    assert(said("--output-format", "orc").contains("keeps its format"))
+    assert(said("--output-option", "header=true").contains("keeps its options"))
+    assert(refused[BindingException](target: _*)._1.contains("1 such rows"))
+    assert(ids("scores.y").isEmpty)
+  }
+
   test("a run id that is done is not run again") {
     def run() = report(scored("scores.y", "append", "--run-id", "monday")).get("run")
     assert(run() == run())
