@@ -13,7 +13,8 @@ class BatchScoreFlagsSuite extends AnyFunSuite {
   /** Flag, meaning and value in the JVM, for each row of the table that has such a value. */
   private lazy val table: Seq[(String, String, String)] = {
     val lines = Files.readAllLines(Paths.get(sys.props("tfspark.test.flags"))).asScala.toSeq
-    val rows = lines.filter(_.startsWith("| `--")).map { line =>
+    val first = lines.takeWhile(!_.startsWith("## The commands"))
+    val rows = first.filter(_.startsWith("| `--")).map { line =>
       line.split("""(?<!\\)\|""").toSeq.drop(1).map(_.trim.replace("\\|", "|"))
     }
     rows.filterNot(_.last.startsWith("no: ")).map { cells =>
