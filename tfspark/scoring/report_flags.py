@@ -16,7 +16,7 @@ NO_STATS = Flag(
 SAMPLE_ROWS = Flag(
     "--sample-rows",
     "N",
-    "scored rows that the report and its page show; with 0, they show no texts of rows either "
+    "number of scored rows that the report and its page show; 0 also leaves out all texts of rows "
     "(default: 5)",
     arguments.whole,
     5,
@@ -24,6 +24,7 @@ SAMPLE_ROWS = Flag(
 BASELINE = Flag(
     "--baseline",
     "REPORT.json",
-    "report of an earlier run, with which the statistics of this run are compared (default: none)",
+    "JSON report of an earlier run; the statistics of this run are compared with it "
+    "(default: none)",
     default="",
 )
