@@ -1,6 +1,6 @@
 """The flags of a job's report: statistics, sample rows, baseline. Driver.
 
-As in `flags`, nothing heavy is imported, so that `--help` is fast.
+Like `flags`, this module imports nothing heavy, so that `--help` is fast.
 """
 
 from __future__ import annotations
