@@ -58,8 +58,8 @@ def log_unpinned(sources: Sequence[Source]) -> None:
     """Log that tables with versions are not pinned; their rows may change while the job runs."""
     if any(source.has_versions for source in sources):
         _log.info(
-            "tables of this input are not pinned to a version: if another program commits to such a "
-            "table while the job runs, the job may read the new rows"
+            "tables of this input are not pinned to a version: if another program commits to them "
+            "while the job runs, the job may read the new rows"
         )
 
 

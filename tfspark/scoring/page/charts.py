@@ -75,7 +75,7 @@ def _up(value: float, top: float) -> float:
 
 
 def _across(value: float, low: float, high: float) -> float:
-    part = (value / 2 - low / 2) / (high / 2 - low / 2)  # half of each number, so that no difference overflows
+    part = (value / 2 - low / 2) / (high / 2 - low / 2)  # no difference overflows
     return _LEFT + (WIDTH - _LEFT - _RIGHT) * part
 
 

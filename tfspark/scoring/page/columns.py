@@ -10,7 +10,12 @@ from tfspark.scoring.page import charts, formats
 
 Facts: TypeAlias = Mapping[str, Any]
 
-_KINDS = {"number": "numbers", "text": "texts", "flag": "booleans", "other": "values that are only counted"}
+_KINDS = {
+    "number": "numbers",
+    "text": "texts",
+    "flag": "booleans",
+    "other": "values that are only counted",
+}
 
 
 def columns_of(statistics: Facts, part: str) -> list[dict[str, Any]]:

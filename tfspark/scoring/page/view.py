@@ -124,7 +124,7 @@ def _title(model: Facts) -> str:
 def _engine(choice: Facts) -> dict[str, Any]:
     """Return the engine that was chosen by timing, and the figures or reasons."""
     if "engine" not in choice:
-        why = "the value of --engine; auto is native, or tensorflow if native cannot serve the model"
+        why = "the value of --engine; auto is native, or tensorflow if native cannot serve it"
         return {"name": "not timed", "why": [why]}
     rates = choice.get("rows_per_second") or {}
     timed = [f"{name}: {formats.count(rate)} rows/s in one worker" for name, rate in rates.items()]
