@@ -104,7 +104,7 @@ class ScoreOptions:
             its standard error and ends. Spark then runs the task again.
 
     Raises:
-        UsageError: When an option does not take its value.
+        UsageError: When an option does not accept its value.
     """
 
     version: int | None = None

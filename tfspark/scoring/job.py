@@ -152,7 +152,7 @@ class Plan:
         rounded: One sentence per column whose numbers are rounded to the model's precision.
         stage: Runs the tasks and writes the rows to a hidden folder. It counts rows for the tally.
         snapshot: The input files with sizes and times, or the versions of tables, when the job was
-            planned. Two runs with other snapshots are other jobs. `None` for an input without
+            planned. Runs with different snapshots are different jobs. `None` for an input without
             files or versions; then only a run id shows that two runs are the same job.
         bad: The output of bad rows; `None` when the first bad row ends the job.
         max_bad_rows: How many rows may be bad.
