@@ -26,7 +26,7 @@ def new_parser() -> CommandParser:
         epilog="Exit codes: 0 written, 2 usage, or Jinja2 is not installed (extra report), 65 the "
         "file is not a report, 66 there is no file, 74 an I/O error.",
     )
-    meaning = "local file: the JSON report of a job"
+    meaning = "the JSON report of a job (a local file)"
     parser.add_argument("report", metavar="REPORT.json", type=Path, help=meaning)
     flags.add(parser, OUTPUT)
     return parser

@@ -24,7 +24,6 @@ SAMPLE_ROWS = Flag(
 BASELINE = Flag(
     "--baseline",
     "REPORT.json",
-    "JSON report of an earlier run; the statistics of this run are compared with it "
-    "(default: none)",
+    "compare the statistics with this JSON report of an earlier run (default: none)",
     default="",
 )
