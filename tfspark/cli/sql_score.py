@@ -77,8 +77,8 @@ def _by_model(given: Mapping[str, Any], models: Mapping[str, str]) -> dict[str, 
         model, _, name = key.partition(".")
         if not name or model not in models:
             raise argparse.ArgumentTypeError(
-                f"expected NAME. of a registered model ({listing(models)}) before "
-                f"{name or key!r}, found {key!r}.{did_you_mean(model, models)}"
+                f"expected NAME.{name or key}, with the NAME of a registered model "
+                f"({listing(models)}), found {key!r}.{did_you_mean(model, models)}"
             )
         found[model][name] = value
     return found

@@ -12,8 +12,8 @@ _NAMES = ("README.md", "model_card.md", "MODEL_CARD.md")
 def card_of(path: str) -> str:
     """Return the text of a model card; empty without one.
 
-    The card is `README.md` in the export dir, or `<base path>/training/<version>/README.md`, which
-    `python -m models` writes.
+    The card is `README.md`, `model_card.md` or `MODEL_CARD.md` in the export dir, otherwise
+    `<base path>/training/<version>/README.md`, which `python -m models` writes.
 
     Args:
         path: The export dir on this machine.

@@ -61,8 +61,8 @@ OF_BATCH_SCORE = (
         (flags.INPUT_FORMAT, flags.OPTION, flags.ALLOW_MISSING),
         "with --input-table",
         lambda args: args.input_table,
-        "leave it out, or read files with --input; also the folder of a table of Delta Lake or "
-        "Iceberg, with --input-format delta or iceberg.",
+        "leave it out, or read files with --input; with --input-format delta or iceberg, --input "
+        "also reads the folder of such a table.",
     ),
     NoEffect(
         (flags.ALLOW_MISSING,),

@@ -54,7 +54,7 @@ def refuse_definition(target: Dataset) -> None:
     }
     for flag, is_given in given.items():
         if is_given:
-            problem = f"{flag} has no effect on the {target}, which a database keeps."
+            problem = f"{flag} has no effect on the {target}, because a database stores it."
             raise UsageError(explain(problem, hint=f"leave out {flag}."))
 
 
