@@ -153,9 +153,9 @@ BRIDGE_LINT := scalafmtCheckAll scalafmtSbtCheck "scalafixAll --check" \
 bridge-lint:  ## Check format and style of the bridge; compiler warnings are errors in every build
 	scala-bridge/sbt.sh $(BRIDGE_LINT)
 
-# One sbt for all three: each would load the build and compile with a cold compiler.
+# One sbt for all three: three would each load the build and compile with a cold compiler.
 .PHONY: bridge-ci
-bridge-ci:  ## Do the work of bridge, bridge-test and bridge-lint in less time
+bridge-ci:  ## Run bridge, bridge-test and bridge-lint in one sbt, which takes less time
 	scala-bridge/sbt.sh bridgeJar test $(BRIDGE_LINT)
 
 .PHONY: bridge-format

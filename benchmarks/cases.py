@@ -33,7 +33,7 @@ class Case:
         formula: The model as an SQL expression, if possible.
         compute_bound: Whether most of the time is spent in the model.
         vocabulary: Rows are word numbers below it; 0 for rows of random floats.
-        large: Whether a smoke run leaves the case out, unless it is named.
+        large: Whether a smoke run leaves this case out unless `--case` names it.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""Models with variables against the same models with constants: `python -m benchmarks.folding`.
+"""Compares models with variables and their folded forms: `python -m benchmarks.folding`.
 
 Folds the models of `prepare` and times both forms with the native engine, in turns. Each form has
-a process of its own with one thread; a figure is the CPU time of a call, so other programs on the
+its own process with one thread. A figure is the CPU time of a call, so that other programs on the
 machine matter less. With `--jvm`, the Scala bridge scores both forms in one session, and a figure
 is the CPU time of that JVM. Prints tables with medians.
 """
@@ -38,7 +38,7 @@ FORMS = ("unfolded", "folded")
 
 
 def main() -> None:
-    """Measure the cases and print the table, or answer as the process of one turn."""
+    """Measure the cases and print the table, or serve as the process of one form."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("benchmarks/data"))
     parser.add_argument("--case", action="append", choices=list(CASES))
@@ -88,7 +88,7 @@ def _in_processes(models: Mapping[str, dict[str, Path]], rounds: int, seconds: f
 
 @contextmanager
 def _process(model: Path, name: str, seconds: float) -> Iterator[Callable[[], float]]:
-    """Start a process that opens a model; yield the call that asks it for one turn."""
+    """Start a process that opens a model; yield a function that makes it run one turn."""
     command = [sys.executable, "-m", "benchmarks.folding", "--turn", str(model)]
     command += ["--case", name, "--seconds", str(seconds)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -107,7 +107,7 @@ def _process(model: Path, name: str, seconds: float) -> Iterator[Callable[[], fl
 
 
 def _in_turns(turns: Mapping[str, Callable[[], float]], rounds: int) -> tuple[float, float, float]:
-    """Return the median of both forms, and the median of the ratios of a round."""
+    """Return the median of each form, and the median of the ratios of the rounds."""
     spent: dict[str, list[float]] = {form: [] for form in FORMS}
     for number in range(rounds):
         for form in FORMS[:: 1 if number % 2 else -1]:
@@ -117,7 +117,7 @@ def _in_turns(turns: Mapping[str, Callable[[], float]], rounds: int) -> tuple[fl
 
 
 def _answer(model: Path, name: str, seconds: float) -> None:
-    """Print the CPU seconds of one call for each line of the input, from all calls in a time."""
+    """For each line of the input, print the CPU seconds of one call: the mean over a fixed time."""
     engine, fed = _open(model), _rows(model, name)
     for _ in range(2):
         engine.run(fed)
@@ -185,7 +185,7 @@ def _in_jvm(models: Mapping[str, dict[str, Path]], rounds: int, _: float) -> Non
 
 
 def _spent(process: int, query: Any) -> float:
-    """Run a query to its end; return the CPU seconds of the JVM."""
+    """Run a query; return the CPU seconds that the JVM used."""
     start = cpu_seconds(process)
     query.write.format("noop").mode("overwrite").save()
     return cpu_seconds(process) - start

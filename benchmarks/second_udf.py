@@ -1,10 +1,10 @@
-"""The cost of one more column function of a model: `python -m benchmarks.second_udf --model DIR`.
+"""Measures a second column function of a model: `python -m benchmarks.second_udf --model DIR`.
 
 In a warm session, each round makes a new function, applies it to a column, and runs the query. An
-Arrow UDF without a model does the same in turns, so the difference is the part of tfspark. For each
-step, prints the medians of the CPU time of the driver's Python and of the number of py4j calls, and
-the mean CPU time of the JVM, which the kernel counts in steps of 10 ms. `--profile` prints the
-functions of Python that take most of the first two steps.
+Arrow UDF without a model does the same, in turns with it; the difference is the cost of tfspark.
+For each step, prints the median CPU time of the driver's Python, the median number of py4j calls,
+and the mean CPU time of the JVM, which the kernel counts in steps of 10 ms. `--profile` prints the
+Python functions that take most of the time of the first two steps.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def measure(rows: Any, makers: dict[str, Callable[[], Any]], meter: Meter, round
 
 
 def steps(rows: Any, make: Callable[[], Any]) -> Iterator[str]:
-    """Make a function and use it; yield the name of each step after it."""
+    """Make a function and use it; yield the name of each step when it is done."""
     function = make()
     yield STEPS[0]
     query = rows.select(function("features"))
@@ -119,7 +119,7 @@ def without_model() -> Any:
 
 
 def profile(rows: Any, make: Callable[[], Any]) -> None:
-    """Print the functions of Python that take most of making and applying a function."""
+    """Print the Python functions that take most of the time to make and apply a function."""
     for _ in range(WARM_UPS):
         finish(rows.select(make()("features")))
     profiler = cProfile.Profile(time.process_time)

@@ -1,8 +1,8 @@
 """Runs every side on few rows and compares its output with TensorFlow's, without timing. Driver.
 
-For the continuous integration. To finish within minutes, one process serves all cases of a group,
-two groups run at once, each with one task slot, and some sides run only in the first case, unless
-sides or cases were given.
+The continuous integration runs it. To finish within minutes, one process serves all cases of a
+group, and two groups run at once, each with one task slot. Unless sides or cases are given, some
+sides run only in the first case.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmarks.roster import SideOf
 
 # Sides that run in every case; the others run only in the first case.
 EVERYWHERE = ("floor", "job", "predict", "jvm", "batch_udf")
-# Groups that run at the same time.
+# How many groups run at the same time.
 AT_ONCE = 2
 # TensorFlow's Python needs longer to load this model than everything else here.
 SLOW_TO_LOAD = ("mobilenet",)

@@ -1,13 +1,13 @@
 """Measures TFRecord readers: `python -m benchmarks.tfrecord --megabytes 200`.
 
 Both sides read the same local files: `tf.data.TFRecordDataset` with `tf.io.parse_example` in
-batches, and tfspark's parser, which checks the checksums and makes Arrow record batches. Wall and
-CPU time of the faster of some runs, alternating, with the ratio.
+batches, and tfspark's parser, which checks the checksums and makes Arrow record batches. The sides
+run in turns. Prints wall and CPU time of the fastest run of each side, and the ratio.
 
 Without `--spark`, both sides run in one process and one thread, and the rows stay in Python. With
-`--spark`, both have two cores: TensorFlow reads two files and parses two batches at once, and a
-session with two tasks reads the data source `tfrecord` and discards the rows. Its CPU time is not
-measured, because it is spent in other processes.
+`--spark`, both sides have two cores: TensorFlow reads two files and parses two batches at once, and
+a session with two tasks reads the data source `tfrecord` and discards the rows. The CPU time of
+this session is not measured, because other processes spend it.
 """
 
 from __future__ import annotations

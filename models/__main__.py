@@ -160,7 +160,7 @@ def _check(args: argparse.Namespace) -> None:
     of_export = {"--fold": args.fold, "--log-to-mlflow": args.log_to_mlflow}
     given = [flag for flag, is_set in of_export.items() if is_set]
     if args.make_data and given:
-        problem = "--make-data trains no model that could be folded or logged."
+        problem = "--make-data trains no model, so there is nothing to fold or to log."
         raise UsageError(explain(problem, found=", ".join(given), hint="leave it out"))
     if args.data and not args.data.is_dir():
         expected = f"a folder with {MODELS[args.name].layout}"

@@ -66,7 +66,7 @@ def export(
             and 1, strings `a b`.
         fold: Write the variables as constants of the graph, which makes some models faster; see
             `models.folding`. The log says whether the answers on the sample are bit-equal with
-            those of the unfolded model, or by how much they differ.
+            the answers of the unfolded model, or by how much they differ.
 
     Returns:
         The export dir, `<base>/<version>` or `<base>/<name>/<version>`.

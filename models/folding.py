@@ -1,9 +1,9 @@
 """Writes the variables of a SavedModel as constants of its graph.
 
-Input: an export dir. Output: another one, whose signatures have the same names, inputs, outputs,
-tables and assets. TensorFlow can prepare constants when it loads a model, for example merge a
-batch normalisation with its convolution. This makes some models faster, and can change the last
-bits of their answers.
+Input: an export dir. Output: another export dir, whose signatures have the same names, inputs,
+outputs, tables and assets. When TensorFlow loads a model, it optimises constants. For example, it
+merges a batch normalisation with its convolution. This makes some models faster, and can change the
+last bits of their answers.
 
 Each signature gets its own copy of its weights. Tables stay tables. A signature that writes to a
 variable is refused, because a constant cannot change. Invariants: the source is only read; live
@@ -31,7 +31,7 @@ __all__ = ["LIMIT", "check_foldable", "fold", "fold_checked"]
 _log = logging.getLogger(__name__)
 
 LIMIT = 2**31 - 1
-"""The most bytes of a message of protobuf; `saved_model.pb` is one."""
+"""The largest protobuf message in bytes; `saved_model.pb` is one message."""
 
 _UNFOLDED = "export without fold=True (--fold)"
 
@@ -73,7 +73,7 @@ def check_foldable(functions: Mapping[str, Any]) -> None:
 
 
 def fold(source: Path, target: Path) -> None:
-    """Write a SavedModel again, with constants in place of its variables.
+    """Write a copy of a SavedModel with constants instead of variables.
 
     Args:
         source: Export dir that `tf.saved_model.load` loads.
@@ -121,16 +121,16 @@ def fold_checked(
 
 
 def _folded(name: str, function: Any) -> Any:
-    """Return a loaded signature with constants; its tables stay captured."""
+    """Return a loaded signature with constants; it still captures its tables."""
     handles = {id(variable.handle) for variable, _ in _variables(function)}
-    # TensorFlow converts everything that is captured, except resources.
+    # TensorFlow converts everything that a function captures, except resources.
     kept = [
         captured
         for captured in function.captured_inputs
         if captured.dtype == tf.resource and id(captured) not in handles
     ]
     with refusing(f"TensorFlow cannot fold signature {name!r}", hint=_UNFOLDED):
-        # Loops stay loops: TensorFlow itself lowers them when it runs the model.
+        # Loops stay loops; TensorFlow lowers them when it runs the model.
         constant = convert_variables_to_constants_v2(function, lower_control_flow=False)
 
     def serve(*inputs: tf.Tensor) -> Any:
@@ -152,7 +152,7 @@ def _variables(function: Any) -> Iterator[tuple[Any, str]]:
 
 
 class _Uses:
-    """The operations that use the variables of a graph, also through calls of functions."""
+    """Finds the operations that use the variables of a graph, also through function calls."""
 
     def __init__(self, graph: Any) -> None:
         self._functions = {function.signature.name: function for function in graph.library.function}
@@ -163,15 +163,15 @@ class _Uses:
         """Yield the uses of a handle that TensorFlow cannot convert.
 
         Args:
-            handle: Name of the node or argument that gives it.
-            scope: Function in which this is; empty for the graph itself.
+            handle: Name of the node or argument that provides the handle.
+            scope: Name of the function that has this node; empty for the graph itself.
             is_inlined: Whether the conversion moves the nodes of the scope into the graph.
         """
         for node, place in self._users[scope].get(handle, ()):
             called = list(_called(node))
             for name in called:
                 arguments = self._functions[name].signature.input_arg
-                # The first inputs of a branch choose it, and are not passed to it.
+                # The first input of a branching node selects the branch, and is not passed to it.
                 inner = arguments[place - len(_inputs(node)) + len(arguments)].name
                 inlined = is_inlined and node.op in _CALLING
                 yield from self.problems(inner, name, is_inlined=inlined)
@@ -182,7 +182,7 @@ class _Uses:
 
 
 def _users(nodes: Any) -> dict[str, list[tuple[Any, int]]]:
-    """Return the nodes that take each name, with the place of the input."""
+    """Return, for each name, the nodes that take it as an input, and the position of the input."""
     users: dict[str, list[tuple[Any, int]]] = {}
     for node in nodes:
         for place, name in enumerate(_inputs(node)):
@@ -195,7 +195,7 @@ def _inputs(node: Any) -> list[str]:
 
 
 def _problem(node: Any, is_inlined: bool) -> str:
-    """Return why TensorFlow cannot convert a node that takes a variable; otherwise nothing."""
+    """Return why TensorFlow cannot convert a node that takes a variable; empty if it can."""
     if node.op not in _READING:
         return f"{node.op} needs a variable"
     if node.op == "ResourceGather" and not is_inlined:
@@ -211,7 +211,7 @@ def _called(node: Any) -> Iterator[str]:
 
 
 def _size(function: Any) -> int:
-    """Return the bytes of a folded function, approximately."""
+    """Return the approximate bytes of a folded function."""
     values = (variable.read_value() for variable, _ in _variables(function))
     weights = sum(value.shape.num_elements() * value.dtype.size for value in values)
     return int(weights) + int(function.graph.as_graph_def().ByteSize())

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROW = re.compile(r"^\| \*\*(?P<promise>[^*]+)\*\*.+ \| (?P<tests>[^|]+) \|$")
 TEST = re.compile(r"`(?P<file>tests/[\w/]+\.py)(::(?P<name>\w+))?`")
-FEATURES = "Features beside other libraries"
+FEATURES = "Features compared with other libraries"
 PAGES = (
     ("README.md", "Promises"),
     ("README.md", FEATURES),

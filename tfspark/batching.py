@@ -1,9 +1,9 @@
 """Cuts a stream of record batches into model batches, and chooses their size. Executor.
 
-A window is the list of slices of record batches that make one model batch. Without a size from the
-user, the first windows of a partition are small and grow until one has 1 MiB or takes 0.1 seconds,
-because a heavy model needs much memory for a mebibyte of short rows, and is slower with it. Then
-smaller sizes are timed, and the fastest size is used for the others.
+A window is the list of slices of record batches that make one model batch. If the user sets no
+size, the first windows of a partition are small. Windows grow until one has 1 MiB or takes 0.1
+seconds: with 1 MiB of short rows, a heavy model needs much memory and is slower. Then smaller sizes
+are timed, and the fastest size is used for the rest of the partition.
 
 Invariants: no row is copied; at most one window is held, even if the stream never ends; the size
 changes no result beyond float tolerance.
@@ -24,14 +24,14 @@ from tfspark.schema import Binding
 # The largest window, in bytes of input and output, and the limit of rows for narrow tables.
 TARGET_BYTES = 1 << 20
 MAX_ROWS = 131_072
-# The largest window is tried, its half, and so on. Most models are fastest with the largest one.
+# How many sizes are timed: the largest one, its half, and so on. The largest suits most models.
 # Recurrent networks and text models are fastest when the state of a step fits a core's cache.
 # Sometimes one of two neighbouring sizes is slow for a whole partition.
 SIZES = 5
-# The first window has so many rows, and the next ones at most so many times more.
+# The rows of the first window, and the factor by which windows may grow.
 FIRST_ROWS = 32
 _GROWTH = 8
-# More rows gain nothing when a call of the model takes so many seconds.
+# If a call of the model takes this long, larger windows gain nothing.
 LONG_SECONDS = 0.1
 # Windows of one size in a row. The first one does not count, because the caches still hold the data
 # of another size; the fastest of the others counts.
@@ -89,10 +89,10 @@ class BatchSize:
             self._choose()
 
     def _grow(self, rows: int, seconds: float) -> None:
-        """Allow more rows, or fewer after a long window; end when there is nothing to gain."""
+        """Allow more rows, or fewer after a long window; stop when more rows gain nothing."""
         affordable = int(rows * LONG_SECONDS / max(seconds, 1e-9))
         self._long_windows += affordable <= rows
-        # One window can be long for another reason: an engine prepares the graph in its first run.
+        # One long window proves nothing: an engine prepares the graph in its first run.
         self._grows = self._long_windows < _TRIAL and (rows == self._most or affordable <= rows)
         most = rows * _GROWTH if self._grows else MAX_ROWS
         self._most = max(min(affordable, most, MAX_ROWS), 1)

@@ -1,8 +1,8 @@
 """Describes a SavedModel completely: all tag sets, signatures and operations. Driver.
 
-`load` describes one tag set and one signature, to score with it. This module shows people and
-programs what is there. No TensorFlow, no Spark. The model may lack a signature or a tag set that
-scoring needs; only a broken model is an error.
+`load` describes the tag set and the signature that score. This module describes all of them, for
+people and programs. It needs neither TensorFlow nor Spark. The model may lack a signature or a tag
+set that scoring needs; only a broken model is an error.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Inspection:
 
     @property
     def usual_signature(self) -> Signature | None:
-        """The signature that scoring takes by default, otherwise the first one."""
+        """The signature that scoring uses by default, otherwise the first one."""
         signatures = [one for graph in self.graphs for one in graph.signatures]
         usual = [one for one in signatures if one.name == _USUAL]
         return next(iter([*usual, *signatures]), None)

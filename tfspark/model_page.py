@@ -47,7 +47,7 @@ def line_to_copy(path: str, signature: Signature) -> str:
 
 
 def sql_to_copy(function: str, signature: Signature) -> str:
-    """Return a query that calls the model; every input and feature takes the column of its name."""
+    """Return a query that calls the model; inputs and features take columns by name."""
     columns = [_quoted(column) for spec in signature.inputs for _, column in _fed(spec)]
     is_struct = len(columns) > 1 or any(spec.features for spec in signature.inputs)
     listed = ", ".join(columns[:_MOST])

@@ -72,38 +72,39 @@ class ScoreOptions:
         version: Version folder of a model given by path; by default the newest.
         signature: Signature to call; by default `serving_default`.
         tags: Tag set of the graph.
-        batch_size: Rows per call of the model; by default as many as make 1 MiB of input and
-            output or take 0.1 seconds, or fewer if this model is faster with fewer; at most
-            131 072.
-        engine: Engine that runs the model: `native`, `tensorflow`, or `auto`, the better of these
-            that works on the workers; `openvino`, which needs no TensorFlow on the workers and runs
-            fewer models; `fastest`, for `predict` and the batch job: a worker times the installed
-            engines on the first rows, and all rows are scored by the fastest one whose answers
-            agree with TensorFlow's; or `jvm`, the Scala bridge, where its jar is.
+        batch_size: Rows per call of the model. By default, a call has at most 1 MiB of input and
+            output and at most 131 072 rows, and takes about 0.1 seconds or less; it has fewer rows
+            if the model is faster with fewer.
+        engine: Engine that runs the model: `native`; `tensorflow`; `auto`, which takes `native` if
+            it can serve the model, otherwise `tensorflow`; `openvino`, which needs no TensorFlow on
+            the workers and runs fewer models; `fastest`, for `predict` and the batch job: a worker
+            times the installed engines on the first rows, and the fastest one whose answers agree
+            with TensorFlow's scores all rows; or `jvm`, the Scala bridge, which needs its jar.
         distribute: How the model reaches the workers: `auto`, `broadcast`, `archive` or `path`.
-        on_null: What becomes of a row with a null in an input: `null` (its outputs are null),
-            `error` (the scoring ends with an error that names it), or what is fed in place of the
-            null: one number for all inputs of numbers, or input → value.
+        on_null: What happens to a row with a null in an input: `null` (its outputs are null),
+            `error` (the scoring ends with an error that names the row), or the value that is fed
+            instead of the null: one number for all inputs of numbers, or input → value.
         output_shapes: Output → shape of one row, without the batch dimension, for outputs whose
-            rank the model does not tell: `()` is one number, `None` a size that varies. Each batch
+            rank the model does not give: `()` is one number, `None` a size that varies. Each batch
             is checked against it.
         sha256: The digest that the model must have, as `ModelPackage.digest` gives it; a model
             with another digest is refused before it is loaded.
         allow_ops: Operations that the model may contain although they touch files, the network,
             other processes or Python, such as `["ReadFile"]`; see `lint`.
         strings: Spark type of string outputs: `string` or `binary`; `str` or `bytes` in an RDD.
-        narrow: Allow to feed numbers that may have fractions (double, decimal) to an integer input;
-            a value that has one is then an error that names its row. An RDD is always read so.
+        narrow: Allow columns of numbers that may have fractions (double, decimal) for an integer
+            input. A value with a fraction is then an error that names its row. `predict_rdd` always
+            allows this.
         on_error: What happens to a bad row, which cannot be fed or which the model refuses: `raise`
             ends the scoring with an error that names it; `null` makes its outputs null.
         reason: A column for the reason of each bad row, with `on_error="null"`: a struct of `code`
-            (one of `tfspark.rows.CODES`), `column` and `message`, null for a good row.
-        timeout: Seconds for the model to load, and to answer each call; by default there is no
-            limit. If it takes longer, the worker process writes the stacks of its threads to its
-            standard error and ends. Spark runs the task again.
+            (one of `tfspark.rows.CODES`), `column` and `message`; null for a good row.
+        timeout: Seconds that the model may take to load, and to answer each call; by default there
+            is no limit. If it takes longer, the worker process writes the stacks of its threads to
+            its standard error and ends. Spark then runs the task again.
 
     Raises:
-        UsageError: When an option does not take its value.
+        UsageError: When an option does not accept its value.
     """
 
     version: int | None = None

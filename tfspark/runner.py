@@ -60,10 +60,10 @@ def score(
         binding: The columns that are fed and the outputs that are returned.
         engine: The live model.
         keep: Columns to keep, in this order; by default all.
-        batch_size: Rows per call of the model. By default a call has at most 1 MiB of input and
-            output and takes about 0.1 seconds, or less if this model is faster with less. A fixed
-            batch dimension of the model overrides it; the last batch is then padded, and its output
-            cut.
+        batch_size: Rows per call of the model. By default, a call has at most 1 MiB of input and
+            output, and takes about 0.1 seconds or less; it has fewer rows if the model is faster
+            with fewer. A fixed batch dimension of the model overrides this size; the last batch is
+            then padded, and its output cut.
         origin: Model and partition, for errors.
 
     Yields:

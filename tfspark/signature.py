@@ -48,8 +48,8 @@ class TensorSpec:
         shape: Dimension 0 is the batch; `None` for an unknown dimension, or for an unknown rank.
         tensor: The name of the tensor in the graph, such as `serving_default_inputs:0`; for
             engines only.
-        features: The features that the graph parses, if the input takes serialized Examples; empty
-            if it parses others than the graph shows. `None` if the graph shows no parsing.
+        features: The features that the graph parses from this input of serialized Examples; empty
+            if the graph does not show all of them. `None` if the graph shows no parsing.
     """
 
     name: str

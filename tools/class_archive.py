@@ -19,8 +19,8 @@ _STAMP = ARCHIVE.with_suffix(".stamp")
 
 # JVMs of tests end before optimised code pays: one level of compilation and the simplest collector
 # take a third off their CPU seconds. An archive depends on the collector, too. With one level, a
-# JVM reserves 48 MB for compiled code; a session of tests fills them in a minute, and would then
-# discard code and compile it again.
+# JVM reserves only 48 MB for compiled code. A session of tests fills this memory in a minute. The
+# JVM would then discard code and compile it again.
 QUICK = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC"
 # With the archive, which takes another third off their start. Without one they just start slower.
 SHORT_RUN = f'{QUICK} -XX:SharedArchiveFile="{ARCHIVE}" -Xlog:cds=off -Xlog:class+path=off'

@@ -1,7 +1,7 @@
 """Builds the documentation as a site in `build/docs/site`: `make docs`.
 
-The site has every Markdown file of the repository at its own path, so the links of the pages are
-the links of the site. Each file that a page links is copied too. The pages load nothing from the
+The site has every Markdown file of the repository at the same path, so the links of the pages also
+work on the site. Files that a page links to are copied too. The pages load nothing from the
 network. Zensical ends with an error if a link or an anchor does not exist.
 """
 
@@ -19,7 +19,7 @@ from tools.markdown_links import ROOT, links, pages
 BUILD = ROOT / "build" / "docs"
 SETTINGS = ROOT / "docs" / "zensical.toml"
 
-# What a browser would load when it opens a page.
+# Elements that a browser loads when it opens a page.
 _LOADED = re.compile(r"<(?:script|img|link|iframe)\b[^>]*\b(?:src|href)=\"?(?:https?:)?//[^>]*>")
 
 
@@ -43,12 +43,12 @@ def main(zensical: Sequence[str]) -> None:
 
 
 def sources() -> set[Path]:
-    """Return the pages, and the files that they link."""
+    """Return the pages, and the files that they link to."""
     return {*pages(), *(link.target for page in pages() for link in links(page))}
 
 
 def loaded_from_network(site: Path) -> list[str]:
-    """Return the elements of the pages that a browser would load from another host."""
+    """Return the elements that a browser would load from another host."""
     return [
         f"{page.relative_to(site)}: {element}"
         for page in sorted(site.rglob("*.html"))

@@ -1,7 +1,7 @@
 """Finds the links and the anchors of the Markdown files of the repository.
 
-Links in blocks of code are not links. Anchors are made from headings as GitHub and Zensical make
-them: lower case, without punctuation, a hyphen for each blank.
+It ignores links in blocks of code. It makes anchors from headings as GitHub and Zensical do: lower
+case, without punctuation, a hyphen for each space.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def tracked(*patterns: str) -> list[Path]:
 
 
 def links(page: Path) -> Iterator[Link]:
-    """Yield the links of a page that do not leave the repository."""
+    """Yield the links of a page to files of the repository."""
     for found in _LINK.finditer(_prose(page)):
         target, _, anchor = (found["target"] or found["image"]).partition("#")
         if ":" not in target:

@@ -1,7 +1,7 @@
 """Writes the sample of `tfspark demo` into the package: a model and 1 000 rows.
 
-The weights are set by hand and the rows come from a seeded generator, so the sample has no licence
-but ours. Run `python tools/sample.py` after a change; a test compares the rows with `table()`.
+The weights are set by hand and the rows come from a seeded generator, so only our licence applies
+to the sample. Run `python tools/sample.py` after a change; a test compares the rows with `table()`.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def write_model(folder: Path) -> None:
     homes = Homes()
     shutil.rmtree(folder, ignore_errors=True)
     tf.saved_model.save(homes, str(folder), signatures=homes.price)
-    (folder / "fingerprint.pb").unlink()  # it changes with every export
+    (folder / "fingerprint.pb").unlink()  # this file changes with every export
 
 
 if __name__ == "__main__":

@@ -75,13 +75,13 @@ def kill_before_each_operation(
     """Kill jobs before each operation and run them again: a reader never sees a part of the rows.
 
     Args:
-        mode: Of the killed job.
+        mode: Mode of the killed job.
         is_there: Whether the table has rows before.
-        run_id: Of the killed job.
+        run_id: Run id of the killed job.
         run: Runs a job in a mode and with a run id.
         rows: Returns the rows of the table; `None` if there is no table.
         drop: Checks that the table has no note of a job, and drops it.
-        monkeypatch: Of the test.
+        monkeypatch: The fixture of the test.
     """
     after = sorted(SCORED * (2 if is_there and mode == "append" else 1))
     for number in range(9):

@@ -190,7 +190,7 @@ def test_odd_outputs_are_named():
         rows.outputs[name].add(column, Draw(0))
     text = Parsed(page_of(report_of(statistics=summary_of(rows)))).text
     assert "broken: 3 values are NaN (100 %)." in text
-    assert "endless: 1 values are infinite (33.3 %)." in text
+    assert "endless: 1 value is infinite (33.3 %)." in text
     assert "constant: all values are 7." in text
 
 

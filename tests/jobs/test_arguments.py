@@ -86,7 +86,7 @@ def test_a_repeatable_flag_collects(job: ModuleType, capsys: pytest.CaptureFixtu
         (batch_score, "--output-shape y=a", "None for a size that varies, found 'y=a'"),
         (batch_score, "--constant k", "expected NAME=VALUE"),
         (sql_score, "--regster f=m", "Did you mean '--register'?"),
-        (sql_score, "--fill-null a=1", "expected NAME. of a registered model ('f') before 'a'"),
+        (sql_score, "--fill-null a=1", "expected NAME.a, with the NAME of a registered model"),
         (sql_score, "--fill-null g.a=1", "found 'g.a'"),
     ],
 )

@@ -311,7 +311,7 @@ def test_a_path_that_is_not_there_is_looked_for(
 
 
 def test_spark_may_know_the_columns_of_a_later_file_only(tmp_path: Path) -> None:
-    """Of ORC files, it reads the first one in the order of the file system."""
+    """Spark takes the columns of ORC files from the first file in the file system's order."""
     pa.orc.write_table(points(0), tmp_path / "a.orc")
     pa.orc.write_table(points(2).drop_columns(["name"]), tmp_path / "b.orc")
     local = fs.LocalFileSystem()

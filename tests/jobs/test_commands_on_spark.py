@@ -28,7 +28,7 @@ def test_a_run_ends_with_five_lines(end_of: Any, linear: Path, rows: Path, tmp_p
     assert again.code == 73
     assert "The output exists" in again.error
     found = end_of(recover_output.main, tmp_path / "out")
-    assert found.stdout.endswith("nothing is left behind\n")
+    assert found.stdout.endswith("no files of killed jobs remain\n")
 
 
 def test_a_query_shows_rows(end_of: Any, linear: Path, view: str) -> None:

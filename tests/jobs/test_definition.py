@@ -46,7 +46,7 @@ def test_a_table_of_iceberg_has_files_of_a_format() -> None:
 @pytest.mark.parametrize("given", [{"format": "orc"}, {"partition_by": ["g"]}])
 def test_a_table_of_a_database_has_no_definition(given: dict[str, Any]) -> None:
     refuse_definition(replace(TABLE, options={"batchsize": "9"}))
-    with pytest.raises(UsageError, match="which a database keeps"):
+    with pytest.raises(UsageError, match="because a database stores it"):
         refuse_definition(replace(TABLE, **given))
 
 

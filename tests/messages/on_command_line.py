@@ -437,6 +437,6 @@ WITHOUT_SPARK = (
     command("no output to recover", "recover", 2, "OUTPUT"),
     command("a file for the demo", "demo points.csv", 2, "points.csv cannot be written"),
     command("no report", "report none.json", 66, "none.json cannot be read", "No such file"),
-    command("another file for a report", "report points.csv", 65, "is no report", "expected:"),
+    command("another file for a report", "report points.csv", 65, "is not a report", "expected:"),
     command("another shell", "completion fish", 2, "'fish'", "bash"),
 )

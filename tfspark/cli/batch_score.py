@@ -1,7 +1,7 @@
 """The program of the batch job: flags, early checks, and the run. Driver.
 
-`jobs/batch_score.py` runs it in spark-submit, and the command `tfspark score` without. It imports
-neither pyspark nor TensorFlow nor Arrow before the flags are parsed.
+`jobs/batch_score.py` runs it in spark-submit; `tfspark score` runs it without spark-submit. Before
+the flags are parsed, it imports neither pyspark nor TensorFlow nor Arrow.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ EPILOG = f"{flags.REPEATED} {exit_codes.in_words()}"
 
 
 def new_parser() -> JobParser:
-    """Return the parser of the program in spark-submit."""
+    """Return the parser of `jobs/batch_score.py`."""
     parser = JobParser(prog="batch_score.py", description=DESCRIPTION, epilog=EPILOG)
     add_flags(parser)
     return parser
@@ -97,7 +97,10 @@ def describe(planned: Plan, report: Report) -> str:
 def execute(
     spark: SparkSession, args: argparse.Namespace, planned: Plan, report: Report
 ) -> tuple[Report, str]:
-    """Run the planned job; return the report, or that of the run that did it, and its path."""
+    """Run the planned job; return its report and the path of the report.
+
+    If an earlier run has already done the job, the report is the one of that run.
+    """
     from tfspark.scoring import batch
     from tfspark.scoring.report import write_report
 
@@ -113,7 +116,7 @@ def execute(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Parse, open the session, run; return the exit code."""
+    """Parse the flags, open a session, run the job; return the exit code."""
     args = parse_args(argv)
 
     def job() -> str:

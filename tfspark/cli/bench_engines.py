@@ -1,7 +1,7 @@
 """`tfspark bench`: compares the installed engines on a model, without Spark. Driver.
 
-The rows are made from the signature: random numbers, and the same short text for strings. A model
-that needs real rows, such as encoded images, is timed with `tfspark.testing.compare_engines`.
+It makes the rows from the signature: random numbers, and the same short text for every string. For
+a model that needs real rows, such as encoded images, call `tfspark.testing.compare_engines`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ROWS = Flag("--rows", "N", "number of rows (default: 1024)", arguments.positive, 1024)
 
-# In place of a dimension that the signature leaves open.
+# The size of each dimension that the signature leaves open.
 _OPEN = 8
 _SEED = 1
 
@@ -71,5 +71,5 @@ def _values(spec: TensorSpec, count: int, number: int) -> Any:
     if spec.dtype == "bool":
         return random.integers(0, 2, shape).astype(bool).tolist()
     if spec.dtype.startswith(("int", "uint")):
-        return random.integers(0, 2, shape).tolist()  # fits every table of embeddings
+        return random.integers(0, 2, shape).tolist()  # valid indices for every embedding
     return random.normal(size=shape).astype(np.float32).tolist()

@@ -1,6 +1,6 @@
 """The command `tfspark`: finds the module of a command and runs it. Driver.
 
-Imports only the module of the command, so `tfspark --help` takes as long as Python's own start.
+It imports only the module of the called command, so `tfspark --help` starts as fast as Python.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "lint": ("lint_model", "list operations of a model that do more than compute"),
     "doctor": ("doctor", "check whether a Spark session can score"),
     "bench": ("bench_engines", "compare the speed of the installed engines on a model"),
-    "recover": ("recover_output", "finish or remove what killed jobs left at an output"),
+    "recover": ("recover_output", "publish or remove the files that killed jobs left at an output"),
     "report": ("report_page", "write the page of a report"),
-    "demo": ("demo", "score a sample that comes with tfspark"),
-    "completion": ("completion", "print the completion for bash, zsh or tcsh"),
+    "demo": ("demo", "score a sample dataset that comes with tfspark"),
+    "completion": ("completion", "print the completion script for bash, zsh or tcsh"),
 }
 
 _USAGE = 2
@@ -52,7 +52,7 @@ def page() -> str:
         "usage: tfspark COMMAND …\n\n"
         "Score any TensorFlow SavedModel on Spark, without losing a row.\n\n"
         f"commands:\n{listed}\n"
-        "tfspark COMMAND -h lists the flags of a command, --help explains them.\n"
+        "tfspark COMMAND -h lists the flags of a command; --help explains them.\n"
         "tfspark --version shows the version.\n"
     )
 

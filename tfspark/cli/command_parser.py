@@ -11,7 +11,7 @@ from typing import Any
 
 from tfspark.scoring.job_parser import JobParser
 
-# A meaning up to its first remark; the rest is for the full help.
+# The short help shows the meaning of a flag only up to its first remark.
 _FIRST_PART = re.compile(r"[^;:(]+")
 _WIDTH = 100
 _LONGEST_MEANING = 70

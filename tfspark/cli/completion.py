@@ -1,4 +1,4 @@
-"""`tfspark completion`: prints the completion of a shell, made by shtab. Driver."""
+"""`tfspark completion`: prints the completion script for a shell, made by shtab. Driver."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def new_parser() -> CommandParser:
     parser = CommandParser(
         prog="tfspark completion",
         usage="tfspark completion bash|zsh|tcsh",
-        description="Print the completion of a shell. For bash: "
+        description="Print the completion script for a shell. For bash: "
         "tfspark completion bash > ~/.local/share/bash-completion/completions/tfspark",
         epilog="Exit codes: 0 printed, 2 usage, or shtab is not installed (extra cli).",
     )
@@ -28,7 +28,7 @@ def new_parser() -> CommandParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the completion; return the exit code."""
+    """Print the script; return the exit code."""
     parser = new_parser()
     args = parser.parse_args(argv)
     try:

@@ -1,4 +1,4 @@
-"""`tfspark demo`: scores a sample that comes with tfspark, and shows how. Driver."""
+"""`tfspark demo`: scores a sample that comes with tfspark, and prints the commands. Driver."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def new_parser() -> CommandParser:
         "machine, and show the result.",
         epilog="Exit codes: those of tfspark score.",
     )
-    meaning = f"folder of the demo (default: {FOLDER})"
+    meaning = f"folder for the model, the rows and the result (default: {FOLDER})"
     parser.add_argument("folder", metavar="FOLDER", nargs="?", default=FOLDER, help=meaning)
     return parser
 

@@ -1,7 +1,7 @@
 """`tfspark doctor`: checks whether a session can score. Driver.
 
-Runs the checks of a job's preflight on the driver and on each executor, and prints one table with
-advice. With a model, each executor opens it. Nothing is scored and nothing is written.
+It runs the checks of a job's preflight on the driver and on each executor, and prints one table
+with advice. If a model is given, each executor opens it. It scores and writes nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tfspark.scoring.flags import Flag
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-REMOTE = Flag("--remote", "URL", "a Spark Connect server, such as sc://host, in place of a master")
+REMOTE = Flag("--remote", "URL", "a Spark Connect server, such as sc://host, instead of a master")
 
 
 def new_parser() -> CommandParser:

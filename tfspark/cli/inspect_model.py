@@ -15,7 +15,7 @@ from tfspark.scoring.flags import Flag
 
 JSON = Flag("--json", "", "print JSON")
 
-# The kinds of operations that are shown; JSON has all.
+# The number of kinds of operations that the text shows; the JSON has all.
 _SHOWN_KINDS = 12
 
 
@@ -24,8 +24,8 @@ def new_parser() -> CommandParser:
     parser = CommandParser(
         prog="tfspark inspect",
         usage="tfspark inspect MODEL [flags]",
-        description="Show tag sets, signatures, operations and size of a model, and lines to copy.",
-        epilog="Exit codes: 0 shown, 2 usage, 65 the model is broken or is not there.",
+        description="Show tag sets, signatures, operations and size of a model, and calls to copy.",
+        epilog="Exit codes: 0 shown, 2 usage, 65 the model is broken or does not exist.",
     )
     parser.add_argument("model", metavar="MODEL", help=flags.MODEL.meaning)
     flags.add(parser, flags.VERSION, JSON)

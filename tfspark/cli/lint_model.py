@@ -19,7 +19,7 @@ def new_parser() -> CommandParser:
         prog="tfspark lint",
         usage="tfspark lint MODEL [flags]",
         description="List operations of a model that use files, the network, other processes or "
-        "Python. Nothing of the model is run.",
+        "Python. The model is not run.",
         epilog="Exit codes: 0 none found, 2 usage, 65 some found, or the model is broken.",
     )
     parser.add_argument("model", metavar="MODEL", help=flags.MODEL.meaning)

@@ -1,7 +1,7 @@
 """Checks a job on local files before Spark starts: input, output and columns. Driver.
 
-A mistake is then answered in a second. Only what the job would refuse too is refused: everything
-that Spark could read differently, or that its settings could change, is left to the job.
+The user then sees a mistake within a second. These checks refuse only what the job would refuse.
+They leave to the job whatever Spark may read differently or Spark's settings may change.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tfspark.feeding import Feed
 
-# With these, a path without a scheme may be on another file system.
+# If one of these is set, a path without a scheme may be on another file system.
 _SETTINGS_OF_SPARK = ("HADOOP_CONF_DIR", "YARN_CONF_DIR", "SPARK_CONF_DIR", "SPARK_HOME")
 _SCHEME_OR_GLOB = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*:|[*?\[\]{}]")
 
@@ -33,7 +33,7 @@ def check_local_files(args: argparse.Namespace, settings: Mapping[str, str]) -> 
         settings: The settings of the session, with its master.
 
     Raises:
-        TfsparkError: The same as of the job.
+        TfsparkError: The error that the job would raise.
     """
     if settings.keys() - {"spark.master"} or any(name in os.environ for name in _SETTINGS_OF_SPARK):
         return
@@ -41,7 +41,7 @@ def check_local_files(args: argparse.Namespace, settings: Mapping[str, str]) -> 
 
     for model in [args.model] if args.model else args.models.values():
         if _is_plain(model) and not Path(model).exists():
-            load(model, args.version)  # it explains what is there instead
+            load(model, args.version)  # raises an error that explains what is there instead
     if _is_plain(args.output) and args.mode == "error":
         _check_output(args)
     if not _is_plain(args.input):
@@ -99,7 +99,7 @@ def _schema_of(path: Path) -> pa.Schema | None:
     from tfspark.scoring.input.same_types import changed_columns, spark_fields
 
     if path.is_dir() and any(entry.is_dir() for entry in path.iterdir()):
-        return None  # partitions, or a table of a lake
+        return None  # partitions, or a Delta or Iceberg table
     system = fs.LocalFileSystem()
     files = list_files(system, str(path.absolute()))
     if not files or any(Path(file.path).name.startswith("_") for file in files):

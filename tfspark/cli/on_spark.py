@@ -1,7 +1,7 @@
-"""Runs a command on a Spark session that it starts itself, without spark-submit. Driver.
+"""Starts a Spark session without spark-submit, and runs a command on it. Driver.
 
-The JVM writes to the file of the log, so the terminal shows only the result of the command. In
-spark-submit, where a JVM is there already, the session is the one of spark-submit.
+The JVM writes to the log file, so the terminal shows only the result of the command. If the process
+has a JVM already, as under spark-submit, the command uses that JVM.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ CONF = Flag(
     "setting of Spark, such as spark.driver.memory=8g",
     arguments.option,
 )
-VERBOSE = Flag("--verbose", "", "print the log of Spark and of tfspark, instead of writing a file")
+VERBOSE = Flag("--verbose", "", "print the logs of Spark and tfspark instead of writing a file")
 LOG_FORMAT = Flag(
     "--log-format",
     "|".join(FORMATS),
-    "format of warnings and errors on stderr, and of tfspark's records (default: text)",
+    "format of warnings, errors and log records of tfspark on stderr (default: text)",
     default="text",
 )
 FLAGS = (MASTER, CONF, VERBOSE, LOG_FORMAT)
 
 
 def add_flags(parser: JobParser, *instead_of_master: Flag) -> None:
-    """Add the flags of a command that starts Spark, and flags that exclude `--master`."""
+    """Add the flags of a command that starts Spark, and flags that replace `--master`."""
     group = parser.add_argument_group("Spark")
     flags.add(group.add_mutually_exclusive_group(), MASTER, *instead_of_master)
     flags.add(group, CONF, VERBOSE, LOG_FORMAT)
@@ -65,7 +65,7 @@ def run_on_spark(
         name: Application name.
         args: The values of the flags that `add_flags` added.
         job: Returns the text that is printed last.
-        before: Checks everything that can be known without Spark.
+        before: Checks that need no Spark; runs before Spark starts.
         hive: Whether the session has a Hive metastore.
     """
     with RunLog(args.log_format, verbose=args.verbose) as log:
@@ -100,7 +100,7 @@ def _session(name: str, args: argparse.Namespace, log: RunLog, hive: bool) -> Sp
     settings = settings_of(args)
     if not is_here():
         start_jvm(settings_of_shell(settings), log.open_file())
-        settings = {}  # the JVM has them
+        settings = {}  # the JVM has them already
     return session(name, hive=hive, settings=settings)
 
 
@@ -110,15 +110,15 @@ def settings_of(args: argparse.Namespace) -> dict[str, str]:
 
 
 def settings_of_shell(given: Mapping[str, str]) -> dict[str, str]:
-    """Return settings for a JVM that a command starts; those of the user come first."""
+    """Return the settings of a JVM that a command starts; settings of the user override ours."""
     own = {"spark.ui.showConsoleProgress": "false"}
     if is_local(given):
-        # The workers' data do not use TCP. Spark before 4.1 ignores the setting.
+        # The workers then use no TCP. Spark before 4.1 ignores the setting.
         own["spark.python.unix.domain.socket.enabled"] = "true"
     return {**own, **given}
 
 
 def is_local(settings: Mapping[str, str]) -> bool:
-    """Whether the driver and all workers run on this machine, as far as is known before Spark."""
+    """Whether the driver and all workers run on this machine, as far as is known without Spark."""
     master = settings.get("spark.master") or os.environ.get("MASTER") or "local"
     return master.startswith("local")

@@ -1,4 +1,4 @@
-"""`tfspark recover`: finishes or removes what killed jobs left at an output. Driver."""
+"""`tfspark recover`: publishes or removes the files that killed jobs left. Driver."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         runs = recover(spark, args.output)
         if not runs:
-            return f"{args.output}: no killed job had decided to publish; nothing is left behind"
+            return f"{args.output}: there were no rows to publish; no files of killed jobs remain"
         return f"{args.output}: the rows of {', '.join(runs)} are now published"
 
     return run_on_spark("tfspark recover", args, recovered, hive="/" not in args.output)

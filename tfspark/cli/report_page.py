@@ -1,4 +1,4 @@
-"""`tfspark report`: writes the page of a report that a job left as JSON. Driver."""
+"""`tfspark report`: writes the page of a JSON report of a job. Driver."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def new_parser() -> CommandParser:
         prog="tfspark report",
         usage="tfspark report REPORT.json [flags]",
         description="Write the page of a report: one HTML file with the same facts.",
-        epilog="Exit codes: 0 written, 2 usage, or Jinja2 is not installed (extra report), 65 no "
-        "report, 66 no file, 74 an I/O error.",
+        epilog="Exit codes: 0 written, 2 usage, or Jinja2 is not installed (extra report), 65 the "
+        "file is not a report, 66 there is no file, 74 an I/O error.",
     )
-    meaning = "the JSON report of a job, a local file"
+    meaning = "the JSON report of a job (a local file)"
     parser.add_argument("report", metavar="REPORT.json", type=Path, help=meaning)
     flags.add(parser, OUTPUT)
     return parser
@@ -56,10 +56,10 @@ def _report(path: Path) -> Mapping[str, Any]:
     except ValueError as error:
         raise _no_report(path, str(error)) from error
     if not isinstance(report, dict) or "rows_out" not in report:
-        raise _no_report(path, "other JSON")
+        raise _no_report(path, "JSON with other content")
     return report
 
 
 def _no_report(path: Path, found: str) -> TfsparkError:
     expected = "the JSON report of a job, whose path the job prints"
-    return InvalidInputError(explain(f"{path} is no report.", expected=expected, found=found))
+    return InvalidInputError(explain(f"{path} is not a report.", expected=expected, found=found))

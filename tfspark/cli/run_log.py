@@ -1,7 +1,7 @@
 """The log of a command: warnings on the terminal, everything in a file. Driver.
 
-The file takes all records and the output of the JVM and of the Python workers. It is in a temporary
-folder. It is deleted after a successful command, and named when a command fails.
+The file receives all log records and the output of the JVM and of the Python workers. It is in a
+temporary folder. If the command succeeds, the file is deleted; if it fails, its path is printed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from types import TracebackType
 from tfspark.foreign_text import escaped, lines, redacted
 from tfspark.scoring.job_log import JobFormatter, JobLog, set_own_level
 
-# These records are shown, although they are no warnings.
+# Records of this logger are shown although they are not warnings.
 _PROGRESS = "tfspark.spark.cluster.progress"
 
 FORMATS = ("text", "json")
@@ -28,7 +28,7 @@ class RunLog(JobLog):
     """The log of one command; a context manager that leaves the logging as it was."""
 
     def __init__(self, log_format: str = "text", *, verbose: bool = False) -> None:
-        """Prepare the log; nothing is written.
+        """Prepare the log; write nothing.
 
         Args:
             log_format: `text`, or `json` for one JSON object per line.
@@ -78,7 +78,7 @@ class RunLog(JobLog):
         return self._path
 
     def fail(self, message: str) -> None:
-        """Show the error that ends the command, and the path of the log."""
+        """Show the error that ends the command, and the path of the log file."""
         self.has_failed = True
         if self._is_json:
             sys.stderr.write(f"{_json('ERROR', 'tfspark', message, self._path)}\n")

@@ -1,4 +1,4 @@
-"""`tfspark score`: the batch job without spark-submit, quiet and with a summary. Driver."""
+"""`tfspark score`: runs the batch job without spark-submit, and prints a summary. Driver."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def summary(
     report: Report, place: str, args: argparse.Namespace, seconds: float, *, is_new: bool
 ) -> str:
-    """Return what a run did, in five lines; the last one has the path of the report.
+    """Return a summary of a run in five lines; the last line has the path of the report.
 
     Args:
-        report: Of the run that scored the rows.
+        report: The report of the run that scored the rows.
         place: The path of the report.
         args: The values of the flags.
-        seconds: Wall time of the command, with the start of Spark.
+        seconds: Wall time of the command, including the start of Spark.
         is_new: Whether this command scored the rows.
     """
     scoring = report.seconds.get("score", 0.0)

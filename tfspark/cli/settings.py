@@ -1,8 +1,8 @@
 """Values of flags from a TOML file and from the environment. Driver.
 
-The order is flag > file > environment > default. A value of a later source replaces the whole value
-of an earlier one, and those of all flags that exclude it. All values are parsed as on the command
-line, so the same values are refused, with the same messages.
+A flag takes its value from the first source that has one: command line, file, environment, default.
+Sources are not merged, and a flag also overrides the flags that exclude it in later sources. All
+values are parsed as on the command line, so the same values are refused, with the same messages.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from tfspark.scoring.job_parser import ByName, OnceTrue
 CONFIG = Flag(
     "--config",
     "FILE",
-    "TOML file with values of flags, such as batch-size = 64; a flag of the command line comes "
-    "first, and variables such as TFSPARK_BATCH_SIZE come after the file",
+    "TOML file with values of flags, such as batch-size = 64; the command line overrides the file, "
+    "and the file overrides variables such as TFSPARK_BATCH_SIZE",
 )
-SHOW_CONFIG = Flag("--show-config", "", "print each value and where it comes from, stop")
+SHOW_CONFIG = Flag("--show-config", "", "print each value and its source, stop")
 
-# Options of spark-submit that have no flag here, and what to write instead.
+# Options of spark-submit without a flag here, and what to write instead.
 _ELSEWHERE = {
     "--remote": "the job needs a classic session, as with --master; on Spark Connect, score with "
     "tfspark.predict",
@@ -43,7 +43,7 @@ _ELSEWHERE = {
     "--num-executors": "write --conf spark.executor.instances=…",
 }
 
-# Their values may be secrets that no pattern finds.
+# Their values may be secrets, which no pattern can recognise.
 _MASKED = ("--option", "--output-option", "--conf")
 _NOT_SETTINGS = ("--config", "--show-config", "--help", "--dry-run")
 
@@ -64,7 +64,7 @@ class Setting:
 
     @property
     def text(self) -> str:
-        """The values for people, with secrets masked."""
+        """The values as text for people, with secrets masked."""
         values = [word.removeprefix(f"{self.flag}=") for word in self.words if word != self.flag]
         if self.flag in _MASKED:
             values = [f"{value.partition('=')[0]}={MASK}" for value in values]
@@ -85,7 +85,7 @@ class ConfiguredParser(CommandParser):
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> argparse.Namespace:
-        """Parse; `--show-config` ends the process with code 0, a usage error with code 2."""
+        """Parse; exit with code 0 after `--show-config`, and with code 2 after a usage error."""
         words = sys.argv[1:] if args is None else list(args)
         for flag in (word.partition("=")[0] for word in words):
             if flag in _ELSEWHERE:
@@ -103,7 +103,7 @@ class ConfiguredParser(CommandParser):
         return found
 
     def error(self, message: str) -> NoReturn:
-        """Exit with code 2; the message names the file or the variable of a wrong value."""
+        """Exit with code 2; the message names the file or the variable with the wrong value."""
         for flag, source in self._sources.items():
             if f"argument {flag}:" in message:
                 message += f" (from {source})"
@@ -122,7 +122,7 @@ class ConfiguredParser(CommandParser):
         return [Setting(flag, tuple(found[flag]), "command line") for flag in found]
 
     def _settings(self, given: Sequence[Setting]) -> list[Setting]:
-        """Return the setting of each flag, from the source that comes first."""
+        """Return the setting of each flag, from the first source that has one."""
         chosen: dict[str, Setting] = {one.flag: one for one in given}
         path = next(
             (one.words[-1].removeprefix("--config=") for one in given if one.flag == "--config"),
@@ -135,7 +135,7 @@ class ConfiguredParser(CommandParser):
         return [*chosen.values()]
 
     def _excluded_by(self, flag: str) -> set[str]:
-        """Return the flag itself, and the flags that cannot be given beside it."""
+        """Return the flag itself, and the flags that exclude it."""
         action = self._option_string_actions[flag]
         groups = [one._group_actions for one in self._mutually_exclusive_groups]
         beside = [one for group in groups if action in group for one in group]

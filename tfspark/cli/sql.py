@@ -1,4 +1,4 @@
-"""`tfspark sql`: the SQL job without spark-submit, quiet. Driver."""
+"""`tfspark sql`: runs the SQL job without spark-submit. Driver."""
 
 from __future__ import annotations
 

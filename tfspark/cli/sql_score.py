@@ -1,8 +1,8 @@
 """The program of the SQL job: flags and the run. Driver.
 
-`jobs/sql_score.py` runs it in spark-submit, and the command `tfspark sql` without. The session has
-Hive support: the metastore that `hive-site.xml` names, otherwise an embedded one in the working
-directory.
+`jobs/sql_score.py` runs it in spark-submit; `tfspark sql` runs it without spark-submit. The session
+has Hive support. It uses the metastore that `hive-site.xml` names, otherwise an embedded metastore
+in the working directory.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ EPILOG = f"{flags.REPEATED} {exit_codes.in_words()}"
 
 
 def new_parser() -> JobParser:
-    """Return the parser of the program in spark-submit."""
+    """Return the parser of `jobs/sql_score.py`."""
     parser = JobParser(prog="sql_score.py", description=DESCRIPTION, epilog=EPILOG)
     add_flags(parser)
     return parser
@@ -56,7 +56,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def checked(parser: JobParser, args: argparse.Namespace) -> argparse.Namespace:
-    """Check the flags that name registered models; sort the values of a model under its name."""
+    """Check the flags that name registered models, and group their values by model."""
     for name in args.model_sha256.keys() - args.register.keys():
         near = did_you_mean(name, args.register)
         parser.error(f"argument --model-sha256: no model {name!r} is registered.{near}")
@@ -77,8 +77,8 @@ def _by_model(given: Mapping[str, Any], models: Mapping[str, str]) -> dict[str, 
         model, _, name = key.partition(".")
         if not name or model not in models:
             raise argparse.ArgumentTypeError(
-                f"expected NAME. of a registered model ({listing(models)}) before "
-                f"{name or key!r}, found {key!r}.{did_you_mean(model, models)}"
+                f"expected NAME.{name or key}, with the NAME of a registered model "
+                f"({listing(models)}), found {key!r}.{did_you_mean(model, models)}"
             )
         found[model][name] = value
     return found
@@ -116,7 +116,7 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Parse, open the session, run; return the exit code."""
+    """Parse the flags, open a session, run the job; return the exit code."""
     args = parse_args(argv)
 
     def job() -> str:
@@ -152,7 +152,7 @@ def _options(args: argparse.Namespace, name: str) -> ScoreOptions:
 
 
 def _text_of(file: Path) -> str:
-    """Return the statements of a file, before a JVM is started."""
+    """Return the statements of a file."""
     from tfspark.errors import InputNotFoundError, InvalidInputError, did_you_mean, explain
 
     try:

@@ -1,7 +1,7 @@
-"""Tells from the state of files whether they have changed since they were read. Driver.
+"""Detects from the metadata of files whether they have changed since they were read. Driver.
 
-A change sets the time of the last change of status (ctime), which no program can set back; the
-modification time can be set. Nothing is read or written.
+Each change of a file updates its ctime (the time of the last status change). Programs can set the
+modification time, but not the ctime. No file is read or written.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias
 
-# Name, device, inode, size, modification time and change of status of each file.
+# Name, device, inode, size, modification time and ctime of each file.
 State: TypeAlias = tuple[tuple[str, int, int, int, int, int], ...]
 
 # Two changes within one tick of a file system's clock have equal times. Ticks last up to 2 s.
@@ -19,13 +19,13 @@ TICK_SECONDS = 2.0
 
 
 def state_of(listed: Iterable[tuple[str, Path]]) -> State | None:
-    """Return what differs when one of some files is changed, replaced, added or removed.
+    """Return a value that changes if a file is changed, replaced, added or removed.
 
     Args:
         listed: Relative name and path of every file.
 
     Returns:
-        The state; `None` when a file has changed so recently that its next change could keep it.
+        The state; `None` if a file has changed so recently that another change could go unnoticed.
     """
     found = [(name, path.stat()) for name, path in listed]
     newest = max((status.st_ctime for _, status in found), default=0.0)

@@ -84,7 +84,7 @@ class GraphScopes:
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether all look-ups are used up, so that nothing more is known."""
+        """Whether the limit of look-ups is reached; later look-ups then find nothing."""
         return self._looked_up > _MOST_NODES
 
     def end(self, tensor: Tensor) -> End | None:
@@ -132,9 +132,9 @@ class GraphScopes:
         return self._scopes[key], body.results[end.index]
 
     def looped(self, end: End) -> Iterator[Tensor]:
-        """Yield the results of the body of a loop, as tensors in it; nothing for another node.
+        """Yield the results of a loop's body, as tensors in the body; nothing for other nodes.
 
-        In the body, only an argument that no iteration changes leads to the input of the loop.
+        An argument of the body leads back to the input of the loop only if no iteration changes it.
         """
         if end.node.op in _LOOPS:
             body = self._body(end.node.attr["body"].func.name)

@@ -3,10 +3,10 @@
 Driver only; reads only the protocol buffer.
 
 Follows the outputs of a signature back to the operations that parse Examples, through calls of
-functions and the loops of `tf.map_fn`, but not into functions of `tf.data`. An operation counts for
-an input if its strings are elements of this input without a change. Names, types and defaults come
-from attributes and constants; if a name is not a constant, the features of the operation stay
-unknown. Nothing is guessed. The look-ups in a graph are limited; see `graph_scopes`.
+functions and the loops of `tf.map_fn`, but not into functions of `tf.data`. An operation belongs to
+an input if it parses unchanged elements of this input. Names, types and defaults come from
+attributes and constants; if a name is not a constant, the features of the operation stay unknown.
+The look-ups in a graph are limited; see `graph_scopes`.
 
 Source: the operations `ParseExample`, `ParseExampleV2` and `ParseSingleExample`
 (core/ops/parsing_ops.cc).
@@ -59,13 +59,13 @@ def _with_features(signature: Signature, scopes: GraphScopes) -> Signature:
         parsers = found.get(spec.tensor.partition(":")[0], ())
         return replace(spec, features=_merged(parsers)) if parsers else spec
 
-    if scopes.is_exhausted:  # some operations may be unknown
+    if scopes.is_exhausted:  # some operations may not have been found
         return signature
     return replace(signature, inputs=tuple(map(completed, signature.inputs)))
 
 
 def _source(scopes: GraphScopes, tensor: Tensor) -> End | None:
-    """Return the node of the tensor whose elements are those of another one."""
+    """Return the node that makes the elements of a tensor; skip nodes that only move them."""
     for _ in range(MOST_STEPS):
         end = scopes.origin(tensor)
         if end is None or end.node.op not in _KEEPS_ELEMENTS or not end.node.input:
@@ -76,7 +76,7 @@ def _source(scopes: GraphScopes, tensor: Tensor) -> End | None:
 
 def _parsers(scopes: GraphScopes, outputs: Iterable[Tensor]) -> Iterator[_Parser]:
     """Yield each operation that parses Examples for one of the outputs."""
-    # Iterators, because each of many scopes may have a node with many inputs.
+    # Iterators, not lists: each of many scopes may have a node with many inputs.
     todo, seen = [iter(outputs)], set()
     while todo and not scopes.is_exhausted:
         tensor = next(todo[-1], None)
@@ -101,7 +101,7 @@ def _parsers(scopes: GraphScopes, outputs: Iterable[Tensor]) -> Iterator[_Parser
 
 
 def _operands(scope: Scope, node: NodeDef) -> Iterator[Tensor]:
-    """Yield the inputs of a node; control inputs follow them."""
+    """Yield the inputs of a node without its control inputs, which come last."""
     return ((scope, name) for name in takewhile(lambda name: not name.startswith("^"), node.input))
 
 

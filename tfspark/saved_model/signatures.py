@@ -1,4 +1,4 @@
-"""Reads the signatures of a graph, with what they leave out and the graph tells. Driver."""
+"""Reads the signatures of a graph, and adds missing shapes and features from the graph. Driver."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _INIT_SIGNATURE = "__saved_model_init_op"
 
 
 def signatures_of(graph: MetaGraphDef) -> tuple[Signature, ...]:
-    """Return the signatures of a graph, sorted by name, with the shapes that the graph tells."""
+    """Return the signatures of a graph, sorted by name, with shapes and features from the graph."""
     signatures = tuple(
         Signature.from_proto(name, graph.signature_def[name])
         for name in sorted(graph.signature_def)

@@ -160,7 +160,7 @@ def run_job(job: Callable[[], str], log: JobLog | None = None) -> int:
     Args:
         job: Runs the job and returns the path of its report. The path is the last line on stdout,
             with secrets masked. A job that prints everything itself returns an empty text.
-        log: Shows records, and the message of an error; by default on stderr.
+        log: Shows log records and the message of an error; by default on stderr.
 
     Returns:
         0, or the exit code of the error (see `exit_codes`). The traceback of an error that is not

@@ -105,8 +105,8 @@ class Dataset:
     def qualified(self, spark: SparkSession) -> str:
         """Return the path as the format needs it.
 
-        To Iceberg, a name without a slash is a table of the catalog. Delta takes only absolute
-        paths in statements. To pyarrow, Spark's default file system is unknown.
+        Iceberg takes a name without a slash as a table of the catalog. Delta takes only absolute
+        paths in SQL statements. pyarrow does not know Spark's default file system.
         """
         if self.format not in (*LAKES, "tfrecord"):
             return self.path

@@ -99,7 +99,7 @@ def plan_direct(
 def _wanted(
     job: BatchJob, bound: BoundModels, kept: Sequence[str], bad: BadRowsOutput | None
 ) -> Wanted | None:
-    """Return the statistics that tasks collect; `None` for none."""
+    """Return the statistics that tasks have to collect; `None` without statistics."""
     if not job.account.statistics:
         return None
     predictions = tuple(bound.predictions)

@@ -1,13 +1,14 @@
 """Compares the statistics of a run with those of an earlier run. Driver.
 
 The population stability index (PSI) is the sum of (a - e)·ln(a / e) over bins, where e is the share
-of the earlier run and a that of this run: N. Siddiqi, "Credit Risk Scorecards" (Wiley, 2006); it is
-the divergence J of Kullback and Leibler (1951). Bins are the deciles of the earlier run or its most
-frequent values, and one each for nulls, NaN and infinities. Below 0.1 a column counts as stable,
-above 0.25 as changed. The Kolmogorov-Smirnov distance (KS) is the greatest difference between the
-two distribution functions of finite numbers; here it is exact to about 0.02.
+of a bin in the earlier run, and a its share in this run: N. Siddiqi, "Credit Risk Scorecards"
+(Wiley, 2006). It is the divergence J of Kullback and Leibler (1951). The bins are the deciles or
+the most frequent values of the earlier run, and one bin each for nulls, NaN and infinities. Below
+0.1 a column counts as stable, above 0.25 as changed. The Kolmogorov-Smirnov distance (KS) is the
+largest difference between the two distribution functions of finite numbers; here its error is at
+most about 0.02.
 
-Both come from the statistics of two JSON reports alone.
+Both numbers are computed from the statistics in the two JSON reports alone.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ METHOD = (
     "distance, the greatest difference between the two distribution functions."
 )
 STABLE, CHANGED = 0.1, 0.25
-# With fewer values in one of the runs, chance alone moves the index beyond the limits.
+# If a run has fewer values than this, chance alone can move the index beyond the limits.
 FEWEST = 200
 # An empty bin would make the index infinite.
 _LEAST_SHARE = 1e-4
@@ -38,12 +39,13 @@ def drift_of(statistics: Facts, before: Facts) -> dict[str, Any]:
     """Return the drift of each column that both runs describe.
 
     Args:
-        statistics: Of this run, as in its JSON report.
-        before: Of the earlier run.
+        statistics: The statistics of this run, as in its JSON report.
+        before: The statistics of the earlier run.
 
     Returns:
         For `inputs` and `outputs`: column → `psi`, `ks` for numbers, and `is_certain`, which is
-        false for few values; and `only_now` and `only_before`, the columns of one run.
+        false if there are few values. Also `only_now` and `only_before`, the columns that only one
+        run has.
     """
     found: dict[str, Any] = {}
     for part in ("inputs", "outputs"):
@@ -107,7 +109,7 @@ def _bins_of_texts(facts: Facts, then: Facts) -> list[float]:
 
 
 def _share_upto(facts: Facts, numbers: Any) -> Any:
-    """Return the share of the finite numbers of a run up to each of some numbers."""
+    """Return, for each of some numbers, the share of a run's finite numbers up to it."""
     if "quantiles" not in facts:
         return np.zeros(len(numbers))
     values, upto = facts["quantiles"]["values"], [0.0, *facts["quantiles"]["shares"]]

@@ -102,8 +102,8 @@ MODELS = Flag(
 DIFFERENCE = Flag(
     "--difference",
     "",
-    "with two models, add difference_OUTPUT for each output of numbers that both have: the second "
-    "model minus the first",
+    "add the difference of two models: a column difference_OUTPUT for each output of numbers that "
+    "both have, the second model minus the first",
 )
 REGISTER = Flag(
     "--register",

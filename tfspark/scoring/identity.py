@@ -24,10 +24,10 @@ def key_of(
 ) -> JobKey:
     """Return the key of a batch job.
 
-    The key contains the digests of the models, not their paths, and the engines that were chosen,
-    so that the parts of one output come from one engine. It does not contain the time limit, so a
-    job that exceeded the limit can continue with a longer one, and nothing that changes only the
-    report.
+    The key contains the digests of the models, not their paths. It contains the chosen engines, so
+    that all parts of an output come from one engine. It does not contain the time limit, so that a
+    job that exceeded the limit can continue with a longer one. It contains nothing that changes
+    only the report.
     """
     keys = dict.fromkeys(job.models, "")
     options = replace(job.options, timeout=None)

@@ -30,12 +30,12 @@ Path: TypeAlias = Literal["auto", "spark", "direct"]
 
 @dataclass(frozen=True)
 class AccountOptions:
-    """What a report contains beside the counts. It changes no row, so it is no part of a job's key.
+    """What a report contains beside the counts. It changes no row, so a job's key leaves it out.
 
     Attributes:
         statistics: Whether statistics of inputs and predictions are collected.
-        sample_rows: Scored rows that are shown. With 0, no texts of rows are shown either.
-        baseline: The JSON report of an earlier run, which the statistics are compared with.
+        sample_rows: Number of scored rows that are shown. 0 also leaves out all texts of rows.
+        baseline: The JSON report of an earlier run; the statistics are compared with it.
     """
 
     statistics: bool = True
@@ -66,7 +66,7 @@ class BatchJob:
         max_bad_rows: How many rows may be bad.
         options: The options of all APIs.
         run_id: A key that the user chooses. A job whose key is marked done is not run again.
-        chunks: The least number of groups into which the work is divided: groups of input files
+        chunks: The minimum number of groups into which the work is divided: groups of input files
             through Spark, waves of tasks on the direct path. If the job is killed, its finished
             groups are kept and not scored again.
         account: What the report contains beside the counts.
@@ -129,7 +129,7 @@ class Outcome:
         null_rows: Rows whose predictions are null.
         bad_rows: Rows that were set aside.
         kept_rows: Rows of `rows_in` that an earlier run had scored.
-        sketch: Statistics of the other rows; `None` without them.
+        sketch: Statistics of the rows that this run scored; `None` if they are not collected.
     """
 
     rows_in: int
@@ -142,7 +142,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Plan:
-    """A job whose parts are all checked. Nothing has run, and nothing is written.
+    """A job whose parts are all checked. Nothing has run or been written yet.
 
     Attributes:
         models: The models.
@@ -152,13 +152,13 @@ class Plan:
         rounded: One sentence per column whose numbers are rounded to the model's precision.
         stage: Runs the tasks and writes the rows to a hidden folder. It counts rows for the tally.
         snapshot: The input files with sizes and times, or the versions of tables, when the job was
-            planned. Two runs with other snapshots are other jobs. `None` for an input without
+            planned. Runs with different snapshots are different jobs. `None` for an input without
             files or versions; then only a run id shows that two runs are the same job.
         bad: The output of bad rows; `None` when the first bad row ends the job.
         max_bad_rows: How many rows may be bad.
         job: Identifies the job, so that a later run recognises it.
         account: What the report contains beside the counts.
-        baseline: The report that the statistics are compared with; `None` for none.
+        baseline: The earlier report that the statistics are compared with; `None` without one.
     """
 
     models: Sequence[NamedModel]

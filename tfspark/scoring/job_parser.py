@@ -1,8 +1,8 @@
 """A strict command-line parser: each flag once, and by its full name. Driver.
 
 Python's parser uses the last of two equal flags, and accepts abbreviations. Here both are usage
-errors, and the message for an unknown name suggests the closest known one. The parsed command line
-has the names of the flags that were given, as `given`.
+errors, and the message for an unknown name suggests the closest known one. The attribute `given` of
+the parsed command line has the names of the flags that were given.
 """
 
 from __future__ import annotations

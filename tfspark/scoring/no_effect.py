@@ -1,8 +1,8 @@
-"""Flags that have no effect in a combination with other flags. Driver.
+"""Refuses flags that have no effect beside the other flags of a command line. Driver.
 
-A flag that is given must change the job; otherwise its user believes something that is not true.
-The rules are those of `jobs/README.md`. This module imports neither pyspark nor TensorFlow nor
-Arrow.
+Each given flag must change the job; otherwise the user believes that something happens which does
+not happen. The rules are those of `jobs/README.md`. This module imports neither pyspark nor
+TensorFlow nor Arrow.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from tfspark.scoring.flags import Flag
 
 @dataclass(frozen=True)
 class NoEffect:
-    """Flags without an effect.
+    """Flags that have no effect on some command lines.
 
     Attributes:
         flags: The flags.
-        where: The combination in which they have no effect, in words, with the values of flags.
-        holds: Whether a command line is such a combination.
-        hint: The next step.
+        where: When they have no effect, as the end of a sentence; it may contain values of flags.
+        holds: Whether they have no effect on a given command line.
+        hint: The hint of the error.
     """
 
     flags: Sequence[Flag]
@@ -34,10 +34,10 @@ class NoEffect:
 
 
 def refuse_no_effect(args: Namespace, rules: Sequence[NoEffect]) -> None:
-    """Refuse a flag that was given and has no effect.
+    """Refuse a flag that was given but has no effect.
 
     Raises:
-        UsageError: Names the flag, the combination and the next step.
+        UsageError: Names the flag and the other flags, with a hint.
     """
     for rule in rules:
         for flag in rule.flags:
@@ -47,7 +47,7 @@ def refuse_no_effect(args: Namespace, rules: Sequence[NoEffect]) -> None:
 
 
 def _lacks_no_column(args: Namespace) -> bool:
-    """Whether files cannot lack a column; pyarrow fills columns of CSV on the direct path."""
+    """Whether --allow-missing has no effect; it has one for Parquet, ORC, and direct CSV."""
     is_filled = args.input_format == "csv" and args.path == "direct"
     return args.input_format not in ("parquet", "orc") and not is_filled
 
@@ -61,8 +61,8 @@ OF_BATCH_SCORE = (
         (flags.INPUT_FORMAT, flags.OPTION, flags.ALLOW_MISSING),
         "with --input-table",
         lambda args: args.input_table,
-        "leave it out, or read files with --input; also the folder of a table of Delta Lake or "
-        "Iceberg, with --input-format delta or iceberg.",
+        "leave it out, or read files with --input; with --input-format delta or iceberg, --input "
+        "also reads the folder of such a table.",
     ),
     NoEffect(
         (flags.ALLOW_MISSING,),

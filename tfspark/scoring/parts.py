@@ -41,7 +41,7 @@ class Part:
         bad_name: Its file of bad rows; empty when it has none.
         bad_rows: Rows in that file.
         is_kept: Whether an earlier run wrote it.
-        sketch: Statistics of its rows; `None` if they are not wanted, or an earlier run wrote it.
+        sketch: Statistics of its rows; `None` if they are not collected or an earlier run wrote it.
     """
 
     split: int

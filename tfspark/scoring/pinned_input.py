@@ -1,8 +1,8 @@
 """Pins an input of Delta Lake or Iceberg to the version that the job has found. Driver.
 
-The version is looked up once. All reads of the job use it, and so do its digest and its report, so
-commits of other programs do not change the rows while the job runs. A table behind a view, or in a
-query, is not pinned; the log says so.
+The job looks up the version once. Its reads, its digest and its report all use this version, so
+commits of other programs do not change the rows while the job runs. A table behind a view or in a
+query is not pinned; the log says so.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def log_unpinned(sources: Sequence[Source]) -> None:
     """Log that tables with versions are not pinned; their rows may change while the job runs."""
     if any(source.has_versions for source in sources):
         _log.info(
-            "tables of this input are not pinned to a version: if another program commits to one "
+            "tables of this input are not pinned to a version: if another program commits to them "
             "while the job runs, the job may read the new rows"
         )
 

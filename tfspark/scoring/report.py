@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# A record of a commit may be a property of a table, whose size is limited.
+# A commit may be recorded in a property of a table, and the size of a property is limited.
 _NOT_RECORDED = ("cards", "statistics", "drift")
 
 
@@ -44,9 +44,11 @@ class Report:
         started: Start time in UTC (ISO 8601).
         model: Path, name, version, digest and signature of the model; one per name in a SQL job, or
             in a job with several models.
-        cards: The model card of each model that has one; one per name, or under an empty name.
-        engine: With `--engine fastest`, the chosen engine, the rows per second of each engine in
-            one worker, and why an engine was not used; one per name in a job with several models.
+        cards: Name of a model → its model card; a single model has an empty name. Models without
+            a card are missing.
+        engine: With `--engine fastest`: the chosen engine, the rows per second of each engine in
+            one worker, and why an engine was not used; in a job with several models, one such value
+            per name. Otherwise empty.
         input: The input, as text.
         output: The output, as text.
         path: The path of the rows: `spark` or `direct`.
@@ -63,9 +65,9 @@ class Report:
             "column 'x' double → float32".
         seconds: Wall time by phase, in seconds.
         versions: Of Spark, and of Python, TensorFlow, NumPy and Arrow on the workers.
-        statistics: Of the rows that this run scored; see `tfspark.sketches.summary`. Empty with
-            `--no-stats` and in a SQL job.
-        drift: The difference to an earlier run; see `tfspark.scoring.drift`. Empty without a
+        statistics: Statistics of the rows that this run scored; see `tfspark.sketches.summary`.
+            Empty with `--no-stats` and in a SQL job.
+        drift: The drift since an earlier run; see `tfspark.scoring.drift`. Empty without a
             baseline.
     """
 
@@ -211,7 +213,7 @@ def write_report(
 
 
 def _write_page(files: HadoopFiles, place: str, report: Report) -> None:
-    """Write the page of a report; a job whose rows are published does not fail without it."""
+    """Write the page of a report. The rows are published, so an error is only logged."""
     try:
         _write(files, place, page_of(report.document()))
     except NoTemplatesError as error:
@@ -223,7 +225,8 @@ def _write_page(files: HadoopFiles, place: str, report: Report) -> None:
 def _run_at(files: HadoopFiles, place: str) -> str:
     """Return the run of the report at a place; empty without a report.
 
-    The report of a finished run is not replaced: the record of its commit has no statistics.
+    The caller keeps the report of a finished run, because the record of its commit has no
+    statistics to write it again.
     """
     where = files.qualified(place)
     if not files.exists(where):

@@ -1,6 +1,6 @@
 """The flags of a job's report: statistics, sample rows, baseline. Driver.
 
-As in `flags`, nothing heavy is imported, so that `--help` is fast.
+Like `flags`, this module imports nothing heavy, so that `--help` is fast.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ NO_STATS = Flag(
 SAMPLE_ROWS = Flag(
     "--sample-rows",
     "N",
-    "scored rows that the report and its page show; with 0, they show no texts of rows either "
+    "number of scored rows that the report and its page show; 0 also leaves out all texts of rows "
     "(default: 5)",
     arguments.whole,
     5,
@@ -24,6 +24,6 @@ SAMPLE_ROWS = Flag(
 BASELINE = Flag(
     "--baseline",
     "REPORT.json",
-    "report of an earlier run, with which the statistics of this run are compared (default: none)",
+    "compare the statistics with this JSON report of an earlier run (default: none)",
     default="",
 )

@@ -1,4 +1,4 @@
-"""Adds what is known about the rows to the report of a job: statistics and drift. Driver."""
+"""Adds statistics and drift of the rows to the report of a job. Driver."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def read_baseline(spark: SparkSession, path: str) -> Mapping[str, Any] | None:
     files = HadoopFiles(spark, path)
     if not files.exists(path) or files.is_folder(path):
         problem = f"There is no baseline report {path}."
-        hint = "give the JSON file, which is the last line that a job prints."
+        hint = "give the JSON file whose path a job prints as its last line."
         raise InputNotFoundError(explain(problem, expected="a file", hint=hint))
     with TemporaryDirectory(prefix="tfspark-") as folder:
         local = Path(folder) / "baseline.json"
@@ -48,7 +48,7 @@ def _checked(path: str, content: bytes) -> Mapping[str, Any]:
     except Exception as error:  # the file may contain anything
         raise UsageError(
             explain(
-                f"The baseline {path} is no report with statistics.",
+                f"The baseline {path} is not a report with statistics.",
                 expected="the JSON report of an earlier run without --no-stats",
                 found=cause(error),
             )

@@ -98,12 +98,12 @@ def _split(
 
 
 def _sketches(spark: SparkSession, job: BatchJob, bad: BadRowsOutput | None) -> TaskSketches | None:
-    """Return where tasks bring their statistics; `None` for none."""
+    """Return the object that collects the statistics of tasks; `None` without statistics."""
     if not job.account.statistics:
         return None
     if bad is None:
         return TaskSketches(spark, job.account.sample_rows)
-    # All columns of the input are kept beside a reason, also those that only bad rows keep.
+    # A frame with a reason keeps all columns of the input, even those that only bad rows need.
     keep = None if job.keep is None else tuple(job.keep)
     return TaskSketches(spark, job.account.sample_rows, keep, (FILE,), REASON)
 

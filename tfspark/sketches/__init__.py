@@ -1,9 +1,9 @@
 """Statistics of columns in one pass: bounded sketches that can be merged. Driver and executor.
 
-A task collects a `RowSketch` while its rows flow; the driver merges those of all tasks. Counts of
-rows, of nulls, of NaN and of infinities, and the least and the greatest number, are exact.
-Everything else comes from rows that are drawn at random, so that it costs little beside a light
-model.
+A task collects a `RowSketch` while it scores; the driver merges the sketches of all tasks. The
+counts of rows, nulls, NaN and infinities, and the least and the greatest number, are exact.
+Everything else comes from rows that are drawn at random, so that statistics cost little even beside
+a light model.
 """
 
 from __future__ import annotations

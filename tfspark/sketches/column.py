@@ -22,29 +22,29 @@ from tfspark.sketches.moments import Moments
 from tfspark.sketches.quantiles import Numbers, Quantiles
 from tfspark.tensors.values import to_arrow, to_numpy
 
-# Drawn numbers wait until there are so many: sorting them at once costs less.
+# Drawn numbers wait until there are this many, because sorting many at once costs less.
 _WAITING = 1 << 14
-# Characters of a text that are kept.
+# The most characters of a text that are kept.
 _LONGEST = 120
 
 
 @dataclass
 class ColumnSketch:
-    """What is known about the rows of a column so far.
+    """The statistics of the rows of a column so far.
 
     Attributes:
-        kind: `number`, `text`, `flag` or `other`, of a value or of the elements of arrays.
-        rows: Rows.
+        kind: Kind of the values, or of the elements of arrays: `number`, `text`, `flag` or `other`.
+        rows: Number of rows.
         nulls: Rows that are null.
         values: Values that are not null: rows, or elements of arrays.
         null_values: Elements of arrays that are null.
         nan: Values that are NaN.
         infinite: Values that are infinite.
-        least: The least finite number; `None` without one.
-        greatest: The greatest finite number.
+        least: The least finite number; `None` without a finite number.
+        greatest: The greatest finite number; `None` without a finite number.
         shortest: The least length of an array; `None` without arrays.
         longest: The greatest length of an array.
-        drawn: Values that quantiles, moments and frequent values come from.
+        drawn: Number of sampled values, which give the quantiles, moments and frequent values.
     """
 
     kind: str = "other"
@@ -100,7 +100,7 @@ class ColumnSketch:
         self.frequent.merge(other.frequent)
 
     def finish(self) -> None:
-        """Add the numbers that still wait; the sketch is then as small as it gets."""
+        """Add the numbers that still wait; afterwards the sketch has its smallest size."""
         parts = {
             level: np.concatenate(some).astype(np.float64) for level, some in self._waiting.items()
         }
@@ -120,7 +120,7 @@ class ColumnSketch:
         setattr(self, high, greatest if before is None else max(getattr(self, high), greatest))
 
     def _add_numbers(self, numbers: Numbers, draw: Draw) -> None:
-        # NaN if one of the numbers is.
+        # The result is NaN if one of the numbers is NaN.
         least, greatest = float(np.minimum.reduce(numbers)), float(np.maximum.reduce(numbers))
         if not (isfinite(least) and isfinite(greatest)):
             numbers = self._finite(numbers)
@@ -155,7 +155,7 @@ class ColumnSketch:
 
 
 def kind_of(arrow: pa.DataType) -> str:
-    """Return what the statistics of a type are: `number`, `text`, `flag` or `other`."""
+    """Return the kind of statistics for a type: `number`, `text`, `flag` or `other`."""
     if pa.types.is_boolean(arrow):
         return "flag"
     if pa.types.is_integer(arrow) or pa.types.is_floating(arrow) or pa.types.is_decimal(arrow):
@@ -176,7 +176,7 @@ def _text(value: Any) -> str:
 
 
 def _both(one: ColumnSketch, other: ColumnSketch, low: str, high: str) -> tuple[Any, Any]:
-    """Return the least and the greatest of two sketches, where `None` is no value."""
+    """Return the least and the greatest of two sketches; `None` stands for no value."""
     lows = [getattr(part, low) for part in (one, other) if getattr(part, low) is not None]
     highs = [getattr(part, high) for part in (one, other) if getattr(part, high) is not None]
     return (min(lows), max(highs)) if lows else (None, None)

@@ -1,4 +1,4 @@
-"""Draws rows of a batch at random, one of each block of equal size. Executor."""
+"""Draws rows of a batch at random: one from each block of equal size. Executor."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import numpy as np
 
 from tfspark.sketches.quantiles import Numbers
 
-# Values of a column that are drawn from each batch; the first ones of a task are all taken, so that
-# the statistics of few rows are exact.
+# How many values of a column are drawn from each batch. The first values of a task are all taken,
+# so that the statistics of few rows are exact.
 EACH = 128
 FIRST = 2048
-# Random numbers are made in advance, because a call costs more than a thousand of them.
+# Random numbers are made in advance, because one call costs more than a thousand numbers.
 _POOL = 1 << 14
 
 
 @dataclass
 class Draw:
-    """Draws positions; the columns of a batch share them, so that they cost little.
+    """Draws positions. All columns of a batch share them, which saves time.
 
     Attributes:
-        seed: The number of the task; its next attempt draws the same rows.
+        seed: The number of the task, so that each attempt of the task draws the same rows.
     """
 
     seed: int
@@ -33,7 +33,7 @@ class Draw:
         self._random = np.random.default_rng(self.seed)
 
     def positions(self, count: int, level: int) -> Numbers:
-        """Return one position of each block of 2^`level` among `count` positions.
+        """Return one position from each block of 2^`level` among `count` positions.
 
         The last block may be incomplete; a position in its missing part is left out.
         """
@@ -43,7 +43,7 @@ class Draw:
         return found
 
     def renew(self) -> None:
-        """Draw other positions from now on; called for each batch."""
+        """Draw other positions from now on; call it for each batch."""
         self._drawn.clear()
 
     def _new(self, count: int, level: int) -> Numbers:
@@ -59,8 +59,8 @@ def level_for(count: int, drawn: int) -> int:
     """Return the level at which to draw from a batch.
 
     Args:
-        count: Values of the batch.
-        drawn: Values that were drawn before.
+        count: Number of values in the batch.
+        drawn: Number of values that were drawn before.
     """
     most = max(EACH, FIRST - drawn)
     return max(-(-count // most) - 1, 0).bit_length()

@@ -1,8 +1,8 @@
-"""The most frequent texts, in bounded memory, from parts that can be merged. Driver and executor.
+"""Finds the most frequent texts in bounded memory; parts can be merged. Driver and executor.
 
-The summary of Misra and Gries, "Finding repeated elements" (1982), merged as in Agarwal et al.,
-"Mergeable Summaries" (PODS 2012): counts are added, then the count after the last kept one is
-subtracted from all. A count is too small by at most the total weight divided by `SIZE` + 1.
+The summary of Misra and Gries, "Finding repeated elements" (1982), is merged as in Agarwal et al.,
+"Mergeable Summaries" (PODS 2012): counts are added, then the largest count that is not kept is
+subtracted from all counts. A count is too small by at most the total weight divided by `SIZE` + 1.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-# Texts that are kept between calls.
+# How many texts are kept between calls.
 SIZE = 64
 
 
@@ -38,7 +38,7 @@ class Frequent:
         self._add(other.counts)
 
     def top(self, most: int) -> list[tuple[str, int]]:
-        """Return the texts with the largest weights, the largest first; equal ones by text."""
+        """Return the texts with the largest weights, largest first; equal weights by text."""
         return sorted(self.counts.items(), key=lambda pair: (-pair[1], pair[0]))[:most]
 
     def _add(self, counts: Mapping[str, int]) -> None:

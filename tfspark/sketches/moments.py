@@ -1,7 +1,7 @@
-"""Mean and variance of numbers in one pass, from parts that can be merged. Driver and executor.
+"""Computes mean and variance in one pass; parts can be merged. Driver and executor.
 
-Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances"
-(1979). Sums of squares would lose all digits when the mean is large.
+Source: Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample
+Variances" (1979). Sums of squares would lose all digits if the mean is large.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from tfspark.sketches.quantiles import Numbers
 
 @dataclass
 class Moments:
-    """Weight, mean and squared deviations of numbers without NaN."""
+    """Weight, mean and sum of squared deviations of numbers; none may be NaN."""
 
     weight: float = 0.0
     mean: float = 0.0
     squares: float = 0.0
 
     def add(self, numbers: Numbers, weight: float = 1.0) -> None:
-        """Add numbers that have a weight each."""
+        """Add numbers; each has a weight."""
         if len(numbers):
             with np.errstate(over="ignore", invalid="ignore"):
                 mean = float(numbers.mean())

@@ -1,9 +1,9 @@
 """A sketch of a distribution: quantiles within a bounded error of their rank. Driver and executor.
 
 The KLL sketch of Karnin, Lang and Liberty, "Optimal Quantile Approximation in Streams" (FOCS 2016,
-https://arxiv.org/abs/1603.05346). Level h holds numbers that stand for 2^h numbers each. A level
-that is too large is sorted, and every second number moves up. Numbers that were drawn at random,
-one of 2^h, enter at level h; this is the sampler of the paper.
+https://arxiv.org/abs/1603.05346). Each number at level h stands for 2^h numbers. If a level is too
+large, it is sorted, and every second number moves up. If one number of each 2^h was drawn at
+random, the drawn numbers enter at level h; this is the sampler of the paper.
 
 Invariants: at most about 3·`size` numbers between calls; the same numbers in the same order give
 the same sketch. Not thread-safe; picklable.
@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 Numbers: TypeAlias = npt.NDArray[Any]
 
-# Numbers in the highest level of a sketch on the driver, which sketches of tasks are merged into.
+# Numbers in the highest level of the driver's sketch, into which sketches of tasks are merged.
 # The rank of a quantile is then off by less than 1 % of all numbers, with a probability of 99 %.
 SIZE = 400
 # Each level below has two thirds of the size, which is the constant of the authors' own code.
@@ -48,7 +48,7 @@ class Quantiles:
         self.extend({level: numbers})
 
     def extend(self, parts: Mapping[int, Numbers]) -> None:
-        """Add numbers of several levels at once, which costs less."""
+        """Add numbers of several levels; one call costs less than several."""
         for level, numbers in parts.items():
             self._put(np.asarray(numbers, np.float64), level)
         self._shrink()
@@ -58,7 +58,7 @@ class Quantiles:
         self.extend(dict(enumerate(other.levels)))
 
     def steps(self) -> tuple[Numbers, Numbers]:
-        """Return the distinct numbers in order, and the share of all numbers up to each."""
+        """Return the distinct numbers in order, and for each the share of numbers up to it."""
         if not any(map(len, self.levels)):
             return np.empty(0), np.empty(0)
         numbers = np.concatenate(self.levels)
@@ -69,7 +69,7 @@ class Quantiles:
         return numbers[last], total[last] / total[-1]
 
     def at(self, shares: Sequence[float]) -> Numbers:
-        """Return the quantiles of some shares between 0 and 1."""
+        """Return the quantile for each of some shares between 0 and 1."""
         numbers, upto = self.steps()
         return numbers[np.minimum(np.searchsorted(upto, shares), len(numbers) - 1)]
 
@@ -97,7 +97,7 @@ class Quantiles:
         self.levels[level] = numbers[pairs:]
 
     def _bit(self) -> int:
-        """Return the next random bit, of Knuth's linear congruential generator MMIX."""
+        """Return the next random bit of Knuth's linear congruential generator MMIX."""
         self._state = (self._state * 6364136223846793005 + 1442695040888963407) % 2**64
         return self._state >> 63
 

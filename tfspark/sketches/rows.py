@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from tfspark.sketches.column import ColumnSketch
 
-# A row of the sample: the number of its task, and its values as text.
+# A row of the sample: the number of the task, and the values as text.
 Sampled = tuple[int, list[str]]
 
 
@@ -19,13 +19,13 @@ class RowSketch:
     """Statistics of scored rows.
 
     Attributes:
-        rows: Rows with predictions, null ones included; without bad rows.
+        rows: Number of rows with predictions; includes null predictions, not bad rows.
         inputs: Column that feeds a model → its statistics, over all rows.
         outputs: Column of predictions → its statistics, over the rows that were not bad.
-        reasons: Code of a reason → bad rows.
+        reasons: Code of a reason → number of bad rows.
         columns: The columns of the sample.
-        sample: The first rows of the first tasks, at most `most`.
-        most: Rows of the sample.
+        sample: The first rows of the first tasks.
+        most: The most rows of the sample.
     """
 
     rows: int = 0
@@ -37,7 +37,7 @@ class RowSketch:
     most: int = 0
 
     def finish(self) -> RowSketch:
-        """Make all sketches as small as they get, and return the same object."""
+        """Reduce all sketches to their smallest size, and return the same object."""
         for one in (*self.inputs.values(), *self.outputs.values()):
             one.finish()
         return self

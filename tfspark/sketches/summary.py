@@ -1,6 +1,6 @@
 """The statistics of a job as plain numbers and texts, for its JSON report. Driver.
 
-Numbers are finite, so that the document is valid JSON. `NaN` and infinities are counts.
+All numbers are finite, so that the document is valid JSON. `NaN` and infinities are only counted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tfspark.sketches.column import ColumnSketch
 from tfspark.sketches.quantiles import Numbers
 from tfspark.sketches.rows import RowSketch
 
-# Bars of a histogram; a column with at most so many distinct numbers gets one bar for each.
+# Bars of a histogram. A column with at most this many distinct numbers gets one bar for each.
 BARS = 40
 # Points of a distribution function.
 _STEPS = 101
@@ -29,7 +29,7 @@ def summary_of(sketch: RowSketch, *, values: bool = True) -> dict[str, Any]:
     """Return the statistics of a job.
 
     Args:
-        sketch: Of all tasks.
+        sketch: The sketch of all tasks.
         values: Whether texts of rows may be shown.
     """
     parts = {"inputs": sketch.inputs, "outputs": sketch.outputs}
@@ -83,7 +83,7 @@ def _distribution(sketch: ColumnSketch) -> dict[str, Any]:
 
 
 def _quantiles(numbers: Numbers, upto: Numbers) -> dict[str, list[float]]:
-    """Return points of the distribution function: all of them if they are few."""
+    """Return points of the distribution function; all of them if there are few."""
     if len(numbers) > _STEPS:
         shares = np.linspace(0, 1, _STEPS)
         chosen = np.unique(np.minimum(np.searchsorted(upto, shares), len(numbers) - 1))
@@ -92,7 +92,7 @@ def _quantiles(numbers: Numbers, upto: Numbers) -> dict[str, list[float]]:
 
 
 def _histogram(numbers: Numbers, upto: Numbers, least: float, greatest: float) -> dict[str, Any]:
-    """Return bars of equal width, or one for each number where these are few.
+    """Return bars of equal width, or one bar for each number if there are few numbers.
 
     Returns:
         `values` of single numbers or `edges` of bars, their `shares`, and the shares of the numbers

@@ -20,27 +20,27 @@ from tfspark.sketches.draw import Draw
 from tfspark.sketches.quantiles import Quantiles
 from tfspark.sketches.rows import RowSketch
 
-# Columns of the input, and of the predictions, that are described.
+# The most inputs, and the most predictions, that get statistics.
 MOST_COLUMNS = 64
 # Spark limits the size of all results of a stage (`spark.driver.maxResultSize`), so the quantiles
-# of all columns of a task share a budget. A sketch has three times as many numbers as its size.
+# of all columns of a task share these bytes. A sketch has three times as many numbers as its size.
 _TASK_BYTES = 64 << 10
 _SMALLEST, _LARGEST = 32, 200
-# Elements of an array, and characters of a value, in the sample.
+# The most elements of an array, and characters of a value, in the sample.
 _ELEMENTS = 8
 _CHARACTERS = 120
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the statistics of a task are about. Spark pickles it into the tasks.
+    """The statistics that a task collects. Spark pickles this object into the tasks.
 
     Attributes:
-        inputs: Name in the report → column of the task, for the columns that feed models.
+        inputs: Name in the report → column in the task, for the columns that feed models.
         outputs: Columns of predictions.
-        reason: The column that says why a row is bad; empty for none.
+        reason: The column that says why a row is bad; empty without one.
         sampled: Columns of the sample, in the order of the output.
-        rows: Rows of the sample.
+        rows: Number of rows in the sample.
     """
 
     inputs: dict[str, str]
@@ -56,7 +56,7 @@ class Wanted:
         return min(max(_TASK_BYTES // (3 * 8 * columns), _SMALLEST), _LARGEST)
 
     def described(self) -> Wanted:
-        """Return the same for the first columns, if there are very many."""
+        """Return the same statistics for at most `MOST_COLUMNS` inputs and outputs."""
         return replace(
             self,
             inputs=dict(islice(self.inputs.items(), MOST_COLUMNS)),
@@ -70,7 +70,7 @@ class Watch:
 
     Attributes:
         wanted: What to collect.
-        number: Of the task; it decides which rows are drawn, and the order of the sample.
+        number: Number of the task; decides which rows are drawn, and the order of the sample.
     """
 
     wanted: Wanted
@@ -94,7 +94,7 @@ class Watch:
     def before(
         self, batches: Iterable[pa.RecordBatch], names: Sequence[str]
     ) -> Iterator[pa.RecordBatch]:
-        """Watch the rows that are read; `names` are those of the columns, in order."""
+        """Watch the rows that are read; `names` are the names of the columns, in order."""
         at = {name: names.index(column) for name, column in self.wanted.inputs.items()}
         for batch in batches:
             self._draw.renew()
@@ -105,7 +105,7 @@ class Watch:
     def after(
         self, batches: Iterable[pa.RecordBatch], names: Sequence[str]
     ) -> Iterator[pa.RecordBatch]:
-        """Watch the scored rows; `names` are those of the columns, in order."""
+        """Watch the scored rows; `names` are the names of the columns, in order."""
         for batch in batches:
             self._add(self._good(batch, names), names)
             yield batch

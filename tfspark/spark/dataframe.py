@@ -61,9 +61,9 @@ def predict(
             with its key and `_`.
         feed: Input → column name, field of a struct (`s.field`), Column expression, list of such
             scalars to stack, or a constant (a number, a bool, bytes). By default, an input takes
-            the column with its name. If there is none, and one struct has fields for all inputs, it
-            takes its field; a single input takes the only column of a suitable type. An input of
-            serialized Examples takes a struct of features, or `INPUT.FEATURE` → column.
+            the column with its name. Without such a column, it takes its field of a struct that
+            has fields for all inputs; a single input takes the only column of a suitable type. An
+            input of serialized Examples takes a struct of features, or `INPUT.FEATURE` → column.
         fetch: Output → new column. By default all outputs, with their own names.
         keep: Columns to keep beside the predictions; by default all, in order.
         difference: With two models, add `difference_<output>` for each output of numbers that both

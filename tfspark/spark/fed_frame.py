@@ -142,7 +142,7 @@ class FedFrame:
         return replace(self, frame=frame, added=added), names
 
     def is_expression(self, name: str) -> bool:
-        """Whether a column was made from an expression, or stacked, and has no name of its own."""
+        """Whether a column was made from an expression or stacked; users do not know its name."""
         return name in self.added and name.startswith(_EXPRESSION)
 
     def check_kept(self, terms: Terms) -> None:

@@ -101,7 +101,7 @@ class PythonBackend:
 def _statistics(
     sketches: TaskSketches, fed: FedFrame, bound: BoundModels, scorer: PartitionScorer
 ) -> Statistics:
-    """Return the statistics to collect. A column that was made for an input gets its name."""
+    """Return the statistics to collect. A column made for an input gets the input's name."""
     inputs: dict[str, str] = {}
     for one in (one for model in scorer.chain.models for one in model.binding.inputs):
         for column in one.columns:

@@ -63,7 +63,7 @@ class Tuning(tuple[Setting, ...]):
 
 
 def tune(spark: SparkSession, model: Model | None = None) -> Tuning:
-    """Apply the recommended settings that this session allows, where the user has set none.
+    """Apply recommended settings that this session can change and the user has not set.
 
     Args:
         spark: The session.

@@ -70,7 +70,7 @@ class Function:
 
 @dataclass
 class Folder:
-    """A folder of files, which a micro-batch is appended to by the commit of the batch job.
+    """A folder of files; the commit of the batch job appends each micro-batch to it.
 
     Attributes:
         path: Path or URI of the folder; it may exist.

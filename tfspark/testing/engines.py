@@ -35,7 +35,7 @@ def compare_engines(
 
     Args:
         model: An export dir, a base path (its newest version), or a loaded `ModelPackage`.
-        rows: Some rows, one or more: column → values, or Arrow data.
+        rows: At least one row: column → values, or Arrow data.
         feed: Input → column, or columns to stack; by default as in `predict`.
 
     Raises:

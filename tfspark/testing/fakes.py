@@ -14,8 +14,8 @@ class FakeEngine:
     """An engine around a plain function.
 
     Attributes:
-        function: Input name → tensor, in; output name → tensor, out.
-        calls: Rows of each call so far.
+        function: Takes input name → tensor, and returns output name → tensor.
+        calls: The number of rows of each call so far.
         closed: Whether `close` was called.
     """
 

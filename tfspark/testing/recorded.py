@@ -31,11 +31,11 @@ def check_recorded(model: str | Path | ModelPackage, *, engine: EngineName = "au
         engine: The engine to check.
 
     Returns:
-        How many requests had recorded answers; 0 tells that there was nothing to check.
+        How many requests had recorded answers; 0 means that there was nothing to check.
 
     Raises:
         InvalidModelError: When an output differs: floats by more than 1e-4 of its largest value
-            (doubles 1e-6, halves 1e-2), all else at all.
+            (doubles 1e-6, halves 1e-2), other types by any difference.
         TfsparkError: When the model cannot be loaded or refuses a request.
     """
     package = model if isinstance(model, ModelPackage) else load(model)

@@ -35,13 +35,13 @@ def rest_predict(
 
     Args:
         model: An export dir, or a base path (its newest version).
-        body: JSON text or what it holds: `signature_name` (by default `serving_default`) and either
-            `instances`, one value or object {input: value} a row, or `inputs`, a batch or an object
-            {input: batch}. Bytes are written `{"b64": "…"}`.
+        body: JSON text, or its parsed value: `signature_name` (by default `serving_default`), and
+            either `instances`, with one value or object {input: value} per row, or `inputs`, a
+            batch or an object {input: batch}. Bytes are written as `{"b64": "…"}`.
         engine: The engine that runs the model.
 
     Returns:
-        `{"predictions": […]}`, one value or object {output: value} a row, or `{"outputs": …}`.
+        `{"predictions": […]}`, one value or object {output: value} per row, or `{"outputs": …}`.
         Text is decoded as UTF-8, and outputs called `…_bytes` as base64.
 
     Raises:

@@ -1,10 +1,12 @@
-"""Indices into tables: what TensorFlow does with those that are negative or too large. Executor.
+"""Makes OpenVINO treat negative and too large indices into tables as TensorFlow does. Executor.
 
-TensorFlow ends with an error when the index of a `GatherV2` is out of range. OpenVINO gives zeros
-for an index that is too large, and counts a negative one from the end. So a model has a guard for
-each index that depends on a fed value: an output that is true when TensorFlow would end with an
-error. Keras' `Embedding` counts negative indices from the end too, by three operations on integers,
-which OpenVINO would compute as floats. `unwrap` removes these operations, because OpenVINO's
+TensorFlow raises an error if the index of a `GatherV2` is out of range. OpenVINO gives zeros for an
+index that is too large, and counts a negative index from the end. Therefore the model gets a guard
+for each index that depends on a fed value: an additional output that is true where TensorFlow would
+raise an error.
+
+Keras' `Embedding` also counts negative indices from the end, with three operations on integers.
+OpenVINO would compute these operations as floats. `unwrap` removes them, because OpenVINO's
 `Gather` does the same.
 """
 
@@ -16,7 +18,7 @@ import numpy as np
 
 from tfspark.engine.openvino.operations import cannot
 
-# Guards compare indices as floats, which is exact up to this size of a dimension.
+# Guards compare indices as floats. This is exact for dimensions up to this size.
 _MOST_INDICES = 1 << 24
 
 

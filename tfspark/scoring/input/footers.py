@@ -122,7 +122,7 @@ def unreadable(path: str, file_format: str, error: BaseException) -> InvalidInpu
 
 
 def later_columns(footers: Sequence[Footer], known: Collection[str] | None = None) -> list[str]:
-    """Return the columns of the files that are not known.
+    """Return the columns of the files that are not among the known columns.
 
     Args:
         footers: The footers of all files, or of the first ones.

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _FORMATS = ("delta", "iceberg")
 _GLOB = re.compile(r"[*?\[\]{}\\]")
-# The number of parent folders that are searched, and of levels below a folder that Spark reads with
-# all folders in it; more levels of partitions are rare.
+# How many parent folders are searched. Also how many levels below a folder are searched if Spark
+# reads all folders in it. More levels of partitions are rare.
 _LEVELS = 5
 
 

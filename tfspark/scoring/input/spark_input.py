@@ -77,11 +77,11 @@ class SparkInput:
             _log.warning(count, MAX_FOOTERS, len(self.files))
 
     def explain_unbound(self, known: Collection[str]) -> None:
-        """Refuse a file that lacks a column of the others, if Spark knows only its columns.
+        """Refuse a file that lacks columns of other files, if Spark took the schema from it.
 
         Args:
-            known: The columns that Spark knows. Those of ORC files need not be those of the first
-                file in the order of names.
+            known: The columns that Spark knows. For ORC, Spark may take them from a file that is
+                not the first by name.
 
         Raises:
             InvalidInputError: Names the file.

@@ -13,7 +13,7 @@ from tfspark.spark.cluster.blank_lines import counting_blanks
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-# What Java's `trim` removes; with it, Spark's reader decides whether a line is blank.
+# The characters that Java's `trim` removes. Spark's reader calls `trim` to find blank lines.
 _BLANK = r"[\x00-\x20]"
 
 
@@ -45,8 +45,9 @@ def refuse_nested(target: Dataset, columns: Mapping[str, str]) -> None:
 def refusing_blank_lines(target: Dataset, rows: DataFrame) -> Iterator[DataFrame]:
     """Refuse rows that were written as blank lines, which readers of CSV skip.
 
-    Spark writes nothing for a null. An empty text has quotes, and a text of blanks is trimmed, but
-    options of the writer change this. The block writes the rows.
+    Spark writes a null as nothing. By default it writes quotes for an empty text, and trims a text
+    of blanks; options of the writer can change both. The block of the `with` statement writes the
+    rows.
 
     Args:
         target: The output, with the format, the options and the partitions of its files.
@@ -56,7 +57,7 @@ def refusing_blank_lines(target: Dataset, rows: DataFrame) -> Iterator[DataFrame
         The rows to write.
 
     Raises:
-        BindingError: After the block; the message says how many rows would be lost.
+        BindingError: Raised after the block; the message says how many rows would be lost.
     """
     folders = {name.lower() for name in target.partition_by}
     names = [name for name in rows.columns if name.lower() not in folders]
@@ -86,7 +87,7 @@ def refusing_blank_lines(target: Dataset, rows: DataFrame) -> Iterator[DataFrame
 
 
 def _blank_text(target: Dataset) -> str:
-    """Return a regular expression of the texts that are written as blanks; empty for none."""
+    """Return a regular expression for texts that are written as blanks; empty if there are none."""
     if not target.option("emptyValue", '""').strip():
         return f"^{_BLANK}*$"
     trims = (target.option(f"ignore{end}WhiteSpace", "true") for end in ("Leading", "Trailing"))

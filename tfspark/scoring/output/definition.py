@@ -1,7 +1,7 @@
 """Refuses flags that would change the definition of an existing table. Driver.
 
-A table keeps its format, its partitions and the options of its format. Flags that name others would
-have no effect. A table of a database has no format and no partitions.
+A table keeps its format, its partitions and the options of its format. Flags with other values
+would have no effect. A table of a database has neither a format nor partitions.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from tfspark.errors import UsageError, explain, listing
 from tfspark.scoring.dataset import Dataset
 
-# With this default of a flag, a table has the format of its catalog.
+# The default of --output-format. It stands for the format that the table already has.
 _DEFAULT = "parquet"
-# The formats of the files in a table, which some catalogs take in place of their own format.
+# Formats of data files that some catalogs accept instead of their own format.
 _OF_FILES = {"iceberg": ("avro", "orc")}
 
 
@@ -29,7 +29,7 @@ def refuse_other_definition(
         takes_options: Whether a write to the table takes options.
 
     Raises:
-        UsageError: Names what the table keeps.
+        UsageError: Says which part of its definition the table keeps.
     """
     if target.format not in (_DEFAULT, provider, *_OF_FILES.get(provider, ())):
         raise _keeps(target, "format", provider, f"--output-format {target.format}")
@@ -54,7 +54,7 @@ def refuse_definition(target: Dataset) -> None:
     }
     for flag, is_given in given.items():
         if is_given:
-            problem = f"{flag} has no effect on the {target}, which a database keeps."
+            problem = f"{flag} has no effect on the {target}, because a database stores it."
             raise UsageError(explain(problem, hint=f"leave out {flag}."))
 
 

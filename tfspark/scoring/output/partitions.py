@@ -48,8 +48,8 @@ def check_partitions(target: Dataset, columns: Mapping[str, str]) -> None:
 def refuse_other_partitions(target: Dataset, there: Sequence[str]) -> None:
     """Refuse to add rows to a folder that has other partition columns.
 
-    Spark names the folders as the caller writes the columns, and folders in both cases are two
-    partitions.
+    Spark spells the folder names as the caller spells the columns. Two folders whose names differ
+    only in case would be two partitions.
 
     Raises:
         BindingError: The message names both.

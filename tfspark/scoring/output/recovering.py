@@ -25,11 +25,11 @@ def recover(spark: SparkSession, output: str) -> list[str]:
     Args:
         spark: A classic session, whose file systems reach the folder.
         output: Path or URI of the output folder, or the name of a table. A text that can be both,
-            such as `scores`, is recovered as both.
+            such as `scores`, is tried as both.
 
     Returns:
-        The runs that had decided before they died; their rows are now published. If the same
-        command is run again, it finds its job done.
+        The runs that had decided to publish before they died; their rows are now published. If the
+        same command is run again, it finds its job done.
 
     Raises:
         OutputBusyError: A live job writes to the output.

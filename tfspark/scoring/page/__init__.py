@@ -1,6 +1,6 @@
 """The page of a report: one HTML file without scripts, links or requests. Driver.
 
-`write_page` takes the JSON report of any job. It needs the extra `report`.
+`write_page` takes the JSON report of any job. It needs Jinja2 (extra `report`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The shapes of charts, which the template draws as SVG. Driver.
+"""Computes the shapes of charts; the template draws them as SVG. Driver.
 
 Coordinates are those of the view box. Charts have their own units, so that text keeps its size on
 every screen.
@@ -50,7 +50,7 @@ def histogram(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rows_of_bars(pairs: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:
-    """Return horizontal bars with a text each, the longest as wide as the chart."""
+    """Return horizontal bars, each with a text; the longest bar is as wide as the chart."""
     most = max([value for _, value in pairs] + [1e-9])
     return [{"text": text, "width": round(100 * value / most, 2)} for text, value in pairs]
 
@@ -75,7 +75,7 @@ def _up(value: float, top: float) -> float:
 
 
 def _across(value: float, low: float, high: float) -> float:
-    part = (value / 2 - low / 2) / (high / 2 - low / 2)  # halves, so that no difference overflows
+    part = (value / 2 - low / 2) / (high / 2 - low / 2)  # no difference overflows
     return _LEFT + (WIDTH - _LEFT - _RIGHT) * part
 
 
@@ -87,7 +87,7 @@ def _some(values: Sequence[float]) -> list[tuple[float, float]]:
 
 
 def _nice(low: float, high: float) -> list[float]:
-    """Return round numbers between two numbers; the two numbers if there are none."""
+    """Return round numbers between two numbers; without one, the two numbers themselves."""
     size = (high - low) / _TICKS
     if not (isfinite(size) and size > 0):
         return [low, high]

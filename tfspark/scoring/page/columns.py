@@ -1,4 +1,4 @@
-"""Inputs and outputs on the page: figures, charts and drift. Driver."""
+"""Prepares the inputs and outputs for the page: figures, charts and drift. Driver."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from tfspark.scoring.page import charts, formats
 
 Facts: TypeAlias = Mapping[str, Any]
 
-_KINDS = {"number": "numbers", "text": "texts", "flag": "true or false", "other": "only counted"}
+_KINDS = {
+    "number": "numbers",
+    "text": "texts",
+    "flag": "booleans",
+    "other": "values that are only counted",
+}
 
 
 def columns_of(statistics: Facts, part: str) -> list[dict[str, Any]]:
@@ -79,7 +84,7 @@ def _beyond(histogram: Facts) -> str:
 
 
 def _source(facts: Facts, what: str) -> str:
-    """Return how many values the chart is from."""
+    """Return a sentence with the number of values behind the chart."""
     values, drawn = facts["values"] - facts.get("nan", 0) - facts.get("infinite", 0), facts["drawn"]
     if not values:
         return "No values."

@@ -1,16 +1,16 @@
-"""Numbers and shares as text for people. Driver."""
+"""Formats numbers and shares as text for people. Driver."""
 
 from __future__ import annotations
 
 from math import floor, log10
 
-# A narrow space that does not break, as ISO 80000-1 separates thousands.
+# A narrow no-break space; ISO 80000-1 separates thousands with a small space.
 SPACE = "\u202f"
 _DIGITS = 4
 
 
 def count(number: float) -> str:
-    """Return a whole number with separated thousands: 1 797."""
+    """Return a whole number with a space between thousands: 1 797."""
     return f"{int(number):,}".replace(",", SPACE)
 
 
@@ -40,7 +40,7 @@ def share(part: float, whole: float = 1.0) -> str:
 
 
 def seconds(value: float) -> str:
-    """Return seconds, from a minute on with minutes: 0.42 s, 3 min 05 s."""
+    """Return a duration, with minutes if it has any: 0.42 s, 3 min 05 s."""
     if value < 60:
         return f"{value:.2f}{SPACE}s" if value < 10 else f"{value:.1f}{SPACE}s"
     minutes, rest = divmod(round(value), 60)

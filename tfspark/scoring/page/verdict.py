@@ -1,4 +1,4 @@
-"""The first sentences of the page: what happened, and what to look at. Driver."""
+"""Writes the first sentences of the page: what happened, and what needs a look. Driver."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST_FINDINGS = 12
 
 
 def verdict_of(report: Mapping[str, Any]) -> dict[str, str]:
-    """Return one sentence, and `good` or `look` as its level."""
+    """Return one line of text, and its level: `good`, or `look` if something needs a look."""
     rows, nulls, bad = (report.get(name) for name in ("rows_out", "null_rows", "bad_rows"))
     is_query = report.get("rows_in") is None
     parts = [f"{formats.count(rows or 0)} rows {'written' if is_query else 'scored'}"]
@@ -40,10 +40,9 @@ def _findings(report: Mapping[str, Any]) -> Iterator[str]:
     if not report.get("rows_out"):
         yield "The output has no rows."
     if nulls := report.get("null_rows"):
-        yield (
-            f"{formats.count(nulls)} rows have null predictions "
-            f"({formats.share(nulls, report['rows_out'])}), because an input is null."
-        )
+        share = formats.share(nulls, report["rows_out"])
+        have = "row has a null prediction" if nulls == 1 else "rows have null predictions"
+        yield f"{formats.count(nulls)} {have} ({share}), because an input is null."
     yield from _of_drift(report.get("drift") or {})
     for name, facts in ((report.get("statistics") or {}).get("outputs") or {}).items():
         yield from _of_output(name, facts)
@@ -54,7 +53,8 @@ def _of_output(name: str, facts: Mapping[str, Any]) -> Iterator[str]:
     for key, what in (("nan", "NaN"), ("infinite", "infinite")):
         if found := facts.get(key):
             share = formats.share(found, values)
-            yield f"{name}: {formats.count(found)} values are {what} ({share})."
+            are = "value is" if found == 1 else "values are"
+            yield f"{name}: {formats.count(found)} {are} {what} ({share})."
     if values > 1 and "min" in facts and facts["min"] == facts["max"] and not facts.get("nan"):
         yield f"{name}: all values are {formats.number(facts['min'])}."
 

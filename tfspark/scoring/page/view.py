@@ -1,7 +1,7 @@
-"""What the page of a report shows: a plain structure for the template. Driver.
+"""Prepares what the page of a report shows, as a plain structure for the template. Driver.
 
-A fact that a report lacks is left out, so that reports of all jobs and of earlier versions have a
-page.
+The page leaves out facts that a report lacks. It therefore works for the reports of all jobs and of
+earlier versions.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _COUNTS = (
     ("rows_out", "rows written"),
     ("null_rows", "rows with null predictions"),
     ("bad_rows", "rows rejected"),
-    ("kept_rows", "rows from an earlier run"),
+    ("kept_rows", "rows scored by an earlier run"),
 )
 
 
 def view_of(report: Facts) -> dict[str, Any]:
-    """Return what the page of a report shows, with all text safe to show."""
+    """Return what the page of a report shows; all text is safe to show."""
     cards = {key: lines(text) for key, text in (report.get("cards") or {}).items()}
     safe = _safe({key: value for key, value in report.items() if key != "cards"})
     models = _models(safe, cards)
@@ -81,7 +81,7 @@ def _phases(seconds: Mapping[str, float]) -> dict[str, Any]:
 
 
 def _rate(report: Facts) -> str:
-    """Return the rows per second of the phase that scores; empty where it is not known."""
+    """Return the rows per second of the phase that scores; empty if unknown."""
     took = (report.get("seconds") or {}).get("score")
     rows = report.get("scored_rows")
     rows = report.get("rows_out") if rows is None else rows
@@ -122,10 +122,10 @@ def _title(model: Facts) -> str:
 
 
 def _engine(choice: Facts) -> dict[str, Any]:
-    """Return the chosen engine and why; without a choice, the rule of `auto`."""
+    """Return the engine that was chosen by timing, and the figures or reasons."""
     if "engine" not in choice:
-        why = "not chosen by timing: TensorFlow's C API, or its Python loader if that cannot serve"
-        return {"name": "auto", "why": [why]}
+        why = "the value of --engine; auto is native, or tensorflow if native cannot serve it"
+        return {"name": "not timed", "why": [why]}
     rates = choice.get("rows_per_second") or {}
     timed = [f"{name}: {formats.count(rate)} rows/s in one worker" for name, rate in rates.items()]
     unused = [f"{name} is not used: {why}" for name, why in (choice.get("refused") or {}).items()]
@@ -147,7 +147,7 @@ def _reasons(statistics: Facts) -> list[dict[str, Any]]:
 
 def _facts(report: Facts) -> list[tuple[str, str]]:
     """Return what describes the run and its environment."""
-    ways = {"direct": "direct: tasks read and write the files", "spark": "through Spark"}
+    ways = {"direct": "direct: the tasks read and write the files", "spark": "through Spark"}
     way = report.get("path", "")
     facts = [
         ("input", report.get("input", "")),

@@ -1,8 +1,8 @@
 """Renders a report as HTML, and writes the page. Driver.
 
 All text of a report comes from outside: names of models and columns, values of rows, messages.
-Jinja2 escapes it, and control characters are shown as in messages. The content security policy of
-the page allows its own style sheet and nothing else.
+Jinja2 escapes this text, and control characters are printed as escapes. The content security policy
+of the page allows its own style sheet and nothing else.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class NoTemplatesError(UsageError):
 
 
 def page_beside(report: str) -> str:
-    """Return the place of the page of a report: `out.json` → `out.html`."""
+    """Return the path of the page of a report: `out.json` → `out.html`."""
     return f"{report.removesuffix('.json')}.html"
 
 
@@ -43,7 +43,7 @@ def page_of(report: Mapping[str, Any]) -> str:
     except ModuleNotFoundError as error:
         raise NoTemplatesError(
             explain(
-                "The report has no page, because a package is not installed.",
+                "The page of the report was not written, because a package is not installed.",
                 expected="jinja2",
                 hint="pip install 'tfspark[report]', on the driver only.",
             )
@@ -68,7 +68,7 @@ def write_page(report: Mapping[str, Any], path: str | Path) -> None:
 
     Args:
         report: The JSON report of a job.
-        path: The file, which is replaced if it exists.
+        path: The file; an existing file is replaced.
 
     Raises:
         NoTemplatesError: When Jinja2 is not installed.

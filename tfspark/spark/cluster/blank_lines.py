@@ -1,4 +1,4 @@
-"""Counts the rows that would be blank lines of a text file, while an action writes them. Driver."""
+"""Counts rows that would be blank lines of a text file, while an action writes them. Driver."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from tfspark.spark.cluster.names import quoted
 def counting_blanks(
     df: DataFrame, names: Sequence[str], *, null_is_blank: bool, blank_text: str
 ) -> tuple[DataFrame, Callable[[], int]]:
-    """Return the same rows, and a function that gives the number of blank lines after an action.
+    """Return the same rows, and a function that returns the number of blank lines after an action.
 
     Args:
         df: Any batch DataFrame.
-        names: The columns of the file; a line is blank if all of them are.
+        names: The columns of the file; a line is blank if all its values are blank.
         null_is_blank: Whether a null is written as blanks.
-        blank_text: A regular expression of strings that are written as blanks; empty for none.
+        blank_text: A regular expression for strings that are written as blanks; empty if there are
+            none.
     """
 
     def is_blank(name: str) -> Column:

@@ -30,14 +30,14 @@ def start_jvm(settings: Mapping[str, str], log: Path | None) -> None:
     """Start the JVM; the session that is created next runs in it.
 
     Args:
-        settings: Of Spark. Some, such as the memory of the driver, count only at the start.
+        settings: Settings of Spark. Some, such as the memory of the driver, must be known now.
         log: The file for the output of the JVM; `None` for the terminal.
 
     Raises:
         EngineError: When the JVM ends at once, for example without Java.
     """
-    launch: Any = java_gateway.launch_gateway  # it has no types
-    # Without a JVM the values stay in Python.
+    launch: Any = java_gateway.launch_gateway  # the function has no types
+    # With loadDefaults=False, the values stay in Python, which has no JVM yet.
     conf = SparkConf(loadDefaults=False).setAll([*settings.items()])
     try:
         if log is None:
@@ -52,6 +52,6 @@ def start_jvm(settings: Mapping[str, str], log: Path | None) -> None:
 
 
 def _last_lines(log: Path | None) -> str:
-    """Return the last lines that the JVM, or the script that starts it, wrote."""
+    """Return the last lines of the log, from the JVM or from the script that starts it."""
     text = "" if log is None else log.read_text("utf-8", "replace").strip()
     return "\n".join(text.splitlines()[-_SHOWN_LINES:])

@@ -32,7 +32,7 @@ def progress(spark: SparkSession, what: str) -> Iterator[Tally]:
     """Report the tasks of the session's active stages until the block ends.
 
     Yields:
-        The tally; if the block counts rows with it, they are reported too.
+        The tally. If the block counts rows with it, the rows are reported too.
     """
     tally = Tally()
     terminal = _open_terminal()

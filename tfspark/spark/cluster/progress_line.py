@@ -1,6 +1,6 @@
-"""Writes the state of a running job as one line: a bar, rows, speed, time left. Driver.
+"""Formats the state of a running job as one line: a bar, rows, speed, time left. Driver.
 
-Pure functions.
+The functions are pure.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _BAR = 20
 
 @dataclass(frozen=True)
 class State:
-    """What is known of a running job at one moment.
+    """The state of a running job at one moment.
 
     Attributes:
         seconds: Since the job began to score.
@@ -20,7 +20,7 @@ class State:
         tasks: All tasks of these stages; 0 while Spark plans.
         rows_done: Rows of finished tasks; `None` if they are not counted.
         rows: Rows of the input; `None` if unknown.
-        kept: Rows that an earlier run had scored; `rows_done` counts them.
+        kept: Rows that an earlier run had scored; `rows_done` includes them.
         rejected: Bad rows that were set aside.
     """
 
@@ -34,7 +34,7 @@ class State:
 
     @property
     def share(self) -> float | None:
-        """How much is done, from 0 to 1; `None` if nothing is known."""
+        """The share of the work that is done, from 0 to 1; `None` if unknown."""
         if self.rows and self.rows_done is not None:
             return min(self.rows_done / self.rows, 1.0)
         return self.tasks_done / self.tasks if self.tasks else None
@@ -46,7 +46,7 @@ class State:
 
     @property
     def seconds_left(self) -> float | None:
-        """The expected seconds to the end; `None` before the first task has finished."""
+        """The expected seconds until the end; `None` before the first task has finished."""
         if self.rows and self.speed:
             return max(self.rows - (self.rows_done or 0), 0) / self.speed
         return self.seconds * (1 / self.share - 1) if self.share and not self.rows_done else None
@@ -58,7 +58,7 @@ def in_words(what: str, state: State) -> str:
 
 
 def bar_of(what: str, state: State, width: int) -> str:
-    """Return the state as a line of a terminal, with a bar if there is something to show."""
+    """Return the state as a line for a terminal, with a bar if the share is known."""
     share = state.share
     if share is None:
         return in_words(what, state)[: width - 1]

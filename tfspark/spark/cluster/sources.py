@@ -43,7 +43,7 @@ class Source:
 
     @property
     def has_versions(self) -> bool:
-        """Whether it is a table whose commits have versions."""
+        """Whether the source is a table whose commits have versions."""
         return bool(self.version) and self.version not in _CONSTANT
 
 

@@ -1,7 +1,7 @@
 """Counts the rows of finished tasks while a job runs. Driver of a classic session.
 
-Each task adds two numbers to accumulators, which Spark sends with the result of the task. These
-counts are for people: the counts of a report come from the results themselves.
+Each task adds two numbers to accumulators, which Spark sends with the result of the task. Only the
+progress line shows these counts; the counts of a report come from the results of the tasks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 @dataclass
 class Tally:
-    """The rows of a running job; another thread reads it.
+    """The row counts of a running job; another thread reads them.
 
     Attributes:
         total: Rows of the input; `None` if unknown.
@@ -32,7 +32,7 @@ class Tally:
 
     @property
     def rows_done(self) -> int | None:
-        """Rows of finished tasks, with the kept rows; `None` if they are not counted."""
+        """Rows of finished tasks, plus the kept rows; `None` if rows are not counted."""
         if self._counts is None:
             return None
         done = self.kept + self._counts[0].value
@@ -49,7 +49,7 @@ class Tally:
         task: Callable[[int, Split], Result],
         counts: Callable[[Result], tuple[int, int]],
     ) -> Callable[[int, Split], Result]:
-        """Return the same task; it also counts its rows.
+        """Return a task that does the same and also counts its rows.
 
         Args:
             spark: The session.

@@ -1,7 +1,8 @@
 """Brings the statistics of tasks from `mapInArrow` to the driver. Driver of a classic session.
 
-A task of `mapInArrow` returns only rows, so its statistics travel in an accumulator. Spark may add
-those of a retried or repeated task again; here each number of a task counts once.
+A task of `mapInArrow` returns only rows, so its statistics travel in an accumulator. If Spark
+retries or repeats a task, it may add the statistics of this task again. This accumulator therefore
+counts each task number once.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ class Gathered:
     """Statistics of some tasks of one stage.
 
     Attributes:
-        tasks: Their numbers.
+        tasks: The numbers of the tasks.
         total: The statistics of all of them.
     """
 
@@ -28,7 +29,7 @@ class Gathered:
 
 
 class OncePerTask(AccumulatorParam[Gathered]):
-    """Adds the statistics of tasks whose numbers are new."""
+    """Adds the statistics of a task only if its number is new."""
 
     def zero(self, value: Gathered) -> Gathered:  # noqa: ARG002
         """Return the statistics of no task."""
@@ -48,10 +49,10 @@ class TaskSketches:
 
     Attributes:
         spark: The session.
-        rows: Rows of the sample.
+        rows: Number of rows in the sample.
         keep: Kept columns of the sample; `None` for all.
         without: Columns that are not in the sample.
-        reason: The column that says why a row is bad; empty for none.
+        reason: The column that says why a row is bad; empty without one.
     """
 
     spark: SparkSession
@@ -62,7 +63,7 @@ class TaskSketches:
     _frames: list[Accumulator[Gathered]] = field(default_factory=list)
 
     def of_frame(self) -> Accumulator[Gathered]:
-        """Return an accumulator for the tasks of one more frame."""
+        """Return an accumulator for the tasks of another frame."""
         added = self.spark.sparkContext.accumulator(Gathered(), OncePerTask())
         self._frames.append(added)
         return added

@@ -144,7 +144,7 @@ class SavedModelParams(Params):
         """Set params by name; `None` clears a param.
 
         Raises:
-            UsageError: When there is no param of a name, or it cannot hold its value.
+            UsageError: When a param does not exist or does not accept its value.
         """
         known = ParamKeywords.__annotations__
         for name, value in params.items():
@@ -159,7 +159,7 @@ class SavedModelParams(Params):
         """The options of scoring.
 
         Raises:
-            UsageError: When a param does not take its value.
+            UsageError: When a param does not accept its value.
         """
         names = [name for name in ParamKeywords.__annotations__ if name not in _OTHERS]
         return ScoreOptions(**{snake(name): self._value(name) for name in names if self._has(name)})

@@ -38,7 +38,7 @@ class SavedModelTransformer(
         params: The model, and the options of `predict` in camelCase; `explainParams` lists them.
 
     Raises:
-        UsageError: When there is no param of a name, or it cannot hold its value.
+        UsageError: When a param does not exist or does not accept its value.
 
     Example:
         >>> SavedModelTransformer(  # doctest: +SKIP

@@ -24,7 +24,7 @@ class Statistics:
 
     Attributes:
         wanted: What to collect.
-        gathered: Where they go when the rows of a partition end.
+        gathered: Receives the statistics at the end of a partition.
     """
 
     wanted: Wanted
@@ -38,8 +38,8 @@ class PartitionScorer:
     Attributes:
         chain: The models.
         names: The names of a batch's columns in the bindings, in order.
-        kept: The number of kept columns; they are the first ones.
-        statistics: The statistics to collect; `None` for none.
+        kept: The number of kept columns, which come first.
+        statistics: The statistics to collect; `None` if there are none.
     """
 
     chain: ModelChain
