@@ -16,6 +16,7 @@ from benchmarks.report import picture_of, rate_of
 # tfspark's own sides: one family of blues.
 OURS = {
     "job": "#0b4f6c",
+    "job_fastest": "#063547",
     "job_spark": "#2a7f9e",
     "jvm": "#1c6785",
     "predict": "#5aa6c0",

@@ -1,9 +1,9 @@
 """Cuts a stream of record batches into model batches, and chooses their size. Executor.
 
 A window is the list of slices of record batches that make one model batch. If the user sets no
-size, the first windows of a partition are small. Windows grow until one has 1 MiB or takes 0.1
-seconds: with 1 MiB of short rows, a heavy model needs much memory and is slower. Then smaller sizes
-are timed, and the fastest size is used for the rest of the partition.
+size, a window has up to 1 MiB. If the first one takes more than 0.1 seconds, the next ones have
+fewer rows, because with 1 MiB of short rows a heavy model needs much memory and is slower. Then
+smaller sizes are timed, and the fastest size is used for the rest of the partition.
 
 Invariants: no row is copied; at most one window is held, even if the stream never ends; the size
 changes no result beyond float tolerance.
@@ -28,8 +28,7 @@ MAX_ROWS = 131_072
 # Recurrent networks and text models are fastest when the state of a step fits a core's cache.
 # Sometimes one of two neighbouring sizes is slow for a whole partition.
 SIZES = 5
-# The rows of the first window, and the factor by which windows may grow.
-FIRST_ROWS = 32
+# Windows that have become small may have so many times more rows than the one before.
 _GROWTH = 8
 # If a call of the model takes this long, larger windows gain nothing.
 LONG_SECONDS = 0.1
@@ -53,8 +52,8 @@ class BatchSize:
     binding: Binding
     given: int | None = None
     _asked: int = 0
-    _most: int = FIRST_ROWS
-    _grows: bool = True
+    _most: int = MAX_ROWS
+    _settles: bool = True
     _long_windows: int = 0
     _trial: list[float] = field(default_factory=list)
     _best: list[float] = field(default_factory=list)
@@ -79,8 +78,8 @@ class BatchSize:
         """Record how long a window took; a window with fewer rows than asked for is ignored."""
         if rows != self._asked or self._halvings is not None:
             return
-        if self._grows:
-            self._grow(rows, seconds)
+        if self._settles:
+            self._settle(rows, seconds)
             return
         self._trial.append(seconds / rows)
         if len(self._trial) == _TRIAL:
@@ -88,13 +87,14 @@ class BatchSize:
             self._trial.clear()
             self._choose()
 
-    def _grow(self, rows: int, seconds: float) -> None:
+    def _settle(self, rows: int, seconds: float) -> None:
         """Allow more rows, or fewer after a long window; stop when more rows gain nothing."""
         affordable = int(rows * LONG_SECONDS / max(seconds, 1e-9))
         self._long_windows += affordable <= rows
         # One long window proves nothing: an engine prepares the graph in its first run.
-        self._grows = self._long_windows < _TRIAL and (rows == self._most or affordable <= rows)
-        most = rows * _GROWTH if self._grows else MAX_ROWS
+        may_grow = affordable > rows and rows == self._most < MAX_ROWS
+        self._settles = self._long_windows < _TRIAL and (may_grow or affordable <= rows)
+        most = rows * _GROWTH if self._settles else MAX_ROWS
         self._most = max(min(affordable, most, MAX_ROWS), 1)
 
     def _choose(self) -> None:

@@ -2,7 +2,6 @@ import pyarrow as pa
 import pytest
 
 from tfspark.batching import (
-    FIRST_ROWS,
     LONG_SECONDS,
     MAX_ROWS,
     SIZES,
@@ -29,10 +28,10 @@ def batch_size(given=None, rows=None):
     return BatchSize(bind(one, columns_of(BATCH.schema)), given)
 
 
-def grown():
-    """A size whose windows have grown to a mebibyte."""
+def settled():
+    """A size whose windows have a mebibyte."""
     size = batch_size()
-    sizes_taken(size, lambda rows: 1e-8, 5)
+    size.took(size.of(BATCH)(), 1e-6)
     return size
 
 
@@ -46,52 +45,67 @@ def sizes_taken(size, seconds_per_row, windows=TRIALS + 3):
     return taken
 
 
-def test_windows_of_a_light_model_grow_to_a_mebibyte():
+def test_windows_of_a_light_model_are_a_mebibyte():
     taken = sizes_taken(batch_size(), lambda rows: 1e-8, 6)
-    assert taken[:4] == [FIRST_ROWS, 256, 2048, pytest.approx(LARGEST, rel=0.01)]
-    assert set(taken[3:]) == {taken[3]}
+    assert taken == pytest.approx([LARGEST] * 6, rel=0.01)
 
 
-def test_windows_of_a_heavy_model_are_short():
+def test_windows_of_a_heavy_model_become_short():
     taken = sizes_taken(batch_size(), lambda rows: LONG_SECONDS / 7.5, 40)
-    assert (taken[0], set(taken[1:]), taken[-1]) == (FIRST_ROWS, {7, 3, 1}, 7)
+    assert (taken[0], set(taken[1:]), taken[-1]) == (taken[0], {7, 3, 1}, 7)
+    assert taken[0] == pytest.approx(LARGEST, rel=0.01)
     medium = sizes_taken(batch_size(), lambda rows: LONG_SECONDS / 500, 40)
-    assert medium[:3] == [FIRST_ROWS, 256, 500]
+    assert medium[1] == 500
     assert set(sizes_taken(batch_size(), lambda rows: 2 * LONG_SECONDS, 40)[1:]) == {1}
 
 
-def test_single_long_windows_do_not_stop_growth():
-    times = iter([0.4, 1e-5, 1e-5, 1e-5, 0.4])
-    taken = sizes_taken(batch_size(), lambda rows: next(times, 1e-8 * rows) / rows, 8)
-    assert taken == [FIRST_ROWS, 8, 64, 512, 4096, 1024, 8192, pytest.approx(LARGEST, rel=0.01)]
+def test_single_long_windows_do_not_keep_windows_small():
+    times = iter([400.0, 1e-5, 1e-5, 0.4])
+    taken = sizes_taken(batch_size(), lambda rows: next(times, 1e-8 * rows) / rows, 7)
+    small = int(taken[0] * LONG_SECONDS / 400)
+    assert taken[1:4] == [small, 8 * small, 64 * small]
+    assert taken[4:] == [16 * small, 128 * small, 1024 * small]
+
+
+def test_the_most_rows_are_settled_too():
+    inputs = (TensorSpec("x", "bool", (None,)),)
+    one = Signature("serve", inputs, (TensorSpec("y", "bool", (None,)),))
+    flags = pa.record_batch({"x": pa.array([True] * 300_000)})
+    size = BatchSize(bind(one, columns_of(flags.schema)))
+    taken = []
+    for _ in range(1 + TRIALS):
+        taken.append(size.of(flags)())
+        size.took(taken[-1], 1e-3)
+    assert taken[: 1 + EACH] == [MAX_ROWS] * (1 + EACH)
+    assert min(taken) < MAX_ROWS
 
 
 def test_each_size_is_tried_and_the_fastest_stays():
-    cached = sizes_taken(grown(), lambda rows: 1.0 if rows < 2000 else 1.5)
+    cached = sizes_taken(settled(), lambda rows: 1.0 if rows < 2000 else 1.5)
     tried = cached[:TRIALS:EACH]
     assert tried == pytest.approx([LARGEST >> halvings for halvings in range(SIZES)], rel=0.01)
     assert set(cached[TRIALS:]) == {cached[TRIALS - 1]}
-    middle = sizes_taken(grown(), lambda rows: abs(rows - 4096) + 1.0)
+    middle = sizes_taken(settled(), lambda rows: abs(rows - 4096) + 1.0)
     assert set(middle[TRIALS:]) == {middle[2 * EACH]}
 
 
 def test_two_slower_sizes_in_a_row_end_the_trial():
-    steady = sizes_taken(grown(), lambda rows: 1.0 + 1000 / rows)
+    steady = sizes_taken(settled(), lambda rows: 1.0 + 1000 / rows)
     assert set(steady[3 * EACH :]) == {steady[0]}
     assert len(set(steady)) == 3
 
 
 def test_noise_does_not_choose():
-    taken = sizes_taken(grown(), lambda rows: 1.0 if rows > 10_000 else 0.97)
+    taken = sizes_taken(settled(), lambda rows: 1.0 if rows > 10_000 else 0.97)
     assert set(taken[TRIALS:]) == {taken[0]}
 
 
 def test_the_best_time_of_a_size_counts_but_not_its_first():
     times = iter([0.1, 9.0, 1.0, 9.0, 9.0, *(0.99 for _ in range(TRIALS - EACH))])
-    taken = sizes_taken(grown(), lambda rows: next(times, 1.0))
+    taken = sizes_taken(settled(), lambda rows: next(times, 1.0))
     assert set(taken[TRIALS:]) == {taken[0]}
     times = iter([0.1, 9.0, 1.0, 9.0, 9.0, 0.1, 0.9, 9.0, 9.0, 9.0])
-    taken = sizes_taken(grown(), lambda rows: next(times, 1.0))
+    taken = sizes_taken(settled(), lambda rows: next(times, 1.0))
     assert set(taken[TRIALS:]) == {taken[EACH]}
 
 
@@ -112,10 +126,7 @@ def test_narrow_and_wide_rows_are_bounded():
     inputs = (TensorSpec("x", "bool", (None,)),)
     one = Signature("serve", inputs, (TensorSpec("y", "bool", (None,)),))
     flags = pa.record_batch({"x": pa.array([True] * 300_000)})
-    size = BatchSize(bind(one, columns_of(flags.schema)))
-    for _ in range(9):
-        size.took(size.of(flags)(), 1e-9)
-    assert size.of(flags)() == MAX_ROWS
+    assert BatchSize(bind(one, columns_of(flags.schema))).of(flags)() == MAX_ROWS
     wide = pa.record_batch({"x": pa.array([[0.0] * (1 << 20)], pa.list_(pa.float32()))})
     assert batch_size().of(wide)() == 1
 

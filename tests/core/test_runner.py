@@ -87,7 +87,7 @@ def test_rows_and_columns_are_kept_in_order(rows_per_batch, batch_size):
     assert table.select(["id", "x"]) == pa.Table.from_batches(given)
     assert table["y"].to_pylist() == linear_rows(ROWS)
     assert table.schema.field("y") == pa.field("y", pa.float32(), nullable=True)
-    full = batch_size or batching.FIRST_ROWS
+    full = batch_size or len(ROWS)
     assert engine.calls == [full] * (50 // full) + [50 % full] * bool(50 % full)
 
 
@@ -181,14 +181,14 @@ def test_the_default_batch_is_about_a_mebibyte():
     wide = [[float(i)] * 1024 for i in range(600)]  # 4 KiB each
     engine = FakeEngine(lambda inputs: {"y": inputs["x"][:, :1]})
     run(batches(wide, 100), engine, signature((None, None)))
-    assert engine.calls[1] == pytest.approx(256, abs=8)
+    assert engine.calls[0] == pytest.approx(256, abs=8)
     assert sum(engine.calls) == 600
 
 
 def test_the_default_batch_of_wide_outputs_is_about_a_mebibyte():
     engine = FakeEngine(lambda inputs: {"y": np.repeat(inputs["x"][:, None], 1024, axis=1)})
     run(batches([1.0] * 600, 100, pa.float32()), engine, signature((None,), (None, 1024)))
-    assert engine.calls[1] == pytest.approx(256, abs=8)
+    assert engine.calls[0] == pytest.approx(256, abs=8)
     assert sum(engine.calls) == 600
 
 
@@ -196,7 +196,7 @@ def test_the_default_batch_of_narrow_rows_is_bounded():
     given = batches([False] * 300_000, 50_000, pa.bool_())
     engine = FakeEngine(echo)
     run(given, engine, signature((None,), (None,), "bool"))
-    assert max(engine.calls) == batching.MAX_ROWS
+    assert engine.calls[:2] == [batching.MAX_ROWS] * 2
     assert sum(engine.calls) == 300_000
 
 
@@ -227,11 +227,11 @@ def test_rows_that_grow_do_not_pile_up():
     large = batches([[0.0] * 2**18] * 6, 1)  # 1 MiB each, so a batch holds one
     engine = FakeEngine(lambda inputs: {"y": inputs["x"][:, :1]})
     table = run([*small, *large], engine, signature((None, None)))
-    assert engine.calls == [32, 256, 212, 1, 1, 1, 1, 1, 1]
+    assert engine.calls == [500, 1, 1, 1, 1, 1, 1]
     assert table["y"].to_pylist() == [0.0] * 506
     nulls = batches([None] * 500, 100)
     assert run([*nulls, *large], engine, signature((None, None)))["y"].null_count == 500
-    assert engine.calls[9:] == [1] * 6
+    assert engine.calls[7:] == [1] * 6
 
 
 # --- nulls ----------------------------------------------------------------------------------------
@@ -437,7 +437,7 @@ def test_an_engine_that_cannot_serve_is_not_the_fault_of_a_row():
         raise CannotServeError("no kernel")
 
     engine = FakeEngine(unfit)
-    text = refusal(batches(ROWS, 20), engine, kind=EngineError, batch_size=50)
+    text = refusal(batches(ROWS, 20), engine, kind=EngineError)
     assert text == "model model, rows 0 to 49: no kernel"
     assert engine.calls == [50]
 

@@ -31,6 +31,7 @@ VALUES = {
     "--output-format": "csv",
     "--mode": "append",
     "--max-bad-rows": "1%",
+    "--sample-rows": "1",
     "--path": "spark",
     "--chunks": "2",
     "--register": "f=m",

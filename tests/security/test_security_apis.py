@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 import tfspark
 from jobs import batch_score, sql_score
 from tests.security import forbidden
+from tfspark.cli.batch_score import check_early, job_of
 from tfspark.errors import ForbiddenOperationError, InvalidModelError, TfsparkError, UsageError
 from tfspark.options import ScoreOptions
 from tfspark.scoring.batch import new_report, plan
@@ -41,7 +42,7 @@ def _job(spark: SparkSession, model: Path, **options: Any) -> Any:
     for name, value in options.items():
         flag = {"sha256": "--model-sha256", "allow_ops": "--allow-ops"}[name]
         words += [flag, value if isinstance(value, str) else ",".join(value)]
-    job = batch_score._job(batch_score.parse_args(words))
+    job = job_of(batch_score.parse_args(words))
     return plan(spark, job, new_report("test"))
 
 
@@ -102,12 +103,10 @@ def test_a_job_refuses_a_local_model_before_it_starts_spark(
 ) -> None:
     words = ["--input", "in", "--output", "out", "--model"]
     with pytest.raises(ForbiddenOperationError):
-        batch_score._check_early(
-            batch_score.parse_args([*words, str(models["write in a function"])])
-        )
+        check_early(batch_score.parse_args([*words, str(models["write in a function"])]))
     pinned = [*words, str(linear), "--model-sha256", "0" * 64]
     with pytest.raises(InvalidModelError):
-        batch_score._check_early(batch_score.parse_args(pinned))
+        check_early(batch_score.parse_args(pinned))
 
 
 def test_a_digest_names_a_registered_model(capsys: pytest.CaptureFixture[str]) -> None:
