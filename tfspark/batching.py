@@ -56,6 +56,8 @@ class BatchSize:
     _most: int = FIRST_ROWS
     _grows: bool = True
     _long_windows: int = 0
+    _second_looks: int = 0
+    _long_rows: int = 0
     _trial: list[float] = field(default_factory=list)
     _best: list[float] = field(default_factory=list)
     _halvings: int | None = None
@@ -91,9 +93,15 @@ class BatchSize:
     def _grow(self, rows: int, seconds: float) -> None:
         """Allow more rows, or fewer after a long window; end when there is nothing to gain."""
         affordable = int(rows * LONG_SECONDS / max(seconds, 1e-9))
-        self._long_windows += affordable <= rows
-        # One window can be long for another reason: an engine prepares the graph in its first run.
-        self._grows = self._long_windows < _TRIAL and (rows == self._most or affordable <= rows)
+        is_long = affordable <= rows
+        # An engine may prepare the graph in the first run of each size, so the next one counts.
+        if is_long and rows != self._long_rows and self._second_looks < _TRIAL:
+            self._second_looks, self._long_rows = self._second_looks + 1, rows
+            return
+        # A single window can be long for another reason too.
+        self._long_windows += is_long
+        can_grow = rows == self._most < MAX_ROWS
+        self._grows = self._long_windows < _TRIAL and (can_grow or is_long)
         most = rows * _GROWTH if self._grows else MAX_ROWS
         self._most = max(min(affordable, most, MAX_ROWS), 1)
 

@@ -38,6 +38,13 @@ def test_a_file_gives_values_of_every_kind(config: Path) -> None:
     assert args.feed == {"inputs": ["height", "weight"]}
 
 
+def test_names_with_dots_need_no_quotes(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "dots.toml"
+    path.write_text('[conf]\nspark.driver.memory = "8g"\n"spark.log.level" = "ERROR"\n')
+    args = parsed("--config", str(path), "--model", "m", "--input", "i", "--output", "o")
+    assert args.conf == {"spark.driver.memory": "8g", "spark.log.level": "ERROR"}
+
+
 def test_a_flag_comes_before_a_file_and_a_file_before_the_environment(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,16 +54,41 @@ def test_windows_of_a_light_model_grow_to_a_mebibyte():
 
 def test_windows_of_a_heavy_model_are_short():
     taken = sizes_taken(batch_size(), lambda rows: LONG_SECONDS / 7.5, 40)
-    assert (taken[0], set(taken[1:]), taken[-1]) == (FIRST_ROWS, {7, 3, 1}, 7)
+    assert (taken[:2], set(taken[2:]), taken[-1]) == ([FIRST_ROWS] * 2, {7, 3, 1}, 7)
     medium = sizes_taken(batch_size(), lambda rows: LONG_SECONDS / 500, 40)
     assert medium[:3] == [FIRST_ROWS, 256, 500]
-    assert set(sizes_taken(batch_size(), lambda rows: 2 * LONG_SECONDS, 40)[1:]) == {1}
+    assert set(sizes_taken(batch_size(), lambda rows: 2 * LONG_SECONDS, 40)[2:]) == {1}
 
 
 def test_single_long_windows_do_not_stop_growth():
     times = iter([0.4, 1e-5, 1e-5, 1e-5, 0.4])
     taken = sizes_taken(batch_size(), lambda rows: next(times, 1e-8 * rows) / rows, 8)
-    assert taken == [FIRST_ROWS, 8, 64, 512, 4096, 1024, 8192, pytest.approx(LARGEST, rel=0.01)]
+    largest = pytest.approx(LARGEST, rel=0.01)
+    assert taken == [FIRST_ROWS, FIRST_ROWS, 256, 2048, largest, largest, largest, largest]
+
+
+def test_a_light_model_that_prepares_each_size_grows():
+    seen = set()
+
+    def seconds(rows):
+        is_new = rows not in seen
+        seen.add(rows)
+        return 1e-8 + is_new * 5 * LONG_SECONDS / rows
+
+    taken = sizes_taken(batch_size(), seconds, 60)
+    assert taken[:6] == [FIRST_ROWS, FIRST_ROWS, 256, 256, 2048, 2048]
+    assert taken[-1] == pytest.approx(LARGEST, rel=0.01)
+
+
+def test_sizes_of_narrow_rows_are_tried_too():
+    inputs = (TensorSpec("x", "bool", (None,)),)
+    one = Signature("serve", inputs, (TensorSpec("y", "bool", (None,)),))
+    flags = pa.record_batch({"x": pa.array([True] * 300_000)})
+    size = BatchSize(bind(one, columns_of(flags.schema)))
+    for _ in range(TRIALS + 9):
+        rows = size.of(flags)()
+        size.took(rows, rows * (1e-9 if rows < MAX_ROWS else 2e-9))
+    assert size.of(flags)() < MAX_ROWS
 
 
 def test_each_size_is_tried_and_the_fastest_stays():

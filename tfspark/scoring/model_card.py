@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 # Characters; a card that is longer is cut.
@@ -19,8 +20,9 @@ def card_of(path: str) -> str:
     folder = Path(path)
     beside = folder.parent / "training" / folder.name / _NAMES[0]
     for file in (*(folder / name for name in _NAMES), beside):
-        # A link in a model from elsewhere could show any file of this machine.
-        if file.is_file() and not file.is_symlink():
-            with file.open(encoding="utf-8", errors="replace") as card:
-                return card.read(_LONGEST)
+        with suppress(OSError):  # a job does not need the card, which another user may own
+            # A link in a model from elsewhere could show any file of this machine.
+            if file.is_file() and not file.is_symlink():
+                with file.open(encoding="utf-8", errors="replace") as card:
+                    return card.read(_LONGEST)
     return ""
