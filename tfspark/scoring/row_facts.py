@@ -76,7 +76,7 @@ def add_row_facts(report: Report, planned: Plan, outcome: Outcome) -> None:
     except Exception as error:  # the rows and the baseline may contain anything
         problem = cause(error)
     if problem:
-        _log.warning("the report has no statistics: %s", one_line(problem))
+        _log.warning("the report lacks statistics or drift: %s", one_line(problem))
 
 
 def _add(report: Report, planned: Plan, sketch: RowSketch) -> None:
