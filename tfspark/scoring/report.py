@@ -226,8 +226,9 @@ def _run_at(files: HadoopFiles, place: str) -> str:
     The report of a finished run is not replaced: the record of its commit has no statistics.
     """
     where = files.qualified(place)
-    if not files.exists(where):
-        return ""
+    local = local_path(where)
+    if not files.exists(where) or (local is not None and not local.is_file()):
+        return ""  # to read a pipe such as /dev/stdout would take forever
     with TemporaryDirectory(prefix="tfspark-") as folder:
         copy = Path(folder) / "report.json"
         files.copy_to_local(where, copy)
