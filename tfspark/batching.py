@@ -33,6 +33,8 @@ FIRST_ROWS = 32
 _GROWTH = 8
 # More rows gain nothing when a call of the model takes so many seconds.
 LONG_SECONDS = 0.1
+# A long window gets more rows only if each row then takes this share of its time, or less.
+_GAIN = 0.8
 # Windows of one size in a row. The first one does not count, because the caches still hold the data
 # of another size; the fastest of the others counts.
 _TRIAL = 5
@@ -58,6 +60,7 @@ class BatchSize:
     _long_windows: int = 0
     _second_looks: int = 0
     _long_rows: int = 0
+    _cheapest: tuple[float, int] = (0.0, 0)
     _trial: list[float] = field(default_factory=list)
     _best: list[float] = field(default_factory=list)
     _halvings: int | None = None
@@ -100,10 +103,31 @@ class BatchSize:
             return
         # A single window can be long for another reason too.
         self._long_windows += is_long
+        if is_long and self._has_fixed_costs(rows, seconds / rows):
+            return
         can_grow = rows == self._most < MAX_ROWS
         self._grows = self._long_windows < _TRIAL and (can_grow or is_long)
         most = rows * _GROWTH if self._grows else MAX_ROWS
         self._most = max(min(affordable, most, MAX_ROWS), 1)
+
+    def _has_fixed_costs(self, rows: int, each: float) -> bool:
+        """Whether a long window has a row time that depends on its size; the next size is then set.
+
+        A call may take long for any number of rows. Fewer rows then gain nothing, and more rows
+        are allowed as long as each of them gets much cheaper.
+        """
+        cheapest, at = self._cheapest
+        if rows < at and each * _GAIN > cheapest:
+            self._most = min(at * _GROWTH, MAX_ROWS)
+        elif rows >= at > 0 and each > cheapest * _GAIN:
+            self._most, self._grows = at, False
+        elif rows > at > 0:
+            self._cheapest, self._grows = (each, rows), rows == self._most < MAX_ROWS
+            self._most = min(rows * _GROWTH, MAX_ROWS) if self._grows else rows
+        else:
+            self._cheapest = (each, rows)
+            return False
+        return True
 
     def _choose(self) -> None:
         """Choose the fastest size when the trial is over."""

@@ -80,6 +80,20 @@ def test_a_light_model_that_prepares_each_size_grows():
     assert taken[-1] == pytest.approx(LARGEST, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (lambda rows: 0.2, LARGEST),  # a call takes long, its rows do not
+        (lambda rows: 0.3 + rows * 1e-3, 2048),
+        (lambda rows: max(0.16, rows * 0.0156), FIRST_ROWS),  # weights are read in each call
+        (lambda rows: 0.02 * rows, 5),
+    ],
+)
+def test_fewer_rows_are_not_chosen_if_each_takes_longer(seconds, expected):
+    taken = sizes_taken(batch_size(), lambda rows: seconds(rows) / rows, 80)
+    assert taken[-1] == pytest.approx(expected, rel=0.01)
+
+
 def test_sizes_of_narrow_rows_are_tried_too():
     inputs = (TensorSpec("x", "bool", (None,)),)
     one = Signature("serve", inputs, (TensorSpec("y", "bool", (None,)),))
