@@ -84,6 +84,14 @@ def test_a_wrong_file_is_refused(text: str, words: list[str], run: Any, tmp_path
     assert all(word in ended.error for word in words), ended.error
 
 
+@pytest.mark.parametrize("words", [["--config=job.toml"], ["--config", "job.toml"]])
+def test_a_word_after_the_file_is_not_the_file(words: list[str], run: Any, tmp_path: Path) -> None:
+    (tmp_path / "job.toml").write_text(FILE)
+    ended = run("score", "--input", "i", "--output", "o", *words, "more")
+    assert ended.code == 2
+    assert "1 word after --config without a flag" in ended.error
+
+
 def test_a_missing_file_is_refused(run: Any) -> None:
     ended = run("score", "--config", "no.toml")
     assert ended.code == 2

@@ -125,7 +125,7 @@ class ConfiguredParser(CommandParser):
         """Return the setting of each flag, from the source that comes first."""
         chosen: dict[str, Setting] = {one.flag: one for one in given}
         path = next(
-            (one.words[-1].removeprefix("--config=") for one in given if one.flag == "--config"),
+            (_first_value(one.words) for one in given if one.flag == "--config"),
             None,
         )
         path = path or os.environ.get("TFSPARK_CONFIG")
@@ -218,6 +218,12 @@ class ConfiguredParser(CommandParser):
             rows.append((flag, *((one.text, one.source) if one else (_shown(action), "default"))))
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
         return "".join(f"{a:{widths[0]}}  {b:{widths[1]}}  {c}\n" for a, b, c in rows)
+
+
+def _first_value(words: Sequence[str]) -> str:
+    """Return the value of a flag; words without a flag may follow it."""
+    flag, separator, value = words[0].partition("=")
+    return value if separator else words[1] if len(words) > 1 else flag
 
 
 def _by_name(table: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

@@ -53,7 +53,7 @@ def _keep_shape(index: Any, pairs: list[Any]) -> bool:
     """Whether an operation on the index and each constant has the shape of the index."""
     rank = index.get_partial_shape().rank
     ranks = [len(second.get_shape()) for _, second in pairs]
-    return max(ranks) == 0 or (rank.is_static and max(ranks) <= rank.get_length())
+    return max(ranks) == 0 or bool(rank.is_static and max(ranks) <= rank.get_length())
 
 
 def _number(value: Any) -> int | None:
