@@ -64,7 +64,7 @@ class Report:
         seconds: Wall time by phase, in seconds.
         versions: Of Spark, and of Python, TensorFlow, NumPy and Arrow on the workers.
         statistics: Of the rows that this run scored; see `tfspark.sketches.summary`. Empty with
-            `--no-stats` and in a SQL job.
+            `--no-stats`, in a SQL job, and if a task could not collect them.
         drift: The difference to an earlier run; see `tfspark.scoring.drift`. Empty without a
             baseline.
     """
