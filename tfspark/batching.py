@@ -1,8 +1,8 @@
 """Cuts a stream of record batches into model batches, and chooses their size. Executor.
 
 A window is the list of slices of record batches that make one model batch. If the user sets no
-size, a window has up to 1 MiB. If the first one takes more than 0.1 seconds, the next ones have
-fewer rows, because with 1 MiB of short rows a heavy model needs much memory and is slower. Then
+size, a window has up to 1 MiB. If the first one takes more than 0.1 seconds, shorter ones are
+tried, because a heavy model needs much memory for 1 MiB of short rows, and is slower with it. Then
 smaller sizes are timed, and the fastest size is used for the rest of the partition.
 
 Invariants: no row is copied; at most one window is held, even if the stream never ends; the size
@@ -28,9 +28,7 @@ MAX_ROWS = 131_072
 # Recurrent networks and text models are fastest when the state of a step fits a core's cache.
 # Sometimes one of two neighbouring sizes is slow for a whole partition.
 SIZES = 5
-# Windows that have become small may have so many times more rows than the one before.
-_GROWTH = 8
-# If a call of the model takes this long, larger windows gain nothing.
+# After a window that takes longer, short windows are tried, which take about as long as this.
 LONG_SECONDS = 0.1
 # Windows of one size in a row. The first one does not count, because the caches still hold the data
 # of another size; the fastest of the others counts.
@@ -53,8 +51,8 @@ class BatchSize:
     given: int | None = None
     _asked: int = 0
     _most: int = MAX_ROWS
-    _settles: bool = True
-    _long_windows: int = 0
+    _is_first: bool = True
+    _long: tuple[int, float] | None = None  # rows and seconds per row of a long first window
     _trial: list[float] = field(default_factory=list)
     _best: list[float] = field(default_factory=list)
     _halvings: int | None = None
@@ -78,24 +76,30 @@ class BatchSize:
         """Record how long a window took; a window with fewer rows than asked for is ignored."""
         if rows != self._asked or self._halvings is not None:
             return
-        if self._settles:
-            self._settle(rows, seconds)
-            return
+        if self._is_first:
+            self._is_first = False
+            if seconds > LONG_SECONDS and rows > 1:
+                self._long = rows, seconds / rows
+                self._most = max(int(rows * LONG_SECONDS / seconds), 1)
+                return
         self._trial.append(seconds / rows)
         if len(self._trial) == _TRIAL:
-            self._best.append(min(self._trial[1:]))
+            each = min(self._trial[1:])
             self._trial.clear()
+            if self._long is not None and self._gains_nothing(each, *self._long):
+                self._most, self._long = MAX_ROWS, None
+                return
+            self._long = None
+            self._best.append(each)
             self._choose()
 
-    def _settle(self, rows: int, seconds: float) -> None:
-        """Allow more rows, or fewer after a long window; stop when more rows gain nothing."""
-        affordable = int(rows * LONG_SECONDS / max(seconds, 1e-9))
-        self._long_windows += affordable <= rows
-        # One long window proves nothing: an engine prepares the graph in its first run.
-        may_grow = affordable > rows and rows == self._most < MAX_ROWS
-        self._settles = self._long_windows < _TRIAL and (may_grow or affordable <= rows)
-        most = rows * _GROWTH if self._settles else MAX_ROWS
-        self._most = max(min(affordable, most, MAX_ROWS), 1)
+    def _gains_nothing(self, each: float, rows: int, first: float) -> bool:
+        """Whether short windows gain nothing over a long first window.
+
+        A first window is also long if the engine prepared the graph in it; a full window is then
+        no longer long. If a call has fixed costs, rows of short windows take longer.
+        """
+        return each * rows <= LONG_SECONDS or each * _MARGIN > first
 
     def _choose(self) -> None:
         """Choose the fastest size when the trial is over."""

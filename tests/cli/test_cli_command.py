@@ -100,3 +100,10 @@ def test_a_report_gets_its_page(run: Any, tmp_path: Path) -> None:
     ended = run("report", "report.json")
     assert (ended.code, ended.stdout) == (0, "report.html\n"), ended.error
     assert "1 234" in (tmp_path / "report.html").read_text().replace("\u202f", " ")
+
+
+def test_a_report_with_other_facts_is_refused(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "r.json").write_text('{"rows_out": 1, "statistics": {"outputs": {"y": {}}}}')
+    ended = run("report", "r.json")
+    assert ended.code == 65
+    assert "r.json is no report" in ended.error

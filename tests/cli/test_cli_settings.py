@@ -38,6 +38,13 @@ def test_a_file_gives_values_of_every_kind(config: Path) -> None:
     assert args.feed == {"inputs": ["height", "weight"]}
 
 
+def test_names_with_dots_need_no_quotes(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "dots.toml"
+    path.write_text('[conf]\nspark.driver.memory = "8g"\n"spark.log.level" = "ERROR"\n')
+    args = parsed("--config", str(path), "--model", "m", "--input", "i", "--output", "o")
+    assert args.conf == {"spark.driver.memory": "8g", "spark.log.level": "ERROR"}
+
+
 def test_a_flag_comes_before_a_file_and_a_file_before_the_environment(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,6 +82,14 @@ def test_a_wrong_file_is_refused(text: str, words: list[str], run: Any, tmp_path
     ended = run("score", "--config", "job.toml", "--model", "m", "--input", "i", "--output", "o")
     assert ended.code == 2
     assert all(word in ended.error for word in words), ended.error
+
+
+@pytest.mark.parametrize("words", [["--config=job.toml"], ["--config", "job.toml"]])
+def test_a_word_after_the_file_is_not_the_file(words: list[str], run: Any, tmp_path: Path) -> None:
+    (tmp_path / "job.toml").write_text(FILE)
+    ended = run("score", "--input", "i", "--output", "o", *words, "more")
+    assert ended.code == 2
+    assert "1 word after --config without a flag" in ended.error
 
 
 def test_a_missing_file_is_refused(run: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tfspark.cli import on_spark, score
+from tfspark.cli.run_log import RunLog
 
 SOCKET = "spark.python.unix.domain.socket.enabled"
 
@@ -41,3 +42,29 @@ def test_without_pyspark_the_extra_is_named(run: Any, monkeypatch: pytest.Monkey
 
 def test_a_setting_of_the_user_comes_first() -> None:
     assert on_spark.settings_of_shell({SOCKET: "false"})[SOCKET] == "false"
+
+
+def test_secrets_are_not_on_the_command_line_of_the_jvm(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tfspark.spark.cluster import jvm_process, session
+
+    started: dict[str, dict[str, str]] = {}
+
+    def start_jvm(settings: dict[str, str], _: object) -> None:
+        started["jvm"] = settings
+
+    def new_session(_: str, **options: Any) -> None:
+        started["session"] = options["settings"]
+
+    monkeypatch.setattr(jvm_process, "is_here", lambda: False)
+    monkeypatch.setattr(jvm_process, "start_jvm", start_jvm)
+    monkeypatch.setattr(session, "session", new_session)
+    monkeypatch.setenv("TFSPARK_CONF", "spark.hadoop.fs.s3a.secret.key=hidden")
+    args = score.new_parser().parse_args(["--model", "m", "--input", "i", "--output", "o"])
+    on_spark._session("a job", args, RunLog(verbose=True), hive=False)
+    assert "hidden" not in started["jvm"].values()
+    assert started["session"] == {"spark.hadoop.fs.s3a.secret.key": "hidden"}
+
+
+def test_secrets_are_there_when_the_start_fetches_files() -> None:
+    given = {"spark.hadoop.fs.s3a.secret.key": "hidden", "spark.jars": "s3a://bucket/a.jar"}
+    assert on_spark.without_secrets(given) == (given, {})

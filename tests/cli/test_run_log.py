@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tfspark.cli.run_log import RunLog
+from tfspark.cli.run_log import JsonFormatter, RunLog
 from tfspark.errors import EngineError
 from tfspark.scoring.arguments import run_job
 
@@ -74,6 +74,15 @@ def test_records_can_be_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert [one["level"] for one in records] == ["INFO", "WARNING", "ERROR"]
     assert records[1]["message"] == "a warning with password=***"
     assert records[2] == {**records[2], "message": "it fails", "log": str(path)}
+
+
+@pytest.mark.parametrize("end", ["password=", "password='a", 'password="a b', "a\x7f\u202eb"])
+def test_json_stays_json(end: str) -> None:
+    record = logging.LogRecord("tfspark", logging.INFO, "", 0, f"it needs {end}", None, None)
+    message = json.loads(JsonFormatter().format(record))["message"]
+    assert message.startswith("it needs ")
+    assert message.isprintable()
+    assert "a b" not in message
 
 
 def test_verbose_writes_no_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pyarrow.parquet as pq
 
@@ -44,3 +47,11 @@ def test_rows_for_a_signature_have_its_types_and_shapes() -> None:
     rows = rows_of(load(sample.MODEL.parent).signature, 3)
     assert [len(values) for values in rows.values()] == [3, 3, 3]
     assert rows["city"] == ["text"] * 3
+
+
+def test_a_folder_with_other_files_is_not_changed(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "scored").mkdir()
+    ended = run("demo", ".")
+    assert ended.code == 2
+    assert "has other files" in ended.error
+    assert [one.name for one in tmp_path.iterdir()] == ["scored"]

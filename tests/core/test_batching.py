@@ -28,84 +28,103 @@ def batch_size(given=None, rows=None):
     return BatchSize(bind(one, columns_of(BATCH.schema)), given)
 
 
-def settled():
-    """A size whose windows have a mebibyte."""
-    size = batch_size()
-    size.took(size.of(BATCH)(), 1e-6)
-    return size
-
-
-def sizes_taken(size, seconds_per_row, windows=TRIALS + 3):
+def sizes_taken(size, seconds_per_row, windows=TRIALS + 3, unit=1.0):
     """Simulate windows whose time is a function of their rows; return the rows of each window."""
     taken = []
     for _ in range(windows):
         rows = size.of(BATCH)()
-        size.took(rows, rows * seconds_per_row(rows))
+        size.took(rows, rows * seconds_per_row(rows) * unit)
         taken.append(rows)
     return taken
 
 
 def test_windows_of_a_light_model_are_a_mebibyte():
-    taken = sizes_taken(batch_size(), lambda rows: 1e-8, 6)
-    assert taken == pytest.approx([LARGEST] * 6, rel=0.01)
+    taken = sizes_taken(batch_size(), lambda rows: 1e-8, 5)
+    assert taken == pytest.approx([LARGEST] * 5, rel=0.01)
 
 
-def test_windows_of_a_heavy_model_become_short():
-    taken = sizes_taken(batch_size(), lambda rows: LONG_SECONDS / 7.5, 40)
-    assert (taken[0], set(taken[1:]), taken[-1]) == (taken[0], {7, 3, 1}, 7)
+@pytest.mark.parametrize(
+    ("each", "short"),
+    [
+        (lambda rows: LONG_SECONDS / 7.5, 7),
+        (lambda rows: LONG_SECONDS / 500, 500),
+        (lambda rows: 2 * LONG_SECONDS, 1),
+        (lambda rows: 0.01 if rows > 200 else 0.005, 10),  # small windows are faster
+    ],
+)
+def test_windows_of_a_heavy_model_become_short(each, short):
+    taken = sizes_taken(batch_size(), each, 1 + TRIALS + 3)
     assert taken[0] == pytest.approx(LARGEST, rel=0.01)
-    medium = sizes_taken(batch_size(), lambda rows: LONG_SECONDS / 500, 40)
-    assert medium[1] == 500
-    assert set(sizes_taken(batch_size(), lambda rows: 2 * LONG_SECONDS, 40)[1:]) == {1}
+    assert taken[1 : 1 + EACH] == [short] * EACH
+    assert taken[-1] in (short, short >> 1)
 
 
-def test_single_long_windows_do_not_keep_windows_small():
-    times = iter([400.0, 1e-5, 1e-5, 0.4])
-    taken = sizes_taken(batch_size(), lambda rows: next(times, 1e-8 * rows) / rows, 7)
-    small = int(taken[0] * LONG_SECONDS / 400)
-    assert taken[1:4] == [small, 8 * small, 64 * small]
-    assert taken[4:] == [16 * small, 128 * small, 1024 * small]
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        lambda rows: 0.2,  # a call takes long, its rows do not
+        lambda rows: 0.3 + rows * 1e-3,
+        lambda rows: max(0.16, rows * 1e-4),  # weights are read in each call
+    ],
+)
+def test_fewer_rows_are_not_chosen_if_each_takes_longer(seconds):
+    taken = sizes_taken(batch_size(), lambda rows: seconds(rows) / rows, 1 + EACH + TRIALS + 3)
+    assert taken[0] == pytest.approx(LARGEST, rel=0.01)
+    assert taken[1] < taken[0]
+    assert taken[1 + EACH] == taken[-1] == taken[0]
 
 
-def test_the_most_rows_are_settled_too():
+def test_a_light_model_that_prepares_each_size_gets_large_windows_again():
+    seen = set()
+
+    def each(rows):
+        is_new = rows not in seen
+        seen.add(rows)
+        return 1e-8 + is_new * 5 * LONG_SECONDS / rows
+
+    taken = sizes_taken(batch_size(), each, 1 + EACH + TRIALS + 3)
+    assert taken[0] > taken[1]
+    assert taken[1 + EACH] == taken[0]
+
+
+def test_sizes_of_narrow_rows_are_tried_too():
     inputs = (TensorSpec("x", "bool", (None,)),)
     one = Signature("serve", inputs, (TensorSpec("y", "bool", (None,)),))
     flags = pa.record_batch({"x": pa.array([True] * 300_000)})
     size = BatchSize(bind(one, columns_of(flags.schema)))
     taken = []
-    for _ in range(1 + TRIALS):
+    for _ in range(1 + EACH):
         taken.append(size.of(flags)())
         size.took(taken[-1], 1e-3)
-    assert taken[: 1 + EACH] == [MAX_ROWS] * (1 + EACH)
-    assert min(taken) < MAX_ROWS
+    assert taken == [MAX_ROWS] * EACH + [MAX_ROWS // 2]
 
 
 def test_each_size_is_tried_and_the_fastest_stays():
-    cached = sizes_taken(settled(), lambda rows: 1.0 if rows < 2000 else 1.5)
+    cached = sizes_taken(batch_size(), lambda rows: 1.0 if rows < 2000 else 1.5, unit=1e-10)
     tried = cached[:TRIALS:EACH]
     assert tried == pytest.approx([LARGEST >> halvings for halvings in range(SIZES)], rel=0.01)
     assert set(cached[TRIALS:]) == {cached[TRIALS - 1]}
-    middle = sizes_taken(settled(), lambda rows: abs(rows - 4096) + 1.0)
+    middle = sizes_taken(batch_size(), lambda rows: abs(rows - 4096) + 1.0, unit=1e-10)
     assert set(middle[TRIALS:]) == {middle[2 * EACH]}
 
 
 def test_two_slower_sizes_in_a_row_end_the_trial():
-    steady = sizes_taken(settled(), lambda rows: 1.0 + 1000 / rows)
+    steady = sizes_taken(batch_size(), lambda rows: 1.0 + 1000 / rows, unit=1e-10)
     assert set(steady[3 * EACH :]) == {steady[0]}
     assert len(set(steady)) == 3
 
 
 def test_noise_does_not_choose():
-    taken = sizes_taken(settled(), lambda rows: 1.0 if rows > 10_000 else 0.97)
+    taken = sizes_taken(batch_size(), lambda rows: 1.0 if rows > 10_000 else 0.97, unit=1e-10)
     assert set(taken[TRIALS:]) == {taken[0]}
 
 
 def test_the_best_time_of_a_size_counts_but_not_its_first():
     times = iter([0.1, 9.0, 1.0, 9.0, 9.0, *(0.99 for _ in range(TRIALS - EACH))])
-    taken = sizes_taken(settled(), lambda rows: next(times, 1.0))
+    taken = sizes_taken(batch_size(), lambda rows: next(times, 1.0), unit=1e-10)
     assert set(taken[TRIALS:]) == {taken[0]}
     times = iter([0.1, 9.0, 1.0, 9.0, 9.0, 0.1, 0.9, 9.0, 9.0, 9.0])
-    taken = sizes_taken(settled(), lambda rows: next(times, 1.0))
+    taken = sizes_taken(batch_size(), lambda rows: next(times, 1.0), unit=1e-10)
     assert set(taken[TRIALS:]) == {taken[EACH]}
 
 

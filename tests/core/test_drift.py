@@ -13,13 +13,13 @@ from tfspark.sketches.draw import Draw
 from tfspark.sketches.summary import summary_of
 
 
-def statistics_of(**columns):
+def statistics_of(*, shown=True, **columns):
     """Return the statistics of output columns, as a JSON report has them."""
     rows = RowSketch()
     for name, values in columns.items():
         rows.outputs[name] = ColumnSketch()
         rows.outputs[name].add(pa.array(values), Draw(0))
-    return json.loads(json.dumps(summary_of(rows), allow_nan=False))
+    return json.loads(json.dumps(summary_of(rows, values=shown), allow_nan=False))
 
 
 def drift_between(now, then):
@@ -90,3 +90,18 @@ def test_columns_of_one_run_are_named():
     found = drift_of(statistics_of(a=[1.0], b=[1.0]), statistics_of(b=["x"], c=[1.0]))
     assert found["outputs"] == {}
     assert (found["only_now"], found["only_before"]) == (["a", "b"], ["b", "c"])
+
+
+def test_a_column_that_is_now_null_has_certainly_changed():
+    for now in ([None] * 999 + [1.0], [np.nan] * 1000):
+        found = drift_between(now, normal(1))
+        assert found["psi"] > CHANGED
+        assert found["is_certain"]
+
+
+def test_texts_that_are_not_shown_are_not_compared():
+    texts, hidden = ["a"] * 300, statistics_of(shown=False, y=["a"] * 300)
+    for one, other in ((hidden, statistics_of(y=texts)), (statistics_of(y=["b"] * 300), hidden)):
+        found = drift_of(one, other)
+        assert found["outputs"] == {}
+        assert found["only_now"] == found["only_before"] == []

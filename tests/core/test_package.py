@@ -2,6 +2,7 @@ import dataclasses
 import os
 import pickle
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -326,6 +327,18 @@ def test_a_model_is_read_again_only_when_a_file_has_changed(make_model):
     asset.unlink()
     assert len({first.digest, added.digest, changed.digest}) == 3
     assert load(path).digest == first.digest
+
+
+@pytest.mark.usefixtures("settled")
+def test_the_state_of_a_file_is_that_of_an_open_one(make_model, monkeypatch):
+    path = make_model()
+    first = load(path)
+    stat = Path.stat
+    old = {file: file.stat() for file in path.rglob("*")}
+    (path / "saved_model.pb").write_bytes((path / "saved_model.pb").read_bytes() + b"\x2a\x00")
+    # NFS may answer so for a minute.
+    monkeypatch.setattr(Path, "stat", lambda self, **how: old.get(self) or stat(self, **how))
+    assert load(path).digest != first.digest
 
 
 def test_a_model_that_was_just_written_is_always_read(make_model):

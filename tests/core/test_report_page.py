@@ -2,9 +2,11 @@
 
 import copy
 import json
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -14,10 +16,11 @@ from tests.core.browser import BROWSER, browser
 from tfspark.scoring.drift import METHOD, drift_of
 from tfspark.scoring.page import NoTemplatesError, page_beside, page_of, write_page
 from tfspark.scoring.page import formats as formatted
-from tfspark.scoring.report import Report
+from tfspark.scoring.report import Report, _run_at
 from tfspark.sketches import ColumnSketch, RowSketch
 from tfspark.sketches.draw import Draw
 from tfspark.sketches.summary import summary_of
+from tfspark.spark.cluster.files import local_path
 
 HOSTILE = "<script>alert(1)</script>"
 _SPACES = str.maketrans({"\u202f": " ", "\u2212": "-"})
@@ -324,3 +327,16 @@ def test_a_browser_shows_the_page_without_errors(tmp_path: Path) -> None:
             page.press("Tab")
             stops.append(page.value("document.activeElement.getBoundingClientRect().top + scrollY"))
         assert stops == sorted(stops)
+
+
+def test_a_report_in_a_pipe_is_not_read(tmp_path):
+    pipe, file = tmp_path / "pipe", tmp_path / "report.json"
+    os.mkfifo(pipe)
+    file.write_text('{"run": "r"}')
+    files = SimpleNamespace(
+        qualified=lambda place: f"file:{place}",
+        exists=lambda _: True,
+        copy_to_local=lambda place, copy: copy.write_text(local_path(place).read_text()),
+    )
+    assert _run_at(files, str(file)) == "r"
+    assert _run_at(files, str(pipe)) == ""

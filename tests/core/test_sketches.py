@@ -346,3 +346,57 @@ def test_very_many_columns_are_not_all_described():
     for one in sketches:
         one.add(np.random.default_rng(0).normal(size=10_000))
     assert len(pickle.dumps(sketches)) < 256 << 10
+
+
+def watched(arrow, **wanted):
+    """Return the statistics of a column that is both an input and a prediction."""
+    watch = Watch(Wanted({"x": "x"}, ("x",), "", ("x",), **{"rows": 5, **wanted}), 0)
+    batch = pa.record_batch({"x": arrow})
+    assert list(watch.after(watch.before([batch], ["x"]), ["x"])) == [batch]
+    return pickle.loads(pickle.dumps(watch.end()))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pa.timestamp("us"), pa.timestamp("us", "Asia/Tokyo"), pa.timestamp("us", "GMT+01:00")],
+)
+def test_values_that_python_cannot_show_do_not_end_the_task(kind):
+    latest = 253_402_300_799_999_999  # 9999-12-31 23:59:59.999999 in UTC
+    number = latest + 1 if kind.tz is None else latest
+    found = watched(pa.array([number], pa.int64()).cast(kind))
+    assert (found.problem, found.inputs["x"].rows) == ("", 1)
+    assert found.sample == [(0, [f"a value of type {kind}"])]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_texts_that_are_no_utf_8_are_counted(kind):
+    binary = pa.binary() if kind == pa.string() else pa.large_binary()
+    bad = pa.Array.from_buffers(kind, 2, pa.array([b"\xffa", b"b"], binary).buffers())
+    found = watched(bad)
+    assert found.problem == ""
+    assert dict(found.inputs["x"].frequent.counts) == {"\ufffda": 1, "b": 1}
+
+
+@pytest.mark.parametrize("step", ["add", "finish"])
+def test_an_error_ends_only_the_statistics(step, monkeypatch):
+    def broken(*_):
+        raise MemoryError("no space")
+
+    monkeypatch.setattr(ColumnSketch, step, broken)
+    found = watched(pa.array([1.0]))
+    assert found.problem == "MemoryError: no space"
+    monkeypatch.undo()
+    total = RowSketch()
+    total.merge(found)
+    total.merge(watched(pa.array([1.0])))
+    assert total.problem == found.problem
+
+
+def test_the_statistics_of_a_task_are_small():
+    names = [f"c{number}" for number in range(64)]
+    texts = pa.array([f"{number:0200}" for number in range(1000)])
+    batch = pa.record_batch(dict.fromkeys(names, texts))
+    watch = Watch(Wanted({name: name for name in names}, (), "", tuple(names), 1000), 0)
+    list(watch.after(watch.before([batch], names), names))
+    assert len(watch.sketch.sample) == 16
+    assert len(pickle.dumps(watch.end())) < 512 << 10

@@ -148,6 +148,22 @@ def test_negative_indices_count_from_the_end_as_in_an_embedding_of_keras(models,
                 live.run({"ids": np.int32([[0, bad]])})
 
 
+@pytest.mark.parametrize(("shape", "is_unwrapped"), [((), True), ((1,), True), ((1, 1), False)])
+def test_a_size_that_changes_the_shape_of_an_index_is_no_embedding(shape, is_unwrapped):
+    import openvino
+    from openvino import opset13 as ops
+
+    from tfspark.engine.openvino.indices import unwrap
+
+    index = ops.parameter([-1], np.int32)
+    zero, size = (ops.constant(np.full(shape, value, np.int32)) for value in (0, 3))
+    wrapped = ops.select(ops.less(index, zero), ops.add(index, size), index)
+    axis = ops.constant(np.int64(0))
+    gather = ops.gather(ops.constant(np.float32([[1, 10], [2, 20], [3, 30]])), wrapped, axis)
+    model = openvino.Model([ops.result(gather)], [index])
+    assert unwrap(model) == ({gather.get_name()} if is_unwrapped else frozenset())
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_values_that_openvino_would_drop_are_refused(linear, open_engine, value):
     live = open_engine(linear, "openvino")

@@ -158,3 +158,13 @@ def test_the_card_of_a_model(tmp_path: Path) -> None:
     (export / "README.md").unlink()
     (export / "README.md").write_text(json.dumps("of the export"))
     assert card_of(str(export)) == '"of the export"'
+
+
+def test_a_card_that_cannot_be_read_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: Path) -> bool:
+        raise PermissionError("no right to read the folder")
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    assert card_of(str(tmp_path)) == ""

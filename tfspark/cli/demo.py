@@ -12,6 +12,7 @@ from tfspark.cli import score
 from tfspark.cli.command_parser import CommandParser
 
 FOLDER = "tfspark-demo"
+_ROWS = "homes.parquet"
 _SHOWN = 5
 
 
@@ -33,12 +34,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Score the sample; return the exit code."""
     parser = new_parser()
     folder = Path(parser.parse_args(argv).folder)
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / _ROWS).exists():
+        parser.error(f"the folder {folder} has other files; name a new one")
     try:
         with as_file(files(__package__).joinpath("sample")) as sample:
             shutil.copytree(sample, folder, dirs_exist_ok=True)
     except OSError as error:
         parser.error(f"the folder {folder} cannot be written: {error.strerror}")
-    model, rows, scored = (str(folder / name) for name in ("model", "homes.parquet", "scored"))
+    model, rows, scored = (str(folder / name) for name in ("model", _ROWS, "scored"))
     words = ["--model", model, "--input", rows, "--output", scored, "--mode", "overwrite"]
     print(f"$ {shlex.join(['tfspark', 'score', *words])}", flush=True)
     code = score.main(words)

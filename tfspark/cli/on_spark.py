@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from tfspark.cli.run_log import FORMATS, RunLog
 from tfspark.errors import UsageError, explain
+from tfspark.foreign_text import redacted
 from tfspark.scoring import arguments, flags
 from tfspark.scoring.flags import Flag
 from tfspark.scoring.job_parser import JobParser
@@ -41,6 +42,8 @@ LOG_FORMAT = Flag(
     "format of warnings, errors and log records of tfspark on stderr (default: text)",
     default="text",
 )
+# spark-submit copies these files before a session is there.
+_FETCHED = ("spark.jars", "spark.files", "spark.archives", "spark.submit.pyFiles")
 FLAGS = (MASTER, CONF, VERBOSE, LOG_FORMAT)
 
 
@@ -99,8 +102,8 @@ def _session(name: str, args: argparse.Namespace, log: RunLog, hive: bool) -> Sp
         return connect_session(args.remote)
     settings = settings_of(args)
     if not is_here():
-        start_jvm(settings_of_shell(settings), log.open_file())
-        settings = {}  # the JVM has them already
+        shown, settings = without_secrets(settings_of_shell(settings))
+        start_jvm(shown, log.open_file())
     return session(name, hive=hive, settings=settings)
 
 
@@ -116,6 +119,22 @@ def settings_of_shell(given: Mapping[str, str]) -> dict[str, str]:
         # The workers then use no TCP. Spark before 4.1 ignores the setting.
         own["spark.python.unix.domain.socket.enabled"] = "true"
     return {**own, **given}
+
+
+def without_secrets(settings: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the settings for the command line of the JVM, and the secrets that it gets later.
+
+    All users of a machine can see command lines. Secrets of file systems count only from the first
+    access on, so they can follow, unless the start itself fetches files.
+    """
+    fetches = any(name in settings for name in _FETCHED)
+    hidden = {} if fetches else {k: v for k, v in settings.items() if _is_secret(k, v)}
+    return {k: v for k, v in settings.items() if k not in hidden}, hidden
+
+
+def _is_secret(name: str, value: str) -> bool:
+    text = f"{name}={value}"
+    return name.startswith("spark.hadoop.") and redacted(text) != text
 
 
 def is_local(settings: Mapping[str, str]) -> bool:

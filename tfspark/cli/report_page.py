@@ -40,7 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         from tfspark.scoring.page import page_beside, write_page
 
         place = args.output or page_beside(str(args.report))
-        write_page(_report(args.report), place)
+        report = _report(args.report)
+        try:
+            write_page(report, place)
+        except TfsparkError:
+            raise
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise _no_report(args.report, f"{type(error).__name__}: {error}") from error
         return place
 
     with RunLog() as log:

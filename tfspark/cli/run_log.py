@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 
-from tfspark.foreign_text import escaped, lines, redacted
+from tfspark.foreign_text import lines, one_line
 from tfspark.scoring.job_log import JobFormatter, JobLog, set_own_level
 
 # Records of this logger are shown although they are not warnings.
@@ -106,10 +106,11 @@ class JsonFormatter(logging.Formatter):
 
 def _json(level: str, logger: str, message: str, log: Path | None = None) -> str:
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-    record = {"time": now, "level": level, "logger": logger, "message": lines(message)}
+    # Each text is made safe by itself, because a secret may seem to go on after the end of a text.
+    record = {"time": now, "level": level, "logger": one_line(logger), "message": lines(message)}
     if log is not None:
-        record["log"] = str(log)
-    return escaped(redacted(json.dumps(record, ensure_ascii=False)))
+        record["log"] = one_line(log)
+    return json.dumps(record, ensure_ascii=False)
 
 
 def _is_for_users(record: logging.LogRecord) -> bool:

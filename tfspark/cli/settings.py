@@ -125,7 +125,7 @@ class ConfiguredParser(CommandParser):
         """Return the setting of each flag, from the first source that has one."""
         chosen: dict[str, Setting] = {one.flag: one for one in given}
         path = next(
-            (one.words[-1].removeprefix("--config=") for one in given if one.flag == "--config"),
+            (_first_value(one.words) for one in given if one.flag == "--config"),
             None,
         )
         path = path or os.environ.get("TFSPARK_CONFIG")
@@ -196,7 +196,7 @@ class ConfiguredParser(CommandParser):
             if not isinstance(value, dict):
                 key = flag.strip("-")
                 self.error(f"{path}: {key} takes a table, such as [{key}] with NAME = VALUE lines")
-            yield from (f"{flag}={name}={_text(one)}" for name, one in value.items())
+            yield from (f"{flag}={name}={_text(one)}" for name, one in _by_name(value))
         elif isinstance(value, dict | bool):
             self.error(f"{path}: {flag.strip('-')} takes one value, found {value!r}")
         else:
@@ -218,6 +218,21 @@ class ConfiguredParser(CommandParser):
             rows.append((flag, *((one.text, one.source) if one else (_shown(action), "default"))))
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
         return "".join(f"{a:{widths[0]}}  {b:{widths[1]}}  {c}\n" for a, b, c in rows)
+
+
+def _first_value(words: Sequence[str]) -> str:
+    """Return the value of a flag; words without a flag may follow it."""
+    flag, separator, value = words[0].partition("=")
+    return value if separator else words[1] if len(words) > 1 else flag
+
+
+def _by_name(table: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield names and values; to TOML, `spark.driver.memory` without quotes is three tables."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _by_name(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", value
 
 
 def _text(value: Any) -> str:

@@ -1,11 +1,13 @@
 """Detects from the metadata of files whether they have changed since they were read. Driver.
 
 Each change of a file updates its ctime (the time of the last status change). Programs can set the
-modification time, but not the ctime. No file is read or written.
+modification time, but not the ctime. No content is read, and nothing
+is written.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,7 +29,7 @@ def state_of(listed: Iterable[tuple[str, Path]]) -> State | None:
     Returns:
         The state; `None` if a file has changed so recently that another change could go unnoticed.
     """
-    found = [(name, path.stat()) for name, path in listed]
+    found = [(name, _status(path)) for name, path in listed]
     newest = max((status.st_ctime for _, status in found), default=0.0)
     if newest > time.time() - TICK_SECONDS:
         return None
@@ -35,3 +37,9 @@ def state_of(listed: Iterable[tuple[str, Path]]) -> State | None:
         (name, one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns)
         for name, one in found
     )
+
+
+def _status(path: Path) -> os.stat_result:
+    """Return the status of an open file: NFS may answer `stat` from an old copy, but not `open`."""
+    with path.open("rb", buffering=0) as file:
+        return os.fstat(file.fileno())

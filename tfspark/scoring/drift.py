@@ -44,14 +44,15 @@ def drift_of(statistics: Facts, before: Facts) -> dict[str, Any]:
 
     Returns:
         For `inputs` and `outputs`: column → `psi`, `ks` for numbers, and `is_certain`, which is
-        false if there are few values. Also `only_now` and `only_before`, the columns that only one
-        run has.
+            false if there are few values. Also `only_now` and `only_before`, the columns that only
+            one run has. A column of texts is left out if one of the runs was told not to show texts.
     """
     found: dict[str, Any] = {}
     for part in ("inputs", "outputs"):
         now, then = statistics.get(part) or {}, before.get(part) or {}
         both = [name for name in now if name in then and _are_alike(now[name], then[name])]
-        found[part] = {name: _column(now[name], then[name]) for name in both}
+        shown = [name for name in both if not (_hides(now[name]) or _hides(then[name]))]
+        found[part] = {name: _column(now[name], then[name]) for name in shown}
         found.setdefault("only_now", []).extend(name for name in now if name not in both)
         found.setdefault("only_before", []).extend(name for name in then if name not in both)
     return found
@@ -59,6 +60,11 @@ def drift_of(statistics: Facts, before: Facts) -> dict[str, Any]:
 
 def _are_alike(now: Facts, then: Facts) -> bool:
     return bool(now["kind"] == then["kind"] != "other")
+
+
+def _hides(facts: Facts) -> bool:
+    """Whether the texts of a column are not in a report."""
+    return bool(facts["kind"] == "text" and facts["values"] and "top" not in facts)
 
 
 def _column(now: Facts, then: Facts) -> dict[str, Any]:
@@ -69,8 +75,19 @@ def _column(now: Facts, then: Facts) -> dict[str, Any]:
     }
     if numbers and "quantiles" in now and "quantiles" in then:
         drift["ks"] = _distance(now, then)
-    drift["is_certain"] = min(now["drawn"], then["drawn"]) >= FEWEST
+    drift["is_certain"] = min(_known(now), _known(then)) >= FEWEST
     return drift
+
+
+def _known(facts: Facts) -> int:
+    """Return the number of values that the bins are about."""
+    return int(facts["drawn"]) + sum(_special(facts))
+
+
+def _special(facts: Facts) -> list[int]:
+    """Return the nulls, NaN and infinities."""
+    nulls = facts["nulls"] + facts.get("null_values", 0)
+    return [nulls, facts.get("nan", 0), facts.get("infinite", 0)]
 
 
 def _psi(shares: list[float], expected: list[float]) -> float:
@@ -83,9 +100,8 @@ def _psi(shares: list[float], expected: list[float]) -> float:
 
 def _weighted(facts: Facts, bins: list[float]) -> list[float]:
     """Return the shares of bins among all values, and those of nulls, NaN and infinities."""
-    nulls = facts["nulls"] + facts.get("null_values", 0)
-    special = [nulls, facts.get("nan", 0), facts.get("infinite", 0)]
-    total = max(facts["values"] + nulls, 1)
+    special = _special(facts)
+    total = max(facts["values"] + special[0], 1)
     usual = (facts["values"] - sum(special[1:])) / total
     return [*(share * usual for share in bins), *(count / total for count in special)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 # The most characters of a card; a longer card is cut.
@@ -21,8 +22,9 @@ def card_of(path: str) -> str:
     folder = Path(path)
     beside = folder.parent / "training" / folder.name / _NAMES[0]
     for file in (*(folder / name for name in _NAMES), beside):
-        # A link in an untrusted model could point to any file of this machine.
-        if file.is_file() and not file.is_symlink():
-            with file.open(encoding="utf-8", errors="replace") as card:
-                return card.read(_LONGEST)
+        with suppress(OSError):  # a job does not need the card; another user may own it
+            # A link in an untrusted model could point to any file of this machine.
+            if file.is_file() and not file.is_symlink():
+                with file.open(encoding="utf-8", errors="replace") as card:
+                    return card.read(_LONGEST)
     return ""

@@ -98,7 +98,7 @@ class PartScorer:
             return self._write(number, split, scored, read)
         added = [field.name for field in self.chain.fields]
         part = self._write(number, split, watch.after(scored, [*keep, *added]), read)
-        return replace(part, sketch=watch.sketch.finish())
+        return replace(part, sketch=watch.end())
 
     def _write(
         self,

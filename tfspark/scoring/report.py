@@ -66,7 +66,7 @@ class Report:
         seconds: Wall time by phase, in seconds.
         versions: Of Spark, and of Python, TensorFlow, NumPy and Arrow on the workers.
         statistics: Statistics of the rows that this run scored; see `tfspark.sketches.summary`.
-            Empty with `--no-stats` and in a SQL job.
+            Empty with `--no-stats`, in a SQL job, and if a task could not collect them.
         drift: The drift since an earlier run; see `tfspark.scoring.drift`. Empty without a
             baseline.
     """
@@ -229,8 +229,9 @@ def _run_at(files: HadoopFiles, place: str) -> str:
     statistics to write it again.
     """
     where = files.qualified(place)
-    if not files.exists(where):
-        return ""
+    local = local_path(where)
+    if not files.exists(where) or (local is not None and not local.is_file()):
+        return ""  # to read a pipe such as /dev/stdout would take forever
     with TemporaryDirectory(prefix="tfspark-") as folder:
         copy = Path(folder) / "report.json"
         files.copy_to_local(where, copy)

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from tfspark.errors import InputNotFoundError, UsageError, explain
+from tfspark.foreign_text import one_line
 from tfspark.scoring.drift import METHOD, drift_of
 from tfspark.scoring.job import Outcome, Plan
 from tfspark.scoring.report import Report
+from tfspark.sketches import RowSketch
 from tfspark.sketches.summary import summary_of
 from tfspark.spark.cluster.failures import cause
 from tfspark.spark.cluster.files import HadoopFiles
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+_log = logging.getLogger(__name__)
 
 
 def read_baseline(spark: SparkSession, path: str) -> Mapping[str, Any] | None:
@@ -58,11 +63,25 @@ def _checked(path: str, content: bytes) -> Mapping[str, Any]:
 
 
 def add_row_facts(report: Report, planned: Plan, outcome: Outcome) -> None:
-    """Add the statistics of the rows, and their drift since the baseline."""
+    """Add the statistics of the rows, and their drift since the baseline.
+
+    The rows do not need them, so a problem is only logged.
+    """
     if outcome.sketch is None:
         return
+    problem = outcome.sketch.problem
+    try:
+        if not problem:
+            _add(report, planned, outcome.sketch)
+    except Exception as error:  # the rows and the baseline may contain anything
+        problem = cause(error)
+    if problem:
+        _log.warning("the report lacks statistics or drift: %s", one_line(problem))
+
+
+def _add(report: Report, planned: Plan, sketch: RowSketch) -> None:
     values = planned.account.sample_rows > 0
-    report.statistics = summary_of(outcome.sketch, values=values)
+    report.statistics = summary_of(sketch, values=values)
     before = planned.baseline
     if before is not None:
         source = {key: before.get(key) for key in ("run", "started", "job")}

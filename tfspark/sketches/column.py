@@ -25,7 +25,7 @@ from tfspark.tensors.values import to_arrow, to_numpy
 # Drawn numbers wait until there are this many, because sorting many at once costs less.
 _WAITING = 1 << 14
 # The most characters of a text that are kept.
-_LONGEST = 120
+LONGEST = 120
 
 
 @dataclass
@@ -148,7 +148,7 @@ class ColumnSketch:
         level = level_for(len(texts), self.drawn)
         some = texts.take(to_arrow(draw.positions(len(texts), level))) if level else texts
         counts: Counter[str] = Counter()
-        for pair in pc.value_counts(some).to_pylist():
+        for pair in pc.value_counts(_as_bytes(some)).to_pylist():
             counts[_text(pair["values"])] += pair["counts"] << level
         self.frequent.add(counts)
         self.drawn += len(some)
@@ -170,9 +170,16 @@ def _numbers(values: Any) -> Numbers:
     return numbers.astype(np.float32) if numbers.dtype == np.float16 else numbers
 
 
-def _text(value: Any) -> str:
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+def _as_bytes(texts: Any) -> Any:
+    """Return texts as bytes, because a text of Spark may be no UTF-8."""
+    if pa.types.is_boolean(texts.type):
+        return texts
+    return texts.cast(pa.large_binary() if pa.types.is_large_string(texts.type) else pa.binary())
+
+
+def _text(value: bool | bytes) -> str:
+    text = str(value).lower() if isinstance(value, bool) else value.decode("utf-8", "replace")
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _both(one: ColumnSketch, other: ColumnSketch, low: str, high: str) -> tuple[Any, Any]:

@@ -37,6 +37,11 @@ class Frequent:
         self.weight += other.weight
         self._add(other.counts)
 
+    def cut(self, most: int) -> None:
+        """Keep only the texts with the largest weights; the others count as not kept."""
+        if len(self.counts) > most:
+            self.counts = Counter(dict(self.top(most)))
+
     def top(self, most: int) -> list[tuple[str, int]]:
         """Return the texts with the largest weights, largest first; equal weights by text."""
         return sorted(self.counts.items(), key=lambda pair: (-pair[1], pair[0]))[:most]

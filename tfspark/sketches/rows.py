@@ -24,8 +24,9 @@ class RowSketch:
         outputs: Column of predictions → its statistics, over the rows that were not bad.
         reasons: Code of a reason → number of bad rows.
         columns: The columns of the sample.
-        sample: The first rows of the first tasks.
+        sample: The first rows of the first tasks, at most `most`.
         most: The most rows of the sample.
+        problem: Why a task could not collect its statistics; empty if all tasks could.
     """
 
     rows: int = 0
@@ -35,6 +36,7 @@ class RowSketch:
     columns: tuple[str, ...] = ()
     sample: list[Sampled] = field(default_factory=list)
     most: int = 0
+    problem: str = ""
 
     def finish(self) -> RowSketch:
         """Reduce all sketches to their smallest size, and return the same object."""
@@ -45,6 +47,7 @@ class RowSketch:
     def merge(self, other: RowSketch) -> None:
         """Add the rows of another task."""
         self.rows += other.rows
+        self.problem = self.problem or other.problem
         self.reasons.update(other.reasons)
         for mine, theirs in ((self.inputs, other.inputs), (self.outputs, other.outputs)):
             for name, sketch in theirs.items():

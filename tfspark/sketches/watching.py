@@ -1,11 +1,12 @@
 """Collects the statistics of a task while its rows flow. Executor.
 
-Invariant: batches pass unchanged, and none is held.
+Invariants: batches pass unchanged, and none is held; an error in the statistics ends only the
+statistics.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tfspark import dtypes
-from tfspark.sketches.column import ColumnSketch
+from tfspark.sketches.column import LONGEST, ColumnSketch
 from tfspark.sketches.draw import Draw
 from tfspark.sketches.quantiles import Quantiles
 from tfspark.sketches.rows import RowSketch
@@ -26,9 +27,14 @@ MOST_COLUMNS = 64
 # of all columns of a task share these bytes. A sketch has three times as many numbers as its size.
 _TASK_BYTES = 64 << 10
 _SMALLEST, _LARGEST = 32, 200
+_FEWEST_TEXTS = 16
 # The most elements of an array, and characters of a value, in the sample.
 _ELEMENTS = 8
 _CHARACTERS = 120
+# Values of the sample of a task; of wide rows it has fewer ones.
+_CELLS = 1024
+# Characters of the message of an error.
+_MESSAGE = 200
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,17 @@ class Wanted:
         """The size of the quantiles of one column."""
         columns = max(len(self.inputs) + len(self.outputs), 1)
         return min(max(_TASK_BYTES // (3 * 8 * columns), _SMALLEST), _LARGEST)
+
+    @property
+    def texts(self) -> int:
+        """The frequent texts of one column."""
+        columns = max(len(self.inputs) + len(self.outputs), 1)
+        return max(_TASK_BYTES // (LONGEST * columns), _FEWEST_TEXTS)
+
+    @property
+    def rows_of_task(self) -> int:
+        """The rows that one task adds to the sample."""
+        return min(self.rows, max(_CELLS // max(len(self.sampled), 1), 1))
 
     def described(self) -> Wanted:
         """Return the same statistics for at most `MOST_COLUMNS` inputs and outputs."""
@@ -97,9 +114,7 @@ class Watch:
         """Watch the rows that are read; `names` are the names of the columns, in order."""
         at = {name: names.index(column) for name, column in self.wanted.inputs.items()}
         for batch in batches:
-            self._draw.renew()
-            for name, position in at.items():
-                self.sketch.inputs[name].add(batch.column(position), self._draw)
+            self._harmless(self._read, batch, at)
             yield batch
 
     def after(
@@ -107,8 +122,33 @@ class Watch:
     ) -> Iterator[pa.RecordBatch]:
         """Watch the scored rows; `names` are the names of the columns, in order."""
         for batch in batches:
-            self._add(self._good(batch, names), names)
+            self._harmless(self._add, batch, names)
             yield batch
+
+    def end(self) -> RowSketch:
+        """Return the statistics, as small as they get."""
+        self._harmless(self._finish)
+        return self.sketch
+
+    def _harmless(self, step: Callable[..., None], *values: Any) -> None:
+        """Run a step; after an error there are no statistics, but the rows go on."""
+        if self.sketch.problem:
+            return
+        try:
+            step(*values)
+        except Exception as error:  # the values may be anything
+            problem = f"{type(error).__name__}: {error}"
+            self.sketch = RowSketch(problem=problem[:_MESSAGE])
+
+    def _finish(self) -> None:
+        for one in (*self.sketch.inputs.values(), *self.sketch.outputs.values()):
+            one.frequent.cut(self.wanted.texts)
+        self.sketch.finish()
+
+    def _read(self, batch: pa.RecordBatch, at: Mapping[str, int]) -> None:
+        self._draw.renew()
+        for name, position in at.items():
+            self.sketch.inputs[name].add(batch.column(position), self._draw)
 
     def _good(self, batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
         """Count the bad rows by reason, and leave them out."""
@@ -122,10 +162,11 @@ class Watch:
         return batch.filter(reasons.is_null())
 
     def _add(self, batch: pa.RecordBatch, names: Sequence[str]) -> None:
+        batch = self._good(batch, names)
         self.sketch.rows += batch.num_rows
         for name in self.wanted.outputs:
             self.sketch.outputs[name].add(batch.column(names.index(name)), self._draw)
-        missing = self.wanted.rows - len(self.sketch.sample)
+        missing = self.wanted.rows_of_task - len(self.sketch.sample)
         if missing > 0:
             columns = [batch.column(names.index(name)) for name in self.wanted.sampled]
             for row in range(min(missing, batch.num_rows)):
@@ -148,7 +189,10 @@ def _shown(column: dtypes.ArrowArray, row: int) -> str:
 def _plain(value: Any) -> str:
     if not value.is_valid:
         return "null"
-    found = value.as_py()
+    try:
+        found = value.as_py()
+    except Exception:  # Python has no such date, time zone or text
+        return f"a value of type {value.type}"
     if pa.types.is_float32(value.type):
         return str(np.float32(found))  # 0.1 and not 0.10000000149011612
     if isinstance(found, bytes):

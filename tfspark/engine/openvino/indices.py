@@ -46,7 +46,16 @@ def _wrapped(gather: Any) -> Any:
     pairs = [tuple(part.get_node().input_values()) for part in (less, add)]
     same = all(first == index for first, _ in pairs)
     zero, size = (_number(second) for _, second in pairs)
-    return index if same and zero == 0 and size == size_of(gather) else None
+    if not (same and zero == 0 and _keep_shape(index, pairs)):
+        return None
+    return index if size == size_of(gather) else None
+
+
+def _keep_shape(index: Any, pairs: list[Any]) -> bool:
+    """Whether an operation on the index and each constant has the shape of the index."""
+    rank = index.get_partial_shape().rank
+    ranks = [len(second.get_shape()) for _, second in pairs]
+    return max(ranks) == 0 or bool(rank.is_static and max(ranks) <= rank.get_length())
 
 
 def _number(value: Any) -> int | None:

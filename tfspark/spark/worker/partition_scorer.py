@@ -65,7 +65,7 @@ class PartitionScorer:
         added = [field.name for field in self.chain.fields]
         scored = self._scored(watch.before(batches, self.names))
         yield from watch.after(scored, [*self.names[: self.kept], *added])
-        self.statistics.gathered.add(Gathered({watch.number}, watch.sketch.finish()))
+        self.statistics.gathered.add(Gathered({watch.number}, watch.end()))
 
 
 def _renamed(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
