@@ -309,7 +309,10 @@ def test_report_of_a_table_goes_to_the_working_directory(
     tmp_path: Path,
 ) -> None:
     ended = score("--input", rows, "--output-table", f"{tables}.y")
-    assert Path(ended.stdout.splitlines()[-1]).parent == tmp_path
+    report = Path(ended.stdout.splitlines()[-1])
+    assert report.parent == tmp_path
+    for file in (report, report.with_suffix(".html")):
+        assert file.stat().st_mode & 0o777 == 0o600, "it shows rows of the table"
     assert ended.report["output"] == f"table {tables}.y"
 
 

@@ -45,7 +45,7 @@ def drift_of(statistics: Facts, before: Facts) -> dict[str, Any]:
     Returns:
         For `inputs` and `outputs`: column → `psi`, `ks` for numbers, and `is_certain`, which is
             false if there are few values. Also `only_now` and `only_before`, the columns that only
-            one run has. A column of texts is left out if one of the runs was told not to show texts.
+            one run has. A column of texts is left out if a run was told not to show texts.
     """
     found: dict[str, Any] = {}
     for part in ("inputs", "outputs"):

@@ -53,7 +53,7 @@ def _lacks_no_column(args: Namespace) -> bool:
 
 
 def _fills_all(args: Namespace) -> bool:
-    return all(args.fill_null[name] for name in args.register)
+    return bool(args.register) and all(args.fill_null[name] for name in args.register)
 
 
 OF_BATCH_SCORE = (

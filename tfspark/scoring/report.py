@@ -185,7 +185,8 @@ def write_report(
         spark: The session, whose file systems reach the path.
         report: The finished report.
         target: The output of the rows. By default the report goes into this folder, with a name
-            that Spark's readers ignore; for a table, it goes into the working directory.
+            that Spark's readers ignore; for a table, it goes into the working directory, and only
+            this user can read it, because it shows rows that the table may hide from others.
         path: A path or URI that the user chose; `None` for the default.
 
     Raises:
@@ -195,11 +196,12 @@ def write_report(
     place = path or (
         f"{target.path.rstrip('/')}/{name}" if target and target.path else str(Path.cwd() / name)
     )
+    is_private = not path and not (target and target.path)
     files = HadoopFiles(spark, place)
     try:
         if _run_at(files, place) == report.run:  # written by this run before it was killed, or done
             return _shown_path(files, place)
-        written = _write(files, place, report.to_json())
+        written = _write(files, place, report.to_json(), is_private)
     except Exception as error:
         raise TfsparkError(
             explain(
@@ -208,14 +210,14 @@ def write_report(
                 hint="do not run the job again only for the report.",
             )
         ) from error
-    _write_page(files, page_beside(place), report)
+    _write_page(files, page_beside(place), report, is_private)
     return written
 
 
-def _write_page(files: HadoopFiles, place: str, report: Report) -> None:
+def _write_page(files: HadoopFiles, place: str, report: Report, is_private: bool) -> None:
     """Write the page of a report. The rows are published, so an error is only logged."""
     try:
-        _write(files, place, page_of(report.document()))
+        _write(files, place, page_of(report.document()), is_private)
     except NoTemplatesError as error:
         _log.info("%s", error)
     except Exception as error:
@@ -246,12 +248,14 @@ def _shown_path(files: HadoopFiles, place: str) -> str:
     return str(local_path(where) or where)
 
 
-def _write(files: HadoopFiles, place: str, text: str) -> str:
+def _write(files: HadoopFiles, place: str, text: str, is_private: bool) -> str:
     where = files.qualified(place)
     local = local_path(where)
     if local is None:
         files.write_text(where, text)
         return where
     local.parent.mkdir(parents=True, exist_ok=True)
+    if is_private:
+        local.touch(mode=0o600)
     local.write_text(text, "utf-8")
     return str(local)

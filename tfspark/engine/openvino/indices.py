@@ -18,7 +18,7 @@ import numpy as np
 
 from tfspark.engine.openvino.operations import cannot
 
-# Guards compare indices as floats. This is exact for dimensions up to this size.
+# Guards compare indices as floats. This is exact for dimensions below this size.
 _MOST_INDICES = 1 << 24
 
 
@@ -76,7 +76,7 @@ def size_of(gather: Any) -> int:
     axis_node, shape = axis.get_node(), data.get_partial_shape()
     if axis_node.get_type_name() == "Constant" and shape.rank.is_static:
         size = shape[int(axis_node.data.ravel()[0])]
-        if size.is_static and size.get_length() <= _MOST_INDICES:
+        if size.is_static and size.get_length() < _MOST_INDICES:
             return int(size.get_length())
     raise cannot(f"an index into a dimension of unknown size, in {gather.friendly_name!r}")
 
