@@ -106,4 +106,4 @@ def test_a_report_with_other_facts_is_refused(run: Any, tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text('{"rows_out": 1, "statistics": {"outputs": {"y": {}}}}')
     ended = run("report", "r.json")
     assert ended.code == 65
-    assert "r.json is no report" in ended.error
+    assert "r.json is not a report" in ended.error

@@ -41,5 +41,8 @@ def state_of(listed: Iterable[tuple[str, Path]]) -> State | None:
 
 def _status(path: Path) -> os.stat_result:
     """Return the status of an open file: NFS may answer `stat` from an old copy, but not `open`."""
-    with path.open("rb", buffering=0) as file:
-        return os.fstat(file.fileno())
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        return os.fstat(file)
+    finally:
+        os.close(file)
