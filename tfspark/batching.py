@@ -28,7 +28,7 @@ MAX_ROWS = 131_072
 # Recurrent networks and text models are fastest when the state of a step fits a core's cache.
 # Sometimes one of two neighbouring sizes is slow for a whole partition.
 SIZES = 5
-# After a window that takes longer, short windows are tried, which take about as long as this.
+# If the first window takes longer than this, windows that take about this long are tried.
 LONG_SECONDS = 0.1
 # Windows of one size in a row. The first one does not count, because the caches still hold the data
 # of another size; the fastest of the others counts.
