@@ -97,7 +97,7 @@ def _element(value: Any, dtype: dtypes.DType) -> Any:
     if (target == np.bool_) != isinstance(value, bool) and target == np.bool_:
         raise ValueError(value)
     if target.kind == "f":
-        element = nearest_one(value, target)
+        element = nearest_one(value, dtype)
         if np.isinf(element) and not Decimal(value).is_infinite():
             raise OverflowError(value)
         return element

@@ -30,7 +30,7 @@ class DType:
     Attributes:
         name: TensorFlow's name, as in `tf.float32.name`.
         number: The value in TensorFlow's `DataType` enumeration (types.proto).
-        numpy: Name of the NumPy element type; `object` for strings.
+        numpy: Name of the NumPy element type; `object` for strings, `float32` for bfloat16.
         arrow: Arrow type of a column that holds such elements.
         sql: Spark SQL name of that column type.
     """
@@ -46,6 +46,11 @@ class DType:
         """Whether elements are byte strings of any length."""
         return self.name == "string"
 
+    @property
+    def is_bfloat16(self) -> bool:
+        """Whether elements are float32 in NumPy, and have their upper 16 bits in a model."""
+        return self.name == "bfloat16"
+
 
 # TensorFlow returns strings as bytes. The option `strings` decides whether a column holds strings,
 # which must be valid UTF-8, or binary values.
@@ -59,6 +64,7 @@ TABLE: tuple[DType, ...] = (
     DType("string", 7, "object", pa.string(), "string"),
     DType("int64", 9, "int64", pa.int64(), "bigint"),
     DType("bool", 10, "bool", pa.bool_(), "boolean"),
+    DType("bfloat16", 14, "float32", pa.float32(), "float"),
     DType("uint16", 17, "uint16", pa.int32(), "int"),
     DType("float16", 19, "float16", pa.float32(), "float"),
     DType("uint32", 22, "uint32", pa.int64(), "bigint"),
@@ -76,7 +82,6 @@ UNSUPPORTED: dict[int, tuple[str, str]] = {
     11: ("qint8", _QUANTISED),
     12: ("quint8", _QUANTISED),
     13: ("qint32", _QUANTISED),
-    14: ("bfloat16", "NumPy and Arrow have no bfloat16; cast to float32 inside the model"),
     15: ("qint16", _QUANTISED),
     16: ("quint16", _QUANTISED),
     18: ("complex128", _COMPLEX),
@@ -193,6 +198,8 @@ def conversion(arrow: pa.DataType, dtype: DType) -> Conversion | None:
         return _of_decimal(arrow, target)
     if source is None or (target == np.bool_ and source != np.bool_):
         return None
+    if dtype.is_bfloat16:  # 8 significant bits
+        return "widen" if source.itemsize == 1 else "round"
     if source == target:
         return "exact"
     if target.kind == "f":

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
+from tfspark.dtypes import by_name
 from tfspark.engine import Engine
 from tfspark.errors import EngineError, explain
 from tfspark.fetching import OutputBinding
@@ -75,7 +76,8 @@ def _misfit(tensor: Tensor | None, output: OutputBinding, rows: int) -> str | No
         return explain(f"output {spec.name!r} is too large.", expected=most, found=found, hint=hint)
     found = "string" if isinstance(tensor, ByteStrings) else tensor.dtype.name
     wanted = (rows, *(spec.row_shape or ()))
-    if found == spec.dtype and _fits(tensor.shape, wanted):
+    # The tensor of a bfloat16 has the name of its NumPy type.
+    if found in (spec.dtype, by_name(spec.dtype).numpy) and _fits(tensor.shape, wanted):
         return None
     return explain(
         f"output {spec.name!r} is not what its signature says.",

@@ -1,4 +1,4 @@
-"""Rounds decimals and long integers once to floats of 16 or 32 bits. Driver and executor.
+"""Rounds decimals and long integers once to floats of at most 32 bits. Driver and executor.
 
 If a decimal or a long integer is converted to a double and then to a narrower float, it is rounded
 twice. The double may lie exactly between two floats, although the number does not. Only such
@@ -17,17 +17,22 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from tfspark import bfloat16
+from tfspark.dtypes import DType
+
 Array: TypeAlias = npt.NDArray[Any]
 Exact: TypeAlias = Decimal | int | float
 
 
-def narrowed(values: Array, target: np.dtype[Any]) -> Array:
+def narrowed(values: Array, target: DType) -> Array:
     """Return numbers in another type; what does not fit becomes infinite, or wraps."""
+    if target.is_bfloat16:
+        return bfloat16.nearest(values)
     with np.errstate(over="ignore", invalid="ignore"):
-        return values.astype(target)
+        return values.astype(target.numpy)
 
 
-def nearest(doubles: Array, target: np.dtype[Any], exact: Callable[[int], Exact]) -> Array:
+def nearest(doubles: Array, target: DType, exact: Callable[[int], Exact]) -> Array:
     """Return the floats nearest to numbers, ties to even; infinite beyond the largest.
 
     Args:
@@ -36,7 +41,7 @@ def nearest(doubles: Array, target: np.dtype[Any], exact: Callable[[int], Exact]
         exact: Index → the number itself.
     """
     found = narrowed(doubles, target)
-    if target.itemsize == doubles.itemsize:
+    if found.itemsize == doubles.itemsize:
         return found
     below, above = (narrowed(np.nextafter(doubles, side), target) for side in (-np.inf, np.inf))
     # A double between two floats ends in zeros; its neighbours, which are near it, do not.
@@ -48,7 +53,7 @@ def nearest(doubles: Array, target: np.dtype[Any], exact: Callable[[int], Exact]
     return found
 
 
-def nearest_one(number: Exact, target: np.dtype[Any]) -> Any:
+def nearest_one(number: Exact, target: DType) -> Any:
     """Return the float nearest to a number, as `nearest` does.
 
     Raises:

@@ -26,7 +26,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from tfspark import dtypes
+from tfspark import bfloat16, dtypes
 from tfspark.errors import InvalidModelError, explain
 from tfspark.prediction_log_pb2 import PredictionLog
 from tfspark.signature import Signature
@@ -159,13 +159,18 @@ def _tensor(proto: Any) -> Tensor:
         texts[:] = list(proto.string_val)
         return ByteStrings.from_objects(_spread(texts, shape))
     if proto.tensor_content:
-        return np.frombuffer(proto.tensor_content, dtype.numpy).reshape(shape)
-    if dtype.name == "float16":
-        return _spread(
-            np.array(proto.half_val[: _count(shape) + 1], np.uint16).view(np.float16), shape
-        )
+        return _of_bytes(proto.tensor_content, dtype).reshape(shape)
+    if dtype.name in ("float16", "bfloat16"):
+        bits = np.array(proto.half_val[: _count(shape) + 1], np.uint16)
+        return _spread(_of_bytes(bits.tobytes(), dtype), shape)
     values = getattr(proto, _FIELDS.get(dtype.name, "int_val"))
     return _spread(np.array(values[: _count(shape) + 1], dtype.numpy), shape)
+
+
+def _of_bytes(content: bytes, dtype: dtypes.DType) -> Array:
+    if dtype.is_bfloat16:
+        return bfloat16.from_bits(np.frombuffer(content, np.uint16))
+    return np.frombuffer(content, dtype.numpy)
 
 
 def _spread(values: Array, shape: tuple[int, ...]) -> Array:

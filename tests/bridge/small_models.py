@@ -63,7 +63,7 @@ class SmallModels:
                 "complex": tf.complex(x, x),
                 "total": tf.reduce_sum(x),
                 "any": tf.raw_ops.PlaceholderWithDefault(input=x, shape=None),
-                "half": tf.cast(x, tf.bfloat16),
+                "large": tf.cast(x, tf.uint64),
             }
 
         return self.save("unfit", serve, Spec((None,), "float32", "x"))

@@ -12,19 +12,19 @@ ATOMS = dtypes.SQL_TO_ARROW
 # Rows: Spark type. Columns: TensorFlow type of the input. Entries: conversion (= exact, + widen,
 # ~ round, ? check, - narrow, . refused).
 INPUTS = ["float32", "float64", "int32", "uint8", "int16", "int8"]
-INPUTS += ["string", "int64", "bool", "uint16", "float16", "uint32"]
+INPUTS += ["string", "int64", "bool", "uint16", "float16", "uint32", "bfloat16"]
 CONVERSIONS = {
-    "tinyint": "+ + + ? + = . + . ? + ?",
-    "smallint": "+ + + ? = ? . + . ? ~ ?",
-    "int": "~ + = ? ? ? . + . ? ~ ?",
-    "bigint": "~ ~ ? ? ? ? . = . ? ~ ?",
-    "float": "= + - - - - . - . - ~ -",
-    "double": "~ = - - - - . - . - ~ -",
-    "boolean": "+ + + + + + . + = + + +",
-    "string": ". . . . . . = . . . . .",
-    "binary": ". . . . . . = . . . . .",
-    "decimal(9,0)": "~ ~ ? ? ? ? . ? . ? ~ ?",
-    "decimal(9,2)": "~ ~ - - - - . - . - ~ -",
+    "tinyint": "+ + + ? + = . + . ? + ? +",
+    "smallint": "+ + + ? = ? . + . ? ~ ? ~",
+    "int": "~ + = ? ? ? . + . ? ~ ? ~",
+    "bigint": "~ ~ ? ? ? ? . = . ? ~ ? ~",
+    "float": "= + - - - - . - . - ~ - ~",
+    "double": "~ = - - - - . - . - ~ - ~",
+    "boolean": "+ + + + + + . + = + + + +",
+    "string": ". . . . . . = . . . . . .",
+    "binary": ". . . . . . = . . . . . .",
+    "decimal(9,0)": "~ ~ ? ? ? ? . ? . ? ~ ? ~",
+    "decimal(9,2)": "~ ~ - - - - . - . - ~ - ~",
 }
 SIGNS = {"=": "exact", "+": "widen", "~": "round", "?": "check", "-": "narrow", ".": None}
 TYPES = ATOMS | {f"decimal(9,{scale})": pa.decimal128(9, scale) for scale in (0, 2)}

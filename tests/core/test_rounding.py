@@ -53,7 +53,7 @@ def test_any_decimal_is_rounded_once(dtype: str, value: Decimal) -> None:
 
 @pytest.mark.parametrize("value", [2**60 + 2**36 + 1, -(2**60) - 2**36 - 1, 2**100 + 2**76 + 1])
 def test_a_long_integer_is_rounded_once(value: int) -> None:
-    assert float(nearest_one(value, np.dtype("float32"))) == fed(value, "float32")
+    assert float(nearest_one(value, by_name("float32"))) == fed(value, "float32")
     assert Constant(value).array(by_name("float32")).item() == fed(value, "float32")
 
 

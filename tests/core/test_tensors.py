@@ -54,6 +54,8 @@ VALUES = {
     "float32": st.floats(width=32),
     "float64": st.floats(),
     "float16": st.floats(width=16),
+    # Every half of few digits is also a bfloat16.
+    "bfloat16": st.integers(-256, 256).map(float) | st.sampled_from([math.inf, math.nan, 0.5]),
     "bool": st.booleans(),
     "string": st.text(max_size=5),
     **{

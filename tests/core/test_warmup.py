@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tfspark import dtypes
+from tfspark.dtypes import by_name
 from tfspark.errors import InvalidModelError
 from tfspark.prediction_log_pb2 import PredictionLog
 from tfspark.signature import Signature, TensorSpec
@@ -88,13 +89,14 @@ def test_an_element_that_is_left_out_repeats_the_last(written):
         ("uint32", "uint32_val", [1 << 31, 0]),
         ("bool", "bool_val", [True, False]),
         ("float16", "half_val", [0x3C00, 0x4000]),  # 1 and 2
+        ("bfloat16", "half_val", [0x3F80, 0x4000]),  # 1 and 2
     ],
 )
 def test_every_type_is_read(written, dtype, field, values):
     one = Signature("serving_default", (TensorSpec("x", dtype, (None,)),), SIGNATURE.outputs)
     [found] = requests(written(log(x=(dtype, (2,), {field: values}))), one)
-    assert found.inputs["x"].dtype == np.dtype(dtype)
-    assert found.inputs["x"].tolist() == ([1.0, 2.0] if dtype == "float16" else values)
+    assert found.inputs["x"].dtype == by_name(dtype).numpy
+    assert found.inputs["x"].tolist() == ([1.0, 2.0] if field == "half_val" else values)
 
 
 def test_strings_are_read_as_bytes(written):

@@ -506,19 +506,20 @@ import builtins, sys
 import numpy as np
 import pyarrow as pa
 from tfspark import package
+from tfspark.dtypes import by_name
 from tfspark.engine import EngineOptions, load_engine
 from tfspark.tensors import ByteStrings
 model = package.load(sys.argv[1])
 engine = load_engine(model.path, model.tags, model.signature, EngineOptions())
 names = [one.name for one in model.signature.inputs if one.name != "string"]
-fed = {name: np.zeros((64, 64), name) for name in names}
+fed = {name: np.zeros((64, 64), by_name(name).numpy) for name in names}
 fed["string"] = ByteStrings(pa.array([b"a string that is longer than a record"] * 4), (2, 2))
 builtins.kept = engine.run(fed)  # outlives the modules
 builtins.in_arrow = [pa.array(kept[name].ravel()) for name in names]
 builtins.engine = engine
 print(len(kept))
 """
-    assert run_python(program, identity.path) == ["12"]
+    assert run_python(program, identity.path) == ["13"]
 
 
 def test_tensorflow_is_not_imported(linear, run_python):

@@ -23,6 +23,7 @@ EDGES = {
     "int32": pa.array([-(2**31), 2**31 - 1, None, 7], pa.int32()),
     "int64": pa.array([-(2**63), 2**63 - 1, None, 2**53 + 1], pa.int64()),
     "float16": floats(-65504, 6e-8, None, float("nan")),
+    "bfloat16": floats(-3.3895314e38, 9.2e-41, None, float("nan")),
     "float32": floats(-3.4028235e38, 1.1754944e-38, None, float("inf")),
     "float64": pa.array([-1.7976931348623157e308, 0.1, None, float("nan")]),
     "bool": pa.array([True, False, None, True]),

@@ -12,7 +12,12 @@ from fractions import Fraction
 from typing import Any
 
 # Bits of the significand, and the exponents of the smallest and the largest power of two.
-FLOATS = {"float16": (11, -24, 15), "float32": (24, -149, 127), "float64": (53, -1074, 1023)}
+FLOATS = {
+    "float16": (11, -24, 15),
+    "bfloat16": (8, -133, 127),
+    "float32": (24, -149, 127),
+    "float64": (53, -1074, 1023),
+}
 INTEGERS = {
     name: (0 if name[0] == "u" else -(2 ** (bits - 1)), 2 ** (bits - (name[0] != "u")) - 1)
     for name, bits in {

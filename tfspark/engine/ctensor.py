@@ -6,7 +6,7 @@ result to a `Tensor`, and owns the handle. Executor only, any thread.
 Invariants: memory that is contiguous and aligned for TensorFlow is fed without a copy, other memory
 is copied once; fed memory is never written, and it stays alive until TensorFlow releases it, also
 when a result shares it; a numeric result is a read-only view of TensorFlow's memory, which is
-released with the last array that uses it; strings are copied.
+released with the last array that uses it; strings and bfloat16 are copied.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfspark import bfloat16
 from tfspark.dtypes import DType, name_of
 from tfspark.engine.libtensorflow import Deallocator, alignment
 from tfspark.engine.tstring import (
@@ -62,6 +63,8 @@ def feed(library: Any, tensor: Tensor, dtype: DType) -> int:
         return _new_tensor(library, dtype, tensor.shape, owner, address_of(records), records.nbytes)
     if tensor.dtype != dtype.numpy:
         raise _refusal(str(tensor.dtype), dtype)
+    if dtype.is_bfloat16:
+        tensor = bfloat16.to_bits(tensor)
     address, wanted = address_of(tensor), alignment(library)
     if address % wanted or not tensor.flags.c_contiguous:
         tensor = _aligned(tensor, wanted)
@@ -83,7 +86,7 @@ class Result:
         self._handle = handle
 
     def tensor(self, dtype: DType) -> Tensor:
-        """Return the elements: strings as a copy, numbers as a read-only view.
+        """Return the elements: strings and bfloat16 as a copy, others as a read-only view.
 
         Raises:
             EngineError: When their type is not the one in the signature.
@@ -102,6 +105,8 @@ class Result:
         if dtype.is_string:
             records = self._view((prod(shape), RECORD_BYTES // 8), np.dtype(np.uint64))
             return ByteStrings(read_records(records), shape)
+        if dtype.is_bfloat16:
+            return bfloat16.from_bits(self._view(shape, np.dtype(np.uint16)))
         return self._view(shape, np.dtype(dtype.numpy))
 
     def _view(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:

@@ -50,8 +50,7 @@ class TensorFlowEngine:
         import tensorflow as tf
 
         fed = {
-            spec.name: tf.constant(_to_numpy(inputs[spec.name]), dtype=spec.dtype)
-            for spec in self._signature.inputs
+            spec.name: _fed(tf, inputs[spec.name], spec.dtype) for spec in self._signature.inputs
         }
         try:
             results = self._function(**fed)
@@ -59,7 +58,7 @@ class TensorFlowEngine:
             raise failure(error.error_code, _first_lines(error)) from error
         except (ValueError, TypeError) as error:
             raise EngineError(_first_lines(error)) from error
-        return {name: _from_numpy(value.numpy()) for name, value in results.items()}
+        return {name: _fetched(tf, value) for name, value in results.items()}
 
     def close(self) -> None:
         """Drop the model; TensorFlow frees it with its last reference."""
@@ -116,12 +115,16 @@ def _configure(tf: Any, options: EngineOptions) -> None:
         _log.info("TensorFlow keeps the settings it started with: %s", error)
 
 
-def _to_numpy(tensor: Tensor) -> Any:
-    return tensor.to_objects() if isinstance(tensor, ByteStrings) else tensor
+def _fed(tf: Any, tensor: Tensor, dtype: str) -> Any:
+    """Return an input as TensorFlow's tensor; a bfloat16 comes as float32."""
+    if isinstance(tensor, ByteStrings):
+        return tf.constant(tensor.to_objects(), dtype=dtype)
+    return tf.cast(tensor, dtype) if dtype == "bfloat16" else tf.constant(tensor, dtype=dtype)
 
 
-def _from_numpy(value: Any) -> Tensor:
+def _fetched(tf: Any, result: Any) -> Tensor:
     """Return a result as a tensor; TensorFlow returns a scalar string as `bytes`."""
+    value = (tf.cast(result, "float32") if result.dtype == "bfloat16" else result).numpy()
     array = np.asarray(value, dtype=object) if isinstance(value, bytes) else value
     return ByteStrings.from_objects(array) if array.dtype == object else array
 

@@ -31,27 +31,26 @@ def numbers(array: dtypes.ArrowArray, bound: InputBinding, column: str, width: i
     target = np.dtype(dtype.numpy)
     if not dtypes.is_decimal(array.type):
         source = to_numpy(array)
-        if source.dtype == target:
-            return source
-        if dtypes.conversion(array.type, dtype) == "widen":
-            return source.astype(target)
-        found = narrowed(source, target)
+        how = dtypes.conversion(array.type, dtype)
+        if how in ("exact", "widen"):
+            return source.astype(target, copy=False)
+        found = narrowed(source, dtype)
     elif target.kind == "f":
         source = to_numpy(array.cast(pa.string()).cast(pa.float64()))
-        found = nearest(source, target, lambda index: array[index].as_py())
+        found = nearest(source, dtype, lambda index: array[index].as_py())
     else:
-        source = to_numpy(_integers(array, target, column, width))
-        found = narrowed(source, target)
+        source = to_numpy(_integers(array, dtype, column, width))
+        found = narrowed(source, dtype)
     wrong = np.flatnonzero(misfits(source, found))
     if len(wrong):
-        raise _problem(wrong, lambda index: source[index].item(), target, column, width)
+        raise _problem(wrong, lambda index: source[index].item(), dtype, column, width)
     return found
 
 
 def _problem(
     wrong: Rows,
     value_of: Callable[[int], Any],
-    target: np.dtype[Any],
+    target: dtypes.DType,
     column: str,
     width: int,
 ) -> RowProblem:
@@ -66,17 +65,18 @@ def _problem(
     return RowProblem(rows, reason_of)
 
 
-def _code(value: Any, target: np.dtype[Any]) -> Code:
+def _code(value: Any, target: dtypes.DType) -> Code:
     """Return why a number does not fit a type."""
     if value != value:
         return "NOT_A_NUMBER"
-    if target.kind == "f" or not np.iinfo(target).min <= value <= np.iinfo(target).max:
+    kind = np.dtype(target.numpy)
+    if kind.kind == "f" or not np.iinfo(kind).min <= value <= np.iinfo(kind).max:
         return "OUT_OF_RANGE"
     return "FRACTION"
 
 
 def _integers(
-    array: dtypes.ArrowArray, target: np.dtype[Any], column: str, width: int
+    array: dtypes.ArrowArray, target: dtypes.DType, column: str, width: int
 ) -> dtypes.ArrowArray:
     """Return decimals as integers of 64 bits."""
     try:

@@ -19,7 +19,7 @@ from tfspark.tensors import ByteStrings, Tensor
 from tfspark.warmup import requests
 
 # Of the largest value of an output: other kernels round otherwise.
-_TOLERANCE = {"float16": 1e-2, "float32": 1e-4, "float64": 1e-6}
+_TOLERANCE = {"float16": 1e-2, "float32": 1e-4, "float64": 1e-6, "bfloat16": 1e-2}
 
 
 def check_recorded(model: str | Path | ModelPackage, *, engine: EngineName = "auto") -> int:
@@ -35,11 +35,12 @@ def check_recorded(model: str | Path | ModelPackage, *, engine: EngineName = "au
 
     Raises:
         InvalidModelError: When an output differs: floats by more than 1e-4 of its largest value
-            (doubles 1e-6, halves 1e-2), other types by any difference.
+            (doubles 1e-6, float16 and bfloat16 1e-2), other types by any difference.
         TfsparkError: When the model cannot be loaded or refuses a request.
     """
     package = model if isinstance(model, ModelPackage) else load(model)
     live = load_engine(package.path, package.tags, package.signature, EngineOptions(name=engine))
+    dtypes = {spec.name: spec.dtype for spec in package.signature.outputs}
     checked = 0
     problems: list[str] = []
     try:
@@ -49,7 +50,7 @@ def check_recorded(model: str | Path | ModelPackage, *, engine: EngineName = "au
             problems += [
                 f"request {number}, output {name!r} differs"
                 for name, recorded in request.outputs.items()
-                if name not in found or not _agree(recorded, found[name])
+                if name not in found or not _agree(recorded, found[name], dtypes[name])
             ]
     finally:
         live.close()
@@ -60,15 +61,15 @@ def check_recorded(model: str | Path | ModelPackage, *, engine: EngineName = "au
     return checked
 
 
-def _agree(recorded: Tensor, found: Tensor) -> bool:
+def _agree(recorded: Tensor, found: Tensor, dtype: str) -> bool:
     if isinstance(recorded, ByteStrings) or isinstance(found, ByteStrings):
         texts = [one.to_objects() for one in (recorded, found) if isinstance(one, ByteStrings)]
         return len(texts) == 2 and np.array_equal(texts[0], texts[1])
     if (recorded.dtype, recorded.shape) != (found.dtype, found.shape):
         return False
-    if recorded.dtype.name not in _TOLERANCE:
+    if dtype not in _TOLERANCE:
         return np.array_equal(recorded, found)
     wide, other = recorded.astype(np.float64), found.astype(np.float64)
     scale = np.abs(wide[np.isfinite(wide)]).max(initial=0.0)
-    tolerance = _TOLERANCE[recorded.dtype.name] * scale
+    tolerance = _TOLERANCE[dtype] * scale
     return bool(np.allclose(other, wide, rtol=0.0, atol=tolerance, equal_nan=True))

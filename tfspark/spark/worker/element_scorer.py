@@ -234,8 +234,8 @@ def _read(values: Sequence[Any], arrow: pa.DataType, spec: TensorSpec) -> pa.Arr
         try:
             return pa.array(values, arrow)
         except pa.ArrowInvalid:  # of bools, decimals, or integers that a double rounds
-            target = np.dtype(dtypes.by_name(spec.dtype).numpy)
-            return pa.array([_as_float(value, target) for value in values], arrow)
+            dtype = dtypes.by_name(spec.dtype)
+            return pa.array([_as_float(value, dtype) for value in values], arrow)
     if not pa.types.is_integer(element):
         return pa.array(values, arrow)
     found: pa.Array[Any] = pa.array(values)
@@ -244,7 +244,7 @@ def _read(values: Sequence[Any], arrow: pa.DataType, spec: TensorSpec) -> pa.Arr
     return found.cast(arrow)
 
 
-def _as_float(value: Any, target: np.dtype[Any]) -> Any:
+def _as_float(value: Any, target: dtypes.DType) -> Any:
     """Return a number as the nearest float of the input, and sequences of numbers as lists."""
     if isinstance(value, list | tuple):
         return [_as_float(item, target) for item in value]

@@ -6,7 +6,7 @@ import scala.util.Try
 
 import io.tfspark.error.Explain
 import io.tfspark.model._
-import io.tfspark.tensor.HalfFloat
+import io.tfspark.tensor.ShortFloat
 import org.apache.spark.sql.Column
 import org.apache.spark.sql.catalyst.CatalystTypeConverters
 import org.apache.spark.sql.functions.lit
@@ -36,7 +36,8 @@ private[jobs] object Constants {
       dtype <- DType.of(spec.dtype)
       value <- Fills.valueOf(if (dtype.kind == Kind.Bytes) text else text.trim, dtype.sql)
       exact = Try(new BigDecimal(text.trim)).toOption
-      nearest = exact.filter(_ => dtype.name == "float16").fold(value)(HalfFloat.nearest(_))
+      short = exact.flatMap(number => ShortFloat.of(dtype).map(_.nearest(number)))
+      nearest = short.getOrElse(value)
       if isInRange(nearest, dtype, exact.isDefined)
     } yield CatalystTypeConverters.convertToScala(nearest, dtype.sql)
     read.toRight(problem)

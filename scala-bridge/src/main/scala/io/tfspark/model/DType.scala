@@ -76,6 +76,7 @@ object DType {
     DType("string", 7, 0, Bytes, StringType),
     DType("int64", 9, 8, signed, LongType),
     DType("bool", 10, 1, Bool, BooleanType),
+    DType("bfloat16", 14, 2, Floating, FloatType),
     DType("uint16", 17, 2, unsigned, IntegerType),
     DType("float16", 19, 2, Floating, FloatType),
     DType("uint32", 22, 4, unsigned, LongType)
@@ -94,7 +95,6 @@ object DType {
     11 -> ("qint8" -> quantised),
     12 -> ("quint8" -> quantised),
     13 -> ("qint32" -> quantised),
-    14 -> ("bfloat16" -> "NumPy and Arrow have no bfloat16; cast to float32 inside the model"),
     15 -> ("qint16" -> quantised),
     16 -> ("quint16" -> quantised),
     18 -> ("complex128" -> complex),

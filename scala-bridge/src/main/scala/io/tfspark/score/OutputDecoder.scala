@@ -6,7 +6,7 @@ import java.nio.charset.{CharacterCodingException, StandardCharsets}
 import io.tfspark.engine.NativeTensor
 import io.tfspark.error.Explain
 import io.tfspark.model._
-import io.tfspark.tensor.{HalfFloat, RowProblem}
+import io.tfspark.tensor.{BFloat16, HalfFloat, RowProblem}
 import org.apache.spark.sql.execution.vectorized.WritableColumnVector
 import org.apache.spark.sql.types.StringType
 import org.apache.spark.unsafe.Platform
@@ -126,6 +126,8 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
     case "float64" => (row, at) => vector.putDouble(row, Platform.getDouble(bytes, at))
     case "float16" =>
       (row, at) => vector.putFloat(row, HalfFloat.fromBits(Platform.getShort(bytes, at)))
+    case "bfloat16" =>
+      (row, at) => vector.putFloat(row, BFloat16.fromBits(Platform.getShort(bytes, at)))
     case "int64" => (row, at) => vector.putLong(row, Platform.getLong(bytes, at))
     case "int32" => (row, at) => vector.putInt(row, Platform.getInt(bytes, at))
     case "int16" => (row, at) => vector.putShort(row, Platform.getShort(bytes, at))

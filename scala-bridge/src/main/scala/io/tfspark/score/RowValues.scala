@@ -1,7 +1,7 @@
 package io.tfspark.score
 
 import io.tfspark.model._
-import io.tfspark.tensor.{HalfFloat, RowProblem}
+import io.tfspark.tensor.{RowProblem, ShortFloat}
 import org.apache.spark.sql.catalyst.CatalystTypeConverters
 import org.apache.spark.sql.catalyst.util.GenericArrayData
 import org.apache.spark.sql.types._
@@ -51,8 +51,9 @@ private[tfspark] object RowValues {
       case ShortType => Some(number.shortValue)
       case IntegerType => Some(number.intValue)
       case LongType => Some(number.longValue)
-      case FloatType if spec.dtype == "float16" => Some(HalfFloat.nearest(number))
-      case FloatType => Some(number.floatValue)
+      case FloatType =>
+        val short = DType.of(spec.dtype).flatMap(ShortFloat.of)
+        Some(short.fold(number.floatValue)(_.nearest(number)))
       case DoubleType => Some(number.doubleValue)
       case _ => None
     }

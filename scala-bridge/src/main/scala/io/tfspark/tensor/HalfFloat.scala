@@ -1,41 +1,10 @@
 package io.tfspark.tensor
 
-/** Converts IEEE 754 half precision, because Java 17 has no such type. Rounds to nearest, ties to
-  * even, as NumPy does.
-  */
-object HalfFloat {
+/** IEEE 754 half precision. */
+object HalfFloat extends ShortFloat {
 
-  /** The half nearest to a double. To avoid double rounding through a float, the last bit of the
-    * float is set if the conversion lost any digits.
-    */
-  def toBits(value: Double): Short = {
-    val near = value.toFloat
-    if (near.toDouble == value || value.isNaN) toBits(near)
-    else {
-      val bits = java.lang.Float.floatToRawIntBits(near)
-      val towardsZero = if (math.abs(near.toDouble) > math.abs(value)) bits - 1 else bits
-      toBits(java.lang.Float.intBitsToFloat(towardsZero | 1))
-    }
-  }
+  val infinity: Short = 0x7c00
 
-  /** The half nearest to a decimal, computed in the same way. */
-  def toBits(value: java.math.BigDecimal): Short = {
-    val near = value.doubleValue
-    val order = new java.math.BigDecimal(near).abs.compareTo(value.abs)
-    if (order == 0) toBits(near)
-    else {
-      val bits = java.lang.Double.doubleToRawLongBits(near)
-      toBits(java.lang.Double.longBitsToDouble((if (order > 0) bits - 1 else bits) | 1L))
-    }
-  }
-
-  /** The half nearest to a number of any class, as a float; infinity beyond the range of halves. */
-  def nearest(number: Number): Float = fromBits(number match {
-    case real @ (_: java.lang.Double | _: java.lang.Float) => toBits(real.doubleValue)
-    case exact => toBits(new java.math.BigDecimal(exact.toString))
-  })
-
-  /** The 16 bits of the nearest half; infinity beyond the range of halves. */
   def toBits(value: Float): Short = {
     val bits = java.lang.Float.floatToRawIntBits(value)
     val sign = (bits >>> 16) & 0x8000
@@ -49,7 +18,6 @@ object HalfFloat {
     (sign | half).toShort
   }
 
-  /** The value of 16 bits. */
   def fromBits(bits: Short): Float = {
     val sign = if ((bits & 0x8000) != 0) -1f else 1f
     val exponent = (bits >> 10) & 0x1f

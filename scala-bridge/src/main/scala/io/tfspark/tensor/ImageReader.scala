@@ -17,6 +17,7 @@ final private[tensor] class ImageReader(place: ColumnPlace, dtype: DType, into: 
     case "float32" => value => into.putFloat(value.toFloat)
     case "float64" => value => into.putDouble(value.toDouble)
     case "float16" => value => into.putShort(HalfFloat.toBits(value.toFloat))
+    case "bfloat16" => value => into.putShort(BFloat16.toBits(value.toFloat))
     case _ if dtype.width == 2 => value => into.putShort(value.toShort)
     case _ if dtype.width == 4 => value => into.putInt(value)
     case _ => value => into.putLong(value.toLong)

@@ -26,10 +26,13 @@ abstract private[tensor] class NumberWriter(column: String, to: DType, into: Fix
     case _ => into.putLong(value)
   }
 
-  /** Put a half; an infinity that was none before is refused. */
-  protected def putHalf(half: Short, isInfinite: Boolean, value: => String): Unit = {
-    if ((half & 0x7fff) == 0x7c00 && !isInfinite) refuse(value, ReasonCode.OutOfRange)
-    into.putShort(half)
+  /** The format of an input of 16-bit floats; only they use it. */
+  protected val short: ShortFloat = ShortFloat.of(to).getOrElse(HalfFloat)
+
+  /** Put a float of 16 bits; an infinity that was none before is refused. */
+  protected def putShortFloat(bits: Short, isInfinite: Boolean, value: => String): Unit = {
+    if (short.isInfinite(bits) && !isInfinite) refuse(value, ReasonCode.OutOfRange)
+    into.putShort(bits)
   }
 
   protected def refuse(value: String, code: ReasonCode): Nothing =
@@ -87,7 +90,7 @@ private[tensor] object NumberWriter {
           refuse(value.toString, codeOf(value))
         putInteger(value.toLong)
       case _ if to.width == 2 =>
-        putHalf(HalfFloat.toBits(value), value.isInfinite, value.toString)
+        putShortFloat(short.toBits(value), value.isInfinite, value.toString)
       case _ => into.putDouble(value)
     }
 
@@ -112,7 +115,7 @@ private[tensor] object NumberWriter {
       case (_: Kind.Integral, _) =>
         if (value < least || value > most) refuse(value.toString, ReasonCode.OutOfRange)
         putInteger(value)
-      case (_, 2) => putHalf(HalfFloat.toBits(value.toDouble), isInfinite = false, value.toString)
+      case (_, 2) => putShortFloat(short.bitsOf(value), isInfinite = false, value.toString)
       case (_, 4) => into.putFloat(value.toFloat) // by way of a double it would round twice
       case _ => into.putDouble(value.toDouble)
     }
@@ -135,7 +138,7 @@ private[tensor] object NumberWriter {
         if (whole < least || whole > most) refuse(whole.toString, ReasonCode.OutOfRange)
         putInteger(whole)
       case (_, 2) =>
-        putHalf(HalfFloat.toBits(value), isInfinite = false, value.toPlainString)
+        putShortFloat(short.toBits(value), isInfinite = false, value.toPlainString)
       case (_, 4) => into.putFloat(value.floatValue)
       case _ => into.putDouble(value.doubleValue)
     }
