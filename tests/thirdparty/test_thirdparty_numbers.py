@@ -13,7 +13,7 @@ import pytest
 
 from tests.thirdparty.rounding import FLOATS, INTEGERS, fed
 from tfspark.columns import columns_of
-from tfspark.dtypes import TABLE
+from tfspark.dtypes import TABLE, by_name
 from tfspark.errors import BindingError, RowError
 from tfspark.options import ScoreOptions
 from tfspark.runner import score
@@ -157,7 +157,7 @@ def tensor_of(
         list(score([batch], bound, FakeEngine(remember)))
     except RowError as refusal:
         return None if "row 0" in str(refusal) and target in str(refusal) else str(refusal)
-    assert all(value.dtype == target for value in given)
+    assert all(value.dtype == by_name(target).numpy for value in given)
     return given if whole else given[0]
 
 
