@@ -109,6 +109,18 @@ licences: venv  ## List the licences of all installed packages, and check the br
 	for jar in $(wildcard scala-bridge/target/scala-2.13/*.jar); do \
 	    $(VENV)/python tools/bundled.py check $$jar || exit 1; done
 
+# The date of the commit is the date of all files in the wheel, so two builds of it are equal.
+.PHONY: dist
+dist: venv bridge sbom  ## Build wheel, sdist, the bridge's jars and the bills of materials in dist/, and check them
+	rm -f dist/*.whl dist/*.tar.gz dist/*.jar
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(VENV)/uv build --quiet --out-dir dist
+	cp scala-bridge/target/scala-2.13/tfspark-bridge_2.13-$$($(VENV)/python tools/release.py version)-*.jar dist/
+	$(VENV)/python tools/release.py finish dist
+
+.PHONY: try-dist
+try-dist: venv  ## Install the wheel of dist/ in a clean environment, and run tfspark demo there
+	tools/try_dist.sh $(VENV)/uv
+
 .PHONY: docs
 docs: venv  ## Build the documentation as a site in build/docs/site; dead links are errors
 	$(VENV)/python -m tools.docs_site $(VENV)/uv tool run --quiet --constraints constraints.txt \
