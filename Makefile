@@ -101,6 +101,7 @@ sbom: venv  ## Write the bills of materials (CycloneDX) of the pins and of the b
 	mkdir -p dist
 	$(VENV)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements \
 	    --pyproject pyproject.toml --output-reproducible --output-file dist/tfspark.cdx.json constraints.txt
+	$(VENV)/python tools/release.py stamp dist/tfspark.cdx.json
 	$(VENV)/python tools/bundled.py sbom > dist/tfspark-bridge.cdx.json
 
 .PHONY: licences
@@ -143,6 +144,12 @@ bench: venv $(if $(SMOKE),classes)  ## Measure tfspark, the floor and Spark's ow
 bench-peers: venv  ## Measure tfspark against mlflow, Ray Data and Daft, each in its own environment
 	benchmarks/peers/environments.sh
 	$(VENV)/python -m benchmarks --part peers $(if $(SMOKE),--smoke) $(ARGS)
+
+MINUTES ?= 30
+
+.PHONY: soak
+soak: venv  ## Run jobs, SQL and a stream with swaps and kills on two workers; memory and exact rows; MINUTES=30
+	$(VENV)/python -m benchmarks.cluster_soak --minutes $(MINUTES) $(ARGS)
 
 # The Scala bridge needs a JDK 17 and Maven (or sbt), and neither Python nor .venv.
 .PHONY: bridge

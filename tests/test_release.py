@@ -58,6 +58,13 @@ def test_a_tag_of_another_version_is_refused() -> None:
         release.check("v9.9.9")
 
 
+def test_a_bill_of_materials_has_the_version(tmp_path: Path) -> None:
+    bom = tmp_path / "bom.json"
+    bom.write_text('{"metadata": {"component": {"name": "tfspark"}}}')
+    assert release.main(["stamp", str(bom)]) == 0
+    assert f'"version": "{tfspark.__version__}"' in bom.read_text()
+
+
 def test_a_release_needs_all_files(tmp_path: Path) -> None:
     (tmp_path / "tfspark-0.0.1-py3-none-any.whl").touch()
     with pytest.raises(release.ReleaseError, match=r"found tfspark-0\.0\.1"):

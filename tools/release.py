@@ -3,6 +3,7 @@
     python tools/release.py version       print the version
     python tools/release.py check [TAG]   version, changelog and tag agree
     python tools/release.py notes         print the section of the version in CHANGELOG.md
+    python tools/release.py stamp BOM     write the version into a bill of materials of cyclonedx-py
     python tools/release.py finish DIST   check the files of `make dist`; write SHA256SUMS
 
 The version is in tfspark/__init__.py only: pyproject.toml and scala-bridge/build.sbt read it there.
@@ -11,6 +12,7 @@ The version is in tfspark/__init__.py only: pyproject.toml and scala-bridge/buil
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import sys
 import tarfile
@@ -68,6 +70,13 @@ def check(tag: str | None) -> str:
     return number
 
 
+def stamp(bom: Path) -> None:
+    """Write the version into a bill of materials, because pyproject.toml has none to read."""
+    document = json.loads(bom.read_text("utf-8"))
+    document["metadata"]["component"]["version"] = version()
+    bom.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+
+
 def finish(dist: Path) -> str:
     """Check the files of a release, and write their digests.
 
@@ -116,6 +125,8 @@ def main(words: Sequence[str]) -> int:
                 print(check(words[1] if len(words) > 1 else None))
             case ["notes"]:
                 print(notes(version(), (ROOT / "CHANGELOG.md").read_text("utf-8")), end="")
+            case ["stamp", bom]:
+                stamp(Path(bom))
             case ["finish", dist]:
                 print(finish(Path(dist)), end="")
             case _:
