@@ -101,6 +101,7 @@ sbom: venv  ## Write the bills of materials (CycloneDX) of the pins and of the b
 	mkdir -p dist
 	$(VENV)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements \
 	    --pyproject pyproject.toml --output-reproducible --output-file dist/tfspark.cdx.json constraints.txt
+	$(VENV)/python tools/release.py stamp dist/tfspark.cdx.json
 	$(VENV)/python tools/bundled.py sbom > dist/tfspark-bridge.cdx.json
 
 .PHONY: licences
@@ -108,6 +109,18 @@ licences: venv  ## List the licences of all installed packages, and check the br
 	$(VENV)/uv tool run --quiet --from pip-licenses==5.5.5 pip-licenses --python $(VENV)/python --order license
 	for jar in $(wildcard scala-bridge/target/scala-2.13/*.jar); do \
 	    $(VENV)/python tools/bundled.py check $$jar || exit 1; done
+
+# The date of the commit is the date of all files in the wheel, so two builds of it are equal.
+.PHONY: dist
+dist: venv bridge sbom  ## Build wheel, sdist, the bridge's jars and the bills of materials in dist/, and check them
+	rm -f dist/*.whl dist/*.tar.gz dist/*.jar
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(VENV)/uv build --quiet --out-dir dist
+	cp scala-bridge/target/scala-2.13/tfspark-bridge_2.13-$$($(VENV)/python tools/release.py version)-*.jar dist/
+	$(VENV)/python tools/release.py finish dist
+
+.PHONY: try-dist
+try-dist: venv  ## Install the wheel of dist/ in a clean environment, and run tfspark demo there
+	tools/try_dist.sh $(VENV)/uv
 
 .PHONY: docs
 docs: venv  ## Build the documentation as a site in build/docs/site; dead links are errors
@@ -131,6 +144,12 @@ bench: venv $(if $(SMOKE),classes)  ## Measure tfspark, the floor and Spark's ow
 bench-peers: venv  ## Measure tfspark against mlflow, Ray Data and Daft, each in its own environment
 	benchmarks/peers/environments.sh
 	$(VENV)/python -m benchmarks --part peers $(if $(SMOKE),--smoke) $(ARGS)
+
+MINUTES ?= 30
+
+.PHONY: soak
+soak: venv  ## Run jobs, SQL and a stream with swaps and kills on two workers; memory and exact rows; MINUTES=30
+	$(VENV)/python -m benchmarks.cluster_soak --minutes $(MINUTES) $(ARGS)
 
 # The Scala bridge needs a JDK 17 and Maven (or sbt), and neither Python nor .venv.
 .PHONY: bridge

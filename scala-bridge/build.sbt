@@ -12,7 +12,12 @@ val protobufVersion = "3.25.8"
 val scoptVersion = "4.1.0"
 
 ThisBuild / organization := "io.tfspark"
-ThisBuild / version := "0.1.0"
+// Python and Scala have one version.
+ThisBuild / version := {
+  val source = IO.read((ThisBuild / baseDirectory).value / ".." / "tfspark" / "__init__.py")
+  val found = """(?m)^__version__ = "([^"]+)"$""".r.findFirstMatchIn(source)
+  found.map(_.group(1)).getOrElse(sys.error("there is no __version__ in tfspark/__init__.py"))
+}
 ThisBuild / scalaVersion := "2.13.17"
 ThisBuild / semanticdbEnabled := true
 ThisBuild / semanticdbVersion := "4.13.10"

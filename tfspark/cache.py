@@ -49,6 +49,11 @@ class EngineCache:
             self._engines.move_to_end(key)
             return self._engines[key]
 
+    def live(self, key: Key) -> Engine | None:
+        """Return the engine of a key if it is loaded."""
+        with self._lock:
+            return self._engines.get(key)
+
     def discard(self, engine: Engine) -> None:
         """Remove one engine."""
         with self._lock:

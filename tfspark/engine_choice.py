@@ -1,4 +1,4 @@
-"""The engine that was chosen for a model by timing, and the figures. Driver and executor."""
+"""The engine that scores a model, and why: figures or reasons. Driver and executor."""
 
 from __future__ import annotations
 

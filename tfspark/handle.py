@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from tfspark.cache import ENGINES
-from tfspark.engine import Engine, EngineOptions, gpu, load_engine
+from tfspark.cache import ENGINES, Key
+from tfspark.engine import Engine, EngineOptions, choice_of, gpu, load_engine
 from tfspark.engine_choice import EngineChoice
 from tfspark.errors import (
     EngineError,
@@ -133,8 +133,8 @@ class ModelHandle:
             EngineError: When the engine cannot load the model, the model refuses a warm-up request,
                 or a GPU does not exist.
         """
-        options = replace(self.options, gpu=bool(gpus), digest=self.digest)
-        key = (self.digest, self.tags, self.signature, options)
+        key = self._key(gpus)
+        options = key[-1]
 
         def load() -> Engine:
             if gpus:
@@ -148,6 +148,16 @@ class ModelHandle:
             return engine
 
         return ENGINES.get(key, load)
+
+    def choice(self, gpus: Collection[str] = ()) -> EngineChoice | None:
+        """Return the engine that runs the model in this process; `None` if it is not open."""
+        key = self._key(gpus)
+        engine = ENGINES.live(key)
+        return None if engine is None else choice_of(engine, key[-1])
+
+    def _key(self, gpus: Collection[str]) -> Key:
+        options = replace(self.options, gpu=bool(gpus), digest=self.digest)
+        return (self.digest, self.tags, self.signature, options)
 
     def _warm_up(self, engine: Engine, folder: Path) -> None:
         """Run the warm-up requests of the export dir, as TensorFlow Serving does."""

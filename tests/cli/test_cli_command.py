@@ -102,6 +102,19 @@ def test_a_report_gets_its_page(run: Any, tmp_path: Path) -> None:
     assert "1 234" in (tmp_path / "report.html").read_text().replace("\u202f", " ")
 
 
+def test_a_page_replaces_only_a_page(run: Any, tmp_path: Path) -> None:
+    pytest.importorskip("jinja2")
+    (tmp_path / "report.json").write_text('{"rows_out": 1}')
+    assert [run("report", "report.json").code for _ in range(2)] == [0, 0]
+    page = tmp_path / "report.html"
+    page.write_text("<html>mine</html>")
+    ended = run("report", "report.json")
+    assert ended.code == 73
+    assert "The page of the report would replace report.html." in ended.error
+    assert page.read_text() == "<html>mine</html>"
+    assert run("report", "report.json", "--output", "report.html").code == 0
+
+
 def test_a_report_with_other_facts_is_refused(run: Any, tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text('{"rows_out": 1, "statistics": {"outputs": {"y": {}}}}')
     ended = run("report", "r.json")

@@ -40,6 +40,27 @@ def test_without_pyspark_the_extra_is_named(run: Any, monkeypatch: pytest.Monkey
     assert "pip install 'tfspark[spark]'" in ended.error
 
 
+@pytest.mark.parametrize(
+    ("words", "remote", "found"),
+    [
+        ([], "sc://host/;token=hidden", "SPARK_REMOTE=sc://host"),
+        (["--conf", "spark.remote=sc://host"], "", "--conf spark.remote=sc://host"),
+        (["--conf", "spark.api.mode=connect"], "", "--conf spark.api.mode=connect"),
+    ],
+)
+def test_spark_connect_is_refused_before_spark_starts(
+    words: list[str], remote: str, found: str, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARK_REMOTE", remote)
+    ended = run("score", "--model", "m", "--input", "i", "--output", "o", *words)
+    assert ended.code == 2
+    assert "needs a classic session" in ended.error
+    assert found in ended.error
+    assert "tfspark.predict" in ended.error
+    assert "hidden" not in ended.error
+    assert "--remote URL" in run("doctor", *words).error
+
+
 def test_a_setting_of_the_user_comes_first() -> None:
     assert on_spark.settings_of_shell({SOCKET: "false"})[SOCKET] == "false"
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tfspark.spark.cluster.progress_line import State, bar_of, in_words
+from tfspark.spark.cluster.progress_line import State, at_end, bar_of, in_words
 from tfspark.spark.cluster.tally import Tally
 
 HALF = State(10.0, tasks_done=3, tasks=8, rows_done=5000, rows=10_000, rejected=2)
@@ -41,6 +41,11 @@ def test_kept_rows_are_done_but_not_scored_now() -> None:
     assert state.share == 0.5
     assert state.speed == 100
     assert state.seconds_left == 50
+
+
+def test_the_end_has_rows_and_seconds() -> None:
+    assert at_end("scoring", HALF) == "scoring: 5,000 of 10,000 rows, 500 rows/s, 2 rejected, 10 s"
+    assert at_end("query", State(30.0)) == "query: 30 s"
 
 
 def test_hours() -> None:

@@ -12,6 +12,7 @@ import pytest
 from tfspark import package
 from tfspark.engine import Engine, EngineOptions, libtensorflow, native, select, tensorflow
 from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
+from tfspark.engine_choice import EngineChoice
 from tfspark.errors import EngineError
 from tfspark.testing import FakeEngine, save_function
 
@@ -79,7 +80,9 @@ def test_without_the_c_api_tensorflow_serves_and_one_line_says_why(
     open_engine(linear, "tensorflow")  # imported before its package seems to be gone
     reason = defect(monkeypatch, tmp_path)
     engine = open_engine(linear, "auto")
-    assert isinstance(engine, tensorflow.TensorFlowEngine)
+    choice = select.choice_of(engine, EngineOptions())
+    assert (choice.engine, [*choice.refused]) == ("tensorflow", ["native"])
+    assert reason in choice.refused["native"]
     assert engine.run(INPUTS)["outputs"].tolist() == [[3.0], [5.0]]
     (line,) = lines()
     assert reason in line
@@ -223,6 +226,22 @@ def test_a_refused_batch_does_not_change_the_engine(lines):
         with pytest.raises(EngineError, match="this batch is bad"):
             engine.run(INPUTS)
     assert lines() == []
+
+
+def test_an_engine_that_replaced_another_says_why_and_has_no_third(linear):
+    def cannot(inputs):
+        raise CannotServeError("not here")
+
+    engine = select.AutoEngine(FakeEngine(cannot), lambda: FakeEngine(cannot))
+    assert engine.choice == EngineChoice("native")
+    with pytest.raises(CannotServeError):
+        engine.run(INPUTS)
+    assert engine.choice == EngineChoice("tensorflow", refused={"native": "not here"})
+    with pytest.raises(CannotServeError):
+        engine.run(INPUTS)
+    loaded = select.load_engine(linear.path, linear.tags, linear.signature, EngineOptions())
+    assert select.choice_of(loaded, EngineOptions()) == EngineChoice("native")
+    assert select.choice_of(FakeEngine(cannot), EngineOptions("openvino")).engine == "openvino"
 
 
 def test_threads_that_fail_at_once_load_one_other_engine(lines):

@@ -284,6 +284,7 @@ def check_report(ended: Any, output: Path, path: str, spark: SparkSession) -> No
     counts = [report[name] for name in ("rows_in", "rows_out", "null_rows", "bad_rows")]
     assert counts == [5, 5, 1, 0]
     assert (report["job"], report["path"]) == ("batch_score", path)
+    assert report["engine"] == {"engine": "native", "rows_per_second": {}, "refused": {}}
     model = report["model"]
     assert (model["name"], model["version"]) == ("linear_model", 1)
     assert model["digest"] == load(model["path"]).digest
@@ -300,6 +301,24 @@ def test_report_goes_where_it_is_told(score: Any, rows: Path, tmp_path: Path) ->
     assert ended.stdout.splitlines()[-1] == str(place)
     assert ended.report["rows_out"] == len(EXPECTED)
     assert not list((tmp_path / "out").glob("*.json"))
+
+
+def test_a_page_of_someone_else_is_not_replaced(
+    end_of: Any, linear: Path, rows: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "report.json"
+    page = place.with_suffix(".html")
+    words = ("--model", linear, "--input", rows, "--output", tmp_path / "out", "--report", place)
+    page.write_text("<html>mine</html>")
+    ended = end_of(main, *words)
+    assert (ended.code, ended.spark_jobs) == (73, 0)
+    assert f"The page of the report would replace {page}." in ended.error
+    assert "choose another --report" in ended.error
+    assert page.read_text() == "<html>mine</html>"
+    page.unlink()
+    for mode in ("error", "append"):  # the page of the first run may be replaced
+        assert end_of(main, *words, "--mode", mode).code == 0
+        assert "Scoring report" in page.read_text()
 
 
 def test_report_of_a_table_goes_to_the_working_directory(

@@ -20,7 +20,7 @@ def test_a_run_ends_with_five_lines(end_of: Any, linear: Path, rows: Path, tmp_p
     assert shown["rows"] == "5 scored, 1 with null"
     assert shown["rejected"] == "0"
     assert re.fullmatch(r"[\d.]+ s, [\d,]+ rows/s \([\d.]+ s with .+\)", shown["time"])
-    assert shown["engine"] == "auto, direct path"
+    assert shown["engine"] == "native, direct path"
     assert Path(shown["output"].rpartition("report ")[2]).exists()
     assert pq.read_table(tmp_path / "out").num_rows == 5
 

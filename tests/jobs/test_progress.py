@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import sys
 from threading import Event
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
 from tfspark.spark.cluster import progress as module
+from tfspark.spark.cluster.notebook_line import notebook_line
 from tfspark.spark.cluster.progress import progress
 from tfspark.spark.cluster.tally import Tally
 from tfspark.spark.cluster.tasks import run_splits
@@ -20,7 +25,7 @@ def test_terminal_shows_one_line_that_is_wiped(
 ) -> None:
     shown, terminal = os.pipe()
     monkeypatch.setattr(module, "_open_terminal", lambda: terminal)
-    monkeypatch.setattr(module, "TERMINAL_SECONDS", 0.001)
+    monkeypatch.setattr(module, "LINE_SECONDS", 0.001)
     with os.fdopen(shown, "rb") as lines:
         with progress(spark, "scoring"):
             first = lines.read(len("\r\033[Kscoring: planning"))
@@ -48,6 +53,34 @@ def test_elsewhere_there_are_records(spark: SparkSession, monkeypatch: pytest.Mo
     finally:
         module._log.removeHandler(handler)
     assert records[0].startswith("scoring: planning, ")
+
+
+def test_a_notebook_shows_one_line_that_is_replaced(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines, told = list[str](), Event()
+
+    def update(data: dict[str, str], *, raw: bool) -> None:
+        lines.append(data["text/plain"])
+        told.set()
+
+    def display(data: dict[str, str], *, raw: bool, display_id: bool) -> Any:
+        lines.append(data["text/plain"])
+        return SimpleNamespace(update=update)
+
+    kernel = SimpleNamespace(kernel=object())
+    ipython = SimpleNamespace(get_ipython=lambda: kernel, display=SimpleNamespace(display=display))
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setattr(module, "LINE_SECONDS", 0.001)
+    monkeypatch.setattr(module, "_open_terminal", lambda: None)
+    with progress(spark, "scoring") as tally:
+        assert told.wait(60)
+        counted = tally.counting(spark, lambda _, rows: rows, lambda rows: (rows, 1))
+        run_splits(spark, [3, 4], counted)
+    assert lines[0] == "scoring: planning, 0 s"
+    assert re.fullmatch(r"scoring: 7 rows, [\d,]+ rows/s, 2 rejected, \d+ s", lines[-1])
+    kernel.kernel = None  # type: ignore[assignment]
+    assert notebook_line() is None
 
 
 def test_no_terminal_under_a_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:

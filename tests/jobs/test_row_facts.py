@@ -90,9 +90,11 @@ def test_a_finished_run_keeps_its_statistics(score: Any, rows: Path, tmp_path: P
     assert ended.report == report
 
 
-def test_without_statistics(score: Any, rows: Path, tmp_path: Path) -> None:
-    ended = score("--input", rows, "--output", tmp_path / "out", "--no-stats")
+@pytest.mark.parametrize("path", ["direct", "spark"])
+def test_without_statistics(path: str, score: Any, rows: Path, tmp_path: Path) -> None:
+    ended = score("--input", rows, "--output", tmp_path / "out", "--no-stats", "--path", path)
     assert ended.report["statistics"] == {}
+    assert ended.report["engine"]["engine"] == "native"
     assert "Predictions" not in next((tmp_path / "out").glob("*.html")).read_text("utf-8")
 
 

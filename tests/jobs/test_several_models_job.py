@@ -32,6 +32,7 @@ def test_both_versions_and_their_difference_are_columns(
     report = ended.report
     assert (report["rows_in"], report["rows_out"], report["null_rows"]) == (5, 5, 1)
     assert [report["model"][key]["version"] for key in ("old", "new")] == [1, 2]
+    assert [report["engine"][key]["engine"] for key in ("old", "new")] == ["native", "native"]
 
 
 @pytest.mark.parametrize("path", ["direct", "spark"])

@@ -67,7 +67,7 @@ def test_the_job_reports_its_choice(scored_by_job, capsys, path):
     report = json.loads(Path(capsys.readouterr().out.split()[-1]).read_text())
     found = EngineChoice(**report["engine"])
     assert found.rows_per_second.keys() == {"auto", "openvino"}
-    assert found.engine in found.rows_per_second
+    assert found.engine in {"native", "openvino"}
     assert min(found.rows_per_second.values()) > 0
 
 

@@ -24,7 +24,8 @@ def new_parser() -> CommandParser:
         usage="tfspark report REPORT.json [flags]",
         description="Write the page of a report: one HTML file with the same facts.",
         epilog="Exit codes: 0 written, 2 usage, or Jinja2 is not installed (extra report), 65 the "
-        "file is not a report, 66 there is no file, 74 an I/O error.",
+        "file is not a report, 66 there is no file, 73 the page would replace "
+        "another file, 74 an I/O error.",
     )
     meaning = "the JSON report of a job (a local file)"
     parser.add_argument("report", metavar="REPORT.json", type=Path, help=meaning)
@@ -41,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         place = args.output or page_beside(str(args.report))
         report = _report(args.report)
+        if not args.output:
+            _check_other_page(Path(place))
         try:
             write_page(report, place)
         except TfsparkError:
@@ -51,6 +54,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     with RunLog() as log:
         return run_job(written, log)
+
+
+def _check_other_page(place: Path) -> None:
+    """Refuse to replace a file that the user did not name, unless it is the page of a report."""
+    from tfspark.scoring.page import HEAD, can_write_pages, refuse_other_page
+
+    if can_write_pages() and place.exists():
+        head = b""
+        if place.is_file():
+            with place.open("rb") as stream:
+                head = stream.read(HEAD)
+        refuse_other_page(str(place), head, "--output")
 
 
 def _report(path: Path) -> Mapping[str, Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tfspark.cli import batch_score, on_spark
 from tfspark.cli.local_checks import check_local_files
@@ -80,7 +80,14 @@ def summary(
         "rows": f"{report.rows_out:,} scored{kept}{by}, {report.null_rows or 0:,} with null",
         "rejected": f"{report.bad_rows:,}{aside}",
         "time": f"{scoring:.1f} s, {rate:,.0f} rows/s ({seconds:.1f} s with the start of Spark)",
-        "engine": f"{report.engine.get('engine') or args.engine}, {report.path} path{rounded}",
+        "engine": f"{_engine(report.engine) or args.engine}, {report.path} path{rounded}",
         "output": f"{report.output}, report {place}",
     }
     return "\n".join(f"{name:9} {text}" for name, text in lines.items())
+
+
+def _engine(used: Mapping[str, Any]) -> str:
+    """Return the engine that scored, or the engine of each model of several."""
+    if "engine" in used:
+        return str(used["engine"])
+    return ", ".join(f"{key}: {one['engine']}" for key, one in used.items())

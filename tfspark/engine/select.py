@@ -16,12 +16,16 @@ from functools import partial
 
 from tfspark.engine.protocol import CannotServeError, Engine, EngineOptions, OutOfMemoryError
 from tfspark.engine.registry import AUTO, ENGINES
+from tfspark.engine_choice import EngineChoice
 from tfspark.errors import EngineError
 from tfspark.options import EngineName
 from tfspark.signature import Signature
 from tfspark.tensors import Tensor
 
 _log = logging.getLogger(__name__)
+
+# Characters of a reason in a report.
+_LONGEST = 300
 
 
 def load_engine(
@@ -48,8 +52,13 @@ def load_engine(
     try:
         engine = load(first)
     except CannotServeError as reason:
-        return _instead(load_other, reason)
+        return AutoEngine(_instead(load_other, reason), load_other, reason)
     return AutoEngine(engine, load_other)
+
+
+def choice_of(engine: Engine, options: EngineOptions) -> EngineChoice:
+    """Return the engine that runs a model, and why `auto` did not use its first engine."""
+    return engine.choice if isinstance(engine, AutoEngine) else EngineChoice(options.name)
 
 
 class EngineWithOther:
@@ -85,8 +94,7 @@ class EngineWithOther:
         """Return the other engine; the first thread that needs it loads it."""
         with self._lock:
             if self._other is None:
-                line = " ".join(str(reason).split())
-                _log.info("the engine refuses a batch, another one scores it: %s", line)
+                _log.info("the engine refuses a batch, another one scores it: %s", _line(reason))
                 self._other = self._load_other()
             return self._other
 
@@ -99,10 +107,25 @@ class AutoEngine:
     other engine runs the same batch.
     """
 
-    def __init__(self, engine: Engine, load_other: Callable[[], Engine]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        load_other: Callable[[], Engine],
+        reason: CannotServeError | None = None,
+    ) -> None:
+        """Wrap an engine; with a reason, it is already the other one."""
         self._engine = engine
         self._load_other = load_other
+        self._reason = reason
         self._lock = threading.Lock()
+
+    @property
+    def choice(self) -> EngineChoice:
+        """The engine that runs the model now, and why the first one does not."""
+        first, other = AUTO
+        if self._reason is None:
+            return EngineChoice(first)
+        return EngineChoice(other, refused={first: _line(self._reason)[:_LONGEST]})
 
     def run(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run one batch; see `Engine.run`."""
@@ -120,12 +143,18 @@ class AutoEngine:
         """Return the other engine; the first thread that fails loads it."""
         with self._lock:
             if self._engine is failed:
+                if self._reason is not None:  # there is no third engine
+                    raise reason
                 self._engine = _instead(self._load_other, reason)
+                self._reason = reason
             return self._engine
 
 
 def _instead(load: Callable[[], Engine], reason: CannotServeError) -> Engine:
     first, other = (ENGINES[name].title for name in AUTO)
-    line = " ".join(str(reason).split())
-    _log.warning("%s cannot serve, %s runs the model: %s", first, other, line)
+    _log.warning("%s cannot serve, %s runs the model: %s", first, other, _line(reason))
     return load()
+
+
+def _line(reason: EngineError) -> str:
+    return " ".join(str(reason).split())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
@@ -19,6 +19,7 @@ from tfspark.foreign_text import lines, one_line
 from tfspark.registry import is_registered
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.direct import NotDirectError, plan_direct
+from tfspark.scoring.engine_facts import timed_engines, used_engines
 from tfspark.scoring.file_groups import refuse_chunks
 from tfspark.scoring.identity import key_of
 from tfspark.scoring.input.lakes import refuse_lake
@@ -96,7 +97,7 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
         output.check_columns(planned.columns)
         check_space(spark, job, planned)
         report.rounded = list(planned.rounded)
-        report.engine = _choices(planned.models)
+        report.engine = timed_engines(planned.models)
         return replace(
             planned,
             max_bad_rows=job.max_bad_rows,
@@ -130,12 +131,6 @@ def _facts(requests: Sequence[ModelRequest], packages: Sequence[ModelPackage]) -
         return model_facts(packages[0])
     pairs = zip(requests, packages, strict=True)
     return {request.key: model_facts(package) for request, package in pairs}
-
-
-def _choices(models: Sequence[NamedModel]) -> dict[str, Any]:
-    """Return the engine that was chosen and its figures, or those of each key."""
-    found = {model.key: asdict(model.choice) for model in models if model.choice is not None}
-    return found.get("", found)
 
 
 def _bad_rows(
@@ -235,6 +230,7 @@ def _stage(spark: SparkSession, planned: Plan, report: Report) -> None:
     report.bad_rows, report.kept_rows = done.bad_rows, done.kept_rows
     report.scored_rows = done.rows_in - done.kept_rows
     report.versions = {"spark": spark.version, **versions}
+    report.engine = used_engines(planned.models, done.choices) or report.engine
     add_row_facts(report, planned, done)
     _check_counts(report)
     planned.max_bad_rows.check(done.bad_rows, done.rows_in)

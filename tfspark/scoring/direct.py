@@ -228,6 +228,7 @@ def _outcome(parts: list[Part]) -> Outcome:
         sum(part.bad_rows for part in parts),
         sum(part.rows_in for part in parts if part.is_kept),
         _merged([part.sketch for part in parts if part.sketch is not None]),
+        next((part.choices for part in parts if part.choices), ()),
     )
 
 

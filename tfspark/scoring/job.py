@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, TypeVar
 
+from tfspark.engine_choice import EngineChoice
 from tfspark.feeding import Feed
 from tfspark.options import DEFAULTS, ScoreOptions
 from tfspark.origin import title_of
@@ -132,6 +133,7 @@ class Outcome:
         bad_rows: Rows that were set aside.
         kept_rows: Rows of `rows_in` that an earlier run had scored.
         sketch: Statistics of the rows that this run scored; `None` if they are not collected.
+        choices: The engine of each model; empty if this run scored no row.
     """
 
     rows_in: int
@@ -140,6 +142,7 @@ class Outcome:
     bad_rows: int = 0
     kept_rows: int = 0
     sketch: RowSketch | None = None
+    choices: Sequence[EngineChoice] = ()
 
 
 @dataclass(frozen=True)

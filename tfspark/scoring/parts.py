@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
+from tfspark.engine_choice import EngineChoice
 from tfspark.file_systems import open_filesystem
 from tfspark.origin import Origin
 from tfspark.scoring.input.pieces import read_batches
@@ -42,6 +43,7 @@ class Part:
         bad_rows: Rows in that file.
         is_kept: Whether an earlier run wrote it.
         sketch: Statistics of its rows; `None` if they are not collected or an earlier run wrote it.
+        choices: The engine of each model; empty if the task had no rows or an earlier run wrote it.
     """
 
     split: int
@@ -53,6 +55,7 @@ class Part:
     bad_rows: int = 0
     is_kept: bool = False
     sketch: RowSketch | None = None
+    choices: tuple[EngineChoice, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,16 @@ class PartScorer:
                 good.add(rows)
                 if bad_rows is not None:
                     bad.add(bad_rows)
-        return Part(number, good.name, read.rows, good.rows, good.nulls, bad.name, bad.rows)
+        return Part(
+            number,
+            good.name,
+            read.rows,
+            good.rows,
+            good.nulls,
+            bad.name,
+            bad.rows,
+            choices=self.chain.choices(),
+        )
 
     def _split(
         self, scored: Iterator[pa.RecordBatch], read: _Reading

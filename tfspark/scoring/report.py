@@ -20,7 +20,14 @@ from tfspark.errors import TfsparkError, UsageError, explain
 from tfspark.foreign_text import one_line, redacted
 from tfspark.package import ModelPackage
 from tfspark.scoring.dataset import Dataset
-from tfspark.scoring.page import NoTemplatesError, page_beside, page_of
+from tfspark.scoring.page import (
+    HEAD,
+    NoTemplatesError,
+    can_write_pages,
+    page_beside,
+    page_of,
+    refuse_other_page,
+)
 from tfspark.signature import TensorSpec, format_shape
 from tfspark.spark.cluster.failures import cause
 from tfspark.spark.cluster.files import HadoopFiles, local_path
@@ -46,9 +53,9 @@ class Report:
             in a job with several models.
         cards: Name of a model → its model card; a single model has an empty name. Models without
             a card are missing.
-        engine: With `--engine fastest`: the chosen engine, the rows per second of each engine in
-            one worker, and why an engine was not used; in a job with several models, one such value
-            per name. Otherwise empty.
+        engine: The engine that scored and why another engine did not; with `--engine fastest` also
+            the rows per second of each engine in one worker. In a job with several models, one such
+            value per name. Empty in a SQL job, and if this run scored no row.
         input: The input, as text.
         output: The output, as text.
         path: The path of the rows: `spark` or `direct`.
@@ -163,7 +170,8 @@ def check_report(spark: SparkSession, path: str | None) -> None:
 
     Raises:
         UsageError: It is a folder, or on a file system that Spark does not know.
-        OutputExistsError: It is below a file, or where this user cannot write.
+        OutputExistsError: It is below a file, or where this user cannot write, or its page would
+            replace another file.
     """
     if path is None:
         return
@@ -174,6 +182,26 @@ def check_report(spark: SparkSession, path: str | None) -> None:
         raise UsageError(
             explain(f"The report cannot be written to {path}.", expected="a file", found="a folder")
         )
+    _check_page(files, page_beside(path))
+
+
+def _check_page(files: HadoopFiles, place: str) -> None:
+    """Refuse to replace something that is not a page of a report."""
+    where = files.qualified(place)
+    if can_write_pages() and files.exists(where):
+        refuse_other_page(place, _head(files, where), "--report")
+
+
+def _head(files: HadoopFiles, where: str) -> bytes:
+    """Return the first bytes of a file; nothing for folders and pipes."""
+    local = local_path(where)
+    if files.is_folder(where) or (local is not None and not local.is_file()):
+        return b""
+    with TemporaryDirectory(prefix="tfspark-") as folder:
+        copy = Path(folder) / "page.html"
+        files.copy_to_local(where, copy)
+        with copy.open("rb") as stream:
+            return stream.read(HEAD)
 
 
 def write_report(
@@ -217,6 +245,7 @@ def write_report(
 def _write_page(files: HadoopFiles, place: str, report: Report, is_private: bool) -> None:
     """Write the page of a report. The rows are published, so an error is only logged."""
     try:
+        _check_page(files, place)
         _write(files, place, page_of(report.document()), is_private)
     except NoTemplatesError as error:
         _log.info("%s", error)

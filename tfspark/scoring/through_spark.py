@@ -78,7 +78,8 @@ def plan_through_spark(
             outcome = write() if groups is None else groups()
         if source is not None:
             source.check_unchanged()
-        return outcome if sketches is None else replace(outcome, sketch=sketches.total())
+        sketch = sketches.total() if sketches.statistics else None
+        return replace(outcome, sketch=sketch, choices=sketches.choices())
 
     snapshot, columns = _snapshot(spark, source, sources), dict(good.dtypes)
     return Plan(bound.models, output, "spark", columns, bound.rounded, stage, snapshot, bad)
@@ -97,15 +98,16 @@ def _split(
     return SplitFrame.of(scored, bound.bindings[0], names, job.keep, bad)
 
 
-def _sketches(spark: SparkSession, job: BatchJob, bad: BadRowsOutput | None) -> TaskSketches | None:
-    """Return the object that collects the statistics of tasks; `None` without statistics."""
-    if not job.account.statistics:
-        return None
+def _sketches(spark: SparkSession, job: BatchJob, bad: BadRowsOutput | None) -> TaskSketches:
+    """Return the object that collects the engines of tasks, and statistics if they are wanted."""
+    account = job.account
     if bad is None:
-        return TaskSketches(spark, job.account.sample_rows)
+        return TaskSketches(spark, account.sample_rows, statistics=account.statistics)
     # A frame with a reason keeps all columns of the input, even those that only bad rows need.
     keep = None if job.keep is None else tuple(job.keep)
-    return TaskSketches(spark, job.account.sample_rows, keep, (FILE,), REASON)
+    return TaskSketches(
+        spark, account.sample_rows, keep, (FILE,), REASON, statistics=account.statistics
+    )
 
 
 def _groups(
@@ -123,7 +125,7 @@ def _scoring(
     job: BatchJob,
     models: Sequence[NamedModel],
     bound: BoundModels,
-    sketches: TaskSketches | None,
+    sketches: TaskSketches,
 ) -> Callable[[DataFrame], DataFrame]:
     """Return a function that scores some rows of the input."""
     feeds, keep = [model.feed for model in models], job.keep
@@ -151,7 +153,7 @@ def _scored(
     job: BatchJob,
     models: Sequence[NamedModel],
     source: SparkInput | None,
-    sketches: TaskSketches | None,
+    sketches: TaskSketches,
 ) -> tuple[DataFrame, BoundModels]:
     """Score the rows. If binding fails, an error about a file without a column comes first."""
     try:

@@ -102,6 +102,8 @@ def _statistics(
     sketches: TaskSketches, fed: FedFrame, bound: BoundModels, scorer: PartitionScorer
 ) -> Statistics:
     """Return the statistics to collect. A column made for an input gets the input's name."""
+    if not sketches.statistics:
+        return Statistics(None, sketches.of_frame())
     inputs: dict[str, str] = {}
     for one in (one for model in scorer.chain.models for one in model.binding.inputs):
         for column in one.columns:

@@ -5,6 +5,22 @@
 
 from __future__ import annotations
 
-from tfspark.scoring.page.writing import NoTemplatesError, page_beside, page_of, write_page
+from tfspark.scoring.page.writing import (
+    HEAD,
+    NoTemplatesError,
+    can_write_pages,
+    page_beside,
+    page_of,
+    refuse_other_page,
+    write_page,
+)
 
-__all__ = ["NoTemplatesError", "page_beside", "page_of", "write_page"]
+__all__ = [
+    "HEAD",
+    "NoTemplatesError",
+    "can_write_pages",
+    "page_beside",
+    "page_of",
+    "refuse_other_page",
+    "write_page",
+]

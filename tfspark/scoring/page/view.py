@@ -122,10 +122,10 @@ def _title(model: Facts) -> str:
 
 
 def _engine(choice: Facts) -> dict[str, Any]:
-    """Return the engine that was chosen by timing, and the figures or reasons."""
+    """Return the engine that scored, and the figures or reasons."""
     if "engine" not in choice:
         why = "the value of --engine; auto is native, or tensorflow if native cannot serve it"
-        return {"name": "not timed", "why": [why]}
+        return {"name": "not recorded", "why": [why]}
     rates = choice.get("rows_per_second") or {}
     timed = [f"{name}: {formats.count(rate)} rows/s in one worker" for name, rate in rates.items()]
     unused = [f"{name} is not used: {why}" for name, why in (choice.get("refused") or {}).items()]

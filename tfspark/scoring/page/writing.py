@@ -11,13 +11,17 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tfspark.errors import UsageError, explain
+from tfspark.errors import OutputExistsError, UsageError, explain
 from tfspark.scoring.page.view import view_of
 
 _TEMPLATE, _STYLE = "page.html", "page.css"
+# The template has it near the beginning.
+_MARK = b'<meta name="generator" content="tfspark">'
+HEAD = 4096
 
 
 class NoTemplatesError(UsageError):
@@ -27,6 +31,33 @@ class NoTemplatesError(UsageError):
 def page_beside(report: str) -> str:
     """Return the path of the page of a report: `out.json` → `out.html`."""
     return f"{report.removesuffix('.json')}.html"
+
+
+def refuse_other_page(place: str, head: bytes, flag: str) -> None:
+    """Refuse to replace a file that is not the page of a report.
+
+    Args:
+        place: Its path.
+        head: Its first `HEAD` bytes.
+        flag: The flag with which the user can choose another path.
+
+    Raises:
+        OutputExistsError: When tfspark did not write it.
+    """
+    if _MARK not in head[:HEAD]:
+        raise OutputExistsError(
+            explain(
+                f"The page of the report would replace {place}.",
+                expected="no file there, or the page of an earlier report",
+                found="another file",
+                hint=f"choose another {flag}, or move this file.",
+            )
+        )
+
+
+def can_write_pages() -> bool:
+    """Whether Jinja2 is installed."""
+    return find_spec("jinja2") is not None
 
 
 def page_of(report: Mapping[str, Any]) -> str:

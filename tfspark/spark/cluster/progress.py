@@ -1,6 +1,7 @@
 """Shows the progress of the running job. Driver of a classic session.
 
-On a terminal it updates one line, with a bar. Otherwise it logs an INFO record every 30 seconds.
+On a terminal and in a notebook it updates one line, with a bar. Otherwise it logs an INFO record
+every 30 seconds.
 spark-submit connects a Python program to a pipe, so the terminal is opened as `/dev/tty`.
 """
 
@@ -17,14 +18,16 @@ from time import perf_counter
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
-from tfspark.spark.cluster.progress_line import State, bar_of, in_words
+from tfspark.spark.cluster.notebook_line import notebook_line
+from tfspark.spark.cluster.progress_line import State, at_end, bar_of, in_words
 from tfspark.spark.cluster.tally import Tally
 
 _log = logging.getLogger(__name__)
 
-TERMINAL_SECONDS = 0.5
+LINE_SECONDS = 0.5
 LOG_SECONDS = 30.0
 _WIDTH = 80
+_CELL_WIDTH = 120  # a cell wraps longer lines
 
 
 @contextmanager
@@ -36,16 +39,24 @@ def progress(spark: SparkSession, what: str) -> Iterator[Tally]:
     """
     tally = Tally()
     terminal = _open_terminal()
+    notebook = None if terminal is not None else notebook_line()
     done = threading.Event()
     started = perf_counter()
+    if notebook is not None:
+        notebook(bar_of(what, State(0.0), _CELL_WIDTH))
+
+    def state() -> State:
+        return _state(spark.sparkContext, tally, perf_counter() - started)
 
     def report() -> None:
-        while not done.wait(LOG_SECONDS if terminal is None else TERMINAL_SECONDS):
-            state = _state(spark.sparkContext, tally, perf_counter() - started)
-            if terminal is None:
-                _log.info("%s", in_words(what, state))
+        is_line = terminal is not None or notebook is not None
+        while not done.wait(LINE_SECONDS if is_line else LOG_SECONDS):
+            if terminal is not None:
+                _show(terminal, bar_of(what, state(), _width(terminal)))
+            elif notebook is not None:
+                notebook(bar_of(what, state(), _CELL_WIDTH))
             else:
-                _show(terminal, bar_of(what, state, _width(terminal)))
+                _log.info("%s", in_words(what, state()))
 
     thread = threading.Thread(target=report, name="tfspark-progress", daemon=True)
     thread.start()
@@ -57,6 +68,8 @@ def progress(spark: SparkSession, what: str) -> Iterator[Tally]:
         if terminal is not None:
             _show(terminal, "")
             os.close(terminal)
+        if notebook is not None:
+            notebook(at_end(what, state()))
 
 
 def _open_terminal() -> int | None:

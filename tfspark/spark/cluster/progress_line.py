@@ -67,6 +67,12 @@ def bar_of(what: str, state: State, width: int) -> str:
     return f"{what} {bar}  {', '.join(_parts(state))}"[: width - 1]
 
 
+def at_end(what: str, state: State) -> str:
+    """Return the state after the last task as text."""
+    rows = _parts(state)[:-1] if state.rows_done else []
+    return f"{what}: {', '.join([*rows, _clock(state.seconds)])}"
+
+
 def _parts(state: State) -> list[str]:
     if state.rows_done:
         of = f" of {state.rows:,}" if state.rows else ""

@@ -1,4 +1,4 @@
-"""Brings the statistics of tasks from `mapInArrow` to the driver. Driver of a classic session.
+"""Brings statistics and engines of `mapInArrow` tasks to the driver. Driver of a classic session.
 
 A task of `mapInArrow` returns only rows, so its statistics travel in an accumulator. If Spark
 retries or repeats a task, it may add the statistics of this task again. This accumulator therefore
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pyspark import Accumulator, AccumulatorParam
 from pyspark.sql import SparkSession
 
+from tfspark.engine_choice import EngineChoice
 from tfspark.sketches import RowSketch
 
 
@@ -22,10 +23,12 @@ class Gathered:
     Attributes:
         tasks: The numbers of the tasks.
         total: The statistics of all of them.
+        choices: The engine of each model; empty if no task had rows.
     """
 
     tasks: set[int] = field(default_factory=set)
     total: RowSketch = field(default_factory=RowSketch)
+    choices: tuple[EngineChoice, ...] = ()
 
 
 class OncePerTask(AccumulatorParam[Gathered]):
@@ -40,12 +43,13 @@ class OncePerTask(AccumulatorParam[Gathered]):
         if value1.tasks.isdisjoint(value2.tasks):
             value1.tasks |= value2.tasks
             value1.total.merge(value2.total)
+            value1.choices = value1.choices or value2.choices
         return value1
 
 
 @dataclass
 class TaskSketches:
-    """The statistics of all scored frames of a job.
+    """The statistics and the engines of all scored frames of a job.
 
     Attributes:
         spark: The session.
@@ -53,6 +57,7 @@ class TaskSketches:
         keep: Kept columns of the sample; `None` for all.
         without: Columns that are not in the sample.
         reason: The column that says why a row is bad; empty without one.
+        statistics: Whether statistics are collected.
     """
 
     spark: SparkSession
@@ -60,6 +65,7 @@ class TaskSketches:
     keep: tuple[str, ...] | None = None
     without: tuple[str, ...] = ()
     reason: str = ""
+    statistics: bool = True
     _frames: list[Accumulator[Gathered]] = field(default_factory=list)
 
     def of_frame(self) -> Accumulator[Gathered]:
@@ -78,3 +84,7 @@ class TaskSketches:
         for one in self._frames:
             total.merge(one.value.total)
         return total
+
+    def choices(self) -> tuple[EngineChoice, ...]:
+        """Return the engine of each model; empty if no row was computed."""
+        return next((one.value.choices for one in self._frames if one.value.choices), ())

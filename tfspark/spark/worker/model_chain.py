@@ -18,12 +18,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tfspark import dtypes
+from tfspark.engine_choice import EngineChoice
 from tfspark.handle import ModelHandle
 from tfspark.options import ScoreOptions
 from tfspark.origin import Origin
 from tfspark.schema import Binding
 from tfspark.several import Difference
-from tfspark.spark.worker.task import score_task
+from tfspark.spark.worker.task import choice_in, score_task
 from tfspark.tensors.values import to_arrow, to_numpy
 
 
@@ -64,6 +65,12 @@ class ModelChain:
         """The fields of all new columns."""
         added = [field for one in self.models for field in one.binding.output_fields]
         return [*added, *(pa.field(one.column, one.arrow) for one in self.differences)]
+
+    def choices(self) -> tuple[EngineChoice, ...]:
+        """Return the engine of each model in this process; empty before the first row."""
+        found = [choice_in(one.handle) for one in self.models]
+        known = tuple(one for one in found if one is not None)
+        return known if len(known) == len(found) else ()
 
     def score(
         self,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from pyspark import Accumulator, TaskContext
 
-from tfspark.sketches import Wanted, Watch
+from tfspark.sketches import RowSketch, Wanted, Watch
 from tfspark.spark.cluster.names import numbered
 from tfspark.spark.cluster.task_sketches import Gathered
 from tfspark.spark.worker.model_chain import ModelChain
@@ -20,14 +20,14 @@ from tfspark.spark.worker.model_chain import ModelChain
 
 @dataclass(frozen=True)
 class Statistics:
-    """The statistics of each partition.
+    """The statistics and the engines of each partition.
 
     Attributes:
-        wanted: What to collect.
+        wanted: The statistics to collect; `None` for none.
         gathered: Receives the statistics at the end of a partition.
     """
 
-    wanted: Wanted
+    wanted: Wanted | None
     gathered: Accumulator[Gathered]
 
 
@@ -61,11 +61,16 @@ class PartitionScorer:
         assert self.statistics is not None
         task = TaskContext.get()
         assert task is not None
-        watch = Watch(self.statistics.wanted, task.partitionId())
-        added = [field.name for field in self.chain.fields]
-        scored = self._scored(watch.before(batches, self.names))
-        yield from watch.after(scored, [*self.names[: self.kept], *added])
-        self.statistics.gathered.add(Gathered({watch.number}, watch.end()))
+        number, wanted, sketch = task.partitionId(), self.statistics.wanted, RowSketch()
+        if wanted is None:
+            yield from self._scored(batches)
+        else:
+            watch = Watch(wanted, number)
+            added = [field.name for field in self.chain.fields]
+            scored = self._scored(watch.before(batches, self.names))
+            yield from watch.after(scored, [*self.names[: self.kept], *added])
+            sketch = watch.end()
+        self.statistics.gathered.add(Gathered({number}, sketch, self.chain.choices()))
 
 
 def _renamed(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:

@@ -10,13 +10,14 @@ Spark scores on it or fails; with a time limit, a model that hangs ends the work
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain
 
 import pyarrow as pa
 from pyspark import TaskContext
 
 from tfspark.engine import Engine
+from tfspark.engine_choice import EngineChoice
 from tfspark.handle import ModelHandle
 from tfspark.options import DEFAULTS, ScoreOptions
 from tfspark.origin import Origin
@@ -77,6 +78,15 @@ def origin_of(handle: ModelHandle) -> Origin:
 
 def open_model(handle: ModelHandle) -> Engine:
     """Open a model on the GPUs that Spark gave the task (`spark.task.resource.gpu.amount`)."""
+    return handle.open(_gpus())
+
+
+def choice_in(handle: ModelHandle) -> EngineChoice | None:
+    """Return the engine that runs a model in this process; `None` if it is not open."""
+    return handle.choice(_gpus())
+
+
+def _gpus() -> Collection[str]:
     task = TaskContext.get()
     resources = {} if task is None else task.resources()
-    return handle.open(resources["gpu"].addresses if "gpu" in resources else ())
+    return resources["gpu"].addresses if "gpu" in resources else ()

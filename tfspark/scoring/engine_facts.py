@@ -1,0 +1,30 @@
+"""The engines of a job for its report: timed while planning, used while scoring. Driver."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from tfspark.engine_choice import EngineChoice
+from tfspark.several import NamedModel
+
+
+def timed_engines(models: Sequence[NamedModel]) -> dict[str, Any]:
+    """Return the engine that was chosen and its figures, or those of each key."""
+    found = {model.key: asdict(model.choice) for model in models if model.choice is not None}
+    return found.get("", found)
+
+
+def used_engines(models: Sequence[NamedModel], used: Sequence[EngineChoice]) -> dict[str, Any]:
+    """Return the engine that scored, beside the figures of a timing, or that of each key.
+
+    Args:
+        models: The models.
+        used: The engine of each model in a worker; empty if no row was scored.
+    """
+    found = {
+        model.key: asdict(one if model.choice is None else replace(model.choice, engine=one.engine))
+        for model, one in zip(models, used, strict=False)
+    }
+    return found.get("", found)

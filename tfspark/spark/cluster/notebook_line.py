@@ -1,0 +1,31 @@
+"""Shows one line in the output of a notebook's cell, and replaces it. Driver.
+
+IPython is imported only if it runs this process as a kernel, which has imported it already.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+
+def notebook_line() -> Callable[[str], None] | None:
+    """Return a function that shows a line in the running cell; `None` outside a notebook.
+
+    The first call must come from the thread that runs the cell; later ones may come from others.
+    """
+    ipython: Any = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if getattr(shell, "kernel", None) is None:  # a shell on a terminal has none
+        return None
+    shown: list[Any] = []
+
+    def show(line: str) -> None:
+        data = {"text/plain": line}
+        if shown:
+            shown[0].update(data, raw=True)
+        else:
+            shown.append(ipython.display.display(data, raw=True, display_id=True))
+
+    return show
