@@ -39,6 +39,8 @@ def run(command: list[object], cwd: Path, environment: Mapping[str, str]) -> str
     return done.stdout
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_workers_without_tfspark_score_in_the_environment_of_the_archive(
     archive: Path,
     master: str,
