@@ -89,6 +89,14 @@ types: venv  ## Check the types
 layers: venv  ## Check which module imports which
 	$(VENV)/lint-imports --no-logo
 
+# ENGINE=openvino makes a smaller archive. NODE_PYTHON is the Python of the nodes, if it is not that of .venv.
+ENGINE ?= tf-cpu
+NODE_PYTHON ?=
+
+.PHONY: env-archive
+env-archive: venv  ## Pack an environment for executors in dist/environment.tar.gz; ENGINE=openvino, NODE_PYTHON=/usr/bin/python3
+	$(VENV)/python -m tools.env_archive --engine $(ENGINE) $(if $(NODE_PYTHON),--python $(NODE_PYTHON))
+
 # REQUIRED=1 also fails when the index answers without advisories, or does not answer.
 REQUIRED ?=
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.cluster.daemons import Daemon
 from tests.shell import SHORT_EXECUTORS, fresh_environment
 
 ROOT = Path(__file__).parents[2]
@@ -84,3 +86,37 @@ def predictions() -> Callable[[Path], dict[int, float]]:
         return dict(zip(scored["id"].to_pylist(), scored["outputs"].to_pylist(), strict=True))
 
     return read
+
+
+@pytest.fixture(scope="module")
+def workers(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Work folders of two workers; each worker makes one subfolder per executor."""
+    return [tmp_path_factory.mktemp(f"worker{number}") for number in range(2)]
+
+
+@pytest.fixture(scope="module")
+def master(
+    environment: dict[str, str], workers: list[Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """URL of a running master with two workers of one core each."""
+    logs = tmp_path_factory.mktemp("logs")
+    with ExitStack() as stack:
+        ports = ("--port", 0)
+        daemon = stack.enter_context(Daemon(logs / "master", environment, "master.Master", *ports))
+        port = daemon.wait_for(r"service 'sparkMaster' on port (\d+)")
+        url = f"spark://127.0.0.1:{port}"
+        sizes = ("--cores", 1, "--memory", "1g")
+        started = [
+            stack.enter_context(
+                Daemon(
+                    logs / folder.name,
+                    environment,
+                    "worker.Worker",
+                    *(*ports, *sizes, "--work-dir", folder, url),
+                )
+            )
+            for folder in workers
+        ]
+        for one in started:
+            one.wait_for(r"(Successfully registered with master)")
+        yield url

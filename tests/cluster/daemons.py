@@ -13,6 +13,11 @@ import pyspark
 SPARK_CLASS = Path(pyspark.__file__).parent / "bin" / "spark-class"
 DEPLOY = "org.apache.spark.deploy"
 PATIENCE = 120.0
+# A job that starts with the first executor may end before the second one has started.
+ALL_EXECUTORS = (
+    *("--conf", "spark.scheduler.minRegisteredResourcesRatio=1.0"),
+    *("--conf", "spark.scheduler.maxRegisteredResourcesWaitingTime=120s"),
+)
 
 
 class Daemon:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.shell import run_python
+from tests.shell import ROOT, run_python
 
 ANSWERS = [(3.0,), (4.0,), (9.0,)]
 
@@ -23,7 +24,17 @@ def test_every_api_scores_without_a_jvm(linear: Path, tmp_path: Path) -> None:
     done = run_python(tmp_path, __file__, linear)
     assert done.returncode == 0, done.stderr[-6000:]
     printed = set(done.stdout.split())  # pipelines print too
-    assert {"columns", "stream", "large", "bad", "doctor", "pipeline", "ml", "swap"} <= printed
+    assert {
+        "columns",
+        "stream",
+        "large",
+        "bad",
+        "doctor",
+        "pipeline",
+        "ml",
+        "swap",
+        "table",
+    } <= printed
 
 
 def main(model: str) -> None:
@@ -46,6 +57,7 @@ def main(model: str) -> None:
         "pipeline": pipelines_are_scored,
         "ml": a_transformer_is_saved_and_loaded,
         "swap": a_stream_takes_new_versions,
+        "table": the_program_for_databricks_scores_a_table,
     }
     with trapped():
         for name, check in checks.items():
@@ -270,6 +282,13 @@ def a_stream_takes_new_versions(spark: Any, model: str) -> None:
     for sink, checkpoint in ((target, place / "log"), (write, "hdfs://host/log")):
         with pytest.raises(UsageError, match="On Spark Connect"):
             tfspark.score_batches(place / "model", sink, checkpoint=checkpoint)
+
+
+def the_program_for_databricks_scores_a_table(spark: Any, model: str) -> None:
+    main = runpy.run_path(str(ROOT / "examples" / "databricks" / "score.py"))["main"]
+    spark.read.parquet("rows").createOrReplaceTempView("listed")
+    main(["--model", model, "--input-table", "listed", "--output-table", "priced"])
+    assert sorted(map(tuple, spark.table("priced").select("outputs").collect())) == ANSWERS
 
 
 if __name__ == "__main__":

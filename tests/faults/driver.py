@@ -91,15 +91,19 @@ class Driver:
 
 def main(before: str, *flags: str) -> int:
     from jobs import batch_score
+    from tests.faults.hadoop_commits import KillingHadoopStore
     from tests.faults.stopping_store import KillingStore
     from tfspark.scoring.output import folder
+    from tfspark.spark.cluster.files import local_path
 
-    store = KillingStore(before=before)
-
-    def store_of(_: Any, path: str) -> tuple[KillingStore, str]:
+    def store_of(spark: Any, path: str) -> tuple[Any, str]:
         print("planned", flush=True)
         sys.stdin.read()
-        return store, path.removeprefix("file:")
+        if local_path(path) is not None:
+            return KillingStore(before=before), path.removeprefix("file:")
+        store = KillingHadoopStore(spark, path)
+        store.before = before
+        return store, path
 
     folder.store_of = store_of  # type: ignore[assignment]
     return batch_score.main(flags)

@@ -71,20 +71,18 @@ class StoppingStore(Stopping, LocalStore):
         return super().identity(folder) if self._exchanges else ""
 
 
-class KillingStore(StoppingStore):
+class Killing(Stopping):
     """Kills its process with SIGKILL before an operation, given by number or by a pattern."""
 
-    def __init__(self, allowed: int | None = None, *, before: str = "") -> None:
-        super().__init__(allowed)
-        self._before = before
+    before = ""
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
-        if name not in OPERATIONS or not self._before:
+        if name not in OPERATIONS or not self.before:
             return found
 
         def operation(*paths: str) -> Any:
-            if re.search(self._before, f"{name} {paths}"):
+            if re.search(self.before, f"{name} {paths}"):
                 self.stop(name)
             return found(*paths)
 
@@ -92,3 +90,11 @@ class KillingStore(StoppingStore):
 
     def stop(self, operation: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+class KillingStore(Killing, StoppingStore):
+    """Real local files; kills its process before one operation."""
+
+    def __init__(self, allowed: int | None = None, *, before: str = "") -> None:
+        super().__init__(allowed)
+        self.before = before

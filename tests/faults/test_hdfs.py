@@ -3,54 +3,31 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
+from tests.faults.hadoop_commits import StoppingHadoopStore, run
 from tests.faults.minidfs import minidfs
-from tests.faults.stopping_store import Stopped, Stopping
-from tests.faults.test_commit_faults import PARTS, killed
-from tfspark.scoring.output.commit import Commit
-from tfspark.scoring.output.journal import JobKey, Mode
-from tfspark.scoring.output.lock import Lock
-from tfspark.scoring.output.places import Places
-from tfspark.spark.cluster.strict_files import HadoopStore
+from tests.faults.numbered_rows import NEW
+from tests.faults.stopping_store import Stopped
+from tests.faults.test_commit_faults import PARTS
+from tfspark.scoring.output.journal import Mode
+from tfspark.spark.cluster.files import HadoopFiles
 
 pytestmark = pytest.mark.faults
 
 STEP = 1 if os.environ.get("ROUNDS") else 6
 
 
-class StoppingHadoopStore(Stopping, HadoopStore):
-    """A Hadoop file system; stops its job before one operation."""
-
-
 @pytest.fixture(scope="module")
 def hdfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with minidfs(tmp_path_factory.mktemp("hdfs")) as uri:
         yield uri
-
-
-def run(store: HadoopStore, output: str, mode: Mode, number: int) -> None:
-    """Run a job without tasks, with text files."""
-    commit = Commit(Lock(store, Places(output), f"A{number}", killed()))
-    try:
-        if commit.begin(JobKey("A")):
-            commit.acknowledge()
-            return
-        commit.open_work()
-        new = f"{commit.work}/new"
-        store.make(new)
-        there = {store.read(f"{new}/{name}") for name in store.names(new)}
-        for part in PARTS:
-            if part not in there:
-                store.create(f"{new}/A{number}-{part}", part)
-        commit.publish(mode, store.names(new), {})
-        commit.acknowledge()
-    finally:
-        commit.lock.silence()
 
 
 @pytest.mark.parametrize(
@@ -85,3 +62,28 @@ def test_stopped_before_any_operation_and_run_again(
             assert allowed > 15
             return
     raise AssertionError("the job does not end")
+
+
+# Before the decision, and between the two renames of an overwrite, when there is no output.
+KILLS = {"decide": "rename .*draft", "show": r"rename \('[^']*/new'"}
+
+
+@pytest.mark.parametrize("step", KILLS if STEP == 1 else ["show"])
+def test_a_job_with_all_files_on_hdfs_is_killed_and_run_again(
+    step: str, spark: SparkSession, hdfs: str, linear: Path, numbered: Path, drive: Any, job: Any
+) -> None:
+    place = f"{hdfs}/{step}"
+    files = HadoopFiles(spark, place)
+    where = {name: f"{place}/{name}" for name in ("model", "source")}
+    for name, local in (("model", linear), ("source", numbered)):
+        files._fs.copyFromLocalFile(files._path(str(local)), files._path(where[name]))
+    spark.read.parquet(where["source"]).limit(1).write.parquet(f"{place}/out")
+    driver = drive(f"{place}/out", "--mode", "overwrite", before=KILLS[step], **where)
+    driver.wait_until_planned()
+    driver.go()
+    assert driver.end() == -signal.SIGKILL, driver.log.read_text()
+    assert files.exists(f"{place}/out") == (step == "decide")
+    assert job(f"{place}/out", "--mode", "overwrite", **where) == 0
+    rows = spark.read.parquet(f"{place}/out").select("id", "outputs").collect()
+    assert sorted(rows) == [(one, 2.0 * one + 3.0) for one in NEW]
+    assert files.children(place) == ["model", "out", "source"]

@@ -25,6 +25,7 @@ REDACTION = {
     "spark.redaction.string.regex": _IN_URI,
 }
 
+_PYTHON = "spark.pyspark.python"
 # With this setting, Python reports why a worker crashed, and Spark passes it to the driver.
 _CRASHES = {"spark.python.worker.faulthandler.enabled": "true"}
 
@@ -45,16 +46,18 @@ def session(
         hive: Use a Hive metastore: the one in `hive-site.xml`, otherwise an embedded one.
 
     Returns:
-        The session. The workers of a local master use this Python; by default they would use the
-        `python3` on PATH, which may have no NumPy or TensorFlow. Spark's log level is WARN, because
+        The session. Without PYSPARK_PYTHON, its workers use `spark.pyspark.python`, which Spark
+        ignores outside spark-submit, otherwise this Python; by default they would use the `python3`
+        on PATH, which may have no NumPy or TensorFlow. Spark's log level is WARN, because
         INFO prints hundreds of lines; `spark.log.level` overrides it. Spark masks secrets of URIs
         in settings and in the text of plans, but not in the nodes of plans; `spark.redaction.regex`
         and `spark.redaction.string.regex` of the user override this.
     """
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(name)
     SparkContext._ensure_initialized()  # to read the settings of spark-submit
     submitted = SparkConf()
+    python = (settings or {}).get(_PYTHON) or submitted.get(_PYTHON, sys.executable)
+    os.environ.setdefault("PYSPARK_PYTHON", python)
     for key, value in {**REDACTION, **_CRASHES}.items():
         if not submitted.contains(key):
             builder = builder.config(key, value)

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Score on YARN. The nodes need neither tfspark nor TensorFlow: the driver and the executors run in the environment of
+# the archive. The model, the input and the output are on HDFS; nobody has to copy the model to the nodes.
+#
+# In cluster mode, the exit code of spark-submit is 0 or 1. The exit code of the job is in the log of the application.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+# Once, on the operating system of the nodes, and again when tfspark changes.
+[[ -e dist/environment.tar.gz ]] || make env-archive
+
+PYSPARK_PYTHON=./environment/bin/python spark-submit \
+    --master yarn --deploy-mode cluster --num-executors 4 --executor-cores 2 \
+    --archives dist/environment.tar.gz#environment \
+    jobs/batch_score.py \
+    --model hdfs:///models/price --input hdfs:///homes --output hdfs:///prices --mode overwrite
