@@ -86,18 +86,10 @@ UNSUPPORTED: dict[int, tuple[str, str]] = {
 }
 
 # The names of the types from number 24 on: a byte or less for each element.
-_SMALL = [
-    "float8_e5m2",
-    "float8_e4m3fn",
-    "float8_e4m3fnuz",
-    "float8_e4m3b11fnuz",
-    "float8_e5m2fnuz",
-    "int4",
-    "uint4",
-    "int2",
-    "uint2",
-    "float4_e2m1fn",
-]
+_SMALL = (
+    *("float8_e5m2", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e4m3b11fnuz", "float8_e5m2fnuz"),
+    *("int4", "uint4", "int2", "uint2", "float4_e2m1fn"),
+)
 
 LISTS = (pa.ListType, pa.LargeListType, pa.FixedSizeListType)
 
