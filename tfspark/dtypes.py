@@ -90,6 +90,12 @@ UNSUPPORTED: dict[int, tuple[str, str]] = {
     23: ("uint64", "Spark has no integer above bigint; cast to int64 inside the model"),
 }
 
+# The names of the types from number 24 on: a byte or less for each element.
+_SMALL = (
+    *("float8_e5m2", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e4m3b11fnuz", "float8_e5m2fnuz"),
+    *("int4", "uint4", "int2", "uint2", "float4_e2m1fn"),
+)
+
 LISTS = (pa.ListType, pa.LargeListType, pa.FixedSizeListType)
 
 # Keyed by the number of the Arrow type, because it is looked up for every column of every batch.
@@ -133,7 +139,9 @@ def name_of(number: int) -> str:
     """Return TensorFlow's name of a `DataType` number, supported or not."""
     if number in _BY_NUMBER:
         return _BY_NUMBER[number].name
-    return UNSUPPORTED[number][0] if number in UNSUPPORTED else f"DataType {number}"
+    if number in UNSUPPORTED:
+        return UNSUPPORTED[number][0]
+    return dict(enumerate(_SMALL, 24)).get(number, f"DataType {number}")
 
 
 def by_name(name: str) -> DType:

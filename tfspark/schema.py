@@ -25,6 +25,7 @@ from tfspark.feeding import Feed, Feeding, InputBinding
 from tfspark.fetching import Fetch, OutputBinding, fetch_outputs
 from tfspark.fitting import Fitting, unusable_type
 from tfspark.options import DEFAULTS, OnError, OnNull, ScoreOptions
+from tfspark.row_warnings import warnings_of
 from tfspark.rows import REASON_TYPE, is_fitting, null_rule
 from tfspark.signature import Signature, TensorSpec
 from tfspark.terms import PYTHON, Terms
@@ -116,9 +117,9 @@ def bind(
     Raises:
         BindingError: Lists all mismatches in one message.
     """
-    by_rows = signature.is_row_by_row
+    by_rows, own = signature.is_row_by_row, signature
     signature = signature.by_rows() if by_rows else signature
-    found = list(_unknown_inputs(feed or {}, signature))
+    found = [*_unknown_inputs(feed or {}, signature), *_fed_twice(signature)]
     fitting = Fitting(columns, options.narrow, case_sensitive, terms)
     feeding = Feeding(signature, feed or {}, fitting)
     inputs = feeding.bound(found)
@@ -128,6 +129,8 @@ def bind(
     fixed = rows or _only_one(options.batch_size)
     outputs = fetch_outputs(signature, fetch, options.strings, taken, fixed, terms, found)
     found += _taken_reason(options.reason, [*taken, *(one.column for one in outputs)])
+    fetched = {one.spec.name for one in outputs}
+    warnings = warnings_of(own, batch_size=options.batch_size, outputs=fetched, terms=terms)
     if problems is not None:
         problems += found
     elif found:
@@ -138,7 +141,7 @@ def bind(
         rows,
         by_rows,
         tuple(sentence for bound in inputs for sentence in feeding.rounded(bound)),
-        (*warnings_of(signature, by_rows=by_rows), *left_out),
+        (*warnings, *left_out),
         terms,
         options.on_error,
         options.reason,
@@ -169,7 +172,7 @@ def bind_outputs(
     Raises:
         BindingError: Lists all mismatches in one message.
     """
-    problems: list[str] = []
+    problems = _fed_twice(signature)
     signature = signature.by_rows() if signature.is_row_by_row else signature
     rows = _fixed_rows(signature.inputs, problems) or _only_one(options.batch_size)
     outputs = fetch_outputs(signature, fetch, options.strings, (), rows, terms, problems)
@@ -203,21 +206,6 @@ def kept_columns(columns: Sequence[str], keep: Sequence[str] | None) -> list[str
             )
         )
     return list(dict.fromkeys(keep))
-
-
-def warnings_of(signature: Signature, *, by_rows: bool | None = None) -> list[str]:
-    """Return warnings about how the rows of a signature are scored."""
-    fixed = {spec.batch_dimension for spec in signature.inputs} - {None, 1}
-    if signature.is_row_by_row if by_rows is None else by_rows:
-        return [
-            f"signature {signature.name!r} has no dimension for rows: the model runs once for each "
-            "row, which is slow; export it with a batch dimension"
-        ]
-    return [
-        f"signature {signature.name!r} takes batches of exactly {rows} rows: where the model mixes "
-        "the rows of a batch, a prediction depends on its neighbours"
-        for rows in sorted(rows for rows in fixed if rows is not None)
-    ]
 
 
 def _with_null_rules(
@@ -266,6 +254,19 @@ def _fixed_rows(inputs: Sequence[TensorSpec], problems: list[str]) -> int | None
         sizes = ", ".join(map(str, sorted(fixed)))
         problems.append(f"the inputs disagree on the fixed number of rows of a batch: {sizes}")
     return fixed.pop() if len(fixed) == 1 else None
+
+
+def _fed_twice(signature: Signature) -> list[str]:
+    """Say which inputs are one tensor, which a session takes only once."""
+    names: dict[str, list[str]] = {}
+    for spec in signature.inputs:
+        names.setdefault(spec.tensor or spec.name, []).append(spec.name)
+    return [
+        f"inputs {listing(same)} are the same tensor of the graph, so TensorFlow takes one value "
+        "for them; export the model with one input"
+        for same in names.values()
+        if len(same) > 1
+    ]
 
 
 def _unknown_inputs(feed: Feed, signature: Signature) -> list[str]:

@@ -103,7 +103,13 @@ def test_an_unsupported_type_says_why(name, reason):
     assert "expected: float32, float64" in str(caught.value)
 
 
-@pytest.mark.parametrize("number", [0, 24, 29, 101, 999])
+@pytest.mark.parametrize(("number", "name"), [(24, "float8_e5m2"), (29, "int4")])
+def test_a_small_type_is_named_and_refused(number, name):
+    assert dtypes.name_of(number) == name
+    assert dtypes.unsupported(name).startswith("cast to a type")
+
+
+@pytest.mark.parametrize("number", [0, 34, 101, 999])
 def test_a_number_of_the_future_is_named_and_refused(number):
     name = dtypes.name_of(number)
     assert name == f"DataType {number}"

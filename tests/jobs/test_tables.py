@@ -105,6 +105,27 @@ def test_an_overwritten_external_table_keeps_its_partitions(
     spark.sql(f"DROP TABLE {tables}.y")
 
 
+@pytest.mark.parametrize(
+    ("kept", "columns"),
+    [
+        ("id", "id INT, outputs DECIMAL(5, 2)"),
+        ("at", "at DATE, outputs FLOAT"),
+        ("s", "s STRUCT<b: INT, a: INT>, outputs FLOAT"),
+    ],
+)
+def test_values_that_a_table_would_change_are_refused(
+    kept: str, columns: str, end_of: Any, linear: Path, spark: SparkSession, tables: str
+) -> None:
+    rows = "array(1f, 2f) features, 1 id, TIMESTAMP'2024-01-02 03:04:05' at, struct(1 a, 2 b) s"
+    spark.sql(f"SELECT {rows}").createOrReplaceTempView("typed_rows")
+    spark.sql(f"CREATE TABLE {tables}.y ({columns}) USING parquet")
+    flags = ("--input-table", "typed_rows", "--keep", kept, "--output-table", f"{tables}.y")
+    ended = end_of(main, "--model", linear, *flags, "--mode", "append")
+    assert (ended.code, ended.spark_jobs) == (65, 0)
+    assert "do not have the columns" in ended.error
+    assert "use CAST in a SQL job" in ended.error
+
+
 @pytest.mark.parametrize("mode", ["append", "overwrite"])
 def test_a_table_with_a_partition_elsewhere_is_refused(
     mode: str,

@@ -11,6 +11,7 @@ from tests.thirdparty import (
     composites,
     element_types,
     kernels,
+    modern,
     names,
     old_forms,
     scalars,
@@ -27,6 +28,7 @@ CASES: tuple[Case, ...] = (
     *batches.CASES,
     *element_types.CASES,
     *names.CASES,
+    *modern.CASES,
 )
 
 

@@ -32,6 +32,7 @@ ALWAYS = {
     "hidden_output-given": ("direct-job", "spark-job"),
     "scalar": ("direct-job", "rdd"),
     "several-double": ("direct-job",),
+    "words_of_python": ("function", "sql"),
     "text_form": ("spark-job",),
     "top-column": ("sql",),
 }

@@ -14,13 +14,14 @@ from pyspark.sql import SparkSession
 
 import tfspark
 from jobs import batch_score
-from tests.thirdparty import batches, old_forms, scalars
+from tests.thirdparty import batches, modern, old_forms, scalars
 from tests.thirdparty.case import Case, rows
 
 CARE = {
     scalars.scalar: "runs once for each row",
     batches.neighbours: "exactly 2 rows",
     scalars.pair: "",
+    modern.longest_text: "depends on its neighbours; batch_size=1",
 }
 Said = Callable[[], list[str]]
 
@@ -52,8 +53,9 @@ def test_model_that_needs_care_is_warned_of_once(
 ) -> None:
     path = path_of(save)
     if api == "predict":
-        names = [spec.name for spec in tfspark.load(path).signature.inputs]
-        tfspark.predict(spark.createDataFrame([(1.0,) * len(names)], names), path)
+        inputs = tfspark.load(path).signature.inputs
+        row = {spec.name: "a" if spec.dtype == "string" else 1.0 for spec in inputs}
+        tfspark.predict(spark.createDataFrame([row]), path)
     elif api == "predict_rdd":
         tfspark.predict_rdd(spark.sparkContext.parallelize([1.0]), path)
     elif api == "register":

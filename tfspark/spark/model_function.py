@@ -18,7 +18,8 @@ from tfspark.errors import BindingError, UsageError, explain, listing
 from tfspark.fetching import OutputBinding
 from tfspark.options import ScoreOptions
 from tfspark.package import ModelPackage
-from tfspark.schema import bind_outputs, warnings_of
+from tfspark.row_warnings import warnings_of
+from tfspark.schema import bind_outputs
 from tfspark.signature import Signature
 from tfspark.spark.column_arguments import check_columns
 from tfspark.spark.model import Model, model_of
@@ -64,7 +65,9 @@ class FunctionRequest:
         check_columns(fetch=fetch)
         package = model_of(spark, model, options)
         outputs = bind_outputs(package.signature, fetch=fetch, options=options)
-        for warning in warnings_of(package.signature):
+        fetched = [one.spec.name for one in outputs]
+        size = options.batch_size
+        for warning in warnings_of(package.signature, batch_size=size, outputs=fetched):
             _log.warning(warning)
         return cls(spark, package, outputs, fetch, options)
 
@@ -83,7 +86,7 @@ class ModelFunction:
     udf: Any
     kind: Kind | Literal["jvm"]
 
-    def __call__(self, *columns: Argument, **named: Argument) -> Column:
+    def __call__(self, /, *columns: Argument, **named: Argument) -> Column:
         """Return the prediction of some columns.
 
         Args:

@@ -18,7 +18,8 @@ from tfspark.constants import Constant, is_constant
 from tfspark.errors import BindingError, UsageError, did_you_mean, explain, explain_all, listing
 from tfspark.features import parts_of
 from tfspark.options import ScoreKeywords, ScoreOptions
-from tfspark.schema import bind_outputs, warnings_of
+from tfspark.row_warnings import warnings_of
+from tfspark.schema import bind_outputs
 from tfspark.signature import Signature
 from tfspark.spark.column_arguments import check_columns
 from tfspark.spark.model import Model, handle_of, model_of, refuse_fastest
@@ -67,10 +68,11 @@ def predict_rdd(
     _check_rdd(rdd)
     spark = SparkSession(rdd.context)
     package = model_of(spark, model, chosen)
-    bind_outputs(package.signature, fetch=fetch, options=chosen)
+    outputs = bind_outputs(package.signature, fetch=fetch, options=chosen)
     given = feed or {}
     _check_feed(package.signature, given)
-    for warning in warnings_of(package.signature):
+    fetched = [one.spec.name for one in outputs]
+    for warning in warnings_of(package.signature, batch_size=chosen.batch_size, outputs=fetched):
         _log.warning(warning)
     scorer = ElementScorer(
         handle_of(spark, package, chosen),

@@ -12,7 +12,6 @@ never changes an existing target. The next job finishes or removes the files of 
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -26,6 +25,7 @@ from tfspark.errors import (
     explain,
 )
 from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.output.column_types import holds
 from tfspark.scoring.output.journal import JobKey, Journal, Mode
 from tfspark.spark.cluster.failures import cause, is_disconnected
 from tfspark.spark.cluster.sources import Source
@@ -47,18 +47,6 @@ __all__ = [
 _STOPPED = (TimeLimitError, WorkerLostError)
 
 _log = logging.getLogger(__name__)
-
-# Types with the same names in Spark and Arrow.
-_COMPARABLE = re.compile(
-    r"((?:array<)*)(tinyint|smallint|int|bigint|float|double|boolean|string|binary)>*"
-)
-# Type → the types whose values it holds without a change.
-_WIDER = {
-    "smallint": ("tinyint",),
-    "int": ("tinyint", "smallint"),
-    "bigint": ("tinyint", "smallint", "int"),
-    "double": ("tinyint", "smallint", "int", "float"),
-}
 
 
 class Transaction(Protocol):
@@ -189,11 +177,15 @@ def check_same_columns(
     wanted = [name.lower() for name in there if name.lower() not in folders]
     found = [name for name in folded if name not in folders]
     changed = any(
-        not _takes(kind, folded.get(name.lower(), kind), may_widen=bool(target.table))
+        not holds(kind, folded.get(name.lower(), kind), may_widen=bool(target.table))
         for name, kind in types.items()
     )
     if changed or (wanted != found if ordered else sorted(wanted) != sorted(found)):
-        dropped = " To give a table other columns, drop it first." if target.table else ""
+        dropped = ""
+        if target.table:
+            dropped = " To give a table other columns, drop it first."
+        if changed:
+            dropped += " To convert values, use CAST in a SQL job."
         raise BindingError(
             explain(
                 f"The rows do not have the columns of the {target}.",
@@ -202,12 +194,3 @@ def check_same_columns(
                 hint=f"choose columns with --keep and name predictions with --fetch.{dropped}",
             )
         )
-
-
-def _takes(wanted: str, found: str, *, may_widen: bool) -> bool:
-    """Whether a column of one type can hold all values of another type unchanged."""
-    column, values = _COMPARABLE.fullmatch(wanted), _COMPARABLE.fullmatch(found)
-    if column is None or values is None or wanted == found:
-        return True
-    same_depth = column.group(1) == values.group(1)
-    return may_widen and same_depth and values.group(2) in _WIDER.get(column.group(2), ())

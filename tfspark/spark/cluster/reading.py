@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -154,10 +155,18 @@ def _not_found(
     )
 
 
+def escaped_glob(name: str) -> str:
+    """Return a glob that matches only this name."""
+    return re.sub(r"[*?\[\]{}\\]", r"\\\g<0>", name)
+
+
 def near_names(spark: SparkSession, path: str) -> str:
     """Return a hint for a missing path: the working directory and a similar name."""
     files = HadoopFiles(spark, path)
     folder, _, name = files.qualified(path).rpartition("/")
     is_relative = not scheme_of(path) and not path.startswith("/")
     where = f" A relative path begins at {Path.cwd()}." if is_relative else ""
-    return where + did_you_mean(name, files.children(folder))
+    names = files.children(folder)
+    if name in names:  # Spark expands braces and brackets, even of a name that is there
+        return f"{where} It is there, but Spark takes it as a glob: write {escaped_glob(name)}."
+    return where + did_you_mean(name, names)

@@ -112,40 +112,54 @@ private[jobs] object Output {
     val differ =
       if (ordered) names(there) != names(rows) else names(there).sorted != names(rows).sorted
     val dropped = if (target.table.isEmpty) "" else " To give a table other columns, drop it first."
+    val cast = if (changed) " To convert values, use CAST in a SQL job." else ""
     if (changed || differ)
       throw new BindingException(
         Explain(
           s"The rows do not have the columns of the $target.",
           expected = describe(there),
           found = describe(rows),
-          hint = s"choose columns with --keep and name predictions with --fetch.$dropped"
+          hint = s"choose columns with --keep and name predictions with --fetch.$dropped$cast"
         )
       )
   }
 
-  /** Whether a column of one type can hold all values of another type unchanged; true if the types
-    * have other names in Spark than in the files.
+  /** Whether a column of one type holds all values of another type unchanged.
+    *
+    * Spark's store assignment rounds decimals, takes the date of a timestamp and binds fields of
+    * structs by position, all without an error.
     */
   private def takes(column: DataType, values: DataType, mayWiden: Boolean): Boolean =
     (column, values) match {
+      case (_, NullType) | (NullType, _)          => true
       case (ArrayType(one, _), ArrayType(other, _)) => takes(one, other, mayWiden)
-      case _ if !plain(column) || !plain(values) || column == values => true
-      case _ => mayWiden && wider.get(column).exists(_.contains(values))
+      case (MapType(key, value, _), MapType(otherKey, otherValue, _)) =>
+        takes(key, otherKey, mayWiden) && takes(value, otherValue, mayWiden)
+      case (StructType(fields), StructType(others)) =>
+        fields.length == others.length && fields.zip(others).forall { case (one, other) =>
+          one.name.equalsIgnoreCase(other.name) && takes(one.dataType, other.dataType, mayWiden)
+        }
+      case (one, other) if one == other => true
+      case _ if !mayWiden               => false
+      case (_: StringType, _: StringType) => true
+      case (one: DecimalType, other: DecimalType) =>
+        one.scale >= other.scale && one.precision - one.scale >= other.precision - other.scale
+      case (one: DecimalType, other) => digits.get(other).exists(one.precision - one.scale >= _)
+      case _                         => wider.get(column).exists(_.contains(values))
     }
-
-  private def plain(kind: DataType): Boolean = kind match {
-    case ArrayType(element, _) => plain(element)
-    case StringType | BinaryType | BooleanType => true
-    case other => other.isInstanceOf[NumericType] && !other.isInstanceOf[DecimalType]
-  }
 
   /** Type → the types whose values it holds without a change. */
   private val wider: Map[DataType, Set[DataType]] = Map(
     ShortType -> Set(ByteType),
     IntegerType -> Set(ByteType, ShortType),
     LongType -> Set(ByteType, ShortType, IntegerType),
-    DoubleType -> Set(ByteType, ShortType, IntegerType, FloatType)
+    DoubleType -> Set(ByteType, ShortType, IntegerType, FloatType),
+    TimestampType -> Set(DateType),
+    TimestampNTZType -> Set(DateType)
   )
+
+  private val digits: Map[DataType, Int] =
+    Map(ByteType -> 3, ShortType -> 5, IntegerType -> 10, LongType -> 19)
 
   def describe(schema: StructType): String =
     schema.fields.map(field => s"${field.name} ${field.dataType.catalogString}").mkString(", ")

@@ -127,6 +127,7 @@ object Binding {
     val one = options.batchRows.filter(_ == 1).map(_.toLong)
     val outputs = new OutputBinder(signature, options, rows.orElse(one)).bind(fetch, taken)
     val problems = unknown("feed", "input", feed.keys, signature.inputs.map(_.name)) ++
+      fedTwice(signature) ++
       inputs.flatMap(_.left.toSeq.flatten) ++ Fills.misfits(bound, columns) ++ disagree ++
       outputs.flatMap(_.left.toSeq) ++
       takenReason(options.onError.reason, taken ++ outputs.flatMap(_.toSeq).map(_.column))
@@ -140,7 +141,7 @@ object Binding {
       rows.map(_.toInt),
       own.isRowByRow,
       bound.flatMap(binder.rounded),
-      warnings(own),
+      RowWarnings.of(own, options, outputs.flatMap(_.toSeq).map(_.spec.name)),
       options.terms,
       options.onError
     )
@@ -156,18 +157,12 @@ object Binding {
       Explain.all(s"Signature '${signature.name}' does not fit the columns", problems, hint)
     )
 
-  /** What a user should know of how the rows of a signature are scored. */
-  private def warnings(signature: Signature): Seq[String] =
-    if (signature.isRowByRow)
-      Seq(
-        s"signature '${signature.name}' has no dimension for rows: the model runs once for each " +
-          "row, which is slow; export it with a batch dimension"
-      )
-    else
-      signature.inputs.flatMap(_.batchDimension).distinct.sorted.filter(_ > 1).map { rows =>
-        s"signature '${signature.name}' takes batches of exactly $rows rows: where the model " +
-          "mixes the rows of a batch, a prediction depends on its neighbours"
-      }
+  /** Say which inputs are one tensor, which a session takes only once. */
+  private def fedTwice(signature: Signature): Seq[String] =
+    signature.inputs.groupBy(_.tensor).values.toSeq.filter(_.sizeIs > 1).map { same =>
+      s"inputs ${Explain.listing(same.map(_.name))} are the same tensor of the graph, so " +
+        "TensorFlow takes one value for them; export the model with one input"
+    }
 
   /** Say that the reason column has the name of another column. */
   private def takenReason(reason: Option[String], taken: Seq[String]): Seq[String] =

@@ -82,6 +82,9 @@ object DType {
     DType("uint32", 22, 4, unsigned, LongType)
   )
 
+  /** `DT_FLOAT_REF`, the type of a variable in an old graph, is this much above `DT_FLOAT`. */
+  val Reference: Int = 100
+
   /** Marks sparse, ragged and other composite tensors; not a number of TensorFlow's. */
   val Composite: Int = -1
 
@@ -103,6 +106,11 @@ object DType {
     23 -> ("uint64" -> "Spark has no integer above bigint; cast to int64 inside the model")
   )
 
+  /** The names of the types from number 24 on: a byte or less for each element. */
+  private val small =
+    ("float8_e5m2 float8_e4m3fn float8_e4m3fnuz float8_e4m3b11fnuz float8_e5m2fnuz " +
+      "int4 uint4 int2 uint2 float4_e2m1fn").split(' ').toSeq
+
   private val byName = table.map(row => row.name -> row).toMap
   private val byNumber = table.map(row => row.number -> row).toMap
 
@@ -113,7 +121,8 @@ object DType {
   def nameOf(number: Int): String =
     byNumber.get(
       number
-    ).map(_.name).orElse(refused.get(number).map(_._1)).getOrElse(s"DataType $number")
+    ).map(_.name).orElse(refused.get(number).map(_._1)).orElse(small.lift(number - 24))
+      .getOrElse(s"DataType $number")
 
   /** Why a TensorFlow type is not supported, with a hint; none for a type of the table. */
   def unsupported(name: String): Option[String] =
