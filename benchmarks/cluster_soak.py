@@ -38,8 +38,9 @@ from tests.shell import fresh_environment
 
 RESULT = ROOT / "benchmarks" / "results" / "cluster_soak.json"
 # Seconds from one event to the next.
-ROWS_ARRIVE, KILL_WORKER, SAMPLE = 2.0, 20.0, 5.0
-HEAPS = 6  # measurements of the live heap, each after a full garbage collection
+ROWS_ARRIVE, KILL_WORKER, SAMPLE, HEAP = 2.0, 20.0, 5.0, 60.0
+# The JVMs load classes and fill caches first, so these seconds are not compared.
+WARM_UP = 300.0
 
 # The driver keeps the last jobs and queries for its UI, so its memory grows until these numbers.
 _KEPT = {
@@ -54,6 +55,7 @@ SETTINGS = {
     "spark.executor.memory": "512m",
     "spark.driver.memory": "512m",
     "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
     "spark.sql.shuffle.partitions": 2,
     "spark.python.daemon.module": "tfspark.spark.daemon",
     **_KEPT,
@@ -115,10 +117,8 @@ class Soak:
         """Let the time pass; a driver or a job that ends with an error ends the run."""
         app = Application(driver.pid, self._app_id(driver))
         begin, due = time.monotonic(), [0.0] * 5
-        waits = (
-            *(ROWS_ARRIVE, KILL_WORKER, SAMPLE),
-            *(self.seconds / self.versions, self.seconds / HEAPS),
-        )
+        swap = self.seconds / self.versions
+        waits = (ROWS_ARRIVE, KILL_WORKER, SAMPLE, swap, HEAP)
         actions = (self._rows, self._kill, self._sample, self._swap, self._heap)
         while (now := time.monotonic() - begin) < self.seconds:
             for at, wait in enumerate(waits):
@@ -164,8 +164,14 @@ class Soak:
             prepared.rename(self.place / "model" / prepared.name)
 
 
-def thirds(samples: list[dict[str, float]]) -> dict[str, tuple[float, float]]:
-    """Return the means of the first and the last third of some samples, by their names."""
+def thirds(samples: list[dict[str, float]], without: float = 0) -> dict[str, tuple[float, float]]:
+    """Return the means of the first and the last third of some samples, by their names.
+
+    Args:
+        samples: Taken at regular intervals.
+        without: The share of the samples that is left out at the beginning.
+    """
+    samples = samples[int(len(samples) * without) :]
     size = max(len(samples) // 3, 1)
 
     def mean(some: list[dict[str, float]], name: str) -> float:
@@ -220,11 +226,14 @@ def soak(place: Path, minutes: float, seed: int) -> dict[str, Any]:
     assert account["wrong answers"] == 0, account
     account |= check_stream(place, run.arrived)
     account |= {"worker kills": run.kills, **jobs.account}
+    warm_up = min(WARM_UP / run.seconds, 1 / 4)
     return {
         "minutes": minutes,
         "counts": account,
-        "pss_mb": thirds(run.samples),
-        "live_heap_mb": thirds(run.heaps),
+        "warm_up_minutes": warm_up * minutes,
+        "pss_mb": thirds(run.samples, warm_up),
+        "live_heap_mb": thirds(run.heaps, warm_up),
+        "live_heap_by_minute": run.heaps,
     }
 
 
@@ -239,6 +248,7 @@ def main() -> None:
     RESULT.write_text(json.dumps({"machine": machine(), **found}, indent=2) + "\n")
     print(f"{chosen.minutes:g} minutes, all rows exact: ", end="")
     print(", ".join(f"{count:,} {name}" for name, count in found["counts"].items()))
+    print(f"\nWithout the first {found['warm_up_minutes']:.1f} minutes:")
     print(f"\n{table('PSS', found['pss_mb'])}\n\n{table('live heap', found['live_heap_mb'])}")
 
 

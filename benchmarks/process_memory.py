@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _EXECUTOR = b"CoarseGrainedExecutorBackend"
-_USED = re.compile(r"total \d+K, used (\d+)K")
+_TOTAL = re.compile(r"^Total +\d+ +(\d+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,12 @@ def pss(process: int) -> float:
 
 
 def live_heap(jvm: int) -> float:
-    """Return the MB of the objects that a JVM can reach."""
-    _jcmd(jvm, "GC.run")
-    return sum(int(used) for used in _USED.findall(_jcmd(jvm, "GC.heap_info"))) / 1000
+    """Return the MB of the objects that a JVM can reach.
+
+    The size of the heap after a collection would count what a busy JVM has allocated since.
+    """
+    found = _TOTAL.search(_jcmd(jvm, "GC.class_histogram"))
+    return int(found[1]) / 1e6 if found else 0.0
 
 
 def children(process: int) -> list[int]:

@@ -54,6 +54,7 @@ def test_rows_of_the_stream_are_compared_with_their_own_version(tmp_path: Path) 
 def test_the_first_third_is_compared_with_the_last() -> None:
     found = thirds([{"heap": float(value)} for value in (1, 3, 9, 9, 4, 4)])
     assert found == {"heap": (2.0, 4.0)}
+    assert thirds([{"heap": float(value)} for value in (9, 1, 2, 3)], 1 / 4) == {"heap": (1.0, 3.0)}
     assert table("PSS", found).endswith("| heap | 2 | 4 | 2.00 |")
 
 
