@@ -23,6 +23,7 @@ with DAG(
 ):
     SparkSubmitOperator(
         task_id="score",
+        name="score prices of {{ ds }}",
         conn_id="spark_yarn",
         deploy_mode="cluster",
         application="/opt/tfspark/batch_score.py",

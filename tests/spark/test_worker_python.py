@@ -10,6 +10,7 @@ import pytest
 
 from tfspark.errors import EngineError
 from tfspark.spark.cluster import worker_python
+from tfspark.spark.cluster.session import python_of_workers
 from tfspark.spark.cluster.worker_python import check_worker_python
 
 
@@ -87,6 +88,19 @@ def test_the_server_of_a_local_connect_session_is_asked(
     monkeypatch.delenv("PYSPARK_PYTHON")
     with pytest.raises(EngineError, match="another Python"):
         check_worker_python(SimpleNamespace())
+
+
+@pytest.mark.parametrize(
+    ("given", "variable", "expected"),
+    [("./a/python", "b", "./a/python"), (None, "b", "b"), (None, None, sys.executable)],
+)
+def test_the_setting_comes_before_the_variable(
+    given: str | None, variable: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYSPARK_PYTHON", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("PYSPARK_PYTHON", variable)
+    assert python_of_workers(given) == expected
 
 
 def test_a_package_that_is_shipped_is_not_asked_for() -> None:

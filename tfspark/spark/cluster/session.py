@@ -46,9 +46,9 @@ def session(
         hive: Use a Hive metastore: the one in `hive-site.xml`, otherwise an embedded one.
 
     Returns:
-        The session. Without PYSPARK_PYTHON, its workers use `spark.pyspark.python`, which Spark
-        ignores outside spark-submit, otherwise this Python; by default they would use the `python3`
-        on PATH, which may have no NumPy or TensorFlow. Spark's log level is WARN, because
+        The session. Its workers use `spark.pyspark.python`, which Spark ignores outside
+        spark-submit, otherwise PYSPARK_PYTHON, otherwise this Python; by default they would use the
+        `python3` on PATH, which may have no NumPy or TensorFlow. Spark's log level is WARN, because
         INFO prints hundreds of lines; `spark.log.level` overrides it. Spark masks secrets of URIs
         in settings and in the text of plans, but not in the nodes of plans; `spark.redaction.regex`
         and `spark.redaction.string.regex` of the user override this.
@@ -56,8 +56,8 @@ def session(
     builder = SparkSession.builder.appName(name)
     SparkContext._ensure_initialized()  # to read the settings of spark-submit
     submitted = SparkConf()
-    python = (settings or {}).get(_PYTHON) or submitted.get(_PYTHON, sys.executable)
-    os.environ.setdefault("PYSPARK_PYTHON", python)
+    given = (settings or {}).get(_PYTHON) or submitted.get(_PYTHON, None)
+    os.environ["PYSPARK_PYTHON"] = python_of_workers(given)
     for key, value in {**REDACTION, **_CRASHES}.items():
         if not submitted.contains(key):
             builder = builder.config(key, value)
@@ -71,6 +71,11 @@ def session(
     if spark.conf.get("spark.log.level", None) is None:
         spark.sparkContext.setLogLevel("WARN")
     return spark
+
+
+def python_of_workers(given: str | None) -> str:
+    """Return the command that starts workers: the setting comes first, as in spark-submit."""
+    return given or os.environ.get("PYSPARK_PYTHON", sys.executable)
 
 
 def connect_session(url: str) -> SparkSession:
