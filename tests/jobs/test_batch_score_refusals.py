@@ -149,6 +149,17 @@ def test_all_mismatches_come_at_once(
     assert "3 mismatches" in ended.error
 
 
+def test_input_whose_name_is_a_glob_is_shown_escaped(
+    end_of: Any, linear: Path, rows: Path, tmp_path: Path
+) -> None:
+    rows.rename(tmp_path / "a[1]")
+    flags = ("--model", linear, "--output", tmp_path / "out", "--input")
+    ended = end_of(main, *flags, tmp_path / "a[1]")
+    assert ended.code == 66
+    assert r"Spark takes it as a glob: write a\[1\]." in ended.error
+    assert end_of(main, *flags, tmp_path / r"a\[1\]").code == 0
+
+
 @pytest.mark.parametrize(
     "source",
     ["--input {0}/nothing", "--input {0}/empty", "--input-table nothing", "--input-table no.thing"],

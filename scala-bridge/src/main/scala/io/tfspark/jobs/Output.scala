@@ -131,7 +131,7 @@ private[jobs] object Output {
     */
   private def takes(column: DataType, values: DataType, mayWiden: Boolean): Boolean =
     (column, values) match {
-      case (_, NullType) | (NullType, _)          => true
+      case (_, NullType) | (NullType, _) => true
       case (ArrayType(one, _), ArrayType(other, _)) => takes(one, other, mayWiden)
       case (MapType(key, value, _), MapType(otherKey, otherValue, _)) =>
         takes(key, otherKey, mayWiden) && takes(value, otherValue, mayWiden)
@@ -140,12 +140,12 @@ private[jobs] object Output {
           one.name.equalsIgnoreCase(other.name) && takes(one.dataType, other.dataType, mayWiden)
         }
       case (one, other) if one == other => true
-      case _ if !mayWiden               => false
+      case _ if !mayWiden => false
       case (_: StringType, _: StringType) => true
       case (one: DecimalType, other: DecimalType) =>
         one.scale >= other.scale && one.precision - one.scale >= other.precision - other.scale
       case (one: DecimalType, other) => digits.get(other).exists(one.precision - one.scale >= _)
-      case _                         => wider.get(column).exists(_.contains(values))
+      case _ => wider.get(column).exists(_.contains(values))
     }
 
   /** Type → the types whose values it holds without a change. */

@@ -2,8 +2,8 @@ package io.tfspark.model
 
 /** Warns of models whose rows may affect each other, or that are slow. Driver.
   *
-  * Only the signature is known, so a warning says what may happen. The rules and the words are those
-  * of Python's `tfspark.row_warnings`.
+  * Only the signature is known, so a warning says what may happen. The rules and the words are
+  * those of Python's `tfspark.row_warnings`.
   */
 private[model] object RowWarnings {
 

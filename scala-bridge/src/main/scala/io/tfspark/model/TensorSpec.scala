@@ -66,7 +66,8 @@ object TensorSpec {
 
   private[model] def of(name: String, info: TensorInfo): TensorSpec = {
     // Without a plain name the message's oneof holds coo_sparse or composite_tensor.
-    val number = if (info.getName.nonEmpty) info.getDtypeValue % DType.Reference else DType.Composite
+    val number =
+      if (info.getName.nonEmpty) info.getDtypeValue % DType.Reference else DType.Composite
     // An empty shape is a scalar; a missing shape is an unknown rank.
     val known = Option.when(info.hasTensorShape)(info.getTensorShape)
     TensorSpec(name, DType.nameOf(number), known.flatMap(shapeOf), info.getName)
