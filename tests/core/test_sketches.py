@@ -14,6 +14,7 @@ from tfspark.sketches import ColumnSketch, Frequent, Quantiles, RowSketch, Wante
 from tfspark.sketches import frequent as frequent_module
 from tfspark.sketches.draw import Draw, level_for
 from tfspark.sketches.summary import BARS, summary_of
+from tfspark.sketches.watching import MOST_COLUMNS
 
 SHARES = np.linspace(0.01, 0.99, 99)
 
@@ -328,8 +329,8 @@ def test_the_sample_shows_short_values():
 def test_very_many_columns_are_not_all_described():
     names = [f"c{number}" for number in range(500)]
     wanted = Wanted({name: name for name in names}, tuple(names)).described()
-    assert len(wanted.inputs) == len(wanted.outputs) == 64
-    sketches = [Quantiles(wanted.size(0)) for _ in range(128)]
+    assert len(wanted.inputs) == len(wanted.outputs) == MOST_COLUMNS
+    sketches = [Quantiles(wanted.size(0)) for _ in range(2 * MOST_COLUMNS)]
     for one in sketches:
         one.add(np.random.default_rng(0).normal(size=10_000))
     assert len(pickle.dumps(sketches)) < 300 << 10
@@ -389,7 +390,7 @@ def test_the_statistics_of_a_task_are_small():
     assert len(pickle.dumps(watch.end())) < 512 << 10
 
 
-def result_of(number, rows=5000, columns=64, expected=0):
+def result_of(number, rows=5000, columns=MOST_COLUMNS, expected=0):
     """Return the pickled statistics of one task over numbers."""
     names = [f"column_{at:02d}" for at in range(columns)]
     batch = pa.record_batch(dict.fromkeys(names, np.random.default_rng(0).normal(size=rows)))
@@ -406,7 +407,7 @@ def test_the_statistics_of_many_tasks_fit_into_the_results_of_a_stage(expected):
     # All tasks up to the next one of the grid are counted as large as the first of them.
     total = sum(size * tasks for size, tasks in zip(sizes, np.diff(grid), strict=False))
     assert sizes[-1] < 7000 < 10 * sizes[0] < 4 << 20
-    assert total < 800 << 20
+    assert total < 700 << 20
 
 
 def test_later_tasks_are_not_less_important():
@@ -552,5 +553,5 @@ def test_columns_beyond_the_limit_are_counted():
     list(watch.after(watch.before([batch], names), names))
     total = RowSketch()
     total.merge(watch.end())
-    assert summary_of(total)["left_out"] == 6
-    assert len(summary_of(total)["inputs"]) == 64
+    assert summary_of(total)["left_out"] == 70 - MOST_COLUMNS
+    assert len(summary_of(total)["inputs"]) == MOST_COLUMNS

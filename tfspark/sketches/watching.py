@@ -23,7 +23,7 @@ from tfspark.sketches.quantiles import Quantiles
 from tfspark.sketches.rows import RowSketch
 
 # The most inputs, and the most predictions, that get statistics.
-MOST_COLUMNS = 64
+MOST_COLUMNS = 48
 # All values of the first rows of a task are looked at, until they are so many. After these, only
 # drawn values of inputs are looked at, because a light model scores a value in a nanosecond.
 _WHOLE_VALUES = 1 << 18
