@@ -29,7 +29,7 @@ from benchmarks.machine import machine
 from benchmarks.session_probes import finish
 from benchmarks.spark_sides import open_session
 
-WARM_UPS = 8
+WARM_UPS = 4
 STEPS = ("make the function", "apply it to a column", "run the query", "run it again")
 
 
@@ -57,7 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True)
     parser.add_argument("--case", default="linear")
-    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--profile", action="store_true")
     chosen = parser.parse_args()
     with open_session("local[2]", {}) as spark:

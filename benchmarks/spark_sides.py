@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
@@ -25,6 +25,10 @@ from benchmarks import bridge
 from benchmarks.serve import Side, serve
 from benchmarks.signature_call import kept_signature, open_signature
 from benchmarks.task import Task
+
+if TYPE_CHECKING:
+    from tfspark.scoring.job import BatchJob
+    from tfspark.scoring.report import Report
 
 # A side with a batch size above Spark's 10 000 rows per Arrow batch gets such batches too.
 ARROW_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
@@ -71,11 +75,16 @@ def tfspark_sides(spark: SparkSession) -> dict[str, Side]:
 
 
 def _job(spark: SparkSession, task: Task, path: Any, engine: Any = "auto") -> None:
-    from tfspark.options import ScoreOptions
-    from tfspark.scoring import batch
-    from tfspark.scoring.dataset import Dataset
+    run_job(spark, job_of(task, path, engine))
 
-    job = batch.BatchJob(
+
+def job_of(task: Task, path: Any = "auto", engine: Any = "auto") -> BatchJob:
+    """Return the batch job of a task."""
+    from tfspark.options import ScoreOptions
+    from tfspark.scoring.dataset import Dataset
+    from tfspark.scoring.job import BatchJob
+
+    return BatchJob(
         model=task.model,
         source=Dataset(path=task.data),
         target=Dataset(path=task.out),
@@ -84,8 +93,14 @@ def _job(spark: SparkSession, task: Task, path: Any, engine: Any = "auto") -> No
         path=path,
         options=ScoreOptions(**_options(task), engine=engine),
     )
+
+
+def run_job(spark: SparkSession, job: BatchJob) -> Report:
+    """Run a batch job and return its report."""
+    from tfspark.scoring import batch
+
     report = batch.new_report("benchmark")
-    batch.execute(spark, batch.plan(spark, job, report), report)
+    return batch.execute(spark, batch.plan(spark, job, report), report)
 
 
 def _predict(spark: SparkSession, task: Task, engine: Any = "auto") -> None:

@@ -105,3 +105,22 @@ def test_texts_that_are_not_shown_are_not_compared():
         found = drift_of(one, other)
         assert found["outputs"] == {}
         assert found["only_now"] == found["only_before"] == []
+
+
+def test_the_distance_of_drawn_values_has_an_error():
+    now, then = normal(1, rows=60_000), normal(2, rows=50_000)
+    found = drift_between(now, then)
+    facts = [statistics_of(y=values)["outputs"]["y"] for values in (now, then)]
+    drawn = [one["drawn"] for one in facts]
+    assert drawn[0] < 60_000
+    assert found["ks_error"] == pytest.approx(1.36 * np.sqrt(1 / drawn[0] + 1 / drawn[1]), abs=1e-4)
+    points = np.concatenate([now, then])
+    ranks = [np.searchsorted(np.sort(one), points, side="right") / len(one) for one in (now, then)]
+    exact = np.abs(ranks[0] - ranks[1]).max()
+    assert abs(found["ks"] - exact) < found["ks_error"] + 0.01
+    assert "ks_error" not in drift_between(normal(1), normal(2))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_drawn_values_of_one_distribution_are_stable(seed):
+    assert drift_between(normal(seed, rows=100_000), normal(seed + 9, rows=100_000))["psi"] < 0.02

@@ -152,6 +152,17 @@ def test_the_bars_are_those_of_the_histogram():
     assert np.corrcoef(heights, shares)[0, 1] == pytest.approx(1, abs=1e-4)
 
 
+def test_estimates_and_missing_columns_are_named():
+    report = report_of(drift=with_drift())
+    report["statistics"]["inputs"]["x"] |= {"estimated": True, "values": 10**6}
+    report["statistics"]["left_out"] = 136
+    report["drift"]["inputs"]["x"]["ks_error"] = 0.0213
+    text = Parsed(page_of(report)).text
+    assert "NaN is an estimate, and values outside min and max are possible." in text
+    assert "136 more columns are not described." in text
+    assert "± 0.02" in text
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

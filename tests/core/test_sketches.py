@@ -1,6 +1,5 @@
 """The sketches of columns: errors within their bounds, merges in any order, exact counts."""
 
-import itertools
 import json
 import math
 import pickle
@@ -11,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tfspark.sketches import ColumnSketch, Frequent, Moments, Quantiles, RowSketch, Wanted, Watch
+from tfspark.sketches import ColumnSketch, Frequent, Quantiles, RowSketch, Wanted, Watch
 from tfspark.sketches import frequent as frequent_module
-from tfspark.sketches.draw import EACH, FIRST, Draw, level_for
+from tfspark.sketches.draw import Draw, level_for
 from tfspark.sketches.summary import BARS, summary_of
+from tfspark.sketches.watching import MOST_COLUMNS
 
 SHARES = np.linspace(0.01, 0.99, 99)
 
@@ -95,20 +95,7 @@ def test_a_number_of_a_higher_level_stands_for_more():
     assert sketch.steps()[1].tolist() == [1 / 9, 1.0]
 
 
-# --- moments and frequent texts ------------------------------------------------------------------
-
-
-def test_moments_are_those_of_numpy_in_any_order():
-    numbers = 1e9 + np.random.default_rng(1).normal(size=30_000)
-    parts = np.array_split(numbers, 3)
-    for order in itertools.permutations(parts):
-        total = Moments()
-        for part in order:
-            one = Moments()
-            one.add(part)
-            total.merge(one)
-        assert total.mean == pytest.approx(numbers.mean(), rel=1e-15)
-        assert total.deviation == pytest.approx(numbers.std(), rel=1e-6)
+# --- frequent texts ------------------------------------------------------------------------------
 
 
 def test_frequent_texts_keep_their_counts_within_the_bound():
@@ -147,10 +134,11 @@ def test_counts_and_extremes_are_exact_although_few_values_are_drawn():
     # Row 70 is null.
     assert (sketch.nan, sketch.infinite) == (1, 3)
     assert (sketch.least, sketch.greatest) == (finite.min(), finite.max())
-    assert sketch.drawn < FIRST + 6 * EACH
-    assert rank_error(sketch.quantiles, finite) < 0.05
-    assert sketch.moments.mean == pytest.approx(finite.mean(), abs=0.05)
-    assert sketch.moments.weight == pytest.approx(len(finite), rel=0.01)
+    assert sketch.drawn < 30_000
+    assert rank_error(sketch.quantiles, finite) < 0.02
+    numbers, weights = sketch.quantiles.weighted()
+    assert numbers @ weights / weights.sum() == pytest.approx(finite.mean(), abs=0.03)
+    assert weights.sum() == pytest.approx(len(finite), rel=0.01)
 
 
 def test_few_rows_are_described_exactly():
@@ -288,15 +276,15 @@ def test_other_types(array, kind):
 
 def test_positions_are_one_of_each_block():
     draw = Draw(0)
-    for count, level in ((131_072, 8), (131_073, 8), (1000, 3), (5, 3), (FIRST, 0)):
+    for count, level in ((131_072, 8), (131_073, 8), (1000, 3), (5, 3), (2048, 0)):
         found = draw.positions(count, level)
         assert (found < count).all()
         blocks = found >> level
         assert (np.diff(blocks) == 1).all()
         assert len(found) >= count >> level
         assert draw.positions(count, level) is found
-    assert level_for(FIRST, 0) == 0
-    assert (131_072 >> level_for(131_072, 10**6)) == EACH
+    assert (level_for(2048, 2048), level_for(2049, 2048), level_for(0, 0)) == (0, 1, 0)
+    assert (131_072 >> level_for(131_072, 128)) == 128
 
 
 def test_each_row_is_drawn_equally_often():
@@ -341,11 +329,11 @@ def test_the_sample_shows_short_values():
 def test_very_many_columns_are_not_all_described():
     names = [f"c{number}" for number in range(500)]
     wanted = Wanted({name: name for name in names}, tuple(names)).described()
-    assert len(wanted.inputs) == len(wanted.outputs) == 64
-    sketches = [Quantiles(wanted.size) for _ in range(128)]
+    assert len(wanted.inputs) == len(wanted.outputs) == MOST_COLUMNS
+    sketches = [Quantiles(wanted.size(0)) for _ in range(2 * MOST_COLUMNS)]
     for one in sketches:
         one.add(np.random.default_rng(0).normal(size=10_000))
-    assert len(pickle.dumps(sketches)) < 256 << 10
+    assert len(pickle.dumps(sketches)) < 300 << 10
 
 
 def watched(arrow, **wanted):
@@ -379,7 +367,7 @@ def test_texts_that_are_no_utf_8_are_counted(kind):
 
 @pytest.mark.parametrize("step", ["add", "finish"])
 def test_an_error_ends_only_the_statistics(step, monkeypatch):
-    def broken(*_):
+    def broken(*_, **__):
         raise MemoryError("no space")
 
     monkeypatch.setattr(ColumnSketch, step, broken)
@@ -400,3 +388,170 @@ def test_the_statistics_of_a_task_are_small():
     list(watch.after(watch.before([batch], names), names))
     assert len(watch.sketch.sample) == 16
     assert len(pickle.dumps(watch.end())) < 512 << 10
+
+
+def result_of(number, rows=5000, columns=MOST_COLUMNS, expected=0):
+    """Return the pickled statistics of one task over numbers."""
+    names = [f"column_{at:02d}" for at in range(columns)]
+    batch = pa.record_batch(dict.fromkeys(names, np.random.default_rng(0).normal(size=rows)))
+    watch = Watch(Wanted({name: name for name in names}, (), "", (), 0), number, expected)
+    for _ in range(3):
+        list(watch.before([batch], names))
+    return pickle.dumps(watch.end(), protocol=5)
+
+
+@pytest.mark.parametrize("expected", [0, 15_000])
+def test_the_statistics_of_many_tasks_fit_into_the_results_of_a_stage(expected):
+    grid = [0, 63, 99, 199, 499, 999, 4_999, 9_999, 49_999, 99_999]
+    sizes = [len(result_of(number, expected=expected)) for number in grid]
+    # All tasks up to the next one of the grid are counted as large as the first of them.
+    total = sum(size * tasks for size, tasks in zip(sizes, np.diff(grid), strict=False))
+    assert sizes[-1] < 7000 < 10 * sizes[0] < 4 << 20
+    assert total < 700 << 20
+
+
+def test_later_tasks_are_not_less_important():
+    """Each task returns fewer numbers than the one before, but they stand for more."""
+    total, numbers = RowSketch(), np.random.default_rng(1).normal(size=(40, 3000))
+    for at, some in enumerate(numbers):
+        watch = Watch(Wanted({"x": "x"}, (), "", (), 0), 100 * at)
+        list(watch.before([pa.record_batch({"x": some + at})], ["x"]))
+        total.merge(pickle.loads(pickle.dumps(watch.end())))
+    shifted = (numbers + np.arange(40)[:, None]).ravel()
+    assert rank_error(total.inputs["x"].quantiles, shifted) < 0.05
+    assert (total.inputs["x"].least, total.inputs["x"].greatest) == (shifted.min(), shifted.max())
+
+
+def test_texts_of_later_tasks_are_not_less_important():
+    total = RowSketch()
+    for number in range(4096, 4896):  # one of four keeps its texts
+        watch = Watch(Wanted({"x": "x"}, (), "", (), 0), number)
+        list(watch.before([pa.record_batch({"x": ["a", "b"] if number % 2 else ["a"]})], ["x"]))
+        total.merge(watch.end())
+    top = dict(summary_of(total)["inputs"]["x"]["top"])
+    assert top["a"] == pytest.approx(2 / 3, abs=0.1)
+    assert total.inputs["x"].values == 1200
+
+
+def test_a_task_draws_as_many_values_as_fit_if_its_rows_are_known():
+    batches = [
+        pa.record_batch({"x": np.random.default_rng(at).normal(size=10_000)}) for at in range(40)
+    ]
+    drawn = []
+    for expected in (0, 400_000):
+        watch = Watch(Wanted({"x": "x"}, (), "", (), 0), 0, expected)
+        list(watch.before(batches, ["x"]))
+        sketch = watch.end().inputs["x"]
+        drawn.append(sketch.drawn)
+        assert 2000 < sketch.quantiles.count <= sketch.quantiles.room
+        assert rank_error(sketch.quantiles, np.concatenate([one["x"] for one in batches])) < 0.02
+    assert drawn[1] < drawn[0]
+
+
+def test_the_range_of_integers_is_exact():
+    least, greatest = -(2**63) + 1, 2**63 - 1
+    facts = facts_of(pa.array([greatest, None, 0]), pa.array([least, 1]))
+    assert (facts["min"], facts["max"]) == (least, greatest)
+    large = facts_of(pa.array([2**64 - 1, 5], pa.uint64()))
+    assert (large["min"], large["max"]) == (5, 2**64 - 1)
+
+
+def sampled(make, batches=40):
+    """Return the sketch of an input whose task has more values than are all looked at."""
+    watch = Watch(Wanted({"x": "x"}, (), "", (), 0), 0)
+    arrays = [make(np.random.default_rng(at), at) for at in range(batches)]
+    for array in arrays:
+        list(watch.before([pa.record_batch({"x": array})], ["x"]))
+    found = watch.end()
+    assert found.problem == ""
+    return found, arrays
+
+
+def test_counts_of_a_large_input_are_exact_and_all_else_is_an_estimate():
+    def batch(random, at):
+        numbers = random.normal(at, 1, 20_000).astype(np.float32)
+        numbers[random.random(20_000) < 0.1] = np.nan
+        numbers[random.random(20_000) < 0.01] = np.inf
+        return pa.array(numbers, mask=random.random(20_000) < (0.3 if at % 2 else 0))
+
+    found, arrays = sampled(batch)
+    sketch, every = found.inputs["x"], pa.concat_arrays(arrays)
+    assert (sketch.rows, sketch.nulls) == (800_000, every.null_count)
+    assert sketch.values == 800_000 - every.null_count > sketch.looked > 1 << 18
+    numbers = every.drop_null().to_numpy()
+    finite = numbers[np.isfinite(numbers)]
+    assert sketch.nan == pytest.approx(np.isnan(numbers).sum(), rel=0.1)
+    assert sketch.infinite == pytest.approx(np.isinf(numbers).sum(), rel=0.3)
+    assert finite.min() <= sketch.least < np.quantile(finite, 0.001)
+    assert finite.max() >= sketch.greatest > np.quantile(finite, 0.999)
+    assert rank_error(sketch.quantiles, finite) < 0.02
+    facts = summary_of(found)["inputs"]["x"]
+    assert facts["estimated"]
+    assert facts["drawn"] == sketch.drawn
+
+
+@pytest.mark.parametrize("kind", ["list", "large", "fixed", "nulls", "sliced"])
+def test_elements_of_large_inputs_are_counted(kind):
+    def batch(random, at):
+        lengths = np.full(5000, 8) if kind == "fixed" else random.integers(0, 9, 5000)
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        values = pa.array(random.normal(size=offsets[-1]))
+        if kind == "fixed":
+            return pa.FixedSizeListArray.from_arrays(values, 8)
+        if kind == "large":
+            return pa.LargeListArray.from_arrays(pa.array(offsets), values)
+        mask = pa.array(random.random(5000) < 0.2) if kind == "nulls" else None
+        lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, mask=mask)
+        return lists.slice(17, 4000) if kind == "sliced" else lists
+
+    found, arrays = sampled(batch)
+    sketch = found.inputs["x"]
+    elements = np.concatenate([one.flatten().to_numpy() for one in arrays])
+    assert sketch.nulls == sum(one.null_count for one in arrays)
+    assert sketch.values == len(elements) > sketch.looked
+    assert rank_error(sketch.quantiles, elements) < 0.02
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        pa.array(np.arange(300_000), pa.int64()),
+        pa.array(np.arange(300_000, dtype=np.int32), mask=np.arange(300_000) == 0),
+        pa.array(np.arange(300_000)).cast(pa.decimal128(25, 2)),
+        pa.array(np.zeros(300_000, np.float16)),
+        pa.array([True] * 300_000),
+        pa.array(["a"] * 300_000),
+        pa.nulls(300_000),
+        pa.array([b"x"] * 300_000),
+    ],
+    ids=lambda array: str(array.type),
+)
+def test_large_inputs_of_every_type(array):
+    found, _ = sampled(lambda *_: array, batches=3)
+    assert found.inputs["x"].rows == 3 * len(array)
+    assert found.inputs["x"].nulls == 3 * array.null_count
+    json.dumps(summary_of(found), allow_nan=False)
+
+
+def test_predictions_are_all_looked_at():
+    watch = Watch(Wanted({}, ("y",), "", (), 0), 0)
+    for at in range(3):
+        numbers = np.zeros(200_000, np.float32)
+        numbers[at * 7] = np.nan
+        numbers[at * 9 + 1] = at + 1
+        list(watch.after([pa.record_batch({"y": numbers})], ["y"]))
+    sketch = watch.end().outputs["y"]
+    assert (sketch.looked, sketch.nan, sketch.greatest) == (600_000, 3, 3.0)
+    assert "estimated" not in summary_of(watch.sketch)["outputs"]["y"]
+
+
+def test_columns_beyond_the_limit_are_counted():
+    names = tuple(f"c{number}" for number in range(70))
+    wanted = Wanted({name: name for name in names}, names[:2]).described()
+    batch = pa.record_batch({name: pa.array([1.0]) for name in names})
+    watch = Watch(wanted, 0)
+    list(watch.after(watch.before([batch], names), names))
+    total = RowSketch()
+    total.merge(watch.end())
+    assert summary_of(total)["left_out"] == 70 - MOST_COLUMNS
+    assert len(summary_of(total)["inputs"]) == MOST_COLUMNS

@@ -16,7 +16,7 @@ from tfspark.errors import InputNotFoundError, UsageError
 from tfspark.scoring.model_card import card_of
 from tfspark.scoring.row_facts import read_baseline
 from tfspark.sketches import RowSketch
-from tfspark.spark.cluster.task_sketches import Gathered, OncePerTask
+from tfspark.spark.cluster.task_sketches import Gathered, OncePerTask, TaskSketches
 
 FLOATS = pa.list_(pa.float32())
 
@@ -170,3 +170,19 @@ def test_a_card_that_cannot_be_read_is_left_out(
 
     monkeypatch.setattr(Path, "is_file", refused)
     assert card_of(str(tmp_path)) == ""
+
+
+@pytest.mark.parametrize(
+    ("keep", "shown"),
+    [
+        (None, ["Name", "x"]),
+        (["name"], ["Name"]),
+        (["`x`", "NAME"], ["Name", "x"]),
+        (["nothing"], []),
+    ],
+)
+def test_names_of_the_sample_resolve_as_in_spark(
+    keep: list[str] | None, shown: list[str], spark: SparkSession
+) -> None:
+    sketches = TaskSketches(spark, 5, keep, ("_input_file",), "_reason")
+    assert sketches.shown(["Name", "x", "_input_file"]) == shown

@@ -21,7 +21,7 @@ from tfspark.engine_choice import EngineChoice
 from tfspark.file_systems import open_filesystem
 from tfspark.origin import Origin
 from tfspark.scoring.input.pieces import read_batches
-from tfspark.scoring.input.splits import Piece
+from tfspark.scoring.input.splits import Piece, rows_of
 from tfspark.scoring.output.bad_rows import REASON
 from tfspark.scoring.part_file import PartFile
 from tfspark.scoring.split_rows import SplitRows
@@ -93,7 +93,9 @@ class PartScorer:
         read, names = _Reading(self), self.schema.names
         rows: Iterable[pa.RecordBatch] = read.through(split)
         keep = self.keep if self.staged_bad is None else names
-        watch = None if self.wanted is None else Watch(self.wanted, number)
+        watch = None
+        if self.wanted is not None:
+            watch = Watch(self.wanted, number, rows_of(split) or 0)
         if watch is not None:
             rows = watch.before(rows, names)
         scored = self.chain.score(rows, names, keep, Origin("model", number, read.file_of))

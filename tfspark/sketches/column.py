@@ -7,7 +7,7 @@ described by their most frequent values. Columns of other types have only counts
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from math import isfinite
 from typing import Any
 
@@ -18,19 +18,27 @@ import pyarrow.compute as pc
 from tfspark import dtypes
 from tfspark.sketches.draw import Draw, level_for
 from tfspark.sketches.frequent import Frequent
-from tfspark.sketches.moments import Moments
 from tfspark.sketches.quantiles import Numbers, Quantiles
 from tfspark.tensors.values import to_arrow, to_numpy
 
-# Drawn numbers wait until there are this many, because sorting many at once costs less.
-_WAITING = 1 << 14
 # The most characters of a text that are kept.
 LONGEST = 120
+# How many texts of a batch are drawn, at the first batch of a task and at all others: texts cost
+# much more than numbers.
+_FIRST_TEXTS, _TEXTS = 2048, 128
+
+_PLAIN = ("str", "int", "float | None", "int | None")
+_SUMS = ("rows", "nulls", "values", "null_values", "looked", "nan", "infinite", "drawn")
 
 
 @dataclass
 class ColumnSketch:
     """The statistics of the rows of a column so far.
+
+    The quantiles and the frequent values come from values that are drawn at random. Everything else
+    is exact if `looked` equals `values`. Otherwise, only the counts of rows, nulls and values are
+    exact: NaN and infinities are estimates from the drawn values, and other values may lie outside
+    the least and the greatest one.
 
     Attributes:
         kind: Kind of the values, or of the elements of arrays: `number`, `text`, `flag` or `other`.
@@ -38,13 +46,16 @@ class ColumnSketch:
         nulls: Rows that are null.
         values: Values that are not null: rows, or elements of arrays.
         null_values: Elements of arrays that are null.
+        looked: Values that were all looked at.
         nan: Values that are NaN.
         infinite: Values that are infinite.
-        least: The least finite number; `None` without a finite number.
+        least: The least finite number, an `int` for integers; `None` without a finite number.
         greatest: The greatest finite number; `None` without a finite number.
         shortest: The least length of an array; `None` without arrays.
         longest: The greatest length of an array.
-        drawn: Number of sampled values, which give the quantiles, moments and frequent values.
+        drawn: Number of values that were drawn.
+        level: One of 2^level numbers is drawn next.
+        expected: Rows of the task; 0 if unknown.
     """
 
     kind: str = "other"
@@ -52,6 +63,7 @@ class ColumnSketch:
     nulls: int = 0
     values: int = 0
     null_values: int = 0
+    looked: int = 0
     nan: int = 0
     infinite: int = 0
     least: float | None = None
@@ -59,99 +71,170 @@ class ColumnSketch:
     shortest: int | None = None
     longest: int | None = None
     drawn: int = 0
-    moments: Moments = field(default_factory=Moments)
+    level: int = 0
+    expected: int = 0
     quantiles: Quantiles = field(default_factory=Quantiles)
     frequent: Frequent = field(default_factory=Frequent)
-    _waiting: dict[int, list[Numbers]] = field(default_factory=dict)
+    # Drawn numbers: finite ones, and those that were not looked at.
+    _waiting: list[Numbers] = field(default_factory=list)
+    _unseen: list[Numbers] = field(default_factory=list)
     _waits: int = 0
+    _plain: np.dtype[Any] | None = None  # of a column of numbers that are no decimals
 
-    def add(self, column: dtypes.ArrowArray, draw: Draw) -> None:
-        """Add the rows of a batch."""
-        self.rows += len(column)
-        self.nulls += column.null_count
-        inner: Any = column
-        while dtypes.is_list(inner.type):
-            if inner is column:
-                self._add_lengths(pc.list_value_length(inner))
-            inner = inner.flatten()
-        if inner is not column:
-            self.null_values += inner.null_count
-        self.kind = kind_of(inner.type)
-        values: Any = inner.drop_null() if inner.null_count else inner
-        self.values += len(values)
-        if not len(values) or self.kind == "other":
+    def add(self, column: dtypes.ArrowArray, draw: Draw, *, whole: bool = True) -> None:
+        """Add the rows of a batch.
+
+        Args:
+            column: The rows.
+            draw: Draws some of them.
+            whole: Whether all values are looked at, or only the drawn ones.
+        """
+        rows, nulls = len(column), column.null_count
+        self.rows += rows
+        plain = self._plain
+        if plain is not None and rows and not (whole or nulls):
+            # `to_numpy` does the same, but takes twice as long, which matters in a wide table.
+            self.values += rows
+            data: Any = column.buffers()[1]
+            numbers = np.frombuffer(data, plain, rows, column.offset * plain.itemsize)
+            self._draw(numbers, draw, whole=False)
             return
-        if self.kind == "number":
+        self.nulls += nulls
+        inner: Any = column
+        if dtypes.is_list(column.type):
+            inner = self._elements(column, whole=whole)
+            nulls = inner.null_count
+            self.null_values += nulls
+        if self.kind == "other":
+            self.kind = kind_of(inner.type)
+            if self.kind == "number" and pa.types.is_primitive(column.type):
+                self._plain = dtypes.numpy_type(column.type)
+        values: Any = inner.drop_null() if nulls else inner
+        count = len(values)
+        self.values += count
+        if not count or self.kind == "other":
+            return
+        if self.kind != "number":
+            self._add_texts(values, draw)
+        elif whole:
+            self.looked += count
             self._add_numbers(_numbers(values), draw)
         else:
-            self._add_texts(values, draw)
+            self._draw(_numbers(values), draw, whole=False)
 
     def merge(self, other: ColumnSketch) -> None:
         """Add the rows of another task."""
         self.finish()
         other.finish()
         self.kind = self.kind if other.kind == "other" else other.kind
-        for name in ("rows", "nulls", "values", "null_values", "nan", "infinite", "drawn"):
+        for name in _SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.least, self.greatest = _both(self, other, "least", "greatest")
-        self.shortest, self.longest = _both(self, other, "shortest", "longest")
-        self.moments.merge(other.moments)
+        if other.least is not None:
+            self._widen("least", "greatest", other.least, other.greatest)
+        if other.shortest is not None:
+            self._widen("shortest", "longest", other.shortest, other.longest)
         self.quantiles.merge(other.quantiles)
         self.frequent.merge(other.frequent)
 
     def finish(self) -> None:
         """Add the numbers that still wait; afterwards the sketch has its smallest size."""
-        parts = {
-            level: np.concatenate(some).astype(np.float64) for level, some in self._waiting.items()
-        }
-        for level, numbers in parts.items():
-            self.moments.add(numbers, float(1 << level))
-        self.quantiles.extend(parts)
-        self._waiting, self._waits = {}, 0
+        if self._unseen:
+            self._waiting.append(self._look_at_drawn(np.concatenate(self._unseen)))
+        if self._waiting:
+            self.quantiles.add(np.concatenate(self._waiting), self.level)
+        self._waiting, self._unseen, self._waits = [], [], 0
 
-    def _add_lengths(self, lengths: Any) -> None:
-        found = pc.min_max(lengths)
-        if found["min"].is_valid:
-            self._widen("shortest", "longest", found["min"].as_py(), found["max"].as_py())
+    def _elements(self, lists: Any, *, whole: bool) -> Any:
+        """Return the elements of arrays; look at the lengths."""
+        if whole:
+            found = pc.min_max(pc.list_value_length(lists))
+            if found["min"].is_valid:
+                self._widen("shortest", "longest", found["min"].as_py(), found["max"].as_py())
+        while dtypes.is_list(lists.type):
+            lists = _inner(lists)
+        return lists
 
     def _widen(self, low: str, high: str, least: Any, greatest: Any) -> None:
         before = getattr(self, low)
-        setattr(self, low, least if before is None else min(before, least))
-        setattr(self, high, greatest if before is None else max(getattr(self, high), greatest))
+        if before is None or least < before:
+            setattr(self, low, least)
+        if before is None or greatest > getattr(self, high):
+            setattr(self, high, greatest)
 
     def _add_numbers(self, numbers: Numbers, draw: Draw) -> None:
-        # The result is NaN if one of the numbers is NaN.
-        least, greatest = float(np.minimum.reduce(numbers)), float(np.maximum.reduce(numbers))
-        if not (isfinite(least) and isfinite(greatest)):
-            numbers = self._finite(numbers)
-            if not len(numbers):
-                return
-            least, greatest = float(numbers.min()), float(numbers.max())
-        self._widen("least", "greatest", least, greatest)
-        level = level_for(len(numbers), self.drawn)
-        some = numbers[draw.positions(len(numbers), level)] if level else numbers.copy()
-        self._waiting.setdefault(level, []).append(some)
-        self._waits += len(some)
-        self.drawn += len(some)
-        if self._waits > _WAITING:
-            self.finish()
-
-    def _finite(self, numbers: Numbers) -> Numbers:
-        """Count NaN and infinities, and leave them out."""
-        nan = int(np.count_nonzero(np.isnan(numbers)))
-        finite = numbers[np.isfinite(numbers)]
+        finite, nan, infinite = self._look_at(numbers)
         self.nan += nan
-        self.infinite += len(numbers) - len(finite) - nan
+        self.infinite += infinite
+        if len(finite):
+            self._draw(finite, draw)
+
+    def _look_at(self, numbers: Numbers) -> tuple[Numbers, int, int]:
+        """Widen the range; return the finite numbers, and how many are NaN and infinite."""
+        # The result is NaN if one of the numbers is NaN. A NumPy call on few numbers costs more
+        # than the numbers, so there are only two.
+        least, greatest = np.minimum.reduce(numbers).item(), np.maximum.reduce(numbers).item()
+        nan = infinite = 0
+        if not (isfinite(least) and isfinite(greatest)):
+            nan = int(np.count_nonzero(np.isnan(numbers)))
+            finite = numbers[np.isfinite(numbers)]
+            infinite = len(numbers) - len(finite) - nan
+            if not len(finite):
+                return finite, nan, infinite
+            numbers, least, greatest = finite, finite.min().item(), finite.max().item()
+        self._widen("least", "greatest", least, greatest)
+        return numbers, nan, infinite
+
+    def _look_at_drawn(self, numbers: Numbers) -> Numbers:
+        """Look at drawn numbers; each stands for 2^`level` numbers. Return the finite ones."""
+        finite, nan, infinite = self._look_at(numbers)
+        self.nan += nan << self.level
+        self.infinite += infinite << self.level
+        self.drawn -= nan + infinite
         return finite
 
+    def _draw(self, numbers: Numbers, draw: Draw, *, whole: bool = True) -> None:
+        count, most = len(numbers), self.quantiles.room
+        if not self.drawn and self.expected:
+            # All other rows are assumed to have as many values as those so far.
+            self.level = level_for(self.expected * self.values // self.rows, most)
+        if self._waits + (count >> self.level) > most:
+            self.finish()
+            self.level = max(self.level + 1, level_for(count, most // 2))
+        level = self.level
+        some = numbers[draw.positions(count, level)] if level else numbers.copy()
+        if not len(some):  # the batch is shorter than a block
+            return
+        (self._waiting if whole else self._unseen).append(some)
+        self._waits += len(some)
+        self.drawn += len(some)
+
     def _add_texts(self, texts: Any, draw: Draw) -> None:
-        level = level_for(len(texts), self.drawn)
+        level = level_for(len(texts), max(_FIRST_TEXTS - self.drawn, _TEXTS))
         some = texts.take(to_arrow(draw.positions(len(texts), level))) if level else texts
         counts: Counter[str] = Counter()
         for pair in pc.value_counts(_as_bytes(some)).to_pylist():
             counts[_text(pair["values"])] += pair["counts"] << level
         self.frequent.add(counts)
         self.drawn += len(some)
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        # A job may have a hundred thousand tasks with a hundred columns each, so no names travel.
+        self.finish()
+        frequent = self.frequent if self.frequent.weight else None
+        quantiles = self.quantiles.__getstate__()
+        return (*(getattr(self, name) for name in _COUNTS), quantiles, frequent)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        *counts, quantiles, frequent = state
+        for name, value in zip(_COUNTS, counts, strict=True):
+            setattr(self, name, value)
+        self.quantiles = Quantiles()
+        self.quantiles.__setstate__(quantiles)
+        self.frequent = Frequent() if frequent is None else frequent
+        self._waiting, self._unseen, self._waits = [], [], 0
+
+
+_COUNTS = [one.name for one in fields(ColumnSketch) if one.type in _PLAIN]
 
 
 def kind_of(arrow: pa.DataType) -> str:
@@ -161,6 +244,17 @@ def kind_of(arrow: pa.DataType) -> str:
     if pa.types.is_integer(arrow) or pa.types.is_floating(arrow) or pa.types.is_decimal(arrow):
         return "number"
     return "text" if pa.types.is_string(arrow) or pa.types.is_large_string(arrow) else "other"
+
+
+def _inner(lists: Any) -> Any:
+    """Return the elements of arrays like `flatten`, which always reads all offsets."""
+    offset = {pa.ListArray: np.int32, pa.LargeListArray: np.int64}.get(type(lists))
+    if offset is None or lists.null_count or not len(lists):
+        return lists.flatten()
+    size = np.dtype(offset).itemsize
+    offsets = np.frombuffer(lists.buffers()[1], offset, len(lists) + 1, lists.offset * size)
+    first, last = offsets[0].item(), offsets[-1].item()
+    return lists.values.slice(first, last - first)
 
 
 def _numbers(values: Any) -> Numbers:
@@ -180,10 +274,3 @@ def _as_bytes(texts: Any) -> Any:
 def _text(value: bool | bytes) -> str:
     text = str(value).lower() if isinstance(value, bool) else value.decode("utf-8", "replace")
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
-
-
-def _both(one: ColumnSketch, other: ColumnSketch, low: str, high: str) -> tuple[Any, Any]:
-    """Return the least and the greatest of two sketches; `None` stands for no value."""
-    lows = [getattr(part, low) for part in (one, other) if getattr(part, low) is not None]
-    highs = [getattr(part, high) for part in (one, other) if getattr(part, high) is not None]
-    return (min(lows), max(highs)) if lows else (None, None)

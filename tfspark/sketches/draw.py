@@ -1,4 +1,4 @@
-"""Draws rows of a batch at random: one from each block of equal size. Executor."""
+"""Draws values of a batch at random: one from each block of 2^level values. Executor."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import numpy as np
 
 from tfspark.sketches.quantiles import Numbers
 
-# How many values of a column are drawn from each batch. The first values of a task are all taken,
-# so that the statistics of few rows are exact.
-EACH = 128
-FIRST = 2048
 # Random numbers are made in advance, because one call costs more than a thousand numbers.
-_POOL = 1 << 14
+_POOL = 1 << 13
+# Most batches of a task have one of a few sizes.
+_SIZES = 16
 
 
 @dataclass
@@ -21,13 +19,14 @@ class Draw:
     """Draws positions. All columns of a batch share them, which saves time.
 
     Attributes:
-        seed: The number of the task, so that each attempt of the task draws the same rows.
+        seed: The number of the task, so that each attempt of the task draws the same values.
     """
 
     seed: int
     _random: np.random.Generator = field(init=False)
-    _pool: Numbers = field(default_factory=lambda: np.empty(0, np.int64))
     _drawn: dict[tuple[int, int], Numbers] = field(default_factory=dict)
+    _starts: dict[tuple[int, int], Numbers] = field(default_factory=dict)
+    _pools: dict[int, Numbers] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._random = np.random.default_rng(self.seed)
@@ -46,21 +45,28 @@ class Draw:
         """Draw other positions from now on; call it for each batch."""
         self._drawn.clear()
 
+    def one_in(self, parts: int) -> bool:
+        """Return whether a task is drawn, if one of so many tasks has to be."""
+        return not self._random.integers(0, parts)
+
     def _new(self, count: int, level: int) -> Numbers:
-        starts = np.arange(0, count, 1 << level)
-        if len(starts) > len(self._pool):
-            self._pool = self._random.integers(0, 2**62, max(_POOL, len(starts)), dtype=np.int64)
-        random, self._pool = self._pool[: len(starts)], self._pool[len(starts) :]
-        found = starts + (random & ((1 << level) - 1))
+        starts = self._starts.get((count, level))
+        if starts is None:
+            if len(self._starts) > _SIZES:
+                self._starts.clear()
+            starts = self._starts[count, level] = np.arange(0, count, 1 << level)
+        found = starts + self._within(level, len(starts))
         return found[:-1] if found[-1] >= count else found
 
+    def _within(self, level: int, blocks: int) -> Numbers:
+        """Return random positions within blocks of 2^`level`."""
+        pool = self._pools.get(level)
+        if pool is None or len(pool) < blocks:
+            pool = self._random.integers(0, 1 << level, max(_POOL, blocks), dtype=np.int64)
+        self._pools[level] = pool[blocks:]
+        return pool[:blocks]
 
-def level_for(count: int, drawn: int) -> int:
-    """Return the level at which to draw from a batch.
 
-    Args:
-        count: Number of values in the batch.
-        drawn: Number of values that were drawn before.
-    """
-    most = max(EACH, FIRST - drawn)
-    return max(-(-count // most) - 1, 0).bit_length()
+def level_for(count: int, most: int) -> int:
+    """Return the lowest level at which at most `most` of `count` values are drawn."""
+    return max(-(-count // max(most, 1)) - 1, 0).bit_length()

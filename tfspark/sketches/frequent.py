@@ -37,6 +37,11 @@ class Frequent:
         self.weight += other.weight
         self._add(other.counts)
 
+    def times(self, factor: int) -> Frequent:
+        """Return the same texts with larger weights, for a task that stands for several tasks."""
+        counts = {text: count * factor for text, count in self.counts.items()}
+        return Frequent(Counter(counts), self.weight * factor)
+
     def cut(self, most: int) -> None:
         """Keep only the texts with the largest weights; the others count as not kept."""
         if len(self.counts) > most:

@@ -6,7 +6,7 @@ large, it is sorted, and every second number moves up. If one number of each 2^h
 random, the drawn numbers enter at level h; this is the sampler of the paper.
 
 Invariants: at most about 3·`size` numbers between calls; the same numbers in the same order give
-the same sketch. Not thread-safe; picklable.
+the same sketch. Not thread-safe; pickled without the overhead of an object for each level.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ import numpy.typing as npt
 Numbers: TypeAlias = npt.NDArray[Any]
 
 # Numbers in the highest level of the driver's sketch, into which sketches of tasks are merged.
-# The rank of a quantile is then off by less than 1 % of all numbers, with a probability of 99 %.
-SIZE = 400
+# The rank of a quantile is then off by less than 0.1 % of all numbers, with a probability of 99 %;
+# the error of the sample is larger. Merging does not sort numbers while they fit.
+SIZE = 4096
 # Each level below has two thirds of the size, which is the constant of the authors' own code.
 _SHRINK = 2 / 3
 _SMALLEST = 8
+_NONE: Numbers = np.empty(0, np.float32)
 
 
 @dataclass
@@ -50,19 +52,45 @@ class Quantiles:
     def extend(self, parts: Mapping[int, Numbers]) -> None:
         """Add numbers of several levels; one call costs less than several."""
         for level, numbers in parts.items():
-            self._put(np.asarray(numbers, np.float64), level)
+            self._put(numbers, level)
         self._shrink()
 
     def merge(self, other: Quantiles) -> None:
         """Add the numbers of another sketch."""
         self.extend(dict(enumerate(other.levels)))
 
+    def cut(self, most: int) -> None:
+        """Halve the lowest levels until there are at most `most` numbers, or one at each level."""
+        while self.count > most:
+            large = [level for level, one in enumerate(self.levels) if len(one) > 1]
+            if not large:
+                return
+            self._halve(large[0])
+
+    @property
+    def count(self) -> int:
+        """How many numbers the sketch holds."""
+        return sum(map(len, self.levels))
+
+    @property
+    def room(self) -> int:
+        """About how many numbers of one level the sketch holds without halving it."""
+        return 3 * self.size
+
+    def weighted(self) -> tuple[Numbers, Numbers]:
+        """Return the numbers, and for each how many numbers it stands for."""
+        if not self.count:
+            return np.empty(0), np.empty(0)
+        numbers = np.concatenate(self.levels).astype(np.float64)
+        return numbers, np.repeat(
+            2.0 ** np.arange(len(self.levels)), [len(one) for one in self.levels]
+        )
+
     def steps(self) -> tuple[Numbers, Numbers]:
         """Return the distinct numbers in order, and for each the share of numbers up to it."""
-        if not any(map(len, self.levels)):
-            return np.empty(0), np.empty(0)
-        numbers = np.concatenate(self.levels)
-        weights = np.repeat(2.0 ** np.arange(len(self.levels)), [len(one) for one in self.levels])
+        numbers, weights = self.weighted()
+        if not len(numbers):
+            return numbers, weights
         order = np.argsort(numbers, kind="stable")
         numbers, total = numbers[order], np.cumsum(weights[order])
         last = np.append(numbers[1:] != numbers[:-1], True)
@@ -74,9 +102,12 @@ class Quantiles:
         return numbers[np.minimum(np.searchsorted(upto, shares), len(numbers) - 1)]
 
     def _put(self, numbers: Numbers, level: int) -> None:
+        if numbers.dtype != np.float32:
+            numbers = numbers.astype(np.float64)
         while len(self.levels) <= level:
-            self.levels.append(np.empty(0))
-        self.levels[level] = np.concatenate([self.levels[level], numbers])
+            self.levels.append(_NONE)
+        there = self.levels[level]
+        self.levels[level] = np.concatenate([there, numbers]) if len(there) else numbers
 
     def _shrink(self) -> None:
         """Halve levels that are too large, from the lowest one up, until the sketch is bounded."""
@@ -95,6 +126,20 @@ class Quantiles:
         pairs = len(numbers) // 2 * 2
         self._put(numbers[self._bit() : pairs : 2], level + 1)
         self.levels[level] = numbers[pairs:]
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        filled = [
+            (level, one.dtype.char, one.tobytes())
+            for level, one in enumerate(self.levels)
+            if len(one)
+        ]
+        return self.size, self._state, filled
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.size, self._state, filled = state
+        self.levels = []
+        for level, kind, content in filled:
+            self._put(np.frombuffer(content, kind), level)
 
     def _bit(self) -> int:
         """Return the next random bit of Knuth's linear congruential generator MMIX."""

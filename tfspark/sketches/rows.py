@@ -26,6 +26,7 @@ class RowSketch:
         columns: The columns of the sample.
         sample: The first rows of the first tasks, at most `most`.
         most: The most rows of the sample.
+        left_out: Columns without statistics, because there are too many.
         problem: Why a task could not collect its statistics; empty if all tasks could.
     """
 
@@ -36,6 +37,7 @@ class RowSketch:
     columns: tuple[str, ...] = ()
     sample: list[Sampled] = field(default_factory=list)
     most: int = 0
+    left_out: int = 0
     problem: str = ""
 
     def finish(self) -> RowSketch:
@@ -54,5 +56,6 @@ class RowSketch:
                 mine.setdefault(name, ColumnSketch()).merge(sketch)
         self.columns = self.columns or other.columns
         self.most = max(self.most, other.most)
+        self.left_out = max(self.left_out, other.left_out)
         both = sorted([*self.sample, *other.sample], key=lambda one: one[0])
         self.sample = both[: self.most]

@@ -18,16 +18,27 @@ import pyarrow.compute as pc
 from tfspark import dtypes
 from tfspark.sketches.column import LONGEST, ColumnSketch
 from tfspark.sketches.draw import Draw
+from tfspark.sketches.frequent import Frequent
 from tfspark.sketches.quantiles import Quantiles
 from tfspark.sketches.rows import RowSketch
 
 # The most inputs, and the most predictions, that get statistics.
-MOST_COLUMNS = 64
-# Spark limits the size of all results of a stage (`spark.driver.maxResultSize`), so the quantiles
-# of all columns of a task share these bytes. A sketch has three times as many numbers as its size.
-_TASK_BYTES = 64 << 10
-_SMALLEST, _LARGEST = 32, 200
+MOST_COLUMNS = 48
+# All values of the first rows of a task are looked at, until they are so many. After these, only
+# drawn values of inputs are looked at, because a light model scores a value in a nanosecond.
+_WHOLE_VALUES = 1 << 18
+# The bytes of the numbers of one task, for all its columns, and the sizes of one column. A sketch
+# has three times as many numbers as its size, with 4 or 8 bytes each.
+_TASK_BYTES = 256 << 10
+_LARGEST = 2730
+# The bytes of its texts, and the fewest texts of a column.
+_TEXT_BYTES = 64 << 10
 _FEWEST_TEXTS = 16
+# Spark limits the size of all results of a stage (`spark.driver.maxResultSize`, 1 GB by default).
+# The results of so many tasks have the full size; all later ones together grow only with the
+# logarithm of their number.
+FULL_TASKS = 64
+_TEXT_TASKS = 1024
 # The most elements of an array, and characters of a value, in the sample.
 _ELEMENTS = 8
 _CHARACTERS = 120
@@ -47,6 +58,7 @@ class Wanted:
         reason: The column that says why a row is bad; empty without one.
         sampled: Columns of the sample, in the order of the output.
         rows: Number of rows in the sample.
+        left_out: Columns that get no statistics, because there are too many.
     """
 
     inputs: dict[str, str]
@@ -54,22 +66,24 @@ class Wanted:
     reason: str = ""
     sampled: tuple[str, ...] = ()
     rows: int = 0
+    left_out: int = 0
 
-    @property
-    def size(self) -> int:
-        """The size of the quantiles of one column."""
+    def size(self, number: int) -> int:
+        """The size of the quantiles of one column in the task of a number."""
         columns = max(len(self.inputs) + len(self.outputs), 1)
-        return min(max(_TASK_BYTES // (3 * 8 * columns), _SMALLEST), _LARGEST)
+        full = min(_TASK_BYTES // (3 * 8 * columns), _LARGEST)
+        return max(full * FULL_TASKS // max(number + 1, FULL_TASKS), 1)
 
     @property
     def texts(self) -> int:
         """The frequent texts of one column."""
         columns = max(len(self.inputs) + len(self.outputs), 1)
-        return max(_TASK_BYTES // (LONGEST * columns), _FEWEST_TEXTS)
+        return max(_TEXT_BYTES // (LONGEST * columns), _FEWEST_TEXTS)
 
-    @property
-    def rows_of_task(self) -> int:
-        """The rows that one task adds to the sample."""
+    def rows_of(self, number: int) -> int:
+        """The rows that the task of a number adds to the sample; the sample has the first rows."""
+        if number >= _TEXT_TASKS:
+            return 0
         return min(self.rows, max(_CELLS // max(len(self.sampled), 1), 1))
 
     def described(self) -> Wanted:
@@ -78,6 +92,7 @@ class Wanted:
             self,
             inputs=dict(islice(self.inputs.items(), MOST_COLUMNS)),
             outputs=self.outputs[:MOST_COLUMNS],
+            left_out=sum(max(len(one) - MOST_COLUMNS, 0) for one in (self.inputs, self.outputs)),
         )
 
 
@@ -87,13 +102,16 @@ class Watch:
 
     Attributes:
         wanted: What to collect.
-        number: Number of the task; decides which rows are drawn, and the order of the sample.
+        number: Number of the task; decides which values are drawn, and the order of the sample.
+        expected: Rows of the task; 0 if unknown.
     """
 
     wanted: Wanted
     number: int
+    expected: int = 0
     sketch: RowSketch = field(init=False)
     _draw: Draw = field(init=False)
+    _looked: int = 0
 
     def __post_init__(self) -> None:
         wanted = self.wanted
@@ -103,10 +121,12 @@ class Watch:
             outputs={name: self._column() for name in wanted.outputs},
             columns=wanted.sampled if wanted.rows else (),
             most=wanted.rows,
+            left_out=wanted.left_out,
         )
 
     def _column(self) -> ColumnSketch:
-        return ColumnSketch(quantiles=Quantiles(self.wanted.size))
+        quantiles = Quantiles(self.wanted.size(self.number))
+        return ColumnSketch(quantiles=quantiles, expected=self.expected)
 
     def before(
         self, batches: Iterable[pa.RecordBatch], names: Sequence[str]
@@ -141,14 +161,21 @@ class Watch:
             self.sketch = RowSketch(problem=problem[:_MESSAGE])
 
     def _finish(self) -> None:
-        for one in (*self.sketch.inputs.values(), *self.sketch.outputs.values()):
-            one.frequent.cut(self.wanted.texts)
         self.sketch.finish()
+        parts = max((self.number + 1) // _TEXT_TASKS, 1)
+        keeps_texts = self._draw.one_in(parts)
+        for one in (*self.sketch.inputs.values(), *self.sketch.outputs.values()):
+            one.quantiles.cut(one.quantiles.room)
+            one.frequent.cut(self.wanted.texts)
+            one.frequent = one.frequent.times(parts) if keeps_texts else Frequent()
 
     def _read(self, batch: pa.RecordBatch, at: Mapping[str, int]) -> None:
         self._draw.renew()
-        for name, position in at.items():
-            self.sketch.inputs[name].add(batch.column(position), self._draw)
+        whole = self._looked < _WHOLE_VALUES
+        for sketch, position in zip(self.sketch.inputs.values(), at.values(), strict=True):
+            sketch.add(batch.column(position), self._draw, whole=whole)
+        if whole:
+            self._looked = sum(sketch.values for sketch in self.sketch.inputs.values())
 
     def _good(self, batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
         """Count the bad rows by reason, and leave them out."""
@@ -166,7 +193,7 @@ class Watch:
         self.sketch.rows += batch.num_rows
         for name in self.wanted.outputs:
             self.sketch.outputs[name].add(batch.column(names.index(name)), self._draw)
-        missing = self.wanted.rows_of_task - len(self.sketch.sample)
+        missing = self.wanted.rows_of(self.number) - len(self.sketch.sample)
         if missing > 0:
             columns = [batch.column(names.index(name)) for name in self.wanted.sampled]
             for row in range(min(missing, batch.num_rows)):

@@ -109,8 +109,7 @@ def _statistics(
         for column in one.columns:
             inputs.setdefault(one.spec.name if fed.is_expression(column) else column, column)
     predictions = tuple(bound.predictions)
-    kept = [name for name in scorer.names[: scorer.kept] if sketches.is_shown(name)]
-    sampled = (*kept, *predictions)
+    sampled = (*sketches.shown(scorer.names[: scorer.kept]), *predictions)
     wanted = Wanted(inputs, predictions, sketches.reason, sampled, sketches.rows)
     return Statistics(wanted.described(), sketches.of_frame())
 

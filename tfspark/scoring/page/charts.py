@@ -27,16 +27,14 @@ def histogram(facts: Mapping[str, Any]) -> dict[str, Any]:
         edges = facts["edges"]
         low, high = edges[0], edges[-1]
         ticks = [(tick, _across(tick, low, high)) for tick in _nice(low, high)]
-        names = [
-            f"{formats.number(left)} to {formats.number(right)}" for left, right in pairwise(edges)
-        ]
+        names = [f"{left} to {right}" for left, right in pairwise(map(formats.number, edges))]
     else:
         names = [formats.number(value) for value in facts["values"]]
         ticks = _some(facts["values"])
     return {
         "width": WIDTH,
         "height": HEIGHT,
-        "bars": _bars(shares, top, names),
+        "marks": _marks(shares, top, names),
         "left": _LEFT,
         "right": WIDTH - _RIGHT,
         "base": HEIGHT - _BOTTOM,
@@ -55,19 +53,17 @@ def rows_of_bars(pairs: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:
     return [{"text": text, "width": round(100 * value / most, 2)} for text, value in pairs]
 
 
-def _bars(shares: Sequence[float], top: float, names: Sequence[str]) -> list[dict[str, Any]]:
+def _marks(shares: Sequence[float], top: float, names: Sequence[str]) -> str:
+    """Return the bars as SVG. It has only numbers, and a page may have thousands of bars."""
     step = (WIDTH - _LEFT - _RIGHT) / len(shares)
     wide = min(step * (1 - _GAP), 40)
-    return [
-        {
-            "x": round(_LEFT + step * at + (step - wide) / 2, 2),
-            "y": round(_up(one, top), 2),
-            "width": round(wide, 2),
-            "height": round(HEIGHT - _BOTTOM - _up(one, top), 2),
-            "text": f"{name}: {formats.share(one)}",
-        }
+    first, base = _LEFT + (step - wide) / 2, HEIGHT - _BOTTOM
+    return "\n".join(
+        f'<rect class="mark" x="{first + step * at:.2f}" y="{y:.2f}" width="{wide:.2f}" '
+        f'height="{base - y:.2f}"><title>{name}: {formats.share(one)}</title></rect>'
         for at, (one, name) in enumerate(zip(shares, names, strict=True))
-    ]
+        for y in (_up(one, top),)
+    )
 
 
 def _up(value: float, top: float) -> float:

@@ -53,9 +53,9 @@ def _figures(facts: Facts, *, is_array: bool) -> Iterator[dict[str, Any]]:
         if facts["infinite"]:
             yield _figure("infinite", facts["infinite"], formats.share(facts["infinite"], values))
     for key, label in (
-        ("min", "least"),
+        ("min", "min"),
         ("mean", "mean"),
-        ("max", "greatest"),
+        ("max", "max"),
         ("deviation", "std. deviation"),
     ):
         if key in facts:
@@ -90,7 +90,10 @@ def _source(facts: Facts, what: str) -> str:
         return "No values."
     if drawn >= values:
         return f"From all {formats.count(values)} {what}."
-    return f"From {formats.count(drawn)} of {formats.count(values)} {what}, drawn at random."
+    source = f"From {formats.count(drawn)} of {formats.count(values)} {what}, drawn at random."
+    if not facts.get("estimated"):
+        return source
+    return f"{source} NaN is an estimate, and {what} outside min and max are possible."
 
 
 def drift_rows(drift: Facts) -> dict[str, Any]:
@@ -102,7 +105,7 @@ def drift_rows(drift: Facts) -> dict[str, Any]:
             "psi": found["psi"],
             "psi_text": formats.number(found["psi"]),
             "ks": found.get("ks"),
-            "ks_text": formats.number(found["ks"]) if "ks" in found else "",
+            "ks_text": _distance(found),
             **_level(found),
         }
         for part in ("outputs", "inputs")
@@ -115,6 +118,13 @@ def drift_rows(drift: Facts) -> dict[str, Any]:
         "limits": f"Below {STABLE} a column counts as stable, above {CHANGED} as changed.",
         "missing": [*(drift.get("only_now") or []), *(drift.get("only_before") or [])],
     }
+
+
+def _distance(found: Facts) -> str:
+    if "ks" not in found:
+        return ""
+    error = f" ± {found['ks_error']:.2f}" if "ks_error" in found else ""
+    return formats.number(found["ks"]) + error
 
 
 def _level(found: Facts) -> dict[str, str]:

@@ -17,6 +17,7 @@ from tfspark.scoring.page.verdict import findings_of, verdict_of
 
 Facts: TypeAlias = Mapping[str, Any]
 
+_NUMBERS = frozenset((int, float))
 _COUNTS = (
     ("rows_in", "rows read"),
     ("rows_out", "rows written"),
@@ -45,6 +46,7 @@ def view_of(report: Facts) -> dict[str, Any]:
         "models": models,
         "outputs": columns_of(statistics, "outputs"),
         "inputs": columns_of(statistics, "inputs"),
+        "left_out": _left_out(statistics),
         "drift": drift_rows(safe.get("drift") or {}),
         "reasons": _reasons(statistics),
         "bad_rows_output": safe.get("bad_rows_output", ""),
@@ -53,10 +55,19 @@ def view_of(report: Facts) -> dict[str, Any]:
     }
 
 
+def _left_out(statistics: Facts) -> str:
+    """Return a sentence about the columns without statistics; empty if there are none."""
+    columns = statistics.get("left_out") or 0
+    are = "column is" if columns == 1 else "columns are"
+    return f"{formats.count(columns)} more {are} not described." if columns else ""
+
+
 def _safe(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {one_line(key): _safe(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
+        if _NUMBERS.issuperset(map(type, value)):
+            return value
         return [_safe(part) for part in value]
     return one_line(value) if isinstance(value, str) else value
 

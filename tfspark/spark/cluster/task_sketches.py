@@ -7,11 +7,13 @@ counts each task number once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pyspark import Accumulator, AccumulatorParam
 from pyspark.sql import SparkSession
 
+from tfspark.columns import resolve
 from tfspark.engine_choice import EngineChoice
 from tfspark.sketches import RowSketch
 
@@ -74,9 +76,10 @@ class TaskSketches:
         self._frames.append(added)
         return added
 
-    def is_shown(self, name: str) -> bool:
-        """Whether a kept column is in the sample."""
-        return name not in self.without and (self.keep is None or name in self.keep)
+    def shown(self, kept: Sequence[str]) -> list[str]:
+        """Return the kept columns that are in the sample; names resolve as in Spark."""
+        keep = kept if self.keep is None else [resolve(name, kept) for name in self.keep]
+        return [name for name in kept if name in keep and name not in self.without]
 
     def total(self) -> RowSketch:
         """Return the statistics of all frames whose rows were computed."""
