@@ -192,7 +192,9 @@ def _check_on_null(given: object) -> None:
 def _check_batch_size(given: object) -> None:
     if given is not None and not (isinstance(given, Integral) and int(given) >= 1):
         problem = "A batch needs rows."
-        raise UsageError(explain(problem, expected="batch_size ≥ 1", found=repr(given)))
+        raise UsageError(
+            explain(problem, expected="a whole number, batch_size ≥ 1", found=repr(given))
+        )
 
 
 def _check_bad_rows(on_error: OnError, reason: object) -> None:

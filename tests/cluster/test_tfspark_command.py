@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from tests.shell import ROOT, fresh_environment
+from tests.shell import ROOT, fresh_environment, run_python
 from tools import sample
 
 
@@ -45,6 +47,28 @@ def test_the_sample_is_scored_quietly(tmp_path: Path) -> None:
     assert scored["price"].null_count == 10
     left = [path.name for path in (tmp_path / "tmp").glob("tfspark-*")]
     assert left == [f"tfspark-{os.getuid()}"], "only the models of this node stay"
+
+
+def test_an_own_table_and_keras_model_are_scored_as_the_pages_say(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "from-keras.md").read_text("utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)
+    (tmp_path / "export.py").write_text("".join(blocks[:2]))  # the model, its file, its export
+    exported = run_python(tmp_path, "export.py")
+    assert exported.returncode == 0, exported.stderr
+    people = 'age,city,note\n40,Rome,\n,Bern,x\n30,,y\n35,Paris,"a, b"\n'
+    (tmp_path / "people.csv").write_text(people)
+    start = (ROOT / "docs" / "quick-start.md").read_text("utf-8")
+    (words,) = re.findall(r"^tfspark (score .*people\.csv.*)$", start, re.M)
+    done = run(tmp_path, *shlex.split(words))
+    assert done.returncode == 0, done.stderr
+    assert len([*done.stdout.splitlines(), *done.stderr.splitlines()]) < 12
+    assert done.stdout.startswith("rows      4 scored, 2 with null")
+    assert pq.read_table(tmp_path / "prices").to_pylist() == [
+        {"age": 40, "city": "Rome", "note": None, "price": 41.0},
+        {"age": None, "city": "Bern", "note": "x", "price": None},
+        {"age": 30, "city": None, "note": "y", "price": None},
+        {"age": 35, "city": "Paris", "note": "a, b", "price": 36.0},
+    ]
 
 
 def test_the_log_of_a_failed_run_is_named(tmp_path: Path) -> None:

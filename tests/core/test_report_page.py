@@ -309,10 +309,10 @@ _CONTRAST = """
   return found.sort((x, y) => x[0] - y[0])[0];
 })()
 """
-# Elements that reach beyond the window, except in boxes that scroll.
+# Elements that reach beyond the window, except in tables that scroll; a table of sentences wraps.
 _CUT = """
 [...document.querySelectorAll("body *")]
-  .filter(e => !e.closest(".scroll table") && !e.closest(".hidden")
+  .filter(e => !e.closest(".scroll table:not(.prose)") && !e.closest(".hidden")
       && e.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
   .map(e => e.tagName + " " + e.textContent.trim().slice(0, 40))
 """

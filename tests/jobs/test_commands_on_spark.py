@@ -29,6 +29,10 @@ def test_a_run_ends_with_five_lines(end_of: Any, linear: Path, rows: Path, tmp_p
     assert "The output exists" in again.error
     found = end_of(recover_output.main, tmp_path / "out")
     assert found.stdout.endswith("no files of killed jobs remain\n")
+    mistyped = end_of(recover_output.main, tmp_path / "ouut")
+    assert mistyped.code == 66
+    assert "There is no output" in mistyped.error
+    assert "Did you mean 'out'?" in mistyped.error
 
 
 def test_a_query_shows_rows(end_of: Any, linear: Path, view: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 from jobs.sql_score import main, parse_args
@@ -52,6 +54,21 @@ def points(spark: SparkSession, rows: Path) -> Iterator[str]:
 )
 def test_statements_end_at_semicolons_of_their_own(text: str, statements: list[str]) -> None:
     assert split_statements(text) == statements
+
+
+def test_an_error_of_a_query_is_told_once(
+    spark: SparkSession, end_of: Any, linear: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger = pytest.importorskip("pyspark.logger").PySparkLogger.getLogger("SQLQueryContextLogger")
+    logged: list[logging.LogRecord] = []
+    monkeypatch.setattr(logger, "handle", logged.append)
+    ended = end_of(main, "--register", f"f={linear}", "--query", "SELECT nothing(1)")
+    assert ended.code == 65
+    assert "`nothing`" in ended.error
+    assert not logged
+    with pytest.raises(AnalysisException):
+        spark.sql("SELECT nothing(1)")
+    assert not logger.disabled
 
 
 def test_result_is_shown(score: Any, points: str) -> None:

@@ -466,7 +466,7 @@ OF_COLUMN_FUNCTIONS = (
         lambda world: world.points.select(predict_udf("minus", spark=world.spark)("a")),
         "takes another number of arguments",
         "a: float32 (None,); b: float32 (None,)",
-        "found:    1 argument",
+        "found:    1 argument\n",
         "in this order: a, b",
         error=BindingError,
     ),
@@ -484,6 +484,7 @@ OF_COLUMN_FUNCTIONS = (
         "takes each of its inputs once",
         "expected: 'a', 'b'",
         "by name 'a', 'c'",
+        "Hint: give each input one column",
         error=BindingError,
     ),
     mistake(
@@ -500,6 +501,13 @@ OF_COLUMN_FUNCTIONS = (
         lambda world: predict_udf("minus", kind="panda", spark=world.spark),
         "kind takes no 'panda'",
         "Did you mean 'pandas'?",
+        error=UsageError,
+    ),
+    mistake(
+        "a function without a name",
+        lambda world: register(world.spark, "", "minus"),
+        "needs a name",
+        "'tfpredict'",
         error=UsageError,
     ),
     mistake(

@@ -120,13 +120,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
 
     def job() -> str:
+        from tfspark.spark.cluster.query_error_log import query_errors_unlogged
         from tfspark.spark.cluster.session import session
 
         check_early(args)
         hive = bool(args.input_table or args.output_table)
         spark = session("tfspark batch_score", hive=hive)
         try:
-            return run(spark, args)
+            with query_errors_unlogged():
+                return run(spark, args)
         finally:
             arguments.stop(spark)
 

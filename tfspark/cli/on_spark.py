@@ -76,11 +76,14 @@ def run_on_spark(
         def started() -> str:
             _check_pyspark()
             _check_classic(args)
+            from tfspark.spark.cluster.query_error_log import query_errors_unlogged
+
             if before is not None:
                 before()
             spark = _session(name, args, log, hive)
             try:
-                return job(spark)
+                with query_errors_unlogged():
+                    return job(spark)
             finally:
                 arguments.stop(spark)
 

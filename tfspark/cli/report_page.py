@@ -14,6 +14,8 @@ from tfspark.scoring import flags
 from tfspark.scoring.arguments import run_job
 from tfspark.scoring.flags import Flag
 
+_HINT = "give the file _tfspark_report_RUN.json in the output folder, or that of --report."
+
 OUTPUT = Flag("--output", "PAGE.html", "file of the page (default: beside the report)")
 
 
@@ -72,10 +74,10 @@ def _report(path: Path) -> Mapping[str, Any]:
     try:
         report = json.loads(path.read_text("utf-8"))
     except OSError as error:
-        problem = f"The report {path} cannot be read."
-        raise InputNotFoundError(explain(problem, found=error.strerror or "")) from error
+        problem, found = f"The report {path} cannot be read.", error.strerror or ""
+        raise InputNotFoundError(explain(problem, found=found, hint=_HINT)) from error
     except ValueError as error:
-        raise _no_report(path, str(error)) from error
+        raise _no_report(path, "a file that is not JSON") from error
     if not isinstance(report, dict) or "rows_out" not in report:
         raise _no_report(path, "JSON with other content")
     return report
@@ -83,4 +85,5 @@ def _report(path: Path) -> Mapping[str, Any]:
 
 def _no_report(path: Path, found: str) -> TfsparkError:
     expected = "the JSON report of a job, whose path the job prints"
-    return InvalidInputError(explain(f"{path} is not a report.", expected=expected, found=found))
+    problem = f"{path} is not a report."
+    return InvalidInputError(explain(problem, expected=expected, found=found, hint=_HINT))

@@ -120,12 +120,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
 
     def job() -> str:
+        from tfspark.spark.cluster.query_error_log import query_errors_unlogged
         from tfspark.spark.cluster.session import session
 
         check_early(args)
         spark = session("tfspark sql_score", hive=True)
         try:
-            return run(spark, args)
+            with query_errors_unlogged():
+                return run(spark, args)
         finally:
             arguments.stop(spark)
 

@@ -51,7 +51,7 @@ def _left_over(given: Sequence[str], rest: Sequence[str]) -> str:
     flag = next((word for word in reversed(before) if word.startswith("--")), "")
     place = f" after {flag.partition('=')[0]}" if flag else ""
     count = "1 word" if len(rest) == 1 else f"{len(rest)} words"
-    return f"{count}{place} without a flag; a value with blanks needs quotes"
+    return f"{count}{place} without a flag; separate values by commas, and quote blanks"
 
 
 class Once(argparse.Action):
@@ -67,6 +67,8 @@ class Once(argparse.Action):
         """Store the value."""
         if option_string in namespace.given:
             parser.error(f"argument {option_string}: it is given twice")
+        if values == "":  # such as "$KEY" with a variable that is not set
+            parser.error(f"argument {option_string}: the value is empty; leave the flag out")
         namespace.given |= {option_string}
         setattr(namespace, self.dest, values)
 

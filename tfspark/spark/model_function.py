@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as sf
 
-from tfspark.errors import BindingError, UsageError, explain, listing
+from tfspark.errors import BindingError, UsageError, did_you_mean, explain, listing
 from tfspark.fetching import OutputBinding
 from tfspark.options import ScoreOptions
 from tfspark.package import ModelPackage
@@ -143,11 +143,13 @@ class ModelFunction:
         names = [spec.name for spec in self.signature.inputs]
         rest = names[len(columns) :]
         if named and named.keys() != set(rest):
+            known = "".join(did_you_mean(name, rest) for name in named if name not in names)
             raise BindingError(
                 explain(
                     f"Signature {self.signature.name!r} takes each of its inputs once.",
                     expected=listing(names),
-                    found=f"{len(columns)} by position, by name {listing(named)}",
+                    found=f"{len(columns)} by position, by name {listing(named)}.{known}",
+                    hint="give each input one column: all by position, in this order, or by name.",
                 )
             )
         return [*columns, *(named[name] for name in rest if named)]

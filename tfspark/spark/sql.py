@@ -80,6 +80,9 @@ def register_function(
 
 
 def _check_name(spark: SparkSession, name: str) -> None:
+    if not name.strip():
+        problem = "A SQL function needs a name."
+        raise UsageError(explain(problem, expected="a name such as 'tfpredict'", found=repr(name)))
     quoted = name.replace("\\", "\\\\").replace("'", "\\'")
     if (
         spark.sql(f"SHOW SYSTEM FUNCTIONS LIKE '{quoted}'")

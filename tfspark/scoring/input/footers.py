@@ -22,6 +22,17 @@ from tfspark.scoring.input.conform import check_holds
 from tfspark.scoring.input.listing import DataFile
 
 WITH_FOOTERS = ("parquet", "orc")
+# The formats that the end of a file's name tells.
+_SUFFIXES = {
+    "parquet": "parquet",
+    "orc": "orc",
+    "csv": "csv",
+    "json": "json",
+    "jsonl": "json",
+    "avro": "avro",
+    "tfrecord": "tfrecord",
+    "tfrecords": "tfrecord",
+}
 # Footers are read on the driver up to this many files; the tasks check the others.
 MAX_FOOTERS = 256
 # The Arrow type of Spark's timestamps, also for an INT96.
@@ -116,9 +127,19 @@ def unreadable(path: str, file_format: str, error: BaseException) -> InvalidInpu
         explain(
             f"The input file {path} cannot be read as {file_format}.",
             found=str(error).partition("\n")[0],
-            hint="write the file again, or remove it from the input.",
+            hint=_other_format(path, file_format)
+            or "write the file again, or remove it from the input.",
         )
     )
+
+
+def _other_format(path: str, file_format: str) -> str:
+    """Return the hint to set the format that the name of a file tells, if it is another one."""
+    words = path.rpartition("/")[2].lower().split(".")[1:]
+    named = [_SUFFIXES[word] for word in words if word in _SUFFIXES]
+    if not named or file_format in named:
+        return ""
+    return f"its name is that of a {named[-1]} file: add --input-format {named[-1]}."
 
 
 def later_columns(footers: Sequence[Footer], known: Collection[str] | None = None) -> list[str]:

@@ -34,10 +34,19 @@ def recover(spark: SparkSession, output: str) -> list[str]:
     Raises:
         OutputBusyError: A live job writes to the output.
     """
+    return [run for folder in _folders(spark, output) for run in _recover_folder(spark, folder)]
+
+
+def is_there(spark: SparkSession, output: str) -> bool:
+    """Whether there is an output, or something that a job left beside it."""
+    stores = [store_of(spark, folder.rstrip("/")) for folder in _folders(spark, output)]
+    return any(store.exists(root) or store.exists(Places(root).hidden) for store, root in stores)
+
+
+def _folders(spark: SparkSession, output: str) -> list[str]:
+    """Return the folders that a text can mean."""
     folders = [behind_links(HadoopFiles(spark, output).qualified(output))]
-    if "/" not in output:
-        folders.extend(_folder_of_table(spark, output))
-    return [run for folder in folders for run in _recover_folder(spark, folder)]
+    return folders if "/" in output else [*folders, *_folder_of_table(spark, output)]
 
 
 def _folder_of_table(spark: SparkSession, text: str) -> list[str]:

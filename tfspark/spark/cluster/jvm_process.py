@@ -7,7 +7,7 @@ the messages of Ivy, and warnings of Java and TensorFlow then appear between the
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,13 @@ from pyspark import SparkConf, SparkContext, java_gateway
 
 from tfspark.errors import EngineError, explain
 
-_HINT = (
+_NO_JAVA = (
     "Spark needs Java 17 or later: install it, or set JAVA_HOME; if Java is there, read the log."
 )
+_REFUSED = "correct the master and the settings of Spark, or read the log."
 _SHOWN_LINES = 3
+# The first line of an error of Java; the lines of its trace follow.
+_THROWN = 'Exception in thread "main" '
 
 
 def is_here() -> bool:
@@ -46,12 +49,20 @@ def start_jvm(settings: Mapping[str, str], log: Path | None) -> None:
             with log.open("ab") as output:
                 gateway = launch(conf, {"stdout": output, "stderr": output})
     except Exception as error:
-        problem, found = "The JVM of Spark did not start.", _last_lines(log) or str(error)
-        raise EngineError(explain(problem, found=found, hint=_HINT)) from error
+        lines = [] if log is None else log.read_text("utf-8", "replace").strip().splitlines()
+        raise _not_started(lines, error) from error
     SparkContext._ensure_initialized(gateway=gateway)
 
 
-def _last_lines(log: Path | None) -> str:
-    """Return the last lines of the log, from the JVM or from the script that starts it."""
-    text = "" if log is None else log.read_text("utf-8", "replace").strip()
-    return "\n".join(text.splitlines()[-_SHOWN_LINES:])
+def _not_started(lines: Sequence[str], error: Exception) -> EngineError:
+    """Return the error for a log, from the JVM or from the script that starts it."""
+    problem = "The JVM of Spark did not start."
+    home = os.environ.get("SPARK_HOME", "")
+    if isinstance(error, FileNotFoundError) and home:
+        hint = "set SPARK_HOME to the folder of a Spark installation, or unset it."
+        return EngineError(explain(problem, found=f"no Spark in SPARK_HOME={home}", hint=hint))
+    thrown = [line.removeprefix(_THROWN) for line in lines if line.startswith(_THROWN)]
+    if thrown:  # Java ran
+        return EngineError(explain(problem, found=thrown[-1], hint=_REFUSED))
+    found = "\n".join(lines[-_SHOWN_LINES:]) or str(error)
+    return EngineError(explain(problem, found=found, hint=_NO_JAVA))

@@ -116,7 +116,7 @@ def wrong_count(signature: Signature, found: int) -> BindingError:
         explain(
             f"Signature {signature.name!r} takes another number of arguments.",
             expected="; ".join(str(spec) for spec in signature.inputs),
-            found=f"{found} arguments",
+            found="1 argument" if found == 1 else f"{found} arguments",
             hint=_in_order(signature),
         )
     )
