@@ -35,7 +35,7 @@ class AccountOptions:
 
     Attributes:
         statistics: Whether statistics of inputs and predictions are collected. The programs collect
-            them by default. Tasks with a light model then take about 3 % more CPU time.
+            them by default. Tasks with a light model then take 2 to 5 % more CPU time.
         sample_rows: Number of scored rows that are shown. 0 also leaves out all texts of rows.
         baseline: The JSON report of an earlier run; the statistics are compared with it.
     """
