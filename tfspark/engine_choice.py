@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tfspark.options import EngineName
@@ -15,7 +15,8 @@ class EngineChoice:
     Attributes:
         engine: The chosen engine.
         rows_per_second: Engine → rows per second in one worker, for each engine that was timed.
-        refused: Engine → why it cannot run this model, or is not used for it.
+        refused: Engine → why it cannot run this model, or is not used for it. For the chosen
+            engine: why another engine scored some batches.
     """
 
     engine: EngineName
@@ -29,5 +30,30 @@ class EngineChoice:
 
     def __str__(self) -> str:
         rates = [f"{name} {rate:,.0f} rows/s" for name, rate in self.rows_per_second.items()]
-        unused = [f"{name} is not used: {reason}" for name, reason in self.refused.items()]
+        unused = reasons(self.engine, self.refused)
         return f"engine  {self.engine} ({'; '.join([*rates, *unused])})"
+
+
+def reasons(chosen: str, refused: Mapping[EngineName, str]) -> list[str]:
+    """Return one sentence for each engine that did not score everything."""
+    return [
+        f"{name} did not score all batches: {reason}"
+        if name == chosen
+        else f"{name} is not used: {reason}"
+        for name, reason in refused.items()
+    ]
+
+
+def together(
+    one: Sequence[EngineChoice], other: Sequence[EngineChoice]
+) -> tuple[EngineChoice, ...]:
+    """Return the engine of each model after two tasks; empty if neither had rows.
+
+    A model can change its engine in some tasks only. The choice with a reason then counts.
+    """
+    if not (one and other):
+        return tuple(one or other)
+    pairs = zip(one, other, strict=True)
+    return tuple(
+        second if second.refused and not first.refused else first for first, second in pairs
+    )

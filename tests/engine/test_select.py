@@ -145,11 +145,15 @@ def test_an_engine_behind_another_scores_what_that_refuses(lines):
     assert isinstance(engine, Engine)
     assert engine.run({"x": np.array([1.0])})["y"].tolist() == [1.0]
     assert (loads, lines()) == ([], [])
+    options = EngineOptions("openvino")
+    assert select.choice_of(engine, options) == EngineChoice("openvino")
     for _ in range(2):
         assert engine.run({"x": np.array([3.0])})["y"].tolist() == [6.0]
     with pytest.raises(EngineError, match="too large"):
         engine.run({"x": np.array([10.0])})
     assert loads == [behind]
+    refused = {"openvino": "not small"}
+    assert select.choice_of(engine, options) == EngineChoice("openvino", refused=refused)
     assert lines() == ["the engine refuses a batch, another one scores it: not small"]
     engine.close()
     assert first.closed

@@ -57,8 +57,11 @@ def load_engine(
 
 
 def choice_of(engine: Engine, options: EngineOptions) -> EngineChoice:
-    """Return the engine that runs a model, and why `auto` did not use its first engine."""
-    return engine.choice if isinstance(engine, AutoEngine) else EngineChoice(options.name)
+    """Return the engine that runs a model, and why another one replaced or helped it."""
+    if isinstance(engine, AutoEngine):
+        return engine.choice
+    reason = engine.reason if isinstance(engine, EngineWithOther) else ""
+    return EngineChoice(options.name, refused={options.name: reason} if reason else {})
 
 
 class EngineWithOther:
@@ -67,6 +70,9 @@ class EngineWithOther:
     OpenVINO refuses values that it would compute differently from TensorFlow, such as NaN. If the
     caller did not choose OpenVINO, the answer of TensorFlow counts for such batches, and whether
     TensorFlow refuses them too.
+
+    Attributes:
+        reason: Why the first batch was refused; empty while the first engine scores all batches.
     """
 
     def __init__(self, engine: Engine, load_other: Callable[[], Engine]) -> None:
@@ -74,6 +80,7 @@ class EngineWithOther:
         self._load_other = load_other
         self._other: Engine | None = None
         self._lock = threading.Lock()
+        self.reason = ""
 
     def run(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run one batch; see `Engine.run`."""
@@ -96,6 +103,7 @@ class EngineWithOther:
             if self._other is None:
                 _log.info("the engine refuses a batch, another one scores it: %s", _line(reason))
                 self._other = self._load_other()
+                self.reason = _short(reason)
             return self._other
 
 
@@ -125,7 +133,7 @@ class AutoEngine:
         first, other = AUTO
         if self._reason is None:
             return EngineChoice(first)
-        return EngineChoice(other, refused={first: _line(self._reason)[:_LONGEST]})
+        return EngineChoice(other, refused={first: _short(self._reason)})
 
     def run(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run one batch; see `Engine.run`."""
@@ -158,3 +166,7 @@ def _instead(load: Callable[[], Engine], reason: CannotServeError) -> Engine:
 
 def _line(reason: EngineError) -> str:
     return " ".join(str(reason).split())
+
+
+def _short(reason: EngineError) -> str:
+    return _line(reason)[:_LONGEST]

@@ -10,6 +10,7 @@ published.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 
 from tfspark.columns import columns_of, resolve
 from tfspark.dtypes import sql_name
+from tfspark.engine_choice import together
 from tfspark.errors import BindingError
 from tfspark.file_systems import open_filesystem
 from tfspark.schema import kept_columns
@@ -228,7 +230,7 @@ def _outcome(parts: list[Part]) -> Outcome:
         sum(part.bad_rows for part in parts),
         sum(part.rows_in for part in parts if part.is_kept),
         _merged([part.sketch for part in parts if part.sketch is not None]),
-        next((part.choices for part in parts if part.choices), ()),
+        reduce(together, (part.choices for part in parts), ()),
     )
 
 

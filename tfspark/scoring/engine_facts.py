@@ -23,8 +23,13 @@ def used_engines(models: Sequence[NamedModel], used: Sequence[EngineChoice]) -> 
         models: The models.
         used: The engine of each model in a worker; empty if no row was scored.
     """
-    found = {
-        model.key: asdict(one if model.choice is None else replace(model.choice, engine=one.engine))
-        for model, one in zip(models, used, strict=False)
-    }
+    pairs = zip(models, used, strict=False)
+    found = {model.key: asdict(_beside(model.choice, one)) for model, one in pairs}
     return found.get("", found)
+
+
+def _beside(timed: EngineChoice | None, used: EngineChoice) -> EngineChoice:
+    """Add the figures and the reasons of a timing to the engine that scored."""
+    if timed is None:
+        return used
+    return replace(timed, engine=used.engine, refused={**timed.refused, **used.refused})

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from tfspark.engine_choice import reasons
 from tfspark.foreign_text import lines, one_line
 from tfspark.rows import CODES
 from tfspark.scoring.page import charts, formats
@@ -139,7 +140,7 @@ def _engine(choice: Facts) -> dict[str, Any]:
         return {"name": "not recorded", "why": [why]}
     rates = choice.get("rows_per_second") or {}
     timed = [f"{name}: {formats.count(rate)} rows/s in one worker" for name, rate in rates.items()]
-    unused = [f"{name} is not used: {why}" for name, why in (choice.get("refused") or {}).items()]
+    unused = reasons(choice["engine"], choice.get("refused") or {})
     return {"name": choice["engine"], "why": [*timed, *unused]}
 
 

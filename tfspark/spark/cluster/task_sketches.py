@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 from pyspark import Accumulator, AccumulatorParam
 from pyspark.sql import SparkSession
 
 from tfspark.columns import resolve
-from tfspark.engine_choice import EngineChoice
+from tfspark.engine_choice import EngineChoice, together
 from tfspark.sketches import RowSketch
 
 
@@ -45,7 +46,7 @@ class OncePerTask(AccumulatorParam[Gathered]):
         if value1.tasks.isdisjoint(value2.tasks):
             value1.tasks |= value2.tasks
             value1.total.merge(value2.total)
-            value1.choices = value1.choices or value2.choices
+            value1.choices = together(value1.choices, value2.choices)
         return value1
 
 
@@ -90,4 +91,4 @@ class TaskSketches:
 
     def choices(self) -> tuple[EngineChoice, ...]:
         """Return the engine of each model; empty if no row was computed."""
-        return next((one.value.choices for one in self._frames if one.value.choices), ())
+        return reduce(together, (one.value.choices for one in self._frames), ())
