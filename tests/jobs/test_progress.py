@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Callable
 from threading import Event
 from types import SimpleNamespace
 from typing import Any
@@ -55,6 +56,15 @@ def test_elsewhere_there_are_records(spark: SparkSession, monkeypatch: pytest.Mo
     assert records[0].startswith("scoring: planning, ")
 
 
+def kernel_with(display: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Let this process seem to be the kernel of a notebook, and return its shell."""
+    shell = SimpleNamespace(kernel=object())
+    ipython = SimpleNamespace(get_ipython=lambda: shell, display=SimpleNamespace(display=display))
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setattr(module, "_open_terminal", lambda: None)
+    return shell
+
+
 def test_a_notebook_shows_one_line_that_is_replaced(
     spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,19 +78,32 @@ def test_a_notebook_shows_one_line_that_is_replaced(
         lines.append(data["text/plain"])
         return SimpleNamespace(update=update)
 
-    kernel = SimpleNamespace(kernel=object())
-    ipython = SimpleNamespace(get_ipython=lambda: kernel, display=SimpleNamespace(display=display))
-    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    kernel = kernel_with(display, monkeypatch)
     monkeypatch.setattr(module, "LINE_SECONDS", 0.001)
-    monkeypatch.setattr(module, "_open_terminal", lambda: None)
     with progress(spark, "scoring") as tally:
         assert told.wait(60)
         counted = tally.counting(spark, lambda _, rows: rows, lambda rows: (rows, 1))
         run_splits(spark, [3, 4], counted)
     assert lines[0] == "scoring: planning, 0 s"
     assert re.fullmatch(r"scoring: 7 rows, [\d,]+ rows/s, 2 rejected, \d+ s", lines[-1])
-    kernel.kernel = None  # type: ignore[assignment]
+    kernel.kernel = None
     assert notebook_line() is None
+
+
+@pytest.mark.parametrize("can_show", [True, False])
+def test_the_progress_does_not_replace_the_error_of_a_job(
+    can_show: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def display(*_: object, **__: object) -> Any:
+        if not can_show:
+            raise RuntimeError("the browser is gone")
+        return SimpleNamespace(update=lambda *_, **__: None)
+
+    kernel_with(display, monkeypatch)
+    monkeypatch.setattr(module, "LINE_SECONDS", 600.0)
+    without_jvm: Any = SimpleNamespace()
+    with pytest.raises(ValueError, match="of the job"), progress(without_jvm, "scoring"):
+        raise ValueError("of the job")
 
 
 def test_no_terminal_under_a_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,17 @@
 """Shows one line in the output of a notebook's cell, and replaces it. Driver.
 
-IPython is imported only if it runs this process as a kernel, which has imported it already.
+IPython is imported only if it runs this process as a kernel, which has imported it already. An
+error of the display is logged at level DEBUG, and never ends the job.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from typing import Any
+
+_log = logging.getLogger(__name__)
 
 
 def notebook_line() -> Callable[[str], None] | None:
@@ -23,9 +27,12 @@ def notebook_line() -> Callable[[str], None] | None:
 
     def show(line: str) -> None:
         data = {"text/plain": line}
-        if shown:
-            shown[0].update(data, raw=True)
-        else:
-            shown.append(ipython.display.display(data, raw=True, display_id=True))
+        try:
+            if shown:
+                shown[0].update(data, raw=True)
+            else:
+                shown.append(ipython.display.display(data, raw=True, display_id=True))
+        except Exception:
+            _log.debug("the notebook does not show the progress", exc_info=True)
 
     return show

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from time import perf_counter
 
 from pyspark import SparkContext
@@ -69,7 +70,8 @@ def progress(spark: SparkSession, what: str) -> Iterator[Tally]:
             _show(terminal, "")
             os.close(terminal)
         if notebook is not None:
-            notebook(at_end(what, state()))
+            # Only the tally: after an error the JVM may be dead.
+            notebook(at_end(what, _rows(tally, perf_counter() - started)))
 
 
 def _open_terminal() -> int | None:
@@ -99,10 +101,17 @@ def _state(context: SparkContext, tally: Tally, seconds: float) -> State:
     tracker = context.statusTracker()
     stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
     there = [stage for stage in stages if stage is not None]
-    return State(
-        seconds,
+    return replace(
+        _rows(tally, seconds),
         tasks_done=sum(stage.numCompletedTasks for stage in there),
         tasks=sum(stage.numTasks for stage in there),
+    )
+
+
+def _rows(tally: Tally, seconds: float) -> State:
+    """Return the state without the tasks, which only the JVM knows."""
+    return State(
+        seconds,
         rows_done=tally.rows_done,
         rows=tally.total,
         kept=tally.kept,
