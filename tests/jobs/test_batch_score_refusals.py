@@ -156,7 +156,7 @@ def test_input_whose_name_is_a_glob_is_shown_escaped(
     flags = ("--model", linear, "--output", tmp_path / "out", "--input")
     ended = end_of(main, *flags, tmp_path / "a[1]")
     assert ended.code == 66
-    assert r"Spark takes it as a glob: write a\[1\]." in ended.error
+    assert r"Spark takes it as a glob: write 'a\[1\]'." in ended.error
     assert end_of(main, *flags, tmp_path / r"a\[1\]").code == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -168,5 +169,6 @@ def near_names(spark: SparkSession, path: str) -> str:
     where = f" A relative path begins at {Path.cwd()}." if is_relative else ""
     names = files.children(folder)
     if name in names:  # Spark expands braces and brackets, even of a name that is there
-        return f"{where} It is there, but Spark takes it as a glob: write {escaped_glob(name)}."
+        glob = shlex.quote(escaped_glob(name))  # a shell removes backslashes outside quotes
+        return f"{where} It is there, but Spark takes it as a glob: write {glob}."
     return where + did_you_mean(name, names)
