@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
@@ -57,7 +58,6 @@ def session(
     SparkContext._ensure_initialized()  # to read the settings of spark-submit
     submitted = SparkConf()
     given = (settings or {}).get(_PYTHON) or submitted.get(_PYTHON, None)
-    os.environ["PYSPARK_PYTHON"] = python_of_workers(given)
     for key, value in {**REDACTION, **_CRASHES}.items():
         if not submitted.contains(key):
             builder = builder.config(key, value)
@@ -67,7 +67,9 @@ def session(
         builder = builder.master(master)
     if hive:
         builder = builder.enableHiveSupport()
-    spark = builder.getOrCreate()
+    # Spark copies the variable into the new context. A later job may have another Python.
+    with _variable("PYSPARK_PYTHON", python_of_workers(given)):
+        spark = builder.getOrCreate()
     if spark.conf.get("spark.log.level", None) is None:
         spark.sparkContext.setLogLevel("WARN")
     return spark
@@ -76,6 +78,19 @@ def session(
 def python_of_workers(given: str | None) -> str:
     """Return the command that starts workers: the setting comes first, as in spark-submit."""
     return given or os.environ.get("PYSPARK_PYTHON", sys.executable)
+
+
+@contextmanager
+def _variable(name: str, value: str) -> Iterator[None]:
+    """Set a variable of the environment until the block ends."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
 
 
 def connect_session(url: str) -> SparkSession:
