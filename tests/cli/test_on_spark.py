@@ -8,6 +8,8 @@ import pytest
 
 from tfspark.cli import on_spark, score
 from tfspark.cli.run_log import RunLog
+from tfspark.errors import UsageError
+from tfspark.spark.cluster import session
 
 SOCKET = "spark.python.unix.domain.socket.enabled"
 
@@ -41,17 +43,24 @@ def test_without_pyspark_the_extra_is_named(run: Any, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("words", "remote", "found"),
+    ("words", "variable", "found"),
     [
-        ([], "sc://host/;token=hidden", "SPARK_REMOTE=sc://host"),
-        (["--conf", "spark.remote=sc://host"], "", "--conf spark.remote=sc://host"),
-        (["--conf", "spark.api.mode=connect"], "", "--conf spark.api.mode=connect"),
+        ([], ("SPARK_REMOTE", "sc://host/;token=hidden"), "SPARK_REMOTE=sc://host"),
+        ([], ("SPARK_REMOTE", ""), "SPARK_REMOTE="),
+        ([], ("SPARK_API_MODE", "Connect"), "SPARK_API_MODE=Connect"),
+        ([], ("SPARK_CONNECT_MODE_ENABLED", "1"), "SPARK_CONNECT_MODE_ENABLED=1"),
+        (["--conf", "spark.remote=sc://host"], ("A", ""), "--conf spark.remote=sc://host"),
+        (["--conf", "spark.api.mode=connect"], ("A", ""), "--conf spark.api.mode=connect"),
     ],
 )
 def test_spark_connect_is_refused_before_spark_starts(
-    words: list[str], remote: str, found: str, run: Any, monkeypatch: pytest.MonkeyPatch
+    words: list[str],
+    variable: tuple[str, str],
+    found: str,
+    run: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("SPARK_REMOTE", remote)
+    monkeypatch.setenv(*variable)
     ended = run("score", "--model", "m", "--input", "i", "--output", "o", *words)
     assert ended.code == 2
     assert "needs a classic session" in ended.error
@@ -61,12 +70,27 @@ def test_spark_connect_is_refused_before_spark_starts(
     assert "--remote URL" in run("doctor", *words).error
 
 
+def test_a_classic_mode_of_the_flags_comes_before_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SPARK_API_MODE", "connect")
+    for name in session._CONNECT:
+        monkeypatch.delenv(name, raising=False)
+    session.refuse_connect({"spark.api.mode": "Classic"})
+
+
+def test_spark_connect_is_refused_under_spark_submit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARK_REMOTE", "sc://host")
+    with pytest.raises(UsageError, match=r"score with tfspark\.predict"):
+        session.session("a job")
+
+
 def test_a_setting_of_the_user_comes_first() -> None:
     assert on_spark.settings_of_shell({SOCKET: "false"})[SOCKET] == "false"
 
 
 def test_secrets_are_not_on_the_command_line_of_the_jvm(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tfspark.spark.cluster import jvm_process, session
+    from tfspark.spark.cluster import jvm_process
 
     started: dict[str, dict[str, str]] = {}
 

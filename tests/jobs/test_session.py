@@ -20,3 +20,10 @@ def test_the_python_of_one_job_is_not_left_for_the_next(
         monkeypatch.setenv("PYSPARK_PYTHON", before)
     session("a job", settings={"spark.pyspark.python": sys.executable})
     assert os.environ.get("PYSPARK_PYTHON") == before
+
+
+def test_a_default_of_spark_connect_does_not_count(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARK_CONNECT_MODE", "1")
+    assert session("a job").sparkContext is spark.sparkContext

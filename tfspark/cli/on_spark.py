@@ -99,24 +99,13 @@ def _check_pyspark() -> None:
 
 
 def _check_classic(args: argparse.Namespace) -> None:
-    """Refuse settings that make Spark's builder return a session of Spark Connect.
+    """Refuse Spark Connect before a JVM is started, unless a flag asks for it."""
+    from tfspark.spark.cluster.session import refuse_connect
 
-    Jobs list files, commit and count with objects of the driver's JVM, which Connect has not.
-    """
     if getattr(args, "remote", None):
         return
-    remote = os.environ.get("SPARK_REMOTE")
-    given = {name: args.conf.get(name, "") for name in ("spark.remote", "spark.api.mode")}
-    found = [f"SPARK_REMOTE={remote}"] if remote else []
-    found += [
-        f"--conf {name}={text}" for name, text in given.items() if text not in ("", "classic")
-    ]
-    if found:
-        problem = "This command needs a classic session of Spark."
-        takes_remote = hasattr(args, "remote")
-        instead = "--remote URL" if takes_remote else "tfspark.predict on Spark Connect"
-        hint = f"leave this setting out and give --master, or use {instead}."
-        raise UsageError(explain(problem, found=redacted(", ".join(found)), hint=hint))
+    instead = "--remote URL" if hasattr(args, "remote") else "tfspark.predict on Spark Connect"
+    refuse_connect(args.conf, f"remove this setting and give --master, or use {instead}.")
 
 
 def _session(name: str, args: argparse.Namespace, log: RunLog, hive: bool) -> SparkSession:

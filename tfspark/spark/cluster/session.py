@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
+from tfspark.errors import UsageError, explain
+from tfspark.foreign_text import redacted
+
 # Patterns that Spark masks in its UI and event log. By default Spark masks settings and options by
 # their names, but not secrets in URIs. The command line is a setting too (`sun.java.command`).
 _USER = r"(?<=://)[^\s/?#@:'\"<>]{1,256}:[^\s@'\"<>]{1,512}@"
@@ -27,6 +30,8 @@ REDACTION = {
 }
 
 _PYTHON = "spark.pyspark.python"
+_API_MODE = "spark.api.mode"
+_CONNECT = ("SPARK_REMOTE", "SPARK_CONNECT_MODE_ENABLED")
 # With this setting, Python reports why a worker crashed, and Spark passes it to the driver.
 _CRASHES = {"spark.python.worker.faulthandler.enabled": "true"}
 
@@ -53,7 +58,11 @@ def session(
         INFO prints hundreds of lines; `spark.log.level` overrides it. Spark masks secrets of URIs
         in settings and in the text of plans, but not in the nodes of plans; `spark.redaction.regex`
         and `spark.redaction.string.regex` of the user override this.
+
+    Raises:
+        UsageError: When the settings or the environment ask for Spark Connect.
     """
+    refuse_connect(settings or {})
     builder = SparkSession.builder.appName(name)
     SparkContext._ensure_initialized()  # to read the settings of spark-submit
     submitted = SparkConf()
@@ -63,6 +72,7 @@ def session(
             builder = builder.config(key, value)
     for key, value in (settings or {}).items():
         builder = builder.config(key, value)
+    builder = builder.config(_API_MODE, "classic")  # some distributions have another default
     if master is not None:
         builder = builder.master(master)
     if hive:
@@ -73,6 +83,30 @@ def session(
     if spark.conf.get("spark.log.level", None) is None:
         spark.sparkContext.setLogLevel("WARN")
     return spark
+
+
+def refuse_connect(
+    settings: Mapping[str, str],
+    hint: str = "remove this setting; on Spark Connect, score with tfspark.predict.",
+) -> None:
+    """Refuse what makes Spark's builder return a session of Spark Connect.
+
+    Jobs list files, commit and count with objects of the driver's JVM, which Connect does not have.
+
+    Raises:
+        UsageError: When the settings or the environment ask for Spark Connect.
+    """
+    # For these names Spark asks only whether they are set, even to an empty value.
+    found = [f"{name}={os.environ[name]}" for name in _CONNECT if name in os.environ]
+    if "spark.remote" in settings:
+        found.append(f"--conf spark.remote={settings['spark.remote']}")
+    is_given = _API_MODE in settings
+    mode = settings[_API_MODE] if is_given else os.environ.get("SPARK_API_MODE", "")
+    if mode.lower() == "connect":
+        found.append(f"--conf {_API_MODE}={mode}" if is_given else f"SPARK_API_MODE={mode}")
+    if found:
+        problem = "This command needs a classic session of Spark."
+        raise UsageError(explain(problem, found=redacted(", ".join(found)), hint=hint))
 
 
 def python_of_workers(given: str | None) -> str:
