@@ -106,6 +106,17 @@ def test_a_wrong_variable_is_named(run: Any, monkeypatch: pytest.MonkeyPatch) ->
     assert "expected true or false, found '1'" in run("score", "--model", "m").error
 
 
+def test_an_empty_variable_is_named_and_can_be_overridden(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TFSPARK_RUN_ID", "")
+    words = ("--model", "m", "--input", "i", "--output", "o")
+    ended = run("score", *words)
+    assert ended.code == 2
+    assert "TFSPARK_RUN_ID: the value of --run-id is empty; give a value, or remove" in ended.error
+    assert parsed(*words, "--run-id", "mine").run_id == "mine"
+
+
 def test_show_config_names_each_value_and_its_source(
     config: Path, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

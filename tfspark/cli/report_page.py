@@ -30,7 +30,7 @@ def new_parser() -> CommandParser:
         "another file, 74 an I/O error.",
     )
     meaning = "the JSON report of a job (a local file)"
-    parser.add_argument("report", metavar="REPORT.json", type=Path, help=meaning)
+    parser.add_argument("report", metavar="REPORT.json", help=meaning)
     flags.add(parser, OUTPUT)
     return parser
 
@@ -42,8 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     def written() -> str:
         from tfspark.scoring.page import page_beside, write_page
 
-        place = args.output or page_beside(str(args.report))
-        report = _report(args.report)
+        place = args.output or page_beside(args.report)
+        report = _report(Path(args.report))
         if not args.output:
             _check_other_page(Path(place))
         try:
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except TfsparkError:
             raise
         except (AttributeError, LookupError, TypeError, ValueError) as error:
-            raise _no_report(args.report, f"{type(error).__name__}: {error}") from error
+            raise _no_report(Path(args.report), f"{type(error).__name__}: {error}") from error
         return place
 
     with RunLog() as log:

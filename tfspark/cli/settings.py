@@ -95,6 +95,7 @@ class ConfiguredParser(CommandParser):
         self._sources = {one.flag: one.source for one in settings if one not in given}
         if any(one.flag == "--show-config" for one in given):
             self._relax()
+        self._refuse_empty(settings)
         more = [word for one in settings if one not in given for word in one.words]
         found = super().parse_args([*more, *words], namespace)
         if found.show_config:
@@ -108,6 +109,13 @@ class ConfiguredParser(CommandParser):
             if f"argument {flag}:" in message:
                 message += f" (from {source})"
         super().error(message)
+
+    def _refuse_empty(self, settings: Sequence[Setting]) -> None:
+        """Refuse an empty value of a file or a variable; the advice differs from that for flags."""
+        for one in settings:
+            if one.flag in self._sources and f"{one.flag}=" in one.words:
+                problem = f"the value of {one.flag} is empty; give a value, or remove it"
+                self.error(f"{one.source}: {problem}")
 
     def _given(self, words: Sequence[str]) -> list[Setting]:
         """Return the flags on the command line, each with its words."""

@@ -96,7 +96,7 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
     target = arguments.target_of(args) if args.output or args.output_table else None
     job = QueryJob(
         models=args.register,
-        text=args.query or _text_of(args.file),
+        text=args.query or _text_of(Path(args.file)),
         target=target,
         mode=args.mode,
         options={name: _options(args, name) for name in args.register},
@@ -138,7 +138,7 @@ def check_early(args: argparse.Namespace) -> None:
     """Refuse flags without an effect and a missing file of statements before a JVM is started."""
     no_effect.refuse_no_effect(args, no_effect.OF_SQL_SCORE)
     if args.file is not None:
-        _text_of(args.file)
+        _text_of(Path(args.file))
 
 
 def _options(args: argparse.Namespace, name: str) -> ScoreOptions:

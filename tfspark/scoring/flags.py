@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from tfspark.options import DEFAULTS, NULL_WORDS, STRING_TYPES, WAYS, WORKER_ENGINES
@@ -207,7 +206,7 @@ FILL_NULL = Flag(
 # --- input ----------------------------------------------------------------------------------------
 
 QUERY = Flag("--query", "SQL", "one statement")
-FILE = Flag("--file", "PATH", "file of statements, separated by ;", Path)
+FILE = Flag("--file", "PATH", "file of statements, separated by ;")
 INPUT = Flag("--input", "PATH", "path, glob or URI to read")
 INPUT_TABLE = Flag("--input-table", "TABLE", "table or view to read, Hive's included")
 INPUT_FORMAT = _choice(

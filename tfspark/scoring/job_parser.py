@@ -65,12 +65,21 @@ class Once(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         """Store the value."""
-        if option_string in namespace.given:
-            parser.error(f"argument {option_string}: it is given twice")
+        name = option_string or str(self.metavar or self.dest)
+        if name in namespace.given:
+            parser.error(f"argument {name}: it is given twice")
         if values == "":  # such as "$KEY" with a variable that is not set
-            parser.error(f"argument {option_string}: the value is empty; leave the flag out")
-        namespace.given |= {option_string}
+            can_leave_out = option_string and not _is_needed(parser, self)
+            advice = "leave the flag out" if can_leave_out else "give a value"
+            parser.error(f"argument {name}: the value is empty; {advice}")
+        namespace.given |= {name}
         setattr(namespace, self.dest, values)
+
+
+def _is_needed(parser: argparse.ArgumentParser, action: argparse.Action) -> bool:
+    """Whether a command line needs the flag, or one of a group with it."""
+    groups = [one for one in parser._mutually_exclusive_groups if one.required]
+    return action.required or any(action in one._group_actions for one in groups)
 
 
 class OnceTrue(Once):
