@@ -12,6 +12,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from jobs.batch_score import main, parse_args
+from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.testing import save_function
 
 EXPECTED = {0: 3.0, 1: 4.0, 2: None, 3: 9.0, 4: 3.0}
@@ -319,6 +320,13 @@ def test_a_page_of_someone_else_is_not_replaced(
     for mode in ("error", "append"):  # the page of the first run may be replaced
         assert end_of(main, *words, "--mode", mode).code == 0
         assert "Scoring report" in page.read_text()
+
+
+def test_only_the_head_of_a_file_is_read(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_bytes(b"\x00\xff<html>" * 9)
+    files = HadoopFiles(spark, place := str(tmp_path / "page.html"))
+    assert files.head(place, 4) == b"\x00\xff<h"
+    assert len(files.head(place, 4096)) == 72
 
 
 def test_report_of_a_table_goes_to_the_working_directory(

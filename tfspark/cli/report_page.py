@@ -60,14 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _check_other_page(place: Path) -> None:
     """Refuse to replace a file that the user did not name, unless it is the page of a report."""
-    from tfspark.scoring.page import HEAD, can_write_pages, refuse_other_page
+    from tfspark.scoring.page import can_write_pages, head_of, refuse_other_page
 
     if can_write_pages() and place.exists():
-        head = b""
-        if place.is_file():
-            with place.open("rb") as stream:
-                head = stream.read(HEAD)
-        refuse_other_page(str(place), head, "--output")
+        refuse_other_page(str(place), head_of(place), "--output")
 
 
 def _report(path: Path) -> Mapping[str, Any]:

@@ -24,6 +24,7 @@ from tfspark.scoring.page import (
     HEAD,
     NoTemplatesError,
     can_write_pages,
+    head_of,
     page_beside,
     page_of,
     refuse_other_page,
@@ -195,13 +196,9 @@ def _check_page(files: HadoopFiles, place: str) -> None:
 def _head(files: HadoopFiles, where: str) -> bytes:
     """Return the first bytes of a file; nothing for folders and pipes."""
     local = local_path(where)
-    if files.is_folder(where) or (local is not None and not local.is_file()):
-        return b""
-    with TemporaryDirectory(prefix="tfspark-") as folder:
-        copy = Path(folder) / "page.html"
-        files.copy_to_local(where, copy)
-        with copy.open("rb") as stream:
-            return stream.read(HEAD)
+    if local is not None:
+        return head_of(local)
+    return b"" if files.is_folder(where) else files.head(where, HEAD)
 
 
 def write_report(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from importlib import resources
 from importlib.util import find_spec
@@ -21,6 +22,8 @@ from tfspark.scoring.page.view import view_of
 _TEMPLATE, _STYLE = "page.html", "page.css"
 # The template has it near the beginning.
 _MARK = b'<meta name="generator" content="tfspark">'
+# Pages of older versions have only their title.
+_TITLE = re.compile(rb"<title>[^<]*: \S+ rows (scored|written)[^<]*</title>")
 HEAD = 4096
 
 
@@ -31,6 +34,14 @@ class NoTemplatesError(UsageError):
 def page_beside(report: str) -> str:
     """Return the path of the page of a report: `out.json` → `out.html`."""
     return f"{report.removesuffix('.json')}.html"
+
+
+def head_of(place: Path) -> bytes:
+    """Return the first `HEAD` bytes of a local file; nothing for folders and pipes."""
+    if not place.is_file():
+        return b""
+    with place.open("rb") as stream:
+        return stream.read(HEAD)
 
 
 def refuse_other_page(place: str, head: bytes, flag: str) -> None:
@@ -44,7 +55,7 @@ def refuse_other_page(place: str, head: bytes, flag: str) -> None:
     Raises:
         OutputExistsError: When tfspark did not write it.
     """
-    if _MARK not in head[:HEAD]:
+    if _MARK not in head[:HEAD] and not _TITLE.search(head[:HEAD]):
         raise OutputExistsError(
             explain(
                 f"The page of the report would replace {place}.",

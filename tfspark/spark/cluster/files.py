@@ -237,6 +237,14 @@ class HadoopFiles:
         finally:
             stream.close()
 
+    def head(self, uri: str, size: int) -> bytes:
+        """Return the first bytes of a file."""
+        stream = self._fs.open(self._path(uri))
+        try:
+            return bytes(stream.readNBytes(size))
+        finally:
+            stream.close()
+
     def copy_to_local(self, uri: str, target: Path) -> None:
         """Copy a file or folder to a local path that does not exist yet."""
         self._fs.copyToLocalFile(False, self._path(uri), self._path(str(target)), True)
