@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 
 from tfspark.cli import recover_output, score, sql
+from tfspark.scoring.output import recovering
 
 
 def test_a_run_ends_with_five_lines(end_of: Any, linear: Path, rows: Path, tmp_path: Path) -> None:
@@ -33,6 +36,33 @@ def test_a_run_ends_with_five_lines(end_of: Any, linear: Path, rows: Path, tmp_p
     assert mistyped.code == 66
     assert "There is no output" in mistyped.error
     assert "Did you mean 'out'?" in mistyped.error
+
+
+def test_a_table_without_a_folder_has_nothing_to_recover(end_of: Any, view: str) -> None:
+    """A view stands for a table of another catalog, whose folder is not known either."""
+    ended = end_of(recover_output.main, view)
+    assert ended.code == 0, ended.error
+    assert ended.stdout.endswith("no files of killed jobs remain\n")
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_table_of_another_catalog_is_an_output(
+    exists: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def folders(*_: object) -> list[str]:
+        return []
+
+    monkeypatch.setattr(recovering, "_folders", folders)
+    asked: list[str] = []
+    catalog = SimpleNamespace(
+        currentCatalog=lambda: "spark_catalog",
+        tableExists=lambda name: asked.append(name) or exists,
+    )
+    conf = SimpleNamespace(get=lambda name, _: name.endswith(".cat"))
+    spark: Any = SimpleNamespace(catalog=catalog, conf=conf)
+    assert recovering.is_there(spark, "cat.db.t") is exists
+    assert asked == ["`cat`.`db`.`t`"]
+    assert not recovering.is_there(spark, "folder/t")
 
 
 def test_a_query_shows_rows(end_of: Any, linear: Path, view: str) -> None:

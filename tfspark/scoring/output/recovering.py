@@ -40,7 +40,17 @@ def recover(spark: SparkSession, output: str) -> list[str]:
 def is_there(spark: SparkSession, output: str) -> bool:
     """Whether there is an output, or something that a job left beside it."""
     stores = [store_of(spark, folder.rstrip("/")) for folder in _folders(spark, output)]
-    return any(store.exists(root) or store.exists(Places(root).hidden) for store, root in stores)
+    if any(store.exists(root) or store.exists(Places(root).hidden) for store, root in stores):
+        return True
+    return "/" not in output and _is_table(spark, output)
+
+
+def _is_table(spark: SparkSession, text: str) -> bool:
+    """Whether there is a table or view, in any catalog; it may have no folder."""
+    try:
+        return bool(spark.catalog.tableExists(table_name(spark, text).quoted))
+    except UsageError:
+        return False
 
 
 def _folders(spark: SparkSession, output: str) -> list[str]:
