@@ -37,6 +37,7 @@ from tfspark.scoring.output.stores import behind_links, store_of
 from tfspark.scoring.output.tfrecord_columns import refuse_no_feature
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.reading import read_path
+from tfspark.spark.cluster.running_tasks import tasks_ended
 from tfspark.spark.cluster.sources import Source
 
 if TYPE_CHECKING:
@@ -232,7 +233,7 @@ class PathOutput:
 
     def _write(self, df: DataFrame) -> list[str]:
         """Let Spark write rows; return the names of the files."""
-        with refusing_blank_lines(self.target, df) as rows:
+        with refusing_blank_lines(self.target, df) as rows, tasks_ended(self.spark):
             writer = rows.write.format(self.target.format).options(**self.target.writer_options)
             if self.target.format == "tfrecord":  # its data source has no mode `error`
                 writer = writer.mode("append")
