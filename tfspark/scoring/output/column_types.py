@@ -1,8 +1,8 @@
 """Decides whether a column of an existing target holds all values of a type. Driver.
 
 Spark's store assignment rounds decimals, takes the date of a timestamp and binds fields of structs
-by position, all without an error. Here a column takes another type only if each value stays as it
-is. Types are compared by the text that `DataFrame.dtypes` has for them.
+by position, all without an error. Here a column accepts another type only if every value stays the
+same. Types are compared by the text that `DataFrame.dtypes` has for them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DECIMAL = re.compile(r"decimal\((\d+),(-?\d+)\)")
 _NESTED = re.compile(r"(array|map|struct)<(.*)>", re.DOTALL)
 _TEXT = re.compile(r"string collate \w+|(?:var)?char\(\d+\)")
 
-# The direct path has no name for a type that only Arrow has, and a null has every type.
+# The direct path has no name for a type that only Arrow has, and nulls fit every type.
 _ANY = ("None", "void", "")
 
 

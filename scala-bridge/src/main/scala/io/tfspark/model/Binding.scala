@@ -157,7 +157,7 @@ object Binding {
       Explain.all(s"Signature '${signature.name}' does not fit the columns", problems, hint)
     )
 
-  /** Say which inputs are one tensor, which a session takes only once. */
+  /** Say which inputs are the same tensor; a session accepts each tensor only once. */
   private def fedTwice(signature: Signature): Seq[String] =
     signature.inputs.groupBy(_.tensor).values.toSeq.filter(_.sizeIs > 1).map { same =>
       s"inputs ${Explain.listing(same.map(_.name))} are the same tensor of the graph, so " +

@@ -26,10 +26,10 @@ abstract private[tensor] class NumberWriter(column: String, to: DType, into: Fix
     case _ => into.putLong(value)
   }
 
-  /** The format of an input of 16-bit floats; only they use it. */
+  /** The format of 16-bit floats; used only if the input has such a type. */
   protected val short: ShortFloat = ShortFloat.of(to).getOrElse(HalfFloat)
 
-  /** Put a float of 16 bits; an infinity that was none before is refused. */
+  /** Put a float of 16 bits; refuse a finite value that the rounding made infinite. */
   protected def putShortFloat(bits: Short, isInfinite: Boolean, value: => String): Unit = {
     if (short.isInfinite(bits) && !isInfinite) refuse(value, ReasonCode.OutOfRange)
     into.putShort(bits)
