@@ -65,8 +65,8 @@ class EngineWithOther:
     """An engine with another one behind it, which scores the batches that the first refuses.
 
     OpenVINO refuses values that it would compute differently from TensorFlow, such as NaN. If the
-    caller did not choose OpenVINO, the answer of TensorFlow counts for such batches, and whether
-    TensorFlow refuses them too.
+    caller did not choose OpenVINO, TensorFlow scores such batches, and only TensorFlow decides
+    whether they are refused.
     """
 
     def __init__(self, engine: Engine, load_other: Callable[[], Engine]) -> None:

@@ -82,9 +82,7 @@ object DType {
     DType("uint32", 22, 4, unsigned, LongType)
   )
 
-  /** The difference between the numbers of `DT_FLOAT_REF`, the type of a variable in an old graph,
-    * and `DT_FLOAT`.
-    */
+  /** `DT_FLOAT_REF`, the type of a variable in an old graph, is the number of `DT_FLOAT` plus this. */
   val Reference: Int = 100
 
   /** Marks sparse, ragged and other composite tensors; not a number of TensorFlow's. */
