@@ -6,9 +6,8 @@ table, renamed. The table `tfspark_runs` in the schema has one row for each job,
 transaction changes the note too, and does so only if the note still names its run. So a run that
 another run has replaced moves nothing.
 
-A new table needs two steps, the rename and a change of its note. Before the rename, the note says
-that the second table is being renamed. A later run then checks whether the second table still
-exists.
+A new table and its note change in two steps. Between them, the note says that the second table is
+being renamed. A later run that finds this note checks whether the second table still exists.
 """
 
 from __future__ import annotations

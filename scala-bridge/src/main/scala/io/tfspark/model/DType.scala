@@ -82,7 +82,7 @@ object DType {
     DType("uint32", 22, 4, unsigned, LongType)
   )
 
-  /** `DT_FLOAT_REF`, the type of a variable in an old graph, is the number of `DT_FLOAT` plus this. */
+  /** The number of `DT_FLOAT_REF`, a variable's type in an old graph, minus that of `DT_FLOAT`. */
   val Reference: Int = 100
 
   /** Marks sparse, ragged and other composite tensors; not a number of TensorFlow's. */
