@@ -265,7 +265,7 @@ def _numbers(values: Any) -> Numbers:
 
 
 def _as_bytes(texts: Any) -> Any:
-    """Return texts as bytes, because a text of Spark may be no UTF-8."""
+    """Return texts as bytes, because texts of Spark may not be valid UTF-8."""
     if pa.types.is_boolean(texts.type):
         return texts
     return texts.cast(pa.large_binary() if pa.types.is_large_string(texts.type) else pa.binary())

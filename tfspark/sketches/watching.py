@@ -27,8 +27,8 @@ MOST_COLUMNS = 48
 # At the start of a task, all values are read, up to this number. After that, only drawn values of
 # inputs are read, because a light model scores a value in a nanosecond.
 _WHOLE_VALUES = 1 << 18
-# The bytes of the numbers of one task, for all its columns, and the sizes of one column. A sketch
-# has three times as many numbers as its size, with 4 or 8 bytes each.
+# The bytes of the numbers of one task, for all its columns, and the largest size of one column. A
+# sketch has three times as many numbers as its size, with 4 or 8 bytes each.
 _TASK_BYTES = 256 << 10
 _LARGEST = 2730
 # The bytes of its texts, and the fewest texts of a column.
@@ -42,9 +42,9 @@ _TEXT_TASKS = 1024
 # The most elements of an array, and characters of a value, in the sample.
 _ELEMENTS = 8
 _CHARACTERS = 120
-# Values of the sample of a task; of wide rows it has fewer ones.
+# The most values in the sample of a task; so the sample has fewer rows if rows are wide.
 _CELLS = 1024
-# Characters of the message of an error.
+# The most characters of an error message.
 _MESSAGE = 200
 
 
@@ -76,7 +76,7 @@ class Wanted:
 
     @property
     def texts(self) -> int:
-        """The frequent texts of one column."""
+        """How many frequent texts of one column a task returns."""
         columns = max(len(self.inputs) + len(self.outputs), 1)
         return max(_TEXT_BYTES // (LONGEST * columns), _FEWEST_TEXTS)
 
