@@ -50,7 +50,7 @@ class Search:
     Attributes:
         run: Calls the model.
         group: The batch.
-        refused: Position of a refused row → what the model said of it.
+        refused: Position of a refused row → the error of the model.
     """
 
     run: Run
@@ -65,7 +65,7 @@ class Search:
         to be the only one; the call that scores the others confirms this or not.
 
         Args:
-            error: What the model said of the whole batch.
+            error: The error of the model for the whole batch.
 
         Returns:
             Results with as many rows as the batch; those of refused rows mean nothing. `None` when

@@ -51,7 +51,7 @@ def run_good_rows(
 
     Returns:
         First the outputs, as from `run_by_rows`; those of refused rows mean nothing, and if every
-        row is refused, this is `None`. Then row → what the model said of it.
+        row is refused, this is `None`. Then row → the error of the model.
 
     Raises:
         CannotServeError: When the engine is the reason, not the row.
