@@ -218,3 +218,16 @@ def test_a_flag_without_an_effect_is_refused(
 def test_a_flag_with_an_effect_is_taken(job: ModuleType, words: str) -> None:
     rules = {batch_score: no_effect.OF_BATCH_SCORE, sql_score: no_effect.OF_SQL_SCORE}
     no_effect.refuse_no_effect(job.parse_args(words.split()), rules[job])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a, b", ["a", "b"]),
+        ("`a,b`,c", ["`a,b`", "c"]),
+        ("`a``,b`", ["`a``,b`"]),
+        ("it`s,c", ["it`s", "c"]),
+    ],
+)
+def test_a_comma_inside_backticks_is_part_of_a_name(text: str, expected: list[str]) -> None:
+    assert arguments.names(text) == expected

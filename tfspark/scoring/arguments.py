@@ -38,6 +38,9 @@ _log = logging.getLogger(__name__)
 # A parser, or a group of one; argparse has no public name for both.
 Flags: TypeAlias = "argparse.ArgumentParser | argparse._ArgumentGroup"
 
+# A comma that an even number of backticks follows, so it is not inside of them.
+_COMMA = re.compile(r",(?=[^`]*(?:`[^`]*`[^`]*)*$)")
+
 # The part of a table or folder name that a run adds while it writes. Messages leave it out.
 _OF_RUN = re.compile(
     r"__tfspark_\d{8}_\d{6}_\w{8}|\.tfspark/work-\d{8}-\d{6}-\w{8}(/\w+)?",
@@ -69,8 +72,8 @@ def option(text: str) -> tuple[str, str]:
 
 
 def names(text: str) -> list[str]:
-    """Parse `A,B,C`."""
-    found = [name.strip() for name in text.split(",")]
+    """Parse `A,B,C`. A comma inside backticks is part of a name."""
+    found = [name.strip() for name in _COMMA.split(text)]
     if not all(found):
         raise argparse.ArgumentTypeError(f"expected NAME[,NAME…], found {text!r}")
     return found

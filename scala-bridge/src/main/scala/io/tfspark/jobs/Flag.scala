@@ -56,8 +56,11 @@ object Flag {
   def isList(value: String): Option[String] =
     Option.unless(names(value).forall(_.nonEmpty))(s"expected NAME[,NAME…], found '$value'")
 
-  /** The names of `A,B,C`. */
-  def names(value: String): Seq[String] = value.split(",", -1).toSeq.map(_.trim)
+  /** The names of `A,B,C`. A comma inside backticks is part of a name. */
+  def names(value: String): Seq[String] = Comma.split(value, -1).toSeq.map(_.trim)
+
+  // A comma that an even number of backticks follows, so it is not inside of them.
+  private val Comma = java.util.regex.Pattern.compile(",(?=[^`]*(?:`[^`]*`[^`]*)*$)")
 
   /** The two parts of `NAME=VALUE`. */
   def pair(value: String): (String, String) = {

@@ -44,6 +44,11 @@ class BatchScoreFlagsSuite extends AnyFunSuite {
     assert(page.contains(s"Exit codes: $codes"), codes)
   }
 
+  test("a comma inside backticks is part of a name") {
+    assert(Flag.names("a, b") == Seq("a", "b"))
+    assert(Flag.names("`a,b`,c") == Seq("`a,b`", "c"))
+  }
+
   test("command lines that are wrong end with code 2") {
     val good = Seq("--model", "m", "--input", "i", "--output", "o")
     val ofTable = Seq("--model", "m", "--input-table", "t", "--output", "o")
