@@ -1,7 +1,7 @@
 """Converts between floats and bfloat16, a type that NumPy and Arrow lack. Driver and executor.
 
 A tensor of bfloat16 is a NumPy array of float32 whose values bfloat16 can hold. Only an engine sees
-the 16 bits of an element: they are the upper half of the bits of the float32.
+an element as 16 bits: the upper half of the bits of the float32.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Array: TypeAlias = npt.NDArray[Any]
 
 
 def nearest(values: Array) -> Array:
-    """Return the bfloat16 nearest to each number, as float32; infinite beyond the largest.
+    """Return the bfloat16 nearest to each number, as float32; infinity beyond the largest one.
 
     Ties go to even. To avoid double rounding through float32, its last bit is set where the
     conversion to float32 lost any digits (rounding to odd, see `tfspark.rounding`).
@@ -42,5 +42,5 @@ def to_bits(values: Array) -> npt.NDArray[np.uint16]:
 
 
 def from_bits(bits: npt.NDArray[np.uint16]) -> Array:
-    """Return the values of 16 bits as float32."""
+    """Return the values of bfloat16 elements, given as 16 bits, as float32."""
     return np.asarray(bits.astype(np.uint32) << 16).view(np.float32)

@@ -21,7 +21,7 @@ MOTO = "moto[server,s3]==5.2.5"
 BUCKET = "lake"
 # hadoop-aws depends on one jar with every client of AWS, 700 MB. S3A needs only these modules.
 MODULES = ("s3", "s3-transfer-manager", "sts")
-# Hadoop → the versions that its project names: of the SDK, and of a reader whose classes S3A loads.
+# Hadoop → the versions that Hadoop's project names: of AWS's SDK, and of a reader that S3A loads.
 VERSIONS = {"3.5.0": ("2.35.4", "1.3.1")}
 _DEPENDENCY = """<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version>
 {}</dependency>"""

@@ -101,7 +101,8 @@ def _check_pyspark() -> None:
 def _check_classic(args: argparse.Namespace) -> None:
     """Refuse settings that make Spark's builder return a session of Spark Connect.
 
-    Jobs list files, commit and count with objects of the driver's JVM, which Connect has not.
+    Jobs list files, commit and count rows through objects of the driver's JVM. A session of Connect
+    has no such objects.
     """
     if getattr(args, "remote", None):
         return

@@ -8,9 +8,9 @@ the most frequent values of the earlier run, and one bin each for nulls, NaN and
 largest difference between the two distribution functions of finite numbers.
 
 Both numbers have an error if they come from drawn values: n in this run, and m in the earlier one.
-The index of two equal distributions is then about b·(1/n + 1/m) for b bins. The distance is off by
-at most 1.36·√(1/n + 1/m) with a probability of 95 % (N. Smirnov, 1948), and by 0.01 more, because a
-report has only 101 points of a distribution function.
+The index of two equal distributions is then about b·(1/n + 1/m) for b bins. The error of the
+distance is at most 1.36·√(1/n + 1/m) with a probability of 95 % (N. Smirnov, 1948). Another 0.01 is
+added, because a report has only 101 points of a distribution function.
 
 Both numbers are computed from the statistics in the two JSON reports alone.
 """
@@ -88,7 +88,7 @@ def _column(now: Facts, then: Facts) -> dict[str, Any]:
 
 
 def _error(now: Facts, then: Facts) -> float:
-    """Return the most by which drawn values change the distance, with a probability of 95 %."""
+    """Return the largest error of the distance by drawn values, with a probability of 95 %."""
     shares = [1 / facts["drawn"] for facts in (now, then) if facts["drawn"] < _finite(facts)]
     return round(1.36 * sqrt(sum(shares)), 4)
 

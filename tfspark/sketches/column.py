@@ -23,8 +23,8 @@ from tfspark.tensors.values import to_arrow, to_numpy
 
 # The most characters of a text that are kept.
 LONGEST = 120
-# How many texts of a batch are drawn, at the first batch of a task and at all others: texts cost
-# much more than numbers.
+# How many texts are drawn from the first batch of a task, and from each later batch. They are few,
+# because texts cost much more than numbers.
 _FIRST_TEXTS, _TEXTS = 2048, 128
 
 _PLAIN = ("str", "int", "float | None", "int | None")
@@ -46,7 +46,7 @@ class ColumnSketch:
         nulls: Rows that are null.
         values: Values that are not null: rows, or elements of arrays.
         null_values: Elements of arrays that are null.
-        looked: Values that were all looked at.
+        looked: Number of values in batches of which all values were read.
         nan: Values that are NaN.
         infinite: Values that are infinite.
         least: The least finite number, an `int` for integers; `None` without a finite number.
@@ -54,7 +54,7 @@ class ColumnSketch:
         shortest: The least length of an array; `None` without arrays.
         longest: The greatest length of an array.
         drawn: Number of values that were drawn.
-        level: One of 2^level numbers is drawn next.
+        level: From now on, one of 2^level numbers is drawn.
         expected: Rows of the task; 0 if unknown.
     """
 
@@ -75,11 +75,11 @@ class ColumnSketch:
     expected: int = 0
     quantiles: Quantiles = field(default_factory=Quantiles)
     frequent: Frequent = field(default_factory=Frequent)
-    # Drawn numbers: finite ones, and those that were not looked at.
+    # Drawn numbers: those known to be finite, and those not yet checked.
     _waiting: list[Numbers] = field(default_factory=list)
     _unseen: list[Numbers] = field(default_factory=list)
     _waits: int = 0
-    _plain: np.dtype[Any] | None = None  # of a column of numbers that are no decimals
+    _plain: np.dtype[Any] | None = None  # of a column of numbers that are not decimals
 
     def add(self, column: dtypes.ArrowArray, draw: Draw, *, whole: bool = True) -> None:
         """Add the rows of a batch.
@@ -87,7 +87,7 @@ class ColumnSketch:
         Args:
             column: The rows.
             draw: Draws some of them.
-            whole: Whether all values are looked at, or only the drawn ones.
+            whole: Whether all values are read, or only the drawn ones.
         """
         rows, nulls = len(column), column.null_count
         self.rows += rows
@@ -145,7 +145,7 @@ class ColumnSketch:
         self._waiting, self._unseen, self._waits = [], [], 0
 
     def _elements(self, lists: Any, *, whole: bool) -> Any:
-        """Return the elements of arrays; look at the lengths."""
+        """Return the elements of arrays, and record the least and the greatest length."""
         if whole:
             found = pc.min_max(pc.list_value_length(lists))
             if found["min"].is_valid:
@@ -170,8 +170,8 @@ class ColumnSketch:
 
     def _look_at(self, numbers: Numbers) -> tuple[Numbers, int, int]:
         """Widen the range; return the finite numbers, and how many are NaN and infinite."""
-        # The result is NaN if one of the numbers is NaN. A NumPy call on few numbers costs more
-        # than the numbers, so there are only two.
+        # The results are NaN if one of the numbers is NaN. For few numbers, a NumPy call costs more
+        # than its work, so there are only two calls.
         least, greatest = np.minimum.reduce(numbers).item(), np.maximum.reduce(numbers).item()
         nan = infinite = 0
         if not (isfinite(least) and isfinite(greatest)):
@@ -185,7 +185,7 @@ class ColumnSketch:
         return numbers, nan, infinite
 
     def _look_at_drawn(self, numbers: Numbers) -> Numbers:
-        """Look at drawn numbers; each stands for 2^`level` numbers. Return the finite ones."""
+        """Count drawn numbers, each of which stands for 2^`level`; return the finite ones."""
         finite, nan, infinite = self._look_at(numbers)
         self.nan += nan << self.level
         self.infinite += infinite << self.level
@@ -195,7 +195,7 @@ class ColumnSketch:
     def _draw(self, numbers: Numbers, draw: Draw, *, whole: bool = True) -> None:
         count, most = len(numbers), self.quantiles.room
         if not self.drawn and self.expected:
-            # All other rows are assumed to have as many values as those so far.
+            # Assumes that the later rows have as many values on average as those so far.
             self.level = level_for(self.expected * self.values // self.rows, most)
         if self._waits + (count >> self.level) > most:
             self.finish()
@@ -247,7 +247,7 @@ def kind_of(arrow: pa.DataType) -> str:
 
 
 def _inner(lists: Any) -> Any:
-    """Return the elements of arrays like `flatten`, which always reads all offsets."""
+    """Return the elements of arrays, like `flatten`, but without reading all offsets."""
     offset = {pa.ListArray: np.int32, pa.LargeListArray: np.int64}.get(type(lists))
     if offset is None or lists.null_count or not len(lists):
         return lists.flatten()
@@ -265,7 +265,7 @@ def _numbers(values: Any) -> Numbers:
 
 
 def _as_bytes(texts: Any) -> Any:
-    """Return texts as bytes, because a text of Spark may be no UTF-8."""
+    """Return texts as bytes, because texts of Spark may not be valid UTF-8."""
     if pa.types.is_boolean(texts.type):
         return texts
     return texts.cast(pa.large_binary() if pa.types.is_large_string(texts.type) else pa.binary())

@@ -23,8 +23,8 @@ import numpy.typing as npt
 Numbers: TypeAlias = npt.NDArray[Any]
 
 # Numbers in the highest level of the driver's sketch, into which sketches of tasks are merged.
-# The rank of a quantile is then off by less than 0.1 % of all numbers, with a probability of 99 %;
-# the error of the sample is larger. Merging does not sort numbers while they fit.
+# With this size, the rank error of a quantile is less than 0.1 % of all numbers, with a probability
+# of 99 %; the error of the sample is larger. Merging does not sort numbers while they fit.
 SIZE = 4096
 # Each level below has two thirds of the size, which is the constant of the authors' own code.
 _SHRINK = 2 / 3
@@ -78,7 +78,7 @@ class Quantiles:
         return 3 * self.size
 
     def weighted(self) -> tuple[Numbers, Numbers]:
-        """Return the numbers, and for each how many numbers it stands for."""
+        """Return the numbers of the sketch, and how many numbers each of them stands for."""
         if not self.count:
             return np.empty(0), np.empty(0)
         numbers = np.concatenate(self.levels).astype(np.float64)

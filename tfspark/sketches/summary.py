@@ -121,7 +121,8 @@ def _histogram(
     if not low < high or greatest - least <= _MUCH_WIDER * (high - low):
         low, high = least, greatest
     edges = low * (1 - _PARTS) + high * _PARTS  # the difference of large numbers may be infinite
-    # A bar has its lower edge, and the last bar both; `np.histogram` takes three times as long.
+    # A bar includes its lower edge, and the last bar also its upper edge. `np.histogram` does the
+    # same, but takes three times as long.
     at = numbers.searchsorted(edges)
     at[-1] = numbers.searchsorted(high, side="right")
     before = np.append(0.0, upto)[at]

@@ -1,8 +1,8 @@
 """Decides whether a column of an existing target holds all values of a type. Driver.
 
 Spark's store assignment rounds decimals, takes the date of a timestamp and binds fields of structs
-by position, all without an error. Here a column takes another type only if each value stays as it
-is. Types are compared by the text that `DataFrame.dtypes` has for them.
+by position, all without an error. Here a column accepts another type only if every value stays the
+same. Types are compared by the text that `DataFrame.dtypes` has for them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _COLLATED = re.compile(r"string collate \w+")
 _TEXT = re.compile(rf"{_COLLATED.pattern}|(?:var)?char\(\d+\)")
 _SMALL = re.compile(r"\b(?:tiny|small)int\b(?!:)")  # not the name of a field
 
-# The direct path has no name for a type that only Arrow has, and a null has every type.
+# The direct path has no name for a type that only Arrow has, and nulls fit every type.
 _ANY = ("None", "void", "")
 
 

@@ -1,6 +1,6 @@
 """Shows one line in the output of a notebook's cell, and replaces it. Driver.
 
-IPython is imported only if it runs this process as a kernel, which has imported it already.
+This module does not import IPython: a process that is a notebook's kernel has imported it already.
 """
 
 from __future__ import annotations
