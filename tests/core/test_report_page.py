@@ -163,6 +163,15 @@ def test_estimates_and_missing_columns_are_named():
     assert "± 0.02" in text
 
 
+def test_a_chart_of_merged_values_is_an_estimate():
+    report = report_of()
+    facts = report["statistics"]["inputs"]["x"]
+    assert "From all 1 797 values." in Parsed(page_of(report)).text
+    facts["kept"] = 900
+    text = Parsed(page_of(report)).text
+    assert "Mean and deviation from all 1 797 values; the chart is an estimate." in text
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

@@ -1,5 +1,6 @@
 """The sketches of columns: errors within their bounds, merges in any order, exact counts."""
 
+import itertools
 import json
 import math
 import pickle
@@ -10,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tfspark.sketches import ColumnSketch, Frequent, Quantiles, RowSketch, Wanted, Watch
+from tfspark.sketches import ColumnSketch, Frequent, Moments, Quantiles, RowSketch, Wanted, Watch
 from tfspark.sketches import frequent as frequent_module
 from tfspark.sketches.draw import Draw, level_for
 from tfspark.sketches.summary import BARS, summary_of
@@ -95,7 +96,52 @@ def test_a_number_of_a_higher_level_stands_for_more():
     assert sketch.steps()[1].tolist() == [1 / 9, 1.0]
 
 
-# --- frequent texts ------------------------------------------------------------------------------
+# --- moments and frequent texts ------------------------------------------------------------------
+
+
+def test_moments_are_those_of_numpy_in_any_order():
+    numbers = 1e9 + np.random.default_rng(1).normal(size=30_000)
+    parts = np.array_split(numbers, 3)
+    for order in itertools.permutations(parts):
+        total = Moments()
+        for part in order:
+            one = Moments()
+            one.add(part)
+            total.merge(one)
+        assert total.mean == pytest.approx(numbers.mean(), rel=1e-15)
+        assert total.deviation == pytest.approx(numbers.std(), rel=1e-6)
+
+
+def merged(*tasks):
+    """Return the summary of an input, and its numbers; each task has one batch."""
+    total = RowSketch()
+    for number, numbers in enumerate(tasks):
+        watch = Watch(Wanted({"x": "x"}, (), "", (), 0), number, len(numbers))
+        list(watch.before([pa.record_batch({"x": numbers})], ["x"]))
+        total.merge(pickle.loads(pickle.dumps(watch.end())))
+    return summary_of(total)["inputs"]["x"], np.concatenate(tasks)
+
+
+@pytest.mark.parametrize("kind", ["outlier", "rare", "lognormal"])
+def test_moments_are_exact_if_all_values_are_drawn(kind):
+    random = np.random.default_rng(5)
+    tasks = random.lognormal(0, 3, (13, 8000)) if kind == "lognormal" else np.ones((13, 8000))
+    if kind == "outlier":
+        tasks[4, 17] = 1e9
+    if kind == "rare":
+        tasks = (random.random((13, 8000)) < 6e-5).astype(np.float32)
+    facts, numbers = merged(*tasks)
+    assert facts["drawn"] == facts["values"] == 104_000 > facts["kept"]
+    assert facts["mean"] == pytest.approx(numbers.mean(dtype=np.float64))
+    assert facts["deviation"] == pytest.approx(numbers.std(dtype=np.float64))
+
+
+def test_moments_of_drawn_values_are_those_of_all_values():
+    numbers = np.random.default_rng(6).normal(3, 2, 200_000)
+    facts, _ = merged(*np.split(numbers, [40_000]))
+    assert facts["drawn"] < 20_000
+    assert facts["mean"] == pytest.approx(numbers.mean(), abs=0.1)
+    assert facts["deviation"] == pytest.approx(numbers.std(), abs=0.1)
 
 
 def test_frequent_texts_keep_their_counts_within_the_bound():

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from tfspark import dtypes
 from tfspark.sketches.draw import Draw, level_for
 from tfspark.sketches.frequent import Frequent
+from tfspark.sketches.moments import Moments
 from tfspark.sketches.quantiles import Numbers, Quantiles
 from tfspark.tensors.values import to_arrow, to_numpy
 
@@ -35,8 +36,8 @@ _SUMS = ("rows", "nulls", "values", "null_values", "looked", "nan", "infinite", 
 class ColumnSketch:
     """The statistics of the rows of a column so far.
 
-    The quantiles and the frequent values come from values that are drawn at random. Everything else
-    is exact if `looked` equals `values`. Otherwise, only the counts of rows, nulls and values are
+    The quantiles, the moments and the frequent values come from values that are drawn at random.
+    Everything else is exact if `looked` equals `values`. Otherwise, only the counts of rows, nulls and values are
     exact: NaN and infinities are estimates from the drawn values, and other values may lie outside
     the least and the greatest one.
 
@@ -74,6 +75,7 @@ class ColumnSketch:
     level: int = 0
     expected: int = 0
     quantiles: Quantiles = field(default_factory=Quantiles)
+    moments: Moments = field(default_factory=Moments)
     frequent: Frequent = field(default_factory=Frequent)
     # Drawn numbers: finite ones, and those that were not looked at.
     _waiting: list[Numbers] = field(default_factory=list)
@@ -134,6 +136,7 @@ class ColumnSketch:
         if other.shortest is not None:
             self._widen("shortest", "longest", other.shortest, other.longest)
         self.quantiles.merge(other.quantiles)
+        self.moments.merge(other.moments)
         self.frequent.merge(other.frequent)
 
     def finish(self) -> None:
@@ -141,7 +144,10 @@ class ColumnSketch:
         if self._unseen:
             self._waiting.append(self._look_at_drawn(np.concatenate(self._unseen)))
         if self._waiting:
-            self.quantiles.add(np.concatenate(self._waiting), self.level)
+            numbers = np.concatenate(self._waiting)
+            self.quantiles.add(numbers, self.level)
+            # A sketch of quantiles bounds errors of ranks, so its mean may miss an extreme number.
+            self.moments.add(numbers.astype(np.float64), 1 << self.level)
         self._waiting, self._unseen, self._waits = [], [], 0
 
     def _elements(self, lists: Any, *, whole: bool) -> Any:
@@ -221,15 +227,16 @@ class ColumnSketch:
         # A job may have a hundred thousand tasks with a hundred columns each, so no names travel.
         self.finish()
         frequent = self.frequent if self.frequent.weight else None
-        quantiles = self.quantiles.__getstate__()
-        return (*(getattr(self, name) for name in _COUNTS), quantiles, frequent)
+        counts, moments = (getattr(self, name) for name in _COUNTS), self.moments
+        return *counts, moments.mean, moments.squares, self.quantiles.__getstate__(), frequent
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        *counts, quantiles, frequent = state
+        *counts, mean, squares, quantiles, frequent = state
         for name, value in zip(_COUNTS, counts, strict=True):
             setattr(self, name, value)
         self.quantiles = Quantiles()
         self.quantiles.__setstate__(quantiles)
+        self.moments = Moments(self.quantiles.weight, mean, squares)
         self.frequent = Frequent() if frequent is None else frequent
         self._waiting, self._unseen, self._waits = [], [], 0
 

@@ -73,6 +73,11 @@ class Quantiles:
         return sum(map(len, self.levels))
 
     @property
+    def weight(self) -> int:
+        """How many numbers the sketch stands for."""
+        return sum(len(one) << level for level, one in enumerate(self.levels))
+
+    @property
     def room(self) -> int:
         """About how many numbers of one level the sketch holds without halving it."""
         return 3 * self.size
@@ -133,11 +138,11 @@ class Quantiles:
             for level, one in enumerate(self.levels)
             if len(one)
         ]
-        return self.size, self._state, filled
+        return self.size, filled
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.size, self._state, filled = state
-        self.levels = []
+        self.size, filled = state
+        self.levels, self._state = [], 1
         for level, kind, content in filled:
             self._put(np.frombuffer(content, kind), level)
 

@@ -5,7 +5,7 @@ All numbers are finite, so that the document is valid JSON. `NaN` and infinities
 
 from __future__ import annotations
 
-from math import isfinite, sqrt
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -77,24 +77,17 @@ def _distribution(sketch: ColumnSketch) -> dict[str, Any]:
     numbers, upto = sketch.quantiles.steps()
     shares = upto.copy()
     shares[1:] -= upto[:-1]
-    moments = _moments(numbers, shares)
+    moments = {"mean": sketch.moments.mean, "deviation": sketch.moments.deviation}
     least, greatest = float(sketch.least), float(sketch.greatest)
     return {
         "min": sketch.least,
         "max": sketch.greatest,
         # The squares of very large numbers are infinite.
         **{name: number for name, number in moments.items() if isfinite(number)},
+        "kept": sketch.quantiles.count,
         "quantiles": _quantiles(numbers, upto),
         "histogram": _histogram(numbers, upto, shares, least, greatest),
     }
-
-
-def _moments(numbers: Numbers, shares: Numbers) -> dict[str, float]:
-    """Return mean and standard deviation of the drawn numbers."""
-    mean = float(numbers @ shares)
-    with np.errstate(over="ignore", invalid="ignore"):
-        squares = float(np.square(numbers - mean) @ shares)
-    return {"mean": mean, "deviation": sqrt(squares)}
 
 
 def _quantiles(numbers: Numbers, upto: Numbers) -> dict[str, list[float]]:

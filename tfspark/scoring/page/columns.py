@@ -89,7 +89,10 @@ def _source(facts: Facts, what: str) -> str:
     if not values:
         return "No values."
     if drawn >= values:
-        return f"From all {formats.count(values)} {what}."
+        everything = f"rom all {formats.count(values)} {what}"
+        if facts.get("kept", drawn) >= drawn:
+            return f"F{everything}."
+        return f"Mean and deviation f{everything}; the chart is an estimate."
     source = f"From {formats.count(drawn)} of {formats.count(values)} {what}, drawn at random."
     if not facts.get("estimated"):
         return source
