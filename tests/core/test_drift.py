@@ -121,6 +121,12 @@ def test_the_distance_of_drawn_values_has_an_error():
     assert "ks_error" not in drift_between(normal(1), normal(2))
 
 
+def test_too_many_estimated_nan_do_not_hide_the_error():
+    now, then = statistics_of(y=normal(1)), statistics_of(y=normal(2))
+    now["outputs"]["y"] |= {"values": 4010, "nan": 20, "estimated": True}
+    assert drift_of(now, then)["outputs"]["y"]["ks_error"] > 0
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_drawn_values_of_one_distribution_are_stable(seed):
     assert drift_between(normal(seed, rows=100_000), normal(seed + 9, rows=100_000))["psi"] < 0.02

@@ -579,6 +579,38 @@ def test_large_inputs_of_every_type(array):
     json.dumps(summary_of(found), allow_nan=False)
 
 
+def test_nan_of_a_large_input_is_at_most_all_values():
+    found, arrays = sampled(lambda *_: pa.array(np.full(14_332, np.nan)))
+    facts = summary_of(found)["inputs"]["x"]
+    assert found.inputs["x"].nan > facts["nan"] == facts["values"] == sum(map(len, arrays))
+    found.inputs["x"].infinite = 5
+    assert summary_of(found)["inputs"]["x"]["infinite"] == 0
+
+
+@pytest.mark.parametrize("element", [pa.string(), pa.float32(), pa.bool_()])
+def test_lengths_that_were_not_looked_at_are_an_estimate(element):
+    def batch(_, at):
+        length = 8 if at < 40 else 50
+        values = pa.array(np.arange(1000 * length) % 2).cast(element)
+        offsets = pa.array(np.arange(1001) * length, pa.int32())
+        return pa.ListArray.from_arrays(offsets, values)
+
+    found, _ = sampled(batch, batches=30)
+    assert "lengths_estimated" not in summary_of(found)["inputs"]["x"]
+    found, _ = sampled(batch, batches=60)
+    facts = summary_of(found)["inputs"]["x"]
+    assert (facts["lengths"], facts["lengths_estimated"]) == ([8, 8], True)
+
+
+def test_lengths_of_a_large_input_of_arrays_of_one_length_are_exact():
+    def batch(random, _):
+        return pa.FixedSizeListArray.from_arrays(pa.array(random.normal(size=40_000)), 8)
+
+    facts = summary_of(sampled(batch)[0])["inputs"]["x"]
+    assert facts["lengths"] == [8, 8]
+    assert "lengths_estimated" not in facts
+
+
 def test_predictions_are_all_looked_at():
     watch = Watch(Wanted({}, ("y",), "", (), 0), 0)
     for at in range(3):

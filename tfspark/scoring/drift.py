@@ -89,12 +89,16 @@ def _column(now: Facts, then: Facts) -> dict[str, Any]:
 
 def _error(now: Facts, then: Facts) -> float:
     """Return the most by which drawn values change the distance, with a probability of 95 %."""
-    shares = [1 / facts["drawn"] for facts in (now, then) if facts["drawn"] < _finite(facts)]
+    shares = [
+        1 / facts["drawn"]
+        for facts in (now, then)
+        if facts["drawn"] < _finite(facts) or facts.get("estimated")
+    ]
     return round(1.36 * sqrt(sum(shares)), 4)
 
 
 def _finite(facts: Facts) -> int:
-    return int(facts["values"]) - sum(_special(facts)[1:])
+    return max(int(facts["values"]) - sum(_special(facts)[1:]), 0)
 
 
 def _known(facts: Facts) -> int:

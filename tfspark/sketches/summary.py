@@ -58,11 +58,15 @@ def _column(sketch: ColumnSketch, *, values: bool) -> dict[str, Any]:
     }
     if sketch.longest is not None:
         facts["lengths"] = [sketch.shortest, sketch.longest]
+        if sketch.unmeasured:
+            facts["lengths_estimated"] = True
         facts["null_values"] = sketch.null_values
     if sketch.looked < sketch.values and sketch.kind == "number":
         facts["estimated"] = True
     if sketch.kind == "number":
-        facts |= {"nan": sketch.nan, "infinite": sketch.infinite}
+        # Estimates may be too large.
+        nan = min(sketch.nan, sketch.values)
+        facts |= {"nan": nan, "infinite": min(sketch.infinite, sketch.values - nan)}
         if sketch.least is not None:
             facts |= _distribution(sketch)
     elif sketch.kind != "other" and sketch.frequent.weight and (values or sketch.kind == "flag"):
