@@ -8,9 +8,11 @@ the most frequent values of the earlier run, and one bin each for nulls, NaN and
 largest difference between the two distribution functions of finite numbers.
 
 Both numbers have an error if they come from drawn values: n in this run, and m in the earlier one.
-The index of two equal distributions is then about b·(1/n + 1/m) for b bins. The distance is off by
-at most 1.36·√(1/n + 1/m) with a probability of 95 % (N. Smirnov, 1948), and by 0.01 more, because a
-report has only 101 points of a distribution function.
+Drawn values may have unequal weights, so n and m are effective numbers: (Σw)²/Σw² of the weights w
+(L. Kish, "Survey Sampling", Wiley, 1965). The index of two equal distributions is then about
+b·(1/n + 1/m) for b bins. The distance is off by at most 1.36·√(1/n + 1/m) with a probability of
+95 % (N. Smirnov, 1948), and by 0.01 more, because a report has only 101 points of a distribution
+function.
 
 Both numbers are computed from the statistics in the two JSON reports alone.
 """
@@ -28,7 +30,8 @@ METHOD = (
     "run, with nulls, NaN and infinities as bins of their own (N. Siddiqi, Credit Risk Scorecards, "
     "Wiley 2006; the divergence J of S. Kullback and R. Leibler, 1951). KS: Kolmogorov-Smirnov "
     "distance, the greatest difference between the two distribution functions. Drawn values change "
-    "it by at most the number after ±, with a probability of 95 %."
+    "it by at most the number after ±, with a probability of 95 %: 1.36·√(1/n + 1/m) (N. Smirnov, "
+    "1948) for n and m drawn values, where values of unequal weight count less (L. Kish, 1965)."
 )
 STABLE, CHANGED = 0.1, 0.25
 # If a run has fewer values than this, chance alone can move the index beyond the limits.
@@ -90,7 +93,7 @@ def _column(now: Facts, then: Facts) -> dict[str, Any]:
 def _error(now: Facts, then: Facts) -> float:
     """Return the most by which drawn values change the distance, with a probability of 95 %."""
     shares = [
-        1 / facts["drawn"]
+        1 / max(_sample(facts), 1)
         for facts in (now, then)
         if facts["drawn"] < _finite(facts) or facts.get("estimated")
     ]
@@ -103,7 +106,12 @@ def _finite(facts: Facts) -> int:
 
 def _known(facts: Facts) -> int:
     """Return the number of values that the bins are about."""
-    return int(facts["drawn"]) + sum(_special(facts))
+    return _sample(facts) + sum(_special(facts))
+
+
+def _sample(facts: Facts) -> int:
+    """Return the effective number of drawn values; older reports have only the number."""
+    return int(facts.get("effective", facts["drawn"]))
 
 
 def _special(facts: Facts) -> list[int]:

@@ -55,6 +55,7 @@ def _column(sketch: ColumnSketch, *, values: bool) -> dict[str, Any]:
         "nulls": sketch.nulls,
         "values": sketch.values,
         "drawn": sketch.drawn,
+        "effective": sketch.effective,
     }
     if sketch.longest is not None:
         facts["lengths"] = [sketch.shortest, sketch.longest]

@@ -16,11 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tfspark import dtypes
-from tfspark.sketches.column import LONGEST, ColumnSketch
+from tfspark.sketches.column import ColumnSketch
 from tfspark.sketches.draw import Draw
 from tfspark.sketches.frequent import Frequent
 from tfspark.sketches.quantiles import Quantiles
 from tfspark.sketches.rows import RowSketch
+from tfspark.sketches.values import LONGEST
 
 # The most inputs, and the most predictions, that get statistics.
 MOST_COLUMNS = 48
@@ -125,7 +126,7 @@ class Watch:
         )
 
     def _column(self) -> ColumnSketch:
-        quantiles = Quantiles(self.wanted.size(self.number))
+        quantiles = Quantiles(self.wanted.size(self.number), seed=self.number)
         return ColumnSketch(quantiles=quantiles, expected=self.expected)
 
     def before(
