@@ -92,6 +92,19 @@ def test_columns_of_one_run_are_named():
     assert (found["only_now"], found["only_before"]) == (["a", "b"], ["b", "c"])
 
 
+@pytest.mark.parametrize(
+    ("now_left_out", "then_left_out", "expected"),
+    [(0, 0, (["a"], ["c"])), (3, 0, (["a"], [])), (0, 3, ([], ["c"])), (3, 3, ([], []))],
+)
+def test_columns_that_were_left_out_have_not_vanished(now_left_out, then_left_out, expected):
+    now, then = statistics_of(a=[1.0], b=[1.0]), statistics_of(b=[1.0], c=[1.0])
+    now["left_out"], then["left_out"] = now_left_out, then_left_out
+    found = drift_of(now, then)
+    assert (found["only_now"], found["only_before"]) == expected
+    other = statistics_of(b=["x"]) | {"left_out": 3}
+    assert drift_of(now, other)["only_before"] == ["b"]
+
+
 def test_a_column_that_is_now_null_has_certainly_changed():
     for now in ([None] * 999 + [1.0], [np.nan] * 1000):
         found = drift_between(now, normal(1))

@@ -160,7 +160,8 @@ def test_estimates_and_missing_columns_are_named():
     text = Parsed(page_of(report)).text
     estimates = "NaN and infinities are estimates, and values outside min and max are possible."
     assert estimates in text
-    assert "136 more columns are not described." in text
+    assert "136 inputs and predictions are not described." in text
+    assert text.index("136 inputs") < text.index("Predictions")
     assert "± 0.02" in text
 
 

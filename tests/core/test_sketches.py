@@ -518,7 +518,11 @@ def test_texts_of_later_tasks_are_not_less_important():
         total.merge(watch.end())
     top = dict(summary_of(total)["inputs"]["x"]["top"])
     assert top["a"] == pytest.approx(2 / 3, abs=0.1)
-    assert total.inputs["x"].values == 1200
+    sketch = total.inputs["x"]
+    assert sketch.values == 1200
+    # Only the texts of tasks that keep them count as drawn.
+    assert 200 < sketch.drawn < 400
+    assert sketch.effective == sketch.drawn
 
 
 def test_a_task_draws_as_many_values_as_fit_if_its_rows_are_known():

@@ -53,7 +53,8 @@ def drift_of(statistics: Facts, before: Facts) -> dict[str, Any]:
     Returns:
         For `inputs` and `outputs`: column → `psi`, `ks` for numbers, `ks_error` if they were drawn,
             and `is_certain`, which is false if there are few values. Also `only_now` and
-            `only_before`, the columns that only one run has. A column of texts is left out if a run
+            `only_before`, the columns that only one run has; a column that the other run may have
+            left out, because it has too many, is not named. A column of texts is left out if a run
             was told not to show texts.
     """
     found: dict[str, Any] = {}
@@ -62,9 +63,18 @@ def drift_of(statistics: Facts, before: Facts) -> dict[str, Any]:
         both = [name for name in now if name in then and _are_alike(now[name], then[name])]
         shown = [name for name in both if not (_hides(now[name]) or _hides(then[name]))]
         found[part] = {name: _column(now[name], then[name]) for name in shown}
-        found.setdefault("only_now", []).extend(name for name in now if name not in both)
-        found.setdefault("only_before", []).extend(name for name in then if name not in both)
+        found.setdefault("only_now", []).extend(_only_in(now, then, both, before))
+        found.setdefault("only_before", []).extend(_only_in(then, now, both, statistics))
     return found
+
+
+def _only_in(one: Facts, other: Facts, both: list[str], report: Facts) -> list[str]:
+    """Return the columns of one run that the other run lacks, or has with another kind of values.
+
+    If the `report` of the other run left columns out, nobody knows whether it lacks a column.
+    """
+    is_cut = bool(report.get("left_out"))
+    return [name for name in one if name not in both and (name in other or not is_cut)]
 
 
 def _are_alike(now: Facts, then: Facts) -> bool:

@@ -165,6 +165,13 @@ class ColumnSketch:
             self.weight_squares += len(numbers) << 2 * self.level
         self._waiting, self._unseen, self._waits = [], [], 0
 
+    def weigh_texts(self, factor: int) -> None:
+        """Multiply the weights of the texts, for a task that stands for several; 0 drops them."""
+        if self.frequent.weight:
+            self.frequent = self.frequent.times(factor)
+            self.weight_squares *= factor**2
+            self.drawn *= min(factor, 1)
+
     @property
     def effective(self) -> int:
         """How many values of equal weight describe the column as well as the drawn ones.

@@ -18,7 +18,6 @@ import pyarrow.compute as pc
 from tfspark import dtypes
 from tfspark.sketches.column import ColumnSketch
 from tfspark.sketches.draw import Draw
-from tfspark.sketches.frequent import Frequent
 from tfspark.sketches.quantiles import Quantiles
 from tfspark.sketches.rows import RowSketch
 from tfspark.sketches.values import LONGEST
@@ -164,11 +163,11 @@ class Watch:
     def _finish(self) -> None:
         self.sketch.finish()
         parts = max((self.number + 1) // _TEXT_TASKS, 1)
-        keeps_texts = self._draw.one_in(parts)
+        factor = parts if self._draw.one_in(parts) else 0
         for one in (*self.sketch.inputs.values(), *self.sketch.outputs.values()):
             one.quantiles.cut(one.quantiles.room)
             one.frequent.cut(self.wanted.texts)
-            one.frequent = one.frequent.times(parts) if keeps_texts else Frequent()
+            one.weigh_texts(factor)
 
     def _read(self, batch: pa.RecordBatch, at: Mapping[str, int]) -> None:
         self._draw.renew()
