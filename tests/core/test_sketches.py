@@ -497,17 +497,17 @@ def test_values_of_unequal_weight_count_less(expected):
 
 
 def test_the_error_of_the_effective_number_holds_in_95_of_100_runs():
-    limit, beyond, runs = 1.36, 0, 60
-    for run in range(runs):
-        total, numbers = RowSketch(), np.random.default_rng(run).random((12, 20_000))
+    beyond = 0
+    for run in range(60):
+        total, numbers = RowSketch(), np.random.default_rng(run).random((12, 40_000))
         for number, some in enumerate(numbers):
             watch = Watch(Wanted({"x": "x"}, (), "", (), 0), 1000 * run + 64 * number)
-            for batch in np.split(some, 5):
+            for batch in np.split(some, 20):
                 list(watch.before([pa.record_batch({"x": batch})], ["x"]))
             total.merge(watch.end())
         sketch = total.inputs["x"]
-        beyond += rank_error(sketch.quantiles, numbers.ravel()) > limit / sketch.effective**0.5
-    assert beyond <= 8  # of 60 runs with 5 % each, more than 8 are beyond once in 500 tests
+        beyond += rank_error(sketch.quantiles, numbers.ravel()) > 1.36 / sketch.effective**0.5
+    assert beyond <= 6  # of 60; with the number of drawn values it would be 12
 
 
 def test_texts_of_later_tasks_are_not_less_important():
