@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from tfspark.sketches.column import ColumnSketch
 from tfspark.sketches.frequent import Frequent
+from tfspark.sketches.moments import Moments
 from tfspark.sketches.quantiles import Quantiles
 from tfspark.sketches.rows import RowSketch
 from tfspark.sketches.watching import Wanted, Watch
 
-__all__ = ["ColumnSketch", "Frequent", "Quantiles", "RowSketch", "Wanted", "Watch"]
+__all__ = ["ColumnSketch", "Frequent", "Moments", "Quantiles", "RowSketch", "Wanted", "Watch"]

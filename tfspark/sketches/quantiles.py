@@ -39,11 +39,13 @@ class Quantiles:
     Attributes:
         size: Numbers in the highest level.
         levels: The numbers of each level; one at level h stands for 2^h.
+        seed: Decides which numbers move up. Sketches of one seed would all be wrong in the same
+            direction, so each task has its own.
     """
 
     size: int = SIZE
     levels: list[Numbers] = field(default_factory=list)
-    _state: int = 1
+    seed: int = 1
 
     def add(self, numbers: Numbers, level: int = 0) -> None:
         """Add numbers, each of which stands for 2^`level` numbers."""
@@ -71,6 +73,11 @@ class Quantiles:
     def count(self) -> int:
         """How many numbers the sketch holds."""
         return sum(map(len, self.levels))
+
+    @property
+    def weight(self) -> int:
+        """How many numbers the sketch stands for."""
+        return sum(len(one) << level for level, one in enumerate(self.levels))
 
     @property
     def room(self) -> int:
@@ -133,18 +140,18 @@ class Quantiles:
             for level, one in enumerate(self.levels)
             if len(one)
         ]
-        return self.size, self._state, filled
+        return self.size, filled
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.size, self._state, filled = state
-        self.levels = []
+        self.size, filled = state
+        self.levels, self.seed = [], 1
         for level, kind, content in filled:
             self._put(np.frombuffer(content, kind), level)
 
     def _bit(self) -> int:
         """Return the next random bit of Knuth's linear congruential generator MMIX."""
-        self._state = (self._state * 6364136223846793005 + 1442695040888963407) % 2**64
-        return self._state >> 63
+        self.seed = (self.seed * 6364136223846793005 + 1442695040888963407) % 2**64
+        return self.seed >> 63
 
 
 @cache

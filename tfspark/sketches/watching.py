@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tfspark import dtypes
-from tfspark.sketches.column import LONGEST, ColumnSketch
+from tfspark.sketches.column import ColumnSketch
 from tfspark.sketches.draw import Draw
-from tfspark.sketches.frequent import Frequent
 from tfspark.sketches.quantiles import Quantiles
 from tfspark.sketches.rows import RowSketch
+from tfspark.sketches.values import LONGEST
 
 # The most inputs, and the most predictions, that get statistics.
 MOST_COLUMNS = 48
@@ -125,7 +125,7 @@ class Watch:
         )
 
     def _column(self) -> ColumnSketch:
-        quantiles = Quantiles(self.wanted.size(self.number))
+        quantiles = Quantiles(self.wanted.size(self.number), seed=self.number)
         return ColumnSketch(quantiles=quantiles, expected=self.expected)
 
     def before(
@@ -163,11 +163,11 @@ class Watch:
     def _finish(self) -> None:
         self.sketch.finish()
         parts = max((self.number + 1) // _TEXT_TASKS, 1)
-        keeps_texts = self._draw.one_in(parts)
+        factor = parts if self._draw.one_in(parts) else 0
         for one in (*self.sketch.inputs.values(), *self.sketch.outputs.values()):
             one.quantiles.cut(one.quantiles.room)
             one.frequent.cut(self.wanted.texts)
-            one.frequent = one.frequent.times(parts) if keeps_texts else Frequent()
+            one.weigh_texts(factor)
 
     def _read(self, batch: pa.RecordBatch, at: Mapping[str, int]) -> None:
         self._draw.renew()
