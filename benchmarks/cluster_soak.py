@@ -2,9 +2,9 @@
 
     make soak MINUTES=30
 
-Starts a standalone master with two workers on this machine. One driver scores a stream and asks SQL
-queries the whole time (`cluster_soak_driver`). Beside it, batch jobs run one after the other, in
-drivers of their own. Meanwhile new versions of the model are published, Python workers are killed,
+Starts a standalone master with two workers on this machine. One driver scores a stream and runs SQL
+queries the whole time (`cluster_soak_driver`). Batch jobs run beside it, one after the other, in
+drivers of their own. Meanwhile, new versions of the model are published, Python workers are killed,
 and every second job is killed with its JVM and run again. All rows are compared with the formula of
 the model. The memory of the long driver, its executors and their Python workers is sampled.
 
@@ -42,7 +42,7 @@ ROWS_ARRIVE, KILL_WORKER, SAMPLE, HEAP = 2.0, 20.0, 5.0, 60.0
 # The JVMs load classes and fill caches first, so these seconds are not compared.
 WARM_UP = 300.0
 
-# The driver keeps the last jobs and queries for its UI, so its memory grows until these numbers.
+# The driver keeps the last jobs and queries for its UI; its memory grows until it has so many.
 _KEPT = {
     "spark.ui.retainedJobs": 50,
     "spark.ui.retainedStages": 50,
@@ -114,7 +114,7 @@ class Soak:
         self.arrived = 0
 
     def run(self, driver: subprocess.Popen[str], jobs: Future[None]) -> None:
-        """Let the time pass; a driver or a job that ends with an error ends the run."""
+        """Wait until the time is over; a driver or a job that ends with an error ends the run."""
         app = Application(driver.pid, self._app_id(driver))
         begin, due = time.monotonic(), [0.0] * 5
         swap = self.seconds / self.versions
@@ -181,7 +181,7 @@ def thirds(samples: list[dict[str, float]], without: float = 0) -> dict[str, tup
 
 
 def table(what: str, rows: dict[str, tuple[float, float]]) -> str:
-    """Return the means of two thirds as a table."""
+    """Return the means of both thirds as a table."""
     lines = [f"| {what}, MB | first third | last third | ratio |", "|---|---|---|---|"]
     lines += [
         f"| {name} | {first:.0f} | {last:.0f} | {last / max(first, 1e-9):.2f} |"

@@ -2,9 +2,9 @@
 
     python -m benchmarks.cluster_soak_driver PLACE
 
-Scores a stream whose model changes, and asks SQL queries with `tfpredict` beside it, until the file
-`PLACE/stop` is there. Prints one JSON line: the numbers of queries, wrong answers, micro-batches
-and model swaps.
+Scores a stream whose model changes, and runs SQL queries with `tfpredict` at the same time, until
+the file `PLACE/stop` exists. Prints one JSON line: the numbers of queries, wrong answers,
+micro-batches and model swaps.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def streaming(spark: SparkSession, place: Path) -> Iterator[Any]:
 
 
 def ask(spark: SparkSession, place: Path, query: Any) -> dict[str, int]:
-    """Ask the same query again and again, always with the newest version."""
+    """Run the same query again and again, always with the newest version."""
     spark.read.schema(SCHEMA).parquet(str(place / "table")).createOrReplaceTempView("points")
     rows, base = spark.sql(
         "SELECT count(*), sum(2 * features[0] - features[1]) FROM points"

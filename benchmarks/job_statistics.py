@@ -4,7 +4,7 @@ Jobs with and without statistics take turns in one warm session. For each part o
 the median CPU time of a job without statistics, and the median of what statistics add to it in the
 same turn: in the driver's Python, in the Python workers and in the JVM. The CPU time of a JVM also
 depends on its compiler and its garbage collector, so its difference is the least certain one.
-`seconds` is the time on the clock. Both jobs make the page of the report, too.
+`seconds` is the elapsed time. Both kinds of jobs also write the page of the report.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reads the memory of a Spark application: PSS of its processes, live heap of its JVMs.
+"""Reads the memory of a Spark application: PSS of its processes, live objects of its JVMs.
 
 PSS counts a page that several processes share once. A process that has just ended has no memory.
 Only for Linux and for processes of the same user.

@@ -1,8 +1,8 @@
 """The CPU time of statistics in one task: `python -m benchmarks.task_statistics --data DIR`.
 
 One process with one thread scores half of the rows of a case, as a task of the direct path does in
-a job of two tasks. The time inside the statistics is measured in the same run as all the rest, so
-that other programs on the machine slow down both. The effect of statistics on the caches of the
+a job of two tasks. The time inside the statistics is measured in the same run as the rest of the
+task, so other programs on the machine slow down both. The effect of statistics on the caches of the
 rest is not measured. The driver's part is to merge the results of two such tasks and to make the
 facts of the report. Prints medians of all turns. There is no Spark.
 """

@@ -105,7 +105,7 @@ def dataset(seed: int = 0, folder: Path | None = None) -> Flowers:
     """Find the pictures of a folder, or synthetic ones.
 
     Args:
-        seed: of the synthetic pictures, of which fifth is held out, and of the training order.
+        seed: of the synthetic pictures, of which a fifth is held out, and of the training order.
         folder: holds five class folders, and perhaps `mobilenet_v2*.h5`; all must stay there while
             the data are used.
 

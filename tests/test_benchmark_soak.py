@@ -58,6 +58,9 @@ def test_the_first_third_is_compared_with_the_last() -> None:
     assert table("PSS", found).endswith("| heap | 2 | 4 | 2.00 |")
 
 
+@pytest.mark.skipif(
+    not Path("/proc/self/smaps_rollup").exists(), reason="needs /proc/PID/smaps_rollup of Linux"
+)
 def test_memory_of_processes() -> None:
     wait = "import sys; print('ready', flush=True); sys.stdin.read()"
     with subprocess.Popen(

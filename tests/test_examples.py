@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +12,13 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from tests import examples
+from tfspark import __version__
 from tfspark.cli import batch_score, score
 from tools import markdown_links
 
 SCORE_TABLE = examples.EXAMPLES / "databricks" / "score.py"
+# Of a wheel, and of an image.
+VERSION = re.compile(r"\btfspark[-:](\d+\.\d+[\w.]*?)(?=-py3|[\s\"]|$)")
 # A file with one of these starts a job.
 STARTS = ("--model", "--config ")
 
@@ -61,13 +65,22 @@ def test_the_index_lists_every_platform() -> None:
     assert folders - linked == set()
 
 
+def test_the_examples_name_the_version_of_this_checkout() -> None:
+    texts = [path.read_text("utf-8") for path in examples.files("") if path.is_file()]
+    found = {number for text in texts for number in VERSION.findall(text)}
+    assert found == {__version__}
+
+
 def test_the_program_for_databricks_scores_a_table(
     spark: SparkSession, points: DataFrame, linear: Path
 ) -> None:
     points.createOrReplaceTempView("listed")
     main = runpy.run_path(str(SCORE_TABLE))["main"]
-    for _ in range(2):  # the second run replaces the rows of the first one
-        main(["--model", str(linear), "--input-table", "listed", "--output-table", "priced"])
-    rows = spark.table("priced").select("outputs").collect()
-    spark.sql("DROP TABLE priced")
+    try:
+        for _ in range(2):  # the second run replaces the rows of the first one
+            main(["--model", str(linear), "--input-table", "listed", "--output-table", "priced"])
+        rows = spark.table("priced").select("outputs").collect()
+    finally:
+        spark.sql("DROP TABLE IF EXISTS priced")
+        spark.catalog.dropTempView("listed")
     assert sorted(row.outputs for row in rows) == [3.0, 4.0, 9.0]

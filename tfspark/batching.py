@@ -96,8 +96,8 @@ class BatchSize:
     def _gains_nothing(self, each: float, rows: int, first: float) -> bool:
         """Whether short windows gain nothing over a long first window.
 
-        A first window is also long if the engine prepared the graph in it; a full window is then
-        no longer long. If a call has fixed costs, rows of short windows take longer.
+        The first window also takes long if the engine prepares the graph in it; later full windows
+        then do not. If each call has fixed costs, a row takes longer in a short window.
         """
         return each * rows <= LONG_SECONDS or each * _MARGIN > first
 

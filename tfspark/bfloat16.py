@@ -1,7 +1,7 @@
 """Converts between floats and bfloat16, a type that NumPy and Arrow lack. Driver and executor.
 
 A tensor of bfloat16 is a NumPy array of float32 whose values bfloat16 can hold. Only an engine sees
-the 16 bits of an element: they are the upper half of the bits of the float32.
+an element as 16 bits: the upper half of the bits of the float32.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Array: TypeAlias = npt.NDArray[Any]
 
 
 def nearest(values: Array) -> Array:
-    """Return the bfloat16 nearest to each number, as float32; infinite beyond the largest.
+    """Return the bfloat16 nearest to each number, as float32; infinity beyond the largest one.
 
     Ties go to even. To avoid double rounding through float32, its last bit is set where the
     conversion to float32 lost any digits (rounding to odd, see `tfspark.rounding`).
@@ -27,19 +27,20 @@ def nearest(values: Array) -> Array:
         is_inexact = (near != exact) & ~np.isnan(exact)
         bits = near.view(np.uint32)
         bits = np.where(is_inexact, (bits - (np.abs(near) > np.abs(exact))) | 1, bits)
-        near = bits.astype(np.uint32).view(np.float32)
+        near = np.asarray(bits, np.uint32).view(np.float32)
     return from_bits(to_bits(near))
 
 
 def to_bits(values: Array) -> npt.NDArray[np.uint16]:
     """Return the 16 bits of the bfloat16 nearest to each float32, ties to even."""
-    bits = np.ascontiguousarray(values).view(np.uint32)
+    bits = np.asarray(values, order="C").view(np.uint32)  # a scalar stays one
     upper = bits >> 16
     rounded = (bits + (0x7FFF + (upper & 1))) >> 16
     # Rounding must not make a NaN infinite: its upper half is kept, and one of its bits set.
-    return np.where(np.isnan(values), upper | 0x40, rounded).astype(np.uint16)
+    found = np.where(np.isnan(values), upper | 0x40, rounded)
+    return np.asarray(found, np.uint16)
 
 
 def from_bits(bits: npt.NDArray[np.uint16]) -> Array:
-    """Return the values of 16 bits as float32."""
-    return (bits.astype(np.uint32) << 16).view(np.float32)
+    """Return the values of bfloat16 elements, given as 16 bits, as float32."""
+    return np.asarray(bits.astype(np.uint32) << 16).view(np.float32)

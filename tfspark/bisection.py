@@ -1,9 +1,10 @@
 """Finds the rows that a model refuses, by halving a batch that fails. Executor.
 
 `first_refused` finds one row, for an error that names it. `Search` finds all of them and scores the
-others, with at most 2·log2(rows) calls of the model for each refused row, the one that first failed
-not counted. The others are scored in a batch of the same size, in which a good row stands in the
-place of each refused one: the kernels, and so all bits of the results, are those of a clean run.
+others, with at most 2·log2(rows) calls of the model for each refused row, not counting the call
+that failed first. The others are scored in a batch of the same size, in which a good row takes the
+place of each refused one: so the same kernels run as in a clean run, and all bits of the results
+are equal.
 
 An error that no row can cause (`CannotServeError`, `OutOfMemoryError`) ends a search. A batch that
 fails although each of its rows works alone has no refused rows.
@@ -49,7 +50,7 @@ class Search:
     Attributes:
         run: Calls the model.
         group: The batch.
-        refused: Position of a refused row → what the model said of it.
+        refused: Position of a refused row → the error of the model.
     """
 
     run: Run
@@ -60,11 +61,11 @@ class Search:
     def others(self, error: EngineError) -> Results | None:
         """Find the refused rows, and return the results of the batch without them.
 
-        Most failing batches hold one such row. It is taken for the only one as soon as the halving
-        leads to it, and the call that scores the others confirms this.
+        Most failing batches have only one such row. So when the halving finds a row, it is assumed
+        to be the only one; the call that scores the others confirms this or not.
 
         Args:
-            error: What the model said of the whole batch.
+            error: The error of the model for the whole batch.
 
         Returns:
             Results with as many rows as the batch; those of refused rows mean nothing. `None` when
@@ -89,10 +90,10 @@ class Search:
         return results
 
     def _descend(self, start: int, stop: int, error: EngineError) -> int | None:
-        """Follow a failing part down to one row, and leave the parts beside the way open.
+        """Halve a failing part until one row is left; the halves that were not run stay open.
 
         Returns:
-            The row when it was found because all beside it work, and was not run alone.
+            The row if it was not run alone, but found because the rows beside it work.
         """
         suspect = None
         while stop - start > 1:

@@ -48,7 +48,7 @@ class DType:
 
     @property
     def is_bfloat16(self) -> bool:
-        """Whether elements are float32 in NumPy, and have their upper 16 bits in a model."""
+        """Whether elements are float32 in NumPy; a model has only the upper 16 bits of them."""
         return self.name == "bfloat16"
 
 
@@ -90,7 +90,7 @@ UNSUPPORTED: dict[int, tuple[str, str]] = {
     23: ("uint64", "Spark has no integer above bigint; cast to int64 inside the model"),
 }
 
-# The names of the types from number 24 on: a byte or less for each element.
+# The names of the types with the numbers from 24; an element takes at most one byte.
 _SMALL = (
     *("float8_e5m2", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e4m3b11fnuz", "float8_e5m2fnuz"),
     *("int4", "uint4", "int2", "uint2", "float4_e2m1fn"),

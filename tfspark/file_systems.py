@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 from pyarrow import fs
 
-# Files with the schema of a whole folder from older writers; Spark's Parquet reader uses them.
+# Older writers keep the schema of a whole folder in these files; Spark's Parquet reader uses them.
 SUMMARIES = ("_metadata", "_common_metadata")
 
 

@@ -1,7 +1,8 @@
 """One call of a model: a group of rows in, the outputs that are fetched out. Executor.
 
-Pads what a fixed batch dimension asks for and cuts it off again, and holds the outputs to the
-signature. An output that breaks its signature is an error of the engine, never of a row.
+Pads the rows to a fixed batch dimension and removes the padding from the outputs. Checks the
+outputs against the signature: an output that does not match it is an error of the engine, never of
+a row.
 """
 
 from __future__ import annotations

@@ -50,8 +50,8 @@ def run_good_rows(
         rows: Their number, at least 1.
 
     Returns:
-        As `run_by_rows`, where the outputs of refused rows mean nothing, or `None` when every row
-        is refused; and row → what the model said of it.
+        First the outputs, as from `run_by_rows`; those of refused rows mean nothing, and if every
+        row is refused, this is `None`. Then row → the error of the model.
 
     Raises:
         CannotServeError: When the engine is the reason, not the row.

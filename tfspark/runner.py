@@ -108,7 +108,7 @@ class _Scored:
 
 @dataclass
 class _Rejects:
-    """The bad rows of a window; the first ends the scoring where none is allowed."""
+    """The bad rows of a window; if none are allowed, the first one ends the scoring."""
 
     are_allowed: bool
     problems: list[RowProblem] = field(default_factory=list)
@@ -174,7 +174,7 @@ class _Scorer:
         return ""
 
     def _scored(self, group: Group, rejects: _Rejects) -> list[_Scored]:
-        """Score one group, in parts where it is beyond memory."""
+        """Score one group, in parts if it does not fit into memory."""
         try:
             results, refused = self._run(group)
         except (OutOfMemoryError, ShapesDifferError) as error:
@@ -193,7 +193,7 @@ class _Scorer:
         return self._decoded(rows, tensors, rejects)
 
     def _run(self, group: Group) -> tuple[Results | None, dict[int, EngineError]]:
-        """Return the results of a group, and the rows that the model refuses where it may."""
+        """Return the results of a group, and its refused rows if bad rows are allowed."""
         if not self.may_reject:
             return self.call.run(group), {}
         if self.binding.row_by_row:

@@ -257,7 +257,7 @@ def _fixed_rows(inputs: Sequence[TensorSpec], problems: list[str]) -> int | None
 
 
 def _fed_twice(signature: Signature) -> list[str]:
-    """Say which inputs are one tensor, which a session takes only once."""
+    """Say which inputs are the same tensor; a session accepts each tensor only once."""
     names: dict[str, list[str]] = {}
     for spec in signature.inputs:
         names.setdefault(spec.tensor or spec.name, []).append(spec.name)

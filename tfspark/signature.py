@@ -29,7 +29,7 @@ OutputShapes: TypeAlias = Mapping[str, Sequence[int | None]]
 # The most dimensions of a tensor in TensorFlow.
 MOST_DIMENSIONS = 254
 
-# `DT_FLOAT_REF`, the type of a variable in an old graph, is this much above `DT_FLOAT`.
+# The number of `DT_FLOAT_REF`, a variable's type in an old graph, minus that of `DT_FLOAT`.
 _REFERENCE = 100
 
 _SHAPE_HINT = (

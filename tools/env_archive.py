@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def install(environment: Path, engine: str, python: str) -> bool:
-    """Create an environment that can be moved, with the pinned packages; return its success.
+    """Create an environment that can be moved, with the pinned packages; return whether it worked.
 
     Bytecode is compiled here, because each executor would otherwise compile it again.
     """
@@ -71,7 +71,7 @@ def pack(environment: Path, archive: Path) -> None:
 
 
 def _of_nobody(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Leave out the account that packs."""
+    """Remove the account that packs from an entry."""
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     return entry

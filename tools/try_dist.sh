@@ -6,7 +6,8 @@ set -eu
 uv=$PWD/$1
 wheel=$(ls "$PWD"/dist/tfspark-*.whl) || { echo "try-dist: there is no wheel; run make dist first" >&2; exit 2; }
 place=$(mktemp -d "${TMPDIR:-/tmp}/tfspark-try-XXXXXX")
-trap 'rm -rf "$place"' EXIT INT TERM
+trap 'rm -rf "$place"' EXIT
+trap 'exit 130' INT TERM
 cd "$place"  # without the checkout on the path
 unset PYTHONPATH SPARK_HOME
 

@@ -1,9 +1,9 @@
 """A DAG of Airflow that scores the rows of each day on YARN.
 
-The run id names the day. A retry continues the killed run of this day. A day that is done is not
-appended again, also when it is cleared or backfilled. The connection `spark_yarn` has the master
-`yarn`. The workers of Airflow need spark-submit, the archive that `make env-archive` writes, and
-`jobs/batch_score.py`.
+The run id names the day. A retry continues the killed run of this day. The rows of a day that is
+done are not appended again, even if the task is cleared or the day is backfilled. The connection
+`spark_yarn` has the master `yarn`. The workers of Airflow need spark-submit, the archive that
+`make env-archive` writes, and `jobs/batch_score.py`.
 """
 
 from __future__ import annotations

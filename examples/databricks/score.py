@@ -1,7 +1,7 @@
 """Score a table on Databricks: on dedicated, standard (shared) and serverless compute.
 
-Spark is there already and must not be stopped, so this program calls `tfspark.predict` instead of
-the batch job. On standard and serverless compute, the session is a Spark Connect session.
+Spark is already running and must not be stopped, so this program calls `tfspark.predict` instead
+of the batch job. On standard and serverless compute, the session is a Spark Connect session.
 """
 
 from __future__ import annotations

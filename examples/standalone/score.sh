@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-# Once, on the operating system of the workers, and again when tfspark changes.
+# Build the archive once, on the operating system of the workers. Run `make env-archive` again when tfspark changes.
 [[ -e dist/environment.tar.gz ]] || make env-archive
 
 # Each executor unpacks the archive into `environment` in its working folder.

@@ -29,7 +29,7 @@ OBJECTS = {"type": "array", "items": OBJECT}
 
 
 def closed(required: str, **properties: Any) -> dict[str, Any]:
-    """Return the schema of an object without other properties."""
+    """Return the schema of an object that allows no other properties."""
     schema = {"type": "object", "properties": properties, "additionalProperties": False}
     return {**schema, "required": required.split()}
 
@@ -85,7 +85,7 @@ def check_request_of_aws(service: str, operation: str, request: Mapping[str, Any
 
 
 def check_job_of_databricks(settings: dict[str, Any]) -> None:
-    """Refuse settings that the client does not know: it would lose them."""
+    """Refuse settings that the client does not know, because it would drop them."""
     kept = JobSettings.from_dict(settings).as_dict()
     assert kept == settings, f"known: {json.dumps(kept, indent=1)}"
 

@@ -22,6 +22,16 @@ def test_every_value_is_kept():
     assert np.isnan(from_bits(to_bits(expected))[~is_number]).all()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+@pytest.mark.parametrize("shape", [(), (1,), (2, 3), (0,)])
+def test_the_shape_is_kept(shape, dtype):
+    found = nearest(np.ones(shape, dtype))
+    assert (found.shape, found.dtype) == (shape, np.float32)
+    bits = to_bits(found)
+    assert (bits.shape, bits.dtype) == (shape, np.uint16)
+    assert isinstance(from_bits(bits), np.ndarray)
+
+
 @given(st.floats(width=32))
 def test_a_float_is_rounded_as_tensorflow_does(value):
     values = np.array([value], np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tfspark.scoring.output.column_types import holds
+from tfspark.scoring.output.column_types import holds, stored
 
 STRUCT = "struct<a:int,b:array<decimal(9,2)>>"
 
@@ -16,7 +16,11 @@ STRUCT = "struct<a:int,b:array<decimal(9,2)>>"
         ("array<double>", "array<float>"),
         ("decimal(12,2)", "decimal(10,1)"),
         ("decimal(12,2)", "int"),
+        ("bigint", "decimal(18,0)"),
+        ("int", "decimal(9,0)"),
+        ("float", "smallint"),
         ("timestamp", "date"),
+        ("timestamp", "timestamp_ntz"),
         ("timestamp_ntz", "date"),
         ("string", "string collate UNICODE_CI"),
         ("char(5)", "string"),
@@ -42,7 +46,9 @@ def test_table_widens_what_keeps_its_value(column: str, values: str) -> None:
         ("decimal(10,2)", "int"),
         ("double", "decimal(5,1)"),
         ("date", "timestamp"),
-        ("timestamp", "timestamp_ntz"),
+        ("timestamp_ntz", "timestamp"),
+        ("bigint", "decimal(19,0)"),
+        ("bigint", "decimal(9,1)"),
         ("string", "int"),
         ("array<date>", "array<timestamp>"),
         ("array<int>", "int"),
@@ -54,3 +60,19 @@ def test_table_widens_what_keeps_its_value(column: str, values: str) -> None:
 )
 def test_values_that_would_change_are_refused(column: str, values: str) -> None:
     assert not holds(column, values, may_widen=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "file_format", "expected"),
+    [
+        ("smallint", "avro", "int"),
+        ("struct<tinyint:tinyint,a:array<bigint>>", "avro", "struct<tinyint:int,a:array<bigint>>"),
+        ("smallint", "orc", "smallint"),
+        ("array<string collate UNICODE_CI>", "orc", "array<string>"),
+        ("string collate UNICODE_CI", "parquet", "string collate UNICODE_CI"),
+    ],
+)
+def test_types_that_a_format_lacks_come_back_as_others(
+    values: str, file_format: str, expected: str
+) -> None:
+    assert stored(values, file_format) == expected

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tfspark.scoring.drift import CHANGED, STABLE, drift_of
+from tfspark.scoring.drift import CHANGED, FEWEST, STABLE, drift_of
 from tfspark.sketches import ColumnSketch, RowSketch
 from tfspark.sketches.draw import Draw
 from tfspark.sketches.summary import summary_of
@@ -92,6 +92,19 @@ def test_columns_of_one_run_are_named():
     assert (found["only_now"], found["only_before"]) == (["a", "b"], ["b", "c"])
 
 
+@pytest.mark.parametrize(
+    ("now_left_out", "then_left_out", "expected"),
+    [(0, 0, (["a"], ["c"])), (3, 0, (["a"], [])), (0, 3, ([], ["c"])), (3, 3, ([], []))],
+)
+def test_columns_that_were_left_out_have_not_vanished(now_left_out, then_left_out, expected):
+    now, then = statistics_of(a=[1.0], b=[1.0]), statistics_of(b=[1.0], c=[1.0])
+    now["left_out"], then["left_out"] = now_left_out, then_left_out
+    found = drift_of(now, then)
+    assert (found["only_now"], found["only_before"]) == expected
+    other = statistics_of(b=["x"]) | {"left_out": 3}
+    assert drift_of(now, other)["only_before"] == ["b"]
+
+
 def test_a_column_that_is_now_null_has_certainly_changed():
     for now in ([None] * 999 + [1.0], [np.nan] * 1000):
         found = drift_between(now, normal(1))
@@ -111,14 +124,32 @@ def test_the_distance_of_drawn_values_has_an_error():
     now, then = normal(1, rows=60_000), normal(2, rows=50_000)
     found = drift_between(now, then)
     facts = [statistics_of(y=values)["outputs"]["y"] for values in (now, then)]
-    drawn = [one["drawn"] for one in facts]
-    assert drawn[0] < 60_000
-    assert found["ks_error"] == pytest.approx(1.36 * np.sqrt(1 / drawn[0] + 1 / drawn[1]), abs=1e-4)
+    n, m = (one["effective"] for one in facts)
+    assert n <= facts[0]["drawn"] < 60_000
+    assert found["ks_error"] == pytest.approx(1.36 * np.sqrt(1 / n + 1 / m), abs=1e-4)
     points = np.concatenate([now, then])
     ranks = [np.searchsorted(np.sort(one), points, side="right") / len(one) for one in (now, then)]
     exact = np.abs(ranks[0] - ranks[1]).max()
     assert abs(found["ks"] - exact) < found["ks_error"] + 0.01
     assert "ks_error" not in drift_between(normal(1), normal(2))
+
+
+def test_values_of_unequal_weight_are_less_certain():
+    now, then = statistics_of(y=normal(1)), statistics_of(y=normal(2))
+    now["outputs"]["y"] |= {"values": 10**6, "effective": 400}
+    found = drift_of(now, then)["outputs"]["y"]
+    assert (found["ks_error"], found["is_certain"]) == (0.068, True)
+    now["outputs"]["y"]["effective"] = FEWEST - 1
+    assert not drift_of(now, then)["outputs"]["y"]["is_certain"]
+    # An older report lacks the number.
+    del now["outputs"]["y"]["effective"]
+    assert drift_of(now, then)["outputs"]["y"]["ks_error"] == 0.0215
+
+
+def test_too_many_estimated_nan_do_not_hide_the_error():
+    now, then = statistics_of(y=normal(1)), statistics_of(y=normal(2))
+    now["outputs"]["y"] |= {"values": 4010, "nan": 20, "estimated": True}
+    assert drift_of(now, then)["outputs"]["y"]["ks_error"] > 0
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -158,9 +158,36 @@ def test_estimates_and_missing_columns_are_named():
     report["statistics"]["left_out"] = 136
     report["drift"]["inputs"]["x"]["ks_error"] = 0.0213
     text = Parsed(page_of(report)).text
-    assert "NaN is an estimate, and values outside min and max are possible." in text
-    assert "136 more columns are not described." in text
+    estimates = "NaN and infinities are estimates, and values outside min and max are possible."
+    assert estimates in text
+    assert "136 inputs and predictions are not described." in text
+    assert text.index("136 inputs") < text.index("Predictions")
     assert "± 0.02" in text
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"nan": 1800, "estimated": True, "drawn": 0}, "No values."),
+        ({"lengths": [8, 8], "lengths_estimated": True}, "Other lengths are possible."),
+        ({"drawn": 0}, "No values are described."),
+    ],
+)
+def test_estimates_never_exceed_what_is_known(facts, expected):
+    report = report_of()
+    report["statistics"]["inputs"]["x"] |= {"null_values": 0, **facts}
+    text = Parsed(page_of(report)).text
+    assert expected in text
+    assert not re.search(r"(of|all) -\d", text)
+
+
+def test_a_chart_of_merged_values_is_an_estimate():
+    report = report_of()
+    facts = report["statistics"]["inputs"]["x"]
+    assert "From all 1 797 values." in Parsed(page_of(report)).text
+    facts["kept"] = 900
+    text = Parsed(page_of(report)).text
+    assert "Mean and deviation from all 1 797 values; the chart is an estimate." in text
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The sketches of columns: errors within their bounds, merges in any order, exact counts."""
 
+import itertools
 import json
 import math
 import pickle
@@ -10,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tfspark.sketches import ColumnSketch, Frequent, Quantiles, RowSketch, Wanted, Watch
+from tfspark.sketches import ColumnSketch, Frequent, Moments, Quantiles, RowSketch, Wanted, Watch
 from tfspark.sketches import frequent as frequent_module
 from tfspark.sketches.draw import Draw, level_for
 from tfspark.sketches.summary import BARS, summary_of
@@ -95,7 +96,52 @@ def test_a_number_of_a_higher_level_stands_for_more():
     assert sketch.steps()[1].tolist() == [1 / 9, 1.0]
 
 
-# --- frequent texts ------------------------------------------------------------------------------
+# --- moments and frequent texts ------------------------------------------------------------------
+
+
+def test_moments_are_those_of_numpy_in_any_order():
+    numbers = 1e9 + np.random.default_rng(1).normal(size=30_000)
+    parts = np.array_split(numbers, 3)
+    for order in itertools.permutations(parts):
+        total = Moments()
+        for part in order:
+            one = Moments()
+            one.add(part)
+            total.merge(one)
+        assert total.mean == pytest.approx(numbers.mean(), rel=1e-15)
+        assert total.deviation == pytest.approx(numbers.std(), rel=1e-6)
+
+
+def merged(*tasks):
+    """Return the summary of an input, and its numbers; each task has one batch."""
+    total = RowSketch()
+    for number, numbers in enumerate(tasks):
+        watch = Watch(Wanted({"x": "x"}, (), "", (), 0), number, len(numbers))
+        list(watch.before([pa.record_batch({"x": numbers})], ["x"]))
+        total.merge(pickle.loads(pickle.dumps(watch.end())))
+    return summary_of(total)["inputs"]["x"], np.concatenate(tasks)
+
+
+@pytest.mark.parametrize("kind", ["outlier", "rare", "lognormal"])
+def test_moments_are_exact_if_all_values_are_drawn(kind):
+    random = np.random.default_rng(5)
+    tasks = random.lognormal(0, 3, (13, 8000)) if kind == "lognormal" else np.ones((13, 8000))
+    if kind == "outlier":
+        tasks[4, 17] = 1e9
+    if kind == "rare":
+        tasks = (random.random((13, 8000)) < 6e-5).astype(np.float32)
+    facts, numbers = merged(*tasks)
+    assert facts["drawn"] == facts["values"] == 104_000 > facts["kept"]
+    assert facts["mean"] == pytest.approx(numbers.mean(dtype=np.float64))
+    assert facts["deviation"] == pytest.approx(numbers.std(dtype=np.float64))
+
+
+def test_moments_of_drawn_values_are_those_of_all_values():
+    numbers = np.random.default_rng(6).normal(3, 2, 200_000)
+    facts, _ = merged(*np.split(numbers, [40_000]))
+    assert facts["drawn"] < 20_000
+    assert facts["mean"] == pytest.approx(numbers.mean(), abs=0.1)
+    assert facts["deviation"] == pytest.approx(numbers.std(), abs=0.1)
 
 
 def test_frequent_texts_keep_their_counts_within_the_bound():
@@ -182,7 +228,8 @@ def test_tasks_may_be_merged_in_any_order():
 
 def test_no_rows():
     facts = facts_of()
-    assert facts == {"kind": "other", "rows": 0, "nulls": 0, "values": 0, "drawn": 0}
+    counts = dict.fromkeys(("rows", "nulls", "values", "drawn", "effective"), 0)
+    assert facts == {"kind": "other", **counts}
     assert facts_of(pa.array([], pa.float32()))["nan"] == 0
 
 
@@ -407,7 +454,7 @@ def test_the_statistics_of_many_tasks_fit_into_the_results_of_a_stage(expected):
     # All tasks up to the next one of the grid are counted as large as the first of them.
     total = sum(size * tasks for size, tasks in zip(sizes, np.diff(grid), strict=False))
     assert sizes[-1] < 7000 < 10 * sizes[0] < 4 << 20
-    assert total < 700 << 20
+    assert total < 750e6
 
 
 def test_later_tasks_are_not_less_important():
@@ -422,6 +469,47 @@ def test_later_tasks_are_not_less_important():
     assert (total.inputs["x"].least, total.inputs["x"].greatest) == (shifted.min(), shifted.max())
 
 
+def test_small_sketches_are_not_all_wrong_in_the_same_direction():
+    total = RowSketch()
+    for number in range(20_000, 20_500):
+        watch = Watch(Wanted({"x": "x"}, (), "", (), 0), number, 20)
+        list(watch.before([pa.record_batch({"x": np.arange(20.0)})], ["x"]))
+        total.merge(pickle.loads(pickle.dumps(watch.end())))
+    assert total.inputs["x"].drawn == total.inputs["x"].values
+    numbers, weights = total.inputs["x"].quantiles.weighted()
+    assert numbers @ weights / weights.sum() == pytest.approx(9.5, abs=0.05)
+
+
+@pytest.mark.parametrize("expected", [0, 20_000])
+def test_values_of_unequal_weight_count_less(expected):
+    total, rows = RowSketch(), 20_000
+    for number in range(4):
+        watch = Watch(Wanted({"x": "x"}, (), "", (), 0), 1000 * number, expected)
+        for at in range(0, rows, 2000):
+            batch = pa.record_batch({"x": np.arange(at, at + 2000) / rows})
+            list(watch.before([batch], ["x"]))
+        total.merge(pickle.loads(pickle.dumps(watch.end())))
+    sketch, facts = total.inputs["x"], summary_of(total)["inputs"]["x"]
+    assert facts["effective"] == sketch.effective < facts["drawn"]
+    assert sketch.moments.weight == pytest.approx(4 * rows, rel=0.05)
+    few = summary_of(RowSketch(inputs={"x": column_of(pa.array([1.0, 2.0, None]))}))["inputs"]["x"]
+    assert few["effective"] == few["drawn"] == 2
+
+
+def test_the_error_of_the_effective_number_holds_in_95_of_100_runs():
+    beyond = 0
+    for run in range(60):
+        total, numbers = RowSketch(), np.random.default_rng(run).random((12, 40_000))
+        for number, some in enumerate(numbers):
+            watch = Watch(Wanted({"x": "x"}, (), "", (), 0), 1000 * run + 64 * number)
+            for batch in np.split(some, 20):
+                list(watch.before([pa.record_batch({"x": batch})], ["x"]))
+            total.merge(watch.end())
+        sketch = total.inputs["x"]
+        beyond += rank_error(sketch.quantiles, numbers.ravel()) > 1.36 / sketch.effective**0.5
+    assert beyond <= 6  # of 60; with the number of drawn values it would be 12
+
+
 def test_texts_of_later_tasks_are_not_less_important():
     total = RowSketch()
     for number in range(4096, 4896):  # one of four keeps its texts
@@ -430,7 +518,11 @@ def test_texts_of_later_tasks_are_not_less_important():
         total.merge(watch.end())
     top = dict(summary_of(total)["inputs"]["x"]["top"])
     assert top["a"] == pytest.approx(2 / 3, abs=0.1)
-    assert total.inputs["x"].values == 1200
+    sketch = total.inputs["x"]
+    assert sketch.values == 1200
+    # Only the texts of tasks that keep them count as drawn.
+    assert 200 < sketch.drawn < 400
+    assert sketch.effective == sketch.drawn
 
 
 def test_a_task_draws_as_many_values_as_fit_if_its_rows_are_known():
@@ -531,6 +623,38 @@ def test_large_inputs_of_every_type(array):
     assert found.inputs["x"].rows == 3 * len(array)
     assert found.inputs["x"].nulls == 3 * array.null_count
     json.dumps(summary_of(found), allow_nan=False)
+
+
+def test_nan_of_a_large_input_is_at_most_all_values():
+    found, arrays = sampled(lambda *_: pa.array(np.full(14_332, np.nan)))
+    facts = summary_of(found)["inputs"]["x"]
+    assert found.inputs["x"].nan > facts["nan"] == facts["values"] == sum(map(len, arrays))
+    found.inputs["x"].infinite = 5
+    assert summary_of(found)["inputs"]["x"]["infinite"] == 0
+
+
+@pytest.mark.parametrize("element", [pa.string(), pa.float32(), pa.bool_()])
+def test_lengths_that_were_not_looked_at_are_an_estimate(element):
+    def batch(_, at):
+        length = 8 if at < 40 else 50
+        values = pa.array(np.arange(1000 * length) % 2).cast(element)
+        offsets = pa.array(np.arange(1001) * length, pa.int32())
+        return pa.ListArray.from_arrays(offsets, values)
+
+    found, _ = sampled(batch, batches=30)
+    assert "lengths_estimated" not in summary_of(found)["inputs"]["x"]
+    found, _ = sampled(batch, batches=60)
+    facts = summary_of(found)["inputs"]["x"]
+    assert (facts["lengths"], facts["lengths_estimated"]) == ([8, 8], True)
+
+
+def test_lengths_of_a_large_input_of_arrays_of_one_length_are_exact():
+    def batch(random, _):
+        return pa.FixedSizeListArray.from_arrays(pa.array(random.normal(size=40_000)), 8)
+
+    facts = summary_of(sampled(batch)[0])["inputs"]["x"]
+    assert facts["lengths"] == [8, 8]
+    assert "lengths_estimated" not in facts
 
 
 def test_predictions_are_all_looked_at():

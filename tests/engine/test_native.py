@@ -54,6 +54,18 @@ def test_every_type_passes_bit_equal_to_tensorflow(identity, open_engine, rows):
         assert same(found[name], wanted[name]), name
 
 
+@pytest.mark.parametrize("engine", ["native", "tensorflow"])
+def test_a_scalar_bfloat16_stays_a_scalar(models, open_engine, engine):
+    import tensorflow as tf
+
+    specs = [tf.TensorSpec(shape, tf.bfloat16, name) for shape, name in (((None,), "x"), ((), "k"))]
+    path = save_function(models / f"scalar-bfloat16-{engine}", lambda x, k: {"y": x * k}, *specs)
+    fed = {"x": np.array([1, 2], np.float32), "k": np.array(1.5, np.float32)}
+    found = open_engine(package.load(path), engine).run(fed)["y"]
+    assert found.dtype == np.float32
+    assert found.tolist() == [1.5, 3.0]
+
+
 @pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf, -0.0, 5e-324])
 def test_special_floats_keep_their_bits(identity, open_engine, special):
     fed = tensors()

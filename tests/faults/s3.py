@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from urllib.parse import quote, unquote
 from urllib.request import Request, urlopen
@@ -20,7 +21,7 @@ MOTO = "moto[server,s3]==5.2.5"
 BUCKET = "lake"
 # hadoop-aws depends on one jar with every client of AWS, 700 MB. S3A needs only these modules.
 MODULES = ("s3", "s3-transfer-manager", "sts")
-# Hadoop → the versions that its project names: of the SDK, and of a reader whose classes S3A loads.
+# Hadoop → the versions that Hadoop's project names: of AWS's SDK, and of a reader that S3A loads.
 VERSIONS = {"3.5.0": ("2.35.4", "1.3.1")}
 _DEPENDENCY = """<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version>
 {}</dependency>"""
@@ -118,24 +119,31 @@ def connector() -> list[Path]:
     """Return the jars of S3A; skip the test if Maven cannot fetch them."""
     api = next(JARS.glob("hadoop-client-api-*.jar"))
     hadoop = api.stem.removeprefix("hadoop-client-api-")
+    assert hadoop in VERSIONS, f"add the versions of hadoop-project {hadoop} to VERSIONS"
     folder = CACHE.with_name("s3a") / hadoop
-    if not (folder / "complete").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        sdk, reader = VERSIONS[hadoop]
-        wanted = [
-            ("org.apache.hadoop", "hadoop-aws", hadoop, _ALONE),
-            ("software.amazon.s3.analyticsaccelerator", "analyticsaccelerator-s3", reader, _ALONE),
-            *(("software.amazon.awssdk", module, sdk, "") for module in MODULES),
-        ]
-        listed = "".join(_DEPENDENCY.format(*one) for one in wanted)
-        (folder / "pom.xml").write_text(_PROJECT.format(listed))
-        words = ("dependency:copy-dependencies", "-DincludeScope=runtime")
-        command = ["mvn", "--batch-mode", "--quiet", *words, f"-DoutputDirectory={folder}"]
-        try:
-            done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
-        except FileNotFoundError:
-            pytest.skip("there is no Maven to fetch the connector of S3")
-        if done.returncode:
-            pytest.skip(f"Maven does not fetch the connector of S3: {done.stdout[-500:]}")
-        (folder / "complete").touch()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:  # two processes of the tests may need the jars
+        flock(lock, LOCK_EX)
+        if not (folder / "complete").exists():
+            _fetch(folder, hadoop)
+            (folder / "complete").touch()
     return sorted(folder.glob("*.jar"))
+
+
+def _fetch(folder: Path, hadoop: str) -> None:
+    sdk, reader = VERSIONS[hadoop]
+    wanted = [
+        ("org.apache.hadoop", "hadoop-aws", hadoop, _ALONE),
+        ("software.amazon.s3.analyticsaccelerator", "analyticsaccelerator-s3", reader, _ALONE),
+        *(("software.amazon.awssdk", module, sdk, "") for module in MODULES),
+    ]
+    listed = "".join(_DEPENDENCY.format(*one) for one in wanted)
+    (folder / "pom.xml").write_text(_PROJECT.format(listed))
+    words = ("dependency:copy-dependencies", "-DincludeScope=runtime")
+    command = ["mvn", "--batch-mode", "--quiet", *words, f"-DoutputDirectory={folder}"]
+    try:
+        done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("there is no Maven to fetch the connector of S3")
+    if done.returncode:
+        pytest.skip(f"Maven does not fetch the connector of S3: {done.stdout[-500:]}")

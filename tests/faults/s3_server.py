@@ -1,8 +1,8 @@
 """An S3 server on the loopback that stops before one change: `s3_server.py`, with moto installed.
 
-It prints its port and serves until its standard input ends. `POST /-/stop/N` lets it make N
-changes; then it refuses every request until `POST /-/go`, as if its client had been killed: what
-the client still tries has no effect. `/-/go` returns the number of changes that were made.
+It prints its port and serves until its standard input ends. After `POST /-/stop/N`, it makes N more
+changes; then it refuses every request until `POST /-/go`. This is as if the client had been killed:
+its later requests have no effect. `/-/go` returns the number of changes that were made.
 """
 
 from __future__ import annotations

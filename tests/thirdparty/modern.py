@@ -79,7 +79,7 @@ def longest_text(path: Path) -> None:
 
 
 def fixed_text(path: Path) -> None:
-    """Words and code points of fixed number, and bytes that are no text."""
+    """A fixed number of words and code points, and bytes that are not text."""
 
     def serve(text: tf.Tensor) -> dict[str, tf.Tensor]:
         return {

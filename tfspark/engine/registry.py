@@ -80,7 +80,7 @@ ENGINES: Mapping[EngineName, EngineEntry] = {
     ),
 }
 
-# What `auto` tries: the second runs what the first cannot serve.
+# The engines of `auto`: the second one runs the models that the first one cannot serve.
 AUTO: tuple[EngineName, EngineName] = ("native", "tensorflow")
 
 

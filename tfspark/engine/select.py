@@ -24,7 +24,7 @@ from tfspark.tensors import Tensor
 
 _log = logging.getLogger(__name__)
 
-# Characters of a reason in a report.
+# A report shows at most this many characters of a reason.
 _LONGEST = 300
 
 
@@ -68,8 +68,8 @@ class EngineWithOther:
     """An engine with another one behind it, which scores the batches that the first refuses.
 
     OpenVINO refuses values that it would compute differently from TensorFlow, such as NaN. If the
-    caller did not choose OpenVINO, the answer of TensorFlow counts for such batches, and whether
-    TensorFlow refuses them too.
+    caller did not choose OpenVINO, TensorFlow scores such batches, and only TensorFlow decides
+    whether they are refused.
 
     Attributes:
         reason: Why the first batch was refused; empty while the first engine scores all batches.
@@ -121,7 +121,7 @@ class AutoEngine:
         load_other: Callable[[], Engine],
         reason: CannotServeError | None = None,
     ) -> None:
-        """Wrap an engine; with a reason, it is already the other one."""
+        """Wrap an engine; if there is a reason, `engine` is already the other one."""
         self._engine = engine
         self._load_other = load_other
         self._reason = reason

@@ -116,7 +116,7 @@ def _configure(tf: Any, options: EngineOptions) -> None:
 
 
 def _fed(tf: Any, tensor: Tensor, dtype: str) -> Any:
-    """Return an input as TensorFlow's tensor; a bfloat16 comes as float32."""
+    """Return an input as TensorFlow's tensor; bfloat16 inputs arrive as float32."""
     if isinstance(tensor, ByteStrings):
         return tf.constant(tensor.to_objects(), dtype=dtype)
     return tf.cast(tensor, dtype) if dtype == "bfloat16" else tf.constant(tensor, dtype=dtype)

@@ -122,7 +122,7 @@ class Calls:
         return function in self._objects
 
     def _same(self, function: str) -> str:
-        """Return the function that stands for all that may run in its place."""
+        """Return the function that represents all functions that may run in its place."""
         return self._alike.get(function, function)
 
     def _read(self, scope: str, node: NodeDef) -> None:

@@ -1,8 +1,7 @@
 """Detects from the metadata of files whether they have changed since they were read. Driver.
 
 Each change of a file updates its ctime (the time of the last status change). Programs can set the
-modification time, but not the ctime. No content is read, and nothing
-is written.
+modification time, but not the ctime. No content is read, and nothing is written.
 """
 
 from __future__ import annotations

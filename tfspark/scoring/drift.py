@@ -8,9 +8,11 @@ the most frequent values of the earlier run, and one bin each for nulls, NaN and
 largest difference between the two distribution functions of finite numbers.
 
 Both numbers have an error if they come from drawn values: n in this run, and m in the earlier one.
-The index of two equal distributions is then about b·(1/n + 1/m) for b bins. The distance is off by
-at most 1.36·√(1/n + 1/m) with a probability of 95 % (N. Smirnov, 1948), and by 0.01 more, because a
-report has only 101 points of a distribution function.
+Drawn values may have unequal weights, so n and m are effective numbers: (Σw)²/Σw² of the weights w
+(L. Kish, "Survey Sampling", Wiley, 1965). The index of two equal distributions is then about
+b·(1/n + 1/m) for b bins. The distance is off by at most 1.36·√(1/n + 1/m) with a probability of
+95 % (N. Smirnov, 1948), and by 0.01 more, because a report has only 101 points of a distribution
+function.
 
 Both numbers are computed from the statistics in the two JSON reports alone.
 """
@@ -28,7 +30,8 @@ METHOD = (
     "run, with nulls, NaN and infinities as bins of their own (N. Siddiqi, Credit Risk Scorecards, "
     "Wiley 2006; the divergence J of S. Kullback and R. Leibler, 1951). KS: Kolmogorov-Smirnov "
     "distance, the greatest difference between the two distribution functions. Drawn values change "
-    "it by at most the number after ±, with a probability of 95 %."
+    "it by at most the number after ±, with a probability of 95 %: 1.36·√(1/n + 1/m) (N. Smirnov, "
+    "1948) for n and m drawn values, where values of unequal weight count less (L. Kish, 1965)."
 )
 STABLE, CHANGED = 0.1, 0.25
 # If a run has fewer values than this, chance alone can move the index beyond the limits.
@@ -50,7 +53,8 @@ def drift_of(statistics: Facts, before: Facts) -> dict[str, Any]:
     Returns:
         For `inputs` and `outputs`: column → `psi`, `ks` for numbers, `ks_error` if they were drawn,
             and `is_certain`, which is false if there are few values. Also `only_now` and
-            `only_before`, the columns that only one run has. A column of texts is left out if a run
+            `only_before`, the columns that only one run has; a column that the other run may have
+            left out, because it has too many, is not named. A column of texts is left out if a run
             was told not to show texts.
     """
     found: dict[str, Any] = {}
@@ -59,9 +63,18 @@ def drift_of(statistics: Facts, before: Facts) -> dict[str, Any]:
         both = [name for name in now if name in then and _are_alike(now[name], then[name])]
         shown = [name for name in both if not (_hides(now[name]) or _hides(then[name]))]
         found[part] = {name: _column(now[name], then[name]) for name in shown}
-        found.setdefault("only_now", []).extend(name for name in now if name not in both)
-        found.setdefault("only_before", []).extend(name for name in then if name not in both)
+        found.setdefault("only_now", []).extend(_only_in(now, then, both, before))
+        found.setdefault("only_before", []).extend(_only_in(then, now, both, statistics))
     return found
+
+
+def _only_in(one: Facts, other: Facts, both: list[str], report: Facts) -> list[str]:
+    """Return the columns of one run that the other run lacks, or has with another kind of values.
+
+    If the `report` of the other run left columns out, nobody knows whether it lacks a column.
+    """
+    is_cut = bool(report.get("left_out"))
+    return [name for name in one if name not in both and (name in other or not is_cut)]
 
 
 def _are_alike(now: Facts, then: Facts) -> bool:
@@ -89,17 +102,26 @@ def _column(now: Facts, then: Facts) -> dict[str, Any]:
 
 def _error(now: Facts, then: Facts) -> float:
     """Return the most by which drawn values change the distance, with a probability of 95 %."""
-    shares = [1 / facts["drawn"] for facts in (now, then) if facts["drawn"] < _finite(facts)]
+    shares = [
+        1 / max(_sample(facts), 1)
+        for facts in (now, then)
+        if facts["drawn"] < _finite(facts) or facts.get("estimated")
+    ]
     return round(1.36 * sqrt(sum(shares)), 4)
 
 
 def _finite(facts: Facts) -> int:
-    return int(facts["values"]) - sum(_special(facts)[1:])
+    return max(int(facts["values"]) - sum(_special(facts)[1:]), 0)
 
 
 def _known(facts: Facts) -> int:
     """Return the number of values that the bins are about."""
-    return int(facts["drawn"]) + sum(_special(facts))
+    return _sample(facts) + sum(_special(facts))
+
+
+def _sample(facts: Facts) -> int:
+    """Return the effective number of drawn values; older reports have only the number."""
+    return int(facts.get("effective", facts["drawn"]))
 
 
 def _special(facts: Facts) -> list[int]:

@@ -17,7 +17,7 @@ def timed_engines(models: Sequence[NamedModel]) -> dict[str, Any]:
 
 
 def used_engines(models: Sequence[NamedModel], used: Sequence[EngineChoice]) -> dict[str, Any]:
-    """Return the engine that scored, beside the figures of a timing, or that of each key.
+    """Return the engine that scored and the figures of its timing, or those of each key.
 
     Args:
         models: The models.

@@ -1,8 +1,9 @@
 """Computes the key of a job from its settings, its model and its input. Driver.
 
 Two runs with equal keys are the same job. Only a run of the same job keeps the finished parts of a
-dead job, and finds it done; any other job starts from scratch. Without a state of the input, nobody
-knows whether it has changed, so each run is a job of its own, unless the user gives a run id.
+dead job, and sees that a job is done; any other job starts from scratch. If the input has no state
+(files or versions), changes cannot be detected. So each run is a job of its own, unless the user
+gives a run id.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ class BatchJob:
         return replace(self.options, on_null=nulls, output_shapes=self._own(shapes or {}, key))
 
     def _own(self, given: Mapping[str, _V], key: str) -> dict[str, _V]:
-        """Return what is given for all models and for one; a name for one model is `KEY.NAME`."""
+        """Return the values for all models and for this one, whose names are `KEY.NAME`."""
         named = {name: name.split(".", 1) for name in given}
         shared = [n for n, parts in named.items() if len(parts) == 1 or parts[0] not in self.models]
         own = {

@@ -2,8 +2,8 @@
 
 A task gives its file the name of a part only when the file is complete. The name contains the
 number of the split and a digest of its pieces, so a part is kept only if the new plan has the same
-split. The digest of the job covers everything else. A part with another number of rows than
-planned is scored again.
+split. The digest of the job covers everything else. If a part does not have the planned number of
+rows, it is scored again.
 """
 
 from __future__ import annotations

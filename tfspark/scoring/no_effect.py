@@ -1,8 +1,7 @@
 """Refuses flags that have no effect beside the other flags of a command line. Driver.
 
-Each given flag must change the job; otherwise the user believes that something happens which does
-not happen. The rules are those of `jobs/README.md`. This module imports neither pyspark nor
-TensorFlow nor Arrow.
+Each given flag must change the job; otherwise the user expects an effect that does not happen. The
+rules are those of `jobs/README.md`. This module imports neither pyspark nor TensorFlow nor Arrow.
 """
 
 from __future__ import annotations

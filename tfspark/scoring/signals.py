@@ -1,6 +1,7 @@
 """SIGTERM ends a job as Ctrl-C does. Driver.
 
-The job lets other jobs in, and keeps what the same command can go on with.
+The job lets other jobs write to its output, and keeps the files with which the same command can
+continue.
 """
 
 from __future__ import annotations

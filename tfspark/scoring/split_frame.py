@@ -1,7 +1,7 @@
 """Good and bad rows of a scored DataFrame, which go to two outputs. Driver.
 
 Spark writes one output in one pass. So the scored rows wait on the workers' disks while the bad
-ones are written, then the good ones. A block that is lost with its worker is scored again.
+ones are written, then the good ones. If a worker is lost, its rows are scored again.
 """
 
 from __future__ import annotations

@@ -60,6 +60,6 @@ class SplitRows:
 
 
 def bad_schema(schema: pa.Schema, inputs: Sequence[str]) -> pa.Schema:
-    """Return the columns of bad rows: those of the input, which come first in a schema, and two."""
+    """Return the columns of bad rows: those of the input, the first in `schema`, and two more."""
     fields = [schema.field(at) for at in range(len(inputs))]
     return pa.schema([*fields, pa.field(REASON, REASON_TYPE), pa.field(FILE, pa.string())])

@@ -18,27 +18,38 @@ import pyarrow.compute as pc
 from tfspark import dtypes
 from tfspark.sketches.draw import Draw, level_for
 from tfspark.sketches.frequent import Frequent
+from tfspark.sketches.moments import Moments
 from tfspark.sketches.quantiles import Numbers, Quantiles
-from tfspark.tensors.values import to_arrow, to_numpy
+from tfspark.sketches.values import as_bytes, elements_of, kind_of, numbers_of, text_of
+from tfspark.tensors.values import to_arrow
 
-# The most characters of a text that are kept.
-LONGEST = 120
-# How many texts of a batch are drawn, at the first batch of a task and at all others: texts cost
-# much more than numbers.
+# How many texts are drawn from the first batch of a task, and from each later batch. They are few,
+# because texts cost much more than numbers.
 _FIRST_TEXTS, _TEXTS = 2048, 128
 
 _PLAIN = ("str", "int", "float | None", "int | None")
-_SUMS = ("rows", "nulls", "values", "null_values", "looked", "nan", "infinite", "drawn")
+_SUMS = (
+    "rows",
+    "nulls",
+    "values",
+    "null_values",
+    "looked",
+    "nan",
+    "infinite",
+    "drawn",
+    "unmeasured",
+    "weight_squares",
+)
 
 
 @dataclass
 class ColumnSketch:
     """The statistics of the rows of a column so far.
 
-    The quantiles and the frequent values come from values that are drawn at random. Everything else
-    is exact if `looked` equals `values`. Otherwise, only the counts of rows, nulls and values are
-    exact: NaN and infinities are estimates from the drawn values, and other values may lie outside
-    the least and the greatest one.
+    The quantiles, the moments and the frequent values come from values that are drawn at random.
+    Everything else is exact if `looked` equals `values`. Otherwise, only the counts of rows, nulls
+    and values are exact: NaN and infinities are estimates from the drawn values, and other values
+    may lie outside the least and the greatest one.
 
     Attributes:
         kind: Kind of the values, or of the elements of arrays: `number`, `text`, `flag` or `other`.
@@ -46,14 +57,16 @@ class ColumnSketch:
         nulls: Rows that are null.
         values: Values that are not null: rows, or elements of arrays.
         null_values: Elements of arrays that are null.
-        looked: Values that were all looked at.
+        looked: Number of values in batches of which all values were read.
         nan: Values that are NaN.
         infinite: Values that are infinite.
         least: The least finite number, an `int` for integers; `None` without a finite number.
         greatest: The greatest finite number; `None` without a finite number.
         shortest: The least length of an array; `None` without arrays.
         longest: The greatest length of an array.
+        unmeasured: Rows of arrays whose lengths were not looked at; they may have other lengths.
         drawn: Number of values that were drawn.
+        weight_squares: Sum of the squared weights of the drawn values.
         level: One of 2^level numbers is drawn next.
         expected: Rows of the task; 0 if unknown.
     """
@@ -70,16 +83,19 @@ class ColumnSketch:
     greatest: float | None = None
     shortest: int | None = None
     longest: int | None = None
+    unmeasured: int = 0
     drawn: int = 0
+    weight_squares: int = 0
     level: int = 0
     expected: int = 0
     quantiles: Quantiles = field(default_factory=Quantiles)
+    moments: Moments = field(default_factory=Moments)
     frequent: Frequent = field(default_factory=Frequent)
-    # Drawn numbers: finite ones, and those that were not looked at.
+    # Drawn numbers: those known to be finite, and those not yet checked.
     _waiting: list[Numbers] = field(default_factory=list)
     _unseen: list[Numbers] = field(default_factory=list)
     _waits: int = 0
-    _plain: np.dtype[Any] | None = None  # of a column of numbers that are no decimals
+    _plain: np.dtype[Any] | None = None  # of a column of numbers that are not decimals
 
     def add(self, column: dtypes.ArrowArray, draw: Draw, *, whole: bool = True) -> None:
         """Add the rows of a batch.
@@ -87,7 +103,7 @@ class ColumnSketch:
         Args:
             column: The rows.
             draw: Draws some of them.
-            whole: Whether all values are looked at, or only the drawn ones.
+            whole: Whether all values are read, or only the drawn ones.
         """
         rows, nulls = len(column), column.null_count
         self.rows += rows
@@ -118,9 +134,9 @@ class ColumnSketch:
             self._add_texts(values, draw)
         elif whole:
             self.looked += count
-            self._add_numbers(_numbers(values), draw)
+            self._add_numbers(numbers_of(values), draw)
         else:
-            self._draw(_numbers(values), draw, whole=False)
+            self._draw(numbers_of(values), draw, whole=False)
 
     def merge(self, other: ColumnSketch) -> None:
         """Add the rows of another task."""
@@ -134,6 +150,7 @@ class ColumnSketch:
         if other.shortest is not None:
             self._widen("shortest", "longest", other.shortest, other.longest)
         self.quantiles.merge(other.quantiles)
+        self.moments.merge(other.moments)
         self.frequent.merge(other.frequent)
 
     def finish(self) -> None:
@@ -141,17 +158,44 @@ class ColumnSketch:
         if self._unseen:
             self._waiting.append(self._look_at_drawn(np.concatenate(self._unseen)))
         if self._waiting:
-            self.quantiles.add(np.concatenate(self._waiting), self.level)
+            numbers = np.concatenate(self._waiting)
+            self.quantiles.add(numbers, self.level)
+            # A sketch of quantiles bounds errors of ranks, so its mean may miss an extreme number.
+            self.moments.add(numbers.astype(np.float64), 1 << self.level)
+            self.weight_squares += len(numbers) << 2 * self.level
         self._waiting, self._unseen, self._waits = [], [], 0
+
+    def weigh_texts(self, factor: int) -> None:
+        """Multiply the weights of the texts, for a task that stands for several; 0 drops them."""
+        if self.frequent.weight:
+            self.frequent = self.frequent.times(factor)
+            self.weight_squares *= factor**2
+            self.drawn *= min(factor, 1)
+
+    @property
+    def effective(self) -> int:
+        """How many values of equal weight describe the column as well as the drawn ones.
+
+        Source: L. Kish, "Survey Sampling" (Wiley, 1965).
+        """
+        weight = int(self.moments.weight) or self.frequent.weight
+        return weight**2 // self.weight_squares if self.weight_squares else 0
 
     def _elements(self, lists: Any, *, whole: bool) -> Any:
         """Return the elements of arrays; look at the lengths."""
-        if whole:
+        # Arrow makes an array of all lengths; for 65 536 arrays this takes 20 µs.
+        if pa.types.is_fixed_size_list(lists.type):
+            if lists.null_count < len(lists):
+                size = lists.type.list_size
+                self._widen("shortest", "longest", size, size)
+        elif not whole:
+            self.unmeasured += len(lists) - lists.null_count
+        else:
             found = pc.min_max(pc.list_value_length(lists))
             if found["min"].is_valid:
                 self._widen("shortest", "longest", found["min"].as_py(), found["max"].as_py())
         while dtypes.is_list(lists.type):
-            lists = _inner(lists)
+            lists = elements_of(lists)
         return lists
 
     def _widen(self, low: str, high: str, least: Any, greatest: Any) -> None:
@@ -170,8 +214,8 @@ class ColumnSketch:
 
     def _look_at(self, numbers: Numbers) -> tuple[Numbers, int, int]:
         """Widen the range; return the finite numbers, and how many are NaN and infinite."""
-        # The result is NaN if one of the numbers is NaN. A NumPy call on few numbers costs more
-        # than the numbers, so there are only two.
+        # The results are NaN if one of the numbers is NaN. For few numbers, a NumPy call costs more
+        # than its work, so there are only two calls.
         least, greatest = np.minimum.reduce(numbers).item(), np.maximum.reduce(numbers).item()
         nan = infinite = 0
         if not (isfinite(least) and isfinite(greatest)):
@@ -185,7 +229,7 @@ class ColumnSketch:
         return numbers, nan, infinite
 
     def _look_at_drawn(self, numbers: Numbers) -> Numbers:
-        """Look at drawn numbers; each stands for 2^`level` numbers. Return the finite ones."""
+        """Count drawn numbers, each of which stands for 2^`level`; return the finite ones."""
         finite, nan, infinite = self._look_at(numbers)
         self.nan += nan << self.level
         self.infinite += infinite << self.level
@@ -195,7 +239,7 @@ class ColumnSketch:
     def _draw(self, numbers: Numbers, draw: Draw, *, whole: bool = True) -> None:
         count, most = len(numbers), self.quantiles.room
         if not self.drawn and self.expected:
-            # All other rows are assumed to have as many values as those so far.
+            # Assumes that the later rows have as many values on average as those so far.
             self.level = level_for(self.expected * self.values // self.rows, most)
         if self._waits + (count >> self.level) > most:
             self.finish()
@@ -212,65 +256,33 @@ class ColumnSketch:
         level = level_for(len(texts), max(_FIRST_TEXTS - self.drawn, _TEXTS))
         some = texts.take(to_arrow(draw.positions(len(texts), level))) if level else texts
         counts: Counter[str] = Counter()
-        for pair in pc.value_counts(_as_bytes(some)).to_pylist():
-            counts[_text(pair["values"])] += pair["counts"] << level
+        for pair in pc.value_counts(as_bytes(some)).to_pylist():
+            counts[text_of(pair["values"])] += pair["counts"] << level
         self.frequent.add(counts)
         self.drawn += len(some)
+        self.weight_squares += len(some) << 2 * level
 
     def __getstate__(self) -> tuple[Any, ...]:
         # A job may have a hundred thousand tasks with a hundred columns each, so no names travel.
         self.finish()
         frequent = self.frequent if self.frequent.weight else None
-        quantiles = self.quantiles.__getstate__()
-        return (*(getattr(self, name) for name in _COUNTS), quantiles, frequent)
+        counts, moments = (getattr(self, name) for name in _COUNTS), self.moments
+        return *counts, moments.mean, moments.squares, self.quantiles.__getstate__(), frequent
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        *counts, quantiles, frequent = state
+        *counts, mean, squares, quantiles, frequent = state
         for name, value in zip(_COUNTS, counts, strict=True):
             setattr(self, name, value)
         self.quantiles = Quantiles()
         self.quantiles.__setstate__(quantiles)
+        self.moments = Moments(self.quantiles.weight, mean, squares)
         self.frequent = Frequent() if frequent is None else frequent
         self._waiting, self._unseen, self._waits = [], [], 0
 
 
-_COUNTS = [one.name for one in fields(ColumnSketch) if one.type in _PLAIN]
-
-
-def kind_of(arrow: pa.DataType) -> str:
-    """Return the kind of statistics for a type: `number`, `text`, `flag` or `other`."""
-    if pa.types.is_boolean(arrow):
-        return "flag"
-    if pa.types.is_integer(arrow) or pa.types.is_floating(arrow) or pa.types.is_decimal(arrow):
-        return "number"
-    return "text" if pa.types.is_string(arrow) or pa.types.is_large_string(arrow) else "other"
-
-
-def _inner(lists: Any) -> Any:
-    """Return the elements of arrays like `flatten`, which always reads all offsets."""
-    offset = {pa.ListArray: np.int32, pa.LargeListArray: np.int64}.get(type(lists))
-    if offset is None or lists.null_count or not len(lists):
-        return lists.flatten()
-    size = np.dtype(offset).itemsize
-    offsets = np.frombuffer(lists.buffers()[1], offset, len(lists) + 1, lists.offset * size)
-    first, last = offsets[0].item(), offsets[-1].item()
-    return lists.values.slice(first, last - first)
-
-
-def _numbers(values: Any) -> Numbers:
-    if pa.types.is_decimal(values.type):
-        values = values.cast(pa.float64())
-    numbers = to_numpy(values)
-    return numbers.astype(np.float32) if numbers.dtype == np.float16 else numbers
-
-
-def _as_bytes(texts: Any) -> Any:
-    """Return texts as bytes, because a text of Spark may be no UTF-8."""
-    if pa.types.is_boolean(texts.type):
-        return texts
-    return texts.cast(pa.large_binary() if pa.types.is_large_string(texts.type) else pa.binary())
-
-
-def _text(value: bool | bytes) -> str:
-    text = str(value).lower() if isinstance(value, bool) else value.decode("utf-8", "replace")
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+# The level and the expected rows matter only while a task draws.
+_COUNTS = [
+    one.name
+    for one in fields(ColumnSketch)
+    if one.type in _PLAIN and one.name not in ("level", "expected")
+]

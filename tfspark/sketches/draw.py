@@ -46,7 +46,7 @@ class Draw:
         self._drawn.clear()
 
     def one_in(self, parts: int) -> bool:
-        """Return whether a task is drawn, if one of so many tasks has to be."""
+        """Return whether this task is drawn, if one of `parts` tasks has to be drawn."""
         return not self._random.integers(0, parts)
 
     def _new(self, count: int, level: int) -> Numbers:

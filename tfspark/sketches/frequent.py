@@ -38,7 +38,9 @@ class Frequent:
         self._add(other.counts)
 
     def times(self, factor: int) -> Frequent:
-        """Return the same texts with larger weights, for a task that stands for several tasks."""
+        """Return the same texts with other weights, for a task that stands for several tasks."""
+        if not factor:
+            return Frequent()
         counts = {text: count * factor for text, count in self.counts.items()}
         return Frequent(Counter(counts), self.weight * factor)
 

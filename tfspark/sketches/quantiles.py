@@ -23,8 +23,8 @@ import numpy.typing as npt
 Numbers: TypeAlias = npt.NDArray[Any]
 
 # Numbers in the highest level of the driver's sketch, into which sketches of tasks are merged.
-# The rank of a quantile is then off by less than 0.1 % of all numbers, with a probability of 99 %;
-# the error of the sample is larger. Merging does not sort numbers while they fit.
+# With this size, the rank error of a quantile is less than 0.1 % of all numbers, with a probability
+# of 99 %; the error of the sample is larger. Merging does not sort numbers while they fit.
 SIZE = 4096
 # Each level below has two thirds of the size, which is the constant of the authors' own code.
 _SHRINK = 2 / 3
@@ -39,11 +39,13 @@ class Quantiles:
     Attributes:
         size: Numbers in the highest level.
         levels: The numbers of each level; one at level h stands for 2^h.
+        seed: Decides which numbers move up. Sketches of one seed would all be wrong in the same
+            direction, so each task has its own.
     """
 
     size: int = SIZE
     levels: list[Numbers] = field(default_factory=list)
-    _state: int = 1
+    seed: int = 1
 
     def add(self, numbers: Numbers, level: int = 0) -> None:
         """Add numbers, each of which stands for 2^`level` numbers."""
@@ -73,12 +75,17 @@ class Quantiles:
         return sum(map(len, self.levels))
 
     @property
+    def weight(self) -> int:
+        """How many numbers the sketch stands for."""
+        return sum(len(one) << level for level, one in enumerate(self.levels))
+
+    @property
     def room(self) -> int:
         """About how many numbers of one level the sketch holds without halving it."""
         return 3 * self.size
 
     def weighted(self) -> tuple[Numbers, Numbers]:
-        """Return the numbers, and for each how many numbers it stands for."""
+        """Return the numbers of the sketch, and how many numbers each of them stands for."""
         if not self.count:
             return np.empty(0), np.empty(0)
         numbers = np.concatenate(self.levels).astype(np.float64)
@@ -133,18 +140,18 @@ class Quantiles:
             for level, one in enumerate(self.levels)
             if len(one)
         ]
-        return self.size, self._state, filled
+        return self.size, filled
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.size, self._state, filled = state
-        self.levels = []
+        self.size, filled = state
+        self.levels, self.seed = [], 1
         for level, kind, content in filled:
             self._put(np.frombuffer(content, kind), level)
 
     def _bit(self) -> int:
         """Return the next random bit of Knuth's linear congruential generator MMIX."""
-        self._state = (self._state * 6364136223846793005 + 1442695040888963407) % 2**64
-        return self._state >> 63
+        self.seed = (self.seed * 6364136223846793005 + 1442695040888963407) % 2**64
+        return self.seed >> 63
 
 
 @cache

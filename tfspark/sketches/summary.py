@@ -5,7 +5,7 @@ All numbers are finite, so that the document is valid JSON. `NaN` and infinities
 
 from __future__ import annotations
 
-from math import isfinite, sqrt
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -55,14 +55,19 @@ def _column(sketch: ColumnSketch, *, values: bool) -> dict[str, Any]:
         "nulls": sketch.nulls,
         "values": sketch.values,
         "drawn": sketch.drawn,
+        "effective": sketch.effective,
     }
     if sketch.longest is not None:
         facts["lengths"] = [sketch.shortest, sketch.longest]
+        if sketch.unmeasured:
+            facts["lengths_estimated"] = True
         facts["null_values"] = sketch.null_values
     if sketch.looked < sketch.values and sketch.kind == "number":
         facts["estimated"] = True
     if sketch.kind == "number":
-        facts |= {"nan": sketch.nan, "infinite": sketch.infinite}
+        # Estimates may be too large.
+        nan = min(sketch.nan, sketch.values)
+        facts |= {"nan": nan, "infinite": min(sketch.infinite, sketch.values - nan)}
         if sketch.least is not None:
             facts |= _distribution(sketch)
     elif sketch.kind != "other" and sketch.frequent.weight and (values or sketch.kind == "flag"):
@@ -77,24 +82,17 @@ def _distribution(sketch: ColumnSketch) -> dict[str, Any]:
     numbers, upto = sketch.quantiles.steps()
     shares = upto.copy()
     shares[1:] -= upto[:-1]
-    moments = _moments(numbers, shares)
+    moments = {"mean": sketch.moments.mean, "deviation": sketch.moments.deviation}
     least, greatest = float(sketch.least), float(sketch.greatest)
     return {
         "min": sketch.least,
         "max": sketch.greatest,
         # The squares of very large numbers are infinite.
         **{name: number for name, number in moments.items() if isfinite(number)},
+        "kept": sketch.quantiles.count,
         "quantiles": _quantiles(numbers, upto),
         "histogram": _histogram(numbers, upto, shares, least, greatest),
     }
-
-
-def _moments(numbers: Numbers, shares: Numbers) -> dict[str, float]:
-    """Return mean and standard deviation of the drawn numbers."""
-    mean = float(numbers @ shares)
-    with np.errstate(over="ignore", invalid="ignore"):
-        squares = float(np.square(numbers - mean) @ shares)
-    return {"mean": mean, "deviation": sqrt(squares)}
 
 
 def _quantiles(numbers: Numbers, upto: Numbers) -> dict[str, list[float]]:
@@ -121,7 +119,8 @@ def _histogram(
     if not low < high or greatest - least <= _MUCH_WIDER * (high - low):
         low, high = least, greatest
     edges = low * (1 - _PARTS) + high * _PARTS  # the difference of large numbers may be infinite
-    # A bar has its lower edge, and the last bar both; `np.histogram` takes three times as long.
+    # A bar includes its lower edge, and the last bar also its upper edge. `np.histogram` does the
+    # same, but takes three times as long.
     at = numbers.searchsorted(edges)
     at[-1] = numbers.searchsorted(high, side="right")
     before = np.append(0.0, upto)[at]

@@ -16,35 +16,35 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tfspark import dtypes
-from tfspark.sketches.column import LONGEST, ColumnSketch
+from tfspark.sketches.column import ColumnSketch
 from tfspark.sketches.draw import Draw
-from tfspark.sketches.frequent import Frequent
 from tfspark.sketches.quantiles import Quantiles
 from tfspark.sketches.rows import RowSketch
+from tfspark.sketches.values import LONGEST
 
 # The most inputs, and the most predictions, that get statistics.
 MOST_COLUMNS = 48
-# All values of the first rows of a task are looked at, until they are so many. After these, only
-# drawn values of inputs are looked at, because a light model scores a value in a nanosecond.
+# At the start of a task, all values are read, up to this number. After that, only drawn values of
+# inputs are read, because a light model scores a value in a nanosecond.
 _WHOLE_VALUES = 1 << 18
-# The bytes of the numbers of one task, for all its columns, and the sizes of one column. A sketch
-# has three times as many numbers as its size, with 4 or 8 bytes each.
+# The bytes of the numbers of one task, for all its columns, and the largest size of one column. A
+# sketch has three times as many numbers as its size, with 4 or 8 bytes each.
 _TASK_BYTES = 256 << 10
 _LARGEST = 2730
 # The bytes of its texts, and the fewest texts of a column.
 _TEXT_BYTES = 64 << 10
 _FEWEST_TEXTS = 16
 # Spark limits the size of all results of a stage (`spark.driver.maxResultSize`, 1 GB by default).
-# The results of so many tasks have the full size; all later ones together grow only with the
-# logarithm of their number.
+# The results of this many tasks have the full size. The total size of all later results grows only
+# with the logarithm of their number.
 FULL_TASKS = 64
 _TEXT_TASKS = 1024
 # The most elements of an array, and characters of a value, in the sample.
 _ELEMENTS = 8
 _CHARACTERS = 120
-# Values of the sample of a task; of wide rows it has fewer ones.
+# The most values in the sample of a task; so the sample has fewer rows if rows are wide.
 _CELLS = 1024
-# Characters of the message of an error.
+# The most characters of an error message.
 _MESSAGE = 200
 
 
@@ -69,19 +69,19 @@ class Wanted:
     left_out: int = 0
 
     def size(self, number: int) -> int:
-        """The size of the quantiles of one column in the task of a number."""
+        """The size of the quantiles of one column in the task with this number."""
         columns = max(len(self.inputs) + len(self.outputs), 1)
         full = min(_TASK_BYTES // (3 * 8 * columns), _LARGEST)
         return max(full * FULL_TASKS // max(number + 1, FULL_TASKS), 1)
 
     @property
     def texts(self) -> int:
-        """The frequent texts of one column."""
+        """How many frequent texts of one column a task returns."""
         columns = max(len(self.inputs) + len(self.outputs), 1)
         return max(_TEXT_BYTES // (LONGEST * columns), _FEWEST_TEXTS)
 
     def rows_of(self, number: int) -> int:
-        """The rows that the task of a number adds to the sample; the sample has the first rows."""
+        """How many rows the task with this number adds to the sample, which has the first rows."""
         if number >= _TEXT_TASKS:
             return 0
         return min(self.rows, max(_CELLS // max(len(self.sampled), 1), 1))
@@ -125,7 +125,7 @@ class Watch:
         )
 
     def _column(self) -> ColumnSketch:
-        quantiles = Quantiles(self.wanted.size(self.number))
+        quantiles = Quantiles(self.wanted.size(self.number), seed=self.number)
         return ColumnSketch(quantiles=quantiles, expected=self.expected)
 
     def before(
@@ -163,11 +163,11 @@ class Watch:
     def _finish(self) -> None:
         self.sketch.finish()
         parts = max((self.number + 1) // _TEXT_TASKS, 1)
-        keeps_texts = self._draw.one_in(parts)
+        factor = parts if self._draw.one_in(parts) else 0
         for one in (*self.sketch.inputs.values(), *self.sketch.outputs.values()):
             one.quantiles.cut(one.quantiles.room)
             one.frequent.cut(self.wanted.texts)
-            one.frequent = one.frequent.times(parts) if keeps_texts else Frequent()
+            one.weigh_texts(factor)
 
     def _read(self, batch: pa.RecordBatch, at: Mapping[str, int]) -> None:
         self._draw.renew()

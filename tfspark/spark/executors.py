@@ -1,8 +1,8 @@
 """Runs a checkup on each executor, on classic sessions and on Spark Connect. Driver.
 
 Spark cannot start exactly one task on each executor. So the job has several short tasks for each
-slot. Each task waits a moment, so that no executor takes all of them. If several tasks of an
-executor answer, one answer counts.
+slot. Each task waits a moment, so that no executor takes all of them. Only one answer of each
+executor is used.
 """
 
 from __future__ import annotations

@@ -47,8 +47,8 @@ def features_of_structs(
 def _column(df: DataFrame, name: str, case_sensitive: bool) -> Column | None:
     """Return the column or the field that a name refers to; `None` if there is surely none.
 
-    A frame that a job observes must not be analysed with names that do not exist: Spark would give
-    the error to the job when it asks for the count of rows.
+    If a job observes the frame, it must not be analysed with names that do not exist: Spark would
+    raise this error in the job when the job asks for the row count.
     """
     own = resolve(name, df.columns, case_sensitive=case_sensitive)
     if own is not None:

@@ -96,8 +96,8 @@ def _integers(
 def misfits(source: Array, found: Array) -> Flags:
     """Return which numbers did not fit their new type.
 
-    Rounding to the precision of a float is what was asked for; an overflow, a fraction or NaN made
-    integer, or a wrapped integer is not.
+    A number that is only rounded to the precision of a float fits. Numbers that overflow or wrap
+    around, and fractions or NaN in an integer type, do not.
     """
     wrong: Flags
     if found.dtype.kind == "f":

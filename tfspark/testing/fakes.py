@@ -1,4 +1,4 @@
-"""An engine around a NumPy function: code around the runner is tested without TensorFlow."""
+"""An engine that calls a NumPy function, to test the code around it without TensorFlow."""
 
 from __future__ import annotations
 

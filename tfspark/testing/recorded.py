@@ -1,4 +1,4 @@
-"""A model against the answers that were recorded when it was exported: its self-test.
+"""Compares a model with the answers that were recorded when it was exported.
 
 Takes a model whose export dir contains warm-up requests with answers, as `models.export` writes
 them. Returns the number of requests that were answered as recorded, or raises an error. Runs the
@@ -18,7 +18,7 @@ from tfspark.package import ModelPackage, load
 from tfspark.tensors import ByteStrings, Tensor
 from tfspark.warmup import requests
 
-# Of the largest value of an output: other kernels round otherwise.
+# Shares of the largest value of an output, because other kernels round differently.
 _TOLERANCE = {"float16": 1e-2, "float32": 1e-4, "float64": 1e-6, "bfloat16": 1e-2}
 
 

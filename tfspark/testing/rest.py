@@ -1,4 +1,4 @@
-"""The REST form of TensorFlow Serving, answered in this process: what a request would get.
+"""Answers REST requests of TensorFlow Serving in this process.
 
 Answers the body of a `:predict` request, so that a test can compare a scored table with the answer
 of a server. Runs the engine in this process; no server, no Spark.

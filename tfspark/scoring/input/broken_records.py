@@ -1,7 +1,7 @@
 """Finds the broken line of a CSV or JSON file after a failure of Spark. Driver.
 
-Spark names the file, and sometimes the record. The input is read once more to find the first broken
-record, and then its file up to this record, to count the lines.
+Spark names the file, and sometimes the record. The input is read again to find the first broken
+record. Then the file of this record is read up to the record, to count the lines.
 """
 
 from __future__ import annotations

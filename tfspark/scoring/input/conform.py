@@ -66,7 +66,7 @@ def _conformed(column: Any, field: pa.Field[Any], path: str) -> Any:
 
 
 def _holds(wanted: Any, found: Any) -> bool:
-    """Whether a type holds every value of another, as far as a cast does not check it."""
+    """Whether a type holds every value of another type, apart from values that a cast checks."""
     if wanted == found or pa.types.is_null(found):
         return True
     if pa.types.is_dictionary(found):

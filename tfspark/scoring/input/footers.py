@@ -22,7 +22,7 @@ from tfspark.scoring.input.conform import check_holds
 from tfspark.scoring.input.listing import DataFile
 
 WITH_FOOTERS = ("parquet", "orc")
-# The formats that the end of a file's name tells.
+# The ending of a file's name → the format of the file.
 _SUFFIXES = {
     "parquet": "parquet",
     "orc": "orc",
@@ -134,7 +134,7 @@ def unreadable(path: str, file_format: str, error: BaseException) -> InvalidInpu
 
 
 def _other_format(path: str, file_format: str) -> str:
-    """Return the hint to set the format that the name of a file tells, if it is another one."""
+    """Return a hint if the name of a file suggests another format; otherwise nothing."""
     words = path.rpartition("/")[2].lower().split(".")[1:]
     named = [_SUFFIXES[word] for word in words if word in _SUFFIXES]
     if not named or file_format in named:

@@ -1,7 +1,7 @@
 """Compares the header lines of CSV files before Spark reads them. Driver.
 
-Spark compares them too, but only while it reads. Before, it infers types, and reads a different
-header as a row of text, so every column seems to contain text. No Spark.
+Spark compares them too, but only while it reads the rows. Before that, it infers the types, and
+takes a different header for a row of text, so every column seems to contain text. No Spark.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Decides whether a column of an existing target holds all values of a type. Driver.
 
 Spark's store assignment rounds decimals, takes the date of a timestamp and binds fields of structs
-by position, all without an error. Here a column takes another type only if each value stays as it
-is. Types are compared by the text that `DataFrame.dtypes` has for them.
+by position, all without an error. Here a column accepts another type only if every value stays the
+same. Types are compared by the text that `DataFrame.dtypes` has for them.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ _WIDER = {
     "smallint": ("tinyint",),
     "int": ("tinyint", "smallint"),
     "bigint": ("tinyint", "smallint", "int"),
+    "float": ("tinyint", "smallint"),
     "double": ("tinyint", "smallint", "int", "float"),
-    "timestamp": ("date",),
+    "timestamp": ("date", "timestamp_ntz"),
     "timestamp_ntz": ("date",),
 }
 _DIGITS = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
 _DECIMAL = re.compile(r"decimal\((\d+),(-?\d+)\)")
 _NESTED = re.compile(r"(array|map|struct)<(.*)>", re.DOTALL)
-_TEXT = re.compile(r"string collate \w+|(?:var)?char\(\d+\)")
+_COLLATED = re.compile(r"string collate \w+")
+_TEXT = re.compile(rf"{_COLLATED.pattern}|(?:var)?char\(\d+\)")
+_SMALL = re.compile(r"\b(?:tiny|small)int\b(?!:)")  # not the name of a field
 
-# The direct path has no name for a type that only Arrow has, and a null has every type.
+# The direct path has no name for a type that only Arrow has, and nulls fit every type.
 _ANY = ("None", "void", "")
 
 
@@ -47,6 +50,13 @@ def holds(column: str, values: str, *, may_widen: bool) -> bool:
     return _TEXT.sub("string", column) == _TEXT.sub("string", values) or _is_wider(column, values)
 
 
+def stored(values: str, file_format: str) -> str:
+    """Return the type with which files of a format give values of a type back."""
+    if file_format == "avro":
+        values = _SMALL.sub("int", values)
+    return _COLLATED.sub("string", values) if file_format in ("avro", "orc") else values
+
+
 def _pairs(nested: re.Match[str], others: re.Match[str]) -> list[tuple[str, str]] | None:
     """Return the types inside two nested types in pairs; `None` if their parts differ."""
     if nested[1] != others[1]:
@@ -63,7 +73,8 @@ def _pairs(nested: re.Match[str], others: re.Match[str]) -> list[tuple[str, str]
 def _is_wider(column: str, values: str) -> bool:
     decimal, other = _DECIMAL.fullmatch(column), _DECIMAL.fullmatch(values)
     if decimal is None:
-        return values in _WIDER.get(column, ())
+        is_whole = other is not None and other[2] == "0" and int(other[1]) < _DIGITS.get(column, 0)
+        return is_whole or values in _WIDER.get(column, ())
     precision, scale = int(decimal[1]), int(decimal[2])
     if other is None:
         return precision - scale >= _DIGITS.get(values, precision + 1)

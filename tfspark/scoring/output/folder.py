@@ -16,6 +16,7 @@ from tfspark.file_systems import is_hidden
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.input.lakes import refuse_lake
 from tfspark.scoring.output import folder_rules
+from tfspark.scoring.output.column_types import stored
 from tfspark.scoring.output.commit import Commit
 from tfspark.scoring.output.csv_columns import refuse_nested, refusing_blank_lines
 from tfspark.scoring.output.finished_groups import FinishedGroups, Group, name_in_group
@@ -36,6 +37,7 @@ from tfspark.scoring.output.stores import behind_links, store_of
 from tfspark.scoring.output.tfrecord_columns import refuse_no_feature
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.reading import read_path
+from tfspark.spark.cluster.running_tasks import tasks_ended
 from tfspark.spark.cluster.sources import Source
 
 if TYPE_CHECKING:
@@ -159,8 +161,9 @@ class PathOutput:
             options = self.target.writer_options
             there = read_path(self.spark, self._path, self.target.format, options)
             # Spark guesses the type of a partition column from the names of folders.
-            types = {**dict(there.dtypes), **{name: columns.get(name, "") for name in partitions}}
-            check_same_columns(self.target, types if not named else list(types), columns)
+            written = {name: stored(kind, self.target.format) for name, kind in columns.items()}
+            types = {**dict(there.dtypes), **{name: written.get(name, "") for name in partitions}}
+            check_same_columns(self.target, types if not named else list(types), written)
 
     def _has_data(self) -> bool:
         return not all(map(is_hidden, self._files.children(self._path)))
@@ -230,7 +233,7 @@ class PathOutput:
 
     def _write(self, df: DataFrame) -> list[str]:
         """Let Spark write rows; return the names of the files."""
-        with refusing_blank_lines(self.target, df) as rows:
+        with refusing_blank_lines(self.target, df) as rows, tasks_ended(self.spark):
             writer = rows.write.format(self.target.format).options(**self.target.writer_options)
             if self.target.format == "tfrecord":  # its data source has no mode `error`
                 writer = writer.mode("append")

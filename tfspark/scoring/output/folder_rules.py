@@ -105,7 +105,7 @@ def refuse_fixed(store: Store, folder: str, work: str) -> None:
 
 
 def warn_without_guarantee(store: Store, folder: str, target: object) -> None:
-    """Log that a second job at the same time is not prevented, where this is so."""
+    """Log a warning if nothing prevents a second job at the same time."""
     if not store.is_atomic:
         _log.warning(
             "%s is on a file system that copies instead of renaming: a dead job is recovered, "

@@ -1,7 +1,7 @@
-"""Scored rows that wait on the workers' disks until they were counted. Driver.
+"""Scored rows that wait on the workers' disks until they are counted. Driver.
 
-For tables that take rows in one statement of their own, which cannot be undone. A block that is
-lost with its worker is scored again.
+For tables that take all rows in one statement, which cannot be undone. If a worker is lost, its
+rows are scored again.
 """
 
 from __future__ import annotations

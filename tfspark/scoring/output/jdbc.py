@@ -2,12 +2,12 @@
 
 Spark writes the rows to a second table of the same schema, in many transactions. Then one
 transaction moves them: INSERT … SELECT, after DELETE in mode overwrite. A new table is the second
-table, renamed. The table `tfspark_runs` in the schema has a row for each job, its note. The
-transaction also changes the note, and only if the note still names its run: a run that another run
-has replaced meanwhile moves nothing.
+table, renamed. The table `tfspark_runs` in the schema has one row for each job, its note. The
+transaction changes the note too, and does so only if the note still names its run. So a run that
+another run has replaced moves nothing.
 
 A new table and its note change in two steps. Between them, the note says that the second table is
-renamed, so that a later run looks whether it still exists.
+being renamed. A later run that finds this note checks whether the second table still exists.
 """
 
 from __future__ import annotations

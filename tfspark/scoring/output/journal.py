@@ -19,7 +19,7 @@ from tfspark.scoring.output.owner import Owner
 Mode: TypeAlias = Literal["error", "overwrite", "append", "overwrite-partitions"]
 
 PARTITIONS: Mode = "overwrite-partitions"
-# The digest of a job that no other run can be begins with this.
+# A digest that no other run can have begins with this.
 _ONE_RUN = "one-run-"
 
 

@@ -54,7 +54,7 @@ def _is_table(spark: SparkSession, text: str) -> bool:
 
 
 def _folders(spark: SparkSession, output: str) -> list[str]:
-    """Return the folders that a text can mean."""
+    """Return the folders that the name of an output can mean."""
     folders = [behind_links(HadoopFiles(spark, output).qualified(output))]
     return folders if "/" in output else [*folders, *_folder_of_table(spark, output)]
 

@@ -1,7 +1,7 @@
 """Linux's `renameat2`: a rename that never replaces, and the exchange of two folders. Driver.
 
 Both are one atomic operation of the kernel. Other systems and some file systems, such as NFS, do
-not have them; the caller is told so and does without.
+not have them; the functions then return `False`.
 """
 
 from __future__ import annotations

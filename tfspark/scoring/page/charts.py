@@ -54,7 +54,10 @@ def rows_of_bars(pairs: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:
 
 
 def _marks(shares: Sequence[float], top: float, names: Sequence[str]) -> str:
-    """Return the bars as SVG. It has only numbers, and a page may have thousands of bars."""
+    """Return the bars as SVG, without a template, because a page may have thousands of bars.
+
+    They contain only numbers, so they need no escaping.
+    """
     step = (WIDTH - _LEFT - _RIGHT) / len(shares)
     wide = min(step * (1 - _GAP), 40)
     first, base = _LEFT + (step - wide) / 2, HEIGHT - _BOTTOM

@@ -38,7 +38,7 @@ def _column(name: str, facts: Facts) -> dict[str, Any]:
             {**bar, "share": formats.share(share)}
             for bar, (_, share) in zip(bars, top, strict=True)
         ],
-        "source": _source(facts, "elements" if is_array else "values"),
+        "source": " ".join(_source(facts, "elements" if is_array else "values")),
     }
 
 
@@ -83,17 +83,27 @@ def _beyond(histogram: Facts) -> str:
     return f"Beyond the axis: {' and '.join(parts)}." if parts else ""
 
 
-def _source(facts: Facts, what: str) -> str:
-    """Return a sentence with the number of values behind the chart."""
-    values, drawn = facts["values"] - facts.get("nan", 0) - facts.get("infinite", 0), facts["drawn"]
+def _source(facts: Facts, what: str) -> Iterator[str]:
+    """Return sentences: the number of values behind the chart, and which figures are estimates."""
+    finite = max(facts["values"] - facts.get("nan", 0) - facts.get("infinite", 0), 0)
+    yield _drawn(facts, finite, what)
+    if facts.get("estimated"):
+        yield f"NaN and infinities are estimates, and {what} outside min and max are possible."
+    if facts.get("lengths_estimated"):
+        yield "Other lengths are possible."
+
+
+def _drawn(facts: Facts, values: int, what: str) -> str:
+    drawn, number = facts["drawn"], formats.count(values)
     if not values:
-        return "No values."
-    if drawn >= values:
-        return f"From all {formats.count(values)} {what}."
-    source = f"From {formats.count(drawn)} of {formats.count(values)} {what}, drawn at random."
-    if not facts.get("estimated"):
-        return source
-    return f"{source} NaN is an estimate, and {what} outside min and max are possible."
+        return f"No {what}."
+    if not drawn:
+        return f"No {what} are described."
+    if drawn < values or facts.get("estimated"):
+        return f"From {formats.count(drawn)} of {number} {what}, drawn at random."
+    if facts.get("kept", drawn) < drawn:
+        return f"Mean and deviation from all {number} {what}; the chart is an estimate."
+    return f"From all {number} {what}."
 
 
 def drift_rows(drift: Facts) -> dict[str, Any]:

@@ -59,8 +59,8 @@ def view_of(report: Facts) -> dict[str, Any]:
 def _left_out(statistics: Facts) -> str:
     """Return a sentence about the columns without statistics; empty if there are none."""
     columns = statistics.get("left_out") or 0
-    are = "column is" if columns == 1 else "columns are"
-    return f"{formats.count(columns)} more {are} not described." if columns else ""
+    are = "input or prediction is" if columns == 1 else "inputs and predictions are"
+    return f"{formats.count(columns)} {are} not described." if columns else ""
 
 
 def _safe(value: Any) -> Any:

@@ -249,10 +249,10 @@ def resolve(
     Args:
         spark: The session, whose file system reads a remote URI; may be `None` for a local path.
         model: A package, a local path, or a URI of any file system that Spark reads.
-        version: Version folder; by default the newest. ignored for a package.
+        version: Version folder; by default the newest. Ignored for a package.
         signature: Signature to call; by default `serving_default`, or the one that the package has
             selected.
-        tags: Tag set. ignored for a package.
+        tags: Tag set. Ignored for a package.
         sha256: The digest that the model must have.
 
     Raises:

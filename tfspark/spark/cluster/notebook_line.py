@@ -1,7 +1,7 @@
 """Shows one line in the output of a notebook's cell, and replaces it. Driver.
 
-IPython is imported only if it runs this process as a kernel, which has imported it already. An
-error of the display is logged at level DEBUG, and never ends the job.
+This module does not import IPython: a process that is a notebook's kernel has imported it already.
+An error of the display is logged at level DEBUG, and never ends the job.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Shows the progress of the running job. Driver of a classic session.
 
-On a terminal and in a notebook it updates one line, with a bar. Otherwise it logs an INFO record
-every 30 seconds.
-spark-submit connects a Python program to a pipe, so the terminal is opened as `/dev/tty`.
+On a terminal and in a notebook, it updates one line with a bar. Otherwise, it logs an INFO record
+every 30 seconds. spark-submit connects a Python program to a pipe, so the terminal is opened as
+`/dev/tty`.
 """
 
 from __future__ import annotations

@@ -168,7 +168,7 @@ def near_names(spark: SparkSession, path: str) -> str:
     is_relative = not scheme_of(path) and not path.startswith("/")
     where = f" A relative path begins at {Path.cwd()}." if is_relative else ""
     names = files.children(folder)
-    if name in names:  # Spark expands braces and brackets, even of a name that is there
+    if name in names:  # Spark expands braces and brackets, even in the name of an existing file
         glob = shlex.quote(escaped_glob(name))  # a shell removes backslashes outside quotes
         return f"{where} It is there, but Spark takes it as a glob: write {glob}."
     return where + did_you_mean(name, names)

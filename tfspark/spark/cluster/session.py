@@ -52,12 +52,13 @@ def session(
         hive: Use a Hive metastore: the one in `hive-site.xml`, otherwise an embedded one.
 
     Returns:
-        The session. Its workers use `spark.pyspark.python`, which Spark ignores outside
-        spark-submit, otherwise PYSPARK_PYTHON, otherwise this Python; by default they would use the
-        `python3` on PATH, which may have no NumPy or TensorFlow. Spark's log level is WARN, because
-        INFO prints hundreds of lines; `spark.log.level` overrides it. Spark masks secrets of URIs
-        in settings and in the text of plans, but not in the nodes of plans; `spark.redaction.regex`
-        and `spark.redaction.string.regex` of the user override this.
+        The session. Its workers use the Python of `spark.pyspark.python`, otherwise that of
+        PYSPARK_PYTHON, otherwise this Python. Outside spark-submit, Spark itself ignores the
+        setting, and by default it uses the `python3` on PATH, which may have no NumPy or
+        TensorFlow. Spark's log level is WARN, because INFO prints hundreds of lines;
+        `spark.log.level` overrides it. Spark masks secrets of URIs in settings and in the text of
+        plans, but not in the nodes of plans; `spark.redaction.regex` and
+        `spark.redaction.string.regex` of the user override this.
 
     Raises:
         UsageError: When the settings or the environment ask for Spark Connect.
@@ -91,7 +92,8 @@ def refuse_connect(
 ) -> None:
     """Refuse what makes Spark's builder return a session of Spark Connect.
 
-    Jobs list files, commit and count with objects of the driver's JVM, which Connect does not have.
+    Jobs list files, commit and count rows through objects of the driver's JVM. A session of Connect
+    has no such objects.
 
     Raises:
         UsageError: When the settings or the environment ask for Spark Connect.

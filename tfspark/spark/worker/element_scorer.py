@@ -190,7 +190,8 @@ def _array(
     try:
         return _read(values, arrow, spec)
     except _UNREADABLE:
-        # One is of another kind, or they go together alone: a large integer beside a float.
+        # One value is of another kind, or the values only fit one by one, such as a large integer
+        # beside a float.
         alone = (
             _alone(value, arrow, spec, start + row, unreadable) for row, value in enumerate(values)
         )

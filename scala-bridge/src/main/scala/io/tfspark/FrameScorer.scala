@@ -8,8 +8,8 @@ import io.tfspark.sql._
 import org.apache.spark.sql.{Column, DataFrame}
 import org.apache.spark.sql.functions.{call_function, col}
 
-/** What a DataFrame is asked for: which columns feed, which outputs come back, what is kept beside
-  * them, and which inputs have one value in every row.
+/** A request to score a DataFrame: the columns that feed, the outputs to return, the columns to
+  * keep, and the inputs that have one value in every row.
   */
 private[tfspark] case class FrameCall(
     feed: Map[String, Seq[String]],
@@ -19,10 +19,10 @@ private[tfspark] case class FrameCall(
     terms: Terms = Terms.Scala
 )
 
-/** A scored DataFrame, and the binding by which its rows are scored. */
+/** A scored DataFrame, and the binding with which its rows are scored. */
 private[tfspark] case class ScoredFrame(frame: DataFrame, binding: Binding)
 
-/** Puts predictions beside the columns of a DataFrame. Driver; lazy. */
+/** Adds predictions to the columns of a DataFrame. Driver; lazy. */
 private[tfspark] object FrameScorer {
 
   def apply(
@@ -54,7 +54,7 @@ private[tfspark] object FrameScorer {
     ScoredFrame(select(wide, kept, scored, names), binding)
   }
 
-  /** What the column of a constant is called. */
+  /** The name of the column of a constant. */
   private def constant(input: String): String = s"constant of $input"
 
   private def isCaseSensitive(df: DataFrame): Boolean =
@@ -85,7 +85,7 @@ private[tfspark] object FrameScorer {
       df.select(kept.map(quoted) :+ call.as(struct): _*).select(kept.map(quoted) ++ fields: _*)
     }
 
-  /** One name per meaning, so that scoring in a loop adds no functions to the session. */
+  /** Equal functions have equal names, so scoring in a loop adds no functions to the session. */
   private def functionName(call: ModelCall, options: ScoreOptions): String =
     f"tfspark_${call.located.model.digest.take(12)}_${(call, options).hashCode}%08x"
 

@@ -26,7 +26,7 @@ final class LocalModel private[tfspark] (located: LocatedModel, options: ScoreOp
     sql.BridgeConf.cacheModels
   )
 
-  /** The model in words: what it takes and gives. */
+  /** A description of the model: its inputs and outputs. */
   def describe: String = model.describe
 
   /** Start a run with the rows of one input: a sequence with one value per row. */
@@ -63,7 +63,7 @@ final class LocalModel private[tfspark] (located: LocatedModel, options: ScoreOp
   override def close(): Unit = synchronized(lease.close())
 }
 
-/** One run in the making; immutable. */
+/** A run that is being prepared; immutable. */
 final case class LocalRun private[tfspark] (
     private val model: LocalModel,
     private val feeds: Map[String, Seq[Any]],
@@ -73,7 +73,7 @@ final case class LocalRun private[tfspark] (
   /** Add the rows of one more input. */
   def feed(input: String, rows: Seq[Any]): LocalRun = copy(feeds = feeds + (input -> rows))
 
-  /** Ask for an output; without any, all of them come back. */
+  /** Request an output; if none is requested, the run returns all outputs. */
   def fetch(output: String): LocalRun = copy(fetches = fetches :+ output)
 
   /** Run the model: output → one value per row. */

@@ -33,7 +33,7 @@ final case class ScoreOptions(
     onError: OnError = OnError.Raise
 ) {
 
-  /** The signature that they choose of a model, with the shapes that they give. */
+  /** The signature of a model that these options choose, with the given shapes. */
   private[tfspark] def signatureOf(model: ModelPackage): Signature = {
     val chosen = OutputShapes(model.signature(signature), outputShapes)
     OnNull.check(onNull, chosen)

@@ -11,8 +11,8 @@ import org.apache.spark.sql.{Column, DataFrame, SparkSession}
 
 /** The library: a model on the driver, on an RDD, on a DataFrame, as a SQL function. Driver.
   *
-  * Paths are the program's own words, so that the roots of SQL users do not bind them. What can be
-  * wrong about models, names and types is raised at the call.
+  * Paths come from the program itself, so the roots for SQL users do not limit them. Errors in
+  * models, names and types are raised at the call.
   */
 object TfSpark {
 
@@ -31,8 +31,7 @@ object TfSpark {
   ): ModelPackage =
     ModelCatalog.described(path, ScoreOptions(version, sha256 = sha256), new Configuration()).model
 
-  /** Score the rows of an RDD; what travels is a broadcast of the model's files, never a live
-    * model.
+  /** Score the rows of an RDD. Spark broadcasts the files of the model, never a live model.
     *
     * @param rows each holds one value per input, in the signature's order
     * @return one value per output, in the signature's order, for each row, in order; then the
@@ -47,11 +46,11 @@ object TfSpark {
 
   /** Score every row of a DataFrame.
     *
-    * @param feed input → column, or scalar columns to stack; an input left out takes the column of
-    *   its own name, a single input the single fitting column
-    * @param fetch output → new column; left out, every output under its own name
+    * @param feed input → column, or scalar columns to stack; by default, an input takes the column
+    *   with its name, and a single input takes the only column of a suitable type
+    * @param fetch output → new column; by default, all outputs under their own names
     * @param keep columns beside the predictions; by default all
-    * @param constants input → what feeds it in every row, a literal
+    * @param constants input → a literal that feeds it in every row
     */
   def predict(
       df: DataFrame,
@@ -73,7 +72,7 @@ object TfSpark {
     * Its arguments are the inputs sorted by name, the elements of a single vector input, or one
     * struct with a field for each input.
     *
-    * @param fetch output → field of the result; left out, every output under its own name
+    * @param fetch output → field of the result; by default, all outputs under their own names
     */
   def register(
       spark: SparkSession,

@@ -7,10 +7,10 @@ import io.tfspark.error.{Explain, ForeignText}
 import org.tensorflow.internal.c_api.TF_Status
 import org.tensorflow.internal.c_api.global.tensorflow._
 
-/** What TensorFlow said of a call that failed. */
+/** The error of TensorFlow for a failed call. */
 final class NativeException(val code: Int, message: String) extends RuntimeException(message) {
 
-  /** Whether there was no memory for so many rows. */
+  /** Whether there was too little memory for the rows. */
   def isOutOfMemory: Boolean = code == NativeStatus.ResourceExhausted
 
   /** Whether no row can cause the failure: variables that were not restored, or no such kernel. */
@@ -20,10 +20,10 @@ final class NativeException(val code: Int, message: String) extends RuntimeExcep
   /** Whether a row can cause the failure. */
   def isAboutRow: Boolean = !isAboutModel && !isOutOfMemory
 
-  /** The op that TensorFlow has no kernel for, or does not know, where that is the failure. */
+  /** The op without a kernel, or an unknown op, if this is the failure. */
   def missingOp: Option[String] = NativeStatus.missing.findFirstMatchIn(message).map(_.group(1))
 
-  /** What failed, in words of ours where it is an op that is not there. */
+  /** The failure as text, in our own words if an op is missing. */
   def inWords: String = missingOp.fold(message) { op =>
     Explain(
       s"The TensorFlow of this JVM has no kernel for the op '$op'.",
@@ -42,18 +42,18 @@ private[engine] object NativeStatus {
     */
   val OfRow: Set[Int] = Set(2, 3, 5, 6, 7, 11, 15)
 
-  /** What TensorFlow says of an op without a kernel, and of one that is not registered. */
+  /** TensorFlow's messages for an op without a kernel, and for one that is not registered. */
   private[engine] val missing: Regex =
     """(?:No OpKernel was registered to support Op|Op type not registered) '([^']+)'""".r
 
   implicit private val release: Using.Releasable[TF_Status] =
     (status: TF_Status) => TF_DeleteStatus(status)
 
-  /** What TensorFlow says before it lists the graph, as Python's engine cuts it. */
+  /** TensorFlow's message without its listing of the graph, as in Python's engine. */
   private def firstLines(message: String): String =
     ForeignText.quotedLines(message.strip.linesIterator.take(6).mkString("\n"))
 
-  /** Make a call with a status, and raise what it says. */
+  /** Make a call with a status, and raise its error. */
   def check[A](call: TF_Status => A): A =
     Using.resource(TF_NewStatus()) { status =>
       val result = call(status)

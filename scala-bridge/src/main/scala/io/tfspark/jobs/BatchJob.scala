@@ -4,7 +4,7 @@ import io.tfspark.{FrameCall, ScoreOptions}
 import io.tfspark.error.Terms
 import org.apache.spark.sql.Column
 
-/** What a user asks of a batch job. Driver.
+/** The settings of a batch job. Driver.
   *
   * @param runId a key of the user's own: a job whose key is marked done is not run again; empty
   *   when there is none
@@ -29,7 +29,7 @@ final case class BatchJob(
     options: ScoreOptions
 ) {
 
-  /** What a DataFrame is asked for. */
+  /** The request to score the rows. */
   def call(values: Map[String, Column]): FrameCall =
     FrameCall(
       feed,

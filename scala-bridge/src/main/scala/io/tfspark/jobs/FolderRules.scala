@@ -46,13 +46,25 @@ final private[jobs] class FolderRules(
           Dataset(Some(path.toString), None, target.format, target.options).read(spark).schema
         // CSV, JSON and folder names have no types, so only names are compared.
         val isUntyped = isCsv || target.format == "json"
+        val written = StructType(schema.map(field => field.copy(dataType = stored(field.dataType))))
         val comparable = StructType(there.map { field =>
           val isFolder = target.partitionBy.exists(_.equalsIgnoreCase(field.name))
-          if (isUntyped || isFolder) untyped(schema, field) else field
+          if (isUntyped || isFolder) untyped(written, field) else field
         })
-        if (target.format != "json") Output.checkSame(target, comparable, schema, ordered = isCsv)
+        if (target.format != "json") Output.checkSame(target, comparable, written, ordered = isCsv)
       }
     }
+
+  /** The type with which files of the target's format give values of a type back. */
+  private def stored(kind: DataType): DataType = kind match {
+    case ByteType | ShortType if target.format == "avro" => IntegerType
+    case _: StringType if Set("avro", "orc")(target.format) => StringType
+    case ArrayType(element, hasNull) => ArrayType(stored(element), hasNull)
+    case MapType(key, value, hasNull) => MapType(stored(key), stored(value), hasNull)
+    case StructType(fields) =>
+      StructType(fields.map(field => field.copy(dataType = stored(field.dataType))))
+    case other => other
+  }
 
   private def hasData: Boolean =
     files.exists(path) && files.listStatus(path).exists(status =>

@@ -9,9 +9,9 @@ import io.tfspark.jobs.commit.JobKey
 
 /** Computes the key of a job from its settings, its model and its input. Driver.
   *
-  * Without a state of the input, nobody knows whether it has changed, so each run is a job of its
-  * own, unless the user gives a run id. Python computes another digest, so each language sees the
-  * jobs of the other as other jobs.
+  * If the input has no state (files or versions), changes cannot be detected. So each run is a job
+  * of its own, unless the user gives a run id. Python computes another digest, so the same job in
+  * the other language counts as another job.
   */
 private[jobs] object JobIdentity {
 

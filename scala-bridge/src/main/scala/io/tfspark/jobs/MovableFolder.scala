@@ -42,7 +42,7 @@ final private[jobs] class MovableFolder(store: Store, path: Path, root: String) 
       )
     }
 
-  /** Log that a second job at the same time is not prevented, where this is so. */
+  /** Log a warning if nothing prevents a second job at the same time. */
   def warnWithoutGuarantee(target: Dataset): Unit =
     if (!store.isAtomic)
       MovableFolder.log.warn(

@@ -145,6 +145,8 @@ private[jobs] object Output {
       case (one: DecimalType, other: DecimalType) =>
         one.scale >= other.scale && one.precision - one.scale >= other.precision - other.scale
       case (one: DecimalType, other) => digits.get(other).exists(one.precision - one.scale >= _)
+      case (one, other: DecimalType) if other.scale == 0 =>
+        digits.get(one).exists(other.precision < _)
       case _ => wider.get(column).exists(_.contains(values))
     }
 
@@ -153,8 +155,9 @@ private[jobs] object Output {
     ShortType -> Set(ByteType),
     IntegerType -> Set(ByteType, ShortType),
     LongType -> Set(ByteType, ShortType, IntegerType),
+    FloatType -> Set(ByteType, ShortType),
     DoubleType -> Set(ByteType, ShortType, IntegerType, FloatType),
-    TimestampType -> Set(DateType),
+    TimestampType -> Set(DateType, TimestampNTZType),
     TimestampNTZType -> Set(DateType)
   )
 

@@ -61,7 +61,7 @@ final private[jobs] case class Plan(
   */
 final private[jobs] case class BadRows(output: BadRowsOutput, split: SplitRows, rows: DataFrame)
 
-/** Rows on their way in and out, known once the job has run. */
+/** Rows read and written; known when the job has run. */
 final private[jobs] class Counts(
     before: Observation,
     after: Observation,

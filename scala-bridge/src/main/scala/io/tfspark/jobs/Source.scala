@@ -60,8 +60,8 @@ private[jobs] object Source {
       Source(Nil, version.mkString, nameOf(relation), isIdentified = version.isDefined)
   }
 
-  /** The version of a table that is read. An Iceberg table that is written meanwhile may say a
-    * version that it does not read, so it has none here.
+  /** The version of a table that is read. If an Iceberg table is written at the same time, it may
+    * report a version that is not the one that is read, so it has no version here.
     */
   private def versionOf(table: Table): Option[String] =
     if (table.getClass.getName.startsWith("org.apache.iceberg.")) None

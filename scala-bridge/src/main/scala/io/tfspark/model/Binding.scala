@@ -5,7 +5,7 @@ import org.apache.spark.sql.types._
 
 /** One input and the columns that feed it: one column, or scalar columns stacked in order.
   *
-  * @param nulls what becomes of a null in them
+  * @param nulls what happens to a null in them
   */
 final case class InputBinding(
     spec: TensorSpec,
@@ -13,7 +13,7 @@ final case class InputBinding(
     nulls: NullRule = NullRule()
 ) {
 
-  /** The table's row of its type; a bound input always has one. */
+  /** The row of its type in the table; a bound input always has one. */
   def dtype: DType = DType.of(spec.dtype).getOrElse(throw new IllegalStateException(spec.toString))
 
   /** Whether several scalar columns make one vector. */
@@ -23,7 +23,7 @@ final case class InputBinding(
 /** One output, the column it becomes and that column's type. */
 final case class OutputBinding(spec: TensorSpec, column: String, sql: DataType) {
 
-  /** The table's row of its type; a bound output always has one. */
+  /** The row of its type in the table; a bound output always has one. */
   def dtype: DType = DType.of(spec.dtype).getOrElse(throw new IllegalStateException(spec.toString))
 }
 
@@ -31,8 +31,8 @@ final case class OutputBinding(spec: TensorSpec, column: String, sql: DataType) 
   * Serialisable.
   *
   * @param batchDimension the rows that every batch must have; nothing for any number
-  * @param rowByRow whether the model takes no rows but one row: the specs of inputs and outputs
-  *   then have a dimension 0 that the model's own have not
+  * @param rowByRow whether the model runs once for each row, without a batch dimension; the specs
+  *   of inputs and outputs then have an added dimension 0
   * @param rounded columns whose numbers are rounded to the model's precision, each in words
   * @param warnings what the user should know of how this model scores rows
   * @param terms how the caller spells options
@@ -58,7 +58,7 @@ final case class Binding(
   /** Whether a call gives a struct: several outputs, or a reason. */
   def isStruct: Boolean = outputs.size > 1 || reason.isDefined
 
-  /** The type of a call: one output's own, or a struct. */
+  /** The type of a call: the type of its only output, or a struct. */
   def result: DataType =
     if (isStruct)
       StructType(
@@ -68,12 +68,12 @@ final case class Binding(
     else outputs.head.sql
 }
 
-/** How values may change on the way, and how the caller speaks of it.
+/** How values may be converted, and how the caller spells the options.
   *
   * @param narrow whether numbers that may have fractions feed integers, each checked
-  * @param binaryStrings whether string outputs come as binary
-  * @param batchRows rows of a run, where the user gave them
-  * @param caseSensitive whether a name means a column of exactly that case only
+  * @param binaryStrings whether string outputs become binary columns
+  * @param batchRows rows of a run, if the user gave them
+  * @param caseSensitive whether names must match the case of columns exactly
   */
 final case class BindingOptions(
     narrow: Boolean = false,
@@ -99,10 +99,10 @@ object Binding {
 
   /** Check a signature against columns.
     *
-    * @param feed input → columns to stack into one vector, or one column; an input left out takes
-    *   the column of its own name, a single input the single column of a fitting type
-    * @param fetch output → new column; left out: every output, under its own name
-    * @param taken columns that will stand beside the predictions
+    * @param feed input → columns to stack into one vector, or one column; by default, an input
+    *   takes the column with its name, and a single input takes the only column of a suitable type
+    * @param fetch output → new column; by default, all outputs under their own names
+    * @param taken columns that will be kept beside the predictions
     * @param hint the next step for the caller, in place of the usual one
     */
   def bind(
@@ -147,7 +147,7 @@ object Binding {
     )
   }
 
-  /** The error of a signature whose inputs do not fit what is there to feed them. */
+  /** The error of a signature whose inputs do not fit the columns. */
   private[tfspark] def misfit(
       signature: Signature,
       problems: Seq[String],
@@ -157,7 +157,7 @@ object Binding {
       Explain.all(s"Signature '${signature.name}' does not fit the columns", problems, hint)
     )
 
-  /** Say which inputs are one tensor, which a session takes only once. */
+  /** Say which inputs are the same tensor; a session accepts each tensor only once. */
   private def fedTwice(signature: Signature): Seq[String] =
     signature.inputs.groupBy(_.tensor).values.toSeq.filter(_.sizeIs > 1).map { same =>
       s"inputs ${Explain.listing(same.map(_.name))} are the same tensor of the graph, so " +
@@ -194,7 +194,7 @@ object Binding {
         Explain.didYouMean(name, known)
     }
 
-  /** Say why no column at all can pass to or from a tensor of this type. */
+  /** Say why no column can be converted to or from a tensor of this type. */
   private[model] def unusable(spec: TensorSpec): Option[String] =
     DType
       .unsupported(spec.dtype)

@@ -82,7 +82,7 @@ object DType {
     DType("uint32", 22, 4, unsigned, LongType)
   )
 
-  /** `DT_FLOAT_REF`, the type of a variable in an old graph, is this much above `DT_FLOAT`. */
+  /** The number of `DT_FLOAT_REF`, a variable's type in an old graph, minus that of `DT_FLOAT`. */
   val Reference: Int = 100
 
   /** Marks sparse, ragged and other composite tensors; not a number of TensorFlow's. */
@@ -106,7 +106,7 @@ object DType {
     23 -> ("uint64" -> "Spark has no integer above bigint; cast to int64 inside the model")
   )
 
-  /** The names of the types from number 24 on: a byte or less for each element. */
+  /** The names of the types with the numbers from 24; an element takes at most one byte. */
   private val small =
     ("float8_e5m2 float8_e4m3fn float8_e4m3fnuz float8_e4m3b11fnuz float8_e5m2fnuz " +
       "int4 uint4 int2 uint2 float4_e2m1fn").split(' ').toSeq

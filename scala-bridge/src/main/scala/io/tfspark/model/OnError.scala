@@ -2,7 +2,7 @@ package io.tfspark.model
 
 import org.apache.spark.sql.types.{StringType, StructType}
 
-/** What becomes of a bad row, which cannot be fed or which the model refuses. Driver and executor;
+/** What happens to a bad row, which cannot be fed or which the model refuses. Driver and executor;
   * serialisable.
   */
 sealed trait OnError {

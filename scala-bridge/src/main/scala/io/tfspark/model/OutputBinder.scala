@@ -17,7 +17,7 @@ final private[model] class OutputBinder(
 
   /** Bind the outputs that are fetched.
     *
-    * @param fetch output → column; by default every output, under its own name
+    * @param fetch output → column; by default, all outputs under their own names
     * @param taken names of the columns beside the predictions
     */
   def bind(

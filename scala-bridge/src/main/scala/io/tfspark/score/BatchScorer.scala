@@ -7,8 +7,8 @@ import io.tfspark.tensor._
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.execution.vectorized.WritableColumnVector
 
-/** Scores the rows of one batch into result vectors: every API of the bridge ends here. Executor,
-  * one thread.
+/** Scores the rows of one batch into result vectors: all APIs of the bridge use it. Executor, one
+  * thread.
   *
   * Memory is bounded by the batch; a row with a null input is not fed and gives null; a bad row is
   * named, or gives null with its reason.
@@ -28,7 +28,7 @@ final class BatchScorer(
   private val groups = new GroupRunner(runner, binding, origin, metrics, rejects)
   private val outputBytes =
     binding.outputs.map(one => one.spec.rowSize.getOrElse(0L) * math.max(1, one.dtype.width)).sum
-  // Rows of one run; where the bytes of a row are not known beforehand, bytes are counted too.
+  // Rows of one run; if the bytes of a row are not known in advance, bytes are counted too.
   private val step = size.step(binding.batchDimension, encoder.rowBytes.map(_ + outputBytes))
   private val countsBytes = encoder.rowBytes.isEmpty
   private val stepBytes = size.bytesOf(binding.batchDimension)
@@ -41,7 +41,7 @@ final class BatchScorer(
   private var outputs: Seq[WritableColumnVector] = Nil
   private var reason: Option[WritableColumnVector] = None
 
-  /** The single column that may be taken at once from a columnar batch. */
+  /** The only column that may be copied as a whole from a columnar batch. */
   val bulkPlace: Option[ColumnPlace] = BulkColumn.placeOf(binding.inputs, places)
 
   /** Begin a batch, whose results go into the rows of a vector of the binding's result type. */
@@ -84,32 +84,32 @@ final class BatchScorer(
 
   private def advance(isFed: Boolean): Unit = {
     if (index == capacity) grow(math.max(BatchScorer.leastCapacity, capacity * 2))
-    // A struct of several outputs is there, and each of its fields is null.
+    // A struct of several outputs is not null, but each of its fields is null.
     if (!isFed) outputs.foreach(_.putNull(index))
     index += 1
     if (isFed) waiting += 1
   }
 
-  /** Whether rows of the batch have been through the model. */
+  /** Whether the model has scored rows of the batch. */
   def hasRun: Boolean = ran
 
-  /** Whether the results of the batch take so much that it should end, whatever rows are to come. A
+  /** Whether the results of the batch are so large that it should end, even if more rows follow. A
     * model with a fixed batch dimension is given whole batches, unless nearly all rows are null.
     */
   def isFull: Boolean =
     index * (outputBytes + BatchScorer.leastRowBytes) >= size.mostBytes &&
       (binding.batchDimension.isEmpty || waiting == 0 || index >= BatchSize.MaxRows)
 
-  /** Score what waits; the vector then holds a result for every row. */
+  /** Score the rows that wait; the vector then has a result for every row. */
   def finish(): Unit = {
     flush()
     rejects.write(index, outputs, reason)
     seen += index
   }
 
-  /** Score a whole batch whose single input lies in one piece; tells whether it could.
+  /** Score a whole batch whose only input is contiguous; returns whether this worked.
     *
-    * If it could not, the batch has to be started again.
+    * If not, the batch has to be started again.
     */
   def scoreAll(bulk: BulkColumn, rows: Int, into: WritableColumnVector): Boolean = {
     start(into)
@@ -149,6 +149,6 @@ final class BatchScorer(
 private object BatchScorer {
   private val leastCapacity = 64
 
-  /** What a row takes at least, with what Spark keeps of it: a null too. */
+  /** The least bytes of a row, including those that Spark keeps; a null row needs them too. */
   private val leastRowBytes = 16L
 }

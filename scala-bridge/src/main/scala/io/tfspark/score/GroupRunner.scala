@@ -8,13 +8,13 @@ import io.tfspark.model._
 import io.tfspark.tensor._
 import org.apache.spark.sql.execution.vectorized.WritableColumnVector
 
-/** Runs groups of rows through a model and puts what it gives into column vectors. Executor, one
+/** Runs groups of rows through a model and writes the results into column vectors. Executor, one
   * thread.
   *
-  * A batch that is beyond memory is halved until it fits; a batch that the model refuses is
-  * bisected to the row, which the error names, or to all such rows, which are set aside. A model
-  * with a fixed batch dimension gets exactly that many rows, the last batch padded and cut; one
-  * without a dimension for rows, row by row.
+  * A batch that does not fit into memory is halved until it does. A batch that the model refuses is
+  * bisected to find the row that the error names, or all rows that are set aside. A model with a
+  * fixed batch dimension gets exactly that many rows: the last batch is padded, and its result cut.
+  * A model without a dimension for rows runs once for each row.
   *
   * @param first number in the partition of the row that an index of a group counts from
   */
@@ -64,7 +64,7 @@ final private[score] class GroupRunner(
       None
     } catch { case error: NativeException if error.isAboutRow => Some(error) }
 
-  /** Set the rows aside that the model refuses, and score the others. */
+  /** Set aside the rows that the model refuses, and score the others. */
   private def setAside(
       part: Part,
       error: NativeException,
@@ -105,7 +105,7 @@ final private[score] class GroupRunner(
       vectors: Seq[WritableColumnVector],
       first: Long
   ): Unit = {
-    // Vectors are written after every output was found to fit, so that a batch is never half there.
+    // Vectors are written after all outputs were checked, so that a batch is never written in part.
     val tensors =
       binding.outputs.map(output => fitting(output, outputs.get(output.spec.name), part, first))
     val inOrder = part.row(part.size - 1) - part.row(0) == part.size - 1
@@ -146,7 +146,7 @@ final private[score] class GroupRunner(
     tensor
   }
 
-  /** The error of a failed batch, with the row that causes it where there is one. */
+  /** The error of a failed batch, with the row that causes it, if there is one. */
   private def named(part: Part, error: NativeException, first: Long): TfsparkException =
     if (error.isAboutModel)
       new EngineException(s"${place(part, first)}: ${error.inWords}", Some(error))
@@ -178,7 +178,7 @@ final private[score] class GroupRunner(
 
 private[score] object GroupRunner {
 
-  /** What is wrong with an output that no Java array could hold, if anything is. */
+  /** The problem of an output that is too large for a Java array, if it is. */
   private[score] def tooLarge(output: OutputBinding, shape: Seq[Long]): Option[String] = {
     val most = (Int.MaxValue - 16) / math.max(1, output.dtype.width)
     Option.when(shape.product > most)(

@@ -11,11 +11,10 @@ import org.apache.spark.sql.execution.vectorized.WritableColumnVector
 import org.apache.spark.sql.types.StringType
 import org.apache.spark.unsafe.Platform
 
-/** One output's tensor → a column vector: the way of the bytes out of a model. Executor, one
-  * thread.
+/** Converts the tensor of one output to a column vector. Executor, one thread.
   *
-  * Rows with bytes that are not the text they should be are refused; what the table widens (uint8 →
-  * smallint) is widened.
+  * Rows with strings that are not valid UTF-8 are refused; types that Spark lacks are widened
+  * (uint8 → smallint).
   *
   * @param binary how the caller asks for bytes instead of text
   */
@@ -24,7 +23,7 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
   private val isText = output.spec.dtype == "string" && DType.elementOf(output.sql)._1 == StringType
   private var bytes = new Array[Byte](0)
 
-  /** Put the first rows of a tensor into the places of a vector.
+  /** Put the first rows of a tensor into the positions of a vector.
     *
     * @param rowShape the shape of one row
     * @param count rows to take; the tensor may hold more that only padded it
@@ -49,8 +48,8 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
     }
   }
 
-  /** Give rows of a vector a list each, of one length; returns where the first of their elements
-    * goes.
+  /** Give each of some rows of a vector a list of one length; returns the position of their first
+    * element.
     */
   private def lists(
       vector: WritableColumnVector,
@@ -100,7 +99,7 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
       if (!(inOrder && bulk(vector, place(0), count))) each(vector, count, place)
     }
 
-  /** Copy all elements at once where TensorFlow and Spark keep them alike. */
+  /** Copy all elements at once if TensorFlow and Spark store them in the same way. */
   private def bulk(vector: WritableColumnVector, first: Int, count: Int): Boolean =
     dtype.name match {
       case "float32" => vector.putFloats(first, count, bytes, 0); true

@@ -16,7 +16,7 @@ final private[score] case class Part(
 
   def size: Int = until - from
 
-  /** The place in the batch of row number `index`. */
+  /** The position in the batch of row number `index`. */
   def row(index: Int): Int = group.row(from + index)
 
   /** Whether another row is fed in the place of row number `index`. */
@@ -31,8 +31,8 @@ final private[score] case class Part(
   def replacing(rows: Set[Int], other: Int): Part =
     copy(standIns = rows.map(row => (from + row) -> (from + other)).toMap)
 
-  /** The tensor of an input, with the last row repeated up to `rows`; of no number of rows, the
-    * value of one.
+  /** The tensor of an input, with the last row repeated up to `rows`; without a number of rows, the
+    * value of one row.
     */
   def tensor(input: Int, rows: Option[Int]): NativeTensor = {
     val dtype = group.inputs(input).dtype

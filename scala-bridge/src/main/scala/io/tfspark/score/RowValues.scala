@@ -22,10 +22,10 @@ private[tfspark] object RowValues {
       spec.rowShape.fold(0)(_.size)
     )
 
-  /** A value as it stands in a row; null anywhere makes the whole value one that is not fed. */
+  /** A value in the form of a row. If it contains a null at any depth, it is not fed. */
   def toRow(spec: TensorSpec, value: Any): Any = convert(spec, columnType(spec), value)
 
-  /** A value of a result row as a program takes it: sequences for arrays, a `Row` for several
+  /** A value of a result row in the form of a program: sequences for arrays, a `Row` for several
     * outputs.
     */
   def fromRow(kind: DataType, value: Any): Any = CatalystTypeConverters.convertToScala(value, kind)
@@ -67,7 +67,9 @@ private[tfspark] object RowValues {
     }
   }
 
-  /** Whether a number may stand for another: a float for what it rounds, an integer for itself. */
+  /** Whether a number may replace another one: a float the number that it rounds, an integer only
+    * itself.
+    */
   private def fits(before: Number, after: Number): Boolean = after match {
     case real @ (_: java.lang.Float | _: java.lang.Double) =>
       !real.doubleValue.isInfinite || before.doubleValue.isInfinite

@@ -26,8 +26,8 @@ final private[score] class Search[E](
 
   /** Find the refused rows, and score the others.
     *
-    * Most failing batches hold one such row. It is taken for the only one as soon as the halving
-    * leads to it, and the run that scores the others confirms this.
+    * Most failing batches have only one such row. So when the halving finds a row, it is assumed to
+    * be the only one; the run that scores the others confirms this or not.
     *
     * @param error what the model said of the whole batch
     * @return position of a refused row → what the model said of it; empty when the batch fails only
@@ -57,9 +57,9 @@ final private[score] class Search[E](
       .filter(row => attempt(row, row + 1).isEmpty)
       .foreach(refused.remove(_): Unit)
 
-  /** Follow a failing part down to one row, and leave the parts beside the way open.
+  /** Halve a failing part until one row is left; the halves that were not run stay open.
     *
-    * @return the row when it was found because all beside it work, and was not run alone
+    * @return the row if it was not run alone, but found because the rows beside it work
     */
   @tailrec
   private def descend(start: Int, stop: Int, error: E, suspect: Option[Int]): Option[Int] =
@@ -76,7 +76,7 @@ final private[score] class Search[E](
       }
     }
 
-  /** Score the batch with another row in the place of each refused one; tells whether it works. */
+  /** Score the batch with another row in place of each refused one; returns whether it works. */
   private def areOthersScored: Boolean =
     refused.nonEmpty && (0 until size).find(!refused.contains(_)).exists { good =>
       score(refused.keySet.toSet, good).isEmpty

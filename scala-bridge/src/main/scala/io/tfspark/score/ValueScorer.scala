@@ -26,7 +26,7 @@ final private[tfspark] class ValueScorer(
     signature,
     inputs.map(spec => ColumnAtHand(spec.name, RowValues.columnType(spec))),
     fetch = Some(fetch.map(name => name -> name)),
-    // Every value was checked against the type of its column; what is narrower than any column is checked here.
+    // Every value was checked against the type of its column; narrower types are checked here.
     options = options.copy(narrow = true).binding(Terms.Scala)
   )
   private val places = binding.inputs.zipWithIndex.map { case (input, index) =>
@@ -42,7 +42,7 @@ final private[tfspark] class ValueScorer(
   private val vector = new OnHeapColumnVector(16, binding.result)
   private var seen = 0L
 
-  /** Score rows as their results are asked for; only those of one run are held.
+  /** Score rows when their results are requested; only the rows of one run are in memory.
     *
     * @param rows each holds one value per input, in the signature's order
     * @return for each row one value per fetched output, then its reason, if there is such a column

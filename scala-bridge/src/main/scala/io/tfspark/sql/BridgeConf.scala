@@ -20,22 +20,22 @@ object BridgeConf {
   /** `spark.tfspark.model.roots`: folders that hold models which any SQL user may call by path. */
   val Roots: String = modelPrefix + "roots"
 
-  /** `spark.tfspark.function.model`: the model of a permanent function that names none. */
+  /** `spark.tfspark.function.model`: the model of a permanent function without a model argument. */
   val FunctionModel: String = "spark.tfspark.function.model"
 
   /** Rows per run of a model, if memory allows; by default as many as make about 1 MiB. */
   val BatchRows: String = "spark.tfspark.batchSize"
 
-  /** Whether values may be narrowed (double → float), each checked. */
+  /** Whether columns that may have fractions feed integers; each value is checked. */
   val Narrow: String = "spark.tfspark.narrow"
 
   /** Spark type of string outputs: `string` or `binary`. */
   val Strings: String = "spark.tfspark.strings"
 
-  /** What becomes of a null: `null`, `error`, a number for all inputs, or `input=value;…`. */
+  /** What happens to a null: `null`, `error`, a number for all inputs, or `input=value;…`. */
   val OnNulls: String = "spark.tfspark.onNull"
 
-  /** What becomes of a bad row: `raise` or `null`. */
+  /** What happens to a bad row: `raise` or `null`. */
   val OnErrors: String = "spark.tfspark.onError"
 
   /** Shapes of outputs that models leave open: `score=;box=4;tokens=None,3`. */
@@ -79,7 +79,7 @@ object BridgeConf {
   /** Folders below which a path is accepted. */
   def roots: Seq[String] = static(Roots).toSeq.flatMap(_.split(',')).map(_.trim).filter(_.nonEmpty)
 
-  /** The model of a permanent function that names none. */
+  /** The model of a permanent function without a model argument. */
   def functionModel: Option[String] = static(FunctionModel)
 
   /** How models travel. */
@@ -93,10 +93,10 @@ object BridgeConf {
   /** Models kept open per JVM. */
   def cacheModels: Int = OptionTexts.positive(CacheModels, static(CacheModels).getOrElse("8"))
 
-  /** Rows per run, as the session wants it. */
+  /** Rows per run, from the setting of the session. */
   def batchSize: BatchSize = BatchSize(session(BatchRows).map(OptionTexts.positive(BatchRows, _)))
 
-  /** What the session allows on the way into and out of a model, in SQL. */
+  /** The options of SQL calls, from the settings of the session. */
   def callOptions: CallOptions = CallOptions(
     ScoreOptions(
       narrow = session(Narrow).exists(OptionTexts.flag(Narrow, _)),

@@ -6,7 +6,7 @@ import io.tfspark.model._
 
 /** The options of a call of a model in SQL. Driver.
   *
-  * @param fetch output → field of the result; by default every output under its own name
+  * @param fetch output → field of the result; by default, all outputs under their own names
   * @param sessionShapes output shapes of the session's setting, used if the model leaves them open
   * @param labels names of the arguments in row errors; by default their positions
   * @param terms the caller's spelling of options

@@ -100,14 +100,14 @@ private[tfspark] object OptionTexts {
   def flag(option: String, text: String): Boolean =
     text.trim.toLowerCase.toBooleanOption.getOrElse(throw refusal(option, "'true', 'false'", text))
 
-  /** Whether strings come as `binary`, and not as `string`. */
+  /** Whether string outputs become `binary` columns instead of `string`. */
   def isBinary(option: String, text: String): Boolean = text.trim match {
     case "binary" => true
     case "string" => false
     case _ => throw refusal(option, "'string', 'binary'", text)
   }
 
-  /** What becomes of a null. */
+  /** What happens to a null. */
   def onNull(option: String, text: String): OnNull = text.trim match {
     case "null" => OnNull.GiveNull
     case "error" => OnNull.Refuse
@@ -121,7 +121,7 @@ private[tfspark] object OptionTexts {
       ))
   }
 
-  /** What becomes of a bad row. */
+  /** What happens to a bad row. */
   def onError(option: String, text: String): OnError = text.trim match {
     case "raise" => OnError.Raise
     case "null" => OnError.GiveNull()
@@ -147,7 +147,7 @@ private[tfspark] object OptionTexts {
       }.toMap
     else split(option, text).map { case (name, sizes) => name -> shape(option, sizes) }.toMap
 
-  /** The sizes of one shape: `3,None`; no text for that of a number. */
+  /** The sizes of one shape: `3,None`; an empty text is the shape of a number. */
   def shape(option: String, text: String): Shape =
     text.split(',').toSeq.map(_.trim).filter(_.nonEmpty).map {
       case "None" => None
@@ -178,7 +178,7 @@ private[tfspark] object OptionTexts {
       (pair.take(at).trim, pair.drop(at + 1))
     }
 
-  /** A value of JSON; of bytes, their base64. */
+  /** A value of JSON; bytes are written as base64. */
   private def plain(node: JsonNode): Any =
     if (node.isBoolean) node.asBoolean
     else if (node.isIntegralNumber) node.asLong
@@ -191,7 +191,7 @@ private[tfspark] object OptionTexts {
       if (text.equalsIgnoreCase("nan")) Some(Double.NaN) else text.toDoubleOption
     }
 
-  /** Options that programs alone give. */
+  /** Options that only programs can give. */
   private val ofPrograms: Set[String] = Set("labels", "terms", "in_order")
 
   private def refusal(option: String, expected: String, found: String): UsageException =

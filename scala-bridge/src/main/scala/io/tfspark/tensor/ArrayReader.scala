@@ -47,7 +47,7 @@ final private[tensor] class ArrayReader(
       }
     }
 
-  /** Whether a null keeps the row out; a fill stands for that of an element, not of an array. */
+  /** Whether a null excludes the row; a fill replaces a null element, but not a null array. */
   private def holdsNull(array: ArrayData, depth: Int): Boolean = array match {
     case _ if depth == 1 && isFilled => false
     case unsafe: UnsafeArrayData if depth == 1 => ArrayReader.hasNullBits(unsafe)
@@ -76,7 +76,7 @@ final private[tensor] class ArrayReader(
     }
   }
 
-  /** Says which lengths there are on the outermost level with several. */
+  /** Lists the lengths on the outermost level that has several lengths. */
   private def ragged: RowProblem = {
     val levels = Iterator.iterate(Seq(value)) {
       _.flatMap(array => (0 until array.numElements()).map(array.getArray))

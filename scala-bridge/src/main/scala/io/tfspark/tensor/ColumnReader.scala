@@ -4,7 +4,7 @@ import io.tfspark.model._
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
 import org.apache.spark.sql.types.{BinaryType, DataType, NullType}
 
-/** Where a fed column is in a row, what it is called and its type. */
+/** The position of a fed column in a row, its name and its type. */
 final case class ColumnPlace(name: String, ordinal: Int, sql: DataType)
 
 /** Reads one column of rows: its nulls, the shape of its values, its elements. Executor, one
@@ -15,7 +15,7 @@ private[tensor] trait ColumnReader {
   /** Levels of lists of each value. */
   def depth: Int
 
-  /** Take the row's value; tells whether it can be fed, which a null without a fill cannot. */
+  /** Take the row's value; returns whether it can be fed. A null without a fill cannot. */
   def load(row: SpecializedGetters): Boolean
 
   /** The length of the outermost list. */
@@ -27,7 +27,7 @@ private[tensor] trait ColumnReader {
   /** Copy all elements of the row. */
   def write(row: SpecializedGetters): Unit
 
-  /** What to do where the value has another shape, if it is not the usual. */
+  /** The hint for a value of another shape, if it is not the usual hint. */
   def hint: String = ""
 }
 
@@ -60,7 +60,7 @@ private[tensor] object ColumnReader {
     new ArrayReader(place, depth, filled.getOrElse(leaf), input.nulls)
   }
 
-  /** Raises a null, instead of leaving its row out. */
+  /** Raises an error for a null, instead of leaving its row out. */
   final private class Refusing(reader: ColumnReader, name: String, option: String)
       extends ColumnReader {
     def depth: Int = reader.depth

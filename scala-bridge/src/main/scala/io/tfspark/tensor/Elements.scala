@@ -7,14 +7,14 @@ import io.tfspark.model.DType
 import org.apache.spark.unsafe.Platform
 import org.apache.spark.unsafe.types.UTF8String
 
-/** Elements of one input for the rows of one group, in row order: what a tensor is filled from.
+/** Elements of one input for the rows of one group, in row order. A tensor is filled from them.
   * Executor, one thread.
   *
   * Bounded by the batch; memory is kept from batch to batch.
   */
 sealed trait Elements {
 
-  /** Bytes held. */
+  /** The number of bytes in use. */
   def bytes: Long
 
   /** Forget all elements, keep the memory. */
@@ -30,7 +30,7 @@ sealed trait Elements {
     */
   def replacing(standIns: Map[Int, Int], perRow: Int): Elements
 
-  /** A copy of what is held, to compare it with. */
+  /** A copy of the elements, for comparisons. */
   def copied: ByteBuffer
 }
 
@@ -118,10 +118,10 @@ final class FixedElements(val width: Int) extends Elements {
   private def reserve(more: Int): Unit = memory = Grown(memory, used, more)
 }
 
-/** Byte strings, one after the other with a NUL behind each, and where each ends.
+/** Byte strings, one after the other, each followed by a NUL, and the end of each.
   *
-  * TensorFlow keeps a NUL behind its own, and some kernels look for it: `tf.strings.to_number`, or
-  * `tf.strings.upper` of UTF-8, would read on into the next element.
+  * TensorFlow keeps a NUL after its own strings, and some kernels rely on it: without it,
+  * `tf.strings.to_number`, or `tf.strings.upper` of UTF-8, would read on into the next element.
   */
 final class StringElements extends Elements {
   private var memory = new Array[Byte](1 << 8)
@@ -142,11 +142,11 @@ final class StringElements extends Elements {
     copy
   }
 
-  /** The memory that the bounds speak of. */
+  /** The memory to which the bounds refer. */
   def array: Array[Byte] = memory
 
-  /** Where element number `index` starts, just behind the NUL of the one before; one past the last,
-    * where all end.
+  /** The start of element number `index`, just after the NUL of the previous one; for one past the
+    * last, the end of all.
     */
   def end(index: Int): Int = if (index == 0) 0 else bounds(index - 1)
 

@@ -28,7 +28,7 @@ final class Group private[tensor] (
   /** How many rows there are. */
   def size: Int = count
 
-  /** The place in the batch of a row of the group. */
+  /** The position in the batch of a row of the group. */
   def row(index: Int): Int = indices(index)
 
   /** The elements of an input. */
@@ -43,7 +43,7 @@ final class Group private[tensor] (
   /** Elements of one row of an input. */
   def rowSize(input: Int): Int = rowSizes(input)
 
-  /** Copy a row that its readers have loaded; of what is the same in all rows, one value. */
+  /** Copy a row that its readers have loaded; one value of an input that all rows share. */
   private[tensor] def add(row: SpecializedGetters, index: Int): Unit = {
     try write(row)
     catch {
@@ -62,13 +62,13 @@ final class Group private[tensor] (
     }
   }
 
-  /** Remove what was written of a row before one of its values was refused. */
+  /** Remove the part of a row that was written before one of its values was refused. */
   private def removePartOfRow(): Unit = readers.indices.foreach { input =>
     val rows = if (isSingle(input)) math.min(count, 1) else count
     readers(input).elements.keep(rows * rowSizes(input))
   }
 
-  /** Add rows of the only input whose elements lie one after the other; tells whether they do. */
+  /** Add rows of the only input if their elements are contiguous; returns whether they are. */
   private[tensor] def addAll(bulk: BulkColumn, first: Int, rows: Int): Boolean = {
     val isTaken = readers.head.elements match {
       case fixed: FixedElements => bulk.appendTo(fixed, first, rows, shapes.head)

@@ -66,7 +66,7 @@ final private[tensor] class ImageReader(place: ColumnPlace, dtype: DType, into: 
 private object ImageReader {
   val channels: Set[Int] = Set(1, 3, 4)
 
-  /** Where a channel of TensorFlow's order is in OpenCV's. */
+  /** The position in OpenCV's order of a channel of TensorFlow's order. */
   def place(channel: Int, channels: Int): Int =
     if (channels >= 3 && channel < 3) 2 - channel else channel
 }

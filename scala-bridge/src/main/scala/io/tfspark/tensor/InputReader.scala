@@ -3,10 +3,10 @@ package io.tfspark.tensor
 import io.tfspark.model._
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
 
-/** Reads one bound input out of rows and checks that each row has its shape. Executor, one thread.
+/** Reads one bound input from rows and checks that each row has its shape. Executor, one thread.
   *
-  * Arrays are taken nested like the tensor, or flat when the number of elements fits; scalar
-  * columns are stacked.
+  * Arrays may be nested like the tensor, or flat if the number of elements fits; scalar columns are
+  * stacked.
   */
 final private[tensor] class InputReader(
     input: InputBinding,
@@ -19,7 +19,7 @@ final private[tensor] class InputReader(
   private val depth = readers.head.depth
   private val isFlat = depth == 1 && wanted.exists(_.size > 1)
 
-  /** The shape of every row, where it is known without looking. */
+  /** The shape of every row, if it is known without reading rows. */
   val fixedShape: Option[Seq[Int]] =
     if (input.isStacked) Some(size.fold(Seq(places.size))(_ => known))
     else if (depth == 0) Some(wanted.fold(Seq.empty[Int])(_.map(_ => 1)))
@@ -28,12 +28,12 @@ final private[tensor] class InputReader(
   private val fixedSize: Long = size.getOrElse(0L)
   private val isMeasured = !input.isStacked && depth > 0
 
-  /** Whether the elements are those of all rows, which the model takes no dimension for. */
+  /** Whether one value counts for all rows, because the input has no dimension for rows. */
   val isSingle: Boolean = !input.spec.isBatched
 
   private def known: Seq[Int] = wanted.fold(Seq.empty[Int])(_.flatten.map(_.toInt))
 
-  /** Take a row; tells whether the input is there, without a null at any depth. */
+  /** Take a row; returns whether the input has no null at any depth. */
   def load(row: SpecializedGetters): Boolean = {
     var index = 0
     while (index < readers.length && readers(index).load(row)) index += 1

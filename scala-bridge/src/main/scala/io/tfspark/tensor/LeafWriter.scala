@@ -7,8 +7,8 @@ import org.apache.spark.sql.types._
 
 /** Why a row is bad; the scorer adds the model, the partition and the row's number.
   *
-  * @param column the column that holds the value; empty where no single column does
-  * @param hint the next step, where it is not the usual one
+  * @param column the column that contains the value; empty if it is not a single column
+  * @param hint the next step, if it is not the usual one
   */
 final class RowProblem(
     val code: ReasonCode,
@@ -19,7 +19,7 @@ final class RowProblem(
 
 /** Copies elements of one column type into a tensor of one type. Executor.
   *
-  * Bytes pass as they are where the types agree; otherwise values are converted one by one
+  * If the types agree, bytes are copied unchanged; otherwise values are converted one by one
   * (`NumberWriter`).
   */
 abstract class LeafWriter extends Serializable {
@@ -50,7 +50,7 @@ object LeafWriter {
       case (_, fixed: FixedElements) => NumberWriter(column, from, to, fixed)
     }
 
-  /** Elements without a type: there are none that are not null. */
+  /** Elements without a type, which are all null. */
   final private class Nothing(column: String) extends LeafWriter {
     def write(from: SpecializedGetters, position: Int): Unit =
       throw new RowProblem(ReasonCode.Unreadable, column, "a value without a type cannot be fed")
@@ -65,7 +65,7 @@ object LeafWriter {
     def write(from: SpecializedGetters, position: Int): Unit = into.put(from.getBinary(position))
   }
 
-  /** A writer of elements that the tensor holds as the column does. */
+  /** A writer of elements that the tensor and the column store in the same way. */
   private[tensor] def exact(from: DataType, into: FixedElements): LeafWriter = from match {
     case BooleanType => new Exact(into) {
         def write(row: SpecializedGetters, at: Int): Unit =
@@ -93,7 +93,7 @@ object LeafWriter {
 
   abstract private class Exact(into: FixedElements) extends LeafWriter {
     override def writeAll(array: ArrayData, count: Int): Unit = array match {
-      // Its elements lie one after the other in the width of their type, after a header with the null bits.
+      // Its elements are contiguous, in the width of their type, after a header with the null bits.
       case unsafe: UnsafeArrayData =>
         val header = UnsafeArrayData.calculateHeaderPortionInBytes(count)
         into.putAll(unsafe.getBaseObject, unsafe.getBaseOffset + header, count)

@@ -10,8 +10,8 @@ import org.apache.spark.unsafe.Platform
 
 /** Converts numbers of a column into those of a tensor. Executor.
   *
-  * A floating-point number is rounded once, to the nearest; one that is out of range, or a fraction
-  * for an integer, is a `RowProblem`, and none is ever wrapped.
+  * A floating-point number is rounded once, to the nearest. A number out of range, and a fraction
+  * for an integer, is a `RowProblem`; no number ever wraps around.
   */
 abstract private[tensor] class NumberWriter(column: String, to: DType, into: FixedElements)
     extends LeafWriter {
@@ -26,10 +26,10 @@ abstract private[tensor] class NumberWriter(column: String, to: DType, into: Fix
     case _ => into.putLong(value)
   }
 
-  /** The format of an input of 16-bit floats; only they use it. */
+  /** The format of 16-bit floats; used only if the input has such a type. */
   protected val short: ShortFloat = ShortFloat.of(to).getOrElse(HalfFloat)
 
-  /** Put a float of 16 bits; an infinity that was none before is refused. */
+  /** Put a float of 16 bits; refuse a finite value that the rounding made infinite. */
   protected def putShortFloat(bits: Short, isInfinite: Boolean, value: => String): Unit = {
     if (short.isInfinite(bits) && !isInfinite) refuse(value, ReasonCode.OutOfRange)
     into.putShort(bits)
@@ -51,7 +51,7 @@ private[tensor] object NumberWriter {
       case _ => new OfLong(column, from, to, into)
     }
 
-  /** The most usual of all, which takes whole arrays. */
+  /** The most usual conversion, which also takes whole arrays. */
   final private class DoublesToFloats(column: String, to: DType, into: FixedElements)
       extends NumberWriter(column, to, into) {
 

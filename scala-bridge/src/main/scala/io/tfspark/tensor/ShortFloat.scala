@@ -59,6 +59,6 @@ abstract class ShortFloat {
 object ShortFloat {
   private val formats = Map("float16" -> HalfFloat, "bfloat16" -> BFloat16)
 
-  /** The format of an element type; none for types that are no floats of 16 bits. */
+  /** The format of an element type; none for types that are not floats of 16 bits. */
   def of(dtype: DType): Option[ShortFloat] = formats.get(dtype.name)
 }

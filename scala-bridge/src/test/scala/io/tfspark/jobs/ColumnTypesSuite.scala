@@ -23,7 +23,10 @@ class ColumnTypesSuite extends AnyFunSuite {
       "ARRAY<DOUBLE>" -> "ARRAY<FLOAT>",
       "DECIMAL(12, 2)" -> "DECIMAL(10, 1)",
       "DECIMAL(12, 2)" -> "INT",
+      "BIGINT" -> "DECIMAL(18, 0)",
+      "FLOAT" -> "SMALLINT",
       "TIMESTAMP" -> "DATE",
+      "TIMESTAMP" -> "TIMESTAMP_NTZ",
       "STRUCT<a: BIGINT, b: INT>" -> "STRUCT<A: INT, b: INT>"
     )
   ) test(s"$column takes $values")(check(column, values))
@@ -33,6 +36,7 @@ class ColumnTypesSuite extends AnyFunSuite {
       "FLOAT" -> "DOUBLE",
       "DECIMAL(10, 2)" -> "FLOAT",
       "DECIMAL(10, 2)" -> "DECIMAL(10, 3)",
+      "BIGINT" -> "DECIMAL(19, 0)",
       "DATE" -> "TIMESTAMP",
       "STRING" -> "INT",
       "STRUCT<a: INT, b: INT>" -> "STRUCT<b: INT, a: INT>",
