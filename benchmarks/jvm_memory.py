@@ -28,6 +28,7 @@ from benchmarks import bridge
 from benchmarks.client import ROOT
 from benchmarks.distribution import model_of
 from benchmarks.machine import machine
+from benchmarks.process_memory import children
 from benchmarks.spark_sides import open_session
 from tfspark.spark.cluster.distribution import Distribute
 
@@ -61,8 +62,8 @@ def measure(spark: SparkSession, side: str, base: Path, tasks: int, how: Distrib
     options: dict[str, Any] = {} if side == "jvm" else {"distribute": how}
     for _ in range(2):
         _run(tfspark.predict(rows, base, engine=side, **options))  # type: ignore[arg-type]
-    daemons = _children(executor)
-    workers = [worker for daemon in daemons for worker in _children(daemon)]
+    daemons = children(executor)
+    workers = [worker for daemon in daemons for worker in children(daemon)]
     if len(workers) != (0 if side == "jvm" else tasks):
         raise RuntimeError(f"expected one Python worker per task, found {len(workers)}")
     found = {"executor before the model": before, "executor": memory_of([executor])}
@@ -88,11 +89,6 @@ def _executor(spark: SparkSession) -> int:
             found.append(int(folder.name))
     (executor,) = found
     return executor
-
-
-def _children(process: int) -> list[int]:
-    threads = Path(f"/proc/{process}/task").glob("*/children")
-    return [int(child) for thread in threads for child in thread.read_text().split()]
 
 
 def ratios(jvm: dict[str, Memory], python: dict[str, Memory]) -> dict[str, Memory]:

@@ -30,11 +30,11 @@ class Application:
 
     def jvms(self) -> dict[str, list[int]]:
         """Return the JVMs by their role."""
-        below = [one for one in descendants(self.driver) if _command(one)[0].endswith(b"java")]
+        below = [one for one in descendants(self.driver) if command(one)[0].endswith(b"java")]
         executors = [
             one
             for one in _processes()
-            if _EXECUTOR in b" ".join(_command(one)) and self.app_id.encode() in _command(one)
+            if _EXECUTOR in b" ".join(command(one)) and self.app_id.encode() in command(one)
         ]
         return {"driver, JVM": below, "executors, JVM": executors}
 
@@ -89,7 +89,8 @@ def _processes() -> Iterable[int]:
     return [int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit()]
 
 
-def _command(process: int) -> list[bytes]:
+def command(process: int) -> list[bytes]:
+    """Return the words of a process's command; none if the process has ended."""
     return _read(process, "cmdline").split(b"\0")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import process_memory
 from tests.cluster.daemons import Daemon
 from tests.faults.driver import QUICK, Driver, environment
 from tests.faults.networks import Network, network
@@ -36,14 +37,6 @@ def wait_for_a_part(place: Path, driver: Driver) -> None:
         sleep(0.02)
 
 
-def descendants(pid: int) -> Iterator[int]:
-    """Yield all descendants of a process, parents before children."""
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in map(int, (task / "children").read_text().split()):
-            yield child
-            yield from descendants(child)
-
-
 def is_whole(output: Path) -> bool:
     left = [path.name for path in output.parent.iterdir()]
     return rows_of(files_of(output)) == list(range(TOTAL)) and left == ["out"]
@@ -61,8 +54,8 @@ def test_a_job_survives_the_loss_of_a_process(
     wait_for_a_part(output.parent, driver)
     found = [
         pid
-        for pid in descendants(driver.process.pid)
-        if VICTIMS[victim] in Path(f"/proc/{pid}/cmdline").read_text()
+        for pid in process_memory.descendants(driver.process.pid)
+        if VICTIMS[victim].encode() in b" ".join(process_memory.command(pid))
     ]
     os.kill(found[-1], signal.SIGKILL)  # of a daemon's processes, the last one is a worker
     assert driver.end() == 0, driver.log.read_text()
