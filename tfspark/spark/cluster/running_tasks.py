@@ -6,15 +6,20 @@ that still writes would create its folder again after the folder was removed.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from py4j.protocol import Py4JError
+
 from tfspark.spark.cluster.failures import is_disconnected
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+_log = logging.getLogger(__name__)
 
 _MOST_SECONDS = 5.0
 _STEP_SECONDS = 0.02
@@ -33,6 +38,13 @@ def tasks_ended(spark: SparkSession) -> Iterator[None]:
 
 
 def _is_busy(spark: SparkSession) -> bool:
-    jvm_context: Any = spark.sparkContext._jsc
-    executors = jvm_context.sc().statusTracker().getExecutorInfos()
-    return any(executor.numRunningTasks() > 0 for executor in executors)
+    """Ask the scheduler, because the status tracker is late by 100 ms or more."""
+    context: Any = spark.sparkContext._jsc
+    try:
+        counts = context.sc().taskScheduler().runningTasksByExecutors().valuesIterator()
+        while counts.hasNext():
+            if counts.next() > 0:
+                return True
+    except Py4JError as error:  # another scheduler
+        _log.debug("the scheduler does not count its tasks: %s", error)
+    return False
