@@ -122,9 +122,7 @@ def bind(
     found = [*_unknown_inputs(feed or {}, signature), *_fed_twice(signature)]
     fitting = Fitting(columns, options.narrow, case_sensitive, terms)
     feeding = Feeding(signature, feed or {}, fitting)
-    inputs = feeding.bound(found)
-    left_out = [text for bound in inputs for text in feeding.left_out(bound)]
-    inputs = _with_null_rules(inputs, columns, options.on_null, found)
+    inputs = _with_null_rules(feeding.bound(found), columns, options.on_null, found)
     rows = _fixed_rows(signature.inputs, found)
     fixed = rows or _only_one(options.batch_size)
     outputs = fetch_outputs(signature, fetch, options.strings, taken, fixed, terms, found)
@@ -141,7 +139,7 @@ def bind(
         rows,
         by_rows,
         tuple(sentence for bound in inputs for sentence in feeding.rounded(bound)),
-        (*warnings, *left_out),
+        (*warnings, *(text for bound in inputs for text in feeding.left_out(bound))),
         terms,
         options.on_error,
         options.reason,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import time
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from pyspark.sql import SparkSession
@@ -13,19 +15,25 @@ from tfspark.spark.cluster.running_tasks import tasks_ended
 
 
 def test_a_failed_block_waits_for_the_other_task(spark: SparkSession, tmp_path: Path) -> None:
-    started, written = tmp_path / "started", tmp_path / "written"
+    # Opening a pipe waits for the other side, so each side knows how far the other one is.
+    started, failed, written = (tmp_path / name for name in ("started", "failed", "written"))
+    os.mkfifo(started)
+    os.mkfifo(failed)
 
     def task(number: int, _: Iterator[int]) -> Iterator[int]:
         if number == 0:
-            while not started.exists():
-                time.sleep(0.01)
+            started.read_text()
             raise ValueError("the first task fails")
-        started.touch()
-        time.sleep(0.5)  # the other task still works when the job has failed
+        started.write_text("")
+        failed.read_text()
         written.touch()
         return iter([number])
 
     rdd = spark.sparkContext.parallelize(range(2), 2).mapPartitionsWithIndex(task)
-    with pytest.raises(Exception, match="the first task fails"), tasks_ended(spark):
+    let_go = Thread(target=failed.write_text, args=("",), daemon=True)
+    at_failure = ExitStack()
+    at_failure.callback(let_go.start)
+    error = pytest.raises(Exception, match="the first task fails")
+    with error, tasks_ended(spark), at_failure:
         rdd.collect()
     assert written.exists()

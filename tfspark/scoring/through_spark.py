@@ -78,8 +78,7 @@ def plan_through_spark(
             outcome = write() if groups is None else groups()
         if source is not None:
             source.check_unchanged()
-        sketch = sketches.total() if sketches.statistics else None
-        return replace(outcome, sketch=sketch, choices=sketches.choices())
+        return replace(outcome, sketch=sketches.total(), choices=sketches.choices())
 
     snapshot, columns = _snapshot(spark, source, sources), dict(good.dtypes)
     return Plan(bound.models, output, "spark", columns, bound.rounded, stage, snapshot, bad)

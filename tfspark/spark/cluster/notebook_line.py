@@ -32,7 +32,7 @@ def notebook_line() -> Callable[[str], None] | None:
                 shown[0].update(data, raw=True)
             else:
                 shown.append(ipython.display.display(data, raw=True, display_id=True))
-        except Exception:
+        except Exception:  # a frontend may raise anything, and the rows matter more than the line
             _log.debug("the notebook does not show the progress", exc_info=True)
 
     return show

@@ -82,8 +82,10 @@ class TaskSketches:
         keep = kept if self.keep is None else [resolve(name, kept) for name in self.keep]
         return [name for name in kept if name in keep and name not in self.without]
 
-    def total(self) -> RowSketch:
-        """Return the statistics of all frames whose rows were computed."""
+    def total(self) -> RowSketch | None:
+        """Return the statistics of all computed frames; `None` if none are collected."""
+        if not self.statistics:
+            return None
         total = RowSketch()
         for one in self._frames:
             total.merge(one.value.total)
