@@ -14,11 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from pyspark.sql import SparkSession
 
 from tfspark.errors import OutputExistsError, UsageError, explain
 from tfspark.spark.cluster.failures import cause
+
+# The class `Path` of each session's JVM. Every step of its name is a call of the JVM.
+_PATH_CLASSES: WeakKeyDictionary[SparkSession, Any] = WeakKeyDictionary()
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(file):")
 
@@ -62,7 +66,9 @@ class HadoopFiles:
 
     def __init__(self, spark: SparkSession, uri: str, *, is_cached: bool = True) -> None:
         jvm: Any = spark._jvm
-        self._path: Any = jvm.org.apache.hadoop.fs.Path  # each step of the name is a call
+        if spark not in _PATH_CLASSES:
+            _PATH_CLASSES[spark] = jvm.org.apache.hadoop.fs.Path
+        self._path: Any = _PATH_CLASSES[spark]
         configuration = spark._jsc.hadoopConfiguration()
         try:
             path = self._path(uri)
