@@ -1,9 +1,9 @@
 """Cuts a stream of record batches into model batches, and chooses their size. Executor.
 
 A window is the list of slices of record batches that make one model batch. If the user sets no
-size, a window has up to 1 MiB. If the first one takes more than 0.1 seconds, shorter ones are
-tried, because a heavy model needs much memory for 1 MiB of short rows, and is slower with it. Then
-smaller sizes are timed, and the fastest size is used for the rest of the partition.
+size, a window has up to 1 MiB. A large model may need much memory and time for 1 MiB of short rows,
+so its windows begin with fewer rows and grow, until one takes 0.1 seconds and larger ones gain
+nothing. Then smaller sizes are timed, and the fastest size is used for the rest of the partition.
 
 Invariants: no row is copied; at most one window is held, even if the stream never ends; the size
 changes no result beyond float tolerance.
@@ -28,8 +28,16 @@ MAX_ROWS = 131_072
 # Recurrent networks and text models are fastest when the state of a step fits a core's cache.
 # Sometimes one of two neighbouring sizes is slow for a whole partition.
 SIZES = 5
-# If the first window takes longer than this, windows that take about this long are tried.
+# The first window of a large model has few rows: each row is expected to use each weight once, and
+# this many bytes of weights are used in a fraction of a second.
+FIRST_BYTES = 1 << 29
+FIRST_ROWS = 16
+# The largest growth from one window to the next, and the time from which on growth must pay.
+_GROWTH = 64
 LONG_SECONDS = 0.1
+# Above this number of rows, sizes are multiples of it: most windows then begin at an address from
+# which TensorFlow reads without a copy.
+_ALIGNED_ROWS = 16
 # Windows of one size in a row. The first one does not count, because the caches still hold the data
 # of another size; the fastest of the others counts.
 _TRIAL = 5
@@ -45,17 +53,25 @@ class BatchSize:
     Attributes:
         binding: What is fed and fetched.
         given: The size that the user set; only a fixed batch dimension of the model overrides it.
+        model_bytes: The size of the model's files; 0 if it is unknown.
     """
 
     binding: Binding
     given: int | None = None
+    model_bytes: int = 0
     _asked: int = 0
     _most: int = MAX_ROWS
-    _is_first: bool = True
-    _long: tuple[int, float] | None = None  # rows and seconds per row of a long first window
+    _is_growing: bool = False
+    _growth: list[float] = field(default_factory=list)  # the times of one size
+    _smaller: float | None = None  # the time of a row with the size before
     _trial: list[float] = field(default_factory=list)
     _best: list[float] = field(default_factory=list)
     _halvings: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.model_bytes:
+            self._most = min(max(FIRST_BYTES // self.model_bytes, FIRST_ROWS), MAX_ROWS)
+        self._is_growing = self._most < MAX_ROWS
 
     def of(self, batch: pa.RecordBatch) -> Callable[[], int]:
         """Return a function that gives the rows of the next window while this batch is cut."""
@@ -69,37 +85,43 @@ class BatchSize:
     def _ask(self, row_bytes: float) -> int:
         largest = min(int(TARGET_BYTES / max(row_bytes, 1.0)), self._most)
         halvings = len(self._best) if self._halvings is None else self._halvings
-        self._asked = max(largest >> halvings, 1)
+        rows = max(largest >> halvings, 1)
+        self._asked = rows - rows % _ALIGNED_ROWS if rows > _ALIGNED_ROWS else rows
         return self._asked
 
     def took(self, rows: int, seconds: float) -> None:
         """Record how long a window took; a window with fewer rows than asked for is ignored."""
         if rows != self._asked or self._halvings is not None:
             return
-        if self._is_first:
-            self._is_first = False
-            if seconds > LONG_SECONDS and rows > 1:
-                self._long = rows, seconds / rows
-                self._most = max(int(rows * LONG_SECONDS / seconds), 1)
+        if self._is_growing:
+            if rows > self._most - _ALIGNED_ROWS:
+                self._grow(rows, seconds)
                 return
+            self._is_growing, self._most = False, MAX_ROWS  # 1 MiB is reached
         self._trial.append(seconds / rows)
         if len(self._trial) == _TRIAL:
-            each = min(self._trial[1:])
+            self._best.append(min(self._trial[1:]))
             self._trial.clear()
-            if self._long is not None and self._gains_nothing(each, *self._long):
-                self._most, self._long = MAX_ROWS, None
-                return
-            self._long = None
-            self._best.append(each)
             self._choose()
 
-    def _gains_nothing(self, each: float, rows: int, first: float) -> bool:
-        """Whether short windows gain nothing over a long first window.
+    def _grow(self, rows: int, seconds: float) -> None:
+        """Choose the next size, or stop at the size before if the last step gained nothing.
 
-        The first window also takes long if the engine prepares the graph in it; later full windows
-        then do not. If each call has fixed costs, a row takes longer in a short window.
+        The first call with a size may take long because the engine prepares for it, so a slow size
+        is timed twice. If each call has fixed costs, a row takes less time in a longer window.
         """
-        return each * rows <= LONG_SECONDS or each * _MARGIN > first
+        self._growth.append(seconds)
+        least = min(self._growth)
+        growth = min(int(LONG_SECONDS / max(least, 1e-9)), _GROWTH)
+        if growth < 2 and len(self._growth) == 1:
+            return
+        self._growth.clear()
+        before, self._smaller = self._smaller, least / rows
+        if growth < 2 and before is not None and self._smaller > before * _MARGIN:
+            self._is_growing, self._most = False, rows if least <= LONG_SECONDS else rows // 2
+            return
+        self._most = min(rows * max(growth, 2), MAX_ROWS)
+        self._is_growing = self._most > rows
 
     def _choose(self) -> None:
         """Choose the fastest size when the trial is over."""

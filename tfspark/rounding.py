@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tfspark import bfloat16
+from tfspark import aligned, bfloat16
 from tfspark.dtypes import DType
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -29,7 +29,7 @@ def narrowed(values: Array, target: DType) -> Array:
     if target.is_bfloat16:
         return bfloat16.nearest(values)
     with np.errstate(over="ignore", invalid="ignore"):
-        return values.astype(target.numpy)
+        return aligned.copy(values, target.numpy)
 
 
 def nearest(doubles: Array, target: DType, exact: Callable[[int], Exact]) -> Array:

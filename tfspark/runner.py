@@ -51,6 +51,7 @@ def score(
     *,
     keep: Sequence[str] | None = None,
     batch_size: int | None = None,
+    model_bytes: int = 0,
     origin: Origin | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Score record batches.
@@ -64,6 +65,8 @@ def score(
             output, and takes about 0.1 seconds or less; it has fewer rows if the model is faster
             with fewer. A fixed batch dimension of the model overrides this size; the last batch is
             then padded, and its output cut.
+        model_bytes: The size of the model's files. The first calls of a large model have few rows,
+            because it may need much memory for 1 MiB of them.
         origin: Model and partition, for errors.
 
     Yields:
@@ -81,7 +84,7 @@ def score(
         )
     scorer = _Scorer(binding, engine, origin or Origin("model"), keep)
     assembly = Assembly(binding, keep)
-    size = BatchSize(binding, batch_size)
+    size = BatchSize(binding, batch_size, model_bytes)
     windows = Windows()
     for batch in batches:
         if not batch.num_rows:

@@ -2,6 +2,8 @@ import pyarrow as pa
 import pytest
 
 from tfspark.batching import (
+    FIRST_BYTES,
+    FIRST_ROWS,
     LONG_SECONDS,
     MAX_ROWS,
     SIZES,
@@ -16,16 +18,16 @@ from tfspark.signature import Signature, TensorSpec
 ROW_BYTES = 64
 BATCH = pa.record_batch({"x": pa.array([[0.0] * 13] * 1000, pa.list_(pa.float32()))})
 """Rows of 13 floats, the offset of their list, and an output of 8 bytes: 64 bytes each."""
-LARGEST = TARGET_BYTES // ROW_BYTES
+LARGEST = TARGET_BYTES // ROW_BYTES // 16 * 16
 # Windows of each size that are timed.
 EACH = 5
 TRIALS = EACH * SIZES
 
 
-def batch_size(given=None, rows=None):
+def batch_size(given=None, rows=None, model_bytes=0):
     inputs = (TensorSpec("x", "float32", (rows, 13)),)
     one = Signature("serve", inputs, (TensorSpec("y", "float64", (rows,)),))
-    return BatchSize(bind(one, columns_of(BATCH.schema)), given)
+    return BatchSize(bind(one, columns_of(BATCH.schema)), given, model_bytes)
 
 
 def sizes_taken(size, seconds_per_row, windows=TRIALS + 3, unit=1.0):
@@ -39,42 +41,50 @@ def sizes_taken(size, seconds_per_row, windows=TRIALS + 3, unit=1.0):
 
 
 def test_windows_of_a_light_model_are_a_mebibyte():
-    taken = sizes_taken(batch_size(), lambda rows: 1e-8, 5)
-    assert taken == pytest.approx([LARGEST] * 5, rel=0.01)
+    assert sizes_taken(batch_size(), lambda rows: 1e-8, 5) == [LARGEST] * 5
+    small = batch_size(model_bytes=FIRST_BYTES // LARGEST // 2)
+    assert sizes_taken(small, lambda rows: 1e-8, 5) == [LARGEST] * 5
+
+
+def large():
+    return batch_size(model_bytes=1 << 30)
+
+
+def test_fast_windows_of_a_large_model_grow_to_a_mebibyte():
+    taken = sizes_taken(large(), lambda rows: 1e-8, 6)
+    assert taken == [FIRST_ROWS, 64 * FIRST_ROWS, *[LARGEST] * 4]
 
 
 @pytest.mark.parametrize(
-    ("each", "short"),
+    ("each", "last"),
     [
-        (lambda rows: LONG_SECONDS / 7.5, 7),
-        (lambda rows: LONG_SECONDS / 500, 500),
-        (lambda rows: 2 * LONG_SECONDS, 1),
-        (lambda rows: 0.01 if rows > 200 else 0.005, 10),  # small windows are faster
+        (LONG_SECONDS / 7.5, 16),
+        (LONG_SECONDS / 500, 512),
+        (2 * LONG_SECONDS, 16),
     ],
 )
-def test_windows_of_a_heavy_model_become_short(each, short):
-    taken = sizes_taken(batch_size(), each, 1 + TRIALS + 3)
-    assert taken[0] == pytest.approx(LARGEST, rel=0.01)
-    assert taken[1 : 1 + EACH] == [short] * EACH
-    assert taken[-1] in (short, short >> 1)
+def test_windows_of_a_heavy_model_stay_short(each, last):
+    taken = sizes_taken(large(), lambda rows: each, 8 + TRIALS)
+    assert taken[0] == FIRST_ROWS
+    assert max(taken) <= 2 * last
+    assert last // 2 <= taken[-1] <= last
 
 
 @pytest.mark.parametrize(
-    "seconds",
+    ("seconds", "last"),
     [
-        lambda rows: 0.2,  # a call takes long, its rows do not
-        lambda rows: 0.3 + rows * 1e-3,
-        lambda rows: max(0.16, rows * 1e-4),  # weights are read in each call
+        (lambda rows: 0.2, LARGEST),  # a call takes long, its rows do not
+        (lambda rows: 0.3 + rows * 1e-3, 4096),
+        (lambda rows: max(0.16, rows * 1e-4), 2048),  # weights are read in each call
     ],
 )
-def test_fewer_rows_are_not_chosen_if_each_takes_longer(seconds):
-    taken = sizes_taken(batch_size(), lambda rows: seconds(rows) / rows, 1 + EACH + TRIALS + 3)
-    assert taken[0] == pytest.approx(LARGEST, rel=0.01)
-    assert taken[1] < taken[0]
-    assert taken[1 + EACH] == taken[-1] == taken[0]
+def test_windows_grow_while_a_row_takes_less_time(seconds, last):
+    taken = sizes_taken(large(), lambda rows: seconds(rows) / rows, 30 + TRIALS)
+    assert max(taken) <= 2 * last
+    assert taken[-1] == last
 
 
-def test_a_light_model_that_prepares_each_size_gets_large_windows_again():
+def test_a_model_that_prepares_each_size_gets_large_windows():
     seen = set()
 
     def each(rows):
@@ -82,9 +92,14 @@ def test_a_light_model_that_prepares_each_size_gets_large_windows_again():
         seen.add(rows)
         return 1e-8 + is_new * 5 * LONG_SECONDS / rows
 
-    taken = sizes_taken(batch_size(), each, 1 + EACH + TRIALS + 3)
-    assert taken[0] > taken[1]
-    assert taken[1 + EACH] == taken[0]
+    taken = sizes_taken(large(), each, 6 + TRIALS)
+    assert taken[:5] == [FIRST_ROWS] * 2 + [64 * FIRST_ROWS] * 2 + [LARGEST]
+    assert taken[-1] == LARGEST
+
+
+def test_most_windows_begin_at_a_multiple_of_16_rows():
+    taken = sizes_taken(batch_size(), lambda rows: abs(rows - 4096) + 1.0, unit=1e-10)
+    assert {rows % 16 for rows in taken} == {0}
 
 
 def test_sizes_of_narrow_rows_are_tried_too():
@@ -141,11 +156,7 @@ def test_a_given_size_and_a_fixed_batch_win():
     assert set(sizes_taken(batch_size(7, rows=3), lambda rows: rows)) == {3}
 
 
-def test_narrow_and_wide_rows_are_bounded():
-    inputs = (TensorSpec("x", "bool", (None,)),)
-    one = Signature("serve", inputs, (TensorSpec("y", "bool", (None,)),))
-    flags = pa.record_batch({"x": pa.array([True] * 300_000)})
-    assert BatchSize(bind(one, columns_of(flags.schema))).of(flags)() == MAX_ROWS
+def test_wide_rows_are_bounded():
     wide = pa.record_batch({"x": pa.array([[0.0] * (1 << 20)], pa.list_(pa.float32()))})
     assert batch_size().of(wide)() == 1
 

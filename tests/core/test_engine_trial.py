@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tfspark import runner
 from tfspark.columns import columns_of
 from tfspark.engine import EngineOptions
 from tfspark.engine.protocol import CannotServeError
@@ -45,10 +46,11 @@ class Clock:
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(timing, "perf_counter", clock)
+    monkeypatch.setattr(runner, "perf_counter", clock)
     return clock
 
 
-def choice_of(clock, seconds, functions=None):
+def choice_of(clock, seconds, functions=None, rows=ROWS):
     """Time engines that need some seconds for a row; `None` is an engine that cannot serve."""
     functions = functions or {}
 
@@ -63,7 +65,7 @@ def choice_of(clock, seconds, functions=None):
         return FakeEngine(run)
 
     binding = bind(SIGNATURE, columns_of(ROWS.schema))
-    return choose_engine(ROWS, binding, open_engine, Origin("model m"))
+    return choose_engine(rows, binding, open_engine, Origin("model m"), model_bytes=1 << 25)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,15 @@ def test_an_engine_must_be_clearly_faster_than_the_reference(clock, openvino, ch
     assert choice.engine == chosen
     assert choice.rows_per_second == pytest.approx({"auto": 1e6, "openvino": 1 / openvino}, rel=0.2)
     assert choice.refused == {}
+
+
+def test_the_trial_of_a_heavy_model_is_short(clock):
+    numbers = pa.array(range(4096), pa.int16())
+    rows = pa.RecordBatch.from_pydict({"x": numbers.cast(pa.float32())})
+    choice = choice_of(clock, {"auto": 0.02, "openvino": 0.01}, rows=rows)
+    assert choice.engine == "openvino"
+    assert choice.rows_per_second == pytest.approx({"auto": 50, "openvino": 100}, rel=0.01)
+    assert clock.now < 15
 
 
 def test_an_engine_that_cannot_serve_is_not_timed(clock):

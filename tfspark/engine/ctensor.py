@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfspark import bfloat16
+from tfspark import aligned, bfloat16
 from tfspark.dtypes import DType, name_of
 from tfspark.engine.libtensorflow import Deallocator, alignment
 from tfspark.engine.tstring import (
@@ -67,7 +67,8 @@ def feed(library: Any, tensor: Tensor, dtype: DType) -> int:
         tensor = bfloat16.to_bits(tensor)
     address, wanted = address_of(tensor), alignment(library)
     if address % wanted or not tensor.flags.c_contiguous:
-        tensor = _aligned(tensor, wanted)
+        # TensorFlow copies unaligned memory itself, but a strided array would be copied twice.
+        tensor = aligned.copy(tensor, alignment=wanted)
         address = address_of(tensor)
     return _new_tensor(library, dtype, tensor.shape, tensor, address, tensor.nbytes)
 
@@ -134,18 +135,6 @@ def _new_tensor(
     if handle is None:
         raise EngineError(f"TensorFlow cannot make a tensor of {dtype.name} {shape}.")
     return int(handle)
-
-
-def _aligned(array: npt.NDArray[Any], alignment: int) -> npt.NDArray[Any]:
-    """Return a contiguous, aligned copy.
-
-    TensorFlow copies unaligned memory itself, but a strided array would then be copied twice.
-    """
-    block = np.empty(array.nbytes + alignment, dtype=np.uint8)
-    start = -address_of(block) % alignment
-    copy = block[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
-    np.copyto(copy, array)
-    return copy
 
 
 def _refusal(found: str, dtype: DType) -> EngineError:

@@ -18,6 +18,7 @@ from time import perf_counter
 
 import pyarrow as pa
 
+from tfspark.batching import FIRST_ROWS
 from tfspark.engine import Engine
 from tfspark.engine.protocol import CannotServeError
 from tfspark.engine.registry import AUTO, ENGINES
@@ -36,6 +37,10 @@ MARGIN = 1.05
 # One engine's turn, and the number of turns; the first turn also chooses the batch size.
 _TURN_SECONDS = 0.25
 _TURNS = 5
+# Answers are compared over this many rows at once, for about this long: a heavy model may need
+# minutes for all rows.
+_COMPARED_ROWS = 64
+_COMPARED_SECONDS = 2.0
 # Rows of a real partition come in batches of about this size.
 _BATCH_BYTES = 1 << 20
 _MOST_ROWS = 65_536
@@ -44,7 +49,11 @@ Open = Callable[[EngineName], Engine]
 
 
 def choose_engine(
-    rows: pa.RecordBatch, binding: Binding, open_engine: Open, origin: Origin
+    rows: pa.RecordBatch,
+    binding: Binding,
+    open_engine: Open,
+    origin: Origin,
+    model_bytes: int = 0,
 ) -> EngineChoice:
     """Time the engines and return the fastest.
 
@@ -53,6 +62,7 @@ def choose_engine(
         binding: The columns that are fed and the outputs that are returned.
         open_engine: Opens the model with an engine.
         origin: The model, for errors.
+        model_bytes: The size of the model's files.
 
     Raises:
         EngineError: When no engine can run the model, or two engines give different answers.
@@ -61,14 +71,15 @@ def choose_engine(
     engines, refused = _opened(open_engine)
     if len(engines) == 1:
         return EngineChoice(next(iter(engines)), refused=refused)
+    answers, row_seconds = _answers(rows, binding, engines, origin)
     reference, *others = engines
-    expected = _answer(rows, binding, engines[reference], origin)
     for name in others:
-        found = _answer(rows, binding, engines[name], origin)
-        if reason := _disagreement(expected, found, name, origin):
+        if reason := _disagreement(answers[reference], answers[name], name, origin):
             refused[name] = reason
             del engines[name]
-    rates = _rates(rows, binding, engines, origin)
+    some = rows.select(list(binding.columns))
+    batches = _in_batches(some, row_seconds)
+    rates = _rates(batches, binding, engines, origin, model_bytes)
     fastest = max(engines, key=rates.__getitem__)
     chosen = fastest if rates[fastest] >= MARGIN * rates[reference] else reference
     return EngineChoice(chosen, rates, refused)
@@ -95,11 +106,21 @@ def _opened(open_engine: Open) -> tuple[dict[EngineName, Engine], dict[EngineNam
     return engines, refused
 
 
-def _answer(
-    rows: pa.RecordBatch, binding: Binding, engine: Engine, origin: Origin
-) -> pa.RecordBatch:
-    (scored,) = score([rows], binding, engine, keep=(), origin=origin)
-    return scored
+def _answers(
+    rows: pa.RecordBatch, binding: Binding, engines: Mapping[EngineName, Engine], origin: Origin
+) -> tuple[dict[EngineName, pa.RecordBatch], float]:
+    """Return the answers of each engine for the first rows, and the least time of a row."""
+    scored: dict[EngineName, list[pa.RecordBatch]] = {name: [] for name in engines}
+    begin, least = perf_counter(), float("inf")
+    for at in range(0, rows.num_rows, _COMPARED_ROWS):
+        some = rows.slice(at, _COMPARED_ROWS)
+        for name, engine in engines.items():
+            start = perf_counter()
+            scored[name] += score([some], binding, engine, keep=(), origin=origin)
+            least = min(least, (perf_counter() - start) / some.num_rows)
+        if perf_counter() - begin > _COMPARED_SECONDS:
+            break
+    return {name: joined(batches) for name, batches in scored.items()}, least
 
 
 @dataclass
@@ -117,24 +138,32 @@ class _Runner:
 
 
 def _rates(
-    rows: pa.RecordBatch, binding: Binding, engines: Mapping[EngineName, Engine], origin: Origin
+    batches: Sequence[pa.RecordBatch],
+    binding: Binding,
+    engines: Mapping[EngineName, Engine],
+    origin: Origin,
+    model_bytes: int,
 ) -> dict[EngineName, float]:
     """Return engine → rows per second."""
-    batches = _in_batches(rows.select(list(binding.columns)))
-    runners = {
-        name: _Runner(score(cycle(batches), binding, engine, keep=(), origin=origin))
-        for name, engine in engines.items()
-    }
+
+    def running(engine: Engine) -> _Runner:
+        rows = cycle(batches)
+        scored = score(rows, binding, engine, keep=(), origin=origin, model_bytes=model_bytes)
+        return _Runner(scored)
+
+    runners = {name: running(engine) for name, engine in engines.items()}
     for _ in range(_TURNS):
         for runner in runners.values():
             runner.turn()
     return {name: median(runner.rates[1:]) for name, runner in runners.items()}
 
 
-def _in_batches(rows: pa.RecordBatch) -> Sequence[pa.RecordBatch]:
-    """Repeat or cut rows, so that batches have the usual size."""
+def _in_batches(rows: pa.RecordBatch, row_seconds: float) -> Sequence[pa.RecordBatch]:
+    """Repeat or cut rows: batches have the usual size, or fewer rows if those fill a turn."""
     row_bytes = max(rows.nbytes / rows.num_rows, 1.0)
-    size = max(1, min(int(_BATCH_BYTES / row_bytes), _MOST_ROWS))
+    # Whole windows of a heavy model: a window that spans two batches would count in one turn only.
+    in_a_turn = (int(_TURN_SECONDS / max(row_seconds, 1e-9)) // FIRST_ROWS + 1) * FIRST_ROWS
+    size = max(1, min(int(_BATCH_BYTES / row_bytes), _MOST_ROWS, in_a_turn))
     if size <= rows.num_rows:
         return [rows.slice(at, size) for at in range(0, rows.num_rows, size)]
     return [joined([rows] * (size // rows.num_rows))]

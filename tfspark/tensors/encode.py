@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from tfspark import dtypes
+from tfspark import aligned, dtypes
 from tfspark.errors import EngineError, explain
 from tfspark.feeding import InputBinding
 from tfspark.tensors.constant import constant_tensor
@@ -237,7 +237,9 @@ def _stack(
         joined = pa.concat_arrays([as_binary(array).cast(kind) for array in arrays])
         order = np.arange(rows * width).reshape(width, rows).T.ravel()
         return ByteStrings(joined.take(to_arrow(order)), shape)
-    out = np.empty((rows, width), dtype=dtypes.by_name(bound.spec.dtype).numpy)
+    # Columns are first written one below the other: to write each into every row directly would
+    # touch all the memory once per column.
+    columns = np.empty((width, rows), dtypes.by_name(bound.spec.dtype).numpy)
     for position, (array, name) in enumerate(zip(arrays, bound.columns, strict=True)):
-        out[:, position] = numbers(array, bound, name, 1)
-    return out.reshape(shape)
+        columns[position] = numbers(array, bound, name, 1)
+    return aligned.copy(columns.T).reshape(shape)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tfspark import dtypes
+from tfspark import aligned, dtypes
 from tfspark.feeding import InputBinding
 from tfspark.rounding import narrowed, nearest
 from tfspark.rows import Code, Reason
@@ -31,9 +31,10 @@ def numbers(array: dtypes.ArrowArray, bound: InputBinding, column: str, width: i
     target = np.dtype(dtype.numpy)
     if not dtypes.is_decimal(array.type):
         source = to_numpy(array)
-        how = dtypes.conversion(array.type, dtype)
-        if how in ("exact", "widen"):
-            return source.astype(target, copy=False)
+        if source.dtype == target and not dtype.is_bfloat16:
+            return source
+        if dtypes.conversion(array.type, dtype) == "widen":
+            return aligned.copy(source, target)
         found = narrowed(source, dtype)
     elif target.kind == "f":
         source = to_numpy(array.cast(pa.string()).cast(pa.float64()))

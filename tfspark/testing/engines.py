@@ -59,7 +59,7 @@ def compare_engines(
         opened.append(handle.on(EngineChoice(name)).open())
         return opened[-1]
 
-    choice = choose_engine(batch, binding, open_engine, Origin(handle.title))
+    choice = choose_engine(batch, binding, open_engine, Origin(handle.title), handle.size)
     print("\n".join(_table(choice)))  # noqa: T201 - the table is for people
     return choice
 

@@ -88,7 +88,7 @@ def _choice(model: BoundModel, rows: pa.RecordBatch) -> EngineChoice:
                 opened[name] = open_model(handle.on(EngineChoice(name)))
             return limit.over(opened[name])
 
-        choice = choose_engine(rows, binding, open_engine, origin)
+        choice = choose_engine(rows, binding, open_engine, origin, handle.size)
     for name, engine in opened.items():
         if name != choice.engine:
             ENGINES.discard(engine)

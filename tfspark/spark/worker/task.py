@@ -66,6 +66,7 @@ def score_task(
             limit.over(engine),
             keep=keep,
             batch_size=options.batch_size,
+            model_bytes=handle.size,
             origin=origin,
         )
 
