@@ -19,7 +19,8 @@ def test_a_copy_is_aligned_and_equal(shape, dtype):
     values = np.ones(shape, np.int32)
     copied = aligned.copy(values, dtype)
     assert copied.ctypes.data % aligned.ALIGNMENT == 0
-    assert copied.flags.c_contiguous and copied.flags.writeable
+    assert copied.flags.c_contiguous
+    assert copied.flags.writeable
     np.testing.assert_array_equal(copied, values.astype(dtype), strict=True)
 
 
