@@ -11,6 +11,7 @@ import io.tfspark.{SparkSuite, TestModels}
 import io.tfspark.error.EngineException
 import io.tfspark.model.{DType, ModelPackage}
 import org.apache.spark.TaskContext
+import org.apache.spark.unsafe.Platform
 
 /** Runs the model 2·x0 − x1 + 3. */
 class SignatureRunnerSuite extends SparkSuite {
@@ -20,12 +21,13 @@ class SignatureRunnerSuite extends SparkSuite {
 
   private def row: NativeTensor = {
     val bytes = ByteBuffer.allocate(8).order(ByteOrder.nativeOrder).putFloat(1f).putFloat(2f)
-    NativeTensor.numbers(DType.of("float32").get, Seq(1L, 2L), bytes.array, 0, 8)
+    val start = Platform.BYTE_ARRAY_OFFSET.toLong
+    NativeTensor.numbers(DType.of("float32").get, Seq(1L, 2L), bytes.array, start, 8)
   }
 
   private def result(output: NativeTensor): Float = {
     val bytes = new Array[Byte](4)
-    output.read(0, bytes, 4)
+    output.read(bytes, Platform.BYTE_ARRAY_OFFSET.toLong, 4)
     ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder).getFloat
   }
 
