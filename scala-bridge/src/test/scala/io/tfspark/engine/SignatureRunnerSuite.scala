@@ -70,6 +70,19 @@ class SignatureRunnerSuite extends SparkSuite {
     }
   }
 
+  test("denormal numbers are zero in a run, and not in Java after it") {
+    val denormal = 1e-40f
+    val model = ModelPackage.load(TestModels.times(denormal))
+    Using.resource(NativeSession.load(model.path, model.tags, 1)) { session =>
+      val runner = session.runner(model.signature())
+      assert(score(runner) == 0f)
+      assert(Seq(denormal).map(_ * 3f).forall(_ > 0f))
+      runner.close()
+    }
+    assume(sys.props("os.name") == "Linux")
+    assert(Denormals.canBeZero)
+  }
+
   test("what a task opened is closed at its end, and at once when it had ended before") {
     val (sent, signature) = (key, linear.signature())
     spark.sparkContext.parallelize(Seq(1), 1).foreach { _ =>
