@@ -52,7 +52,18 @@ object TestModels {
   val markerAnswer: Float = -999f
 
   /** The linear model, changed by an attacker: its answer shows that it ran. */
-  def marker(): Path = edited("linear") { graph =>
+  def marker(): Path = ending("AddV2", markerAnswer, _ => "nothing")
+
+  /** The linear model, whose answer is multiplied by a number. */
+  def times(number: Float): Path = ending("Mul", number, identity)
+
+  /** The linear model with another last operation.
+    *
+    * @param first the node of the first operand, by the node of the answer
+    */
+  private def ending(last: String, second: Float, first: String => String): Path = edited(
+    "linear"
+  ) { graph =>
     val signature = graph.getSignatureDefOrThrow("serving_default").toBuilder
     val output = signature.getOutputsOrThrow("outputs")
     val kind = AttrValue.newBuilder().setType(DataType.DT_FLOAT).build()
@@ -60,7 +71,7 @@ object TestModels {
       .newBuilder()
       .setDtype(DataType.DT_FLOAT)
       .setTensorShape(TensorShapeProto.getDefaultInstance)
-      .addFloatVal(markerAnswer)
+      .addFloatVal(second)
     def node(name: String, op: String, inputs: String*) =
       NodeDef.newBuilder().setName(name).setOp(op).addAllInput(inputs.asJava)
     val nodes = Seq(
@@ -69,10 +80,10 @@ object TestModels {
         "value",
         AttrValue.newBuilder().setTensor(number).build()
       ),
-      node("marker", "AddV2", "nothing", "number").putAttr("T", kind)
+      node("last", last, first(output.getName), "number").putAttr("T", kind)
     )
     graph.getGraphDefBuilder.addAllNode(nodes.map(_.build()).asJava)
-    signature.putOutputs("outputs", output.toBuilder.setName("marker:0").build())
+    signature.putOutputs("outputs", output.toBuilder.setName("last:0").build())
     graph.putSignatureDef("serving_default", signature.build())
   }
 

@@ -4,7 +4,7 @@ import scala.util.Using
 
 import io.tfspark.error._
 import io.tfspark.model._
-import org.bytedeco.javacpp.{BytePointer, Pointer, PointerPointer}
+import org.bytedeco.javacpp.{BytePointer, PointerPointer}
 import org.tensorflow.internal.c_api._
 import org.tensorflow.internal.c_api.global.tensorflow._
 import org.tensorflow.proto.{ConfigProto, GPUOptions}
@@ -86,21 +86,21 @@ object NativeSession {
       session
     }.get
 
-  /** One intra-op thread per task CPU; the environment wins.
+  /** One intra-op thread per task CPU, and operations in the caller's thread; the environment wins.
     *
-    * The session's threads run the model, not the caller's thread. Only in its own threads,
-    * TensorFlow flushes denormal numbers to zero, as its Python API does. This costs about 10 µs
-    * per run.
+    * To pass operations to threads of the session takes time in each run. But if the mode of the
+    * caller's thread cannot be changed, only these threads treat denormals as zero, as Python does.
     */
   private def config(threads: Int): ConfigProto = {
     def unlessSet(variable: String, value: Int) = if (sys.env.contains(variable)) 0 else value
+    val ofSession = if (Denormals.canBeZero) -1 else Runtime.getRuntime.availableProcessors
+    val interOp = unlessSet("TF_NUM_INTEROP_THREADS", ofSession)
     ConfigProto
       .newBuilder()
       .setIntraOpParallelismThreads(unlessSet("TF_NUM_INTRAOP_THREADS", threads))
-      .setInterOpParallelismThreads(
-        unlessSet("TF_NUM_INTEROP_THREADS", Runtime.getRuntime.availableProcessors)
-      )
-      .setUsePerSessionThreads(true)
+      .setInterOpParallelismThreads(interOp)
+      // TensorFlow uses the caller's thread only if the session has no threads of its own.
+      .setUsePerSessionThreads(interOp >= 0)
       .setGpuOptions(GPUOptions.newBuilder().setAllowGrowth(true))
       .setAllowSoftPlacement(true)
       .build()
@@ -126,6 +126,7 @@ final class SignatureRunner private[engine] (
   private val outputs = ends(fetched)
   private val feeds = new PointerPointer[TF_Tensor](math.max(1, signature.inputs.size).toLong)
   private val results = new PointerPointer[TF_Tensor](math.max(1, fetched.size).toLong)
+  private val denormals = new Denormals
   private var isClosed = false
 
   /** Run one batch and pass its outputs, by name, to `use`; they are released afterwards.
@@ -148,7 +149,7 @@ final class SignatureRunner private[engine] (
   }
 
   override def close(): Unit = synchronized {
-    if (!isClosed) Seq[Pointer](inputs, outputs, feeds, results).foreach(_.close())
+    if (!isClosed) Seq(inputs, outputs, feeds, results, denormals).foreach(_.close())
     isClosed = true
   }
 
@@ -156,22 +157,24 @@ final class SignatureRunner private[engine] (
     val none: TF_Buffer = null
     val noTargets: PointerPointer[TF_Operation] = null
     val count = signature.inputs.size
-    NativeStatus.check(
-      TF_SessionRun(
-        session,
-        none,
-        inputs,
-        feeds,
-        count,
-        outputs,
-        results,
-        fetched.size,
-        noTargets,
-        0,
-        none,
-        _
-      )
-    )
+    NativeStatus.check { status =>
+      denormals.areZero {
+        TF_SessionRun(
+          session,
+          none,
+          inputs,
+          feeds,
+          count,
+          outputs,
+          results,
+          fetched.size,
+          noTargets,
+          0,
+          none,
+          status
+        )
+      }
+    }
   }
 
   private def ends(specs: Seq[TensorSpec]): TF_Output = {

@@ -19,15 +19,13 @@ final class NativeTensor private (private[engine] val handle: TF_Tensor) extends
   /** The address of the elements; 0 when there are none. */
   def address: Long = Option(TF_TensorData(handle)).fold(0L)(_.address)
 
-  /** Copy bytes out of the elements. */
-  def read(from: Long, into: Array[Byte], length: Int): Unit =
-    Platform.copyMemory(
-      null,
-      address + from,
-      into,
-      Platform.BYTE_ARRAY_OFFSET.toLong,
-      length.toLong
-    )
+  /** Copy the first bytes of the elements.
+    *
+    * @param into an array, or null for memory outside of Java's heap
+    * @param offset where the first byte goes, as `Platform` takes it
+    */
+  def read(into: AnyRef, offset: Long, length: Int): Unit =
+    Platform.copyMemory(null, address, into, offset, length.toLong)
 
   /** A string element, as a copy. */
   def string(index: Long): Array[Byte] =
@@ -41,16 +39,17 @@ object NativeTensor {
   /** Take ownership of a tensor that TensorFlow returned. */
   private[engine] def owned(handle: TF_Tensor): NativeTensor = new NativeTensor(handle)
 
-  /** A tensor of numbers, filled from the bytes of an array; missing rows repeat the last row.
+  /** A tensor of numbers, filled from the bytes of an object; missing rows repeat the last row.
     *
-    * @param offset position of the first byte
+    * @param from an array, or null for memory outside of Java's heap
+    * @param offset place of the first byte, as `Platform` takes it
     * @param length bytes to copy
     */
   def numbers(
       dtype: DType,
       shape: Seq[Long],
-      from: Array[Byte],
-      offset: Int,
+      from: AnyRef,
+      offset: Long,
       length: Int
   ): NativeTensor = {
     val size = shape.product * dtype.width
@@ -60,13 +59,7 @@ object NativeTensor {
       TF_AllocateTensor(dtype.number, shape.toArray, shape.size, size)
     ))
     val start = tensor.address
-    Platform.copyMemory(
-      from,
-      Platform.BYTE_ARRAY_OFFSET.toLong + offset,
-      null,
-      start,
-      length.toLong
-    )
+    Platform.copyMemory(from, offset, null, start, length.toLong)
     if (length < size) {
       val row = (size / shape.head).toInt
       (length.toLong until size by row.toLong).foreach { at =>

@@ -99,8 +99,13 @@ object BatchScoreFlags {
   )
 
   private val input = Seq(
-    Flag("input", "PATH", "path, glob or URI to read"),
-    Flag("input-table", "TABLE", "table or view to read, Hive's included"),
+    Flag("input", "PATH", "path, glob or URI to read", isAlternative = true),
+    Flag(
+      "input-table",
+      "TABLE",
+      "table or view to read, Hive's included",
+      isAlternative = true
+    ),
     Flag(
       "input-format",
       s"$formats|binaryFile",
@@ -117,8 +122,8 @@ object BatchScoreFlags {
   )
 
   private val output = Seq(
-    Flag("output", "PATH", "folder to write, as a path or URI"),
-    Flag("output-table", "TABLE", "table to write, such as db.scores"),
+    Flag("output", "PATH", "folder to write, as a path or URI", isAlternative = true),
+    Flag("output-table", "TABLE", "table to write, such as db.scores", isAlternative = true),
     Flag("output-format", formats, "format of the output (default: parquet)"),
     Flag("output-option", "K=V", "option of Spark's writer", Flag.isOption),
     Flag(

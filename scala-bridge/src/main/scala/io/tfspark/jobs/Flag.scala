@@ -7,13 +7,16 @@ import io.tfspark.error.Explain
   * @param value the placeholder of the value in the help: empty for a switch, `a|b|c` for one of
   *   these words, `NAME=VALUE` for a flag that may be given once for each name
   * @param check returns the problem of a value, if there is one
+  * @param isRequired whether every command line needs the flag
+  * @param isAlternative whether every command line needs the flag or one in its place
   */
 final case class Flag(
     name: String,
     value: String,
     meaning: String,
     check: String => Option[String] = _ => None,
-    isRequired: Boolean = false
+    isRequired: Boolean = false,
+    isAlternative: Boolean = false
 ) {
   def isSwitch: Boolean = value.isEmpty
   def isRepeatable: Boolean = value.contains('=')
@@ -23,11 +26,17 @@ final case class Flag(
 
   /** The problem of a value, if there is one. */
   def problem(text: String): Option[String] =
-    if (words.isEmpty) check(text)
+    if (words.isEmpty) check(text).orElse(emptiness(text))
     else
       Option.unless(words.contains(text))(
         s"expected ${words.mkString(" or ")}, found '$text'.${Explain.didYouMean(text, words)}"
       )
+
+  /** The problem of an empty value, such as `"$KEY"` with a variable that is not set. */
+  private def emptiness(text: String): Option[String] = {
+    val advice = if (isRequired || isAlternative) "give a value" else "leave the flag out"
+    Option.when(text.isEmpty)(s"the value is empty; $advice")
+  }
 }
 
 object Flag {

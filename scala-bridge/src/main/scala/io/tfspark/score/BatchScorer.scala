@@ -28,12 +28,13 @@ final class BatchScorer(
   private val groups = new GroupRunner(runner, binding, origin, metrics, rejects)
   private val outputBytes =
     binding.outputs.map(one => one.spec.rowSize.getOrElse(0L) * math.max(1, one.dtype.width)).sum
-  // Rows of one run; if the bytes of a row are not known in advance, bytes are counted too.
-  private val step = size.step(binding.batchDimension, encoder.rowBytes.map(_ + outputBytes))
+  private val trial =
+    new BatchTrial(size, binding.batchDimension, encoder.rowBytes.map(_ + outputBytes))
+  // If the bytes of a row are not known in advance, bytes are counted too.
   private val countsBytes = encoder.rowBytes.isEmpty
-  private val stepBytes = size.bytesOf(binding.batchDimension)
   private var seen = 0L
   private var waiting = 0
+  private var runStart = 0
   private var ran = false
   private var capacity = 0
   private var index = 0
@@ -44,14 +45,19 @@ final class BatchScorer(
   /** The only column that may be copied as a whole from a columnar batch. */
   val bulkPlace: Option[ColumnPlace] = BulkColumn.placeOf(binding.inputs, places)
 
-  /** Begin a batch, whose results go into the rows of a vector of the binding's result type. */
-  def start(into: WritableColumnVector): Unit = {
+  /** Begin a batch, whose results go into the rows of a vector of the binding's result type.
+    *
+    * @param most its rows, or the most rows that it may have
+    */
+  def start(into: WritableColumnVector, most: Int = BatchSize.MaxRows): Unit = {
+    trial.begin(most)
     vector = into
     outputs =
       if (binding.isStruct) binding.outputs.indices.map(into.getChild) else Seq(into)
     reason = binding.reason.map(_ => into.getChild(outputs.size))
     rejects.clear()
     index = 0
+    runStart = 0
     capacity = 0
     ran = false
     into.reset()
@@ -72,9 +78,11 @@ final class BatchScorer(
           )
       }
     advance(isFed)
-    if (waiting >= step || (countsBytes && encoder.bytes + waiting * outputBytes >= stepBytes))
-      flush()
+    if (waiting >= trial.rows || hasAllBytes) flush()
   }
+
+  private def hasAllBytes: Boolean =
+    countsBytes && encoder.bytes + waiting * outputBytes >= trial.bytes
 
   /** Take a row whose values could not be read. */
   def reject(problem: RowProblem): Unit = {
@@ -110,14 +118,26 @@ final class BatchScorer(
   /** Score a whole batch whose only input is contiguous; returns whether this worked.
     *
     * If not, the batch has to be started again.
+    *
+    * @param column the column at `bulkPlace`
     */
-  def scoreAll(bulk: BulkColumn, rows: Int, into: WritableColumnVector): Boolean = {
-    start(into)
+  def scoreAll(column: WritableColumnVector, rows: Int, into: WritableColumnVector): Boolean =
+    bulkPlace.exists { place =>
+      scoreAll(new BulkColumn(column, place, binding.inputs.head.dtype), rows, into)
+    }
+
+  private def scoreAll(bulk: BulkColumn, rows: Int, into: WritableColumnVector): Boolean = {
+    start(into, rows)
     grow(rows)
-    val taken = (0 until rows by step).forall { from =>
-      val done = encoder.addAll(bulk, from, math.min(step, rows - from))
-      if (done) flush()
-      done
+    var taken = true
+    while (taken && index < rows) {
+      val count = math.min(trial.rows, rows - index)
+      taken = encoder.addAll(bulk, index, count)
+      if (taken) {
+        index += count
+        waiting = count
+        flush()
+      }
     }
     if (taken) {
       rejects.write(rows, outputs, reason)
@@ -139,10 +159,17 @@ final class BatchScorer(
   }
 
   private def flush(): Unit = {
-    ran ||= waiting > 0
-    encoder.groups.foreach(groups.score(_, outputs, seen))
+    if (waiting > 0) {
+      ran = true
+      // A row that is not fed counts here, because otherwise no batch with a null would be full.
+      val isFull = index - runStart >= trial.rows || hasAllBytes
+      val started = System.nanoTime()
+      encoder.groups.foreach(groups.score(_, outputs, seen))
+      if (isFull) trial.took(waiting, (System.nanoTime() - started) / 1e9)
+    }
     encoder.clear()
     waiting = 0
+    runStart = index
   }
 }
 

@@ -6,7 +6,7 @@ import java.nio.charset.{CharacterCodingException, StandardCharsets}
 import io.tfspark.engine.NativeTensor
 import io.tfspark.error.Explain
 import io.tfspark.model._
-import io.tfspark.tensor.{BFloat16, HalfFloat, RowProblem}
+import io.tfspark.tensor._
 import org.apache.spark.sql.execution.vectorized.WritableColumnVector
 import org.apache.spark.sql.types.StringType
 import org.apache.spark.unsafe.Platform
@@ -94,21 +94,18 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
     if (dtype.width == 0) strings(tensor, count, vector, place, refuse)
     else if (count > 0) {
       val length = Math.multiplyExact(count, dtype.width)
-      if (bytes.length < length) bytes = new Array[Byte](length)
-      tensor.read(0, bytes, length)
-      if (!(inOrder && bulk(vector, place(0), count))) each(vector, count, place)
-    }
-
-  /** Copy all elements at once if TensorFlow and Spark store them in the same way. */
-  private def bulk(vector: WritableColumnVector, first: Int, count: Int): Boolean =
-    dtype.name match {
-      case "float32" => vector.putFloats(first, count, bytes, 0); true
-      case "float64" => vector.putDoubles(first, count, bytes, 0); true
-      case "int32" => vector.putInts(first, count, bytes, 0); true
-      case "int64" => vector.putLongs(first, count, bytes, 0); true
-      case "int16" => vector.putShorts(first, count, bytes, 0); true
-      case "int8" => vector.putBytes(first, count, bytes, 0); true
-      case _ => false
+      // TensorFlow and Spark store elements of the same width in the same way.
+      val memory =
+        if (inOrder && dtype.width == dtype.sql.defaultSize)
+          VectorMemory.of(vector, dtype.sql, place(0))
+        else None
+      memory match {
+        case Some((base, offset)) => tensor.read(base, offset, length)
+        case None =>
+          if (bytes.length < length) bytes = new Array[Byte](length)
+          tensor.read(bytes, Platform.BYTE_ARRAY_OFFSET.toLong, length)
+          each(vector, count, place)
+      }
     }
 
   private def each(vector: WritableColumnVector, count: Int, place: Int => Int): Unit = {

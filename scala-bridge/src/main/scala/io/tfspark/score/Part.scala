@@ -46,7 +46,8 @@ final private[score] case class Part(
     elements match {
       case fixed: FixedElements =>
         val width = perRow * dtype.width
-        NativeTensor.numbers(dtype, shape, fixed.array, from * width, size * width)
+        val (base, offset) = fixed.place
+        NativeTensor.numbers(dtype, shape, base, offset + from.toLong * width, size * width)
       case strings: StringElements =>
         val start = from * perRow
         NativeTensor.strings(

@@ -23,7 +23,7 @@ object BridgeConf {
   /** `spark.tfspark.function.model`: the model of a permanent function without a model argument. */
   val FunctionModel: String = "spark.tfspark.function.model"
 
-  /** Rows per run of a model, if memory allows; by default as many as make about 1 MiB. */
+  /** Rows per run of a model, if memory allows; by default as many as run fastest. */
   val BatchRows: String = "spark.tfspark.batchSize"
 
   /** Whether columns that may have fractions feed integers; each value is checked. */

@@ -54,7 +54,7 @@ final private[sql] class RowBatches(
 
   private def gather(rows: Iterator[InternalRow]): ColumnarBatch = {
     waiting.clear()
-    task.start(waiting.row)
+    task.start(waiting.row, most)
     while (waiting.size < most && !waiting.isFull && !task.isFull && rows.hasNext) {
       val row = rows.next()
       waiting.add(kept(row))

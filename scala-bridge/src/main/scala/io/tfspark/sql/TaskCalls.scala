@@ -3,7 +3,7 @@ package io.tfspark.sql
 import io.tfspark.engine._
 import io.tfspark.model.Binding
 import io.tfspark.score._
-import io.tfspark.tensor.{BulkColumn, ColumnPlace}
+import io.tfspark.tensor.ColumnPlace
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.Attribute
@@ -68,10 +68,11 @@ final private[sql] class TaskCalls(
   /** Begin a batch of rows.
     *
     * @param kept returns the kept columns of a row by its position in the batch
+    * @param most the most rows that the batch may have
     */
-  def start(kept: Int => InternalRow): Unit = {
+  def start(kept: Int => InternalRow, most: Int): Unit = {
     rows.start(kept)
-    scorers.lazyZip(results).foreach(_.start(_))
+    scorers.lazyZip(results).foreach(_.start(_, most))
   }
 
   /** Add a row that was just read. */
@@ -97,13 +98,12 @@ final private[sql] class TaskCalls(
     scorers.lazyZip(results).foreach { (scorer, result) =>
       val isDone = scorer.bulkPlace.exists { place =>
         batch.column(place.ordinal) match {
-          case vector: WritableColumnVector =>
-            scorer.scoreAll(new BulkColumn(vector, place), batch.numRows, result)
+          case vector: WritableColumnVector => scorer.scoreAll(vector, batch.numRows, result)
           case _ => false
         }
       }
       if (!isDone) {
-        scorer.start(result)
+        scorer.start(result, batch.numRows)
         var index = 0
         while (index < batch.numRows) {
           scorer.add(batch.getRow(index))

@@ -76,8 +76,8 @@ final class BatchEncoder(inputs: Seq[InputBinding], places: Seq[Seq[ColumnPlace]
     others.clear()
   }
 
-  /** Add the rows of a single input at once if their elements are contiguous; returns whether they
-    * were added.
+  /** Add the rows of a single input at once if their elements are contiguous and fit; returns
+    * whether they were added.
     */
   def addAll(bulk: BulkColumn, first: Int, rows: Int): Boolean =
     only.exists(_.addAll(bulk, first, rows))

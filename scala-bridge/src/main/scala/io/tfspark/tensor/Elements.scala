@@ -41,28 +41,46 @@ private[tensor] object Elements {
     if (dtype.width == 0) new StringElements else new FixedElements(dtype.width)
 }
 
-/** Numbers and booleans, in TensorFlow's own layout. */
+/** Numbers and booleans, in TensorFlow's own layout: in an array of their own, or in an object of
+  * Spark to which they refer.
+  */
 final class FixedElements(val width: Int) extends Elements {
   private var memory = new Array[Byte](1 << 8)
   private var used = 0
+  private var referred: Option[(AnyRef, Long)] = None
 
   def bytes: Long = used.toLong
-  private[tensor] def keep(elements: Int): Unit = used = elements * width
-  def copied: ByteBuffer = ByteBuffer.wrap(java.util.Arrays.copyOf(memory, used))
+  private[tensor] def keep(elements: Int): Unit = {
+    used = elements * width
+    if (used == 0) referred = None
+  }
+  def copied: ByteBuffer = ByteBuffer.wrap(owned(used))
 
   def replacing(standIns: Map[Int, Int], perRow: Int): FixedElements = {
     val copy = new FixedElements(width)
-    copy.memory = memory.clone
+    copy.memory = owned(used)
     copy.used = used
     val length = perRow * width
     standIns.foreach { case (row, other) =>
-      System.arraycopy(memory, other * length, copy.memory, row * length, length)
+      System.arraycopy(copy.memory, other * length, copy.memory, row * length, length)
     }
     copy
   }
 
-  /** The memory; the first `bytes` of it count. */
-  def array: Array[Byte] = memory
+  /** The object that holds the elements, and the offset of the first of them, as `Platform` takes
+    * them.
+    */
+  def place: (AnyRef, Long) = referred.getOrElse((memory, Platform.BYTE_ARRAY_OFFSET.toLong))
+
+  /** Take elements without a copy from an object of this layout, which does not change before
+    * `clear`.
+    */
+  def refer(base: AnyRef, offset: Long, count: Int): Unit =
+    if (used > 0) putAll(base, offset, count)
+    else {
+      referred = Some((base, offset))
+      used = Math.multiplyExact(count, width)
+    }
 
   def putByte(value: Byte): Unit = {
     val offset = next() // may move the memory
@@ -96,16 +114,17 @@ final class FixedElements(val width: Int) extends Elements {
 
   /** Copy elements that lie in another object of this layout. */
   def putAll(base: AnyRef, offset: Long, count: Int): Unit = {
+    val start = extend(count) // may move the memory
+    Platform.copyMemory(base, offset, memory, start, count.toLong * width)
+  }
+
+  /** Make room for more elements, which the caller writes; returns the offset of the first. */
+  private[tensor] def extend(count: Int): Long = {
     val length = Math.multiplyExact(count, width)
     reserve(length)
-    Platform.copyMemory(
-      base,
-      offset,
-      memory,
-      Platform.BYTE_ARRAY_OFFSET.toLong + used,
-      length.toLong
-    )
+    val start = Platform.BYTE_ARRAY_OFFSET.toLong + used
     used += length
+    start
   }
 
   private def next(): Long = {
@@ -115,7 +134,20 @@ final class FixedElements(val width: Int) extends Elements {
     offset
   }
 
-  private def reserve(more: Int): Unit = memory = Grown(memory, used, more)
+  private def reserve(more: Int): Unit = {
+    if (referred.isDefined) {
+      memory = owned(used)
+      referred = None
+    }
+    memory = Grown(memory, used, more)
+  }
+
+  private def owned(length: Int): Array[Byte] = {
+    val copy = new Array[Byte](length)
+    val (base, offset) = place
+    Platform.copyMemory(base, offset, copy, Platform.BYTE_ARRAY_OFFSET.toLong, length.toLong)
+    copy
+  }
 }
 
 /** Byte strings, one after the other, each followed by a NUL, and the end of each.

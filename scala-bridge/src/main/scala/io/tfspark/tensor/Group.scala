@@ -68,10 +68,17 @@ final class Group private[tensor] (
     readers(input).elements.keep(rows * rowSizes(input))
   }
 
-  /** Add rows of the only input if their elements are contiguous; returns whether they are. */
+  /** Add rows of the only input if their elements are contiguous and fit; returns whether they do.
+    */
   private[tensor] def addAll(bulk: BulkColumn, first: Int, rows: Int): Boolean = {
     val isTaken = readers.head.elements match {
-      case fixed: FixedElements => bulk.appendTo(fixed, first, rows, shapes.head)
+      case fixed: FixedElements =>
+        try bulk.appendTo(fixed, first, rows, shapes.head)
+        catch {
+          case _: RowProblem =>
+            removePartOfRow()
+            false
+        }
       case _: StringElements => false
     }
     if (isTaken) claim(first, rows)

@@ -37,6 +37,21 @@ abstract class LeafWriter extends Serializable {
   }
 }
 
+/** A writer that also takes elements that lie one after the other in memory. */
+private[tensor] trait ContiguousWriter extends LeafWriter {
+
+  /** Copy elements out of an object, from an offset as `Platform` takes it. */
+  def writeAll(base: AnyRef, offset: Long, count: Int): Unit
+
+  override def writeAll(array: ArrayData, count: Int): Unit = array match {
+    // Its elements are contiguous, in the width of their type, after a header with the null bits.
+    case unsafe: UnsafeArrayData =>
+      val header = UnsafeArrayData.calculateHeaderPortionInBytes(count)
+      writeAll(unsafe.getBaseObject, unsafe.getBaseOffset + header, count)
+    case _ => super.writeAll(array, count)
+  }
+}
+
 object LeafWriter {
 
   /** A writer from a column's element type into elements of a tensor type. */
@@ -91,14 +106,8 @@ object LeafWriter {
       }
   }
 
-  abstract private class Exact(into: FixedElements) extends LeafWriter {
-    override def writeAll(array: ArrayData, count: Int): Unit = array match {
-      // Its elements are contiguous, in the width of their type, after a header with the null bits.
-      case unsafe: UnsafeArrayData =>
-        val header = UnsafeArrayData.calculateHeaderPortionInBytes(count)
-        into.putAll(unsafe.getBaseObject, unsafe.getBaseOffset + header, count)
-      case _ => super.writeAll(array, count)
-    }
+  abstract private class Exact(into: FixedElements) extends LeafWriter with ContiguousWriter {
+    def writeAll(base: AnyRef, offset: Long, count: Int): Unit = into.putAll(base, offset, count)
   }
 
   /** Writes a value in the place of each null. */

@@ -3,8 +3,7 @@ package io.tfspark.tensor
 import java.math.BigDecimal
 
 import io.tfspark.model._
-import org.apache.spark.sql.catalyst.expressions.{SpecializedGetters, UnsafeArrayData}
-import org.apache.spark.sql.catalyst.util.ArrayData
+import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
 import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.Platform
 
@@ -53,26 +52,26 @@ private[tensor] object NumberWriter {
 
   /** The most usual conversion, which also takes whole arrays. */
   final private class DoublesToFloats(column: String, to: DType, into: FixedElements)
-      extends NumberWriter(column, to, into) {
+      extends NumberWriter(column, to, into)
+      with ContiguousWriter {
 
-    def write(row: SpecializedGetters, at: Int): Unit = put(row.getDouble(at))
+    def write(row: SpecializedGetters, at: Int): Unit = into.putFloat(rounded(row.getDouble(at)))
 
-    override def writeAll(array: ArrayData, count: Int): Unit = array match {
-      case unsafe: UnsafeArrayData =>
-        val header = UnsafeArrayData.calculateHeaderPortionInBytes(count)
-        val start = unsafe.getBaseOffset + header
-        var index = 0
-        while (index < count) {
-          put(Platform.getDouble(unsafe.getBaseObject, start + index * 8L))
-          index += 1
-        }
-      case _ => super.writeAll(array, count)
+    def writeAll(base: AnyRef, offset: Long, count: Int): Unit = {
+      val start = into.extend(count)
+      val (target, _) = into.place
+      var index = 0
+      while (index < count) {
+        val near = rounded(Platform.getDouble(base, offset + index * 8L))
+        Platform.putFloat(target, start + index * 4L, near)
+        index += 1
+      }
     }
 
-    private def put(value: Double): Unit = {
+    private def rounded(value: Double): Float = {
       val near = value.toFloat
       if (near.isInfinite && !value.isInfinite) refuse(value.toString, ReasonCode.OutOfRange)
-      into.putFloat(near)
+      near
     }
   }
 

@@ -11,6 +11,7 @@ import io.tfspark.{SparkSuite, TestModels}
 import io.tfspark.error.EngineException
 import io.tfspark.model.{DType, ModelPackage}
 import org.apache.spark.TaskContext
+import org.apache.spark.unsafe.Platform
 
 /** Runs the model 2·x0 − x1 + 3. */
 class SignatureRunnerSuite extends SparkSuite {
@@ -20,12 +21,13 @@ class SignatureRunnerSuite extends SparkSuite {
 
   private def row: NativeTensor = {
     val bytes = ByteBuffer.allocate(8).order(ByteOrder.nativeOrder).putFloat(1f).putFloat(2f)
-    NativeTensor.numbers(DType.of("float32").get, Seq(1L, 2L), bytes.array, 0, 8)
+    val start = Platform.BYTE_ARRAY_OFFSET.toLong
+    NativeTensor.numbers(DType.of("float32").get, Seq(1L, 2L), bytes.array, start, 8)
   }
 
   private def result(output: NativeTensor): Float = {
     val bytes = new Array[Byte](4)
-    output.read(0, bytes, 4)
+    output.read(bytes, Platform.BYTE_ARRAY_OFFSET.toLong, 4)
     ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder).getFloat
   }
 
@@ -66,6 +68,19 @@ class SignatureRunnerSuite extends SparkSuite {
       closing.get()
       intercept[EngineException](score(runner))
     }
+  }
+
+  test("denormal numbers are zero in a run, and not in Java after it") {
+    val denormal = 1e-40f
+    val model = ModelPackage.load(TestModels.times(denormal))
+    Using.resource(NativeSession.load(model.path, model.tags, 1)) { session =>
+      val runner = session.runner(model.signature())
+      assert(score(runner) == 0f)
+      assert(Seq(denormal).map(_ * 3f).forall(_ > 0f))
+      runner.close()
+    }
+    assume(sys.props("os.name") == "Linux")
+    assert(Denormals.canBeZero)
   }
 
   test("what a task opened is closed at its end, and at once when it had ended before") {

@@ -49,6 +49,20 @@ class BatchScoreFlagsSuite extends AnyFunSuite {
     assert(Flag.names("`a,b`,c") == Seq("`a,b`", "c"))
   }
 
+  test("an empty value is refused in the words of Python, with the advice that fits the flag") {
+    val texts = BatchScoreFlags.all.filterNot(flag => flag.isSwitch || flag.value.contains('|'))
+    val needed = Set("model", "input", "input-table", "output", "output-table")
+    texts.foreach { flag =>
+      val advice = if (needed(flag.name)) "give a value" else "leave the flag out"
+      Seq(Seq(s"--${flag.name}", ""), Seq(s"--${flag.name}=")).foreach { words =>
+        val message = intercept[UsageException](BatchScoreFlags.parse(words)).getMessage
+        val said = if (flag.check("").isEmpty) s"the value is empty; $advice" else "expected "
+        assert(message.startsWith(s"argument --${flag.name}: $said"), message)
+      }
+    }
+    assert(texts.count(_.check("").isEmpty) >= 8)
+  }
+
   test("command lines that are wrong end with code 2") {
     val good = Seq("--model", "m", "--input", "i", "--output", "o")
     val ofTable = Seq("--model", "m", "--input-table", "t", "--output", "o")

@@ -207,8 +207,7 @@ class BatchEncoderSuite extends AnyFunSuite {
   test("elements outlive the growth of their memory") {
     val numbers = new FixedElements(8)
     (0 until 10000).foreach(value => numbers.putLong(value.toLong))
-    val found =
-      java.nio.ByteBuffer.wrap(numbers.array).order(java.nio.ByteOrder.nativeOrder).asLongBuffer
+    val found = numbers.copied.order(ByteOrder.nativeOrder).asLongBuffer
     assert((0 until 10000).forall(index => found.get(index) == index))
     val strings = new StringElements
     val words = (0 until 3000).map(index => s"word $index".getBytes)

@@ -21,6 +21,10 @@ class EncodeBenchmark {
 
   private val pairs = new RowFeed(vector(2), arrays, many)(row => Seq(floats(row, 2)))
   private val images = new RowFeed(vector(3072), arrays, few)(row => Seq(floats(row, 3072)))
+  private val doubles =
+    new RowFeed(vector(3072), StructType.fromDDL("x array<double>"), few)(row =>
+      Seq(new GenericArrayData(Array.tabulate(3072)(at => (row + at).toDouble)))
+    )
   private val words =
     new RowFeed(text, StructType.fromDDL("x string"), many)(row =>
       Seq(UTF8String.fromString(s"word number $row"))
@@ -31,6 +35,7 @@ class EncodeBenchmark {
     )
   private val pairColumn = new ColumnFeed(vector(2), filled(many, 2), many)
   private val imageColumn = new ColumnFeed(vector(3072), filled(few, 3072), few)
+  private val doubleColumn = new ColumnFeed(vector(3072), filled(few, 3072, DoubleType), few)
 
   @Benchmark @OperationsPerInvocation(many) def rowsArray2(): Long = pairs.encode()
   @Benchmark @OperationsPerInvocation(few) def rowsArray3072(): Long = images.encode()
@@ -38,6 +43,8 @@ class EncodeBenchmark {
   @Benchmark @OperationsPerInvocation(several) def rowsScalars200(): Long = scalars.encode()
   @Benchmark @OperationsPerInvocation(many) def columnArray2(): Long = pairColumn.encode()
   @Benchmark @OperationsPerInvocation(few) def columnArray3072(): Long = imageColumn.encode()
+  @Benchmark @OperationsPerInvocation(few) def rowsDoubles3072(): Long = doubles.encode()
+  @Benchmark @OperationsPerInvocation(few) def columnDoubles3072(): Long = doubleColumn.encode()
 }
 
 private object EncodeBenchmark {
@@ -59,11 +66,14 @@ private object EncodeBenchmark {
     new GenericArrayData(Array.tabulate(size)(at => (row + at).toFloat))
 
   /** A column of arrays as the Parquet reader returns it. */
-  private def filled(rows: Int, size: Int): OnHeapColumnVector = {
-    val vector = new OnHeapColumnVector(rows, ArrayType(FloatType))
+  private def filled(rows: Int, size: Int, kind: DataType = FloatType): OnHeapColumnVector = {
+    val vector = new OnHeapColumnVector(rows, ArrayType(kind))
     val elements = vector.arrayData()
     elements.reserve(rows * size)
-    (0 until rows * size).foreach(at => elements.putFloat(at, at.toFloat))
+    (0 until rows * size).foreach { at =>
+      if (kind == DoubleType) elements.putDouble(at, at.toDouble)
+      else elements.putFloat(at, at.toFloat)
+    }
     (0 until rows).foreach(row => vector.putArray(row, row * size, size))
     vector
   }

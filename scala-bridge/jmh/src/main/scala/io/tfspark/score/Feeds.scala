@@ -51,8 +51,9 @@ final private[score] class RowFeed(
 /** A column as in a columnar batch. */
 final private[score] class ColumnFeed(spec: TensorSpec, vector: WritableColumnVector, count: Int)
     extends Feed(spec, new StructType().add("x", vector.dataType)) {
+  private val dtype = InputBinding(spec, Nil).dtype
 
   override protected def fill(): Unit =
-    if (!encoder.addAll(new BulkColumn(vector, places.head), 0, count))
+    if (!encoder.addAll(new BulkColumn(vector, places.head, dtype), 0, count))
       throw new IllegalStateException("the column was not taken at once")
 }

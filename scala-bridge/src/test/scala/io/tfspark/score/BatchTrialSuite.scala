@@ -1,0 +1,112 @@
+package io.tfspark.score
+
+import io.tfspark.score.BatchTrial._
+import org.scalatest.funsuite.AnyFunSuite
+
+/** The cases of `tests/core/test_batching.py`. */
+class BatchTrialSuite extends AnyFunSuite {
+  private val rowBytes = 64L
+  private val largest = (BatchSize.TargetBytes / rowBytes).toInt
+  private val trials = Runs * Sizes
+
+  private def trial(
+      rows: Option[Int] = None,
+      fixed: Option[Int] = None,
+      bytes: Option[Long] = Some(rowBytes),
+      most: Int = BatchSize.MaxRows
+  ): BatchTrial = {
+    val made = new BatchTrial(BatchSize(rows), fixed, bytes)
+    made.begin(most)
+    made
+  }
+
+  /** The rows of each run if the time of a run is a function of its rows. */
+  private def taken(trial: BatchTrial, runs: Int = trials + 3)(seconds: Int => Double): Seq[Int] =
+    Seq.fill(runs) {
+      val rows = trial.rows
+      trial.took(rows, seconds(rows))
+      rows
+    }
+
+  test("a light model gets 1 MiB, or as many rows as Spark passes") {
+    assert(taken(trial(), 5)(_ * 1e-8) == Seq.fill(5)(largest))
+    assert(taken(trial(most = 4096), 5)(_ * 1e-8) == Seq.fill(5)(4096))
+    assert(trial(bytes = Some(1)).rows == BatchSize.MaxRows)
+    assert(trial(bytes = Some(4 << 20)).rows == 1)
+  }
+
+  test("a heavy model gets runs of about 0.1 seconds") {
+    Seq[(Int => Double, Int)](
+      (rows => rows * LongSeconds / 7.5, 7),
+      (rows => rows * LongSeconds / 500, 500),
+      (rows => rows * 2 * LongSeconds, 1),
+      (rows => rows * (if (rows > 200) 0.01 else 0.005), 10)
+    ).foreach { case (seconds, short) =>
+      val rows = taken(trial(), 1 + trials + 3)(seconds)
+      assert(rows.head == largest)
+      assert(rows.slice(1, 1 + Runs) == Seq.fill(Runs)(short))
+      assert(Set(short, short >> 1).contains(rows.last))
+    }
+  }
+
+  test("short runs are not used if a row takes longer in them") {
+    Seq[Int => Double](
+      _ => 0.2,
+      rows => 0.3 + rows * 1e-3,
+      rows => math.max(0.16, rows * 1e-4)
+    ).foreach { seconds =>
+      val rows = taken(trial(), 1 + Runs + trials + 3)(seconds)
+      assert(rows(1) < largest)
+      assert(rows(1 + Runs) == largest && rows.last == largest)
+    }
+  }
+
+  test("a light model whose first run prepares the graph gets large runs again") {
+    val seen = scala.collection.mutable.Set.empty[Int]
+    val rows = taken(trial(), 1 + Runs + trials) { rows =>
+      rows * 1e-8 + (if (seen.add(rows)) 5 * LongSeconds else 0)
+    }
+    assert(rows.head == largest && rows(1) < largest && rows(1 + Runs) == largest)
+  }
+
+  test("each size is tried, and the fastest stays") {
+    val small = taken(trial())(rows => rows * (if (rows < 2000) 1e-10 else 1.5e-10))
+    val tried = small.take(trials).grouped(Runs).map(_.head).toSeq
+    assert(tried == (0 until Sizes).map(largest >> _))
+    assert(small.drop(trials).forall(_ == tried.last))
+    val middle = taken(trial())(rows => rows * (math.abs(rows - 4096) + 1) * 1e-10)
+    assert(middle.drop(trials).forall(_ == 4096))
+  }
+
+  test("two slower sizes in a row end the trial") {
+    val rows = taken(trial())(rows => rows * (1 + 1000.0 / rows) * 1e-10)
+    assert(rows.drop(3 * Runs).forall(_ == largest) && rows.distinct.size == 3)
+  }
+
+  test("small differences do not choose, and the first run of a size does not count") {
+    val noise = taken(trial())(rows => rows * (if (rows > 10000) 1e-10 else 0.97e-10))
+    assert(noise.drop(trials).forall(_ == largest))
+    val each = Seq(0.1, 9.0, 1.0, 9.0, 9.0).iterator ++ Iterator.continually(0.99)
+    assert(taken(trial())(rows => rows * each.next() * 1e-10).last == largest)
+    val faster = Seq(0.1, 9.0, 1.0, 9.0, 9.0, 0.1, 0.9, 9.0, 9.0, 9.0).iterator ++
+      Iterator.continually(1.0)
+    assert(taken(trial())(rows => rows * faster.next() * 1e-10).last == largest >> 1)
+  }
+
+  test("if the bytes of a row are not known, both rows and bytes are halved") {
+    val texts = trial(bytes = None, most = 8192)
+    val asked = Seq.fill(trials) {
+      val found = (texts.rows, texts.bytes)
+      texts.took((texts.bytes / 1000).toInt, 1e-3)
+      found
+    }
+    val sizes = asked.grouped(Runs).map(_.head).toSeq
+    assert(sizes.take(3) == (0 to 2).map(at => (8192 >> at, BatchSize.TargetBytes >> at)))
+    assert((texts.rows, texts.bytes) == ((8192, BatchSize.TargetBytes)), "a run has a fixed cost")
+  }
+
+  test("a given size and a fixed batch dimension are never changed") {
+    assert(taken(trial(rows = Some(7)))(_ * 1.0).toSet == Set(7))
+    assert(taken(trial(rows = Some(7), fixed = Some(3)))(_ * 1.0).toSet == Set(3))
+  }
+}
