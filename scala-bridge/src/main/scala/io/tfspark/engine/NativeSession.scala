@@ -13,11 +13,15 @@ import org.tensorflow.proto.{ConfigProto, GPUOptions}
   *
   * TensorFlow Java's own `Session` does not support int8, int16 or uint32. So this class calls the
   * C API, as tfspark's Python engine does: the same calls, kernels and numbers.
+  *
+  * @param modelBytes the size of the model's files; 0 if it is unknown
   */
-final class NativeSession private (session: TF_Session, graph: TF_Graph) extends AutoCloseable {
+final class NativeSession private (session: TF_Session, graph: TF_Graph, modelBytes: Long)
+    extends AutoCloseable {
 
   /** A runner of one signature, for one thread. */
-  def runner(signature: Signature): SignatureRunner = new SignatureRunner(session, graph, signature)
+  def runner(signature: Signature): SignatureRunner =
+    new SignatureRunner(session, graph, signature, modelBytes)
 
   override def close(): Unit = {
     try NativeSession.delete(session)
@@ -33,10 +37,15 @@ object NativeSession {
     (buffer: TF_Buffer) => TF_DeleteBuffer(buffer)
 
   /** Load an export dir; its tables are initialised and its variables restored. */
-  def load(exportDir: String, tags: Seq[String], threads: Int): NativeSession = {
+  def load(
+      exportDir: String,
+      tags: Seq[String],
+      threads: Int,
+      modelBytes: Long = 0
+  ): NativeSession = {
     NativeLibrary.load()
     val graph = TF_NewGraph()
-    try new NativeSession(open(exportDir, tags, threads, graph), graph)
+    try new NativeSession(open(exportDir, tags, threads, graph), graph, modelBytes)
     catch {
       case error: NativeException =>
         TF_DeleteGraph(graph)
@@ -116,7 +125,8 @@ object NativeSession {
 final class SignatureRunner private[engine] (
     session: TF_Session,
     graph: TF_Graph,
-    signature: Signature
+    signature: Signature,
+    val modelBytes: Long
 ) extends AutoCloseable {
   private val fed = signature.inputs.map(_.tensor)
   // A session refuses to fetch a tensor that is fed; types outside the table cannot be decoded.

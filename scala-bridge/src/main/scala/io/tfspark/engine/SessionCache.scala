@@ -91,7 +91,12 @@ object SessionCache {
 
   /** The sessions of this JVM. */
   lazy val shared: SessionCache = new SessionCache(key =>
-    NativeSession.load(key.source.locate(key.digest, key.size).toString, key.tags, key.threads)
+    NativeSession.load(
+      key.source.locate(key.digest, key.size).toString,
+      key.tags,
+      key.threads,
+      key.size
+    )
   )
 
   final private class Entry(make: => NativeSession) {

@@ -28,8 +28,12 @@ final class BatchScorer(
   private val groups = new GroupRunner(runner, binding, origin, metrics, rejects)
   private val outputBytes =
     binding.outputs.map(one => one.spec.rowSize.getOrElse(0L) * math.max(1, one.dtype.width)).sum
-  private val trial =
-    new BatchTrial(size, binding.batchDimension, encoder.rowBytes.map(_ + outputBytes))
+  private val trial = new BatchTrial(
+    size,
+    binding.batchDimension,
+    encoder.rowBytes.map(_ + outputBytes),
+    runner.modelBytes
+  )
   // If the bytes of a row are not known in advance, bytes are counted too.
   private val countsBytes = encoder.rowBytes.isEmpty
   private var seen = 0L

@@ -4,26 +4,33 @@ import scala.collection.mutable
 
 /** Chooses how many rows each run of a model has. Executor, one thread.
   *
-  * If the user sets no size, a run has up to 1 MiB. If the first one takes more than 0.1 seconds,
-  * shorter ones are tried, because a heavy model needs much memory for 1 MiB of short rows, and is
-  * slower with it. Then smaller sizes are timed, and the fastest size is used for the rest of the
-  * partition. `tfspark/batching.py` chooses in the same way, and says why; here a run also never
-  * has more rows than Spark passes in one batch.
+  * If the user sets no size, a run has up to 1 MiB. A large model may need much memory and time for
+  * 1 MiB of short rows, so its runs begin with fewer rows and grow, until one takes 0.1 seconds and
+  * larger ones gain nothing. Then smaller sizes are timed, and the fastest size is used for the rest
+  * of the partition. `tfspark/batching.py` chooses in the same way, and says why; here a run also
+  * never has more rows than Spark passes in one batch.
   *
   * @param size what the user or the session sets
   * @param fixed the batch dimension of the model, if it is fixed
   * @param rowBytes the bytes of a row, if all rows have the same size
+  * @param modelBytes the size of the model's files; 0 if it is unknown
   */
-final private[score] class BatchTrial(size: BatchSize, fixed: Option[Int], rowBytes: Option[Long]) {
+final private[score] class BatchTrial(
+    size: BatchSize,
+    fixed: Option[Int],
+    rowBytes: Option[Long],
+    modelBytes: Long
+) {
   import BatchTrial._
 
   private val step = size.step(fixed, rowBytes)
   private val stepBytes = size.bytesOf(fixed)
   private val isTried = fixed.isEmpty && size.rows.isEmpty
   private var widest = 0
-  private var most = BatchSize.MaxRows
-  private var isFirst = true
-  private var long: Option[LongRun] = None
+  private var most = firstRows(modelBytes)
+  private var isGrowing = most < BatchSize.MaxRows
+  private val growing = mutable.ArrayBuffer.empty[Double] // the times of one size
+  private var smaller = Double.PositiveInfinity // seconds per row with the size before
   private val trial = mutable.ArrayBuffer.empty[Double]
   private val best = mutable.ArrayBuffer.empty[Double]
   private var chosen: Option[Int] = None
@@ -47,19 +54,39 @@ final private[score] class BatchTrial(size: BatchSize, fixed: Option[Int], rowBy
 
   /** Record how long a full run took; runs that the end of a batch cuts short are not recorded. */
   def took(rows: Int, seconds: Double): Unit = if (isTried && chosen.isEmpty) {
-    val isLong = isFirst && seconds > LongSeconds && rows > 1
-    isFirst = false
-    if (isLong) {
-      long = Some(LongRun(rows, seconds / rows))
-      most = math.max((rows * LongSeconds / seconds).toInt, 1)
-    } else {
+    if (isGrowing && rows >= most) grow(rows, seconds)
+    else {
+      if (isGrowing) most = BatchSize.MaxRows // 1 MiB or a batch of Spark is reached
+      isGrowing = false
       trial += seconds / rows
       if (trial.size == Runs) {
-        record(trial.tail.min)
+        best += trial.tail.min
         trial.clear()
+        choose()
       }
     }
     ask()
+  }
+
+  /** Choose the next size, or stop at the size before if the last step gained nothing.
+    *
+    * The first run of a size may take long because TensorFlow prepares for it, so a slow size is
+    * timed twice. If each run has fixed costs, a row takes less time in a longer run.
+    */
+  private def grow(rows: Int, seconds: Double): Unit = {
+    growing += seconds
+    val least = growing.min
+    val growth = math.min(LongSeconds / math.max(least, 1e-9), MostGrowth).toInt
+    if (growth >= 2 || growing.size > 1) {
+      growing.clear()
+      val before = smaller
+      smaller = least / rows
+      isGrowing = growth >= 2 || before.isInfinite || smaller <= before * Margin
+      most =
+        if (isGrowing) math.min(rows.toLong * math.max(growth, 2), BatchSize.MaxRows.toLong).toInt
+        else if (least <= LongSeconds) rows
+        else rows / 2
+    }
   }
 
   private def ask(): Unit = if (isTried) {
@@ -68,20 +95,14 @@ final private[score] class BatchTrial(size: BatchSize, fixed: Option[Int], rowBy
     askedBytes = stepBytes >> halvings
   }
 
-  /** Record the seconds per row of one size. */
-  private def record(each: Double): Unit =
-    if (long.exists(_.isAsGood(each))) {
-      most = BatchSize.MaxRows
-      long = None
-    } else {
-      long = None
-      best += each
-      val isSlower = best.takeRight(2).map(_ * Margin > best.min)
-      if (best.size == Sizes || isSlower == Seq(true, true)) {
-        val times = best.head * Margin +: best.tail
-        chosen = Some(times.indexOf(times.min))
-      }
+  /** Choose the fastest size when the trial is over. */
+  private def choose(): Unit = {
+    val isSlower = best.takeRight(2).map(_ * Margin > best.min)
+    if (best.size == Sizes || isSlower == Seq(true, true)) {
+      val times = best.head * Margin +: best.tail
+      chosen = Some(times.indexOf(times.min))
     }
+  }
 }
 
 private[score] object BatchTrial {
@@ -89,7 +110,14 @@ private[score] object BatchTrial {
   /** How many sizes are timed: the largest one, its half, and so on. */
   val Sizes: Int = 5
 
-  /** If the first run takes longer than this, runs that take about this long are tried. */
+  /** The first run of a large model has few rows: each row is expected to use each weight once, and
+    * this many bytes of weights are used in a fraction of a second.
+    */
+  val FirstBytes: Long = 1L << 29
+  val FirstRows: Int = 16
+
+  /** The largest growth from one run to the next, and the time from which on growth must pay. */
+  val MostGrowth: Double = 64
   val LongSeconds: Double = 0.1
 
   /** Runs of one size in a row. The first one does not count, because the caches still hold the
@@ -100,18 +128,8 @@ private[score] object BatchTrial {
   /** A size must be this much faster than the first one, because smaller differences are noise. */
   private val Margin: Double = 0.95
 
-  /** A long first run.
-    *
-    * @param each seconds per row
-    */
-  final private case class LongRun(rows: Int, each: Double) {
-
-    /** Whether short runs, of `seconds` per row, gain nothing over runs of this size.
-      *
-      * The first run also takes long if TensorFlow prepares the graph in it; later ones then do
-      * not. If each run has fixed costs, a row takes longer in a short run.
-      */
-    def isAsGood(seconds: Double): Boolean =
-      seconds * rows <= LongSeconds || seconds * Margin > each
+  private def firstRows(modelBytes: Long): Int = {
+    val rows = if (modelBytes == 0) Long.MaxValue else FirstBytes / modelBytes
+    math.min(math.max(rows, FirstRows.toLong), BatchSize.MaxRows.toLong).toInt
   }
 }

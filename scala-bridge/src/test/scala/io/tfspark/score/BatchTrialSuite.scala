@@ -13,9 +13,10 @@ class BatchTrialSuite extends AnyFunSuite {
       rows: Option[Int] = None,
       fixed: Option[Int] = None,
       bytes: Option[Long] = Some(rowBytes),
-      most: Int = BatchSize.MaxRows
+      most: Int = BatchSize.MaxRows,
+      modelBytes: Long = 0
   ): BatchTrial = {
-    val made = new BatchTrial(BatchSize(rows), fixed, bytes)
+    val made = new BatchTrial(BatchSize(rows), fixed, bytes, modelBytes)
     made.begin(most)
     made
   }
@@ -35,38 +36,38 @@ class BatchTrialSuite extends AnyFunSuite {
     assert(trial(bytes = Some(4 << 20)).rows == 1)
   }
 
-  test("a heavy model gets runs of about 0.1 seconds") {
-    Seq[(Int => Double, Int)](
-      (rows => rows * LongSeconds / 7.5, 7),
-      (rows => rows * LongSeconds / 500, 500),
-      (rows => rows * 2 * LongSeconds, 1),
-      (rows => rows * (if (rows > 200) 0.01 else 0.005), 10)
-    ).foreach { case (seconds, short) =>
-      val rows = taken(trial(), 1 + trials + 3)(seconds)
-      assert(rows.head == largest)
-      assert(rows.slice(1, 1 + Runs) == Seq.fill(Runs)(short))
-      assert(Set(short, short >> 1).contains(rows.last))
-    }
-  }
+  private def large = trial(modelBytes = 1L << 30)
 
-  test("short runs are not used if a row takes longer in them") {
-    Seq[Int => Double](
-      _ => 0.2,
-      rows => 0.3 + rows * 1e-3,
-      rows => math.max(0.16, rows * 1e-4)
-    ).foreach { seconds =>
-      val rows = taken(trial(), 1 + Runs + trials + 3)(seconds)
-      assert(rows(1) < largest)
-      assert(rows(1 + Runs) == largest && rows.last == largest)
-    }
-  }
-
-  test("a light model whose first run prepares the graph gets large runs again") {
+  test("fast runs of a large model grow to 1 MiB") {
+    val small = trial(modelBytes = FirstBytes / largest / 2)
+    assert(taken(small, 5)(_ * 1e-8) == Seq.fill(5)(largest))
+    assert(taken(large, 4)(_ * 1e-8) == Seq(FirstRows, 64 * FirstRows, largest, largest))
     val seen = scala.collection.mutable.Set.empty[Int]
-    val rows = taken(trial(), 1 + Runs + trials) { rows =>
+    val prepared = taken(large, 6 + trials) { rows =>
       rows * 1e-8 + (if (seen.add(rows)) 5 * LongSeconds else 0)
     }
-    assert(rows.head == largest && rows(1) < largest && rows(1 + Runs) == largest)
+    assert(prepared.take(3) == Seq(FirstRows, FirstRows, 64 * FirstRows))
+    assert(prepared.last == largest)
+  }
+
+  test("runs of a heavy model stay short") {
+    Seq(LongSeconds / 7.5 -> 16, LongSeconds / 500 -> 512, LongSeconds * 2 -> 16).foreach {
+      case (each, last) =>
+        val rows = taken(large, 8 + trials)(_ * each)
+        assert(rows.head == FirstRows && rows.max <= 2 * last)
+        assert(rows.last >= last / 2 && rows.last <= last)
+    }
+  }
+
+  test("runs grow while a row takes less time") {
+    Seq[(Int => Double, Int)](
+      (_ => 0.2, largest),
+      (rows => 0.3 + rows * 1e-3, 4096),
+      (rows => math.max(0.16, rows * 1e-4), 2048)
+    ).foreach { case (seconds, last) =>
+      val rows = taken(large, 30 + trials)(seconds)
+      assert(rows.max <= 2 * last && rows.last == last)
+    }
   }
 
   test("each size is tried, and the fastest stays") {
