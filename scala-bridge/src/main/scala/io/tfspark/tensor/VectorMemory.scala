@@ -10,10 +10,9 @@ import org.apache.spark.unsafe.Platform
 
 /** Where Spark's vectors keep their numbers, so that these are copied once. Executor.
   *
-  * Spark's methods return a new array of elements for each call, which takes several times as long
-  * as the copy into a tensor. So this object reads the private fields of `OnHeapColumnVector`: they
-  * are looked up once per JVM. Spark 4.0 to 4.3 have the same fields; if another Spark has not, the
-  * elements are copied by Spark's methods.
+  * Spark's methods copy the elements into a new array for each call. So this object reads the
+  * private fields of `OnHeapColumnVector`: they are looked up once per JVM. Spark 4.0 to 4.3 have
+  * the same fields; if another Spark has not, elements are copied one by one.
   */
 private[tfspark] object VectorMemory {
   private val fields: Map[DataType, Field] = Seq[(DataType, String)](
