@@ -30,6 +30,7 @@ def convert(task: Task) -> None:
     # tf2onnx also writes a file when it has no ONNX operation for one of TensorFlow's.
     problems = [words for line in done.stderr.splitlines() if (words := line.partition(MARK)[2])]
     if done.returncode or problems:
+        aside.unlink(missing_ok=True)
         raise SystemExit("\n".join(problems) or done.stderr)
     aside.rename(file)
 
