@@ -149,7 +149,7 @@ bench: venv $(if $(SMOKE),classes)  ## Measure tfspark, the floor and Spark's ow
 	    $(VENV)/python -m benchmarks $(if $(SMOKE),--smoke) $(ARGS)
 
 .PHONY: bench-peers
-bench-peers: venv  ## Measure tfspark against mlflow, Ray Data and Daft, each in its own environment
+bench-peers: venv  ## Measure tfspark against ONNX Runtime, OpenVINO, Daft, Ray Data and mlflow, each in its own environment
 	benchmarks/peers/environments.sh
 	$(VENV)/python -m benchmarks --part peers $(if $(SMOKE),--smoke) $(ARGS)
 

@@ -14,9 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,9 +23,11 @@ from benchmarks.cases import BY_NAME, CASES, Case
 from benchmarks.chart import draw
 from benchmarks.client import ROOT
 from benchmarks.machine import machine, peer_versions
-from benchmarks.measure import Settings, measure_case, task_of
+from benchmarks.measure import WARM_UP_SECONDS, Settings, measure_case
 from benchmarks.micro import MEASUREMENTS, NEEDED
-from benchmarks.roster import BRIDGE, PEERS, SIDES, SideOf, python_of
+from benchmarks.preparation import prepare, unable
+from benchmarks.processes import Processes
+from benchmarks.roster import BRIDGE, ENVIRONMENTS_OF_PEERS, PEERS, SIDES, SideOf
 from benchmarks.smoke import smoke
 
 PARTS = ("cases", "peers", "micro")
@@ -44,7 +43,9 @@ def main() -> None:
         data=Path(chosen.data).resolve(),
         repeat=chosen.repeat,
         cold=chosen.cold,
+        warm_up=chosen.warm_up,
         conf=tuple(chosen.conf),
+        search=chosen.search,
     )
     sides = _sides(chosen)
     cases = [BY_NAME[name] for name in chosen.case or BY_NAME]
@@ -54,6 +55,10 @@ def main() -> None:
         small = [case.at(case.smoke_rows) for case in cases if chosen.case or not case.large]
         prepare(small, sides, settings.data)
         smoke(small, sides, settings, everything=bool(chosen.side or chosen.case))
+        return
+    if chosen.prepare:
+        for name, reasons in _prepare(cases, sides, settings).items():
+            print(f"{name}: {reasons or 'every side can load it'}")
         return
     chosen.results.mkdir(parents=True, exist_ok=True)
     for part in chosen.part:
@@ -92,12 +97,20 @@ def _measure_micro(names: Sequence[str], settings: Settings, results: Path) -> N
 def _measure_cases(
     part: str, cases: Sequence[Case], sides: Sequence[SideOf], settings: Settings, results: Path
 ) -> None:
-    for case in cases:
-        if part == "peers" and not any(side.cases and side.takes(case) for side in sides):
-            continue  # no peer scores this case
-        taking = tuple(side for side in sides if side.takes(case))
-        prepare([case], taking, settings.data)
-        _store(results, part, "cases", case.name, measure_case(case, taking, settings))
+    reasons = _prepare(cases, sides, settings)
+    with Processes(settings.start) as processes:
+        for case in cases:
+            taking = [side for side in sides if side.takes(case)]
+            measured = measure_case(case, taking, settings, processes, reasons[case.name])
+            _store(results, part, "cases", case.name, measured)
+
+
+def _prepare(
+    cases: Sequence[Case], sides: Sequence[SideOf], settings: Settings
+) -> dict[str, dict[str, str]]:
+    """Make rows and models; return the sides that cannot take part in a case, with the reasons."""
+    prepare(cases, sides, settings.data, search=True)
+    return {case.name: unable(case, sides, settings.data) for case in cases}
 
 
 def _readme_of(results: Path) -> Path | None:
@@ -120,42 +133,20 @@ def _arguments() -> argparse.Namespace:
     add("--side", action="append", choices=list(names))
     add("--micro", action="append", choices=list(MEASUREMENTS))
     add("--repeat", type=int, default=5, help="warm runs of each side (5)")
-    add("--cold", type=int, default=5, help="cold runs of each side (5)")
+    add("--cold", type=int, help="cold runs of each side (5; none of peers)")
+    add("--warm-up", type=float, default=WARM_UP_SECONDS, help="seconds of each side (8)")
+    add("--search", action="store_true", help="search the settings of Ray Data again")
     add("--conf", action="append", default=[], metavar="KEY=VALUE", help="for every Spark session")
     add("--data", default=ROOT / "benchmarks" / "data", help="folder of the rows and models")
     add("--results", default=DEFAULT_RESULTS, type=Path, help="folder of the results")
     add("--smoke", action="store_true", help="check the outputs over few rows, measure no time")
+    add("--prepare", action="store_true", help="only make the rows and models of a run")
     add("--redraw", action="store_true", help="only write the tables and charts again")
     chosen = parser.parse_args()
     chosen.part = chosen.part or (["micro"] if chosen.micro else ["cases", "micro"])
+    if chosen.cold is None:
+        chosen.cold = 0 if chosen.part == ["peers"] else 5
     return chosen
-
-
-def prepare(cases: Sequence[Case], sides: Sequence[SideOf], data: Path) -> None:
-    """Make the missing rows and models in another process, which may import TensorFlow."""
-    wanted = {f"{case.name}:{case.rows}": case for case in cases}
-    for case in cases:
-        for side in sides:
-            if side.rows and side.takes(case):
-                fewer = case.at(min(side.rows, case.rows))
-                wanted[f"{fewer.name}:{fewer.rows}"] = fewer
-    if missing := [words for words, case in wanted.items() if not case.folder(data).is_dir()]:
-        print(f"making rows and models: {' '.join(missing)}", flush=True)
-        _run(sys.executable, "-m", "benchmarks.prepare", str(data), *missing)
-    for case in cases:
-        for side in sides:
-            if side.name == "mlflow" and side.takes(case):
-                task = task_of(side, case, data)
-                _run(python_of("mlflow"), "-m", "benchmarks.peers.mlflow_model", str(task))
-
-
-def _run(*command: str) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-4000:]}")
 
 
 def _store(folder: Path, part: str, kind: str, name: str, measured: dict[str, Any]) -> None:
@@ -164,9 +155,7 @@ def _store(folder: Path, part: str, kind: str, name: str, measured: dict[str, An
     content: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {kind: {}}
     content["machine"] = machine()
     if part == "peers":
-        content["machine"]["peers"] = {
-            peer: peer_versions(peer) for peer in ("ray", "daft", "mlflow")
-        }
+        content["machine"]["peers"] = {peer: peer_versions(peer) for peer in ENVIRONMENTS_OF_PEERS}
     order: Callable[[str], int] = [*BY_NAME, *MEASUREMENTS].index
     content[kind][name] = measured
     content[kind] = {key: content[kind][key] for key in sorted(content[kind], key=order)}

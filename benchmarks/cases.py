@@ -63,6 +63,7 @@ class Case:
             shape=self.shape,
             strings=self.strings,
             nested=self.nested,
+            integers=bool(self.vocabulary),
             width=self.width,
         )
 

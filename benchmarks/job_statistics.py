@@ -19,10 +19,10 @@ from statistics import median
 
 from pyspark.sql import SparkSession
 
-from benchmarks.__main__ import prepare
 from benchmarks.cases import BY_NAME, Case
 from benchmarks.client import ROOT
 from benchmarks.machine import machine
+from benchmarks.preparation import prepare
 from benchmarks.spark_sides import job_of, open_session, run_job
 from tfspark.scoring.job import AccountOptions
 from tfspark.scoring.page import page_of

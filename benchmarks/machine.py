@@ -12,9 +12,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks.roster import ROOT, python_of
+from benchmarks.roster import ROOT, python_in
 
 _PACKAGES = ("pyspark", "tensorflow-cpu", "tensorflow", "keras", "numpy", "pandas", "pyarrow")
+_OF_PEERS = ("tf2onnx", "onnx", "onnxruntime", "openvino")
 _ASK = (
     "import sys; from importlib.metadata import distributions; "
     "print(*(d.metadata['Name'] + ' ' + d.version for d in distributions()), sep='\\n')"
@@ -38,11 +39,11 @@ def machine() -> dict[str, Any]:
     }
 
 
-def peer_versions(group: str) -> dict[str, str]:
+def peer_versions(peer: str) -> dict[str, str]:
     """Return the versions in the environment of a peer."""
-    lines = _said(python_of(group), "-c", _ASK).splitlines()
+    lines = _said(python_in(peer), "-c", _ASK).lower().replace("_", "-").splitlines()
     found = dict(line.split(" ", 1) for line in lines)
-    wanted = (group, *_PACKAGES)
+    wanted = dict.fromkeys((peer, *_OF_PEERS, *_PACKAGES))
     return {name: found[name] for name in wanted if name in found}
 
 

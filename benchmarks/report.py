@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ def sections(parts: Mapping[str, Any], folder: str) -> list[str]:
                     f"![{case['title']}: rows per second]({folder}{picture_of(part, name)})"
                 )
                 found.append(case_table(case))
+                found += _left_out(case)
                 if case["busy_before"] > 0.1:
                     found.append(
                         f"Other programs used {case['busy_before']:.0%} of the machine when this "
@@ -88,7 +90,7 @@ def case_table(case: Mapping[str, Any]) -> str:
                 _ratio(rate[name], rate.get("batch_udf")),
                 _number(middle(side["cold"])),
                 _number(middle(side["start"])),
-                str(side.get("batch") or ""),
+                _settings(side),
                 _difference(side),
             ]
         )
@@ -96,6 +98,9 @@ def case_table(case: Mapping[str, Any]) -> str:
         *("side", "warm s", "from–to", "rows/s", "of the floor", "× `predict_batch_udf`"),
         *("cold s", "start s", "batch", "largest difference"),
     ]
+    # Without cold runs, their columns are left out.
+    filled = [any(column) for column in zip(*lines, strict=True)]
+    head, *lines = (list(compress(line, filled)) for line in (head, *lines))
     return table(head, lines)
 
 
@@ -151,6 +156,21 @@ def _thousands(value: float | None) -> str:
 
 def _ratio(value: float | None, reference: float | None) -> str:
     return f"{value / reference:.2f}" if value and reference else ""
+
+
+def _settings(side: Mapping[str, Any]) -> str:
+    """Return the batch size, and the other settings that were searched."""
+    others = [f"{name}: {value}" for name, value in side.get("settings", {}).items()]
+    return ", ".join([str(side.get("batch") or ""), *others]).removeprefix(", ")
+
+
+def _left_out(case: Mapping[str, Any]) -> list[str]:
+    """Return a list of the sides that could not take part, by reason."""
+    titles: dict[str, list[str]] = {}
+    for side in case.get("left_out", {}).values():
+        titles.setdefault(side["reason"].replace("`", "'"), []).append(side["title"])
+    lines = [f"- {', '.join(sides)}: `{reason}`" for reason, sides in titles.items()]
+    return ["Left out:", "\n".join(lines)] if lines else []
 
 
 def _difference(side: Mapping[str, Any]) -> str:

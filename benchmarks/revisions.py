@@ -15,10 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from benchmarks.__main__ import prepare
 from benchmarks.cases import BY_NAME, Case
 from benchmarks.client import ROOT, Process
 from benchmarks.measure import WARM_UP_SECONDS, task_of
+from benchmarks.preparation import prepare
 from benchmarks.roster import SIDES, SideOf, start
 
 REVISIONS = ("old", "new")

@@ -8,10 +8,10 @@ affect another.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from benchmarks.cases import Case
 from benchmarks.client import ROOT, Process
@@ -32,25 +32,35 @@ class SideOf:
         name: The name in its process.
         title: The title in the report.
         group: The name of its process.
-        batch: `own`: the side chooses; `128`; `best`: the fastest of the case's candidates.
+        batch: `own`: the side chooses; `128`; `best`: the fastest of the case's candidates;
+            otherwise the name of a side whose batch size it takes.
         family: Sides of one family are ways to use one system; a target counts for each.
         cases: The cases it takes part in; empty for all.
         rows: Number of rows, if all rows would take too long; rows/s are compared.
         cold: Whether its first run in a fresh process is measured.
+        choices: Further settings to try. Such a search takes long, so its result is kept.
+        slow: Whether it has rounds of its own, so that the rounds of the other sides stay short.
     """
 
     name: str
     title: str
     group: str
-    batch: Literal["own", "128", "best"] = "own"
+    batch: str = "own"
     family: str = ""
     cases: tuple[str, ...] = ()
     rows: int | None = None
     cold: bool = True
+    choices: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    slow: bool = False
 
     def takes(self, case: Case) -> bool:
         """Whether it takes part in a case."""
         return not self.cases or case.name in self.cases
+
+    @property
+    def is_peer(self) -> bool:
+        """Whether it runs in an environment of its own."""
+        return self.group in PEER_OF
 
 
 # The group that needs the Scala bridge's jar.
@@ -86,11 +96,24 @@ SIDES = (
     SideOf("pandas_udf", "iterator pandas UDF", "pandas_udf", "best", cold=False),
 )
 
+# The first value of each is where the search begins.
+RAY_CHOICES = {
+    "actors": (0, 2),
+    "blocks": (0, 4),
+    "format": ("pyarrow", "numpy"),
+    "zero_copy": (True, False),
+}
+_OURS = ("floor", "job", "job_fastest", "batch_udf")
+
 PEERS = (
-    *(side for side in SIDES if side.name in ("floor", "job", "batch_udf")),
-    SideOf("ray", "Ray Data `map_batches`", "ray", "best", "ray", MAIN),
-    SideOf("daft", "Daft class, processes", "daft", "best", "daft", MAIN),
-    SideOf("daft_threads", "Daft class, threads", "daft_threads", "best", "daft", MAIN),
+    *(side for side in SIDES if side.name in _OURS),
+    SideOf("onnx_udf", "ONNX Runtime, iterator pandas UDF", "onnx", "best", "onnx"),
+    SideOf("onnx_batch_udf", "ONNX Runtime, `predict_batch_udf`", "onnx", "best", "onnx"),
+    SideOf("openvino_udf", "OpenVINO, iterator pandas UDF", "openvino", "best", "openvino"),
+    SideOf("openvino_batch_udf", "OpenVINO, `predict_batch_udf`", "openvino", "best", "openvino"),
+    SideOf("daft_threads", "Daft class, threads", "daft_threads", "best", "daft"),
+    SideOf("daft", "Daft class, processes", "daft", "daft_threads", "daft", slow=True),
+    SideOf("ray", "Ray Data `map_batches`", "ray", "best", "ray", choices=RAY_CHOICES, slow=True),
     # The Keras flavour is so slow that a fortieth of the rows is enough.
     SideOf(
         "mlflow",
@@ -98,8 +121,9 @@ PEERS = (
         "mlflow",
         "best",
         "mlflow",
-        ("linear",),
+        ("linear", "mlp"),
         rows=200_000,
+        slow=True,
     ),
     SideOf(
         "mlflow_own",
@@ -107,7 +131,8 @@ PEERS = (
         "mlflow",
         "best",
         "mlflow",
-        ("linear",),
+        MAIN,
+        slow=True,
     ),
 )
 
@@ -117,21 +142,35 @@ _MODULES = {
     BRIDGE: ("benchmarks.spark_sides", BRIDGE),
     "batch_udf": ("benchmarks.spark_sides", "batch_udf"),
     "pandas_udf": ("benchmarks.spark_sides", "pandas_udf"),
+    "onnx": ("benchmarks.spark_sides", "onnx"),
+    "openvino": ("benchmarks.spark_sides", "openvino"),
     "ray": ("benchmarks.peers.ray_data",),
     "daft": ("benchmarks.peers.daft_class",),
     "daft_threads": ("benchmarks.peers.daft_class",),
     "mlflow": ("benchmarks.peers.mlflow_udf",),
 }
-# The peer whose environment a group runs in.
-_PEER_OF = {"ray": "ray", "daft": "daft", "daft_threads": "daft", "mlflow": "mlflow"}
+# The environment of a group; the others use that of tfspark.
+PEER_OF = {
+    "onnx": "onnx",
+    "openvino": "openvino",
+    "ray": "ray",
+    "daft": "daft",
+    "daft_threads": "daft",
+    "mlflow": "mlflow",
+}
+ENVIRONMENTS_OF_PEERS = (*dict.fromkeys(PEER_OF.values()), "tf2onnx")
 _THREADS = {"floor": {}, "tfspark": {}, BRIDGE: {}, "daft_threads": IN_THREADS}
-_ON_SPARK = ("tfspark", BRIDGE, "batch_udf", "pandas_udf", "mlflow")
+_ON_SPARK = ("tfspark", BRIDGE, "batch_udf", "pandas_udf", "onnx", "openvino", "mlflow")
 
 
 def python_of(group: str) -> str:
     """Return the interpreter of a group: each peer has its own environment."""
-    peer = _PEER_OF.get(group)
-    return str(ENVIRONMENTS / peer / "bin" / "python") if peer else sys.executable
+    return python_in(PEER_OF[group]) if group in PEER_OF else sys.executable
+
+
+def python_in(peer: str) -> str:
+    """Return the interpreter of a peer's environment."""
+    return str(ENVIRONMENTS / peer / "bin" / "python")
 
 
 def start(

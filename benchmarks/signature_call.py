@@ -1,4 +1,4 @@
-"""Loads the signature of a SavedModel as a function of NumPy arrays, for all peers.
+"""Loads the signature of a SavedModel as a function of NumPy arrays, for the peers.
 
 All sides that run TensorFlow's Python use the same function, so that none of them has an advantage.
 TensorFlow is imported when the model is opened, in the worker. Standard library only until then.
@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from threading import Lock
-from typing import Any
+from typing import Any, TypeAlias
+
+# Export dir, shape of one row, numbers per prediction → function of an array of rows.
+Opener: TypeAlias = Callable[[str, tuple[int, ...], int], Callable[[Any], Any]]
 
 
 def open_signature(export_dir: str, shape: tuple[int, ...], width: int) -> Callable[[Any], Any]:
@@ -38,13 +41,26 @@ def open_signature(export_dir: str, shape: tuple[int, ...], width: int) -> Calla
 
 
 def kept_signature(export_dir: str, shape: tuple[int, ...], width: int) -> Callable[[Any], Any]:
-    """Return `open_signature` of a model, loaded once per process.
+    """Return `open_signature` of a model, loaded once per process."""
+    return kept(open_signature, export_dir, shape, width)
+
+
+def kept(
+    open_model: Opener, export_dir: str, shape: tuple[int, ...], width: int
+) -> Callable[[Any], Any]:
+    """Return what an opener returns for a model, which it opens once per process.
 
     Concurrent loads crash TensorFlow, so threads wait for each other.
     """
     with _loading:
-        return _kept_signature(export_dir, shape, width)
+        return _kept(open_model, export_dir, shape, width)
 
 
-_kept_signature = cache(open_signature)
+@cache
+def _kept(
+    open_model: Opener, export_dir: str, shape: tuple[int, ...], width: int
+) -> Callable[[Any], Any]:
+    return open_model(export_dir, shape, width)
+
+
 _loading = Lock()

@@ -1,9 +1,10 @@
 """The sides that run on Spark, in sessions with equal settings.
 
 Sides are served in groups, one process with one session each: tfspark's sides and the sides without
-Python, the Scala bridge, `predict_batch_udf` at two batch sizes, and the pandas UDF. So a worker
-that imported TensorFlow, or set its threads, never runs tfspark's engine, and the JVM of a session
-compiles only the code of its own sides. `python -m benchmarks.spark_sides GROUP` serves one group.
+Python, the Scala bridge, `predict_batch_udf` at two batch sizes, the pandas UDF, and both kinds of
+UDF for each other runtime. So a worker that imported TensorFlow, or set its threads, never runs
+tfspark's engine, and the JVM of a session compiles only the code of its own sides.
+`python -m benchmarks.spark_sides GROUP` serves one group.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -22,8 +22,9 @@ from pyspark.sql import functions as sf
 from pyspark.sql.types import ArrayType, FloatType
 
 from benchmarks import bridge
+from benchmarks.peers.runtimes import RUNTIMES
 from benchmarks.serve import Side, serve
-from benchmarks.signature_call import kept_signature, open_signature
+from benchmarks.signature_call import Opener, kept, open_signature
 from benchmarks.task import Task
 
 if TYPE_CHECKING:
@@ -143,17 +144,18 @@ def formula(task: Task) -> Any:
     return sf.expr(BY_NAME[task.case].formula).alias("outputs")
 
 
-def batch_udf_sides(spark: SparkSession) -> dict[str, Side]:
+def batch_udf_sides(spark: SparkSession, open_model: Opener = open_signature) -> dict[str, Side]:
     """Return `pyspark.ml.functions.predict_batch_udf`, as in its documentation.
 
-    The function is created once per model and batch size, because a new one loads the model again.
+    The function is created once per model and batch size. All of them share the model in a worker,
+    so that a search for the best batch size does not measure loads.
     """
-    made = cache(batch_udf)
+    made = cache(partial(batch_udf, open_model=partial(kept, open_model)))
 
     def run(task: Task) -> None:
         assert task.batch is not None
         spark.conf.set(ARROW_ROWS, max(10_000, task.batch))
-        score = made(replace(task, out=""))
+        score = made(task.model_call)
         _write(_read(spark, task).select(score(_input(task)).alias("outputs")), task)
 
     def run_unbounded(task: Task) -> None:
@@ -162,14 +164,14 @@ def batch_udf_sides(spark: SparkSession) -> dict[str, Side]:
     return {"batch_udf_128": run, "batch_udf": run, "batch_udf_unbounded": run_unbounded}
 
 
-def batch_udf(task: Task) -> Any:
+def batch_udf(task: Task, open_model: Opener = open_signature) -> Any:
     """Make a `predict_batch_udf` of a model."""
     from pyspark.ml.functions import predict_batch_udf
 
     export_dir, shape, width = task.export_dir, task.shape, task.width
     assert task.batch is not None
     return predict_batch_udf(
-        lambda: open_signature(export_dir, shape, width),
+        lambda: open_model(export_dir, shape, width),
         return_type=_result_type(task),
         batch_size=task.batch,
         # Text is a scalar column without a tensor shape.
@@ -177,8 +179,8 @@ def batch_udf(task: Task) -> Any:
     )
 
 
-def pandas_udf_sides(spark: SparkSession) -> dict[str, Side]:
-    """Return an iterator pandas UDF that loads the signature once per worker process."""
+def pandas_udf_sides(spark: SparkSession, open_model: Opener = open_signature) -> dict[str, Side]:
+    """Return an iterator pandas UDF that opens the model once per worker process."""
 
     def run(task: Task) -> None:
         import pandas as pd
@@ -189,7 +191,7 @@ def pandas_udf_sides(spark: SparkSession) -> dict[str, Side]:
         def score(series: Iterator[Any]) -> Iterator[Any]:
             import numpy as np
 
-            predict = kept_signature(export_dir, shape, width)
+            predict = kept(open_model, export_dir, shape, width)
             for values in series:
                 rows = values.to_numpy()
                 outputs = predict(rows if strings else np.stack(rows))
@@ -201,6 +203,15 @@ def pandas_udf_sides(spark: SparkSession) -> dict[str, Side]:
         _write(_read(spark, task).select(udf(_input(task)).alias("outputs")), task)
 
     return {"pandas_udf": run}
+
+
+def runtime_sides(spark: SparkSession, runtime: str) -> dict[str, Side]:
+    """Return both kinds of UDF with a runtime that is not TensorFlow."""
+    open_model = RUNTIMES[runtime]
+    return {
+        f"{runtime}_udf": pandas_udf_sides(spark, open_model)["pandas_udf"],
+        f"{runtime}_batch_udf": batch_udf_sides(spark, open_model)["batch_udf"],
+    }
 
 
 def _input(task: Task) -> Any:
@@ -228,6 +239,7 @@ GROUPS = {
     "jvm": jvm_sides,
     "batch_udf": batch_udf_sides,
     "pandas_udf": pandas_udf_sides,
+    **{runtime: partial(runtime_sides, runtime=runtime) for runtime in RUNTIMES},
 }
 
 

@@ -7,7 +7,7 @@ it contains only text and numbers.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from math import prod
 from typing import Any
 
@@ -26,8 +26,10 @@ class Task:
         shape: The model's input shape of one row.
         strings: Whether the column holds text.
         nested: Whether the column holds arrays of arrays.
+        integers: Whether the numbers are int32, not float32.
         width: Numbers per prediction; 1 is written as a scalar column.
         batch: Rows per call of the model, for sides with this option.
+        settings: Further settings of a side, as names and values.
     """
 
     case: str
@@ -39,8 +41,10 @@ class Task:
     shape: tuple[int, ...]
     strings: bool = False
     nested: bool = False
+    integers: bool = False
     width: int = 1
     batch: int | None = None
+    settings: tuple[tuple[str, Any], ...] = ()
 
     @property
     def stacked(self) -> bool:
@@ -57,6 +61,11 @@ class Task:
         """The one version under the base path."""
         return f"{self.model}/1"
 
+    @property
+    def model_call(self) -> Task:
+        """The task without its rows: equal for all tasks that call the model in the same way."""
+        return replace(self, data="", out="", rows=0)
+
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` takes."""
         return asdict(self)
@@ -65,7 +74,8 @@ class Task:
     def from_json(cls, words: dict[str, Any]) -> Task:
         """Rebuild a task."""
         known = {field.name: words[field.name] for field in fields(cls)}
-        return cls(**{**known, "columns": tuple(known["columns"]), "shape": tuple(known["shape"])})
+        known.update({name: tuple(known[name]) for name in ("columns", "shape")})
+        return cls(**{**known, "settings": tuple(tuple(pair) for pair in known["settings"])})
 
     def __str__(self) -> str:
         return json.dumps(self.to_json())

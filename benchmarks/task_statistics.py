@@ -23,10 +23,10 @@ from typing import Any
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from benchmarks.__main__ import prepare
 from benchmarks.cases import BY_NAME, Case
 from benchmarks.client import ROOT
 from benchmarks.machine import machine
+from benchmarks.preparation import prepare
 from tfspark import package, schema
 from tfspark.columns import columns_of
 from tfspark.handle import ModelHandle

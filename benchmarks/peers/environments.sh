@@ -1,13 +1,13 @@
 #!/bin/sh
-# Make one virtual environment per peer in benchmarks/.envs, from the pins beside this file. An
-# environment whose pins did not change is left as it is.
+# Make one virtual environment per peer in benchmarks/.envs, from the pins beside this file, and one
+# for the conversion to ONNX. An environment whose pins did not change is left as it is.
 #
 #   UV  the uv to use; by default that of .venv
 
 set -eu
 cd "$(dirname "$0")/../.."
 uv=${UV:-.venv/bin/uv}
-for peer in ray daft mlflow; do
+for peer in ray daft mlflow onnx openvino tf2onnx; do
     pins=benchmarks/peers/$peer.txt
     environment=benchmarks/.envs/$peer
     cmp -s "$pins" "$environment/pins.txt" && continue

@@ -20,6 +20,11 @@ def model_path(task: Task, flavour: str) -> str:
     return str(Path(task.model).parent.parent / "mlflow" / f"{task.case}-{flavour}")
 
 
+def is_saved(task: Task) -> bool:
+    """Whether the model was written in both formats."""
+    return all(Path(model_path(task, flavour)).is_dir() for flavour in ("mlflow", "mlflow_own"))
+
+
 def save(task: Task) -> None:
     """Write a model in both formats, if missing."""
     for flavour, write in (("mlflow", _save_keras), ("mlflow_own", _save_own)):

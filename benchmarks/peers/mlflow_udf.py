@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -37,7 +38,7 @@ def open_mlflow(master: str, settings: Mapping[str, str]) -> Iterator[Mapping[st
             from pyspark.sql import functions as sf
 
             spark.conf.set(ARROW_ROWS, task.batch or 10_000)
-            score = made(task, flavour)
+            score = made(replace(task.model_call, batch=None), flavour)
             rows = spark.read.parquet(task.data)
             given = sf.struct(*task.columns) if flavour == "mlflow_own" else sf.col(*task.columns)
             rows.select(score(given).alias("outputs")).write.mode("overwrite").parquet(task.out)
