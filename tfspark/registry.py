@@ -2,17 +2,21 @@
 
 An alias is resolved once, to a version. The artifacts are copied to a folder of this process. If
 they contain a Keras model instead of a SavedModel, another process with Keras exports it, because
-the driver does not import TensorFlow. mlflow is imported on the first use.
+the driver does not import TensorFlow. mlflow is imported on the first use. A server that does not
+answer is given up after three minutes.
 """
 
 from __future__ import annotations
 
 import atexit
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -28,6 +32,7 @@ from tfspark.errors import (
     listing,
 )
 from tfspark.saved_model import graph_file
+from tfspark.saved_model.other_formats import flavors_of
 
 _URI = re.compile(r"(?:models|runs):/+(?P<rest>.*)", re.IGNORECASE)
 _MODEL = re.compile(r"(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
@@ -37,6 +42,10 @@ _KERAS = ("*.keras", "*.h5")
 _EXPORT = "import keras; keras.saving.load_model({0!r}).export({1!r})"
 # Importing TensorFlow and exporting a model of some GB takes minutes on a slow disk.
 _EXPORT_SECONDS = 1800
+# With MLflow's own limits, a caller waits 4 minutes for a server that is down, and 20 minutes for a
+# server that takes connections and does not answer. These retries take a minute, because servers
+# may refuse requests for so long to limit their rate.
+_LIMITS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,21 @@ def is_registered(model: object) -> TypeGuard[str]:
     return isinstance(model, str) and bool(_URI.match(model)) and find_spec("mlflow") is not None
 
 
+@contextmanager
+def limited_requests() -> Iterator[None]:
+    """Give up a server of MLflow that does not answer within three minutes.
+
+    MLflow reads its limits from environment variables at each request. Limits of the user stay.
+    """
+    added = {name: value for name, value in _LIMITS.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
 def fetched(uri: str, version: int | None = None, *, is_pinned: bool = False) -> Registered:
     """Copy a model of MLflow to this machine.
 
@@ -72,7 +96,8 @@ def fetched(uri: str, version: int | None = None, *, is_pinned: bool = False) ->
 
     Raises:
         UsageError: When the options name a version too.
-        ModelNotFoundError: When MLflow has no such model, version, alias or run.
+        ModelNotFoundError: When MLflow does not answer, or has no such model, version, alias or
+            run.
         InvalidModelError: When the artifacts have no SavedModel, or several; or only a Keras model,
             which cannot be exported or is pinned.
         TimeLimitError: When the export of a Keras model takes too long.
@@ -88,7 +113,8 @@ def fetched(uri: str, version: int | None = None, *, is_pinned: bool = False) ->
     mlflow: Any = import_module("mlflow")
     exceptions: Any = import_module("mlflow.exceptions")
     try:
-        found = _resolved(mlflow.MlflowClient(), uri)
+        with limited_requests():
+            found = _resolved(mlflow.MlflowClient(), uri)
         folder = _temporary()
         mlflow.artifacts.download_artifacts(artifact_uri=found.uri, dst_path=str(folder))
     except (exceptions.MlflowException, OSError) as error:
@@ -106,7 +132,11 @@ def _resolved(client: Any, uri: str) -> Registered:
     """Return the model with the version that its alias has now."""
     match = _URI.match(uri)
     rest = match["rest"] if match else ""
-    if uri.lower().startswith("runs:") or _LOGGED.fullmatch(rest):
+    is_run = uri.lower().startswith("runs:")
+    if is_run or _LOGGED.fullmatch(rest):
+        # Asked here, because the download has no time limit. MLflow 2 has no logged models.
+        ask = client.get_run if is_run else getattr(client, "get_logged_model", str)
+        ask(rest.partition("/")[0])
         return Registered(uri, rest.rstrip("/").rpartition("/")[2], None, Path())
     parts = _MODEL.fullmatch(rest)
     if parts is None:
@@ -152,7 +182,7 @@ def _export_dir(uri: str, folder: Path, *, is_pinned: bool) -> Path:
             explain(
                 f"{uri} has no SavedModel.",
                 expected=f"a folder with {graph_file.BINARY}, or one Keras model",
-                found=listing(file.name for file in sorted(folder.rglob("*")) if file.is_file()),
+                found=_contents(folder),
                 hint="log the folder that model.export(…) or tf.saved_model.save(…) writes.",
             )
         )
@@ -167,6 +197,13 @@ def _export_dir(uri: str, folder: Path, *, is_pinned: bool) -> Path:
             )
         )
     return _exported(uri, models[0])
+
+
+def _contents(folder: Path) -> str:
+    """Describe artifacts without a SavedModel."""
+    files = listing(file.name for file in sorted(folder.rglob("*")) if file.is_file())
+    flavors = [flavor for file in folder.rglob("MLmodel") for flavor in flavors_of(file)]
+    return f"a model of the flavor {listing(flavors)} with the files {files}" if flavors else files
 
 
 def _exported(uri: str, model: Path) -> Path:

@@ -21,6 +21,7 @@ from models.training.report import Training
 from tfspark import dtypes
 from tfspark.errors import EngineError, UsageError, explain
 from tfspark.package import load
+from tfspark.registry import limited_requests
 from tfspark.signature import TensorSpec
 
 __all__ = ["check_mlflow", "log_training"]
@@ -43,7 +44,7 @@ def check_mlflow() -> None:
                 hint="install the extra mlflow: pip install 'tfspark[mlflow]'.",
             )
         )
-    with _Tracking("MLflow does not answer.") as mlflow:
+    with limited_requests(), _Tracking("MLflow does not answer.") as mlflow:
         mlflow.MlflowClient().search_experiments(max_results=1)
 
 

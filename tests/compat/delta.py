@@ -1,4 +1,4 @@
-"""The batch job into tables of the real Delta Lake; `tools/compat.py` runs it.
+"""The batch job and streams into tables of the real Delta Lake; `tools/compat.py` runs it.
 
 It needs pytest alone. TFSPARK_COMPAT_MODELS names the folder of the models, TFSPARK_COMPAT_DELTA
 the jars of Delta, separated by commas.
@@ -6,9 +6,14 @@ the jars of Delta, separated by commas.
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +43,18 @@ from tfspark.scoring.report import Report
 from tfspark.spark.cluster.sources import sources_of
 from tfspark.streaming import DeltaTable
 
+SETTINGS = {
+    "spark.sql.shuffle.partitions": "2",
+    "spark.jars": os.environ["TFSPARK_COMPAT_DELTA"],
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.databricks.delta.snapshotPartitions": "2",
+}
+
 
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    home = tmp_path_factory.mktemp("spark")
-    settings = {
-        "spark.sql.shuffle.partitions": "2",
-        "spark.jars": os.environ["TFSPARK_COMPAT_DELTA"],
-        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-        "spark.databricks.delta.snapshotPartitions": "2",
-    }
-    session = session_in(home, settings)
+    session = session_in(tmp_path_factory.mktemp("spark"), SETTINGS)
     yield session
     session.stop()
 
@@ -145,32 +150,72 @@ def test_an_overwrite_is_one_transaction(spark: SparkSession, job: Any) -> None:
     assert spark.sql("DESCRIBE HISTORY scored").count() == before + 1
 
 
-@pytest.mark.parametrize("kind", ["table", "path"])
-def test_a_replayed_batch_of_a_stream_is_added_once(
-    spark: SparkSession, kind: str, tmp_path: Path
-) -> None:
+def score_a_stream(spark: Any, place: Path, target: DeltaTable) -> None:
+    """Write two micro-batches, and the first one again; version 2 scores the second one alone."""
+    model, log = place / "model", place / "log"
+    shutil.copytree(f"{LINEAR}/1", model / "1")
     source = spark.sql("SELECT id, float(id) a, 1f b FROM range(5)").coalesce(1)
-    source.write.parquet(str(tmp_path / "rows"))
-    table, path = ("streamed", "") if kind == "table" else ("", str(tmp_path / "streamed"))
-    for start in range(3):
+    for start in range(2):
+        source.write.mode("append").parquet(str(place / "rows"))
         score = tfspark.score_batches(
-            LINEAR,
-            DeltaTable(table, path),
-            checkpoint=tmp_path / "log",
+            model,
+            target,
+            checkpoint=log,
             feed={"inputs": ["a", "b"]},
             keep=["id"],
+            version_column="version",
             spark=spark,
         )
-        stream = spark.readStream.schema(source.schema).parquet(str(tmp_path / "rows"))
+        stream = spark.readStream.schema(source.schema).parquet(str(place / "rows"))
         score.writer(stream).trigger(availableNow=True).start().awaitTermination()
         if start == 0:  # as if killed before Spark's own commit of the first micro-batch
-            for commit in (tmp_path / "log" / "commits").glob("*0*"):
+            for commit in (log / "commits").glob("*0*"):
                 commit.unlink()
-        if start == 1:
-            source.write.mode("append").parquet(str(tmp_path / "rows"))
-    found = spark.table(table) if table else spark.read.format("delta").load(path)
-    assert sorted(map(tuple, found.collect())) == sorted(SCORED * 2)
-    spark.sql("DROP TABLE IF EXISTS streamed")
+            shutil.copytree(model / "1", model / "2")
+    name = target.table or f"delta.`{target.path}`"
+    rows = spark.sql(f"SELECT * FROM {name}").collect()
+    assert sorted(map(tuple, rows)) == sorted((*row, v) for row in SCORED for v in (1, 2))
+    (detail,) = spark.sql(f"DESCRIBE DETAIL {name}").collect()
+    query = json.loads((log / "metadata").read_text())["id"]
+    expected = [{"appId": f"tfspark-{query}", "version": batch} for batch in range(2)]
+    assert transactions(Path(detail["location"].removeprefix("file:"))) == expected
+    if target.table:
+        spark.sql(f"DROP TABLE {target.table}")
+
+
+def transactions(table: Path) -> list[dict[str, Any]]:
+    """Return the transactions of applications in the log of a table, without their times."""
+    commits = sorted((table / "_delta_log").glob("*.json"))
+    actions = [json.loads(line) for commit in commits for line in commit.read_text().splitlines()]
+    found = [action["txn"] for action in actions if "txn" in action]
+    return [{key: one[key] for key in ("appId", "version")} for one in found]
+
+
+def targets(place: Path) -> list[DeltaTable]:
+    return [DeltaTable("streamed"), DeltaTable(path=str(place / "streamed"))]
+
+
+@pytest.mark.parametrize("kind", [0, 1], ids=["table", "path"])
+def test_a_replayed_batch_of_a_stream_is_added_once(
+    spark: SparkSession, kind: int, tmp_path: Path
+) -> None:
+    score_a_stream(spark, tmp_path, targets(tmp_path)[kind])
+
+
+@pytest.mark.skipif(find_spec("grpc_status") is None, reason="there is no Connect here")
+def test_a_stream_on_connect(tmp_path: Path) -> None:
+    """A session of its own in a process of its own, which cannot have a classic one beside it."""
+    program = [sys.executable, __file__]
+    done = subprocess.run(program, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+def score_on_connect(place: Path) -> None:
+    """Score streams into a table and into a path; what `test_a_stream_on_connect` runs."""
+    spark = SparkSession.builder.remote("local[2]").config(map=SETTINGS).getOrCreate()
+    for target in targets(place):
+        score_a_stream(spark, place / (target.table or "path"), target)
+    spark.stop()
 
 
 @pytest.mark.parametrize("kind", ["table", "path", "relative path"])
@@ -229,3 +274,7 @@ def test_partitions_are_overwritten_in_one_version(spark: SparkSession) -> None:
         assert found == [*SCORED, (7, 7.0)]
         assert spark.sql("DESCRIBE HISTORY parted").count() == 3
     spark.sql("DROP TABLE parted")
+
+
+if __name__ == "__main__":
+    score_on_connect(Path.cwd())

@@ -25,7 +25,9 @@ from urllib3 import Retry
 
 import tfspark
 from jobs.batch_score import main as score
+from jobs.sql_score import main as score_sql
 from models.__main__ import main as train
+from tests.compat.one_job import SCORED, session_in
 from tfspark.errors import InvalidModelError, ModelNotFoundError, UsageError
 
 LINEAR = str(Path(os.environ["TFSPARK_COMPAT_MODELS"]) / "linear" / "1")
@@ -55,8 +57,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mlflow.MlflowCl
 
 
 def _wait_for(address: str, log: Path) -> None:
-    """Ask until the server answers, with growing pauses, for a minute at most."""
-    retries = Retry(total=40, backoff_factor=0.1, backoff_max=2)
+    """Ask until the server answers, with growing pauses, for five minutes at most."""
+    retries = Retry(total=150, backoff_factor=0.1, backoff_max=2)
     with requests.Session() as session:
         session.mount("http://", HTTPAdapter(max_retries=retries))
         try:
@@ -114,6 +116,55 @@ def test_refusals(run: str, uri: str, error: type[Exception], message: str) -> N
 def test_a_version_is_given_once(run: str) -> None:
     with pytest.raises(UsageError, match="leave out the option version"):
         tfspark.load("models:/price@champion", version=1)
+
+
+def test_an_alias_is_scored_by_predict_and_in_sql(run: str, tmp_path: Path) -> None:
+    spark = session_in(tmp_path, {})
+    try:
+        rows = spark.sql("SELECT id, float(id) a, 1f b FROM range(5)")
+        feed = {"inputs": ["a", "b"]}
+        scored = tfspark.predict(rows, "models:/price@champion", feed=feed, keep=["id"])
+        assert sorted(map(tuple, scored.collect())) == SCORED
+        tfspark.register(spark, "price", "models:/price@champion")
+        found = spark.sql("SELECT id, price(float(id), 1f) FROM range(5)").collect()
+        assert sorted(map(tuple, found)) == SCORED
+    finally:
+        spark.stop()
+    query = "SELECT id, price(float(id), 1f) AS y FROM range(5)"
+    flags = ["--register", "price=models:/price@champion", "--query", query, "--output", "sql"]
+    assert score_sql(flags) == 0
+    found = pq.read_table("sql").to_pylist()
+    assert sorted((row["id"], row["y"]) for row in found) == SCORED
+
+
+@pytest.mark.parametrize("accepts", [False, True])
+def test_a_server_that_does_not_answer(
+    accepts: bool, client: mlflow.MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
+    address = mlflow.get_tracking_uri()
+    try:
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            if accepts:
+                silent.listen()
+            mlflow.set_tracking_uri(f"http://127.0.0.1:{silent.getsockname()[1]}")
+            for uri in ("models:/price@champion", "runs:/12ab/model"):
+                with pytest.raises(ModelNotFoundError, match="MLflow cannot find or read"):
+                    tfspark.load(uri)
+    finally:
+        mlflow.set_tracking_uri(address)
+
+
+def test_a_model_of_another_flavor(client: mlflow.MlflowClient) -> None:
+    sklearn = pytest.importorskip("sklearn.dummy")
+    model = sklearn.DummyRegressor().fit([[1.0]], [2.0])
+    with mlflow.start_run():
+        log = import_module("mlflow.sklearn").log_model
+        log(model, name="model", registered_model_name="mean", pip_requirements=[])
+    with pytest.raises(InvalidModelError, match="a model of the flavor 'sklearn'"):
+        tfspark.load("models:/mean/1")
 
 
 @pytest.mark.parametrize("flavour", ["keras", "tensorflow"])

@@ -163,6 +163,16 @@ def test_a_folder_of_another_format(tmp_path, names, what, hint):
     assert hint.format(path=tmp_path) in text
 
 
+def test_a_model_of_mlflow_has_a_flavor(tmp_path):
+    flavors = (
+        "flavors:\n  python_function:\n    env: {}\n  sklearn:\n    code: null\nrun_id: 12ab\n"
+    )
+    (tmp_path / "MLmodel").write_text(flavors)
+    text = refusal(ModelNotFoundError, tmp_path)
+    assert "found:    a model of MLflow with the flavor 'sklearn'" in text
+    assert "mlflow.tensorflow" not in text
+
+
 @pytest.mark.parametrize(
     ("where", "what", "named"),
     [

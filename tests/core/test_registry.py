@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from importlib.machinery import ModuleSpec
@@ -39,7 +40,13 @@ def artifacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         assert artifact_uri in ("models:/price/3", "runs:/12ab/model")
         shutil.copytree(folder, dst_path, dirs_exist_ok=True)
 
-    client = SimpleNamespace(get_model_version=version, get_model_version_by_alias=alias)
+    def run(run_id: str) -> None:
+        if run_id != "12ab":
+            raise MlflowError(f"no run {run_id}")
+
+    client = SimpleNamespace(
+        get_model_version=version, get_model_version_by_alias=alias, get_run=run
+    )
     modules: dict[str, dict[str, Any]] = {
         "mlflow": {
             "MlflowClient": lambda: client,
@@ -78,6 +85,7 @@ def test_a_model_has_the_version_of_the_registry(
     [
         ("models:/price@challenger", "found:    no version challenger of price"),
         ("models:/price/4", "found:    no version 4 of price"),
+        ("runs:/34cd/model", "found:    no run 34cd"),
         ("models:/price", "does not name a version"),
     ],
 )
@@ -98,6 +106,24 @@ def test_artifacts_without_a_model_or_with_several(artifacts: Path) -> None:
     for name in ("a", "b"):
         save_linear(artifacts / name)
     with pytest.raises(InvalidModelError, match="found:    'a', 'b'"):
+        tfspark.load("models:/price/3")
+
+
+def test_requests_are_limited_unless_the_user_has_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    retries, timeout = registry._LIMITS
+    monkeypatch.delenv(retries, raising=False)
+    monkeypatch.setenv(timeout, "7")
+    with registry.limited_requests():
+        assert (os.environ[retries], os.environ[timeout]) == ("5", "7")
+    assert (os.environ.get(retries), os.environ[timeout]) == (None, "7")
+
+
+def test_a_model_of_another_flavor(artifacts: Path) -> None:
+    text = (
+        "artifact_path: m\nflavors:\n  python_function:\n    env: {}\n  sklearn:\n    code: null\n"
+    )
+    (artifacts / "MLmodel").write_text(f"{text}run_id: 12ab\n")
+    with pytest.raises(InvalidModelError, match="a model of the flavor 'sklearn' with the files"):
         tfspark.load("models:/price/3")
 
 

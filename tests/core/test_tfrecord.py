@@ -165,6 +165,14 @@ def test_a_value_that_does_not_fit(field: Any, value: Any, message: str) -> None
     assert caught.value.index == 2
 
 
+def test_a_record_lacks_the_feature_of_a_column_that_cannot_be_null() -> None:
+    data = b"".join(framed(encoded(pa.table({"i": [1, None]}))))
+    schema = pa.schema([pa.field("i", pa.int64(), nullable=False)])
+    with pytest.raises(BadRecordError, match="has no feature 'i', but the column cannot") as caught:
+        read(data, schema, chunk=1 << 20)
+    assert caught.value.index == 1
+
+
 def test_a_record_that_is_no_example() -> None:
     data = b"".join(framed([*encoded(table(3)), b"not an Example"]))
     with pytest.raises(BadRecordError, match="not a valid Example") as caught:

@@ -7,6 +7,14 @@ from typing import Any
 
 import pytest
 from pyspark.sql import Row, SparkSession
+from pyspark.sql.types import (
+    ArrayType,
+    FloatType,
+    LongType,
+    StringType,
+    StructField,
+    StructType,
+)
 
 import tfspark
 
@@ -63,6 +71,18 @@ def test_a_given_schema_chooses_columns_and_types(records: SparkSession, written
         Row(name="é4", id=4, none=None),
         Row(name="é5", id=5, none=None),
     ]
+
+
+def test_a_given_schema_without_nulls(records: SparkSession, written: str) -> None:
+    floats = ArrayType(FloatType(), containsNull=False)
+    schema = StructType([StructField("x", floats, False), StructField("id", LongType(), False)])
+    rows = records.read.format("tfrecord").schema(schema).load(written)
+    assert rows.schema == schema
+    assert sorted(rows.collect())[5] == Row(x=[0.5, 5.0], id=5)
+    schema = StructType([StructField("name", StringType(), False)])
+    rows = records.read.format("tfrecord").schema(schema).load(written)
+    with pytest.raises(Exception, match="has no feature 'name', but the column cannot be null"):
+        rows.collect()
 
 
 def test_tensorflow_reads_our_files(records: SparkSession, tmp_path: Path) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfspark.errors import did_you_mean
+from tfspark.errors import did_you_mean, listing
 from tfspark.saved_model.graph_file import NAMES
 
 # The most folders and files that are searched below a folder without a model.
@@ -42,6 +43,9 @@ _FROM_MLFLOW = (
     "load it by model = mlflow.tensorflow.load_model({path!r}), and write a SavedModel by "
     "model.export({target!r})."
 )
+_OTHER_FLAVOR = (
+    "give the SavedModel of a TensorFlow model; models of other libraries are not scored."
+)
 _FROM_PYTORCH = "convert it to a SavedModel, for example by torch.onnx.export and onnx2tf."
 _UNPACK = "unpack it, and give the folder in it that holds saved_model.pb."
 _FROM_GRAPH = (
@@ -67,6 +71,12 @@ _ONNX = Other("an ONNX model", "convert it to a SavedModel, for example by onnx2
 _WEIGHTS = Other(
     "weights without a graph", "load them in the program that knows the model, and export it there."
 )
+
+# The flavors of MLflow's file `MLmodel`, one key each.
+_FLAVORS = re.compile(r"^flavors:\n((?:[ ].*\n?)*)", re.M)
+_MOST_TEXT = 1 << 20
+_FLAVOR = re.compile(r"^  (\w+):", re.M)
+_OF_TENSORFLOW = {"keras", "tensorflow"}
 
 _HUGGING_FACE = {"tf_model.h5", "pytorch_model.bin", "model.safetensors"}
 
@@ -156,12 +166,29 @@ def _folder(folder: Path) -> Other | None:
         hint = "write a SavedModel by TFAutoModel.from_pretrained(…).save_pretrained(…, {})."
         return Other("a model of Hugging Face", hint.format("saved_model=True"))
     if "MLmodel" in names:
-        return _with_paths(Other("a model of MLflow without a SavedModel", _FROM_MLFLOW), folder)
+        return _of_mlflow(folder)
     if "checkpoint" in names:
         return _CHECKPOINT
     others = [path for path in _below(folder) if path.suffix.lower() in _BY_SUFFIX]
     inside = _with_paths(_file(others[0]), others[0]) if others else None
     return inside and Other(f"a folder with {inside.what}", inside.hint)
+
+
+def _of_mlflow(folder: Path) -> Other | None:
+    flavors = flavors_of(folder / "MLmodel")
+    if flavors and not _OF_TENSORFLOW.intersection(flavors):
+        return Other(f"a model of MLflow with the flavor {listing(flavors)}", _OTHER_FLAVOR)
+    return _with_paths(Other("a model of MLflow without a SavedModel", _FROM_MLFLOW), folder)
+
+
+def flavors_of(description: Path) -> list[str]:
+    """Return the flavors in a file `MLmodel`, but not `python_function`, which all models have."""
+    if not description.is_file():
+        return []
+    with description.open(encoding="utf-8", errors="replace") as file:
+        found = _FLAVORS.search(file.read(_MOST_TEXT))
+    names = _FLAVOR.findall(found[1]) if found else []
+    return [name for name in names if name != "python_function"] or names
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -55,12 +55,14 @@ class FeatureColumn:
         kind: Of the list in the record.
         depth: 0 for one value, 1 for an array, 2 for the array of arrays of a feature list.
         type: The Arrow type of the column.
+        is_nullable: Whether a record may lack the feature.
     """
 
     name: str
     kind: Kind
     depth: int
     type: pa.DataType
+    is_nullable: bool = True
 
     @property
     def element(self) -> pa.DataType:
@@ -87,7 +89,7 @@ def columns_of(schema: pa.Schema, record_type: RecordType) -> list[FeatureColumn
         if kind is None or depth > deepest:
             problems.append(f"column {entry.name!r} has the type {entry.type}")
         else:
-            columns.append(FeatureColumn(entry.name, kind, depth, entry.type))
+            columns.append(FeatureColumn(entry.name, kind, depth, entry.type, entry.nullable))
     if problems:
         nested = " and, in a SequenceExample, arrays of arrays" if deepest == 2 else ""
         raise UnsupportedTypeError(

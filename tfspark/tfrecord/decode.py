@@ -15,7 +15,7 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from tfspark.example_pb2 import Example, SequenceExample
-from tfspark.tfrecord.arrow import Column
+from tfspark.tfrecord.arrow import Column, is_valid
 from tfspark.tfrecord.columns import FeatureColumn, RecordType
 from tfspark.tfrecord.names import Names
 from tfspark.tfrecord.records import Records
@@ -35,7 +35,7 @@ def decode(
 
     Args:
         records: Complete records.
-        columns: The features to read. A feature that a record lacks is null.
+        columns: The features to read. A feature that a record lacks is null, if its column can be.
         record_type: Type of the records.
 
     Raises:
@@ -50,6 +50,13 @@ def decode(
         arrays, unusual = _decode(_usual(records, unusual, record_type), columns, record_type)
         if unusual.any():
             raise BadRecordError(np.flatnonzero(unusual)[0], f"it is not a valid {record_type}")
+    for column, array in zip(columns, arrays, strict=True):
+        if array.null_count and not column.is_nullable:
+            raise BadRecordError(
+                np.flatnonzero(~is_valid(array))[0],
+                f"it has no feature {column.name!r}, but the column cannot be null",
+                "give a schema in which the column is nullable.",
+            )
     return arrays
 
 

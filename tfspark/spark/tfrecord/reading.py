@@ -46,7 +46,9 @@ class Layout:
         Raises:
             InvalidInputError: When a record is broken, cut or does not fit; names file and offset.
         """
-        schema = pa.schema([(column.name, column.type) for column in self.columns])
+        schema = pa.schema(
+            [pa.field(column.name, column.type, column.is_nullable) for column in self.columns]
+        )
         for file in partition.value or ():
             for records in file.records():
                 arrays = self._decoded(records)

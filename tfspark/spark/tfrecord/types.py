@@ -13,11 +13,18 @@ _ATOMS = {pa.int64(): sql.LongType(), pa.float32(): sql.FloatType(), pa.binary()
 def arrow_schema(schema: sql.StructType) -> pa.Schema:
     """Return the Arrow schema that Spark expects of the reader.
 
-    A type that no feature has becomes the type `null`, which is refused later.
+    Spark compares it with the schema of the batches: columns and elements that cannot be null have
+    to be so here too. A type that no feature has becomes the type `null`, which is refused later.
     """
     return pa.schema(
-        [(field.name, column_type(field.dataType.simpleString()) or pa.null()) for field in schema]
+        [pa.field(field.name, _arrow_type(field.dataType), field.nullable) for field in schema]
     )
+
+
+def _arrow_type(spark: sql.DataType) -> pa.DataType:
+    if isinstance(spark, sql.ArrayType):
+        return pa.list_(pa.field("element", _arrow_type(spark.elementType), spark.containsNull))
+    return column_type(spark.simpleString()) or pa.null()
 
 
 def spark_schema(schema: pa.Schema) -> sql.StructType:
