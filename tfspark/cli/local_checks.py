@@ -1,4 +1,4 @@
-"""Checks a job on local files before Spark starts: input, output and columns. Driver.
+"""Checks a job on local files before Spark starts: models, input, output and columns. Driver.
 
 The user then sees a mistake within a second. These checks refuse only what the job would refuse.
 They leave to the job whatever Spark may read differently or Spark's settings may change.
@@ -13,20 +13,42 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from tfspark.cli import on_spark
 from tfspark.errors import InputNotFoundError, explain
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from tfspark.feeding import Feed
+    from tfspark.options import ScoreOptions
 
 # If one of these is set, a path without a scheme may be on another file system.
 _SETTINGS_OF_SPARK = ("HADOOP_CONF_DIR", "YARN_CONF_DIR", "SPARK_CONF_DIR", "SPARK_HOME")
 _SCHEME_OR_GLOB = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*:|[*?\[\]{}]")
 
 
+def check_model(path: str, options: ScoreOptions) -> None:
+    """Refuse a model on this machine that is broken, or another one than the options name.
+
+    Raises:
+        TfsparkError: The error that the job would raise.
+    """
+    if Path(path).exists():
+        _load(path, options)
+
+
+def check_missing_model(path: str, options: ScoreOptions, settings: Mapping[str, str]) -> None:
+    """Refuse a missing model, if Spark would search for it on this machine.
+
+    Raises:
+        TfsparkError: Explains what is there instead.
+    """
+    if _is_here(settings) and _is_plain(path) and not Path(path).exists():
+        _load(path, options)
+
+
 def check_local_files(args: argparse.Namespace, settings: Mapping[str, str]) -> None:
-    """Refuse a missing model or input, an output that exists, and columns that do not fit.
+    """Refuse a missing input, an output that exists, and columns that do not fit.
 
     Args:
         args: The flags of `tfspark score`.
@@ -35,13 +57,8 @@ def check_local_files(args: argparse.Namespace, settings: Mapping[str, str]) -> 
     Raises:
         TfsparkError: The error that the job would raise.
     """
-    if settings.keys() - {"spark.master"} or any(name in os.environ for name in _SETTINGS_OF_SPARK):
+    if not _is_here(settings):
         return
-    from tfspark.package import load
-
-    for model in [args.model] if args.model else args.models.values():
-        if _is_plain(model) and not Path(model).exists():
-            load(model, args.version)  # raises an error that explains what is there instead
     if _is_plain(args.output) and args.mode == "error":
         _check_output(args)
     if not _is_plain(args.input):
@@ -53,6 +70,22 @@ def check_local_files(args: argparse.Namespace, settings: Mapping[str, str]) -> 
         schema = _schema_of(path)
         if schema is not None:
             _check_columns(args, schema)
+
+
+def _load(path: str, options: ScoreOptions) -> None:
+    from tfspark.package import load
+
+    signature = options.signature or "serving_default"
+    package = load(path, options.version, signature, options.tags, options.sha256)
+    package.allowing(options.allow_ops).check_operations()
+
+
+def _is_here(settings: Mapping[str, str]) -> bool:
+    """Whether Spark takes a path without a scheme as a path of this machine."""
+    is_changed = bool(settings.keys() - {"spark.master"})
+    return on_spark.is_local(settings) and not (
+        is_changed or any(name in os.environ for name in _SETTINGS_OF_SPARK)
+    )
 
 
 def _is_plain(path: str | None) -> bool:

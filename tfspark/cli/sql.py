@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tfspark.cli import on_spark, sql_score
+from tfspark.cli.local_checks import check_missing_model
 from tfspark.cli.settings import ConfiguredParser
 
 
@@ -26,10 +27,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a query with models; return the exit code."""
     parser = new_parser()
     args = sql_score.checked(parser, parser.parse_args(argv))
+
+    def check() -> None:
+        sql_score.check_early(args)
+        for name, path in args.register.items():
+            options = sql_score.options_of(args, name)
+            check_missing_model(path, options, on_spark.settings_of(args))
+
     return on_spark.run_on_spark(
         "tfspark sql",
         args,
         lambda spark: sql_score.run(spark, args),
-        before=lambda: sql_score.check_early(args),
+        before=check,
         hive=True,
     )
