@@ -112,7 +112,7 @@ def _of_threads(jvm: int) -> tuple[float, float]:
             seconds = int((thread / "schedstat").read_text().split()[0]) / 1e9
         except OSError:  # the thread has ended
             continue
-        if "CompilerThre" in name:
+        if " Compiler" in name:
             compiler += seconds
         else:
             others += seconds

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tfspark.cli.local_checks import check_model
+from tfspark.cli.local_model import check_model
 from tfspark.scoring import arguments, exit_codes, flags, no_effect
 from tfspark.scoring.job_parser import JobParser
 from tfspark.scoring.report_flags import BASELINE, NO_STATS, SAMPLE_ROWS

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from tfspark.cli import on_spark
 from tfspark.cli.command_parser import CommandParser
-from tfspark.cli.local_checks import check_missing_model, check_model
+from tfspark.cli.local_checks import is_plain, reads_this_machine
+from tfspark.cli.local_model import check_model
 from tfspark.scoring import arguments, flags
 from tfspark.scoring.flags import Flag
 
@@ -47,10 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def check() -> None:
         if args.model is not None:
-            options = arguments.model_options(args)
-            check_model(args.model, options)
-            if not args.remote:
-                check_missing_model(args.model, options, on_spark.settings_of(args))
+            settings = on_spark.settings_of(args)
+            is_here = not args.remote and on_spark.is_local(settings) and is_plain(args.model)
+            is_here = is_here and reads_this_machine(settings)
+            check_model(args.model, arguments.model_options(args), is_here=is_here)
 
     return on_spark.run_on_spark(
         "tfspark doctor", args, lambda spark: run(spark, args), before=check

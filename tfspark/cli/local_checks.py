@@ -13,42 +13,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from tfspark.cli import on_spark
+from tfspark.cli import batch_score
+from tfspark.cli.local_model import check_model
 from tfspark.errors import InputNotFoundError, explain
+from tfspark.scoring import arguments
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from tfspark.feeding import Feed
-    from tfspark.options import ScoreOptions
 
 # If one of these is set, a path without a scheme may be on another file system.
 _SETTINGS_OF_SPARK = ("HADOOP_CONF_DIR", "YARN_CONF_DIR", "SPARK_CONF_DIR", "SPARK_HOME")
 _SCHEME_OR_GLOB = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*:|[*?\[\]{}]")
 
 
-def check_model(path: str, options: ScoreOptions) -> None:
-    """Refuse a model on this machine that is broken, or another one than the options name.
-
-    Raises:
-        TfsparkError: The error that the job would raise.
-    """
-    if Path(path).exists():
-        _load(path, options)
-
-
-def check_missing_model(path: str, options: ScoreOptions, settings: Mapping[str, str]) -> None:
-    """Refuse a missing model, if Spark would search for it on this machine.
-
-    Raises:
-        TfsparkError: Explains what is there instead.
-    """
-    if _is_here(settings) and _is_plain(path) and not Path(path).exists():
-        _load(path, options)
-
-
 def check_local_files(args: argparse.Namespace, settings: Mapping[str, str]) -> None:
-    """Refuse a missing input, an output that exists, and columns that do not fit.
+    """Refuse a missing model or input, an output that exists, and columns that do not fit.
 
     Args:
         args: The flags of `tfspark score`.
@@ -57,11 +38,13 @@ def check_local_files(args: argparse.Namespace, settings: Mapping[str, str]) -> 
     Raises:
         TfsparkError: The error that the job would raise.
     """
-    if not _is_here(settings):
+    if not reads_this_machine(settings):
         return
-    if _is_plain(args.output) and args.mode == "error":
+    for model in batch_score.models_of(args):
+        check_model(model, arguments.model_options(args), is_here=is_plain(model))
+    if is_plain(args.output) and args.mode == "error":
         _check_output(args)
-    if not _is_plain(args.input):
+    if not is_plain(args.input):
         return
     path = Path(args.input)
     if not path.exists():
@@ -72,23 +55,14 @@ def check_local_files(args: argparse.Namespace, settings: Mapping[str, str]) -> 
             _check_columns(args, schema)
 
 
-def _load(path: str, options: ScoreOptions) -> None:
-    from tfspark.package import load
-
-    signature = options.signature or "serving_default"
-    package = load(path, options.version, signature, options.tags, options.sha256)
-    package.allowing(options.allow_ops).check_operations()
-
-
-def _is_here(settings: Mapping[str, str]) -> bool:
-    """Whether Spark takes a path without a scheme as a path of this machine."""
+def reads_this_machine(settings: Mapping[str, str]) -> bool:
+    """Whether a local Spark takes a path without a scheme as a path of this machine."""
     is_changed = bool(settings.keys() - {"spark.master"})
-    return on_spark.is_local(settings) and not (
-        is_changed or any(name in os.environ for name in _SETTINGS_OF_SPARK)
-    )
+    return not (is_changed or any(name in os.environ for name in _SETTINGS_OF_SPARK))
 
 
-def _is_plain(path: str | None) -> bool:
+def is_plain(path: str | None) -> bool:
+    """Whether a path has no scheme, and Spark does not take it as a glob."""
     return bool(path) and not _SCHEME_OR_GLOB.search(str(path))
 
 
@@ -156,14 +130,13 @@ def _check_columns(args: argparse.Namespace, schema: pa.Schema) -> None:
     Raises:
         BindingError: Lists all mismatches.
     """
-    from tfspark.cli.batch_score import job_of
     from tfspark.columns import columns_of, resolve
     from tfspark.schema import kept_columns
     from tfspark.several import NamedModel, bind_each
     from tfspark.spark.model import model_of
     from tfspark.terms import FLAGS
 
-    job = job_of(args)
+    job = batch_score.job_of(args)
     if not all(Path(str(one.model)).exists() for one in job.requests):
         return
     models = [

@@ -8,9 +8,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from tfspark.cli import batch_score, on_spark
-from tfspark.cli.local_checks import check_local_files, check_missing_model
+from tfspark.cli.local_checks import check_local_files
 from tfspark.cli.settings import ConfiguredParser
-from tfspark.scoring import arguments
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -47,9 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     def check() -> None:
         settings = on_spark.settings_of(args)
         batch_score.check_early(args)
-        for path in batch_score.models_of(args):
-            check_missing_model(path, arguments.model_options(args), settings)
-        check_local_files(args, settings)
+        if on_spark.is_local(settings):
+            check_local_files(args, settings)
 
     return on_spark.run_on_spark(
         "tfspark score",

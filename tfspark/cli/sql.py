@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tfspark.cli import on_spark, sql_score
-from tfspark.cli.local_checks import check_missing_model
+from tfspark.cli.local_checks import is_plain, reads_this_machine
+from tfspark.cli.local_model import check_model
 from tfspark.cli.settings import ConfiguredParser
 
 
@@ -30,9 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def check() -> None:
         sql_score.check_early(args)
-        for name, path in args.register.items():
-            options = sql_score.options_of(args, name)
-            check_missing_model(path, options, on_spark.settings_of(args))
+        settings = on_spark.settings_of(args)
+        if on_spark.is_local(settings) and reads_this_machine(settings):
+            for name, path in args.register.items():
+                check_model(path, sql_score.options_of(args, name), is_here=is_plain(path))
 
     return on_spark.run_on_spark(
         "tfspark sql",

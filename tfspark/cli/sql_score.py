@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfspark.cli.local_checks import check_model
+from tfspark.cli.local_model import check_model
 from tfspark.errors import did_you_mean
 from tfspark.options import ScoreOptions
 from tfspark.scoring import arguments, exit_codes, flags, no_effect
