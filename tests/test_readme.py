@@ -68,7 +68,7 @@ def run(page, namespace):
                 namespace["spark"].sql(statement).collect()
             continue
         # The JVM of the shared session has another working directory.
-        text = text.replace('read.parquet("', f'read.parquet("{Path.cwd()}/')  # noqa: PLW2901
+        text = text.replace('read.parquet("', f'read.parquet("{Path.cwd()}/')
         for node in ast.parse(text).body:
             shown = shown_by(node, namespace)
             expected = comment_below(text.splitlines(), node)
