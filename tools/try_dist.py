@@ -85,8 +85,10 @@ def _transcript(block: str) -> Iterator[Step]:
 
 
 def same(shown: Sequence[str], expected: Sequence[str]) -> bool:
-    """Whether two outputs are equal, apart from seconds, rates and the ids of runs."""
-    one, other = (_VARIES.sub("…", "\n".join(lines)).rstrip() for lines in (shown, expected))
+    """Whether two outputs are equal, apart from empty lines, seconds, rates and the ids of runs."""
+    one, other = (
+        _VARIES.sub("…", "\n".join(filter(str.strip, lines))) for lines in (shown, expected)
+    )
     return one == other
 
 
