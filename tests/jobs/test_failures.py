@@ -55,6 +55,7 @@ def test_error_of_a_worker_comes_back_typed(error: str, expected: TfsparkError |
             "INT64 (TIMESTAMP(NANOS,false))",
         ),
         ("Parquet type not yet supported: INT32 (TIME(MILLIS,true)).", "INT32 (TIME(MILLIS,true))"),
+        ("[UNSUPPORTED_TIME_TYPE] The data type TIME is not supported. SQLSTATE: 0A000", "TIME\n"),
         (
             "[COLUMN_ALREADY_EXISTS] The column `id` already exists. Choose another name or rename "
             "the existing column. SQLSTATE: 42711",

@@ -32,8 +32,8 @@ _PYTHON = re.compile(r"Traceback \(most recent call last\):\n(?:[ \t].*\n)+(\S.*
 _READING = re.compile(r"(?:while reading file|ould not read footer for file:?) (\S.*?)\.(?=\s)")
 # A type of Parquet that Spark lacks, such as INT64 (TIMESTAMP(NANOS,false)).
 _PARQUET_TYPE = re.compile(
-    r"(?:Illegal Parquet type|Parquet type not yet supported|Unrecognized Parquet type): (.+?)\."
-    r"(?=\s|$)"
+    r"(?:Illegal Parquet type: |Parquet type not yet supported: |Unrecognized Parquet type: |"
+    r"UNSUPPORTED_TIME_TYPE\] The data type )(.+?)(?: is not supported)?\.(?=\s|$)"
 )
 # A name that two columns of the input have, because Spark ignores its case.
 _SAME_NAME = re.compile(r"COLUMN_ALREADY_EXISTS\].*? column `((?:[^`]|``)+)` already exists")
