@@ -127,8 +127,8 @@ dist: venv bridge sbom  ## Build wheel, sdist, the bridge's jars and the bills o
 	$(VENV)/python tools/release.py finish dist
 
 .PHONY: try-dist
-try-dist: venv  ## Install the wheel of dist/ in a clean environment, and run tfspark demo there
-	tools/try_dist.sh $(VENV)/uv
+try-dist: venv  ## Install the wheel of dist/ in a clean environment, and follow the start of the README there
+	$(VENV)/python -m tools.try_dist
 
 .PHONY: docs
 docs: venv  ## Build the documentation as a site in build/docs/site; dead links are errors

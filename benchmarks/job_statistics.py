@@ -2,9 +2,10 @@
 
 Jobs with and without statistics take turns in one warm session. For each part of the system, prints
 the median CPU time of a job without statistics, and the median of what statistics add to it in the
-same turn: in the driver's Python, in the Python workers and in the JVM. The CPU time of a JVM also
-depends on its compiler and its garbage collector, so its difference is the least certain one.
-`seconds` is the elapsed time. Both kinds of jobs also write the page of the report.
+same turn: in the driver's Python, in the Python workers and in the JVM, without and with its
+compiler. The compiler works when it wants to, and needs more time than everything else in the JVM,
+so its difference is chance in less than hundreds of rounds. `seconds` is the elapsed time. Both
+kinds of jobs also make the JSON text and the page of the report.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from tfspark.scoring.job import AccountOptions
 from tfspark.scoring.page import page_of
 
 CASES = ("linear", "mlp", "wide")
-PARTS = ("driver", "workers", "JVM")
+PARTS = ("driver", "workers", "JVM", "its compiler")
 WARM_UPS = 6
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -46,7 +47,7 @@ def main() -> None:
     facts = machine()
     print(f"{facts['processor']}, {facts['cores']} cores, {facts['date']}")
     print(f"| case | {' | '.join(f'{part}, CPU ms' for part in PARTS)} | all, CPU | seconds |")
-    print("|---|---|---|---|---|---|")
+    print(f"|{'---|' * (len(PARTS) + 3)}")
     with open_session("local[2]", {}) as spark:
         for case in cases:
             print(measure(spark, case, data, chosen.rounds), flush=True)
@@ -77,14 +78,16 @@ def _spent(spark: SparkSession, case: Case, data: Path, *, statistics: bool) -> 
     shutil.rmtree(task.out, ignore_errors=True)
     job = replace(job_of(task), account=AccountOptions(statistics=statistics))
     before, start = _cpu(spark), time.perf_counter()
-    page_of(run_job(spark, job).account())
+    report = run_job(spark, job)
+    report.to_json()
+    page_of(report.document())
     seconds = time.perf_counter() - start
     spent = [(b - a) * 1e3 for a, b in zip(before, _cpu(spark), strict=True)]
     return (*spent, sum(spent), seconds)
 
 
-def _cpu(spark: SparkSession) -> tuple[float, float, float]:
-    """Return the CPU seconds of the driver's Python, of its workers and of the JVM."""
+def _cpu(spark: SparkSession) -> tuple[float, ...]:
+    """Return the CPU seconds of the driver, of its workers, of the JVM and of its compiler."""
     jvm = spark.sparkContext._gateway.proc.pid
     parents, spent = {}, {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -97,8 +100,23 @@ def _cpu(spark: SparkSession) -> tuple[float, float, float]:
         # With the children that have ended.
         spent[process] = sum(map(int, fields[11:15])) / _TICKS
     workers = sum(seconds for process, seconds in spent.items() if jvm in _above(process, parents))
-    alone = Path(f"/proc/{jvm}/stat").read_text().rpartition(")")[2].split()
-    return time.process_time(), workers, (int(alone[11]) + int(alone[12])) / _TICKS
+    return time.process_time(), workers, *_of_threads(jvm)
+
+
+def _of_threads(jvm: int) -> tuple[float, float]:
+    """Return the CPU seconds of the threads of a JVM: all others, and those of its compiler."""
+    others = compiler = 0.0
+    for thread in Path(f"/proc/{jvm}/task").iterdir():
+        try:
+            name = (thread / "comm").read_text()
+            seconds = int((thread / "schedstat").read_text().split()[0]) / 1e9
+        except OSError:  # the thread has ended
+            continue
+        if " Compiler" in name:
+            compiler += seconds
+        else:
+            others += seconds
+    return others, compiler
 
 
 def _above(process: int, parents: dict[int, int]) -> set[int]:

@@ -1,19 +1,21 @@
 """Run the blocks of the READMEs and of `docs/` in order, in one namespace for each page.
 
-Python blocks run in a folder with `models-out/linear_model` and a session `spark`; SQL blocks run
-in that session. A comment directly below a statement is the expected output of the statement. The
-pages of `docs/` begin with the names of the quick start. A block below a comment `not run` is only
-parsed.
+Python blocks run in a folder with `models-out/linear_model`, the sample of `tfspark demo`, and a
+session `spark`; SQL blocks run in that session. A comment directly below a statement is the
+expected output of the statement. The pages of `docs/` begin with the names of the quick start. A
+block below a comment `not run` is only parsed.
 """
 
 import ast
 import contextlib
 import io
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import SAMPLE
 from tfspark.testing import save_linear
 
 ROOT = Path(__file__).parents[1]
@@ -41,12 +43,14 @@ def blocks_of(page):
 def workplace(spark, tmp_path_factory):
     folder = tmp_path_factory.mktemp("docs")
     save_linear(folder / "models-out" / "linear_model" / "1")
+    shutil.copytree(SAMPLE, folder / "tfspark-demo")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         yield folder
     for name in ("maxBytesPerBatch", "maxRecordsPerBatch"):  # a page tunes the session
         spark.conf.unset(f"spark.sql.execution.arrow.{name}")
-    spark.sql("DROP TEMPORARY FUNCTION IF EXISTS tfpredict")
+    for name in ("tfpredict", "price"):
+        spark.sql(f"DROP TEMPORARY FUNCTION IF EXISTS {name}")
     spark.catalog.dropTempView("t")
 
 
@@ -63,6 +67,8 @@ def run(page, namespace):
             for statement in filter(str.strip, text.split(";")):
                 namespace["spark"].sql(statement).collect()
             continue
+        # The JVM of the shared session has another working directory.
+        text = text.replace('read.parquet("', f'read.parquet("{Path.cwd()}/')
         for node in ast.parse(text).body:
             shown = shown_by(node, namespace)
             expected = comment_below(text.splitlines(), node)

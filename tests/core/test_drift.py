@@ -82,6 +82,13 @@ def test_columns_without_a_distribution(now, then):
     assert (found["psi"] == 0) == (repr(now) == repr(then))
 
 
+def test_an_older_report_may_have_no_points_of_a_distribution():
+    now, then = statistics_of(y=normal(1)), statistics_of(y=normal(2))
+    then["outputs"]["y"]["quantiles"] = {"values": [], "shares": []}
+    for found in (drift_of(now, then), drift_of(then, now)):
+        assert found["outputs"]["y"].keys() == {"psi", "is_certain"}
+
+
 def test_few_values_are_not_certain():
     assert not drift_between(normal(1, rows=199), normal(2))["is_certain"]
 

@@ -171,6 +171,7 @@ def test_estimates_and_missing_columns_are_named():
         ({"nan": 1800, "estimated": True, "drawn": 0}, "No values."),
         ({"lengths": [8, 8], "lengths_estimated": True}, "Other lengths are possible."),
         ({"drawn": 0}, "No values are described."),
+        ({"drawn": 0, "histogram": {"values": [], "shares": []}}, "No values are described."),
     ],
 )
 def test_estimates_never_exceed_what_is_known(facts, expected):

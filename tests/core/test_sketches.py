@@ -247,6 +247,15 @@ def test_columns_without_a_finite_number(array, expected):
     assert not {"min", "mean", "histogram"} & facts.keys()
 
 
+def test_a_column_without_a_drawn_number_has_a_range_and_no_distribution():
+    watch = Watch(Wanted({"x": "x"}, (), "", (), 0), 0, expected=10_000_000)
+    for some in ([1.0, 3.0, 2.0], [None] * 1000):
+        list(watch.before([pa.record_batch({"x": pa.array(some, pa.float64())})], ["x"]))
+    facts = summary_of(watch.end())["inputs"]["x"]
+    assert (facts["drawn"], facts["values"], facts["min"], facts["max"]) == (0, 3, 1.0, 3.0)
+    assert not {"mean", "deviation", "kept", "quantiles", "histogram"} & facts.keys()
+
+
 def test_one_value_is_one_bar():
     facts = facts_of(pa.array([2.5] * 9000, pa.float32()))
     assert facts["histogram"] == {"values": [2.5], "shares": [1.0]}

@@ -100,6 +100,23 @@ def test_too_many_bad_rows_publish_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
+def test_an_existing_folder_is_refused_in_the_words_of_bad_rows(
+    end_of: Any, linear: Path, mixed: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bad").mkdir()
+    pq.write_table(pa.table({"other": [1]}), tmp_path / "bad" / "0.parquet")
+    flags = ("--model", linear, "--input", mixed, "--bad-rows", tmp_path / "bad")
+    flags = (*flags, "--output", tmp_path / "out")
+    there = end_of(batch_score.main, *flags)
+    assert there.code == 73
+    assert f"The folder for bad rows exists: {tmp_path / 'bad'}." in there.error
+    assert "choose another --bad-rows, or --mode overwrite, or --mode append" in there.error
+    other = end_of(batch_score.main, *flags, "--mode", "append")
+    assert other.code == 65
+    assert "choose another --bad-rows, or --mode overwrite" in other.error
+    assert "--keep" not in other.error
+
+
 def test_bad_rows_of_a_table_go_to_a_folder(
     end_of: Any, linear: Path, mixed: Path, tmp_path: Path, tables: str, spark: Any
 ) -> None:

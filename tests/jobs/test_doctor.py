@@ -97,7 +97,7 @@ def test_a_session_that_can_score(spark: SparkSession, linear: Path) -> None:
 
 
 def test_problems_are_in_the_table(linear: Path, end_of: Any, deadly: Any) -> None:
-    missing = end_of(doctor.main, linear / "nothing")
+    missing = end_of(doctor.main, f"file:{linear}/nothing")
     assert missing.code == 65
     assert "There is no model folder" in missing.stdout
 

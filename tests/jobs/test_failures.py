@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tfspark.errors import EngineError, RowError, TfsparkError
+from tfspark.errors import EngineError, InvalidInputError, RowError, TfsparkError
 from tfspark.scoring.output.table_name import _parts
 from tfspark.spark.cluster.failures import cause, from_worker, is_disconnected, own_errors
 from tfspark.spark.cluster.files import local_path
@@ -44,6 +44,30 @@ Driver stacktrace:
 def test_error_of_a_worker_comes_back_typed(error: str, expected: TfsparkError | None) -> None:
     found = from_worker(RuntimeError(WORKER.format(error=error)))
     assert (type(found), str(found)) == (type(expected), str(expected))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            "[PARQUET_TYPE_ILLEGAL] Illegal Parquet type: INT64 (TIMESTAMP(NANOS,false)). "
+            "SQLSTATE: 42846",
+            "INT64 (TIMESTAMP(NANOS,false))",
+        ),
+        ("Parquet type not yet supported: INT32 (TIME(MILLIS,true)).", "INT32 (TIME(MILLIS,true))"),
+        ("[UNSUPPORTED_TIME_TYPE] The data type TIME is not supported. SQLSTATE: 0A000", "TIME\n"),
+        (
+            "[COLUMN_ALREADY_EXISTS] The column `id` already exists. Choose another name or rename "
+            "the existing column. SQLSTATE: 42711",
+            "'id'",
+        ),
+    ],
+)
+def test_a_column_that_spark_refuses_is_an_error_of_the_input(text: str, found: str) -> None:
+    error = from_worker(RuntimeError(text))
+    assert isinstance(error, InvalidInputError)
+    assert found in str(error)
+    assert "Hint: " in str(error)
 
 
 def test_missing_module_is_told() -> None:

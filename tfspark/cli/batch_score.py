@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tfspark.cli.local_model import check_model
 from tfspark.scoring import arguments, exit_codes, flags, no_effect
 from tfspark.scoring.job_parser import JobParser
 from tfspark.scoring.report_flags import BASELINE, NO_STATS, SAMPLE_ROWS
@@ -137,10 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def check_early(args: argparse.Namespace) -> None:
     """Refuse contradicting flags and a broken local model before a JVM is started."""
-    from pathlib import Path
-
     from tfspark.errors import UsageError, explain, listing
-    from tfspark.package import load
 
     if args.no_stats and args.baseline:
         problem = "--baseline compares statistics, and --no-stats collects none."
@@ -157,11 +155,13 @@ def check_early(args: argparse.Namespace) -> None:
     if args.models and args.model_sha256:
         problem = "--model-sha256 is the digest of a single model."
         raise UsageError(explain(problem, hint="leave it out, or run a job for each model."))
-    for path in [args.model] if args.model else args.models.values():
-        if Path(path).exists():
-            signature, tags = args.signature or "serving_default", tuple(args.tags)
-            package = load(path, args.version, signature, tags, args.model_sha256)
-            package.allowing(args.allow_ops).check_operations()
+    for path in models_of(args):
+        check_model(path, arguments.model_options(args))
+
+
+def models_of(args: argparse.Namespace) -> list[str]:
+    """Return the paths of the model, or of several models."""
+    return [args.model] if args.model else [*args.models.values()]
 
 
 def job_of(args: argparse.Namespace) -> BatchJob:

@@ -1,7 +1,8 @@
 """`tfspark doctor`: checks whether a session can score. Driver.
 
 It runs the checks of a job's preflight on the driver and on each executor, and prints one table
-with advice. If a model is given, each executor opens it. It scores and writes nothing.
+with advice. If a model is given, each executor opens it; a model on this machine is checked before
+Spark starts. It scores and writes nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from tfspark.cli import on_spark
 from tfspark.cli.command_parser import CommandParser
+from tfspark.cli.local_checks import is_plain, reads_this_machine
+from tfspark.cli.local_model import check_model
 from tfspark.scoring import arguments, flags
 from tfspark.scoring.flags import Flag
 
@@ -42,7 +45,17 @@ def new_parser() -> CommandParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Check a session; return the exit code."""
     args = new_parser().parse_args(argv)
-    return on_spark.run_on_spark("tfspark doctor", args, lambda spark: run(spark, args))
+
+    def check() -> None:
+        if args.model is not None:
+            settings = on_spark.settings_of(args)
+            is_here = not args.remote and on_spark.is_local(settings) and is_plain(args.model)
+            is_here = is_here and reads_this_machine(settings)
+            check_model(args.model, arguments.model_options(args), is_here=is_here)
+
+    return on_spark.run_on_spark(
+        "tfspark doctor", args, lambda spark: run(spark, args), before=check
+    )
 
 
 def run(spark: SparkSession, args: argparse.Namespace) -> str:

@@ -1,4 +1,4 @@
-"""Checks a job on local files before Spark starts: input, output and columns. Driver.
+"""Checks a job on local files before Spark starts: models, input, output and columns. Driver.
 
 The user then sees a mistake within a second. These checks refuse only what the job would refuse.
 They leave to the job whatever Spark may read differently or Spark's settings may change.
@@ -13,7 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from tfspark.cli import batch_score
+from tfspark.cli.local_model import check_model
 from tfspark.errors import InputNotFoundError, explain
+from tfspark.scoring import arguments
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,16 +38,13 @@ def check_local_files(args: argparse.Namespace, settings: Mapping[str, str]) -> 
     Raises:
         TfsparkError: The error that the job would raise.
     """
-    if settings.keys() - {"spark.master"} or any(name in os.environ for name in _SETTINGS_OF_SPARK):
+    if not reads_this_machine(settings):
         return
-    from tfspark.package import load
-
-    for model in [args.model] if args.model else args.models.values():
-        if _is_plain(model) and not Path(model).exists():
-            load(model, args.version)  # raises an error that explains what is there instead
-    if _is_plain(args.output) and args.mode == "error":
+    for model in batch_score.models_of(args):
+        check_model(model, arguments.model_options(args), is_here=is_plain(model))
+    if is_plain(args.output) and args.mode == "error":
         _check_output(args)
-    if not _is_plain(args.input):
+    if not is_plain(args.input):
         return
     path = Path(args.input)
     if not path.exists():
@@ -55,7 +55,14 @@ def check_local_files(args: argparse.Namespace, settings: Mapping[str, str]) -> 
             _check_columns(args, schema)
 
 
-def _is_plain(path: str | None) -> bool:
+def reads_this_machine(settings: Mapping[str, str]) -> bool:
+    """Whether a local Spark takes a path without a scheme as a path of this machine."""
+    is_changed = bool(settings.keys() - {"spark.master"})
+    return not (is_changed or any(name in os.environ for name in _SETTINGS_OF_SPARK))
+
+
+def is_plain(path: str | None) -> bool:
+    """Whether a path has no scheme, and Spark does not take it as a glob."""
     return bool(path) and not _SCHEME_OR_GLOB.search(str(path))
 
 
@@ -123,14 +130,13 @@ def _check_columns(args: argparse.Namespace, schema: pa.Schema) -> None:
     Raises:
         BindingError: Lists all mismatches.
     """
-    from tfspark.cli.batch_score import job_of
     from tfspark.columns import columns_of, resolve
     from tfspark.schema import kept_columns
     from tfspark.several import NamedModel, bind_each
     from tfspark.spark.model import model_of
     from tfspark.terms import FLAGS
 
-    job = job_of(args)
+    job = batch_score.job_of(args)
     if not all(Path(str(one.model)).exists() for one in job.requests):
         return
     models = [

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tfspark.cli import on_spark, sql_score
+from tfspark.cli.local_checks import is_plain, reads_this_machine
+from tfspark.cli.local_model import check_model
 from tfspark.cli.settings import ConfiguredParser
 
 
@@ -26,10 +28,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a query with models; return the exit code."""
     parser = new_parser()
     args = sql_score.checked(parser, parser.parse_args(argv))
+
+    def check() -> None:
+        sql_score.check_early(args)
+        settings = on_spark.settings_of(args)
+        if on_spark.is_local(settings) and reads_this_machine(settings):
+            for name, path in args.register.items():
+                check_model(path, sql_score.options_of(args, name), is_here=is_plain(path))
+
     return on_spark.run_on_spark(
         "tfspark sql",
         args,
         lambda spark: sql_score.run(spark, args),
-        before=lambda: sql_score.check_early(args),
+        before=check,
         hive=True,
     )

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfspark.cli.local_model import check_model
 from tfspark.errors import did_you_mean
 from tfspark.options import ScoreOptions
 from tfspark.scoring import arguments, exit_codes, flags, no_effect
@@ -99,7 +100,7 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
         text=args.query or _text_of(Path(args.file)),
         target=target,
         mode=args.mode,
-        options={name: _options(args, name) for name in args.register},
+        options={name: options_of(args, name) for name in args.register},
     )
     check_report(spark, args.report)
     places: list[str] = []
@@ -135,13 +136,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def check_early(args: argparse.Namespace) -> None:
-    """Refuse flags without an effect and a missing file of statements before a JVM is started."""
+    """Refuse flags without an effect, a missing file and a broken model before a JVM is started."""
     no_effect.refuse_no_effect(args, no_effect.OF_SQL_SCORE)
     if args.file is not None:
         _text_of(Path(args.file))
+    for name, path in args.register.items():
+        check_model(path, options_of(args, name))
 
 
-def _options(args: argparse.Namespace, name: str) -> ScoreOptions:
+def options_of(args: argparse.Namespace, name: str) -> ScoreOptions:
+    """Return the options of one registered model."""
     return ScoreOptions(
         tags=tuple(args.tags),
         on_null=args.fill_null[name] or args.on_null,

@@ -81,6 +81,11 @@ def _are_alike(now: Facts, then: Facts) -> bool:
     return bool(now["kind"] == then["kind"] != "other")
 
 
+def _has_points(facts: Facts) -> bool:
+    """Whether a report has points of a distribution function; older ones may have none of them."""
+    return bool((facts.get("quantiles") or {}).get("values"))
+
+
 def _hides(facts: Facts) -> bool:
     """Whether the texts of a column are not in a report."""
     return bool(facts["kind"] == "text" and facts["values"] and "top" not in facts)
@@ -92,7 +97,7 @@ def _column(now: Facts, then: Facts) -> dict[str, Any]:
     drift: dict[str, Any] = {
         "psi": _psi(_weighted(now, bins(now, then)), _weighted(then, bins(then, then)))
     }
-    if numbers and "quantiles" in now and "quantiles" in then:
+    if numbers and _has_points(now) and _has_points(then):
         drift["ks"] = _distance(now, then)
         if error := _error(now, then):
             drift["ks_error"] = error
@@ -148,7 +153,7 @@ def _weighted(facts: Facts, bins: list[float]) -> list[float]:
 
 def _bins_of_numbers(facts: Facts, then: Facts) -> list[float]:
     """Return the shares of the finite numbers between the deciles of the earlier run."""
-    if "quantiles" not in then:
+    if not _has_points(then):
         return [1.0]
     values, upto = (np.asarray(then["quantiles"][key]) for key in ("values", "shares"))
     at = np.minimum(np.searchsorted(upto, _DECILES), len(values) - 1)
@@ -166,7 +171,7 @@ def _bins_of_texts(facts: Facts, then: Facts) -> list[float]:
 
 def _share_upto(facts: Facts, numbers: Any) -> Any:
     """Return, for each of some numbers, the share of a run's finite numbers up to it."""
-    if "quantiles" not in facts:
+    if not _has_points(facts):
         return np.zeros(len(numbers))
     values, upto = facts["quantiles"]["values"], [0.0, *facts["quantiles"]["shares"]]
     return np.asarray(upto)[np.searchsorted(values, numbers, side="right")]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -20,6 +20,7 @@ from tfspark.errors import TfsparkError, UsageError, explain
 from tfspark.foreign_text import one_line, redacted
 from tfspark.package import ModelPackage
 from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.json_text import copied, indented
 from tfspark.scoring.page import (
     HEAD,
     NoTemplatesError,
@@ -103,13 +104,14 @@ class Report:
 
     def account(self) -> dict[str, Any]:
         """Return the report as a dictionary, with secrets masked."""
-        masked: dict[str, Any] = _without_secrets(asdict(self))
-        return masked
+        return self._masked(one.name for one in fields(self))
 
     def record(self) -> dict[str, Any]:
         """Return the account for the record of a commit, without values of rows and long parts."""
-        account = self.account()
-        return {name: account[name] for name in account if name not in _NOT_RECORDED}
+        return self._masked(one.name for one in fields(self) if one.name not in _NOT_RECORDED)
+
+    def _masked(self, names: Iterable[str]) -> dict[str, Any]:
+        return {name: copied(getattr(self, name), redacted) for name in names}
 
     def of_run(self, account: Mapping[str, Any]) -> Report:
         """Return the report of an earlier run; fields that it lacks keep their values."""
@@ -135,15 +137,7 @@ class Report:
         """Return the document as JSON."""
         document = self.document()
         # `json` escapes all control characters except this one.
-        return json.dumps(document, indent=2).replace("\x7f", "\\u007f") + "\n"
-
-
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_secrets(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_without_secrets(part) for part in value]
-    return redacted(value) if isinstance(value, str) else value
+        return indented(document).replace("\x7f", "\\u007f") + "\n"
 
 
 def model_facts(package: ModelPackage) -> dict[str, Any]:

@@ -69,6 +69,8 @@ def _column(sketch: ColumnSketch, *, values: bool) -> dict[str, Any]:
         nan = min(sketch.nan, sketch.values)
         facts |= {"nan": nan, "infinite": min(sketch.infinite, sketch.values - nan)}
         if sketch.least is not None:
+            facts |= {"min": sketch.least, "max": sketch.greatest}
+        if sketch.quantiles.count:  # a batch that is shorter than a block may draw no number
             facts |= _distribution(sketch)
     elif sketch.kind != "other" and sketch.frequent.weight and (values or sketch.kind == "flag"):
         weight = sketch.frequent.weight
@@ -85,8 +87,6 @@ def _distribution(sketch: ColumnSketch) -> dict[str, Any]:
     moments = {"mean": sketch.moments.mean, "deviation": sketch.moments.deviation}
     least, greatest = float(sketch.least), float(sketch.greatest)
     return {
-        "min": sketch.least,
-        "max": sketch.greatest,
         # The squares of very large numbers are infinite.
         **{name: number for name, number in moments.items() if isfinite(number)},
         "kept": sketch.quantiles.count,

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
-from tfspark.errors import BindingError, UsageError, explain
+from tfspark.errors import BindingError, OutputExistsError, UsageError, explain
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.journal import JobKey, Journal
 from tfspark.scoring.output.places import SUCCESS
@@ -33,6 +34,11 @@ class BadRowsOutput(PathOutput):
         good: The output of the job; it begins before the bad rows.
     """
 
+    columns_hint: ClassVar[str] = (
+        "bad rows have all columns of the input: choose another --bad-rows, or --mode overwrite; "
+        "the mode is also that of the output."
+    )
+
     good: Output
     _is_shown: bool = field(default=False, init=False)
 
@@ -46,6 +52,17 @@ class BadRowsOutput(PathOutput):
         super().check(*inputs)
         if isinstance(self.good, PathOutput):  # the folder of a table, too
             self.check_beside(self.good._path)
+
+    def already_there(self) -> OutputExistsError:
+        """Return the error of a folder that exists in mode `error`."""
+        return OutputExistsError(
+            explain(
+                f"The folder for bad rows exists: {self.target.path}.",
+                expected="nothing there in mode error",
+                hint="choose another --bad-rows, or --mode overwrite, or --mode append; the mode "
+                "is also that of the output.",
+            )
+        )
 
     def check_beside(self, output: str) -> None:
         """Refuse the folder of the output, its subfolders and its parent folders.

@@ -16,7 +16,6 @@ from tfspark.file_systems import is_hidden
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.input.lakes import refuse_lake
 from tfspark.scoring.output import folder_rules
-from tfspark.scoring.output.column_types import stored
 from tfspark.scoring.output.commit import Commit
 from tfspark.scoring.output.csv_columns import refuse_nested, refusing_blank_lines
 from tfspark.scoring.output.finished_groups import FinishedGroups, Group, name_in_group
@@ -25,26 +24,21 @@ from tfspark.scoring.output.lock import Lock
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.partitions import (
     check_partitions,
-    partitions_in,
     refuse_hidden,
-    refuse_other_partitions,
     refuse_unpartitioned,
 )
 from tfspark.scoring.output.places import SUCCESS, Places
-from tfspark.scoring.output.protocol import already_there, check_same_columns
+from tfspark.scoring.output.protocol import CHOOSE_COLUMNS, already_there
 from tfspark.scoring.output.session_tables import SessionTables
 from tfspark.scoring.output.stores import behind_links, store_of
 from tfspark.scoring.output.tfrecord_columns import refuse_no_feature
 from tfspark.spark.cluster.files import HadoopFiles
-from tfspark.spark.cluster.reading import read_path
 from tfspark.spark.cluster.running_tasks import tasks_ended
 from tfspark.spark.cluster.sources import Source
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-# Formats whose files name their columns.
-_SELF_DESCRIBING = ("parquet", "orc", "avro")
 # Subfolders: files of tasks, files of Spark, counted files, records of finished groups.
 _ATTEMPTS, _SPARK, _NEW, _GROUPS = "attempts", "spark", "new", "groups"
 
@@ -54,6 +48,8 @@ class PathOutput:
     """A folder of files."""
 
     records_runs: ClassVar[bool] = True
+    # What to do if existing files have other columns.
+    columns_hint: ClassVar[str] = CHOOSE_COLUMNS
 
     spark: SparkSession
     target: Dataset
@@ -121,12 +117,16 @@ class PathOutput:
         if not self._files.exists(self._path):
             return
         if self.mode == "error":
-            raise already_there(str(self.target))
+            raise self.already_there()
         if not self._files.is_folder(self._path):
             problem = f"{self._path} is a file."
             raise OutputExistsError(explain(problem, expected="a folder, or nothing"))
         folder_rules.refuse_own_input(self.spark, self._path, self._inputs, self.mode)
         self._check_folder()
+
+    def already_there(self) -> OutputExistsError:
+        """Return the error of a folder that exists in mode `error`."""
+        return already_there(str(self.target))
 
     def _check_folder(self) -> None:
         """Refuse a folder that this user cannot move files into."""
@@ -150,20 +150,9 @@ class PathOutput:
         self._is_compared = True
         adds = self.mode in ("append", PARTITIONS)
         if adds and self._columns is not None and self._has_data():
-            self._check_append(self._columns)
-
-    def _check_append(self, columns: Mapping[str, str]) -> None:
-        partitions = partitions_in(self._files, self._path)
-        refuse_other_partitions(self.target, partitions)
-        header = self.target.option("header", "true").lower()
-        named = self.target.format == "csv" and header == "true"
-        if self.target.format in _SELF_DESCRIBING or named:
-            options = self.target.writer_options
-            there = read_path(self.spark, self._path, self.target.format, options)
-            # Spark guesses the type of a partition column from the names of folders.
-            written = {name: stored(kind, self.target.format) for name, kind in columns.items()}
-            types = {**dict(there.dtypes), **{name: written.get(name, "") for name in partitions}}
-            check_same_columns(self.target, types if not named else list(types), written)
+            folder_rules.refuse_other_columns(
+                self.spark, self._path, self.target, self._columns, self.columns_hint
+            )
 
     def _has_data(self) -> bool:
         return not all(map(is_hidden, self._files.children(self._path)))
@@ -276,7 +265,7 @@ class PathOutput:
         """See `Output.publish`."""
         is_there, names = self._store.exists(self._root), list(self.taken)
         if is_there and self.mode == "error":  # another program created it after the check
-            raise already_there(str(self.target))
+            raise self.already_there()
         if not (is_there and self.mode in ("append", PARTITIONS)):
             names.append(self._commit.mark_whole())
         self._commit.publish(self.mode, names, account, self._table_record())

@@ -1,24 +1,32 @@
-"""Rules for the folder of an output: not the input, no mount point, can be renamed. Driver."""
+"""Rules for the folder of an output: not the input, same columns, no mount point. Driver."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from tfspark.errors import UsageError, explain
+from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.output.column_types import stored
 from tfspark.scoring.output.journal import Mode
 from tfspark.scoring.output.mounts import is_fuse, type_at
+from tfspark.scoring.output.partitions import partitions_in, refuse_other_partitions
+from tfspark.scoring.output.protocol import check_same_columns
 from tfspark.scoring.output.store import LocalStore, Store
 from tfspark.scoring.output.stores import behind_links
 from tfspark.spark.cluster.files import HadoopFiles
+from tfspark.spark.cluster.reading import read_path
 from tfspark.spark.cluster.sources import Source
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _log = logging.getLogger(__name__)
+
+# Formats whose files name their columns.
+_SELF_DESCRIBING = ("parquet", "orc", "avro")
 
 
 def refuse_own_input(spark: SparkSession, folder: str, inputs: Collection[str], mode: Mode) -> None:
@@ -57,8 +65,28 @@ def would_change(target: str, read: str, mode: Mode) -> str:
     return explain(
         f"{change} {target} would change {read}, which the job reads.",
         expected="an output outside of the input, and an input outside of the output",
-        hint="choose another output.",
+        hint="write to another place.",
     )
+
+
+def refuse_other_columns(
+    spark: SparkSession, folder: str, target: Dataset, columns: Mapping[str, str], hint: str
+) -> None:
+    """Refuse to append rows with other columns or partitions than the files of a folder.
+
+    Raises:
+        BindingError: Both lists of columns, and the hint.
+    """
+    partitions = partitions_in(HadoopFiles(spark, folder), folder)
+    refuse_other_partitions(target, partitions)
+    header = target.option("header", "true").lower()
+    named = target.format == "csv" and header == "true"
+    if target.format in _SELF_DESCRIBING or named:
+        there = read_path(spark, folder, target.format, target.writer_options)
+        # Spark guesses the type of a partition column from the names of folders.
+        written = {name: stored(kind, target.format) for name, kind in columns.items()}
+        types = {**dict(there.dtypes), **{name: written.get(name, "") for name in partitions}}
+        check_same_columns(target, types if not named else list(types), written, hint)
 
 
 def refuse_mount(store: Store, folder: str) -> None:

@@ -46,6 +46,8 @@ __all__ = [
 # A worker was lost or exceeded the time limit; the parts of other tasks are valid.
 _STOPPED = (TimeLimitError, WorkerLostError)
 
+CHOOSE_COLUMNS = "choose columns with --keep and name predictions with --fetch."
+
 _log = logging.getLogger(__name__)
 
 
@@ -167,7 +169,10 @@ def already_there(what: str) -> OutputExistsError:
 
 
 def check_same_columns(
-    target: Dataset, there: Mapping[str, str] | Collection[str], columns: Mapping[str, str]
+    target: Dataset,
+    there: Mapping[str, str] | Collection[str],
+    columns: Mapping[str, str],
+    hint: str = CHOOSE_COLUMNS,
 ) -> None:
     """Refuse rows whose columns differ from the target's; a table may have wider types."""
     types = there if isinstance(there, Mapping) else {}
@@ -191,6 +196,6 @@ def check_same_columns(
                 f"The rows do not have the columns of the {target}.",
                 expected=", ".join(f"{name} {types.get(name, '')}".strip() for name in there),
                 found=", ".join(f"{name} {kind}" for name, kind in columns.items()),
-                hint=f"choose columns with --keep and name predictions with --fetch.{dropped}",
+                hint=f"{hint}{dropped}",
             )
         )

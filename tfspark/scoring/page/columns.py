@@ -25,15 +25,16 @@ def columns_of(statistics: Facts, part: str) -> list[dict[str, Any]]:
 
 def _column(name: str, facts: Facts) -> dict[str, Any]:
     is_array = "lengths" in facts
-    top = facts.get("top") or []
+    top, histogram = facts.get("top") or [], facts.get("histogram") or {}
     bars = charts.rows_of_bars([(text, share) for text, share in top])
     return {
         "name": name,
         "kind": ("arrays of " if is_array else "") + _KINDS[facts["kind"]],
         "value_name": "elements" if is_array else "values",
         "figures": list(_figures(facts, is_array=is_array)),
-        "chart": charts.histogram(facts["histogram"]) if "histogram" in facts else None,
-        "beyond": _beyond(facts.get("histogram") or {}),
+        # Older reports have a histogram without bars if no number was drawn.
+        "chart": charts.histogram(histogram) if histogram.get("shares") else None,
+        "beyond": _beyond(histogram),
         "top": [
             {**bar, "share": formats.share(share)}
             for bar, (_, share) in zip(bars, top, strict=True)

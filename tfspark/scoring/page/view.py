@@ -12,13 +12,13 @@ from typing import Any, TypeAlias
 from tfspark.engine_choice import reasons
 from tfspark.foreign_text import lines, one_line
 from tfspark.rows import CODES
+from tfspark.scoring.json_text import copied
 from tfspark.scoring.page import charts, formats
 from tfspark.scoring.page.columns import columns_of, drift_rows
 from tfspark.scoring.page.verdict import findings_of, verdict_of
 
 Facts: TypeAlias = Mapping[str, Any]
 
-_NUMBERS = frozenset((int, float))
 _COUNTS = (
     ("rows_in", "rows read"),
     ("rows_out", "rows written"),
@@ -31,7 +31,8 @@ _COUNTS = (
 def view_of(report: Facts) -> dict[str, Any]:
     """Return what the page of a report shows; all text is safe to show."""
     cards = {key: lines(text) for key, text in (report.get("cards") or {}).items()}
-    safe = _safe({key: value for key, value in report.items() if key != "cards"})
+    others = {key: value for key, value in report.items() if key != "cards"}
+    safe = copied(others, one_line, one_line)
     models = _models(safe, cards)
     statistics = safe.get("statistics") or {}
     return {
@@ -61,16 +62,6 @@ def _left_out(statistics: Facts) -> str:
     columns = statistics.get("left_out") or 0
     are = "input or prediction is" if columns == 1 else "inputs and predictions are"
     return f"{formats.count(columns)} {are} not described." if columns else ""
-
-
-def _safe(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {one_line(key): _safe(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        if _NUMBERS.issuperset(map(type, value)):
-            return value
-        return [_safe(part) for part in value]
-    return one_line(value) if isinstance(value, str) else value
 
 
 def _counts(report: Facts) -> list[dict[str, Any]]:

@@ -30,6 +30,13 @@ _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 _PYTHON = re.compile(r"Traceback \(most recent call last\):\n(?:[ \t].*\n)+(\S.*)")
 # A file that Spark could not read, and the message of the last cause, without its class.
 _READING = re.compile(r"(?:while reading file|ould not read footer for file:?) (\S.*?)\.(?=\s)")
+# A type of Parquet that Spark lacks, such as INT64 (TIMESTAMP(NANOS,false)).
+_PARQUET_TYPE = re.compile(
+    r"(?:Illegal Parquet type: |Parquet type not yet supported: |Unrecognized Parquet type: |"
+    r"UNSUPPORTED_TIME_TYPE\] The data type )(.+?)(?: is not supported)?\.(?=\s|$)"
+)
+# A name that two columns of the input have, because Spark ignores its case.
+_SAME_NAME = re.compile(r"COLUMN_ALREADY_EXISTS\].*? column `((?:[^`]|``)+)` already exists")
 _REASON = re.compile(r"^Caused by: [\w.$]+: (.*?)(?=\n\s+at |\n\t| SQLSTATE|\Z)", re.M | re.S)
 # A part of a broadcast that no process has any more, or whose bytes have another checksum.
 _LOST_BROADCAST = re.compile(
@@ -67,7 +74,31 @@ def from_worker(error: BaseException) -> TfsparkError | None:
                 hint="run it again, and check the disks of the driver and of the executors.",
             )
         )
-    return unreadable_file(error)
+    return refused_column(error) or unreadable_file(error)
+
+
+def refused_column(error: BaseException) -> InvalidInputError | None:
+    """Return the error of a column that Spark cannot read; `None` for another failure."""
+    text = str(error)
+    if kind := _PARQUET_TYPE.search(text):
+        return InvalidInputError(
+            explain(
+                "The input has a column of a Parquet type that this Spark lacks.",
+                expected="types that Spark writes, such as TIMESTAMP(MICROS,true)",
+                found=kind.group(1),
+                hint="write the files with another type; for nanoseconds, set "
+                "spark.sql.legacy.parquet.nanosAsLong=true, which reads them as bigint.",
+            )
+        )
+    if name := _SAME_NAME.search(text):
+        return InvalidInputError(
+            explain(
+                "Two columns have the same name, because Spark ignores upper and lower case: "
+                f"{name.group(1)!r}.",
+                hint="rename one of them, or set spark.sql.caseSensitive=true.",
+            )
+        )
+    return None
 
 
 def unreadable_file(error: BaseException) -> InvalidInputError | None:

@@ -19,6 +19,7 @@ from tfspark.spark.cluster.failures import (
     from_worker,
     is_broken_record,
     is_missing,
+    refused_column,
     unreadable_file,
 )
 from tfspark.spark.cluster.files import HadoopFiles, scheme_of
@@ -49,11 +50,15 @@ def read_path(spark: SparkSession, path: str, format: str, options: Mapping[str,
     except Exception as error:
         if is_broken_record(error):
             raise
-        raise unreadable_file(error) or InputNotFoundError(
-            explain(
-                f"Spark cannot read the input: {format} at {path}.",
-                found=cause(error),
-                hint="check the path and the input format.",
+        raise (
+            refused_column(error)
+            or unreadable_file(error)
+            or InputNotFoundError(
+                explain(
+                    f"Spark cannot read the input: {format} at {path}.",
+                    found=cause(error),
+                    hint="check the path and the input format.",
+                )
             )
         ) from error
 

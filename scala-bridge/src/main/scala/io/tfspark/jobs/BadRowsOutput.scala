@@ -34,6 +34,20 @@ final private[jobs] class BadRowsOutput(
   /** Also true after a leftover of the output. */
   override def hasLeftover: Boolean = super.hasLeftover || good.hasLeftover
 
+  override protected def alreadyThere: OutputExistsException =
+    new OutputExistsException(
+      Explain(
+        s"The folder for bad rows exists: $folder.",
+        expected = "nothing there in mode error",
+        hint = "choose another --bad-rows, or --mode overwrite, or --mode append; the mode " +
+          "is also that of the output."
+      )
+    )
+
+  override protected def columnsHint: String =
+    "bad rows have all columns of the input: choose another --bad-rows, or --mode overwrite; " +
+      "the mode is also that of the output."
+
   /** Refuse a folder that is, contains, or is inside a folder that the job reads or writes. */
   def checkBeside(other: Path): Unit = {
     val there = Stores.qualified(other, conf).toString

@@ -9,19 +9,23 @@ import org.apache.spark.sql.types._
 /** Checks a folder of files as the output of a job. Driver.
   *
   * @param path qualified path of the folder
+  * @param alreadyThere the error of a folder that exists in mode `error`
+  * @param columnsHint what to do if existing files have other columns
   */
 final private[jobs] class FolderRules(
     spark: SparkSession,
     target: Dataset,
     mode: String,
     files: FileSystem,
-    path: Path
+    path: Path,
+    alreadyThere: => OutputExistsException,
+    columnsHint: String
 ) {
 
   /** Refuse an existing output that the mode forbids, or that files cannot be moved into. */
   def checkThere(): Unit =
     if (files.exists(path)) {
-      if (mode == "error") throw Output.alreadyThere(target)
+      if (mode == "error") throw alreadyThere
       if (!files.getFileStatus(path).isDirectory)
         throw new OutputExistsException(Explain(
           s"$path is a file.",
@@ -51,7 +55,8 @@ final private[jobs] class FolderRules(
           val isFolder = target.partitionBy.exists(_.equalsIgnoreCase(field.name))
           if (isUntyped || isFolder) untyped(written, field) else field
         })
-        if (target.format != "json") Output.checkSame(target, comparable, written, ordered = isCsv)
+        if (target.format != "json")
+          Output.checkSame(target, comparable, written, ordered = isCsv, columnsHint)
       }
     }
 

@@ -87,6 +87,8 @@ private[jobs] object Output {
     ofFiles(if (catalog.has(name.quoted)) catalog.providerOf(name.quoted) else target.format)
   }
 
+  val chooseColumns: String = "choose columns with --keep and name predictions with --fetch."
+
   def alreadyThere(target: Dataset): OutputExistsException =
     new OutputExistsException(
       Explain(
@@ -101,7 +103,8 @@ private[jobs] object Output {
       target: Dataset,
       there: StructType,
       rows: StructType,
-      ordered: Boolean
+      ordered: Boolean,
+      hint: String = chooseColumns
   ): Unit = {
     val folders = target.partitionBy.map(_.toLowerCase).toSet // their columns come last
     def names(schema: StructType) = schema.fieldNames.map(_.toLowerCase).filterNot(folders).toSeq
@@ -119,7 +122,7 @@ private[jobs] object Output {
           s"The rows do not have the columns of the $target.",
           expected = describe(there),
           found = describe(rows),
-          hint = s"choose columns with --keep and name predictions with --fetch.$dropped$cast"
+          hint = s"$hint$dropped$cast"
         )
       )
   }

@@ -64,7 +64,7 @@ private[jobs] object OwnInput {
         s"${if (mode == "overwrite") "Overwriting" else "Appending to"} $target would change " +
           s"$read, which the job reads.",
         expected = "an output outside of the input, and an input outside of the output",
-        hint = "choose another output."
+        hint = "write to another place."
       )
     )
 

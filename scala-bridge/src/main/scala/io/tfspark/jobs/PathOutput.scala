@@ -33,7 +33,8 @@ private[jobs] class PathOutput(
   protected val (store: Store, root: String) = Stores.of(path, conf)
   protected val lock: Lock = new Lock(store, HiddenFolder(root), run, Owner.ofThisProcess)
   protected val commit: Commit = new Commit(lock, new SessionTables(spark))
-  private val rules = new FolderRules(spark, target, mode, files, path)
+  private val rules =
+    new FolderRules(spark, target, mode, files, path, alreadyThere, columnsHint)
   private val movable = new MovableFolder(store, path, root)
 
   /** The folder that Spark writes to. It needs the URI of a local path if its default file system
@@ -52,6 +53,12 @@ private[jobs] class PathOutput(
     OwnInput.refuse(path, inputs, mode, conf)
     if (!hasLeftover) checkThere()
   }
+
+  /** The error of a folder that exists in mode `error`. */
+  protected def alreadyThere: OutputExistsException = Output.alreadyThere(target)
+
+  /** What to do if existing files have other columns. */
+  protected def columnsHint: String = Output.chooseColumns
 
   /** Refuse an existing target that the mode forbids, or that files cannot be moved into. */
   protected def checkThere(): Unit = {
@@ -120,7 +127,7 @@ private[jobs] class PathOutput(
   override def publish(account: ObjectNode): Unit = {
     val exists = store.exists(root)
     // Another program created it after the check.
-    if (exists && mode == "error") throw Output.alreadyThere(target)
+    if (exists && mode == "error") throw alreadyThere
     val isWhole = !exists || mode != "append"
     if (isWhole) markWhole()
     val names = taken ++ Option.when(isWhole)(HiddenFolder.Success)

@@ -75,6 +75,11 @@ class BadRowsJobSuite extends JobSuite {
           refused[UsageException](mixed, "--output", out, "--bad-rows", place, "--mode", "append")
         assert(code == 2 && message.contains(problem))
     }
+    val other = parquet("SELECT 1 AS other")
+    val (exists, code) =
+      refused[OutputExistsException](mixed, "--output", out, "--bad-rows", other)
+    assert(code == 73 && exists.contains(s"The folder for bad rows exists: $other."))
+    assert(exists.contains("choose another --bad-rows, or --mode overwrite, or --mode append"))
     val (lone, _) = refused[UsageException](mixed, "--output", out, "--max-bad-rows", "3")
     assert(lone.contains("--max-bad-rows has no effect"))
     val taken = parquet("SELECT array(1f, 2f) AS features, 'x' AS _INPUT_FILE")
