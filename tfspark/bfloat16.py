@@ -23,12 +23,24 @@ def nearest(values: Array) -> Array:
     with np.errstate(over="ignore", invalid="ignore"):
         near = values.astype(np.float32)
     if values.dtype.itemsize > 2:
-        exact = values.astype(np.longdouble)  # holds every double and every integer of 64 bits
+        exact = _doubles(values)
         is_inexact = (near != exact) & ~np.isnan(exact)
         bits = near.view(np.uint32)
         bits = np.where(is_inexact, (bits - (np.abs(near) > np.abs(exact))) | 1, bits)
         near = np.asarray(bits, np.uint32).view(np.float32)
     return from_bits(to_bits(near))
+
+
+def _doubles(values: Array) -> Array:
+    """Return numbers as doubles; integers that need more than 53 bits are rounded to odd."""
+    found = values.astype(np.float64)
+    if values.dtype.kind not in "iu":
+        return found
+    is_long = np.abs(found) >= 2.0**53
+    if not is_long.any():
+        return found
+    is_cut = is_long & (values % (1 << 11) != 0)
+    return np.where(is_cut, ((values >> 11 | 1) << 11).astype(np.float64), found)
 
 
 def to_bits(values: Array) -> npt.NDArray[np.uint16]:

@@ -103,12 +103,17 @@ def _element(value: Any, dtype: dtypes.DType) -> Any:
         return element
     if int(value) != value:
         raise ValueError(value)
+    # NumPy 1 would let integers wrap around.
+    if target.kind in "iu" and not np.iinfo(target).min <= value <= np.iinfo(target).max:
+        raise OverflowError(value)
     return target.type(value)
 
 
 def _read(text: str, target: np.dtype[Any]) -> Any:
     """Convert text to a value that keeps every digit; Arrow checks the text."""
     if target.kind != "f":
-        return pa.scalar(text).cast(pa.bool_() if target == np.bool_ else pa.int64()).as_py()
+        kinds: dict[str, pa.DataType] = {"b": pa.bool_(), "u": pa.uint64()}
+        wide = kinds.get(target.kind, pa.int64())
+        return pa.scalar(text).cast(wide).as_py()
     pa.scalar(text).cast(pa.float64())
     return Decimal(text)

@@ -1,10 +1,10 @@
 """The table of element types: TensorFlow ↔ NumPy ↔ Arrow ↔ Spark SQL. Driver and executor.
 
 Invariants: an output type that Spark lacks becomes a wider column type (uint8 → short, half →
-float). For inputs, `conversion` follows Spark's ANSI store assignment: a number feeds every
-floating-point input, an integer feeds every integer input, and dropping a fraction needs `narrow`.
-`tensors` finds the values that are out of range. Every other type is in `UNSUPPORTED`, with the
-reason. No TensorFlow, no Spark, no state.
+float, uint64 → decimal). For inputs, `conversion` follows Spark's ANSI store assignment: a number
+feeds every floating-point input, an integer feeds every integer input, and dropping a fraction
+needs `narrow`. `tensors` finds the values that are out of range. Every other type is in
+`UNSUPPORTED`, with the reason. No TensorFlow, no Spark, no state.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ TABLE: tuple[DType, ...] = (
     DType("uint16", 17, "uint16", pa.int32(), "int"),
     DType("float16", 19, "float16", pa.float32(), "float"),
     DType("uint32", 22, "uint32", pa.int64(), "bigint"),
+    DType("uint64", 23, "uint64", pa.decimal128(20, 0), "decimal(20,0)"),
 )
 
 # Not a number of TensorFlow's: it marks sparse, ragged and other composite values.
@@ -87,7 +88,6 @@ UNSUPPORTED: dict[int, tuple[str, str]] = {
     18: ("complex128", _COMPLEX),
     20: ("resource", "a resource is a handle inside one process; it cannot be a column"),
     21: ("variant", "a variant (list, ragged, dataset) cannot be a column; return dense tensors"),
-    23: ("uint64", "Spark has no integer above bigint; cast to int64 inside the model"),
 }
 
 # The names of the types with the numbers from 24; an element takes at most one byte.

@@ -224,5 +224,9 @@ def _by_base(model: NamedModel, binding: Binding) -> Mapping[str, tuple[int, Out
 
 def _has_difference(first: OutputBinding, second: OutputBinding) -> bool:
     (one, depth), (other, same) = (dtypes.element_of(each.arrow) for each in (first, second))
-    numbers = all(pa.types.is_floating(kind) or pa.types.is_integer(kind) for kind in (one, other))
-    return numbers and depth == same
+    return depth == same and _is_number(one) and _is_number(other)
+
+
+def _is_number(arrow: pa.DataType) -> bool:
+    is_plain = pa.types.is_floating(arrow) or pa.types.is_integer(arrow)
+    return is_plain or dtypes.is_decimal(arrow)

@@ -63,7 +63,7 @@ class SmallModels:
                 "complex": tf.complex(x, x),
                 "total": tf.reduce_sum(x),
                 "any": tf.raw_ops.PlaceholderWithDefault(input=x, shape=None),
-                "large": tf.cast(x, tf.uint64),
+                "large": tf.cast(x, tf.complex128),
             }
 
         return self.save("unfit", serve, Spec((None,), "float32", "x"))

@@ -48,6 +48,18 @@ def test_whole_decimals_feed_integers():
     assert refused([Decimal(2**70)], pa.decimal128(38, 0), "int64")[0] == 0
 
 
+def test_decimals_feed_every_integer_of_64_bits_without_a_sign():
+    kind = pa.decimal128(20, 0)
+    every = [Decimal(0), Decimal(2**63), Decimal(2**64 - 1)]
+    assert fed(every, kind, "uint64").tolist() == every
+    assert fed([Decimal("18446744073709551615.00")], pa.decimal128(22, 2), "uint64")[0] == 2**64 - 1
+    for value in (-1, 2**64):
+        assert refused([Decimal(0), Decimal(value)], kind, "uint64") == (
+            1,
+            f"'{value}' does not fit uint64",
+        )
+
+
 @pytest.mark.parametrize(
     ("arrow", "dtype", "fits", "too_large"),
     [
@@ -55,6 +67,9 @@ def test_whole_decimals_feed_integers():
         (pa.int32(), "uint16", [0, 65535], [-1, 65536]),
         (pa.int64(), "uint32", [0, 2**32 - 1], [-1, 2**32]),
         (pa.int64(), "int8", [-128, 127], [-129, 128]),
+        (pa.int64(), "uint64", [0, 2**63 - 1], [-1, -(2**63)]),
+        (pa.uint64(), "uint64", [0, 2**64 - 1], []),
+        (pa.float64(), "uint64", [0.0, 2.0**63, 2.0**64 - 2048], [-1.0, 2.0**64, math.inf]),
         (pa.float64(), "float32", [2.0**127, math.inf, -0.0], [3.5e38, -1e300]),
         (pa.float32(), "float16", [65504.0, math.inf], [65520.0]),
         (pa.int64(), "float16", [65504, -65504], [65520, 2**40]),

@@ -301,11 +301,20 @@ def test_a_constant_that_is_no_value_of_its_input_is_refused(value):
     assert f"{value!r} is no constant of type int32" in text
 
 
+@pytest.mark.parametrize("value", [-1, 2**64, "-1", "1.5"])
+def test_a_constant_out_of_the_range_of_uint64_is_refused(value):
+    two = signature(spec("x", (None,)), spec("k", (), "uint64"))
+    text = refusal(two, columns(x=F32), feed={"k": Constant(value)})
+    assert f"{value!r} is no constant of type uint64" in text
+
+
 @pytest.mark.parametrize(
     ("dtype", "shape", "value"),
     [
         ("float32", (None, 2), [1, 2]),
         ("float32", (None, 2), 7),
+        ("uint64", (None,), 2**64 - 1),
+        ("uint64", (), "18446744073709551615"),
         ("float32", (None, 2, 2), [[1, 2], [3, 4]]),
         ("float32", (None, 2, 2), [1, 2, 3, 4]),
         ("float32", (None, None), [1, 2, 3]),

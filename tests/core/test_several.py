@@ -63,7 +63,7 @@ def test_two_keys_may_not_give_one_name(named):
 
 
 def test_outputs_of_numbers_in_common_have_a_difference(named):
-    found = bound(named("a", Y, P, T), named("b", T, P, ("y", "int32", (None,))), difference=True)
+    found = bound(named("a", Y, P, T), named("b", T, P, ("y", "uint64", (None,))), difference=True)
     pairs = [(one.column, one.first, one.second, one.arrow) for one in found.differences]
     floats = pa.float64()
     assert pairs == [("difference_y", 0, 5, floats), ("difference_p", 1, 4, pa.list_(floats))]
@@ -89,6 +89,7 @@ def test_models_without_a_difference_are_refused(named, keys, outputs, taken, me
     [
         (pa.float32(), [1.5, None, 0.1], [2.0, 1.0, None], [0.5, None, None]),
         (pa.int64(), [1, 2**62], [3, -(2**62)], [2.0, -(2.0**63)]),
+        (pa.decimal128(20, 0), [1, 2**63], [2, 0], [1.0, -(2.0**63)]),
         (
             pa.list_(pa.float32()),
             [[1.0, 2.0], None, [1.0], [], [1.0]],

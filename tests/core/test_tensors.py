@@ -60,7 +60,7 @@ VALUES = {
     "string": st.text(max_size=5),
     **{
         name: st.integers(int(np.iinfo(name).min), int(np.iinfo(name).max))
-        for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
+        for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
     },
 }
 
@@ -563,6 +563,9 @@ def test_a_group_is_sliced_without_a_copy():
         (np.array([0, 255], np.uint8), pa.int16(), [0, 255]),
         (np.array([2**16 - 1], np.uint16), pa.int32(), [2**16 - 1]),
         (np.array([2**32 - 1], np.uint32), pa.int64(), [2**32 - 1]),
+        (np.array([0, 2**64 - 1], np.uint64), pa.decimal128(20, 0), [0, 2**64 - 1]),
+        (np.array([[2**63, 1]], np.uint64), pa.list_(pa.decimal128(20, 0)), [[2**63, 1]]),
+        (np.zeros((0, 2), np.uint64), pa.list_(pa.decimal128(20, 0)), []),
         (np.array([0.5, 65504], np.float16), pa.float32(), [0.5, 65504]),
         (np.array([[1.0], [2.0]], np.float32), pa.float32(), [1.0, 2.0]),
         (np.array([[True], [False]]), pa.list_(pa.bool_()), [[True], [False]]),

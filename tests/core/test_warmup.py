@@ -87,6 +87,7 @@ def test_an_element_that_is_left_out_repeats_the_last(written):
         ("uint8", "int_val", [255, 0]),
         ("uint16", "int_val", [65535, 0]),
         ("uint32", "uint32_val", [1 << 31, 0]),
+        ("uint64", "uint64_val", [1 << 63, 0]),
         ("bool", "bool_val", [True, False]),
         ("float16", "half_val", [0x3C00, 0x4000]),  # 1 and 2
         ("bfloat16", "half_val", [0x3F80, 0x4000]),  # 1 and 2

@@ -428,6 +428,19 @@ def test_a_model_that_passes_its_input_on_gives_it_back(models, open_engine):
     assert found["double"].tolist() == [2, 4]
 
 
+def test_a_model_that_only_passes_its_input_on_gives_it_back(models, open_engine):
+    import tensorflow as tf
+
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        x = tf.compat.v1.placeholder(tf.float32, (None,), name="x")
+        tf.compat.v1.saved_model.simple_save(
+            session, str(models / "only passes"), {"x": x}, {"same": x}
+        )
+    engine = open_engine(package.load(models / "only passes"))
+    found = engine.run({"x": np.array([1, 2], np.float32)})
+    assert {name: value.tolist() for name, value in found.items()} == {"same": [1, 2]}
+
+
 def test_outputs_of_types_outside_the_table_are_left_out(models, open_engine):
     import tensorflow as tf
 

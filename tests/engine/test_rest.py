@@ -81,6 +81,16 @@ def test_what_is_no_request_is_said(pair, body, words):
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(("dtype", "largest"), [("uint8", 255), ("uint64", 2**64 - 1)])
+def test_integers_without_a_sign_are_read(tmp_path, dtype, largest):
+    spec = tf.TensorSpec((None,), dtype, name="x")
+    model = save_function(tmp_path / "1", lambda x: {"y": tf.identity(x)}, spec)
+    assert rest_predict(model, {"instances": [1, largest]}) == {"predictions": [1, largest]}
+    for value in (-1, largest + 1, 1.5, True):
+        with pytest.raises(RowError, match="Input 'x' cannot be read"):
+            rest_predict(model, {"instances": [1, value]})
+
+
 @pytest.mark.parametrize("values", [[1.5, 2.0], ["1", "2"], [1, [2]], [1 << 40, 0]])
 def test_values_that_do_not_fit_are_no_lesser_values(pair, values):
     with pytest.raises(RowError, match="Input 'a' cannot be read"):

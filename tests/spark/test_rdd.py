@@ -98,6 +98,7 @@ def test_elements_come_back_as_they_went_in(score, identity, dtype, shape, eleme
     ("dtype", "shape", "elements", "expected"),
     [
         ("int64", (None,), [np.int64(2**62), np.uint8(3), 1.0], [2**62, 3, 1]),
+        ("uint64", (None,), [np.uint64(2**64 - 1), 1.0, Decimal(7)], [2**64 - 1, 1, 7]),
         ("float32", (None, 1), [1, [2.5], None, (3,), np.array([4.0])], [1.0, 2.5, None, 3.0, 4.0]),
         ("float32", (None,), [2**60 + 2**36 + 1, np.int64(2**60)], [2.0**60 + 2**37, 2.0**60]),
         ("float16", (None,), [Decimal("1.00048828125000001"), 1.0], [1 + 2**-10, 1.0]),

@@ -1,4 +1,5 @@
 import datetime
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
@@ -78,6 +79,9 @@ def test_every_type_to_depth_three_comes_back_exactly(spark, everything, engine)
         ("uint8", "smallint", [0, 255], "smallint"),
         ("uint16", "int", [0, 65535], "int"),
         ("uint32", "bigint", [0, 2**32 - 1], "bigint"),
+        ("uint64", "decimal(20,0)", [Decimal(0), Decimal(2**64 - 1)], "decimal(20,0)"),
+        ("uint64", "decimal(22,2)", [Decimal(2**63), None], "decimal(20,0)"),
+        ("uint64", "bigint", [0, 2**63 - 1], "decimal(20,0)"),
         ("float16", "float", [0.5, -65504.0], "float"),
         ("int8", "tinyint", [-128, 127], "tinyint"),
     ],

@@ -18,6 +18,7 @@ EDGES = {
     "uint8": pa.array([0, 255, None, 7], pa.int16()),
     "uint16": pa.array([0, 65535, None, 7], pa.int32()),
     "uint32": pa.array([0, 2**32 - 1, None, 7], pa.int64()),
+    "uint64": pa.array([0, 2**64 - 1, None, 7], pa.decimal128(20, 0)),
     "int8": pa.array([-128, 127, None, 7], pa.int8()),
     "int16": pa.array([-(2**15), 2**15 - 1, None, 7], pa.int16()),
     "int32": pa.array([-(2**31), 2**31 - 1, None, 7], pa.int32()),

@@ -60,7 +60,8 @@ class NativeEngine:
         try:
             for index, (name, dtype) in enumerate(self._inputs.items):
                 fed[index] = feed(self._library, inputs[name], dtype)
-            self._run(fed, results)
+            if results:  # a session refuses to run for nothing
+                self._run(fed, results)
         finally:
             for handle in filter(None, fed):
                 self._library.TF_DeleteTensor(handle)

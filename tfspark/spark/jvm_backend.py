@@ -24,7 +24,13 @@ from tfspark.spark.cluster.names import numbered
 from tfspark.spark.cluster.task_sketches import TaskSketches
 from tfspark.spark.fed_frame import FedFrame
 from tfspark.spark.jvm import function_in_jvm, refusal, register_in_jvm
-from tfspark.spark.model_function import FunctionRequest, Kind, ModelFunction, no_examples
+from tfspark.spark.model_function import (
+    FunctionRequest,
+    Kind,
+    ModelFunction,
+    no_examples,
+    to_column,
+)
 
 _SCORED = "scored"
 
@@ -115,7 +121,7 @@ def _constant(bound: InputBinding, constant: Constant) -> Column:
 def _literal(value: Any) -> Column:
     if isinstance(value, list):
         return sf.array(*map(_literal, value))
-    return sf.lit(bytearray(value) if isinstance(value, bytes) else value)
+    return to_column(bytearray(value) if isinstance(value, bytes) else value)
 
 
 def _labels(bound: InputBinding, binding: Binding) -> Sequence[str]:

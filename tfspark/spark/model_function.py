@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 
 from pyspark.sql import Column, SparkSession
@@ -26,6 +27,8 @@ from tfspark.spark.model import Model, model_of
 from tfspark.spark.worker.argument_scorer import wrong_count
 
 _log = logging.getLogger(__name__)
+
+_LARGEST_BIGINT = 2**63 - 1
 
 Kind: TypeAlias = Literal["arrow", "pandas"]
 Argument: TypeAlias = str | Column | bool | int | float | Sequence[Any]
@@ -174,6 +177,8 @@ def to_column(value: Argument) -> Column:
         return value
     if isinstance(value, list | tuple):
         return sf.array(*map(to_column, value))
+    if isinstance(value, int) and value > _LARGEST_BIGINT:
+        return sf.lit(Decimal(value))  # Spark makes no other literal of it
     return sf.col(value) if isinstance(value, str) else sf.lit(value)
 
 

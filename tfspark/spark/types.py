@@ -98,7 +98,11 @@ def passes(spark: sql.DataType) -> bool:
 def to_spark(arrow: pa.DataType) -> sql.DataType:
     """Return the Spark type of a prediction column."""
     element, depth = dtypes.element_of(arrow)
-    spark = _ATOMS[dtypes.sql_name(element)]
+    spark: sql.DataType
+    if pa.types.is_decimal(element):
+        spark = sql.DecimalType(element.precision, element.scale)
+    else:
+        spark = _ATOMS[dtypes.sql_name(element)]
     for _ in range(depth):
         spark = sql.ArrayType(spark)
     return spark

@@ -1,7 +1,8 @@
 """Converts output tensors to Arrow columns. Executor.
 
-An output tensor becomes an array with one element for each row; numbers are not copied. Bytes that
-are not valid UTF-8 raise `RowProblem` with the indices of the rows.
+An output tensor becomes an array with one element for each row; numbers are not copied, unless
+their column has a wider type. Bytes that are not valid UTF-8 raise `RowProblem` with the indices of
+the rows.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from tfspark import dtypes
 from tfspark.fetching import OutputBinding
 from tfspark.rows import Reason
 from tfspark.tensors.values import (
+    Array,
     ByteStrings,
     RowProblem,
     Tensor,
@@ -48,7 +50,18 @@ def _elements(tensor: Tensor, element: pa.DataType, output: OutputBinding) -> dt
         return _strings(tensor, element, output)
     # Types that Spark lacks are cast to a wider one (uint8 → short); others are not copied.
     flat = np.ascontiguousarray(tensor).reshape(-1)
+    if dtypes.is_decimal(element):
+        return _decimals(flat, element)
     return to_arrow(flat.astype(dtypes.numpy_type(element), copy=False))
+
+
+def _decimals(integers: Array, kind: pa.DataType) -> dtypes.ArrowArray:
+    """Return integers without a sign as decimals; Arrow cannot cast them so far."""
+    halves = np.zeros((len(integers), 2), dtype="<u8")  # of 128 bits, the lower half first
+    halves[:, 0] = integers
+    return pa.Array.from_buffers(
+        kind, len(integers), [None, pa.py_buffer(cast("memoryview", halves))]
+    )
 
 
 def _strings(tensor: ByteStrings, element: pa.DataType, output: OutputBinding) -> dtypes.ArrowArray:

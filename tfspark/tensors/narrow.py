@@ -79,15 +79,17 @@ def _code(value: Any, target: dtypes.DType) -> Code:
 def _integers(
     array: dtypes.ArrowArray, target: dtypes.DType, column: str, width: int
 ) -> dtypes.ArrowArray:
-    """Return decimals as integers of 64 bits."""
+    """Return decimals as integers of 64 bits, with the sign of the target."""
+    wide = np.dtype(np.uint64 if target.numpy == "uint64" else np.int64)
     try:
-        return array.cast(pa.int64())
+        return array.cast(pa.from_numpy_dtype(wide))
     except pa.ArrowInvalid:
         values: list[Any] = array.to_pylist()
+        limits = np.iinfo(wide)
         wrong = [
             index
             for index, value in enumerate(values)
-            if value != int(value) or not -(2**63) <= value < 2**63
+            if value != int(value) or not limits.min <= value <= limits.max
         ]
         if not wrong:
             raise

@@ -108,7 +108,7 @@ def _tensor(spec: TensorSpec, batch: Any) -> Tensor:
     dtype = dtypes.by_name(spec.dtype)
     values = _bytes(batch)
     try:
-        if not np.can_cast(np.array(values).dtype, dtype.numpy, "same_kind"):
+        if not _is_of_kind(values, np.dtype(dtype.numpy)):
             raise ValueError(f"{np.array(values).dtype} is no {spec.dtype}")
         array = np.array(values, dtype=dtype.numpy)
     except (ValueError, TypeError, OverflowError) as error:
@@ -116,6 +116,14 @@ def _tensor(spec: TensorSpec, batch: Any) -> Tensor:
         expected = f"{spec.dtype} of shape {format_shape(spec.shape or ())}"
         raise RowError(explain(problem, expected=expected, found=str(error))) from error
     return ByteStrings.from_objects(array) if dtype.is_string else array
+
+
+def _is_of_kind(values: Any, wanted: np.dtype[Any]) -> bool:
+    """Whether values need no other conversion than to another precision or size."""
+    if wanted.kind != "u":
+        return np.can_cast(np.array(values).dtype, wanted, "same_kind")
+    # Python's integers have a sign, and NumPy turns a mixture of small and large ones into floats.
+    return all(type(value) is int for value in np.array(values, dtype=object).flat)
 
 
 def _bytes(value: Any) -> Any:

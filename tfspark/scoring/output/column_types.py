@@ -21,6 +21,9 @@ _WIDER = {
 }
 _DIGITS = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
 _DECIMAL = re.compile(r"decimal\((\d+),(-?\d+)\)")
+_INTERVAL = re.compile(r"interval (?:\w+ to )?(\w+)")
+# Spark keeps months, or microseconds; a type says in which units a value is counted.
+_UNITS = (("year", "month"), ("day", "hour", "minute", "second"))
 _NESTED = re.compile(r"(array|map|struct)<(.*)>", re.DOTALL)
 _COLLATED = re.compile(r"string collate \w+")
 _TEXT = re.compile(rf"{_COLLATED.pattern}|(?:var)?char\(\d+\)")
@@ -71,6 +74,11 @@ def _pairs(nested: re.Match[str], others: re.Match[str]) -> list[tuple[str, str]
 
 
 def _is_wider(column: str, values: str) -> bool:
+    units, others = _INTERVAL.fullmatch(column), _INTERVAL.fullmatch(values)
+    if units and others:
+        return any(
+            others[1] in some[: some.index(units[1]) + 1] for some in _UNITS if units[1] in some
+        )
     decimal, other = _DECIMAL.fullmatch(column), _DECIMAL.fullmatch(values)
     if decimal is None:
         is_whole = other is not None and other[2] == "0" and int(other[1]) < _DIGITS.get(column, 0)

@@ -224,6 +224,8 @@ def _type_of(spec: TensorSpec, values: Sequence[Any]) -> pa.DataType:
     kind = dtypes.by_name(spec.dtype)
     if kind.is_string:
         return dtypes.nested(pa.binary(), depth)
+    if kind.name == "uint64":
+        return dtypes.nested(pa.uint64(), depth)
     widest: pa.DataType = _WIDEST.get(np.dtype(kind.numpy).kind, pa.int64())
     return dtypes.nested(widest, depth)
 

@@ -8,6 +8,7 @@ import io.tfspark.error._
 import io.tfspark.score._
 import io.tfspark.sql._
 import io.tfspark.tensor.ColumnPlace
+import org.apache.hadoop.hive.common.`type`.HiveDecimal
 import org.apache.hadoop.hive.ql.udf.generic.GenericUDF
 import org.apache.hadoop.hive.serde2.objectinspector._
 import org.apache.hadoop.hive.serde2.objectinspector.ObjectInspectorUtils.ObjectInspectorCopyOption
@@ -93,11 +94,13 @@ private object TfPredictUdf {
   def toJava(value: Any): AnyRef = value match {
     case many: scala.collection.Seq[_] => many.map(toJava).asJava
     case row: Row => row.toSeq.map(toJava).asJava
+    case number: java.math.BigDecimal => HiveDecimal.create(number)
     case other => other.asInstanceOf[AnyRef]
   }
 
   private def toScala(value: Any): Any = value match {
     case many: java.util.List[_] => many.asScala.map(toScala).toSeq
+    case number: HiveDecimal => number.bigDecimalValue
     case other => other
   }
 }

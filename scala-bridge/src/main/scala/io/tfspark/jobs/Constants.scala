@@ -10,6 +10,7 @@ import io.tfspark.tensor.ShortFloat
 import org.apache.spark.sql.Column
 import org.apache.spark.sql.catalyst.CatalystTypeConverters
 import org.apache.spark.sql.functions.lit
+import org.apache.spark.sql.types.Decimal
 
 /** Converts the constants of a command line to columns: each text is parsed as a value of its
   * input. Driver.
@@ -51,6 +52,9 @@ private[jobs] object Constants {
       case (number: Number, _: Kind.Integral) =>
         val (least, most) = dtype.range
         number.longValue >= least && number.longValue <= most
+      case (number: Decimal, _: Kind.Integral) => // of 64 bits without a sign
+        val whole = number.toJavaBigDecimal.toBigInteger
+        whole.signum >= 0 && whole.bitLength <= 64
       case (number: Number, _) => !isFinite || !number.doubleValue.isInfinite
       case _ => true
     }

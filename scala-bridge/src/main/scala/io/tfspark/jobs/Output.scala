@@ -147,6 +147,10 @@ private[jobs] object Output {
       case (_: StringType, _: StringType) => true
       case (one: DecimalType, other: DecimalType) =>
         one.scale >= other.scale && one.precision - one.scale >= other.precision - other.scale
+      // Spark keeps months, or microseconds; a type says in which units a value is counted.
+      case (one: DayTimeIntervalType, other: DayTimeIntervalType) => one.endField >= other.endField
+      case (one: YearMonthIntervalType, other: YearMonthIntervalType) =>
+        one.endField >= other.endField
       case (one: DecimalType, other) => digits.get(other).exists(one.precision - one.scale >= _)
       case (one, other: DecimalType) if other.scale == 0 =>
         digits.get(one).exists(other.precision < _)

@@ -4,8 +4,8 @@ import org.apache.spark.sql.types._
 
 /** One row of the table of element types: TensorFlow ↔ Spark SQL.
   *
-  * An output type that Spark does not have is widened (uint8 → smallint, half → float), never
-  * narrowed.
+  * An output type that Spark does not have is widened (uint8 → smallint, half → float, uint64 →
+  * decimal), never narrowed.
   *
   * @param name TensorFlow's name, as in `tf.float32.name`
   * @param number the value in TensorFlow's `DataType` enumeration (types.proto)
@@ -17,10 +17,14 @@ final case class DType(name: String, number: Int, width: Int, kind: Kind, sql: D
   /** Spark's name of the column type. */
   def sqlName: String = sql.catalogString
 
-  /** The smallest and the largest integer; meaningless for other kinds. */
+  /** Whether elements are integers of 64 bits without a sign. */
+  def isUnsignedLong: Boolean = kind == Kind.Integral(signed = false) && width == 8
+
+  /** The smallest and the largest integer that a long can hold; meaningless for other kinds. */
   def range: (Long, Long) = {
     val bits = width * 8
-    if (kind == Kind.Integral(signed = true)) (-1L << (bits - 1), ~(-1L << (bits - 1)))
+    if (isUnsignedLong) (0L, Long.MaxValue)
+    else if (kind == Kind.Integral(signed = true)) (-1L << (bits - 1), ~(-1L << (bits - 1)))
     else (0L, ~(-1L << bits))
   }
 }
@@ -79,7 +83,8 @@ object DType {
     DType("bfloat16", 14, 2, Floating, FloatType),
     DType("uint16", 17, 2, unsigned, IntegerType),
     DType("float16", 19, 2, Floating, FloatType),
-    DType("uint32", 22, 4, unsigned, LongType)
+    DType("uint32", 22, 4, unsigned, LongType),
+    DType("uint64", 23, 8, unsigned, DecimalType(20, 0))
   )
 
   /** The number of `DT_FLOAT_REF`, a variable's type in an old graph, minus that of `DT_FLOAT`. */
@@ -102,8 +107,7 @@ object DType {
     16 -> ("quint16" -> quantised),
     18 -> ("complex128" -> complex),
     20 -> ("resource" -> "a resource is a handle inside one process; it cannot be a column"),
-    21 -> ("variant" -> "a variant (list, ragged, dataset) cannot be a column; return dense tensors"),
-    23 -> ("uint64" -> "Spark has no integer above bigint; cast to int64 inside the model")
+    21 -> ("variant" -> "a variant (list, ragged, dataset) cannot be a column; return dense tensors")
   )
 
   /** The names of the types with the numbers from 24; an element takes at most one byte. */

@@ -47,9 +47,12 @@ object Fills {
   def elementOf(form: ColumnForm, dtype: DType): DataType =
     if (form.element == NullType) dtype.sql else form.element
 
-  /** Whether a number is the same after its conversion to an integer. */
-  private def isKept(fill: Any, value: Any, kind: DataType): Boolean = fill match {
-    case number: Number if isIntegral(kind) =>
+  /** Whether a number is the same after its conversion to an integer or a decimal. */
+  private def isKept(fill: Any, value: Any, kind: DataType): Boolean = (fill, value) match {
+    case (_, kept: Decimal) =>
+      Try(new java.math.BigDecimal(fill.toString.trim)).toOption
+        .forall(_.compareTo(kept.toJavaBigDecimal) == 0)
+    case (number: Number, _) if isIntegral(kind) =>
       cast(Literal(value, kind), DoubleType).contains(number.doubleValue)
     case _ => true
   }

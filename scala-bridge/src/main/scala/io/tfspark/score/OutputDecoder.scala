@@ -1,5 +1,6 @@
 package io.tfspark.score
 
+import java.math.BigInteger
 import java.nio.ByteBuffer
 import java.nio.charset.{CharacterCodingException, StandardCharsets}
 
@@ -8,13 +9,13 @@ import io.tfspark.error.Explain
 import io.tfspark.model._
 import io.tfspark.tensor._
 import org.apache.spark.sql.execution.vectorized.WritableColumnVector
-import org.apache.spark.sql.types.StringType
+import org.apache.spark.sql.types.{Decimal, StringType}
 import org.apache.spark.unsafe.Platform
 
 /** Converts the tensor of one output to a column vector. Executor, one thread.
   *
   * Rows with strings that are not valid UTF-8 are refused; types that Spark lacks are widened
-  * (uint8 → smallint).
+  * (uint8 → smallint, uint64 → decimal).
   *
   * @param binary how the caller asks for bytes instead of text
   */
@@ -131,6 +132,8 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
     case "uint8" => (row, at) => vector.putShort(row, (Platform.getByte(bytes, at) & 0xff).toShort)
     case "uint16" => (row, at) => vector.putInt(row, Platform.getShort(bytes, at) & 0xffff)
     case "uint32" => (row, at) => vector.putLong(row, Platform.getInt(bytes, at) & 0xffffffffL)
+    case "uint64" =>
+      (row, at) => vector.putDecimal(row, OutputDecoder.unsigned(Platform.getLong(bytes, at)), 20)
     case _ => (row, at) => vector.putBoolean(row, Platform.getByte(bytes, at) != 0)
   }
 
@@ -160,6 +163,12 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
 }
 
 private[score] object OutputDecoder {
+
+  /** The number of 64 bits without a sign. */
+  private def unsigned(bits: Long): Decimal = {
+    val magnitude = ByteBuffer.allocate(8).putLong(bits).array
+    Decimal(new java.math.BigDecimal(new BigInteger(1, magnitude)), 20, 0)
+  }
 
   private def isText(value: Array[Byte]): Boolean =
     isAscii(value) || {

@@ -46,7 +46,7 @@ private[tfspark] object RowValues {
   }
 
   private def exactly(spec: TensorSpec, kind: DataType, number: Number): Any = {
-    val converted: Option[Number] = kind match {
+    val converted: Option[Any] = kind match {
       case ByteType => Some(number.byteValue)
       case ShortType => Some(number.shortValue)
       case IntegerType => Some(number.intValue)
@@ -55,6 +55,10 @@ private[tfspark] object RowValues {
         val short = DType.of(spec.dtype).flatMap(ShortFloat.of)
         Some(short.fold(number.floatValue)(_.nearest(number)))
       case DoubleType => Some(number.doubleValue)
+      case whole: DecimalType =>
+        decimal(number)
+          .filter(value => isWhole(number) && value.precision - value.scale <= whole.precision)
+          .map(Decimal(_, whole.precision, 0))
       case _ => None
     }
     converted.filter(fits(number, _)).getOrElse {
@@ -70,10 +74,10 @@ private[tfspark] object RowValues {
   /** Whether a number may replace another one: a float the number that it rounds, an integer only
     * itself.
     */
-  private def fits(before: Number, after: Number): Boolean = after match {
-    case real @ (_: java.lang.Float | _: java.lang.Double) =>
-      !real.doubleValue.isInfinite || before.doubleValue.isInfinite
-    case whole => decimal(before).exists(value => decimal(whole).exists(_.compareTo(value) == 0))
+  private def fits(before: Number, after: Any): Boolean = after match {
+    case real: Float => !real.isInfinite || before.doubleValue.isInfinite
+    case real: Double => !real.isInfinite || before.doubleValue.isInfinite
+    case whole => decimal(before).exists(_.compareTo(new java.math.BigDecimal(whole.toString)) == 0)
   }
 
   private def isWhole(number: Number): Boolean =

@@ -1,6 +1,6 @@
 package io.tfspark.tensor
 
-import java.math.BigDecimal
+import java.math.{BigDecimal, BigInteger}
 
 import io.tfspark.model._
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters
@@ -15,7 +15,7 @@ import org.apache.spark.unsafe.Platform
 abstract private[tensor] class NumberWriter(column: String, to: DType, into: FixedElements)
     extends LeafWriter {
 
-  /** The range of an integer input. */
+  /** The range of an integer input, as far as a long can hold it. */
   protected val (least: Long, most: Long) = to.range
 
   protected def putInteger(value: Long): Unit = to.width match {
@@ -40,6 +40,8 @@ abstract private[tensor] class NumberWriter(column: String, to: DType, into: Fix
 
 private[tensor] object NumberWriter {
   private val TwoTo63 = math.pow(2, 63)
+  private val TwoTo64 = math.pow(2, 64)
+  private val LargestUnsigned = new BigDecimal(BigInteger.TWO.pow(64).subtract(BigInteger.ONE))
 
   /** A writer from numbers of a Spark type, or booleans. */
   def apply(column: String, from: DataType, to: DType, into: FixedElements): LeafWriter =
@@ -82,6 +84,8 @@ private[tensor] object NumberWriter {
       put(if (from == FloatType) row.getFloat(at).toDouble else row.getDouble(at))
 
     private def put(value: Double): Unit = to.kind match {
+      case _ if to.isUnsignedLong && value >= TwoTo63 && value < TwoTo64 =>
+        putInteger((value - TwoTo63).toLong | Long.MinValue) // a double of this size is whole
       case _: Kind.Integral =>
         // A power of two is exact in every float, unlike the largest integer itself.
         val isLong = value == math.rint(value) && value >= -TwoTo63 && value < TwoTo63
@@ -126,16 +130,21 @@ private[tensor] object NumberWriter {
       to: DType,
       into: FixedElements
   ) extends NumberWriter(column, to, into) {
+    private val smallest = BigDecimal.valueOf(least)
+    private val largest = if (to.isUnsignedLong) LargestUnsigned else BigDecimal.valueOf(most)
 
     def write(row: SpecializedGetters, at: Int): Unit =
       put(row.getDecimal(at, from.precision, from.scale).toJavaBigDecimal)
 
     private def put(value: BigDecimal): Unit = (to.kind, to.width) match {
       case (_: Kind.Integral, _) =>
-        if (!isLong(value)) refuse(value.toPlainString, codeOf(value))
-        val whole = value.longValue
-        if (whole < least || whole > most) refuse(whole.toString, ReasonCode.OutOfRange)
-        putInteger(whole)
+        if (!isWhole(value) || !isInRange(value)) {
+          // Python shows a whole number that its integers of 64 bits hold without its zeros.
+          val isLong = isWhole(value) && value.toBigInteger.bitLength < 64
+          val shown = if (isLong && !to.isUnsignedLong) value.setScale(0) else value
+          refuse(shown.toPlainString, codeOf(value))
+        }
+        putInteger(value.longValue) // the lower 64 bits
       case (_, 2) =>
         putShortFloat(short.toBits(value), isInfinite = false, value.toPlainString)
       case (_, 4) => into.putFloat(value.floatValue)
@@ -143,15 +152,11 @@ private[tensor] object NumberWriter {
     }
 
     private def codeOf(value: BigDecimal): ReasonCode =
-      if (
-        value.compareTo(BigDecimal.valueOf(least)) < 0 ||
-        value.compareTo(BigDecimal.valueOf(most)) > 0
-      ) ReasonCode.OutOfRange
-      else ReasonCode.Fraction
+      if (isInRange(value)) ReasonCode.Fraction else ReasonCode.OutOfRange
 
-    private def isLong(value: BigDecimal): Boolean =
-      value.stripTrailingZeros.scale <= 0 &&
-        value.compareTo(BigDecimal.valueOf(Long.MinValue)) >= 0 &&
-        value.compareTo(BigDecimal.valueOf(Long.MaxValue)) <= 0
+    private def isWhole(value: BigDecimal): Boolean = value.stripTrailingZeros.scale <= 0
+
+    private def isInRange(value: BigDecimal): Boolean =
+      value.compareTo(smallest) >= 0 && value.compareTo(largest) <= 0
   }
 }

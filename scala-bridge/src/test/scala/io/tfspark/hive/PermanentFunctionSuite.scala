@@ -56,6 +56,7 @@ class PermanentFunctionSuite extends SparkSuite with BeforeAndAfterAll {
       assert(rowByRow(path, arguments) == batched, name)
     }
     assert(rowByRow("linear", "IF(x0 = 1, NULL, features)") == Seq[Any](2f, null, 6f, 8f))
+    assert(rowByRow("linear", "decimal(x0), 1BD") == Seq[Any](2f, 4f, 6f, 8f))
   }
 
   /** Call Spark's wrapper of the function without the rule that would replace it by a batched call.

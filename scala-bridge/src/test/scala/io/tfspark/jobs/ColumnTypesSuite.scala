@@ -27,6 +27,8 @@ class ColumnTypesSuite extends AnyFunSuite {
       "FLOAT" -> "SMALLINT",
       "TIMESTAMP" -> "DATE",
       "TIMESTAMP" -> "TIMESTAMP_NTZ",
+      "INTERVAL DAY TO SECOND" -> "INTERVAL DAY",
+      "INTERVAL MONTH" -> "INTERVAL YEAR",
       "STRUCT<a: BIGINT, b: INT>" -> "STRUCT<A: INT, b: INT>"
     )
   ) test(s"$column takes $values")(check(column, values))
@@ -38,6 +40,8 @@ class ColumnTypesSuite extends AnyFunSuite {
       "DECIMAL(10, 2)" -> "DECIMAL(10, 3)",
       "BIGINT" -> "DECIMAL(19, 0)",
       "DATE" -> "TIMESTAMP",
+      "INTERVAL DAY TO MINUTE" -> "INTERVAL SECOND",
+      "INTERVAL YEAR" -> "INTERVAL YEAR TO MONTH",
       "STRING" -> "INT",
       "STRUCT<a: INT, b: INT>" -> "STRUCT<b: INT, a: INT>",
       "MAP<STRING, INT>" -> "MAP<STRING, BIGINT>"

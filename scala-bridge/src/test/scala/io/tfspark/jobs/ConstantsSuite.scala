@@ -20,6 +20,14 @@ class ConstantsSuite extends SparkSuite {
     assert(read("float64", "0.1") == 0.1)
   }
 
+  test("a constant of uint64 is a whole number of 64 bits without a sign") {
+    assert(read("uint64", " 18446744073709551615") == BigDecimal("18446744073709551615").bigDecimal)
+    Seq("18446744073709551616", "-1", "1.5", "one").foreach { text =>
+      val error = intercept[BindingException](read("uint64", text))
+      assert(error.getMessage.contains(s"'$text' is no constant of type uint64"))
+    }
+  }
+
   test("what is no finite number passes, and a number beyond the range does not") {
     assert(read("float16", "NaN").asInstanceOf[Float].isNaN)
     assert(read("float32", "-Infinity") == Float.NegativeInfinity)

@@ -145,10 +145,20 @@ class BatchEncoderSuite extends AnyFunSuite {
       4294967295L
     ).getInt == -1)
     assert(fed("int32", DecimalType(10, 2), Decimal("7.00")).getInt == 7)
+    val largest = Decimal("18446744073709551615.0")
+    assert(fed("uint64", DecimalType(21, 1), largest).getLong == -1L)
+    assert(fed("uint64", LongType, Long.MaxValue).getLong == Long.MaxValue)
+    assert(fed("uint64", DoubleType, math.pow(2, 63)).getLong == Long.MinValue)
+    assert(fed("uint64", DoubleType, math.pow(2, 64) - 2048).getLong == -2048L)
     assert(fed("float32", BooleanType, true).getFloat == 1f)
     assert(fed("float32", LongType, 16777217L).getFloat == 16777216f)
     Seq(
       ("int64", DecimalType(20, 0), Decimal("9223372036854775808")) -> "9223372036854775808",
+      ("uint64", DecimalType(20, 0), Decimal("18446744073709551616")) -> "18446744073709551616",
+      ("uint64", DecimalType(20, 0), Decimal("-1")) -> "-1",
+      ("uint64", LongType, -1L) -> "-1",
+      ("uint64", DoubleType, math.pow(2, 64)) -> "1.8446744073709552E19",
+      ("uint64", DoubleType, 0.5) -> "0.5",
       ("uint8", ByteType, (-1).toByte) -> "-1",
       ("int8", DecimalType(5, 2), Decimal("1.50")) -> "1.50",
       ("uint16", LongType, 65536L) -> "65536"
