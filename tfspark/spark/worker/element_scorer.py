@@ -241,7 +241,15 @@ def _read(values: Sequence[Any], arrow: pa.DataType, spec: TensorSpec) -> pa.Arr
             return pa.array([_as_float(value, dtype) for value in values], arrow)
     if not pa.types.is_integer(element):
         return pa.array(values, arrow)
-    found: pa.Array[Any] = pa.array(values)
+    found: pa.Array[Any]
+    try:
+        found = pa.array(values)
+    except OverflowError:
+        if element != pa.uint64():
+            raise
+        # Arrow takes integers for int64 unless it is told otherwise.
+        _, depth = dtypes.element_of(arrow)
+        found = pa.array(values, dtypes.nested(pa.decimal128(38, 0), depth))
     if pa.types.is_boolean(dtypes.element_of(found.type)[0]):
         raise TypeError("a bool is not a number")
     return found.cast(arrow)
