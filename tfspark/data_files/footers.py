@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 from pyarrow import csv, fs, orc
 from pyarrow import json as json_lines
 
+from tfspark.data_files.conform import check_holds
+from tfspark.data_files.listing import DataFile
 from tfspark.errors import InvalidInputError, explain, listing
-from tfspark.scoring.input.conform import check_holds
-from tfspark.scoring.input.listing import DataFile
 
 WITH_FOOTERS = ("parquet", "orc")
 # The ending of a file's name → the format of the file.

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tfspark.scoring.input.footers import Footer
+from tfspark.data_files.footers import Footer
 
 # Spark's name of a type in its JSON schema → its SQL name, for the types that are plain in Arrow.
 _ATOMS = {
