@@ -72,7 +72,9 @@ def changed_columns(footer: Footer, fields: Mapping[str, Any] | None) -> dict[st
     """
     names = [arrow_name(field.type) for field in footer.schema]
     if footer.parquet is not None:
-        same = _same_in_parquet(footer.parquet)
+        same = list(_same_in_parquet(footer.parquet))
+        if len(same) != len(names):  # a line break in a name prints lines of other columns
+            same = [False] * len(names)
         names = [name if is_same else None for name, is_same in zip(names, same, strict=True)]
     elif fields is not None:
         # An ORC file of Hive may have dates of the Julian calendar, which pyarrow ignores.
