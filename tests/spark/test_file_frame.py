@@ -6,10 +6,14 @@ import os
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import fs
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as sf
 
 from tfspark import predict
+from tfspark.data_files.footers import read_footer
+from tfspark.data_files.listing import DataFile
+from tfspark.data_files.same_types import changed_columns
 from tfspark.spark.file_frame import SETTING
 
 KINDS = """
@@ -292,3 +296,11 @@ def test_a_file_that_changed_ends_the_query(stored, linear, tmp_path, change, fo
     change(file)
     with pytest.raises(PySparkException, match=f"has changed since Spark listed it(.|\n)*{found}"):
         scored.collect()
+
+
+def test_a_line_break_in_a_name_hides_no_type(tmp_path):
+    path = tmp_path / "names.parquet"
+    name = "a\n  required int32 field_id=-1 b (Int(bitWidth=32, isSigned=true));"
+    pq.write_table(pa.table({name: [1], "z": [1.0]}), path)
+    footer = read_footer(fs.LocalFileSystem(), DataFile(str(path), 1), "parquet")
+    assert set(changed_columns(footer, None)) == {name, "z"}
