@@ -29,11 +29,11 @@ from benchmarks.machine import machine
 from benchmarks.preparation import prepare
 from tfspark import package, schema
 from tfspark.columns import columns_of
+from tfspark.data_files.footers import read_footers
+from tfspark.data_files.listing import list_files
+from tfspark.data_files.splits import cut, plan_splits
 from tfspark.handle import ModelHandle
 from tfspark.options import DEFAULTS
-from tfspark.scoring.input.footers import read_footers
-from tfspark.scoring.input.listing import list_files
-from tfspark.scoring.input.splits import cut, plan_splits
 from tfspark.scoring.parts import PartScorer
 from tfspark.sketches import RowSketch, Wanted, Watch
 from tfspark.sketches.summary import summary_of

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs
 
-from tfspark.scoring.input.listing import DataFile
-from tfspark.scoring.input.splits import Piece
+from tfspark.data_files.listing import DataFile
+from tfspark.data_files.splits import Piece
 from tfspark.scoring.kept_parts import kept_parts
 from tfspark.scoring.parts import part_prefix
 

@@ -15,11 +15,11 @@ from pyarrow import fs
 from pyspark.sql import SparkSession
 
 from jobs.batch_score import main
+from tfspark.data_files.footers import read_footers
+from tfspark.data_files.listing import list_files
 from tfspark.errors import InvalidInputError
 from tfspark.scoring.batch import execute, new_report, plan
 from tfspark.scoring.dataset import Dataset
-from tfspark.scoring.input.footers import read_footers
-from tfspark.scoring.input.listing import list_files
 from tfspark.scoring.input.spark_input import SparkInput
 from tfspark.scoring.job import BatchJob
 

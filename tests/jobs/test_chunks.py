@@ -14,9 +14,9 @@ from pyspark.sql import SparkSession
 
 from jobs import batch_score
 from tests.faults.stopping_store import Stopped
-from tfspark.scoring.input.footers import Footer, Group
-from tfspark.scoring.input.listing import DataFile
-from tfspark.scoring.input.splits import cut, plan_splits
+from tfspark.data_files.footers import Footer, Group
+from tfspark.data_files.listing import DataFile
+from tfspark.data_files.splits import cut, plan_splits
 from tfspark.scoring.output.finished_groups import name_in_group
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.owner import Owner

@@ -16,11 +16,11 @@ from chispa import assert_df_equality
 from pyspark.sql import SparkSession
 
 from jobs import batch_score
+from tfspark.data_files.footers import MAX_FOOTERS, read_footers
+from tfspark.data_files.listing import DataFile, list_files
+from tfspark.data_files.splits import cut, plan_splits
 from tfspark.file_systems import open_filesystem
 from tfspark.scoring import direct
-from tfspark.scoring.input.footers import MAX_FOOTERS, read_footers
-from tfspark.scoring.input.listing import DataFile, list_files
-from tfspark.scoring.input.splits import cut, plan_splits
 
 NOON = datetime.datetime(2026, 1, 2, 12, tzinfo=datetime.timezone.utc)
 

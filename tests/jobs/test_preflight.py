@@ -9,12 +9,12 @@ from typing import Any, cast
 import pytest
 from pyspark.sql import SparkSession
 
+from tfspark.data_files.listing import DataFile
 from tfspark.engine import EngineOptions
 from tfspark.errors import EngineError, NoSpaceError, UsageError
 from tfspark.options import DEFAULTS, AnyEngine
 from tfspark.scoring import preflight
 from tfspark.scoring.dataset import Dataset
-from tfspark.scoring.input.listing import DataFile
 from tfspark.scoring.job import BatchJob
 from tfspark.scoring.preflight import check_settings, check_space
 from tfspark.several import NamedModel

@@ -100,10 +100,10 @@ def _schema_of(path: Path) -> pa.Schema | None:
     import pyarrow as pa
     from pyarrow import fs
 
-    from tfspark.scoring.input.conform import nullable
-    from tfspark.scoring.input.footers import later_columns, read_footers, refuse_empty
-    from tfspark.scoring.input.listing import list_files
-    from tfspark.scoring.input.same_types import changed_columns, spark_fields
+    from tfspark.data_files.conform import nullable
+    from tfspark.data_files.footers import later_columns, read_footers, refuse_empty
+    from tfspark.data_files.listing import list_files
+    from tfspark.data_files.same_types import changed_columns, spark_fields
 
     if path.is_dir() and any(entry.is_dir() for entry in path.iterdir()):
         return None  # partitions, or a Delta or Iceberg table

@@ -18,6 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tfspark.columns import columns_of, resolve
+from tfspark.data_files.same_types import arrow_name
+from tfspark.data_files.splits import Piece, cut, plan_splits, rows_of
 from tfspark.dtypes import sql_name
 from tfspark.engine_choice import together
 from tfspark.errors import BindingError
@@ -25,8 +27,6 @@ from tfspark.file_systems import open_filesystem
 from tfspark.schema import kept_columns
 from tfspark.scoring.direct_input import DirectInput, NotDirectError, check_session, open_input
 from tfspark.scoring.direct_trial import asking_files
-from tfspark.scoring.input.same_types import arrow_name
-from tfspark.scoring.input.splits import Piece, cut, plan_splits, rows_of
 from tfspark.scoring.job import BatchJob, Outcome, Plan
 from tfspark.scoring.kept_parts import kept_parts
 from tfspark.scoring.output.bad_rows import FILE, REASON, BadRowsOutput

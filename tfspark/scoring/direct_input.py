@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from pyarrow import fs
 
-from tfspark.errors import InvalidInputError, TfsparkError
-from tfspark.file_systems import SUMMARIES, open_filesystem
-from tfspark.scoring.input.conform import nullable
-from tfspark.scoring.input.footers import (
+from tfspark.data_files.conform import nullable
+from tfspark.data_files.footers import (
     WITH_FOOTERS,
     Footer,
     later_columns,
@@ -28,9 +26,11 @@ from tfspark.scoring.input.footers import (
     refuse_missing,
     refuse_other_types,
 )
-from tfspark.scoring.input.listing import DataFile, list_files
-from tfspark.scoring.input.pieces import JULIAN
-from tfspark.scoring.input.same_types import changed_columns, fields_of, spark_fields
+from tfspark.data_files.listing import DataFile, list_files
+from tfspark.data_files.pieces import JULIAN
+from tfspark.data_files.same_types import changed_columns, fields_of, spark_fields
+from tfspark.errors import InvalidInputError, TfsparkError
+from tfspark.file_systems import SUMMARIES, open_filesystem
 from tfspark.scoring.job import BatchJob
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.reading import read_path

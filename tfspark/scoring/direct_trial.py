@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from tfspark.data_files.pieces import read_batches
+from tfspark.data_files.splits import Piece, cut
 from tfspark.engine_choice import EngineChoice
 from tfspark.file_systems import open_filesystem
 from tfspark.scoring.direct_input import DirectInput
-from tfspark.scoring.input.pieces import read_batches
-from tfspark.scoring.input.splits import Piece, cut
 from tfspark.scoring.job import BatchJob
 from tfspark.spark.cluster.tasks import run_splits
 from tfspark.spark.fastest_engine import Ask

@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tfspark.data_files.listing import DataFile
+from tfspark.data_files.splits import Piece, pack
 from tfspark.errors import UsageError, explain
-from tfspark.scoring.input.listing import DataFile
 from tfspark.scoring.input.spark_input import SparkInput
-from tfspark.scoring.input.splits import Piece, pack
 from tfspark.scoring.job import BatchJob, Outcome
 from tfspark.scoring.output.finished_groups import Group
 from tfspark.scoring.output.folder import PathOutput

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from tfspark.scoring.input.splits import Piece, rows_of
+from tfspark.data_files.splits import Piece, rows_of
 from tfspark.scoring.parts import Part, PartScorer, part_prefix
 
 _log = logging.getLogger(__name__)

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
+from tfspark.data_files.pieces import read_batches
+from tfspark.data_files.splits import Piece, rows_of
 from tfspark.engine_choice import EngineChoice
 from tfspark.file_systems import open_filesystem
 from tfspark.origin import Origin
-from tfspark.scoring.input.pieces import read_batches
-from tfspark.scoring.input.splits import Piece, rows_of
 from tfspark.scoring.output.bad_rows import REASON
 from tfspark.scoring.part_file import PartFile
 from tfspark.scoring.split_rows import SplitRows

@@ -14,12 +14,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from tfspark.data_files.listing import DataFile
 from tfspark.engine.registry import packages_of
 from tfspark.errors import NoSpaceError, UsageError, explain
 from tfspark.foreign_text import one_line
 from tfspark.options import DEFAULTS, AnyEngine
 from tfspark.origin import title_of
-from tfspark.scoring.input.listing import DataFile
 from tfspark.scoring.job import BatchJob, Plan
 from tfspark.several import NamedModel
 from tfspark.spark.cluster.failures import cause

@@ -7,11 +7,11 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tfspark.data_files.footers import WITH_FOOTERS
 from tfspark.errors import BindingError
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.file_groups import GroupStage
 from tfspark.scoring.input.broken_records import naming_broken_records
-from tfspark.scoring.input.footers import WITH_FOOTERS
 from tfspark.scoring.input.spark_input import SparkInput, input_of, snapshot_of
 from tfspark.scoring.job import BatchJob, Outcome, Plan
 from tfspark.scoring.output.bad_rows import FILE, REASON, BadRowsOutput

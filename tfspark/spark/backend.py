@@ -23,7 +23,12 @@ class Backend(Protocol):
     """One way to score; it holds no state."""
 
     def predict(
-        self, fed: FedFrame, bound: BoundModels, sketches: TaskSketches | None = None
+        self,
+        fed: FedFrame,
+        bound: BoundModels,
+        sketches: TaskSketches | None = None,
+        *,
+        direct: bool = False,
     ) -> DataFrame:
         """Return the kept columns of a frame, then the columns of the models.
 
@@ -31,6 +36,8 @@ class Backend(Protocol):
             fed: The frame.
             bound: The models, bound to its columns.
             sketches: Receives the statistics of the rows. Only Python workers collect them.
+            direct: Whether Python workers may read the files of the frame themselves, if the result
+                is the same.
         """
 
     def function(self, request: FunctionRequest, kind: Kind) -> ModelFunction:

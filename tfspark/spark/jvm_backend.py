@@ -43,6 +43,8 @@ class JvmBackend:
         fed: FedFrame,
         bound: BoundModels,
         sketches: TaskSketches | None = None,  # noqa: ARG002
+        *,
+        direct: bool = False,  # noqa: ARG002
     ) -> DataFrame:
         """Return the kept columns of a frame, one column per output, and the reason if asked for.
 

@@ -16,6 +16,7 @@ from pyspark.sql import functions as sf
 from pyspark.sql.types import DataType, StructField, StructType
 
 from tfspark.errors import UsageError, explain
+from tfspark.schema import Binding
 from tfspark.several import BoundModels
 from tfspark.sketches import Wanted
 from tfspark.spark.cluster.distribution import check_stream
@@ -23,6 +24,7 @@ from tfspark.spark.cluster.names import numbered
 from tfspark.spark.cluster.pandas_there import check_pandas
 from tfspark.spark.cluster.task_sketches import TaskSketches
 from tfspark.spark.fed_frame import FedFrame
+from tfspark.spark.file_frame import file_frame
 from tfspark.spark.function_usage import show_usage, usage_of
 from tfspark.spark.model import handle_of, refuse_fastest
 from tfspark.spark.model_function import FunctionRequest, Kind, ModelFunction
@@ -36,24 +38,29 @@ class PythonBackend:
     """Scores in Python workers; see `Backend`."""
 
     def predict(
-        self, fed: FedFrame, bound: BoundModels, sketches: TaskSketches | None = None
+        self,
+        fed: FedFrame,
+        bound: BoundModels,
+        sketches: TaskSketches | None = None,
+        *,
+        direct: bool = False,
     ) -> DataFrame:
         """See `Backend.predict`."""
         check_pandas("mapInArrow")
-        chained = []
-        for model, one in zip(bound.models, bound.bindings, strict=True):
+        handles = []
+        for model in bound.models:
             spark = fed.frame.sparkSession
             handle = handle_of(spark, model.package, model.options, model.choice)
             check_stream(fed.frame, handle.source)
-            binding = one
-            # Other rules for nulls check each null element, and a reason names a column.
-            if model.options.on_null == "null" and model.options.reason is None:
-                fed, binding = fed.stacked(one)
-            chained.append(BoundModel(handle, binding, model.options))
-        passed = fed.passed([one.binding for one in chained])
-        names = fed.names_in_task(passed)
-        chain = ModelChain(tuple(chained), bound.differences)
-        scorer = PartitionScorer(chain, names, len(fed.kept))
+            handles.append(handle)
+        bindings = list(bound.bindings)
+        files = file_frame(fed, bindings) if direct and sketches is None else None
+        if files is None:
+            fed, bindings = _stacked(fed, bound)
+        chained = zip(handles, bindings, [model.options for model in bound.models], strict=True)
+        chain = ModelChain(tuple(BoundModel(*one) for one in chained), bound.differences)
+        passed = fed.passed(bindings)
+        scorer = PartitionScorer(chain, fed.names_in_task(passed), len(fed.kept))
         if sketches is not None:
             scorer = replace(scorer, statistics=_statistics(sketches, fed, bound, scorer))
 
@@ -61,7 +68,11 @@ class PythonBackend:
             return scorer(batches)  # Spark requires a function
 
         result = output_schema(fed.kept_schema, bound)
-        scored = fed.numbered(passed).mapInArrow(score_partition, _under_numbers(result))
+        numbers = _under_numbers(result)
+        if files is None:
+            scored = fed.numbered(passed).mapInArrow(score_partition, numbers)
+        else:
+            scored = files.scored(scorer, numbers)
         return scored.toDF(*result.names)
 
     def function(self, request: FunctionRequest, kind: Kind) -> ModelFunction:
@@ -96,6 +107,18 @@ class PythonBackend:
         result = udf_type(request.outputs, request.options.reason).simpleString()
         show_usage(request.spark, name, usage_of(request.package, result))
         return function
+
+
+def _stacked(fed: FedFrame, bound: BoundModels) -> tuple[FedFrame, list[Binding]]:
+    """Combine the many scalar columns of an input, for each model."""
+    bindings = []
+    for model, one in zip(bound.models, bound.bindings, strict=True):
+        binding = one
+        # Other rules for nulls check each null element, and a reason names a column.
+        if model.options.on_null == "null" and model.options.reason is None:
+            fed, binding = fed.stacked(one)
+        bindings.append(binding)
+    return fed, bindings
 
 
 def _statistics(

@@ -1,1 +1,1 @@
-"""The input of a job: lists, checks, splits and reads its files. Driver and executor."""
+"""The input of a job: state, headers, versions and broken records. Driver and executor."""

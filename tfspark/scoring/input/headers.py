@@ -15,9 +15,9 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import fs
 
+from tfspark.data_files.footers import MAX_FOOTERS
+from tfspark.data_files.listing import DataFile
 from tfspark.errors import InvalidInputError, explain
-from tfspark.scoring.input.footers import MAX_FOOTERS
-from tfspark.scoring.input.listing import DataFile
 
 # With one of these, the header may be more than the first line, or not UTF-8.
 _OF_ITS_OWN = {"comment", "linesep", "encoding", "charset", "multiline", "escape"}

@@ -17,10 +17,7 @@ from urllib.parse import unquote
 
 from pyarrow import fs
 
-from tfspark.errors import InvalidInputError, UsageError
-from tfspark.file_systems import open_filesystem
-from tfspark.scoring.dataset import Dataset
-from tfspark.scoring.input.footers import (
+from tfspark.data_files.footers import (
     MAX_FOOTERS,
     WITH_FOOTERS,
     Footer,
@@ -30,8 +27,11 @@ from tfspark.scoring.input.footers import (
     refuse_missing,
     refuse_other_types,
 )
+from tfspark.data_files.listing import DataFile, changed, check_unchanged, states
+from tfspark.errors import InvalidInputError, UsageError
+from tfspark.file_systems import open_filesystem
+from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.input.headers import refuse_other_headers
-from tfspark.scoring.input.listing import DataFile, changed, check_unchanged, states
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.sources import Source
 

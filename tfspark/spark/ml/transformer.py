@@ -86,7 +86,8 @@ class SavedModelTransformer(
 
     def _transform(self, dataset: DataFrame) -> DataFrame:
         request = self._request(self._path())
-        return score_frame(dataset, [request], keep=self._value("keep"), terms=ML).frame
+        keep = self._value("keep")
+        return score_frame(dataset, [request], keep=keep, terms=ML, direct=True).frame
 
     def _path(self) -> str:
         path = self._value("model")

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tfspark.scoring.input.footers import WITH_FOOTERS, Footer
-from tfspark.scoring.input.listing import DataFile
+from tfspark.data_files.footers import WITH_FOOTERS, Footer
+from tfspark.data_files.listing import DataFile
 
 # Spark's own `spark.sql.files.maxPartitionBytes`.
 SPLIT_BYTES = 128 << 20

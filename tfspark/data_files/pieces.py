@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 from pyarrow import csv, fs, orc
 from pyarrow import json as json_lines
 
+from tfspark.data_files.conform import conform, names_in
+from tfspark.data_files.footers import INSTANT, instants_in, lacks, missing_in, unreadable
+from tfspark.data_files.listing import changed, check_unchanged, states
+from tfspark.data_files.splits import Piece
 from tfspark.errors import InvalidInputError, explain
-from tfspark.scoring.input.conform import conform, names_in
-from tfspark.scoring.input.footers import INSTANT, instants_in, lacks, missing_in, unreadable
-from tfspark.scoring.input.listing import changed, check_unchanged, states
-from tfspark.scoring.input.splits import Piece
 
 # Spark's metadata in a file with dates or timestamps of the Julian calendar.
 JULIAN = (b"org.apache.spark.legacyDateTime", b"org.apache.spark.legacyINT96")

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tfspark.scoring.input.footers import Footer
+from tfspark.data_files.footers import Footer
 
 # Spark's name of a type in its JSON schema → its SQL name, for the types that are plain in Arrow.
 _ATOMS = {
@@ -72,7 +72,9 @@ def changed_columns(footer: Footer, fields: Mapping[str, Any] | None) -> dict[st
     """
     names = [arrow_name(field.type) for field in footer.schema]
     if footer.parquet is not None:
-        same = _same_in_parquet(footer.parquet)
+        same = list(_same_in_parquet(footer.parquet))
+        if len(same) != len(names):  # a line break in a name prints lines of other columns
+            same = [False] * len(names)
         names = [name if is_same else None for name, is_same in zip(names, same, strict=True)]
     elif fields is not None:
         # An ORC file of Hive may have dates of the Julian calendar, which pyarrow ignores.

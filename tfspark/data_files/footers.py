@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 from pyarrow import csv, fs, orc
 from pyarrow import json as json_lines
 
+from tfspark.data_files.conform import check_holds
+from tfspark.data_files.listing import DataFile
 from tfspark.errors import InvalidInputError, explain, listing
-from tfspark.scoring.input.conform import check_holds
-from tfspark.scoring.input.listing import DataFile
 
 WITH_FOOTERS = ("parquet", "orc")
 # The ending of a file's name → the format of the file.
@@ -61,12 +61,14 @@ class Footer:
         schema: Its columns, with the metadata from its writer.
         groups: In order.
         parquet: The schema in Parquet's own format; `None` for other formats.
+        metadata: The whole footer of a Parquet file; `None` for other formats.
     """
 
     file: DataFile
     schema: pa.Schema
     groups: tuple[Group, ...] = ()
     parquet: pq.ParquetSchema | None = None
+    metadata: pq.FileMetaData | None = None
 
 
 def read_footers(
@@ -232,6 +234,7 @@ def _parquet_footer(file: DataFile, opened: pq.ParquetFile) -> Footer:
         _with_instants(opened),
         tuple(Group(group.total_byte_size, group.num_rows) for group in groups),
         opened.schema,
+        metadata,
     )
 
 

@@ -1,0 +1,141 @@
+"""Distributes Parquet files to partitions by the rules of Spark's own file scan. Driver.
+
+So a scan in Python has the partitions of Spark's scan, with the same rows in the same order. Spark
+cuts files into ranges of bytes, sorts the ranges by size, and fills one partition after the other.
+A row group belongs to the range that contains its middle.
+
+Sources: `FilePartition` and `PartitionedFileUtil` in Spark, `filterFileMetaDataByMidpoint` in
+parquet-java.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pyarrow.parquet as pq
+from pyspark.sql import SparkSession
+
+from tfspark.data_files.listing import DataFile
+from tfspark.data_files.splits import Piece
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The settings `spark.sql.files.*` of a session.
+
+    Attributes:
+        most_bytes: Largest range.
+        open_bytes: Bytes that opening a file costs.
+        least: Suggested least number of partitions.
+        most: Suggested largest number of partitions; `None` for no limit.
+    """
+
+    most_bytes: int
+    open_bytes: int
+    least: int
+    most: int | None
+
+    @classmethod
+    def of(cls, spark: SparkSession) -> Limits:
+        """Return the limits of a classic session."""
+        session: Any = spark._jsparkSession
+        conf = session.sessionState().conf()
+        least, most = conf.filesMinPartitionNum(), conf.filesMaxPartitionNum()
+        return cls(
+            int(conf.filesMaxPartitionBytes()),
+            int(conf.filesOpenCostInBytes()),
+            int(least.get() if least.isDefined() else session.leafNodeDefaultParallelism()),
+            int(most.get()) if most.isDefined() else None,
+        )
+
+    def range_bytes(self, files: Sequence[DataFile]) -> int:
+        """Return the largest range of some files, as in `FilePartition.maxSplitBytes`."""
+        total = sum(file.size + self.open_bytes for file in files)
+        return min(self.most_bytes, max(self.open_bytes, total // self.least))
+
+
+class Range(NamedTuple):
+    """Some bytes of a file."""
+
+    file: DataFile
+    start: int
+    size: int
+
+
+class RowGroup(NamedTuple):
+    """The middle of a row group in its file, in bytes, and its number of rows."""
+
+    middle: int
+    rows: int
+
+
+def partitions_of(
+    files: Sequence[DataFile],
+    limits: Limits,
+    footers: Mapping[DataFile, pq.FileMetaData],
+) -> list[tuple[Piece, ...]]:
+    """Return the pieces of each partition; some partitions may have none, as in Spark.
+
+    Args:
+        files: In Spark's order.
+        limits: Of the session.
+        footers: Of all files.
+    """
+    groups = {file: _row_groups(footers[file]) for file in files}
+    partitions = _partitions(files, limits)
+    pieces = [[_piece(one, groups[one.file]) for one in ranges] for ranges in partitions]
+    return [tuple(filter(None, some)) for some in pieces]
+
+
+def _row_groups(metadata: pq.FileMetaData) -> list[RowGroup]:
+    """Return the row groups of a file."""
+    found = []
+    for index in range(metadata.num_row_groups):
+        group = metadata.row_group(index)
+        columns = [group.column(position) for position in range(group.num_columns)]
+        start, dictionary = columns[0].data_page_offset, columns[0].dictionary_page_offset
+        if dictionary is not None:
+            start = min(start, dictionary)
+        size = sum(column.total_compressed_size for column in columns)
+        found.append(RowGroup(start + size // 2, group.num_rows))
+    return found
+
+
+def _partitions(files: Sequence[DataFile], limits: Limits) -> list[list[Range]]:
+    """Return the ranges of each partition, as in `FilePartition.getFilePartitions`."""
+    size = limits.range_bytes(files)
+    ranges = sorted(
+        (
+            Range(file, start, min(size, file.size - start))
+            for file in files
+            for start in range(0, file.size, size)
+        ),
+        key=lambda one: -one.size,  # a stable sort, like Spark's
+    )
+    filled = _filled(ranges, size, limits.open_bytes)
+    if limits.most is None or len(filled) <= limits.most:
+        return filled
+    total = sum(one.size + limits.open_bytes for one in ranges)
+    return _filled(ranges, -(-total // limits.most), limits.open_bytes)
+
+
+def _filled(ranges: Sequence[Range], most_bytes: int, open_bytes: int) -> list[list[Range]]:
+    filled: list[list[Range]] = []
+    bytes_in = 0
+    for one in ranges:
+        if not filled or bytes_in + one.size > most_bytes:
+            filled.append([])
+            bytes_in = 0
+        filled[-1].append(one)
+        bytes_in += one.size + open_bytes
+    return filled
+
+
+def _piece(one: Range, groups: Sequence[RowGroup]) -> Piece | None:
+    """Return the row groups whose middle is in a range; `None` if there are none."""
+    end = one.start + one.size
+    chosen = [at for at, group in enumerate(groups) if one.start <= group.middle < end]
+    rows = sum(groups[at].rows for at in chosen)
+    return Piece(one.file, one.size, tuple(chosen), rows) if chosen else None

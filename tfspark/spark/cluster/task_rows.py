@@ -1,0 +1,45 @@
+"""Makes one row for each task, with the estimated size of another DataFrame. Driver.
+
+It needs a classic session, and uses internal methods of Spark by py4j.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pyarrow as pa
+from py4j.protocol import Py4JError
+from pyspark.sql import DataFrame
+from pyspark.sql.types import LongType, StructField, StructType
+
+
+def task_rows(like: DataFrame, count: int, name: str) -> DataFrame:
+    """Return the numbers 0, 1, …, each in a partition of its own, as a bigint column.
+
+    Without the estimate of `like`, Spark would take the scored rows of a large table for a few
+    rows, and broadcast them in a join. `Dataset.checkpoint` keeps an estimate in the same way. For
+    Spark, `mapInArrow` does not change the size.
+
+    Args:
+        like: Gives the estimate.
+        count: Number of partitions.
+        name: Of the column, which `explain()` shows.
+    """
+    spark = like.sparkSession
+    rows = spark.range(0, count, 1, count)._jdf.queryExecution().toRdd()
+    # Spark plans this frame for its estimate, and never runs it.
+    schema = StructType([StructField(name, LongType(), nullable=False)])
+    estimated = like.mapInArrow(_never_called, schema)._jdf
+    package: Any = spark._jvm.org.apache.spark.sql.execution  # type: ignore[union-attr]
+    companion = getattr(getattr(package, "LogicalRDD$"), "MODULE$")
+    try:
+        plan = companion.fromDataset(rows, estimated, False)
+    except Py4JError:  # newer versions of Spark have one more parameter
+        default = getattr(companion, "fromDataset$default$4")()
+        plan = companion.fromDataset(rows, estimated, False, default)
+    return type(like)(estimated.ofRows(spark._jsparkSession, plan), spark)
+
+
+def _never_called(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    return iter(batches)

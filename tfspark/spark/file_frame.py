@@ -1,0 +1,163 @@
+"""Lets the tasks of `predict` read Parquet files themselves if the result is the same. Driver.
+
+Otherwise Spark turns each row into Arrow for Python, which costs more than a small model. The rows,
+the partitions and the estimated size stay as they are. The driver looks at Spark's plan, at its
+list of files, and at the footers of the files; no job runs.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+from py4j.protocol import Py4JError
+from pyarrow import fs
+from pyspark.sql import DataFrame
+from pyspark.sql.types import StructType
+
+from tfspark.data_files.conform import nullable
+from tfspark.data_files.footers import Footer, read_footers
+from tfspark.data_files.pieces import JULIAN
+from tfspark.data_files.same_types import arrow_name, changed_columns
+from tfspark.data_files.splits import Piece
+from tfspark.errors import InvalidInputError
+from tfspark.schema import Binding
+from tfspark.spark.cluster.file_partitions import Limits, partitions_of
+from tfspark.spark.cluster.plain_read import NotPlainError, plain_read
+from tfspark.spark.cluster.task_rows import task_rows
+from tfspark.spark.fed_frame import FedFrame
+from tfspark.spark.worker.file_scorer import FileScorer
+from tfspark.spark.worker.partition_scorer import PartitionScorer
+
+_log = logging.getLogger(__name__)
+
+# A setting of the session; with `false`, Spark reads all files.
+SETTING = "spark.tfspark.directRead"
+# `explain()` shows this name of a column.
+_COLUMN = "files_read_by_python"
+
+# Arrow has several types for some types of Spark; a result may have only the one that Spark uses.
+_OTHER_FORMS = re.compile("large_|fixed_size_list")
+_WRITER = b"org.apache.spark.version"
+
+
+@dataclass(frozen=True)
+class FileFrame:
+    """A frame whose tasks read their files themselves.
+
+    Attributes:
+        rows: One row for each partition: its number.
+        partitions: The pieces of each partition.
+        schema: The columns to read, each once.
+        positions: Column that a task needs → its position in `schema`.
+    """
+
+    rows: DataFrame
+    partitions: Sequence[tuple[Piece, ...]]
+    schema: pa.Schema
+    positions: Sequence[int]
+
+    def scored(self, scorer: PartitionScorer, result: StructType) -> DataFrame:
+        """Return the scored rows."""
+        task = FileScorer(scorer, self.partitions, self.schema, self.positions)
+
+        def read_parquet_and_score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            return task(batches)  # Spark requires a function; `explain()` shows its name
+
+        return self.rows.mapInArrow(read_parquet_and_score, result)
+
+
+def file_frame(fed: FedFrame, bindings: Sequence[Binding]) -> FileFrame | None:
+    """Return the frame that reads its own files; `None` if Spark has to read the rows.
+
+    Args:
+        fed: The frame.
+        bindings: The columns that feed the models.
+    """
+    try:
+        found = _file_frame(fed, bindings)
+    except (NotPlainError, Py4JError) as error:
+        reason = error if isinstance(error, NotPlainError) else type(error).__name__
+        _log.debug("Spark reads the rows of this DataFrame for Python: %s", reason)
+        return None
+    files = {piece.file.path for pieces in found.partitions for piece in pieces}
+    _log.info("the tasks read the %d Parquet files of this DataFrame themselves", len(files))
+    return found
+
+
+def _file_frame(fed: FedFrame, bindings: Sequence[Binding]) -> FileFrame:
+    spark = fed.frame.sparkSession
+    if not hasattr(fed.frame, "_jdf"):
+        raise NotPlainError("Spark Connect does not show how it reads")
+    if str(spark.conf.get(SETTING, "true")).lower() == "false":
+        raise NotPlainError(f"the session sets {SETTING}=false")
+    if fed.added:
+        raise NotPlainError("an expression feeds the model")
+    passed = fed.passed(bindings)
+    if not passed:
+        raise NotPlainError("no column is read")
+    frame = fed.numbered(passed)
+    read = plain_read(frame)
+    fields = [fed.frame.schema[position] for position in passed]
+    types = {
+        name: field.dataType.simpleString()
+        for name, field in zip(read.columns, fields, strict=True)
+    }
+    try:
+        footers = read_footers(fs.LocalFileSystem(), read.files, "parquet")
+    except InvalidInputError as error:  # Spark explains it when the rows are read
+        raise NotPlainError("a file is broken") from error
+    schema = _checked(footers, types)
+    found = {footer.file: footer.metadata for footer in footers if footer.metadata is not None}
+    partitions = partitions_of(read.files, Limits.of(spark), found)
+    rows = task_rows(frame, len(partitions), _COLUMN)
+    return FileFrame(rows, partitions, schema, [schema.names.index(name) for name in read.columns])
+
+
+def _checked(footers: Sequence[Footer], types: Mapping[str, str]) -> pa.Schema:
+    """Return the columns to read, if all files have them with the types that Spark has.
+
+    Raises:
+        NotPlainError: With the reason.
+    """
+    has_times = any("date" in kind or "timestamp" in kind for kind in types.values())
+    first = footers[0]
+    schema = _columns(first, types)
+    for footer in footers:
+        if any(note in (footer.schema.metadata or {}) for note in JULIAN):
+            raise NotPlainError("dates of the Julian calendar are read by Spark")
+        if has_times and not _is_of_spark_3(footer):
+            raise NotPlainError("the calendar of dates and times in a file is unknown")
+        assert footer.parquet is not None
+        assert first.parquet is not None
+        if not footer.parquet.equals(first.parquet) or footer.schema != first.schema:
+            _columns(footer, types)
+    return schema
+
+
+def _columns(footer: Footer, types: Mapping[str, str]) -> pa.Schema:
+    """Return the columns with these types of one file."""
+    there = {field.name.lower(): field for field in footer.schema}
+    if len(there) < len(footer.schema):
+        raise NotPlainError("a file has columns whose names differ only by case")
+    changed = changed_columns(footer, None)
+    fields = []
+    for name, kind in types.items():
+        field = there.get(name.lower())
+        if field is None:
+            raise NotPlainError(f"{footer.file.path} lacks column {name!r}")
+        is_same = arrow_name(field.type) == kind and field.name not in changed
+        if not is_same or _OTHER_FORMS.search(str(field.type)):
+            raise NotPlainError(f"column {name!r} of {footer.file.path} is {field.type}")
+        fields.append(field.with_name(name))
+    return nullable(pa.schema(fields))
+
+
+def _is_of_spark_3(footer: Footer) -> bool:
+    """Whether Spark 3.1 or later wrote a file; dates in others may be of the Julian calendar."""
+    version = (footer.schema.metadata or {}).get(_WRITER, b"").decode()
+    found = re.match(r"(\d+)\.(\d+)\.", version)
+    return found is not None and (int(found[1]), int(found[2])) >= (3, 1)
