@@ -76,9 +76,9 @@ class BadRowsJobSuite extends JobSuite {
         assert(code == 2 && message.contains(problem))
     }
     val other = parquet("SELECT 1 AS other")
-    val (exists, code) =
+    val (exists, existing) =
       refused[OutputExistsException](mixed, "--output", out, "--bad-rows", other)
-    assert(code == 73 && exists.contains(s"The folder for bad rows exists: $other."))
+    assert(existing == 73 && exists.contains(s"The folder for bad rows exists: $other."))
     assert(exists.contains("choose another --bad-rows, or --mode overwrite, or --mode append"))
     val (lone, _) = refused[UsageException](mixed, "--output", out, "--max-bad-rows", "3")
     assert(lone.contains("--max-bad-rows has no effect"))
