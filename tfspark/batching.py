@@ -62,7 +62,8 @@ class BatchSize:
     _asked: int = 0
     _most: int = MAX_ROWS
     _is_growing: bool = False
-    _growth: list[float] = field(default_factory=list)  # the times of one size
+    _is_full: bool = False  # whether the window that was asked for has 1 MiB
+    _growth: dict[int, float] = field(default_factory=dict)  # rows → least time
     _smaller: float | None = None  # the time of a row with the size before
     _trial: list[float] = field(default_factory=list)
     _best: list[float] = field(default_factory=list)
@@ -83,7 +84,9 @@ class BatchSize:
         return lambda: self._ask(row)
 
     def _ask(self, row_bytes: float) -> int:
-        largest = min(int(TARGET_BYTES / max(row_bytes, 1.0)), self._most)
+        within = int(TARGET_BYTES / max(row_bytes, 1.0))
+        self._is_full = within <= self._most
+        largest = min(within, self._most)
         halvings = len(self._best) if self._halvings is None else self._halvings
         rows = max(largest >> halvings, 1)
         self._asked = rows - rows % _ALIGNED_ROWS if rows > _ALIGNED_ROWS else rows
@@ -94,10 +97,10 @@ class BatchSize:
         if rows != self._asked or self._halvings is not None:
             return
         if self._is_growing:
-            if rows > self._most - _ALIGNED_ROWS:
+            if not self._is_full:
                 self._grow(rows, seconds)
                 return
-            self._is_growing, self._most = False, MAX_ROWS  # 1 MiB is reached
+            self._is_growing, self._most = False, MAX_ROWS
         self._trial.append(seconds / rows)
         if len(self._trial) == _TRIAL:
             self._best.append(min(self._trial[1:]))
@@ -110,10 +113,10 @@ class BatchSize:
         The first call with a size may take long because the engine prepares for it, so a slow size
         is timed twice. If each call has fixed costs, a row takes less time in a longer window.
         """
-        self._growth.append(seconds)
-        least = min(self._growth)
+        is_first = rows not in self._growth
+        least = self._growth[rows] = min(seconds, self._growth.get(rows, seconds))
         growth = min(int(LONG_SECONDS / max(least, 1e-9)), _GROWTH)
-        if growth < 2 and len(self._growth) == 1:
+        if growth < 2 and is_first:
             return
         self._growth.clear()
         before, self._smaller = self._smaller, least / rows

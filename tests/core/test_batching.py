@@ -84,6 +84,16 @@ def test_windows_grow_while_a_row_takes_less_time(seconds, last):
     assert taken[-1] == last
 
 
+@pytest.mark.parametrize("floats", [(1 << 20) // 9 // 4, 1 << 20])
+def test_windows_of_a_mebibyte_do_not_grow(floats):
+    wide = pa.record_batch({"x": pa.array([[0.0] * floats], pa.list_(pa.float32()))})
+    size, taken = large(), []
+    for _ in range(2 * EACH):
+        taken.append(size.of(wide)())
+        size.took(taken[-1], taken[-1] * LONG_SECONDS)
+    assert taken[:EACH] == [max((1 << 20) // (4 * floats + 12), 1)] * EACH
+
+
 def test_a_model_that_prepares_each_size_gets_large_windows():
     seen = set()
 
