@@ -6,9 +6,9 @@ import scala.collection.mutable
   *
   * If the user sets no size, a run has up to 1 MiB. A large model may need much memory and time for
   * 1 MiB of short rows, so its runs begin with fewer rows and grow, until one takes 0.1 seconds and
-  * larger ones gain nothing. Then smaller sizes are timed, and the fastest size is used for the rest
-  * of the partition. `tfspark/batching.py` chooses in the same way, and says why; here a run also
-  * never has more rows than Spark passes in one batch.
+  * larger ones gain nothing. Then smaller sizes are timed, and the fastest size is used for the
+  * rest of the partition. `tfspark/batching.py` chooses in the same way, and says why; here a run
+  * also never has more rows than Spark passes in one batch.
   *
   * @param size what the user or the session sets
   * @param fixed the batch dimension of the model, if it is fixed
