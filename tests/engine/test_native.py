@@ -544,7 +544,7 @@ builtins.in_arrow = [pa.array(kept[name].ravel()) for name in names]
 builtins.engine = engine
 print(len(kept))
 """
-    assert run_python(program, identity.path) == ["13"]
+    assert run_python(program, identity.path) == [str(len(TABLE))]
 
 
 def test_tensorflow_is_not_imported(linear, run_python):

@@ -24,6 +24,7 @@ INTEGERS = {
         "uint8": 8,
         "uint16": 16,
         "uint32": 32,
+        "uint64": 64,
         "int8": 8,
         "int16": 16,
         "int32": 32,
