@@ -36,7 +36,7 @@ class BadRowsOutput(PathOutput):
 
     columns_hint: ClassVar[str] = (
         "bad rows have all columns of the input: choose another --bad-rows, or --mode overwrite; "
-        "the mode is also that of the output."
+        "--mode applies to the output too."
     )
 
     good: Output
@@ -59,8 +59,8 @@ class BadRowsOutput(PathOutput):
             explain(
                 f"The folder for bad rows exists: {self.target.path}.",
                 expected="nothing there in mode error",
-                hint="choose another --bad-rows, or --mode overwrite, or --mode append; the mode "
-                "is also that of the output.",
+                hint="choose another --bad-rows, or --mode overwrite, or --mode append; --mode "
+                "applies to the output too.",
             )
         )
 

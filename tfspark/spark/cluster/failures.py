@@ -35,7 +35,7 @@ _PARQUET_TYPE = re.compile(
     r"(?:Illegal Parquet type: |Parquet type not yet supported: |Unrecognized Parquet type: |"
     r"UNSUPPORTED_TIME_TYPE\] The data type )(.+?)(?: is not supported)?\.(?=\s|$)"
 )
-# A name that two columns of the input have, because Spark ignores its case.
+# The name of two columns of the input; Spark ignores the case of names.
 _SAME_NAME = re.compile(r"COLUMN_ALREADY_EXISTS\].*? column `((?:[^`]|``)+)` already exists")
 _REASON = re.compile(r"^Caused by: [\w.$]+: (.*?)(?=\n\s+at |\n\t| SQLSTATE|\Z)", re.M | re.S)
 # A part of a broadcast that no process has any more, or whose bytes have another checksum.
@@ -93,7 +93,7 @@ def refused_column(error: BaseException) -> InvalidInputError | None:
     if name := _SAME_NAME.search(text):
         return InvalidInputError(
             explain(
-                "Two columns have the same name, because Spark ignores upper and lower case: "
+                "Two columns have the same name, because Spark ignores the case of names: "
                 f"{name.group(1)!r}.",
                 hint="rename one of them, or set spark.sql.caseSensitive=true.",
             )

@@ -39,14 +39,14 @@ final private[jobs] class BadRowsOutput(
       Explain(
         s"The folder for bad rows exists: $folder.",
         expected = "nothing there in mode error",
-        hint = "choose another --bad-rows, or --mode overwrite, or --mode append; the mode " +
-          "is also that of the output."
+        hint = "choose another --bad-rows, or --mode overwrite, or --mode append; --mode " +
+          "applies to the output too."
       )
     )
 
   override protected def columnsHint: String =
     "bad rows have all columns of the input: choose another --bad-rows, or --mode overwrite; " +
-      "the mode is also that of the output."
+      "--mode applies to the output too."
 
   /** Refuse a folder that is, contains, or is inside a folder that the job reads or writes. */
   def checkBeside(other: Path): Unit = {
