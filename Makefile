@@ -127,7 +127,7 @@ dist: venv bridge sbom  ## Build wheel, sdist, the bridge's jars and the bills o
 	$(VENV)/python tools/release.py finish dist
 
 .PHONY: try-dist
-try-dist: venv  ## Install the wheel of dist/ in a clean environment, and follow the start of the README there
+try-dist: venv  ## Install the wheel of dist/ in a clean environment, and run the chapter "Start" of the README
 	$(VENV)/python -m tools.try_dist
 
 .PHONY: docs

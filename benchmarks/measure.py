@@ -5,7 +5,7 @@ that need them, each side warms up, its output is checked, and then the measured
 the cold runs, each side runs alone in a new process, again in turns.
 
 Spark ends Python workers that were idle for a minute, so a round must be shorter. Therefore slow
-sides take their turns after the others, beside tfspark's jobs.
+sides take their turns after the others, together with tfspark's jobs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from benchmarks.task import Task
 
 # A JVM compiles code that runs often, so each side runs this long before the measurement.
 WARM_UP_SECONDS = 8.0
-# The search for settings runs on one of so many rows.
+# The search for settings uses this fraction of the rows: one in so many.
 SEARCHED = 8
 
 
@@ -43,7 +43,7 @@ class Settings:
         data: Folder of `prepare`.
         repeat: Warm runs of each side; slow sides have half of them.
         cold: Cold runs of each side.
-        warm_up: Seconds that each side runs before its measured runs, the search included.
+        warm_up: Seconds that each side runs before its measured runs, including the search.
         slots: Task slots.
         conf: Spark settings for every session, `key=value`.
         search: Whether settings that an earlier run found are searched again.
@@ -131,7 +131,7 @@ class Turns:
         self.left_out: dict[str, Any] = {}
 
     def leave_out(self, name: str, reason: str) -> None:
-        """Measure a side no more, and keep the reason."""
+        """Stop measuring a side, and keep the reason."""
         title = self.results.pop(name)["title"]
         self.left_out[name] = {"title": title, "reason": reason}
         print(f"  {self._case.name}: {name} is left out: {reason}", flush=True)
@@ -264,7 +264,7 @@ def facts(side: SideOf, task: Task) -> dict[str, Any]:
 
 
 def reason_of(error: Exception) -> str:
-    """Return the line of an error, or of the log in it, that says most."""
+    """Return the most informative line of an error, or of the log in it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if _TELLING.search(line)]
     return (telling or lines or [type(error).__name__])[-1][:300].removeprefix("-- ")

@@ -74,7 +74,7 @@ def _reason(runtime: str, task: Task) -> str:
         _run(python_of(runtime), "benchmarks.peers.runtimes", runtime, str(task))
     except StepError as error:
         if "ModuleNotFoundError" in str(error):
-            raise  # the environment is not complete, which says nothing about the model
+            raise  # the environment is incomplete; the model is not the cause
         return reason_of(error)
     return ""
 

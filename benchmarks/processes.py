@@ -1,7 +1,7 @@
 """The processes of the groups, each started when it is first needed. Driver.
 
-A process serves all cases of a run, so a session starts and compiles once. A process whose side
-failed has ended; the next task of its group starts a new one.
+A process serves all cases of a run, so a session starts and compiles once. If a side
+fails, its process ends; the next task of its group starts a new one.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ SIDES = (
     SideOf("pandas_udf", "iterator pandas UDF", "pandas_udf", "best", cold=False),
 )
 
-# The first value of each is where the search begins.
+# The search begins with the first value of each.
 RAY_CHOICES = {
     "actors": (0, 2),
     "blocks": (0, 4),

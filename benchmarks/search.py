@@ -2,7 +2,7 @@
 
 Starts with the first value of each setting. The other values of a setting are tried with the
 fastest values of the settings before it, so the number of tries is the sum of the numbers of
-values, not their product. A side's tries are not in turns with other sides.
+values, not their product. The tries of a side do not take turns with other sides.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.task import Task
 # Name of a setting → its values.
 Choices = Mapping[str, Sequence[Any]]
 
-# A try that takes so many times as long as the fastest is not repeated.
+# A try that takes more than this many times as long as the fastest is not repeated.
 CLOSE = 1.3
 
 

@@ -48,7 +48,7 @@ class Task:
 
     @property
     def stacked(self) -> bool:
-        """Whether scalar columns make the input."""
+        """Whether the input is stacked from scalar columns."""
         return len(self.columns) > 1
 
     @property

@@ -1,4 +1,4 @@
-"""`make try-dist` reads the start of the README; here its steps are read, and not installed."""
+"""`make try-dist` follows the README; these tests read its steps, but install nothing."""
 
 from __future__ import annotations
 

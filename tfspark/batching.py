@@ -32,10 +32,11 @@ SIZES = 5
 # this many bytes of weights are used in a fraction of a second.
 FIRST_BYTES = 1 << 29
 FIRST_ROWS = 16
-# The largest growth from one window to the next, and the time from which on growth must pay.
+# The next window may have up to this many times the rows, if it is expected to take at most
+# `LONG_SECONDS`. Slower windows only double, and only while a row then takes less time.
 _GROWTH = 64
 LONG_SECONDS = 0.1
-# Above this number of rows, sizes are multiples of it: most windows then begin at an address from
+# Larger sizes are multiples of this number of rows, so that most windows begin at an address from
 # which TensorFlow reads without a copy.
 _ALIGNED_ROWS = 16
 # Windows of one size in a row. The first one does not count, because the caches still hold the data
@@ -64,7 +65,7 @@ class BatchSize:
     _is_growing: bool = False
     _is_full: bool = False  # whether the window that was asked for has 1 MiB
     _growth: dict[int, float] = field(default_factory=dict)  # rows → least time
-    _smaller: float | None = None  # the time of a row with the size before
+    _smaller: float | None = None  # seconds per row with the previous size
     _trial: list[float] = field(default_factory=list)
     _best: list[float] = field(default_factory=list)
     _halvings: int | None = None
@@ -108,7 +109,7 @@ class BatchSize:
             self._choose()
 
     def _grow(self, rows: int, seconds: float) -> None:
-        """Choose the next size, or stop at the size before if the last step gained nothing.
+        """Choose the next size, or stop growing if the last step gained nothing.
 
         The first call with a size may take long because the engine prepares for it, so a slow size
         is timed twice. If each call has fixed costs, a row takes less time in a longer window.

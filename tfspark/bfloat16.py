@@ -32,7 +32,10 @@ def nearest(values: Array) -> Array:
 
 
 def _doubles(values: Array) -> Array:
-    """Return numbers as doubles; integers that need more than 53 bits are rounded to odd."""
+    """Return numbers as doubles; integers that need more than 53 bits are rounded to odd.
+
+    Rounding to odd keeps the order of the number and every tie, so the next rounding is correct.
+    """
     found = values.astype(np.float64)
     if values.dtype.kind not in "iu":
         return found

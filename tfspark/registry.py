@@ -2,8 +2,8 @@
 
 An alias is resolved once, to a version. The artifacts are copied to a folder of this process. If
 they contain a Keras model instead of a SavedModel, another process with Keras exports it, because
-the driver does not import TensorFlow. mlflow is imported on the first use. A server that does not
-answer is given up after three minutes.
+the driver does not import TensorFlow. mlflow is imported on the first use. A request
+ends within three minutes, even if the server does not answer.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ _EXPORT = "import keras; keras.saving.load_model({0!r}).export({1!r})"
 # Importing TensorFlow and exporting a model of some GB takes minutes on a slow disk.
 _EXPORT_SECONDS = 1800
 # With MLflow's own limits, a caller waits 4 minutes for a server that is down, and 20 minutes for a
-# server that takes connections and does not answer. These retries take a minute, because servers
-# may refuse requests for so long to limit their rate.
+# server that accepts connections but does not answer. These retries last a minute, because a server
+# that limits the rate of requests may refuse them for that long.
 _LIMITS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
 
 
@@ -72,9 +72,10 @@ def is_registered(model: object) -> TypeGuard[str]:
 
 @contextmanager
 def limited_requests() -> Iterator[None]:
-    """Give up a server of MLflow that does not answer within three minutes.
+    """Make requests to MLflow fail within three minutes if the server does not answer.
 
-    MLflow reads its limits from environment variables at each request. Limits of the user stay.
+    MLflow reads its limits from environment variables at each request. Limits that the user has set
+    are kept.
     """
     added = {name: value for name, value in _LIMITS.items() if name not in os.environ}
     os.environ.update(added)
@@ -134,7 +135,7 @@ def _resolved(client: Any, uri: str) -> Registered:
     rest = match["rest"] if match else ""
     is_run = uri.lower().startswith("runs:")
     if is_run or _LOGGED.fullmatch(rest):
-        # Asked here, because the download has no time limit. MLflow 2 has no logged models.
+        # Ask here, because the download waits longer for a server. MLflow 2 has no logged models.
         ask = client.get_run if is_run else getattr(client, "get_logged_model", str)
         ask(rest.partition("/")[0])
         return Registered(uri, rest.rstrip("/").rpartition("/")[2], None, Path())

@@ -1,8 +1,8 @@
 """Follows the start of the README with the wheel of `dist/` in a clean environment.
 
-`make try-dist` runs the commands and programs of the README's first chapter in their order, and
-compares what they show with the README. Only seconds, rates and the ids of runs may differ. Then it
-tries the parts of the package that this chapter leaves out. Prints each step with its time.
+`make try-dist` runs the commands and programs in the chapter "Start" of the README, in their order,
+and compares their output with the README. Only seconds, rates and the ids of runs may differ. Then
+it tries the parts of the package that this chapter leaves out. Prints each step with its time.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ tfspark completion bash
 
 
 class TryError(Exception):
-    """A step of the README failed, or showed something else."""
+    """A step of the README failed, or its output differs."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Runs in the environment of `mlflow.txt`, in two ways: `mlflow` is the TensorFlow flavour, which
 contains the Keras model, as `mlflow.tensorflow.log_model` writes it; `mlflow_own` is a Python model
-around the same SavedModel and the same call as for every peer; it is the fastest that we found.
+that calls the same SavedModel in the same way as the other peers. It is the fastest way we found.
 `mlflow_model` writes both before the run.
 """
 

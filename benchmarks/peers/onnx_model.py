@@ -1,8 +1,8 @@
 """Converts a SavedModel to ONNX with tf2onnx.
 
 Run as a process (`python -m benchmarks.peers.onnx_model TASK`) in the environment of
-`tf2onnx.txt`, before the measurement; TASK is a `Task` as JSON. The file appears complete, by a
-rename. A model that cannot be converted ends the process with the reason.
+`tf2onnx.txt`, before the measurement; TASK is a `Task` as JSON. The file is renamed
+when it is complete. If a model cannot be converted, the process ends with the reason.
 """
 
 from __future__ import annotations

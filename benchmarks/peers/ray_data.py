@@ -2,12 +2,12 @@
 
 Runs in the environment of `ray.txt`. Each setting of `SETTINGS` is tried, and the fastest is used:
 
-- `actors`: so many actors run the model. Ray Data starts and ends them with every execution. An
-  actor asks for half a CPU, because reading and writing tasks need the rest: with whole CPUs, none
-  is left for reading. With 0, tasks run the model; they run in Ray's worker processes, which keep
-  the model between executions.
-- `blocks`: the number of blocks that the files are read in; 0 lets Ray choose.
-- `format` and `zero_copy`: how a batch comes to the function.
+- `actors`: the number of actors that run the model. Ray Data starts and ends them with every
+  execution. An actor asks for half a CPU, because reading and writing tasks need the rest: with
+  whole CPUs, none is left for reading. With 0, tasks run the model; they run in Ray's worker
+  processes, which keep the model between executions.
+- `blocks`: the number of blocks into which the files are read; 0 lets Ray choose.
+- `format` and `zero_copy`: how a batch is passed to the function.
 """
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ def test_an_overwrite_is_one_transaction(spark: SparkSession, job: Any) -> None:
 
 
 def score_a_stream(spark: Any, place: Path, target: DeltaTable) -> None:
-    """Write two micro-batches, and the first one again; version 2 scores the second one alone."""
+    """Write two micro-batches, then the first one again; version 2 scores only the second one."""
     model, log = place / "model", place / "log"
     shutil.copytree(f"{LINEAR}/1", model / "1")
     source = spark.sql("SELECT id, float(id) a, 1f b FROM range(5)").coalesce(1)
@@ -184,7 +184,7 @@ def score_a_stream(spark: Any, place: Path, target: DeltaTable) -> None:
 
 
 def transactions(table: Path) -> list[dict[str, Any]]:
-    """Return the transactions of applications in the log of a table, without their times."""
+    """Return the application transactions in the log of a table, without their times."""
     commits = sorted((table / "_delta_log").glob("*.json"))
     actions = [json.loads(line) for commit in commits for line in commit.read_text().splitlines()]
     found = [action["txn"] for action in actions if "txn" in action]
@@ -204,14 +204,14 @@ def test_a_replayed_batch_of_a_stream_is_added_once(
 
 @pytest.mark.skipif(find_spec("grpc_status") is None, reason="there is no Connect here")
 def test_a_stream_on_connect(tmp_path: Path) -> None:
-    """A session of its own in a process of its own, which cannot have a classic one beside it."""
+    """Runs in a new process, because a process cannot have a classic and a Connect session."""
     program = [sys.executable, __file__]
     done = subprocess.run(program, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-4000:]
 
 
 def score_on_connect(place: Path) -> None:
-    """Score streams into a table and into a path; what `test_a_stream_on_connect` runs."""
+    """Score streams into a table and into a path; `test_a_stream_on_connect` runs this."""
     spark = SparkSession.builder.remote("local[2]").config(map=SETTINGS).getOrCreate()
     for target in targets(place):
         score_a_stream(spark, place / (target.table or "path"), target)

@@ -57,7 +57,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mlflow.MlflowCl
 
 
 def _wait_for(address: str, log: Path) -> None:
-    """Ask until the server answers, with growing pauses, for five minutes at most."""
+    """Ask until the server answers, with growing pauses, for at most five minutes."""
     retries = Retry(total=150, backoff_factor=0.1, backoff_max=2)
     with requests.Session() as session:
         session.mount("http://", HTTPAdapter(max_retries=retries))

@@ -255,7 +255,7 @@ def test_sql_job(spark: SparkSession, rows: DataFrame, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not HAS_CONNECT, reason="there is no Connect in this environment")
 def test_connect() -> None:
-    """A session of its own in a process of its own, which cannot have a classic one beside it."""
+    """Runs in a new process, because a process cannot have a classic and a Connect session."""
     program = [sys.executable, __file__]
     done = subprocess.run(program, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4000:]

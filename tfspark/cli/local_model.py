@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def check_model(path: str, options: ScoreOptions, *, is_here: bool = False) -> None:
-    """Refuse a model on this machine that is broken, or another one than the options name.
+    """Refuse a model on this machine that is broken or does not match its options.
 
     Args:
         path: Path or URI of a model.
         options: Its options.
-        is_here: Whether a missing model is refused too, because Spark would not find it either.
+        is_here: Whether Spark would read the path on this machine; then a missing model is refused.
 
     Raises:
         TfsparkError: The error that the job would raise.

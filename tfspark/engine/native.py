@@ -60,7 +60,7 @@ class NativeEngine:
         try:
             for index, (name, dtype) in enumerate(self._inputs.items):
                 fed[index] = feed(self._library, inputs[name], dtype)
-            if results:  # a session refuses to run for nothing
+            if results:  # a session refuses a run without fetches
                 self._run(fed, results)
         finally:
             for handle in filter(None, fed):

@@ -161,7 +161,8 @@ def _rates(
 def _in_batches(rows: pa.RecordBatch, row_seconds: float) -> Sequence[pa.RecordBatch]:
     """Repeat or cut rows: batches have the usual size, or fewer rows if those fill a turn."""
     row_bytes = max(rows.nbytes / rows.num_rows, 1.0)
-    # Whole windows of a heavy model: a window that spans two batches would count in one turn only.
+    # Batches hold whole windows of a heavy model, because a window across two batches would count
+    # in one turn only.
     in_a_turn = (int(_TURN_SECONDS / max(row_seconds, 1e-9)) // FIRST_ROWS + 1) * FIRST_ROWS
     size = max(1, min(int(_BATCH_BYTES / row_bytes), _MOST_ROWS, in_a_turn))
     if size <= rows.num_rows:

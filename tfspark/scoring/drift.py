@@ -82,7 +82,7 @@ def _are_alike(now: Facts, then: Facts) -> bool:
 
 
 def _has_points(facts: Facts) -> bool:
-    """Whether a report has points of a distribution function; older ones may have none of them."""
+    """Whether a column has points of a distribution function; older reports may have none."""
     return bool((facts.get("quantiles") or {}).get("values"))
 
 

@@ -1,8 +1,8 @@
 """`predict`: scores a DataFrame, with one model or with several. Driver.
 
 The result has the kept columns and then the predictions. It is lazy, like every DataFrame; errors
-about names and types are raised at the call. `fed_frame` shows how `feed` reaches the engine, and
-`file_frame` which rows never pass through the JVM.
+about names and types are raised at the call. `fed_frame` shows how `feed` reaches the engine;
+`file_frame` lets tasks read the files of a frame themselves.
 """
 
 from __future__ import annotations

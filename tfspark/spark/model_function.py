@@ -178,7 +178,7 @@ def to_column(value: Argument) -> Column:
     if isinstance(value, list | tuple):
         return sf.array(*map(to_column, value))
     if isinstance(value, int) and value > _LARGEST_BIGINT:
-        return sf.lit(Decimal(value))  # Spark makes no other literal of it
+        return sf.lit(Decimal(value))  # Spark has no other literal for such an integer
     return sf.col(value) if isinstance(value, str) else sf.lit(value)
 
 

@@ -56,7 +56,7 @@ def _elements(tensor: Tensor, element: pa.DataType, output: OutputBinding) -> dt
 
 
 def _decimals(integers: Array, kind: pa.DataType) -> dtypes.ArrowArray:
-    """Return integers without a sign as decimals; Arrow cannot cast them so far."""
+    """Return unsigned integers of 64 bits as decimals."""
     halves = np.zeros((len(integers), 2), dtype="<u8")  # of 128 bits, the lower half first
     halves[:, 0] = integers
     return pa.Array.from_buffers(

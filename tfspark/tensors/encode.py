@@ -237,8 +237,8 @@ def _stack(
         joined = pa.concat_arrays([as_binary(array).cast(kind) for array in arrays])
         order = np.arange(rows * width).reshape(width, rows).T.ravel()
         return ByteStrings(joined.take(to_arrow(order)), shape)
-    # Columns are first written one below the other: to write each into every row directly would
-    # touch all the memory once per column.
+    # Columns are first written one below the other. Writing each column directly into the rows
+    # would touch all the memory once per column.
     columns = np.empty((width, rows), dtypes.by_name(bound.spec.dtype).numpy)
     for position, (array, name) in enumerate(zip(arrays, bound.columns, strict=True)):
         columns[position] = numbers(array, bound, name, 1)

@@ -79,7 +79,7 @@ def _code(value: Any, target: dtypes.DType) -> Code:
 def _integers(
     array: dtypes.ArrowArray, target: dtypes.DType, column: str, width: int
 ) -> dtypes.ArrowArray:
-    """Return decimals as integers of 64 bits, with the sign of the target."""
+    """Return decimals as integers of 64 bits, signed or unsigned like the target."""
     wide = np.dtype(np.uint64 if target.numpy == "uint64" else np.int64)
     try:
         return array.cast(pa.from_numpy_dtype(wide))

@@ -119,10 +119,10 @@ def _tensor(spec: TensorSpec, batch: Any) -> Tensor:
 
 
 def _is_of_kind(values: Any, wanted: np.dtype[Any]) -> bool:
-    """Whether values need no other conversion than to another precision or size."""
+    """Whether values need at most a conversion to another precision or size."""
     if wanted.kind != "u":
         return np.can_cast(np.array(values).dtype, wanted, "same_kind")
-    # Python's integers have a sign, and NumPy turns a mixture of small and large ones into floats.
+    # Python's integers are signed, and NumPy turns a mixture of small and large ones into floats.
     return all(type(value) is int for value in np.array(values, dtype=object).flat)
 
 

@@ -35,7 +35,7 @@ def decode(
 
     Args:
         records: Complete records.
-        columns: The features to read. A feature that a record lacks is null, if its column can be.
+        columns: The features to read. A missing feature is null if its column is nullable.
         record_type: Type of the records.
 
     Raises:

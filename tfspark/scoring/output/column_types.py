@@ -22,7 +22,7 @@ _WIDER = {
 _DIGITS = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
 _DECIMAL = re.compile(r"decimal\((\d+),(-?\d+)\)")
 _INTERVAL = re.compile(r"interval (?:\w+ to )?(\w+)")
-# Spark keeps months, or microseconds; a type says in which units a value is counted.
+# Spark stores an interval as months or as microseconds; its type only names the units.
 _UNITS = (("year", "month"), ("day", "hour", "minute", "second"))
 _NESTED = re.compile(r"(array|map|struct)<(.*)>", re.DOTALL)
 _COLLATED = re.compile(r"string collate \w+")

@@ -98,7 +98,7 @@ def page_of(report: Mapping[str, Any]) -> str:
 
 @cache
 def _template() -> tuple[Template, str, str]:
-    """Return the template, its style and the digest of the style; Jinja2 compiles in 25 ms."""
+    """Return the template, its style and the digest of the style, after a compilation of 25 ms."""
     from jinja2 import DictLoader, Environment, StrictUndefined
 
     folder = resources.files(__package__)

@@ -21,7 +21,7 @@ from pyspark.sql import SparkSession
 from tfspark.errors import OutputExistsError, UsageError, explain
 from tfspark.spark.cluster.failures import cause
 
-# The class `Path` of each session's JVM. Every step of its name is a call of the JVM.
+# The class `Path` in the JVM of each session, because each part of its name costs a call.
 _PATH_CLASSES: WeakKeyDictionary[SparkSession, Any] = WeakKeyDictionary()
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(file):")

@@ -13,8 +13,8 @@ _ATOMS = {pa.int64(): sql.LongType(), pa.float32(): sql.FloatType(), pa.binary()
 def arrow_schema(schema: sql.StructType) -> pa.Schema:
     """Return the Arrow schema that Spark expects of the reader.
 
-    Spark compares it with the schema of the batches: columns and elements that cannot be null have
-    to be so here too. A type that no feature has becomes the type `null`, which is refused later.
+    Spark compares it with the schema of the batches, so it also states which columns and elements
+    are nullable. A type that no feature has becomes the type `null`, which is refused later.
     """
     return pa.schema(
         [pa.field(field.name, _arrow_type(field.dataType), field.nullable) for field in schema]

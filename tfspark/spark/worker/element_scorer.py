@@ -247,7 +247,7 @@ def _read(values: Sequence[Any], arrow: pa.DataType, spec: TensorSpec) -> pa.Arr
     except OverflowError:
         if element != pa.uint64():
             raise
-        # Arrow takes integers for int64 unless it is told otherwise.
+        # Without a type, Arrow converts integers to int64.
         _, depth = dtypes.element_of(arrow)
         found = pa.array(values, dtypes.nested(pa.decimal128(38, 0), depth))
     if pa.types.is_boolean(dtypes.element_of(found.type)[0]):

@@ -54,12 +54,12 @@ object TestModels {
   /** The linear model, changed by an attacker: its answer shows that it ran. */
   def marker(): Path = ending("AddV2", markerAnswer, _ => "nothing")
 
-  /** The linear model, whose answer is multiplied by a number. */
+  /** The linear model with its answer multiplied by a number. */
   def times(number: Float): Path = ending("Mul", number, identity)
 
   /** The linear model with another last operation.
     *
-    * @param first the node of the first operand, by the node of the answer
+    * @param first returns the node of the first operand, given the node of the answer
     */
   private def ending(last: String, second: Float, first: String => String): Path = edited(
     "linear"

@@ -9,11 +9,11 @@ import org.tensorflow.internal.c_api.Deallocator_Pointer_long_Pointer
   *
   * TensorFlow's own threads flush denormal results to zero and read denormal operands as zero. The
   * thread of a task does not, so C's `fesetenv` sets this mode for the time of a run. Java computes
-  * with denormals, so no other Java code may run in this time. `tfspark/engine/denormals.py` does
-  * the same in Python.
+  * with denormals, so no other Java code may run during this time. `tfspark/engine/denormals.py`
+  * does the same in Python.
   */
 final private[engine] class Denormals extends AutoCloseable {
-  // `fenv_t` takes less on all platforms of `Denormals.controls`.
+  // 64 bytes: `fenv_t` is smaller on all platforms in `Denormals.controls`.
   private val before = new LongPointer(8L)
   private val during = new LongPointer(8L)
 
@@ -41,8 +41,8 @@ private[engine] object Denormals {
   private val controls =
     Map("linux-x86_64" -> Control(28, 0x8040), "linux-arm64" -> Control(0, 1 << 24))
 
-  /** C's `fegetenv` and `fesetenv`. JavaCPP has no binding for them, but it calls any address that
-    * is given as a deallocator; the functions read only the first of its three arguments.
+  /** C's `fegetenv` and `fesetenv`. JavaCPP has no binding for them, but it can call any address as
+    * a deallocator of tensors. The functions read only the first of its three arguments.
     */
   final private class Functions(val control: Control, getter: Pointer, setter: Pointer) {
     private val (fegetenv, fesetenv) = (function(getter), function(setter))

@@ -97,7 +97,7 @@ object NativeSession {
 
   /** One intra-op thread per task CPU, and operations in the caller's thread; the environment wins.
     *
-    * To pass operations to threads of the session takes time in each run. But if the mode of the
+    * Passing operations to threads of the session takes time in each run. But if the mode of the
     * caller's thread cannot be changed, only these threads treat denormals as zero, as Python does.
     */
   private def config(threads: Int): ConfigProto = {

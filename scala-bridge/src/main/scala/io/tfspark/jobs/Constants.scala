@@ -52,7 +52,7 @@ private[jobs] object Constants {
       case (number: Number, _: Kind.Integral) =>
         val (least, most) = dtype.range
         number.longValue >= least && number.longValue <= most
-      case (number: Decimal, _: Kind.Integral) => // of 64 bits without a sign
+      case (number: Decimal, _: Kind.Integral) => // unsigned, 64 bits
         val whole = number.toJavaBigDecimal.toBigInteger
         whole.signum >= 0 && whole.bitLength <= 64
       case (number: Number, _) => !isFinite || !number.doubleValue.isInfinite

@@ -8,7 +8,7 @@ import io.tfspark.error.Explain
   *   these words, `NAME=VALUE` for a flag that may be given once for each name
   * @param check returns the problem of a value, if there is one
   * @param isRequired whether every command line needs the flag
-  * @param isAlternative whether every command line needs the flag or one in its place
+  * @param isAlternative whether every command line needs either this flag or one that replaces it
   */
 final case class Flag(
     name: String,

@@ -147,7 +147,7 @@ private[jobs] object Output {
       case (_: StringType, _: StringType) => true
       case (one: DecimalType, other: DecimalType) =>
         one.scale >= other.scale && one.precision - one.scale >= other.precision - other.scale
-      // Spark keeps months, or microseconds; a type says in which units a value is counted.
+      // Spark stores an interval as months or as microseconds; its type only names the units.
       case (one: DayTimeIntervalType, other: DayTimeIntervalType) => one.endField >= other.endField
       case (one: YearMonthIntervalType, other: YearMonthIntervalType) =>
         one.endField >= other.endField

@@ -17,7 +17,7 @@ final case class DType(name: String, number: Int, width: Int, kind: Kind, sql: D
   /** Spark's name of the column type. */
   def sqlName: String = sql.catalogString
 
-  /** Whether elements are integers of 64 bits without a sign. */
+  /** Whether elements are unsigned integers of 64 bits. */
   def isUnsignedLong: Boolean = kind == Kind.Integral(signed = false) && width == 8
 
   /** The smallest and the largest integer that a long can hold; meaningless for other kinds. */

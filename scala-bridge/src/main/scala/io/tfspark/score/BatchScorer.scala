@@ -49,7 +49,7 @@ final class BatchScorer(
   /** The only column that may be copied as a whole from a columnar batch. */
   val bulkPlace: Option[ColumnPlace] = BulkColumn.placeOf(binding.inputs, places)
 
-  /** Begin a batch, whose results go into the rows of a vector of the binding's result type.
+  /** Begin a batch; its results are written into a vector of the binding's result type.
     *
     * @param most its rows, or the most rows that it may have
     */
@@ -165,7 +165,7 @@ final class BatchScorer(
   private def flush(): Unit = {
     if (waiting > 0) {
       ran = true
-      // A row that is not fed counts here, because otherwise no batch with a null would be full.
+      // Rows that are not fed count too; otherwise a run with a null would never be full.
       val isFull = index - runStart >= trial.rows || hasAllBytes
       val started = System.nanoTime()
       encoder.groups.foreach(groups.score(_, outputs, seen))

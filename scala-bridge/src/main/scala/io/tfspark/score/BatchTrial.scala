@@ -30,7 +30,7 @@ final private[score] class BatchTrial(
   private var most = firstRows(modelBytes)
   private var isGrowing = most < BatchSize.MaxRows
   private val growing = mutable.ArrayBuffer.empty[Double] // the times of one size
-  private var smaller = Double.PositiveInfinity // seconds per row with the size before
+  private var smaller = Double.PositiveInfinity // seconds per row with the previous size
   private val trial = mutable.ArrayBuffer.empty[Double]
   private val best = mutable.ArrayBuffer.empty[Double]
   private var chosen: Option[Int] = None
@@ -43,7 +43,7 @@ final private[score] class BatchTrial(
   /** The bytes that fill the next run, if `rowBytes` is not known. */
   def bytes: Long = askedBytes
 
-  /** Spark passes a batch.
+  /** Record that Spark passes a batch.
     *
     * @param rows its rows, or the most rows that it may have
     */
@@ -68,7 +68,7 @@ final private[score] class BatchTrial(
     ask()
   }
 
-  /** Choose the next size, or stop at the size before if the last step gained nothing.
+  /** Choose the next size, or stop growing if the last step gained nothing.
     *
     * The first run of a size may take long because TensorFlow prepares for it, so a slow size is
     * timed twice. If each run has fixed costs, a row takes less time in a longer run.
@@ -116,7 +116,9 @@ private[score] object BatchTrial {
   val FirstBytes: Long = 1L << 29
   val FirstRows: Int = 16
 
-  /** The largest growth from one run to the next, and the time from which on growth must pay. */
+  /** The next run may have up to this many times the rows, if it is expected to take at most
+    * `LongSeconds`. Slower runs only double, and only while a row then takes less time.
+    */
   val MostGrowth: Double = 64
   val LongSeconds: Double = 0.1
 

@@ -164,7 +164,7 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
 
 private[score] object OutputDecoder {
 
-  /** The number of 64 bits without a sign. */
+  /** The 64 bits as an unsigned number. */
   private def unsigned(bits: Long): Decimal = {
     val magnitude = ByteBuffer.allocate(8).putLong(bits).array
     Decimal(new java.math.BigDecimal(new BigInteger(1, magnitude)), 20, 0)

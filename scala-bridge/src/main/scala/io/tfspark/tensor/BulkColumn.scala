@@ -7,8 +7,8 @@ import org.apache.spark.sql.execution.vectorized.WritableColumnVector
 import org.apache.spark.sql.types._
 import org.apache.spark.sql.vectorized.ColumnarArray
 
-/** A column of a columnar batch whose elements may be taken at once: the array or scalar column of
-  * a single input.
+/** A column of a columnar batch whose elements may be taken at once. It is the array or scalar
+  * column of a single input.
   *
   * Only vectors that Spark itself fills expose the start of an array.
   *
@@ -68,7 +68,7 @@ final class BulkColumn(vector: WritableColumnVector, place: ColumnPlace, dtype: 
 object BulkColumn {
 
   /** The column of a single input that has a fixed shape, as `BatchEncoder.addAll` requires, and
-    * needs no conversion or the most usual one.
+    * needs no conversion, or only rounds doubles to floats.
     */
   def placeOf(inputs: Seq[InputBinding], places: Seq[Seq[ColumnPlace]]): Option[ColumnPlace] =
     (inputs, places) match {

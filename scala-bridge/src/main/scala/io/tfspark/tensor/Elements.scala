@@ -41,8 +41,8 @@ private[tensor] object Elements {
     if (dtype.width == 0) new StringElements else new FixedElements(dtype.width)
 }
 
-/** Numbers and booleans, in TensorFlow's own layout: in an array of their own, or in an object of
-  * Spark to which they refer.
+/** Numbers and booleans in TensorFlow's own layout. They are in an array of their own, or refer to
+  * the memory of an object of Spark.
   */
 final class FixedElements(val width: Int) extends Elements {
   private var memory = new Array[Byte](1 << 8)

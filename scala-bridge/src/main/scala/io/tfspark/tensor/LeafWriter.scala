@@ -40,7 +40,7 @@ abstract class LeafWriter extends Serializable {
 /** A writer that also takes elements that lie one after the other in memory. */
 private[tensor] trait ContiguousWriter extends LeafWriter {
 
-  /** Copy elements out of an object, from an offset as `Platform` takes it. */
+  /** Copy elements from an object, beginning at an offset for `Platform`. */
   def writeAll(base: AnyRef, offset: Long, count: Int): Unit
 
   override def writeAll(array: ArrayData, count: Int): Unit = array match {

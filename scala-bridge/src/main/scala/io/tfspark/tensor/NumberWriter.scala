@@ -139,7 +139,7 @@ private[tensor] object NumberWriter {
     private def put(value: BigDecimal): Unit = (to.kind, to.width) match {
       case (_: Kind.Integral, _) =>
         if (!isWhole(value) || !isInRange(value)) {
-          // Python shows a whole number that its integers of 64 bits hold without its zeros.
+          // As in Python, a whole number that fits into a long is shown without decimals.
           val isLong = isWhole(value) && value.toBigInteger.bitLength < 64
           val shown = if (isLong && !to.isUnsignedLong) value.setScale(0) else value
           refuse(shown.toPlainString, codeOf(value))

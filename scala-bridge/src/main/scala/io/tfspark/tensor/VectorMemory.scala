@@ -8,11 +8,11 @@ import org.apache.spark.sql.execution.vectorized._
 import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.Platform
 
-/** Where Spark's vectors keep their numbers, so that these are copied once. Executor.
+/** Finds the memory in which Spark's vectors keep numbers, so that they are copied once. Executor.
   *
-  * Spark's methods copy the elements into a new array for each call. So this object reads the
-  * private fields of `OnHeapColumnVector`: they are looked up once per JVM. Spark 4.0 to 4.3 have
-  * the same fields; if another Spark has not, elements are copied one by one.
+  * Spark's methods copy the elements into a new array for each call. This object therefore reads
+  * private fields of `OnHeapColumnVector`, which are looked up once per JVM. Spark 4.0 to 4.3 have
+  * the same fields; with a Spark that lacks them, elements are copied one by one.
   */
 private[tfspark] object VectorMemory {
   private val fields: Map[DataType, Field] = Seq[(DataType, String)](
@@ -24,8 +24,8 @@ private[tfspark] object VectorMemory {
     DoubleType -> "doubleData"
   ).flatMap { case (kind, name) => field(name).map(kind -> _) }.toMap
 
-  /** The object and the offset of an element, as `Platform` takes them; nothing if they are not
-    * known, or if the elements are not in the vector, because it has a dictionary.
+  /** The object and the offset of an element, as `Platform` takes them. `None` if they are not
+    * known, or if the vector has a dictionary instead of elements.
     */
   def of(vector: WritableColumnVector, element: DataType, index: Int): Option[(AnyRef, Long)] = {
     val from = index.toLong * element.defaultSize
