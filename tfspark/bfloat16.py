@@ -34,7 +34,8 @@ def nearest(values: Array) -> Array:
 def _doubles(values: Array) -> Array:
     """Return numbers as doubles; integers that need more than 53 bits are rounded to odd.
 
-    Rounding to odd keeps the order of the number and every tie, so the next rounding is correct.
+    A number rounded to odd lies on the same side of each float and tie, so the next rounding is
+    correct.
     """
     found = values.astype(np.float64)
     if values.dtype.kind not in "iu":
