@@ -31,7 +31,7 @@ from benchmarks.task import Task
 
 # A JVM compiles code that runs often, so each side runs this long before the measurement.
 WARM_UP_SECONDS = 8.0
-# The search for settings uses this fraction of the rows: one in so many.
+# The search for settings uses the number of rows divided by this.
 SEARCHED = 8
 
 
