@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs
-from pyspark.errors import PySparkException
+from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import functions as sf
 
 from tfspark import predict
@@ -275,6 +275,31 @@ def test_several_models_score_the_files(stored, linear, newer, both):
     direct, through_spark = both(df, models, feed=feed, difference=True)
     assert is_direct(direct)
     assert rows_of(direct) == rows_of(through_spark)
+
+
+def test_spark_refuses_to_overwrite_the_table_that_is_read(spark, stored, linear, tmp_path):
+    """Spark looks for the files in the plan of the result, before it deletes them."""
+    df = stored(f"SELECT *, 0f AS outputs FROM ({POINTS.format(9)})")
+    folder = tmp_path / "rows"
+    spark.sql(f"CREATE TABLE scored_in_place USING parquet LOCATION '{folder}'")
+    scored = predict(df.drop("outputs"), linear, feed={"inputs": "features"})
+    assert is_direct(scored)
+    with pytest.raises(AnalysisException, match="UNSUPPORTED_OVERWRITE"):
+        scored.write.insertInto("scored_in_place", overwrite=True)
+    assert spark.read.parquet(str(folder)).count() == 9
+    spark.sql("DROP TABLE scored_in_place")
+
+
+def test_the_files_are_those_of_the_call(spark, stored, linear, tmp_path):
+    df, path = stored(POINTS.format(9)), str(tmp_path / "rows")
+    scored = predict(df, linear, feed={"inputs": "features"}).cache()
+    assert scored.count() == 9
+    spark.sql(POINTS.format(4)).coalesce(1).write.mode("append").parquet(path)
+    assert scored.count() == 9
+    scored.unpersist()
+    again = predict(spark.read.parquet(path), linear, feed={"inputs": "features"})
+    assert is_direct(again)
+    assert again.count() == 13
 
 
 def removed(path):
