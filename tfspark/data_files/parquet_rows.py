@@ -28,19 +28,20 @@ _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "BYTE_
 _DECIMAL = 16
 
 
-def leaves_of(file: pq.ParquetFile, columns: Collection[str]) -> list[int]:
-    """Return the positions of the leaf columns of some columns.
+def leaves_in(schema: pa.Schema, leaves: int, columns: Collection[str]) -> list[int]:
+    """Return the positions of the leaf columns of some columns of a file.
 
     The path of a leaf does not show its column, because names may contain dots.
+
+    Args:
+        schema: All columns of the file.
+        leaves: Number of leaf columns of the file.
+        columns: Names in the file.
     """
-    counts = [_leaf_count(field.type) for field in file.schema_arrow]
-    if sum(counts) != file.metadata.num_columns:
-        return list(range(file.metadata.num_columns))
-    names = [
-        name
-        for name, count in zip(file.schema_arrow.names, counts, strict=True)
-        for _ in range(count)
-    ]
+    counts = [_leaf_count(field.type) for field in schema]
+    if sum(counts) != leaves:
+        return list(range(leaves))
+    names = [name for name, count in zip(schema.names, counts, strict=True) for _ in range(count)]
     return [position for position, name in enumerate(names) if name in columns]
 
 

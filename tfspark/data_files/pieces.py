@@ -16,7 +16,7 @@ from pyarrow import fs
 from tfspark.data_files.conform import conform, names_in
 from tfspark.data_files.footers import INSTANT, instants_in, lacks, missing_in, unreadable
 from tfspark.data_files.listing import changed, check_unchanged, states
-from tfspark.data_files.parquet_rows import RowSizes, leaves_of
+from tfspark.data_files.parquet_rows import RowSizes, leaves_in
 from tfspark.data_files.splits import Piece
 from tfspark.errors import InvalidInputError, explain
 
@@ -104,7 +104,7 @@ def _batches(
 def _of_parquet(
     source: Any, file: pq.ParquetFile, piece: Piece, columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
-    leaves = leaves_of(file, columns)
+    leaves = leaves_in(file.schema_arrow, file.metadata.num_columns, columns)
     instants = [name for name in instants_in(file.schema) if name in columns]
     indices = piece.row_groups or range(file.metadata.num_row_groups)
     groups = [file.metadata.row_group(index) for index in indices]
