@@ -76,3 +76,9 @@ def test_the_public_names_are_sorted():
     assert tfspark.__all__ == sorted(tfspark.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         tfspark.nothing  # noqa: B018
+
+
+def test_reading_parquet_imports_no_other_format():
+    code = "import sys, tfspark.data_files.footers, tfspark.data_files.pieces; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"pyarrow.orc", "pyarrow.csv", "pyarrow.json"}.isdisjoint(found.stdout.split())

@@ -2,19 +2,23 @@
 
 import logging
 import os
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs
-from pyspark.errors import PySparkException
+from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import functions as sf
 
 from tfspark import predict
 from tfspark.data_files.footers import read_footer
 from tfspark.data_files.listing import DataFile
 from tfspark.data_files.same_types import changed_columns
-from tfspark.spark.file_frame import SETTING
+from tfspark.spark import file_frame
+from tfspark.spark.cluster.file_partitions import Limits
+from tfspark.spark.cluster.plain_read import NotPlainError
+from tfspark.spark.worker.file_scorer import SETTING
 
 KINDS = """
     SELECT id, array(cast(id AS float), 1f) AS features, id % 3 = 0 AS flag,
@@ -182,6 +186,14 @@ def old_dates(spark, df, path):
     return spark.read.parquet(f"{path}.parquet")
 
 
+def changed_before(spark, df, path):
+    df.coalesce(1).write.parquet(path)
+    read = spark.read.parquet(path)
+    (file,) = Path(path).glob("*.parquet")
+    written_again(file)
+    return read
+
+
 LEFT_TO_SPARK = {
     "filter": (lambda spark, df, path: df.where("id > 2"), "more than a read"),
     "limit": (lambda spark, df, path: df.limit(4), "more than a read"),
@@ -205,6 +217,7 @@ LEFT_TO_SPARK = {
     "table": (as_table, "a table"),
     "ORC": (lambda spark, df, path: df.write.orc(path) or spark.read.orc(path), "Orc"),
     "calendar": (old_dates, "calendar"),
+    "changed": (changed_before, "has changed since Spark listed it"),
 }
 
 
@@ -232,6 +245,39 @@ def test_settings_of_readers_are_left_to_spark(stored, linear, conf, setting, va
     df = stored(POINTS.format(9))
     with conf(setting, value):
         assert not is_direct(predict(df, linear, feed={"inputs": "features"}))
+
+
+def missing_class(*arguments):
+    raise TypeError("'JavaPackage' object is not callable")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "level", "reason"),
+    [
+        ("MAX_CHUNKS", 1, "DEBUG", "more than 1 column chunks"),
+        ("_has_codec", lambda name: False, "DEBUG", "cannot decompress SNAPPY"),
+        ("task_rows", missing_class, "INFO", "is missing or differs: TypeError"),
+    ],
+)
+def test_spark_reads_what_the_tasks_cannot(
+    stored, linear, monkeypatch, caplog, name, value, level, reason
+):
+    df = stored(POINTS.format(9))
+    monkeypatch.setattr(file_frame, name, value)
+    with caplog.at_level(level, "tfspark.spark.file_frame"):
+        assert not is_direct(predict(df, linear, feed={"inputs": "features"}))
+    assert reason in caplog.text
+
+
+def test_pyarrow_lacks_some_codecs_of_spark():
+    assert file_frame._has_codec("ZSTD")
+    assert file_frame._has_codec("UNCOMPRESSED")
+    assert not file_frame._has_codec("LZO")
+
+
+def test_ranges_without_bytes_are_left_to_spark():
+    with pytest.raises(NotPlainError, match="0 bytes"):
+        Limits(1 << 20, open_bytes=0, least=9, most=None).range_bytes([DataFile("a", 5)])
 
 
 def test_an_expression_is_left_to_spark(stored, linear):
@@ -277,6 +323,31 @@ def test_several_models_score_the_files(stored, linear, newer, both):
     assert rows_of(direct) == rows_of(through_spark)
 
 
+def test_spark_refuses_to_overwrite_the_table_that_is_read(spark, stored, linear, tmp_path):
+    """Spark looks for the files in the plan of the result, before it deletes them."""
+    df = stored(f"SELECT *, 0f AS outputs FROM ({POINTS.format(9)})")
+    folder = tmp_path / "rows"
+    spark.sql(f"CREATE TABLE scored_in_place USING parquet LOCATION '{folder}'")
+    scored = predict(df.drop("outputs"), linear, feed={"inputs": "features"})
+    assert is_direct(scored)
+    with pytest.raises(AnalysisException, match="UNSUPPORTED_OVERWRITE"):
+        scored.write.insertInto("scored_in_place", overwrite=True)
+    assert spark.read.parquet(str(folder)).count() == 9
+    spark.sql("DROP TABLE scored_in_place")
+
+
+def test_the_files_are_those_of_the_call(spark, stored, linear, tmp_path):
+    df, path = stored(POINTS.format(9)), str(tmp_path / "rows")
+    scored = predict(df, linear, feed={"inputs": "features"}).cache()
+    assert scored.count() == 9
+    spark.sql(POINTS.format(4)).coalesce(1).write.mode("append").parquet(path)
+    assert scored.count() == 9
+    scored.unpersist()
+    again = predict(spark.read.parquet(path), linear, feed={"inputs": "features"})
+    assert is_direct(again)
+    assert again.count() == 13
+
+
 def removed(path):
     path.unlink()
 
@@ -295,6 +366,18 @@ def test_a_file_that_changed_ends_the_query(stored, linear, tmp_path, change, fo
     (file,) = (tmp_path / "rows").glob("*.parquet")
     change(file)
     with pytest.raises(PySparkException, match=f"has changed since Spark listed it(.|\n)*{found}"):
+        scored.collect()
+
+
+def test_errors_of_files_have_hints_for_python(stored, linear, tmp_path):
+    scored = predict(stored(POINTS.format(99)), linear, feed={"inputs": "features"})
+    (file,) = (tmp_path / "rows").glob("*.parquet")
+    state = file.stat()
+    with file.open("r+b") as opened:
+        opened.seek(4)
+        opened.write(b"\xff" * 200)
+    os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
+    with pytest.raises(PySparkException, match=f"cannot read the file(.|\n)*Hint: .*{SETTING}"):
         scored.collect()
 
 

@@ -14,8 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyarrow import csv, fs, orc
-from pyarrow import json as json_lines
+from pyarrow import fs
 
 from tfspark.data_files.conform import check_holds
 from tfspark.data_files.listing import DataFile
@@ -96,10 +95,10 @@ def read_footer(filesystem: fs.FileSystem, file: DataFile, file_format: str) -> 
             if file_format == "parquet":
                 return _parquet_footer(file, pq.ParquetFile(source))
             if file_format == "orc":
+                from pyarrow import orc
+
                 return _orc_footer(file, orc.ORCFile(source))
-            stream: Any = source
-            reader = csv.open_csv if file_format == "csv" else json_lines.open_json
-            return Footer(file, reader(stream).schema)
+            return Footer(file, _text_schema(source, file_format))
     except (pa.ArrowException, OSError) as error:
         raise unreadable(file.path, file_format, error) from error
 
@@ -238,7 +237,17 @@ def _parquet_footer(file: DataFile, opened: pq.ParquetFile) -> Footer:
     )
 
 
-def _orc_footer(file: DataFile, opened: orc.ORCFile) -> Footer:
+def _text_schema(source: Any, file_format: str) -> pa.Schema:
+    if file_format == "csv":
+        from pyarrow import csv
+
+        return csv.open_csv(source).schema
+    from pyarrow import json as json_lines
+
+    return json_lines.open_json(source).schema
+
+
+def _orc_footer(file: DataFile, opened: Any) -> Footer:
     stripes = opened.nstripes
     rows = opened.nrows if stripes == 1 else None
     return Footer(file, opened.schema, (Group(file.size // max(stripes, 1), rows),) * stripes)

@@ -11,20 +11,20 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyarrow import csv, fs, orc
-from pyarrow import json as json_lines
+from pyarrow import fs
 
 from tfspark.data_files.conform import conform, names_in
 from tfspark.data_files.footers import INSTANT, instants_in, lacks, missing_in, unreadable
 from tfspark.data_files.listing import changed, check_unchanged, states
+from tfspark.data_files.parquet_rows import RowSizes, leaves_in
 from tfspark.data_files.splits import Piece
 from tfspark.errors import InvalidInputError, explain
 
 # Spark's metadata in a file with dates or timestamps of the Julian calendar.
 JULIAN = (b"org.apache.spark.legacyDateTime", b"org.apache.spark.legacyINT96")
 
-# The target of uncompressed bytes of the requested columns per read.
-_READ_BYTES = 4 << 20
+# Of a larger row group, pyarrow reads parts of the column chunks instead of all chunks at once.
+_GROUP_BYTES = 16 << 20
 
 
 def read_batches(
@@ -78,16 +78,23 @@ def _batches(
         there = parquet.schema_arrow
         _refuse_julian(piece.file.path, there)
         _refuse_lacking(piece.file.path, there, schema, allow_missing)
-        yield from _of_parquet(parquet, piece, list(names_in(there.names, schema.names).values()))
+        wanted = list(names_in(there.names, schema.names).values())
+        yield from _of_parquet(source, parquet, piece, wanted)
     elif file_format == "orc":
+        from pyarrow import orc
+
         opened = orc.ORCFile(source)
         _refuse_lacking(piece.file.path, opened.schema, schema, allow_missing)
         wanted = list(names_in(opened.schema.names, schema.names).values())
         for stripe in piece.row_groups or range(opened.nstripes):
             yield opened.read_stripe(stripe, columns=wanted)
     elif file_format == "csv":
+        from pyarrow import csv
+
         yield from csv.open_csv(source, convert_options=_csv_options(schema, allow_missing))
     else:
+        from pyarrow import json as json_lines
+
         options = json_lines.ParseOptions(
             explicit_schema=schema, unexpected_field_behavior="ignore"
         )
@@ -95,24 +102,43 @@ def _batches(
 
 
 def _of_parquet(
-    file: pq.ParquetFile, piece: Piece, columns: Sequence[str]
+    source: Any, file: pq.ParquetFile, piece: Piece, columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
+    leaves = leaves_in(file.schema_arrow, file.metadata.num_columns, columns)
     instants = [name for name in instants_in(file.schema) if name in columns]
-    for index in piece.row_groups or range(file.metadata.num_row_groups):
-        group = file.metadata.row_group(index)
-        size = sum(
-            group.column(position).total_uncompressed_size
-            for position in range(group.num_columns)
-            if group.column(position).path_in_schema.split(".")[0] in columns
+    indices = piece.row_groups or range(file.metadata.num_row_groups)
+    groups = [file.metadata.row_group(index) for index in indices]
+    file = _buffered(source, file, groups, leaves)
+    for index, group in zip(indices, groups, strict=True):
+        sizes = RowSizes.of(group, leaves)
+        batches = file.iter_batches(
+            batch_size=sizes.rows, row_groups=[index], columns=list(columns), use_threads=False
         )
-        rows = int(_READ_BYTES * group.num_rows / max(size, 1))
-        for batch in file.iter_batches(
-            batch_size=min(max(rows, 64), 1 << 17),
-            row_groups=[index],
-            columns=list(columns),
-            use_threads=False,
-        ):
-            yield _with_instants(batch, instants)
+        for batch in batches:
+            sizes = sizes.after(batch)
+            file.reader.set_batch_size(sizes.rows)  # of the next batch
+            for part in sizes.parts(batch):
+                yield _with_instants(part, instants)
+
+
+def _buffered(
+    source: Any,
+    file: pq.ParquetFile,
+    groups: Sequence[pq.RowGroupMetaData],
+    leaves: Sequence[int],
+) -> pq.ParquetFile:
+    """Return a file whose column chunks are not read at once if they are large."""
+    sizes = (sum(group.column(at).total_compressed_size for at in leaves) for group in groups)
+    if max(sizes, default=0) <= _GROUP_BYTES:
+        return file
+    return pq.ParquetFile(
+        source,
+        metadata=file.metadata,
+        coerce_int96_timestamp_unit="us",
+        pre_buffer=False,
+        # Each column has a buffer.
+        buffer_size=min(max(_GROUP_BYTES // len(leaves), 1 << 16), 1 << 20),
+    )
 
 
 def _with_instants(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
@@ -122,7 +148,9 @@ def _with_instants(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatc
     return batch
 
 
-def _csv_options(schema: pa.Schema, allow_missing: bool) -> csv.ConvertOptions:
+def _csv_options(schema: pa.Schema, allow_missing: bool) -> Any:
+    from pyarrow import csv
+
     return csv.ConvertOptions(
         column_types=schema,
         include_columns=schema.names,

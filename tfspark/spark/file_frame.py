@@ -10,32 +10,40 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 from py4j.protocol import Py4JError
 from pyarrow import fs
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
 from tfspark.data_files.conform import nullable
-from tfspark.data_files.footers import Footer, read_footers
+from tfspark.data_files.footers import Footer, read_footer
+from tfspark.data_files.listing import DataFile, states
+from tfspark.data_files.parquet_rows import leaves_in
 from tfspark.data_files.pieces import JULIAN
 from tfspark.data_files.same_types import arrow_name, changed_columns
 from tfspark.data_files.splits import Piece
 from tfspark.errors import InvalidInputError
 from tfspark.schema import Binding
-from tfspark.spark.cluster.file_partitions import Limits, partitions_of
+from tfspark.spark.cluster.file_partitions import Limits, RowGroup, partitions_of, row_groups
 from tfspark.spark.cluster.plain_read import NotPlainError, plain_read
 from tfspark.spark.cluster.task_rows import task_rows
 from tfspark.spark.fed_frame import FedFrame
-from tfspark.spark.worker.file_scorer import FileScorer
+from tfspark.spark.worker.file_scorer import SETTING, FileScorer, is_as_listed
 from tfspark.spark.worker.partition_scorer import PartitionScorer
 
 _log = logging.getLogger(__name__)
 
-# A setting of the session; with `false`, Spark reads all files.
-SETTING = "spark.tfspark.directRead"
+# Column chunks in the footers of all files. More would make `predict` slow: 5 µs each.
+MAX_CHUNKS = 100_000
+# A method of Spark is missing or differs. py4j takes a missing class for a package, and calling a
+# package is a TypeError.
+_MISSING = (Py4JError, PySparkException, AttributeError, TypeError)
 # `explain()` shows this name of a column.
 _COLUMN = "files_read_by_python"
 
@@ -79,9 +87,15 @@ def file_frame(fed: FedFrame, bindings: Sequence[Binding]) -> FileFrame | None:
     """
     try:
         found = _file_frame(fed, bindings)
-    except (NotPlainError, Py4JError) as error:
-        reason = error if isinstance(error, NotPlainError) else type(error).__name__
-        _log.debug("Spark reads the rows of this DataFrame for Python: %s", reason)
+    except NotPlainError as error:
+        _log.debug("Spark reads the rows of this DataFrame for Python: %s", error)
+        return None
+    except _MISSING as error:
+        _log.info(
+            "Spark reads the rows of this DataFrame for Python, because an internal method of "
+            "Spark is missing or differs: %s",
+            type(error).__name__,
+        )
         return None
     files = {piece.file.path for pieces in found.partitions for piece in pieces}
     _log.info("the tasks read the %d Parquet files of this DataFrame themselves", len(files))
@@ -89,13 +103,7 @@ def file_frame(fed: FedFrame, bindings: Sequence[Binding]) -> FileFrame | None:
 
 
 def _file_frame(fed: FedFrame, bindings: Sequence[Binding]) -> FileFrame:
-    spark = fed.frame.sparkSession
-    if not hasattr(fed.frame, "_jdf"):
-        raise NotPlainError("Spark Connect does not show how it reads")
-    if str(spark.conf.get(SETTING, "true")).lower() == "false":
-        raise NotPlainError(f"the session sets {SETTING}=false")
-    if fed.added:
-        raise NotPlainError("an expression feeds the model")
+    _check_allowed(fed)
     passed = fed.passed(bindings)
     if not passed:
         raise NotPlainError("no column is read")
@@ -106,36 +114,97 @@ def _file_frame(fed: FedFrame, bindings: Sequence[Binding]) -> FileFrame:
         name: field.dataType.simpleString()
         for name, field in zip(read.columns, fields, strict=True)
     }
+    limits = Limits.of(frame.sparkSession)
+    source = fs.LocalFileSystem()
     try:
-        footers = read_footers(fs.LocalFileSystem(), read.files, "parquet")
+        schema, groups = _footers(source, read.files, types, limits.range_bytes(read.files))
     except InvalidInputError as error:  # Spark explains it when the rows are read
         raise NotPlainError("a file is broken") from error
-    schema = _checked(footers, types)
-    found = {footer.file: footer.metadata for footer in footers if footer.metadata is not None}
-    partitions = partitions_of(read.files, Limits.of(spark), found)
+    now = states(source, [file.path for file in read.files])
+    if not all(map(is_as_listed, now, read.files)):
+        raise NotPlainError("a file has changed since Spark listed it")
+    partitions = partitions_of(read.files, limits, groups)
     rows = task_rows(frame, len(partitions), _COLUMN)
     return FileFrame(rows, partitions, schema, [schema.names.index(name) for name in read.columns])
 
 
-def _checked(footers: Sequence[Footer], types: Mapping[str, str]) -> pa.Schema:
-    """Return the columns to read, if all files have them with the types that Spark has.
+def _check_allowed(fed: FedFrame) -> None:
+    if not hasattr(fed.frame, "_jdf"):
+        raise NotPlainError("Spark Connect does not show how it reads")
+    if str(fed.frame.sparkSession.conf.get(SETTING, "true")).lower() == "false":
+        raise NotPlainError(f"the session sets {SETTING}=false")
+    if fed.added:
+        raise NotPlainError("an expression feeds the model")
+
+
+def _footers(
+    source: fs.FileSystem, files: Sequence[DataFile], types: Mapping[str, str], range_bytes: int
+) -> tuple[pa.Schema, dict[DataFile, list[RowGroup]]]:
+    """Return the columns to read, and the row groups of each file, if Spark reads them equally.
+
+    The footers of wide tables are large, so only the first one is kept.
+
+    Raises:
+        NotPlainError: With the reason.
+        InvalidInputError: When a file is broken.
+    """
+    first = read_footer(source, files[0], "parquet")
+    assert first.metadata is not None
+    chunks = first.metadata.num_columns * first.metadata.num_row_groups * len(files)
+    if chunks > MAX_CHUNKS:
+        raise NotPlainError(f"its footers describe more than {MAX_CHUNKS} column chunks")
+    schema = _columns(first, types)
+
+    def checked(file: DataFile) -> list[RowGroup]:
+        footer = read_footer(source, file, "parquet")
+        _check(footer, first, types)
+        assert footer.metadata is not None
+        return row_groups(footer.metadata, is_cut=file.size > range_bytes)
+
+    with ThreadPoolExecutor(16) as pool:
+        return schema, dict(zip(files, pool.map(checked, files), strict=True))
+
+
+def _check(footer: Footer, first: Footer, types: Mapping[str, str]) -> None:
+    """Check that a file has the columns with the types that Spark has.
 
     Raises:
         NotPlainError: With the reason.
     """
+    if any(note in (footer.schema.metadata or {}) for note in JULIAN):
+        raise NotPlainError("dates of the Julian calendar are read by Spark")
     has_times = any("date" in kind or "timestamp" in kind for kind in types.values())
-    first = footers[0]
-    schema = _columns(first, types)
-    for footer in footers:
-        if any(note in (footer.schema.metadata or {}) for note in JULIAN):
-            raise NotPlainError("dates of the Julian calendar are read by Spark")
-        if has_times and not _is_of_spark_3(footer):
-            raise NotPlainError("the calendar of dates and times in a file is unknown")
-        assert footer.parquet is not None
-        assert first.parquet is not None
-        if not footer.parquet.equals(first.parquet) or footer.schema != first.schema:
-            _columns(footer, types)
-    return schema
+    if has_times and not _is_of_spark_3(footer):
+        raise NotPlainError("the calendar of dates and times in a file is unknown")
+    assert footer.parquet is not None
+    assert first.parquet is not None
+    if not footer.parquet.equals(first.parquet) or footer.schema != first.schema:
+        _columns(footer, types)
+    _check_codecs(footer, types)
+
+
+def _check_codecs(footer: Footer, types: Mapping[str, str]) -> None:
+    """Check that pyarrow can decompress the columns; Spark has codecs of its own, such as LZO."""
+    metadata = footer.metadata
+    assert metadata is not None
+    wanted = {name.lower() for name in types}
+    names = {name for name in footer.schema.names if name.lower() in wanted}
+    leaves = leaves_in(footer.schema, metadata.num_columns, names)
+    codecs = {
+        metadata.row_group(index).column(leaf).compression
+        for index in range(metadata.num_row_groups)
+        for leaf in leaves
+    }
+    for codec in codecs:
+        if not _has_codec(codec):
+            raise NotPlainError(f"pyarrow cannot decompress {codec}")
+
+
+def _has_codec(name: Any) -> bool:
+    try:
+        return name == "UNCOMPRESSED" or bool(pa.Codec.is_available(name.lower()))
+    except ValueError:  # pyarrow does not know the name
+        return False
 
 
 def _columns(footer: Footer, types: Mapping[str, str]) -> pa.Schema:

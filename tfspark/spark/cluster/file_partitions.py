@@ -19,6 +19,7 @@ from pyspark.sql import SparkSession
 
 from tfspark.data_files.listing import DataFile
 from tfspark.data_files.splits import Piece
+from tfspark.spark.cluster.plain_read import NotPlainError
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,16 @@ class Limits:
         )
 
     def range_bytes(self, files: Sequence[DataFile]) -> int:
-        """Return the largest range of some files, as in `FilePartition.maxSplitBytes`."""
+        """Return the largest range of some files, as in `FilePartition.maxSplitBytes`.
+
+        Raises:
+            NotPlainError: When it is 0; Spark explains it when the rows are read.
+        """
         total = sum(file.size + self.open_bytes for file in files)
-        return min(self.most_bytes, max(self.open_bytes, total // self.least))
+        size = min(self.most_bytes, max(self.open_bytes, total // self.least))
+        if size <= 0:
+            raise NotPlainError("the session cuts files into ranges of 0 bytes")
+        return size
 
 
 class Range(NamedTuple):
@@ -74,33 +82,37 @@ class RowGroup(NamedTuple):
 def partitions_of(
     files: Sequence[DataFile],
     limits: Limits,
-    footers: Mapping[DataFile, pq.FileMetaData],
+    groups: Mapping[DataFile, Sequence[RowGroup]],
 ) -> list[tuple[Piece, ...]]:
     """Return the pieces of each partition; some partitions may have none, as in Spark.
 
     Args:
         files: In Spark's order.
         limits: Of the session.
-        footers: Of all files.
+        groups: The row groups of each file.
     """
-    groups = {file: _row_groups(footers[file]) for file in files}
     partitions = _partitions(files, limits)
     pieces = [[_piece(one, groups[one.file]) for one in ranges] for ranges in partitions]
     return [tuple(filter(None, some)) for some in pieces]
 
 
-def _row_groups(metadata: pq.FileMetaData) -> list[RowGroup]:
-    """Return the row groups of a file."""
-    found = []
-    for index in range(metadata.num_row_groups):
-        group = metadata.row_group(index)
-        columns = [group.column(position) for position in range(group.num_columns)]
-        start, dictionary = columns[0].data_page_offset, columns[0].dictionary_page_offset
-        if dictionary is not None:
-            start = min(start, dictionary)
-        size = sum(column.total_compressed_size for column in columns)
-        found.append(RowGroup(start + size // 2, group.num_rows))
-    return found
+def row_groups(metadata: pq.FileMetaData, *, is_cut: bool) -> list[RowGroup]:
+    """Return the row groups of a file.
+
+    Args:
+        metadata: The footer.
+        is_cut: Whether the file has several ranges; otherwise the middles do not matter, and are 0.
+    """
+    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
+    return [RowGroup(_middle(group) if is_cut else 0, group.num_rows) for group in groups]
+
+
+def _middle(group: pq.RowGroupMetaData) -> int:
+    columns = [group.column(position) for position in range(group.num_columns)]
+    start, dictionary = columns[0].data_page_offset, columns[0].dictionary_page_offset
+    if dictionary is not None:
+        start = min(start, dictionary)
+    return start + sum(column.total_compressed_size for column in columns) // 2
 
 
 def _partitions(files: Sequence[DataFile], limits: Limits) -> list[list[Range]]:

@@ -35,9 +35,9 @@ _PARTS = {
 }
 # Spark adds these options to those of the user.
 _OPTIONS = {"path", "paths", "serialization.format"}
-# With one of these settings, a session reads files differently.
+# With one of these settings, a session reads files differently, or keeps branches without rows.
 _SETTINGS = re.compile(
-    r"spark\.sql\.(files\.ignore|caseSensitive|legacy\.(parquet|file)"
+    r"spark\.sql\.(files\.ignore|caseSensitive|legacy\.(parquet|file)|optimizer\.excludedRules"
     r"|parquet\.(?!compression\.codec|outputTimestampType))"
 )
 _DECRYPTION = "parquet.crypto.factory.class"

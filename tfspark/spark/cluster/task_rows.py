@@ -1,4 +1,4 @@
-"""Makes one row for each task, with the estimated size of another DataFrame. Driver.
+"""Makes one row for each task, with the estimated size and the sources of a DataFrame. Driver.
 
 It needs a classic session, and uses internal methods of Spark by py4j.
 """
@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 from py4j.protocol import Py4JError
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as sf
 from pyspark.sql.types import LongType, StructField, StructType
 
 
@@ -21,8 +22,12 @@ def task_rows(like: DataFrame, count: int, name: str) -> DataFrame:
     rows, and broadcast them in a join. `Dataset.checkpoint` keeps an estimate in the same way. For
     Spark, `mapInArrow` does not change the size.
 
+    The analysed plan also contains `like`, but none of its rows. There Spark looks for the files
+    that a query reads, before it overwrites them, and after it has written to files with a cached
+    result. The optimized plan, which runs, no longer contains `like`.
+
     Args:
-        like: Gives the estimate.
+        like: Gives the estimate and the sources.
         count: Number of partitions.
         name: Of the column, which `explain()` shows.
     """
@@ -38,7 +43,9 @@ def task_rows(like: DataFrame, count: int, name: str) -> DataFrame:
     except Py4JError:  # newer versions of Spark have one more parameter
         default = getattr(companion, "fromDataset$default$4")()
         plan = companion.fromDataset(rows, estimated, False, default)
-    return type(like)(estimated.ofRows(spark._jsparkSession, plan), spark)
+    numbers = type(like)(estimated.ofRows(spark._jsparkSession, plan), spark)
+    nothing = like.where(sf.lit(False)).select(sf.lit(0).cast("bigint").alias(name))
+    return numbers.unionAll(nothing)
 
 
 def _never_called(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -18,6 +18,8 @@ from tfspark.data_files.splits import Piece
 from tfspark.errors import InvalidInputError, explain
 from tfspark.spark.worker.partition_scorer import PartitionScorer
 
+# A setting of the session; with `false`, Spark reads all files.
+SETTING = "spark.tfspark.directRead"
 # Spark's file index has no more digits of a time.
 _MILLISECOND = 1_000_000
 
@@ -48,10 +50,34 @@ class FileScorer:
         source = fs.LocalFileSystem()
         for piece in pieces:
             as_now = replace(piece, file=_unchanged(source, piece.file))
-            for batch in read_batches(source, as_now, "parquet", self.schema):
+            for batch in _read(source, as_now, self.schema):
                 if batch.num_rows:
                     columns = [batch.column(position) for position in self.positions]
                     yield pa.RecordBatch.from_arrays(columns, names=list(self.scorer.names))
+
+
+def _read(source: fs.FileSystem, piece: Piece, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Read a piece; the hints of errors are for callers of `predict`, not of the batch job."""
+    try:
+        yield from read_batches(source, piece, "parquet", schema)
+    except InvalidInputError as error:
+        found = str(error).partition("\nHint: ")[0]
+        raise InvalidInputError(
+            explain(
+                f"A task of predict cannot read the file {piece.file.path}.",
+                found=found,
+                hint="make the DataFrame again if the file has changed; to let Spark read the "
+                f'files, call spark.conf.set("{SETTING}", "false") before predict.',
+            )
+        ) from error
+
+
+def is_as_listed(now: DataFile | None, listed: DataFile) -> bool:
+    """Whether a file still has the size and the time that it had when Spark listed it."""
+    if now is None or now.changed is None or listed.changed is None:
+        return False
+    same_time = now.changed // _MILLISECOND == listed.changed // _MILLISECOND
+    return same_time and now.size == listed.size
 
 
 def _unchanged(source: fs.FileSystem, listed: DataFile) -> DataFile:
@@ -61,7 +87,7 @@ def _unchanged(source: fs.FileSystem, listed: DataFile) -> DataFile:
         InvalidInputError: When it is not the file that Spark listed.
     """
     (now,) = states(source, [listed.path])
-    if now is not None and now.size == listed.size and _same_time(now, listed):
+    if now is not None and is_as_listed(now, listed):
         return now
     found = "no file" if now is None else f"{now.size} bytes"
     if now is not None and now.size == listed.size:
@@ -74,9 +100,3 @@ def _unchanged(source: fs.FileSystem, listed: DataFile) -> DataFile:
             hint="make the DataFrame again, for example by spark.read.parquet(…).",
         )
     )
-
-
-def _same_time(now: DataFile, listed: DataFile) -> bool:
-    assert now.changed is not None
-    assert listed.changed is not None
-    return now.changed // _MILLISECOND == listed.changed // _MILLISECOND
