@@ -4,11 +4,10 @@ import scala.collection.mutable
 
 /** Chooses how many rows each run of a model has. Executor, one thread.
   *
-  * If the user sets no size, a run has up to 1 MiB. A large model may need much memory and time for
-  * 1 MiB of short rows, so its runs begin with fewer rows and grow, until one takes 0.1 seconds and
-  * larger ones gain nothing. Then smaller sizes are timed, and the fastest size is used for the
-  * rest of the partition. `tfspark/batching.py` chooses in the same way, and says why; here a run
-  * also never has more rows than Spark passes in one batch.
+  * If the user sets no size, a run has up to 1 MiB, and at most the rows that Spark passes in one
+  * batch. A large model may need much memory and time for 1 MiB of short rows, so its runs begin
+  * with fewer rows and grow, until one takes 0.1 seconds and larger ones gain nothing.
+  * `tfspark/batching.py` also times smaller sizes. Here this made an LSTM 1.7 times slower.
   *
   * @param size what the user or the session sets
   * @param fixed the batch dimension of the model, if it is fixed
@@ -31,17 +30,13 @@ final private[score] class BatchTrial(
   private var isGrowing = most < BatchSize.MaxRows
   private val growing = mutable.ArrayBuffer.empty[Double] // the times of one size
   private var smaller = Double.PositiveInfinity // seconds per row with the previous size
-  private val trial = mutable.ArrayBuffer.empty[Double]
-  private val best = mutable.ArrayBuffer.empty[Double]
-  private var chosen: Option[Int] = None
   private var askedRows = step
-  private var askedBytes = stepBytes
 
   /** The rows of the next run. */
   def rows: Int = askedRows
 
   /** The bytes that fill the next run, if `rowBytes` is not known. */
-  def bytes: Long = askedBytes
+  def bytes: Long = stepBytes
 
   /** Record that Spark passes a batch.
     *
@@ -53,17 +48,11 @@ final private[score] class BatchTrial(
   }
 
   /** Record how long a full run took; runs that the end of a batch cuts short are not recorded. */
-  def took(rows: Int, seconds: Double): Unit = if (isTried && chosen.isEmpty) {
-    if (isGrowing && rows >= most) grow(rows, seconds)
+  def took(rows: Int, seconds: Double): Unit = if (isTried && isGrowing) {
+    if (rows >= most) grow(rows, seconds)
     else {
-      if (isGrowing) most = BatchSize.MaxRows // 1 MiB or a batch of Spark is reached
+      most = BatchSize.MaxRows // 1 MiB or a batch of Spark is reached
       isGrowing = false
-      trial += seconds / rows
-      if (trial.size == Runs) {
-        best += trial.tail.min
-        trial.clear()
-        choose()
-      }
     }
     ask()
   }
@@ -90,25 +79,11 @@ final private[score] class BatchTrial(
   }
 
   private def ask(): Unit = if (isTried) {
-    val halvings = chosen.getOrElse(best.size)
-    askedRows = math.max(math.min(math.min(step, widest), most) >> halvings, 1)
-    askedBytes = stepBytes >> halvings
-  }
-
-  /** Choose the fastest size when the trial is over. */
-  private def choose(): Unit = {
-    val isSlower = best.takeRight(2).map(_ * Margin > best.min)
-    if (best.size == Sizes || isSlower == Seq(true, true)) {
-      val times = best.head * Margin +: best.tail
-      chosen = Some(times.indexOf(times.min))
-    }
+    askedRows = math.max(math.min(math.min(step, widest), most), 1)
   }
 }
 
 private[score] object BatchTrial {
-
-  /** How many sizes are timed: the largest one, its half, and so on. */
-  val Sizes: Int = 5
 
   /** The first run of a large model has few rows: each row is expected to use each weight once, and
     * this many bytes of weights are used in a fraction of a second.
@@ -122,12 +97,7 @@ private[score] object BatchTrial {
   val MostGrowth: Double = 64
   val LongSeconds: Double = 0.1
 
-  /** Runs of one size in a row. The first one does not count, because the caches still hold the
-    * data of another size; the fastest of the others counts.
-    */
-  val Runs: Int = 5
-
-  /** A size must be this much faster than the first one, because smaller differences are noise. */
+  /** A longer run must be this much faster for each row, because smaller differences are noise. */
   private val Margin: Double = 0.95
 
   private def firstRows(modelBytes: Long): Int = {

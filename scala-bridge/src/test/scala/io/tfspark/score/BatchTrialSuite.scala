@@ -7,7 +7,7 @@ import org.scalatest.funsuite.AnyFunSuite
 class BatchTrialSuite extends AnyFunSuite {
   private val rowBytes = 64L
   private val largest = (BatchSize.TargetBytes / rowBytes).toInt
-  private val trials = Runs * Sizes
+  private val trials = 25
 
   private def trial(
       rows: Option[Int] = None,
@@ -68,42 +68,6 @@ class BatchTrialSuite extends AnyFunSuite {
       val rows = taken(large, 30 + trials)(seconds)
       assert(rows.max <= 2 * last && rows.last == last)
     }
-  }
-
-  test("each size is tried, and the fastest stays") {
-    val small = taken(trial())(rows => rows * (if (rows < 2000) 1e-10 else 1.5e-10))
-    val tried = small.take(trials).grouped(Runs).map(_.head).toSeq
-    assert(tried == (0 until Sizes).map(largest >> _))
-    assert(small.drop(trials).forall(_ == tried.last))
-    val middle = taken(trial())(rows => rows * (math.abs(rows - 4096) + 1) * 1e-10)
-    assert(middle.drop(trials).forall(_ == 4096))
-  }
-
-  test("two slower sizes in a row end the trial") {
-    val rows = taken(trial())(rows => rows * (1 + 1000.0 / rows) * 1e-10)
-    assert(rows.drop(3 * Runs).forall(_ == largest) && rows.distinct.size == 3)
-  }
-
-  test("small differences do not choose, and the first run of a size does not count") {
-    val noise = taken(trial())(rows => rows * (if (rows > 10000) 1e-10 else 0.97e-10))
-    assert(noise.drop(trials).forall(_ == largest))
-    val each = Seq(0.1, 9.0, 1.0, 9.0, 9.0).iterator ++ Iterator.continually(0.99)
-    assert(taken(trial())(rows => rows * each.next() * 1e-10).last == largest)
-    val faster = Seq(0.1, 9.0, 1.0, 9.0, 9.0, 0.1, 0.9, 9.0, 9.0, 9.0).iterator ++
-      Iterator.continually(1.0)
-    assert(taken(trial())(rows => rows * faster.next() * 1e-10).last == largest >> 1)
-  }
-
-  test("if the bytes of a row are not known, both rows and bytes are halved") {
-    val texts = trial(bytes = None, most = 8192)
-    val asked = Seq.fill(trials) {
-      val found = (texts.rows, texts.bytes)
-      texts.took((texts.bytes / 1000).toInt, 1e-3)
-      found
-    }
-    val sizes = asked.grouped(Runs).map(_.head).toSeq
-    assert(sizes.take(3) == (0 to 2).map(at => (8192 >> at, BatchSize.TargetBytes >> at)))
-    assert((texts.rows, texts.bytes) == ((8192, BatchSize.TargetBytes)), "a run has a fixed cost")
   }
 
   test("a given size and a fixed batch dimension are never changed") {
