@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def _measure_cases(
     part: str, cases: Sequence[Case], sides: Sequence[SideOf], settings: Settings, results: Path
 ) -> None:
     reasons = _prepare(cases, sides, settings)
-    with Processes(settings.start) as processes:
+    with closing(Processes(settings.start)) as processes:
         for case in cases:
             taking = [side for side in sides if side.takes(case)]
             measured = measure_case(case, taking, settings, processes, reasons[case.name])

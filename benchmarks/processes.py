@@ -7,14 +7,13 @@ fails, its process ends; the next task of its group starts a new one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
 
 from benchmarks.client import Process, SideError
 from benchmarks.task import Task
 
 
 class Processes:
-    """Starts and keeps the processes; a context manager that ends them.
+    """Starts and keeps the processes.
 
     Args:
         start: Starts the process of a group.
@@ -38,14 +37,7 @@ class Processes:
             del self._running[group]
             raise
 
-    def __enter__(self) -> Processes:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End all processes."""
         for process in self._running.values():
             process.close()

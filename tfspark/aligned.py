@@ -5,7 +5,6 @@ NumPy aligns new arrays to 16 bytes. TensorFlow's kernels need more, so it would
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,17 +16,12 @@ Array: TypeAlias = npt.NDArray[Any]
 ALIGNMENT = 64
 
 
-def empty(shape: Sequence[int], dtype: npt.DTypeLike, alignment: int = ALIGNMENT) -> Array:
-    """Return a new aligned array, in C order."""
-    kind = np.dtype(dtype)
-    size = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
-    block = np.empty(size + alignment, np.uint8)
-    start = -block.__array_interface__["data"][0] % alignment
-    return block[start : start + size].view(kind).reshape(shape)
-
-
 def copy(values: Array, dtype: npt.DTypeLike | None = None, alignment: int = ALIGNMENT) -> Array:
     """Return an aligned copy, in C order; another type is converted as by `ndarray.astype`."""
-    found = empty(values.shape, values.dtype if dtype is None else dtype, alignment)
+    kind = values.dtype if dtype is None else np.dtype(dtype)
+    size = values.size * kind.itemsize
+    block = np.empty(size + alignment, np.uint8)
+    start = -block.__array_interface__["data"][0] % alignment
+    found = block[start : start + size].view(kind).reshape(values.shape)
     np.copyto(found, values, casting="unsafe")
     return found

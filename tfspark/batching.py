@@ -64,7 +64,7 @@ class BatchSize:
     _most: int = MAX_ROWS
     _is_growing: bool = False
     _is_full: bool = False  # whether the window that was asked for has 1 MiB
-    _growth: dict[int, float] = field(default_factory=dict)  # rows → least time
+    _slow: float | None = None  # seconds of the first window of a slow size
     _smaller: float | None = None  # seconds per row with the previous size
     _trial: list[float] = field(default_factory=list)
     _best: list[float] = field(default_factory=list)
@@ -114,12 +114,12 @@ class BatchSize:
         The first call with a size may take long because the engine prepares for it, so a slow size
         is timed twice. If each call has fixed costs, a row takes less time in a longer window.
         """
-        is_first = rows not in self._growth
-        least = self._growth[rows] = min(seconds, self._growth.get(rows, seconds))
+        least = seconds if self._slow is None else min(seconds, self._slow)
         growth = min(int(LONG_SECONDS / max(least, 1e-9)), _GROWTH)
-        if growth < 2 and is_first:
+        if growth < 2 and self._slow is None:
+            self._slow = seconds
             return
-        self._growth.clear()
+        self._slow = None
         before, self._smaller = self._smaller, least / rows
         if growth < 2 and before is not None and self._smaller > before * _MARGIN:
             self._is_growing, self._most = False, rows if least <= LONG_SECONDS else rows // 2

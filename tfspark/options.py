@@ -73,8 +73,8 @@ class ScoreOptions:
         signature: Signature to call; by default `serving_default`.
         tags: Tag set of the graph.
         batch_size: Rows per call of the model. By default, a call has at most 1 MiB of input and
-            output and at most 131 072 rows, and takes about 0.1 seconds or less; it has fewer rows
-            if the model is faster with fewer.
+            output and at most 131 072 rows. It has fewer rows if the model is faster with fewer;
+            the first calls of a large model have few rows.
         engine: Engine that runs the model: `native`; `tensorflow`; `auto`, which takes `native` if
             it can serve the model, otherwise `tensorflow`; `openvino`, which needs no TensorFlow on
             the workers and runs fewer models; `fastest`, for `predict` and the batch job: a worker

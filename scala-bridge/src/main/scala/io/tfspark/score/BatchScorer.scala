@@ -28,7 +28,7 @@ final class BatchScorer(
   private val groups = new GroupRunner(runner, binding, origin, metrics, rejects)
   private val outputBytes =
     binding.outputs.map(one => one.spec.rowSize.getOrElse(0L) * math.max(1, one.dtype.width)).sum
-  private val trial = new BatchTrial(
+  private val growth = new BatchGrowth(
     size,
     binding.batchDimension,
     encoder.rowBytes.map(_ + outputBytes),
@@ -54,7 +54,7 @@ final class BatchScorer(
     * @param most its rows, or the most rows that it may have
     */
   def start(into: WritableColumnVector, most: Int = BatchSize.MaxRows): Unit = {
-    trial.begin(most)
+    growth.begin(most)
     vector = into
     outputs =
       if (binding.isStruct) binding.outputs.indices.map(into.getChild) else Seq(into)
@@ -82,11 +82,11 @@ final class BatchScorer(
           )
       }
     advance(isFed)
-    if (waiting >= trial.rows || hasAllBytes) flush()
+    if (waiting >= growth.rows || hasAllBytes) flush()
   }
 
   private def hasAllBytes: Boolean =
-    countsBytes && encoder.bytes + waiting * outputBytes >= trial.bytes
+    countsBytes && encoder.bytes + waiting * outputBytes >= growth.bytes
 
   /** Take a row whose values could not be read. */
   def reject(problem: RowProblem): Unit = {
@@ -135,7 +135,7 @@ final class BatchScorer(
     grow(rows)
     var taken = true
     while (taken && index < rows) {
-      val count = math.min(trial.rows, rows - index)
+      val count = math.min(growth.rows, rows - index)
       taken = encoder.addAll(bulk, index, count)
       if (taken) {
         index += count
@@ -166,10 +166,10 @@ final class BatchScorer(
     if (waiting > 0) {
       ran = true
       // Rows that are not fed count too; otherwise a run with a null would never be full.
-      val isFull = index - runStart >= trial.rows || hasAllBytes
+      val isFull = index - runStart >= growth.rows || hasAllBytes
       val started = System.nanoTime()
       encoder.groups.foreach(groups.score(_, outputs, seen))
-      if (isFull) trial.took(waiting, (System.nanoTime() - started) / 1e9)
+      if (isFull) growth.took(waiting, (System.nanoTime() - started) / 1e9)
     }
     encoder.clear()
     waiting = 0

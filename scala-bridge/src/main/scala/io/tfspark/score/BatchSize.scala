@@ -2,7 +2,7 @@ package io.tfspark.score
 
 /** The size of a batch for one run of a model.
   *
-  * @param rows number of rows; by default `BatchTrial` chooses, up to 1 MiB of input and output
+  * @param rows number of rows; by default `BatchGrowth` chooses, up to 1 MiB of input and output
   * @param mostBytes most bytes of a batch for any number of rows; a larger batch is run in parts
   */
 final case class BatchSize(rows: Option[Int], mostBytes: Long = BatchSize.MostBytes) {

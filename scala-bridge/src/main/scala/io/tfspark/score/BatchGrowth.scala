@@ -14,17 +14,17 @@ import scala.collection.mutable
   * @param rowBytes the bytes of a row, if all rows have the same size
   * @param modelBytes the size of the model's files; 0 if it is unknown
   */
-final private[score] class BatchTrial(
+final private[score] class BatchGrowth(
     size: BatchSize,
     fixed: Option[Int],
     rowBytes: Option[Long],
     modelBytes: Long
 ) {
-  import BatchTrial._
+  import BatchGrowth._
 
   private val step = size.step(fixed, rowBytes)
   private val stepBytes = size.bytesOf(fixed)
-  private val isTried = fixed.isEmpty && size.rows.isEmpty
+  private val isChosen = fixed.isEmpty && size.rows.isEmpty
   private var widest = 0
   private var most = firstRows(modelBytes)
   private var isGrowing = most < BatchSize.MaxRows
@@ -48,7 +48,7 @@ final private[score] class BatchTrial(
   }
 
   /** Record how long a full run took; runs that the end of a batch cuts short are not recorded. */
-  def took(rows: Int, seconds: Double): Unit = if (isTried && isGrowing) {
+  def took(rows: Int, seconds: Double): Unit = if (isChosen && isGrowing) {
     if (rows >= most) grow(rows, seconds)
     else {
       most = BatchSize.MaxRows // 1 MiB or a batch of Spark is reached
@@ -78,12 +78,12 @@ final private[score] class BatchTrial(
     }
   }
 
-  private def ask(): Unit = if (isTried) {
+  private def ask(): Unit = if (isChosen) {
     askedRows = math.max(math.min(math.min(step, widest), most), 1)
   }
 }
 
-private[score] object BatchTrial {
+private[score] object BatchGrowth {
 
   /** The first run of a large model has few rows: each row is expected to use each weight once, and
     * this many bytes of weights are used in a fraction of a second.
