@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import pytest
+import tensorflow as tf
 
 from models.training.devices import choose
 from models.training.report import Training, write_report
@@ -44,8 +45,9 @@ def test_what_is_not_trained_has_no_curves(tmp_path, training):
     assert "curves.png" not in (folder / "README.md").read_text()
 
 
-def test_one_device_is_taken_as_it_is():
-    assert choose().strategy.num_replicas_in_sync == 1
+def test_one_device_trains_without_distribution():
+    # OneDeviceStrategy can crash: it reads rows through TensorFlow's multi-device iterator.
+    assert choose().strategy is tf.distribute.get_strategy()
 
 
 TWO = """
