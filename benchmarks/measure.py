@@ -270,8 +270,11 @@ def reason_of(error: Exception) -> str:
     return (telling or lines or [type(error).__name__])[-1][:300].removeprefix("-- ")
 
 
-# The name of an exception, or what OpenVINO and tf2onnx say about operations.
-_TELLING = re.compile(r"^[\w.]*(Error|Exception)\b.*: |No conversion rule found|Unsupported ops")
+# The name of an exception, what OpenVINO and tf2onnx say about operations, or a crash.
+_TELLING = re.compile(
+    r"^[\w.]*(Error|Exception)\b.*: |No conversion rule found|Unsupported ops"
+    r"|^the process was killed"
+)
 
 
 def middle(values: Sequence[float]) -> float | None:
