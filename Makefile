@@ -53,7 +53,7 @@ test-models: classes  ## Run the tests of the reference models, which train
 test-faults: classes  ## Run the fault matrix, and the tests that start programs and clusters; ROUNDS=50
 	$(VENV)/python -m tests.faults.explore
 	$(VENV)/python -m pytest --numprocesses 2 --dist loadgroup -rs --durations 10 \
-	    $(if $(ROUNDS),,-m faults) tests/faults tests/cluster $(ARGS)
+	    $(if $(ROUNDS),--timeout 3600,-m faults) tests/faults tests/cluster $(ARGS)
 
 # LINES="3.5 4.0" runs one environment for each of these lines, and does not change the table.
 LINES ?=

@@ -73,11 +73,13 @@ class Process:
     def close(self) -> None:
         """Let the process end; kill it with its children if it does not."""
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
         try:
             self._process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             self._kill()
+        self._process.stdout.close()
 
     def __enter__(self) -> Process:
         return self
@@ -91,11 +93,20 @@ class Process:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             line = self._process.stdout.readline() if selector.select(seconds) else None
         if not line:
+            reason = self._ended() if line == "" else f"gave no answer in {seconds} s"
             self._kill()
-            reason = "ended" if line == "" else f"gave no answer in {seconds} s"
-            raise SideError(f"{' '.join(self._process.args[:4])} {reason}:\n{self._end_of_log()}")
+            command = " ".join(self._process.args[:4])
+            raise SideError(f"{command}:\n{self._end_of_log()}\nthe process {reason}")
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+    def _ended(self) -> str:
+        """Return how a process ended that closed its output."""
+        try:
+            code = self._process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            return "closed its output"
+        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
 
     def _kill(self) -> None:
         # It has its own process group, so this kills only the JVM and the workers that it started.

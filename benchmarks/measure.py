@@ -5,7 +5,8 @@ that need them, each side warms up, its output is checked, and then the measured
 the cold runs, each side runs alone in a new process, again in turns.
 
 Spark ends Python workers that were idle for a minute, so a round must be shorter. Therefore slow
-sides take their turns after the others, together with tfspark's jobs.
+sides take their turns after the others. tfspark's jobs run there too, so that a machine that
+becomes slower is noticed; these runs do not count, because their workers may have been ended.
 """
 
 from __future__ import annotations
@@ -150,7 +151,8 @@ class Turns:
             self._attempt(side, partial(self._warm_up, side))
         for number in range(repeat):
             for side in (*beside, *sides):
-                self._attempt(side, partial(self._measure, side, number))
+                kind = "beside" if side in beside else "warm"
+                self._attempt(side, partial(self._measure, side, number, kind))
 
     def measure_cold(self, sides: Sequence[SideOf]) -> None:
         """Measure the first run of each side in a new process."""
@@ -213,9 +215,9 @@ class Turns:
         found = settings_of(task)
         result.update(batch=found.pop("batch"), settings=found)
 
-    def _measure(self, side: SideOf, number: int) -> None:
-        seconds = self._run(side, self._tasks[side.name], f"warm {number + 1}")
-        self.results[side.name]["warm"].append(seconds)
+    def _measure(self, side: SideOf, number: int, kind: str) -> None:
+        seconds = self._run(side, self._tasks[side.name], f"{kind} {number + 1}")
+        self.results[side.name].setdefault(kind, []).append(seconds)
 
     def _measure_cold(self, side: SideOf, number: int) -> None:
         with self._settings.start(side.group) as process:
@@ -270,8 +272,11 @@ def reason_of(error: Exception) -> str:
     return (telling or lines or [type(error).__name__])[-1][:300].removeprefix("-- ")
 
 
-# The name of an exception, or what OpenVINO and tf2onnx say about operations.
-_TELLING = re.compile(r"^[\w.]*(Error|Exception)\b.*: |No conversion rule found|Unsupported ops")
+# The name of an exception, what OpenVINO and tf2onnx say about operations, or a crash.
+_TELLING = re.compile(
+    r"^[\w.]*(Error|Exception)\b.*: |No conversion rule found|Unsupported ops"
+    r"|^the process was killed"
+)
 
 
 def middle(values: Sequence[float]) -> float | None:

@@ -83,7 +83,21 @@ def _image_model(case: Case, application: Callable[..., Any]) -> Any:
         input_tensor=inputs, weights=None, include_top=False, pooling="avg"
     ).output
     outputs = layers.Dense(case.width, activation="softmax", name="outputs")(features)
-    return keras.Model(inputs, outputs)
+    model = keras.Model(inputs, outputs)
+    _normalize(model, case.shape)
+    return model
+
+
+def _normalize(model: Any, shape: tuple[int, ...]) -> None:
+    """Give batch normalizations the statistics of random rows.
+
+    With those of a new model, values shrink from layer to layer, and all rows get the same answer.
+    """
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = 0.0  # the statistics of the next call replace the old ones
+    rows = np.random.default_rng(0).standard_normal((16, *shape), dtype=np.float32)
+    model(rows, training=True)
 
 
 def _encoder(case: Case) -> Any:

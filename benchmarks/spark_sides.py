@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 
 # A side with a batch size above Spark's 10 000 rows per Arrow batch gets such batches too.
 ARROW_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
-# Spark measures a batch after every row to hold this bound; the job lifts it where it can, and two
-# sides show what that does for `predict` and for others.
-ARROW_BYTES = "spark.sql.execution.arrow.maxBytesPerBatch"
+# Because of this limit, Spark measures a batch after every row. Two sides lift it.
+_UNBOUNDED = {"spark.sql.execution.arrow.maxBytesPerBatch": str(2**31 - 1)}
+# The tasks of `predict` do not read the files themselves: Spark sends them rows.
+_ROWS = {"spark.tfspark.directRead": "false"}
 
 
 @contextmanager
@@ -69,7 +70,11 @@ def tfspark_sides(spark: SparkSession) -> dict[str, Side]:
         "job_fastest": lambda task: _job(spark, task, "auto", "fastest"),
         "job_spark": lambda task: _job(spark, task, "spark"),
         "predict": lambda task: _predict(spark, task),
-        "predict_unbounded": lambda task: _unbounded(spark, lambda: _predict(spark, task)),
+        "predict_fastest": lambda task: _predict(spark, task, "fastest"),
+        "predict_rows": lambda task: _with(spark, _ROWS, lambda: _predict(spark, task)),
+        "predict_unbounded": lambda task: _with(
+            spark, {**_ROWS, **_UNBOUNDED}, lambda: _predict(spark, task)
+        ),
         "pass_through": lambda task: _write(_read(spark, task), task),
         "sql": lambda task: _write(_read(spark, task).select(formula(task)), task),
     }
@@ -121,12 +126,14 @@ def jvm_sides(spark: SparkSession) -> dict[str, Side]:
     return {"jvm": lambda task: _predict(spark, task, "jvm")}
 
 
-def _unbounded(spark: SparkSession, run: Callable[[], None]) -> None:
-    spark.conf.set(ARROW_BYTES, str(2**31 - 1))
+def _with(spark: SparkSession, settings: Mapping[str, str], run: Callable[[], None]) -> None:
+    for name, value in settings.items():
+        spark.conf.set(name, value)
     try:
         run()
     finally:
-        spark.conf.unset(ARROW_BYTES)
+        for name in settings:
+            spark.conf.unset(name)
 
 
 def _feed(task: Task) -> dict[str, Any]:
@@ -159,7 +166,7 @@ def batch_udf_sides(spark: SparkSession, open_model: Opener = open_signature) ->
         _write(_read(spark, task).select(score(_input(task)).alias("outputs")), task)
 
     def run_unbounded(task: Task) -> None:
-        _unbounded(spark, lambda: run(task))
+        _with(spark, _UNBOUNDED, lambda: run(task))
 
     return {"batch_udf_128": run, "batch_udf": run, "batch_udf_unbounded": run_unbounded}
 

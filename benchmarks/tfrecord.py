@@ -5,9 +5,10 @@ batches, and tfspark's parser, which checks the checksums and makes Arrow record
 run in turns. Prints wall and CPU time of the fastest run of each side, and the ratio.
 
 Without `--spark`, both sides run in one process and one thread, and the rows stay in Python. With
-`--spark`, both sides have two cores: TensorFlow reads two files and parses two batches at once, and
-a session with two tasks reads the data source `tfrecord` and discards the rows. The CPU time of
-this session is not measured, because other processes spend it.
+`--spark`, all sides have two cores: TensorFlow reads two files and parses two batches at once. A
+session with two tasks reads the data source `tfrecord` and discards the rows. Two tasks of this
+session read the files as on the direct path of a job. The CPU time of the session is not measured,
+because other processes spend it.
 """
 
 from __future__ import annotations
@@ -19,17 +20,23 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from pyarrow import fs
 from pyspark.sql import Observation, SparkSession
 from pyspark.sql import functions as sf
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from benchmarks.spark_sides import open_session
 from tfspark import register_tfrecord
+from tfspark.data_files.listing import list_files
+from tfspark.data_files.pieces import read_batches
+from tfspark.data_files.splits import Piece, cut, plan_splits
+from tfspark.spark.cluster.tasks import run_splits
 from tfspark.tfrecord.columns import columns_of
 from tfspark.tfrecord.decode import decode
 from tfspark.tfrecord.encode import bytes_of, encode
@@ -111,6 +118,19 @@ def through_spark(spark: SparkSession, paths: Sequence[Path], schema: pa.Schema)
     return int(seen.get["rows"])
 
 
+def in_tasks(spark: SparkSession, paths: Sequence[Path], schema: pa.Schema) -> int:
+    """Read files like the tasks of a job on its direct path; return the rows."""
+    files = list_files(fs.LocalFileSystem(), str(paths[0].parent))
+    splits = plan_splits(cut(files, [], "tfrecord"), 2)
+
+    def read(_: int, split: Sequence[Piece]) -> int:
+        source = fs.LocalFileSystem()
+        batches = (read_batches(source, piece, "tfrecord", schema) for piece in split)
+        return sum(batch.num_rows for batch in chain.from_iterable(batches))
+
+    return sum(run_splits(spark, splits, read))
+
+
 def measured(read: Callable[[], int], rows: int) -> tuple[float, float]:
     """Return the wall and CPU seconds of one run."""
     wall, cpu = time.perf_counter(), time.process_time()
@@ -160,12 +180,12 @@ def _print_case(
     rows = sum(write(table, path, (args.megabytes << 20) // len(paths)) for path in paths)
     size = sum(path.stat().st_size for path in paths) / 1e6
     threads = 2 if spark else None
-    sides = {
-        "TensorFlow": partial(tensorflow, paths, table.schema, threads),
-        "tfspark": partial(through_spark, spark, paths, table.schema)
-        if spark
-        else partial(ours, paths, table.schema),
-    }
+    sides = {"TensorFlow": partial(tensorflow, paths, table.schema, threads)}
+    if spark:
+        sides["data source"] = partial(through_spark, spark, paths, table.schema)
+        sides["tasks of a job"] = partial(in_tasks, spark, paths, table.schema)
+    else:
+        sides["tfspark"] = partial(ours, paths, table.schema)
     best = measure(sides, rows, args.repeat)
     base = best["TensorFlow"]
     for side, (wall, cpu) in best.items():

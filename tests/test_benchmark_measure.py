@@ -1,13 +1,14 @@
 """How a case is measured: the search for settings, the rounds, and peers that fail."""
 
 import json
+import sys
 from math import inf
 
 import pytest
 
 from benchmarks import measure
 from benchmarks.cases import BY_NAME
-from benchmarks.client import SideError
+from benchmarks.client import Process, SideError
 from benchmarks.measure import Settings, measure_case, reason_of
 from benchmarks.roster import PEERS
 from benchmarks.search import changed, fastest, settings_of
@@ -51,10 +52,11 @@ def test_slow_sides_have_half_of_the_rounds_beside_the_job(measured):
     processes = FakeProcesses()
     sides = measured(["job_fastest", "daft_threads", "daft"], processes)["sides"]
     assert {name: len(side["warm"]) for name, side in sides.items()} == {
-        "job_fastest": 3 + 2,
+        "job_fastest": 3,
         "daft_threads": 3,
         "daft": 2,
     }
+    assert len(sides["job_fastest"]["beside"]) == 2
     assert [side for side, _ in processes.runs][-4:] == ["job_fastest", "daft"] * 2
 
 
@@ -113,6 +115,24 @@ def test_the_reason_is_the_line_about_the_operations():
 def test_a_reason_without_a_named_error_is_the_last_line():
     assert reason_of(SideError("gave no answer in 1200 s:\nwaiting\n\n")) == "waiting"
     assert reason_of(AssertionError()) == "AssertionError"
+
+
+@pytest.mark.parametrize(
+    ("ends", "reason"),
+    [
+        ("os.kill(os.getpid(), 11)", "the process was killed by SIGSEGV"),
+        ("raise ValueError('no model')", "ValueError: no model"),
+        ("sys.exit(3)", "the process ended with 3"),
+    ],
+)
+def test_a_process_that_ends_is_an_error_with_the_reason(tmp_path, ends, reason):
+    code = f'import os, sys; print(\'{{"sides": ["a"]}}\', flush=True); input(); {ends}'
+    with (
+        Process([sys.executable, "-c", code], tmp_path / "log") as process,
+        pytest.raises(SideError) as caught,
+    ):
+        process.run("a", TASK)
+    assert reason_of(caught.value) == reason
 
 
 def test_each_setting_is_tried_with_the_fastest_values_of_those_before_it():

@@ -40,7 +40,7 @@ def read_batches(
     Args:
         filesystem: Where the file is.
         piece: What to read.
-        file_format: parquet, orc, csv or json.
+        file_format: parquet, orc, csv, json or tfrecord.
         schema: The columns; their names in the file may differ in case.
         allow_missing: Whether a column that the file lacks is null; otherwise it is refused.
 
@@ -92,6 +92,10 @@ def _batches(
         from pyarrow import csv
 
         yield from csv.open_csv(source, convert_options=_csv_options(schema, allow_missing))
+    elif file_format == "tfrecord":
+        from tfspark.data_files.record_files import record_batches
+
+        yield from record_batches(piece.file.path, source, schema)
     else:
         from pyarrow import json as json_lines
 

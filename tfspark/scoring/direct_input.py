@@ -28,6 +28,7 @@ from tfspark.data_files.footers import (
 )
 from tfspark.data_files.listing import DataFile, list_files
 from tfspark.data_files.pieces import JULIAN
+from tfspark.data_files.record_files import record_schema
 from tfspark.data_files.same_types import changed_columns, fields_of, spark_fields
 from tfspark.errors import InvalidInputError, TfsparkError
 from tfspark.file_systems import SUMMARIES, open_filesystem
@@ -39,8 +40,10 @@ from tfspark.spark.cluster.settings import set_on_classic
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+# Formats whose files the tasks read like Spark.
+SAME_AS_SPARK = (*WITH_FOOTERS, "tfrecord")
 # Read by pyarrow only on request, because Spark infers the types of CSV and JSON differently.
-READABLE = (*WITH_FOOTERS, "csv", "json")
+READABLE = (*SAME_AS_SPARK, "csv", "json")
 
 _GLOB = re.compile(r"[*?\[\]{}]")
 # With one of these settings, a session reads or writes files differently.
@@ -147,7 +150,7 @@ def check_session(spark: SparkSession, job: BatchJob) -> None:
     Raises:
         NotDirectError: With the reason.
     """
-    formats = READABLE if job.path == "direct" else WITH_FOOTERS
+    formats = READABLE if job.path == "direct" else SAME_AS_SPARK
     settings = [name for name in set_on_classic(spark) if _SETTINGS.match(name)]
     reasons = [
         (bool(job.source.table), "only Spark can read tables"),
@@ -176,6 +179,8 @@ def _check_files(files: list[DataFile], path: str) -> None:
 def _footers(filesystem: fs.FileSystem, files: list[DataFile], job: BatchJob) -> list[Footer]:
     kind = job.source.format
     try:
+        if kind == "tfrecord":
+            return [Footer(files[0], record_schema(filesystem, files))]
         if kind not in WITH_FOOTERS:
             return [read_footer(filesystem, files[0], kind)]
         footers = read_footers(filesystem, files, kind)

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import islice
 from pathlib import Path
 from urllib.parse import quote
 
+import pyarrow as pa
 from pyarrow import fs
 
 from tfspark.errors import InputNotFoundError, InvalidInputError, UsageError, explain
@@ -62,15 +62,18 @@ class RecordFile:
                     "another name first, and rename them when they are complete.",
                 )
             )
-        compression = "gzip" if self.path.endswith(".gz") else None
-        with filesystem.open_input_stream(self.path, compression=compression) as stream:
-            yield from read_records(self.path, stream)
+        with filesystem.open_input_stream(self.path, compression=None) as stream:
+            yield from records_in(self.path, stream)
 
-    def first_records(self, count: int) -> list[bytes]:
-        """Return the first records."""
-        chunks = self.records()
-        each = (chunk[index] for chunk in chunks for index in range(len(chunk)))
-        return list(islice(each, count))
+
+def records_in(path: str, source: pa.NativeFile) -> Iterator[Records]:
+    """Read the records of an open file; a path that ends in `.gz` means gzip.
+
+    Raises:
+        InvalidInputError: When a record is broken or cut; names the file and the offset.
+    """
+    is_gzip = path.endswith(".gz")
+    return read_records(path, pa.CompressedInputStream(source, "gzip") if is_gzip else source)
 
 
 def file_system(path: str) -> tuple[fs.FileSystem, str]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import MutableMapping
 
-import pyarrow as pa
-from google.protobuf.message import DecodeError
 from pyspark.sql import types as sql
 from pyspark.sql.datasource import (
     DataSource,
@@ -18,17 +16,15 @@ from pyspark.sql.datasource import (
     DataSourceWriter,
 )
 
-from tfspark.errors import InvalidInputError, UsageError, did_you_mean, explain, listing
-from tfspark.spark.tfrecord.reading import Layout, RecordReader
+from tfspark.errors import UsageError, did_you_mean, explain, listing
+from tfspark.spark.tfrecord.reading import RecordReader
 from tfspark.spark.tfrecord.streaming import RecordStreamReader
 from tfspark.spark.tfrecord.types import arrow_schema, spark_schema
 from tfspark.spark.tfrecord.writing import RecordWriter
-from tfspark.tfrecord.columns import BYTE_ARRAY, Inference, RecordType, columns_of, record_type_of
-from tfspark.tfrecord.files import RecordFile, find
+from tfspark.tfrecord.columns import RecordType, columns_of, record_type_of
+from tfspark.tfrecord.files import find
+from tfspark.tfrecord.layout import Layout, inferred_schema
 
-# The schema is inferred from the first records of the first files.
-_RECORDS = 100
-_FILES = 20
 _OPTIONS = ("path", "paths", "recordType", "compression")
 
 
@@ -53,21 +49,9 @@ class TfRecordSource(DataSource):
             InvalidInputError: When a record is broken, or of another type, or no file has one.
             UnsupportedTypeError: When the files do not agree.
         """
-        record_type = self.record_type
-        if record_type == "ByteArray":
-            return spark_schema(pa.schema([BYTE_ARRAY]))
-        inference = Inference(record_type)
-        for file in find(self.paths)[:_FILES]:
-            _infer(inference, file)
-        if not inference.found:
-            raise InvalidInputError(
-                explain(
-                    f"The schema of {listing(self.paths)} cannot be inferred.",
-                    found="no record with features",
-                    hint="give the schema with .schema(…).",
-                )
-            )
-        return spark_schema(inference.schema)
+        record_type, paths = self.record_type, self.paths
+        files = ((file.path, file.records()) for file in find(paths))
+        return spark_schema(inferred_schema(files, record_type, listing(paths)))
 
     def reader(self, schema: sql.StructType) -> DataSourceReader:
         """Return a reader of the files that exist now."""
@@ -134,17 +118,3 @@ class TfRecordSource(DataSource):
                 )
             )
         return compression == "gzip"
-
-
-def _infer(inference: Inference, file: RecordFile) -> None:
-    try:
-        inference.add(file.first_records(_RECORDS), file.path)
-    except DecodeError as error:
-        raise InvalidInputError(
-            explain(
-                f"The file {file.path} does not contain records of the type "
-                f"{inference.record_type}.",
-                found=str(error),
-                hint="set the option recordType to ByteArray to read the bytes of the records.",
-            )
-        ) from error

@@ -14,8 +14,9 @@ import pyarrow as pa
 from pyspark.sql.datasource import DataSourceStreamReader, InputPartition
 
 from tfspark.errors import InputNotFoundError
-from tfspark.spark.tfrecord.reading import Layout, partitions_of
+from tfspark.spark.tfrecord.reading import batches_of, partitions_of
 from tfspark.tfrecord.files import RecordFile, find
+from tfspark.tfrecord.layout import Layout
 
 
 class RecordStreamReader(DataSourceStreamReader):
@@ -44,7 +45,7 @@ class RecordStreamReader(DataSourceStreamReader):
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         """Read the files of one task."""
-        return self._layout.batches(partition)
+        return batches_of(partition, self._layout)
 
 
 def _file(path: str, root: str, size: str, changed: str) -> RecordFile:
