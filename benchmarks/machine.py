@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shutil
 import subprocess
 import time
 from datetime import datetime, timezone
@@ -30,7 +31,7 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}",
-        "commit": _said("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"),
+        "commit": _commit(),
         "versions": {
             "python": platform.python_version(),
             "java": _java(),
@@ -71,9 +72,17 @@ def _installed() -> dict[str, str]:
     return found
 
 
+def _commit() -> str:
+    if shutil.which("git") is None:
+        return "unknown"
+    return _said("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD")
+
+
 def _java() -> str:
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home) / "bin" / "java") if home else "java"
+    if shutil.which(java) is None:
+        return "none"
     done = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
     found = re.search(r'version "([^"]+)"', done.stderr)
     return found.group(1) if found else "unknown"

@@ -80,8 +80,7 @@ class BatchSize:
         fixed = self.binding.batch_dimension or self.given
         if fixed:
             return lambda: fixed
-        fed = batch.select(list(self.binding.columns)).nbytes
-        row = fed / batch.num_rows + sum(map(_row_bytes, self.binding.outputs))
+        row = row_bytes(batch, self.binding)
         return lambda: self._ask(row)
 
     def _ask(self, row_bytes: float) -> int:
@@ -89,8 +88,7 @@ class BatchSize:
         self._is_full = within <= self._most
         largest = min(within, self._most)
         halvings = len(self._best) if self._halvings is None else self._halvings
-        rows = max(largest >> halvings, 1)
-        self._asked = rows - rows % _ALIGNED_ROWS if rows > _ALIGNED_ROWS else rows
+        self._asked = aligned(max(largest >> halvings, 1))
         return self._asked
 
     def took(self, rows: int, seconds: float) -> None:
@@ -137,7 +135,18 @@ class BatchSize:
             self._halvings = times.index(min(times))
 
 
-def _row_bytes(output: OutputBinding) -> int:
+def aligned(rows: int) -> int:
+    """Return a multiple of 16 rows; a smaller size stays as it is."""
+    return rows - rows % _ALIGNED_ROWS if rows > _ALIGNED_ROWS else rows
+
+
+def row_bytes(batch: pa.RecordBatch, binding: Binding) -> float:
+    """Return the mean bytes of a row: what is fed of a batch that has rows, and the outputs."""
+    fed = batch.select(list(binding.columns)).nbytes
+    return float(fed / batch.num_rows + sum(map(_output_bytes, binding.outputs)))
+
+
+def _output_bytes(output: OutputBinding) -> int:
     """Return the bytes of one row of an output; 0 when the signature leaves its size open."""
     return (output.spec.row_size or 0) * np.dtype(dtypes.by_name(output.spec.dtype).numpy).itemsize
 

@@ -25,6 +25,7 @@ from tfspark.bisection import Results, Search, first_refused
 from tfspark.engine import Engine
 from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
 from tfspark.errors import EngineError, RowError, UsageError, explain
+from tfspark.gpu_batching import GpuBatchSize
 from tfspark.model_call import ModelCall
 from tfspark.origin import Origin, row_in_words
 from tfspark.row_by_row import ShapesDifferError, run_good_rows
@@ -52,6 +53,7 @@ def score(
     keep: Sequence[str] | None = None,
     batch_size: int | None = None,
     model_bytes: int = 0,
+    on_gpu: bool = False,
     origin: Origin | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Score record batches.
@@ -66,6 +68,7 @@ def score(
             model overrides this size; the last batch is then padded, and its output cut.
         model_bytes: The size of the model's files. The first calls of a large model have few rows,
             because it may need much memory for 1 MiB of them.
+        on_gpu: Whether the task has a GPU. A call may then have up to 64 MiB, see `gpu_batching`.
         origin: Model and partition, for errors.
 
     Yields:
@@ -83,7 +86,7 @@ def score(
         )
     scorer = _Scorer(binding, engine, origin or Origin("model"), keep)
     assembly = Assembly(binding, keep)
-    size = BatchSize(binding, batch_size, model_bytes)
+    size = (GpuBatchSize if on_gpu else BatchSize)(binding, batch_size, model_bytes)
     windows = Windows()
     for batch in batches:
         if not batch.num_rows:

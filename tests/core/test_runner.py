@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfspark import batching, model_call
+from tfspark import batching, model_call, runner
 from tfspark.columns import columns_of
 from tfspark.constants import Constant
 from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
@@ -198,6 +198,15 @@ def test_the_default_batch_of_narrow_rows_is_bounded():
     run(given, engine, signature((None,), (None,), "bool"))
     assert engine.calls[:2] == [batching.MAX_ROWS] * 2
     assert sum(engine.calls) == 300_000
+
+
+def test_on_a_gpu_batches_grow_beyond_a_mebibyte(monkeypatch):
+    milliseconds = count()
+    monkeypatch.setattr(runner, "perf_counter", lambda: next(milliseconds) * 1e-3)
+    engine = FakeEngine(lambda inputs: {"y": np.repeat(inputs["x"][:, None], 1024, axis=1)})
+    given = batches([1.0] * 2000, 100, pa.float32())
+    run(given, engine, signature((None,), (None, 1024)), on_gpu=True)
+    assert engine.calls == [240, 240, 240, 1008, 272]
 
 
 def test_a_batch_beyond_memory_is_halved_until_it_fits():

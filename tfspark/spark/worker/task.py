@@ -67,6 +67,7 @@ def score_task(
             keep=keep,
             batch_size=options.batch_size,
             model_bytes=handle.size,
+            on_gpu=bool(_gpus()),
             origin=origin,
         )
 
