@@ -82,8 +82,10 @@ def _image_model(case: Case, application: Callable[..., Any]) -> Any:
     features = application(
         input_tensor=inputs, weights=None, include_top=False, pooling="avg"
     ).output
-    outputs = layers.Dense(case.width, activation="softmax", name="outputs")(features)
-    model = keras.Model(inputs, outputs)
+    # With larger weights, the probabilities would multiply rounding errors of all layers.
+    small = keras.initializers.RandomNormal(stddev=0.005)
+    last = layers.Dense(case.width, "softmax", kernel_initializer=small, name="outputs")
+    model = keras.Model(inputs, last(features))
     _normalize(model, case.shape)
     return model
 
