@@ -73,7 +73,7 @@ def feeds_of(endpoints: Sequence[Endpoint], sample: Mapping[str, Any]) -> dict[s
     """
     known = {spec.name for end in endpoints for spec in end.specs}
     for name in sample.keys() - known:
-        problem = f"The sample names {name!r}, which is no input.{did_you_mean(name, known)}"
+        problem = f"The sample names {name!r}, which is not an input.{did_you_mean(name, known)}"
         raise ExportError(explain(problem, expected=listing(sorted(known))))
     rng = np.random.default_rng(0)
     return {

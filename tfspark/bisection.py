@@ -3,7 +3,7 @@
 `first_refused` finds one row, for an error that names it. `Search` finds all of them and scores the
 others, with at most 2·log2(rows) calls of the model for each refused row, not counting the call
 that failed first. The others are scored in a batch of the same size, in which a good row takes the
-place of each refused one: so the same kernels run as in a clean run, and all bits of the results
+place of each refused one. The same kernels then run as in a clean run, so all bits of the results
 are equal.
 
 An error that no row can cause (`CannotServeError`, `OutOfMemoryError`) ends a search. A batch that
@@ -62,7 +62,7 @@ class Search:
         """Find the refused rows, and return the results of the batch without them.
 
         Most failing batches have only one such row. So when the halving finds a row, it is assumed
-        to be the only one; the call that scores the others confirms this or not.
+        to be the only one; the call that scores the others checks this.
 
         Args:
             error: The error of the model for the whole batch.
@@ -93,7 +93,7 @@ class Search:
         """Halve a failing part until one row is left; the halves that were not run stay open.
 
         Returns:
-            The row if it was not run alone, but found because the rows beside it work.
+            The refused row, if it was never run alone but is the only row left; otherwise `None`.
         """
         suspect = None
         while stop - start > 1:

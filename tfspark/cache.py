@@ -4,8 +4,8 @@ Returns the engine of a key (digest, tag set, signature, engine options), and lo
 Spark reuses a Python worker for many tasks and queries, so they share the cache.
 
 Invariants: one load per key and process, also with several threads; at most `LIMIT` engines are
-kept. The least recently used engine is evicted; it is freed once no task uses it. This cache is the
-only mutable state of the package. Models load on first use, so no engine exists before a fork.
+kept. The least recently used engine is evicted; it is freed once no task uses it. Models load
+on first use, so no engine exists before a fork.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def misfit(constant: Constant, spec: TensorSpec) -> str | None:
     try:
         found = constant.array(dtypes.by_name(spec.dtype)).shape
     except (ValueError, OverflowError, TypeError, pa.ArrowException):
-        return f"{constant.value!r} is no constant of type {spec.dtype}"
+        return f"{constant.value!r} is not a constant of type {spec.dtype}"
     wanted = spec.row_shape
     if wanted is None or found == () or (None not in wanted and found == (spec.row_size,)):
         return None

@@ -166,7 +166,7 @@ def unsupported(name: str) -> str | None:
     """Return why a TensorFlow type is not supported, with advice; `None` when it is supported."""
     if name in _BY_NAME:
         return None
-    return dict(UNSUPPORTED.values()).get(name, "cast to a type of Spark's inside the model")
+    return dict(UNSUPPORTED.values()).get(name, "cast to a type of Spark inside the model")
 
 
 def is_bytes(arrow: pa.DataType) -> bool:

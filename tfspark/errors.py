@@ -120,7 +120,7 @@ class OutputBusyError(TfsparkError, BlockingIOError):
 
 
 class UnfinishedOutputError(TfsparkError, RuntimeError):
-    """The job has decided, but perhaps not all rows are visible; the same command finishes it."""
+    """The job decided to publish, but not all rows may be visible; the same command finishes it."""
 
     exit_code = 75
 

@@ -76,7 +76,7 @@ class Feeding:
         """Return the inputs that can be fed; append the mismatches of the others to `problems`."""
         bound = []
         if not self.signature.inputs:
-            problems.append("the signature has no inputs, so there is nothing to score a row with")
+            problems.append("the signature has no inputs, so it cannot score rows")
         for spec in self.signature.inputs:
             found, misfits = self._input(spec)
             problems += [f"input {spec}: {misfit}" for misfit in misfits]
@@ -113,7 +113,7 @@ class Feeding:
         examples = self._examples(spec)
         if examples.given and given is not None:
             return InputBinding(spec, ()), [
-                "feed names the input and features of it; leave out one"
+                "feed names both the input and its features; leave out one of them"
             ]
         if examples.given or (given is None and self._has_features(examples)):
             return self._example(examples)

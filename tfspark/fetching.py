@@ -57,7 +57,7 @@ def fetch_outputs(
     if not chosen:
         problems.append("fetch names no output")
     problems += [
-        f"fetch names {name!r}, which is no output of the signature ({listing(specs)})."
+        f"fetch names {name!r}, which is not an output of the signature ({listing(specs)})."
         f"{did_you_mean(name, specs)}"
         for name in chosen
         if name not in specs
@@ -76,7 +76,7 @@ def fetch_outputs(
             problems.append(f"output {specs[name]}: {unusable[name]}{leave_out}")
         elif column.lower() in used:
             rename = terms.fetch.format(output=name, column=f"{column}_new")
-            there = f"a column {used[column.lower()]!r} is there already"
+            there = f"there is already a column {used[column.lower()]!r}"
             problems.append(f"output {specs[name]}: {there}; rename it with {rename}")
         else:
             bound.append(OutputBinding(specs[name], column, _arrow_type(specs[name], strings)))
@@ -98,7 +98,7 @@ def _without_rows(spec: TensorSpec, rows: int | None, terms: Terms) -> str | Non
     if spec.shape is None:
         option = terms.output_shape.format(output=spec.name)
         return (
-            f"its rank is unknown, so it has no column type; say which shape a row has, such as "
+            f"its rank is unknown, so it has no column type; give the shape of one row, such as "
             f"{option} for one number"
         )
     if not spec.is_batched:
@@ -107,8 +107,8 @@ def _without_rows(spec: TensorSpec, rows: int | None, terms: Terms) -> str | Non
         return None
     found = f"its first dimension is always {spec.batch_dimension}"
     if spec.batch_dimension == 1:
-        return f"{found}, so it has one row only where a batch has one: use {terms.batch_size}"
-    return f"{found}, whatever the number of rows, so it does not belong to rows"
+        return f"{found}, so it fits only batches of one row: use {terms.batch_size}"
+    return f"{found}, not the number of rows, so it cannot be a column"
 
 
 def _arrow_type(spec: TensorSpec, strings: Strings) -> pa.DataType:

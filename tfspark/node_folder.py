@@ -115,9 +115,9 @@ def _not_private(folder: Path) -> tuple[str, str] | None:
     """Return how another user could change a folder, with a hint; `None` when nobody can."""
     status = folder.lstat()
     if stat.S_ISLNK(status.st_mode):
-        return "a link", "name the folder itself in TFSPARK_CACHE_DIR of the executors."
+        return "a link", "set the folder itself in TFSPARK_CACHE_DIR of the executors."
     if status.st_uid != os.getuid():
-        return f"a folder of the user with the number {status.st_uid}", _NAME_ONE
+        return f"a folder of the user with the id {status.st_uid}", _NAME_ONE
     if status.st_mode & BY_OTHERS:
         mode = stat.S_IMODE(status.st_mode)
         return f"mode {mode:o}, so other users can write to it", f"run chmod go-w {folder}"
@@ -129,7 +129,7 @@ def _check_above(root: Path, above: Path) -> None:
     mode = above.stat().st_mode
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
         found = f"{above} has mode {stat.S_IMODE(mode):o}, so every user can replace what is in it"
-        hint = f"run chmod o-w {above}, or chmod +t where others need it, or name another folder"
+        hint = f"run chmod o-w {above}, or chmod +t if others need it, or set another folder"
         raise _unusable(root, found, f"{hint} in TFSPARK_CACHE_DIR of the executors.")
 
 
@@ -197,7 +197,7 @@ def _locked(path: Path) -> Iterator[None]:
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
-            raise OSError(f"{path} is no regular file of this user")
+            raise OSError(f"{path} is not a regular file of this user")
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:

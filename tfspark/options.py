@@ -157,7 +157,7 @@ def check_word(option: str, given: object, known: Sequence[str]) -> None:
         UsageError: With the values that there are.
     """
     if given not in known:
-        problem = f"The option {option} takes no {given!r}.{did_you_mean(str(given), known)}"
+        problem = f"The option {option} does not accept {given!r}.{did_you_mean(str(given), known)}"
         raise UsageError(explain(problem, expected=listing(known), found=repr(given)))
 
 
@@ -186,7 +186,7 @@ def _check_on_null(given: object) -> None:
     if not fits:
         expected = f"{listing(NULL_WORDS)}, a number, or a dict {{input: value}}"
         near = did_you_mean(str(given), NULL_WORDS)
-        problem = f"The option on_null takes no {given!r}.{near}"
+        problem = f"The option on_null does not accept {given!r}.{near}"
         raise UsageError(explain(problem, expected=expected, found=repr(given)))
 
 

@@ -106,7 +106,7 @@ def fetched(uri: str, version: int | None = None, *, is_pinned: bool = False) ->
     if version is not None:
         raise UsageError(
             explain(
-                f"The URI {uri} says which version it is.",
+                f"The URI {uri} already selects a version.",
                 found=f"version {version}",
                 hint="leave out the option version (--version), or write models:/name/version.",
             )

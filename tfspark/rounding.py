@@ -25,7 +25,7 @@ Exact: TypeAlias = Decimal | int | float
 
 
 def narrowed(values: Array, target: DType) -> Array:
-    """Return numbers in another type; what does not fit becomes infinite, or wraps."""
+    """Return numbers in another type; numbers that do not fit become infinite, or wrap around."""
     if target.is_bfloat16:
         return bfloat16.nearest(values)
     with np.errstate(over="ignore", invalid="ignore"):

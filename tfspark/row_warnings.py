@@ -34,7 +34,7 @@ def warnings_of(
         ]
     fixed = {spec.batch_dimension for spec in signature.inputs} - {None, 1}
     found = [
-        f"signature {signature.name!r} takes batches of exactly {rows} rows: where the model mixes "
+        f"signature {signature.name!r} takes batches of exactly {rows} rows: if the model mixes "
         "the rows of a batch, a prediction depends on its neighbours"
         for rows in sorted(rows for rows in fixed if rows is not None)
     ]
@@ -50,7 +50,7 @@ def _padded(outputs: Iterator[TensorSpec], terms: Terms) -> Iterator[str]:
         if spec.shape is not None and _is_open(spec):
             yield (
                 f"output {spec.name!r} has an open size, {format_shape(spec.shape)}, and no input "
-                "has one: where the model pads its results to the longest row of a batch, a "
+                "has one: if the model pads its results to the longest row of a batch, a "
                 f"prediction depends on its neighbours; {terms.batch_size} scores each row alone"
             )
 

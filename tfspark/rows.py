@@ -34,7 +34,7 @@ Code: TypeAlias = Literal[
     "NOT_TEXT",
 ]
 
-# Every reason why a row is bad. A new kind is a line here and the check that finds it.
+# Every reason why a row is bad. To add one, add a line here and the check that finds it.
 CODES: Mapping[Code, str] = {
     "NULL_INPUT": 'a value is null, and `on_null` is `"error"`',
     "WRONG_SHAPE": "an array has another shape than the input",

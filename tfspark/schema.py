@@ -154,7 +154,7 @@ def _unfit(
     signature: Signature, columns: Columns, problems: Sequence[str], hint: str
 ) -> BindingError:
     title = f"Signature {signature.name!r} does not fit the columns"
-    hint += f" Columns at hand: {describe(columns)}."
+    hint += f" Available columns: {describe(columns)}."
     return BindingError(explain_all(title, problems, hint=hint))
 
 
@@ -198,9 +198,9 @@ def kept_columns(columns: Sequence[str], keep: Sequence[str] | None) -> list[str
     if unknown:
         raise BindingError(
             explain_all(
-                "Columns to keep are not there",
+                "Columns to keep do not exist",
                 [f"no column {name!r}.{did_you_mean(name, columns)}" for name in unknown],
-                hint=f"columns at hand: {', '.join(shortened(columns))}.",
+                hint=f"available columns: {', '.join(shortened(columns))}.",
             )
         )
     return list(dict.fromkeys(keep))
@@ -222,11 +222,11 @@ def _with_null_rules(
     for bound, name in [(part, name) for part in parts for name in part.columns]:
         fill, arrow, label = bound.nulls.fill, columns[name].arrow, columns[name].label
         if repr(fills.setdefault(name, fill)) != repr(fill):  # repr, because NaN != NaN
-            problems.append(f"on_null gives column {name!r}, which feeds two inputs, two fills")
+            problems.append(f"column {name!r} feeds two inputs, and on_null gives it two fills")
         if fill is not None and arrow is not None and not is_fitting(fill, arrow):
             problems.append(
-                f"input {bound.spec}: on_null is {fill!r}, which is no value for column {name!r} "
-                f"of {label}; cast the column, or fill with another"
+                f"input {bound.spec}: on_null is {fill!r}, which does not fit column {name!r} "
+                f"of {label}; cast the column, or give another value"
             )
     return ruled
 
@@ -270,7 +270,7 @@ def _fed_twice(signature: Signature) -> list[str]:
 def _unknown_inputs(feed: Feed, signature: Signature) -> list[str]:
     names = [spec.name for spec in signature.inputs]
     return [
-        f"feed names {name!r}, which is no input of the signature ({listing(names)})."
+        f"feed names {name!r}, which is not an input of the signature ({listing(names)})."
         f"{did_you_mean(name, names)}"
         for name in feed
         if parts_of(name, signature.example_inputs)[0] not in names

@@ -178,7 +178,7 @@ def bind_each(
         used += [field.name for field in binding.output_fields]
         bindings.append(binding)
     if problems:
-        hint = f"each model takes its own feed. Columns at hand: {describe(columns[0])}."
+        hint = f"each model takes its own feed. Available columns: {describe(columns[0])}."
         raise BindingError(explain_all("The models do not fit the columns", problems, hint=hint))
     found = _differences(models, bindings, taken) if difference else ()
     return BoundModels(tuple(models), tuple(bindings), found)
@@ -201,7 +201,7 @@ def _differences(
     used = [*taken, *(field.name for one in bindings for field in one.output_fields)]
     there = {name.lower(): name for name in used}
     problems = [
-        f"a column {there[one.column.lower()]!r} is there already"
+        f"there is already a column {there[one.column.lower()]!r}"
         for one in found
         if one.column.lower() in there
     ]

@@ -159,7 +159,7 @@ class Signature:
         given = {name: (*lead, *_checked(name, shape)) for name, shape in shapes.items()}
         known = [spec.name for spec in self.outputs]
         problems = [
-            f"output_shapes names {name!r}, which is no output of the signature "
+            f"output_shapes names {name!r}, which is not an output of the signature "
             f"({listing(known)}).{did_you_mean(name, known)}"
             for name in given
             if name not in known

@@ -212,7 +212,7 @@ _OWN_WORDS = (
     (re.compile(r"\S+ does not fit "), "… does not fit "),
     (re.compile(r"on_null is .*?, which is"), "on_null is …, which is"),
     (re.compile(r"output bytes .* are not UTF-8"), "output bytes … are not UTF-8"),
-    (re.compile(r": .* is no constant of type"), ": … is no constant of type"),
+    (re.compile(r": .* is not a constant of type"), ": … is not a constant of type"),
     (re.compile(r" \(row \{.*\}\)"), " (row …)"),
 )
 

@@ -73,7 +73,7 @@ def test_same_rows_as_python(session: Session) -> None:
         ("output bytes b'\\xff' are not UTF-8", "output bytes X'FF' are not UTF-8", True),
         ("no column 'x'. Did you mean 'y'?", "no column 'x'.", True),
         ("no column 'x'.", "no column 'z'.", False),
-        ("on_null is b'a', which is no value", "on_null is X'61', which is no value", True),
+        ("on_null is b'a', which does not fit", "on_null is X'61', which does not fit", True),
     ],
 )
 def test_refusals_are_compared_by_kind_and_place(python: str, bridge: str, same: bool) -> None:

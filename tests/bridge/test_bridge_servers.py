@@ -189,7 +189,7 @@ def test_connect_clients_register_models(connect: Session, tmp_path: Path) -> No
     assert found[:6] == [TRUTH, TRUTH, [4], ["plus"], [2.0, 2.5], True]
     assert found[6:] == [[1, 2], ["plus"], [2.0, 12.0]]
     assert refused == [
-        "SQL has a function 'sum' of its own.",
+        "SQL has a built-in function 'sum'.",
         f"The model '{outside}/1' may not be called from SQL.",
     ]
 

@@ -85,7 +85,7 @@ def test_a_link_that_leads_out_of_the_model_has_an_end(make_model, monkeypatch):
     path = make_model()
     for number in range(10):
         (path / "assets" / str(number)).touch()
-    with pytest.raises(InvalidModelError, match="more than 10 entries, those behind"):
+    with pytest.raises(InvalidModelError, match="more than 10 entries, including those behind"):
         load(path)
 
 

@@ -209,7 +209,7 @@ def test_by_default_the_cache_is_a_folder_of_the_user(monkeypatch, tmp_path):
 def test_the_cache_of_another_user_is_refused(root, monkeypatch):
     owner = cache_root().stat().st_uid
     monkeypatch.setattr(node_folder.os, "getuid", lambda: owner + 1)
-    with pytest.raises(EngineError, match=f"of the user with the number {owner}\n"):
+    with pytest.raises(EngineError, match=f"of the user with the id {owner}\n"):
         cache_root()
 
 

@@ -100,7 +100,7 @@ def zipped(path, *names):
         ("m.onnx", "an ONNX model", "onnx2tf -i {path}"),
         ("m.pt", "a PyTorch model", "convert it"),
         ("frozen.pb", "a graph without signatures", "simple_save"),
-        ("m.index", "a checkpoint, which holds variables alone", "export the model"),
+        ("m.index", "a checkpoint, which contains only variables", "export the model"),
         ("m.safetensors", "weights without a graph", "export it there"),
         ("m.pkl", "a pickled object", "export it from there"),
         ("m.tar.gz", "an archive", "unpack it"),
@@ -221,7 +221,7 @@ def test_a_relative_path_is_shown_with_the_working_directory(make_model, tmp_pat
 
 
 def test_the_home_folder_is_written_out():
-    assert "Hint: write the home folder out for ~." in refusal(ModelNotFoundError, "~/model")
+    assert "Hint: write the whole path instead of ~." in refusal(ModelNotFoundError, "~/model")
 
 
 @pytest.mark.parametrize("path", ["x" * 300, "a\0b", '{"model": "' + "x" * 5000 + '"}'])

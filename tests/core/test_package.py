@@ -116,7 +116,7 @@ def test_a_broken_newest_version_is_an_error(make_model, tmp_path, kind):
         newest.write_bytes(content[:50] if kind == "cut" else b"")
     text = refusal(InvalidModelError, tmp_path / "model")
     assert str(newest) in text
-    assert "never passed over for an older one" in text
+    assert "tfspark never uses an older version" in text
     assert load(tmp_path / "model", version=1).version == 1
 
 

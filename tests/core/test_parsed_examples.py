@@ -300,10 +300,10 @@ def test_a_column_of_serialized_examples_still_feeds(model: ModelPackage) -> Non
         ({"examples.age": "ag"}, {}, ["there is no column 'ag'", "Did you mean 'agee'"]),
         ({"examples.age": ["agee", "agee"]}, {}, ["takes one column"]),
         ({"examples.income": "agee"}, {}, ["whose values may have fractions", "narrow=True"]),
-        ({"examples": "city", "examples.age": "agee"}, {}, ["names the input and features"]),
+        ({"examples": "city", "examples.age": "agee"}, {}, ["both the input and its features"]),
         ({"examples.age": "agee"}, {"on_null": {"examples": b""}}, ["on_null fills the features"]),
-        ({"examples.age": "agee"}, {"on_null": {"examples.age": "x"}}, ["no value for column"]),
-        ({"example.age": "agee"}, {}, ["no input of the signature", "Did you mean 'examples'"]),
+        ({"examples.age": "agee"}, {"on_null": {"examples.age": "x"}}, ["does not fit column"]),
+        ({"example.age": "agee"}, {}, ["not an input of the signature", "Did you mean 'examples'"]),
     ],
 )
 def test_mismatches_are_listed(

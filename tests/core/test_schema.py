@@ -298,14 +298,14 @@ def test_a_scalar_input_takes_a_constant_or_a_column():
 @pytest.mark.parametrize("value", [1.5, "1.5", "three", b"1", 2**40, "", math.nan])
 def test_a_constant_that_is_no_value_of_its_input_is_refused(value):
     text = refusal(PLUS, columns(x=F32), feed={"k": Constant(value)})
-    assert f"{value!r} is no constant of type int32" in text
+    assert f"{value!r} is not a constant of type int32" in text
 
 
 @pytest.mark.parametrize("value", [-1, 2**64, "-1", "1.5"])
 def test_a_constant_out_of_the_range_of_uint64_is_refused(value):
     two = signature(spec("x", (None,)), spec("k", (), "uint64"))
     text = refusal(two, columns(x=F32), feed={"k": Constant(value)})
-    assert f"{value!r} is no constant of type uint64" in text
+    assert f"{value!r} is not a constant of type uint64" in text
 
 
 @pytest.mark.parametrize(
@@ -421,14 +421,16 @@ def test_fetch_renames_chooses_and_orders():
 @pytest.mark.parametrize("taken", ["y", "Y"])
 def test_a_prediction_never_replaces_a_kept_column(taken):
     text = refusal(signature(), columns(x=FLOATS), taken=["x", taken])
-    assert f"a column {taken!r} is there already; rename it with fetch=" in text
+    assert f"there is already a column {taken!r}; rename it with fetch=" in text
     assert bind(signature(), columns(x=FLOATS), taken=[taken], fetch={"y": "z"})
 
 
 def test_two_predictions_never_share_a_name():
     two = signature(outputs=[spec("y"), spec("Y")])
-    assert "a column 'y' is there already" in refusal(two, columns(x=FLOATS))
-    assert "a column 'p' is there" in refusal(two, columns(x=FLOATS), fetch={"y": "p", "Y": "P"})
+    assert "there is already a column 'y'" in refusal(two, columns(x=FLOATS))
+    assert "there is already a column 'p'" in refusal(
+        two, columns(x=FLOATS), fetch={"y": "p", "Y": "P"}
+    )
 
 
 def test_an_output_without_a_column_type_is_left_out_by_fetch():
@@ -456,11 +458,11 @@ def test_what_needs_no_columns_is_checked_alone():
 @pytest.mark.parametrize(
     ("inputs", "output", "batch_size", "problem"),
     [
-        ((None,), (3,), None, "always 3, whatever the number of rows"),
-        ((None,), (3,), 3, "always 3, whatever the number of rows"),
-        ((4,), (3,), None, "always 3, whatever the number of rows"),
+        ((None,), (3,), None, "always 3, not the number of rows"),
+        ((None,), (3,), 3, "always 3, not the number of rows"),
+        ((4,), (3,), None, "always 3, not the number of rows"),
         ((3,), (3,), None, None),
-        ((None,), (1, 5), None, "one row only where a batch has one: use batch_size=1"),
+        ((None,), (1, 5), None, "it fits only batches of one row: use batch_size=1"),
         ((None,), (1, 5), 1, None),
     ],
 )
@@ -512,7 +514,7 @@ def test_every_mismatch_is_listed_at_once_and_counted_first():
     assert lines[0] == "Signature 'score' does not fit the columns: 7 mismatches"
     assert len([line for line in lines if line.startswith("  - ")]) == 7
     assert lines[-1].startswith('Hint: bind by name, such as feed={"a": "COLUMN"}.')
-    assert lines[-1].endswith("Columns at hand: a string, bb bigint.")
+    assert lines[-1].endswith("Available columns: a string, bb bigint.")
 
 
 def test_a_wide_table_is_not_listed_whole():
@@ -533,7 +535,7 @@ def test_the_message_of_the_commonest_mistake():
         "  - input inputs: int32 (None, 2): expected array<int> of shape (2,), found column "
         "'features' of array<double>, whose values may have fractions; cast the column, or allow "
         "whole numbers with narrow=True",
-        'Hint: bind by name, such as feed={"inputs": "COLUMN"}. Columns at hand: id bigint, '
+        'Hint: bind by name, such as feed={"inputs": "COLUMN"}. Available columns: id bigint, '
         "features array<double>.",
     ]
 
@@ -586,7 +588,7 @@ def test_a_fill_may_be_what_a_command_line_gives(fill):
 def test_a_fill_that_is_no_value_of_the_column_is_refused(column, fill):
     one = signature(spec("age", (None,), "int32" if column != pa.float32() else "float32"))
     text = refusal(one, columns(age=column), options=ScoreOptions(on_null={"age": fill}))
-    assert f"on_null is {fill!r}, which is no value for column 'age'" in text
+    assert f"on_null is {fill!r}, which does not fit column 'age'" in text
 
 
 def test_a_number_fills_numbers_alone():
@@ -594,7 +596,7 @@ def test_a_number_fills_numbers_alone():
         "age": NullRule(fill=0),
         "cabin": NullRule(),
     }
-    assert "no value for column 'cabin'" in refusal(
+    assert "does not fit column 'cabin'" in refusal(
         TWO, PASSENGERS, options=ScoreOptions(on_null={"cabin": 0})
     )
 
@@ -605,7 +607,7 @@ def test_a_column_of_two_inputs_has_one_fill():
     text = refusal(
         two, columns(x=pa.float32()), feed=feed, options=ScoreOptions(on_null={"a": 1.0})
     )
-    assert "'x', which feeds two inputs, two fills" in text
+    assert "'x' feeds two inputs, and on_null gives it two fills" in text
     assert (
         rules(two, columns(x=pa.float32()), feed=feed, options=ScoreOptions(on_null=math.nan))[
             "b"

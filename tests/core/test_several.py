@@ -53,12 +53,12 @@ def test_all_mismatches_of_all_models_name_their_key(named):
     assert "model 'a': input x: float32 (None,): expected float, found column 's'" in str(
         caught.value
     )
-    assert "model 'b': fetch names 'no', which is no output" in str(caught.value)
+    assert "model 'b': fetch names 'no', which is not an output" in str(caught.value)
     assert "'c'" not in str(caught.value)
 
 
 def test_two_keys_may_not_give_one_name(named):
-    with pytest.raises(BindingError, match=r"model 'a_b': .*a column 'a_b_y' is there already"):
+    with pytest.raises(BindingError, match=r"model 'a_b': .*there is already a column 'a_b_y'"):
         bound(named("a", ("b_y", "float32", (None,))), named("a_b", Y))
 
 
@@ -76,7 +76,7 @@ def test_outputs_of_numbers_in_common_have_a_difference(named):
         ("a", [Y], [], "a difference needs two models, found 1"),
         ("abc", [Y], [], "a difference needs two models, found 3"),
         ("ab", [T], [], "the models have no output of numbers in common: model 'a' has t: string"),
-        ("ab", [Y], ["Difference_Y"], "a column 'Difference_Y' is there already"),
+        ("ab", [Y], ["Difference_Y"], "there is already a column 'Difference_Y'"),
     ],
 )
 def test_models_without_a_difference_are_refused(named, keys, outputs, taken, message):

@@ -171,7 +171,7 @@ def test_all_shapes_that_do_not_fit_are_told_at_once():
         own.with_output_shapes({"labl": (), "label": (4,), "score": (1,), "rest": (2,)})
     assert str(caught.value).splitlines() == [
         "The output shapes do not fit signature 'score': 3 mismatches",
-        "  - output_shapes names 'labl', which is no output of the signature "
+        "  - output_shapes names 'labl', which is not an output of the signature "
         "('label', 'score', 'rest'). Did you mean 'label'?",
         "  - output label: float32 (None, 3): expected (None, 3), found (None, 4)",
         "  - output score: float32 (None,): expected (None,), found (None, 1)",

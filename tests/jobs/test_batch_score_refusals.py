@@ -96,12 +96,12 @@ def test_bad_model_is_refused(
     ("flags", "error"),
     [
         ("--feed inputs=feature", "there is no column 'feature'. Did you mean 'features'?"),
-        ("--feed input=features", "feed names 'input', which is no input"),
+        ("--feed input=features", "feed names 'input', which is not an input"),
         ("--feed inputs=words", "found column 'words' of array<string>"),
         ("--feed inputs=x0,x1,x2 --narrow", "found 3 columns: 'x0', 'x1', 'x2'"),
         ("--feed inputs=features --keep x0,x9", "no column 'x9'"),
-        ("--feed inputs=features --fetch y=z", "fetch names 'y', which is no output"),
-        ("--feed inputs=features --fetch outputs=X0", "a column 'x0' is there already"),
+        ("--feed inputs=features --fetch y=z", "fetch names 'y', which is not an output"),
+        ("--feed inputs=features --fetch outputs=X0", "there is already a column 'x0'"),
     ],
 )
 def test_columns_that_do_not_fit_are_refused(
@@ -213,7 +213,7 @@ def test_existing_table(
         ("--output {0}/out --report {0}/rows", 2, "expected: a file"),
         ("--output {0}/out --report {0}/file/report.json", 73, "is a file"),
         ("--output-table nowhere.y", 2, "There is no schema `nowhere`"),
-        ("--output-table a..y", 2, "is no table name"),
+        ("--output-table a..y", 2, "is not a table name"),
         ("--output-table a_view --mode overwrite", 73, "is a view"),
         ("--output {0}/out --output-format csv", 65, "CSV cannot hold 'features'"),
         ("--output {0}/out --output-option compression=no", 65, "codec no is not available"),

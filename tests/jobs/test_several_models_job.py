@@ -50,7 +50,7 @@ def test_the_difference_is_a_column(
     ("flags", "code", "message"),
     [
         (("--model-sha256", "0" * 64), 2, "--model-sha256 is the digest of a single model"),
-        (("--bad-rows", "bad"), 2, "A job with several models has no place for bad rows"),
+        (("--bad-rows", "bad"), 2, "A job with several models cannot set bad rows aside"),
         (("--feed", "new.inputs=nothing"), 65, "model 'new': input inputs"),
         (("--feed", "other.inputs=id"), 65, "model 'old': feed names 'other.inputs'"),
     ],

@@ -155,7 +155,7 @@ def test_bad_row_is_named(
         ("SELECT 1;;SELECT a.b.c FROM (SELECT 1)", 65, "a"),
         ("SHOW", 65, "SHOW"),
         (" ; -- nothing", 2, "There is no SQL statement"),
-        ("DROP TABLE IF EXISTS nothing", 2, "gives no rows to write"),
+        ("DROP TABLE IF EXISTS nothing", 2, "returns no rows to write"),
     ],
 )
 def test_bad_sql_is_refused(

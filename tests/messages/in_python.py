@@ -134,21 +134,21 @@ EVERYWHERE = (
     mistake(
         "a mistyped engine",
         lambda call: call("linear_model", engine="nativ"),
-        "engine takes no 'nativ'",
+        "engine does not accept 'nativ'",
         "Did you mean 'native'?",
         error=UsageError,
     ),
     mistake(
         "a mistyped way of distribution",
         lambda call: call("linear_model", distribute="brodcast"),
-        "distribute takes no 'brodcast'",
+        "distribute does not accept 'brodcast'",
         "Did you mean 'broadcast'?",
         error=UsageError,
     ),
     mistake(
         "a mistyped rule of nulls",
         lambda call: call("linear_model", on_null="eror"),
-        "on_null takes no 'eror'",
+        "on_null does not accept 'eror'",
         "Did you mean 'error'?",
         error=UsageError,
     ),
@@ -162,14 +162,14 @@ EVERYWHERE = (
     mistake(
         "a type of strings that does not exist",
         lambda call: call("linear_model", strings="str"),
-        "strings takes no 'str'",
+        "strings does not accept 'str'",
         "'string', 'binary'",
         error=UsageError,
     ),
     mistake(
         "an output that does not exist",
         lambda call: call("linear_model", fetch={"output": "y"}),
-        "fetch names 'output', which is no output",
+        "fetch names 'output', which is not an output",
         "Did you mean 'outputs'?",
         error=BindingError,
     ),
@@ -244,20 +244,20 @@ OF_PREDICT = (
     mistake(
         "an RDD for a DataFrame",
         lambda world: predict(world.points.rdd, "linear_model"),
-        "Only a Spark DataFrame",
+        "predict scores only Spark DataFrames",
         "predict_rdd",
     ),
     mistake(
         "a pandas frame for a DataFrame",
         lambda world: predict(world.points.select("a").toPandas(), "linear_model"),
-        "Only a Spark DataFrame",
+        "predict scores only Spark DataFrames",
         "pandas",
         "spark.createDataFrame",
     ),
     mistake(
         "a mistyped input",
         _feed(feed={"input": "features"}),
-        "feed names 'input', which is no input",
+        "feed names 'input', which is not an input",
         "Did you mean 'inputs'?",
     ),
     mistake(
@@ -265,7 +265,7 @@ OF_PREDICT = (
         _feed(feed={"inputs": "feature"}),
         "input inputs: float32 (None, 2)",
         "there is no column 'feature'. Did you mean 'features'?",
-        "Columns at hand: id bigint, features array<float>",
+        "Available columns: id bigint, features array<float>",
     ),
     mistake(
         "a feed that is no dict",
@@ -349,7 +349,7 @@ OF_PREDICT = (
         "a constant of another type",
         _feed("top", feed={"x": "four", "k": 2.5}),
         "input k: int32 ()",
-        "2.5 is no constant of type int32",
+        "2.5 is not a constant of type int32",
     ),
     mistake(
         "constants alone",
@@ -367,7 +367,7 @@ OF_PREDICT = (
         "a column to keep that does not exist",
         _feed(feed={"inputs": "features"}, keep=["feature"]),
         "no column 'feature'. Did you mean 'features'?",
-        "columns at hand",
+        "available columns",
     ),
     mistake(
         "one name of a column to keep",
@@ -380,7 +380,7 @@ OF_PREDICT = (
         "a prediction named like a column",
         _feed(feed={"inputs": "features"}, fetch={"outputs": "ID"}),
         "output outputs: float32 (None, 1)",
-        "a column 'id' is there already",
+        "there is already a column 'id'",
         'fetch={"outputs": "',
     ),
     mistake(
@@ -499,7 +499,7 @@ OF_COLUMN_FUNCTIONS = (
     mistake(
         "a kind that does not exist",
         lambda world: predict_udf("minus", kind="panda", spark=world.spark),
-        "kind takes no 'panda'",
+        "kind does not accept 'panda'",
         "Did you mean 'pandas'?",
         error=UsageError,
     ),
@@ -513,7 +513,7 @@ OF_COLUMN_FUNCTIONS = (
     mistake(
         "a name that SQL has already",
         lambda world: register(world.spark, "sum", "minus"),
-        "SQL has a function 'sum'",
+        "SQL has a built-in function 'sum'",
         "choose another name",
         error=UsageError,
     ),
@@ -546,7 +546,7 @@ OF_PREDICT_RDD = (
     mistake(
         "a mistyped input of an RDD",
         lambda world: _rdd(world, [{"a": 1.0}], feed={"input": "a"}),
-        "feed names 'input', which is no input",
+        "feed names 'input', which is not an input",
         "Did you mean 'inputs'?",
         error=BindingError,
     ),
@@ -555,7 +555,7 @@ OF_PREDICT_RDD = (
         lambda world: _rdd(world, [{"a": 1.0}, {"a": 1.0}], "minus"),
         "row 0 of partition 0",
         "input b: float32 (None,)",
-        "it has 'a', no 'b'",
+        "it has 'a', but not 'b'",
         error=RowError,
     ),
     mistake(
@@ -584,7 +584,7 @@ OF_PREDICT_RDD = (
         lambda world: _rdd(world, [{"x": [1.0, 2.0, 3.0, 4.0]}], "top"),
         "row 0 of partition 0",
         "input k: int32 ()",
-        "no 'k'",
+        "but not 'k'",
         error=RowError,
     ),
 )

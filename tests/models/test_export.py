@@ -334,7 +334,7 @@ def ragged() -> tf.Module:
 @pytest.mark.parametrize(
     ("make", "options", "message"),
     [
-        (plane, {"sample": {"input": ROWS}}, "names 'input', which is no input. Did you mean"),
+        (plane, {"sample": {"input": ROWS}}, "names 'input', which is not an input. Did you mean"),
         (plane, {"sample": {"inputs": ROWS[:, :1]}}, "does not fit input 'inputs'"),
         (tf.Module, {}, "has nothing to call"),
         (plane, {"signatures": {"x": np.abs}}, "'x' has nothing to call"),

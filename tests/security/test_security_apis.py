@@ -84,7 +84,7 @@ def test_no_api_runs_a_model_that_touches_more(
 def test_another_digest_is_refused(api: str, spark: SparkSession, linear: Path) -> None:
     with pytest.raises(InvalidModelError, match="not the one that was asked for"):
         APIS[api](spark, linear, sha256="0" * 64)
-    with pytest.raises(UsageError, match="no digest of a model"):
+    with pytest.raises(UsageError, match="not the digest of a model"):
         APIS[api](spark, linear, sha256="latest")
 
 

@@ -80,7 +80,7 @@ def test_columns_at_hand_are_written_out(end_of, linear, tmp_path):
         *("--output", tmp_path / "out"),
     )
     assert ended.code == 65
-    assert f"Columns at hand: {WRITTEN} string" in ended.error
+    assert f"Available columns: {WRITTEN} string" in ended.error
     assert is_safe(ended.error), ended.error
 
 

@@ -43,7 +43,7 @@ def refusal(package):
 def test_a_cache_folder_that_is_a_link_is_refused(packed, root, tmp_path):
     (tmp_path / "elsewhere").mkdir(mode=0o700)
     root.symlink_to(tmp_path / "elsewhere")
-    assert "found:    a link\nHint: name the folder itself" in refusal(packed)
+    assert "found:    a link\nHint: set the folder itself" in refusal(packed)
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
@@ -115,14 +115,14 @@ def test_what_belongs_to_another_user_is_not_used(packed, root, kind):
         return
     if kind == "lock":
         shutil.rmtree(folder)
-    assert "the number 65534" in (text := refusal(packed)) or "no regular file of this user" in text
+    assert "the id 65534" in (text := refusal(packed)) or "not a regular file of this user" in text
 
 
 def test_what_belongs_to_another_number_is_not_used(packed, root, monkeypatch):
     bring(packed)
     owner = os.getuid()
     monkeypatch.setattr(node_folder.os, "getuid", lambda: owner + 1)
-    assert f"a folder of the user with the number {owner}" in refusal(packed)
+    assert f"a folder of the user with the id {owner}" in refusal(packed)
 
 
 # --- its content ----------------------------------------------------------------------------------

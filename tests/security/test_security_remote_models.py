@@ -154,7 +154,7 @@ def test_a_remote_version_folder_is_chosen_by_the_rule_of_local_ones(serve):
     serve(files)
     assert files.copied == ["far://away/model/10/saved_model.pb"]
     files.names = ("1", "01")
-    with pytest.raises(InvalidModelError, match=r"Version 1 of the model .* is there twice"):
+    with pytest.raises(InvalidModelError, match=r"Version 1 of the model .* exists twice"):
         serve(files)
     files.names = ("old",)
     with pytest.raises(ModelNotFoundError, match="There is no SavedModel at far://away/model"):

@@ -163,7 +163,7 @@ def test_a_shared_name_cannot_be_fed_or_named_in_keep(points, linear):
 
 @pytest.mark.parametrize("name", ["outputs", "OUTPUTS"])
 def test_a_column_in_the_way_of_an_output_is_refused(points, linear, name):
-    with pytest.raises(BindingError, match=f"a column '{name}' is there already"):
+    with pytest.raises(BindingError, match=f"there is already a column '{name}'"):
         predict(points.withColumn(name, sf.lit(1)), linear)
 
 
@@ -333,12 +333,12 @@ def test_all_mismatches_at_once_and_before_any_job(spark, pair, jobs_of):
         message = str(caught.value)
         assert "5 mismatches" in message.splitlines()[0]
         for part in (
-            "feed names 'zz', which is no input",
+            "feed names 'zz', which is not an input",
             "input a: float32 (None,): expected float, found column 'a' of date",
             "input b: float32 (None,): expected float, found column 'text' of string",
-            "fetch names 'nope', which is no output",
-            "output sum: float32 (None,): a column 'a' is there already",
-            "Columns at hand: text string, a date",
+            "fetch names 'nope', which is not an output",
+            "output sum: float32 (None,): there is already a column 'a'",
+            "Available columns: text string, a date",
         ):
             assert part in message
 

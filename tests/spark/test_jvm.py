@@ -39,5 +39,5 @@ def test_mismatches_are_found_before_the_bridge_is_asked(points, linear):
 
 def test_an_rdd_is_scored_in_python_alone(spark, linear):
     rdd = spark.sparkContext.parallelize([[1.0, 2.0]])
-    with pytest.raises(UsageError, match="runs in Python"):
+    with pytest.raises(UsageError, match="does not support"):
         tfspark.predict_rdd(rdd, linear, engine="jvm")

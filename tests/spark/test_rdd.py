@@ -200,7 +200,7 @@ def test_a_missing_key_is_no_null(refused, pair, element):
     text = refused([{"a": 1, "b": 2}, element], pair)
     assert "tfspark.errors.RowError: model pair version 1 (" in text
     assert "row 1 of partition 0: the element cannot feed input" in text
-    assert "no '" in text
+    assert "but not '" in text
 
 
 @pytest.mark.parametrize("element", [[1, 2], 5, "x"])

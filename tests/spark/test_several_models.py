@@ -84,7 +84,7 @@ def test_the_error_of_a_row_names_its_model(spark, linear, newer, refusal):
         ({"a": None}, {"difference": True}, BindingError, ["needs two models, found 1"]),
         (None, {"difference": True}, BindingError, ["needs two models, found 1"]),
         ({"a": None}, {"bach_size": 1}, UsageError, ["Model 'a'", "Did you mean 'batch_size'?"]),
-        ({"a": None, "b": None}, {"engine": "jvm"}, UsageError, ["Several models take no"]),
+        ({"a": None, "b": None}, {"engine": "jvm"}, UsageError, ["cannot score several models"]),
     ],
 )
 def test_everything_is_refused_at_the_call(

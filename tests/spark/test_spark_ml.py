@@ -74,7 +74,7 @@ def test_wrong_params_are_refused(params: dict[str, Any], message: str) -> None:
 def test_wrong_values_are_refused_before_a_job(points: DataFrame, linear: Path) -> None:
     with pytest.raises(UsageError, match="param model is not set"):
         SavedModelTransformer().transform(points)
-    with pytest.raises(UsageError, match="takes no 'nativ'"):
+    with pytest.raises(UsageError, match="does not accept 'nativ'"):
         SavedModelTransformer(model=linear, engine="nativ").transform(points)  # type: ignore[arg-type]
 
 

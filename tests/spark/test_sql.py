@@ -200,5 +200,5 @@ def test_nothing_is_registered_when_an_option_is_wrong(spark, linear, options, e
 
 @pytest.mark.parametrize("name", ["positive", "UPPER"])
 def test_a_name_that_sql_has_already_is_refused(spark, linear, name):
-    with pytest.raises(UsageError, match=f"SQL has a function '{name}' of its own"):
+    with pytest.raises(UsageError, match=f"SQL has a built-in function '{name}'"):
         register(spark, name, linear)

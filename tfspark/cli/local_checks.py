@@ -1,7 +1,7 @@
 """Checks a job on local files before Spark starts: models, input, output and columns. Driver.
 
 The user then sees a mistake within a second. These checks refuse only what the job would refuse.
-They leave to the job whatever Spark may read differently or Spark's settings may change.
+If Spark may read an input differently, or its settings may matter, only the job checks it.
 """
 
 from __future__ import annotations

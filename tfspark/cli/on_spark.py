@@ -138,8 +138,8 @@ def settings_of_shell(given: Mapping[str, str]) -> dict[str, str]:
 def without_secrets(settings: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """Return the settings for the command line of the JVM, and the secrets that it gets later.
 
-    All users of a machine can see command lines. Secrets of file systems count only from the first
-    access on, so they can follow, unless the start itself fetches files.
+    All users of a machine can see command lines. Secrets of a file system are needed only when it
+    is first opened, so they are set after the start, unless the start itself fetches files.
     """
     fetches = any(name in settings for name in _FETCHED)
     hidden = {} if fetches else {k: v for k, v in settings.items() if _is_secret(k, v)}

@@ -1,8 +1,8 @@
 """Decides how many rows of a Parquet file are read at once, so that memory stays bounded. Executor.
 
-The footer contains sizes before decoding: a dictionary with one text of 1 KB, used by a million
-rows, is some KB there. So the size of numbers is computed from their count, and where texts may
-repeat, each batch sets the number of rows of the next one. No Spark.
+The footer contains only sizes before decoding: if a million rows use one text of 1 KB from a
+dictionary, their size there is some KB. So the size of numbers is computed from their count. If
+texts may repeat, the size of each batch decides the number of rows of the next one. No Spark.
 """
 
 from __future__ import annotations

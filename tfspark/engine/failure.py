@@ -84,7 +84,7 @@ def _missing_operation(message: str) -> CannotServeError | None:
             expected="an operation of TensorFlow itself, for a device of this machine",
             found=message,
             hint="export the model without it: Python functions (tf.py_function) stay in the "
-            "process that exported them, and neither operations of other packages nor those of "
-            "other devices are here.",
+            "process that exported them, and this TensorFlow has no operations of other packages "
+            "or of other devices.",
         )
     )

@@ -2,8 +2,8 @@
 
 Invariant: if the options name an engine, that engine runs the model or raises an error. `auto`
 starts with the first engine of `registry.AUTO`, and changes to the second when the first cannot
-serve. This shows at the load or at the first run. One log record gives the reason. If the options
-name a second engine, it scores only the batches that the first one refuses.
+serve. This is detected at the load or at the first run, and one log record gives the reason. If the
+options name a second engine, it scores only the batches that the first one refuses.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def choice_of(engine: Engine, options: EngineOptions) -> EngineChoice:
 
 
 class EngineWithOther:
-    """An engine with another one behind it, which scores the batches that the first refuses.
+    """An engine, and a second one that scores the batches that the first one refuses.
 
     OpenVINO refuses values that it would compute differently from TensorFlow, such as NaN. If the
     caller did not choose OpenVINO, TensorFlow scores such batches, and only TensorFlow decides

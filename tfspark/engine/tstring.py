@@ -110,7 +110,8 @@ def _gather(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> pa.A
     """Copy elements from any addresses of this process into one new array.
 
     Arrow takes the elements from an array whose data buffer spans all of them. Its odd elements are
-    ours. Its even elements are the gaps, which are never read and may not be mapped.
+    the wanted ones. Its even elements are the gaps between them. The gaps are never read; their
+    addresses may be invalid.
     """
     ends, total = starts + sizes, int(sizes.sum())
     base = max(int(starts.min()) - total, 1)  # leaves space for the first offset

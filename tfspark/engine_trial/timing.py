@@ -1,8 +1,7 @@
 """Times the installed engines on the same rows, and compares their answers. Executor.
 
-Each engine scores the rows again and again, in turns with the others, so that a machine that
-becomes slower slows all of them. The fastest one is chosen if its answers agree with those of
-TensorFlow.
+The engines take turns, and each scores the rows repeatedly. If the machine becomes slower, all
+engines are affected. The fastest one is chosen if its answers agree with those of TensorFlow.
 
 Invariants: TensorFlow's kernels are chosen unless another engine is clearly faster; answers that
 differ beyond tolerance are an error; engines are opened by the caller, who also keeps them.
@@ -186,7 +185,7 @@ def _disagreement(
             continue
         row = different.row
         if not different.is_beyond:
-            return f"{ENGINES[engine].title} answers row {row} with another class in {column!r}"
+            return f"{ENGINES[engine].title} gives another class for row {row} in column {column!r}"
         raise EngineError(
             explain(
                 f"{origin.at(f'row {row} of the trial')}: two engines give different answers in "

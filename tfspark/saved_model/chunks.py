@@ -3,7 +3,7 @@
 A packed model can be larger than the memory of a process. `ChunkWriter` passes on each chunk as
 soon as it is full, and `ChunkReader` asks for a chunk only when it needs its first byte.
 
-Invariant: at most one chunk is in memory. Whoever makes the chunks must not keep them either.
+Invariant: at most one chunk is in memory. The producer of the chunks must not keep them either.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ChunkWriter(io.RawIOBase, Generic[Sent]):
         self._chunk = io.BytesIO()
 
     def writable(self) -> bool:
-        """Whether the stream can be written: yes."""
+        """Return `True`: the stream can be written."""
         return True
 
     def write(self, content: ReadableBuffer, /) -> int:
@@ -67,7 +67,7 @@ class ChunkReader(io.RawIOBase):
         self._rest = memoryview(b"")
 
     def readable(self) -> bool:
-        """Whether the stream can be read: yes."""
+        """Return `True`: the stream can be read."""
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:

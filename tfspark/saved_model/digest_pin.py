@@ -24,7 +24,7 @@ def check_pin(path: str, found: str, sha256: str) -> None:
     if not _SHA256.fullmatch(str(sha256)):
         raise UsageError(
             explain(
-                "sha256 (--model-sha256) is no digest of a model.",
+                "sha256 (--model-sha256) is not the digest of a model.",
                 expected="64 hexadecimal digits, such as load(path).digest",
                 found=repr(sha256),
             )

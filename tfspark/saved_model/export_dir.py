@@ -61,7 +61,7 @@ def _nothing_there(path: Path, given: Path) -> ModelNotFoundError:
     working = "" if given.is_absolute() else f"the working directory is {Path.cwd()}"
     found = "; ".join(filter(None, ["nothing", near_names(path), working]))
     is_home = given.parts[:1] and given.parts[0].startswith("~")
-    return _no_model(path, found, "write the home folder out for ~." if is_home else _WHICH)
+    return _no_model(path, found, "write the whole path instead of ~." if is_home else _WHICH)
 
 
 def _no_folder(path: Path) -> ModelNotFoundError:
@@ -127,7 +127,7 @@ def choose_version(
         if number in found:
             raise InvalidModelError(
                 explain(
-                    f"Version {number} of the model at {path} is there twice.",
+                    f"Version {number} of the model at {path} exists twice.",
                     found=listing([found[number], name]),
                     hint="remove or rename one of the two folders.",
                 )

@@ -139,7 +139,7 @@ class _Walk:
     ) -> Iterator[tuple[str, Path]]:
         self.met += 1
         if self.met > MOST_ENTRIES:
-            found = f"more than {MOST_ENTRIES} entries, those behind links included"
+            found = f"more than {MOST_ENTRIES} entries, including those behind links"
             raise self._refusal("", found, f"give the export dir of a single model; {_NO_LINK}")
         if is_too_long(name):
             raise self._refusal(name, "too long a name, or too many levels of folders", _NO_LINK)
@@ -174,7 +174,7 @@ class _Walk:
     def _refusal(self, name: str, found: str, hint: str) -> InvalidModelError:
         return InvalidModelError(
             explain(
-                f"The folder {self.folder} holds something that no model has.",
+                f"The folder {self.folder} contains something that a model cannot contain.",
                 expected=f"regular files and folders, at most {MOST_ENTRIES} of them",
                 found=f"{name!r}: {found}" if name else found,
                 hint=hint,

@@ -25,7 +25,7 @@ BINARY, TEXT = "saved_model.pb", "saved_model.pbtxt"
 NAMES = frozenset((BINARY, TEXT))
 _CHUNKED = "saved_model.cpb"  # if it is there, only some versions of TensorFlow read it
 
-_HINT = "export it again; a broken version is never passed over for an older one."
+_HINT = "export it again; tfspark never uses an older version in its place."
 
 # The size limit of a protobuf message, and therefore of a graph that TensorFlow can load.
 _MOST_BYTES = (1 << 31) - 1

@@ -36,38 +36,38 @@ class Other:
 
 
 _FROM_KERAS = (
-    "load it by model = keras.models.load_model({path!r}), and write a SavedModel by "
+    "load it with model = keras.models.load_model({path!r}), and write a SavedModel with "
     "model.export({target!r})."
 )
 _FROM_MLFLOW = (
-    "load it by model = mlflow.tensorflow.load_model({path!r}), and write a SavedModel by "
+    "load it with model = mlflow.tensorflow.load_model({path!r}), and write a SavedModel with "
     "model.export({target!r})."
 )
 _OTHER_FLAVOR = (
     "give the SavedModel of a TensorFlow model; models of other libraries are not scored."
 )
-_FROM_PYTORCH = "convert it to a SavedModel, for example by torch.onnx.export and onnx2tf."
+_FROM_PYTORCH = "convert it to a SavedModel, for example with torch.onnx.export and onnx2tf."
 _UNPACK = "unpack it, and give the folder in it that holds saved_model.pb."
 _FROM_GRAPH = (
     "import the graph into a session of tf.compat.v1, and write a SavedModel with its inputs and "
-    "outputs by tf.compat.v1.saved_model.simple_save."
+    "outputs with tf.compat.v1.saved_model.simple_save."
 )
 
 _KERAS = Other("a model in Keras's own format", _FROM_KERAS)
 _HDF5 = Other("a Keras model in HDF5", _FROM_KERAS)
 _TFLITE = Other(
     "a TensorFlow Lite model",
-    "give the SavedModel that it was converted from; model.export(…) writes that of a Keras model.",
+    "give the SavedModel that it was converted from; for a Keras model, model.export(…) writes it.",
 )
 _PYTORCH = Other("a PyTorch model", _FROM_PYTORCH)
 _ARCHIVE = Other("an archive", _UNPACK)
 _GRAPH = Other("a graph without signatures", _FROM_GRAPH)
 _PICKLE = Other("a pickled object", "load it, and export it from there.")
 _CHECKPOINT = Other(
-    "a checkpoint, which holds variables alone",
+    "a checkpoint, which contains only variables",
     "restore it in the program that made it, and export the model from there.",
 )
-_ONNX = Other("an ONNX model", "convert it to a SavedModel, for example by onnx2tf -i {path}.")
+_ONNX = Other("an ONNX model", "convert it to a SavedModel, for example with onnx2tf -i {path}.")
 _WEIGHTS = Other(
     "weights without a graph", "load them in the program that knows the model, and export it there."
 )
@@ -163,7 +163,7 @@ def _folder(folder: Path) -> Other | None:
     if {"model.json", "group1-shard1of1.bin"} <= names:
         return Other("a TensorFlow.js model", "give the SavedModel that it was converted from.")
     if "config.json" in names and names & _HUGGING_FACE:
-        hint = "write a SavedModel by TFAutoModel.from_pretrained(…).save_pretrained(…, {})."
+        hint = "write a SavedModel with TFAutoModel.from_pretrained(…).save_pretrained(…, {})."
         return Other("a model of Hugging Face", hint.format("saved_model=True"))
     if "MLmodel" in names:
         return _of_mlflow(folder)

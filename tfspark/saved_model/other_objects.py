@@ -17,10 +17,10 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):/", re.IGNORECASE)
 
 _DOWNLOAD = "download the model to a folder, and give the path of that folder."
 _MLFLOW = (
-    "install tfspark[mlflow] on the driver; or bring it to a folder by "
-    "mlflow.artifacts.download_artifacts({0!r}), and give the folder in it "
-    "that holds saved_model.pb, such as data/model; where there is none, load the model by "
-    "mlflow.tensorflow.load_model({0!r}), and write it by model.export({1!r})."
+    "install tfspark[mlflow] on the driver; or download it with "
+    "mlflow.artifacts.download_artifacts({0!r}), and give the downloaded folder "
+    "that contains saved_model.pb, such as data/model; if there is none, load the model with "
+    "mlflow.tensorflow.load_model({0!r}), and write it with model.export({1!r})."
 )
 
 # Schemes that no file system of Spark reads.
@@ -34,19 +34,19 @@ _SCHEMES = {
 }
 
 # Live objects, by the packages of their classes and base classes; the first match counts.
-_EXPORT = "write it by model.export({0!r}), and give that path."
+_EXPORT = "write it with model.export({0!r}), and give that path."
 _LIVE = {
     "keras": ("a live Keras model", _EXPORT),
     "tf_keras": ("a live Keras model", _EXPORT),
     "tensorflow": (
         "a live TensorFlow object",
-        "write it by tf.saved_model.save(module, {0!r}, signatures=module.function), where the "
-        "function is a tf.function with an input signature, and give that path; a model that "
-        "tf.saved_model.load returned is given by the path that it was loaded from.",
+        "write it with tf.saved_model.save(module, {0!r}, signatures=module.function), where the "
+        "function is a tf.function with an input signature, and give that path; for a model that "
+        "tf.saved_model.load returned, give the path that it was loaded from.",
     ),
     "torch": (
         "a live PyTorch object",
-        "convert it to a SavedModel, for example by torch.onnx.export and onnx2tf.",
+        "convert it to a SavedModel, for example with torch.onnx.export and onnx2tf.",
     ),
 }
 _PATH = "/path/to/model/1"

@@ -208,7 +208,7 @@ def _message_and_code(error: Exception) -> tuple[str, int]:
 
 
 def _unexpected(error: Exception) -> tuple[str, int]:
-    """Tell lost processes and failed I/O from a bug; the same command may succeed after them."""
+    """Return message and exit code: of a lost process, of failed I/O, or of a bug."""
     from tfspark.spark.cluster.failures import cause, is_disconnected, is_of_io
     from tfspark.spark.cluster.lost_workers import lost
 
@@ -220,7 +220,7 @@ def _unexpected(error: Exception) -> tuple[str, int]:
         hint = "find the reason in Spark's log (often memory), and run the command again."
     elif is_of_io(error):
         problem, code = "The job could not read or write.", INPUT_OUTPUT
-        hint = "check the space and the rights where the job reads and writes, and the network."
+        hint = "check the network, and the space and permissions of the input and the output."
     else:
         problem, code = "The job failed.", BUG
         hint = "Spark's log may say more; TFSPARK_LOG_LEVEL=DEBUG shows where it happened."

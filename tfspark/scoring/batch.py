@@ -140,7 +140,7 @@ def _bad_rows(
     if not job.bad_rows:
         return None
     if job.models:
-        problem = "A job with several models has no place for bad rows."
+        problem = "A job with several models cannot set bad rows aside."
         hint = "leave out --bad-rows, or run a job for each model."
         raise UsageError(explain(problem, hint=hint))
     if job.mode == PARTITIONS:
@@ -171,7 +171,7 @@ def _plan_path(
             raise UsageError(
                 explain(
                     f"This job cannot take the direct path: {reason}.",
-                    hint="leave --path out, or take --path spark.",
+                    hint="leave --path out, or use --path spark.",
                 )
             ) from reason
         _log.info("rows go through Spark's sources: %s", reason)
@@ -266,7 +266,7 @@ def _check_counts(report: Report) -> None:
     if report.rows_in != written:
         raise EngineError(
             explain(
-                "Rows were lost or doubled on the way; nothing is published.",
+                "Rows were lost or duplicated; nothing is published.",
                 expected=f"{report.rows_in} rows",
                 found=f"{written} rows",
                 hint="run the job again; before Spark 4.3 a retried task was counted twice.",

@@ -182,7 +182,7 @@ def _stage(
     tally: Tally,
 ) -> Outcome:
     """Run the tasks, and stage the parts of good and of bad rows."""
-    # A kept part does not tell its file of bad rows, so jobs with bad rows keep no parts.
+    # A kept part does not name its file of bad rows, so jobs with bad rows keep no parts.
     parts = _run(spark, splits, task, tally, keeps=output.keeps and bad is None)
     output.take([part.name for part in parts if part.name] or [_write_empty(task)])
     if bad is not None:

@@ -114,7 +114,7 @@ class DirectInput:
         if later and not job.allow_missing:
             refuse_missing(self.footers, later)
         if later or self.changed or any(pa.types.is_struct(kind) for kind in self.schema.types):
-            raise NotDirectError("Spark knows more of the columns")
+            raise NotDirectError("Spark knows columns that the first file lacks")
 
 
 def open_input(spark: SparkSession, job: BatchJob) -> DirectInput:
@@ -136,7 +136,7 @@ def open_input(spark: SparkSession, job: BatchJob) -> DirectInput:
     footers = _footers(filesystem, files, job)
     schema = nullable(footers[0].schema)
     if len({name.lower() for name in schema.names}) < len(schema.names):
-        raise NotDirectError("Spark does not tell column names apart by case")
+        raise NotDirectError("two columns have names that differ only in case")
     fields = spark_fields(footers[0])
     if kind == "orc":
         fields = fields_of(read_path(spark, job.source.path, kind, {}).schema.json())
@@ -171,7 +171,7 @@ def _check_files(files: list[DataFile], path: str) -> None:
         raise NotDirectError("there is no data file")
     names = [file.path[len(path) :].strip("/") for file in files]
     if any("/" in name for name in names):
-        raise NotDirectError("folders inside are partitions to Spark, or nothing")
+        raise NotDirectError("Spark reads the folders inside as partitions, or ignores them")
     if any(name.startswith(SUMMARIES) for name in names):
         raise NotDirectError("Spark reads the schema of the folder from its summary file")
 

@@ -136,7 +136,7 @@ ALLOW_OPS = Flag(
 OUTPUT_SHAPE = Flag(
     "--output-shape",
     "OUTPUT=[SIZE,…]",
-    "shape of one row of an output whose rank the model does not tell: y= is one number, "
+    "shape of one row of an output of unknown rank: y= is one number, "
     "y=3,None an array of 3 arrays of any length",
     arguments.row_shape,
 )
@@ -151,8 +151,8 @@ BATCH_SIZE = Flag(
 TIMEOUT = Flag(
     "--timeout",
     "SECONDS",
-    "how long the model may take to load, and to answer for a batch, before its worker is ended "
-    "and the task run again; 0 for no limit (default: 600)",
+    "time limit to load the model, and for each batch; the worker of a slower model is ended, and "
+    "its task runs again; 0 means no limit (default: 600)",
     arguments.seconds,
     600.0,
 )
@@ -162,7 +162,7 @@ TIMEOUT = Flag(
 FEED = Flag(
     "--feed",
     "INPUT=COLUMN[,COLUMN…]",
-    "which column, or scalar columns to stack, feed an input (default: by name)",
+    "column that feeds an input, or scalar columns that are stacked (default: by name)",
     arguments.feed_pair,
 )
 CONSTANT = Flag(
@@ -186,20 +186,20 @@ KEEP = Flag(
 NARROW = Flag(
     "--narrow",
     "",
-    "allow to feed double, float or decimal to an input of integers; a value with a fraction is "
-    "then an error of its row",
+    "let double, float or decimal columns feed an input of integers; a row whose value has a "
+    "fraction is then a bad row",
 )
 STRINGS = _choice("--strings", STRING_TYPES, "Spark type of outputs of strings", DEFAULTS.strings)
 ON_NULL = _choice(
     "--on-null",
     NULL_WORDS,
-    "whether a row with null in an input gives null or ends the job with an error",
+    "result of a row with a null in an input: null, or an error that ends the job",
     DEFAULTS.on_null,
 )
 FILL_NULL = Flag(
     "--fill-null",
     "INPUT=VALUE",
-    "what feeds an input in place of null, such as Age=nan or Cabin=",
+    "value that replaces null in an input, such as Age=nan or Cabin=",
     arguments.pair_or_empty,
 )
 
@@ -208,13 +208,13 @@ FILL_NULL = Flag(
 QUERY = Flag("--query", "SQL", "one statement")
 FILE = Flag("--file", "PATH", "file of statements, separated by ;")
 INPUT = Flag("--input", "PATH", "path, glob or URI to read")
-INPUT_TABLE = Flag("--input-table", "TABLE", "table or view to read, Hive's included")
+INPUT_TABLE = Flag("--input-table", "TABLE", "table or view to read, also from Hive")
 INPUT_FORMAT = _choice(
     "--input-format",
     (*_FORMATS[:-1], "binaryFile", "tfrecord", "delta", "iceberg"),
-    "format of the input; csv has a header line and types found in the data, and a broken record "
-    "of csv or json ends the job, unless --option says otherwise; binaryFile has path, "
-    "modificationTime, length, content",
+    "format of the input; csv has a header line, and its types are inferred from the data; a "
+    "broken record of csv or json ends the job, unless --option says otherwise; binaryFile has the "
+    "columns path, modificationTime, length, content",
     "parquet",
 )
 OPTION = Flag(
@@ -226,7 +226,7 @@ OPTION = Flag(
 ALLOW_MISSING = Flag(
     "--allow-missing",
     "",
-    "a column that a Parquet or ORC file lacks is null in its rows (default: refused)",
+    "give null for a column that a Parquet or ORC file lacks (default: refuse the file)",
 )
 
 # --- output ---------------------------------------------------------------------------------------
@@ -238,7 +238,7 @@ OUTPUT_OPTION = Flag("--output-option", "K=V", "option of Spark's writer", argum
 PARTITION_BY = Flag(
     "--partition-by",
     "COLUMN[,COLUMN…]",
-    "columns by whose values Spark puts the rows into folders",
+    "columns that partition the output into folders",
     arguments.names,
     [],
 )
@@ -251,7 +251,7 @@ MODE = _choice(
 REPORT = Flag(
     "--report",
     "PATH",
-    "where the JSON report goes (default: _tfspark_report_RUN.json in the output folder, or in "
+    "path of the JSON report (default: _tfspark_report_RUN.json in the output folder, or in "
     "the working directory for a table)",
 )
 BAD_ROWS = Flag(
@@ -263,30 +263,30 @@ BAD_ROWS = Flag(
 MAX_BAD_ROWS = Flag(
     "--max-bad-rows",
     "N[%]",
-    "how many rows may be bad, as a number or a share: with more, the job fails and publishes "
+    "largest number or share of bad rows: with more, the job fails and publishes "
     "nothing (default: 100%)",
     arguments.limit,
 )
 PATH = _choice(
     "--path",
     ("auto", "spark", "direct"),
-    "which way rows take: spark, through its readers and writers; direct, where tasks read and "
-    "write the files themselves; auto, the fastest that gives the same result",
+    "how rows are read and written: spark uses its readers and writers; with direct, the tasks "
+    "read and write the files; auto takes the fastest way that gives the same result",
     "auto",
 )
 CHUNKS = Flag(
     "--chunks",
     "N",
-    "into how many groups the work is divided at least: a finished one is kept when the job is "
-    "killed, and the same command does not score it again; through Spark these are groups of input "
-    "files, on the direct path waves of tasks (default: 1)",
+    "minimum number of groups into which the work is divided; if the job is killed, its finished "
+    "groups are kept, and the same command does not score them again; a group is a set of input "
+    "files through Spark, and a wave of tasks on the direct path (default: 1)",
     arguments.positive,
     1,
 )
 RUN_ID = Flag(
     "--run-id",
     "KEY",
-    "your own key of this run; a run whose key is marked done at the output is not run again "
+    "key of your choice for this run; if the output has the key marked as done, nothing is run "
     "(default: none)",
     default="",
 )

@@ -56,7 +56,8 @@ class BatchJob:
         difference: Whether the outputs of two models are subtracted.
         source: The input.
         target: The output.
-        mode: What to do when the target exists: `error`, `overwrite` or `append`.
+        mode: What to do when the target exists: `error`, `overwrite`, `append` or
+            `overwrite-partitions`.
         feed: Input → column, field of a struct, scalar columns to stack, or `Constant`.
         fetch: Output → column; by default every output under its own name.
         keep: Columns of the input to write beside the predictions; by default all.

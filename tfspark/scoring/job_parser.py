@@ -51,7 +51,7 @@ def _left_over(given: Sequence[str], rest: Sequence[str]) -> str:
     flag = next((word for word in reversed(before) if word.startswith("--")), "")
     place = f" after {flag.partition('=')[0]}" if flag else ""
     count = "1 word" if len(rest) == 1 else f"{len(rest)} words"
-    return f"{count}{place} without a flag; separate values by commas, and quote blanks"
+    return f"{count}{place} without a flag; separate values with commas, and quote spaces"
 
 
 class Once(argparse.Action):

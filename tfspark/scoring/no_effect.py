@@ -71,7 +71,7 @@ OF_BATCH_SCORE = (
     ),
     NoEffect(
         (flags.MAX_BAD_ROWS,),
-        "without a place for bad rows",
+        "without --bad-rows",
         lambda args: not args.bad_rows,
         "add --bad-rows PATH.",
     ),

@@ -94,7 +94,7 @@ def check_space(spark: SparkSession, job: BatchJob, planned: Plan) -> None:
                 f"There is no space for the output {job.target}.",
                 expected=f"{_in_words(least)} or more, for an input of {_in_words(size)}",
                 found=f"{_in_words(free)} free",
-                hint="make space there, or choose another --output.",
+                hint="free some space there, or choose another --output.",
             )
         )
     if free < size and job.keep is None:

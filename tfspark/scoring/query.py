@@ -156,7 +156,7 @@ def _refuse_command(result: DataFrame) -> None:
     if not result.columns:
         raise UsageError(
             explain(
-                "The last statement gives no rows to write.",
+                "The last statement returns no rows to write.",
                 expected="a query, such as SELECT … FROM …",
                 hint="put the query last, or leave out --output and --output-table.",
             )

@@ -26,7 +26,7 @@ class SplitRows:
 
     Attributes:
         inputs: The columns of the input.
-        keep: Those that stand beside the predictions of a good row.
+        keep: Those that a good row keeps beside the predictions.
         binding: What was scored.
         file_of: Row of the stream → the file it was read from.
     """

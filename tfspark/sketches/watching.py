@@ -146,7 +146,7 @@ class Watch:
             yield batch
 
     def end(self) -> RowSketch:
-        """Return the statistics, as small as they get."""
+        """Return the statistics in their smallest size."""
         self._harmless(self._finish)
         return self.sketch
 

@@ -212,6 +212,6 @@ def _renamed(binding: Binding, names: Mapping[str, str]) -> Binding:
 def _check_frame(df: object) -> None:
     if not hasattr(df, "mapInArrow"):
         found = f"{type(df).__module__}.{type(df).__name__}"
-        hint = "make one by spark.createDataFrame(…); an RDD is scored by predict_rdd."
-        problem = "Only a Spark DataFrame can be scored by predict."
+        hint = "make one with spark.createDataFrame(…); predict_rdd scores RDDs."
+        problem = "predict scores only Spark DataFrames."
         raise UsageError(explain(problem, expected="pyspark.sql.DataFrame", found=found, hint=hint))

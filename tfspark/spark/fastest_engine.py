@@ -95,7 +95,7 @@ def asking_frame(fed: FedFrame) -> Ask:
 
     def ask(chain: ModelChain) -> Sequence[EngineChoice]:
         if fed.frame.isStreaming:
-            problem = 'A stream has no rows to time before it starts, so it takes no "fastest".'
+            problem = "A stream has no rows before it starts, so engines cannot be timed."
             hint = "name the engine; tfspark.testing.compare_engines(model, rows) times them."
             raise UsageError(explain(problem, found='engine="fastest"', hint=hint))
         passed = replace(fed, kept=()).passed([one.binding for one in chain.models])

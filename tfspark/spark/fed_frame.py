@@ -166,10 +166,10 @@ class FedFrame:
         if problems:
             raise BindingError(
                 explain_all(
-                    "Columns cannot stand beside the predictions",
+                    "Columns cannot be kept beside the predictions",
                     problems,
-                    hint=f"leave them out with {terms.keep}, cast or rename them; or score by "
-                    "predict_udf, which leaves all other columns where they are.",
+                    hint=f"leave them out with {terms.keep}, cast or rename them; or score with "
+                    "predict_udf, which does not pass other columns to Python.",
                 )
             )
 

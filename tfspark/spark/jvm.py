@@ -176,6 +176,6 @@ def _absent() -> EngineError:
         explain(
             'engine="jvm" needs the Scala bridge on the driver.',
             expected=f"its jar, made by `make bridge`, or {COORDINATE}",
-            hint="start Spark with --jars or --packages and it; a Connect server likewise.",
+            hint="start Spark, or the Connect server, with --jars or --packages and this jar.",
         )
     )

@@ -55,7 +55,7 @@ class JvmBackend:
         """
         if len(bound.models) > 1:
             hint = "score with one model after the other: the bridge sends no rows to Python."
-            raise UsageError(explain('Several models take no engine="jvm".', hint=hint))
+            raise UsageError(explain('engine="jvm" cannot score several models.', hint=hint))
         if any(one.features for one in bound.bindings[0].inputs):
             raise no_examples()
         (model,), (binding,) = bound.models, bound.bindings

@@ -61,15 +61,15 @@ def handle_of(
         spark: The session.
         package: The model.
         options: How to score.
-        choice: The fastest engine, if it is known; before, `auto` stands for it.
+        choice: The fastest engine, if it is known; until then, `auto` is used.
 
     Raises:
         UsageError: When the engine does not run in Python workers.
         EngineError: When local workers run another Python, which cannot score.
     """
     if options.engine == "jvm":
-        hint = "score by predict, predict_udf or register."
-        raise UsageError(explain('This API runs in Python and takes no engine="jvm".', hint=hint))
+        hint = "score with predict, predict_udf or register."
+        raise UsageError(explain('This API does not support engine="jvm".', hint=hint))
     check_worker_python(spark, options.engine)
     cpus = int(spark.conf.get("spark.task.cpus", "1") or 1)
     handle = ModelHandle.of(
@@ -89,7 +89,7 @@ def refuse_fastest(options: ScoreOptions) -> None:
         UsageError: The hint says how to find the engine.
     """
     if options.engine == "fastest":
-        problem = "This API knows no rows before it runs, so it cannot time the engines."
+        problem = "This API has no rows before it runs, so it cannot time the engines."
         hint = "name the engine; tfspark.testing.compare_engines(model, rows) times them."
         raise UsageError(explain(problem, found='engine="fastest"', hint=hint))
 
@@ -99,5 +99,5 @@ def _check_fills(package: ModelPackage, options: ScoreOptions) -> None:
     names = [spec.name for spec in signature.inputs]
     for name in options.on_null if isinstance(options.on_null, Mapping) else ():
         if parts_of(name, signature.example_inputs)[0] not in names:
-            problem = f"on_null names {name!r}, which is no input.{did_you_mean(name, names)}"
+            problem = f"on_null names {name!r}, which is not an input.{did_you_mean(name, names)}"
             raise UsageError(explain(problem, expected=listing(names), found=name))

@@ -25,7 +25,7 @@ def is_pandas_on_spark(df: object) -> bool:
 
 
 def opened(df: Any) -> tuple[DataFrame, list[str], Closing]:
-    """Return the frame for Spark, the column to keep for the index, and the way back."""
+    """Return a Spark frame, the column of the index, and a function that converts back."""
     if not is_pandas_on_spark(df):
         return df, [], lambda scored: scored
     names = list(df.index.names)

@@ -26,7 +26,7 @@ def check_analysed(df: DataFrame) -> None:
             raise
         raise UsageError(
             explain(
-                "predict has to know the columns, which a query function of a pipeline cannot ask.",
+                "predict needs the columns, and Spark does not return them in a query function.",
                 hint="use predict_udf: make score = predict_udf(model) outside of the function, "
                 'and return df.withColumn("y", score(…)) from it.',
             )

@@ -99,7 +99,7 @@ class PythonBackend:
                     "The SQL of this Spark cannot call a model.",
                     expected="Spark 4.1 or later",
                     found=f"Spark {pyspark.__version__}",
-                    hint='score by predict, or by predict_udf(…, kind="pandas") on columns.',
+                    hint='score with predict, or with predict_udf(…, kind="pandas") on columns.',
                 )
             )
         function = self.function(request, "arrow")

@@ -87,8 +87,8 @@ def predict_rdd(
 def _check_rdd(rdd: object) -> None:
     if not isinstance(rdd, RDD):
         found = f"{type(rdd).__module__}.{type(rdd).__name__}"
-        problem = "Only an RDD can be scored by predict_rdd."
-        hint = "score a DataFrame by predict(df, model)."
+        problem = "predict_rdd scores only RDDs."
+        hint = "score a DataFrame with predict(df, model)."
         raise UsageError(explain(problem, expected="pyspark.RDD", found=found, hint=hint))
 
 
@@ -96,7 +96,8 @@ def _check_feed(signature: Signature, feed: Mapping[str, Any]) -> None:
     inputs = [spec.name for spec in signature.inputs]
     owners = {name: parts_of(name, signature.example_inputs) for name in feed}
     unknown = [
-        f"feed names {name!r}, which is no input ({listing(inputs)}).{did_you_mean(name, inputs)}"
+        f"feed names {name!r}, which is not an input ({listing(inputs)})."
+        f"{did_you_mean(name, inputs)}"
         for name, (owner, _) in owners.items()
         if owner not in inputs
     ]

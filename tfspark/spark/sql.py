@@ -90,5 +90,5 @@ def _check_name(spark: SparkSession, name: str) -> None:
         .count()
     ):
         raise UsageError(
-            explain(f"SQL has a function {name!r} of its own.", hint="choose another name.")
+            explain(f"SQL has a built-in function {name!r}.", hint="choose another name.")
         )

@@ -36,10 +36,10 @@ class Setting(NamedTuple):
 
     Attributes:
         name: Its key in Spark.
-        value: The recommended value; the user's own where he has set one.
+        value: The recommended value, or the user's own value if one is set.
         state: `applied`, `set before`, `only at start` (add `--conf` to the start of Spark),
             `not known` (this Spark does not have it) or `needs the model`.
-        why: What it is good for.
+        why: The reason for the setting.
     """
 
     name: str

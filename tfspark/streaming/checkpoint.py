@@ -81,7 +81,7 @@ class Checkpoint:
                 "micro-batch cannot be recorded.",
                 expected=f"the checkpoint of query {running or 'that runs'}",
                 found=f"query {found}" if found else "no checkpoint",
-                hint="start the stream by score.writer(stream), or set the writer's option "
+                hint="start the stream with score.writer(stream), or set the writer's option "
                 "checkpointLocation to the same path.",
             )
         )

@@ -69,7 +69,7 @@ class BatchScorer:
                 micro-batch does not exist any more.
         """
         if frame.isStreaming:
-            hint = "start it by score.writer(stream).start()."
+            hint = "start it with score.writer(stream).start()."
             raise UsageError(explain("A stream was given instead of a micro-batch.", hint=hint))
         spark = frame.sparkSession
         checkpoint = Checkpoint.at(spark, self.checkpoint)
@@ -93,7 +93,7 @@ class BatchScorer:
                     "Only a stream can be scored by micro-batches.",
                     expected="a DataFrame of spark.readStream",
                     found=f"a {type(stream).__name__} that is not a stream",
-                    hint="score it by tfspark.predict.",
+                    hint="score it with tfspark.predict.",
                 )
             )
         spark = stream.sparkSession

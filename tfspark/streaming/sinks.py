@@ -52,7 +52,7 @@ class Sink(Protocol):
 
 @dataclass
 class Function:
-    """A function of the user. It has to take a replayed micro-batch once itself.
+    """A function of the user. It must write a replayed micro-batch only once.
 
     Attributes:
         function: Takes the scored rows and the number of the micro-batch.

@@ -52,8 +52,8 @@ def _named(spark: SparkSession, source: Dataset) -> InvalidInputError | None:
             f"The input file {uri} has a broken record" + (f" in line {line}." if line else "."),
             expected=f"a record of {source.format} with the fields of the others",
             found=repr(shown),
-            hint="fix the line; or read what Spark can, the rest as null, with "
-            "--option mode=PERMISSIVE.",
+            hint="fix the line; or add --option mode=PERMISSIVE, which gives null for every value "
+            "that Spark cannot read.",
         )
     )
 

@@ -52,8 +52,8 @@ def refuse_other_headers(
                     f"The input file {file.path} has another header than {some[0].path}.",
                     expected=", ".join(headers[0] or []),
                     found=", ".join(header or []),
-                    hint="write the file again with the columns of the others; or read columns by "
-                    "their order, whatever they are called, with --option enforceSchema=true.",
+                    hint="write the file again with the columns of the others; or add --option "
+                    "enforceSchema=true, which reads columns by position and ignores their names.",
                 )
             )
 

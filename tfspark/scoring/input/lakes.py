@@ -122,9 +122,9 @@ def _error(
         explain(
             f"{path} is {kind.name}{inside}, not a folder of files: "
             + (
-                "among them are rows that were deleted or replaced."
+                "its files contain rows that were deleted or replaced."
                 if flag == "input"
-                else "rows that are put beside its own are not part of the table."
+                else "rows that are written there do not become part of the table."
             ),
             hint=hint,
         )

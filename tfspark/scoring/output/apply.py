@@ -178,7 +178,7 @@ class Applier:
                     self.store.make(output.rpartition("/")[0])
                     self.store.rename(new, output)
             except (FileNotFoundError, FileExistsError):
-                continue  # the next look finds the reason
+                continue  # the next comparison finds the reason
         raise self._lost("the file system gives contradictory answers")
 
     def _replace(self, journal: Journal, new: str, output: str) -> None:

@@ -54,7 +54,7 @@ def holds(column: str, values: str, *, may_widen: bool) -> bool:
 
 
 def stored(values: str, file_format: str) -> str:
-    """Return the type with which files of a format give values of a type back."""
+    """Return the type that values of a type have after they are written to a format and read."""
     if file_format == "avro":
         values = _SMALL.sub("int", values)
     return _COLLATED.sub("string", values) if file_format in ("avro", "orc") else values

@@ -143,8 +143,8 @@ def warn_without_guarantee(store: Store, folder: str, target: object) -> None:
     elif isinstance(store, LocalStore) and is_fuse(kind := type_at(folder)):
         _log.warning(
             "%s is on a mount of type %s: many such mounts copy instead of renaming, and let two "
-            "jobs create the same file, so neither a second job at the same time nor a kill while "
-            "files are published is guaranteed to be safe",
+            "jobs create the same file, so rows may be lost or duplicated if a second job runs at "
+            "the same time, or if this job is killed while it publishes files",
             target,
             kind,
         )

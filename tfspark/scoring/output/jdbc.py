@@ -128,7 +128,7 @@ class JdbcOutput(CatalogOutput):
     def _sweep(self, own: _Note | None, others: Iterable[_Note]) -> None:
         """Drop the second tables of earlier runs of this job, and of other runs that have ended.
 
-        A run that was renaming is left to its own job, to which a missing table means success.
+        Tables of a run that was renaming are kept: its own job checks later whether they exist.
         """
         ended = [note for note in others if note.step != _RENAMING and note.has_ended]
         names = {note.staged for note in (*filter(None, [own]), *ended)}
@@ -201,7 +201,7 @@ class JdbcOutput(CatalogOutput):
         name = self._staged.quoted
         if not (self._exists() and self._create_like_target()):
             options, partitions = self.target.options, self.target.partition_by
-            empty = self.spark.createDataFrame([], df.schema)  # counts nothing, unlike `df`
+            empty = self.spark.createDataFrame([], df.schema)  # `df` would count rows
             tables.create(empty, name, self.target.format, options, partitions, {})
         tables.append_rows(df, name, self.target.options)
 
@@ -249,7 +249,7 @@ class JdbcOutput(CatalogOutput):
         if found != str(account["rows_out"]):
             raise EngineError(
                 explain(
-                    "Rows were lost or doubled on the way to the database; nothing is published.",
+                    "Rows for the database were lost or duplicated; nothing is published.",
                     expected=f"{account['rows_out']} rows",
                     found=f"{found} rows",
                     hint="run the job again.",

@@ -19,7 +19,7 @@ from tfspark.scoring.output.owner import Owner
 Mode: TypeAlias = Literal["error", "overwrite", "append", "overwrite-partitions"]
 
 PARTITIONS: Mode = "overwrite-partitions"
-# A digest that no other run can have begins with this.
+# Prefix of a digest that no other run can have.
 _ONE_RUN = "one-run-"
 
 
@@ -74,7 +74,7 @@ class Journal:
     """A decision.
 
     Attributes:
-        mode: Mode of the job: error, overwrite or append.
+        mode: Mode of the job: error, overwrite, append or overwrite-partitions.
         run: The run that decided.
         job: The job of the run.
         owner: The process of the run.

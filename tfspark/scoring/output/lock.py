@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 # A lease has to outlast the caches of a network file system, which keep times for a minute.
 LEASE_S = 120.0
 _BEATS_PER_LEASE = 8
-# How often another job may take the lock between the look and the claim.
+# How often another job may take the lock between the steps `look` and `claim`.
 _TRIES = 20
 
 
@@ -185,7 +185,7 @@ class Lock:
         return self._enter()  # again, because a job that ended may have removed the heartbeat
 
     def _confirm(self) -> None:
-        """Give up if another job has claimed too; the look and the claim are two operations."""
+        """Give up if another job has claimed too: `look` and `claim` are two operations."""
         if not self.holds():
             raise self._withdrawn("Another job has just locked the output")
         for generation in self.others():

@@ -120,7 +120,7 @@ class Recovery:
         )
 
     def _forget(self, job: JobKey) -> None:
-        """Delete the record of a job that no later run can be."""
+        """Delete the record of a job that no later run can repeat."""
         if job.is_of_one_run:
             self._store.delete(self._places.done(job.name))
 

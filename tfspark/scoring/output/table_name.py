@@ -144,6 +144,6 @@ def _parts(text: str) -> list[str]:
             return parts
     raise UsageError(
         explain(
-            f"{text!r} is no table name.", expected="a name such as db.scores or `my db`.scores"
+            f"{text!r} is not a table name.", expected="a name such as db.scores or `my db`.scores"
         )
     )

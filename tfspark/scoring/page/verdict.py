@@ -1,4 +1,4 @@
-"""Writes the first sentences of the page: what happened, and what needs a look. Driver."""
+"""Writes the first sentences of the page: what happened, and what to check. Driver."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST_FINDINGS = 12
 
 
 def verdict_of(report: Mapping[str, Any]) -> dict[str, str]:
-    """Return one line of text, and its level: `good`, or `look` if something needs a look."""
+    """Return one line of text, and its level: `good`, or `look` if there is something to check."""
     rows, nulls, bad = (report.get(name) for name in ("rows_out", "null_rows", "bad_rows"))
     is_query = report.get("rows_in") is None
     parts = [f"{formats.count(rows or 0)} rows {'written' if is_query else 'scored'}"]
@@ -24,7 +24,7 @@ def verdict_of(report: Mapping[str, Any]) -> dict[str, str]:
 
 
 def findings_of(report: Mapping[str, Any]) -> list[str]:
-    """Return what a reader should look at, the most important first."""
+    """Return what the reader should check, the most important first."""
     found = list(_findings(report))
     more = len(found) - _MOST_FINDINGS
     return (

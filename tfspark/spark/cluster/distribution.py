@@ -134,7 +134,7 @@ def distribute(spark: SparkSession, package: ModelPackage, how: Distribute = "au
         raise UsageError(
             explain(
                 "A Spark Connect session cannot broadcast a model.",
-                hint="leave distribute out, or take archive or path.",
+                hint="leave distribute out, or use archive or path.",
             )
         )
     return broadcast(spark.sparkContext, package)
@@ -183,7 +183,7 @@ def _broadcast(context: SparkContext, package: ModelPackage) -> BroadcastSource:
                 f"The driver cannot broadcast the model {package.place}.",
                 expected=f"a disk of the driver with room for twice its {package.size} bytes",
                 found=cause(error),
-                hint="set spark.local.dir of the driver to a larger disk, or take "
+                hint="set spark.local.dir of the driver to a larger disk, or use "
                 'distribute="path" with a path that every machine sees.',
             )
         ) from error

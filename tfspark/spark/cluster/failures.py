@@ -69,7 +69,7 @@ def from_worker(error: BaseException) -> TfsparkError | None:
     if lost := _LOST_BROADCAST.search(text):
         return EngineError(
             explain(
-                "A part of what the driver broadcast, such as a model, did not reach a worker.",
+                "A part of a broadcast, such as a model, did not reach a worker.",
                 found=lost.group(0),
                 hint="run it again, and check the disks of the driver and of the executors.",
             )

@@ -86,8 +86,8 @@ def lost(
         explain(
             f"{where}: a process of Spark ended during the task{times}.",
             found=found,
-            hint="if the system killed it for its memory, give executors more (such as "
-            "spark.executor.memoryOverhead), or score fewer rows at a time with --batch-size; then "
-            "run the same command again.",
+            hint="if the system killed it because it used too much memory, give the executors more "
+            "(such as spark.executor.memoryOverhead), or score fewer rows at a time with "
+            "--batch-size; then run the same command again.",
         )
     )

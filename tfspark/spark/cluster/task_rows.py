@@ -22,9 +22,9 @@ def task_rows(like: DataFrame, count: int, name: str) -> DataFrame:
     rows, and broadcast them in a join. `Dataset.checkpoint` keeps an estimate in the same way. For
     Spark, `mapInArrow` does not change the size.
 
-    The analysed plan also contains `like`, but none of its rows. There Spark looks for the files
-    that a query reads, before it overwrites them, and after it has written to files with a cached
-    result. The optimized plan, which runs, no longer contains `like`.
+    The analysed plan also contains `like`, but none of its rows. Spark searches this plan for the
+    files that a query reads: before it overwrites files, and after it has written to files of a
+    cached result. The optimized plan, which runs, no longer contains `like`.
 
     Args:
         like: Gives the estimate and the sources.

@@ -28,7 +28,7 @@ from tfspark.signature import OutputShapes
 
 _Self = TypeVar("_Self", bound="SavedModelParams")
 
-# Params that are no options of scoring.
+# Params that are not options of scoring.
 _OTHERS = ("model", "feed", "fetch", "keep", "copyModel")
 
 
@@ -122,7 +122,7 @@ class SavedModelParams(Params):
     signature = _param("signature", "signature to call; by default serving_default")
     tags = _param("tags", "tag set of the graph")
     batchSize = _param("batchSize", "rows per call of the model")
-    engine = _param("engine", "auto, native, tensorflow, openvino or jvm")
+    engine = _param("engine", "auto, native, tensorflow, openvino, fastest or jvm")
     distribute = _param("distribute", "auto, broadcast, archive or path")
     onNull = _param("onNull", "null, error, a number, or dict {input: value}")
     outputShapes = _param("outputShapes", "dict {output: shape of one row}")

@@ -103,7 +103,7 @@ def _absolute(model: str) -> str:
 
 
 def _is_inside(model: str, path: str) -> bool:
-    """Whether a model is below a path, as far as names show."""
+    """Whether a model is below a path, judged by the names alone."""
     inner, outer = local_path(model), local_path(path)
     if inner is None or outer is None:
         return model.startswith(f"{path.rstrip('/')}/")

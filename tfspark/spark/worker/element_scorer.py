@@ -147,7 +147,7 @@ class ElementScorer:
             if key not in _names(element):
                 if spec.name in self._features:
                     return None
-                found = f"it has {listing(_names(element))}, no {key!r}"
+                found = f"it has {listing(_names(element))}, but not {key!r}"
                 return unreadable.add(spec, row, found)
             value = element[key]
         elif element is not None and len(self._fed) > 1:
@@ -177,7 +177,7 @@ class _Unreadable:
     reasons: dict[int, Reason] = field(default_factory=dict)
 
     def add(self, spec: TensorSpec, row: int, found: str) -> None:
-        """Set an element aside; a null stands in its place."""
+        """Set an element aside; a null replaces it."""
         message = f"the element cannot feed input {spec}: {found}"
         if not self.may_reject:
             raise RowError(explain(f"{origin_of(self.handle).at(f'row {row}')}: {message}"))

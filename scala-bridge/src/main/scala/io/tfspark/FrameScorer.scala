@@ -66,7 +66,7 @@ private[tfspark] object FrameScorer {
     val unknown = wanted.filterNot(columns.contains)
     if (unknown.nonEmpty)
       throw new BindingException(
-        Explain.unknown("Columns to keep are not there", unknown, columns)
+        Explain.unknown("Columns to keep do not exist", unknown, columns)
       )
     wanted
   }

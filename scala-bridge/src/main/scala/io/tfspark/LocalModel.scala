@@ -41,7 +41,8 @@ final class LocalModel private[tfspark] (located: LocatedModel, options: ScoreOp
     val inputs = signature.inputs.map(_.name)
     val wrong = inputs.filterNot(feeds.contains).map(name => s"input '$name' is not fed") ++
       feeds.keys.filterNot(inputs.contains).map { name =>
-        s"feed names '$name', which is no input of the signature.${Explain.didYouMean(name, inputs)}"
+        s"feed names '$name', which is not an input of the signature." +
+          Explain.didYouMean(name, inputs)
       } ++
       Option.when(
         feeds.values.map(_.size).toSet.size > 1

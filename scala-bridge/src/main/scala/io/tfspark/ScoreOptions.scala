@@ -12,12 +12,12 @@ import io.tfspark.model._
   * @param tags tag set of the graph
   * @param outputShapes output → shape of one row, for outputs whose rank the model does not tell:
   *   `Nil` is one number, `None` a size that varies
-  * @param onNull what becomes of a row with a null in an input
+  * @param onNull what happens to a row with a null in an input
   * @param allowOps operations that the model may contain although they touch files, the network,
   *   other processes or Python; the operator's setting `spark.tfspark.allowOps` allows more
   * @param sha256 the digest that the model must have, in hexadecimal; a model with another digest
   *   is refused before its graph is read
-  * @param onError what becomes of a bad row, which cannot be fed or which the model refuses
+  * @param onError what happens to a bad row, which cannot be fed or which the model refuses
   */
 final case class ScoreOptions(
     version: Option[Long] = None,

@@ -43,7 +43,7 @@ object NativeLibrary {
         found = if (isThere) error.toString else s"a jar built for another platform ($error)",
         hint =
           if (isThere)
-            s"see that ${System.getProperty("org.bytedeco.javacpp.cachedir")} can be written to."
+            s"make ${System.getProperty("org.bytedeco.javacpp.cachedir")} writable."
           else
             "build the bridge on this platform (make bridge), or add TensorFlow's own jar for it."
       ),

@@ -106,7 +106,7 @@ object NodeFolder {
     val lock = folder.resolveSibling(s"$digest.lock")
     try {
       if (Files.exists(lock, LinkOption.NOFOLLOW_LINKS) && !PrivateFolder.isOwnFile(lock))
-        throw new IOException(s"$lock is no regular file of this user")
+        throw new IOException(s"$lock is not a regular file of this user")
       Using.resource(
         FileChannel.open(
           lock,

@@ -54,7 +54,7 @@ private[engine] object PrivateFolder {
           throw unusable(
             folder,
             s"$above has mode ${shown(found)}, so every user can replace what is in it",
-            s"run chmod o-w $above, or chmod +t where others need it, or name another folder in " +
+            s"run chmod o-w $above, or chmod +t if others need it, or set another folder in " +
               "TFSPARK_CACHE_DIR of the executors."
           )
       }
@@ -73,9 +73,9 @@ private[engine] object PrivateFolder {
   /** How another user could change a folder, with a hint; nothing when nobody could. */
   private def problem(folder: Path): Option[(String, String)] =
     if (Files.isSymbolicLink(folder))
-      Some(("a link", "name the folder itself in TFSPARK_CACHE_DIR of the executors."))
+      Some(("a link", "set the folder itself in TFSPARK_CACHE_DIR of the executors."))
     else if (owner(folder) != user)
-      Some((s"a folder of the user with the number ${owner(folder)}", nameOne))
+      Some((s"a folder of the user with the id ${owner(folder)}", nameOne))
     else if ((mode(folder) & byOthers) != 0)
       Some(
         (

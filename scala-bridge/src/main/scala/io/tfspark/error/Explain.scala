@@ -57,7 +57,7 @@ object Explain {
     all(
       problem,
       names.map(name => s"there is no column '$name'.${didYouMean(name, known)}"),
-      s"columns at hand: ${shortened(known).mkString(", ")}."
+      s"available columns: ${shortened(known).mkString(", ")}."
     )
 
   /** Return `" Did you mean 'x'?"` for the closest known name, or an empty string. */

@@ -46,14 +46,14 @@ object Terms {
   val Sql: Terms = Terms(
     feed = "named_struct('{input}', {column}, …)",
     fetch = "map('fetch', '{output}={column}')",
-    narrow = "map('narrow', 'true') behind the model, or CAST in the query",
+    narrow = "map('narrow', 'true') after the model, or CAST in the query",
     onNull = "on_null",
-    strings = "map('strings', 'binary') behind the model",
+    strings = "map('strings', 'binary') after the model",
     constant = "a literal for {input}",
-    outputShape = "map('output_shapes', '{output}=') behind the model",
-    batchSize = "map('batch_size', '1') behind the model",
-    tags = "map('tags', '…') behind the model",
-    signature = "map('signature', '…') behind the model"
+    outputShape = "map('output_shapes', '{output}=') after the model",
+    batchSize = "map('batch_size', '1') after the model",
+    tags = "map('tags', '…') after the model",
+    signature = "map('signature', '…') after the model"
   )
 
   /** The batch job. */

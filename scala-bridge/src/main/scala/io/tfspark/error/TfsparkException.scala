@@ -66,7 +66,7 @@ sealed class OutputBusyException(message: String, cause: Option[Throwable] = Non
 final class LockLostException(message: String, cause: Option[Throwable] = None)
     extends OutputBusyException(message, cause)
 
-/** The job has decided, but perhaps not all rows are visible; the same command finishes it. */
+/** The job decided to publish, but not all rows may be visible; the same command finishes it. */
 final class UnfinishedOutputException(message: String, cause: Option[Throwable] = None)
     extends TfsparkException(message, 75, cause)
 

@@ -44,7 +44,7 @@ private[hive] object FunctionModel {
     ).getOrElse {
       throw new UsageException(
         Explain(
-          "The function does not know its model.",
+          "The function has no model.",
           expected = "a registered name or path as first argument, a table property " +
             s"'${BatchPermanentFunctions.TableProperty}', or the setting ${BridgeConf.FunctionModel}",
           found = "none of them",

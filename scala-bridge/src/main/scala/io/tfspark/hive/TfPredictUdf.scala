@@ -51,7 +51,7 @@ final class TfPredictUdf extends GenericUDF {
       .getOrElse(
         throw new UsageException(
           Explain(
-            "The permanent function was not told its model.",
+            "The permanent function has no model.",
             expected =
               "the bridge's jar on the driver (--jars) for the property of a table to count",
             hint = s"name the model as first argument, or set ${BridgeConf.FunctionModel}."

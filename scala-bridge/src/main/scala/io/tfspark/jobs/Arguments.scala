@@ -80,7 +80,7 @@ object Arguments {
   private def problems(flags: Seq[Flag], found: Arguments): Seq[String] =
     flags.flatMap(givenTwice(_, found)) ++ found.values.get(stray).map { words =>
       val count = if (words.size == 1) "1 word" else s"${words.size} words"
-      s"$count without a flag; a value with blanks needs quotes"
+      s"$count without a flag; a value with spaces needs quotes"
     }
 
   private def givenTwice(flag: Flag, found: Arguments): Option[String] = {

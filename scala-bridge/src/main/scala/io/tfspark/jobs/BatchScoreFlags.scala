@@ -35,7 +35,7 @@ object BatchScoreFlags {
     Flag(
       "output-shape",
       "OUTPUT=[SIZE,…]",
-      "shape of one row of an output whose rank the model does not tell: y= is one number, " +
+      "shape of one row of an output of unknown rank: y= is one number, " +
         "y=3,None an array of 3 arrays of any length",
       shape
     ),
@@ -57,7 +57,7 @@ object BatchScoreFlags {
     Flag(
       "feed",
       "INPUT=COLUMN[,COLUMN…]",
-      "which column, or scalar columns to stack, feed an input (default: by name)",
+      "column that feeds an input, or scalar columns that are stacked (default: by name)",
       feed
     ),
     Flag(
@@ -81,19 +81,19 @@ object BatchScoreFlags {
     Flag(
       "narrow",
       "",
-      "allow to feed double, float or decimal to an input of integers; a value with a fraction " +
-        "is then an error of its row"
+      "let double, float or decimal columns feed an input of integers; a row whose value has a " +
+        "fraction is then a bad row"
     ),
     Flag("strings", "string|binary", "Spark type of outputs of strings (default: string)"),
     Flag(
       "on-null",
       "null|error",
-      "whether a row with null in an input gives null or ends the job with an error (default: null)"
+      "result of a row with a null in an input: null, or an error that ends the job (default: null)"
     ),
     Flag(
       "fill-null",
       "INPUT=VALUE",
-      "what feeds an input in place of null, such as Age=nan or Cabin=",
+      "value that replaces null in an input, such as Age=nan or Cabin=",
       Flag.isPairOrEmpty
     )
   )
@@ -103,21 +103,21 @@ object BatchScoreFlags {
     Flag(
       "input-table",
       "TABLE",
-      "table or view to read, Hive's included",
+      "table or view to read, also from Hive",
       isAlternative = true
     ),
     Flag(
       "input-format",
       s"$formats|binaryFile",
-      "format of the input; csv has a header line and types found in the data, and a broken " +
-        "record of csv or json ends the job, unless --option says otherwise; binaryFile has path, " +
-        "modificationTime, length, content (default: parquet)"
+      "format of the input; csv has a header line, and its types are inferred from the data; a " +
+        "broken record of csv or json ends the job, unless --option says otherwise; binaryFile " +
+        "has the columns path, modificationTime, length, content (default: parquet)"
     ),
     Flag("option", "K=V", "option of Spark's reader, such as mode=PERMISSIVE", Flag.isOption),
     Flag(
       "allow-missing",
       "",
-      "a column that a Parquet or ORC file lacks is null in its rows (default: refused)"
+      "give null for a column that a Parquet or ORC file lacks (default: refuse the file)"
     )
   )
 
@@ -129,7 +129,7 @@ object BatchScoreFlags {
     Flag(
       "partition-by",
       "COLUMN[,COLUMN…]",
-      "columns by whose values Spark puts the rows into folders",
+      "columns that partition the output into folders",
       Flag.isList
     ),
     Flag(
@@ -140,7 +140,7 @@ object BatchScoreFlags {
     Flag(
       "report",
       "PATH",
-      "where the JSON report goes (default: _tfspark_report_RUN.json in the output folder, or " +
+      "path of the JSON report (default: _tfspark_report_RUN.json in the output folder, or " +
         "in the working directory for a table)"
     ),
     Flag(
@@ -152,20 +152,21 @@ object BatchScoreFlags {
     Flag(
       "max-bad-rows",
       "N[%]",
-      "how many rows may be bad, as a number or a share: with more, the job fails and publishes " +
+      "largest number or share of bad rows: with more, the job fails and publishes " +
         "nothing (default: 100%)",
       limit
     ),
     Flag(
       "path",
       "auto|spark",
-      "which way rows take: spark, through its readers and writers; direct, where tasks read and " +
-        "write the files themselves; auto, the fastest that gives the same result (default: auto)"
+      "how rows are read and written: spark uses its readers and writers; with direct, the tasks " +
+        "read and write the files; auto takes the fastest way that gives the same result " +
+        "(default: auto)"
     ),
     Flag(
       "run-id",
       "KEY",
-      "your own key of this run; a run whose key is marked done at the output is not run again " +
+      "key of your choice for this run; if the output has the key marked as done, nothing is run " +
         "(default: none)"
     ),
     Flag("dry-run", "", "check everything, print the plan, stop")

@@ -32,7 +32,7 @@ private[jobs] object Constants {
 
   private def value(spec: TensorSpec, text: String): Either[String, Any] = {
     val problem =
-      s"input $spec: ${Explain.shown(text)} is no constant of type ${spec.dtype}"
+      s"input $spec: ${Explain.shown(text)} is not a constant of type ${spec.dtype}"
     val read = for {
       dtype <- DType.of(spec.dtype)
       value <- Fills.valueOf(if (dtype.kind == Kind.Bytes) text else text.trim, dtype.sql)

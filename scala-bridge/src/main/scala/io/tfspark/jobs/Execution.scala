@@ -97,7 +97,7 @@ final private[jobs] class Execution(spark: SparkSession, job: BatchJob, plan: Pl
     if (!report.rowsIn.contains(report.rowsOut + report.badRows))
       throw new EngineException(
         Explain(
-          "Rows were lost or doubled on the way; nothing is published.",
+          "Rows were lost or duplicated; nothing is published.",
           expected = s"${report.rowsIn.mkString} rows",
           found = s"${report.rowsOut + report.badRows} rows",
           hint = "run the job again; before Spark 4.3 a retried task was counted twice."

@@ -24,7 +24,7 @@ private[jobs] object Failure {
               "The job could not read or write.",
               found = chain.last.toString,
               hint =
-                "check the space and the rights where the job reads and writes, and the network."
+                "check the network, and the space and permissions of the input and the output."
             ),
             74
           )

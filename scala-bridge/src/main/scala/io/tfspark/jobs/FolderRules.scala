@@ -60,7 +60,7 @@ final private[jobs] class FolderRules(
       }
     }
 
-  /** The type with which files of the target's format give values of a type back. */
+  /** The type that values of a type have after they are written to the target and read. */
   private def stored(kind: DataType): DataType = kind match {
     case ByteType | ShortType if target.format == "avro" => IntegerType
     case _: StringType if Set("avro", "orc")(target.format) => StringType

@@ -66,8 +66,8 @@ private[jobs] object Lakes {
       found.foreach { case (kind, folder) =>
         val inside = if (folder == whole) "" else s", part of $folder"
         val among =
-          if (flag == "input") "among them are rows that were deleted or replaced."
-          else "rows that are put beside its own are not part of the table."
+          if (flag == "input") "its files contain rows that were deleted or replaced."
+          else "rows that are written there do not become part of the table."
         throw new InvalidInputException(
           Explain(
             s"$place is ${kind.name}$inside, not a folder of files: $among",

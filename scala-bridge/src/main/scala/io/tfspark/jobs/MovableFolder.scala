@@ -52,8 +52,8 @@ final private[jobs] class MovableFolder(store: Store, path: Path, root: String) 
     else if (Mounts.isFuse(mount))
       MovableFolder.log.warn(
         s"$target is on a mount of type $mount: many such mounts copy instead of renaming, and " +
-          "let two jobs create the same file, so neither a second job at the same time nor a kill " +
-          "while files are published is guaranteed to be safe"
+          "let two jobs create the same file, so rows may be lost or duplicated if a second job " +
+          "runs at the same time, or if this job is killed while it publishes files"
       )
 }
 

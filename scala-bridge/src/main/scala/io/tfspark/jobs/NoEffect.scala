@@ -30,7 +30,7 @@ private[jobs] object NoEffect {
     ),
     Rule(
       Seq("max-bad-rows"),
-      _ => "without a place for bad rows",
+      _ => "without --bad-rows",
       "add --bad-rows PATH.",
       !_.has("bad-rows")
     )

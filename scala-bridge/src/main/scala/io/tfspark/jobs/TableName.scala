@@ -96,7 +96,7 @@ private[jobs] object TableName {
       case error: ParseException =>
         throw new UsageException(
           Explain(
-            s"'$text' is no table name.",
+            s"'$text' is not a table name.",
             expected = "a name such as db.scores or `my db`.scores"
           ),
           Some(error)

@@ -36,7 +36,7 @@ final case class OutputBinding(spec: TensorSpec, column: String, sql: DataType) 
   * @param rounded columns whose numbers are rounded to the model's precision, each in words
   * @param warnings what the user should know of how this model scores rows
   * @param terms how the caller spells options
-  * @param onError what becomes of a bad row
+  * @param onError what happens to a bad row
   */
 final case class Binding(
     inputs: Seq[InputBinding],
@@ -133,7 +133,7 @@ object Binding {
       takenReason(options.onError.reason, taken ++ outputs.flatMap(_.toSeq).map(_.column))
     if (problems.nonEmpty) {
       val next = if (hint.isEmpty) byName(signature, options.terms) else hint
-      throw misfit(signature, problems, s"$next Columns at hand: ${describe(columns)}.")
+      throw misfit(signature, problems, s"$next Available columns: ${describe(columns)}.")
     }
     Binding(
       bound,
@@ -190,7 +190,8 @@ object Binding {
       known: Seq[String]
   ): Seq[String] =
     named.toSeq.filterNot(known.contains).map { name =>
-      s"$option names '$name', which is no $kind of the signature (${Explain.listing(known)})." +
+      s"$option names '$name', which is not an $kind of the signature " +
+        s"(${Explain.listing(known)})." +
         Explain.didYouMean(name, known)
     }
 

@@ -131,7 +131,7 @@ object DType {
   /** Why a TensorFlow type is not supported, with a hint; none for a type of the table. */
   def unsupported(name: String): Option[String] =
     Option.unless(byName.contains(name))(
-      refused.values.toMap.getOrElse(name, "cast to a type of Spark's inside the model")
+      refused.values.toMap.getOrElse(name, "cast to a type of Spark inside the model")
     )
 
   /** The conversion of elements of a Spark type to elements of a tensor, by Spark's rules of an

@@ -20,7 +20,7 @@ private[tfspark] object DigestPin {
     else
       throw new UsageException(
         Explain(
-          s"The option $option is no digest of a model.",
+          s"The option $option is not the digest of a model.",
           expected = "64 hexadecimal digits",
           found = s"'$text'",
           hint = "take the digest from the report of a job, or from TfSpark.load(path).digest."

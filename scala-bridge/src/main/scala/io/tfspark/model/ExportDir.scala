@@ -48,7 +48,7 @@ private[model] object ExportDir {
     folders.groupBy(_._1).foreach {
       case (number, Seq(one, other, _*)) => throw new InvalidModelException(
           Explain(
-            s"Version $number of the model at $path is there twice.",
+            s"Version $number of the model at $path exists twice.",
             found = Explain.listing(Seq(one, other).map(_._2.getFileName.toString)),
             hint = "remove or rename one of the two folders."
           )

@@ -32,14 +32,14 @@ object Fills {
     val fed = inputs.flatMap(input => input.columns.distinct.map(input -> byName(_)))
     val twice = fed.groupBy(_._2.name).toSeq.collect {
       case (name, uses) if uses.map(_._1.nulls.fill.map(_.toString)).distinct.size > 1 =>
-        s"on_null gives column '$name', which feeds two inputs, two fills"
+        s"column '$name' feeds two inputs, and on_null gives it two fills"
     }
     twice ++ fed.flatMap { case (input, column) =>
       for {
         fill <- input.nulls.fill
         form <- column.form if valueOf(fill, elementOf(form, input.dtype)).isEmpty
-      } yield s"input ${input.spec}: on_null is ${Explain.shown(fill)}, which is no value for " +
-        s"column '${column.name}' of ${column.label}; cast the column, or fill with another"
+      } yield s"input ${input.spec}: on_null is ${Explain.shown(fill)}, which does not fit " +
+        s"column '${column.name}' of ${column.label}; cast the column, or give another value"
     }
   }
 

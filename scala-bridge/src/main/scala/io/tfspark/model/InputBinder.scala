@@ -14,7 +14,7 @@ private[model] class InputBinder(
 
   def bind(): Seq[Either[Seq[String], InputBinding]] =
     if (signature.inputs.isEmpty)
-      Seq(Left(Seq("the signature has no inputs, so there is nothing to score a row with")))
+      Seq(Left(Seq("the signature has no inputs, so it cannot score rows")))
     else
       signature.inputs.map { spec =>
         val found = Binding.unusable(spec).fold(find(spec))(problem => Left(Seq(problem)))

@@ -21,7 +21,7 @@ final private[tfspark] class ModelWalk(folder: String) {
     if (met > ModelWalk.MostEntries)
       throw refusal(
         "",
-        s"more than ${ModelWalk.MostEntries} entries, those behind links included",
+        s"more than ${ModelWalk.MostEntries} entries, including those behind links",
         s"give the export dir of a single model; ${ModelWalk.NoLink}"
       )
     if (ModelWalk.isOutside(name)) throw refusal(name, "not a name in the folder", "remove it.")
@@ -38,7 +38,7 @@ final private[tfspark] class ModelWalk(folder: String) {
   ): InvalidModelException =
     new InvalidModelException(
       Explain(
-        s"The folder $folder holds something that no model has.",
+        s"The folder $folder contains something that a model cannot contain.",
         expected = s"regular files and folders, at most ${ModelWalk.MostEntries} of them",
         found = if (name.isEmpty) found else s"'$name': $found",
         hint = hint

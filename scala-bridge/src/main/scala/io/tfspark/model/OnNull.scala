@@ -39,7 +39,7 @@ object OnNull {
       values.keys.find(!names.contains(_)).foreach { name =>
         val near = Explain.didYouMean(name, names)
         throw new UsageException(Explain(
-          s"on_null names '$name', which is no input.$near",
+          s"on_null names '$name', which is not an input.$near",
           expected = Explain.listing(names),
           found = name
         ))

@@ -53,7 +53,7 @@ final private[model] class OutputBinder(
     val same = used.find(_.toLowerCase(Locale.ROOT) == column.toLowerCase(Locale.ROOT))
     val problem = unusable(spec).map(_ + leaveOut).orElse {
       val rename = options.terms.fetching(spec.name, s"${column}_new")
-      same.map(other => s"a column '$other' is there already; rename it: $rename")
+      same.map(other => s"there is already a column '$other'; rename it: $rename")
     }
     problem.map(found => s"output $spec: $found").toLeft(OutputBinding(
       spec,
@@ -70,7 +70,7 @@ final private[model] class OutputBinder(
     if (spec.shape.isEmpty) {
       val option = options.terms.outputShapeOf(spec.name)
       Some(
-        "its rank is unknown, so it has no column type; say which shape a row has, such as " +
+        "its rank is unknown, so it has no column type; give the shape of one row, such as " +
           s"$option for one number"
       )
     } else if (!spec.isBatched)
@@ -79,8 +79,8 @@ final private[model] class OutputBinder(
       spec.batchDimension.filterNot(rows.contains).map { size =>
         val found = s"its first dimension is always $size"
         if (size == 1)
-          s"$found, so it has one row only where a batch has one: use ${options.terms.batchSize}"
-        else s"$found, whatever the number of rows, so it does not belong to rows"
+          s"$found, so it fits only batches of one row: use ${options.terms.batchSize}"
+        else s"$found, not the number of rows, so it cannot be a column"
       }
 
   private def columnType(spec: TensorSpec): DataType = {

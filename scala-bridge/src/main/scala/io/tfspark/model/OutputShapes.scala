@@ -17,7 +17,7 @@ object OutputShapes {
     val wanted = shapes.view.mapValues(lead ++ _).toMap
     val known = signature.outputs.map(_.name)
     val problems = wanted.keys.toSeq.filterNot(known.contains).map { name =>
-      s"output_shapes names '$name', which is no output of the signature " +
+      s"output_shapes names '$name', which is not an output of the signature " +
         s"(${Explain.listing(known)}).${Explain.didYouMean(name, known)}"
     } ++ signature.outputs.flatMap(spec => wanted.get(spec.name).flatMap(misfit(spec, _)))
     if (problems.nonEmpty)

@@ -24,7 +24,7 @@ private[model] object RowWarnings {
 
   private def fixed(signature: Signature): Seq[String] =
     signature.inputs.flatMap(_.batchDimension).distinct.sorted.filter(_ > 1).map { rows =>
-      s"signature '${signature.name}' takes batches of exactly $rows rows: where the model " +
+      s"signature '${signature.name}' takes batches of exactly $rows rows: if the model " +
         "mixes the rows of a batch, a prediction depends on its neighbours"
     }
 
@@ -32,7 +32,7 @@ private[model] object RowWarnings {
   private def padded(options: BindingOptions)(spec: TensorSpec): Option[String] =
     spec.shape.filter(_ => isOpen(spec)).map { shape =>
       s"output '${spec.name}' has an open size, ${TensorSpec.format(shape)}, and no input has one: " +
-        "where the model pads its results to the longest row of a batch, a prediction depends on " +
+        "if the model pads its results to the longest row of a batch, a prediction depends on " +
         s"its neighbours; ${options.terms.batchSize} scores each row alone"
     }
 

@@ -29,7 +29,7 @@ private[model] object SavedModelFile {
   /** TensorFlow 1 lists assets as messages of the type `Any`. */
   private val assets = TypeRegistry.newBuilder().add(AssetFileDef.getDescriptor).build()
 
-  private val again = "export it again; a broken version is never passed over for an older one."
+  private val again = "export it again; tfspark never uses an older version in its place."
 
   /** Whether a folder with these names is an export dir. */
   def isAmong(names: Iterable[String]): Boolean = names.exists(Set(Binary, text))

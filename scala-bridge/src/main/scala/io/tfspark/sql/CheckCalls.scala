@@ -36,7 +36,7 @@ object CheckCalls extends (LogicalPlan => Unit) with PredicateHelper {
 
   private def inCorrelation(condition: Expression): Exception =
     refusal(
-      "in a condition that ties an EXISTS or IN to the rows outside",
+      "in a condition that correlates an EXISTS or IN subquery with the outer query",
       condition,
       "call it in a subquery of the table whose columns it takes, and compare its result."
     )

@@ -32,7 +32,7 @@ object CreateModelFunction extends Rule[LogicalPlan] {
 
   private def permanent: Exception = TfPredictFunction.refusal(
     Explain(
-      "A model becomes a temporary function only.",
+      "This statement registers a model only as a temporary function.",
       expected = s"CREATE TEMPORARY FUNCTION … AS '$function' USING FILE 'model'",
       hint =
         "for one that outlives the session, CREATE FUNCTION … AS 'io.tfspark.hive.TfPredictUdf'."

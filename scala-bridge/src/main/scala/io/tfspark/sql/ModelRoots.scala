@@ -106,7 +106,7 @@ private[sql] object ModelRoots {
       s"The model at $dir may not be called from SQL, because links lead out of its folder.",
       expected = "files below the roots, or below the folder that the operator named",
       found = Explain.listing(files.take(8)),
-      hint = "copy what the links lead to into the export dir."
+      hint = "copy the files behind the links into the export dir."
     )
   )
 

@@ -10,7 +10,7 @@ import io.tfspark.ScoreOptions
 import io.tfspark.error._
 import io.tfspark.model.{DigestPin, OnError, OnNull, Shape}
 
-/** Options as texts: what stands in `map('narrow', 'true')` behind the model of a call, in settings
+/** Options as texts: what stands in `map('narrow', 'true')` after the model of a call, in settings
   * of the session, and what Python sends. Driver.
   *
   * {{{

@@ -20,7 +20,7 @@ private[tfspark] object SessionFunctions {
     if (!spark.catalog.functionExists("tf_predict"))
       throw new UsageException(
         Explain(
-          "This Spark session does not know the tfspark bridge, which has to be there when it starts.",
+          "The tfspark bridge is not loaded in this Spark session.",
           hint = "start Spark with the bridge's jar in --jars, or with " +
             "spark.sql.extensions=io.tfspark.TfSparkExtensions."
         )
@@ -56,7 +56,7 @@ private[tfspark] object SessionFunctions {
     val identifier = FunctionIdentifier(name)
     if (FunctionRegistry.builtin.functionExists(identifier))
       throw new UsageException(
-        Explain(s"SQL has a function '$name' of its own.", hint = "choose another name.")
+        Explain(s"SQL has a built-in function '$name'.", hint = "choose another name.")
       )
     if (!replace && classicOf(spark).sessionState.catalog.isTemporaryFunction(identifier))
       throw new UsageException(
@@ -69,12 +69,12 @@ private[tfspark] object SessionFunctions {
     case other =>
       throw new UsageException(
         Explain(
-          "A model is registered in a session of this JVM only.",
+          "A model can be registered only in a session of this JVM.",
           expected = "a classic Spark session",
           found = other.getClass.getName,
           hint =
             "on Spark Connect send CREATE TEMPORARY FUNCTION name AS 'tf_predict' USING FILE " +
-              "'model', which the server knows when it has the jar."
+              "'model'; the server needs the jar."
         )
       )
   }

@@ -86,7 +86,7 @@ class NodeFolderSuite extends AnyFunSuite {
         taken()
         assume(new UnixSystem().getUid == 0, "only root can give a folder to another user")
         Files.setAttribute(top.resolve(s"$name$inner"), "unix:uid", 12345)
-        assert(refusal().contains("a folder of the user with the number 12345"))
+        assert(refusal().contains("a folder of the user with the id 12345"))
       }
     }
   }
@@ -105,7 +105,7 @@ class NodeFolderSuite extends AnyFunSuite {
     inTemporary { top =>
       val victim = Files.writeString(top.resolve("victim"), "precious")
       val _ = Files.createSymbolicLink(NodeFolder.root.resolve(s"${model.digest}.lock"), victim)
-      assert(refusal().contains("is no regular file of this user"))
+      assert(refusal().contains("is not a regular file of this user"))
       assert(Files.readString(victim) == "precious")
     }
   }

@@ -26,11 +26,11 @@ class ExplainSuite extends AnyFunSuite {
   }
 
   test("unknown columns are counted and the known ones are listed") {
-    val message = Explain.unknown("Columns to keep are not there", Seq("idd", "q"), Seq("id", "x"))
-    assert(message == """Columns to keep are not there: 2 mismatches
+    val message = Explain.unknown("Columns to keep do not exist", Seq("idd", "q"), Seq("id", "x"))
+    assert(message == """Columns to keep do not exist: 2 mismatches
                         |  - there is no column 'idd'. Did you mean 'id'?
                         |  - there is no column 'q'.
-                        |Hint: columns at hand: id, x.""".stripMargin)
+                        |Hint: available columns: id, x.""".stripMargin)
   }
 
   test("a list counts what it leaves out") {

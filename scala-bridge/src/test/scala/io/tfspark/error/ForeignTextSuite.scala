@@ -67,7 +67,7 @@ class ForeignTextSuite extends AnyFunSuite {
       "hdfs://nn1:8020,nn2:8020/user/joe@example.com/x",
       "s3a://bucket/day=1/key=5/token=a/part@2.parquet",
       "file:///tmp/a@b",
-      "map('signature', '…') behind the model",
+      "map('signature', '…') after the model",
       "max_tokens=512 tokenizer=bert keyboard=de"
     )
     known.foreach(text => assert(ForeignText.oneLine(text) == text))

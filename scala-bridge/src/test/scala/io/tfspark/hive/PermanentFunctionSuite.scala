@@ -38,7 +38,7 @@ class PermanentFunctionSuite extends SparkSuite with BeforeAndAfterAll {
     val query = "SELECT db.tfpredict(features) FROM db.points"
     assert(intercept[AnalysisException](
       sql(query)
-    ).getMessage.startsWith("The function does not know its model."))
+    ).getMessage.startsWith("The function has no model."))
     sql(s"ALTER TABLE db.points SET TBLPROPERTIES ('tfspark.model' = '${model("linear")}')")
     assert(values(query).toSet == Set(2f, 4f, 6f, 8f))
     sql("ALTER TABLE db.points SET TBLPROPERTIES ('tfspark.model' = '/etc')")

@@ -86,7 +86,7 @@ class BatchScoreSuite extends JobSuite {
     )
     val wrong =
       intercept[BindingException](scored(gaps, factor ++ Seq("--constant", "k=three"): _*))
-    assert(wrong.getMessage.contains("input k: float32 (): 'three' is no constant of type float32"))
+    assert(wrong.getMessage.contains("k: float32 (): 'three' is not a constant of type float32"))
     val none = intercept[BindingException](scored(gaps, factor: _*)).getMessage
     assert(none.contains("give it a value with --constant k=VALUE"), none)
     val open = Seq("--model", model("open_rank"), "--tags", "serve")

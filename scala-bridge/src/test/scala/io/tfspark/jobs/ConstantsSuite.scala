@@ -24,7 +24,7 @@ class ConstantsSuite extends SparkSuite {
     assert(read("uint64", " 18446744073709551615") == BigDecimal("18446744073709551615").bigDecimal)
     Seq("18446744073709551616", "-1", "1.5", "one").foreach { text =>
       val error = intercept[BindingException](read("uint64", text))
-      assert(error.getMessage.contains(s"'$text' is no constant of type uint64"))
+      assert(error.getMessage.contains(s"'$text' is not a constant of type uint64"))
     }
   }
 
@@ -34,7 +34,7 @@ class ConstantsSuite extends SparkSuite {
     Seq("float16" -> "65520", "float32" -> "1e39", "float64" -> "-1e400").foreach {
       case (dtype, text) =>
         val error = intercept[BindingException](read(dtype, text))
-        assert(error.getMessage.contains(s"'$text' is no constant of type $dtype"))
+        assert(error.getMessage.contains(s"'$text' is not a constant of type $dtype"))
     }
   }
 }

@@ -91,7 +91,7 @@ class HostileModelSuite extends AnyFunSuite {
           graph.getAssetFileDefBuilder(_).setFilename(name)
         )
       )
-      assert(refusal(base).contains("holds something that no model has"), name)
+      assert(refusal(base).contains("contains something that a model cannot contain"), name)
     }
   }
 

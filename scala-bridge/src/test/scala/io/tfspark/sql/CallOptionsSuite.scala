@@ -45,7 +45,7 @@ class CallOptionsSuite extends PointsSuite {
     assert(
       refusal(s"tf_predict('${model("pair")}', double(id), features)").contains(
         "whose values may have fractions; cast the column, or allow whole numbers with " +
-          "map('narrow', 'true') behind the model, or CAST in the query"
+          "map('narrow', 'true') after the model, or CAST in the query"
       )
     )
     assert(refusal("tf_predict('linear', array(x0, x1, x1))").contains("found 3 columns"))
@@ -107,11 +107,11 @@ class CallOptionsSuite extends PointsSuite {
     }
     def refusal(options: String) =
       intercept[AnalysisException](scored(s"map('on_null', $options),")).getMessage
-    assert(refusal("'other=5'").startsWith("on_null names 'other', which is no input."))
+    assert(refusal("'other=5'").startsWith("on_null names 'other', which is not an input."))
     assert(refusal("'some'").contains("expected: 'null', 'error', a number, or input=value;…"))
     assert(refusal(
       "'inputs=x'"
-    ).contains("on_null is 'x', which is no value for column 'argument 1' of float"))
+    ).contains("on_null is 'x', which does not fit column 'argument 1' of float"))
   }
 
   test("an option that there is not is refused with the nearest") {

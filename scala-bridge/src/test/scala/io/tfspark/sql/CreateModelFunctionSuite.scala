@@ -59,7 +59,7 @@ class CreateModelFunctionSuite extends SparkSuite {
   test("what may not be called may not be registered, nor under a name that is taken") {
     assert(refusal(create("root", "/")).startsWith("The model '/' may not be called from SQL."))
     Seq("sum", "tf_predict", "linear").foreach { name =>
-      assert(refusal(create(name, "linear")).startsWith(s"SQL has a function '$name' of its own."))
+      assert(refusal(create(name, "linear")).startsWith(s"SQL has a built-in function '$name'."))
     }
     create("mine", "linear")
     assert(refusal(create("mine", "linear", how = "")).contains("OR REPLACE"))

@@ -44,7 +44,7 @@ class DigestPinSuite extends SparkSuite {
     // The caller's pin does not replace the operator's pin.
     assert(refusal("mispinned", s"map('sha256', '$digest'),").contains("is pinned"))
     val malformed = refusal(linear, "map('sha256', 'abc'),")
-    assert(malformed.contains("The option sha256 is no digest of a model."))
+    assert(malformed.contains("The option sha256 is not the digest of a model."))
     assert(malformed.contains("64 hexadecimal digits"))
   }
 

@@ -27,7 +27,7 @@ class OddModelSuite extends SparkSuite {
     val call = s"tf_predict('${model("open_rank")}', OPTIONS array(float(id), 1f))"
     val message = refusal(s"SELECT ${call.replace("OPTIONS", "")} FROM range(1)")
     assert(message.contains("output y: float32 unknown rank: its rank is unknown"), message)
-    assert(message.contains("such as map('output_shapes', 'y=') behind the model for one number"))
+    assert(message.contains("such as map('output_shapes', 'y=') after the model for one number"))
     val shaped = call.replace("OPTIONS", "map('output_shapes', 'y='),")
     assert(values(s"SELECT $shaped FROM range(3)") == Seq(-1f, 0f, 1f))
     having(BridgeConf.OutputShapes -> "y=;other=3,None") {
@@ -42,7 +42,7 @@ class OddModelSuite extends SparkSuite {
     val message = refusal(s"SELECT tf_predict('$path', array(1f, 2f))")
     assert(
       message.contains(
-        "output labels: string (3,): its first dimension is always 3, whatever the number of rows"
+        "output labels: string (3,): its first dimension is always 3, not the number of rows"
       ),
       message
     )
@@ -149,7 +149,7 @@ class OddModelSuite extends SparkSuite {
     val message = failure(s"SELECT tf_predict('$path', float(id)) FROM range(0, 2, 1, 1)")
     assert(
       message.contains(
-        "Hint: each row works alone; score with map('batch_size', '1') behind the model."
+        "Hint: each row works alone; score with map('batch_size', '1') after the model."
       ),
       message
     )

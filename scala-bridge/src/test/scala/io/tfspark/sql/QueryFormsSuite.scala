@@ -119,7 +119,7 @@ class QueryFormsSuite extends PointsSuite {
         sql(s"SELECT x0 FROM $t a WHERE EXISTS (SELECT 1 FROM $t b WHERE $condition)")
       )
       assert(
-        error.getMessage.startsWith("A model cannot be called in a condition that ties"),
+        error.getMessage.startsWith("A model cannot be called in a condition that correlates"),
         error
       )
     }

@@ -24,7 +24,7 @@ final private[jobs] case class JobKey(digest: String, runId: String = "") {
 
 private[jobs] object JobKey {
 
-  /** The digest of a job that no other run can be begins with this. */
+  /** Prefix of a digest that no other run can have. */
   private val oneRun = "one-run-"
 
   /** A key that no other run has, for an input whose state is not known. */

@@ -141,7 +141,7 @@ final private[jobs] class Lock(
       enter() // again, because a job that ended may have removed the heartbeat
     } catch { case _: NoSuchFileException | _: FileAlreadyExistsException => false }
 
-  /** Give up if another job has claimed too; the look and the claim are two operations. */
+  /** Give up if another job has claimed too: `look` and `claim` are two operations. */
   private def confirm(): Unit = {
     if (!holds) throw withdraw("Another job has just locked the output")
     others.foreach(refuseLive)
@@ -197,6 +197,6 @@ private[jobs] object Lock {
   val lease: FiniteDuration = 120.seconds
   private val beatsPerLease = 8
 
-  /** How often another job may take the lock between the look and the claim. */
+  /** How often another job may take the lock between the steps `look` and `claim`. */
   private val tries = 20
 }

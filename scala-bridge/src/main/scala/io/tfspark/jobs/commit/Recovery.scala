@@ -72,7 +72,7 @@ final private[jobs] class Recovery(lock: Lock, tables: Tables = NoTables) {
         false
     }
 
-  /** Delete the record of a job that no later run can be. */
+  /** Delete the record of a job that no later run can repeat. */
   private def forget(job: JobKey): Unit = if (job.isOfOneRun) store.delete(places.done(job.name))
 
   /** Remove the files of runs that ended or lost the lock; keep records. */
