@@ -20,6 +20,8 @@ OURS = {
     "job_spark": "#2a7f9e",
     "jvm": "#1c6785",
     "predict": "#5aa6c0",
+    "predict_fastest": "#4a97b2",
+    "predict_rows": "#7dbcd1",
     "predict_unbounded": "#3f93b0",
 }
 # What no system can beat, or what Spark does without a model.

@@ -210,7 +210,7 @@ def _named(line: str, columns: Sequence[str]) -> str:
 _OWN_WORDS = (
     (re.compile(r" Did you mean .*?\?(?= |$)"), ""),
     (re.compile(r"\S+ does not fit "), "… does not fit "),
-    (re.compile(r"on_null is .*?, which is"), "on_null is …, which is"),
+    (re.compile(r"on_null is .*?, which"), "on_null is …, which"),
     (re.compile(r"output bytes .* are not UTF-8"), "output bytes … are not UTF-8"),
     (re.compile(r": .* is not a constant of type"), ": … is not a constant of type"),
     (re.compile(r" \(row \{.*\}\)"), " (row …)"),
