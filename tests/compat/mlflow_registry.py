@@ -186,11 +186,12 @@ def test_a_keras_model_is_exported_and_scored(
     package = tfspark.load(f"models:/{name}/1")
     (given,) = package.signature.inputs
     rows = pa.array([[1, 2], [3, 5], [7, 8]], pa.list_(pa.float32()))
-    pq.write_table(pa.table({"rows": rows}), "in.parquet")
+    source, output = str(tmp_path / "in.parquet"), str(tmp_path / "out")
+    pq.write_table(pa.table({"rows": rows}), source)
     flags = ["--feed", f"{given.name}=rows", "--keep", "rows", "--fetch"]
-    flags += [f"{package.signature.outputs[0].name}=score", "--input", "in.parquet"]
-    assert score(["--model", f"models:/{name}@champion", *flags, "--output", "out"]) == 0
-    assert pq.read_table("out")["score"].to_pylist() == [3.0, 4.0, 9.0]
+    flags += [f"{package.signature.outputs[0].name}=score", "--input", source]
+    assert score(["--model", f"models:/{name}@champion", *flags, "--output", output]) == 0
+    assert pq.read_table(output)["score"].to_pylist() == [3.0, 4.0, 9.0]
     told = json.loads(Path(capsys.readouterr().out.splitlines()[-1]).read_text())["model"]
     assert (told["path"], told["version"]) == (f"models:/{name}/1", 1)
     assert len(told["digest"]) == 64
