@@ -11,6 +11,7 @@ changes no result beyond float tolerance.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -48,7 +49,7 @@ _MARGIN = 0.95
 
 
 @dataclass
-class BatchSize:
+class WindowSize(ABC):
     """Chooses the rows of each window.
 
     Attributes:
@@ -60,6 +61,36 @@ class BatchSize:
     binding: Binding
     given: int | None = None
     model_bytes: int = 0
+
+    def of(self, batch: pa.RecordBatch) -> Callable[[], int]:
+        """Return a function that gives the rows of the next window while this batch is cut."""
+        fixed = self.binding.batch_dimension or self.given
+        if fixed:
+            return lambda: fixed
+        fed = batch.select(list(self.binding.columns)).nbytes
+        row = fed / batch.num_rows + sum(map(_row_bytes, self.binding.outputs))
+        return lambda: self._ask(row)
+
+    @property
+    def first_rows(self) -> int:
+        """The most rows of the first window: few if the model is large."""
+        if not self.model_bytes:
+            return MAX_ROWS
+        return min(max(FIRST_BYTES // self.model_bytes, FIRST_ROWS), MAX_ROWS)
+
+    @abstractmethod
+    def _ask(self, row_bytes: float) -> int:
+        """Return the rows of the next window; a row has these bytes of input and output."""
+
+    @abstractmethod
+    def took(self, rows: int, seconds: float) -> None:
+        """Record how long a window took; a window with fewer rows than asked for is ignored."""
+
+
+@dataclass
+class BatchSize(WindowSize):
+    """Tries smaller windows than 1 MiB, for an engine on a processor."""
+
     _asked: int = 0
     _most: int = MAX_ROWS
     _is_growing: bool = False
@@ -71,17 +102,8 @@ class BatchSize:
     _halvings: int | None = None
 
     def __post_init__(self) -> None:
-        if self.model_bytes:
-            self._most = min(max(FIRST_BYTES // self.model_bytes, FIRST_ROWS), MAX_ROWS)
+        self._most = self.first_rows
         self._is_growing = self._most < MAX_ROWS
-
-    def of(self, batch: pa.RecordBatch) -> Callable[[], int]:
-        """Return a function that gives the rows of the next window while this batch is cut."""
-        fixed = self.binding.batch_dimension or self.given
-        if fixed:
-            return lambda: fixed
-        row = row_bytes(batch, self.binding)
-        return lambda: self._ask(row)
 
     def _ask(self, row_bytes: float) -> int:
         within = int(TARGET_BYTES / max(row_bytes, 1.0))
@@ -92,7 +114,7 @@ class BatchSize:
         return self._asked
 
     def took(self, rows: int, seconds: float) -> None:
-        """Record how long a window took; a window with fewer rows than asked for is ignored."""
+        """Grow, or time another size; see `WindowSize`."""
         if rows != self._asked or self._halvings is not None:
             return
         if self._is_growing:
@@ -140,13 +162,7 @@ def aligned(rows: int) -> int:
     return rows - rows % _ALIGNED_ROWS if rows > _ALIGNED_ROWS else rows
 
 
-def row_bytes(batch: pa.RecordBatch, binding: Binding) -> float:
-    """Return the mean bytes of a row: what is fed of a batch that has rows, and the outputs."""
-    fed = batch.select(list(binding.columns)).nbytes
-    return float(fed / batch.num_rows + sum(map(_output_bytes, binding.outputs)))
-
-
-def _output_bytes(output: OutputBinding) -> int:
+def _row_bytes(output: OutputBinding) -> int:
     """Return the bytes of one row of an output; 0 when the signature leaves its size open."""
     return (output.spec.row_size or 0) * np.dtype(dtypes.by_name(output.spec.dtype).numpy).itemsize
 

@@ -9,21 +9,16 @@ Invariants: as in `batching`; a window that is expected to take more than 0.1 se
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import pyarrow as pa
-
 from tfspark.batching import (
-    FIRST_BYTES,
     FIRST_ROWS,
     LONG_SECONDS,
     MAX_ROWS,
     TARGET_BYTES,
+    WindowSize,
     aligned,
-    row_bytes,
 )
-from tfspark.schema import Binding
 
 # The largest window, in bytes of input and output.
 MOST_BYTES = 1 << 26
@@ -39,18 +34,9 @@ _MARGIN = 0.95
 
 
 @dataclass
-class GpuBatchSize:
-    """Chooses the rows of each window.
+class GpuBatchSize(WindowSize):
+    """Tries larger windows than 1 MiB, for an engine on a GPU."""
 
-    Attributes:
-        binding: What is fed and fetched.
-        given: The size that the user set; only a fixed batch dimension of the model overrides it.
-        model_bytes: The size of the model's files; 0 if it is unknown.
-    """
-
-    binding: Binding
-    given: int | None = None
-    model_bytes: int = 0
     _rows: int = 0  # the current size, before the limit of bytes; 0 before the first window
     _asked: int = 0
     _is_largest: bool = False
@@ -58,17 +44,10 @@ class GpuBatchSize:
     _best: tuple[float, int] | None = None  # seconds per row, and the size
     _is_chosen: bool = False
 
-    def of(self, batch: pa.RecordBatch) -> Callable[[], int]:
-        """Return a function that gives the rows of the next window while this batch is cut."""
-        fixed = self.binding.batch_dimension or self.given
-        if fixed:
-            return lambda: fixed
-        row = row_bytes(batch, self.binding)
-        return lambda: self._ask(row)
-
-    def _ask(self, row: float) -> int:
-        most = min(max(int(MOST_BYTES / max(row, 1.0)), 1), MAX_ROWS)
-        self._rows = self._rows or self._first(row)
+    def _ask(self, row_bytes: float) -> int:
+        row = max(row_bytes, 1.0)
+        most = min(max(int(MOST_BYTES / row), 1), MAX_ROWS)
+        self._rows = self._rows or min(max(int(TARGET_BYTES / row), FIRST_ROWS), self.first_rows)
         self._is_largest = self._rows * _WORTHWHILE > most
         asked = aligned(min(self._rows, most))
         if asked != self._asked:
@@ -76,15 +55,8 @@ class GpuBatchSize:
         self._asked = asked
         return asked
 
-    def _first(self, row: float) -> int:
-        """Return the first size: 1 MiB, but at least 16 rows, and few rows of a large model."""
-        rows = max(int(TARGET_BYTES / max(row, 1.0)), FIRST_ROWS)
-        if self.model_bytes:
-            rows = min(rows, max(FIRST_BYTES // self.model_bytes, FIRST_ROWS))
-        return rows
-
     def took(self, rows: int, seconds: float) -> None:
-        """Record how long a window took; a window with fewer rows than asked for is ignored."""
+        """Choose the next size after some windows of this one; see `WindowSize`."""
         if rows != self._asked or self._is_chosen:
             return
         self._trial.append(seconds)

@@ -11,7 +11,6 @@ import pyarrow as pa
 from pyarrow import fs
 
 from tfspark.data_files.listing import DataFile
-from tfspark.errors import listing
 from tfspark.tfrecord.columns import columns_of
 from tfspark.tfrecord.files import records_in
 from tfspark.tfrecord.layout import Layout, inferred_schema
@@ -22,11 +21,11 @@ def record_schema(filesystem: fs.FileSystem, files: Sequence[DataFile]) -> pa.Sc
     """Infer the columns from the first records of the first files.
 
     Raises:
-        InvalidInputError: When a record is broken or no Example, or no file has a feature.
+        InvalidInputError: When a record is broken or not an Example, or no file has a feature.
         UnsupportedTypeError: When the files do not agree.
     """
     named = ((file.path, _records(filesystem, file.path)) for file in files)
-    return inferred_schema(named, "Example", listing([file.path for file in files]))
+    return inferred_schema(named, "Example", "the input files")
 
 
 def record_batches(path: str, source: pa.NativeFile, schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -100,7 +100,8 @@ def _check_kind(column: FeatureColumn, owner: Ints, tag: Ints) -> None:
         raise BadRecordError(
             owner[others[0]],
             f"its feature {column.name!r} has values of {found}, not of {column.kind}",
-            "give a schema in which the column has a type of this kind, or leave the column out.",
+            "leave the column out (--keep in a job), or give a schema in which the column has a "
+            "type of this kind.",
         )
 
 
