@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
+from tests.faults import forked
 from tests.faults.test_commit_faults import Job, rows
 from tfspark.scoring.output import renameat2
 from tfspark.scoring.output.store import LocalStore, Store
@@ -72,6 +79,50 @@ def test_what_the_commit_relies_on(store: Store, tmp_path: Path) -> None:
     store.create(f"{root}/last/one", "")
     store.delete_last(f"{root}/last/one", f"{root}/last/none")
     assert store.names(root) == ["one"]
+
+
+def test_a_folder_that_another_job_removes_meanwhile_is_made(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    with _another_process(lambda: LocalStore().remove_empty(str(folder))):
+        for _ in range(20_000):
+            LocalStore().make(str(folder))
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(FileExistsError):
+        LocalStore().make(str(file))
+
+
+def test_a_folder_is_deleted_while_a_task_of_a_dead_job_writes_to_it(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+
+    def write(names: Iterator[int] = itertools.count()) -> None:  # noqa: B008
+        with suppress(FileNotFoundError):
+            (folder / str(next(names))).touch()
+            time.sleep(0.0001)  # a task also computes
+
+    with _another_process(write):
+        for _ in range(500):
+            LocalStore().make(str(folder))
+            while not LocalStore().names(str(folder)):
+                pass
+            LocalStore().delete(str(folder))
+    assert not folder.exists()
+
+
+@contextmanager
+def _another_process(step: Callable[[], None]) -> Iterator[None]:
+    """Repeat a step in a forked process."""
+
+    def repeat() -> int:
+        while True:
+            step()
+
+    pid = forked.start(repeat)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        forked.end_of(pid)
 
 
 @pytest.mark.parametrize("is_atomic", [True, False], ids=["renames", "copies"])

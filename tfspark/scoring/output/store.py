@@ -14,12 +14,17 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
 from tfspark.scoring.output import renameat2
+
+# How often a task of a dead job may add a file to a folder while it is deleted. On NFS, a folder
+# stays full as long as a process has one of its deleted files open.
+_TRIES = 100
 
 
 class Store(Protocol):
@@ -120,8 +125,14 @@ class LocalStore:
             return None
 
     def make(self, folder: str) -> None:
-        """See `Store.make`."""
-        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+        """See `Store.make`; another job may remove the folder at the same time."""
+        while True:
+            try:
+                os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+                return
+            except FileExistsError:
+                if _is_file(folder):
+                    raise
 
     def rename(self, source: str, target: str) -> None:
         """See `Store.rename`."""
@@ -175,13 +186,20 @@ class LocalStore:
         return "its file system replaces a folder that is not empty"
 
     def delete(self, path: str) -> None:
-        """See `Store.delete`; another job may remove parts of it at the same time."""
+        """See `Store.delete`; another job may remove or add parts of it at the same time."""
+        tries = 0
         while os.path.lexists(path):
-            with suppress(FileNotFoundError):
+            try:
                 if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
                     shutil.rmtree(path)
                 else:
                     os.unlink(path)  # noqa: PTH108
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                tries += 1
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or tries == _TRIES:
+                    raise
 
     def delete_last(self, *paths: str) -> None:
         """See `Store.delete_last`: one operation right after the other."""
@@ -197,3 +215,11 @@ class LocalStore:
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST):
                 raise
+
+
+def _is_file(path: str) -> bool:
+    """Whether a path exists and is not a folder; a link counts as a file."""
+    try:
+        return not stat.S_ISDIR(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
