@@ -77,13 +77,13 @@ def _text() -> list[Any]:
     ]
 
 
-def _image_model(case: Case, application: Callable[..., Any]) -> Any:
+def _image_model(case: Case, application: Callable[..., Any], stddev: float) -> Any:
     inputs = keras.Input(case.shape, name="inputs")
     features = application(
         input_tensor=inputs, weights=None, include_top=False, pooling="avg"
     ).output
     # With larger weights, the probabilities would multiply rounding errors of all layers.
-    small = keras.initializers.RandomNormal(stddev=0.005)
+    small = keras.initializers.RandomNormal(stddev=stddev)
     last = layers.Dense(case.width, "softmax", kernel_initializer=small, name="outputs")
     model = keras.Model(inputs, last(features))
     _normalize(model, case.shape)
@@ -117,8 +117,8 @@ def _encoder(case: Case) -> Any:
 
 
 _LARGE: dict[str, Callable[[Case], Any]] = {
-    "mobilenet": lambda case: _image_model(case, keras.applications.MobileNetV2),
-    "resnet": lambda case: _image_model(case, keras.applications.ResNet50),
+    "mobilenet": lambda case: _image_model(case, keras.applications.MobileNetV2, 0.005),
+    "resnet": lambda case: _image_model(case, keras.applications.ResNet50, 0.002),
     "encoder": _encoder,
 }
 

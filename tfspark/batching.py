@@ -1,9 +1,10 @@
 """Cuts a stream of record batches into model batches, and chooses their size. Executor.
 
 A window is the list of slices of record batches that make one model batch. If the user sets no
-size, a window has up to 1 MiB. A large model may need much memory and time for 1 MiB of short rows,
-so its windows begin with fewer rows and grow, until one takes 0.1 seconds and larger ones gain
-nothing. Then smaller sizes are timed, and the fastest size is used for the rest of the partition.
+size, a window has up to 1 MiB, or 8 rows if these have more and fit into 8 MiB. A large model may
+need much memory and time for 1 MiB of short rows, so its windows begin with fewer rows and grow,
+until one takes 0.1 seconds and larger ones gain nothing. Then smaller sizes are timed, and the
+fastest size is used for the rest of the partition.
 
 Invariants: no row is copied; at most one window is held, even if the stream never ends; the size
 changes no result beyond float tolerance.
@@ -25,6 +26,10 @@ from tfspark.schema import Binding
 # The largest window, in bytes of input and output, and the limit of rows for narrow tables.
 TARGET_BYTES = 1 << 20
 MAX_ROWS = 131_072
+# Large rows, such as images, exceed the 1 MiB: each call has fixed costs and reads all weights, so
+# a window has a few of them anyway, up to these bytes.
+FEW_ROWS = 8
+FEW_BYTES = 1 << 23
 # How many sizes are timed: the largest one, its half, and so on. The largest suits most models.
 # Recurrent networks and text models are fastest when the state of a step fits a core's cache.
 # Sometimes one of two neighbouring sizes is slow for a whole partition.
@@ -89,12 +94,12 @@ class WindowSize(ABC):
 
 @dataclass
 class BatchSize(WindowSize):
-    """Tries smaller windows than 1 MiB, for an engine on a processor."""
+    """Tries smaller windows than the largest one, for an engine on a processor."""
 
     _asked: int = 0
     _most: int = MAX_ROWS
     _is_growing: bool = False
-    _is_full: bool = False  # whether the window that was asked for has 1 MiB
+    _is_full: bool = False  # whether the window that was asked for has the most bytes
     _slow: float | None = None  # seconds of the first window of a slow size
     _smaller: float | None = None  # seconds per row with the previous size
     _trial: list[float] = field(default_factory=list)
@@ -106,7 +111,7 @@ class BatchSize(WindowSize):
         self._is_growing = self._most < MAX_ROWS
 
     def _ask(self, row_bytes: float) -> int:
-        within = int(TARGET_BYTES / max(row_bytes, 1.0))
+        within = rows_within(row_bytes)
         self._is_full = within <= self._most
         largest = min(within, self._most)
         halvings = len(self._best) if self._halvings is None else self._halvings
@@ -155,6 +160,12 @@ class BatchSize(WindowSize):
         if len(self._best) == SIZES or slower == [True, True]:
             times = [first * _MARGIN, *others]
             self._halvings = times.index(min(times))
+
+
+def rows_within(row_bytes: float) -> int:
+    """Return the rows of the largest window; at least one."""
+    row = max(row_bytes, 1.0)
+    return max(int(TARGET_BYTES / row), min(int(FEW_BYTES / row), FEW_ROWS), 1)
 
 
 def aligned(rows: int) -> int:

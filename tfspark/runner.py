@@ -64,8 +64,9 @@ def score(
         engine: The live model.
         keep: Columns to keep, in this order; by default all.
         batch_size: Rows per call of the model. By default, a call has at most 1 MiB of input and
-            output, and fewer rows if the model is faster with fewer. A fixed batch dimension of the
-            model overrides this size; the last batch is then padded, and its output cut.
+            output, or a few larger rows, and fewer if the model is faster with fewer. A fixed batch
+            dimension of the model overrides this size; the last batch is then padded, and its
+            output cut.
         model_bytes: The size of the model's files. The first calls of a large model have few rows,
             because it may need much memory for 1 MiB of them.
         on_gpu: Whether the task has a GPU. A call may then have up to 64 MiB, see `gpu_batching`.

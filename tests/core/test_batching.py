@@ -94,6 +94,18 @@ def test_windows_of_a_mebibyte_do_not_grow(floats):
     assert taken[:EACH] == [max((1 << 20) // (4 * floats + 12), 1)] * EACH
 
 
+@pytest.mark.parametrize(("mebibytes", "rows"), [(0.5, 8), (1, 7), (3, 2), (9, 1)])
+def test_a_window_of_large_rows_has_a_few_of_them(mebibytes, rows):
+    floats = int(mebibytes * 2**18)
+    images = pa.record_batch({"x": pa.array([[0.0] * floats], pa.list_(pa.float32()))})
+    size, taken = large(), []
+    while len(taken) < TRIALS:  # each call costs as much as two rows
+        taken.append(size.of(images)())
+        size.took(taken[-1], 2.0 + taken[-1])
+    assert set(taken) <= {rows, rows // 2, rows // 4, 1}
+    assert (taken[0], taken[-1]) == (rows, rows)
+
+
 def test_a_model_that_prepares_each_size_gets_large_windows():
     seen = set()
 

@@ -233,7 +233,7 @@ def test_a_row_beyond_memory_is_named():
 
 def test_rows_that_grow_do_not_pile_up():
     small = batches([[0.0]] * 500, 100)
-    large = batches([[0.0] * 2**18] * 6, 1)  # 1 MiB each, so a batch holds one
+    large = batches([[0.0] * 2**21] * 6, 1)  # 8 MiB each, so a batch holds one
     engine = FakeEngine(lambda inputs: {"y": inputs["x"][:, :1]})
     table = run([*small, *large], engine, signature((None, None)))
     assert engine.calls == [500, 1, 1, 1, 1, 1, 1]

@@ -4,8 +4,8 @@ import scala.collection.mutable
 
 /** Chooses how many rows each run of a model has. Executor, one thread.
   *
-  * If the user sets no size, a run has up to 1 MiB, and at most the rows that Spark passes in one
-  * batch. A large model may need much memory and time for 1 MiB of short rows, so its runs begin
+  * If the user sets no size, a run has the rows of `BatchSize`, and at most the rows that Spark
+  * passes in one batch. A large model may need much memory and time for 1 MiB of short rows, so its runs begin
   * with fewer rows and grow, until one takes 0.1 seconds and larger ones gain nothing.
   * `tfspark/batching.py` also times smaller sizes. Here this made an LSTM 1.7 times slower.
   *
@@ -51,7 +51,7 @@ final private[score] class BatchGrowth(
   def took(rows: Int, seconds: Double): Unit = if (isChosen && isGrowing) {
     if (rows >= most) grow(rows, seconds)
     else {
-      most = BatchSize.MaxRows // 1 MiB or a batch of Spark is reached
+      most = BatchSize.MaxRows // the largest run or a batch of Spark is reached
       isGrowing = false
     }
     ask()

@@ -2,7 +2,8 @@ package io.tfspark.score
 
 /** The size of a batch for one run of a model.
   *
-  * @param rows number of rows; by default `BatchGrowth` chooses, up to 1 MiB of input and output
+  * @param rows number of rows; by default `BatchGrowth` chooses, up to 1 MiB of input and output, or
+  *   up to 8 rows if these have more and fit into 8 MiB
   * @param mostBytes most bytes of a batch for any number of rows; a larger batch is run in parts
   */
 final case class BatchSize(rows: Option[Int], mostBytes: Long = BatchSize.MostBytes) {
@@ -14,7 +15,7 @@ final case class BatchSize(rows: Option[Int], mostBytes: Long = BatchSize.MostBy
     * @param bytesPerRow the bytes of a row, if all rows have the same size
     */
   def step(fixed: Option[Int], bytesPerRow: Option[Long]): Int = {
-    val within = bytesPerRow.fold(BatchSize.MaxRows)(rowsWithin(bytes, _))
+    val within = bytesPerRow.fold(BatchSize.MaxRows)(rowsByDefault)
     fixed.orElse(rows).fold(math.min(within, BatchSize.MaxRows)) { wanted =>
       bytesPerRow.fold(wanted)(each => math.min(wanted, rowsWithin(bytesOf(fixed), each)))
     }
@@ -26,6 +27,11 @@ final case class BatchSize(rows: Option[Int], mostBytes: Long = BatchSize.MostBy
 
   private def bytes: Long = if (rows.isDefined) mostBytes else BatchSize.TargetBytes
 
+  private def rowsByDefault(each: Long): Int = {
+    val few = math.min(rowsWithin(BatchSize.FewBytes, each), BatchSize.FewRows)
+    math.max(rowsWithin(BatchSize.TargetBytes, each), few)
+  }
+
   private def rowsWithin(bytes: Long, each: Long): Int =
     math.max(1L, math.min(Int.MaxValue.toLong, bytes / math.max(1L, each))).toInt
 
@@ -34,6 +40,12 @@ final case class BatchSize(rows: Option[Int], mostBytes: Long = BatchSize.MostBy
 
 object BatchSize {
   val TargetBytes: Long = 1L << 20
+
+  /** Large rows, such as images, exceed the 1 MiB: each run has fixed costs and reads all weights, so
+    * it has a few of them anyway, up to these bytes.
+    */
+  val FewRows: Int = 8
+  val FewBytes: Long = 8L << 20
   val MostBytes: Long = 128L << 20
 
   /** A batch that cannot be smaller is bounded only by the size of Java's arrays, with room for a

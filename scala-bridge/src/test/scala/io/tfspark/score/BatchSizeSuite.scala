@@ -26,6 +26,14 @@ class BatchSizeSuite extends AnyFunSuite {
     assert(BatchSize(Some(7)).step(Some(32), Some(8)) == 32)
   }
 
+  test("a run has up to 8 large rows if they fit into 8 MiB") {
+    assert(auto.step(None, Some(600 << 10)) == 8)
+    assert(auto.step(None, Some(130 << 10)) == 8)
+    assert(auto.step(None, Some(3 << 20)) == 2)
+    assert(auto.step(None, Some(9 << 20)) == 1)
+    assert(BatchSize(Some(1)).step(None, Some(600 << 10)) == 1)
+  }
+
   test("a model with a fixed batch dimension gets whole batches, however wide its rows are") {
     assert(auto.step(Some(32), Some(600 << 10)) == 32)
     assert(auto.step(Some(32), Some(16 << 20)) == 32)
