@@ -17,7 +17,7 @@ from time import perf_counter
 
 import pyarrow as pa
 
-from tfspark.batching import FIRST_ROWS
+from tfspark.batching import FIRST_ROWS, rows_within
 from tfspark.engine import Engine
 from tfspark.engine.protocol import CannotServeError
 from tfspark.engine.registry import AUTO, ENGINES
@@ -40,8 +40,7 @@ _TURNS = 5
 # minutes for all rows.
 _COMPARED_ROWS = 64
 _COMPARED_SECONDS = 2.0
-# Rows of a real partition come in batches of about this size.
-_BATCH_BYTES = 1 << 20
+# The most rows of a batch in the trial.
 _MOST_ROWS = 65_536
 
 Open = Callable[[EngineName], Engine]
@@ -159,11 +158,11 @@ def _rates(
 
 def _in_batches(rows: pa.RecordBatch, row_seconds: float) -> Sequence[pa.RecordBatch]:
     """Repeat or cut rows: batches have the usual size, or fewer rows if those fill a turn."""
-    row_bytes = max(rows.nbytes / rows.num_rows, 1.0)
+    row_bytes = rows.nbytes / rows.num_rows
     # Batches hold whole windows of a heavy model, because a window across two batches would count
     # in one turn only.
     in_a_turn = (int(_TURN_SECONDS / max(row_seconds, 1e-9)) // FIRST_ROWS + 1) * FIRST_ROWS
-    size = max(1, min(int(_BATCH_BYTES / row_bytes), _MOST_ROWS, in_a_turn))
+    size = min(rows_within(row_bytes), _MOST_ROWS, in_a_turn)
     if size <= rows.num_rows:
         return [rows.slice(at, size) for at in range(0, rows.num_rows, size)]
     return [joined([rows] * (size // rows.num_rows))]
