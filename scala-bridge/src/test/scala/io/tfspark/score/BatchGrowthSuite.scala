@@ -33,7 +33,8 @@ class BatchGrowthSuite extends AnyFunSuite {
     assert(taken(growth(), 5)(_ * 1e-8) == Seq.fill(5)(largest))
     assert(taken(growth(most = 4096), 5)(_ * 1e-8) == Seq.fill(5)(4096))
     assert(growth(bytes = Some(1)).rows == BatchSize.MaxRows)
-    assert(growth(bytes = Some(4 << 20)).rows == 1)
+    assert(growth(bytes = Some(4 << 20)).rows == 2)
+    assert(growth(bytes = Some(9 << 20)).rows == 1)
   }
 
   private def large = growth(modelBytes = 1L << 30)
