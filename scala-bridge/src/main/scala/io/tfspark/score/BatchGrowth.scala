@@ -5,8 +5,8 @@ import scala.collection.mutable
 /** Chooses how many rows each run of a model has. Executor, one thread.
   *
   * If the user sets no size, a run has the rows of `BatchSize`, and at most the rows that Spark
-  * passes in one batch. A large model may need much memory and time for 1 MiB of short rows, so its runs begin
-  * with fewer rows and grow, until one takes 0.1 seconds and larger ones gain nothing.
+  * passes in one batch. A large model may need much memory and time for 1 MiB of short rows, so its
+  * runs begin with fewer rows and grow, until one takes 0.1 seconds and larger ones gain nothing.
   * `tfspark/batching.py` also times smaller sizes. Here this made an LSTM 1.7 times slower.
   *
   * @param size what the user or the session sets

@@ -2,8 +2,8 @@ package io.tfspark.score
 
 /** The size of a batch for one run of a model.
   *
-  * @param rows number of rows; by default `BatchGrowth` chooses, up to 1 MiB of input and output, or
-  *   up to 8 rows if these have more and fit into 8 MiB
+  * @param rows number of rows; by default `BatchGrowth` chooses, up to 1 MiB of input and output,
+  *   or up to 8 rows if these have more and fit into 8 MiB
   * @param mostBytes most bytes of a batch for any number of rows; a larger batch is run in parts
   */
 final case class BatchSize(rows: Option[Int], mostBytes: Long = BatchSize.MostBytes) {
@@ -41,8 +41,8 @@ final case class BatchSize(rows: Option[Int], mostBytes: Long = BatchSize.MostBy
 object BatchSize {
   val TargetBytes: Long = 1L << 20
 
-  /** Large rows, such as images, exceed the 1 MiB: each run has fixed costs and reads all weights, so
-    * it has a few of them anyway, up to these bytes.
+  /** Large rows, such as images, exceed the 1 MiB: each run has fixed costs and reads all weights,
+    * so it has a few of them anyway, up to these bytes.
     */
   val FewRows: Int = 8
   val FewBytes: Long = 8L << 20
