@@ -1,10 +1,10 @@
 """Cuts a stream of record batches into model batches, and chooses their size. Executor.
 
 A window is the list of slices of record batches that make one model batch. If the user sets no
-size, a window has up to 1 MiB, or 8 rows if these have more and fit into 8 MiB. A large model may
-need much memory and time for 1 MiB of short rows, so its windows begin with fewer rows and grow,
-until one takes 0.1 seconds and larger ones gain nothing. Then smaller sizes are timed, and the
-fastest size is used for the rest of the partition.
+size, a window has up to 1 MiB; of large rows, it has up to 8 if these fit into 8 MiB. A large model
+may need much memory and time for 1 MiB of short rows, so its windows begin with fewer rows and
+grow, until one takes 0.1 seconds and larger ones gain nothing. Then smaller sizes are timed, and
+the fastest size is used for the rest of the partition.
 
 Invariants: no row is copied; at most one window is held, even if the stream never ends; the size
 changes no result beyond float tolerance.

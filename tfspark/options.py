@@ -73,10 +73,10 @@ class ScoreOptions:
         signature: Signature to call; by default `serving_default`.
         tags: Tag set of the graph.
         batch_size: Rows per call of the model. By default, a call has at most 1 MiB of input and
-            output and at most 131 072 rows; of rows above 128 KiB, it has up to 8 that fit into
-            8 MiB. It has fewer rows if the model is faster with fewer;
-            the first calls of a large model have few rows. On a GPU that Spark assigned to the
-            task, a call has up to 64 MiB if the model is faster with more.
+            output and at most 131 072 rows; of large rows, such as images, it has up to 8 if these
+            fit into 8 MiB. It has fewer rows if the model is faster with fewer; the first calls of
+            a large model have few rows. On a GPU that Spark assigned to the task, a call has up to
+            64 MiB if the model is faster with more.
         engine: Engine that runs the model: `native`; `tensorflow`; `auto`, which takes `native` if
             it can serve the model, otherwise `tensorflow`; `openvino`, which needs no TensorFlow on
             the workers and runs fewer models; `fastest`, for `predict` and the batch job: a worker

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -93,12 +92,11 @@ def test_a_folder_that_another_job_removes_meanwhile_is_made(tmp_path: Path) -> 
 
 
 def test_a_folder_is_deleted_while_a_task_of_a_dead_job_writes_to_it(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
+    folder, part = tmp_path / "folder", bytes(1 << 20)
 
     def write(names: Iterator[int] = itertools.count()) -> None:  # noqa: B008
         with suppress(FileNotFoundError):
-            (folder / str(next(names))).touch()
-            time.sleep(0.0001)  # a task also computes
+            (folder / str(next(names))).write_bytes(part)
 
     with _another_process(write):
         for _ in range(500):
