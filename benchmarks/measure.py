@@ -4,9 +4,10 @@ Returns a dict for JSON. The warm runs come first: the fastest settings are sear
 that need them, each side warms up, its output is checked, and then the measured rounds follow. In
 the cold runs, each side runs alone in a new process, again in turns.
 
-Spark ends Python workers that were idle for a minute, so a round must be shorter. Therefore slow
-sides take their turns after the others. tfspark's jobs run there too, so that a machine that
-becomes slower is noticed; these runs do not count, because their workers may have been ended.
+Spark ends Python workers that were idle for a minute. If the last run of a side is almost as long
+ago, the side therefore runs once more before the run that counts. Slow sides take their turns after
+the others, so that rounds stay short. tfspark's jobs run there too, so that a machine that becomes
+slower is noticed; these runs do not count.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from functools import partial
 from math import inf
 from pathlib import Path
 from statistics import median
+from time import monotonic
 from typing import Any
 
 from benchmarks.cases import FILES, ROW_GROUPS, Case
@@ -32,6 +34,8 @@ from benchmarks.task import Task
 
 # A JVM compiles code that runs often, so each side runs this long before the measurement.
 WARM_UP_SECONDS = 8.0
+# After this many seconds without a run, Spark may have ended the workers of a side.
+IDLE_SECONDS = 45.0
 # The search for settings uses the number of rows divided by this.
 SEARCHED = 8
 
@@ -120,6 +124,7 @@ class Turns:
         self._case, self._settings, self._processes = case, settings, processes
         self._tasks = {side.name: task_of(side, case, settings.data) for side in sides}
         self._spent = dict.fromkeys(self._tasks, 0.0)
+        self._ended = dict.fromkeys(self._tasks, 0.0)
         self.results: dict[str, Any] = {
             side.name: {
                 "title": side.title,
@@ -216,7 +221,10 @@ class Turns:
         result.update(batch=found.pop("batch"), settings=found)
 
     def _measure(self, side: SideOf, number: int, kind: str) -> None:
-        seconds = self._run(side, self._tasks[side.name], f"{kind} {number + 1}")
+        task = self._tasks[side.name]
+        if kind == "warm" and monotonic() - self._ended[side.name] > IDLE_SECONDS:
+            self._run(side, task, "warm-up")
+        seconds = self._run(side, task, f"{kind} {number + 1}")
         self.results[side.name].setdefault(kind, []).append(seconds)
 
     def _measure_cold(self, side: SideOf, number: int) -> None:
@@ -229,6 +237,7 @@ class Turns:
     def _run(self, side: SideOf, task: Task, what: str) -> float:
         seconds = self._processes.run(side.group, side.name, task)
         self._spent[side.name] += seconds
+        self._ended[side.name] = monotonic()
         self._say(side, what, seconds)
         return seconds
 

@@ -60,6 +60,15 @@ def test_slow_sides_have_half_of_the_rounds_beside_the_job(measured):
     assert [side for side, _ in processes.runs][-4:] == ["job_fastest", "daft"] * 2
 
 
+def test_a_side_that_was_idle_runs_once_before_the_run_that_counts(measured, monkeypatch):
+    clock = iter(range(0, 10_000, 50))
+    monkeypatch.setattr(measure, "monotonic", lambda: next(clock))
+    processes = FakeProcesses()
+    found = measured(["job"], processes)
+    assert len(found["sides"]["job"]["warm"]) == 3
+    assert len(processes.runs) == 1 + 2 * 3  # the warm-up, then two runs in each round
+
+
 def test_processes_of_daft_take_the_batch_size_of_its_threads(measured):
     sides = measured(["daft_threads", "daft"], FakeProcesses())["sides"]
     assert sides["daft"]["batch"] == sides["daft_threads"]["batch"]
