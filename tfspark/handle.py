@@ -113,7 +113,7 @@ class ModelHandle:
 
     def on(self, choice: EngineChoice) -> ModelHandle:
         """Return the handle with a chosen engine."""
-        options = replace(self.options, name=choice.engine, otherwise=choice.otherwise)
+        options = replace(self.options, name=choice.engine, fallback=choice.fallback)
         return replace(self, options=options)
 
     @property

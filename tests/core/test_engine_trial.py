@@ -153,4 +153,4 @@ def test_a_choice_is_remembered_for_the_same_model_and_settings(handle, tmp_path
 def test_a_handle_on_another_engine_has_tensorflow_behind_it(handle):
     assert handle.on(EngineChoice("auto")).options == handle.options
     chosen = handle.on(EngineChoice("openvino")).options
-    assert (chosen.name, chosen.otherwise) == ("openvino", "auto")
+    assert (chosen.name, chosen.fallback) == ("openvino", "auto")

@@ -21,7 +21,7 @@ from tfspark.columns import columns_of, resolve
 from tfspark.data_files.same_types import arrow_name
 from tfspark.data_files.splits import Piece, cut, plan_splits, rows_of
 from tfspark.dtypes import sql_name
-from tfspark.engine_choice import together
+from tfspark.engine_choice import merged
 from tfspark.errors import BindingError
 from tfspark.file_systems import open_filesystem
 from tfspark.schema import kept_columns
@@ -230,7 +230,7 @@ def _outcome(parts: list[Part]) -> Outcome:
         sum(part.bad_rows for part in parts),
         sum(part.rows_in for part in parts if part.is_kept),
         _merged([part.sketch for part in parts if part.sketch is not None]),
-        reduce(together, (part.choices for part in parts), ()),
+        reduce(merged, (part.choices for part in parts), ()),
     )
 
 
