@@ -28,7 +28,7 @@ class RowProblem(Exception):  # noqa: N818 - becomes a RowError once the runner 
     """Rows of the current batch that cannot be fed, scored or returned, all found by one check.
 
     Attributes:
-        rows: Their indices, one at least.
+        rows: Their indices, at least one.
         row: The first of them, which an error names.
         first: The reason of that row.
         reason_of: Position in `rows` → the reason of that row. It is called only for the rows whose
