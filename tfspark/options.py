@@ -20,10 +20,10 @@ from tfspark.errors import UsageError, did_you_mean, explain, listing
 if TYPE_CHECKING:
     from tfspark.signature import OutputShapes
 
-# What runs a model in a Python worker; `tfspark.engine.registry` has one entry for each but `auto`.
+# The engines of Python workers; `tfspark.engine.registry` has one entry for each except `auto`.
 EngineName: TypeAlias = Literal["auto", "native", "tensorflow", "openvino"]
-# `fastest` is the one of these that scores some rows of the input fastest; `jvm` is the Scala
-# bridge, which scores without a Python worker.
+# `fastest` times these engines on some rows of the input and uses the fastest one; `jvm` is the
+# Scala bridge, which scores without a Python worker.
 AnyEngine: TypeAlias = Literal[EngineName, "fastest", "jvm"]
 Distribute: TypeAlias = Literal["auto", "broadcast", "archive", "path"]
 NullWord: TypeAlias = Literal["null", "error"]
@@ -73,9 +73,9 @@ class ScoreOptions:
         signature: Signature to call; by default `serving_default`.
         tags: Tag set of the graph.
         batch_size: Rows per call of the model. By default, a call has at most 1 MiB of input and
-            output and at most 131 072 rows; of large rows, such as images, it has up to 8 if these
-            fit into 8 MiB. It has fewer rows if the model is faster with fewer; the first calls of
-            a large model have few rows. On a GPU that Spark assigned to the task, a call has up to
+            output and at most 131 072 rows, or up to 8 large rows, such as images, if these fit
+            into 8 MiB. It has fewer rows if the model is faster with fewer; the first calls of a
+            large model have few rows. On a GPU that Spark assigned to the task, a call has up to
             64 MiB if the model is faster with more.
         engine: Engine that runs the model: `native`; `tensorflow`; `auto`, which takes `native` if
             it can serve the model, otherwise `tensorflow`; `openvino`, which needs no TensorFlow on
@@ -155,7 +155,7 @@ def check_word(option: str, given: object, known: Sequence[str]) -> None:
     """Refuse a value that is not among the known ones.
 
     Raises:
-        UsageError: With the values that there are.
+        UsageError: Lists the known values.
     """
     if given not in known:
         problem = f"The option {option} does not accept {given!r}.{did_you_mean(str(given), known)}"
@@ -177,7 +177,7 @@ def _check_operations(given: object) -> None:
 
 
 def _check_on_null(given: object) -> None:
-    """Refuse what is not a word, a number, or a dict of values by input."""
+    """Refuse anything except a known word, a number, or a dict {input: value}."""
     if isinstance(given, Mapping):
         fits = all(isinstance(name, str) and value is not None for name, value in given.items())
     elif isinstance(given, str):
@@ -200,13 +200,13 @@ def _check_batch_size(given: object) -> None:
 
 
 def _check_bad_rows(on_error: OnError, reason: object) -> None:
-    """Refuse a reason that no row would have."""
+    """Refuse a wrong option, and a reason column without `on_error="null"`."""
     check_word("on_error", on_error, ERROR_WORDS)
     if reason is not None and not (isinstance(reason, str) and reason):
         problem = "The option reason cannot be used as given."
         raise UsageError(explain(problem, expected="the name of a new column", found=repr(reason)))
     if reason is not None and on_error == "raise":
-        problem = "There is no reason column where the first bad row ends the scoring."
+        problem = "There is no reason column if the first bad row ends the scoring."
         raise UsageError(explain(problem, found=f"reason={reason!r}", hint='add on_error="null".'))
 
 
