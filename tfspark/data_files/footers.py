@@ -44,7 +44,7 @@ class Group:
 
     Attributes:
         bytes: Size on disk.
-        rows: `None` if pyarrow does not return it.
+        rows: Number of rows; `None` if pyarrow does not return it.
     """
 
     bytes: int
@@ -58,7 +58,7 @@ class Footer:
     Attributes:
         file: The file.
         schema: Its columns, with the metadata from its writer.
-        groups: In order.
+        groups: The row groups or stripes, in order.
         parquet: The schema in Parquet's own format; `None` for other formats.
         metadata: The whole footer of a Parquet file; `None` for other formats.
     """
@@ -170,7 +170,7 @@ def refuse_missing(footers: Sequence[Footer], names: Collection[str] | None = No
         for one, other in ((footer, first), (first, footer)):
             lacking = list(missing_in(one.schema, _among(other.schema, names)))
             if lacking:
-                raise lacks(one.file.path, lacking)
+                raise missing_columns(one.file.path, lacking)
 
 
 def refuse_other_types(footers: Sequence[Footer], names: Collection[str] | None = None) -> None:
@@ -213,7 +213,7 @@ def missing_in(fields: Any, wanted: Iterable[pa.Field[Any]], within: str = "") -
             yield from missing_in(found.type, field.type, f"{within}{field.name}.")
 
 
-def lacks(path: str, names: Sequence[str]) -> InvalidInputError:
+def missing_columns(path: str, names: Sequence[str]) -> InvalidInputError:
     """Return the error of a file that lacks columns of another file."""
     return InvalidInputError(
         explain(
