@@ -37,7 +37,7 @@ SIGNATURE, INIT, RESTORE, SAVE, LOADER = "signature", "init", "restore", "save",
 _MOST_LEVELS = 100
 
 _INIT_SIGNATURE = "__saved_model_init_op"
-# What a loader runs once: the init op. Where there is none, TensorFlow's loader in Python runs the
+# A loader runs the init op once. If there is none, TensorFlow's loader in Python runs the
 # initializers of tables and of local variables.
 _INIT_COLLECTIONS = (
     "saved_model_main_op",
