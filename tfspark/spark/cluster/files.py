@@ -1,7 +1,7 @@
 """Uses Spark's Hadoop file systems, for any scheme that the cluster reads. Driver.
 
-It needs a classic session, because it calls the session's JVM. So models and outputs can be on any
-file system that Spark reads and writes, with Spark's credentials.
+Models and outputs can be on any file system that Spark reads and writes, with Spark's credentials.
+This module needs a classic session, because it calls the session's JVM.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from tfspark.engine.registry import packages_of
 from tfspark.errors import EngineError, explain
 from tfspark.options import AnyEngine
 from tfspark.spark.cluster.failures import own_errors
-from tfspark.spark.cluster.pandas_there import check_pandas
+from tfspark.spark.cluster.pandas_check import check_pandas
 from tfspark.spark.cluster.tasks import run_splits
 from tfspark.spark.cluster.worker_python import check_worker_python
 from tfspark.versions import installed_versions, mismatches
