@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tfspark.errors import BindingError, OutputBusyError, OutputExistsError, UsageError
-from tfspark.scoring.batch import new_report, told
+from tfspark.scoring.batch import finish_job, new_report
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output import bad_rows, folder, folder_rules
 from tfspark.scoring.output.bad_rows import BadRowsOutput
@@ -126,7 +126,7 @@ def test_bad_rows_may_be_on_another_file_system(tmp_path: Path) -> None:
     bad.check_beside("hdfs://host/out")
 
 
-def test_an_interrupt_while_a_job_is_told_lets_other_jobs_in(tmp_path: Path) -> None:
+def test_an_interrupt_while_a_job_finishes_lets_other_jobs_in(tmp_path: Path) -> None:
     output = output_at(tmp_path / "out", "append", "A1")
     assert output.begin(JobKey("A")) is None
     Path(str(output.folder).removeprefix("file:"), "one").write_text("one")
@@ -137,7 +137,7 @@ def test_an_interrupt_while_a_job_is_told_lets_other_jobs_in(tmp_path: Path) -> 
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        told(output, new_report("test"), interrupted)
+        finish_job(output, new_report("test"), interrupted)
     write(output_at(tmp_path / "out", "append", "B1"), "two")  # of the same process
     again = output_at(tmp_path / "out", "append", "A2")
     assert again.begin(JobKey("A")) is not None

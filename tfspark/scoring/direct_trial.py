@@ -30,7 +30,7 @@ class FileTrial:
     Attributes:
         trial: The models.
         root: URI of the input, which opens its file system.
-        format: Of the input files.
+        format: Format of the input files.
         schema: The columns that are fed.
         allow_missing: Whether a column that a file lacks is null for its rows.
     """

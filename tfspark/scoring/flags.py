@@ -26,7 +26,7 @@ class Flag:
     """One flag of a command line.
 
     Attributes:
-        name: With its dashes.
+        name: Name with its dashes.
         value: Its value in the help: empty for a switch, `a|b|c` for one of these words,
             `NAME=VALUE` for a flag that may be given once for each name.
         meaning: One sentence, with the default.
@@ -145,7 +145,7 @@ DISTRIBUTE = _choice("--distribute", WAYS, "how the model reaches the workers", 
 BATCH_SIZE = Flag(
     "--batch-size",
     "ROWS",
-    "rows per run of the model (default: as many as run fastest)",
+    "rows per call of the model (default: as many as run fastest)",
     arguments.positive,
 )
 TIMEOUT = Flag(

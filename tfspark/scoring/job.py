@@ -31,7 +31,7 @@ Path: TypeAlias = Literal["auto", "spark", "direct"]
 
 @dataclass(frozen=True)
 class AccountOptions:
-    """What a report contains beside the counts. It changes no row, so a job's key leaves it out.
+    """The content of a report beside the counts. It changes no row, so a job's key leaves it out.
 
     Attributes:
         statistics: Whether statistics of inputs and predictions are collected. The programs collect
@@ -67,7 +67,7 @@ class BatchJob:
             write its files itself; `auto` takes the direct path if the result is the same.
         bad_rows: Folder for bad rows; without one, the first bad row ends the job.
         max_bad_rows: How many rows may be bad.
-        options: The options of all APIs.
+        options: The options that all APIs have.
         run_id: A key that the user chooses. A job whose key is marked done is not run again.
         chunks: The minimum number of groups into which the work is divided: groups of input files
             through Spark, waves of tasks on the direct path. If the job is killed, its finished

@@ -66,7 +66,7 @@ class PartScorer:
         chain: The models, bound to `schema`.
         keep: Columns to write beside the predictions.
         root: URI of the input, which opens its file system.
-        format: Of the input files.
+        format: Format of the input files.
         schema: Columns to read.
         allow_missing: Whether a column that a file lacks is null for its rows.
         staged: URI of the folder to write into.

@@ -14,7 +14,7 @@ from tfspark.scoring.identity import digest_key
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.journal import JobKey
 from tfspark.scoring.output.places import Places
-from tfspark.scoring.output.protocol import ending, publish
+from tfspark.scoring.output.protocol import cleanup_on_failure, publish
 from tfspark.scoring.output.stores import behind_links, store_of
 from tfspark.spark.cluster.delta import append_once, create_table
 from tfspark.spark.cluster.distribution import is_classic
@@ -106,7 +106,7 @@ class Folder:
         if not self._is_checked:  # later micro-batches have the same columns
             output.check()
             output.check_columns(dict(rows.dtypes))
-        with own_errors(), ending(output):
+        with own_errors(), cleanup_on_failure(output):
             if output.begin(_key(batch.query, batch.number)) is None:
                 output.stage(rows)
                 publish(output, output, {})

@@ -31,7 +31,7 @@ from tfspark.scoring.output.places import SUCCESS, Places
 from tfspark.scoring.output.protocol import CHOOSE_COLUMNS, already_there
 from tfspark.scoring.output.session_tables import SessionTables
 from tfspark.scoring.output.stores import behind_links, store_of
-from tfspark.scoring.output.tfrecord_columns import refuse_no_feature
+from tfspark.scoring.output.tfrecord_columns import refuse_unsupported_types
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.running_tasks import tasks_ended
 from tfspark.spark.cluster.sources import Source
@@ -48,7 +48,7 @@ class PathOutput:
     """A folder of files."""
 
     records_runs: ClassVar[bool] = True
-    # What to do if existing files have other columns.
+    # The hint of the error if existing files have other columns.
     columns_hint: ClassVar[str] = CHOOSE_COLUMNS
 
     spark: SparkSession
@@ -140,7 +140,7 @@ class PathOutput:
     def check_columns(self, columns: Mapping[str, str]) -> None:
         """See `Output.check_columns`."""
         check_partitions(self.target, columns)
-        refuse_no_feature(self.target, columns)
+        refuse_unsupported_types(self.target, columns)
         refuse_nested(self.target, columns)
         self._columns = columns
         if not self.has_leftover:

@@ -75,7 +75,7 @@ def refuse_other_columns(
     """Refuse to append rows with other columns or partitions than the files of a folder.
 
     Raises:
-        BindingError: Both lists of columns, and the hint.
+        BindingError: When they differ; the message has both lists of columns, and the hint.
     """
     partitions = partitions_in(HadoopFiles(spark, folder), folder)
     refuse_other_partitions(target, partitions)

@@ -45,7 +45,7 @@ _SHOWN = 150
 
 @dataclass
 class TableOutput(PathOutput):
-    """A table that Spark keeps as files, Hive's included.
+    """A table that Spark keeps as files, such as a table of Hive.
 
     Attributes:
         table: Name of the table.
