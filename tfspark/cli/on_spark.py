@@ -42,7 +42,7 @@ LOG_FORMAT = Flag(
     "format of warnings, errors and log records of tfspark on stderr (default: text)",
     default="text",
 )
-# spark-submit copies these files before a session is there.
+# spark-submit copies these files before a session exists.
 _FETCHED = ("spark.jars", "spark.files", "spark.archives", "spark.submit.pyFiles")
 FLAGS = (MASTER, CONF, VERBOSE, LOG_FORMAT)
 

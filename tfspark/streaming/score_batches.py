@@ -112,7 +112,7 @@ class BatchScorer:
         return Checkpoint.at(active_session(spark), self.checkpoint).records.refusals()
 
     def check(self, spark: SparkSession) -> None:
-        """Raise what can be known before the stream starts."""
+        """Raise the errors that can be known before the stream starts."""
         checkpoint = Checkpoint.at(spark, self.checkpoint)
         self.sink.check(spark)
         if _is_visible(spark, self.base_path):

@@ -170,7 +170,7 @@ def sink_of(write: object) -> Sink:
     """Return the sink for the argument `write`.
 
     Raises:
-        UsageError: When it is none of the known kinds.
+        UsageError: When it is of another kind.
     """
     if isinstance(write, Folder | DeltaTable):
         return write
