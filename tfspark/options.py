@@ -33,7 +33,7 @@ Strings: TypeAlias = Literal["string", "binary"]
 
 WORKER_ENGINES: tuple[str, ...] = (*get_args(EngineName), "fastest")
 ENGINES: tuple[str, ...] = get_args(AnyEngine)
-WAYS: tuple[str, ...] = get_args(Distribute)
+DISTRIBUTE_WORDS: tuple[str, ...] = get_args(Distribute)
 NULL_WORDS: tuple[str, ...] = get_args(NullWord)
 ERROR_WORDS: tuple[str, ...] = get_args(OnError)
 STRING_TYPES: tuple[str, ...] = get_args(Strings)
@@ -127,7 +127,7 @@ class ScoreOptions:
 
     def __post_init__(self) -> None:
         check_word("engine", self.engine, ENGINES)
-        check_word("distribute", self.distribute, WAYS)
+        check_word("distribute", self.distribute, DISTRIBUTE_WORDS)
         check_word("strings", self.strings, STRING_TYPES)
         _check_operations(self.allow_ops)
         _check_on_null(self.on_null)

@@ -17,7 +17,7 @@ from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.journal import JobKey, Mode
 from tfspark.scoring.output.partitions import check_partitions, refuse_hidden
 from tfspark.scoring.output.store import LocalStore
-from tfspark.scoring.output.stores import behind_links
+from tfspark.scoring.output.stores import resolve_links
 from tfspark.spark.cluster.files import scheme_of
 
 
@@ -167,9 +167,9 @@ def test_a_link_leads_to_the_folder_whose_lock_counts(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "link").symlink_to("deep/out")  # which is not there yet
     wanted = f"file:{tmp_path}/deep/out"
-    assert behind_links(f"file:{tmp_path}/link") == wanted
-    assert behind_links(wanted) == wanted
-    assert behind_links("hdfs://host/link") == "hdfs://host/link"
+    assert resolve_links(f"file:{tmp_path}/link") == wanted
+    assert resolve_links(wanted) == wanted
+    assert resolve_links("hdfs://host/link") == "hdfs://host/link"
 
 
 def test_rows_that_no_reader_would_see_are_refused() -> None:

@@ -105,7 +105,7 @@ class Calls:
         """Return scope and node of each call that may run a function."""
         return self._callers.get(self._same(function), ())
 
-    def nodes_behind(self, tensors: Sequence[str]) -> Iterator[NodeDef]:
+    def needed_nodes(self, tensors: Sequence[str]) -> Iterator[NodeDef]:
         """Yield all nodes that these tensors need, including nodes of called functions."""
         run = self._run_for(tensors)
         functions = self._called_by(run)
@@ -113,7 +113,7 @@ class Calls:
             if node.name in run if scope == GRAPH else self._same(scope) in functions:
                 yield node
 
-    def is_behind(self, tensor: str, tensors: Sequence[str]) -> bool:
+    def is_needed(self, tensor: str, tensors: Sequence[str]) -> bool:
         """Whether `tensors` need the node of `tensor`."""
         return node_of(tensor) in self._run_for(tensors)
 

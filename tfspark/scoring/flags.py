@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tfspark.options import DEFAULTS, NULL_WORDS, STRING_TYPES, WAYS, WORKER_ENGINES
+from tfspark.options import DEFAULTS, DISTRIBUTE_WORDS, NULL_WORDS, STRING_TYPES, WORKER_ENGINES
 from tfspark.scoring import arguments
 from tfspark.scoring.job_parser import ByName, one_of
 
@@ -141,7 +141,9 @@ OUTPUT_SHAPE = Flag(
     arguments.row_shape,
 )
 ENGINE = _choice("--engine", WORKER_ENGINES, "engine that runs the model", DEFAULTS.engine)
-DISTRIBUTE = _choice("--distribute", WAYS, "how the model reaches the workers", DEFAULTS.distribute)
+DISTRIBUTE = _choice(
+    "--distribute", DISTRIBUTE_WORDS, "how the model reaches the workers", DEFAULTS.distribute
+)
 BATCH_SIZE = Flag(
     "--batch-size",
     "ROWS",

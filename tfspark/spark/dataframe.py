@@ -21,11 +21,11 @@ from tfspark.several import BoundModels, NamedModel, bind_each
 from tfspark.spark.backend import backend_of
 from tfspark.spark.cluster.task_sketches import TaskSketches
 from tfspark.spark.column_arguments import check_columns
-from tfspark.spark.fastest_engine import asking_frame, with_engines
+from tfspark.spark.fastest_engine import trial_on_frame, with_engines
 from tfspark.spark.fed_frame import FedFrame, FeedValue
 from tfspark.spark.model import Model
 from tfspark.spark.model_requests import ConfiguredModel, ModelRequest, loaded, requests_of
-from tfspark.spark.pandas_frames import opened
+from tfspark.spark.pandas_frames import as_dataframe
 from tfspark.spark.pipelines import check_analysed
 from tfspark.spark.types import columns_of, output_schema
 from tfspark.terms import PYTHON, Terms
@@ -91,10 +91,10 @@ def predict(
         >>> predict(df, {"old": "models/m/1", "new": "models/m/2"})  # doctest: +SKIP
     """
     requests = requests_of(model, feed=feed, fetch=fetch, options=options)
-    frame, index, closed = opened(df)
+    frame, index, convert_back = as_dataframe(df)
     kept = keep if keep is None or not is_list_of_names(keep) else [*index, *keep]
     scored = score_frame(frame, requests, keep=kept, difference=difference, direct=True)
-    result: DataFrame = closed(scored.frame)
+    result: DataFrame = convert_back(scored.frame)
     return result
 
 
@@ -124,7 +124,7 @@ def score_frame(
     feds, bound = _bound(df, requests, keep, difference, terms)
     bound.log()
     fed, in_frame = _joined(df, feds, bound)
-    in_frame = with_engines(df.sparkSession, in_frame, asking_frame(fed))
+    in_frame = with_engines(df.sparkSession, in_frame, trial_on_frame(fed))
     backend = backend_of(bound.models[0].options)
     frame = backend.predict(fed, in_frame, sketches, direct=direct)
     return ScoredFrame(frame, replace(bound, models=in_frame.models))

@@ -15,7 +15,7 @@ from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.journal import JobKey
 from tfspark.scoring.output.places import Places
 from tfspark.scoring.output.protocol import cleanup_on_failure, publish
-from tfspark.scoring.output.stores import behind_links, store_of
+from tfspark.scoring.output.stores import resolve_links, store_of
 from tfspark.spark.cluster.delta import append_once, create_table
 from tfspark.spark.cluster.distribution import is_classic
 from tfspark.spark.cluster.failures import own_errors
@@ -123,7 +123,7 @@ class Folder:
 
     def _forget(self, spark: SparkSession, key: JobKey) -> None:
         """Delete the record of a micro-batch that Spark cannot replay any more."""
-        path = behind_links(HadoopFiles(spark, self.path).qualified(self.path))
+        path = resolve_links(HadoopFiles(spark, self.path).qualified(self.path))
         store, root = store_of(spark, path.rstrip("/"))
         store.delete(Places(root).done(key.name))
 

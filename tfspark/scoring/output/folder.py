@@ -30,7 +30,7 @@ from tfspark.scoring.output.partitions import (
 from tfspark.scoring.output.places import SUCCESS, Places
 from tfspark.scoring.output.protocol import CHOOSE_COLUMNS, already_there
 from tfspark.scoring.output.session_tables import SessionTables
-from tfspark.scoring.output.stores import behind_links, store_of
+from tfspark.scoring.output.stores import resolve_links, store_of
 from tfspark.scoring.output.tfrecord_columns import refuse_unsupported_types
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.running_tasks import tasks_ended
@@ -62,7 +62,7 @@ class PathOutput:
 
     def __post_init__(self) -> None:
         path = self.target.path
-        self._open_at(behind_links(HadoopFiles(self.spark, path).qualified(path)))
+        self._open_at(resolve_links(HadoopFiles(self.spark, path).qualified(path)))
 
     def _open_at(self, path: str) -> None:
         self._files = HadoopFiles(self.spark, path)

@@ -168,7 +168,7 @@ def drop(store: Store, folder: str, trash: str, tables: Tables) -> None:
     store.delete(trash)
 
 
-def is_done_for(store: Store, places: Places, key: str) -> Journal | None:
+def done_record(store: Store, places: Places, key: str) -> Journal | None:
     """Return the record that a job is done; `None` when there is none."""
     text = store.read(places.done(key))
     return None if text is None else Journal.of(text)

@@ -110,7 +110,7 @@ class HadoopFiles:
         escaped = str(self._fs.makeQualified(self._path(path)).toUri().toASCIIString())
         return re.sub("^file:/+", "file:///", escaped)
 
-    def behind_links(self, uri: str) -> str:
+    def resolve_links(self, uri: str) -> str:
         """Resolve the mount links of a `viewfs` URI; return any other URI unchanged."""
         there = self._path(uri)
         while there.getParent() is not None and not self._fs.exists(there):
