@@ -229,7 +229,7 @@ class _Scorer:
             try:
                 return [_Scored(rows, [decode(tensor, output) for tensor, output in pairs])]
             except RowProblem as problem:
-                rejects.add(problem.among(rows).hinting(hint))
+                rejects.add(problem.among(rows).with_hint(hint))
                 rows, tensors = _without(rows, tensors, problem.rows)
         return []
 

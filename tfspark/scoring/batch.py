@@ -64,7 +64,7 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
     """Check every part of a job that can be checked without running it.
 
     Raises:
-        TfsparkError: The child that fits: model, input, output or binding.
+        TfsparkError: When the model, the input, the output or the binding cannot be used.
     """
     with report.phase("plan"):
         requests = job.requests

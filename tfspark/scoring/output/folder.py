@@ -144,9 +144,9 @@ class PathOutput:
         refuse_nested(self.target, columns)
         self._columns = columns
         if not self.has_leftover:
-            self._check_append_to_data()
+            self._check_existing_columns()
 
-    def _check_append_to_data(self) -> None:
+    def _check_existing_columns(self) -> None:
         self._is_compared = True
         adds = self.mode in ("append", PARTITIONS)
         if adds and self._columns is not None and self._has_data():
@@ -169,7 +169,7 @@ class PathOutput:
     def _check_again(self, had_leftover: bool) -> None:
         self._check_there()  # again, because other jobs could write before the lock was held
         if had_leftover or not self._is_compared:
-            self._check_append_to_data()
+            self._check_existing_columns()
         folder_rules.warn_without_guarantee(self._store, self._root, self.target)
 
     def _open(self) -> None:

@@ -132,7 +132,7 @@ class TableOutput(PathOutput):
                     )
                 )
 
-    def _check_append_to_data(self) -> None:
+    def _check_existing_columns(self) -> None:
         """Compare the columns with those of an existing table, in every mode."""
         self._is_compared = True
         if self._there is None or self._columns is None:
