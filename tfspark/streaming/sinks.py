@@ -74,9 +74,9 @@ class Folder:
 
     Attributes:
         path: Path or URI of the folder; it may exist.
-        format: parquet, csv, json, orc, or any other format of this Spark.
-        options: Passed to Spark's writer.
-        partition_by: Columns by which Spark partitions the output into folders.
+        format: parquet (the default), csv, json, orc, or any other format of this Spark.
+        options: Options of Spark's writer; by default none.
+        partition_by: Columns by which Spark partitions the output into folders; by default none.
     """
 
     path: str
