@@ -9,7 +9,7 @@ score.
 `build` is the convolutional network, `build_mlp` the dense one, `build_small` a subclassed one.
 `train` uses `train_on_batch`; `train_loop` is a custom loop that can be interrupted.
 
-Invariant: the scaling lives in the graph.
+Invariant: the scaling is in the graph.
 """
 
 from __future__ import annotations

@@ -159,7 +159,7 @@ def config_proto(options: EngineOptions) -> bytes:
     """Write a `ConfigProto` (config.proto): threads, soft placement and memory growth.
 
     A thread number in the environment counts only where the message leaves it at 0. Inter-op
-    threads of -1 run everything in the caller's thread, which saves a hand-over per call.
+    threads of -1 run everything in the caller's thread, which saves a change of threads per call.
     """
     intra = 0 if "TF_NUM_INTRAOP_THREADS" in os.environ else options.intra_op_threads
     inter = 0 if "TF_NUM_INTEROP_THREADS" in os.environ else options.inter_op_threads

@@ -31,7 +31,7 @@ Path: TypeAlias = Literal["auto", "spark", "direct"]
 
 @dataclass(frozen=True)
 class AccountOptions:
-    """The content of a report beside the counts. It changes no row, so a job's key leaves it out.
+    """The content of a report besides the counts. It changes no row, so a job's key leaves it out.
 
     Attributes:
         statistics: Whether statistics of inputs and predictions are collected; by default they are
@@ -77,7 +77,7 @@ class BatchJob:
         chunks: The minimum number of groups into which the work is divided: groups of input files
             through Spark, waves of tasks on the direct path. If the job is killed, its finished
             groups are kept and not scored again. By default 1.
-        account: What the report contains beside the counts.
+        account: The content of the report besides the counts.
     """
 
     model: str
@@ -167,7 +167,7 @@ class Plan:
         bad: The output of bad rows; `None` when the first bad row ends the job.
         max_bad_rows: How many rows may be bad.
         job: Identifies the job, so that a later run recognises it.
-        account: What the report contains beside the counts.
+        account: The content of the report besides the counts.
         baseline: The earlier report that the statistics are compared with; `None` without one.
     """
 

@@ -1,4 +1,4 @@
-"""Collects the statistics of a task while its rows flow. Executor.
+"""Collects the statistics of a task while it scores its rows. Executor.
 
 Invariants: batches pass unchanged, and none is held; an error in the statistics ends only the
 statistics.

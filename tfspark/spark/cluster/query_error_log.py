@@ -1,7 +1,7 @@
 """Keeps Spark's own log of query errors off the terminal of a job. Driver.
 
 PySpark 4.0 and later write each error of a query to stderr as one line of JSON with the whole trace
-of Java. A job prints the message of the error itself; beside this line it would be hard to find.
+of Java. A job prints the message of the error itself, which is hard to find next to such a line.
 """
 
 from __future__ import annotations

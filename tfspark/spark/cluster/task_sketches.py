@@ -1,8 +1,8 @@
 """Brings statistics and engines of `mapInArrow` tasks to the driver. Driver of a classic session.
 
-A task of `mapInArrow` returns only rows, so its statistics travel in an accumulator. If Spark
-retries or repeats a task, it may add the statistics of this task again. This accumulator therefore
-counts each task number once.
+A task of `mapInArrow` returns only rows, so an accumulator takes its statistics. If Spark retries
+or repeats a task, it may add the statistics of this task again. This accumulator therefore counts
+each task number once.
 """
 
 from __future__ import annotations
