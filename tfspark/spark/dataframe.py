@@ -77,12 +77,17 @@ def predict(
     Returns:
         The kept columns, then one column per output. Row order inside a partition is kept. A row
         with a null in an input, at any depth, gives null outputs, unless `on_null` is set. With
-        several models, a null or a bad row of one model changes only the columns of this model.
+        several models, a null or a bad row of one model changes only the columns of this model. The
+        error of a bad row is raised when the rows are computed; Spark wraps it in a
+        `PythonException`.
 
     Raises:
         ModelNotFoundError: When the path has no model, or not this version.
         InvalidModelError: When the model is broken or incomplete.
         SignatureNotFoundError: When the model has no such signature.
+        ForbiddenOperationError: When the model has operations that do more than compute and are not
+            in `allow_ops`.
+        EngineError: When the engine cannot run the model, or the workers cannot score.
         UsageError: When an option or its value is invalid, or `df` is not a DataFrame.
         BindingError: When inputs, outputs and columns do not match; lists all mismatches.
 
