@@ -65,7 +65,7 @@ class Flowers(NamedTuple):
     Attributes:
         train: a `tf.data.Dataset` of (pictures (n, 224, 224, 3) uint8, labels (n,) int64), 32 per
             batch, shuffled.
-        test: the same of the held-out fifth.
+        test: the held-out fifth in the same form, in a fixed order.
         classes: the name of each label.
         weights: a file with weights of the base, if there is one.
     """

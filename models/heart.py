@@ -71,7 +71,7 @@ class Patients(NamedTuple):
 
     Attributes:
         train: a `tf.data.Dataset` of ({column: (n,)}, target (n, 1)), 32 rows per batch, shuffled.
-        test: the same of the held-out fifth, in the order of the file.
+        test: the held-out fifth in the same form, in the order of the file.
     """
 
     train: Any

@@ -27,7 +27,7 @@ class Reviews(NamedTuple):
     Attributes:
         text: (n,) object, the reviews.
         positive: (n,) int64, 1 or 0.
-        test_text: those of the test file.
+        test_text: the reviews of the test file.
         test_positive: their labels.
     """
 

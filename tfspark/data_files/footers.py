@@ -114,7 +114,7 @@ def refuse_empty(files: Iterable[DataFile], file_format: str) -> None:
         raise InvalidInputError(
             explain(
                 f"The input file {empty[0]} is empty: its rows are missing."
-                + (f" So are those of {len(empty) - 1} more." if empty[1:] else ""),
+                + (f" {len(empty) - 1} more input files are empty." if empty[1:] else ""),
                 expected=f"a {file_format} file, which has a footer even without rows",
                 found="0 bytes",
                 hint="write the file again, or remove it if it never had rows.",
@@ -140,7 +140,7 @@ def _other_format(path: str, file_format: str) -> str:
     named = [_SUFFIXES[word] for word in words if word in _SUFFIXES]
     if not named or file_format in named:
         return ""
-    return f"its name is that of a {named[-1]} file: add --input-format {named[-1]}."
+    return f"it has the name of a {named[-1]} file: add --input-format {named[-1]}."
 
 
 def later_columns(footers: Sequence[Footer], known: Collection[str] | None = None) -> list[str]:

@@ -76,7 +76,7 @@ class Recovery:
         self._sweep()
 
     def _take(self, folder: str, mine: str) -> None:
-        """Rename a folder to that of this run; then publish, keep or remove its content."""
+        """Rename a folder to the folder of this run; then publish, keep or remove its content."""
         if self._store.is_atomic:
             if self.keeps:
                 self._drop(folder)

@@ -230,7 +230,7 @@ def _add_archive(spark: SparkSession, path: str) -> None:
     try:
         spark.addArtifacts(path, archive=True)
     except PySparkException as error:
-        # Another Python object of the same session sent it; the name is that of the content.
+        # Another Python object of the same session sent it; equal names have equal contents.
         if "DUPLICATED_ARTIFACT" not in str(error):
             raise
 
