@@ -24,7 +24,7 @@ OURS = {
     "predict_rows": "#7dbcd1",
     "predict_unbounded": "#3f93b0",
 }
-# What no system can beat, or what Spark does without a model.
+# The floor, which no system can beat, and the sides of Spark without a model.
 FLOORS = {"floor": "#8c8c8c", "pass_through": "#b8b8b8", "sql": "#b8b8b8"}
 OTHERS = "#e08e45"
 LEGEND = {

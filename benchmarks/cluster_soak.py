@@ -1,4 +1,4 @@
-"""Jobs, SQL and a stream on a cluster, with model swaps and kills: rows stay exact, memory flat.
+"""Runs jobs, SQL and a stream on a cluster with model swaps and kills; checks rows and memory.
 
     make soak MINUTES=30
 

@@ -37,7 +37,7 @@ _FIRST_ROWS, _ANSWERS = 16, 256
 
 @dataclass(frozen=True)
 class Plan:
-    """What a process measures.
+    """The measurements of one process.
 
     Attributes:
         model: Folder of the SavedModel.
@@ -230,7 +230,7 @@ def _write(batches: Iterable[pa.RecordBatch], path: str) -> None:
 
 
 def smi(query: str) -> str:
-    """Return what `nvidia-smi` says; empty without it."""
+    """Return the output of `nvidia-smi`; empty if it is not installed."""
     command = ["nvidia-smi", query, "--format=csv,noheader"]
     with suppress(FileNotFoundError):
         done = subprocess.run(command, capture_output=True, text=True, check=False)

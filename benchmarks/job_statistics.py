@@ -4,7 +4,7 @@ Jobs with and without statistics take turns in one warm session. For each part o
 the median CPU time of a job without statistics, and the median of what statistics add to it in the
 same turn: in the driver's Python, in the Python workers and in the JVM, without and with its
 compiler. The work of the compiler varies from job to job, and takes more time than everything else
-in the JVM; its difference means nothing in less than hundreds of rounds. `seconds` is the elapsed
+in the JVM, so its difference has a meaning only after hundreds of rounds. `seconds` is the elapsed
 time. Both kinds of jobs also make the JSON text and the page of the report.
 """
 

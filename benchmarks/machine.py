@@ -42,7 +42,7 @@ def machine() -> dict[str, Any]:
 
 def peer_versions(peer: str) -> dict[str, str]:
     """Return the versions in the environment of a peer."""
-    lines = _said(python_in(peer), "-c", _ASK).lower().replace("_", "-").splitlines()
+    lines = _output_of(python_in(peer), "-c", _ASK).lower().replace("_", "-").splitlines()
     found = dict(line.split(" ", 1) for line in lines)
     wanted = dict.fromkeys((peer, *_OF_PEERS, *_PACKAGES))
     return {name: found[name] for name in wanted if name in found}
@@ -75,7 +75,7 @@ def _installed() -> dict[str, str]:
 def _commit() -> str:
     if shutil.which("git") is None:
         return "unknown"
-    return _said("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD")
+    return _output_of("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD")
 
 
 def _java() -> str:
@@ -93,5 +93,5 @@ def _first(pattern: str, path: str) -> str:
     return found.group(1) if found else ""
 
 
-def _said(*command: str) -> str:
+def _output_of(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()

@@ -114,7 +114,7 @@ class Turns:
     """The sides of one case, with their tasks and results. A peer that fails is left out.
 
     Attributes:
-        results: Side → what was measured.
+        results: Side → its measurements.
         left_out: Side → its title and why it was left out.
     """
 
@@ -281,7 +281,7 @@ def reason_of(error: Exception) -> str:
     return (telling or lines or [type(error).__name__])[-1][:300].removeprefix("-- ")
 
 
-# The name of an exception, what OpenVINO and tf2onnx say about operations, or a crash.
+# The name of an exception, a message of OpenVINO or tf2onnx about operations, or a crash.
 _TELLING = re.compile(
     r"^[\w.]*(Error|Exception)\b.*: |No conversion rule found|Unsupported ops"
     r"|^the process was killed"

@@ -161,7 +161,7 @@ def _model(settings: Settings, case: str) -> str:
 def _probe(what: str, engine: str, model: str) -> dict[str, Any]:
     # tfspark sets its own threads; TensorFlow's own calls get one thread.
     threads = ONE_THREAD if engine == "signature" else {}
-    return _said([sys.executable, "-m", "benchmarks.probes", what, engine, model], threads)
+    return _json_of([sys.executable, "-m", "benchmarks.probes", what, engine, model], threads)
 
 
 def _session_probe(
@@ -176,10 +176,10 @@ def _session_probe(
     command += ["--repeat", str(settings.repeat), "--slots", str(settings.slots)]
     print(f"  {what} {case} {' '.join(more)}", flush=True)
     # Where tfspark and others share a session, all are given the same threads.
-    return _said([*command, *(f"--conf={setting}" for setting in settings.conf)], threads)
+    return _json_of([*command, *(f"--conf={setting}" for setting in settings.conf)], threads)
 
 
-def _said(command: list[str], threads: Mapping[str, str]) -> dict[str, Any]:
+def _json_of(command: list[str], threads: Mapping[str, str]) -> dict[str, Any]:
     """Run a command and return the JSON on its last line."""
     environment = {
         **os.environ,

@@ -1,7 +1,7 @@
-"""Makes what a run needs: rows, models, and the models of the peers in their own formats. Driver.
+"""Makes the rows and models of a run, also the models in the formats of the peers. Driver.
 
-Each step runs in a process of its own, in the environment that it needs. Only what is missing is
-made. A model that a peer cannot load is not an error: the peer is left out, with the reason.
+Each step runs in a process of its own, in the environment that it needs. Existing files are not
+made again. A model that a peer cannot load is not an error: the peer is left out, with the reason.
 """
 
 from __future__ import annotations

@@ -93,7 +93,8 @@ def _image_model(case: Case, application: Callable[..., Any], stddev: float) -> 
 def _normalize(model: Any, shape: tuple[int, ...]) -> None:
     """Give batch normalizations the statistics of random rows.
 
-    With those of a new model, values shrink from layer to layer, and all rows get the same answer.
+    With the statistics of a new model, values shrink from layer to layer, and all rows get the same
+    answer.
     """
     for layer in model.layers:
         if isinstance(layer, layers.BatchNormalization):

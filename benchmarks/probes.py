@@ -92,8 +92,9 @@ def memory(engine: str, base: str) -> dict[str, Any]:
     import pyarrow as pa
     import pyspark.worker  # noqa: F401 - every worker imports it
 
+    from tfspark.columns import columns_of
     from tfspark.runner import score
-    from tfspark.schema import bind, columns_of
+    from tfspark.schema import bind
 
     handle = handle_of(base, engine)
     values = np.random.default_rng(0).standard_normal(2 * SCORED_ROWS, dtype=np.float32)

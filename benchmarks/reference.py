@@ -37,7 +37,7 @@ class Difference:
 
 
 def answers_of(data: str) -> Path:
-    """Return the file with TensorFlow's answers for a folder of rows; it lies beside the folder."""
+    """Return the file with TensorFlow's answers for a folder of rows; it is beside the folder."""
     return Path(data).with_suffix(".npy")
 
 

@@ -17,10 +17,10 @@ from benchmarks.cases import Case
 from benchmarks.client import ROOT, Process
 
 ENVIRONMENTS = ROOT / "benchmarks" / ".envs"
-# TensorFlow takes every core for each process unless it is told: two tasks on two cores would get
-# in each other's way. tfspark tells it; for all others it is told here.
+# By default, TensorFlow uses every core in each process, so two tasks on two cores would compete.
+# tfspark sets the number of threads itself; for all other sides it is set here.
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-# Threads of one process share these pools, so the pool needs as many threads as callers.
+# All threads of a process share these pools, so a pool needs as many threads as callers.
 IN_THREADS = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "2"}
 
 

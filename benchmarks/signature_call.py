@@ -48,7 +48,7 @@ def kept_signature(export_dir: str, shape: tuple[int, ...], width: int) -> Calla
 def kept(
     open_model: Opener, export_dir: str, shape: tuple[int, ...], width: int
 ) -> Callable[[Any], Any]:
-    """Return what an opener returns for a model, which it opens once per process.
+    """Open a model once per process, and return its call.
 
     Concurrent loads crash TensorFlow, so threads wait for each other.
     """

@@ -67,7 +67,7 @@ class Task:
         return replace(self, data="", out="", rows=0)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `from_json` takes."""
+        """Return the values that `from_json` takes."""
         return asdict(self)
 
     @classmethod

@@ -42,7 +42,7 @@ MODELS: Mapping[str, Entry] = {
         logs=True,
     ),
     "covid": Entry(
-        "how an outbreak goes on: recurrent layers, a forecast of 100 days",
+        "how an outbreak continues: recurrent layers, a forecast of 100 days",
         layout="covid.tsv or covid-19.csv (tabs: date, confirmed_num, cured_num, dead_num)",
         logs=True,
     ),

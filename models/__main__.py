@@ -44,8 +44,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="DIR",
         help="write synthetic files of the layout that --data takes, and stop",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of data and weights (default: 0)")
-    parser.add_argument("--epochs", type=_positive, help="instead of the model's own number")
+    parser.add_argument("--seed", type=int, default=0, help="seed of data and weights (default: 0)")
+    parser.add_argument("--epochs", type=_positive, help="epochs (default: the model's own)")
     parser.add_argument(
         "--fold",
         action="store_true",
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> Path:
     """Train, evaluate and export the model that the arguments name; print its metrics.
 
     Args:
-        args: what `parse_args` returns.
+        args: the values from `parse_args`.
 
     Returns:
         The export dir, or the folder with the files of `--make-data`.
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> Path:
     """
     _check(args)
     entry = MODELS[args.name]
-    _quieten()
+    _silence_tensorflow()
     module = reference(args.name)
     if args.make_data:
         return module.write_data(args.make_data, args.seed)
@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> Path:
         check_mlflow()
 
     data = module.dataset(args.seed, **_given(folder=args.data))
-    source = _said(entry, args.data)
+    source = _source(entry, args.data)
     devices = choose()
     print(f"device       {devices.title}")
     logs = args.out / module.NAME / "training" / "logs" if entry.logs else None
@@ -113,7 +113,7 @@ def run(args: argparse.Namespace) -> Path:
     return export_dir
 
 
-def _said(entry: Entry, folder: Path | None) -> str:
+def _source(entry: Entry, folder: Path | None) -> str:
     """Return the origin of the data; print a notice when they are synthetic."""
     if folder:
         return f"Your files in `{folder}`."
@@ -182,7 +182,7 @@ def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _quieten() -> None:
+def _silence_tensorflow() -> None:
     """Hide TensorFlow's start-up messages and deprecations, unless a log level is set."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -27,7 +27,7 @@ SAMPLE_SIZE = 3
 """Rows of a generated sample, and the size of its other unknown dimensions."""
 
 PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
-"""Ops that call back into the Python process that made them (`tf.py_function` and its kin)."""
+"""Ops that call back into the Python process that made them, such as `tf.py_function`."""
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
@@ -83,7 +83,7 @@ def feeds_of(endpoints: Sequence[Endpoint], sample: Mapping[str, Any]) -> dict[s
 
 def _value(spec: tf.TensorSpec, sample: Mapping[str, Any], rng: np.random.Generator) -> Any:
     """Return the value of an input from the sample, or a simple one."""
-    value = sample[spec.name] if spec.name in sample else _made_up(spec, rng)
+    value = sample[spec.name] if spec.name in sample else _simple(spec, rng)
     with refusing(
         f"The sample does not fit input {spec.name!r}",
         expected=f"{spec.dtype.name} of shape {spec.shape}",
@@ -92,7 +92,8 @@ def _value(spec: tf.TensorSpec, sample: Mapping[str, Any], rng: np.random.Genera
         return tf.ensure_shape(tf.constant(value, spec.dtype), spec.shape).numpy()
 
 
-def _made_up(spec: tf.TensorSpec, rng: np.random.Generator) -> Any:
+def _simple(spec: tf.TensorSpec, rng: np.random.Generator) -> Any:
+    """Return random numbers, or the same short text, in the shape of an input."""
     dims = [None] if spec.shape.rank is None else spec.shape.as_list()
     shape = [SAMPLE_SIZE if dim is None else dim for dim in dims]
     if spec.dtype == tf.string:

@@ -103,7 +103,7 @@ def dataset(seed: int = 0, folder: Path | None = None) -> Pictures:
     """Read the pictures of a folder, or synthetic ones.
 
     Args:
-        seed: of the synthetic pictures and of the training order.
+        seed: seed of the synthetic pictures and of the training order.
         folder: holds `train` and `test`, each with `airplane` and `automobile`.
 
     Raises:
@@ -155,9 +155,9 @@ def train(
     """Fit `model` in place, 100 pictures per step, and validate it on a fifth of the data.
 
     Args:
-        model: what `build` returns.
-        data: what `dataset` returns.
-        seed: of Keras, NumPy and TensorFlow.
+        model: the model from `build`.
+        data: the pictures from `dataset`.
+        seed: seed of Keras, NumPy and TensorFlow.
         epochs: passes over the pictures; in the second half the learning rate is halved.
         log_dir: gets the curves for TensorBoard, and `best.keras`, the model after the epoch with
             the lowest `val_loss`. By default no file is written.

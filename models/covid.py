@@ -47,7 +47,7 @@ __all__ = [
 NAME = "covid"
 UNITS = len(COUNTS)
 HISTORY = 38
-"""Days that a forecast looks back, its own ones among them."""
+"""Days of history that a forecast uses, including days that it has predicted."""
 DAYS = 100
 SAMPLE = [[[620, 12, 9], [704, 9, 15], [811, 14, 15]], [[45, 1500, 30], [38, 1400, 27], [0, 0, 0]]]
 
@@ -134,10 +134,10 @@ def train(
     The rate halves after 100 epochs without a better loss; after 200 the training ends.
 
     Args:
-        model: from `build`.
-        data: from `dataset`.
-        seed: of all random numbers.
-        epochs: at most.
+        model: the model from `build`.
+        data: the outbreak from `dataset`.
+        seed: seed of all random numbers.
+        epochs: the most epochs.
         log_dir: folder for TensorBoard's events; `None` for none.
 
     Returns:
@@ -177,7 +177,7 @@ def forecast(model: keras.Model, history: Array, days: int = DAYS) -> Array:
     """Predict day by day; each predicted day, rounded down, becomes part of the history.
 
     Args:
-        model: from `train`.
+        model: the trained model.
         history: (n, 3), the new cases of each day; only the last 38 days are used.
         days: number of days to predict.
 

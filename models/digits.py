@@ -5,7 +5,7 @@ Input: 1797 pictures of 8x8 grey values from 0 to 16, row by row. Output: a mode
 `digit` (None,) int64, exported to `<base>/digits/<version>`; and the pictures as a Parquet file to
 score.
 
-Invariant: the scaling lives in the graph, so that a table of raw pixels can be scored without
+Invariant: the scaling is in the graph, so that a table of raw pixels can be scored without
 preparation.
 """
 

@@ -59,8 +59,8 @@ def export(
         signatures: `{signature name: Keras model or tf.function with an input signature}`. By
             default, `serving_default` is the Keras model itself, or the `__call__` of the
             `tf.Module`.
-        inputs: what a Keras model without symbolic inputs (a subclassed one) is called with: a
-            named `tf.TensorSpec`, or a list or dict of them; dimension 0 is the batch.
+        inputs: the inputs of a Keras model without symbolic inputs (a subclassed one): a named
+            `tf.TensorSpec`, or a list or dict of them; dimension 0 is the batch.
         sample: `{input: array}` to compare on, and to warm up with: it is written beside the
             model. Other inputs get simple values: 3 rows, unknown dimensions of 3, integers 0
             and 1, strings `a b`.
@@ -82,13 +82,13 @@ def export(
     functions = {end.name: end.trace() for end in endpoints}
     if fold:
         check_foldable(functions)
-    with _aside(versions) as aside:
-        folder = aside / "model"
+    with _hidden_folder(versions) as hidden:
+        folder = hidden / "model"
         variables = save([model, *(end.target for end in endpoints)], functions, folder)
         reference = live_answers(endpoints, feeds, variables)
         check_export(folder, reference, feeds)
         if fold:
-            folder = fold_checked(folder, aside / "folded", reference, feeds)
+            folder = fold_checked(folder, hidden / "folded", reference, feeds)
         pure = {name: feeds[name] for name, one in functions.items() if not changes_state(one)}
         write_requests(folder, versions.name, pure, reference)
         return _publish(folder, versions)
@@ -108,7 +108,7 @@ def _local(base: str | os.PathLike[str]) -> Path:
 
 
 @contextmanager
-def _aside(versions: Path) -> Iterator[Path]:
+def _hidden_folder(versions: Path) -> Iterator[Path]:
     """Yield a hidden folder on the same file system, and remove it at the end."""
     made = [folder for folder in (versions, *versions.parents) if not folder.exists()]
     versions.mkdir(parents=True, exist_ok=True)

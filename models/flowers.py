@@ -54,7 +54,7 @@ SIZE = 224
 ROWS = 32
 """Synthetic pictures of each class."""
 PARTS = 5
-"""Of as many parts of the pictures, one is held out."""
+"""The pictures are divided into this many parts, and one part is held out."""
 
 Array = np.ndarray[Any, Any]
 
@@ -65,7 +65,7 @@ class Flowers(NamedTuple):
     Attributes:
         train: a `tf.data.Dataset` of (pictures (n, 224, 224, 3) uint8, labels (n,) int64), 32 per
             batch, shuffled.
-        test: the same of the held-out fifth.
+        test: the held-out fifth in the same form, in a fixed order.
         classes: the name of each label.
         weights: a file with weights of the base, if there is one.
     """
@@ -105,7 +105,7 @@ def dataset(seed: int = 0, folder: Path | None = None) -> Flowers:
     """Find the pictures of a folder, or synthetic ones.
 
     Args:
-        seed: of the synthetic pictures, of which a fifth is held out, and of the training order.
+        seed: decides the synthetic pictures, the held-out fifth and the order of training.
         folder: holds five class folders, and perhaps `mobilenet_v2*.h5`; all must stay there while
             the data are used.
 

@@ -50,7 +50,7 @@ THAL = ("fixed", "normal", "reversible")
 AGES = (18, 25, 30, 35, 40, 45, 50, 55, 60, 65)
 CROSSED = 1_000
 PARTS = 5
-"""Of as many parts of the rows, one is held out."""
+"""The rows are divided into this many parts, and one part is held out."""
 SAMPLE = {
     "age": [63, 67, 37, 17],
     "trestbps": [145, 160, 130, 110],
@@ -71,7 +71,7 @@ class Patients(NamedTuple):
 
     Attributes:
         train: a `tf.data.Dataset` of ({column: (n,)}, target (n, 1)), 32 rows per batch, shuffled.
-        test: the same of the held-out fifth, in the order of the file.
+        test: the held-out fifth in the same form, in the order of the file.
     """
 
     train: Any
@@ -108,7 +108,7 @@ def dataset(seed: int = 0, folder: Path | None = None) -> Patients:
     """Read the patients of a folder, or synthetic ones.
 
     Args:
-        seed: of the synthetic patients, of the order of training, and of which fifth is held out.
+        seed: decides the synthetic patients, the held-out fifth and the order of training.
         folder: holds `heart.csv`, which must stay there while the data are used.
 
     Raises:

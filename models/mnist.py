@@ -9,7 +9,7 @@ score.
 `build` is the convolutional network, `build_mlp` the dense one, `build_small` a subclassed one.
 `train` uses `train_on_batch`; `train_loop` is a custom loop that can be interrupted.
 
-Invariant: the scaling lives in the graph.
+Invariant: the scaling is in the graph.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def dataset(seed: int = 0, folder: Path | None = None) -> Digits:
     """Read the digits of a folder, or scikit-learn's.
 
     Args:
-        seed: of the split of scikit-learn's digits.
+        seed: seed of the split of scikit-learn's digits.
         folder: holds `mnist.npz`.
 
     Raises:
@@ -205,9 +205,9 @@ def train_loop(
     """Train any of the networks in place with a custom loop: tape, gradients, optimizer.
 
     Args:
-        model: what one of the builders returns; its compiled optimizer is not used.
-        data: what `dataset` returns.
-        seed: of the order of the pictures; the same as in `train`.
+        model: the model from one of the builders; its compiled optimizer is not used.
+        data: the digits from `dataset`.
+        seed: seed of the order of the pictures; the same as in `train`.
         epochs: in total, including earlier runs with this `log_dir`.
         log_dir: gets a checkpoint after each epoch. A later run continues from it and reaches the
             same weights as without the interruption. By default no file is written.

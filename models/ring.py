@@ -34,7 +34,7 @@ __all__ = [
 
 NAME = "ring"
 RADII = {1: 5.0, 0: 8.0}
-"""Of the inner ring, label 1, and of the outer one, label 0."""
+"""Label → radius; 1 is the inner ring, 0 the outer one."""
 ROWS = 2000
 UNITS = (2, 4, 8, 1)
 BATCH = 100

@@ -97,7 +97,7 @@ def dataset(seed: int = 0, folder: Path | None = None) -> Passengers:
     """Read the passengers of a folder, or synthetic ones.
 
     Args:
-        seed: of the synthetic passengers, and of the held-out rows when there is only one file.
+        seed: decides the synthetic passengers, and the held-out rows when there is only one file.
         folder: holds `train.csv` and `test.csv`, or one of `train.csv` and `titanic.csv`.
 
     Raises:

@@ -1,10 +1,10 @@
 """Cuts a stream of record batches into model batches, and chooses their size. Executor.
 
 A window is the list of slices of record batches that make one model batch. If the user sets no
-size, a window has up to 1 MiB; of large rows, it has up to 8 if these fit into 8 MiB. A large model
-may need much memory and time for 1 MiB of short rows, so its windows begin with fewer rows and
-grow, until one takes 0.1 seconds and larger ones gain nothing. Then smaller sizes are timed, and
-the fastest size is used for the rest of the partition.
+size, a window has up to 1 MiB, or up to 8 large rows if these fit into 8 MiB. A large model may
+need much memory and time for 1 MiB of short rows, so its windows begin with fewer rows and grow,
+until one takes 0.1 seconds and larger ones gain nothing. Then smaller sizes are timed, and the
+fastest size is used for the rest of the partition.
 
 Invariants: no row is copied; at most one window is held, even if the stream never ends; the size
 changes no result beyond float tolerance.
@@ -26,8 +26,8 @@ from tfspark.schema import Binding
 # The largest window, in bytes of input and output, and the limit of rows for narrow tables.
 TARGET_BYTES = 1 << 20
 MAX_ROWS = 131_072
-# Large rows, such as images, exceed the 1 MiB: each call has fixed costs and reads all weights, so
-# a window has a few of them anyway, up to these bytes.
+# A window with a few large rows, such as images, may be larger: each call has fixed costs and reads
+# all weights. These are its largest numbers of rows and of bytes.
 FEW_ROWS = 8
 FEW_BYTES = 1 << 23
 # How many sizes are timed: the largest one, its half, and so on. The largest suits most models.
@@ -58,7 +58,7 @@ class WindowSize(ABC):
     """Chooses the rows of each window.
 
     Attributes:
-        binding: What is fed and fetched.
+        binding: The columns that are fed and the outputs that are fetched.
         given: The size that the user set; only a fixed batch dimension of the model overrides it.
         model_bytes: The size of the model's files; 0 if it is unknown.
     """
@@ -74,7 +74,7 @@ class WindowSize(ABC):
             return lambda: fixed
         fed = batch.select(list(self.binding.columns)).nbytes
         row = fed / batch.num_rows + sum(map(_row_bytes, self.binding.outputs))
-        return lambda: self._ask(row)
+        return lambda: self._next_rows(row)
 
     @property
     def first_rows(self) -> int:
@@ -84,11 +84,11 @@ class WindowSize(ABC):
         return min(max(FIRST_BYTES // self.model_bytes, FIRST_ROWS), MAX_ROWS)
 
     @abstractmethod
-    def _ask(self, row_bytes: float) -> int:
+    def _next_rows(self, row_bytes: float) -> int:
         """Return the rows of the next window; a row has these bytes of input and output."""
 
     @abstractmethod
-    def took(self, rows: int, seconds: float) -> None:
+    def record(self, rows: int, seconds: float) -> None:
         """Record how long a window took; a window with fewer rows than asked for is ignored."""
 
 
@@ -110,7 +110,7 @@ class BatchSize(WindowSize):
         self._most = self.first_rows
         self._is_growing = self._most < MAX_ROWS
 
-    def _ask(self, row_bytes: float) -> int:
+    def _next_rows(self, row_bytes: float) -> int:
         within = rows_within(row_bytes)
         self._is_full = within <= self._most
         largest = min(within, self._most)
@@ -118,7 +118,7 @@ class BatchSize(WindowSize):
         self._asked = aligned(max(largest >> halvings, 1))
         return self._asked
 
-    def took(self, rows: int, seconds: float) -> None:
+    def record(self, rows: int, seconds: float) -> None:
         """Grow, or time another size; see `WindowSize`."""
         if rows != self._asked or self._halvings is not None:
             return

@@ -49,10 +49,10 @@ def _doubles(values: Array) -> Array:
 
 def to_bits(values: Array) -> npt.NDArray[np.uint16]:
     """Return the 16 bits of the bfloat16 nearest to each float32, ties to even."""
-    bits = np.asarray(values, order="C").view(np.uint32)  # a scalar stays one
+    bits = np.asarray(values, order="C").view(np.uint32)  # keeps the shape of a scalar
     upper = bits >> 16
     rounded = (bits + (0x7FFF + (upper & 1))) >> 16
-    # Rounding must not make a NaN infinite: its upper half is kept, and one of its bits set.
+    # Rounding could make a NaN infinite, so its upper half is kept, with one bit set.
     found = np.where(np.isnan(values), upper | 0x40, rounded)
     return np.asarray(found, np.uint16)
 

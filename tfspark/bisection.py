@@ -68,8 +68,9 @@ class Search:
             error: The error of the model for the whole batch.
 
         Returns:
-            Results with as many rows as the batch; those of refused rows mean nothing. `None` when
-            every row is refused, or when `refused` is empty: the batch fails only as a whole.
+            Results with as many rows as the batch; the values of refused rows have no meaning.
+            `None` when every row is refused, or when `refused` is empty: the batch fails only as a
+            whole.
         """
         suspect = self._descend(0, len(self.group.rows), error)
         results = self._without_refused()

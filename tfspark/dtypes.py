@@ -71,7 +71,7 @@ TABLE: tuple[DType, ...] = (
     DType("uint64", 23, "uint64", pa.decimal128(20, 0), "decimal(20,0)"),
 )
 
-# Not a number of TensorFlow's: it marks sparse, ragged and other composite values.
+# TensorFlow does not use this number; here it marks sparse, ragged and other composite values.
 COMPOSITE = -1
 
 _COMPLEX = "Spark has no complex type; return the real and imaginary parts as two outputs"
@@ -110,7 +110,7 @@ _DECIMALS = {pa.decimal128(1).id, pa.decimal256(1).id}
 _BY_NUMBER = {row.number: row for row in TABLE}
 _BY_NAME = {row.name: row for row in TABLE}
 
-# Column element types that can feed an input at all, by Spark SQL name.
+# Column element types that can feed an input, by Spark SQL name.
 SQL_TO_ARROW: dict[str, pa.DataType] = {
     "tinyint": pa.int8(),
     "smallint": pa.int16(),

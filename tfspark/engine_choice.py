@@ -24,7 +24,7 @@ class EngineChoice:
     refused: Mapping[EngineName, str] = field(default_factory=dict)
 
     @property
-    def otherwise(self) -> EngineName | None:
+    def fallback(self) -> EngineName | None:
         """The engine for the batches that the chosen one refuses, such as NaN in OpenVINO."""
         return None if self.engine == "auto" else "auto"
 
@@ -44,10 +44,8 @@ def reasons(chosen: str, refused: Mapping[EngineName, str]) -> list[str]:
     ]
 
 
-def together(
-    one: Sequence[EngineChoice], other: Sequence[EngineChoice]
-) -> tuple[EngineChoice, ...]:
-    """Return the engine of each model after two tasks; empty if neither had rows.
+def merged(one: Sequence[EngineChoice], other: Sequence[EngineChoice]) -> tuple[EngineChoice, ...]:
+    """Merge the choices of two tasks: one for each model, none if neither task had rows.
 
     A model can change its engine in some tasks only. The choice with a reason then counts.
     """

@@ -26,7 +26,7 @@ class ExampleFeeding:
 
     Attributes:
         spec: The input.
-        given: Feature → what `feed` says about it.
+        given: Feature → its value in `feed`.
         fitting: The columns.
     """
 

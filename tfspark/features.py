@@ -18,7 +18,7 @@ class FeatureSpec:
     """A feature that the graph of a model parses.
 
     Attributes:
-        name: Of the feature.
+        name: Name of the feature.
         dtype: TensorFlow's type name: `float32`, `int64` or `string`.
         row_shape: The shape of its values; `(None,)` for a list of any length.
         is_required: Whether each Example must have it.

@@ -66,7 +66,7 @@ class InputBinding:
 
 @dataclass(frozen=True)
 class Feeding:
-    """The signature, what feeds it, and the columns; `bound` finds the columns of each input."""
+    """A signature, the user's feed, and the columns; `bound` finds the columns of each input."""
 
     signature: Signature
     feed: Feed

@@ -1,4 +1,4 @@
-"""Opens the file systems of pyarrow and fsspec, and knows hidden names. Driver and executor.
+"""Opens the file systems of pyarrow and fsspec; recognises hidden files. Driver and executor.
 
 No Spark.
 """

@@ -1,8 +1,8 @@
 """Chooses the rows of each model batch on a GPU, by timing larger and larger ones. Executor.
 
-A call on a GPU has a fixed cost, which only many rows pay back. The first window has 1 MiB, or 16
-rows if that is more. Larger windows follow while they make a row faster, up to 64 MiB. The fastest
-size is used for the rest of the partition.
+A call on a GPU has a high fixed cost, so it is efficient only with many rows. The first window has
+1 MiB, or 16 rows if that is more. Larger windows follow, up to 64 MiB, as long as they reduce the
+time of a row. The fastest size is used for the rest of the partition.
 
 Invariants: as in `batching`; a window that is expected to take more than 0.1 seconds is not tried.
 """
@@ -44,7 +44,7 @@ class GpuBatchSize(WindowSize):
     _best: tuple[float, int] | None = None  # seconds per row, and the size
     _is_chosen: bool = False
 
-    def _ask(self, row_bytes: float) -> int:
+    def _next_rows(self, row_bytes: float) -> int:
         row = max(row_bytes, 1.0)
         most = min(max(int(MOST_BYTES / row), 1), MAX_ROWS)
         self._rows = self._rows or min(max(int(TARGET_BYTES / row), FIRST_ROWS), self.first_rows)
@@ -55,7 +55,7 @@ class GpuBatchSize(WindowSize):
         self._asked = asked
         return asked
 
-    def took(self, rows: int, seconds: float) -> None:
+    def record(self, rows: int, seconds: float) -> None:
         """Choose the next size after some windows of this one; see `WindowSize`."""
         if rows != self._asked or self._is_chosen:
             return

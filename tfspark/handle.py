@@ -111,9 +111,9 @@ class ModelHandle:
             options=options or EngineOptions(),
         )
 
-    def on(self, choice: EngineChoice) -> ModelHandle:
+    def with_choice(self, choice: EngineChoice) -> ModelHandle:
         """Return the handle with a chosen engine."""
-        options = replace(self.options, name=choice.engine, otherwise=choice.otherwise)
+        options = replace(self.options, name=choice.engine, fallback=choice.fallback)
         return replace(self, options=options)
 
     @property

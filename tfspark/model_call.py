@@ -1,4 +1,4 @@
-"""One call of a model: a group of rows in, the outputs that are fetched out. Executor.
+"""Calls a model with a group of rows and returns the fetched outputs. Executor.
 
 Pads the rows to a fixed batch dimension and removes the padding from the outputs. Checks the
 outputs against the signature: an output that does not match it is an error of the engine, never of
@@ -20,7 +20,7 @@ from tfspark.schema import Binding
 from tfspark.signature import format_shape
 from tfspark.tensors import ByteStrings, Group, Tensor, pad_rows, slice_rows
 
-# Arrow counts the elements of lists, as Spark takes them, in 32 bits.
+# Spark accepts only Arrow lists with 32-bit offsets.
 MAX_ELEMENTS = 2**31 - 1
 
 

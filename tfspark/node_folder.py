@@ -117,7 +117,7 @@ def _not_private(folder: Path) -> tuple[str, str] | None:
     if stat.S_ISLNK(status.st_mode):
         return "a link", "set the folder itself in TFSPARK_CACHE_DIR of the executors."
     if status.st_uid != os.getuid():
-        return f"a folder of the user with the id {status.st_uid}", _NAME_ONE
+        return f"a folder of the user with the id {status.st_uid}", _HINT
     if status.st_mode & BY_OTHERS:
         mode = stat.S_IMODE(status.st_mode)
         return f"mode {mode:o}, so other users can write to it", f"run chmod go-w {folder}"
@@ -133,10 +133,10 @@ def _check_above(root: Path, above: Path) -> None:
         raise _unusable(root, found, f"{hint} in TFSPARK_CACHE_DIR of the executors.")
 
 
-_NAME_ONE = "set the environment variable TFSPARK_CACHE_DIR of the executors to such a folder."
+_HINT = "set the environment variable TFSPARK_CACHE_DIR of the executors to such a folder."
 
 
-def _unusable(root: Path, found: object, hint: str = _NAME_ONE) -> EngineError:
+def _unusable(root: Path, found: object, hint: str = _HINT) -> EngineError:
     return EngineError(
         explain(
             f"A worker cannot keep models in its cache folder {root}.",

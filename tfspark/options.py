@@ -20,10 +20,10 @@ from tfspark.errors import UsageError, did_you_mean, explain, listing
 if TYPE_CHECKING:
     from tfspark.signature import OutputShapes
 
-# What runs a model in a Python worker; `tfspark.engine.registry` has one entry for each but `auto`.
+# The engines of Python workers; `tfspark.engine.registry` has one entry for each except `auto`.
 EngineName: TypeAlias = Literal["auto", "native", "tensorflow", "openvino"]
-# `fastest` is the one of these that scores some rows of the input fastest; `jvm` is the Scala
-# bridge, which scores without a Python worker.
+# `fastest` times these engines on some rows of the input and uses the fastest one; `jvm` is the
+# Scala bridge, which scores without a Python worker.
 AnyEngine: TypeAlias = Literal[EngineName, "fastest", "jvm"]
 Distribute: TypeAlias = Literal["auto", "broadcast", "archive", "path"]
 NullWord: TypeAlias = Literal["null", "error"]
@@ -33,7 +33,7 @@ Strings: TypeAlias = Literal["string", "binary"]
 
 WORKER_ENGINES: tuple[str, ...] = (*get_args(EngineName), "fastest")
 ENGINES: tuple[str, ...] = get_args(AnyEngine)
-WAYS: tuple[str, ...] = get_args(Distribute)
+DISTRIBUTE_WORDS: tuple[str, ...] = get_args(Distribute)
 NULL_WORDS: tuple[str, ...] = get_args(NullWord)
 ERROR_WORDS: tuple[str, ...] = get_args(OnError)
 STRING_TYPES: tuple[str, ...] = get_args(Strings)
@@ -71,21 +71,24 @@ class ScoreOptions:
     Attributes:
         version: Version folder of a model given by path; by default the newest.
         signature: Signature to call; by default `serving_default`.
-        tags: Tag set of the graph.
+        tags: Tag set of the graph; by default `serve`.
         batch_size: Rows per call of the model. By default, a call has at most 1 MiB of input and
-            output and at most 131 072 rows; of large rows, such as images, it has up to 8 if these
-            fit into 8 MiB. It has fewer rows if the model is faster with fewer; the first calls of
-            a large model have few rows. On a GPU that Spark assigned to the task, a call has up to
+            output and at most 131 072 rows, or up to 8 large rows, such as images, if these fit
+            into 8 MiB. It has fewer rows if the model is faster with fewer; the first calls of a
+            large model have few rows. On a GPU that Spark assigned to the task, a call has up to
             64 MiB if the model is faster with more.
-        engine: Engine that runs the model: `native`; `tensorflow`; `auto`, which takes `native` if
-            it can serve the model, otherwise `tensorflow`; `openvino`, which needs no TensorFlow on
-            the workers and runs fewer models; `fastest`, for `predict` and the batch job: a worker
-            times the installed engines on the first rows, and the fastest one whose answers agree
-            with TensorFlow's scores all rows; or `jvm`, the Scala bridge, which needs its jar.
-        distribute: How the model reaches the workers: `auto`, `broadcast`, `archive` or `path`.
-        on_null: What happens to a row with a null in an input: `null` (its outputs are null),
-            `error` (the scoring ends with an error that names the row), or the value that is fed
-            instead of the null: one number for all inputs of numbers, or input → value.
+        engine: Engine that runs the model: `auto` (the default), which takes `native` if it can
+            serve the model, otherwise `tensorflow`; `native`; `tensorflow`; `openvino`, which needs
+            no TensorFlow on the workers and runs fewer models; `fastest`, for `predict` and the
+            batch job: a worker times the installed engines on the first rows, and the fastest one
+            whose answers agree with TensorFlow's scores all rows; or `jvm`, the Scala bridge, which
+            needs its jar.
+        distribute: How the model reaches the workers: `broadcast`, `archive`, `path` (all workers
+            can read the path), or `auto` (the default), which chooses by the session and the size
+            of the model.
+        on_null: What happens to a row with a null in an input: `null` (the default: its outputs are
+            null), `error` (the scoring ends with an error that names the row), or the value that is
+            fed instead of the null: one number for all inputs of numbers, or input → value.
         output_shapes: Output → shape of one row, without the batch dimension, for outputs whose
             rank the model does not give: `()` is one number, `None` a size that varies. Each batch
             is checked against it.
@@ -93,12 +96,14 @@ class ScoreOptions:
             with another digest is refused before it is loaded.
         allow_ops: Operations that the model may contain although they touch files, the network,
             other processes or Python, such as `["ReadFile"]`; see `lint`.
-        strings: Spark type of string outputs: `string` or `binary`; `str` or `bytes` in an RDD.
+        strings: Spark type of string outputs: `string` (the default) or `binary`; in an RDD, `str`
+            or `bytes`.
         narrow: Allow columns of numbers that may have fractions (double, decimal) for an integer
-            input. A value with a fraction is then an error that names its row. `predict_rdd` always
-            allows this.
+            input; by default they are refused. A value with a fraction is then an error that names
+            its row. `predict_rdd` always allows such columns.
         on_error: What happens to a bad row, which cannot be fed or which the model refuses: `raise`
-            ends the scoring with an error that names it; `null` makes its outputs null.
+            (the default) ends the scoring with an error that names it; `null` makes its outputs
+            null.
         reason: A column for the reason of each bad row, with `on_error="null"`: a struct of `code`
             (one of `tfspark.rows.CODES`), `column` and `message`; null for a good row.
         timeout: Seconds that the model may take to load, and to answer each call; by default there
@@ -127,7 +132,7 @@ class ScoreOptions:
 
     def __post_init__(self) -> None:
         check_word("engine", self.engine, ENGINES)
-        check_word("distribute", self.distribute, WAYS)
+        check_word("distribute", self.distribute, DISTRIBUTE_WORDS)
         check_word("strings", self.strings, STRING_TYPES)
         _check_operations(self.allow_ops)
         _check_on_null(self.on_null)
@@ -155,7 +160,7 @@ def check_word(option: str, given: object, known: Sequence[str]) -> None:
     """Refuse a value that is not among the known ones.
 
     Raises:
-        UsageError: With the values that there are.
+        UsageError: Lists the known values.
     """
     if given not in known:
         problem = f"The option {option} does not accept {given!r}.{did_you_mean(str(given), known)}"
@@ -177,7 +182,7 @@ def _check_operations(given: object) -> None:
 
 
 def _check_on_null(given: object) -> None:
-    """Refuse what is not a word, a number, or a dict of values by input."""
+    """Refuse anything except a known word, a number, or a dict {input: value}."""
     if isinstance(given, Mapping):
         fits = all(isinstance(name, str) and value is not None for name, value in given.items())
     elif isinstance(given, str):
@@ -200,13 +205,13 @@ def _check_batch_size(given: object) -> None:
 
 
 def _check_bad_rows(on_error: OnError, reason: object) -> None:
-    """Refuse a reason that no row would have."""
+    """Refuse a wrong option, and a reason column without `on_error="null"`."""
     check_word("on_error", on_error, ERROR_WORDS)
     if reason is not None and not (isinstance(reason, str) and reason):
         problem = "The option reason cannot be used as given."
         raise UsageError(explain(problem, expected="the name of a new column", found=repr(reason)))
     if reason is not None and on_error == "raise":
-        problem = "There is no reason column where the first bad row ends the scoring."
+        problem = "There is no reason column if the first bad row ends the scoring."
         raise UsageError(explain(problem, found=f"reason={reason!r}", hint='add on_error="null".'))
 
 

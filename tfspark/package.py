@@ -160,7 +160,7 @@ def load(
         version: Version folder to take; by default the largest number.
         signature: Name of the signature to call.
         tags: Tag set of the graph inside the SavedModel.
-        sha256: The digest that the model must have; see `ModelPackage.digest`.
+        sha256: The digest that the model must have, see `ModelPackage.digest`; by default any.
 
     Returns:
         The package; its files are complete, and the tag set and the signature exist.
@@ -203,7 +203,7 @@ def lint(
     Args:
         model: An export dir, a base path, or a loaded `ModelPackage`.
         version: Version folder to take; by default the largest number. Ignored for a package.
-        tags: Tag set of the graph. Ignored for a package.
+        tags: Tag set of the graph; by default `serve`. Ignored for a package.
 
     Returns:
         One `Finding` for each such node; an empty list when the model only computes. An empty

@@ -1,9 +1,9 @@
-"""Brings models of MLflow to the driver: `models:/name@alias`, `models:/name/3`, `runs:/…`. Driver.
+"""Copies models of MLflow to the driver: `models:/name@alias`, `models:/name/3`, `runs:/…`. Driver.
 
 An alias is resolved once, to a version. The artifacts are copied to a folder of this process. If
 they contain a Keras model instead of a SavedModel, another process with Keras exports it, because
-the driver does not import TensorFlow. mlflow is imported on the first use. A request
-ends within three minutes, even if the server does not answer.
+the driver does not import TensorFlow. mlflow is imported on the first use. A request ends within
+three minutes, even if the server does not answer.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Registered:
     """A model of MLflow on this machine.
 
     Attributes:
-        uri: Its URI with the version that an alias had, such as `models:/price/3`.
+        uri: Its URI, such as `models:/price/3`; an alias is replaced by its version.
         name: Its name in reports.
         version: Its version in the registry; `None` for an artifact of a run.
         folder: The export dir.
@@ -91,7 +91,7 @@ def fetched(uri: str, version: int | None = None, *, is_pinned: bool = False) ->
 
     Args:
         uri: `models:/name@alias`, `models:/name/3` or `runs:/run/path`.
-        version: Of the caller's options; must be `None`.
+        version: The version in the options; must be `None`, because the URI selects the version.
         is_pinned: Whether the caller gives a digest. Keras then loads nothing, because a pin has to
             refuse another model before it is loaded.
 
@@ -99,8 +99,8 @@ def fetched(uri: str, version: int | None = None, *, is_pinned: bool = False) ->
         UsageError: When the options name a version too.
         ModelNotFoundError: When MLflow does not answer, or has no such model, version, alias or
             run.
-        InvalidModelError: When the artifacts have no SavedModel, or several; or only a Keras model,
-            which cannot be exported or is pinned.
+        InvalidModelError: When the artifacts have several SavedModels, or neither a SavedModel nor
+            a Keras model; or when a Keras model cannot be exported, or is pinned.
         TimeLimitError: When the export of a Keras model takes too long.
     """
     if version is not None:

@@ -44,7 +44,7 @@ def nearest(doubles: Array, target: DType, exact: Callable[[int], Exact]) -> Arr
     if found.itemsize == doubles.itemsize:
         return found
     below, above = (narrowed(np.nextafter(doubles, side), target) for side in (-np.inf, np.inf))
-    # A double between two floats ends in zeros; its neighbours, which are near it, do not.
+    # A double midway between two floats ends in zero bits; its neighbours end in a 1.
     is_between = (below != above) & (doubles.view(np.int64) & 1 == 0) & np.isfinite(doubles)
     for index in np.flatnonzero(is_between):
         number, double = exact(int(index)), float(doubles[index])

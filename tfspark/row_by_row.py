@@ -46,12 +46,12 @@ def run_good_rows(
 
     Args:
         engine: The live model.
-        inputs: (rows,) each; a tensor without dimensions is the same for every row.
-        rows: Their number, at least 1.
+        inputs: Tensors of shape (rows,); a tensor of shape () is used for every row.
+        rows: Number of rows, at least 1.
 
     Returns:
-        First the outputs, as from `run_by_rows`; those of refused rows mean nothing, and if every
-        row is refused, this is `None`. Then row → the error of the model.
+        First the outputs, as from `run_by_rows`; the values of refused rows have no meaning, and if
+        every row is refused, this is `None`. Then row → the error of the model.
 
     Raises:
         CannotServeError: When the engine is the reason, not the row.

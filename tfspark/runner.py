@@ -96,7 +96,7 @@ def score(
         for window in windows.push(batch, size.of(batch)):
             start = perf_counter()
             predictions = scorer.outputs(window)
-            size.took(predictions.num_rows, perf_counter() - start)
+            size.record(predictions.num_rows, perf_counter() - start)
             assembly.add(predictions)
             yield from assembly.finished()
     if windows.waiting:
@@ -165,13 +165,13 @@ class _Scorer:
         reason = problem.first
         column = f"column {reason.column!r}, " if reason.column else ""
         place = self.origin.of_row(self.start + problem.row, column)
-        about = f"{place}: {reason.message}{self._beside(window, problem.row)}"
+        about = f"{place}: {reason.message}{self._row_text(window, problem.row)}"
         hint = reason.hint or _HINT
         if problem.cause is None:
             return RowError(explain(about, hint=hint))
         return RowError(f"{about}\nHint: {hint}")  # TensorFlow's message has several lines
 
-    def _beside(self, window: Sequence[pa.RecordBatch], row: int) -> str:
+    def _row_text(self, window: Sequence[pa.RecordBatch], row: int) -> str:
         """Return the kept columns of a row as text, so that the user can find the row."""
         for batch in window:
             if row < batch.num_rows:
@@ -185,10 +185,10 @@ class _Scorer:
             results, refused = self._run(group)
         except (OutOfMemoryError, ShapesDifferError) as error:
             if len(group.rows) == 1 or self.binding.batch_dimension:
-                raise self._named(group, error) from error
+                raise self._error_of(group, error) from error
             return [part for half in group.halves() for part in self._scored(half, rejects)]
         except EngineError as error:
-            raise self._named(group, error) from error
+            raise self._error_of(group, error) from error
         if refused:
             rejects.add(_refusal(group, refused))
         if results is None:
@@ -229,11 +229,11 @@ class _Scorer:
             try:
                 return [_Scored(rows, [decode(tensor, output) for tensor, output in pairs])]
             except RowProblem as problem:
-                rejects.add(problem.among(rows).hinting(hint))
+                rejects.add(problem.among(rows).with_hint(hint))
                 rows, tensors = _without(rows, tensors, problem.rows)
         return []
 
-    def _named(self, group: Group, error: EngineError) -> EngineError | RowProblem:
+    def _error_of(self, group: Group, error: EngineError) -> EngineError | RowProblem:
         """Return the error of a failed batch, or of the row that causes it."""
         if isinstance(error, CannotServeError):
             return EngineError(f"{self._place(group)}: {error}")

@@ -38,8 +38,8 @@ class Binding:
     """A checked plan: which columns feed which inputs, which outputs become which columns.
 
     Attributes:
-        inputs: In the order of the signature.
-        outputs: In the order of `fetch`, otherwise of the signature.
+        inputs: The bound inputs, in the order of the signature.
+        outputs: The fetched outputs, in the order of `fetch`; without it, of the signature.
         batch_dimension: The fixed number of rows of a batch; `None` if it is open.
         row_by_row: Whether the signature has no batch dimension, so that the model runs once for
             each row. The specs of inputs and outputs then have an added dimension 0.

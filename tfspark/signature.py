@@ -45,7 +45,7 @@ class TensorSpec:
     Attributes:
         name: The key in the signature; `feed` and `fetch` use it.
         dtype: TensorFlow's type name, such as `float32`.
-        shape: Dimension 0 is the batch; `None` for an unknown dimension, or for an unknown rank.
+        shape: Its shape; dimension 0 is the batch. `None` is an unknown dimension or rank.
         tensor: The name of the tensor in the graph, such as `serving_default_inputs:0`; for
             engines only.
         features: The features that the graph parses from this input of serialized Examples; empty
@@ -109,8 +109,8 @@ class Signature:
 
     Attributes:
         name: Its key in the SavedModel, such as `serving_default`.
-        inputs: Sorted by name.
-        outputs: Sorted by name.
+        inputs: The inputs, sorted by name.
+        outputs: The outputs, sorted by name.
     """
 
     name: str

@@ -17,12 +17,13 @@ from typing import Any
 ARCHIVE = Path(sys.prefix, "spark-classes.jsa")
 _STAMP = ARCHIVE.with_suffix(".stamp")
 
-# JVMs of tests end before optimised code pays: one level of compilation and the simplest collector
-# take a third off their CPU seconds. An archive depends on the collector, too. With one level, a
-# JVM reserves only 48 MB for compiled code. A session of tests fills this memory in a minute. The
-# JVM would then discard code and compile it again.
+# JVMs of tests end too early to gain from optimised code: one level of compilation and the simplest
+# collector save a third of their CPU time. An archive depends on the collector, too. With one
+# level, a JVM reserves only 48 MB for compiled code. A session of tests fills this memory in a
+# minute. The JVM would then discard code and compile it again.
 QUICK = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC"
-# With the archive, which takes another third off their start. Without one they just start slower.
+# The options with the archive, which saves another third of the start. Without an archive, the JVMs
+# only start slower.
 SHORT_RUN = f'{QUICK} -XX:SharedArchiveFile="{ARCHIVE}" -Xlog:cds=off -Xlog:class+path=off'
 
 

@@ -74,7 +74,8 @@ class Environment:
 
 
 # Each line with the oldest and the newest TensorFlow, and every Python. The short form takes the
-# first of a line that it can: the oldest TensorFlow with 3.5, the newest and Connect with 4.0.
+# first environment of a line with an installed Python: for 3.5 usually the oldest TensorFlow, for
+# 4.0 the newest, with Connect.
 ENVIRONMENTS = (
     Environment("3.5", "3.10", OLDEST),
     Environment("3.5", "3.11", NEWEST),

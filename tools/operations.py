@@ -25,10 +25,10 @@ def installed() -> Iterator[str]:
             yield op.name
 
 
-def unjudged() -> list[str]:
+def unlisted() -> list[str]:
     """Return the operations that are in neither list."""
     return sorted(name for name in installed() if touches(name) == UNKNOWN)
 
 
 if __name__ == "__main__":
-    print("\n".join(unjudged()))
+    print("\n".join(unlisted()))

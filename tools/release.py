@@ -22,7 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SUMS = "SHA256SUMS"
-# What a wheel must have beside the modules.
+# The files that a wheel must have besides the modules.
 WANTED = (
     "tfspark/py.typed",
     "tfspark/cli/sample/homes.parquet",

@@ -23,9 +23,9 @@ PAGE = ROOT / "README.md"
 CHAPTER = "Start"
 
 _BLOCK = re.compile(r"^```(bash|python|text)\n(.*?)^```$", re.M | re.S)
-# What differs from run to run: seconds, rows per second, and the id of a run.
+# The parts of an output that differ between runs: seconds, rows per second, and the id of a run.
 _VARIES = re.compile(r"[\d.,]+(?= s\b| rows/s)|\d{8}-\d{6}-[0-9a-f]{8}")
-# What the chapter leaves out: the extras `report` and `cli`, and a command without Spark.
+# Steps that the chapter leaves out: the extras `report` and `cli`, and a command without Spark.
 _MORE = """
 pip install ".[report,cli]"
 tfspark inspect tfspark-demo/model

@@ -1,7 +1,7 @@
 """Converts Arrow columns to the input of a model, and its answer to an Arrow array.
 
 For peers that pass Arrow data to the user's function. Uses views of Arrow's memory if possible, so
-that no peer pays for an avoidable conversion.
+that no peer spends time on an avoidable conversion.
 """
 
 from __future__ import annotations

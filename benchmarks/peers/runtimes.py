@@ -1,9 +1,9 @@
 """Opens a model in another runtime than TensorFlow: ONNX Runtime or OpenVINO. Worker.
 
 Each opener has the arguments and the result of `open_signature`, and uses one thread: a task of
-Spark has one core. The runtime is imported when the model is opened; standard library only until
-then. `python -m benchmarks.peers.runtimes RUNTIME TASK` scores a row of zeros, so that the driver
-learns before a run whether the runtime can load the model.
+Spark has one core. The runtime is imported when the model is opened; until then, this module needs
+only the standard library. `python -m benchmarks.peers.runtimes RUNTIME TASK` scores a row of zeros,
+so that the driver learns before a run whether the runtime can load the model.
 """
 
 from __future__ import annotations

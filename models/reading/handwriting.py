@@ -69,7 +69,7 @@ def write_digits(folder: Path, seed: int = 0) -> Path:
 
     Args:
         folder: created if missing.
-        seed: of the order, whose first fifth is the test part.
+        seed: seed of the order; the first fifth is the test part.
     """
     images, labels = enlarged_digits()
     order = np.random.default_rng(seed).permutation(len(labels))

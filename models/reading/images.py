@@ -21,7 +21,7 @@ from tfspark.errors import InputNotFoundError, did_you_mean, explain, explain_al
 __all__ = ["Pictures", "read_folders"]
 
 NAMED = 10
-"""Broken files that a message names; of more, it only gives the number."""
+"""A message names at most this many broken files; it gives the number of all."""
 
 Array = np.ndarray[Any, Any]
 

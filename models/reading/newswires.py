@@ -71,7 +71,7 @@ def write_newswires(folder: Path, seed: int = 0) -> Path:
     shares = 1 / np.arange(4, TOPICS + 4)
     topics = rng.choice(TOPICS, 4000, p=shares / shares.sum())
     own = rng.permutation(np.arange(100, 2000))[: TOPICS * 20].reshape(TOPICS, 20)
-    x = _objects([_made_up(rng, own[topic]).tolist() for topic in topics])
+    x = _objects([_newswire(rng, own[topic]).tolist() for topic in topics])
     np.savez(folder / FILE, x=x, y=topics)
     return folder
 
@@ -113,7 +113,7 @@ def _objects(rows: Sequence[Any]) -> Array:
     return array
 
 
-def _made_up(rng: np.random.Generator, own: Array) -> Array:
+def _newswire(rng: np.random.Generator, own: Array) -> Array:
     """Draw a newswire: a third of its words belongs to the topic, the rest is random."""
     count = int(rng.integers(20, 400))
     return np.where(rng.random(count) < 1 / 3, rng.choice(own, count), rng.zipf(1.3, count) % 12000)

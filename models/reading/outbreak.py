@@ -21,7 +21,7 @@ __all__ = ["COUNTS", "WINDOW", "Outbreak", "read_outbreak", "write_outbreak"]
 
 COUNTS = ("confirmed_num", "cured_num", "dead_num")
 WINDOW = 8
-"""Days of a window; the day after it is what it is to tell."""
+"""Days of a window; the model predicts the day after it."""
 DAYS = 47
 
 Array = np.ndarray[Any, Any]

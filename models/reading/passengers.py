@@ -34,7 +34,7 @@ RULES: Mapping[str, Category | Numbers] = {
     "Embarked": Category(PORTS, missing=True),
 }
 ROWS = {"train.csv": 3_000, "test.csv": 750}
-"""Four times the real ones: these carry more chance."""
+"""Synthetic rows: four times as many as the real data have, because they are noisier."""
 
 
 def read_passengers(folder: Path, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -42,7 +42,7 @@ def read_passengers(folder: Path, seed: int) -> tuple[pd.DataFrame, pd.DataFrame
 
     Args:
         folder: holds the files.
-        seed: of which rows to hold out when there is no `test.csv`.
+        seed: chooses the held-out rows when there is no `test.csv`.
 
     Raises:
         InputNotFoundError: when there is no such file.

@@ -22,7 +22,7 @@ FEATURES = {
     "label": tf.io.FixedLenFeature((), tf.int64),
 }
 SHUFFLED = 100_000
-"""Records held back to shuffle among; a record is some hundred bytes."""
+"""Size of the shuffle buffer in records; a record has some hundred bytes."""
 
 
 def write_records(file: Path, tokens: Iterable[Sequence[int]], labels: Iterable[int]) -> Path:
@@ -48,7 +48,7 @@ def read_records(
             it.
         width: tokens of a row; longer lists are cut, shorter ones end in zeros.
         batch_size: rows of a batch; the last one may be smaller.
-        seed: of the order, which changes at each pass; by default the order of the file.
+        seed: seed of the order, which changes at each pass; by default the order of the file.
 
     Returns:
         A `tf.data.Dataset` of (tokens (batch, width) int32, label (batch, 1) float32).

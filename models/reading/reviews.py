@@ -27,7 +27,7 @@ class Reviews(NamedTuple):
     Attributes:
         text: (n,) object, the reviews.
         positive: (n,) int64, 1 or 0.
-        test_text: those of the test file.
+        test_text: the reviews of the test file.
         test_positive: their labels.
     """
 
@@ -52,7 +52,7 @@ def write_reviews(folder: Path, seed: int = 0) -> Path:
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     for file, rows in (("train.tsv", 2000), ("test.tsv", 500)):
-        lines = (f"{label}\t{_made_up(rng, label)}\n" for label in rng.integers(0, 2, rows))
+        lines = (f"{label}\t{_review(rng, label)}\n" for label in rng.integers(0, 2, rows))
         (folder / file).write_text("".join(lines), encoding="utf-8")
     return folder
 
@@ -74,13 +74,13 @@ def _read(folder: Path, part: str) -> tuple[Array, Array]:
     return table["review"].astype(str).to_numpy(dtype=object), (labels == "1").astype(np.int64)
 
 
-def _made_up(rng: np.random.Generator, label: int) -> str:
+def _review(rng: np.random.Generator, label: int) -> str:
     """Create a review: an eighth of its words depends on the label, a fifth of these is wrong."""
     count = int(rng.integers(20, 240))
-    tells, wrong = rng.random(count) < 0.125, rng.random(count) < 0.2
-    kinds = np.where(tells, np.where(wrong, 1 - label, label), 2)
+    depends, wrong = rng.random(count) < 0.125, rng.random(count) < 0.2
+    kinds = np.where(depends, np.where(wrong, 1 - label, label), 2)
     stems, ends = ["bad", "good", "word"], [".", "!", ",", " <br /><br />"]
-    numbers = rng.integers(0, np.where(tells, 40, 3000))
+    numbers = rng.integers(0, np.where(depends, 40, 3000))
     words = [f"{stems[kind]}{number}" for kind, number in zip(kinds, numbers, strict=True)]
     for place in np.flatnonzero(rng.random(count) < 0.1):
         words[place] = words[place].capitalize() + str(rng.choice(ends))

@@ -16,7 +16,7 @@ __all__ = ["synthetic_folder"]
 
 
 def synthetic_folder(write_data: Callable[[Path, int], Path], seed: int) -> Path:
-    """Call `write_data(folder, seed)` on a new temporary folder and return what it returns."""
+    """Call `write_data(folder, seed)` with a new temporary folder, and return the folder."""
     folder = Path(tempfile.mkdtemp(prefix="tfspark-data-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return write_data(folder, seed)

@@ -28,8 +28,8 @@ class Training:
         summary: one line about the model.
         data: origin of the data, as text.
         device: the device.
-        seed: of data and weights.
-        seconds: of the training alone.
+        seed: seed of data and weights.
+        seconds: duration of the training alone.
         metrics: on the held-out data, the most important one first.
         curves: one value per epoch, by quantity; empty without training.
     """
@@ -121,6 +121,6 @@ scored = tfspark.predict(df, "{export_dir}")
 
 ## Limits
 
-The figures hold for data like that above, and for no other. What an input means, and what
-becomes of a missing or unknown value, is said at the top of `models/{training.name}.py`.
+The figures are valid only for data like the data above. `models/{training.name}.py` describes the
+inputs, and the handling of missing and unknown values, in its first lines.
 """

@@ -54,7 +54,7 @@ def restore_architecture(file: Path) -> keras.Model:
 
 def save_weights(model: keras.Model, file: Path) -> Path:
     """Write the weights alone and return the file, whose name must end in `.weights.h5`."""
-    _insist(file, ".weights.h5")
+    _check_suffix(file, ".weights.h5")
     file.parent.mkdir(parents=True, exist_ok=True)
     model.save_weights(file)
     return file
@@ -74,7 +74,7 @@ def restore_weights(model: keras.Model, file: Path) -> keras.Model:
 
 def save_model(model: keras.Model, file: Path) -> Path:
     """Write architecture, weights and optimizer and return the file, which must end in `.keras`."""
-    _insist(file, ".keras")
+    _check_suffix(file, ".keras")
     file.parent.mkdir(parents=True, exist_ok=True)
     model.save(file)
     return file
@@ -91,9 +91,9 @@ def restore_model(file: Path) -> keras.Model:
         return keras.models.load_model(file)
 
 
-def _insist(file: Path, suffix: str) -> None:
+def _check_suffix(file: Path, suffix: str) -> None:
     if not file.name.endswith(suffix):
-        problem = "Keras tells the kind of a file by its name"
+        problem = "Keras recognises the kind of a file by its name"
         raise UsageError(explain(problem, expected=f"a name in {suffix}", found=file.name))
 
 

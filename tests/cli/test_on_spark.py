@@ -100,7 +100,7 @@ def test_secrets_are_not_on_the_command_line_of_the_jvm(monkeypatch: pytest.Monk
     def new_session(_: str, **options: Any) -> None:
         started["session"] = options["settings"]
 
-    monkeypatch.setattr(jvm_process, "is_here", lambda: False)
+    monkeypatch.setattr(jvm_process, "has_jvm", lambda: False)
     monkeypatch.setattr(jvm_process, "start_jvm", start_jvm)
     monkeypatch.setattr(session, "session", new_session)
     monkeypatch.setenv("TFSPARK_CONF", "spark.hadoop.fs.s3a.secret.key=hidden")

@@ -35,7 +35,7 @@ def sizes_taken(size, seconds_per_row, windows=TRIALS + 3, unit=1.0):
     taken = []
     for _ in range(windows):
         rows = size.of(BATCH)()
-        size.took(rows, rows * seconds_per_row(rows) * unit)
+        size.record(rows, rows * seconds_per_row(rows) * unit)
         taken.append(rows)
     return taken
 
@@ -90,7 +90,7 @@ def test_windows_of_a_mebibyte_do_not_grow(floats):
     size, taken = large(), []
     for _ in range(2 * EACH):
         taken.append(size.of(wide)())
-        size.took(taken[-1], taken[-1] * LONG_SECONDS)
+        size.record(taken[-1], taken[-1] * LONG_SECONDS)
     assert taken[:EACH] == [max((1 << 20) // (4 * floats + 12), 1)] * EACH
 
 
@@ -101,7 +101,7 @@ def test_a_window_of_large_rows_has_a_few_of_them(mebibytes, rows):
     size, taken = large(), []
     while len(taken) < TRIALS:  # each call costs as much as two rows
         taken.append(size.of(images)())
-        size.took(taken[-1], 2.0 + taken[-1])
+        size.record(taken[-1], 2.0 + taken[-1])
     assert set(taken) <= {rows, rows // 2, rows // 4, 1}
     assert (taken[0], taken[-1]) == (rows, rows)
 
@@ -132,7 +132,7 @@ def test_sizes_of_narrow_rows_are_tried_too():
     taken = []
     for _ in range(1 + EACH):
         taken.append(size.of(flags)())
-        size.took(taken[-1], 1e-3)
+        size.record(taken[-1], 1e-3)
     assert taken == [MAX_ROWS] * EACH + [MAX_ROWS // 2]
 
 
@@ -169,7 +169,7 @@ def test_a_window_that_was_cut_short_tells_nothing():
     size = batch_size()
     rows = size.of(BATCH)()
     for _ in range(TRIALS):
-        size.took(rows - 1, 1.0)
+        size.record(rows - 1, 1.0)
     assert size.of(BATCH)() == rows
 
 

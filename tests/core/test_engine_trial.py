@@ -140,7 +140,7 @@ def test_a_choice_is_remembered_for_the_same_model_and_settings(handle, tmp_path
     choice = EngineChoice("openvino", {"auto": 1.0, "openvino": 2.0}, {})
     assert remembered(handle) is None
     remember(handle, choice)
-    assert remembered(handle) == remembered(handle.on(choice)) == choice
+    assert remembered(handle) == remembered(handle.with_choice(choice)) == choice
     other = replace(handle.options, intra_op_threads=2)
     for changed in (replace(handle, digest="e" * 64), replace(handle, options=other)):
         assert remembered(changed) is None
@@ -151,6 +151,6 @@ def test_a_choice_is_remembered_for_the_same_model_and_settings(handle, tmp_path
 
 
 def test_a_handle_on_another_engine_has_tensorflow_behind_it(handle):
-    assert handle.on(EngineChoice("auto")).options == handle.options
-    chosen = handle.on(EngineChoice("openvino")).options
-    assert (chosen.name, chosen.otherwise) == ("openvino", "auto")
+    assert handle.with_choice(EngineChoice("auto")).options == handle.options
+    chosen = handle.with_choice(EngineChoice("openvino")).options
+    assert (chosen.name, chosen.fallback) == ("openvino", "auto")

@@ -37,7 +37,7 @@ def sizes_taken(size, seconds, windows=30, batch=None):
     taken, batch = [], batch or images()
     for _ in range(windows):
         rows = size.of(batch)()
-        size.took(rows, seconds(rows))
+        size.record(rows, seconds(rows))
         taken.append(rows)
     return taken
 

@@ -29,7 +29,7 @@ with TimeLimit(0.5, Origin("m (abc)", 3, lambda row: "/data/a.parquet")) as limi
     with limit.loading():
         if step == "load":
             hang({})
-    limit.over(FakeEngine(hang if step == "run" else dict)).run({})
+    limit.wrap(FakeEngine(hang if step == "run" else dict)).run({})
     threading.Event().wait(0.8)  # no model is running
 """
 
@@ -66,7 +66,7 @@ def test_time_without_a_running_model_does_not_count(tmp_path: Path) -> None:
 def test_without_a_limit_there_is_no_thread_and_no_wrapper() -> None:
     engine = FakeEngine(dict)
     with TimeLimit(None, Origin("m")) as limit:
-        assert limit.over(engine) is engine
+        assert limit.wrap(engine) is engine
         assert not any("tfspark" in thread.name for thread in threading.enumerate())
 
 

@@ -268,7 +268,7 @@ def test_every_operation_of_the_list_is_compared(saved):
         model = saved(function)
         graph = graph_of(read(Path(model.path), _files(model.path)), model.tags)
         tensors = [spec.tensor for spec in model.signature.outputs]
-        seen |= {node.op for node in Calls(graph).nodes_behind(tensors)}
+        seen |= {node.op for node in Calls(graph).needed_nodes(tensors)}
     assert OPERATIONS - seen == {"NoOp", *VARIABLES}
 
 

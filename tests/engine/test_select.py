@@ -141,7 +141,7 @@ def test_an_engine_behind_another_scores_what_that_refuses(lines):
         return {"y": inputs["x"]}
 
     first = FakeEngine(only_small)
-    engine = select.EngineWithOther(first, load)
+    engine = select.EngineWithFallback(first, load)
     assert isinstance(engine, Engine)
     assert engine.run({"x": np.array([1.0])})["y"].tolist() == [1.0]
     assert (loads, lines()) == ([], [])
@@ -164,7 +164,7 @@ def test_an_engine_behind_another_does_not_take_over_its_lack_of_memory():
     def too_large(inputs):
         raise OutOfMemoryError("no memory")
 
-    engine = select.EngineWithOther(FakeEngine(too_large), FakeEngine)
+    engine = select.EngineWithFallback(FakeEngine(too_large), FakeEngine)
     with pytest.raises(OutOfMemoryError):
         engine.run({"x": np.array([1.0])})
 

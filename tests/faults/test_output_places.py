@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tfspark.errors import BindingError, OutputBusyError, OutputExistsError, UsageError
-from tfspark.scoring.batch import new_report, told
+from tfspark.scoring.batch import finish_job, new_report
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output import bad_rows, folder, folder_rules
 from tfspark.scoring.output.bad_rows import BadRowsOutput
@@ -17,7 +17,7 @@ from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.journal import JobKey, Mode
 from tfspark.scoring.output.partitions import check_partitions, refuse_hidden
 from tfspark.scoring.output.store import LocalStore
-from tfspark.scoring.output.stores import behind_links
+from tfspark.scoring.output.stores import resolve_links
 from tfspark.spark.cluster.files import scheme_of
 
 
@@ -126,7 +126,7 @@ def test_bad_rows_may_be_on_another_file_system(tmp_path: Path) -> None:
     bad.check_beside("hdfs://host/out")
 
 
-def test_an_interrupt_while_a_job_is_told_lets_other_jobs_in(tmp_path: Path) -> None:
+def test_an_interrupt_while_a_job_finishes_lets_other_jobs_in(tmp_path: Path) -> None:
     output = output_at(tmp_path / "out", "append", "A1")
     assert output.begin(JobKey("A")) is None
     Path(str(output.folder).removeprefix("file:"), "one").write_text("one")
@@ -137,7 +137,7 @@ def test_an_interrupt_while_a_job_is_told_lets_other_jobs_in(tmp_path: Path) -> 
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        told(output, new_report("test"), interrupted)
+        finish_job(output, new_report("test"), interrupted)
     write(output_at(tmp_path / "out", "append", "B1"), "two")  # of the same process
     again = output_at(tmp_path / "out", "append", "A2")
     assert again.begin(JobKey("A")) is not None
@@ -167,9 +167,9 @@ def test_a_link_leads_to_the_folder_whose_lock_counts(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "link").symlink_to("deep/out")  # which is not there yet
     wanted = f"file:{tmp_path}/deep/out"
-    assert behind_links(f"file:{tmp_path}/link") == wanted
-    assert behind_links(wanted) == wanted
-    assert behind_links("hdfs://host/link") == "hdfs://host/link"
+    assert resolve_links(f"file:{tmp_path}/link") == wanted
+    assert resolve_links(wanted) == wanted
+    assert resolve_links("hdfs://host/link") == "hdfs://host/link"
 
 
 def test_rows_that_no_reader_would_see_are_refused() -> None:

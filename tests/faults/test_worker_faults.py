@@ -154,7 +154,7 @@ package = load(path)
 engine = load_engine(package.path, package.tags, package.signature, EngineOptions(name))
 engine.run({"inputs": np.full((1, 2), np.inf, np.float32)})
 with TimeLimit(1.0, Origin("endless")) as limit:
-    limit.over(engine).run({"inputs": np.ones((1, 2), np.float32)})
+    limit.wrap(engine).run({"inputs": np.ones((1, 2), np.float32)})
 """
 
 

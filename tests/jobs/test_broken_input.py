@@ -180,7 +180,7 @@ def test_an_orc_column_of_another_type_is_not_converted(
     words = points(2).set_column(0, "id", pa.array(["x", "2"]))
     pa.orc.write_table(words, folder / "b.orc")
     error = refused(folder, "--input-format", "orc", "--path", path)
-    assert "not of one schema: column 'id' of" in error
+    assert "have different schemas: column 'id' of" in error
     assert "b.orc" in error
 
 

@@ -13,7 +13,7 @@ from py4j.protocol import Py4JNetworkError
 from jobs import batch_score, sql_score
 from tfspark import errors
 from tfspark.scoring.arguments import run_job
-from tfspark.scoring.batch import new_report, told
+from tfspark.scoring.batch import finish_job, new_report
 from tfspark.scoring.exit_codes import EXIT_CODES, in_words
 from tfspark.scoring.output.protocol import publish
 from tfspark.scoring.report import Report
@@ -122,4 +122,4 @@ def test_a_jvm_that_dies_after_the_rows_are_shown_ends_no_job() -> None:
         raise Py4JNetworkError("Answer from Java side is empty")
 
     target: Any = Target(is_decided=True)
-    told(target, new_report("test"), save)
+    finish_job(target, new_report("test"), save)

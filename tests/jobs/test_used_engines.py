@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tfspark.engine_choice import EngineChoice, reasons, together
+from tfspark.engine_choice import EngineChoice, merged, reasons
 from tfspark.scoring.direct import _outcome
 from tfspark.scoring.engine_facts import used_engines
 from tfspark.scoring.parts import Part
@@ -33,7 +33,7 @@ def test_a_change_of_the_engine_in_one_task_counts(
     other: tuple[EngineChoice, ...],
     expected: tuple[EngineChoice, ...],
 ) -> None:
-    assert together(one, other) == expected
+    assert merged(one, other) == expected
     gathered = OncePerTask().addInPlace(Gathered({0}, choices=one), Gathered({1}, choices=other))
     assert gathered.choices == expected
     parts = [Part(number, "", 1, 1, 0, choices=some) for number, some in enumerate((one, other))]

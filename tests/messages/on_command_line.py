@@ -422,7 +422,7 @@ WITHOUT_SPARK = (
         SCORE.replace("points.parquet", "points.csv"),
         65,
         "cannot be read as parquet",
-        "Hint: its name is that of a csv file: add --input-format csv.",
+        "Hint: it has the name of a csv file: add --input-format csv.",
     ),
     command(
         "a mistyped column",

@@ -14,7 +14,7 @@ from models.__main__ import main
 @pytest.fixture
 def as_is(monkeypatch):
     """Leave the log levels of this process alone."""
-    monkeypatch.setattr("models.__main__._quieten", lambda: None)
+    monkeypatch.setattr("models.__main__._silence_tensorflow", lambda: None)
 
 
 def test_command_prints_metrics_then_the_export_dir(tmp_path, capsys, as_is):

@@ -20,7 +20,7 @@ def path(trained, tmp_path_factory):
 @pytest.fixture
 def as_is(monkeypatch):
     """Keep the command line from setting the log levels of the test run."""
-    monkeypatch.setattr("models.__main__._quieten", lambda: None)
+    monkeypatch.setattr("models.__main__._silence_tensorflow", lambda: None)
 
 
 def test_data_is_the_noisy_plane():

@@ -121,14 +121,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
 
     def job() -> str:
-        from tfspark.spark.cluster.query_error_log import query_errors_unlogged
+        from tfspark.spark.cluster.query_error_log import without_query_error_log
         from tfspark.spark.cluster.session import session
 
         check_early(args)
         hive = bool(args.input_table or args.output_table)
         spark = session("tfspark batch_score", hive=hive)
         try:
-            with query_errors_unlogged():
+            with without_query_error_log():
                 return run(spark, args)
         finally:
             arguments.stop(spark)

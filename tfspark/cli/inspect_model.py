@@ -1,4 +1,4 @@
-"""`tfspark inspect`: a SavedModel as text or JSON, without TensorFlow and without Spark. Driver."""
+"""`tfspark inspect`: shows a SavedModel as text or JSON, without TensorFlow or Spark. Driver."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ LOG_FORMAT = Flag(
     "format of warnings, errors and log records of tfspark on stderr (default: text)",
     default="text",
 )
-# spark-submit copies these files before a session is there.
+# spark-submit copies these files before a session exists.
 _FETCHED = ("spark.jars", "spark.files", "spark.archives", "spark.submit.pyFiles")
 FLAGS = (MASTER, CONF, VERBOSE, LOG_FORMAT)
 
@@ -76,13 +76,13 @@ def run_on_spark(
         def started() -> str:
             _check_pyspark()
             _check_classic(args)
-            from tfspark.spark.cluster.query_error_log import query_errors_unlogged
+            from tfspark.spark.cluster.query_error_log import without_query_error_log
 
             if before is not None:
                 before()
             spark = _session(name, args, log, hive)
             try:
-                with query_errors_unlogged():
+                with without_query_error_log():
                     return job(spark)
             finally:
                 arguments.stop(spark)
@@ -109,13 +109,13 @@ def _check_classic(args: argparse.Namespace) -> None:
 
 
 def _session(name: str, args: argparse.Namespace, log: RunLog, hive: bool) -> SparkSession:
-    from tfspark.spark.cluster.jvm_process import is_here, start_jvm
+    from tfspark.spark.cluster.jvm_process import has_jvm, start_jvm
     from tfspark.spark.cluster.session import connect_session, session
 
     if getattr(args, "remote", None):
         return connect_session(args.remote)
     settings = settings_of(args)
-    if not is_here():
+    if not has_jvm():
         shown, settings = without_secrets(settings_of_shell(settings))
         start_jvm(shown, log.open_file())
     return session(name, hive=hive, settings=settings)

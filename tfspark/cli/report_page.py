@@ -14,7 +14,7 @@ from tfspark.scoring import flags
 from tfspark.scoring.arguments import run_job
 from tfspark.scoring.flags import Flag
 
-_HINT = "give the file _tfspark_report_RUN.json in the output folder, or that of --report."
+_HINT = "give the file _tfspark_report_RUN.json in the output folder, or the file of --report."
 
 OUTPUT = Flag("--output", "PAGE.html", "file of the page (default: beside the report)")
 

@@ -53,7 +53,7 @@ class Setting:
     """The value of a flag from one source.
 
     Attributes:
-        flag: With its dashes.
+        flag: Name of the flag with its dashes.
         words: The flag with its values, as on a command line.
         source: The command line, a file or a variable.
     """

@@ -121,13 +121,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
 
     def job() -> str:
-        from tfspark.spark.cluster.query_error_log import query_errors_unlogged
+        from tfspark.spark.cluster.query_error_log import without_query_error_log
         from tfspark.spark.cluster.session import session
 
         check_early(args)
         spark = session("tfspark sql_score", hive=True)
         try:
-            with query_errors_unlogged():
+            with without_query_error_log():
                 return run(spark, args)
         finally:
             arguments.stop(spark)

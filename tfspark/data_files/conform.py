@@ -52,7 +52,7 @@ def check_holds(field: pa.Field[Any], found: pa.DataType, path: str) -> None:
     if not _holds(field.type, found):
         raise InvalidInputError(
             explain(
-                f"The files of the input are not of one schema: column {field.name!r} of {path}.",
+                f"The input files have different schemas: column {field.name!r} of {path}.",
                 expected=f"{field.type}, as in the first file",
                 found=str(found),
                 hint="write the file again with the type of the others.",

@@ -44,7 +44,7 @@ class Group:
 
     Attributes:
         bytes: Size on disk.
-        rows: `None` if pyarrow does not return it.
+        rows: Number of rows; `None` if pyarrow does not return it.
     """
 
     bytes: int
@@ -58,7 +58,7 @@ class Footer:
     Attributes:
         file: The file.
         schema: Its columns, with the metadata from its writer.
-        groups: In order.
+        groups: The row groups or stripes, in order.
         parquet: The schema in Parquet's own format; `None` for other formats.
         metadata: The whole footer of a Parquet file; `None` for other formats.
     """
@@ -114,7 +114,7 @@ def refuse_empty(files: Iterable[DataFile], file_format: str) -> None:
         raise InvalidInputError(
             explain(
                 f"The input file {empty[0]} is empty: its rows are missing."
-                + (f" So are those of {len(empty) - 1} more." if empty[1:] else ""),
+                + (f" {len(empty) - 1} more input files are empty." if empty[1:] else ""),
                 expected=f"a {file_format} file, which has a footer even without rows",
                 found="0 bytes",
                 hint="write the file again, or remove it if it never had rows.",
@@ -140,7 +140,7 @@ def _other_format(path: str, file_format: str) -> str:
     named = [_SUFFIXES[word] for word in words if word in _SUFFIXES]
     if not named or file_format in named:
         return ""
-    return f"its name is that of a {named[-1]} file: add --input-format {named[-1]}."
+    return f"it has the name of a {named[-1]} file: add --input-format {named[-1]}."
 
 
 def later_columns(footers: Sequence[Footer], known: Collection[str] | None = None) -> list[str]:
@@ -170,7 +170,7 @@ def refuse_missing(footers: Sequence[Footer], names: Collection[str] | None = No
         for one, other in ((footer, first), (first, footer)):
             lacking = list(missing_in(one.schema, _among(other.schema, names)))
             if lacking:
-                raise lacks(one.file.path, lacking)
+                raise missing_columns(one.file.path, lacking)
 
 
 def refuse_other_types(footers: Sequence[Footer], names: Collection[str] | None = None) -> None:
@@ -213,7 +213,7 @@ def missing_in(fields: Any, wanted: Iterable[pa.Field[Any]], within: str = "") -
             yield from missing_in(found.type, field.type, f"{within}{field.name}.")
 
 
-def lacks(path: str, names: Sequence[str]) -> InvalidInputError:
+def missing_columns(path: str, names: Sequence[str]) -> InvalidInputError:
     """Return the error of a file that lacks columns of another file."""
     return InvalidInputError(
         explain(

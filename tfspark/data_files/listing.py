@@ -20,8 +20,8 @@ class DataFile:
     """A file, with its state when it was listed.
 
     Attributes:
-        path: Within its file system.
-        size: In bytes.
+        path: Path within its file system.
+        size: Size in bytes.
         changed: Time of the last change in nanoseconds; `None` if the file system has none.
     """
 

@@ -1,8 +1,8 @@
 """Decides how many rows of a Parquet file are read at once, so that memory stays bounded. Executor.
 
-The footer contains only sizes before decoding: if a million rows use one text of 1 KB from a
-dictionary, their size there is some KB. So the size of numbers is computed from their count. If
-texts may repeat, the size of each batch decides the number of rows of the next one. No Spark.
+The footer contains only the sizes of encoded data. For example, a million rows that repeat one text
+of 1 KB from a dictionary have some KB there. So the size of numbers is computed from their count.
+If texts may repeat, the size of each batch decides the number of rows of the next one. No Spark.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-# The target of bytes of the requested columns per read.
+# The target size of a read, in bytes of the requested columns.
 _READ_BYTES = 4 << 20
 _LEAST_ROWS = 64
 _MOST_ROWS = 1 << 17
-# Where texts may repeat: rows of the first batch, and the most rows, like a batch of Spark.
+# If texts may repeat: rows of the first batch, and the most rows, like a batch of Spark.
 _FIRST_ROWS = 1 << 10
 _MOST_REPEATED = 1 << 14
 # Encodings in which a page may be much smaller than its texts.
@@ -50,7 +50,7 @@ class RowSizes:
     """The number of rows of the next batch of a row group.
 
     Attributes:
-        rows: Of the next batch.
+        rows: Rows of the next batch.
         most: The largest number of rows.
     """
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from tfspark.data_files.conform import conform, names_in
-from tfspark.data_files.footers import INSTANT, instants_in, lacks, missing_in, unreadable
+from tfspark.data_files.footers import INSTANT, instants_in, missing_columns, missing_in, unreadable
 from tfspark.data_files.listing import changed, check_unchanged, states
 from tfspark.data_files.parquet_rows import RowSizes, leaves_in
 from tfspark.data_files.splits import Piece
@@ -23,7 +23,7 @@ from tfspark.errors import InvalidInputError, explain
 # Spark's metadata in a file with dates or timestamps of the Julian calendar.
 JULIAN = (b"org.apache.spark.legacyDateTime", b"org.apache.spark.legacyINT96")
 
-# Of a larger row group, pyarrow reads parts of the column chunks instead of all chunks at once.
+# From a larger row group, pyarrow reads parts of the column chunks instead of whole chunks.
 _GROUP_BYTES = 16 << 20
 
 
@@ -38,8 +38,8 @@ def read_batches(
     """Read the columns of a schema from one piece.
 
     Args:
-        filesystem: Where the file is.
-        piece: What to read.
+        filesystem: The file system of the file.
+        piece: The file, or the row groups of it that are read.
         file_format: parquet, orc, csv, json or tfrecord.
         schema: The columns; their names in the file may differ in case.
         allow_missing: Whether a column that the file lacks is null; otherwise it is refused.
@@ -168,7 +168,7 @@ def _csv_options(schema: pa.Schema, allow_missing: bool) -> Any:
 def _refuse_lacking(path: str, there: pa.Schema, wanted: pa.Schema, allow_missing: bool) -> None:
     lacking = [] if allow_missing else list(missing_in(there, wanted))
     if lacking:
-        raise lacks(path, lacking)
+        raise missing_columns(path, lacking)
 
 
 def _refuse_julian(path: str, schema: pa.Schema) -> None:

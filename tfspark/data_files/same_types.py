@@ -2,8 +2,8 @@
 
 pyarrow and Spark use the same names for some types that differ: pyarrow reads an interval as a
 bigint, a VARIANT and an ML vector as structs, and it has no comments or collations. A column takes
-the direct path only if three types agree: Arrow's, that of the file format, and that of Spark's
-schema, if Spark wrote the file. No Spark.
+the direct path only if its types in Arrow, in the file format and, if Spark wrote the file, in
+Spark's schema agree. No Spark.
 """
 
 from __future__ import annotations

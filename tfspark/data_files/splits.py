@@ -53,7 +53,7 @@ def rows_of(pieces: Sequence[Piece]) -> int | None:
 def plan_splits(
     pieces: Sequence[Piece], slots: int, least_waves: int = 1
 ) -> list[tuple[Piece, ...]]:
-    """Distribute pieces to splits; their number is that of the task slots, or a multiple of it.
+    """Distribute pieces to as many splits as there are task slots, or to a multiple of this number.
 
     With another number, some slots would be idle in the last wave of tasks.
 

@@ -39,8 +39,8 @@ _python.Py_IncRef.restype = _python.Py_DecRef.restype = None
 
 # Drops the reference that `_new_tensor` took. TensorFlow calls it from any of its threads, even at
 # the end of the process, when this module may be gone. So the callback itself is never freed.
-_let_go = Deallocator(lambda _data, _length, owner, drop=_python.Py_DecRef: drop(owner))
-_python.Py_IncRef(id(_let_go))
+_drop_owner = Deallocator(lambda _data, _length, owner, drop=_python.Py_DecRef: drop(owner))
+_python.Py_IncRef(id(_drop_owner))
 
 
 def feed(library: Any, tensor: Tensor, dtype: DType) -> int:
@@ -128,10 +128,12 @@ class Result:
 def _new_tensor(
     library: Any, dtype: DType, shape: tuple[int, ...], owner: object, address: int, size: int
 ) -> int:
-    """Wrap memory in a `TF_Tensor` that keeps its owner alive until TensorFlow calls `_let_go`."""
+    """Wrap memory in a `TF_Tensor` that keeps the owner alive until `_drop_owner` is called."""
     dims = (c_int64 * len(shape))(*shape)
     _python.Py_IncRef(id(owner))
-    handle = library.TF_NewTensor(dtype.number, dims, len(shape), address, size, _let_go, id(owner))
+    handle = library.TF_NewTensor(
+        dtype.number, dims, len(shape), address, size, _drop_owner, id(owner)
+    )
     if handle is None:
         raise EngineError(f"TensorFlow cannot make a tensor of {dtype.name} {shape}.")
     return int(handle)

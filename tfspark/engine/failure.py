@@ -20,7 +20,7 @@ _RESOURCE_EXHAUSTED = 8
 # of the model), INVALID_ARGUMENT, NOT_FOUND (a file that a row names), ALREADY_EXISTS,
 # PERMISSION_DENIED, OUT_OF_RANGE and DATA_LOSS (bytes that cannot be decoded). A row cannot cause
 # FAILED_PRECONDITION (missing variables or tables), UNIMPLEMENTED or INTERNAL.
-_OF_A_ROW = {2, 3, 5, 6, 7, 11, 15}
+_ROW_CODES = {2, 3, 5, 6, 7, 11, 15}
 
 # Messages with the code INVALID_ARGUMENT or NOT_FOUND, from a load or a run. The last line is the
 # message about a Python function.
@@ -56,7 +56,7 @@ def failure(code: int, message: str) -> EngineError:
         return missing
     if code == _RESOURCE_EXHAUSTED:
         return OutOfMemoryError(message)
-    return EngineError(message) if code in _OF_A_ROW else CannotServeError(message)
+    return EngineError(message) if code in _ROW_CODES else CannotServeError(message)
 
 
 def load_failure(export_dir: str, message: str) -> EngineError | InvalidModelError | None:

@@ -43,12 +43,12 @@ class NativeEngine:
         self._release = weakref.finalize(self, _release, library, session, graph)
         self._library = library
         self._session = session
-        self._inputs = _Ends.find(library, graph, signature.inputs)
+        self._inputs = _GraphTensors.find(library, graph, signature.inputs)
         fed = {spec.tensor: spec.name for spec in signature.inputs}
         known = [spec for spec in signature.outputs if spec.dtype in _KNOWN_TYPES]
         # A session cannot fetch a tensor that is fed.
         self._passed = {spec.name: fed[spec.tensor] for spec in known if spec.tensor in fed}
-        self._outputs = _Ends.find(
+        self._outputs = _GraphTensors.find(
             library, graph, [spec for spec in known if spec.tensor not in fed]
         )
 
@@ -75,11 +75,12 @@ class NativeEngine:
         self._release()
 
     def _run(self, fed: Any, results: Any) -> None:
-        ends = (self._inputs.ends, fed, len(fed), self._outputs.ends, results, len(results))
+        inputs = (self._inputs.tensors, fed, len(fed))
+        outputs = (self._outputs.tensors, results, len(results))
         with Status(self._library) as status:
             with DenormalsAreZero():
                 self._library.TF_SessionRun(
-                    self._session, None, *ends, None, 0, None, status.handle
+                    self._session, None, *inputs, *outputs, None, 0, None, status.handle
                 )
             code = status.code
             if code != OK:
@@ -87,25 +88,25 @@ class NativeEngine:
 
 
 @dataclass(frozen=True)
-class _Ends:
-    """The inputs or outputs of a signature, in the form of the C API.
+class _GraphTensors:
+    """The graph tensors of the inputs or outputs of a signature, for calls of the C API.
 
     Attributes:
-        items: Name and type of each.
-        ends: Array of `TF_Output`; runs do not change it.
+        items: Name and type of each input or output.
+        tensors: Array of `TF_Output`, one for each graph tensor; runs do not change it.
         handles: Creates an empty array with a place for each `TF_Tensor` handle.
     """
 
     items: tuple[tuple[str, DType], ...]
-    ends: Any
+    tensors: Any
     handles: Any
 
     @classmethod
-    def find(cls, library: Any, graph: int, specs: Sequence[TensorSpec]) -> _Ends:
-        """Look up the graph tensors of a signature."""
-        ends = (Output * len(specs))(*(_end(library, graph, spec) for spec in specs))
+    def find(cls, library: Any, graph: int, specs: Sequence[TensorSpec]) -> _GraphTensors:
+        """Look up the graph tensors of inputs or outputs."""
+        tensors = (Output * len(specs))(*(_graph_tensor(library, graph, spec) for spec in specs))
         items = tuple((spec.name, by_name(spec.dtype)) for spec in specs)
-        return cls(items, ends, c_void_p * len(specs))
+        return cls(items, tensors, c_void_p * len(specs))
 
 
 def load(
@@ -158,7 +159,7 @@ def config_proto(options: EngineOptions) -> bytes:
     """Write a `ConfigProto` (config.proto): threads, soft placement and memory growth.
 
     A thread number in the environment counts only where the message leaves it at 0. Inter-op
-    threads of -1 run everything in the caller's thread, which saves a hand-over per call.
+    threads of -1 run everything in the caller's thread, which saves a change of threads per call.
     """
     intra = 0 if "TF_NUM_INTRAOP_THREADS" in os.environ else options.intra_op_threads
     inter = 0 if "TF_NUM_INTEROP_THREADS" in os.environ else options.inter_op_threads
@@ -182,7 +183,7 @@ def _device_types(library: Any, session: int) -> list[str]:
     return [kind.decode() for kind in types]
 
 
-def _end(library: Any, graph: int, spec: TensorSpec) -> Output:
+def _graph_tensor(library: Any, graph: int, spec: TensorSpec) -> Output:
     name, _, index = spec.tensor.partition(":")
     operation = library.TF_GraphOperationByName(graph, name.encode())
     if not operation or int(index or 0) >= library.TF_OperationNumOutputs(operation):

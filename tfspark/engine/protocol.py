@@ -41,7 +41,7 @@ class EngineOptions:
         gpu: Whether the model must run on a GPU; if not, TensorFlow uses the devices it sees.
         digest: SHA-256 of the model's files. An engine may use it as the key of a compiled model
             that it keeps on the node. If it is empty, the engine keeps nothing.
-        otherwise: Engine that scores the batches that the named engine refuses; `None` if no
+        fallback: Engine that scores the batches that the named engine refuses; `None` if no
             other engine tries them.
     """
 
@@ -50,7 +50,7 @@ class EngineOptions:
     inter_op_threads: int = 1
     gpu: bool = False
     digest: str = ""
-    otherwise: EngineName | None = None
+    fallback: EngineName | None = None
 
 
 @runtime_checkable

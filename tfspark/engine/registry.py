@@ -21,13 +21,13 @@ Check: TypeAlias = Callable[[str, tuple[str, ...], Signature], object]
 
 @dataclass(frozen=True)
 class EngineEntry:
-    """What is known of an engine before it opens a model.
+    """The facts about an engine that are known before it opens a model.
 
     Attributes:
-        title: What log lines call it.
+        title: Its name in log lines.
         load: Opens an export dir with a tag set, a signature and options.
         package: The Python module that the workers need.
-        cannot_serve: Models that it does not run.
+        cannot_serve: The models that it cannot run, as text.
         check: Refuses an unsupported signature from the files of the model alone; the driver calls
             it before the job. `None` when only loading the model can show this.
     """

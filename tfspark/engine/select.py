@@ -3,7 +3,7 @@
 Invariant: if the options name an engine, that engine runs the model or raises an error. `auto`
 starts with the first engine of `registry.AUTO`, and changes to the second when the first cannot
 serve. This is detected at the load or at the first run, and one log record gives the reason. If the
-options name a second engine, it scores only the batches that the first one refuses.
+options name a fallback, it scores only the batches that the named engine refuses.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ def load_engine(
     def load(name: EngineName) -> Engine:
         return ENGINES[name].load(export_dir, tags, signature, options)
 
-    if options.otherwise:
-        behind = replace(options, name=options.otherwise, otherwise=None)
-        load_behind = partial(load_engine, export_dir, tags, signature, behind)
-        return EngineWithOther(load(options.name), load_behind)
+    if options.fallback:
+        fallback = replace(options, name=options.fallback, fallback=None)
+        load_fallback = partial(load_engine, export_dir, tags, signature, fallback)
+        return EngineWithFallback(load(options.name), load_fallback)
     if options.name != "auto":
         return load(options.name)
     first, other = AUTO
@@ -52,7 +52,7 @@ def load_engine(
     try:
         engine = load(first)
     except CannotServeError as reason:
-        return AutoEngine(_instead(load_other, reason), load_other, reason)
+        return AutoEngine(_replacement(load_other, reason), load_other, reason)
     return AutoEngine(engine, load_other)
 
 
@@ -60,25 +60,25 @@ def choice_of(engine: Engine, options: EngineOptions) -> EngineChoice:
     """Return the engine that runs a model, and why another one replaced or helped it."""
     if isinstance(engine, AutoEngine):
         return engine.choice
-    reason = engine.reason if isinstance(engine, EngineWithOther) else ""
+    reason = engine.reason if isinstance(engine, EngineWithFallback) else ""
     return EngineChoice(options.name, refused={options.name: reason} if reason else {})
 
 
-class EngineWithOther:
-    """An engine, and a second one that scores the batches that the first one refuses.
+class EngineWithFallback:
+    """An engine, and a fallback that scores the batches that the engine refuses.
 
     OpenVINO refuses values that it would compute differently from TensorFlow, such as NaN. If the
     caller did not choose OpenVINO, TensorFlow scores such batches, and only TensorFlow decides
     whether they are refused.
 
     Attributes:
-        reason: Why the first batch was refused; empty while the first engine scores all batches.
+        reason: Why the first batch was refused; empty while the engine scores all batches.
     """
 
-    def __init__(self, engine: Engine, load_other: Callable[[], Engine]) -> None:
+    def __init__(self, engine: Engine, load_fallback: Callable[[], Engine]) -> None:
         self._engine = engine
-        self._load_other = load_other
-        self._other: Engine | None = None
+        self._load_fallback = load_fallback
+        self._fallback: Engine | None = None
         self._lock = threading.Lock()
         self.reason = ""
 
@@ -89,30 +89,30 @@ class EngineWithOther:
         except OutOfMemoryError:
             raise
         except EngineError as reason:
-            return self._behind(reason).run(inputs)
+            return self._opened_fallback(reason).run(inputs)
 
     def close(self) -> None:
         """Release both models; safe to call twice."""
         self._engine.close()
-        if self._other is not None:
-            self._other.close()
+        if self._fallback is not None:
+            self._fallback.close()
 
-    def _behind(self, reason: EngineError) -> Engine:
-        """Return the other engine; the first thread that needs it loads it."""
+    def _opened_fallback(self, reason: EngineError) -> Engine:
+        """Return the fallback; the first thread that needs it loads it."""
         with self._lock:
-            if self._other is None:
+            if self._fallback is None:
                 _log.info("the engine refuses a batch, another one scores it: %s", _line(reason))
-                self._other = self._load_other()
+                self._fallback = self._load_fallback()
                 self.reason = _short(reason)
-            return self._other
+            return self._fallback
 
 
 class AutoEngine:
     """An engine that is replaced by another when a run shows that it cannot serve.
 
     A few SavedModels need TensorFlow's Python loader to restore their variables or tables. They
-    load into a session without an error, and the first run fails. Inputs are unchanged then, so the
-    other engine runs the same batch.
+    load into a session without an error, and the first run fails. The failed run has not changed
+    its inputs, so the other engine runs the same batch.
     """
 
     def __init__(
@@ -153,12 +153,13 @@ class AutoEngine:
             if self._engine is failed:
                 if self._reason is not None:  # there is no third engine
                     raise reason
-                self._engine = _instead(self._load_other, reason)
+                self._engine = _replacement(self._load_other, reason)
                 self._reason = reason
             return self._engine
 
 
-def _instead(load: Callable[[], Engine], reason: CannotServeError) -> Engine:
+def _replacement(load: Callable[[], Engine], reason: CannotServeError) -> Engine:
+    """Log why the first engine cannot serve, and load the second one."""
     first, other = (ENGINES[name].title for name in AUTO)
     _log.warning("%s cannot serve, %s runs the model: %s", first, other, _line(reason))
     return load()

@@ -18,7 +18,7 @@ from tfspark import dtypes
 from tfspark.tensors import Array
 from tfspark.tensors.values import to_numpy
 
-# Of the largest value of the column.
+# The largest accepted difference of two floats, as a share of the largest value of their column.
 TOLERANCE = 1e-5
 
 
@@ -27,7 +27,7 @@ class Difference:
     """The first row in which two columns differ.
 
     Attributes:
-        row: Its position.
+        row: Position of the row.
         is_beyond: Whether numbers differ by more than the tolerance. Otherwise a whole number or a
             text differs, or another element of a vector is the largest.
     """

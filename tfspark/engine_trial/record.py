@@ -61,7 +61,7 @@ def _file(handle: ModelHandle) -> Path:
         handle.digest,
         handle.tags,
         handle.signature,
-        replace(handle.options, digest="", name="auto", otherwise=None),
+        replace(handle.options, digest="", name="auto", fallback=None),
         _cpu(),
         [versions.get(package) for package in packages],
     )

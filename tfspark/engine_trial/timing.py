@@ -4,7 +4,7 @@ The engines take turns, and each scores the rows repeatedly. If the machine beco
 engines are affected. The fastest one is chosen if its answers agree with those of TensorFlow.
 
 Invariants: TensorFlow's kernels are chosen unless another engine is clearly faster; answers that
-differ beyond tolerance are an error; engines are opened by the caller, who also keeps them.
+differ beyond tolerance are an error; the caller opens the engines and keeps them.
 """
 
 from __future__ import annotations

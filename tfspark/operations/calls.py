@@ -37,7 +37,7 @@ SIGNATURE, INIT, RESTORE, SAVE, LOADER = "signature", "init", "restore", "save",
 _MOST_LEVELS = 100
 
 _INIT_SIGNATURE = "__saved_model_init_op"
-# What a loader runs once: the init op. Where there is none, TensorFlow's loader in Python runs the
+# A loader runs the init op once. If there is none, TensorFlow's loader in Python runs the
 # initializers of tables and of local variables.
 _INIT_COLLECTIONS = (
     "saved_model_main_op",
@@ -105,7 +105,7 @@ class Calls:
         """Return scope and node of each call that may run a function."""
         return self._callers.get(self._same(function), ())
 
-    def nodes_behind(self, tensors: Sequence[str]) -> Iterator[NodeDef]:
+    def needed_nodes(self, tensors: Sequence[str]) -> Iterator[NodeDef]:
         """Yield all nodes that these tensors need, including nodes of called functions."""
         run = self._run_for(tensors)
         functions = self._called_by(run)
@@ -113,7 +113,7 @@ class Calls:
             if node.name in run if scope == GRAPH else self._same(scope) in functions:
                 yield node
 
-    def is_behind(self, tensor: str, tensors: Sequence[str]) -> bool:
+    def is_needed(self, tensor: str, tensors: Sequence[str]) -> bool:
         """Whether `tensors` need the node of `tensor`."""
         return node_of(tensor) in self._run_for(tensors)
 

@@ -20,7 +20,7 @@ from tfspark.saved_model_pb2 import MetaGraphDef, NodeDef
 
 ASSET, CHECKPOINT, OTHER = "asset", "checkpoint", "other"
 
-# Steps through one graph; what is behind them counts as chosen by the model.
+# The most steps through one graph; a name that needs more counts as chosen by the model.
 _MOST_STEPS_IN_ALL = 200_000
 
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}

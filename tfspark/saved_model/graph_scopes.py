@@ -122,7 +122,7 @@ class GraphScopes:
         if end.node.op not in _CALLS:
             return None
         body = self._body(end.node.attr["f"].func.name)
-        if body is None or not _gives(end.node, len(body.arguments)):
+        if body is None or not _has_inputs(end.node, len(body.arguments)):
             return None
         if end.index >= len(body.results):
             return None
@@ -138,7 +138,7 @@ class GraphScopes:
         """
         if end.node.op in _LOOPS:
             body = self._body(end.node.attr["body"].func.name)
-            if body is not None and _gives(end.node, len(body.arguments)):
+            if body is not None and _has_inputs(end.node, len(body.arguments)):
                 key = (end.scope, end.node.name)
                 if key not in self._scopes:
                     self._scopes[key] = Scope(body.nodes, body.unchanged, end)
@@ -175,7 +175,7 @@ class GraphScopes:
         return self._bodies.get(name)
 
 
-def _gives(call: NodeDef, count: int) -> bool:
+def _has_inputs(call: NodeDef, count: int) -> bool:
     """Whether a call has this number of inputs; control inputs follow them."""
     inputs = call.input
     return (

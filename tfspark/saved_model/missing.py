@@ -28,8 +28,8 @@ def check_complete(export_dir: Path, graph: MetaGraphDef) -> None:
     """Refuse a model with missing variables or assets.
 
     Raises:
-        InvalidModelError: With the names of missing files, or of assets that TensorFlow would read
-            outside their folder.
+        InvalidModelError: Names the missing files, or the assets that TensorFlow would read outside
+            their folder.
     """
     assets = dict.fromkeys(asset.filename for asset in assets_of(graph))
     _check_names(export_dir, assets)

@@ -37,7 +37,7 @@ class Operands(Protocol):
         """Return the integers of an input; `None` for each that is known only in a run."""
 
     def variable(self, index: int) -> Shape | None:
-        """Return the shape of the variable whose handle an input is."""
+        """Return the shape of a variable; the input is its handle."""
 
     def op(self, index: int) -> str:
         """Return the name of the operation that makes an input."""

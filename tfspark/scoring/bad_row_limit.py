@@ -42,7 +42,7 @@ class Limit:
         """Refuse more bad rows than this.
 
         Raises:
-            RowError: With both numbers.
+            RowError: When there are more; the message has both numbers.
         """
         if bad > (self.most * rows / 100 if self.is_share else self.most):
             raise RowError(

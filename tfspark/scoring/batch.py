@@ -28,7 +28,7 @@ from tfspark.scoring.model_card import card_of
 from tfspark.scoring.output.bad_rows import REASON, BadRowsOutput, GoodAndBadRows
 from tfspark.scoring.output.choice import output_of
 from tfspark.scoring.output.journal import PARTITIONS
-from tfspark.scoring.output.protocol import Output, Transaction, ending, publish
+from tfspark.scoring.output.protocol import Output, Transaction, cleanup_on_failure, publish
 from tfspark.scoring.own_input import folder_read, refuse_same_table
 from tfspark.scoring.pinned_input import pinned
 from tfspark.scoring.preflight import check_settings, check_space, open_models
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from tfspark.feeding import Feed
     from tfspark.package import ModelPackage
 
-__all__ = ["BatchJob", "Plan", "describe", "execute", "new_report", "plan", "told"]
+__all__ = ["BatchJob", "Plan", "describe", "execute", "finish_job", "new_report", "plan"]
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
     """Check every part of a job that can be checked without running it.
 
     Raises:
-        TfsparkError: The child that fits: model, input, output or binding.
+        TfsparkError: When the model, the input, the output or the binding cannot be used.
     """
     with report.phase("plan"):
         requests = job.requests
@@ -189,7 +189,7 @@ def execute(
     Args:
         spark: The session.
         planned: The job.
-        report: Of this run.
+        report: The report of this run.
         save: Writes the report, after the rows are published. If the job is killed before `save`
             returns, the next run of the same job finds the rows published and saves the report.
 
@@ -203,7 +203,7 @@ def execute(
     output: Transaction = planned.output
     if planned.bad is not None:
         output = GoodAndBadRows(planned.output, planned.bad)
-    with own_errors(), ending(output), naming_lost_workers(planned.subject):
+    with own_errors(), cleanup_on_failure(output), naming_lost_workers(planned.subject):
         done = output.begin(planned.job)
         if done is not None:
             report = report.of_run(done.report)
@@ -212,7 +212,7 @@ def execute(
             _stage(spark, planned, report)
             with report.phase("publish"):
                 publish(output, planned.output, report.record())
-    told(output, report, save)
+    finish_job(output, report, save)
     return report
 
 
@@ -236,19 +236,23 @@ def _stage(spark: SparkSession, planned: Plan, report: Report) -> None:
     planned.max_bad_rows.check(done.bad_rows, done.rows_in)
 
 
-def told(output: Transaction, report: Report, save: Callable[[Report], object] | None) -> None:
+def finish_job(
+    output: Transaction, report: Report, save: Callable[[Report], object] | None
+) -> None:
     """Save the report of published rows and end the job. Errors are only logged.
 
     An interrupt releases the lock. The same command then finds the job done.
     """
     try:
-        _tell(output, report, save)
+        _save_and_acknowledge(output, report, save)
     except BaseException:
         output.suspend()
         raise
 
 
-def _tell(output: Transaction, report: Report, save: Callable[[Report], object] | None) -> None:
+def _save_and_acknowledge(
+    output: Transaction, report: Report, save: Callable[[Report], object] | None
+) -> None:
     try:
         if save is not None:
             save(report)

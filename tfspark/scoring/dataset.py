@@ -39,9 +39,9 @@ class Dataset:
     Attributes:
         path: A path or URI for Spark; empty when `table` is set.
         table: Name of a table or view, such as `db.scores`; empty when `path` is set.
-        format: parquet, csv, json, orc, or any other format of this Spark.
-        options: Passed to Spark's reader or writer.
-        partition_by: Columns by which Spark partitions the output into folders.
+        format: parquet (the default), csv, json, orc, or any other format of this Spark.
+        options: Options of Spark's reader or writer; by default none.
+        partition_by: Columns by which Spark partitions the output into folders; by default none.
         version: The version of a table of Delta Lake, or the snapshot of a table of Iceberg, that
             is read; empty for the current rows.
     """

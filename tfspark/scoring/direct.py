@@ -21,12 +21,12 @@ from tfspark.columns import columns_of, resolve
 from tfspark.data_files.same_types import arrow_name
 from tfspark.data_files.splits import Piece, cut, plan_splits, rows_of
 from tfspark.dtypes import sql_name
-from tfspark.engine_choice import together
+from tfspark.engine_choice import merged
 from tfspark.errors import BindingError
 from tfspark.file_systems import open_filesystem
 from tfspark.schema import kept_columns
 from tfspark.scoring.direct_input import DirectInput, NotDirectError, check_session, open_input
-from tfspark.scoring.direct_trial import asking_files
+from tfspark.scoring.direct_trial import trial_on_files
 from tfspark.scoring.job import BatchJob, Outcome, Plan
 from tfspark.scoring.kept_parts import kept_parts
 from tfspark.scoring.output.bad_rows import FILE, REASON, BadRowsOutput
@@ -70,7 +70,7 @@ def plan_direct(
     kept = kept_columns(source.schema.names, keep)
     taken = kept if bad is None else bad.names_beside(source.schema.names)
     bound = _bound(source, job, models, taken)
-    bound = with_engines(spark, bound, asking_files(spark, source, job))
+    bound = with_engines(spark, bound, trial_on_files(spark, source, job))
     some = list(dict.fromkeys([*kept, *bound.columns]))
     names = some if bad is None else source.schema.names
     source.check_columns(names, job)
@@ -230,7 +230,7 @@ def _outcome(parts: list[Part]) -> Outcome:
         sum(part.bad_rows for part in parts),
         sum(part.rows_in for part in parts if part.is_kept),
         _merged([part.sketch for part in parts if part.sketch is not None]),
-        reduce(together, (part.choices for part in parts), ()),
+        reduce(merged, (part.choices for part in parts), ()),
     )
 
 

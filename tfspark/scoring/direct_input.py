@@ -62,9 +62,9 @@ class DirectInput:
 
     Attributes:
         root: URI of the input, which opens its file system.
-        filesystem: Where the files are.
+        filesystem: The file system of the files.
         format: The format of the files.
-        files: Sorted by name.
+        files: The files, sorted by name.
         footers: The footers of all files, or of the first ones if there are many.
         schema: The columns of the first file; like Spark, they count for all files.
         changed: Column → its type, for the columns that pyarrow would change.
@@ -95,7 +95,7 @@ class DirectInput:
         if not job.allow_missing:
             refuse_missing(self.footers, None if job.keep is None else names)
         elif later_columns(self.footers) or len(self.footers) < len(self.files):
-            raise NotDirectError("files of different columns are merged by Spark")
+            raise NotDirectError("files with different columns are merged by Spark")
         try:
             refuse_other_types(self.footers, names)
         except InvalidInputError as error:

@@ -15,7 +15,7 @@ from tfspark.file_systems import open_filesystem
 from tfspark.scoring.direct_input import DirectInput
 from tfspark.scoring.job import BatchJob
 from tfspark.spark.cluster.tasks import run_splits
-from tfspark.spark.fastest_engine import Ask
+from tfspark.spark.fastest_engine import Trial
 from tfspark.spark.worker.engine_trial import EngineTrial
 from tfspark.spark.worker.model_chain import ModelChain
 
@@ -30,7 +30,7 @@ class FileTrial:
     Attributes:
         trial: The models.
         root: URI of the input, which opens its file system.
-        format: Of the input files.
+        format: Format of the input files.
         schema: The columns that are fed.
         allow_missing: Whether a column that a file lacks is null for its rows.
     """
@@ -53,10 +53,10 @@ class FileTrial:
             )
 
 
-def asking_files(spark: SparkSession, source: DirectInput, job: BatchJob) -> Ask:
-    """Return a function that runs a trial on the first rows of the input."""
+def trial_on_files(spark: SparkSession, source: DirectInput, job: BatchJob) -> Trial:
+    """Return a function that times the engines on the first rows of the input."""
 
-    def ask(chain: ModelChain) -> Sequence[EngineChoice]:
+    def run(chain: ModelChain) -> Sequence[EngineChoice]:
         fed = [name for one in chain.models for name in one.binding.columns]
         names = list(dict.fromkeys(fed))
         source.check_columns(names, job)
@@ -67,4 +67,4 @@ def asking_files(spark: SparkSession, source: DirectInput, job: BatchJob) -> Ask
         (choices,) = run_splits(spark, [pieces], task) if pieces else ([],)
         return choices
 
-    return ask
+    return run

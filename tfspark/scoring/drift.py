@@ -71,7 +71,7 @@ def drift_of(statistics: Facts, before: Facts) -> dict[str, Any]:
 def _only_in(one: Facts, other: Facts, both: list[str], report: Facts) -> list[str]:
     """Return the columns of one run that the other run lacks, or has with another kind of values.
 
-    If the `report` of the other run left columns out, nobody knows whether it lacks a column.
+    If the `report` of the other run left columns out, it is unknown whether it lacks a column.
     """
     is_cut = bool(report.get("left_out"))
     return [name for name in one if name not in both and (name in other or not is_cut)]

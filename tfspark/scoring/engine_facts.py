@@ -24,11 +24,11 @@ def used_engines(models: Sequence[NamedModel], used: Sequence[EngineChoice]) -> 
         used: The engine of each model in a worker; empty if no row was scored.
     """
     pairs = zip(models, used, strict=False)
-    found = {model.key: asdict(_beside(model.choice, one)) for model, one in pairs}
+    found = {model.key: asdict(_with_timing(model.choice, one)) for model, one in pairs}
     return found.get("", found)
 
 
-def _beside(timed: EngineChoice | None, used: EngineChoice) -> EngineChoice:
+def _with_timing(timed: EngineChoice | None, used: EngineChoice) -> EngineChoice:
     """Add the figures and the reasons of a timing to the engine that scored."""
     if timed is None:
         return used

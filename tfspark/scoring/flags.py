@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tfspark.options import DEFAULTS, NULL_WORDS, STRING_TYPES, WAYS, WORKER_ENGINES
+from tfspark.options import DEFAULTS, DISTRIBUTE_WORDS, NULL_WORDS, STRING_TYPES, WORKER_ENGINES
 from tfspark.scoring import arguments
 from tfspark.scoring.job_parser import ByName, one_of
 
@@ -26,7 +26,7 @@ class Flag:
     """One flag of a command line.
 
     Attributes:
-        name: With its dashes.
+        name: Name with its dashes.
         value: Its value in the help: empty for a switch, `a|b|c` for one of these words,
             `NAME=VALUE` for a flag that may be given once for each name.
         meaning: One sentence, with the default.
@@ -141,11 +141,13 @@ OUTPUT_SHAPE = Flag(
     arguments.row_shape,
 )
 ENGINE = _choice("--engine", WORKER_ENGINES, "engine that runs the model", DEFAULTS.engine)
-DISTRIBUTE = _choice("--distribute", WAYS, "how the model reaches the workers", DEFAULTS.distribute)
+DISTRIBUTE = _choice(
+    "--distribute", DISTRIBUTE_WORDS, "how the model reaches the workers", DEFAULTS.distribute
+)
 BATCH_SIZE = Flag(
     "--batch-size",
     "ROWS",
-    "rows per run of the model (default: as many as run fastest)",
+    "rows per call of the model (default: as many as run fastest)",
     arguments.positive,
 )
 TIMEOUT = Flag(

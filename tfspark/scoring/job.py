@@ -31,13 +31,16 @@ Path: TypeAlias = Literal["auto", "spark", "direct"]
 
 @dataclass(frozen=True)
 class AccountOptions:
-    """What a report contains beside the counts. It changes no row, so a job's key leaves it out.
+    """The content of a report besides the counts. It changes no row, so a job's key leaves it out.
 
     Attributes:
-        statistics: Whether statistics of inputs and predictions are collected. The programs collect
-            them by default. Tasks with a light model then take 2 to 5 % more CPU time.
-        sample_rows: Number of scored rows that are shown. 0 also leaves out all texts of rows.
-        baseline: The JSON report of an earlier run; the statistics are compared with it.
+        statistics: Whether statistics of inputs and predictions are collected; by default they are
+            not, but the job programs collect them. Tasks with a light model then take 2 to 5 % more
+            CPU time.
+        sample_rows: Number of scored rows that are shown, by default 5. 0 also leaves out all texts
+            of rows.
+        baseline: Path of the JSON report of an earlier run, whose statistics are compared with
+            those of this run; by default none.
     """
 
     statistics: bool = False
@@ -56,23 +59,25 @@ class BatchJob:
         difference: Whether the outputs of two models are subtracted.
         source: The input.
         target: The output.
-        mode: What to do when the target exists: `error`, `overwrite`, `append` or
+        mode: What to do when the target exists: `error` (the default), `overwrite`, `append` or
             `overwrite-partitions`.
         feed: Input → column, field of a struct, scalar columns to stack, or `Constant`.
         fetch: Output → column; by default every output under its own name.
         keep: Columns of the input to write beside the predictions; by default all.
-        allow_missing: Whether a Parquet or ORC file may lack a column that other files have. The
-            column is null in the rows of that file.
+        allow_missing: Whether a Parquet or ORC file may lack a column that other files have; by
+            default it may not. The column is null in the rows of that file.
         path: `spark` reads and writes through Spark's own sources; `direct` lets each task read and
-            write its files itself; `auto` takes the direct path if the result is the same.
+            write its files itself; `auto`, the default, takes the direct path if the result is the
+            same.
         bad_rows: Folder for bad rows; without one, the first bad row ends the job.
-        max_bad_rows: How many rows may be bad.
-        options: The options of all APIs.
-        run_id: A key that the user chooses. A job whose key is marked done is not run again.
+        max_bad_rows: How many rows may be bad if there is a folder for them; by default all.
+        options: The options that all APIs have.
+        run_id: A key that the user chooses; by default none. A job whose key is marked done is not
+            run again.
         chunks: The minimum number of groups into which the work is divided: groups of input files
             through Spark, waves of tasks on the direct path. If the job is killed, its finished
-            groups are kept and not scored again.
-        account: What the report contains beside the counts.
+            groups are kept and not scored again. By default 1.
+        account: The content of the report besides the counts.
     """
 
     model: str
@@ -162,7 +167,7 @@ class Plan:
         bad: The output of bad rows; `None` when the first bad row ends the job.
         max_bad_rows: How many rows may be bad.
         job: Identifies the job, so that a later run recognises it.
-        account: What the report contains beside the counts.
+        account: The content of the report besides the counts.
         baseline: The earlier report that the statistics are compared with; `None` without one.
     """
 

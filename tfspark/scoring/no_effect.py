@@ -1,4 +1,4 @@
-"""Refuses flags that have no effect beside the other flags of a command line. Driver.
+"""Refuses flags that have no effect together with the other flags of a command line. Driver.
 
 Each given flag must change the job; otherwise the user expects an effect that does not happen. The
 rules are those of `jobs/README.md`. This module imports neither pyspark nor TensorFlow nor Arrow.

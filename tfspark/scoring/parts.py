@@ -66,7 +66,7 @@ class PartScorer:
         chain: The models, bound to `schema`.
         keep: Columns to write beside the predictions.
         root: URI of the input, which opens its file system.
-        format: Of the input files.
+        format: Format of the input files.
         schema: Columns to read.
         allow_missing: Whether a column that a file lacks is null for its rows.
         staged: URI of the folder to write into.
@@ -90,19 +90,19 @@ class PartScorer:
 
     def __call__(self, number: int, split: Sequence[Piece]) -> Part:
         """Score one split."""
-        read, names = _Reading(self), self.schema.names
-        rows: Iterable[pa.RecordBatch] = read.through(split)
+        reader, names = _SplitReader(self), self.schema.names
+        rows: Iterable[pa.RecordBatch] = reader.read(split)
         keep = self.keep if self.staged_bad is None else names
         watch = None
         if self.wanted is not None:
             watch = Watch(self.wanted, number, rows_of(split) or 0)
         if watch is not None:
             rows = watch.before(rows, names)
-        scored = self.chain.score(rows, names, keep, Origin("model", number, read.file_of))
+        scored = self.chain.score(rows, names, keep, Origin("model", number, reader.file_of))
         if watch is None:
-            return self._write(number, split, scored, read)
+            return self._write(number, split, scored, reader)
         added = [field.name for field in self.chain.fields]
-        part = self._write(number, split, watch.after(scored, [*keep, *added]), read)
+        part = self._write(number, split, watch.after(scored, [*keep, *added]), reader)
         return replace(part, sketch=watch.end())
 
     def _write(
@@ -110,21 +110,21 @@ class PartScorer:
         number: int,
         split: Sequence[Piece],
         scored: Iterator[pa.RecordBatch],
-        read: _Reading,
+        reader: _SplitReader,
     ) -> Part:
         """Write the files of the good and of the bad rows."""
         prefix = part_prefix(number, split)
         good = PartFile(self.staged, prefix, self.chain.watched)
         bad = PartFile(self.staged_bad or self.staged, prefix, REASON)
         with good, bad:
-            for rows, bad_rows in self._split(scored, read):
+            for rows, bad_rows in self._split(scored, reader):
                 good.add(rows)
                 if bad_rows is not None:
                     bad.add(bad_rows)
         return Part(
             number,
             good.name,
-            read.rows,
+            reader.rows,
             good.rows,
             good.nulls,
             bad.name,
@@ -133,16 +133,16 @@ class PartScorer:
         )
 
     def _split(
-        self, scored: Iterator[pa.RecordBatch], read: _Reading
+        self, scored: Iterator[pa.RecordBatch], reader: _SplitReader
     ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch | None]]:
         if self.staged_bad is None:
             return ((batch, None) for batch in scored)
         binding = self.chain.models[0].binding  # bad rows are those of a single model
-        return SplitRows(self.schema.names, self.keep, binding, read.file_of).pairs(scored)
+        return SplitRows(self.schema.names, self.keep, binding, reader.file_of).pairs(scored)
 
 
 @dataclass
-class _Reading:
+class _SplitReader:
     """Reads the rows of a split. Counts them, and knows the file of each row."""
 
     scorer: PartScorer
@@ -150,7 +150,7 @@ class _Reading:
     starts: list[int] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
 
-    def through(self, split: Sequence[Piece]) -> Iterator[pa.RecordBatch]:
+    def read(self, split: Sequence[Piece]) -> Iterator[pa.RecordBatch]:
         """Read the pieces of a split one after the other."""
         source, _ = open_filesystem(self.scorer.root)
         for piece in split:

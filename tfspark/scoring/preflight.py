@@ -40,7 +40,7 @@ _SIZE = re.compile(r"(\d+)\s*([kmgtp]?)b?", re.IGNORECASE)
 # Without a unit, Spark reads MiB.
 _UNITS = {"": 20, "k": 10, "m": 20, "g": 30, "t": 40, "p": 50}
 
-# The answers of the workers of each session, by their questions.
+# Session → the versions of its workers, by models, engine and kind of task.
 _ANSWERED: WeakKeyDictionary[SparkSession, dict[str, Mapping[str, str]]] = WeakKeyDictionary()
 
 # Columns compress very differently. Only less free space than a twentieth of the input is certainly

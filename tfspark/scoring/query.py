@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 from tfspark.errors import UsageError, explain
 from tfspark.options import DEFAULTS, ScoreOptions
 from tfspark.origin import title_of
-from tfspark.scoring.batch import new_report, told
+from tfspark.scoring.batch import finish_job, new_report
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.identity import digest_key
 from tfspark.scoring.input.spark_input import snapshot_of
 from tfspark.scoring.output.choice import output_of
 from tfspark.scoring.output.journal import PARTITIONS, Journal
-from tfspark.scoring.output.protocol import Mode, Output, ending, publish
+from tfspark.scoring.output.protocol import Mode, Output, cleanup_on_failure, publish
 from tfspark.scoring.pinned_input import log_unpinned
 from tfspark.scoring.preflight import check_settings, open_models
 from tfspark.scoring.report import Report, model_facts
@@ -79,7 +79,7 @@ def run_query(
 
     Args:
         spark: The session.
-        job: What to do.
+        job: The settings of the job.
         save: Writes the report of published rows, as for `batch.execute`.
 
     Raises:
@@ -102,7 +102,7 @@ def run_query(
         check_settings(spark)
         models = [NamedModel(key, one, job.options_of(key), {}) for key, one in packages.items()]
         report.versions = {"spark": spark.version, **open_models(spark, models)}
-    outcome = nullcontext() if output is None else ending(output)
+    outcome = nullcontext() if output is None else cleanup_on_failure(output)
     subject = ", ".join(f"model {title_of(package)}" for package in packages.values())
     with own_errors(), outcome, naming_lost_workers(subject):
         for name, package in packages.items():
@@ -121,7 +121,7 @@ def run_query(
         report = report.of_run(done.report)
         _log.info("already done by run %s", report.run)
     if output is not None:
-        told(output, report, save)
+        finish_job(output, report, save)
     return report, result
 
 

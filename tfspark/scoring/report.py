@@ -73,7 +73,7 @@ class Report:
         rounded: One sentence per column whose numbers are rounded to the model's precision, such as
             "column 'x' double → float32".
         seconds: Wall time by phase, in seconds.
-        versions: Of Spark, and of Python, TensorFlow, NumPy and Arrow on the workers.
+        versions: Versions of Spark, and of Python, TensorFlow, NumPy and Arrow on the workers.
         statistics: Statistics of the rows that this run scored; see `tfspark.sketches.summary`.
             Empty with `--no-stats`, in a SQL job, and if a task could not collect them.
         drift: The drift since an earlier run; see `tfspark.scoring.drift`. Empty without a

@@ -30,7 +30,7 @@ class SplitFrame:
         scored: All rows: the columns of the input, the outputs, the reason.
         good: The kept columns and the outputs of the good rows.
         bad: The columns of the input, the reason and the file of the bad rows.
-        output: Where bad rows go.
+        output: The output of the bad rows.
     """
 
     scored: DataFrame

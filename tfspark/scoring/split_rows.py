@@ -1,8 +1,8 @@
-"""Good and bad rows of scored batches, told apart by their reason. Executor.
+"""Separates the good and the bad rows of scored batches by their reason. Executor.
 
-A scored batch has the columns of the input, the outputs and the reason. A good row goes on with the
-kept columns and the outputs; a bad row with the columns of the input, the reason and its file. A
-batch without bad rows is passed on without a copy.
+A scored batch has the columns of the input, the outputs and the reason. Good rows keep the kept
+columns and the outputs. Bad rows keep the columns of the input and the reason, and get the name of
+their file. A batch without bad rows is not copied.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class SplitRows:
 
     Attributes:
         inputs: The columns of the input.
-        keep: Those that a good row keeps beside the predictions.
-        binding: What was scored.
+        keep: The columns that a good row keeps beside the predictions.
+        binding: The binding that was scored.
         file_of: Row of the stream → the file it was read from.
     """
 

@@ -73,7 +73,7 @@ def plan_through_spark(
         return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, bad_rows)
 
     def stage(_tally: Tally) -> Outcome:
-        beside = _beside(scored, bound)
+        beside = _other_types(scored, bound)
         with naming_broken_records(spark, dataset), sized_batches(spark, bound.signatures, beside):
             outcome = write() if groups is None else groups()
         if source is not None:
@@ -199,7 +199,7 @@ def _needed(rows: DataFrame, job: BatchJob, bound: BoundModels) -> list[str] | N
     return [*job.keep, *fed]
 
 
-def _beside(scored: DataFrame, bound: BoundModels) -> list[DataType]:
+def _other_types(scored: DataFrame, bound: BoundModels) -> list[DataType]:
     """Return the types of the kept columns that feed no input."""
     kept = scored.schema.fields[: -len(bound.fields)]
     return [field.dataType for field in kept if field.name not in bound.columns]

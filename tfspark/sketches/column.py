@@ -263,7 +263,7 @@ class ColumnSketch:
         self.weight_squares += len(some) << 2 * level
 
     def __getstate__(self) -> tuple[Any, ...]:
-        # A job may have a hundred thousand tasks with a hundred columns each, so no names travel.
+        # A job may have 100 000 tasks with 100 columns each, so the state contains no names.
         self.finish()
         frequent = self.frequent if self.frequent.weight else None
         counts, moments = (getattr(self, name) for name in _COUNTS), self.moments

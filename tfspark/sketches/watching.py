@@ -1,4 +1,4 @@
-"""Collects the statistics of a task while its rows flow. Executor.
+"""Collects the statistics of a task while it scores its rows. Executor.
 
 Invariants: batches pass unchanged, and none is held; an error in the statistics ends only the
 statistics.
@@ -101,7 +101,7 @@ class Watch:
     """Watches the rows of one task before and after the models.
 
     Attributes:
-        wanted: What to collect.
+        wanted: The statistics to collect.
         number: Number of the task; decides which values are drawn, and the order of the sample.
         expected: Rows of the task; 0 if unknown.
     """

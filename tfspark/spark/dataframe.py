@@ -21,11 +21,11 @@ from tfspark.several import BoundModels, NamedModel, bind_each
 from tfspark.spark.backend import backend_of
 from tfspark.spark.cluster.task_sketches import TaskSketches
 from tfspark.spark.column_arguments import check_columns
-from tfspark.spark.fastest_engine import asking_frame, with_engines
+from tfspark.spark.fastest_engine import trial_on_frame, with_engines
 from tfspark.spark.fed_frame import FedFrame, FeedValue
 from tfspark.spark.model import Model
 from tfspark.spark.model_requests import ConfiguredModel, ModelRequest, loaded, requests_of
-from tfspark.spark.pandas_frames import opened
+from tfspark.spark.pandas_frames import as_dataframe
 from tfspark.spark.pipelines import check_analysed
 from tfspark.spark.types import columns_of, output_schema
 from tfspark.terms import PYTHON, Terms
@@ -77,12 +77,17 @@ def predict(
     Returns:
         The kept columns, then one column per output. Row order inside a partition is kept. A row
         with a null in an input, at any depth, gives null outputs, unless `on_null` is set. With
-        several models, a null or a bad row of one model changes only the columns of this model.
+        several models, a null or a bad row of one model changes only the columns of this model. The
+        error of a bad row is raised when the rows are computed; Spark wraps it in a
+        `PythonException`.
 
     Raises:
         ModelNotFoundError: When the path has no model, or not this version.
         InvalidModelError: When the model is broken or incomplete.
         SignatureNotFoundError: When the model has no such signature.
+        ForbiddenOperationError: When the model has operations that do more than compute and are not
+            in `allow_ops`.
+        EngineError: When the engine cannot run the model, or the workers cannot score.
         UsageError: When an option or its value is invalid, or `df` is not a DataFrame.
         BindingError: When inputs, outputs and columns do not match; lists all mismatches.
 
@@ -91,10 +96,10 @@ def predict(
         >>> predict(df, {"old": "models/m/1", "new": "models/m/2"})  # doctest: +SKIP
     """
     requests = requests_of(model, feed=feed, fetch=fetch, options=options)
-    frame, index, closed = opened(df)
+    frame, index, convert_back = as_dataframe(df)
     kept = keep if keep is None or not is_list_of_names(keep) else [*index, *keep]
     scored = score_frame(frame, requests, keep=kept, difference=difference, direct=True)
-    result: DataFrame = closed(scored.frame)
+    result: DataFrame = convert_back(scored.frame)
     return result
 
 
@@ -124,7 +129,7 @@ def score_frame(
     feds, bound = _bound(df, requests, keep, difference, terms)
     bound.log()
     fed, in_frame = _joined(df, feds, bound)
-    in_frame = with_engines(df.sparkSession, in_frame, asking_frame(fed))
+    in_frame = with_engines(df.sparkSession, in_frame, trial_on_frame(fed))
     backend = backend_of(bound.models[0].options)
     frame = backend.predict(fed, in_frame, sketches, direct=direct)
     return ScoredFrame(frame, replace(bound, models=in_frame.models))

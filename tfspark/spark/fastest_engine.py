@@ -33,8 +33,8 @@ from tfspark.spark.worker.model_chain import BoundModel, ModelChain
 
 _log = logging.getLogger(__name__)
 
-# Runs a trial of the models of a chain, and returns one choice for each; none without rows.
-Ask: TypeAlias = Callable[[ModelChain], Sequence[EngineChoice]]
+# Times the engines for the models of a chain; returns one choice for each, or none without rows.
+Trial: TypeAlias = Callable[[ModelChain], Sequence[EngineChoice]]
 
 # The rows of a frame pass through the driver.
 _MOST_BYTES = 8 << 20
@@ -43,13 +43,13 @@ _UNKNOWN_SIZE = 1024
 _CHOSEN: WeakKeyDictionary[SparkSession, dict[str, EngineChoice]] = WeakKeyDictionary()
 
 
-def with_engines(spark: SparkSession, bound: BoundModels, ask: Ask) -> BoundModels:
+def with_engines(spark: SparkSession, bound: BoundModels, trial: Trial) -> BoundModels:
     """Return the models with a choice for each one that asks for the fastest engine.
 
     Args:
         spark: The session.
         bound: The models and their bindings.
-        ask: Runs a trial of some models on the first rows, and returns one choice for each.
+        trial: Times the engines on the first rows, and returns one choice for each model.
 
     Raises:
         EngineError: When two engines give different answers.
@@ -60,12 +60,12 @@ def with_engines(spark: SparkSession, bound: BoundModels, ask: Ask) -> BoundMode
     for at, key in wanted.items():
         if key not in known and (choice := _without_trial(bound.models[at], bound.bindings[at])):
             known[key] = choice
-    asked = [at for at, key in wanted.items() if key not in known]
-    if asked:
-        chain = chain_of(spark, bound, asked)
+    untimed = [at for at, key in wanted.items() if key not in known]
+    if untimed:
+        chain = chain_of(spark, bound, untimed)
         with own_errors(), naming_lost_workers(chain.subject, lambda _: "while it was timed"):
-            choices = ask(chain)
-        known |= {wanted[at]: choice for at, choice in zip(asked, choices, strict=False)}
+            choices = trial(chain)
+        known |= {wanted[at]: choice for at, choice in zip(untimed, choices, strict=False)}
     models = list(bound.models)
     for at, key in wanted.items():
         choice = known.get(key, EngineChoice("auto", refused={"openvino": "there are no rows"}))
@@ -85,15 +85,15 @@ def chain_of(spark: SparkSession, bound: BoundModels, positions: Sequence[int]) 
     )
 
 
-def asking_frame(fed: FedFrame) -> Ask:
-    """Return a function that runs a trial on the first rows of a frame.
+def trial_on_frame(fed: FedFrame) -> Trial:
+    """Return a function that times the engines on the first rows of a frame.
 
     Raises:
         UsageError: When the frame is a stream, whose rows cannot be read before it starts.
     """
     spark = fed.frame.sparkSession
 
-    def ask(chain: ModelChain) -> Sequence[EngineChoice]:
+    def run(chain: ModelChain) -> Sequence[EngineChoice]:
         if fed.frame.isStreaming:
             problem = "A stream has no rows before it starts, so engines cannot be timed."
             hint = "name the engine; tfspark.testing.compare_engines(model, rows) times them."
@@ -113,7 +113,7 @@ def asking_frame(fed: FedFrame) -> Ask:
         found = some.mapInArrow(as_batches, "choice string").collect()
         return [EngineChoice(**json.loads(row["choice"])) for row in found]
 
-    return ask
+    return run
 
 
 def _is_open(model: NamedModel) -> bool:

@@ -1,11 +1,12 @@
 """Tracks the columns of a scored DataFrame: fed, kept and renamed ones. Driver.
 
-`feed` may name columns, fields of structs, expressions and constants. Its first steps to the engine
-are here, on the driver:
+`feed` may name columns, fields of structs, expressions and constants. The driver processes it in
+these steps:
 
 1. `FedFrame.of`: expressions and fields become new columns at the end of the frame, so that only
-columns and constants feed the model. 2. `tfspark.several.bind_each`: a `Binding` says which columns
-feed which input of a model. `FedFrame.joined` makes one frame for several models.
+   columns and constants feed the model.
+2. `tfspark.several.bind_each`: a `Binding` says which columns feed which input of a model.
+   `FedFrame.joined` makes one frame for several models.
 3. `FedFrame.stacked`, for Python workers: many scalar columns of one input become one array.
 4. `FedFrame.passed` and `numbered`: the columns that a task needs, with numbers in place of names.
 

@@ -130,7 +130,7 @@ def _file_frame(fed: FedFrame, bindings: Sequence[Binding]) -> FileFrame:
 
 def _check_allowed(fed: FedFrame) -> None:
     if not hasattr(fed.frame, "_jdf"):
-        raise NotPlainError("Spark Connect does not show how it reads")
+        raise NotPlainError("Spark Connect does not show its plans")
     if str(fed.frame.sparkSession.conf.get(SETTING, "true")).lower() == "false":
         raise NotPlainError(f"the session sets {SETTING}=false")
     if fed.added:

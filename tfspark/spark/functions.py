@@ -34,8 +34,8 @@ def predict_udf(
 
     Args:
         model: A path (export dir or base path), a URI that Spark reads, or a loaded `ModelPackage`.
-        kind: `arrow` passes Arrow arrays without a conversion (Spark 4.1 and later); `pandas` makes
-            a pandas UDF with equal results, which is slower.
+        kind: `arrow` (the default) passes Arrow arrays without a conversion (Spark 4.1 and later);
+            `pandas` makes a pandas UDF with equal results, which is slower.
         fetch: Output → field name of the result. By default all outputs, with their own names.
         spark: The session; by default the active one.
         options: See `ScoreOptions`.
@@ -47,6 +47,9 @@ def predict_udf(
         ModelNotFoundError: When the path has no model, or not this version.
         InvalidModelError: When the model is broken or incomplete.
         SignatureNotFoundError: When the model has no such signature.
+        ForbiddenOperationError: When the model has operations that do more than compute and are not
+            in `allow_ops`.
+        EngineError: When the engine cannot run the model, or the workers cannot score.
         UsageError: When an option or its value is invalid.
         BindingError: When the outputs cannot be columns.
 

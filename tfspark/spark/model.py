@@ -79,7 +79,7 @@ def handle_of(
             name="auto" if options.engine == "fastest" else options.engine, intra_op_threads=cpus
         ),
     )
-    return handle if choice is None else handle.on(choice)
+    return handle if choice is None else handle.with_choice(choice)
 
 
 def refuse_fastest(options: ScoreOptions) -> None:

@@ -31,9 +31,9 @@ class ConfiguredModel:
 
     Args:
         model: A path, a URI that Spark reads, or a loaded `ModelPackage`.
-        feed: As in `predict`; by default that of the call.
-        fetch: As in `predict`; by default that of the call.
-        options: See `ScoreOptions`; an option that is not given is that of the call.
+        feed: As in `predict`; by default the feed of the call.
+        fetch: As in `predict`; by default the fetch of the call.
+        options: See `ScoreOptions`; an option that is not given has the value of the call.
 
     Example:
         >>> ConfiguredModel("models/m/2", feed={"x": "features"})  # doctest: +SKIP

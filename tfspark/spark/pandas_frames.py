@@ -13,8 +13,8 @@ from pyspark.sql import functions as sf
 
 from tfspark.spark.cluster.names import quoted
 
-# Makes a frame of the caller's kind from a scored one.
-Closing: TypeAlias = Callable[[DataFrame], Any]
+# Converts a scored DataFrame to a frame of the caller's kind.
+ConvertBack: TypeAlias = Callable[[DataFrame], Any]
 
 _INDEX = "__tfspark_index__"
 
@@ -24,8 +24,8 @@ def is_pandas_on_spark(df: object) -> bool:
     return type(df).__module__ == "pyspark.pandas.frame"
 
 
-def opened(df: Any) -> tuple[DataFrame, list[str], Closing]:
-    """Return a Spark frame, the column of the index, and a function that converts back."""
+def as_dataframe(df: Any) -> tuple[DataFrame, list[str], ConvertBack]:
+    """Return a DataFrame, the column of the index, if any, and a function that converts back."""
     if not is_pandas_on_spark(df):
         return df, [], lambda scored: scored
     names = list(df.index.names)
@@ -34,11 +34,11 @@ def opened(df: Any) -> tuple[DataFrame, list[str], Closing]:
     columns = [sf.col(quoted(name)) for name in rows.columns if name not in levels]
     packed = rows.select(sf.struct(*levels).alias(_INDEX), *columns)
 
-    def closed(scored: DataFrame) -> Any:
+    def convert_back(scored: DataFrame) -> Any:
         fields = [sf.col(_INDEX)[level].alias(level) for level in levels]
         others = [sf.col(quoted(name)) for name in scored.columns if name != _INDEX]
         result = scored.select(*fields, *others).pandas_api(index_col=levels)
         result.index.names = names
         return result
 
-    return packed, [_INDEX], closed
+    return packed, [_INDEX], convert_back

@@ -154,7 +154,7 @@ def _to_pandas(array: Any) -> Any:
 
 
 def _field_to_pandas(array: Any) -> Any:
-    # A struct in a struct, which only the reason is, has to be a column of dicts.
+    # A struct in a struct has to be a column of dicts; only the reason is one.
     if pa.types.is_struct(array.type):
         return pd.Series(array.to_pylist(), dtype=object)
     return _to_pandas(array)

@@ -21,7 +21,7 @@ from tfspark.several import BoundModels
 from tfspark.sketches import Wanted
 from tfspark.spark.cluster.distribution import check_stream
 from tfspark.spark.cluster.names import numbered
-from tfspark.spark.cluster.pandas_there import check_pandas
+from tfspark.spark.cluster.pandas_check import check_pandas
 from tfspark.spark.cluster.task_sketches import TaskSketches
 from tfspark.spark.fed_frame import FedFrame
 from tfspark.spark.file_frame import file_frame

@@ -59,6 +59,9 @@ def predict_rdd(
         ModelNotFoundError: When the path has no model, or not this version.
         InvalidModelError: When the model is broken or incomplete.
         SignatureNotFoundError: When the model has no such signature.
+        ForbiddenOperationError: When the model has operations that do more than compute and are not
+            in `allow_ops`.
+        EngineError: When the engine cannot run the model, or the workers cannot score.
         UsageError: When an option or its value is invalid.
         BindingError: When an output cannot be returned, or `feed` names an unknown input.
     """

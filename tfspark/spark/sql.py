@@ -49,6 +49,9 @@ def register(
         ModelNotFoundError: When the path has no model, or not this version.
         InvalidModelError: When the model is broken or incomplete.
         SignatureNotFoundError: When the model has no such signature.
+        ForbiddenOperationError: When the model has operations that do more than compute and are not
+            in `allow_ops`.
+        EngineError: When the engine cannot run the model, or the workers cannot score.
         UsageError: When SQL already has a function with this name, and would call it instead of the
             model; when any function has this name and `replace` is false; or when this Spark is
             older than 4.1, which has no Arrow UDFs.

@@ -28,8 +28,9 @@ def features_of_structs(
 
     Args:
         df: The frame.
-        feed: Input → what feeds it; an input without a feed takes the column with its name.
-        signature: Of the model.
+        feed: Input → column, expression or constant. An input that is not in `feed` takes the
+            column with its name.
+        signature: The signature of the model.
         case_sensitive: Whether names must match the case of columns exactly.
     """
     found = dict(feed)

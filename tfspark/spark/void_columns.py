@@ -24,8 +24,9 @@ def typed_nulls(
 
     Args:
         df: The frame.
-        feed: Input → what feeds it; an input without a feed takes the column with its name.
-        signature: Of the model.
+        feed: Input → column, expression or constant. An input that is not in `feed` takes the
+            column with its name.
+        signature: The signature of the model.
         case_sensitive: Whether names must match the case of columns exactly.
     """
     void = [field.name for field in df.schema if isinstance(field.dataType, NullType)]

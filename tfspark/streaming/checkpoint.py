@@ -25,7 +25,7 @@ class Checkpoint:
     """The checkpoint of one stream.
 
     Attributes:
-        path: As the user named it.
+        path: The path that the user gave.
         store: Its file system.
         root: Its folder, in the form that the store takes.
     """

@@ -112,7 +112,7 @@ class BatchScorer:
         return Checkpoint.at(active_session(spark), self.checkpoint).records.refusals()
 
     def check(self, spark: SparkSession) -> None:
-        """Raise what can be known before the stream starts."""
+        """Raise the errors that can be known before the stream starts."""
         checkpoint = Checkpoint.at(spark, self.checkpoint)
         self.sink.check(spark)
         if _is_visible(spark, self.base_path):
@@ -162,12 +162,12 @@ def score_batches(
         write: The target: a path of a folder for Parquet files, a `Folder` or a `DeltaTable`, which
             take each micro-batch exactly once; or a function of the scored rows and the number of
             the micro-batch, which is called again when a micro-batch is replayed.
-        checkpoint: The folder of the stream's checkpoint, on a file system of the session. On Spark
-            Connect, a local path of the server.
+        checkpoint: The folder of the stream's checkpoint; required. It is on a file system of the
+            session; on Spark Connect, it is a local path of the server.
         feed: As in `predict`.
         fetch: As in `predict`.
         keep: As in `predict`.
-        version_column: Column for the version that scored the row, of type bigint.
+        version_column: Column for the version that scored the row, of type bigint; by default none.
         spark: The session; by default the active one.
         options: See `ScoreOptions`; without `version` and `sha256`.
 

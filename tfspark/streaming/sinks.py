@@ -14,8 +14,8 @@ from tfspark.scoring.identity import digest_key
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.journal import JobKey
 from tfspark.scoring.output.places import Places
-from tfspark.scoring.output.protocol import ending, publish
-from tfspark.scoring.output.stores import behind_links, store_of
+from tfspark.scoring.output.protocol import cleanup_on_failure, publish
+from tfspark.scoring.output.stores import resolve_links, store_of
 from tfspark.spark.cluster.delta import append_once, create_table
 from tfspark.spark.cluster.distribution import is_classic
 from tfspark.spark.cluster.failures import own_errors
@@ -74,9 +74,9 @@ class Folder:
 
     Attributes:
         path: Path or URI of the folder; it may exist.
-        format: parquet, csv, json, orc, or any other format of this Spark.
-        options: Passed to Spark's writer.
-        partition_by: Columns by which Spark partitions the output into folders.
+        format: parquet (the default), csv, json, orc, or any other format of this Spark.
+        options: Options of Spark's writer; by default none.
+        partition_by: Columns by which Spark partitions the output into folders; by default none.
     """
 
     path: str
@@ -106,7 +106,7 @@ class Folder:
         if not self._is_checked:  # later micro-batches have the same columns
             output.check()
             output.check_columns(dict(rows.dtypes))
-        with own_errors(), ending(output):
+        with own_errors(), cleanup_on_failure(output):
             if output.begin(_key(batch.query, batch.number)) is None:
                 output.stage(rows)
                 publish(output, output, {})
@@ -123,7 +123,7 @@ class Folder:
 
     def _forget(self, spark: SparkSession, key: JobKey) -> None:
         """Delete the record of a micro-batch that Spark cannot replay any more."""
-        path = behind_links(HadoopFiles(spark, self.path).qualified(self.path))
+        path = resolve_links(HadoopFiles(spark, self.path).qualified(self.path))
         store, root = store_of(spark, path.rstrip("/"))
         store.delete(Places(root).done(key.name))
 
@@ -170,7 +170,7 @@ def sink_of(write: object) -> Sink:
     """Return the sink for the argument `write`.
 
     Raises:
-        UsageError: When it is none of the known kinds.
+        UsageError: When it is of another kind.
     """
     if isinstance(write, Folder | DeltaTable):
         return write

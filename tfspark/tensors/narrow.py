@@ -1,6 +1,6 @@
-"""Numbers in the type of their input: as they are, widened, rounded once, or checked one by one.
+"""Converts numbers to the type of their input: unchanged, widened, rounded once, or checked.
 
-Values that do not fit raise `RowProblem`; none is ever wrapped. Executor.
+Executor. A value that does not fit raises `RowProblem`; it never wraps around.
 """
 
 from __future__ import annotations

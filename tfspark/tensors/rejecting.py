@@ -1,8 +1,8 @@
 """Encodes the rows of a batch that can be fed, and leaves the others out. Executor.
 
-A check finds all rows that it refuses at once. Such rows are taken out, and the rest is encoded
-again: once for each check that refuses rows, however many rows these are. A batch without bad rows
-is encoded once, without a copy.
+A check finds all rows that it refuses at once. These rows are left out, and the others are encoded
+again. So a batch is encoded once more for each check that refuses rows. A batch without bad rows is
+encoded once, without a copy.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def encode_good(
 
     Args:
         inputs: The bound inputs.
-        chunks: Column name → its arrays, in row order; all columns are chunked alike.
+        chunks: Column name → its arrays, in row order; all columns have chunks of equal lengths.
         reject: Takes the rows that a check refuses. When it raises, no row is left out.
         terms: How the caller spells options.
 

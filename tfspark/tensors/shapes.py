@@ -55,7 +55,7 @@ def _check_lengths(
         wrong = shapes[:, axis] != size
         if size is None or not wrong.any():
             continue
-        # An empty outer list has no inner lists to measure: it failed before, or may be empty.
+        # An empty outer list has no inner lists to check; its own length was checked before.
         bad = np.flatnonzero(wrong & (shapes[:, :axis] != 0).all(axis=1))
         if len(bad):
             raise _wrong_shape(bad, shapes[bad], spec, column)

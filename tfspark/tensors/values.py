@@ -28,7 +28,7 @@ class RowProblem(Exception):  # noqa: N818 - becomes a RowError once the runner 
     """Rows of the current batch that cannot be fed, scored or returned, all found by one check.
 
     Attributes:
-        rows: Their indices, one at least.
+        rows: Their indices, at least one.
         row: The first of them, which an error names.
         first: The reason of that row.
         reason_of: Position in `rows` → the reason of that row. It is called only for the rows whose
@@ -52,7 +52,7 @@ class RowProblem(Exception):  # noqa: N818 - becomes a RowError once the runner 
         """Return the same problem for `rows[self.rows]` of the batch that these rows come from."""
         return RowProblem(rows[self.rows], self.reason_of, self.cause)
 
-    def hinting(self, hint: str) -> RowProblem:
+    def with_hint(self, hint: str) -> RowProblem:
         """Return the same problem with a hint."""
         return RowProblem(
             self.rows, lambda position: replace(self.reason_of(position), hint=hint), self.cause

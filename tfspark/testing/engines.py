@@ -56,7 +56,7 @@ def compare_engines(
     opened: list[Engine] = []
 
     def open_engine(name: EngineName) -> Engine:
-        opened.append(handle.on(EngineChoice(name)).open())
+        opened.append(handle.with_choice(EngineChoice(name)).open())
         return opened[-1]
 
     choice = choose_engine(batch, binding, open_engine, Origin(handle.title), handle.size)

@@ -51,8 +51,8 @@ class FeatureColumn:
     """One feature, or feature list, as a column.
 
     Attributes:
-        name: Of the feature and the column.
-        kind: Of the list in the record.
+        name: Name of the feature and the column.
+        kind: Kind of the list in the record.
         depth: 0 for one value, 1 for an array, 2 for the array of arrays of a feature list.
         type: The Arrow type of the column.
         is_nullable: Whether a record may lack the feature.
@@ -77,7 +77,7 @@ def columns_of(schema: pa.Schema, record_type: RecordType) -> list[FeatureColumn
     """Return the columns of a schema.
 
     Raises:
-        UnsupportedTypeError: Lists every column whose type no feature has.
+        UnsupportedTypeError: Lists every column that no feature can hold.
     """
     deepest = 2 if record_type == "SequenceExample" else 1
     columns, problems = [], []
@@ -125,7 +125,7 @@ class Inference:
     """Finds the columns of records.
 
     Attributes:
-        record_type: Of the records.
+        record_type: Type of the records.
         found: Name → kind, depth, and the file in which it was seen first.
     """
 

@@ -26,7 +26,7 @@ from tfspark.tfrecord.arrow import (
 from tfspark.tfrecord.columns import TAGS, VALUES, FeatureColumn, RecordType
 from tfspark.tfrecord.wire import Bytes, Ints
 
-# The stubs know the types of arrays only if they are written in the program.
+# pyarrow's stubs know the type of an array only where the code declares it.
 pc: Any = pyarrow.compute
 
 _FIRST = b"\x0a"

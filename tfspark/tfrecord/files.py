@@ -33,7 +33,7 @@ class RecordFile:
     Attributes:
         root: A path or URI on its file system.
         path: Its path within the file system.
-        size: In bytes.
+        size: Size in bytes.
         changed: Time of the last change in nanoseconds; `None` if the file system has none.
     """
 

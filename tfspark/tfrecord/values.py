@@ -25,7 +25,7 @@ class BadRecordError(ValueError):
     """A record that cannot be converted.
 
     Attributes:
-        index: Of the record in its chunk.
+        index: Index of the record in its chunk.
         hint: How to read it.
     """
 
@@ -79,13 +79,13 @@ def _values(
     """Return the features that have a list, the lengths of the lists, and all values."""
     tag, start, stop = wire.header(features.start)
     lists = Fields(features.owner, tag, start, features.stop)
-    none = ~_IS_KIND[tag] | (stop != features.stop)  # an empty Feature, or an unusual one
-    if none.any():
-        unusual[features.owner[none & (features.start != features.stop)]] = True
-        _check_kind(column, features.owner[~none], tag[~none])
-        start = np.where(none, features.stop, start)
+    lacks = ~_IS_KIND[tag] | (stop != features.stop)  # an empty Feature, or an unusual one
+    if lacks.any():
+        unusual[features.owner[lacks & (features.start != features.stop)]] = True
+        _check_kind(column, features.owner[~lacks], tag[~lacks])
+        start = np.where(lacks, features.stop, start)
         lists = Fields(features.owner, tag, start, features.stop)
-        lists = lists if keep_empty else lists.of(~none)
+        lists = lists if keep_empty else lists.of(~lacks)
     else:
         _check_kind(column, features.owner, tag)
     counts, values, odd = _READERS[column.kind](wire, lists.start, lists.stop)

@@ -100,7 +100,7 @@ class Wire:
         """Split messages into their fields.
 
         Returns:
-            The fields, in the order of their place in the message, and which messages are unusual.
+            The fields, those of one message in order, and which messages are unusual.
         """
         unusual = np.zeros(len(start), np.bool_)
         owner = np.flatnonzero(start < stop)

@@ -72,7 +72,7 @@ def check(export_dir: str, tags: tuple[str, ...], signature: Signature) -> froze
     tensors = [spec.tensor for spec in signature.outputs]
     reasons = {
         reason
-        for node in calls.nodes_behind(tensors)
+        for node in calls.needed_nodes(tensors)
         if node.op not in calls.functions
         for reason in _reasons(node)
     }
@@ -80,7 +80,7 @@ def check(export_dir: str, tags: tuple[str, ...], signature: Signature) -> froze
     if reasons:
         raise cannot(listing(sorted(reasons)))
     return frozenset(
-        spec.name for spec in signature.inputs if calls.is_behind(spec.tensor, tensors)
+        spec.name for spec in signature.inputs if calls.is_needed(spec.tensor, tensors)
     )
 
 

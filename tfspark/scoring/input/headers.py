@@ -19,8 +19,8 @@ from tfspark.data_files.footers import MAX_FOOTERS
 from tfspark.data_files.listing import DataFile
 from tfspark.errors import InvalidInputError, explain
 
-# With one of these, the header may be more than the first line, or not UTF-8.
-_OF_ITS_OWN = {"comment", "linesep", "encoding", "charset", "multiline", "escape"}
+# With one of these options, the header may be more than the first line, or not UTF-8.
+_UNCOMPARED = {"comment", "linesep", "encoding", "charset", "multiline", "escape"}
 
 
 def refuse_other_headers(
@@ -29,7 +29,7 @@ def refuse_other_headers(
     """Refuse a file whose columns have other names or another order than in the first file.
 
     Args:
-        filesystem: Where the files are.
+        filesystem: The file system of the files.
         files: The files; empty ones are ignored.
         options: The options of Spark's reader.
 
@@ -39,7 +39,7 @@ def refuse_other_headers(
     given = {name.lower(): value for name, value in options.items()}
     compares = given.get("header", "").lower() == "true" and given.get("enforceschema") == "false"
     separator, quote = given.get("sep", given.get("delimiter", ",")), given.get("quote", '"')
-    if not compares or _OF_ITS_OWN & given.keys() or len(separator) != 1 or len(quote) != 1:
+    if not compares or _UNCOMPARED & given.keys() or len(separator) != 1 or len(quote) != 1:
         return
     some = [file for file in files if file.size][:MAX_FOOTERS]
     with ThreadPoolExecutor(16) as pool:

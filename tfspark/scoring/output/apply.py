@@ -44,7 +44,7 @@ class Tables(Protocol):
 
 
 class NoTables:
-    """For a caller without a catalog, who can recover only plain folders."""
+    """Refuses tables, for a caller without a catalog, which can recover only plain folders."""
 
     def show(self, table: TableRecord, mode: Mode) -> None:  # noqa: ARG002
         """See `Tables.show`."""

@@ -18,7 +18,7 @@ from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.journal import JobKey, Journal
 from tfspark.scoring.output.places import SUCCESS
 from tfspark.scoring.output.protocol import Output
-from tfspark.scoring.output.stores import behind_links
+from tfspark.scoring.output.stores import resolve_links
 from tfspark.spark.cluster.files import HadoopFiles
 
 # Columns of a bad row after those of the input.
@@ -70,7 +70,7 @@ class BadRowsOutput(PathOutput):
         Raises:
             UsageError: When rows and bad rows would be in one folder.
         """
-        there = behind_links(HadoopFiles(self.spark, output).qualified(output)).rstrip("/")
+        there = resolve_links(HadoopFiles(self.spark, output).qualified(output)).rstrip("/")
         if f"{there}/".startswith(f"{self._path}/") or f"{self._path}/".startswith(f"{there}/"):
             problem = "Bad rows need a folder that is not the output's."
             raise UsageError(explain(problem, found=self._path, hint="choose another --bad-rows."))

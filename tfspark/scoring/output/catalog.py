@@ -170,15 +170,19 @@ class CatalogOutput:
         text = self._notes().get(property_of(self._job))
         noted = None if text is None else InFlight.of(text)
         if noted is not None and noted.is_at_work:
-            raise OutputBusyError(
-                explain(
-                    f"Another run of the same job is writing to the {self.target}.",
-                    expected="one run of a job at a time",
-                    found=f"{noted.owner}",
-                    hint="run the command again when the other one has ended.",
-                )
-            )
+            raise self._busy(str(noted.owner))
         return noted
+
+    def _busy(self, found: str) -> OutputBusyError:
+        """Return the error when another run of this job is working; `found` describes that run."""
+        return OutputBusyError(
+            explain(
+                f"Another run of the same job is writing to the {self.target}.",
+                expected="one run of a job at a time",
+                found=found,
+                hint="run the command again when the other one has ended.",
+            )
+        )
 
     def _note_job(self) -> None:
         note = InFlight(self._commit, Owner.this_process()).to_text()

@@ -23,7 +23,7 @@ from tfspark.scoring.output.apply import Applier, LockLostError, NoTables, Table
 from tfspark.scoring.output.journal import PARTITIONS, JobKey, Journal, Mode, TableRecord
 from tfspark.scoring.output.lock import Holder, Lock
 from tfspark.scoring.output.places import SUCCESS
-from tfspark.scoring.output.recover import Recovery, drop, is_done_for
+from tfspark.scoring.output.recover import Recovery, done_record, drop
 from tfspark.scoring.output.store import Store
 
 _log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Commit:
     @property
     def record(self) -> Journal | None:
         """The record that this job is done; `None` when there is none."""
-        return is_done_for(self._store, self.lock.places, self.job.name)
+        return done_record(self._store, self.lock.places, self.job.name)
 
     def forget(self) -> None:
         """Delete the record of rows that were withdrawn."""

@@ -78,7 +78,7 @@ def refusing_blank_lines(target: Dataset, rows: DataFrame) -> Iterator[DataFrame
             explain(
                 f"Rows would be lost in {target}: they are blank lines of CSV files, and readers "
                 "skip them.",
-                expected=f"another column beside {listing(names)}, or values in all rows",
+                expected=f"another column besides {listing(names)}, or values in all rows",
                 found=f"{count()} such rows",
                 hint="write another column too, write parquet, or choose a text for null with "
                 "--output-option nullValue=NULL.",

@@ -30,8 +30,8 @@ from tfspark.scoring.output.partitions import (
 from tfspark.scoring.output.places import SUCCESS, Places
 from tfspark.scoring.output.protocol import CHOOSE_COLUMNS, already_there
 from tfspark.scoring.output.session_tables import SessionTables
-from tfspark.scoring.output.stores import behind_links, store_of
-from tfspark.scoring.output.tfrecord_columns import refuse_no_feature
+from tfspark.scoring.output.stores import resolve_links, store_of
+from tfspark.scoring.output.tfrecord_columns import refuse_unsupported_types
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.running_tasks import tasks_ended
 from tfspark.spark.cluster.sources import Source
@@ -48,7 +48,7 @@ class PathOutput:
     """A folder of files."""
 
     records_runs: ClassVar[bool] = True
-    # What to do if existing files have other columns.
+    # The hint of the error if existing files have other columns.
     columns_hint: ClassVar[str] = CHOOSE_COLUMNS
 
     spark: SparkSession
@@ -62,7 +62,7 @@ class PathOutput:
 
     def __post_init__(self) -> None:
         path = self.target.path
-        self._open_at(behind_links(HadoopFiles(self.spark, path).qualified(path)))
+        self._open_at(resolve_links(HadoopFiles(self.spark, path).qualified(path)))
 
     def _open_at(self, path: str) -> None:
         self._files = HadoopFiles(self.spark, path)
@@ -140,13 +140,13 @@ class PathOutput:
     def check_columns(self, columns: Mapping[str, str]) -> None:
         """See `Output.check_columns`."""
         check_partitions(self.target, columns)
-        refuse_no_feature(self.target, columns)
+        refuse_unsupported_types(self.target, columns)
         refuse_nested(self.target, columns)
         self._columns = columns
         if not self.has_leftover:
-            self._check_append_to_data()
+            self._check_existing_columns()
 
-    def _check_append_to_data(self) -> None:
+    def _check_existing_columns(self) -> None:
         self._is_compared = True
         adds = self.mode in ("append", PARTITIONS)
         if adds and self._columns is not None and self._has_data():
@@ -169,7 +169,7 @@ class PathOutput:
     def _check_again(self, had_leftover: bool) -> None:
         self._check_there()  # again, because other jobs could write before the lock was held
         if had_leftover or not self._is_compared:
-            self._check_append_to_data()
+            self._check_existing_columns()
         folder_rules.warn_without_guarantee(self._store, self._root, self.target)
 
     def _open(self) -> None:

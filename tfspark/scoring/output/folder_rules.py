@@ -15,7 +15,7 @@ from tfspark.scoring.output.mounts import is_fuse, type_at
 from tfspark.scoring.output.partitions import partitions_in, refuse_other_partitions
 from tfspark.scoring.output.protocol import check_same_columns
 from tfspark.scoring.output.store import LocalStore, Store
-from tfspark.scoring.output.stores import behind_links
+from tfspark.scoring.output.stores import resolve_links
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.reading import read_path
 from tfspark.spark.cluster.sources import Source
@@ -39,9 +39,9 @@ def refuse_own_input(spark: SparkSession, folder: str, inputs: Collection[str], 
     """
     if mode == "error":
         return
-    written = f"{behind_links(folder)}/"
+    written = f"{resolve_links(folder)}/"
     for path in inputs:
-        read = f"{behind_links(HadoopFiles(spark, path).qualified(path)).rstrip('/')}/"
+        read = f"{resolve_links(HadoopFiles(spark, path).qualified(path)).rstrip('/')}/"
         if read.startswith(written) or written.startswith(read):
             raise UsageError(would_change(folder, path, mode))
 
@@ -52,10 +52,10 @@ def refuse_own_files(folder: str, sources: Collection[Source], mode: Mode) -> No
     Raises:
         UsageError: The message names the folder of such a file.
     """
-    written = f"{behind_links(folder)}/"
+    written = f"{resolve_links(folder)}/"
     uris = (uri for source in sources for uri in source.uris)
     for read in sorted({unquote(uri).rpartition("/")[0] for uri in uris}):
-        if f"{behind_links(read)}/".startswith(written):
+        if f"{resolve_links(read)}/".startswith(written):
             raise UsageError(would_change(folder, f"files in {read}", mode))
 
 
@@ -75,7 +75,7 @@ def refuse_other_columns(
     """Refuse to append rows with other columns or partitions than the files of a folder.
 
     Raises:
-        BindingError: Both lists of columns, and the hint.
+        BindingError: When they differ; the message has both lists of columns, and the hint.
     """
     partitions = partitions_in(HadoopFiles(spark, folder), folder)
     refuse_other_partitions(target, partitions)

@@ -1,7 +1,7 @@
 """Scored rows that wait on the workers' disks until they are counted. Driver.
 
-For tables that take all rows in one statement, which cannot be undone. If a worker is lost, its
-rows are scored again.
+They are used for tables that take all rows in one statement, which cannot be undone. If a worker is
+lost, its rows are scored again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class HeldRows:
     """Rows between their scoring and their commit.
 
     Attributes:
-        rows: The rows; `None` before and after.
+        rows: The rows; `None` while no rows are held.
     """
 
     rows: DataFrame | None = None

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tfspark.errors import EngineError, OutputBusyError, explain
+from tfspark.errors import EngineError, explain
 from tfspark.scoring.output.catalog import CatalogOutput
 from tfspark.scoring.output.in_flight import InFlight, short
 from tfspark.scoring.output.journal import JobKey, Journal
@@ -178,16 +178,6 @@ class JdbcOutput(CatalogOutput):
             transaction.run(insert, self._commit, *values)
         except RefusedStatementError as error:  # the key is taken
             raise self._busy("a run that has just begun") from error
-
-    def _busy(self, found: str) -> OutputBusyError:
-        return OutputBusyError(
-            explain(
-                f"Another run of the same job is writing to the {self.target}.",
-                expected="one run of a job at a time",
-                found=found,
-                hint="run the command again when the other one has ended.",
-            )
-        )
 
     # --- rows
 

@@ -57,7 +57,7 @@ class TableRecord:
     """The table in the session's catalog whose files a job publishes.
 
     Attributes:
-        name: Quoted, with its schema.
+        name: Quoted name, with its schema.
         location: URI of its folder.
         partitions: Columns by which it is partitioned.
         definition: Name of the table that defines a new one; empty when the table existed.

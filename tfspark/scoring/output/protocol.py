@@ -39,7 +39,7 @@ __all__ = [
     "Transaction",
     "already_there",
     "check_same_columns",
-    "ending",
+    "cleanup_on_failure",
     "publish",
 ]
 
@@ -121,7 +121,7 @@ class Output(Transaction, Protocol):
 
 
 @contextmanager
-def ending(output: Transaction) -> Iterator[None]:
+def cleanup_on_failure(output: Transaction) -> Iterator[None]:
     """If the block fails, suspend a job that was stopped, and discard any other job."""
     try:
         yield

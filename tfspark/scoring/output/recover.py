@@ -76,7 +76,7 @@ class Recovery:
         self._sweep()
 
     def _take(self, folder: str, mine: str) -> None:
-        """Rename a folder to that of this run; then publish, keep or remove its content."""
+        """Rename a folder to the folder of this run; then publish, keep or remove its content."""
         if self._store.is_atomic:
             if self.keeps:
                 self._drop(folder)
@@ -168,7 +168,7 @@ def drop(store: Store, folder: str, trash: str, tables: Tables) -> None:
     store.delete(trash)
 
 
-def is_done_for(store: Store, places: Places, key: str) -> Journal | None:
+def done_record(store: Store, places: Places, key: str) -> Journal | None:
     """Return the record that a job is done; `None` when there is none."""
     text = store.read(places.done(key))
     return None if text is None else Journal.of(text)

@@ -11,7 +11,7 @@ from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.places import Places
 from tfspark.scoring.output.recover import Recovery
 from tfspark.scoring.output.session_tables import SessionTables
-from tfspark.scoring.output.stores import behind_links, store_of
+from tfspark.scoring.output.stores import resolve_links, store_of
 from tfspark.scoring.output.table_name import location_of, table_name
 from tfspark.spark.cluster.files import HadoopFiles
 
@@ -55,7 +55,7 @@ def _is_table(spark: SparkSession, text: str) -> bool:
 
 def _folders(spark: SparkSession, output: str) -> list[str]:
     """Return the folders that the name of an output can mean."""
-    folders = [behind_links(HadoopFiles(spark, output).qualified(output))]
+    folders = [resolve_links(HadoopFiles(spark, output).qualified(output))]
     return folders if "/" in output else [*folders, *_folder_of_table(spark, output)]
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-def behind_links(path: str) -> str:
+def resolve_links(path: str) -> str:
     """Resolve the symbolic links of a qualified path, if it is local.
 
     So all names of an output have one hidden folder, and it is on the disk of the files.
@@ -28,6 +28,6 @@ def store_of(spark: SparkSession, path: str) -> tuple[Store, str]:
     the output are on one file system.
     """
     if scheme_of(path) == "viewfs":
-        path = HadoopFiles(spark, path).behind_links(path)
+        path = HadoopFiles(spark, path).resolve_links(path)
     local = local_path(path)
     return (HadoopStore(spark, path), path) if local is None else (LocalStore(), str(local))

@@ -45,7 +45,7 @@ _SHOWN = 150
 
 @dataclass
 class TableOutput(PathOutput):
-    """A table that Spark keeps as files, Hive's included.
+    """A table that Spark keeps as files, such as a table of Hive.
 
     Attributes:
         table: Name of the table.
@@ -55,7 +55,7 @@ class TableOutput(PathOutput):
     _there: Table | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self._there = self._look()  # by the given name: a temporary view has no schema
+        self._there = self._find()  # by the given name: a temporary view has no schema
         path = self._location()
         self.table = self.table.in_schema(self.spark)
         self._open_at(path)
@@ -79,7 +79,7 @@ class TableOutput(PathOutput):
         if not self.has_leftover:
             self._check_there()
 
-    def _look(self) -> Table | None:
+    def _find(self) -> Table | None:
         name = self.table.quoted
         return Table.of(self.spark, name) if self.spark.catalog.tableExists(name) else None
 
@@ -95,7 +95,7 @@ class TableOutput(PathOutput):
         return self._there.location
 
     def _check_again(self, had_leftover: bool) -> None:
-        self._there = self._look()
+        self._there = self._find()
         super()._check_again(had_leftover)
 
     def _check_there(self) -> None:
@@ -132,7 +132,7 @@ class TableOutput(PathOutput):
                     )
                 )
 
-    def _check_append_to_data(self) -> None:
+    def _check_existing_columns(self) -> None:
         """Compare the columns with those of an existing table, in every mode."""
         self._is_compared = True
         if self._there is None or self._columns is None:
@@ -189,7 +189,7 @@ class TableOutput(PathOutput):
 
     def publish(self, account: Mapping[str, object]) -> None:
         """See `Output.publish`."""
-        if self.mode == "error" and self._look() is not None:  # created after the check
+        if self.mode == "error" and self._find() is not None:  # created after the check
             raise already_there(str(self.target))
         super().publish(account)
 

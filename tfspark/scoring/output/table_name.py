@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _PART = re.compile(r"(?:`((?:[^`]|``)+)`|([^`.]+))(\.(?!$)|$)")
-# What Spark's own catalog, and Hive below it, allow.
+# The names that Spark's own catalog and Hive's metastore allow.
 _PLAIN = re.compile(r"[A-Za-z0-9_]{1,255}")
 _OWN = "spark_catalog"
 
@@ -25,7 +25,7 @@ class TableName:
     """The parts of a table's name.
 
     Attributes:
-        catalog: Empty for Spark's own catalog, Hive's metastore included.
+        catalog: Name of the catalog; empty for Spark's own catalog, also with Hive's metastore.
         schema: The schema, or nested schemas; empty for the current one.
         name: The table itself.
     """

@@ -11,8 +11,8 @@ from tfspark.scoring.dataset import Dataset
 from tfspark.spark.types import column_type
 
 
-def refuse_no_feature(target: Dataset, columns: Mapping[str, str]) -> None:
-    """Refuse columns whose types no feature has, and partitions, if the output is TFRecord.
+def refuse_unsupported_types(target: Dataset, columns: Mapping[str, str]) -> None:
+    """Refuse columns of types that TFRecord cannot hold, and partitions, if the output is TFRecord.
 
     Args:
         target: The output of the rows.

@@ -24,7 +24,7 @@ def verdict_of(report: Mapping[str, Any]) -> dict[str, str]:
 
 
 def findings_of(report: Mapping[str, Any]) -> list[str]:
-    """Return what the reader should check, the most important first."""
+    """Return the findings that the reader should check, the most important first."""
     found = list(_findings(report))
     more = len(found) - _MOST_FINDINGS
     return (

@@ -1,4 +1,4 @@
-"""Prepares what the page of a report shows, as a plain structure for the template. Driver.
+"""Prepares the content of the page of a report, as a plain structure for the template. Driver.
 
 The page leaves out facts that a report lacks. It therefore works for the reports of all jobs and of
 earlier versions.
@@ -29,7 +29,7 @@ _COUNTS = (
 
 
 def view_of(report: Facts) -> dict[str, Any]:
-    """Return what the page of a report shows; all text is safe to show."""
+    """Return the content of the page of a report; all text is safe to show."""
     cards = {key: lines(text) for key, text in (report.get("cards") or {}).items()}
     others = {key: value for key, value in report.items() if key != "cards"}
     safe = copied(others, one_line, one_line)
@@ -149,7 +149,7 @@ def _reasons(statistics: Facts) -> list[dict[str, Any]]:
 
 
 def _facts(report: Facts) -> list[tuple[str, str]]:
-    """Return what describes the run and its environment."""
+    """Return the facts about the run and its environment."""
     ways = {"direct": "direct: the tasks read and write the files", "spark": "through Spark"}
     way = report.get("path", "")
     facts = [

@@ -55,7 +55,7 @@ def sized_batches(
 
     Args:
         spark: The session.
-        signatures: Of the models; their inputs give the bytes of a row.
+        signatures: The signatures of the models; their inputs give the bytes of a row.
         beside: Types of the other columns that pass to Python.
     """
     size = row_bytes(signatures, beside)

@@ -3,9 +3,9 @@
 Chooses a `Source` for the `ModelHandle` of a `ModelPackage`; on a worker, the source fetches the
 files to that machine. Remote models are copied to the driver first; see `remote_model`.
 
-Invariants: bytes travel, never a live model; a model is broadcast once per SparkContext, however
-many APIs use it; at most one chunk of it is in the memory of a Python process; a worker process
-that has opened the model does not use its source again.
+Invariants: only bytes are sent, never a live model; a model is broadcast once per SparkContext,
+however many APIs use it; at most one chunk of it is in the memory of a Python process; a worker
+process that has opened the model does not use its source again.
 """
 
 from __future__ import annotations
@@ -230,7 +230,7 @@ def _add_archive(spark: SparkSession, path: str) -> None:
     try:
         spark.addArtifacts(path, archive=True)
     except PySparkException as error:
-        # Another Python object of the same session sent it; the name is that of the content.
+        # Another Python object of the same session sent it; equal names have equal contents.
         if "DUPLICATED_ARTIFACT" not in str(error):
             raise
 

@@ -87,8 +87,8 @@ def partitions_of(
     """Return the pieces of each partition; some partitions may have none, as in Spark.
 
     Args:
-        files: In Spark's order.
-        limits: Of the session.
+        files: The files, in Spark's order.
+        limits: The limits of the session.
         groups: The row groups of each file.
     """
     partitions = _partitions(files, limits)

@@ -1,7 +1,7 @@
 """Uses Spark's Hadoop file systems, for any scheme that the cluster reads. Driver.
 
-It needs a classic session, because it calls the session's JVM. So models and outputs can be on any
-file system that Spark reads and writes, with Spark's credentials.
+Models and outputs can be on any file system that Spark reads and writes, with Spark's credentials.
+This module needs a classic session, because it calls the session's JVM.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class HadoopFiles:
         escaped = str(self._fs.makeQualified(self._path(path)).toUri().toASCIIString())
         return re.sub("^file:/+", "file:///", escaped)
 
-    def behind_links(self, uri: str) -> str:
+    def resolve_links(self, uri: str) -> str:
         """Resolve the mount links of a `viewfs` URI; return any other URI unchanged."""
         there = self._path(uri)
         while there.getParent() is not None and not self._fs.exists(there):

@@ -24,7 +24,7 @@ _SHOWN_LINES = 3
 _THROWN = 'Exception in thread "main" '
 
 
-def is_here() -> bool:
+def has_jvm() -> bool:
     """Whether this process has a JVM: its own, or that of spark-submit."""
     return SparkContext._gateway is not None or "PYSPARK_GATEWAY_PORT" in os.environ
 

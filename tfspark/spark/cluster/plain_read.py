@@ -69,10 +69,10 @@ class PlainRead:
 
 
 def plain_read(df: DataFrame) -> PlainRead:
-    """Return the files and columns of a DataFrame whose columns have numbers as names.
+    """Return the files and columns of a DataFrame whose columns are named by position.
 
     Args:
-        df: See `numbered`.
+        df: A DataFrame from `FedFrame.numbered`.
 
     Raises:
         NotPlainError: When it is not a plain read of at most `MAX_FILES` Parquet files of the local

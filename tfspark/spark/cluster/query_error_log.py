@@ -1,7 +1,7 @@
 """Keeps Spark's own log of query errors off the terminal of a job. Driver.
 
-Since version 4.0, PySpark writes each error of a query to stderr as one line of JSON with the whole
-trace of Java. A job shows the message of the error, so this line only hides it.
+PySpark 4.0 and later write each error of a query to stderr as one line of JSON with the whole trace
+of Java. A job prints the message of the error itself, which is hard to find next to such a line.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 
 
 @contextmanager
-def query_errors_unlogged() -> Iterator[None]:
+def without_query_error_log() -> Iterator[None]:
     """Turn these loggers off in a `with` block; programs that call a job keep their logging."""
     try:
         from pyspark.logger import PySparkLogger

@@ -136,7 +136,7 @@ def first_broken_record(
     known = StructType() if format == "json" else reader.load(path).schema
     fields = [*(known or [StructField("any", StringType())]), StructField(_BROKEN, StringType())]
     rows = reader.option("columnNameOfCorruptRecord", _BROKEN).schema(StructType(fields)).load(path)
-    # Spark refuses to show the broken records without a column beside them.
+    # Spark refuses to show the broken records without another column.
     shown = [quoted(name) for name in (_BROKEN, fields[0].name)]
     broken = rows.where(sf.col(shown[0]).isNotNull()).select(_FILE, *shown)
     found = broken.first()

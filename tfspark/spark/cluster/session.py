@@ -48,8 +48,8 @@ def session(
     Args:
         name: Application name.
         master: Spark master; by default the setting of spark-submit, otherwise `local[*]`.
-        settings: Settings of Spark.
         hive: Use a Hive metastore: the one in `hive-site.xml`, otherwise an embedded one.
+        settings: Settings of Spark.
 
     Returns:
         The session. Its workers use the Python of `spark.pyspark.python`, otherwise that of
@@ -90,7 +90,7 @@ def refuse_connect(
     settings: Mapping[str, str],
     hint: str = "remove this setting; on Spark Connect, score with tfspark.predict.",
 ) -> None:
-    """Refuse what makes Spark's builder return a session of Spark Connect.
+    """Refuse settings and variables with which Spark's builder returns a session of Connect.
 
     Jobs list files, commit and count rows through objects of the driver's JVM. A session of Connect
     has no such objects.

@@ -25,7 +25,7 @@ class Table:
     """A table of the session's catalog.
 
     Attributes:
-        name: Quoted.
+        name: Quoted name.
         columns: Column → Spark type, in the order of the table.
         partitions: Columns by which it is partitioned.
         is_view: Whether it is a view (temporary views included).

@@ -29,7 +29,7 @@ def task_rows(like: DataFrame, count: int, name: str) -> DataFrame:
     Args:
         like: Gives the estimate and the sources.
         count: Number of partitions.
-        name: Of the column, which `explain()` shows.
+        name: Name of the column; `explain()` shows it.
     """
     spark = like.sparkSession
     rows = spark.range(0, count, 1, count)._jdf.queryExecution().toRdd()

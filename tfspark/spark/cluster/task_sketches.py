@@ -1,8 +1,8 @@
 """Brings statistics and engines of `mapInArrow` tasks to the driver. Driver of a classic session.
 
-A task of `mapInArrow` returns only rows, so its statistics travel in an accumulator. If Spark
-retries or repeats a task, it may add the statistics of this task again. This accumulator therefore
-counts each task number once.
+A task of `mapInArrow` returns only rows, so an accumulator takes its statistics. If Spark retries
+or repeats a task, it may add the statistics of this task again. This accumulator therefore counts
+each task number once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pyspark import Accumulator, AccumulatorParam
 from pyspark.sql import SparkSession
 
 from tfspark.columns import resolve
-from tfspark.engine_choice import EngineChoice, together
+from tfspark.engine_choice import EngineChoice, merged
 from tfspark.sketches import RowSketch
 
 
@@ -46,7 +46,7 @@ class OncePerTask(AccumulatorParam[Gathered]):
         if value1.tasks.isdisjoint(value2.tasks):
             value1.tasks |= value2.tasks
             value1.total.merge(value2.total)
-            value1.choices = together(value1.choices, value2.choices)
+            value1.choices = merged(value1.choices, value2.choices)
         return value1
 
 
@@ -93,4 +93,4 @@ class TaskSketches:
 
     def choices(self) -> tuple[EngineChoice, ...]:
         """Return the engine of each model; empty if no row was computed."""
-        return reduce(together, (one.value.choices for one in self._frames), ())
+        return reduce(merged, (one.value.choices for one in self._frames), ())

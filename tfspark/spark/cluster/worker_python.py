@@ -22,7 +22,7 @@ from tfspark.errors import EngineError, explain, listing
 from tfspark.options import AnyEngine
 
 _NEEDED = frozenset({"google.protobuf", "numpy", "pyarrow", "tfspark"})
-_QUESTION = """
+_PROGRAM = """
 import sys
 from importlib.util import find_spec
 def is_there(name):
@@ -89,7 +89,7 @@ def _found(command: str, needed: frozenset[str]) -> str:
     """Return the problem of a Python as text; empty when its workers can score."""
     try:
         done = subprocess.run(
-            [command, "-c", _QUESTION, *sorted(needed)], capture_output=True, text=True, check=True
+            [command, "-c", _PROGRAM, *sorted(needed)], capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError) as error:
         return f"which does not run: {error}"

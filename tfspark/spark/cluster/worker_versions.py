@@ -17,7 +17,7 @@ from tfspark.engine.registry import packages_of
 from tfspark.errors import EngineError, explain
 from tfspark.options import AnyEngine
 from tfspark.spark.cluster.failures import own_errors
-from tfspark.spark.cluster.pandas_there import check_pandas
+from tfspark.spark.cluster.pandas_check import check_pandas
 from tfspark.spark.cluster.tasks import run_splits
 from tfspark.spark.cluster.worker_python import check_worker_python
 from tfspark.versions import installed_versions, mismatches
@@ -25,12 +25,12 @@ from tfspark.versions import installed_versions, mismatches
 _log = logging.getLogger(__name__)
 
 # Runs in a worker, and returns package → version.
-Question: TypeAlias = Callable[[], dict[str, str]]
+VersionProbe: TypeAlias = Callable[[], dict[str, str]]
 
 
 def worker_versions(
     spark: SparkSession,
-    question: Question = installed_versions,
+    probe: VersionProbe = installed_versions,
     *,
     engine: AnyEngine = "auto",
     by_rdd: bool = False,
@@ -39,38 +39,38 @@ def worker_versions(
 
     Args:
         spark: The session.
-        question: The function that the worker runs.
+        probe: The function that the worker runs.
         engine: The engine, whose package the workers need.
-        by_rdd: Run the question in an RDD instead of a DataFrame. Spark uses different workers for
-            the two, and the job should reuse the worker that answers.
+        by_rdd: Run the probe in an RDD instead of a DataFrame. Spark uses different workers for the
+            two, and the job should reuse the worker that answers.
 
     Raises:
         EngineError: When a worker cannot start, lacks pandas or the package of the engine, or has
             another version of tfspark.
-        TfsparkError: The question raised it.
+        TfsparkError: When the probe raises it.
     """
     if not by_rdd:
         check_pandas("mapInArrow")
     check_worker_python(spark, engine)
     with own_errors():
-        found = _by_rdd(spark, question) if by_rdd else _by_arrow(spark, question)
+        found = _by_rdd(spark, probe) if by_rdd else _by_arrow(spark, probe)
     _check_versions(installed_versions(), found, engine)
     return found
 
 
-def _by_rdd(spark: SparkSession, question: Question) -> dict[str, str]:
-    (found,) = run_splits(spark, [question], lambda _, ask: ask())
+def _by_rdd(spark: SparkSession, probe: VersionProbe) -> dict[str, str]:
+    (found,) = run_splits(spark, [probe], lambda _, run: run())
     return found
 
 
-def _by_arrow(spark: SparkSession, question: Question) -> dict[str, str]:
-    def ask(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _by_arrow(spark: SparkSession, probe: VersionProbe) -> dict[str, str]:
+    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for _ in batches:
-            found = question()
+            found = probe()
             yield pa.RecordBatch.from_pydict({"name": list(found), "version": list(found.values())})
 
-    asked = spark.range(0, 1, 1, 1).mapInArrow(ask, "name string, version string")
-    return {cast(str, row["name"]): cast(str, row["version"]) for row in asked.collect()}
+    rows = spark.range(0, 1, 1, 1).mapInArrow(run, "name string, version string")
+    return {cast(str, row["name"]): cast(str, row["version"]) for row in rows.collect()}
 
 
 def _check_versions(

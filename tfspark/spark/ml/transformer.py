@@ -59,7 +59,8 @@ class SavedModelTransformer(
             schema: The columns of a frame.
 
         Raises:
-            TfsparkError: As `transform`.
+            TfsparkError: When the model or a param cannot be used, or the columns do not fit; as
+                for `transform`.
         """
         spark = active_session(None)
         frame = spark.createDataFrame([], schema)

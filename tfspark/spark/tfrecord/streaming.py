@@ -1,8 +1,8 @@
 """Reads the TFRecord files that appear in a folder as a stream. Driver and executor.
 
 The offset of a query has the files that were read, with size and time, so that a replayed
-micro-batch reads the same files. A file that is deleted leaves the offset, which then does not grow
-for ever. Files have to appear complete: rename them into the folder.
+micro-batch reads the same files. Deleted files are removed from the offset, so that it does not
+grow forever. Files have to appear complete: rename them into the folder.
 """
 
 from __future__ import annotations

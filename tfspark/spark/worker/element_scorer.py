@@ -263,4 +263,4 @@ def _as_float(value: Any, target: dtypes.DType) -> Any:
     if not isinstance(value, bool | int | Decimal):
         return value
     found = float(nearest_one(value, target))
-    return float(value) if isinf(found) else found  # too large, which an error of the row says
+    return float(value) if isinf(found) else found  # too large; a later check reports it

@@ -85,8 +85,8 @@ def _choice(model: BoundModel, rows: pa.RecordBatch) -> EngineChoice:
 
         def open_engine(name: EngineName) -> Engine:
             with limit.loading():
-                opened[name] = open_model(handle.on(EngineChoice(name)))
-            return limit.over(opened[name])
+                opened[name] = open_model(handle.with_choice(EngineChoice(name)))
+            return limit.wrap(opened[name])
 
         choice = choose_engine(rows, binding, open_engine, origin, handle.size)
     for name, engine in opened.items():

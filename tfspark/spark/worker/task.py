@@ -63,7 +63,7 @@ def score_task(
         yield from score(
             chain([first], stream),
             binding,
-            limit.over(engine),
+            limit.wrap(engine),
             keep=keep,
             batch_size=options.batch_size,
             model_bytes=handle.size,

@@ -29,7 +29,7 @@ from tfspark.origin import Origin
 from tfspark.tensors import Tensor
 
 # The longest interval between two checks of the time.
-_LOOK_SECONDS = 1.0
+_CHECK_SECONDS = 1.0
 _STDERR = 2
 # The environment variable with the folder of the workers' crash reports.
 _CRASH_FOLDER = "PYTHON_FAULTHANDLER_DIR"
@@ -54,7 +54,7 @@ class TimeLimit:
 
     def __enter__(self) -> TimeLimit:
         if self.seconds is not None:
-            threading.Thread(target=self._look, name="tfspark-time-limit", daemon=True).start()
+            threading.Thread(target=self._watch, name="tfspark-time-limit", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -69,13 +69,13 @@ class TimeLimit:
         finally:
             self.since = None
 
-    def over(self, engine: Engine) -> Engine:
+    def wrap(self, engine: Engine) -> Engine:
         """Return the engine with a limit on each run; without a limit, the engine itself."""
         return engine if self.seconds is None else _LimitedEngine(engine, self)
 
-    def _look(self) -> None:
+    def _watch(self) -> None:
         seconds = self.seconds or 0.0
-        while not self._is_over.wait(min(_LOOK_SECONDS, seconds / 4)):
+        while not self._is_over.wait(min(_CHECK_SECONDS, seconds / 4)):
             since = self.since
             if since is not None and monotonic() - since > seconds:
                 _end_process(self._error())

@@ -6,7 +6,7 @@ import io.tfspark.model._
 /** Options of every API.
   *
   * @param version version folder; by default the newest
-  * @param batchSize rows per run of the model; by default up to 1 MiB
+  * @param batchSize rows per call of the model; by default up to 1 MiB
   * @param narrow allow numbers that may have fractions to feed integers, each checked
   * @param binaryStrings take string outputs as binary
   * @param tags tag set of the graph

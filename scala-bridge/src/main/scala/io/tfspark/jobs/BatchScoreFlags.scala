@@ -48,7 +48,7 @@ object BatchScoreFlags {
     Flag(
       "batch-size",
       "ROWS",
-      "rows per run of the model (default: as many as run fastest)",
+      "rows per call of the model (default: as many as run fastest)",
       Flag.positive
     )
   )

@@ -60,7 +60,7 @@ private[jobs] object BlankLines {
   private def lost(target: Dataset, names: Seq[String], found: Long): BindingException =
     new BindingException(Explain(
       s"Rows would be lost in $target: they are blank lines of CSV files, and readers skip them.",
-      expected = s"another column beside ${Explain.listing(names)}, or values in all rows",
+      expected = s"another column besides ${Explain.listing(names)}, or values in all rows",
       found = s"$found such rows",
       hint = "write another column too, write parquet, or choose a text for null with " +
         "--output-option nullValue=NULL."

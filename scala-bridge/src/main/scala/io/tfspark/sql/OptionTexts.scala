@@ -133,7 +133,7 @@ private[tfspark] object OptionTexts {
     case OnError.GiveNull(_) => OnError.GiveNull(Some(name))
     case OnError.Raise =>
       throw new UsageException(Explain(
-        "There is no reason column where the first bad row ends the scoring.",
+        "There is no reason column if the first bad row ends the scoring.",
         found = s"the option reason, '$name'",
         hint = "add the option on_error with the value null."
       ))

@@ -7,13 +7,13 @@ from pyspark.sql import DataFrame, SparkSession
 
 from tfspark import predict, predict_udf
 from tfspark.errors import EngineError
-from tfspark.spark.cluster import pandas_there
+from tfspark.spark.cluster import pandas_check
 from tfspark.spark.cluster.worker_versions import worker_versions
 
 
 @pytest.fixture(autouse=True)
 def no_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pandas_there, "find_spec", lambda name: None)
+    monkeypatch.setattr(pandas_check, "find_spec", lambda name: None)
 
 
 def test_pandas_is_asked_for_where_spark_wants_it(
