@@ -140,7 +140,7 @@ class BatchScorer:
 
 def score_batches(
     base_path: str | Path,
-    write: str | Sink | Callable[[DataFrame, int], object],
+    write: str | Path | Sink | Callable[[DataFrame, int], object],
     *,
     checkpoint: str | Path | None = None,
     feed: Mapping[str, object] | None = None,
