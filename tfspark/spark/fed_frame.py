@@ -33,7 +33,7 @@ from tfspark.features import features_in
 from tfspark.feeding import InputBinding
 from tfspark.schema import Binding, kept_columns
 from tfspark.signature import Signature
-from tfspark.spark.cluster.names import numbered, quoted
+from tfspark.spark.cluster.names import field_path, numbered, plain, quoted
 from tfspark.spark.struct_features import features_of_structs
 from tfspark.spark.types import column_of, passes
 from tfspark.spark.void_columns import typed_nulls
@@ -254,7 +254,7 @@ def _free(name: str, taken: Sequence[str]) -> str:
 
 def _fields_of_struct(
     df: DataFrame, feed: Mapping[str, FeedValue], signature: Signature, case_sensitive: bool
-) -> dict[str, Column]:
+) -> dict[str, str]:
     """Return the fields of the only struct column that has fields for all remaining inputs."""
     open_inputs = [
         spec.name
@@ -270,6 +270,8 @@ def _fields_of_struct(
         names = field.dataType.names
         fields = {name: resolve(name, names, case_sensitive=case_sensitive) for name in open_inputs}
         if None not in fields.values() and df.columns.count(field.name) == 1:
-            struct = sf.col(quoted(field.name))
-            found.append({name: struct.getField(str(path)) for name, path in fields.items()})
+            struct = plain(field.name)
+            found.append(
+                {name: field_path(struct, str(own), df.columns) for name, own in fields.items()}
+            )
     return found[0] if len(found) == 1 else {}
