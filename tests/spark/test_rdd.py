@@ -251,3 +251,9 @@ def test_the_partition_is_named(spark, linear):
 def test_options_are_checked_at_the_call(score, linear, options, error, message):
     with pytest.raises(error, match=message):
         score([[1, 2]], linear, **options)
+
+
+def test_a_signature_without_inputs_is_refused(score, save):
+    model = save("constant", lambda: {"y": [1.0]})
+    with pytest.raises(BindingError, match="has no inputs"):
+        score([1.0], model)

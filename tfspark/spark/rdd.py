@@ -134,6 +134,8 @@ def _bad_constants(signature: Signature, feed: Mapping[str, Any]) -> list[str]:
         for spec in signature.inputs
         if spec.name in given and misfit(given[spec.name], spec)
     ]
-    if given.keys() >= {spec.name for spec in signature.inputs}:
+    if not signature.inputs:
+        misfits.append("the signature has no inputs, so it cannot score rows")
+    elif given.keys() >= {spec.name for spec in signature.inputs}:
         misfits.append("only constants feed the signature; one input needs the elements")
     return misfits
