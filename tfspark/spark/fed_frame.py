@@ -78,7 +78,8 @@ class FedFrame:
         Raises:
             BindingError: When a column to keep does not exist.
         """
-        case_sensitive = df.sparkSession.conf.get("spark.sql.caseSensitive") == "true"
+        setting = df.sparkSession.conf.get("spark.sql.caseSensitive", "false")
+        case_sensitive = str(setting).lower() == "true"
         feed = features_of_structs(df, feed or {}, signature, case_sensitive)
         given = {**_fields_of_struct(df, feed, signature, case_sensitive), **feed}
         given |= typed_nulls(df, given, signature, case_sensitive)
@@ -145,8 +146,12 @@ class FedFrame:
         """Whether a column was made from an expression or stacked; users do not know its name."""
         return name in self.added and name.startswith(_EXPRESSION)
 
-    def check_kept(self, terms: Terms) -> None:
+    def check_kept(self, terms: Terms, *, in_jvm: bool = False) -> None:
         """Refuse kept columns with an ambiguous name, or that cannot pass through Python.
+
+        Args:
+            terms: How the caller spells options.
+            in_jvm: Whether the rows stay in the JVM, which keeps every type.
 
         Raises:
             BindingError: With all of them.
@@ -161,7 +166,7 @@ class FedFrame:
             f"column {field.name!r} is {field.dataType.simpleString()}, which Spark cannot pass to "
             "Python"
             for field in kept
-            if not passes(field.dataType)
+            if not (in_jvm or passes(field.dataType))
         ]
         if problems:
             raise BindingError(
