@@ -220,6 +220,37 @@ def test_a_target_may_be_a_path_object(
     assert written(spark, tmp_path / "out") == [(1.0, 2.0)]
 
 
+def test_a_stream_starts_again_beside_a_version_that_does_not_fit(
+    spark: SparkSession, stream: DataFrame, rows: Any, versions: Path, base: Path, tmp_path: Path
+) -> None:
+    def start() -> BatchScorer:
+        place = {"checkpoint": tmp_path / "log", "fetch": {"y": "p"}}
+        scorer = tfspark.score_batches(base, tmp_path / "out", **place)
+        run(scorer, stream)
+        return scorer
+
+    rows(0)
+    start()
+    shutil.copytree(versions / "other", base / "2")
+    rows(1)
+    assert [refusal.version for refusal in start().refusals()] == [2]
+    assert written(spark, tmp_path / "out") == [(0.0, 1.0), (1.0, 2.0)]
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [({"partition_by": ["city"]}, "city"), ({"format": "csv"}, "csv")],
+)
+def test_columns_of_the_target_are_checked_before_the_stream_starts(
+    stream: DataFrame, base: Path, tmp_path: Path, target: dict[str, Any], message: str
+) -> None:
+    folder = Folder(tmp_path / "out", **target)  # type: ignore[arg-type]
+    scorer = tfspark.score_batches(base, folder, checkpoint=tmp_path / "log")
+    nested = stream.selectExpr("inputs", "array(inputs) AS nested")
+    with pytest.raises(BindingError, match=message):
+        scorer.writer(nested)
+
+
 def test_records_are_created_once_and_deleted_when_old(tmp_path: Path) -> None:
     records = Records(LocalStore(), str(tmp_path / "tfspark"))
     assert (records.of(7), records.last(), records.refusals()) == (None, None, [])

@@ -99,7 +99,10 @@ class BatchScorer:
         spark = stream.sparkSession
         if _is_visible(spark, self.base_path):
             records = Checkpoint.at(spark, self.checkpoint).records
-            self._columns_of(stream, self._choice.current(spark, records))
+            columns = self._columns_of(stream, self._choice.current(spark, records, stream))
+            if self.version_column is not None:
+                columns[self.version_column] = "bigint"
+            self.sink.check_columns(spark, columns)
         writer = stream.writeStream.foreachBatch(self)
         return writer.option("checkpointLocation", self.checkpoint)
 

@@ -48,6 +48,9 @@ class Sink(Protocol):
     def check(self, spark: SparkSession) -> None:
         """Raise when a stream of this session cannot write there."""
 
+    def check_columns(self, spark: SparkSession, columns: Mapping[str, str]) -> None:
+        """Raise when rows with these columns, name → Spark type, cannot be written."""
+
     def write(self, rows: DataFrame, batch: Batch) -> None:
         """Write the rows of a micro-batch, unless they are written."""
 
@@ -64,6 +67,9 @@ class Function:
 
     def check(self, spark: SparkSession) -> None:
         """See `Sink.check`."""
+
+    def check_columns(self, spark: SparkSession, columns: Mapping[str, str]) -> None:
+        """See `Sink.check_columns`."""
 
     def write(self, rows: DataFrame, batch: Batch) -> None:
         """See `Sink.write`."""
@@ -104,6 +110,12 @@ class Folder:
                 )
             )
         self._output(spark).check()
+
+    def check_columns(self, spark: SparkSession, columns: Mapping[str, str]) -> None:
+        """See `Sink.check_columns`."""
+        output = self._output(spark)
+        output.check()
+        output.check_columns(columns)
 
     def write(self, rows: DataFrame, batch: Batch) -> None:
         """See `Sink.write`."""
@@ -164,6 +176,9 @@ class DeltaTable:
     def check(self, spark: SparkSession) -> None:
         """See `Sink.check`."""
         check_installed(spark, "delta")
+
+    def check_columns(self, spark: SparkSession, columns: Mapping[str, str]) -> None:
+        """See `Sink.check_columns`."""
 
     def write(self, rows: DataFrame, batch: Batch) -> None:
         """See `Sink.write`."""
