@@ -42,6 +42,8 @@ class Column:
         struct = structs.recognised(arrow)
         if struct is not None:
             return cls(structs.FED_AS[struct], label or structs.LABELS[struct])
+        if structs.is_variant(arrow):
+            return cls(None, label or "variant")
         element, _ = dtypes.element_of(arrow)
         fits = (
             dtypes.is_bytes(element)

@@ -65,6 +65,13 @@ def recognised(arrow: pa.DataType) -> pa.DataType | None:
     return next((known for known in FED_AS if _is_like(arrow, known)), None)
 
 
+def is_variant(arrow: Any) -> bool:
+    """Whether a type is Spark's VARIANT, which Spark marks in the metadata of a field."""
+    if arrow.id != _STRUCT or [field.name for field in arrow] != ["value", "metadata"]:
+        return False
+    return (arrow.field("metadata").metadata or {}).get(b"variant") == b"true"
+
+
 def _is_like(arrow: Any, known: Any) -> bool:
     if is_list(known):
         return is_list(arrow) and _is_like(arrow.value_type, known.value_type)

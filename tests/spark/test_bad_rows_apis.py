@@ -28,6 +28,20 @@ def rows(spark):
     return spark.createDataFrame(list(enumerate(VALUES)), "id int, x bigint").coalesce(1)
 
 
+@pytest.mark.parametrize(
+    ("columns", "path"),
+    [
+        (["named_struct('x', 7L) AS s"], "s.x"),
+        (["named_struct('x', 7L) AS `a.b`"], "`a.b`.x"),
+        (["named_struct('x', 7L) AS s", "1L AS `s.x`"], "s.`x`"),
+    ],
+)
+def test_the_reason_names_the_field_of_a_struct(spark, identity, columns, path):
+    bad = spark.range(1).selectExpr(*(one.replace("7L", "700L") for one in columns))
+    why = predict(bad, identity("int8"), on_error="null", reason="why").first().why
+    assert (why.code, why.column) == ("OUT_OF_RANGE", path)
+
+
 def test_predict_gives_null_and_the_reason(rows, prices):
     scored = predict(rows, prices, on_error="null", reason="why")
     assert scored.schema.simpleString() == (

@@ -212,7 +212,13 @@ def test_kept_columns_are_untouched(spark, linear):
 
 
 @pytest.mark.parametrize(
-    "value", ["interval '1-2' year to month", "make_interval(1)", "named_struct('a', 1, 'a', 2)"]
+    "value",
+    [
+        "interval '1-2' year to month",
+        "make_interval(1)",
+        "named_struct('a', 1, 'a', 2)",
+        "map()",
+    ],
 )
 def test_a_column_that_cannot_pass_is_refused_or_left_out(spark, linear, value):
     df = spark.sql(f"SELECT array(1f, 2f) AS features, {value} AS odd, array({value}) AS odds")
@@ -222,6 +228,13 @@ def test_a_column_that_cannot_pass_is_refused_or_left_out(spark, linear, value):
         predict(df, linear, feed={"inputs": "features"})
     scored = predict(df, linear, feed={"inputs": "features"}, keep=["features"])
     assert scored.first().outputs == 3.0
+
+
+@pytest.mark.parametrize("setting", ["true", "TRUE"])
+def test_case_matters_if_spark_says_so(spark, identity, conf, setting):
+    df = spark.sql("SELECT 1f AS x")
+    with conf("spark.sql.caseSensitive", setting), pytest.raises(BindingError, match="column 'X'"):
+        predict(df, identity("float32"), feed={"x": "X"})
 
 
 def test_the_given_dataframe_is_not_modified(points, linear):

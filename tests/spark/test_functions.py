@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from chispa import assert_df_equality
 from pyspark.sql import functions as sf
@@ -104,12 +106,39 @@ def test_a_wrong_type_is_our_error_in_the_task(points, linear, refusal, kind, ar
     assert message in text
 
 
-@pytest.mark.parametrize("value", ["date '2020-01-01'", "map('a', 1)"])
-def test_a_type_that_cannot_be_fed_is_named(spark, identity, refusal, kind, value):
+@pytest.mark.parametrize(
+    ("value", "advice"),
+    [
+        ("date '2020-01-01'", "use unix_date(argument 1)"),
+        ("map('a', 1)", "use argument 1['key']"),
+        ("parse_json('1')", "of variant; use variant_get(argument 1, '$', 'float')"),
+        ("array(timestamp '2020-01-01')", "use transform(argument 1, x -> unix_micros(x))"),
+    ],
+)
+def test_a_type_that_cannot_be_fed_is_named(spark, identity, refusal, kind, value, advice):
     tfpredict = predict_udf(identity("float32"), kind=kind)
     text = refusal(spark.range(1).select(tfpredict(sf.expr(value))))
     assert "tfspark.errors.BindingError" in text
-    assert "use unix_date" in text or "use argument 1['key']" in text or kind == "pandas"
+    assert advice in text
+
+
+@pytest.mark.parametrize(("dtype", "shape"), [("float32", (None, 2)), ("int64", (None,))])
+def test_pandas_refuses_a_struct_for_the_only_input(spark, identity, refusal, dtype, shape):
+    tfpredict = predict_udf(identity(dtype, shape), kind="pandas")
+    text = refusal(spark.range(1).select(tfpredict(sf.struct(sf.col("id").alias("x")))))
+    assert "'argument 1' of struct<x:bigint>; use one of its fields" in text
+    assert 'kind="arrow" and predict take structs' in text
+
+
+def test_constants_may_be_any_number(spark, identity, kind):
+    score = predict_udf(identity("float64"), kind=kind)
+    assert spark.range(1).select(score(-(2**70)), score(2**70)).first() == (-(2.0**70), 2.0**70)
+
+
+def test_another_thread_finds_the_session(spark, linear, points, kind):
+    with ThreadPoolExecutor(1) as threads:
+        score = threads.submit(predict_udf, linear, kind=kind).result()
+    assert column(points, score, "features") == [3.0, 4.0, 9.0]
 
 
 def test_a_row_of_the_wrong_length_is_named(points, linear, refusal, kind):
@@ -240,6 +269,14 @@ def test_a_null_inside_an_array(spark, linear, kind, batch_size):
     )
     score = predict_udf(linear, kind=kind, batch_size=batch_size)
     assert column(df, score, "x") == [3.0, None, None]
+
+
+def test_a_fill_replaces_nulls_inside_arrays(spark, identity, kind):
+    rows = [([1.0, None],), ([float("nan"), 2.0],), ([None, None],), (None,)]
+    df = spark.createDataFrame(rows, "x array<double>").coalesce(1)
+    score = predict_udf(identity("float32", (None, 2)), kind=kind, on_null=7.0)
+    found = column(df, score, "x")
+    assert str(found) == "[[1.0, 7.0], [nan, 2.0], [7.0, 7.0], None]"
 
 
 # --- in queries -----------------------------------------------------------------------------------

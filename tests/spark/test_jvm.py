@@ -37,6 +37,11 @@ def test_mismatches_are_found_before_the_bridge_is_asked(points, linear):
         by_predict(points, linear, feed={"inputs": "nothing"})
 
 
+def test_columns_that_python_cannot_take_are_kept_in_the_jvm(points, linear):
+    with pytest.raises(EngineError, match="make bridge"):
+        by_predict(points.selectExpr("features", "INTERVAL 1 YEAR AS age"), linear)
+
+
 def test_an_rdd_is_scored_in_python_alone(spark, linear):
     rdd = spark.sparkContext.parallelize([[1.0, 2.0]])
     with pytest.raises(UsageError, match="does not support"):

@@ -21,6 +21,52 @@ def test_a_frame_of_pandas_on_spark_comes_back_with_its_index(points, linear):
     assert frame["outputs"].to_dict() == {1.0: 3.0, 3.0: 4.0, 7.0: 9.0}
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_columns_of_pandas_on_spark_keep_labels_and_dtypes(spark, identity):
+    import pandas as pd
+    import pyspark.pandas as ps
+
+    held = pd.DataFrame(
+        {
+            "x": [1.0, 2.0],
+            7: pd.Categorical(["b", None], categories=["c", "b"], ordered=True),
+            "n": pd.array([1, None], "Int64"),
+            "flag": pd.array([True, None], "boolean"),
+        }
+    ).rename_axis(columns="names")
+    scored = predict(ps.from_pandas(held), identity("float32"), feed={"x": "x"}).to_pandas()
+    pd.testing.assert_frame_equal(scored.sort_index().drop(columns="y"), held)
+    assert scored.columns[-1] == "y"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_categories_of_pandas_on_spark_are_fed_as_values(spark, identity):
+    import pandas as pd
+    import pyspark.pandas as ps
+
+    words = pd.Categorical(["b", "a", None])
+    rows = ps.from_pandas(pd.DataFrame({"x": words}, index=pd.CategoricalIndex(["q", "q", "r"])))
+    scored = predict(rows, identity("string"), keep=[]).to_pandas()
+    assert sorted(zip(scored.index, scored["y"], strict=True), key=str) == [
+        ("q", "a"),
+        ("q", "b"),
+        ("r", None),
+    ]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_levels_of_column_labels_are_kept(spark, identity):
+    import pandas as pd
+    import pyspark.pandas as ps
+
+    labels = pd.MultiIndex.from_tuples([("a", "x"), ("a", "z")], names=["one", "two"])
+    rows = ps.from_pandas(pd.DataFrame([[1.0, 2.0]], columns=labels))
+    scored = predict(rows, identity("float32"), feed={"x": "(a, z)"})
+    assert list(scored.columns) == [("a", "x"), ("a", "z"), ("y", "")]
+    assert list(scored.columns.names) == ["one", "two"]
+    assert scored["y"].to_numpy().tolist() == [2.0]
+
+
 def test_tune_applies_what_the_user_has_not_set(spark, linear, conf):
     before = spark.conf.get(ROWS)
     try:

@@ -25,22 +25,25 @@ def series(*values: Any) -> pd.Series:
 @pytest.mark.parametrize(
     ("values", "nulls", "found"),
     [
-        ([np.array([LONG, 1]), None], [False, True], [[LONG, 1], None]),
+        ([np.array([LONG, 1]), None], [None, "{}"], [[LONG, 1], None]),
         # A null among integers, as Spark 3.5 shows it.
-        ([np.array([1.0, np.nan]), np.array([2.0, 3.0])], [True, False], [None, [2, 3]]),
+        (
+            [np.array([1.0, np.nan]), np.array([2.0, 3.0])],
+            ['{"value":[1,null]}', None],
+            [[1, None], [2, 3]],
+        ),
     ],
 )
 def test_long_integers_in_arrays_keep_their_digits(
-    values: list[Any], nulls: list[bool], found: list[Any]
+    values: list[Any], nulls: list[str | None], found: list[Any]
 ) -> None:
     types = pd.Series(["array<bigint>"] * len(values))
-    array = _array(series(*values), pd.Series(nulls), types, FLOATS)
+    array = _array(series(*values), pd.Series(nulls), types, FLOATS, "argument 1")
     assert array.type == pa.list_(pa.int64())
     assert array.to_pylist() == found
 
 
 def test_integers_that_came_as_floats_may_be_larger_than_any() -> None:
-    array = _array(
-        series(np.array([2.0**63])), pd.Series([False]), pd.Series(["array<bigint>"]), FLOATS
-    )
+    types = pd.Series(["array<bigint>"])
+    array = _array(series(np.array([2.0**63])), pd.Series([None]), types, FLOATS, "argument 1")
     assert array.to_pylist() == [[2.0**63]]

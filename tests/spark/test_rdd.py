@@ -1,9 +1,11 @@
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
 import pytest
 from pyspark import TaskContext
 from pyspark.errors import PythonException
+from pyspark.ml.linalg import Matrices, Vectors
 from pyspark.sql import Row
 
 from tfspark import predict_rdd
@@ -106,6 +108,15 @@ def test_elements_come_back_as_they_went_in(score, identity, dtype, shape, eleme
         ("string", (None,), [b"a", bytearray(b"b"), np.str_("c")], ["a", "b", "c"]),
         ("string", (None, None), [np.array(["x", "yy"]), ("z",)], [["x", "yy"], ["z"]]),
         ("int32", (None, 2, 2), [np.arange(4), [5, 6, 7, 8]], [[[0, 1], [2, 3]], [[5, 6], [7, 8]]]),
+        ("int32", (None, 2, 2), [[np.array([0, 1]), (2, 3)]], [[[0, 1], [2, 3]]]),
+        ("float32", (None, 1, 2), [[np.zeros((1, 2))[0]]], [[[0.0, 0.0]]]),
+        (
+            "float32",
+            (None, 2),
+            [Vectors.dense(1, 2), Row(features=Vectors.sparse(2, {1: 3.0})), {"x": [4, 5]}],
+            [[1.0, 2.0], [0.0, 3.0], [4.0, 5.0]],
+        ),
+        ("float32", (None, 1, 2), [Matrices.dense(1, 2, [1, 2])], [[[1.0, 2.0]]]),
     ],
 )
 def test_other_kinds_of_values(score, identity, dtype, shape, elements, expected):
@@ -180,6 +191,9 @@ def test_wide_elements_are_read_a_few_at_a_time(spark, identity):
         ("int64", (None,), [1, True], "row 1 of partition 0: the element cannot feed"),
         ("int64", (None,), [1, 2**63], "row 1 of partition 0: the element cannot feed"),
         ("int64", (None, None), [[1], [2, 0.5]], "row 1 of partition 0: the element cannot feed"),
+        ("int64", (None,), [1, "2"], "row 1 of partition 0: the element cannot feed"),
+        ("int64", (None,), [timedelta(1)], "of the type duration[us] is not a number"),
+        ("int64", (None, None), [[datetime(2020, 1, 1)]], "timestamp[us] is not a number"),
         ("bool", (None,), [True, 1], "row 1 of partition 0: the element cannot feed"),
         ("string", (None,), ["a", 1], "row 1 of partition 0: the element cannot feed"),
         ("string", (None,), ["a", b"\xff"], "not UTF-8"),
@@ -226,6 +240,9 @@ def test_the_partition_is_named(spark, linear):
     [
         ({"feed": {"input": "x"}}, BindingError, "Did you mean 'inputs'"),
         ({"feed": "inputs"}, UsageError, "a dict {input: column"),
+        ({"feed": {"inputs": ["x", "y"]}}, UsageError, "key of one value"),
+        ({"feed": {"inputs": [1.0, 2.0]}}, BindingError, "only constants feed"),
+        ({"feed": {"inputs": [1.0]}}, BindingError, "expected a constant of shape"),
         ({"fetch": {"output": "x"}}, BindingError, "Did you mean 'outputs'"),
         ({"strings": "text"}, UsageError, "'string', 'binary'"),
         ({"bach_size": 1}, UsageError, "Did you mean 'batch_size'"),
@@ -234,3 +251,9 @@ def test_the_partition_is_named(spark, linear):
 def test_options_are_checked_at_the_call(score, linear, options, error, message):
     with pytest.raises(error, match=message):
         score([[1, 2]], linear, **options)
+
+
+def test_a_signature_without_inputs_is_refused(score, save):
+    model = save("constant", lambda: {"y": [1.0]})
+    with pytest.raises(BindingError, match="has no inputs"):
+        score([1.0], model)

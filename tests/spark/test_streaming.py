@@ -192,6 +192,12 @@ def test_wrong_arguments_are_refused_before_a_task(
         tfspark.score_batches(base, DeltaTable("scores"), **place)
     with pytest.raises(UsageError, match="either a name or a path"):
         DeltaTable()
+    with pytest.raises(UsageError, match="partition_by cannot be used"):
+        Folder("scores", partition_by="city")
+    with pytest.raises(UsageError, match="partition_by cannot be used"):
+        DeltaTable("scores", partition_by="city")
+    with pytest.raises(UsageError, match="path of a target"):
+        Folder(3)  # type: ignore[arg-type]
     scorer = tfspark.score_batches(base, str(tmp_path / "scores"), **place)
     with pytest.raises(UsageError, match=r"tfspark\.predict"):
         scorer.writer(points)
@@ -203,6 +209,46 @@ def test_wrong_arguments_are_refused_before_a_task(
         tfspark.score_batches(base, "scores", feed={"inputs": "x"}, **place).writer(stream)
     with pytest.raises(BindingError, match="already"):
         tfspark.score_batches(base, "scores", version_column="Y", **place).writer(stream)
+
+
+@pytest.mark.parametrize("kind", [Path, Folder, lambda path: Folder(str(path))])
+def test_a_target_may_be_a_path_object(
+    spark: SparkSession, stream: DataFrame, rows: Any, base: Path, tmp_path: Path, kind: Any
+) -> None:
+    rows(1)
+    run(tfspark.score_batches(base, kind(tmp_path / "out"), checkpoint=tmp_path / "log"), stream)
+    assert written(spark, tmp_path / "out") == [(1.0, 2.0)]
+
+
+def test_a_stream_starts_again_beside_a_version_that_does_not_fit(
+    spark: SparkSession, stream: DataFrame, rows: Any, versions: Path, base: Path, tmp_path: Path
+) -> None:
+    def start() -> BatchScorer:
+        place = {"checkpoint": tmp_path / "log", "fetch": {"y": "p"}}
+        scorer = tfspark.score_batches(base, tmp_path / "out", **place)
+        run(scorer, stream)
+        return scorer
+
+    rows(0)
+    start()
+    shutil.copytree(versions / "other", base / "2")
+    rows(1)
+    assert [refusal.version for refusal in start().refusals()] == [2]
+    assert written(spark, tmp_path / "out") == [(0.0, 1.0), (1.0, 2.0)]
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [({"partition_by": ["city"]}, "city"), ({"format": "csv"}, "csv")],
+)
+def test_columns_of_the_target_are_checked_before_the_stream_starts(
+    stream: DataFrame, base: Path, tmp_path: Path, target: dict[str, Any], message: str
+) -> None:
+    folder = Folder(tmp_path / "out", **target)  # type: ignore[arg-type]
+    scorer = tfspark.score_batches(base, folder, checkpoint=tmp_path / "log")
+    nested = stream.selectExpr("inputs", "array(inputs) AS nested")
+    with pytest.raises(BindingError, match=message):
+        scorer.writer(nested)
 
 
 def test_records_are_created_once_and_deleted_when_old(tmp_path: Path) -> None:

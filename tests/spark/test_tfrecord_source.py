@@ -167,6 +167,7 @@ def test_bytes_of_records(records: SparkSession, written: str) -> None:
         ({"recordtype": "Sample"}, None, "expected: Example, SequenceExample, ByteArray"),
         ({"recordTypes": "Example"}, None, "Did you mean 'recordType'"),
         ({}, "id date", "No Example can hold these columns: 1 mismatch"),
+        ({}, "id array<date>", "column 'id' has the type array<date>"),
     ],
 )
 def test_refusals(

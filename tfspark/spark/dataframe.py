@@ -177,7 +177,7 @@ def _bound(
         terms=terms,
         difference=difference,
     )
-    feds[0].check_kept(terms)
+    feds[0].check_kept(terms, in_jvm=requests[0].options.engine == "jvm")
     return feds, bound
 
 

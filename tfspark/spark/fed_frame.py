@@ -34,7 +34,7 @@ from tfspark.features import features_in
 from tfspark.feeding import InputBinding
 from tfspark.schema import Binding, kept_columns
 from tfspark.signature import Signature
-from tfspark.spark.cluster.names import numbered, quoted
+from tfspark.spark.cluster.names import field_path, numbered, plain, quoted
 from tfspark.spark.struct_features import features_of_structs
 from tfspark.spark.types import column_of, passes
 from tfspark.spark.void_columns import typed_nulls
@@ -79,7 +79,8 @@ class FedFrame:
         Raises:
             BindingError: When a column to keep does not exist.
         """
-        case_sensitive = df.sparkSession.conf.get("spark.sql.caseSensitive") == "true"
+        setting = df.sparkSession.conf.get("spark.sql.caseSensitive", "false")
+        case_sensitive = str(setting).lower() == "true"
         feed = features_of_structs(df, feed or {}, signature, case_sensitive)
         given = {**_fields_of_struct(df, feed, signature, case_sensitive), **feed}
         given |= typed_nulls(df, given, signature, case_sensitive)
@@ -146,8 +147,12 @@ class FedFrame:
         """Whether a column was made from an expression or stacked; users do not know its name."""
         return name in self.added and name.startswith(_EXPRESSION)
 
-    def check_kept(self, terms: Terms) -> None:
+    def check_kept(self, terms: Terms, *, in_jvm: bool = False) -> None:
         """Refuse kept columns with an ambiguous name, or that cannot pass through Python.
+
+        Args:
+            terms: How the caller spells options.
+            in_jvm: Whether the rows stay in the JVM, which keeps every type.
 
         Raises:
             BindingError: With all of them.
@@ -162,7 +167,7 @@ class FedFrame:
             f"column {field.name!r} is {field.dataType.simpleString()}, which Spark cannot pass to "
             "Python"
             for field in kept
-            if not passes(field.dataType)
+            if not (in_jvm or passes(field.dataType))
         ]
         if problems:
             raise BindingError(
@@ -255,7 +260,7 @@ def _free(name: str, taken: Sequence[str]) -> str:
 
 def _fields_of_struct(
     df: DataFrame, feed: Mapping[str, FeedValue], signature: Signature, case_sensitive: bool
-) -> dict[str, Column]:
+) -> dict[str, str]:
     """Return the fields of the only struct column that has fields for all remaining inputs."""
     open_inputs = [
         spec.name
@@ -271,6 +276,8 @@ def _fields_of_struct(
         names = field.dataType.names
         fields = {name: resolve(name, names, case_sensitive=case_sensitive) for name in open_inputs}
         if None not in fields.values() and df.columns.count(field.name) == 1:
-            struct = sf.col(quoted(field.name))
-            found.append({name: struct.getField(str(path)) for name, path in fields.items()})
+            struct = plain(field.name)
+            found.append(
+                {name: field_path(struct, str(own), df.columns) for name, own in fields.items()}
+            )
     return found[0] if len(found) == 1 else {}

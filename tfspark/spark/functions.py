@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, get_args
 
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from tfspark.errors import UsageError, explain
@@ -66,14 +67,19 @@ def predict_udf(
 def active_session(spark: SparkSession | None) -> SparkSession:
     """Return the given session, otherwise the active one.
 
+    Spark knows the active session of a thread; in a new thread, the last session that was made is
+    used.
+
     Raises:
         UsageError: When there is none.
     """
-    session = spark or SparkSession.getActiveSession()
-    if session is None:
+    if spark is not None:
+        return spark
+    try:
+        return SparkSession.active()
+    except PySparkException as error:
         raise UsageError(
             explain(
                 "There is no active Spark session.", hint="create one, or give it with spark=…."
             )
-        )
-    return session
+        ) from error

@@ -177,7 +177,7 @@ def to_column(value: Argument) -> Column:
         return value
     if isinstance(value, list | tuple):
         return sf.array(*map(to_column, value))
-    if isinstance(value, int) and value > _LARGEST_BIGINT:
+    if isinstance(value, int) and not -_LARGEST_BIGINT - 1 <= value <= _LARGEST_BIGINT:
         return sf.lit(Decimal(value))  # Spark has no other literal for such an integer
     return sf.col(value) if isinstance(value, str) else sf.lit(value)
 

@@ -3,7 +3,8 @@
 Takes pandas Series and returns Series (a DataFrame for several outputs) with the same values as the
 Arrow form. pandas alone would lose information: it shows a null number as NaN, converts integers to
 floats if there is a null among them, and has no Spark types. So the driver sends each argument as
-its values, flags for nulls, and its Spark type; values that feed integers are sent as JSON.
+its values, its nulls, and its Spark type. Values that feed integers, and arrays that have a null
+and feed floats, are sent as JSON.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import DataType, StructType
 
 from tfspark import dtypes
-from tfspark.errors import BindingError, explain
+from tfspark.columns import Column as ColumnOfType
+from tfspark.errors import BindingError, explain_all
+from tfspark.fitting import wanted
+from tfspark.refusals import refusal
 from tfspark.signature import Signature, TensorSpec
 from tfspark.spark.types import column_type
 
@@ -36,11 +40,11 @@ _KEY = "value"
 
 
 def with_types(signature: Signature, columns: Sequence[Column]) -> list[Column]:
-    """Return the arguments of the function: values, null flags and type names. Driver."""
+    """Return the arguments of the function: values, nulls and type names. Driver."""
     specs = _inputs(signature, len(columns))
     pairs = list(zip(specs, columns, strict=True))
     values = [_as_json(column) if _is_integer(spec) else column for spec, column in pairs]
-    nulls = [_has_null(spec, column) for spec, column in pairs]
+    nulls = [_nulls(spec, column) for spec, column in pairs]
     return [*values, *nulls, *map(sf.typeof, columns)]
 
 
@@ -71,17 +75,24 @@ def _is_integer(spec: TensorSpec) -> bool:
 
 def _as_json(column: Column) -> Column:
     """Return a value of any type and depth as text that keeps every digit."""
-    return sf.to_json(sf.struct(column.alias(_KEY)))
+    # Spark cannot analyse a struct in sf.struct, whose names it resolves later.
+    return sf.to_json(sf.named_struct(sf.lit(_KEY), column))
 
 
-def _has_null(spec: TensorSpec, column: Column) -> Column:
-    """Return whether a value has a null, at any depth where pandas would show it as NaN.
+def _has_floats(spec: TensorSpec) -> bool:
+    """Whether rows are arrays of floats, in which pandas shows a null as NaN."""
+    return "float" in spec.dtype and spec.row_shape != ()
+
+
+def _nulls(spec: TensorSpec, column: Column) -> Column:
+    """Return whether a value is null; for arrays of floats, the JSON of a value that has a null.
 
     The type of a column is not known here, but arrays of every type can be converted to text.
     """
-    if "float" not in spec.dtype or spec.row_shape == ():
+    if not _has_floats(spec):
         return column.isNull()
-    return sf.coalesce(column.cast("string").contains("null"), sf.lit(True))
+    has_null = sf.coalesce(column.cast("string").contains("null"), sf.lit(True))
+    return sf.when(has_null, _as_json(column))
 
 
 def _arrays(
@@ -91,11 +102,12 @@ def _arrays(
         count = len(series) // 3
         values, nulls, types = series[:count], series[count : 2 * count], series[2 * count :]
         specs = _inputs(signature, count)
-        yield tuple(starmap(_array, zip(values, nulls, types, specs, strict=True)))
+        names = [f"argument {position}" for position in range(1, count + 1)]
+        yield tuple(starmap(_array, zip(values, nulls, types, specs, names, strict=True)))
 
 
 def _array(
-    values: pd.Series, nulls: pd.Series, types: pd.Series, spec: TensorSpec
+    values: pd.Series, nulls: pd.Series, types: pd.Series, spec: TensorSpec, name: str
 ) -> pa.Array[Any]:
     """Return one argument in the form of Arrow UDFs."""
     sql = str(types.iloc[0]) if len(types) else "void"
@@ -104,13 +116,13 @@ def _array(
     if sql == "void":
         return pa.nulls(len(values))
     if arrow is None:
-        raise BindingError(
-            explain("An argument cannot feed a model.", found=sql, hint="cast it in the query.")
-        )
-    mask = nulls.to_numpy(dtype=bool)
+        raise _refused(name, sql, spec)
     element, depth = dtypes.element_of(arrow)
+    mask = nulls.notna().to_numpy() if _has_floats(spec) else nulls.to_numpy(dtype=bool)
     if _is_integer(spec):
         return pa.array(_objects(_from_json(text, element) for text in values), arrow, mask=mask)
+    if _has_floats(spec) and depth and mask.any():
+        return _with_nulls(values, nulls, element, depth)
     try:
         return pa.array(values.to_numpy(), arrow, mask=mask)
     except pa.ArrowInvalid:
@@ -118,6 +130,33 @@ def _array(
             raise
         # Spark 3.5 shows a whole batch of integers as floats when one of them is null.
         return pa.array(values.to_numpy(), dtypes.nested(pa.float64(), depth), mask=mask)
+
+
+def _refused(name: str, sql: str, spec: TensorSpec) -> BindingError:
+    """Return the error of an argument that a pandas UDF cannot take."""
+    problem = refusal(name, ColumnOfType(None, sql), dtypes.by_name(spec.dtype), wanted(spec))
+    hint = ""
+    if "struct<" in sql:
+        hint = 'kind="arrow" and predict take structs of inputs, vectors, matrices and images.'
+    return BindingError(explain_all("An argument cannot feed the model", [problem], hint=hint))
+
+
+def _with_nulls(
+    values: pd.Series, texts: pd.Series, element: pa.DataType, depth: int
+) -> pa.Array[Any]:
+    """Return arrays of numbers; those with a null are read from their JSON."""
+
+    def read(element: pa.DataType) -> pa.Array[Any]:
+        pairs = zip(values, texts, strict=True)
+        exact = (_from_json(text, element) if isinstance(text, str) else one for one, text in pairs)
+        return pa.array(_objects(exact), dtypes.nested(element, depth))
+
+    try:
+        return read(element)
+    except pa.ArrowInvalid:
+        if not pa.types.is_integer(element):
+            raise
+        return read(pa.float64())  # see `_array`
 
 
 def _from_json(text: str, element: pa.DataType) -> Any:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark import RDD
 from pyspark.sql import SparkSession
 
-from tfspark.constants import Constant, is_constant
+from tfspark.constants import Constant, is_constant, misfit
 from tfspark.errors import BindingError, UsageError, did_you_mean, explain, explain_all, listing
 from tfspark.features import parts_of
 from tfspark.options import ScoreKeywords, ScoreOptions
@@ -42,9 +42,10 @@ def predict_rdd(
     """Score every element of an RDD.
 
     Args:
-        rdd: An element is the value of the single input (number, string, list or NumPy array), or a
-            dict or Row with the inputs by name. `None` gives `None`. If a Row lacks the name of the
-            single input, its only field is the value, or the list of all fields.
+        rdd: An element is the value of the single input (number, string, list, NumPy array, vector
+            or matrix of Spark ML), or a dict or Row with the inputs by name. `None` gives `None`.
+            If a Row lacks the name of the single input, its only field is the value, or the list of
+            all fields.
         model: A path (export dir or base path), a URI that Spark reads, or a loaded `ModelPackage`.
         feed: Input → key of the dict or Row, by default the input's own name; or a constant. For an
             input of Examples, `INPUT.FEATURE` → key; an element without this key does not have the
@@ -73,6 +74,7 @@ def predict_rdd(
     package = model_of(spark, model, chosen)
     outputs = bind_outputs(package.signature, fetch=fetch, options=chosen)
     given = feed or {}
+    _check_keys(given)
     _check_feed(package.signature, given)
     fetched = [one.spec.name for one in outputs]
     for warning in warnings_of(package.signature, batch_size=chosen.batch_size, outputs=fetched):
@@ -95,6 +97,16 @@ def _check_rdd(rdd: object) -> None:
         raise UsageError(explain(problem, expected="pyspark.RDD", found=found, hint=hint))
 
 
+def _check_keys(feed: Mapping[str, Any]) -> None:
+    """Refuse columns, which an RDD does not have."""
+    for name, key in feed.items():
+        if not (isinstance(key, str) or is_constant(key)):
+            problem = f"feed gives {name!r} something that elements of an RDD do not have."
+            expected = "the key of one value in a dict or Row, or a constant"
+            hint = "combine or compute values with rdd.map first."
+            raise UsageError(explain(problem, expected=expected, found=repr(key), hint=hint))
+
+
 def _check_feed(signature: Signature, feed: Mapping[str, Any]) -> None:
     inputs = [spec.name for spec in signature.inputs]
     owners = {name: parts_of(name, signature.example_inputs) for name in feed}
@@ -112,5 +124,21 @@ def _check_feed(signature: Signature, feed: Mapping[str, Any]) -> None:
             for owner, feature in owners.values()
             if feature and owner == spec.name and feature not in parsed
         ]
+    unknown += _bad_constants(signature.by_rows() if signature.is_row_by_row else signature, feed)
     if unknown:
         raise BindingError(explain_all(f"Signature {signature.name!r} does not fit", unknown))
+
+
+def _bad_constants(signature: Signature, feed: Mapping[str, Any]) -> list[str]:
+    """Return why the constants cannot feed their inputs, or that no input takes an element."""
+    given = {name: Constant(value) for name, value in feed.items() if is_constant(value)}
+    misfits = [
+        f"input {spec}: {misfit(given[spec.name], spec)}"
+        for spec in signature.inputs
+        if spec.name in given and misfit(given[spec.name], spec)
+    ]
+    if not signature.inputs:
+        misfits.append("the signature has no inputs, so it cannot score rows")
+    elif given.keys() >= {spec.name for spec in signature.inputs}:
+        misfits.append("only constants feed the signature; one input needs the elements")
+    return misfits

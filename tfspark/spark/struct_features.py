@@ -17,7 +17,7 @@ from pyspark.sql.types import StructType
 from tfspark.columns import resolve
 from tfspark.features import key_of
 from tfspark.signature import Signature
-from tfspark.spark.cluster.names import quoted
+from tfspark.spark.cluster.names import field_path, plain
 from tfspark.spark.types import column_of
 
 
@@ -38,23 +38,29 @@ def features_of_structs(
         value = feed.get(spec.name, spec.name)
         if spec.features is None or not isinstance(value, str | Column):
             continue
-        struct = value if isinstance(value, Column) else _column(df, value, case_sensitive)
-        if struct is not None and (names := _fields(df, struct)):
+        fields: Mapping[str, Column | str]
+        if isinstance(value, Column):
+            fields = {name: value.getField(name) for name in _fields(df, value)}
+        else:
+            path = _path(df, value, case_sensitive)
+            names = _fields(df, sf.col(path)) if path else []
+            fields = {name: field_path(path, name, df.columns) for name in names}
+        if fields:
             found.pop(spec.name, None)
-            found |= {key_of(spec.name, name): struct.getField(name) for name in names}
+            found |= {key_of(spec.name, name): field for name, field in fields.items()}
     return found
 
 
-def _column(df: DataFrame, name: str, case_sensitive: bool) -> Column | None:
-    """Return the column or the field that a name refers to; `None` if there is surely none.
+def _path(df: DataFrame, name: str, case_sensitive: bool) -> str:
+    """Return the path of the column or field that a name refers to; empty if there is surely none.
 
     If a job observes the frame, it must not be analysed with names that do not exist: Spark would
     raise this error in the job when the job asks for the row count.
     """
     own = resolve(name, df.columns, case_sensitive=case_sensitive)
     if own is not None:
-        return sf.col(quoted(own)) if df.columns.count(own) == 1 else None
-    return sf.col(name) if "." in name else None
+        return plain(own) if df.columns.count(own) == 1 else ""
+    return name if "." in name else ""
 
 
 def _fields(df: DataFrame, column: Column) -> list[str]:

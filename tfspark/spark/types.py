@@ -88,7 +88,8 @@ def passes(spark: sql.DataType) -> bool:
         is_empty = isinstance(spark.elementType, sql.NullType) and not spark.containsNull
         return not is_empty and passes(spark.elementType)  # `array()`: Arrow has no such type
     if isinstance(spark, sql.MapType):
-        return passes(spark.keyType) and passes(spark.valueType)
+        is_empty = isinstance(spark.keyType, sql.NullType)  # `map()`: a key is never null
+        return not is_empty and passes(spark.keyType) and passes(spark.valueType)
     if isinstance(spark, sql.StructType):
         unique = len(set(spark.names)) == len(spark.names)
         return unique and all(passes(field.dataType) for field in spark)

@@ -71,19 +71,32 @@ class ModelChoice:
         self.running = self._recorded(spark, record)
         return self.running
 
-    def current(self, spark: SparkSession, records: Records) -> ModelPackage:
-        """Return the newest version; if it is broken, the version of the last micro-batch.
+    def current(
+        self, spark: SparkSession, records: Records, frame: DataFrame | None = None
+    ) -> ModelPackage:
+        """Return the newest version; if it cannot be used, the version of the last micro-batch.
+
+        Args:
+            spark: The session.
+            records: Of the stream.
+            frame: The stream that the version must fit, if it is known.
 
         Raises:
-            TfsparkError: When no version has run and the newest one is broken.
+            TfsparkError: When no version has run and the newest one is broken or does not fit.
         """
+
+        def fitting(package: ModelPackage) -> ModelPackage:
+            if frame is not None:
+                self.columns(frame, package)
+            return package
+
         try:
-            return self._load(spark, newest_version(spark, self.base_path))
+            return fitting(self._load(spark, newest_version(spark, self.base_path)))
         except TfsparkError:
             last = records.last()
             if last is None:
                 raise
-            return self._recorded(spark, last)
+            return fitting(self._recorded(spark, last))
 
     def _next(self, frame: DataFrame, batch: int, records: Records) -> ModelPackage:
         spark = frame.sparkSession

@@ -99,7 +99,10 @@ class BatchScorer:
         spark = stream.sparkSession
         if _is_visible(spark, self.base_path):
             records = Checkpoint.at(spark, self.checkpoint).records
-            self._columns_of(stream, self._choice.current(spark, records))
+            columns = self._columns_of(stream, self._choice.current(spark, records, stream))
+            if self.version_column is not None:
+                columns[self.version_column] = "bigint"
+            self.sink.check_columns(spark, columns)
         writer = stream.writeStream.foreachBatch(self)
         return writer.option("checkpointLocation", self.checkpoint)
 
@@ -140,7 +143,7 @@ class BatchScorer:
 
 def score_batches(
     base_path: str | Path,
-    write: str | Sink | Callable[[DataFrame, int], object],
+    write: str | Path | Sink | Callable[[DataFrame, int], object],
     *,
     checkpoint: str | Path | None = None,
     feed: Mapping[str, object] | None = None,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
 from tfspark.errors import UsageError, explain
+from tfspark.options import is_list_of_names
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.identity import digest_key
 from tfspark.scoring.output.folder import PathOutput
@@ -46,6 +48,9 @@ class Sink(Protocol):
     def check(self, spark: SparkSession) -> None:
         """Raise when a stream of this session cannot write there."""
 
+    def check_columns(self, spark: SparkSession, columns: Mapping[str, str]) -> None:
+        """Raise when rows with these columns, name → Spark type, cannot be written."""
+
     def write(self, rows: DataFrame, batch: Batch) -> None:
         """Write the rows of a micro-batch, unless they are written."""
 
@@ -63,6 +68,9 @@ class Function:
     def check(self, spark: SparkSession) -> None:
         """See `Sink.check`."""
 
+    def check_columns(self, spark: SparkSession, columns: Mapping[str, str]) -> None:
+        """See `Sink.check_columns`."""
+
     def write(self, rows: DataFrame, batch: Batch) -> None:
         """See `Sink.write`."""
         self.function(rows, batch.number)
@@ -73,7 +81,7 @@ class Folder:
     """A folder of files; the commit of the batch job appends each micro-batch to it.
 
     Attributes:
-        path: Path or URI of the folder; it may exist.
+        path: Path or URI of the folder; it may exist. A `pathlib.Path` becomes a text.
         format: parquet (the default), csv, json, orc, or any other format of this Spark.
         options: Options of Spark's writer; by default none.
         partition_by: Columns by which Spark partitions the output into folders; by default none.
@@ -84,6 +92,10 @@ class Folder:
     options: Mapping[str, str] = field(default_factory=dict)
     partition_by: Sequence[str] = ()
     _is_checked: bool = field(default=False, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.path = _path_of(self.path)
+        _check_partitions(self.partition_by)
 
     def check(self, spark: SparkSession) -> None:
         """See `Sink.check`."""
@@ -98,6 +110,12 @@ class Folder:
                 )
             )
         self._output(spark).check()
+
+    def check_columns(self, spark: SparkSession, columns: Mapping[str, str]) -> None:
+        """See `Sink.check_columns`."""
+        output = self._output(spark)
+        output.check()
+        output.check_columns(columns)
 
     def write(self, rows: DataFrame, batch: Batch) -> None:
         """See `Sink.write`."""
@@ -152,10 +170,15 @@ class DeltaTable:
         if bool(self.table) == bool(self.path):
             found = f"table {self.table!r} and path {self.path!r}"
             raise UsageError(explain("A Delta table has either a name or a path.", found=found))
+        self.path = _path_of(self.path) if self.path else ""
+        _check_partitions(self.partition_by)
 
     def check(self, spark: SparkSession) -> None:
         """See `Sink.check`."""
         check_installed(spark, "delta")
+
+    def check_columns(self, spark: SparkSession, columns: Mapping[str, str]) -> None:
+        """See `Sink.check_columns`."""
 
     def write(self, rows: DataFrame, batch: Batch) -> None:
         """See `Sink.write`."""
@@ -174,8 +197,8 @@ def sink_of(write: object) -> Sink:
     """
     if isinstance(write, Folder | DeltaTable):
         return write
-    if isinstance(write, str) and write:
-        return Folder(write)
+    if isinstance(write, str | Path) and str(write):
+        return Folder(_path_of(write))
     if callable(write):
         return Function(write)
     raise UsageError(
@@ -185,3 +208,22 @@ def sink_of(write: object) -> Sink:
             found=repr(write),
         )
     )
+
+
+def _path_of(given: object) -> str:
+    """Return a path as text.
+
+    Raises:
+        UsageError: When it is no path.
+    """
+    if isinstance(given, str | Path) and str(given):
+        return str(given)
+    problem = "The path of a target cannot be used as given."
+    raise UsageError(explain(problem, expected="a path or URI", found=repr(given)))
+
+
+def _check_partitions(given: object) -> None:
+    """Refuse one text, whose letters would be the columns."""
+    if not is_list_of_names(given):
+        problem = "The argument partition_by cannot be used as given."
+        raise UsageError(explain(problem, expected="a list of columns", found=repr(given)))

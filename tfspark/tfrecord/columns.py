@@ -29,6 +29,8 @@ VALUES: Mapping[Kind, pa.DataType] = {
     "float": pa.float32(),
     "int64": pa.int64(),
 }
+# Key of the metadata of a field that holds Spark's name of its type, for messages.
+SPARK_TYPE = "spark type"
 # The column of records that are not parsed.
 BYTE_ARRAY = pa.field("byteArray", pa.binary())
 
@@ -87,7 +89,8 @@ def columns_of(schema: pa.Schema, record_type: RecordType) -> list[FeatureColumn
             depth, element = depth + 1, element_type(element)
         kind = _KIND_OF.get(element)
         if kind is None or depth > deepest:
-            problems.append(f"column {entry.name!r} has the type {entry.type}")
+            known = (entry.metadata or {}).get(SPARK_TYPE.encode(), str(entry.type).encode())
+            problems.append(f"column {entry.name!r} has the type {known.decode()}")
         else:
             columns.append(FeatureColumn(entry.name, kind, depth, entry.type, entry.nullable))
     if problems:

@@ -24,14 +24,17 @@ def refuse_unsupported_types(target: Dataset, columns: Mapping[str, str]) -> Non
     """
     if target.format != "tfrecord":
         return
-    from tfspark.tfrecord.columns import columns_of, record_type_of
+    from tfspark.tfrecord.columns import SPARK_TYPE, columns_of, record_type_of
 
     if target.partition_by:
         raise UsageError(
             explain("A TFRecord output has no partitions.", hint="leave out --partition-by.")
         )
-    types = [(name, column_type(kind) or pa.null()) for name, kind in columns.items()]
+    fields = [
+        pa.field(name, column_type(kind) or pa.null(), metadata={SPARK_TYPE: kind})
+        for name, kind in columns.items()
+    ]
     try:
-        columns_of(pa.schema(types), record_type_of(target.option("recordType", "Example")))
+        columns_of(pa.schema(fields), record_type_of(target.option("recordType", "Example")))
     except UnsupportedTypeError as error:
         raise BindingError(str(error)) from error

@@ -6,6 +6,7 @@ import pyarrow as pa
 from pyspark.sql import types as sql
 
 from tfspark.spark.types import column_type
+from tfspark.tfrecord.columns import SPARK_TYPE
 
 _ATOMS = {pa.int64(): sql.LongType(), pa.float32(): sql.FloatType(), pa.binary(): sql.BinaryType()}
 
@@ -17,7 +18,15 @@ def arrow_schema(schema: sql.StructType) -> pa.Schema:
     are nullable. A type that no feature has becomes the type `null`, which is refused later.
     """
     return pa.schema(
-        [pa.field(field.name, _arrow_type(field.dataType), field.nullable) for field in schema]
+        [
+            pa.field(
+                field.name,
+                _arrow_type(field.dataType),
+                field.nullable,
+                {SPARK_TYPE: field.dataType.simpleString()},
+            )
+            for field in schema
+        ]
     )
 
 

@@ -77,7 +77,8 @@ class ArgumentScorer:
 
 def _is_row(arrow: pa.DataType) -> bool:
     """Whether an argument is a struct whose fields feed the inputs, by their names."""
-    return pa.types.is_struct(arrow) and structs.recognised(arrow) is None
+    is_one = structs.recognised(arrow) is not None or structs.is_variant(arrow)
+    return pa.types.is_struct(arrow) and not is_one
 
 
 def _is_example(struct: Any, inputs: Sequence[TensorSpec]) -> bool:

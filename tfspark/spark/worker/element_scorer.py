@@ -40,6 +40,7 @@ _CHUNK = 4096
 _FIRST_CHUNK = 16
 
 _WIDEST: dict[str, pa.DataType] = {"f": pa.float64(), "b": pa.bool_()}
+_NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_null)
 _UNREADABLE = (pa.ArrowException, TypeError, ValueError, OverflowError)
 
 
@@ -154,8 +155,7 @@ class ElementScorer:
             inputs = listing(fed.name for fed in self._fed)
             found = f"it is a {type(element).__name__}, not a dict or Row with {inputs}"
             return unreadable.add(spec, row, found)
-        if isinstance(value, np.ndarray | np.generic):
-            value = value.tolist()
+        value = _plain(value)
         # A column of one may be written as the number alone; both kinds may come in one partition.
         if spec.row_shape == (1,) and isinstance(value, list | tuple) and len(value) == 1:
             return value[0]
@@ -208,6 +208,18 @@ def _alone(
         return _read([None], arrow, spec)
 
 
+def _plain(value: Any) -> Any:
+    """Return arrays of NumPy, and vectors and matrices of Spark ML, as lists."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        nested = value and isinstance(value[0], np.ndarray | tuple | list)
+        return [_plain(item) for item in value] if nested else value
+    if hasattr(value, "toArray"):
+        return value.toArray().tolist()
+    return value
+
+
 def _names(element: Mapping[Any, Any] | Row) -> list[str]:
     return list(element) if isinstance(element, Mapping) else getattr(element, "__fields__", [])
 
@@ -250,8 +262,10 @@ def _read(values: Sequence[Any], arrow: pa.DataType, spec: TensorSpec) -> pa.Arr
         # Without a type, Arrow converts integers to int64.
         _, depth = dtypes.element_of(arrow)
         found = pa.array(values, dtypes.nested(pa.decimal128(38, 0), depth))
-    if pa.types.is_boolean(dtypes.element_of(found.type)[0]):
-        raise TypeError("a bool is not a number")
+    kind = dtypes.element_of(found.type)[0]
+    # Arrow would convert bools, text, dates and times to integers.
+    if not (dtypes.is_decimal(kind) or any(is_one(kind) for is_one in _NUMBERS)):
+        raise TypeError(f"a value of the type {kind} is not a number")
     return found.cast(arrow)
 
 
