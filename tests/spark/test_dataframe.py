@@ -56,6 +56,20 @@ def test_feed_by_name_list_or_expression(points, linear, feed):
     assert [row.outputs for row in scored.collect()] == [3.0, 4.0, 9.0]
 
 
+@pytest.mark.parametrize(
+    ("expression", "found"),
+    [
+        (lambda: sf.explode("features"), "GENERATOR"),
+        (lambda: sf.sum("id"), "GROUP"),
+        (lambda: sf.col("lost"), "`lost`"),
+    ],
+    ids=["generator", "aggregate", "unknown column"],
+)
+def test_an_expression_without_one_value_per_row_is_refused(points, linear, expression, found):
+    with pytest.raises(BindingError, match=rf"an expression of feed.*\n.*\n.*{found}"):
+        predict(points.withColumn("id", sf.lit(1)), linear, feed={"inputs": expression()})
+
+
 def test_an_expression_may_be_wide_of_its_column(points, linear):
     doubled = sf.transform("features", lambda x: (x * 2).cast("float"))
     scored = predict(points, linear, feed={"inputs": doubled})

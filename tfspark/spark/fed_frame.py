@@ -35,6 +35,7 @@ from tfspark.feeding import InputBinding
 from tfspark.schema import Binding, kept_columns
 from tfspark.signature import Signature
 from tfspark.spark.cluster.names import field_path, numbered, plain, quoted
+from tfspark.spark.feed_expressions import one_value, with_expressions
 from tfspark.spark.struct_features import features_of_structs
 from tfspark.spark.types import column_of, passes
 from tfspark.spark.void_columns import typed_nulls
@@ -77,7 +78,8 @@ class FedFrame:
         """Add the columns that feed a signature; find the columns to keep, by default all.
 
         Raises:
-            BindingError: When a column to keep does not exist.
+            BindingError: When a column to keep does not exist, or an expression of `feed` cannot be
+                computed for each row.
         """
         setting = df.sparkSession.conf.get("spark.sql.caseSensitive", "false")
         case_sensitive = str(setting).lower() == "true"
@@ -98,7 +100,11 @@ class FedFrame:
         return StructType([schema[position] for position in self.kept])
 
     def with_columns(self, feed: Mapping[str, FeedValue]) -> FedFrame:
-        """Return the frame with one more column for each expression and each field of a struct."""
+        """Return the frame with one more column for each expression and each field of a struct.
+
+        Raises:
+            BindingError: When Spark cannot compute an expression for each row.
+        """
         added: dict[str, Column] = {}
         taken = self.frame.columns
 
@@ -108,7 +114,8 @@ class FedFrame:
                 return str(value)
             name = f"{_EXPRESSION}{len(added) + 1}" if value is expression else str(value)
             name = _free(name, taken)
-            added[name] = expression.alias(name)  # a field that feeds two inputs is one column
+            column = one_value(expression) if value is expression else expression
+            added[name] = column.alias(name)  # a field that feeds two inputs is one column
             return name
 
         named: dict[str, str | Sequence[str] | Constant] = {}
@@ -119,7 +126,7 @@ class FedFrame:
                 named[key] = name_of(value)
             elif isinstance(value, Sequence):
                 named[key] = [name_of(part) for part in value]
-        frame = self.frame.select("*", *added.values()) if added else self.frame
+        frame = with_expressions(self.frame, list(added.values()))
         both = {**self.added, **added}
         return replace(self, frame=frame, feed={**self.feed, **named}, added=both)
 
