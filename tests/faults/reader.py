@@ -14,10 +14,11 @@ Files = frozenset[tuple[str, tuple[int, ...]]] | None
 
 
 def files_of(folder: Path) -> Files:
-    """Return the files of one folder and their rows, even if the folder is replaced meanwhile.
+    """Return the files of one folder and their rows.
 
     Raises:
-        FileNotFoundError: A file was deleted meanwhile.
+        FileNotFoundError: A file was deleted meanwhile, or the folder was replaced: its files may
+            already have been deleted one by one.
     """
     try:
         opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -25,7 +26,10 @@ def files_of(folder: Path) -> Files:
         return None
     try:
         names = [name for name in os.listdir(opened) if name[0] not in "._"]  # noqa: PTH208
-        return frozenset((name, _rows(name, opened)) for name in names)
+        found = frozenset((name, _rows(name, opened)) for name in names)
+        if not os.path.samestat(os.fstat(opened), os.stat(folder)):  # noqa: PTH116
+            raise FileNotFoundError(f"{folder} was replaced")
+        return found
     finally:
         os.close(opened)
 
