@@ -1,8 +1,8 @@
 """Adds the expressions of `feed` to a frame, with one value for each row. Driver.
 
 Spark would multiply the rows for a generator such as `explode`, and then each prediction would
-belong to an element, not to a row. So these expressions are refused, as are those that Spark cannot
-compute, such as an aggregate or an unknown column.
+belong to an element, not to a row. Such expressions are refused, and so are expressions that Spark
+cannot compute, such as an aggregate or an unknown column.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ def _check_keys(feed: Mapping[str, Any]) -> None:
     """Refuse columns, which an RDD does not have."""
     for name, key in feed.items():
         if not (isinstance(key, str) or is_constant(key)):
-            problem = f"feed gives {name!r} something that elements of an RDD do not have."
+            problem = f"feed cannot give {name!r} columns or expressions: an RDD has none."
             expected = "the key of one value in a dict or Row, or a constant"
             hint = "combine or compute values with rdd.map first."
             raise UsageError(explain(problem, expected=expected, found=repr(key), hint=hint))

@@ -78,7 +78,7 @@ class ModelChoice:
 
         Args:
             spark: The session.
-            records: Of the stream.
+            records: The records of the stream.
             frame: The stream that the version must fit, if it is known.
 
         Raises:

@@ -81,7 +81,7 @@ class Folder:
     """A folder of files; the commit of the batch job appends each micro-batch to it.
 
     Attributes:
-        path: Path or URI of the folder; it may exist. A `pathlib.Path` becomes a text.
+        path: Path or URI of the folder; it may exist. A `pathlib.Path` is converted to a string.
         format: parquet (the default), csv, json, orc, or any other format of this Spark.
         options: Options of Spark's writer; by default none.
         partition_by: Columns by which Spark partitions the output into folders; by default none.
@@ -211,7 +211,7 @@ def sink_of(write: object) -> Sink:
 
 
 def _path_of(given: object) -> str:
-    """Return a path as text.
+    """Return a path as a string.
 
     Raises:
         UsageError: When it is no path.
@@ -223,7 +223,7 @@ def _path_of(given: object) -> str:
 
 
 def _check_partitions(given: object) -> None:
-    """Refuse one text, whose letters would be the columns."""
+    """Refuse a string: Spark would take its letters as columns."""
     if not is_list_of_names(given):
         problem = "The argument partition_by cannot be used as given."
         raise UsageError(explain(problem, expected="a list of columns", found=repr(given)))

@@ -77,8 +77,9 @@ class ArgumentScorer:
 
 def _is_row(arrow: pa.DataType) -> bool:
     """Whether an argument is a struct whose fields feed the inputs, by their names."""
-    is_one = structs.recognised(arrow) is not None or structs.is_variant(arrow)
-    return pa.types.is_struct(arrow) and not is_one
+    if not pa.types.is_struct(arrow) or structs.is_variant(arrow):
+        return False
+    return structs.recognised(arrow) is None
 
 
 def _is_example(struct: Any, inputs: Sequence[TensorSpec]) -> bool:

@@ -213,11 +213,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, list | tuple):
-        nested = value and isinstance(value[0], np.ndarray | tuple | list)
-        return [_plain(item) for item in value] if nested else value
+        return [_plain(item) for item in value] if _begins_with_array(value) else value
     if hasattr(value, "toArray"):
         return value.toArray().tolist()
     return value
+
+
+def _begins_with_array(value: Any) -> bool:
+    """Whether the first leaf of nested lists is an array; lists of numbers are not copied."""
+    while isinstance(value, list | tuple) and value:
+        value = value[0]
+    return isinstance(value, np.ndarray)
 
 
 def _names(element: Mapping[Any, Any] | Row) -> list[str]:
