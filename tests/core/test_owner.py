@@ -25,3 +25,10 @@ def test_a_process_that_is_not_seen_has_ended_unless_it_is_hidden(
     assert gone.has_ended() == (user == "mine" or not hides)
     assert not here.has_ended()
     assert replace(here, started="0").has_ended()
+
+
+def test_a_process_is_known_to_run_only_on_its_machine() -> None:
+    here = Owner.this_process()
+    assert here.is_running() == bool(here.machine)
+    for change in ({"machine": "another"}, {"machine": ""}, {"started": "0"}, {"pid": NO_PROCESS}):
+        assert not replace(here, **change).is_running()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -244,18 +245,59 @@ def test_a_live_lock_is_refused_and_its_owner_named(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+ELSEWHERE = replace(Owner.this_process(), machine="another")
+
+
 def test_a_heartbeat_that_is_being_written_is_a_sign_of_life(tmp_path: Path) -> None:
-    """On HDFS, the heartbeat is empty meanwhile. A dead owner elsewhere cannot be detected."""
-    elsewhere = replace(Owner.this_process(), machine="another")
-    lock = Lock(StoppingStore(), Places(str(tmp_path / "out")), "A1", elsewhere)
+    """On HDFS, the heartbeat is empty meanwhile."""
+    lock = Lock(StoppingStore(), Places(str(tmp_path / "out")), "A1", ELSEWHERE)
     Commit(lock).begin(JobKey("A"))
     lock.silence()
     beat = Path(lock.places.beat("A1"))
     beat.write_text("")
     other = Lock(StoppingStore(), lock.places, "B1", Owner.this_process())
     assert not other.is_silent(str(beat))
-    with pytest.raises(OutputBusyError):
-        Commit(other).begin(JobKey("B"))
+
+
+def test_an_owner_elsewhere_is_alive_if_it_beats_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    places = Places(str(tmp_path / "out"))
+    held = Lock(StoppingStore(), places, "A1", ELSEWHERE, lease=4)
+    held.acquire()
+    with pytest.raises(OutputBusyError, match="found:    run A1"):
+        Lock(StoppingStore(), places, "B1", Owner.this_process(), lease=60).acquire()
+    assert "run A1, process" in caplog.text
+    assert "waits up to 60 s" in caplog.text
+    held.release()
+
+
+def test_an_owner_elsewhere_is_dead_if_its_lease_ends_during_the_wait(tmp_path: Path) -> None:
+    places = Places(str(tmp_path / "out"))
+    held = Lock(StoppingStore(), places, "A1", ELSEWHERE)
+    held.acquire()
+    held.silence()
+    other = Lock(StoppingStore(), places, "B1", Owner.this_process(), lease=2)
+    assert not other.is_silent(places.beat("A1"))
+    other.acquire()
+    assert other.generation == 2
+    other.release()
+
+
+def test_the_lock_of_an_owner_that_ends_during_the_wait_is_free(tmp_path: Path) -> None:
+    places = Places(str(tmp_path / "out"))
+    held = Lock(StoppingStore(), places, "A1", ELSEWHERE)
+    held.acquire()
+    held.silence()
+    other = Lock(StoppingStore(), places, "B1", Owner.this_process(), lease=12)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(other.acquire)
+        while not other.store.exists(places.beat("B1")):
+            continue
+        held.release()
+        waiting.result()
+    assert other.holds()
+    other.release()
 
 
 @pytest.mark.parametrize(

@@ -100,10 +100,11 @@ class Commit:
     def _done(self) -> Journal | None:
         """Return the record of this job. Without a run id, it counts only if the output exists."""
         done, output = self.record, self.lock.places.output
+        if done is not None and not self.job.run_id:
+            self._refuse_while_alive(done)
+            done = self.record  # the run that published may have reported meanwhile
         if done is None:
             return None
-        if not self.job.run_id:
-            self._refuse_while_alive(done)
         if self._store.exists(output):
             return done
         gone = "run %s wrote %s, which does not exist now: %s"
@@ -116,7 +117,8 @@ class Commit:
 
     def _refuse_while_alive(self, done: Journal) -> None:
         """Refuse to continue while the run that published this job has not reported yet."""
-        if done.run == self.lock.run or not self.lock.is_alive(Holder(done.run, done.owner)):
+        writer = Holder(done.run, done.owner)
+        if done.run == self.lock.run or not self.lock.is_alive_after_wait(writer):
             return
         self.abandon()
         raise OutputBusyError(

@@ -4,6 +4,10 @@ A lock is a file `lock-<generation>` that is created atomically if it does not e
 counts as alive while its heartbeat is younger than the lease, by the clock of the file system, and
 its process is not known to have ended. The next generation takes over the lock of a dead owner.
 
+A process on another machine may have died after its last heartbeat. A job that finds its lock waits
+for the next heartbeat, or for the end of the lease. So a cluster manager can start the driver of a
+dead job again at once, on any machine.
+
 Invariants: steps of the commit have the same names as in `tests/faults/commit_model.py`, which is
 checked exhaustively. The lock alone does not make a commit safe, because a paused owner may wake
 up. The rename in `recover.Recovery` makes it safe.
@@ -13,9 +17,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from threading import Event, Thread
+from time import sleep
 
 from tfspark.errors import OutputBusyError, explain
 from tfspark.scoring.output.owner import Owner
@@ -33,6 +38,7 @@ _log = logging.getLogger(__name__)
 # A lease has to outlast the caches of a network file system, which keep times for a minute.
 LEASE_S = 120.0
 _BEATS_PER_LEASE = 8
+_LOOKS_PER_BEAT = 3
 # How often another job may take the lock between the steps `look` and `claim`.
 _TRIES = 20
 
@@ -104,6 +110,24 @@ class Lock:
         holder = self._read(beat)
         return holder is None or not self.is_alive(holder)
 
+    def is_alive_after_wait(self, holder: Holder) -> bool:
+        """Whether a holder is alive. If this is unknown, wait for its next heartbeat.
+
+        The wait ends with a heartbeat, when the holder releases the lock, or with the lease.
+        """
+        beat = self.places.beat(holder.run)
+        last = self.store.modified(beat)
+        has_waited = False
+        while self.is_alive(holder):
+            if holder.owner.is_running() or self.store.modified(beat) not in (last, None):
+                return True
+            if not has_waited:
+                message = "run %s, %s, has the lock and may be dead; waits up to %.0f s to find out"
+                _log.warning(message, holder.run, holder.owner, self.lease)
+            has_waited = True
+            sleep(self.lease / _BEATS_PER_LEASE / _LOOKS_PER_BEAT)
+        return False
+
     def silence(self) -> None:
         """Stop the heartbeat."""
         self._stop.set()
@@ -143,12 +167,12 @@ class Lock:
         names = self.store.names(self.places.hidden)
         locks = _generations(names)
         if locks:
-            self._refuse_live(max(locks))
+            self._refuse_live(max(locks), self.is_alive_after_wait)
         return 1 + max((generation_of(name) or 0 for name in names), default=0)
 
-    def _refuse_live(self, generation: int) -> None:
+    def _refuse_live(self, generation: int, is_alive: Callable[[Holder], bool]) -> None:
         holder = self.holder(generation)
-        if holder is None or not self.is_alive(holder):
+        if holder is None or not is_alive(holder):
             return
         raise self._withdrawn(
             "Another job writes to the output", found=f"run {holder.run}, {holder.owner}"
@@ -189,7 +213,7 @@ class Lock:
         if not self.holds():
             raise self._withdrawn("Another job has just locked the output")
         for generation in self.others():
-            self._refuse_live(generation)
+            self._refuse_live(generation, self.is_alive)
 
     def _fence(self) -> None:
         """Reserve the generation of an owner that may wake up, so that it is not used again."""
@@ -216,8 +240,7 @@ class Lock:
                 f"{problem} {self.places.output}.",
                 expected="one job at a time",
                 found=found,
-                hint="run the same command again when the other job has ended; a job that died on "
-                f"another machine is taken over {self.lease:.0f} s after its last heartbeat, which "
+                hint="run the same command again when the other job has ended; its last heartbeat "
                 f"is the time of {where}.",
             )
         )

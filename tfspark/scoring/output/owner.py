@@ -54,10 +54,17 @@ class Owner:
 
     def has_ended(self) -> bool:
         """Whether the process is known to have ended; `False` when this is unknown."""
-        if not self.machine or not self.started or self.machine != _machine():
+        if not self._is_here():
             return False
         started = _started(self.pid)
         return started != self.started and (started != "" or self._would_be_seen())
+
+    def is_running(self) -> bool:
+        """Whether the process is known to run; `False` when this is unknown."""
+        return self._is_here() and _started(self.pid) == self.started
+
+    def _is_here(self) -> bool:
+        return bool(self.machine and self.started) and self.machine == _machine()
 
     def _would_be_seen(self) -> bool:
         """Whether `/proc` would show a live process; it may hide those of other users."""

@@ -35,12 +35,13 @@ final private[jobs] class Commit(val lock: Lock, tables: Tables = NoTables) {
     this.job = job
     lock.acquire()
     new Recovery(lock, tables).run(): Unit
-    if (job.runId.nonEmpty) record else record.filter(isThere) // a run id is never run again
+    if (job.runId.isEmpty) record.foreach(refuseWhileAlive)
+    // Read again: the run that published may have reported meanwhile. A run id is never run again.
+    record.filter(done => job.runId.nonEmpty || isThere(done))
   }
 
   /** Whether the output of a record exists; if not, the record is deleted. */
   private def isThere(done: Journal): Boolean = {
-    refuseWhileAlive(done)
     val found = store.exists(places.output)
     if (!found) {
       Commit.log.warn(
@@ -62,7 +63,7 @@ final private[jobs] class Commit(val lock: Lock, tables: Tables = NoTables) {
 
   /** Refuse to continue while the run that published this job has not reported yet. */
   private def refuseWhileAlive(done: Journal): Unit =
-    if (done.run != lock.run && lock.isAlive(Holder(done.run, done.owner))) {
+    if (done.run != lock.run && lock.isAliveAfterWait(Holder(done.run, done.owner))) {
       abandon()
       throw new OutputBusyException(
         Explain(

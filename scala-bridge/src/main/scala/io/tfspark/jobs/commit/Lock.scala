@@ -2,6 +2,7 @@ package io.tfspark.jobs.commit
 
 import java.nio.file.{FileAlreadyExistsException, NoSuchFileException}
 
+import scala.annotation.tailrec
 import scala.concurrent.duration._
 import scala.util.control.NonFatal
 
@@ -20,6 +21,10 @@ final private[jobs] case class Holder(run: String, owner: Owner) {
   * A lock is a file `lock-<generation>` that is created if it does not exist. Its owner counts as
   * alive while its heartbeat is younger than the lease, by the clock of the file system, and its
   * process is not known to have ended. The next generation takes over the lock of a dead owner.
+  *
+  * A process on another machine may have died after its last heartbeat. A job that finds its lock
+  * waits for the next heartbeat, or for the end of the lease. So a cluster manager can start the
+  * driver of a dead job again at once, on any machine.
   *
   * Steps of the commit have the same names as in `tests/faults/commit_model.py`. The lock alone
   * does not make a commit safe, because a paused owner may wake up. The rename in `Recovery` makes
@@ -95,11 +100,11 @@ final private[jobs] class Lock(
 
   private def look(): Int = {
     val names = store.names(places.path)
-    names.flatMap(HiddenFolder.lockGeneration).maxOption.foreach(refuseLive)
+    names.flatMap(HiddenFolder.lockGeneration).maxOption.foreach(refuse(_, isAliveAfterWait))
     1 + names.flatMap(HiddenFolder.generation).maxOption.getOrElse(0)
   }
 
-  private def refuseLive(generation: Int): Unit =
+  private def refuse(generation: Int, isAlive: Holder => Boolean): Unit =
     read(places.lock(generation)).filter(isAlive).foreach { holder =>
       throw withdraw(
         "Another job writes to the output",
@@ -115,6 +120,28 @@ final private[jobs] class Lock(
         !enter() || store.modified(places.beat(run)).forall(_ - theirs < lease.toMillis)
       case _ => false
     }
+
+  /** Whether a holder is alive. If this is unknown, wait for its next heartbeat.
+    *
+    * The wait ends with a heartbeat, when the holder releases the lock, or with the lease.
+    */
+  def isAliveAfterWait(holder: Holder): Boolean = {
+    val beat = places.beat(holder.run)
+    val last = store.modified(beat)
+    @tailrec def watch(looks: Int): Boolean =
+      if (!isAlive(holder)) false
+      else if (holder.owner.isRunning || store.modified(beat).exists(!last.contains(_))) true
+      else {
+        if (looks == 0)
+          Lock.log.warn(
+            s"run ${holder.run}, ${holder.owner}, has the lock and may be dead; " +
+              s"waits up to ${lease.toSeconds} s to find out"
+          )
+        Thread.sleep(lease.toMillis / Lock.beatsPerLease / Lock.looksPerBeat)
+        watch(looks + 1)
+      }
+    watch(0)
+  }
 
   /** Create the heartbeat; false if another job has just removed the folder. */
   private def enter(): Boolean = {
@@ -144,7 +171,7 @@ final private[jobs] class Lock(
   /** Give up if another job has claimed too: `look` and `claim` are two operations. */
   private def confirm(): Unit = {
     if (!holds) throw withdraw("Another job has just locked the output")
-    others.foreach(refuseLive)
+    others.foreach(refuse(_, isAlive))
   }
 
   /** Reserve the generation of an owner that may wake up, so that it is not used again. */
@@ -167,10 +194,8 @@ final private[jobs] class Lock(
         s"$problem ${places.output}.",
         expected = "one job at a time",
         found = found,
-        hint =
-          "run the same command again when the other job has ended; a job that died on another " +
-            s"machine is taken over ${lease.toSeconds} s after its last heartbeat, which is the " +
-            s"time of ${places.beat("*")}."
+        hint = "run the same command again when the other job has ended; its last heartbeat " +
+          s"is the time of ${places.beat("*")}."
       )
     )
   }
@@ -196,6 +221,7 @@ private[jobs] object Lock {
   /** It has to outlast the caches of a network file system, which keep times for a minute. */
   val lease: FiniteDuration = 120.seconds
   private val beatsPerLease = 8
+  private val looksPerBeat = 3
 
   /** How often another job may take the lock between the steps `look` and `claim`. */
   private val tries = 20

@@ -26,10 +26,16 @@ final private[jobs] case class Owner(
 
   /** Whether the process is known to have ended; false when this is unknown. */
   def hasEnded: Boolean =
-    machine.nonEmpty && started.nonEmpty && machine == Owner.thisMachine && {
+    isHere && {
       val found = Owner.startOf(pid)
       found != started && (found.nonEmpty || wouldBeSeen)
     }
+
+  /** Whether the process is known to run; false when this is unknown. */
+  def isRunning: Boolean = isHere && Owner.startOf(pid) == started
+
+  private def isHere: Boolean =
+    machine.nonEmpty && started.nonEmpty && machine == Owner.thisMachine
 
   /** Whether this process would see the other one; `/proc` may hide those of other users. */
   private def wouldBeSeen: Boolean =

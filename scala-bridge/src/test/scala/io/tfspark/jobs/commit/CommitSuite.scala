@@ -100,6 +100,22 @@ class CommitSuite extends AnyFunSuite {
     assert(Stopping.names(output.getParent) == Seq("out"))
   }
 
+  test("a job waits until an owner elsewhere beats, or its lease ends") {
+    val output = folder().resolve("out")
+    val elsewhere = Owner.ofThisProcess.copy(machine = "another")
+    def lock(run: String, lease: FiniteDuration) =
+      new Lock(Stopping.store(), Stopping.places(output), run, elsewhere, lease)
+    val held = lock("A1", 4.seconds)
+    held.acquire()
+    val error = intercept[OutputBusyException](lock("B1", 60.seconds).acquire())
+    assert(error.getMessage.contains("found:    run A1"))
+    held.silence()
+    val next = lock("C1", 1.second)
+    next.acquire()
+    assert(next.holds && !held.holds)
+    next.release()
+  }
+
   test("a table is updated after its files, wherever its job was stopped") {
     val definition = "`db`.`y__tfspark`"
     def ofTable(job: SmallJob): Unit = {
