@@ -32,6 +32,7 @@ from tfspark.row_by_row import ShapesDifferError, run_good_rows
 from tfspark.rows import Reason, reason_array
 from tfspark.schema import Binding
 from tfspark.tensors import (
+    ColumnStack,
     Group,
     RowProblem,
     Tensor,
@@ -138,6 +139,7 @@ class _Scorer:
     origin: Origin
     keep: Sequence[str] | None = None
     start: int = 0
+    stack: ColumnStack | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.columns = self.binding.columns
@@ -148,10 +150,9 @@ class _Scorer:
     def outputs(self, window: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
         """Return the predictions of one window, in the order of its rows."""
         rows = sum(batch.num_rows for batch in window)
-        chunks = {name: [batch.column(name) for batch in window] for name in self.columns}
         rejects = _Rejects(self.may_reject)
         try:
-            groups = encode_good(self.binding.inputs, chunks, rejects.add, self.binding.terms)
+            groups = self._groups(window, rejects)
             scored = [part for group in groups for part in self._scored(group, rejects)]
         except RowProblem as problem:
             raise self._row_error(window, problem) from problem.cause
@@ -160,6 +161,15 @@ class _Scorer:
         if self.binding.reason is not None:
             columns.append(reason_array(rows, rejects.reasons()))
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+    def _groups(self, window: Sequence[pa.RecordBatch], rejects: _Rejects) -> list[Group]:
+        """Return the rows that can be fed as tensors."""
+        if self.stack is None:
+            self.stack = ColumnStack(self.binding.inputs, window[0].schema)
+        if (group := self.stack.group(window)) is not None:
+            return [group]
+        chunks = {name: [batch.column(name) for batch in window] for name in self.columns}
+        return encode_good(self.binding.inputs, chunks, rejects.add, self.binding.terms)
 
     def _row_error(self, window: Sequence[pa.RecordBatch], problem: RowProblem) -> RowError:
         reason = problem.first

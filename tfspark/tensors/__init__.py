@@ -1,5 +1,6 @@
 """Converts Arrow columns to tensors and tensors to Arrow columns. Executor."""
 
+from tfspark.tensors.column_stack import ColumnStack
 from tfspark.tensors.decode import decode
 from tfspark.tensors.encode import encode
 from tfspark.tensors.rejecting import encode_good
@@ -18,6 +19,7 @@ from tfspark.tensors.values import (
 __all__ = [
     "Array",
     "ByteStrings",
+    "ColumnStack",
     "Group",
     "RowProblem",
     "Tensor",
