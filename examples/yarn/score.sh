@@ -9,8 +9,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # Build the archive once, on the operating system of the nodes. Run `make env-archive` again when tfspark changes.
 [[ -e dist/environment.tar.gz ]] || make env-archive
 
-PYSPARK_PYTHON=./environment/bin/python spark-submit \
+spark-submit \
     --master yarn --deploy-mode cluster --num-executors 4 --executor-cores 2 \
     --archives dist/environment.tar.gz#environment \
+    --conf spark.pyspark.python=./environment/bin/python \
     jobs/batch_score.py \
     --model hdfs:///models/price --input hdfs:///homes --output hdfs:///prices --mode overwrite

@@ -14,6 +14,7 @@ import pytest
 
 from tests.cluster.daemons import Daemon
 from tests.shell import SHORT_EXECUTORS, fresh_environment
+from tools import env_archive
 
 ROOT = Path(__file__).parents[2]
 FILES = 8
@@ -86,6 +87,15 @@ def predictions() -> Callable[[Path], dict[int, float]]:
         return dict(zip(scored["id"].to_pylist(), scored["outputs"].to_pylist(), strict=True))
 
     return read
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive with tfspark and OpenVINO; its tests are in one group, so it is built once."""
+    path = tmp_path_factory.mktemp("archive") / "environment.tar.gz"
+    assert env_archive.main(["--engine", "openvino", "--output", str(path)]) == 0
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+    return path
 
 
 @pytest.fixture(scope="module")

@@ -13,17 +13,8 @@ import pytest
 
 from tests.cluster.daemons import ALL_EXECUTORS
 from tests.shell import ROOT, SHORT_EXECUTORS
-from tools import env_archive
 
 PYTHON = "./environment/bin/python"
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("archive") / "environment.tar.gz"
-    assert env_archive.main(["--engine", "openvino", "--output", str(path)]) == 0
-    assert [one.name for one in path.parent.iterdir()] == [path.name]
-    return path
 
 
 def run(command: list[object], cwd: Path, environment: Mapping[str, str]) -> str:
@@ -40,6 +31,7 @@ def run(command: list[object], cwd: Path, environment: Mapping[str, str]) -> str
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("archive")
 @pytest.mark.timeout(900)
 def test_workers_without_tfspark_score_in_the_environment_of_the_archive(
     archive: Path,

@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.faults.minidfs import CACHE, JARS
+from tests.hadoop_jars import CACHE, JARS
 
 MOTO = "moto[server,s3]==5.2.5"
 BUCKET = "lake"

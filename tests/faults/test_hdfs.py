@@ -12,10 +12,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from tests.faults.hadoop_commits import StoppingHadoopStore, run
-from tests.faults.minidfs import minidfs
 from tests.faults.numbered_rows import NEW
 from tests.faults.stopping_store import Stopped
 from tests.faults.test_commit_faults import PARTS
+from tests.minidfs import minidfs
 from tfspark.scoring.output.journal import Mode
 from tfspark.spark.cluster.files import HadoopFiles
 
