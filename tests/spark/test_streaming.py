@@ -190,6 +190,8 @@ def test_wrong_arguments_are_refused_before_a_task(
         tfspark.score_batches(base, 3, **place)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="Delta Lake is not installed"):
         tfspark.score_batches(base, DeltaTable("scores"), **place)
+    with pytest.raises(UsageError, match=r"no format 'parket'\. Did you mean 'parquet'"):
+        tfspark.score_batches(base, Folder("scores", format="parket"), **place)
     with pytest.raises(UsageError, match="either a name or a path"):
         DeltaTable()
     with pytest.raises(UsageError, match="partition_by cannot be used"):

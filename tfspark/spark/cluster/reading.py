@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pyspark.errors import AnalysisException
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 from pyspark.sql.types import StringType, StructField, StructType
@@ -23,8 +24,10 @@ from tfspark.spark.cluster.failures import (
     unreadable_file,
 )
 from tfspark.spark.cluster.files import HadoopFiles, scheme_of
+from tfspark.spark.cluster.lakes import LAKES
 from tfspark.spark.cluster.names import quoted
 
+_ALWAYS_THERE = ("parquet", "csv", "json", "orc", "text", "binaryFile")
 _NOTHING_IN_IT = {"UNABLE_TO_INFER_SCHEMA"}
 # A column in which Spark puts a record that it cannot parse.
 _BROKEN = "tfspark broken record"
@@ -64,21 +67,30 @@ def read_path(spark: SparkSession, path: str, format: str, options: Mapping[str,
 
 
 def check_format(spark: SparkSession, format: str) -> None:  # noqa: A002
-    """Refuse a format that this Spark does not contain.
+    """Refuse a format that this session does not know.
 
     Raises:
-        UsageError: When the format is Avro, which is a separate package.
+        UsageError: When a package is missing, or the name is wrong.
     """
-    if format != "avro":
+    if format in _ALWAYS_THERE:
         return
     try:
-        spark.read.format(format).schema("name string").load()
-    except AnalysisException as error:
-        if condition(error) == "AVRO_DATA_SOURCE_NOT_ENABLED":
+        _ = spark.read.format(format).schema("name string").load().schema
+    except (PySparkException, Py4JJavaError) as error:  # also for a missing path or option
+        text = str(error)
+        if "AVRO_DATA_SOURCE_NOT_ENABLED" in text:
             raise UsageError(
                 explain(
                     "Avro support is not installed in this Spark.",
                     hint="add --packages org.apache.spark:spark-avro_2.13:<Spark version>.",
+                )
+            ) from error
+        if "DATA_SOURCE_NOT_FOUND" in text and format not in LAKES:
+            near = did_you_mean(format, _ALWAYS_THERE)
+            raise UsageError(
+                explain(
+                    f"This Spark has no format {format!r}.{near}",
+                    hint="correct the name, or start Spark with the package of the format.",
                 )
             ) from error
 

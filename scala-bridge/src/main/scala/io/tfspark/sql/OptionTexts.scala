@@ -1,5 +1,7 @@
 package io.tfspark.sql
 
+import java.math.{BigDecimal, BigInteger}
+
 import scala.jdk.CollectionConverters._
 import scala.util.Try
 
@@ -181,15 +183,19 @@ private[tfspark] object OptionTexts {
   /** A value of JSON; bytes are written as base64. */
   private def plain(node: JsonNode): Any =
     if (node.isBoolean) node.asBoolean
-    else if (node.isIntegralNumber) node.asLong
+    else if (node.isIntegralNumber) whole(node.bigIntegerValue)
     else if (node.isNumber) node.asDouble
     else if (node.isObject) node.get("base64").binaryValue
     else node.asText
 
   private def numberOf(text: String): Option[Any] =
-    text.toBooleanOption.map(Boolean.box).orElse(text.toLongOption.map(Long.box)).orElse {
-      if (text.equalsIgnoreCase("nan")) Some(Double.NaN) else text.toDoubleOption
-    }
+    text.toBooleanOption.map(Boolean.box)
+      .orElse(Try(whole(new BigInteger(text))).toOption)
+      .orElse(if (text.equalsIgnoreCase("nan")) Some(Double.NaN) else text.toDoubleOption)
+
+  /** A whole number; one that a long cannot hold is a decimal, as in Spark. */
+  private def whole(number: BigInteger): Any =
+    Try(number.longValueExact).getOrElse(new BigDecimal(number))
 
   /** Options that only programs can give. */
   private val ofPrograms: Set[String] = Set("labels", "terms", "in_order")
