@@ -3,6 +3,9 @@
 Reading each column of a wide table in Python takes longer than a light model. This is the fast path
 of a model with one input that is fed by columns of one type. `encode` reads all other rows: it
 handles nulls and numbers that do not fit.
+
+Invariants: numbers are copied once into rows, before that once more if a window has several record
+batches, and after that once more if the input has another type. All windows have one schema.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from tfspark.rounding import narrowed
 from tfspark.tensors.narrow import misfits
 from tfspark.tensors.values import Array, Group
 
+# Arrow reserves 8 times the bytes of the tensor; it writes to the first eighth.
+_MOST_BYTES = 8 << 20
 # Since this version, Arrow can write the columns into rows.
 _HAS_ROWS = int(pa.__version__.partition(".")[0]) >= 17
 
@@ -41,6 +46,8 @@ class ColumnStack:
         if self._positions is None:
             return None
         batch, *others = [batch.select(self._positions) for batch in window]
+        if sum(one.nbytes for one in (batch, *others)) > _MOST_BYTES:
+            return None
         if others:
             (batch,) = pa.Table.from_batches([batch, *others]).combine_chunks().to_batches()
         try:
