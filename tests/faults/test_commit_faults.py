@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,7 +16,7 @@ from tfspark.errors import OutputBusyError
 from tfspark.scoring.output import renameat2
 from tfspark.scoring.output.commit import Commit
 from tfspark.scoring.output.journal import JobKey, Journal, Mode
-from tfspark.scoring.output.lock import Lock
+from tfspark.scoring.output.lock import Holder, Lock
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.places import Places
 
@@ -278,26 +279,76 @@ def test_an_owner_elsewhere_is_dead_if_its_lease_ends_during_the_wait(tmp_path: 
     held.acquire()
     held.silence()
     other = Lock(StoppingStore(), places, "B1", Owner.this_process(), lease=2)
-    assert not other.is_silent(places.beat("A1"))
     other.acquire()
     assert other.generation == 2
     other.release()
 
 
-def test_the_lock_of_an_owner_that_ends_during_the_wait_is_free(tmp_path: Path) -> None:
+def test_an_owner_elsewhere_that_ends_during_the_wait_counts_as_alive(tmp_path: Path) -> None:
+    """The job may have planned before the owner published."""
     places = Places(str(tmp_path / "out"))
     held = Lock(StoppingStore(), places, "A1", ELSEWHERE)
     held.acquire()
     held.silence()
-    other = Lock(StoppingStore(), places, "B1", Owner.this_process(), lease=12)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(other.acquire)
-        while not other.store.exists(places.beat("B1")):
+        waiting = pool.submit(Lock(StoppingStore(), places, "B1", Owner.this_process()).acquire)
+        while not held.store.exists(places.beat("B1")) and not waiting.done():
             continue
         held.release()
-        waiting.result()
-    assert other.holds()
-    other.release()
+        with pytest.raises(OutputBusyError, match="run A1"):
+            waiting.result()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_heartbeat_in_the_future_does_not_keep_a_job_waiting(tmp_path: Path) -> None:
+    places = Places(str(tmp_path / "out"))
+    held = Lock(StoppingStore(), places, "A1", ELSEWHERE)
+    held.acquire()
+    held.silence()
+    future = Path(places.beat("A1")).stat().st_mtime + 3600
+    os.utime(places.beat("A1"), (future, future))
+    with pytest.raises(OutputBusyError, match="run A1"):
+        Lock(StoppingStore(), places, "B1", Owner.this_process(), lease=1).acquire()
+
+
+def test_a_job_that_waited_does_not_take_the_lock_of_a_third_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = Places(str(tmp_path / "out"))
+    held = Lock(StoppingStore(), places, "A1", ELSEWHERE)
+    held.acquire()
+    held.silence()
+    third = Lock(StoppingStore(), places, "C1", Owner.this_process(), lease=0.5)
+    other = Lock(StoppingStore(), places, "B1", Owner.this_process(), lease=0.5)
+
+    def wait(holder: Holder) -> bool:
+        if holder.run == "A1":
+            third.acquire()
+        return holder.run != "A1"
+
+    monkeypatch.setattr(other, "is_alive_after_wait", wait)
+    with pytest.raises(OutputBusyError, match="run C1"):
+        other.acquire()
+    assert third.holds()
+    third.release()
+
+
+def test_the_end_of_a_run_elsewhere_is_awaited_before_its_record_counts(tmp_path: Path) -> None:
+    job = Job(tmp_path / "out", "A", "append")
+    writer = Commit(Lock(StoppingStore(), Places(str(job.output)), "A1", ELSEWHERE, lease=1))
+    writer.begin(JobKey("A"))
+    writer.open_work()
+    new = Path(writer.work, "new")
+    new.mkdir()
+    (new / "A1-1").write_text("A.1")
+    writer.publish("append", ["A1-1"], {})
+    writer.lock.silence()
+    again = Commit(Lock(StoppingStore(), Places(str(job.output)), "A2", ELSEWHERE, lease=1))
+    done = again.begin(JobKey("A"))
+    assert done is not None
+    assert done.run == "A1"
+    again.acknowledge()
+    assert rows(job.output) == ["A.1"]
 
 
 @pytest.mark.parametrize(

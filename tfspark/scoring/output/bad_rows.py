@@ -132,7 +132,8 @@ class BadRowsOutput(PathOutput):
 class GoodAndBadRows:
     """The output of a job and its bad rows as one transaction; see `Transaction`.
 
-    The output is locked first, then the bad rows. No job waits for a lock.
+    The output is locked first, then the bad rows. No job waits for a lock
+    whose owner is alive.
 
     Attributes:
         good: The output.

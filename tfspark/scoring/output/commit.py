@@ -100,11 +100,10 @@ class Commit:
     def _done(self) -> Journal | None:
         """Return the record of this job. Without a run id, it counts only if the output exists."""
         done, output = self.record, self.lock.places.output
-        if done is not None and not self.job.run_id:
-            self._refuse_while_alive(done)
-            done = self.record  # the run that published may have reported meanwhile
         if done is None:
             return None
+        if not self.job.run_id:
+            self._refuse_while_alive(done)
         if self._store.exists(output):
             return done
         gone = "run %s wrote %s, which does not exist now: %s"

@@ -6,7 +6,7 @@ its process is not known to have ended. The next generation takes over the lock 
 
 A process on another machine may have died after its last heartbeat. A job that finds its lock waits
 for the next heartbeat, or for the end of the lease. So a cluster manager can start the driver of a
-dead job again at once, on any machine.
+dead job again at once, on any machine. No job waits for a lock whose owner is known to be alive.
 
 Invariants: steps of the commit have the same names as in `tests/faults/commit_model.py`, which is
 checked exhaustively. The lock alone does not make a commit safe, because a paused owner may wake
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Event, Thread
 from time import sleep
@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 # A lease has to outlast the caches of a network file system, which keep times for a minute.
 LEASE_S = 120.0
 _BEATS_PER_LEASE = 8
-_LOOKS_PER_BEAT = 3
+_LOOKS_PER_LEASE = 24
 # How often another job may take the lock between the steps `look` and `claim`.
 _TRIES = 20
 
@@ -113,20 +113,25 @@ class Lock:
     def is_alive_after_wait(self, holder: Holder) -> bool:
         """Whether a holder is alive. If this is unknown, wait for its next heartbeat.
 
-        The wait ends with a heartbeat, when the holder releases the lock, or with the lease.
+        The wait takes one lease at most. A holder that ends its work meanwhile counts as alive,
+        because this job may have planned with the state before that work.
         """
         beat = self.places.beat(holder.run)
         last = self.store.modified(beat)
-        has_waited = False
-        while self.is_alive(holder):
-            if holder.owner.is_running() or self.store.modified(beat) not in (last, None):
+        for look in range(_LOOKS_PER_LEASE + 2):  # some file systems round times to seconds
+            if self.store.modified(beat) != last:
                 return True
-            if not has_waited:
-                message = "run %s, %s, has the lock and may be dead; waits up to %.0f s to find out"
-                _log.warning(message, holder.run, holder.owner, self.lease)
-            has_waited = True
-            sleep(self.lease / _BEATS_PER_LEASE / _LOOKS_PER_BEAT)
-        return False
+            if not self.is_alive(holder):
+                return False
+            if holder.owner.is_running():
+                return True
+            if look == 0:
+                message = (
+                    "run %s, %s, may be dead; the job on %s waits up to %.0f s for a heartbeat"
+                )
+                _log.warning(message, holder.run, holder.owner, self.places.output, self.lease)
+            sleep(self.lease / _LOOKS_PER_LEASE)
+        return True  # the time of its heartbeat is in the future
 
     def silence(self) -> None:
         """Stop the heartbeat."""
@@ -164,19 +169,19 @@ class Lock:
         return json.dumps({"run": self.run, "owner": self.owner.as_record()}, indent=1) + "\n"
 
     def _look(self) -> int:
-        names = self.store.names(self.places.hidden)
-        locks = _generations(names)
-        if locks:
-            self._refuse_live(max(locks), self.is_alive_after_wait)
-        return 1 + max((generation_of(name) or 0 for name in names), default=0)
+        while True:
+            names = self.store.names(self.places.hidden)
+            locks = _generations(names)
+            holder = self.holder(max(locks)) if locks else None
+            if holder is None or not self.is_alive(holder):
+                return 1 + max((generation_of(name) or 0 for name in names), default=0)
+            if self.is_alive_after_wait(holder):
+                raise self._held_by(holder)
+            # List again: another job may have taken over the lock during the wait.
 
-    def _refuse_live(self, generation: int, is_alive: Callable[[Holder], bool]) -> None:
-        holder = self.holder(generation)
-        if holder is None or not is_alive(holder):
-            return
-        raise self._withdrawn(
-            "Another job writes to the output", found=f"run {holder.run}, {holder.owner}"
-        )
+    def _held_by(self, holder: Holder) -> OutputBusyError:
+        found = f"run {holder.run}, {holder.owner}"
+        return self._withdrawn("Another job writes to the output", found=found)
 
     def is_alive(self, holder: Holder) -> bool:
         """Whether a holder's heartbeat is young enough, by the clock of the file system."""
@@ -194,10 +199,17 @@ class Lock:
         beat = self.places.beat(self.run)
         try:
             self.store.create(beat, self._text())
+            return True
         except FileNotFoundError:
             return False
         except FileExistsError:
+            return self._is_touched(beat)
+
+    def _is_touched(self, beat: str) -> bool:
+        try:
             self.store.touch(beat)
+        except FileNotFoundError:
+            return False
         return True
 
     def _claim(self, generation: int) -> bool:
@@ -213,7 +225,9 @@ class Lock:
         if not self.holds():
             raise self._withdrawn("Another job has just locked the output")
         for generation in self.others():
-            self._refuse_live(generation, self.is_alive)
+            holder = self.holder(generation)
+            if holder is not None and self.is_alive(holder):
+                raise self._held_by(holder)
 
     def _fence(self) -> None:
         """Reserve the generation of an owner that may wake up, so that it is not used again."""

@@ -74,8 +74,8 @@ def _recover_folder(spark: SparkSession, folder: str) -> list[str]:
     if not store.exists(places.hidden):
         return []
     lock = Lock(store, places, f"recovery-{uuid4().hex}", Owner.this_process())
-    lock.acquire()
     try:
+        lock.acquire()
         recovery = Recovery(lock, tables=SessionTables(spark))
         recovery.run()
     finally:

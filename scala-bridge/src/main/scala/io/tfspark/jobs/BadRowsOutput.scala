@@ -95,7 +95,7 @@ final private[jobs] class BadRowsOutput(
 
 /** The output of a job and its bad rows as one transaction. Driver.
   *
-  * The output is locked first, then the bad rows. No job waits for a lock.
+  * The output is locked first, then the bad rows. No job waits for a lock whose owner is alive.
   */
 final private[jobs] class GoodAndBadRows(good: Output, bad: BadRowsOutput) extends Transaction {
 

@@ -33,9 +33,10 @@ object Recover {
     else {
       val run = s"recovery-${UUID.randomUUID}"
       val lock = new Lock(store, places, run, Owner.ofThisProcess)
-      lock.acquire()
-      try new Recovery(lock, new SessionTables(spark)).run().map(_.run)
-      finally lock.release()
+      try {
+        lock.acquire()
+        new Recovery(lock, new SessionTables(spark)).run().map(_.run)
+      } finally lock.release()
     }
 
   /** The folder of a table of the session's catalog; none if the text cannot be its name. */

@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper
 import io.tfspark.ScoreOptions
 import io.tfspark.error._
 import io.tfspark.model.{DigestPin, OnError, OnNull, Shape}
+import org.apache.spark.sql.types.DecimalType
 
 /** Options as texts: what stands in `map('narrow', 'true')` after the model of a call, in settings
   * of the session, and what Python sends. Driver.
@@ -193,9 +194,12 @@ private[tfspark] object OptionTexts {
       .orElse(Try(whole(new BigInteger(text))).toOption)
       .orElse(if (text.equalsIgnoreCase("nan")) Some(Double.NaN) else text.toDoubleOption)
 
-  /** A whole number; one that a long cannot hold is a decimal, as in Spark. */
-  private def whole(number: BigInteger): Any =
-    Try(number.longValueExact).getOrElse(new BigDecimal(number))
+  /** A whole number as Spark reads it: a long, a decimal, or else a double. */
+  private def whole(number: BigInteger): Any = {
+    val decimal = new BigDecimal(number)
+    if (decimal.precision > DecimalType.MAX_PRECISION) number.doubleValue
+    else Try(number.longValueExact).getOrElse(decimal)
+  }
 
   /** Options that only programs can give. */
   private val ofPrograms: Set[String] = Set("labels", "terms", "in_order")

@@ -22,5 +22,7 @@ class FillsSuite extends AnyFunSuite {
       assert(Fills.valueOf(fill, DecimalType(20, 0)).map(_.toString).contains(largest))
       assert(Fills.valueOf(fill, LongType).isEmpty)
     }
+    val long = OnNull.Fill(BigInt(10).pow(39).toDouble)
+    assert(OptionTexts.onNull("on_null", s"1${"0" * 39}") == long)
   }
 }

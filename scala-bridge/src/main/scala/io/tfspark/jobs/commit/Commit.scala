@@ -35,13 +35,12 @@ final private[jobs] class Commit(val lock: Lock, tables: Tables = NoTables) {
     this.job = job
     lock.acquire()
     new Recovery(lock, tables).run(): Unit
-    if (job.runId.isEmpty) record.foreach(refuseWhileAlive)
-    // Read again: the run that published may have reported meanwhile. A run id is never run again.
-    record.filter(done => job.runId.nonEmpty || isThere(done))
+    if (job.runId.nonEmpty) record else record.filter(isThere) // a run id is never run again
   }
 
   /** Whether the output of a record exists; if not, the record is deleted. */
   private def isThere(done: Journal): Boolean = {
+    refuseWhileAlive(done)
     val found = store.exists(places.output)
     if (!found) {
       Commit.log.warn(

@@ -24,7 +24,8 @@ final private[jobs] case class Holder(run: String, owner: Owner) {
   *
   * A process on another machine may have died after its last heartbeat. A job that finds its lock
   * waits for the next heartbeat, or for the end of the lease. So a cluster manager can start the
-  * driver of a dead job again at once, on any machine.
+  * driver of a dead job again at once, on any machine. No job waits for a lock whose owner is known
+  * to be alive.
   *
   * Steps of the commit have the same names as in `tests/faults/commit_model.py`. The lock alone
   * does not make a commit safe, because a paused owner may wake up. The rename in `Recovery` makes
@@ -98,19 +99,18 @@ final private[jobs] class Lock(
     Holder(json.path("run").asText(named), Owner.of(json.path("owner")))
   }
 
-  private def look(): Int = {
+  @tailrec private def look(): Int = {
     val names = store.names(places.path)
-    names.flatMap(HiddenFolder.lockGeneration).maxOption.foreach(refuse(_, isAliveAfterWait))
-    1 + names.flatMap(HiddenFolder.generation).maxOption.getOrElse(0)
+    val newest = names.flatMap(HiddenFolder.lockGeneration).maxOption
+    newest.flatMap(generation => read(places.lock(generation))).filter(isAlive) match {
+      case None => 1 + names.flatMap(HiddenFolder.generation).maxOption.getOrElse(0)
+      case Some(holder) if isAliveAfterWait(holder) => throw heldBy(holder)
+      case _ => look() // another job may have taken over the lock during the wait
+    }
   }
 
-  private def refuse(generation: Int, isAlive: Holder => Boolean): Unit =
-    read(places.lock(generation)).filter(isAlive).foreach { holder =>
-      throw withdraw(
-        "Another job writes to the output",
-        found = s"run ${holder.run}, ${holder.owner}"
-      )
-    }
+  private def heldBy(holder: Holder): OutputBusyException =
+    withdraw("Another job writes to the output", found = s"run ${holder.run}, ${holder.owner}")
 
   /** Whether a holder's heartbeat is young enough, by the clock of the file system. */
   def isAlive(holder: Holder): Boolean =
@@ -123,22 +123,25 @@ final private[jobs] class Lock(
 
   /** Whether a holder is alive. If this is unknown, wait for its next heartbeat.
     *
-    * The wait ends with a heartbeat, when the holder releases the lock, or with the lease.
+    * The wait takes one lease at most. A holder that ends its work meanwhile counts as alive,
+    * because this job may have planned with the state before that work.
     */
   def isAliveAfterWait(holder: Holder): Boolean = {
     val beat = places.beat(holder.run)
     val last = store.modified(beat)
-    @tailrec def watch(looks: Int): Boolean =
-      if (!isAlive(holder)) false
-      else if (holder.owner.isRunning || store.modified(beat).exists(!last.contains(_))) true
+    @tailrec def watch(look: Int): Boolean =
+      if (store.modified(beat) != last) true
+      else if (!isAlive(holder)) false
+      // Some file systems round times to seconds. At the end, the heartbeat is in the future.
+      else if (holder.owner.isRunning || look > Lock.looksPerLease + 1) true
       else {
-        if (looks == 0)
+        if (look == 0)
           Lock.log.warn(
-            s"run ${holder.run}, ${holder.owner}, has the lock and may be dead; " +
-              s"waits up to ${lease.toSeconds} s to find out"
+            s"run ${holder.run}, ${holder.owner}, may be dead; the job on ${places.output} waits " +
+              s"up to ${lease.toSeconds} s for a heartbeat"
           )
-        Thread.sleep(lease.toMillis / Lock.beatsPerLease / Lock.looksPerBeat)
-        watch(looks + 1)
+        Thread.sleep(lease.toMillis / Lock.looksPerLease)
+        watch(look + 1)
       }
     watch(0)
   }
@@ -171,7 +174,9 @@ final private[jobs] class Lock(
   /** Give up if another job has claimed too: `look` and `claim` are two operations. */
   private def confirm(): Unit = {
     if (!holds) throw withdraw("Another job has just locked the output")
-    others.foreach(refuse(_, isAlive))
+    others.flatMap(generation => read(places.lock(generation))).find(isAlive).foreach { holder =>
+      throw heldBy(holder)
+    }
   }
 
   /** Reserve the generation of an owner that may wake up, so that it is not used again. */
@@ -221,7 +226,7 @@ private[jobs] object Lock {
   /** It has to outlast the caches of a network file system, which keep times for a minute. */
   val lease: FiniteDuration = 120.seconds
   private val beatsPerLease = 8
-  private val looksPerBeat = 3
+  private val looksPerLease = 24
 
   /** How often another job may take the lock between the steps `look` and `claim`. */
   private val tries = 20

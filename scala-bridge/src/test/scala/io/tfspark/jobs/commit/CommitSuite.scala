@@ -2,6 +2,7 @@ package io.tfspark.jobs.commit
 
 import java.nio.file.{Files, Path}
 
+import scala.concurrent.{Await, ExecutionContext, Future}
 import scala.concurrent.duration._
 
 import io.tfspark.error.OutputBusyException
@@ -114,6 +115,20 @@ class CommitSuite extends AnyFunSuite {
     next.acquire()
     assert(next.holds && !held.holds)
     next.release()
+  }
+
+  test("an owner elsewhere that ends its work during the wait counts as alive") {
+    val output = folder().resolve("out")
+    val elsewhere = Owner.ofThisProcess.copy(machine = "another")
+    val held = new Lock(Stopping.store(), Stopping.places(output), "A1", elsewhere)
+    held.acquire()
+    held.silence()
+    val waiting = Future(new SmallJob(output, "B", "append").run())(ExecutionContext.global)
+    val beat = Path.of(Stopping.places(output).beat("B1"))
+    while (!Files.exists(beat) && !waiting.isCompleted) Thread.onSpinWait()
+    held.release()
+    intercept[OutputBusyException](Await.result(waiting, 60.seconds))
+    assert(Stopping.names(output.getParent).isEmpty)
   }
 
   test("a table is updated after its files, wherever its job was stopped") {
