@@ -44,8 +44,8 @@ def running(folder: Path, ready: Path, *program: object) -> Iterator[int]:
 
     Args:
         folder: Folder for its data and its log.
-        ready: The file that the program writes when it is ready. It renames or completes it at
-            once.
+        ready: The file that the program writes when it is ready; the last character of the whole
+            file is } or >.
         program: Class or source file, and arguments.
     """
     log = folder / "log"

@@ -70,7 +70,7 @@ class ColumnStack:
         dtype = dtypes.by_name(self.inputs[0].spec.dtype)
         found = [self.schema.get_field_index(name) for name in self.inputs[0].columns]
         kinds = {self.schema.field(position).type for position in found}
-        if len(kinds) != 1 or dtype.is_string or dtype.is_bfloat16:
+        if -1 in found or len(kinds) != 1 or dtype.is_string or dtype.is_bfloat16:
             return None
         (kind,) = kinds
         is_number = pa.types.is_floating(kind) or pa.types.is_integer(kind)
