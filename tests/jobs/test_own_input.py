@@ -10,9 +10,11 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs import batch_score
-from tfspark.errors import UsageError
+from tfspark.errors import OutputBusyError, UsageError
 from tfspark.scoring import query
 from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.output.folder import PathOutput
+from tfspark.scoring.output.journal import JobKey
 from tfspark.scoring.query import QueryJob, run_query
 
 Refuse = Callable[..., None]
@@ -78,3 +80,23 @@ def test_a_query_appends_rows_that_its_target_does_not_have(
         run_query(spark, QueryJob({}, text, Dataset(table=scores), "overwrite"))
     run_query(spark, QueryJob({}, text, Dataset(table=scores), "append"))
     assert spark.table(scores).count() == 5
+
+
+def test_a_query_is_refused_if_another_job_publishes_after_its_plan(
+    spark: SparkSession, rows: Path, scores: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spark's catalog keeps the list of the files of a table."""
+    monkeypatch.setattr(query, "open_models", lambda *_: {})
+    text, begin = f"SELECT * FROM parquet.`{rows}`", PathOutput.begin
+    target = Dataset(table=scores)
+
+    def late(output: PathOutput, key: JobKey) -> Any:
+        monkeypatch.setattr(PathOutput, "begin", begin)
+        run_query(spark, QueryJob({}, text, target, "append"))
+        return begin(output, key)
+
+    monkeypatch.setattr(PathOutput, "begin", late)
+    anti = f"{text} a LEFT ANTI JOIN all_scores b ON a.id = b.id"
+    with pytest.raises(OutputBusyError, match="have changed"):
+        run_query(spark, QueryJob({}, anti, target, "append"))
+    assert spark.table(scores).count() == 10

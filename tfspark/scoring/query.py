@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
-from tfspark.errors import UsageError, explain
+from tfspark.errors import OutputBusyError, UsageError, explain
 from tfspark.options import DEFAULTS, ScoreOptions
 from tfspark.origin import title_of
 from tfspark.scoring.batch import finish_job, new_report
@@ -21,6 +21,7 @@ from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.identity import digest_key
 from tfspark.scoring.input.spark_input import snapshot_of
 from tfspark.scoring.output.choice import output_of
+from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.journal import PARTITIONS, Journal
 from tfspark.scoring.output.protocol import Mode, Output, cleanup_on_failure, publish
 from tfspark.scoring.pinned_input import log_unpinned
@@ -31,7 +32,7 @@ from tfspark.spark.cluster.counting import counted
 from tfspark.spark.cluster.failures import own_errors
 from tfspark.spark.cluster.lost_workers import naming_lost_workers
 from tfspark.spark.cluster.progress import progress
-from tfspark.spark.cluster.sources import sources_of
+from tfspark.spark.cluster.sources import Source, sources_of
 from tfspark.spark.model import model_of
 from tfspark.spark.sql import register_function
 
@@ -109,11 +110,13 @@ def run_query(
             register_function(spark, name, package, None, job.options_of(name))
         done = None
         with report.phase("score"), progress(spark, "query"):
+            if _may_read(output, job.mode):
+                output.recover()  # before the query lists the files
             for statement in statements[:-1]:
                 spark.sql(statement)
             result = spark.sql(statements[-1])
             if output is not None:
-                done = _stage(result, job, packages, output, report)
+                done = _stage(result, statements[-1], job, packages, output, report)
         if output is not None and done is None:
             with report.phase("publish"):
                 publish(output, output, report.account())
@@ -125,8 +128,14 @@ def run_query(
     return report, result
 
 
+def _may_read(output: Output | None, mode: Mode) -> TypeGuard[PathOutput]:
+    """Whether the query may read the files of its target; other modes refuse such a query."""
+    return isinstance(output, PathOutput) and mode == "append"
+
+
 def _stage(
     result: DataFrame,
+    statement: str,
     job: QueryJob,
     packages: Mapping[str, ModelPackage],
     output: Output,
@@ -145,11 +154,31 @@ def _stage(
     done = output.begin(digest_key("", [replace(job, models={}), digests], snapshot))
     if done is not None:
         return done
+    if _may_read(output, job.mode):
+        _refuse_changed(result.sparkSession, statement, job, sources)
     counting, count = counted(result)
     output.stage(counting)
     report.rows_out = count.rows
     report.output = str(job.target)
     return None
+
+
+def _refuse_changed(
+    spark: SparkSession, statement: str, job: QueryJob, sources: Sequence[Source]
+) -> None:
+    """Refuse to write if other jobs published rows after the query was planned.
+
+    Spark lists the files of a query once, before this job has the lock of the target.
+    """
+    if job.target is not None and job.target.table:
+        spark.catalog.refreshTable(job.target.table)
+    if sources_of(spark.sql(statement)) != list(sources):
+        raise OutputBusyError(
+            explain(
+                "The files of the query have changed while the job was starting.",
+                hint="run the command again.",
+            )
+        )
 
 
 def _refuse_command(result: DataFrame) -> None:

@@ -29,6 +29,7 @@ from tfspark.scoring.output.partitions import (
 )
 from tfspark.scoring.output.places import SUCCESS, Places
 from tfspark.scoring.output.protocol import CHOOSE_COLUMNS, already_there
+from tfspark.scoring.output.recovering import recover_folder
 from tfspark.scoring.output.session_tables import SessionTables
 from tfspark.scoring.output.stores import resolve_links, store_of
 from tfspark.scoring.output.tfrecord_columns import refuse_unsupported_types
@@ -156,6 +157,14 @@ class PathOutput:
 
     def _has_data(self) -> bool:
         return not all(map(is_hidden, self._files.children(self._path)))
+
+    def recover(self) -> None:
+        """Finish or remove the work of dead jobs before `begin`, for a job that reads the target.
+
+        Raises:
+            OutputBusyError: A live job writes to the target.
+        """
+        recover_folder(self.spark, self._path)
 
     def begin(self, job: JobKey) -> Journal | None:
         """See `Output.begin`."""

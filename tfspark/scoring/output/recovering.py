@@ -34,7 +34,7 @@ def recover(spark: SparkSession, output: str) -> list[str]:
     Raises:
         OutputBusyError: A live job writes to the output.
     """
-    return [run for folder in _folders(spark, output) for run in _recover_folder(spark, folder)]
+    return [run for folder in _folders(spark, output) for run in recover_folder(spark, folder)]
 
 
 def is_there(spark: SparkSession, output: str) -> bool:
@@ -68,7 +68,8 @@ def _folder_of_table(spark: SparkSession, text: str) -> list[str]:
     return [HadoopFiles(spark, folder).qualified(folder)] if folder else []
 
 
-def _recover_folder(spark: SparkSession, folder: str) -> list[str]:
+def recover_folder(spark: SparkSession, folder: str) -> list[str]:
+    """Do the same for the qualified path of a folder, behind its links."""
     store, root = store_of(spark, folder.rstrip("/"))
     places = Places(root)
     if not store.exists(places.hidden):
