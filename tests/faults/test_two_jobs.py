@@ -21,7 +21,8 @@ from tests.faults.reader import files_of, rows_of
 from tests.faults.stopping_store import StoppingStore
 from tests.faults.test_commit_faults import OLD as OLD_ROWS
 from tests.faults.test_commit_faults import Job, after, rows
-from tfspark.errors import OutputBusyError
+from tfspark.errors import InvalidInputError, OutputBusyError
+from tfspark.scoring.output import folder_rules
 from tfspark.scoring.output.owner import Owner
 
 pytestmark = pytest.mark.faults
@@ -173,6 +174,24 @@ def test_two_drivers_start_at_the_same_time(
         True,
         lambda number: job(output, "--mode", modes[number], source=sources[number]),
     )
+
+
+def test_files_that_another_job_replaces_during_the_plan_are_compared_later(
+    job: Any, numbered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, real, calls = tmp_path / "out", folder_rules.refuse_other_columns, []
+    write_old(output)
+
+    def once_gone(*arguments: Any) -> None:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise InvalidInputError("the input file part-old.parquet cannot be read")
+        real(*arguments)
+
+    monkeypatch.setattr(folder_rules, "refuse_other_columns", once_gone)
+    assert job(output, "--mode", "append") == DONE
+    assert len(calls) == 2
+    assert rows_of(files_of(output)) == sorted([*OLD, *NEW])
 
 
 def check_and_run_again(

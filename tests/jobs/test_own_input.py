@@ -12,7 +12,9 @@ from pyspark.sql import SparkSession
 from jobs import batch_score
 from tfspark.errors import OutputBusyError, UsageError
 from tfspark.scoring import query
+from tfspark.scoring.batch import execute, new_report, plan
 from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.job import BatchJob
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.journal import JobKey
 from tfspark.scoring.query import QueryJob, run_query
@@ -100,3 +102,21 @@ def test_a_query_is_refused_if_another_job_publishes_after_its_plan(
     with pytest.raises(OutputBusyError, match="have changed"):
         run_query(spark, QueryJob({}, anti, target, "append"))
     assert spark.table(scores).count() == 10
+
+
+def test_a_view_of_the_target_must_be_current_when_the_job_starts(
+    spark: SparkSession, rows: Path, tables: str, linear: Path
+) -> None:
+    new = f"SELECT *, 0f AS outputs FROM parquet.`{rows}`"
+    spark.sql(f"CREATE TABLE {tables}.y USING parquet AS {new} LIMIT 2")
+    anti = f"SELECT * FROM parquet.`{rows}` a LEFT ANTI JOIN {tables}.y b ON a.id = b.id"
+    spark.sql(f"CREATE OR REPLACE TEMPORARY VIEW missing AS {anti}")
+    job = BatchJob(str(linear), Dataset(table="missing"), Dataset(table=f"{tables}.y"), "append")
+    report = new_report("test")
+    planned = plan(spark, job, report)
+    spark.sql(f"INSERT INTO {tables}.y {new} a LEFT ANTI JOIN {tables}.y b ON a.id = b.id")
+    with pytest.raises(OutputBusyError, match="have changed"):
+        execute(spark, planned, report)
+    report = new_report("test")
+    assert execute(spark, plan(spark, job, report), report).rows_out == 0
+    spark.catalog.dropTempView("missing")

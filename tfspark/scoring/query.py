@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeGuard
 
-from tfspark.errors import OutputBusyError, UsageError, explain
+from tfspark.errors import UsageError, explain
 from tfspark.options import DEFAULTS, ScoreOptions
 from tfspark.origin import title_of
 from tfspark.scoring.batch import finish_job, new_report
@@ -32,7 +32,7 @@ from tfspark.spark.cluster.counting import counted
 from tfspark.spark.cluster.failures import own_errors
 from tfspark.spark.cluster.lost_workers import naming_lost_workers
 from tfspark.spark.cluster.progress import progress
-from tfspark.spark.cluster.sources import Source, sources_of
+from tfspark.spark.cluster.sources import sources_of
 from tfspark.spark.model import model_of
 from tfspark.spark.sql import register_function
 
@@ -155,30 +155,12 @@ def _stage(
     if done is not None:
         return done
     if _may_read(output, job.mode):
-        _refuse_changed(result.sparkSession, statement, job, sources)
+        output.refuse_stale(sources, lambda: result.sparkSession.sql(statement))
     counting, count = counted(result)
     output.stage(counting)
     report.rows_out = count.rows
     report.output = str(job.target)
     return None
-
-
-def _refuse_changed(
-    spark: SparkSession, statement: str, job: QueryJob, sources: Sequence[Source]
-) -> None:
-    """Refuse to write if other jobs published rows after the query was planned.
-
-    Spark lists the files of a query once, before this job has the lock of the target.
-    """
-    if job.target is not None and job.target.table:
-        spark.catalog.refreshTable(job.target.table)
-    if sources_of(spark.sql(statement)) != list(sources):
-        raise OutputBusyError(
-            explain(
-                "The files of the query have changed while the job was starting.",
-                hint="run the command again.",
-            )
-        )
 
 
 def _refuse_command(result: DataFrame) -> None:

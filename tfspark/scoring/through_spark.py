@@ -15,6 +15,7 @@ from tfspark.scoring.input.broken_records import naming_broken_records
 from tfspark.scoring.input.spark_input import SparkInput, input_of, snapshot_of
 from tfspark.scoring.job import BatchJob, Outcome, Plan
 from tfspark.scoring.output.bad_rows import FILE, REASON, BadRowsOutput
+from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.journal import PARTITIONS
 from tfspark.scoring.output.protocol import Output
 from tfspark.scoring.pinned_input import log_unpinned
@@ -73,6 +74,9 @@ def plan_through_spark(
         return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, bad_rows)
 
     def stage(_tally: Tally) -> Outcome:
+        # A view may read the target, and was planned before the target was locked.
+        if job.mode == "append" and job.source.table and isinstance(output, PathOutput):
+            output.refuse_stale(sources, lambda: dataset.read(spark))
         beside = _other_types(scored, bound)
         with naming_broken_records(spark, dataset), sized_batches(spark, bound.signatures, beside):
             outcome = write() if groups is None else groups()

@@ -89,14 +89,13 @@ class BadRowsOutput(PathOutput):
 
     def begin(self, job: JobKey) -> Journal | None:
         """See `Output.begin`. Published bad rows are staged, but not published again."""
-        had_leftover = super().has_leftover
         done = self._commit.begin(JobKey(job.digest))
         if done is not None and not self._is_whole(done):
             self._withdraw(done)
             done = None
         self._is_shown = done is not None
         if not self._is_shown:
-            self._check_again(had_leftover)
+            self._check_again()
         self._open()
         return done
 
@@ -164,7 +163,11 @@ class GoodAndBadRows:
 
     def acknowledge(self) -> None:
         """See `Transaction.acknowledge`; the record of the output is deleted last."""
-        self.bad.acknowledge()
+        try:
+            self.bad.acknowledge()
+        except Exception:
+            self.good.suspend()
+            raise
         self.good.acknowledge()
 
     def suspend(self) -> None:

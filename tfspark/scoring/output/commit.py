@@ -98,21 +98,28 @@ class Commit:
         return self._done()
 
     def _done(self) -> Journal | None:
-        """Return the record of this job. Without a run id, it counts only if the output exists."""
+        """Return the record of this job. Without a run id, it counts only if its files exist."""
         done, output = self.record, self.lock.places.output
         if done is None:
             return None
         if not self.job.run_id:
             self._refuse_while_alive(done)
-        if self._store.exists(output):
+        if self._store.exists(output) if self.job.run_id else self._has_files(done):
             return done
-        gone = "run %s wrote %s, which does not exist now: %s"
+        gone = "run %s wrote files to %s that do not exist now: %s"
         if self.job.run_id:
             _log.warning(gone, done.run, output, "choose another run id")
             return done
         _log.warning(gone, done.run, output, "the job is run again")
         self.forget()
         return None
+
+    def _has_files(self, done: Journal) -> bool:
+        """Whether a record has files in the output; after an overwrite by others, it has none."""
+        output = self.lock.places.output
+        names = [name for name in done.add if name != SUCCESS]
+        paths = [f"{output}/{name}" for name in names] or [output]
+        return any(map(self._store.exists, paths))
 
     def _refuse_while_alive(self, done: Journal) -> None:
         """Refuse to continue while the run that published this job has not reported yet."""
@@ -232,9 +239,13 @@ class Commit:
 
     def acknowledge(self) -> None:
         """End the run after it has reported. From now on, the same command is a new job."""
-        if self.job.is_of_one_run:
-            self.forget()  # before the folder, which names the record to a recovery
-        self._drop_work()
+        try:
+            if self.job.is_of_one_run:
+                self.forget()  # before the folder, which names the record to a recovery
+            self._drop_work()
+        except Exception:
+            self.lock.release()  # the process may live on
+            raise
         self.lock.release(*([] if self.job.run_id else [self.lock.places.done(self.job.name)]))
 
     def abandon(self) -> None:

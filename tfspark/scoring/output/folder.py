@@ -7,7 +7,8 @@ describes the commit and the files that a dead job leaves.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -35,7 +36,7 @@ from tfspark.scoring.output.stores import resolve_links, store_of
 from tfspark.scoring.output.tfrecord_columns import refuse_unsupported_types
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.running_tasks import tasks_ended
-from tfspark.spark.cluster.sources import Source
+from tfspark.spark.cluster.sources import Source, sources_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -59,7 +60,6 @@ class PathOutput:
     taken: list[str] = field(default_factory=list, init=False)
     _inputs: Collection[str] = field(default=(), init=False)
     _columns: Mapping[str, str] | None = field(default=None, init=False)
-    _is_compared: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         path = self.target.path
@@ -145,10 +145,11 @@ class PathOutput:
         refuse_nested(self.target, columns)
         self._columns = columns
         if not self.has_leftover:
-            self._check_existing_columns()
+            # Another job may replace the files meanwhile; `begin` checks again.
+            with suppress(*folder_rules.UNREADABLE):
+                self._check_existing_columns()
 
     def _check_existing_columns(self) -> None:
-        self._is_compared = True
         adds = self.mode in ("append", PARTITIONS)
         if adds and self._columns is not None and self._has_data():
             folder_rules.refuse_other_columns(
@@ -159,26 +160,29 @@ class PathOutput:
         return not all(map(is_hidden, self._files.children(self._path)))
 
     def recover(self) -> None:
-        """Finish or remove the work of dead jobs before `begin`, for a job that reads the target.
-
-        Raises:
-            OutputBusyError: A live job writes to the target.
-        """
+        """Finish or remove the work of dead jobs before a query of this job lists the files."""
         recover_folder(self.spark, self._path)
+
+    def refuse_stale(self, planned: Sequence[Source], read: Callable[[], DataFrame]) -> None:
+        """Refuse a query whose plan lists other files of this target than a new plan by `read`."""
+        self._refresh()
+        folder_rules.refuse_stale(self._path, planned, sources_of(read()))
+
+    def _refresh(self) -> None:
+        """Let Spark list the files of a table again; it never remembers those of a folder."""
 
     def begin(self, job: JobKey) -> Journal | None:
         """See `Output.begin`."""
-        had_leftover = self._commit.has_leftover
         done = self._commit.begin(job)
         if done is None:
-            self._check_again(had_leftover)
+            self._check_again()
             self._open()
         return done
 
-    def _check_again(self, had_leftover: bool) -> None:
-        self._check_there()  # again, because other jobs could write before the lock was held
-        if had_leftover or not self._is_compared:
-            self._check_existing_columns()
+    def _check_again(self) -> None:
+        """Check again, because other jobs could write before the lock was held."""
+        self._check_there()
+        self._check_existing_columns()
         folder_rules.warn_without_guarantee(self._store, self._root, self.target)
 
     def _open(self) -> None:

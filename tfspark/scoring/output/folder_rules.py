@@ -7,7 +7,13 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from tfspark.errors import UsageError, explain
+from tfspark.errors import (
+    InputNotFoundError,
+    InvalidInputError,
+    OutputBusyError,
+    UsageError,
+    explain,
+)
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output.column_types import stored
 from tfspark.scoring.output.journal import Mode
@@ -26,6 +32,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 # Formats whose files name their columns.
+# Errors of files that disappear while they are read.
+UNREADABLE = (InvalidInputError, InputNotFoundError)
 _SELF_DESCRIBING = ("parquet", "orc", "avro")
 
 
@@ -52,11 +60,40 @@ def refuse_own_files(folder: str, sources: Collection[Source], mode: Mode) -> No
     Raises:
         UsageError: The message names the folder of such a file.
     """
+    if own := _own_folders(folder, sources):
+        raise UsageError(would_change(folder, f"files in {min(own)}", mode))
+
+
+def refuse_stale(folder: str, planned: Collection[Source], now: Collection[Source]) -> None:
+    """Refuse a query that reads its target, and whose plan lists other files of it than now.
+
+    Raises:
+        OutputBusyError: Other jobs published rows after Spark had planned the query.
+    """
+    if _own_files(folder, planned) != _own_files(folder, now):
+        raise OutputBusyError(
+            explain(
+                f"The files in {folder} have changed since the query that reads them was planned.",
+                expected="no other job that publishes while this one starts",
+                hint="run the same command again.",
+            )
+        )
+
+
+def _own_files(folder: str, sources: Collection[Source]) -> set[str]:
+    own = _own_folders(folder, sources)
+    return {uri for source in sources for uri in source.uris if _folder_of(uri) in own}
+
+
+def _own_folders(folder: str, sources: Collection[Source]) -> set[str]:
+    """Return the folders of the files that lie in a folder, behind its links."""
     written = f"{resolve_links(folder)}/"
-    uris = (uri for source in sources for uri in source.uris)
-    for read in sorted({unquote(uri).rpartition("/")[0] for uri in uris}):
-        if f"{resolve_links(read)}/".startswith(written):
-            raise UsageError(would_change(folder, f"files in {read}", mode))
+    read = {_folder_of(uri) for source in sources for uri in source.uris}
+    return {one for one in read if f"{resolve_links(one)}/".startswith(written)}
+
+
+def _folder_of(uri: str) -> str:
+    return unquote(uri).rpartition("/")[0]
 
 
 def would_change(target: str, read: str, mode: Mode) -> str:

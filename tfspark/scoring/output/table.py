@@ -94,9 +94,13 @@ class TableOutput(PathOutput):
             )
         return self._there.location
 
-    def _check_again(self, had_leftover: bool) -> None:
+    def _refresh(self) -> None:
+        if self._there is not None:
+            self.spark.catalog.refreshTable(self.table.quoted)
+
+    def _check_again(self) -> None:
         self._there = self._find()
-        super()._check_again(had_leftover)
+        super()._check_again()
 
     def _check_there(self) -> None:
         place = self._location()
@@ -134,7 +138,6 @@ class TableOutput(PathOutput):
 
     def _check_existing_columns(self) -> None:
         """Compare the columns with those of an existing table, in every mode."""
-        self._is_compared = True
         if self._there is None or self._columns is None:
             return
         check_same_columns(self.target, self._there.columns, self._columns)

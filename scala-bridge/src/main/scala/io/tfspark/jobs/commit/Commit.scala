@@ -2,6 +2,8 @@ package io.tfspark.jobs.commit
 
 import java.nio.file.NoSuchFileException
 
+import scala.util.control.NonFatal
+
 import com.fasterxml.jackson.databind.node.ObjectNode
 import io.tfspark.error._
 import org.slf4j.LoggerFactory
@@ -38,13 +40,15 @@ final private[jobs] class Commit(val lock: Lock, tables: Tables = NoTables) {
     if (job.runId.nonEmpty) record else record.filter(isThere) // a run id is never run again
   }
 
-  /** Whether the output of a record exists; if not, the record is deleted. */
+  /** Whether files of a record exist; if not, as after an overwrite, the record is deleted. */
   private def isThere(done: Journal): Boolean = {
     refuseWhileAlive(done)
-    val found = store.exists(places.output)
+    val names = done.add.filter(_ != HiddenFolder.Success)
+    val paths = if (names.isEmpty) Seq(places.output) else names.map(n => s"${places.output}/$n")
+    val found = paths.exists(store.exists)
     if (!found) {
       Commit.log.warn(
-        s"run ${done.run} wrote ${places.output}, which does not exist now: the job is run again"
+        s"run ${done.run} wrote files to ${places.output} that do not exist now: the job is run again"
       )
       forget()
     }
@@ -170,8 +174,14 @@ final private[jobs] class Commit(val lock: Lock, tables: Tables = NoTables) {
 
   /** End the run after it has reported. From now on, the same command is a new job. */
   def acknowledge(): Unit = {
-    if (job.isOfOneRun) forget() // before the folder, which names the record to a recovery
-    dropWork()
+    try {
+      if (job.isOfOneRun) forget() // before the folder, which names the record to a recovery
+      dropWork()
+    } catch {
+      case NonFatal(error) =>
+        lock.release() // the process may live on
+        throw error
+    }
     lock.release(Option.when(job.runId.isEmpty)(places.done(job.name)).toSeq: _*)
   }
 
