@@ -239,6 +239,18 @@ def test_a_stream_starts_again_beside_a_version_that_does_not_fit(
     assert written(spark, tmp_path / "out") == [(0.0, 1.0), (1.0, 2.0)]
 
 
+def test_a_stream_starts_again_after_its_last_version_was_replaced(
+    spark: SparkSession, stream: DataFrame, rows: Any, versions: Path, base: Path, tmp_path: Path
+) -> None:
+    rows(0)
+    run(tfspark.score_batches(base, tmp_path / "out", checkpoint=tmp_path / "log"), stream)
+    shutil.copytree(base / "1", base / "2")
+    shutil.rmtree(base / "1")
+    rows(1)
+    run(tfspark.score_batches(base, tmp_path / "out", checkpoint=tmp_path / "log"), stream)
+    assert written(spark, tmp_path / "out") == [(0.0, 1.0), (1.0, 2.0)]
+
+
 @pytest.mark.parametrize(
     ("target", "message"),
     [({"partition_by": ["city"]}, "city"), ({"format": "csv"}, "csv")],

@@ -4,7 +4,8 @@ A replayed micro-batch gets the version in its record. A new micro-batch gets th
 it can replace the running one; otherwise the running version continues. Versions never go back.
 
 Invariants: the running version is the one of the last record, so it is known after a restart. A
-refused version is tried again only when its files have changed.
+refused version is tried again only when its files have changed. If the last version was deleted, a
+newer one continues.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tfspark.errors import BindingError, TfsparkError, explain
+from tfspark.errors import BindingError, ModelNotFoundError, TfsparkError, explain
 from tfspark.foreign_text import one_line
 from tfspark.options import ScoreOptions
 from tfspark.package import ModelPackage
@@ -101,8 +102,8 @@ class ModelChoice:
     def _next(self, frame: DataFrame, batch: int, records: Records) -> ModelPackage:
         spark = frame.sparkSession
         last = None if self.running else records.last()
-        running = self.running if last is None else self._recorded(spark, last)
         newest = newest_version(spark, self.base_path)
+        running = self.running if last is None else self._last(spark, last, newest)
         if running is None:
             return self._accepted(frame, newest, None)
         if newest <= (running.version or 0):
@@ -116,6 +117,18 @@ class ModelChoice:
             self._refused[newest] = state
             self._refuse(Refusal(newest, batch, str(error)), running, records)
             return running
+
+    def _last(self, spark: SparkSession, last: Scored, newest: int) -> ModelPackage | None:
+        """Return the last version of a stream that starts again; `None` if it was replaced."""
+        try:
+            return self._recorded(spark, last)
+        except ModelNotFoundError:
+            if newest <= last.version:
+                raise
+            _log.warning(
+                "version %d does not exist now; version %d continues", last.version, newest
+            )
+            return None
 
     def _refuse(self, refusal: Refusal, running: ModelPackage, records: Records) -> None:
         if records.refuse(refusal):
