@@ -71,7 +71,7 @@ class Fitting:
         dtype = dtypes.by_name(spec.dtype)
         expected = dtype.sql if is_stack else wanted(spec)
         if column.arrow is None or dtypes.conversion(self.element(name), dtype) is None:
-            if _are_pixels(column.arrow, spec):
+            if not is_stack and _are_pixels(column.arrow, spec):
                 return None
             return refusal(name, column, dtype, expected)
         if is_stack and dtypes.is_list(column.arrow):

@@ -76,6 +76,9 @@ def row_in_words(batch: pa.RecordBatch, row: int, keep: Sequence[str] | None) ->
 
 
 def _value(batch: pa.RecordBatch, name: str, row: int) -> str:
-    value = batch.column(name)[row].as_py()
+    try:
+        value = batch.column(name)[row].as_py()
+    except (ValueError, OverflowError):  # text that is not UTF-8, a date beyond the year 9999
+        return "?"
     text = repr(value) if isinstance(value, str | bytes) else str(value)
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

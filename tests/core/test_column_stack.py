@@ -137,3 +137,11 @@ def test_other_rows_are_left_to_the_slow_path(
     rows: pa.RecordBatch, inputs: list[InputBinding]
 ) -> None:
     assert stacked([rows], *inputs) is None
+
+
+def test_a_window_with_another_schema_is_left_to_the_slow_path() -> None:
+    doubles = batch([1.0, 2.0, 3.0], pa.float64())
+    stack = ColumnStack([bound("float32")], FLOATS.schema)
+    assert stack.group([FLOATS]) is not None
+    assert stack.group([doubles]) is None
+    assert stack.group([FLOATS, doubles]) is None

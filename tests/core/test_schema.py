@@ -378,6 +378,11 @@ def test_bytes_are_the_pixels_of_an_input_of_uint8(shape, fits):
         assert "found column 'x' of binary" in refusal(one, columns(x=pa.binary()))
 
 
+def test_columns_of_bytes_are_not_stacked():
+    one, two = signature(spec("x", (None, 2), "uint8")), columns(a=pa.binary(), b=pa.binary())
+    assert "found column 'a' of binary" in refusal(one, two, feed={"x": ["a", "b"]})
+
+
 def test_a_signature_without_inputs_is_refused():
     text = refusal(Signature("s", (), (spec("y"),)), columns(x=F32))
     assert "the signature has no inputs" in text

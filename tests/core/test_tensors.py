@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfspark import dtypes
+from tfspark.constants import Constant
 from tfspark.errors import EngineError
 from tfspark.feeding import InputBinding
 from tfspark.fetching import OutputBinding
+from tfspark.origin import row_in_words
 from tfspark.signature import TensorSpec
 from tfspark.tensors import (
     ByteStrings,
@@ -21,6 +23,7 @@ from tfspark.tensors import (
     pad_rows,
     slice_rows,
 )
+from tfspark.tensors.constant import constant_tensor
 from tfspark.tensors.narrow import misfits
 
 FLOATS = pa.list_(pa.float32())
@@ -612,3 +615,26 @@ def test_an_output_of_any_shape_keeps_its_values(sizes, rows):
     column = out(tensor, "int32", dtypes.nested(pa.int32(), len(sizes)))
     assert column.to_pylist() == tensor.tolist()
     assert list(accumulate([0, *column.value_lengths().to_pylist()])) == column.offsets.to_pylist()
+
+
+def test_an_empty_array_may_have_no_offsets():
+    """Arrow's Java library before version 19 writes none for the inner array of empty arrays."""
+    nothing = pa.py_buffer(b"")
+    numbers = pa.Array.from_buffers(pa.float32(), 0, [None, nothing])
+    inner = pa.Array.from_buffers(FLOATS, 0, [None, nothing], children=[numbers])
+    offsets = pa.py_buffer(np.zeros(3, np.int32))
+    outer = pa.Array.from_buffers(pa.list_(FLOATS), 2, [None, offsets], children=[inner])
+    assert fed(outer, (None, None, 2)).inputs["x"].shape == (2, 0, 2)
+
+
+def test_a_constant_of_one_number_feeds_a_scalar_input():
+    for value in (0.5, [0.5]):
+        tensor = constant_tensor(Constant(value), TensorSpec("k", "float32", ()), 3)
+        assert (tensor.shape, tensor.item()) == ((), 0.5)
+
+
+def test_a_row_that_cannot_be_shown_is_still_named():
+    text = pa.array([b"\xff"], pa.binary()).view(pa.string())
+    date = pa.array([2**31 - 1], pa.int32()).view(pa.date32())
+    rows = pa.RecordBatch.from_arrays([text, date], names=["text", "date"])
+    assert row_in_words(rows, 0, None) == " (row {'text': ?, 'date': ?})"

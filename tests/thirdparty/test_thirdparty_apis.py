@@ -21,7 +21,7 @@ from tests.thirdparty.apis import APIS, JobFailedError
 from tests.thirdparty.case import Case, rows
 from tests.thirdparty.cases import CASES
 from tests.thirdparty.equal import differences
-from tfspark import predict_udf
+from tfspark import predict, predict_udf
 from tfspark.errors import BindingError, TfsparkError
 
 IS_LONG = os.environ.get("TFSPARK_THIRDPARTY") == "long"
@@ -91,3 +91,12 @@ def test_api_refuses_with_the_words_that_help(
         APIS[api](spark, case, model(case), tmp_path)
     said = capfd.readouterr().err if "job" in api else str(refusal.value)
     assert re.search(case.refused, said, re.DOTALL), said
+
+
+def test_the_tensorflow_engine_leaves_out_composite_tensors(
+    spark: SparkSession, model: Any
+) -> None:
+    path = model(Case(composites.ragged_output, rows()))
+    df = spark.createDataFrame([("a b c",), ("d",)], "text string")
+    scored = predict(df, path, fetch={"count": "count"}, engine="tensorflow")
+    assert [row["count"] for row in scored.collect()] == [3, 1]

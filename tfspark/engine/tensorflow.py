@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from tfspark.dtypes import unsupported
 from tfspark.engine import gpu
 from tfspark.engine.failure import failure, load_failure
 from tfspark.engine.protocol import EngineOptions, first_lines
@@ -58,7 +59,8 @@ class TensorFlowEngine:
             raise failure(error.error_code, _first_lines(error)) from error
         except (ValueError, TypeError) as error:
             raise EngineError(_first_lines(error)) from error
-        return {name: _fetched(tf, value) for name, value in results.items()}
+        known = [spec for spec in self._signature.outputs if not unsupported(spec.dtype)]
+        return {spec.name: _fetched(tf, results[spec.name]) for spec in known}
 
     def close(self) -> None:
         """Drop the model; TensorFlow frees it with its last reference."""

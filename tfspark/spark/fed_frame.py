@@ -28,7 +28,7 @@ from pyspark.sql.types import StructType
 
 from tfspark.columns import resolve
 from tfspark.constants import Constant, is_constant
-from tfspark.dtypes import by_name
+from tfspark.dtypes import by_name, conversion
 from tfspark.errors import BindingError, explain_all
 from tfspark.features import features_in
 from tfspark.feeding import InputBinding
@@ -244,7 +244,9 @@ class FedFrame:
         if len({name.lower() for name in schema.names}) < len(schema.names):
             return False  # Spark cannot resolve such columns by name
         types = {schema[name].dataType.simpleString() for name in bound.columns}
-        return types == {by_name(bound.spec.dtype).sql}
+        dtype = by_name(bound.spec.dtype)
+        # Other numbers may not fit; the error then names their column.
+        return types == {dtype.sql} and conversion(dtype.arrow, dtype) == "exact"
 
     def _field(self, name: str) -> Column | None:
         """Return the field of a struct for a name such as `s.field`, if there is one."""

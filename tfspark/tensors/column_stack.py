@@ -5,7 +5,8 @@ of a model with one input that is fed by columns of one type. `encode` reads all
 handles nulls and numbers that do not fit.
 
 Invariants: numbers are copied once into rows, before that once more if a window has several record
-batches, and after that once more if the input has another type. All windows have one schema.
+batches, and after that once more if the input has another type. A window with another schema is
+not stacked.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class ColumnStack:
 
     def group(self, window: Sequence[pa.RecordBatch]) -> Group | None:
         """Return all rows of a window as one group; `None` if `encode` must read them."""
-        if self._positions is None:
+        if self._positions is None or any(one.schema != self.schema for one in window):
             return None
         batch, *others = [batch.select(self._positions) for batch in window]
         if sum(one.nbytes for one in (batch, *others)) > _MOST_BYTES:

@@ -23,8 +23,7 @@ def constant_tensor(constant: Constant, spec: TensorSpec, rows: int) -> Tensor:
     """
     dtype = dtypes.by_name(spec.dtype)
     value = constant.array(dtype)
-    if spec.shape != ():
-        value = _repeated(value, spec, rows)
+    value = value.reshape(()) if spec.shape == () else _repeated(value, spec, rows)
     if not dtype.is_string:
         return np.array(value, order="C")
     elements = pa.array(value.ravel().tolist(), pa.binary())

@@ -92,6 +92,8 @@ def _open(array: dtypes.ArrowArray, nulls: Flags | None) -> tuple[Rows, dtypes.A
     if isinstance(array, pa.FixedSizeListArray):
         lengths = np.full(len(array), array.type.list_size, dtype=np.int64)
         elements: dtypes.ArrowArray = lists.flatten()
+    elif not len(array):  # Arrow's Java library may write no offsets at all
+        lengths, elements = np.zeros(0, np.int64), lists.values.slice(0, 0)
     else:
         offsets = to_numpy(lists.offsets)
         lengths = np.diff(offsets).astype(np.int64, copy=False)

@@ -24,6 +24,8 @@ final private[model] class ColumnFit(terms: Terms) {
     (column.form, ColumnFit.conversion(spec, column)) match {
       case (Some(form), Some(_)) if isStack && form.depth > 0 =>
         Some(s"column '${column.name}' is ${column.label}; only scalar columns can be stacked")
+      case (Some(form), Some(_)) if isStack && ColumnFit.arePixels(spec, form) =>
+        Some(Refusals(column, dtype, expected))
       case (Some(form), Some(_)) if ColumnFit.isVoid(form) || ColumnFit.arePixels(spec, form) =>
         None
       case (Some(form), Some(_)) if !isStack && !ColumnFit.hasDepth(spec, form.depth, listed) =>
