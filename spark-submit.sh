@@ -26,7 +26,7 @@ virtual environment, otherwise from PATH. If all work runs on this machine (--ma
 local-cluster, or a master on localhost), the Python is that of the virtual environment, unless
 PYSPARK_PYTHON or PYSPARK_DRIVER_PYTHON is set. A cluster uses its own Python.
 
-The exit code is the job's; its --help lists them.
+The exit code is the job's; its --help lists them. With --deploy-mode cluster, it is 0 or 1.
 TEXT
 }
 

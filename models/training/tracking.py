@@ -41,7 +41,7 @@ def check_mlflow() -> None:
         raise UsageError(
             explain(
                 "--log-to-mlflow needs mlflow, which is not installed.",
-                hint="install the extra mlflow: pip install 'tfspark[mlflow]'.",
+                hint="pip install mlflow-skinny.",
             )
         )
     with limited_requests(), _Tracking("MLflow does not answer.") as mlflow:

@@ -134,3 +134,26 @@ def test_show_config_names_each_value_and_its_source(
     assert rows["--input"] == "- default"
     assert rows["--option"] == "password=*** command line"
     assert "hidden" not in ended.stdout
+
+
+def test_the_environment_can_ask_for_a_dry_run(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TFSPARK_DRY_RUN", "true")
+    assert parsed("--model", "m", "--input", "i", "--output", "o").dry_run
+
+
+def test_help_works_with_a_broken_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "job.toml").write_text("model =")
+    monkeypatch.setenv("TFSPARK_CONFIG", str(tmp_path / "job.toml"))
+    with pytest.raises(SystemExit) as ended:
+        parsed("--help")
+    assert ended.value.code == 0
+    assert "--model" in capsys.readouterr().out
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "windows.toml"
+    path.write_bytes(b'\xef\xbb\xbfmodel = "m"\r\nnarrow = false\r\n')
+    words = ["--config", str(path), "--input", "i", "--output", "o"]
+    assert (parsed(*words).model, parsed(*words).narrow) == ("m", False)

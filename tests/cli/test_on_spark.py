@@ -39,7 +39,7 @@ def test_without_pyspark_the_extra_is_named(run: Any, monkeypatch: pytest.Monkey
     monkeypatch.setattr(on_spark, "find_spec", lambda _: None)
     ended = run("score", "--model", "m", "--input", "i", "--output", "o")
     assert ended.code == 2
-    assert "pip install 'tfspark[spark]'" in ended.error
+    assert "pip install 'pyspark" in ended.error
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tfspark.cli.local_model import check_model
 from tfspark.scoring import arguments, exit_codes, flags, no_effect
 from tfspark.scoring.job_parser import JobParser
 from tfspark.scoring.report_flags import BASELINE, NO_STATS, SAMPLE_ROWS
+from tfspark.standard_streams import write_out
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -71,7 +72,8 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
     seconds = done.seconds["score"]
     bad = f", {done.bad_rows} bad" if args.bad_rows else ""
     kept = f", {done.kept_rows} scored by an earlier run" if done.kept_rows else ""
-    print(f"{scored} {done.rows_out} rows in {seconds:.1f} s ({done.null_rows} null{bad}{kept})")
+    counts = f"{done.null_rows} null{bad}{kept}"
+    write_out(f"{scored} {done.rows_out} rows in {seconds:.1f} s ({counts})\n")
     return place
 
 
@@ -81,7 +83,8 @@ def plan(spark: SparkSession, args: argparse.Namespace) -> tuple[Plan, Report]:
     from tfspark.scoring.job_log import warn_of_secrets
     from tfspark.scoring.report import check_report
 
-    warn_of_secrets(args.model, *args.models.values(), args.input, args.output, args.report)
+    paths = (args.input, args.output, args.bad_rows, args.report, args.baseline)
+    warn_of_secrets(args.model, *args.models.values(), *paths)
     job = job_of(args)
     report = batch.new_report("batch_score")
     check_report(spark, args.report)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 from tfspark import __version__
+from tfspark.standard_streams import prepare_streams, write_out
 
 # Command → its module in this package, and its summary.
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -30,13 +31,14 @@ _USAGE = 2
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
+    prepare_streams()
     words = sys.argv[1:] if argv is None else list(argv)
     first = words[0] if words else "--help"
     if first in ("-h", "--help", "help"):
-        sys.stdout.write(page())
+        write_out(page())
         return 0
     if first == "--version":
-        sys.stdout.write(f"tfspark {__version__}\n")
+        write_out(f"tfspark {__version__}\n")
         return 0
     if first not in COMMANDS:
         return _unknown(first)

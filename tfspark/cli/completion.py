@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         shtab: Any = import_module("shtab")
     except ImportError:
-        parser.error("the package shtab is not installed; run: pip install 'tfspark[cli]'")
+        parser.error("the package shtab is not installed; run: pip install shtab")
     print(shtab.complete(whole_parser(), shell=args.shell))
     return 0
 

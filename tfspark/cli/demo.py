@@ -34,13 +34,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Score the sample; return the exit code."""
     parser = new_parser()
     folder = Path(parser.parse_args(argv).folder)
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / _ROWS).exists():
-        parser.error(f"the folder {folder} has other files; name a new one")
     try:
+        if folder.is_dir() and any(folder.iterdir()) and not (folder / _ROWS).exists():
+            parser.error(f"the folder {folder} has other files; name a new one")
         with as_file(files(__package__).joinpath("sample")) as sample:
             shutil.copytree(sample, folder, dirs_exist_ok=True)
     except OSError as error:
-        parser.error(f"the folder {folder} cannot be written: {error.strerror}")
+        parser.error(f"the folder {folder} cannot be written: {error.strerror or error}")
     model, rows, scored = (str(folder / name) for name in ("model", _ROWS, "scored"))
     words = ["--model", model, "--input", rows, "--output", scored, "--mode", "overwrite"]
     print(f"$ {shlex.join(['tfspark', 'score', *words])}", flush=True)

@@ -12,6 +12,7 @@ from tfspark.inspection import FUNCTION, Inspection, TaggedGraph, inspect
 from tfspark.scoring import flags
 from tfspark.scoring.arguments import run_job
 from tfspark.scoring.flags import Flag
+from tfspark.standard_streams import write_out
 
 JSON = Flag("--json", "", "print JSON")
 
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         found = inspect(args.model, args.version)
         if not args.json:
             return "\n".join(page(found))
-        print(json.dumps(found.as_json(), indent=2).replace("\x7f", "\\u007f"))
+        write_out(json.dumps(found.as_json(), indent=2).replace("\x7f", "\\u007f") + "\n")
         return ""
 
     with RunLog() as log:

@@ -11,6 +11,7 @@ from tfspark.foreign_text import one_line
 from tfspark.package import lint
 from tfspark.scoring import flags
 from tfspark.scoring.arguments import run_job
+from tfspark.standard_streams import write_out
 
 
 def new_parser() -> CommandParser:
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ]
         if not found:
             return "no operation does more than compute"
-        print("\n".join(one_line(finding) for finding in found))
+        write_out("".join(f"{one_line(finding)}\n" for finding in found))
         names = ",".join(sorted({finding.op for finding in found}))
         count = "1 operation does" if len(found) == 1 else f"{len(found)} operations do"
         hint = f"if you trust the model, allow them with --allow-ops {names}."

@@ -42,6 +42,7 @@ LOG_FORMAT = Flag(
     "format of warnings, errors and log records of tfspark on stderr (default: text)",
     default="text",
 )
+_OF_FILES_AND_TABLES = ("spark.hadoop.", "spark.sql.catalog.")
 # spark-submit copies these files before a session exists.
 _FETCHED = ("spark.jars", "spark.files", "spark.archives", "spark.submit.pyFiles")
 FLAGS = (MASTER, CONF, VERBOSE, LOG_FORMAT)
@@ -94,7 +95,9 @@ def _check_pyspark() -> None:
     if find_spec("pyspark") is None:
         problem = "PySpark is not installed in this Python."
         raise UsageError(
-            explain(problem, found=sys.executable, hint="pip install 'tfspark[spark]'")
+            explain(
+                problem, found=sys.executable, hint="pip install 'pyspark>=3.5.2,<5' 'pandas<3'"
+            )
         )
 
 
@@ -138,8 +141,9 @@ def settings_of_shell(given: Mapping[str, str]) -> dict[str, str]:
 def without_secrets(settings: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """Return the settings for the command line of the JVM, and the secrets that it gets later.
 
-    All users of a machine can see command lines. Secrets of a file system are needed only when it
-    is first opened, so they are set after the start, unless the start itself fetches files.
+    All users of a machine can see command lines. Secrets of a file system or a catalog are needed
+    only when it is first opened, so they are set after the start, unless the start itself fetches
+    files.
     """
     fetches = any(name in settings for name in _FETCHED)
     hidden = {} if fetches else {k: v for k, v in settings.items() if _is_secret(k, v)}
@@ -148,7 +152,7 @@ def without_secrets(settings: Mapping[str, str]) -> tuple[dict[str, str], dict[s
 
 def _is_secret(name: str, value: str) -> bool:
     text = f"{name}={value}"
-    return name.startswith("spark.hadoop.") and redacted(text) != text
+    return name.startswith(_OF_FILES_AND_TABLES) and redacted(text) != text
 
 
 def is_local(settings: Mapping[str, str]) -> bool:

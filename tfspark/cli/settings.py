@@ -45,7 +45,7 @@ _ELSEWHERE = {
 
 # Their values may be secrets, which no pattern can recognise.
 _MASKED = ("--option", "--output-option", "--conf")
-_NOT_SETTINGS = ("--config", "--show-config", "--help", "--dry-run")
+_NOT_SETTINGS = ("--config", "--show-config", "--help")
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,8 @@ class ConfiguredParser(CommandParser):
     ) -> argparse.Namespace:
         """Parse; exit with code 0 after `--show-config`, and with code 2 after a usage error."""
         words = sys.argv[1:] if args is None else list(args)
+        if not {"-h", "--help"}.isdisjoint(words):  # also with a broken file
+            return super().parse_args(words, namespace)
         for flag in (word.partition("=")[0] for word in words):
             if flag in _ELSEWHERE:
                 self.error(f"there is no flag {flag}: {_ELSEWHERE[flag]}")
@@ -186,7 +188,7 @@ class ConfiguredParser(CommandParser):
             except ImportError:
                 self.error("--config needs Python 3.11, or the package tomli (extra cli)")
         try:
-            return tomllib.loads(path.read_text("utf-8"))
+            return tomllib.loads(path.read_text("utf-8-sig"))
         except OSError as error:
             self.error(f"argument --config: {path} cannot be read: {error.strerror}")
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -223,7 +225,8 @@ class ConfiguredParser(CommandParser):
         for flag in self._names():
             one = chosen.get(flag)
             action = self._option_string_actions[flag]
-            rows.append((flag, *((one.text, one.source) if one else (_shown(action), "default"))))
+            value = one.text if one and one.words else _shown(action)
+            rows.append((flag, value, one.source if one else "default"))
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
         return "".join(f"{a:{widths[0]}}  {b:{widths[1]}}  {c}\n" for a, b, c in rows)
 

@@ -19,6 +19,7 @@ from tfspark.errors import did_you_mean
 from tfspark.options import ScoreOptions
 from tfspark.scoring import arguments, exit_codes, flags, no_effect
 from tfspark.scoring.job_parser import JobParser
+from tfspark.standard_streams import write_out
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -111,7 +112,7 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
         shown = io.StringIO()
         with report.phase("show"), own_errors(), contextlib.redirect_stdout(shown):
             result.show(SHOWN_ROWS, truncate=False)
-        print(escaped(shown.getvalue(), keep="\n"), end="")
+        write_out(escaped(shown.getvalue(), keep="\n"))
         return write_report(spark, report, target, args.report)
     return next(iter(places), "the report was not written")
 
@@ -162,7 +163,7 @@ def _text_of(file: Path) -> str:
     from tfspark.errors import InputNotFoundError, InvalidInputError, did_you_mean, explain
 
     try:
-        return file.read_text("utf-8")
+        return file.read_text("utf-8-sig")
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
         folder = file.resolve().parent
         near = did_you_mean(file.name, [one.name for one in folder.glob("*")])

@@ -17,7 +17,7 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):/", re.IGNORECASE)
 
 _DOWNLOAD = "download the model to a folder, and give the path of that folder."
 _MLFLOW = (
-    "install tfspark[mlflow] on the driver; or download it with "
+    "install mlflow-skinny on the driver; or download it with "
     "mlflow.artifacts.download_artifacts({0!r}), and give the downloaded folder "
     "that contains saved_model.pb, such as data/model; if there is none, load the model with "
     "mlflow.tensorflow.load_model({0!r}), and write it with model.export({1!r})."

@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 import logging
 import re
-import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeAlias
 
 from tfspark.errors import InputNotFoundError, TfsparkError, UsageError, explain
@@ -27,6 +27,7 @@ from tfspark.scoring.exit_codes import (
 )
 from tfspark.scoring.job_log import JobLog
 from tfspark.scoring.signals import TerminatedError, terminated_as_interrupted
+from tfspark.standard_streams import prepare_streams, write_out
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -169,6 +170,7 @@ def run_job(job: Callable[[], str], log: JobLog | None = None) -> int:
         0, or the exit code of the error (see `exit_codes`). The traceback of an error that is not
         a `TfsparkError` is logged at level DEBUG.
     """
+    prepare_streams()
     log = log or JobLog()
     try:
         log.start()
@@ -183,21 +185,29 @@ def run_job(job: Callable[[], str], log: JobLog | None = None) -> int:
         log.fail(_OF_RUN.sub("", message))
         return code
     if report:
-        sys.stdout.write(f"{lines(report)}\n")
+        write_out(f"{lines(report)}\n")
     return 0
 
 
 def stop(spark: SparkSession) -> None:
-    """Stop a session. An error, such as a dead JVM, does not change the result of the job."""
+    """Stop a session. An error or a signal does not change the result of the job.
+
+    A job that has reported is another job when it is run again, so a signal must not ask for that.
+    """
     try:
         spark.stop()
     except Exception as error:
         _log.warning("the session could not be stopped: %s", error)
+    except KeyboardInterrupt:
+        _log.warning("a signal came while the session was stopped")
 
 
 def _message_and_code(error: Exception) -> tuple[str, int]:
     if isinstance(error, TfsparkError):
         return str(error), error.exit_code
+    if find_spec("pyspark") is None:  # a command that needs no Spark
+        _log.debug("the command failed", exc_info=error)
+        return _explained(error, str(error), is_io=isinstance(error, OSError))
     from tfspark.spark.cluster.failures import is_missing, is_refusal
 
     if is_refusal(error):
@@ -218,10 +228,16 @@ def _unexpected(error: Exception) -> tuple[str, int]:
     if is_disconnected(error):
         problem, code = "The JVM of Spark's driver ended during the job.", TRY_AGAIN
         hint = "find the reason in Spark's log (often memory), and run the command again."
-    elif is_of_io(error):
+        return explain(problem, found=cause(error), hint=hint), code
+    return _explained(error, cause(error), is_io=is_of_io(error))
+
+
+def _explained(error: Exception, found: str, *, is_io: bool) -> tuple[str, int]:
+    """Return message and exit code: of failed I/O, or of a bug."""
+    if is_io:
         problem, code = "The job could not read or write.", INPUT_OUTPUT
         hint = "check the network, and the space and permissions of the input and the output."
     else:
         problem, code = "The job failed.", BUG
         hint = "Spark's log may say more; TFSPARK_LOG_LEVEL=DEBUG shows where it happened."
-    return explain(problem, found=cause(error), hint=hint), code
+    return explain(problem, found=found or type(error).__name__, hint=hint), code

@@ -207,7 +207,11 @@ FILL_NULL = Flag(
 
 # --- input ----------------------------------------------------------------------------------------
 
-QUERY = Flag("--query", "SQL", "one statement")
+QUERY = Flag(
+    "--query",
+    "SQL",
+    "statements, separated by semicolons; the result of the last one is shown or written",
+)
 FILE = Flag("--file", "PATH", "file of statements, separated by ;")
 INPUT = Flag("--input", "PATH", "path, glob or URI to read")
 INPUT_TABLE = Flag("--input-table", "TABLE", "table or view to read, also from Hive")
@@ -280,8 +284,8 @@ CHUNKS = Flag(
     "--chunks",
     "N",
     "minimum number of groups into which the work is divided; if the job is killed, its finished "
-    "groups are kept, and the same command does not score them again; a group is a set of input "
-    "files through Spark, and a wave of tasks on the direct path (default: 1)",
+    "groups are kept, and the same command does not score them again; through Spark, a group "
+    "is a set of input files; on the direct path, it is a wave of tasks (default: 1)",
     arguments.positive,
     1,
 )

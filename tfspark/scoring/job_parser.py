@@ -47,6 +47,8 @@ class JobParser(argparse.ArgumentParser):
 
 def _left_over(given: Sequence[str], rest: Sequence[str]) -> str:
     """Report the position of words without a flag, but not the words: they may be secrets."""
+    if rest[0].startswith("-"):
+        return f"there is no flag {rest[0].partition('=')[0]}"
     before = given[: given.index(rest[0])] if rest[0] in given else given
     flag = next((word for word in reversed(before) if word.startswith("--")), "")
     place = f" after {flag.partition('=')[0]}" if flag else ""

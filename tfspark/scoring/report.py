@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from tfspark.errors import TfsparkError, UsageError, explain
+from tfspark.errors import OutputExistsError, TfsparkError, UsageError, explain
 from tfspark.foreign_text import one_line, redacted
 from tfspark.package import ModelPackage
 from tfspark.scoring.dataset import Dataset
@@ -165,8 +165,8 @@ def check_report(spark: SparkSession, path: str | None) -> None:
 
     Raises:
         UsageError: It is a folder, or on a file system that Spark does not know.
-        OutputExistsError: It is below a file, or where this user cannot write, or its page would
-            replace another file.
+        OutputExistsError: It is below a file, or where this user cannot write, or it or its page
+            would replace another file.
     """
     if path is None:
         return
@@ -177,6 +177,10 @@ def check_report(spark: SparkSession, path: str | None) -> None:
         raise UsageError(
             explain(f"The report cannot be written to {path}.", expected="a file", found="a folder")
         )
+    # A file without content may have been made for the report.
+    if files.exists(where) and _head(files, where) and not _run_at(files, path):
+        problem = f"--report would replace {path}, which is not a report."
+        raise OutputExistsError(explain(problem, hint="name a new file."))
     _check_page(files, page_beside(path))
 
 
@@ -213,7 +217,9 @@ def write_report(
     """
     name = f"_tfspark_report_{report.run}.json"
     place = path or (
-        f"{target.path.rstrip('/')}/{name}" if target and target.path else str(Path.cwd() / name)
+        f"{target.path.rstrip('/')}/{name}"
+        if target and target.path
+        else f"file:{Path.cwd() / name}"
     )
     is_private = not path and not (target and target.path)
     files = HadoopFiles(spark, place)

@@ -75,7 +75,7 @@ def crc32c() -> Callable[[bytes], int]:
         raise UsageError(
             explain(
                 "TFRecord files need the package google-crc32c, which is not installed.",
-                hint="install tfspark[tfrecord], or google-crc32c, on the driver and the workers.",
+                hint="install google-crc32c on the driver and the workers.",
             )
         ) from error
     return cast("Callable[[bytes], int]", module.value)

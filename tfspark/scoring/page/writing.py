@@ -89,7 +89,7 @@ def page_of(report: Mapping[str, Any]) -> str:
             explain(
                 "The page of the report was not written, because a package is not installed.",
                 expected="jinja2",
-                hint="pip install 'tfspark[report]', on the driver only.",
+                hint="pip install 'jinja2>=3.1.6', on the driver only.",
             )
         )
     template, style, digest = _template()

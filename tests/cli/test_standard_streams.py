@@ -1,0 +1,53 @@
+"""Commands whose standard streams are closed, narrow, or read only in part."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.shell import ROOT
+from tfspark.scoring import arguments
+
+
+def shell(line: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of bash in which `tfspark` is the command."""
+    command = f'set -o pipefail; tfspark() {{ {sys.executable} -m tfspark "$@"; }}; {line}'
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=ROOT,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("line", ["tfspark --version >&-", "tfspark --help 2>&- >&-"])
+def test_streams_may_be_closed(line: str) -> None:
+    done = shell(line)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_an_encoding_may_lack_characters() -> None:
+    done = shell("tfspark --help", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "usage: tfspark COMMAND \\u2026" in done.stdout
+
+
+def test_the_reader_of_a_pipe_may_end_early(linear: Path) -> None:
+    # More output than a pipe holds.
+    line = f"tfspark inspect {linear} --json | (read -r first; exec 0<&-; sleep 0.2; echo $first)"
+    done = shell(f"{line}; echo ${{PIPESTATUS[0]}}")
+    assert done.stderr == ""
+    assert done.stdout.split() == ["{", "0"]
+
+
+def test_a_signal_while_the_session_stops_does_not_change_the_result() -> None:
+    class Session:
+        def stop(self) -> None:
+            raise KeyboardInterrupt
+
+    arguments.stop(Session())  # type: ignore[arg-type]
