@@ -294,9 +294,9 @@ def test_the_policy_allows_only_the_style_of_the_page():
     assert "unsafe" not in policy
 
 
-def test_without_jinja2_the_message_names_the_extra(monkeypatch):
+def test_without_jinja2_the_message_names_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "jinja2", None)
-    with pytest.raises(NoTemplatesError, match=r"tfspark\[report\]"):
+    with pytest.raises(NoTemplatesError, match="pip install 'jinja2"):
         page_of(report_of())
 
 
