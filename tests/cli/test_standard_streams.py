@@ -38,11 +38,8 @@ def test_an_encoding_may_lack_characters() -> None:
 
 
 def test_the_reader_of_a_pipe_may_end_early(linear: Path) -> None:
-    # More output than a pipe holds.
-    line = f"tfspark inspect {linear} --json | (read -r first; exec 0<&-; sleep 0.2; echo $first)"
-    done = shell(f"{line}; echo ${{PIPESTATUS[0]}}")
-    assert done.stderr == ""
-    assert done.stdout.split() == ["{", "0"]
+    done = shell(f"tfspark inspect {linear} --json | true; echo ${{PIPESTATUS[0]}}")
+    assert (done.stdout, done.stderr) == ("0\n", "")
 
 
 def test_a_signal_while_the_session_stops_does_not_change_the_result() -> None:
