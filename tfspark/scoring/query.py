@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeGuard
@@ -112,9 +112,7 @@ def run_query(
         with report.phase("score"), progress(spark, "query"):
             if _may_read(output, job.mode):
                 output.recover()  # before the query lists the files
-            for statement in statements[:-1]:
-                spark.sql(statement)
-            result = spark.sql(statements[-1])
+            result = _last_of(spark, statements)
             if output is not None:
                 done = _stage(result, statements[-1], job, packages, output, report)
         if output is not None and done is None:
@@ -126,6 +124,13 @@ def run_query(
     if output is not None:
         finish_job(output, report, save)
     return report, result
+
+
+def _last_of(spark: SparkSession, statements: Sequence[str]) -> DataFrame:
+    """Run the statements; return the rows of the last one."""
+    for statement in statements[:-1]:
+        spark.sql(statement)
+    return spark.sql(statements[-1])
 
 
 def _may_read(output: Output | None, mode: Mode) -> TypeGuard[PathOutput]:

@@ -60,8 +60,7 @@ def plan_through_spark(
     sketches = _sketches(spark, job, bad)
     scored, bound = _scored(watched, job, models, source, sketches)
     if source is not None:
-        names = None if job.bad_rows else _needed(rows, job, bound)
-        source.check_columns(names, allow_missing=job.allow_missing or _merges(dataset))
+        _check_columns(source, rows, dataset, job, bound)
     split = _split(scored, bound, names_in, job, bad)
     # A model never returns null, so a null prediction is a row with a null input.
     good, rows_out = counted(scored if split is None else split.good, null_in=bound.watched)
@@ -74,9 +73,7 @@ def plan_through_spark(
         return Outcome(rows_in.rows, rows_out.rows, rows_out.nulls, bad_rows)
 
     def stage(_tally: Tally) -> Outcome:
-        # A view may read the target, and was planned before the target was locked.
-        if job.mode == "append" and job.source.table and isinstance(output, PathOutput):
-            output.refuse_stale(sources, lambda: dataset.read(spark))
+        _refuse_stale(spark, job, sources, output)
         beside = _other_types(scored, bound)
         with naming_broken_records(spark, dataset), sized_batches(spark, bound.signatures, beside):
             outcome = write() if groups is None else groups()
@@ -184,6 +181,22 @@ def _sources(rows: DataFrame, job: BatchJob, output: Output) -> list[Source]:
     if job.mode in ("overwrite", PARTITIONS) or (job.mode == "append" and job.source.path):
         output.check_sources(sources)
     return sources
+
+
+def _check_columns(
+    source: SparkInput, rows: DataFrame, dataset: Dataset, job: BatchJob, bound: BoundModels
+) -> None:
+    """Refuse files that lack a column of the job."""
+    names = None if job.bad_rows else _needed(rows, job, bound)
+    source.check_columns(names, allow_missing=job.allow_missing or _merges(dataset))
+
+
+def _refuse_stale(
+    spark: SparkSession, job: BatchJob, sources: Sequence[Source], output: Output
+) -> None:
+    """Refuse a view of the target that was planned before the target was locked and changed."""
+    if job.mode == "append" and job.source.table and isinstance(output, PathOutput):
+        output.refuse_stale(sources, lambda: job.source.read(spark))
 
 
 def _snapshot(

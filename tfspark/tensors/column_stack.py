@@ -4,9 +4,9 @@ Reading each column of a wide table in Python takes longer than a light model. T
 of a model with one input that is fed by columns of one type. `encode` reads all other rows: it
 handles nulls and numbers that do not fit.
 
-Invariants: numbers are copied once into rows, before that once more if a window has several record
-batches, and after that once more if the input has another type. A window with another schema is
-not stacked.
+Invariants: one copy turns the columns into rows. A window of several record batches is copied once
+before it; numbers of another type are copied once after it. A window with another schema is not
+stacked.
 """
 
 from __future__ import annotations

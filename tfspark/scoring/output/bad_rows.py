@@ -166,7 +166,7 @@ class GoodAndBadRows:
         try:
             self.bad.acknowledge()
         except Exception:
-            self.good.suspend()
+            self.good.suspend()  # keeps the record, so that the same command finds the job done
             raise
         self.good.acknowledge()
 

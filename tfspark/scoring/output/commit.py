@@ -244,7 +244,7 @@ class Commit:
                 self.forget()  # before the folder, which names the record to a recovery
             self._drop_work()
         except Exception:
-            self.lock.release()  # the process may live on
+            self.lock.release()  # the process may live on and would keep the lock
             raise
         self.lock.release(*([] if self.job.run_id else [self.lock.places.done(self.job.name)]))
 
