@@ -4,7 +4,8 @@ A window is the list of slices of record batches that make one model batch. If t
 size, a window has up to 1 MiB, or up to 8 large rows if these fit into 8 MiB. A large model may
 need much memory and time for 1 MiB of short rows, so its windows begin with fewer rows and grow,
 until one takes 0.1 seconds and larger ones gain nothing. Then smaller sizes are timed, and the
-fastest size is used for the rest of the partition.
+fastest size is used for the rest of the partition. If the signature leaves the size of an output
+open, the first window has few rows, and shows how large the outputs are.
 
 Invariants: no row is copied; at most one window is held, even if the stream never ends; the size
 changes no result beyond float tolerance.
@@ -66,15 +67,31 @@ class WindowSize(ABC):
     binding: Binding
     given: int | None = None
     model_bytes: int = 0
+    _output_bytes: float | None = field(default=None, init=False)  # the most bytes of a row so far
 
     def of(self, batch: pa.RecordBatch) -> Callable[[], int]:
         """Return a function that gives the rows of the next window while this batch is cut."""
         fixed = self.binding.batch_dimension or self.given
         if fixed:
             return lambda: fixed
-        fed = batch.select(list(self.binding.columns)).nbytes
-        row = fed / batch.num_rows + sum(map(_row_bytes, self.binding.outputs))
-        return lambda: self._next_rows(row)
+        fed = batch.select(list(self.binding.columns)).nbytes / batch.num_rows
+        sizes = [_row_bytes(output) for output in self.binding.outputs]
+        known = fed + sum(size for size in sizes if size is not None)
+        if None not in sizes:
+            return lambda: self._next_rows(known)
+        return lambda: self._next_open_rows(fed, known)
+
+    def learn(self, predictions: pa.RecordBatch) -> None:
+        """Learn the bytes of a row from the predictions of a window."""
+        self._output_bytes = max(
+            self._output_bytes or 0.0, predictions.nbytes / predictions.num_rows
+        )
+
+    def _next_open_rows(self, fed: float, known: float) -> int:
+        """Return the rows of the next window if the signature leaves the size of an output open."""
+        if self._output_bytes is None:
+            return min(self._next_rows(known), FIRST_ROWS)
+        return self._next_rows(max(fed + self._output_bytes, known))
 
     @property
     def first_rows(self) -> int:
@@ -173,9 +190,12 @@ def aligned(rows: int) -> int:
     return rows - rows % _ALIGNED_ROWS if rows > _ALIGNED_ROWS else rows
 
 
-def _row_bytes(output: OutputBinding) -> int:
-    """Return the bytes of one row of an output; 0 when the signature leaves its size open."""
-    return (output.spec.row_size or 0) * np.dtype(dtypes.by_name(output.spec.dtype).numpy).itemsize
+def _row_bytes(output: OutputBinding) -> int | None:
+    """Return the bytes of one row of an output; `None` when its signature does not tell."""
+    dtype = dtypes.by_name(output.spec.dtype)
+    if output.spec.row_size is None or dtype.is_string:
+        return None
+    return output.spec.row_size * np.dtype(dtype.numpy).itemsize
 
 
 @dataclass

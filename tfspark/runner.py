@@ -4,8 +4,8 @@
 same rows in the same order, with the kept columns and the predictions. Every API of tfspark uses
 it. No Spark, no TensorFlow.
 
-Invariants: a model batch may contain rows of several record batches, and at most one model batch
-and its record batches are held in memory; kept columns are not copied; a row with a null input is
+Invariants: a model batch may contain rows of several record batches; in memory are at most one
+model batch, its record batches, and 64 MiB of predictions; kept columns are not copied; a row with a null input is
 not fed and gives null; a bad row gives null, or an error that names the row and its partition.
 """
 
@@ -74,7 +74,8 @@ def score(
         origin: Model and partition, for errors.
 
     Yields:
-        One record batch for each incoming batch that has rows; same rows, same order.
+        One record batch for each incoming batch that has rows, or several if its predictions have
+        more than 64 MiB; same rows, same order.
 
     Raises:
         UsageError: When the batch size is below 1.
@@ -98,6 +99,7 @@ def score(
             start = perf_counter()
             predictions = scorer.outputs(window)
             size.record(predictions.num_rows, perf_counter() - start)
+            size.learn(predictions)
             assembly.add(predictions)
             yield from assembly.finished()
     if windows.waiting:
@@ -245,7 +247,7 @@ class _Scorer:
 
     def _error_of(self, group: Group, error: EngineError) -> EngineError | RowProblem:
         """Return the error of a failed batch, or of the row that causes it."""
-        if isinstance(error, CannotServeError):
+        if isinstance(error, (CannotServeError, OutOfMemoryError)):
             return EngineError(f"{self._place(group)}: {error}")
         culprit = None if self.may_reject else first_refused(self.call.run, group)
         if culprit is not None:

@@ -222,13 +222,37 @@ def test_a_batch_beyond_memory_is_halved_until_it_fits():
     assert max(call for call in engine.calls if call <= 3) == 3
 
 
-def test_a_row_beyond_memory_is_named():
+@pytest.mark.parametrize(("fixed", "rows"), [(None, "0 to 0"), (4, "0 to 1")])
+def test_too_little_memory_is_no_fault_of_a_row(fixed, rows):
     def greedy(inputs):
         raise OutOfMemoryError("OOM when allocating")
 
     given = batches([0.0, 1.0], 2, pa.float32())
-    with pytest.raises(RowError, match=r"row 0.*OOM"):
-        run(given, FakeEngine(greedy), signature((None,), (None,)))
+    with pytest.raises(EngineError, match=rf"rows {rows}: OOM") as caught:
+        run(given, FakeEngine(greedy), signature((fixed,), (fixed,)))
+    assert not isinstance(caught.value, RowError)
+
+
+def test_an_output_of_open_size_decides_how_many_rows_a_batch_has():
+    def wide(inputs):
+        return {"y": np.repeat(inputs["x"][:, None], 4096, axis=1)}  # 16 KiB for each row
+
+    engine = FakeEngine(wide)
+    given = batches([float(i) for i in range(500)], 500, pa.float32())
+    table = run(given, engine, signature((None,), (None, None)))
+    assert engine.calls[0] == 16
+    assert max(engine.calls) == 48  # of at most 1 MiB, in steps of 16 rows
+    assert [row[0] for row in table["y"].to_pylist()] == [float(i) for i in range(500)]
+
+
+def test_large_predictions_do_not_wait_for_the_rest_of_their_batch():
+    engine = FakeEngine(lambda inputs: {"y": np.repeat(inputs["x"][:, None], 2**21, axis=1)})
+    given = batches([float(i) for i in range(20)], 20, pa.float32())  # 8 MiB for each row
+    bound = bind(signature((None,), (None, 2**21)), columns_of(given[0].schema))
+    parts = list(score(given, bound, engine))
+    assert [part.num_rows for part in parts] == [8, 8, 4]
+    assert pa.Table.from_batches(parts)["x"].to_pylist() == [float(i) for i in range(20)]
+    assert [part["y"][0][0].as_py() for part in parts] == [0.0, 8.0, 16.0]
 
 
 def test_rows_that_grow_do_not_pile_up():

@@ -88,8 +88,8 @@ class ModelChain:
             origin: Origin of the rows, for errors; by default the partition of this task.
 
         Yields:
-            The kept columns, the outputs of each model and the differences; one record batch for
-            each batch that has rows.
+            The kept columns, the outputs of each model and the differences, in record batches as
+            from `tfspark.runner.score`.
 
         Raises:
             TfsparkError: From `score_task`.

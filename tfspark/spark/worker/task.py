@@ -47,7 +47,7 @@ def score_task(
         origin: Origin of the rows, for errors; by default the partition of this task.
 
     Yields:
-        One record batch for each batch that has rows; see `tfspark.runner.score`.
+        The same rows in the same order, in record batches as from `tfspark.runner.score`.
 
     Raises:
         TfsparkError: From `ModelHandle.open`, `bind` or `tfspark.runner.score`.
