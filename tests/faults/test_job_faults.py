@@ -123,7 +123,7 @@ def test_sigterm_ends_a_job_with_143(capsys: pytest.CaptureFixture[str]) -> None
         return "not reached"
 
     assert run_job(job) == 143
-    assert "run the same command again to continue" in capsys.readouterr().err
+    assert "run the same command again; a batch job then continues" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 

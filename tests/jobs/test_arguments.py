@@ -180,6 +180,7 @@ def test_a_time_limit_of_another_kind_is_refused(text: str) -> None:
             "with --input-format json",
         ),
         (batch_score, "--input i --max-bad-rows 3", "without --bad-rows"),
+        (batch_score, "--input i --no-stats --sample-rows 3", "--sample-rows has no effect with"),
         (batch_score, "--input i --difference", "--difference has no effect without two models"),
         (sql_score, "--mode append", "--mode has no effect without an output"),
         (sql_score, "--output-format csv", "--output-format has no effect without an output"),

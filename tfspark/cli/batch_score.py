@@ -143,9 +143,6 @@ def check_early(args: argparse.Namespace) -> None:
     """Refuse contradicting flags and a broken local model before a JVM is started."""
     from tfspark.errors import UsageError, explain, listing
 
-    if args.no_stats and args.baseline:
-        problem = "--baseline compares statistics, and --no-stats collects none."
-        raise UsageError(explain(problem, hint="leave out one of them."))
     no_effect.refuse_no_effect(args, no_effect.OF_BATCH_SCORE)
     both = [name for name in args.constant if name in args.feed]
     if both:

@@ -34,7 +34,7 @@ def new_parser() -> CommandParser:
         epilog="Exit codes: 0 done, 2 usage, 65 the model is broken, or no engine can run it.",
     )
     parser.add_argument("model", metavar="MODEL", help=flags.MODEL.meaning)
-    flags.add(parser, flags.VERSION, flags.SIGNATURE, ROWS)
+    flags.add(parser, flags.VERSION, flags.SIGNATURE, flags.TAGS, flags.ALLOW_OPS, ROWS)
     return parser
 
 
@@ -47,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from tfspark.testing import compare_engines
 
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        package = load(args.model, args.version, args.signature or "serving_default")
+        signature = args.signature or "serving_default"
+        package = load(args.model, args.version, signature, args.tags).allowing(args.allow_ops)
         package.check_operations()
         choice = compare_engines(package, rows_of(package.signature, args.rows))
         return f"--engine {choice.engine}"

@@ -178,7 +178,8 @@ def run_job(job: Callable[[], str], log: JobLog | None = None) -> int:
             report = job()
     except KeyboardInterrupt as error:
         signal = "terminated" if isinstance(error, TerminatedError) else "interrupted"
-        log.fail(f"{signal}\nHint: run the same command again to continue the job.")
+        hint = "run the same command again; a batch job then continues where it stopped."
+        log.fail(f"{signal}\nHint: {hint}")
         return TERMINATED if isinstance(error, TerminatedError) else INTERRUPTED
     except Exception as error:
         message, code = _message_and_code(error)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tfspark.errors import UsageError, explain
-from tfspark.scoring import flags
+from tfspark.scoring import flags, report_flags
 from tfspark.scoring.flags import Flag
 
 
@@ -74,6 +74,12 @@ OF_BATCH_SCORE = (
         "without --bad-rows",
         lambda args: not args.bad_rows,
         "add --bad-rows PATH.",
+    ),
+    NoEffect(
+        (report_flags.SAMPLE_ROWS, report_flags.BASELINE),
+        "with --no-stats",
+        lambda args: args.no_stats,
+        "leave out one of them.",
     ),
     NoEffect(
         (flags.DIFFERENCE,),
