@@ -25,7 +25,7 @@ from benchmarks.client import ROOT
 from benchmarks.machine import machine
 from benchmarks.preparation import prepare
 from benchmarks.spark_sides import job_of, open_session, run_job
-from tfspark.scoring.job import AccountOptions
+from tfspark.scoring.job import ReportOptions
 from tfspark.scoring.page import page_of
 
 CASES = ("linear", "mlp", "wide")
@@ -76,7 +76,7 @@ def _spent(spark: SparkSession, case: Case, data: Path, *, statistics: bool) -> 
     """Run a job; return its CPU milliseconds by part and in all, and its seconds."""
     task = case.task(data, data / "out" / "statistics")
     shutil.rmtree(task.out, ignore_errors=True)
-    job = replace(job_of(task), account=AccountOptions(statistics=statistics))
+    job = replace(job_of(task), reported=ReportOptions(statistics=statistics))
     before, start = _cpu(spark), time.perf_counter()
     report = run_job(spark, job)
     report.to_json()

@@ -27,20 +27,29 @@ Run: TypeAlias = Callable[[Group], Results]
 
 
 def first_refused(run: Run, group: Group) -> int | None:
-    """Return the position of a row that the model refuses alone; `None` when there is none."""
+    """Return the position of a row that the model refuses alone; `None` when there is none.
+
+    Raises:
+        CannotServeError: When the engine is the reason, not a row.
+        OutOfMemoryError: When there is not enough memory for some rows.
+    """
     start, stop = 0, len(group.rows)
     while stop - start > 1:
         middle = (start + stop) // 2
-        start, stop = (start, middle) if _fails(run, group, start, middle) else (middle, stop)
-    return start if _fails(run, group, start, stop) else None
+        fails = _error_of(run, group, start, middle) is not None
+        start, stop = (start, middle) if fails else (middle, stop)
+    return None if _error_of(run, group, start, stop) is None else start
 
 
-def _fails(run: Run, group: Group, start: int, stop: int) -> bool:
+def _error_of(run: Run, group: Group, start: int, stop: int) -> EngineError | None:
+    """Return the error of some rows; an error that no row can cause is raised."""
     try:
         run(group.slice(start, stop))
-    except EngineError:
-        return True
-    return False
+    except (CannotServeError, OutOfMemoryError):
+        raise
+    except EngineError as error:
+        return error
+    return None
 
 
 @dataclass
@@ -81,9 +90,12 @@ class Search:
             self._open.append((suspect, suspect + 1))
         while self._open:
             start, stop = self._open.pop()
-            found = self._error_of(start, stop)
+            found = _error_of(self.run, self.group, start, stop)
             suspect = None if found is None else self._descend(start, stop, found)
-            if suspect is not None and self._error_of(suspect, suspect + 1) is None:
+            if (
+                suspect is not None
+                and _error_of(self.run, self.group, suspect, suspect + 1) is None
+            ):
                 del self.refused[suspect]
         results = self._without_refused()
         if results is None and len(self.refused) < len(self.group.rows):
@@ -99,7 +111,7 @@ class Search:
         suspect = None
         while stop - start > 1:
             middle = (start + stop) // 2
-            found = self._error_of(start, middle)
+            found = _error_of(self.run, self.group, start, middle)
             if found is None:
                 start = suspect = middle
             else:
@@ -107,15 +119,6 @@ class Search:
                 stop, error, suspect = middle, found, None
         self.refused[start] = error
         return suspect if suspect == start else None
-
-    def _error_of(self, start: int, stop: int) -> EngineError | None:
-        try:
-            self.run(self.group.slice(start, stop))
-        except (CannotServeError, OutOfMemoryError):
-            raise
-        except EngineError as error:
-            return error
-        return None
 
     def _without_refused(self) -> Results | None:
         """Run the batch with another row in the place of each refused one; `None` if it fails."""

@@ -55,7 +55,7 @@ class Column:
     @classmethod
     def repeated(cls, times: int) -> Column:
         """Describe a name that several columns share; none of them can be fed."""
-        return cls(None, f"there {times} times")
+        return cls(None, f"appears {times} times")
 
 
 Columns: TypeAlias = Mapping[str, Column]
@@ -63,12 +63,15 @@ Columns: TypeAlias = Mapping[str, Column]
 
 def columns_of(schema: pa.Schema) -> dict[str, Column]:
     """Return the columns of an Arrow schema; columns with equal names cannot be fed."""
-    times = Counter(schema.names)
+    return by_name((field.name, Column.of(field.type)) for field in schema)
+
+
+def by_name(columns: Iterable[tuple[str, Column]]) -> dict[str, Column]:
+    """Return name → column; a name that several columns share cannot be fed."""
+    pairs = list(columns)
+    times = Counter(name for name, _ in pairs)
     return {
-        field.name: Column.repeated(times[field.name])
-        if times[field.name] > 1
-        else Column.of(field.type)
-        for field in schema
+        name: column if times[name] == 1 else Column.repeated(times[name]) for name, column in pairs
     }
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from tfspark import dtypes
 from tfspark.rounding import nearest_one
-from tfspark.signature import TensorSpec, format_shape
+from tfspark.signature import TensorSpec, fits, format_shape
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,7 @@ def misfit(constant: Constant, spec: TensorSpec) -> str | None:
     wanted = spec.row_shape
     if wanted is None or found == () or (None not in wanted and found == (spec.row_size,)):
         return None
-    fits = len(found) == len(wanted) and all(
-        size in (None, there) for size, there in zip(wanted, found, strict=True)
-    )
-    if fits:
+    if fits(found, wanted):
         return None
     return f"expected a constant of shape {format_shape(wanted)}, found {format_shape(found)}"
 
@@ -94,7 +91,7 @@ def _element(value: Any, dtype: dtypes.DType) -> Any:
     target = np.dtype(dtype.numpy)
     if isinstance(value, str):
         value = _read(value.strip(), target)
-    if (target == np.bool_) != isinstance(value, bool) and target == np.bool_:
+    if target == np.bool_ and not isinstance(value, bool):
         raise ValueError(value)
     if target.kind == "f":
         element = nearest_one(value, dtype)

@@ -6,7 +6,7 @@ named `INPUT.FEATURE`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -28,13 +28,6 @@ class FeatureSpec:
     dtype: str
     row_shape: tuple[int | None, ...]
     is_required: bool
-
-    @classmethod
-    def of(
-        cls, name: str, dtype: str, row_shape: Sequence[int | None], is_required: bool
-    ) -> FeatureSpec:
-        """Return a feature; its shape may be any sequence."""
-        return cls(name, dtype, tuple(row_shape), is_required)
 
 
 def key_of(input_name: str, feature: str) -> str:

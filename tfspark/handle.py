@@ -23,8 +23,8 @@ from tfspark.errors import (
     TfsparkError,
     explain,
 )
+from tfspark.model_title import title_of
 from tfspark.node_folder import check_digest
-from tfspark.origin import title_of
 from tfspark.package import ModelPackage
 from tfspark.signature import Signature
 from tfspark.warmup import FILE, requests

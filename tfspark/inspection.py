@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tfspark.mlflow_models import fetched, is_mlflow_uri
 from tfspark.model_page import line_to_copy, sql_to_copy
 from tfspark.operations import Finding, findings_of
-from tfspark.registry import fetched, is_registered
 from tfspark.saved_model import export_dir
 from tfspark.saved_model.files import digest_of_files, files, size_of
 from tfspark.saved_model.graph_file import graph_of, read, tag_sets
@@ -23,10 +23,9 @@ from tfspark.saved_model.other_objects import refuse
 from tfspark.saved_model.read_errors import reading
 from tfspark.saved_model.signatures import signatures_of
 from tfspark.saved_model_pb2 import MetaGraphDef
-from tfspark.signature import Signature, TensorSpec
+from tfspark.signature import SERVING_DEFAULT, Signature, TensorSpec
 
 FUNCTION = "tfpredict"
-_USUAL = "serving_default"
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ class Inspection:
     def usual_signature(self) -> Signature | None:
         """The signature that scoring uses by default, otherwise the first one."""
         signatures = [one for graph in self.graphs for one in graph.signatures]
-        usual = [one for one in signatures if one.name == _USUAL]
+        usual = [one for one in signatures if one.name == SERVING_DEFAULT]
         return next(iter([*usual, *signatures]), None)
 
     def to_copy(self) -> dict[str, str]:
@@ -93,7 +92,7 @@ class Inspection:
         signature = self.usual_signature
         if signature is None:
             return {}
-        sql = {"sql": sql_to_copy(FUNCTION, signature)} if signature.name == _USUAL else {}
+        sql = {"sql": sql_to_copy(FUNCTION, signature)} if signature.name == SERVING_DEFAULT else {}
         return {"python": line_to_copy(self.path, signature), **sql}
 
     def as_json(self) -> dict[str, Any]:
@@ -112,7 +111,7 @@ def inspect(model: str, version: int | None = None) -> Inspection:
     Raises:
         TfsparkError: When the model does not exist or is broken, as for `load`.
     """
-    registered = fetched(model, version) if is_registered(model) else None
+    registered = fetched(model, version) if is_mlflow_uri(model) else None
     if registered is None:
         refuse(model)
     with reading(model):

@@ -7,7 +7,7 @@ a row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
@@ -17,7 +17,7 @@ from tfspark.errors import EngineError, explain
 from tfspark.fetching import OutputBinding
 from tfspark.row_by_row import run_by_rows
 from tfspark.schema import Binding
-from tfspark.signature import format_shape
+from tfspark.signature import fits, format_shape
 from tfspark.tensors import ByteStrings, Group, Tensor, pad_rows, slice_rows
 
 # Spark accepts only Arrow lists with 32-bit offsets.
@@ -78,17 +78,11 @@ def _misfit(tensor: Tensor | None, output: OutputBinding, rows: int) -> str | No
     found = "string" if isinstance(tensor, ByteStrings) else tensor.dtype.name
     wanted = (rows, *(spec.row_shape or ()))
     # The tensor of a bfloat16 has the name of its NumPy type.
-    if found in (spec.dtype, by_name(spec.dtype).numpy) and _fits(tensor.shape, wanted):
+    if found in (spec.dtype, by_name(spec.dtype).numpy) and fits(tensor.shape, wanted):
         return None
     return explain(
         f"output {spec.name!r} is not what its signature says.",
         expected=f"{spec.dtype} {format_shape(wanted)}",
         found=f"{found} {format_shape(tensor.shape)}",
         hint="fetch other outputs only, or export a function that keeps the batch dimension.",
-    )
-
-
-def _fits(shape: Sequence[int], wanted: Sequence[int | None]) -> bool:
-    return len(shape) == len(wanted) and all(
-        size in (None, there) for size, there in zip(wanted, shape, strict=True)
     )

@@ -10,7 +10,7 @@ from html import escape
 
 from tfspark.features import key_of
 from tfspark.foreign_text import one_line
-from tfspark.signature import Signature, TensorSpec, format_shape
+from tfspark.signature import SERVING_DEFAULT, Signature, TensorSpec, format_shape
 
 # A hostile model can have thousands of outputs.
 _MOST = 50
@@ -42,7 +42,7 @@ def line_to_copy(path: str, signature: Signature) -> str:
     """Return a call of `predict`; every input and feature takes the column with its name."""
     feed = _pairs([pair for spec in signature.inputs for pair in _fed(spec)])
     fetch = _pairs([(spec.name, spec.name) for spec in signature.outputs])
-    chosen = "" if signature.name == "serving_default" else f", signature={signature.name!r}"
+    chosen = "" if signature.name == SERVING_DEFAULT else f", signature={signature.name!r}"
     return f"tfspark.predict(df, {path!r}, feed={feed}, fetch={fetch}{chosen})"
 
 

@@ -177,7 +177,7 @@ def is_list_of_names(given: object) -> bool:
 def _check_operations(given: object) -> None:
     if not is_list_of_names(given):
         expected = 'a list of operations, such as ["ReadFile"]'
-        problem = "The option allow_ops cannot be used as given."
+        problem = "The option allow_ops has an invalid value."
         raise UsageError(explain(problem, expected=expected, found=repr(given)))
 
 
@@ -198,7 +198,7 @@ def _check_on_null(given: object) -> None:
 
 def _check_batch_size(given: object) -> None:
     if given is not None and not (isinstance(given, Integral) and int(given) >= 1):
-        problem = "A batch needs rows."
+        problem = "The batch size must be at least 1."
         raise UsageError(
             explain(problem, expected="a whole number, batch_size ≥ 1", found=repr(given))
         )
@@ -208,7 +208,7 @@ def _check_bad_rows(on_error: OnError, reason: object) -> None:
     """Refuse a wrong option, and a reason column without `on_error="null"`."""
     check_word("on_error", on_error, ERROR_WORDS)
     if reason is not None and not (isinstance(reason, str) and reason):
-        problem = "The option reason cannot be used as given."
+        problem = "The option reason has an invalid value."
         raise UsageError(explain(problem, expected="the name of a new column", found=repr(reason)))
     if reason is not None and on_error == "raise":
         problem = "There is no reason column if the first bad row ends the scoring."
@@ -220,7 +220,7 @@ def _check_timeout(engine: AnyEngine, given: object) -> None:
     if given is None:
         return
     if not isinstance(given, int | float) or isinstance(given, bool) or not 0 < given < inf:
-        problem = "The option timeout cannot be used as given."
+        problem = "The option timeout has an invalid value."
         raise UsageError(explain(problem, expected="seconds, more than 0", found=repr(given)))
     if engine == "jvm":
         problem = "The Scala bridge cannot end a call of a model that takes too long."

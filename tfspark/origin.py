@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import pyarrow as pa
 
@@ -48,23 +47,6 @@ class Origin:
         """Return the model and the place of one row, as text; with its file if known."""
         file = self.file_of(row) if self.file_of is not None else None
         return self.at(f"{column}row {row}") + (f", from {one_line(file)}" if file else "")
-
-
-class Described(Protocol):
-    """A model with a name, a version if it has one, and a digest."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def version(self) -> int | None: ...  # noqa: D102
-    @property
-    def digest(self) -> str: ...  # noqa: D102
-
-
-def title_of(model: Described) -> str:
-    """Return the title of a model in messages: its name, its version if any, its digest."""
-    version = "" if model.version is None else f" version {model.version}"
-    return f"{model.name}{version} ({model.digest[:12]})"
 
 
 def row_in_words(batch: pa.RecordBatch, row: int, keep: Sequence[str] | None) -> str:

@@ -1,11 +1,11 @@
 """Loads the description of a SavedModel: path, version, signatures, digest. Driver.
 
-`load` reads a local path and returns a `ModelPackage`, or raises a typed error about the folder.
-`spark.distribution` copies remote models to a local path first. `lint` lists operations that do
-more than compute. No TensorFlow.
+`load` reads a local path or a URI of MLflow and returns a `ModelPackage`, or raises a typed error
+about the folder. `spark.cluster.remote_model` copies models of other file systems to a local path
+first. `lint` lists operations that do more than compute. No TensorFlow.
 
-Invariants: a broken or incomplete model is an error; another version is never used silently. Only
-`pack` writes, and only the archive.
+Invariants: a broken or incomplete model is an error; another version is never used silently; the
+model's files are not changed.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tfspark.errors import SignatureNotFoundError, did_you_mean, explain, listing
+from tfspark.mlflow_models import MlflowModel, fetched, is_mlflow_uri
 from tfspark.model_page import page_of
+from tfspark.model_title import title_of
 from tfspark.operations import Finding, findings_of, refuse_findings
-from tfspark.origin import title_of
-from tfspark.registry import Registered, fetched, is_registered
 from tfspark.saved_model import archive, export_dir
 from tfspark.saved_model.digest_pin import check_pin
 from tfspark.saved_model.file_state import State, state_of
@@ -31,7 +31,7 @@ from tfspark.saved_model.missing import check_complete
 from tfspark.saved_model.other_objects import refuse
 from tfspark.saved_model.read_errors import reading
 from tfspark.saved_model.signatures import signatures_of
-from tfspark.signature import OutputShapes, Signature
+from tfspark.signature import SERVING_DEFAULT, OutputShapes, Signature
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class ModelPackage:
 def load(
     path: str | Path,
     version: int | None = None,
-    signature: str = "serving_default",
+    signature: str = SERVING_DEFAULT,
     tags: Sequence[str] = ("serve",),
     sha256: str | None = None,
 ) -> ModelPackage:
@@ -172,7 +172,7 @@ def load(
             another digest.
         SignatureNotFoundError: When the model has no such tag set or signature.
     """
-    if is_registered(path):
+    if is_mlflow_uri(path):
         model = fetched(path, version, is_pinned=sha256 is not None)
         return _load_registered(model, signature, _tag_set(tags), sha256)
     refuse(path)
@@ -181,7 +181,7 @@ def load(
 
 
 def _load_registered(
-    model: Registered, signature: str, tags: tuple[str, ...], sha256: str | None
+    model: MlflowModel, signature: str, tags: tuple[str, ...], sha256: str | None
 ) -> ModelPackage:
     """Load a model of MLflow; name and version are those of the registry."""
     with reading(model.uri):
@@ -214,7 +214,7 @@ def lint(
     """
     if isinstance(model, ModelPackage):
         return list(model.findings)
-    if is_registered(model):
+    if is_mlflow_uri(model):
         return list(load(model, version, tags=tags).findings)
     refuse(model)
     with reading(model):

@@ -5,8 +5,9 @@ same rows in the same order, with the kept columns and the predictions. Every AP
 it. No Spark, no TensorFlow.
 
 Invariants: a model batch may contain rows of several record batches; in memory are at most one
-model batch, its record batches, and 64 MiB of predictions; kept columns are not copied; a row with a null input is
-not fed and gives null; a bad row gives null, or an error that names the row and its partition.
+model batch, its record batches, and 64 MiB of predictions; kept columns are not copied; a row with
+a null input is not fed and gives null; a bad row gives null, or an error that names the row and its
+partition.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ import pyarrow as pa
 
 from tfspark import dtypes
 from tfspark.assembly import Assembly
-from tfspark.batching import BatchSize, Windows
+from tfspark.batch_size import CpuBatchSize
+from tfspark.batching import Windows
 from tfspark.bisection import Results, Search, first_refused
 from tfspark.engine import Engine
 from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
 from tfspark.errors import EngineError, RowError, UsageError, explain
-from tfspark.gpu_batching import GpuBatchSize
+from tfspark.gpu_batch_size import GpuBatchSize
 from tfspark.model_call import ModelCall
 from tfspark.origin import Origin, row_in_words
 from tfspark.row_by_row import ShapesDifferError, run_good_rows
@@ -70,7 +72,7 @@ def score(
             output cut.
         model_bytes: The size of the model's files. The first calls of a large model have few rows,
             because it may need much memory for 1 MiB of them.
-        on_gpu: Whether the task has a GPU. A call may then have up to 64 MiB, see `gpu_batching`.
+        on_gpu: Whether the task has a GPU. A call may then have up to 64 MiB, see `gpu_batch_size`.
         origin: Model and partition, for errors.
 
     Yields:
@@ -85,11 +87,13 @@ def score(
     """
     if batch_size is not None and batch_size < 1:
         raise UsageError(
-            explain("A batch needs rows.", expected="1 or more", found=str(batch_size))
+            explain(
+                "The batch size must be at least 1.", expected="1 or more", found=str(batch_size)
+            )
         )
     scorer = _Scorer(binding, engine, origin or Origin("model"), keep)
     assembly = Assembly(binding, keep)
-    size = (GpuBatchSize if on_gpu else BatchSize)(binding, batch_size, model_bytes)
+    size = (GpuBatchSize if on_gpu else CpuBatchSize)(binding, batch_size, model_bytes)
     windows = Windows()
     for batch in batches:
         if not batch.num_rows:
@@ -247,9 +251,12 @@ class _Scorer:
 
     def _error_of(self, group: Group, error: EngineError) -> EngineError | RowProblem:
         """Return the error of a failed batch, or of the row that causes it."""
-        if isinstance(error, (CannotServeError, OutOfMemoryError)):
-            return EngineError(f"{self._place(group)}: {error}")
-        culprit = None if self.may_reject else first_refused(self.call.run, group)
+        try:
+            if isinstance(error, (CannotServeError, OutOfMemoryError)):
+                raise error
+            culprit = None if self.may_reject else first_refused(self.call.run, group)
+        except (CannotServeError, OutOfMemoryError) as no_row:
+            return EngineError(f"{self._place(group)}: {no_row}")
         if culprit is not None:
             return _refusal(group, {culprit: error})
         alone = ""

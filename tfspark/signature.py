@@ -26,6 +26,8 @@ from tfspark.saved_model_pb2 import SignatureDef, TensorInfo, TensorShape
 Shape: TypeAlias = tuple[int | None, ...]
 OutputShapes: TypeAlias = Mapping[str, Sequence[int | None]]
 
+# The name of the signature that is used by default.
+SERVING_DEFAULT = "serving_default"
 # The most dimensions of a tensor in TensorFlow.
 MOST_DIMENSIONS = 254
 
@@ -122,12 +124,6 @@ class Signature:
         """Read a `SignatureDef` of a SavedModel."""
         return cls(name, _specs(proto.inputs), _specs(proto.outputs))
 
-    @classmethod
-    def from_json(cls, text: str) -> Signature:
-        """Read what `to_json` wrote."""
-        data = json.loads(text)
-        return cls(data["name"], _from_dicts(data["inputs"]), _from_dicts(data["outputs"]))
-
     @property
     def is_row_by_row(self) -> bool:
         """Whether all inputs are scalars, so that the model runs once for each row."""
@@ -179,7 +175,7 @@ class Signature:
         return replace(self, outputs=outputs)
 
     def to_json(self) -> str:
-        """Write one line of JSON; `from_json` gives an equal signature."""
+        """Write one line of JSON; equal signatures give equal text."""
         sides = {
             side: [asdict(spec) for spec in getattr(self, side)] for side in ("inputs", "outputs")
         }
@@ -250,6 +246,13 @@ def _size(given: Any) -> int:
     return int(given) if is_whole else -1
 
 
+def fits(shape: Sequence[int], pattern: Sequence[int | None]) -> bool:
+    """Whether a shape has the sizes of a pattern, whose `None` stands for any size."""
+    return len(shape) == len(pattern) and all(
+        size in (None, found) for size, found in zip(pattern, shape, strict=True)
+    )
+
+
 def _misfit(spec: TensorSpec, given: Shape) -> str | None:
     """Return how a given shape contradicts the shape of an output; `None` when it does not."""
     own = spec.shape
@@ -285,16 +288,3 @@ def shape_of(proto: TensorShape | None) -> Shape | None:
     if proto is None or proto.unknown_rank or len(proto.dim) > MOST_DIMENSIONS:
         return None
     return tuple(None if dim.size < 0 else dim.size for dim in proto.dim)
-
-
-def _from_dicts(specs: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
-    return tuple(TensorSpec(**{**spec, **_tuples(spec)}) for spec in specs)
-
-
-def _tuples(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a spec that are tuples, which JSON has as lists."""
-    shape, features = spec["shape"], spec["features"]
-    return {
-        "shape": None if shape is None else tuple(shape),
-        "features": None if features is None else tuple(FeatureSpec.of(**one) for one in features),
-    }

@@ -29,7 +29,7 @@ from google.protobuf.message import DecodeError
 from tfspark import bfloat16, dtypes
 from tfspark.errors import InvalidModelError, explain
 from tfspark.prediction_log_pb2 import PredictionLog
-from tfspark.signature import Signature
+from tfspark.signature import SERVING_DEFAULT, Signature
 from tfspark.tensors import ByteStrings, Tensor
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -76,7 +76,7 @@ def requests(export_dir: Path, signature: Signature) -> Iterator[Request]:
             raise _broken(file, f"more than {MOST_RECORDS} records")
         try:
             log = PredictionLog.FromString(record).predict_log
-            name = log.request.model_spec.signature_name or "serving_default"
+            name = log.request.model_spec.signature_name or SERVING_DEFAULT
             if name == signature.name and log.request.inputs:
                 _check(log.request.inputs, signature)
                 yield Request(_tensors(log.request.inputs), _recorded(log.response.outputs))

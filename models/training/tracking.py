@@ -20,8 +20,8 @@ import numpy as np
 from models.training.report import Training
 from tfspark import dtypes
 from tfspark.errors import EngineError, UsageError, explain
+from tfspark.mlflow_models import limited_requests
 from tfspark.package import load
-from tfspark.registry import limited_requests
 from tfspark.signature import TensorSpec
 
 __all__ = ["check_mlflow", "log_training"]

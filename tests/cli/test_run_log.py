@@ -11,7 +11,7 @@ import pytest
 
 from tfspark.cli.run_log import JsonFormatter, RunLog
 from tfspark.errors import EngineError
-from tfspark.scoring.arguments import run_job
+from tfspark.scoring.run_job import run_job
 
 LOG = logging.getLogger("tfspark.scoring.batch")
 

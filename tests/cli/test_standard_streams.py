@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.shell import ROOT
-from tfspark.scoring import arguments
+from tfspark.scoring.run_job import stop
 
 
 def shell(line: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -47,4 +47,4 @@ def test_a_signal_while_the_session_stops_does_not_change_the_result() -> None:
         def stop(self) -> None:
             raise KeyboardInterrupt
 
-    arguments.stop(Session())  # type: ignore[arg-type]
+    stop(Session())  # type: ignore[arg-type]

@@ -186,7 +186,7 @@ def test_all_outputs_of_a_bad_row_are_null():
 @pytest.mark.parametrize("taken", ["y", "ID", "x"])
 def test_the_name_of_the_reason_must_be_free(taken):
     given = batches([1.0])
-    with pytest.raises(BindingError, match=f"reason is '{taken}', and there is a column"):
+    with pytest.raises(BindingError, match=f"reason is '{taken}', and the column"):
         bind(
             one_to_one(),
             columns_of(given[0].schema),

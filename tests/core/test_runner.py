@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfspark import batching, model_call, runner
+from tfspark import model_call, runner
+from tfspark.batch_size import MAX_ROWS
 from tfspark.columns import columns_of
 from tfspark.constants import Constant
 from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
@@ -196,7 +197,7 @@ def test_the_default_batch_of_narrow_rows_is_bounded():
     given = batches([False] * 300_000, 50_000, pa.bool_())
     engine = FakeEngine(echo)
     run(given, engine, signature((None,), (None,), "bool"))
-    assert engine.calls[:2] == [batching.MAX_ROWS] * 2
+    assert engine.calls[:2] == [MAX_ROWS] * 2
     assert sum(engine.calls) == 300_000
 
 

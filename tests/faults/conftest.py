@@ -14,8 +14,8 @@ from jobs import batch_score
 from tests.faults.driver import Driver
 from tests.faults.numbered_rows import FILES, MANY_FILES, NEW, ROWS, TOTAL, table
 from tests.faults.stopping_store import StoppingStore
-from tfspark.scoring.arguments import run_job
 from tfspark.scoring.output import folder
+from tfspark.scoring.run_job import run_job
 
 Job = Callable[..., int]
 Figure = Callable[[str], None]

@@ -8,7 +8,7 @@ from tfspark.scoring.output.commit import Commit
 from tfspark.scoring.output.journal import JobKey, Mode
 from tfspark.scoring.output.lock import Lock
 from tfspark.scoring.output.places import Places
-from tfspark.spark.cluster.strict_files import HadoopStore
+from tfspark.spark.cluster.hadoop_store import HadoopStore
 
 
 class StoppingHadoopStore(Stopping, HadoopStore):

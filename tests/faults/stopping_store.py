@@ -7,7 +7,7 @@ import re
 import signal
 from typing import Any
 
-from tfspark.scoring.output.store import LocalStore
+from tfspark.scoring.output.local_store import LocalStore
 
 # All operations that change files.
 OPERATIONS = (

@@ -17,11 +17,11 @@ from tfspark.scoring.input.spark_input import snapshot_of
 from tfspark.scoring.output.apply import NoTables, Tables
 from tfspark.scoring.output.commit import Commit
 from tfspark.scoring.output.journal import JobKey, Mode, TableRecord
+from tfspark.scoring.output.local_store import LocalStore
 from tfspark.scoring.output.lock import Lock
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.places import Places
 from tfspark.scoring.output.session_tables import SessionTables
-from tfspark.scoring.output.store import LocalStore
 from tfspark.spark.cluster.sources import Source
 
 

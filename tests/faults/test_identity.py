@@ -6,13 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tfspark.bound_models import NamedModel
 from tfspark.engine_choice import EngineChoice
 from tfspark.options import DEFAULTS, ScoreOptions
 from tfspark.package import load
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.identity import digest_key, key_of
 from tfspark.scoring.job import BatchJob
-from tfspark.several import NamedModel
 
 JOB = "BatchJob('m', Dataset('a', options={'b': 'c'}), Dataset('d'), keep=['x'], run_id='r')"
 PROGRAM = f"""

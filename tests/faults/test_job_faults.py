@@ -14,7 +14,6 @@ from pyspark.sql import SparkSession
 from tests.faults.stopping_store import Stopped
 from tfspark.errors import OutputExistsError
 from tfspark.scoring import recover
-from tfspark.scoring.arguments import run_job
 from tfspark.scoring.batch import execute, new_report, plan
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.job import BatchJob
@@ -24,6 +23,7 @@ from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.parts import PartScorer
 from tfspark.scoring.report import Report
+from tfspark.scoring.run_job import run_job
 
 
 @pytest.fixture

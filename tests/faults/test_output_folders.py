@@ -14,8 +14,8 @@ from tests.faults.test_output_places import output_at, without_spark, write
 from tfspark.errors import UsageError
 from tfspark.scoring.output import folder_rules
 from tfspark.scoring.output.journal import JobKey, Mode
+from tfspark.scoring.output.local_store import LocalStore
 from tfspark.scoring.output.mounts import is_fuse, type_at
-from tfspark.scoring.output.store import LocalStore
 from tfspark.spark.cluster.sources import Source
 
 __all__ = ["without_spark"]  # a fixture of all tests here

@@ -15,8 +15,8 @@ from tfspark.scoring.output import bad_rows, folder, folder_rules
 from tfspark.scoring.output.bad_rows import BadRowsOutput
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.journal import JobKey, Mode
+from tfspark.scoring.output.local_store import LocalStore
 from tfspark.scoring.output.partitions import check_partitions, refuse_hidden
-from tfspark.scoring.output.store import LocalStore
 from tfspark.scoring.output.stores import resolve_links
 from tfspark.spark.cluster.files import scheme_of
 

@@ -20,7 +20,7 @@ from tests.faults.numbered_rows import NEW, write_old
 from tests.faults.s3 import BUCKET, S3, connector, s3_server
 from tests.faults.test_commit_faults import PARTS
 from tfspark.scoring.output.journal import Mode
-from tfspark.spark.cluster.strict_files import HadoopStore
+from tfspark.spark.cluster.hadoop_store import HadoopStore
 
 pytestmark = pytest.mark.faults
 

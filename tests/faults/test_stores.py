@@ -15,9 +15,10 @@ from pyspark.sql import SparkSession
 from tests.faults import forked
 from tests.faults.test_commit_faults import Job, rows
 from tfspark.scoring.output import renameat2
-from tfspark.scoring.output.store import LocalStore, Store
+from tfspark.scoring.output.local_store import LocalStore
+from tfspark.scoring.output.store import Store
 from tfspark.scoring.output.stores import store_of
-from tfspark.spark.cluster.strict_files import HadoopStore
+from tfspark.spark.cluster.hadoop_store import HadoopStore
 
 
 @pytest.fixture(params=["local", "without renameat2", "hadoop"])

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.faults.driver import SUBMIT, environment
-from tfspark.scoring.output.store import LocalStore
+from tfspark.scoring.output.local_store import LocalStore
 from tfspark.streaming.records import Records
 from tfspark.testing import save_function
 

@@ -24,10 +24,10 @@ from tfspark.scoring.output.choice import output_of
 from tfspark.scoring.output.commit import Commit
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.journal import JobKey, Mode
+from tfspark.scoring.output.local_store import LocalStore
 from tfspark.scoring.output.lock import Lock
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.places import Places
-from tfspark.scoring.output.store import LocalStore
 from tfspark.scoring.output.table import TableOutput
 from tfspark.spark.cluster.files import local_path
 

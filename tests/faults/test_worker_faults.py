@@ -81,7 +81,7 @@ def hurt(way: str, before: Callable[[], object]) -> None:
     """Let a worker run a fault before it opens the model to score."""
     from importlib import import_module
 
-    from tfspark.spark.model import handle_of
+    from tfspark.spark.model_loading import handle_of
 
     class Hurt(PathSource):
         def locate(self, digest: str, size: int) -> Path:

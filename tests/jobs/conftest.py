@@ -18,7 +18,7 @@ from jobs import batch_score
 from tfspark.handle import PathSource
 from tfspark.options import ScoreOptions
 from tfspark.package import ModelPackage
-from tfspark.spark import model
+from tfspark.spark import model_loading
 
 Files = dict[str, bytes]
 
@@ -80,7 +80,7 @@ def deadly(monkeypatch: pytest.MonkeyPatch) -> Any:
             spark: SparkSession, package: ModelPackage, options: ScoreOptions, *choice: Any
         ) -> Any:
             # Another digest, so that no worker has loaded the model.
-            handle = model.handle_of(spark, package, options, *choice)
+            handle = model_loading.handle_of(spark, package, options, *choice)
             return replace(handle, source=Deadly(package.path), digest="0" * 64)
 
         monkeypatch.setattr(f"{step}.handle_of", handle)

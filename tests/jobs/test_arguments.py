@@ -12,7 +12,7 @@ import pytest
 from jobs import batch_score, sql_score
 from tfspark.errors import TfsparkError
 from tfspark.scoring import arguments, no_effect
-from tfspark.scoring.arguments import run_job
+from tfspark.scoring.run_job import run_job
 
 REPEATABLE = {
     *("--feed", "--constant", "--fetch", "--option", "--output-option", "--fill-null"),

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tfspark.cli import recover_output, score, sql
-from tfspark.scoring.output import recovering
+from tfspark.scoring.output import recover
 
 
 def test_a_run_ends_with_five_lines(end_of: Any, linear: Path, rows: Path, tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_a_run_ends_with_five_lines(end_of: Any, linear: Path, rows: Path, tmp_p
 
     again = end_of(score.main, *words)
     assert again.code == 73
-    assert "The output exists" in again.error
+    assert "The output already exists" in again.error
     found = end_of(recover_output.main, tmp_path / "out")
     assert found.stdout.endswith("no files of killed jobs remain\n")
     mistyped = end_of(recover_output.main, tmp_path / "ouut")
@@ -52,7 +52,7 @@ def test_a_table_of_another_catalog_is_an_output(
     def folders(*_: object) -> list[str]:
         return []
 
-    monkeypatch.setattr(recovering, "_folders", folders)
+    monkeypatch.setattr(recover, "_folders", folders)
     asked: list[str] = []
     catalog = SimpleNamespace(
         currentCatalog=lambda: "spark_catalog",
@@ -60,9 +60,9 @@ def test_a_table_of_another_catalog_is_an_output(
     )
     conf = SimpleNamespace(get=lambda name, _: name.endswith(".cat"))
     spark: Any = SimpleNamespace(catalog=catalog, conf=conf)
-    assert recovering.is_there(spark, "cat.db.t") is exists
+    assert recover.is_there(spark, "cat.db.t") is exists
     assert asked == ["`cat`.`db`.`t`"]
-    assert not recovering.is_there(spark, "folder/t")
+    assert not recover.is_there(spark, "folder/t")
 
 
 def test_a_query_shows_rows(end_of: Any, linear: Path, view: str) -> None:

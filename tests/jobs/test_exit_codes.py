@@ -12,11 +12,11 @@ from py4j.protocol import Py4JNetworkError
 
 from jobs import batch_score, sql_score
 from tfspark import errors
-from tfspark.scoring.arguments import run_job
 from tfspark.scoring.batch import finish_job, new_report
 from tfspark.scoring.exit_codes import EXIT_CODES, in_words
 from tfspark.scoring.output.protocol import publish
 from tfspark.scoring.report import Report
+from tfspark.scoring.run_job import run_job
 
 ROOT = Path(__file__).parents[2]
 

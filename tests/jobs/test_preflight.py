@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 from pyspark.sql import SparkSession
 
+from tfspark.bound_models import NamedModel
 from tfspark.data_files.listing import DataFile
 from tfspark.engine import EngineOptions
 from tfspark.errors import EngineError, NoSpaceError, UsageError
@@ -17,7 +18,6 @@ from tfspark.scoring import preflight
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.job import BatchJob
 from tfspark.scoring.preflight import check_settings, check_space
-from tfspark.several import NamedModel
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.worker_versions import _check_versions
 

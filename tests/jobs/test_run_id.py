@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from jobs import batch_score
+from tfspark.scoring.output.local_store import LocalStore
 from tfspark.scoring.output.lock import Lock
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.places import Places
-from tfspark.scoring.output.store import LocalStore
 
 
 def test_a_run_id_is_run_once(score: Any, rows: Path, tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ EVERYWHERE = (
     mistake(
         "a batch of no rows",
         lambda call: call("linear_model", batch_size=0),
-        "A batch needs rows",
+        "The batch size must be at least 1",
         "batch_size ≥ 1",
         "found:    0",
         error=UsageError,
@@ -176,7 +176,7 @@ EVERYWHERE = (
     mistake(
         "a list of outputs",
         lambda call: call("linear_model", fetch=["outputs"]),
-        "fetch cannot be used as given",
+        "fetch has an invalid value",
         "a dict {output: column}",
         "found:    ['outputs']",
         error=UsageError,
@@ -270,7 +270,7 @@ OF_PREDICT = (
     mistake(
         "a feed that is no dict",
         _feed(feed="features"),
-        "feed cannot be used as given",
+        "feed has an invalid value",
         "a dict {input: column",
         "found:    'features'",
     ),
@@ -372,7 +372,7 @@ OF_PREDICT = (
     mistake(
         "one name of a column to keep",
         _feed(feed={"inputs": "features"}, keep="id"),
-        "keep cannot be used as given",
+        "keep has an invalid value",
         "a list of column names",
         "found:    'id'",
     ),

@@ -406,7 +406,7 @@ WITHOUT_SPARK = (
         "an output that is there",
         "score --model linear_model --input points.parquet --output there",
         73,
-        "The output exists",
+        "The output already exists",
         "--mode overwrite",
     ),
     command("a truncated file", SCORE.replace("points", "cut"), 65, "cut.parquet"),

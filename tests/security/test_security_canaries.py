@@ -10,8 +10,8 @@ import pytest
 
 from jobs import batch_score, sql_score
 from tests.shell import fresh_environment
-from tfspark.scoring.arguments import run_job
 from tfspark.scoring.report import Report
+from tfspark.scoring.run_job import run_job
 
 ROOT = Path(__file__).parents[2]
 CANARY = "canary7Hq2Zx"

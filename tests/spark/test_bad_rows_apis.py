@@ -127,7 +127,7 @@ def test_many_columns_of_one_input_keep_their_names_in_reasons(spark, identity):
 
 
 def test_the_name_of_the_reason_must_be_free(rows, prices):
-    with pytest.raises(BindingError, match="reason is 'ID', and there is a column 'id' already"):
+    with pytest.raises(BindingError, match="reason is 'ID', and the column 'id' already exists"):
         predict(rows, prices, on_error="null", reason="ID")
-    with pytest.raises(BindingError, match="reason is 'y', and there is a column 'y' already"):
+    with pytest.raises(BindingError, match="reason is 'y', and the column 'y' already exists"):
         predict_udf(prices, on_error="null", reason="y")

@@ -184,7 +184,7 @@ def test_a_worker_process_loads_a_model_once(points, fresh, tmp_path, monkeypatc
 
     notes = tmp_path / "loads"
     source = NotingSource(load(fresh).path, str(notes))
-    monkeypatch.setattr("tfspark.spark.model.distribute", lambda *_: source)
+    monkeypatch.setattr("tfspark.spark.model_loading.distribute", lambda *_: source)
     one, two = predict_udf(fresh), predict_udf(fresh, kind="pandas")
     for _ in range(2):
         df = points.repartition(5).select(one("features").alias("y"), two("features"), "features")

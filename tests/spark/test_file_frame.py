@@ -12,9 +12,9 @@ from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import functions as sf
 
 from tfspark import predict
+from tfspark.data_files.exact_types import changed_columns
 from tfspark.data_files.footers import read_footer
 from tfspark.data_files.listing import DataFile
-from tfspark.data_files.same_types import changed_columns
 from tfspark.spark import file_frame
 from tfspark.spark.cluster.file_partitions import Limits
 from tfspark.spark.cluster.plain_read import NotPlainError

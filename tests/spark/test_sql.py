@@ -148,7 +148,7 @@ def test_spark_passes_arguments_by_name_only_as_a_struct(spark, pair):
 
 
 def test_a_name_is_replaced_unless_that_is_refused(spark, linear, tfpredict):
-    with pytest.raises(UsageError, match="There is a function 'TFpredict' already"):
+    with pytest.raises(UsageError, match="The function 'TFpredict' already exists"):
         register(spark, "TFpredict", linear, replace=False)
     register(spark, "tfpredict", linear, replace=True)
     register(spark, "a_new_name", linear, replace=False)

@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 import tfspark
 from tfspark.errors import BindingError, InvalidModelError, ModelNotFoundError, UsageError
-from tfspark.scoring.output.store import LocalStore
+from tfspark.scoring.output.local_store import LocalStore
 from tfspark.spark.cluster import distribution
 from tfspark.streaming import DeltaTable, Folder
 from tfspark.streaming.records import KEPT, Records, Refusal, Scored

@@ -15,6 +15,7 @@ from tfspark.cli.local_model import check_model
 from tfspark.scoring import arguments, exit_codes, flags, no_effect
 from tfspark.scoring.job_parser import JobParser
 from tfspark.scoring.report_flags import BASELINE, NO_STATS, SAMPLE_ROWS
+from tfspark.scoring.run_job import run_job, stop
 from tfspark.standard_streams import write_out
 
 if TYPE_CHECKING:
@@ -134,9 +135,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             with without_query_error_log():
                 return run(spark, args)
         finally:
-            arguments.stop(spark)
+            stop(spark)
 
-    return arguments.run_job(job)
+    return run_job(job)
 
 
 def check_early(args: argparse.Namespace) -> None:
@@ -169,7 +170,7 @@ def job_of(args: argparse.Namespace) -> BatchJob:
     from tfspark.constants import Constant
     from tfspark.scoring.bad_row_limit import NO_LIMIT
     from tfspark.scoring.dataset import Dataset
-    from tfspark.scoring.job import AccountOptions, BatchJob
+    from tfspark.scoring.job import BatchJob, ReportOptions
 
     options = replace(
         arguments.model_options(args),
@@ -197,5 +198,5 @@ def job_of(args: argparse.Namespace) -> BatchJob:
         options=options,
         run_id=args.run_id,
         chunks=args.chunks,
-        account=AccountOptions(not args.no_stats, args.sample_rows, args.baseline),
+        reported=ReportOptions(not args.no_stats, args.sample_rows, args.baseline),
     )

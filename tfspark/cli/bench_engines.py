@@ -14,6 +14,7 @@ from tfspark.cli.command_parser import CommandParser
 from tfspark.cli.run_log import RunLog
 from tfspark.scoring import arguments, flags
 from tfspark.scoring.flags import Flag
+from tfspark.scoring.run_job import run_job
 
 if TYPE_CHECKING:
     from tfspark.signature import Signature, TensorSpec
@@ -44,17 +45,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def compared() -> str:
         from tfspark.package import load
+        from tfspark.signature import SERVING_DEFAULT
         from tfspark.testing import compare_engines
 
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        signature = args.signature or "serving_default"
+        signature = args.signature or SERVING_DEFAULT
         package = load(args.model, args.version, signature, args.tags).allowing(args.allow_ops)
         package.check_operations()
         choice = compare_engines(package, rows_of(package.signature, args.rows))
         return f"--engine {choice.engine}"
 
     with RunLog() as log:
-        return arguments.run_job(compared, log)
+        return run_job(compared, log)
 
 
 def rows_of(signature: Signature, count: int) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from tfspark.cli.run_log import RunLog
 from tfspark.foreign_text import one_line
 from tfspark.inspection import FUNCTION, Inspection, TaggedGraph, inspect
 from tfspark.scoring import flags
-from tfspark.scoring.arguments import run_job
 from tfspark.scoring.flags import Flag
+from tfspark.scoring.run_job import run_job
 from tfspark.standard_streams import write_out
 
 JSON = Flag("--json", "", "print JSON")

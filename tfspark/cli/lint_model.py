@@ -10,7 +10,7 @@ from tfspark.errors import ForbiddenOperationError, explain
 from tfspark.foreign_text import one_line
 from tfspark.package import lint
 from tfspark.scoring import flags
-from tfspark.scoring.arguments import run_job
+from tfspark.scoring.run_job import run_job
 from tfspark.standard_streams import write_out
 
 

@@ -101,9 +101,9 @@ def _schema_of(path: Path) -> pa.Schema | None:
     from pyarrow import fs
 
     from tfspark.data_files.conform import nullable
+    from tfspark.data_files.exact_types import changed_columns, spark_fields
     from tfspark.data_files.footers import later_columns, read_footers, refuse_empty
     from tfspark.data_files.listing import list_files
-    from tfspark.data_files.same_types import changed_columns, spark_fields
 
     if path.is_dir() and any(entry.is_dir() for entry in path.iterdir()):
         return None  # partitions, or a Delta or Iceberg table
@@ -130,10 +130,10 @@ def _check_columns(args: argparse.Namespace, schema: pa.Schema) -> None:
     Raises:
         BindingError: Lists all mismatches.
     """
+    from tfspark.bound_models import NamedModel, bind_each
     from tfspark.columns import columns_of, resolve
     from tfspark.schema import kept_columns
-    from tfspark.several import NamedModel, bind_each
-    from tfspark.spark.model import model_of
+    from tfspark.spark.model_loading import model_of
     from tfspark.terms import FLAGS
 
     job = batch_score.job_of(args)

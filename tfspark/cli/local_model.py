@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tfspark.signature import SERVING_DEFAULT
+
 if TYPE_CHECKING:
     from tfspark.options import ScoreOptions
 
@@ -24,6 +26,6 @@ def check_model(path: str, options: ScoreOptions, *, is_here: bool = False) -> N
         return
     from tfspark.package import load
 
-    signature = options.signature or "serving_default"
+    signature = options.signature or SERVING_DEFAULT
     package = load(path, options.version, signature, options.tags, options.sha256)
     package.allowing(options.allow_ops).check_operations()

@@ -19,6 +19,7 @@ from tfspark.foreign_text import redacted
 from tfspark.scoring import arguments, flags
 from tfspark.scoring.flags import Flag
 from tfspark.scoring.job_parser import JobParser
+from tfspark.scoring.run_job import run_job, stop
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -86,9 +87,9 @@ def run_on_spark(
                 with without_query_error_log():
                     return job(spark)
             finally:
-                arguments.stop(spark)
+                stop(spark)
 
-        return arguments.run_job(started, log)
+        return run_job(started, log)
 
 
 def _check_pyspark() -> None:

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def recovered(spark: SparkSession) -> str:
         from tfspark.scoring import recover
-        from tfspark.scoring.output.recovering import is_there
+        from tfspark.scoring.output.recover import is_there
 
         if not is_there(spark, args.output):
             raise InputNotFoundError(_nothing_at(args.output))

@@ -11,8 +11,8 @@ from tfspark.cli.command_parser import CommandParser
 from tfspark.cli.run_log import RunLog
 from tfspark.errors import InputNotFoundError, InvalidInputError, TfsparkError, explain
 from tfspark.scoring import flags
-from tfspark.scoring.arguments import run_job
 from tfspark.scoring.flags import Flag
+from tfspark.scoring.run_job import run_job
 
 _HINT = "give the file _tfspark_report_RUN.json in the output folder, or the file of --report."
 

@@ -19,6 +19,7 @@ from tfspark.errors import did_you_mean
 from tfspark.options import ScoreOptions
 from tfspark.scoring import arguments, exit_codes, flags, no_effect
 from tfspark.scoring.job_parser import JobParser
+from tfspark.scoring.run_job import run_job, stop
 from tfspark.standard_streams import write_out
 
 if TYPE_CHECKING:
@@ -131,9 +132,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             with without_query_error_log():
                 return run(spark, args)
         finally:
-            arguments.stop(spark)
+            stop(spark)
 
-    return arguments.run_job(job)
+    return run_job(job)
 
 
 def check_early(args: argparse.Namespace) -> None:

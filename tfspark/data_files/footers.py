@@ -59,14 +59,12 @@ class Footer:
         file: The file.
         schema: Its columns, with the metadata from its writer.
         groups: The row groups or stripes, in order.
-        parquet: The schema in Parquet's own format; `None` for other formats.
         metadata: The whole footer of a Parquet file; `None` for other formats.
     """
 
     file: DataFile
     schema: pa.Schema
     groups: tuple[Group, ...] = ()
-    parquet: pq.ParquetSchema | None = None
     metadata: pq.FileMetaData | None = None
 
 
@@ -232,7 +230,6 @@ def _parquet_footer(file: DataFile, opened: pq.ParquetFile) -> Footer:
         file,
         _with_instants(opened),
         tuple(Group(group.total_byte_size, group.num_rows) for group in groups),
-        opened.schema,
         metadata,
     )
 

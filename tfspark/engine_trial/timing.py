@@ -17,7 +17,7 @@ from time import perf_counter
 
 import pyarrow as pa
 
-from tfspark.batching import FIRST_ROWS, rows_within
+from tfspark.batch_size import FIRST_ROWS, rows_within
 from tfspark.engine import Engine
 from tfspark.engine.protocol import CannotServeError
 from tfspark.engine.registry import AUTO, ENGINES

@@ -17,8 +17,9 @@ _OP_NAME = re.compile(r"[A-Z_][A-Za-z0-9_>]*")
 def graph_in(text: bytes) -> GraphDef | None:
     """Return the graph that a text contains; `None` when it is not a graph.
 
-    The fields of a protocol buffer may be in any order. But the number of the field with the
-    operation of a node is a byte 18, or is padded and ends with a byte 0.
+    The fields of a protocol buffer may be in any order. But the operation of a node always begins
+    with the key of its field: the byte 18, or a padded form that ends with a byte 0. So a text with
+    neither contains no node.
     """
     if len(text) < _SHORTEST or not (b"\x12" in text or b"\0" in text):
         return None

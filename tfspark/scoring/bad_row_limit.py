@@ -35,7 +35,9 @@ class Limit:
         """
         found = re.fullmatch(r"(\d+(?:\.\d+)?)%|(\d+)", text)
         if not found or (found[1] and float(found[1]) > 100):
-            raise UsageError(explain("A limit is a number or a share of rows.", found=text))
+            raise UsageError(
+                explain("The limit of bad rows must be a number or a share of rows.", found=text)
+            )
         return cls(float(found[1] or found[2]), is_share=bool(found[1]))
 
     def check(self, bad: int, rows: int) -> None:

@@ -14,11 +14,13 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
+from tfspark.bound_models import NamedModel
 from tfspark.errors import EngineError, UsageError, explain
 from tfspark.foreign_text import lines, one_line
-from tfspark.registry import is_registered
+from tfspark.mlflow_models import is_mlflow_uri
 from tfspark.scoring.dataset import Dataset
-from tfspark.scoring.direct import NotDirectError, plan_direct
+from tfspark.scoring.direct import plan_direct
+from tfspark.scoring.direct_input import NotDirectError
 from tfspark.scoring.engine_facts import timed_engines, used_engines
 from tfspark.scoring.file_groups import refuse_chunks
 from tfspark.scoring.identity import key_of
@@ -36,7 +38,6 @@ from tfspark.scoring.report import Report, model_facts
 from tfspark.scoring.row_facts import add_row_facts, read_baseline
 from tfspark.scoring.through_spark import plan_through_spark
 from tfspark.scoring.unused_options import refuse_unused
-from tfspark.several import NamedModel
 from tfspark.spark.cluster.failures import cause, own_errors
 from tfspark.spark.cluster.lost_workers import naming_lost_workers
 from tfspark.spark.cluster.progress import progress
@@ -47,8 +48,6 @@ if TYPE_CHECKING:
 
     from tfspark.feeding import Feed
     from tfspark.package import ModelPackage
-
-__all__ = ["BatchJob", "Plan", "describe", "execute", "finish_job", "new_report", "plan"]
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +78,7 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
         report.input, report.output = str(job.source), str(job.target)
         output = output_of(spark, job.target, job.mode, report.run)
         _check_run_id(job, output)
-        baseline = read_baseline(spark, job.account.baseline)
+        baseline = read_baseline(spark, job.reported.baseline)
         refuse_same_table(spark, job, output)
         places = (folder_read(spark, job.source), *map(_folder, packages))
         read = [place for place in places if place]
@@ -102,7 +101,7 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
             planned,
             max_bad_rows=job.max_bad_rows,
             job=key_of(job, planned.models, planned.snapshot),
-            account=job.account,
+            reported=job.reported,
             baseline=baseline,
         )
 
@@ -122,7 +121,7 @@ def _check_run_id(job: BatchJob, output: Output) -> None:
 
 def _folder(package: ModelPackage) -> str:
     """Return the folder of a model; Spark has no file system for the URI of a registry."""
-    return package.path if is_registered(package.place) else package.place
+    return package.path if is_mlflow_uri(package.place) else package.place
 
 
 def _facts(requests: Sequence[ModelRequest], packages: Sequence[ModelPackage]) -> dict[str, Any]:

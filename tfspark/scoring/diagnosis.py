@@ -1,4 +1,4 @@
-"""Makes the table of `tfspark.doctor`: all checks, with advice for each problem. Driver.
+"""Makes the table of `tfspark doctor`: all checks, with advice for each problem. Driver.
 
 The checks are those of a job's preflight (`versions.mismatches`, `spark.model`, the worker's
 `checkup`). A job raises the first problem; the table shows all problems.
@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from tfspark.engine.registry import packages_of
 from tfspark.errors import EngineError, TfsparkError, WorkerLostError, explain
 from tfspark.foreign_text import one_line
+from tfspark.model_title import title_of
 from tfspark.options import ScoreOptions
-from tfspark.origin import title_of
 from tfspark.scoring.exit_codes import TRY_AGAIN
 from tfspark.spark.cluster.failures import own_errors
 from tfspark.spark.cluster.lost_workers import naming_lost_workers
-from tfspark.spark.executors import Answers, ask_executors
-from tfspark.spark.model import handle_of, model_of
+from tfspark.spark.executor_checkup import Answers, ask_executors
+from tfspark.spark.model_loading import handle_of, model_of
 from tfspark.spark.worker.checkup import Checkup, Fact
 from tfspark.versions import installed_versions, mismatches
 

@@ -17,8 +17,9 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tfspark.bound_models import BoundModels, NamedModel, bind_each
 from tfspark.columns import columns_of, resolve
-from tfspark.data_files.same_types import arrow_name
+from tfspark.data_files.exact_types import arrow_name
 from tfspark.data_files.splits import Piece, cut, plan_splits, rows_of
 from tfspark.dtypes import sql_name
 from tfspark.engine_choice import merged
@@ -33,20 +34,17 @@ from tfspark.scoring.output.bad_rows import FILE, REASON, BadRowsOutput
 from tfspark.scoring.output.protocol import Output
 from tfspark.scoring.parts import Part, PartScorer
 from tfspark.scoring.split_rows import bad_schema
-from tfspark.several import BoundModels, NamedModel, bind_each
 from tfspark.sketches import RowSketch, Wanted
 from tfspark.spark.cluster.lost_workers import naming_lost_workers
 from tfspark.spark.cluster.tally import Tally
 from tfspark.spark.cluster.tasks import run_splits, task_slots
 from tfspark.spark.fastest_engine import with_engines
-from tfspark.spark.model import handle_of
+from tfspark.spark.model_loading import handle_of
 from tfspark.spark.worker.model_chain import BoundModel, ModelChain
 from tfspark.terms import FLAGS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-__all__ = ["NotDirectError", "plan_direct"]
 
 
 def plan_direct(
@@ -102,7 +100,7 @@ def _wanted(
     job: BatchJob, bound: BoundModels, kept: Sequence[str], bad: BadRowsOutput | None
 ) -> Wanted | None:
     """Return the statistics that tasks have to collect; `None` without statistics."""
-    if not job.account.statistics:
+    if not job.reported.statistics:
         return None
     predictions = tuple(bound.predictions)
     wanted = Wanted(
@@ -110,7 +108,7 @@ def _wanted(
         outputs=predictions,
         reason="" if bad is None else REASON,
         sampled=(*kept, *predictions),
-        rows=job.account.sample_rows,
+        rows=job.reported.sample_rows,
     )
     return wanted.described()
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from tfspark.data_files.conform import nullable
+from tfspark.data_files.exact_types import changed_columns, fields_of, spark_fields
 from tfspark.data_files.footers import (
     WITH_FOOTERS,
     Footer,
@@ -29,7 +30,6 @@ from tfspark.data_files.footers import (
 from tfspark.data_files.listing import DataFile, list_files
 from tfspark.data_files.pieces import JULIAN
 from tfspark.data_files.record_files import record_schema
-from tfspark.data_files.same_types import changed_columns, fields_of, spark_fields
 from tfspark.errors import InvalidInputError, TfsparkError
 from tfspark.file_systems import SUMMARIES, open_filesystem
 from tfspark.scoring.job import BatchJob

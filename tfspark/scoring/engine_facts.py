@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from tfspark.bound_models import NamedModel
 from tfspark.engine_choice import EngineChoice
-from tfspark.several import NamedModel
 
 
 def timed_engines(models: Sequence[NamedModel]) -> dict[str, Any]:

@@ -13,9 +13,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tfspark.scoring.job import AccountOptions, BatchJob
+from tfspark.bound_models import NamedModel
+from tfspark.scoring.job import BatchJob, ReportOptions
 from tfspark.scoring.output.journal import JobKey
-from tfspark.several import NamedModel
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def key_of(
     """
     keys = dict.fromkeys(job.models, "")
     options = replace(job.options, timeout=None)
-    settings = replace(job, model="", models=keys, options=options, account=AccountOptions())
+    settings = replace(job, model="", models=keys, options=options, reported=ReportOptions())
     digests = [model.package.digest for model in models]
     chosen = [model.choice.engine for model in models if model.choice is not None]
     return digest_key(job.run_id, [repr(settings), *digests, *chosen], snapshot)

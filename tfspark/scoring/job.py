@@ -10,27 +10,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, TypeVar
 
+from tfspark.bound_models import NamedModel
 from tfspark.engine_choice import EngineChoice
 from tfspark.feeding import Feed
+from tfspark.model_title import title_of
 from tfspark.options import DEFAULTS, ScoreOptions
-from tfspark.origin import title_of
 from tfspark.scoring.bad_row_limit import NO_LIMIT, Limit
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output.bad_rows import BadRowsOutput
 from tfspark.scoring.output.journal import JobKey
 from tfspark.scoring.output.protocol import Mode, Output
-from tfspark.several import NamedModel
 from tfspark.sketches import RowSketch
 from tfspark.spark.cluster.tally import Tally
 from tfspark.spark.model_requests import ModelRequest
 
 _V = TypeVar("_V")
 
-Path: TypeAlias = Literal["auto", "spark", "direct"]
+Route: TypeAlias = Literal["auto", "spark", "direct"]
 
 
 @dataclass(frozen=True)
-class AccountOptions:
+class ReportOptions:
     """The content of a report besides the counts. It changes no row, so a job's key leaves it out.
 
     Attributes:
@@ -88,7 +88,7 @@ class BatchJob:
     fetch: Mapping[str, str] | None = None
     keep: Sequence[str] | None = None
     allow_missing: bool = False
-    path: Path = "auto"
+    path: Route = "auto"
     bad_rows: str = ""
     max_bad_rows: Limit = NO_LIMIT
     options: ScoreOptions = DEFAULTS
@@ -96,7 +96,7 @@ class BatchJob:
     chunks: int = 1
     models: Mapping[str, str] = field(default_factory=dict)
     difference: bool = False
-    account: AccountOptions = AccountOptions()
+    reported: ReportOptions = ReportOptions()
 
     @property
     def requests(self) -> list[ModelRequest]:
@@ -129,7 +129,7 @@ class BatchJob:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The row counts of one run.
+    """The rows that one run read and wrote, and what it observed.
 
     Attributes:
         rows_in: Rows read.
@@ -181,7 +181,7 @@ class Plan:
     bad: BadRowsOutput | None = None
     max_bad_rows: Limit = NO_LIMIT
     job: JobKey = field(default_factory=lambda: JobKey(""))
-    account: AccountOptions = AccountOptions()
+    reported: ReportOptions = ReportOptions()
     baseline: Mapping[str, Any] | None = None
 
     @property

@@ -14,19 +14,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from tfspark.bound_models import NamedModel
 from tfspark.data_files.listing import DataFile
 from tfspark.engine.registry import packages_of
 from tfspark.errors import NoSpaceError, UsageError, explain
 from tfspark.foreign_text import one_line
+from tfspark.model_title import title_of
 from tfspark.options import DEFAULTS, AnyEngine
-from tfspark.origin import title_of
 from tfspark.scoring.job import BatchJob, Plan
-from tfspark.several import NamedModel
 from tfspark.spark.cluster.failures import cause
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.lost_workers import naming_lost_workers
 from tfspark.spark.cluster.worker_versions import worker_versions
-from tfspark.spark.model import handle_of
+from tfspark.spark.model_loading import handle_of
 from tfspark.spark.worker.checkup import LEAST_MEMORY
 from tfspark.spark.worker.probe import Probe
 

@@ -13,9 +13,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeGuard
 
+from tfspark.bound_models import NamedModel
 from tfspark.errors import UsageError, explain
+from tfspark.model_title import title_of
 from tfspark.options import DEFAULTS, ScoreOptions
-from tfspark.origin import title_of
 from tfspark.scoring.batch import finish_job, new_report
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.identity import digest_key
@@ -27,13 +28,12 @@ from tfspark.scoring.output.protocol import Mode, Output, cleanup_on_failure, pu
 from tfspark.scoring.pinned_input import log_unpinned
 from tfspark.scoring.preflight import check_settings, open_models
 from tfspark.scoring.report import Report, model_facts
-from tfspark.several import NamedModel
 from tfspark.spark.cluster.counting import counted
 from tfspark.spark.cluster.failures import own_errors
 from tfspark.spark.cluster.lost_workers import naming_lost_workers
 from tfspark.spark.cluster.progress import progress
 from tfspark.spark.cluster.sources import sources_of
-from tfspark.spark.model import model_of
+from tfspark.spark.model_loading import model_of
 from tfspark.spark.sql import register_function
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def run_query(
                 done = _stage(result, statements[-1], job, packages, output, report)
         if output is not None and done is None:
             with report.phase("publish"):
-                publish(output, output, report.account())
+                publish(output, output, report.as_dict())
     if done is not None:
         report = report.of_run(done.report)
         _log.info("already done by run %s", report.run)

@@ -102,7 +102,7 @@ class Report:
     statistics: dict[str, Any] = field(default_factory=dict)
     drift: dict[str, Any] = field(default_factory=dict)
 
-    def account(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the report as a dictionary, with secrets masked."""
         return self._masked(one.name for one in fields(self))
 
@@ -129,7 +129,7 @@ class Report:
 
     def document(self) -> dict[str, Any]:
         """Return the account with the total, which is the sum of the phases."""
-        document = self.account()
+        document = self.as_dict()
         document["seconds"] = {**self.seconds, "total": round(sum(self.seconds.values()), 3)}
         return document
 

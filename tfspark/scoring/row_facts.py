@@ -80,7 +80,7 @@ def add_row_facts(report: Report, planned: Plan, outcome: Outcome) -> None:
 
 
 def _add(report: Report, planned: Plan, sketch: RowSketch) -> None:
-    values = planned.account.sample_rows > 0
+    values = planned.reported.sample_rows > 0
     report.statistics = summary_of(sketch, values=values)
     before = planned.baseline
     if before is not None:

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tfspark.bound_models import BoundModels, NamedModel
 from tfspark.data_files.footers import WITH_FOOTERS
 from tfspark.errors import BindingError
 from tfspark.scoring.dataset import Dataset
@@ -20,7 +21,6 @@ from tfspark.scoring.output.journal import PARTITIONS
 from tfspark.scoring.output.protocol import Output
 from tfspark.scoring.pinned_input import log_unpinned
 from tfspark.scoring.split_frame import SplitFrame
-from tfspark.several import BoundModels, NamedModel
 from tfspark.spark.cluster.arrow_batches import sized_batches
 from tfspark.spark.cluster.bad_rows import with_file
 from tfspark.spark.cluster.counting import counted
@@ -100,7 +100,7 @@ def _split(
 
 def _sketches(spark: SparkSession, job: BatchJob, bad: BadRowsOutput | None) -> TaskSketches:
     """Return the object that collects the engines of tasks, and statistics if they are wanted."""
-    account = job.account
+    account = job.reported
     if bad is None:
         return TaskSketches(spark, account.sample_rows, statistics=account.statistics)
     # A frame with a reason keeps all columns of the input, even those that only bad rows need.

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from pyspark.sql import DataFrame
 
+from tfspark.bound_models import BoundModels
 from tfspark.options import ScoreOptions
-from tfspark.several import BoundModels
 from tfspark.spark.cluster.task_sketches import TaskSketches
 from tfspark.spark.fed_frame import FedFrame
 from tfspark.spark.jvm_backend import JvmBackend

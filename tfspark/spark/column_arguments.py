@@ -27,7 +27,7 @@ def check_columns(*, feed: object = None, fetch: object = None, keep: object = N
     )
     for option, given, expected, fits in kinds:
         if given is not None and not fits(given):
-            problem = f"The option {option} cannot be used as given."
+            problem = f"The option {option} has an invalid value."
             raise UsageError(explain(problem, expected=expected, found=repr(given)))
 
 

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
+from tfspark.bound_models import BoundModels, NamedModel, bind_each
 from tfspark.errors import UsageError, explain
 from tfspark.options import ColumnKeywords, is_list_of_names
 from tfspark.schema import Binding
-from tfspark.several import BoundModels, NamedModel, bind_each
 from tfspark.spark.backend import backend_of
 from tfspark.spark.cluster.task_sketches import TaskSketches
 from tfspark.spark.column_arguments import check_columns
+from tfspark.spark.declarative_pipelines import check_analysed
 from tfspark.spark.fastest_engine import trial_on_frame, with_engines
 from tfspark.spark.fed_frame import FedFrame, FeedValue
-from tfspark.spark.model import Model
+from tfspark.spark.model_loading import Model
 from tfspark.spark.model_requests import ConfiguredModel, ModelRequest, loaded, requests_of
 from tfspark.spark.pandas_frames import as_dataframe
-from tfspark.spark.pipelines import check_analysed
 from tfspark.spark.types import columns_of, output_schema
 from tfspark.terms import PYTHON, Terms
 

@@ -18,16 +18,16 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from tfspark import dtypes
+from tfspark.bound_models import BoundModels, NamedModel
 from tfspark.engine.registry import check_model
 from tfspark.engine_choice import EngineChoice
 from tfspark.errors import EngineError, UsageError, explain
 from tfspark.schema import Binding
-from tfspark.several import BoundModels, NamedModel
 from tfspark.signature import Signature
 from tfspark.spark.cluster.failures import own_errors
 from tfspark.spark.cluster.lost_workers import naming_lost_workers
 from tfspark.spark.fed_frame import FedFrame
-from tfspark.spark.model import handle_of
+from tfspark.spark.model_loading import handle_of
 from tfspark.spark.worker.engine_trial import MOST_ROWS, EngineTrial
 from tfspark.spark.worker.model_chain import BoundModel, ModelChain
 

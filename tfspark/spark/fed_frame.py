@@ -5,7 +5,7 @@ these steps:
 
 1. `FedFrame.of`: expressions and fields become new columns at the end of the frame, so that only
    columns and constants feed the model.
-2. `tfspark.several.bind_each`: a `Binding` says which columns feed which input of a model.
+2. `tfspark.bound_models.bind_each`: a `Binding` says which columns feed which input of a model.
    `FedFrame.joined` makes one frame for several models.
 3. `FedFrame.stacked`, for Python workers: many scalar columns of one input become one array.
 4. `FedFrame.passed` and `numbered`: the columns that a task needs, with numbers in place of names.
@@ -41,7 +41,8 @@ from tfspark.spark.types import column_of, passes
 from tfspark.spark.void_columns import typed_nulls
 from tfspark.terms import Terms
 
-FeedValue: TypeAlias = "str | Column | Sequence[str | Column] | object"
+# A column, an expression, a list of them, or a constant: a number, a bool, bytes, an array of them.
+FeedValue: TypeAlias = object
 
 # Spark writes a batch column by column; so many scalars of one input cost more than one array.
 MANY = 16

@@ -22,11 +22,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
 from tfspark.data_files.conform import nullable
+from tfspark.data_files.exact_types import arrow_name, changed_columns
 from tfspark.data_files.footers import Footer, read_footer
 from tfspark.data_files.listing import DataFile, states
 from tfspark.data_files.parquet_rows import leaves_in
 from tfspark.data_files.pieces import JULIAN
-from tfspark.data_files.same_types import arrow_name, changed_columns
 from tfspark.data_files.splits import Piece
 from tfspark.errors import InvalidInputError
 from tfspark.schema import Binding
@@ -176,9 +176,9 @@ def _check(footer: Footer, first: Footer, types: Mapping[str, str]) -> None:
     has_times = any("date" in kind or "timestamp" in kind for kind in types.values())
     if has_times and not _is_of_spark_3(footer):
         raise NotPlainError("the calendar of dates and times in a file is unknown")
-    assert footer.parquet is not None
-    assert first.parquet is not None
-    if not footer.parquet.equals(first.parquet) or footer.schema != first.schema:
+    assert footer.metadata is not None
+    assert first.metadata is not None
+    if not footer.metadata.schema.equals(first.metadata.schema) or footer.schema != first.schema:
         _columns(footer, types)
     _check_codecs(footer, types)
 

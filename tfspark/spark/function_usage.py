@@ -14,9 +14,9 @@ from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
 from tfspark.foreign_text import one_line
-from tfspark.origin import title_of
+from tfspark.model_title import title_of
 from tfspark.package import ModelPackage
-from tfspark.spark.cluster.distribution import is_classic
+from tfspark.spark.cluster.session_kind import is_classic
 
 _log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from pyspark.sql import SparkSession
 from tfspark.errors import UsageError, explain
 from tfspark.options import ColumnKeywords, ScoreOptions, check_word
 from tfspark.spark.backend import backend_of
-from tfspark.spark.model import Model
 from tfspark.spark.model_function import FunctionRequest, Kind, ModelFunction
+from tfspark.spark.model_loading import Model
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -22,8 +22,8 @@ from tfspark.errors import BindingError, EngineError, explain
 from tfspark.options import ScoreOptions
 from tfspark.package import ModelPackage
 from tfspark.signature import Signature
-from tfspark.spark.cluster.distribution import is_classic
 from tfspark.spark.cluster.failures import condition
+from tfspark.spark.cluster.session_kind import is_classic
 
 FUNCTION = "tf_predict"
 COORDINATE = "io.tfspark:tfspark-bridge_2.13"

@@ -14,12 +14,12 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 
+from tfspark.bound_models import BoundModels
 from tfspark.constants import Constant
 from tfspark.dtypes import by_name
 from tfspark.errors import UsageError, explain
 from tfspark.feeding import InputBinding
 from tfspark.schema import Binding
-from tfspark.several import BoundModels
 from tfspark.spark.cluster.names import numbered
 from tfspark.spark.cluster.task_sketches import TaskSketches
 from tfspark.spark.fed_frame import FedFrame

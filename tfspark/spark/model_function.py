@@ -23,7 +23,7 @@ from tfspark.row_warnings import warnings_of
 from tfspark.schema import bind_outputs
 from tfspark.signature import Signature
 from tfspark.spark.column_arguments import check_columns
-from tfspark.spark.model import Model, model_of
+from tfspark.spark.model_loading import Model, model_of
 from tfspark.spark.worker.argument_scorer import wrong_count
 
 _log = logging.getLogger(__name__)

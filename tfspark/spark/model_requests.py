@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pyspark.sql import SparkSession
 
+from tfspark.bound_models import NamedModel
 from tfspark.errors import TfsparkError, UsageError, explain
 from tfspark.options import ColumnKeywords, ScoreOptions
 from tfspark.package import ModelPackage
-from tfspark.several import NamedModel
 from tfspark.spark.fed_frame import FeedValue
-from tfspark.spark.model import Model, model_of
+from tfspark.spark.model_loading import Model, model_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

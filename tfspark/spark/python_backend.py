@@ -15,9 +15,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 from pyspark.sql.types import DataType, StructField, StructType
 
+from tfspark.bound_models import BoundModels
 from tfspark.errors import UsageError, explain
 from tfspark.schema import Binding
-from tfspark.several import BoundModels
 from tfspark.sketches import Wanted
 from tfspark.spark.cluster.distribution import check_stream
 from tfspark.spark.cluster.names import numbered
@@ -26,8 +26,8 @@ from tfspark.spark.cluster.task_sketches import TaskSketches
 from tfspark.spark.fed_frame import FedFrame
 from tfspark.spark.file_frame import file_frame
 from tfspark.spark.function_usage import show_usage, usage_of
-from tfspark.spark.model import handle_of, refuse_fastest
 from tfspark.spark.model_function import FunctionRequest, Kind, ModelFunction
+from tfspark.spark.model_loading import handle_of, refuse_fastest
 from tfspark.spark.types import output_schema, udf_type
 from tfspark.spark.worker.argument_scorer import ArgumentScorer
 from tfspark.spark.worker.model_chain import BoundModel, ModelChain

@@ -22,7 +22,7 @@ from tfspark.row_warnings import warnings_of
 from tfspark.schema import bind_outputs
 from tfspark.signature import Signature
 from tfspark.spark.column_arguments import check_columns
-from tfspark.spark.model import Model, handle_of, model_of, refuse_fastest
+from tfspark.spark.model_loading import Model, handle_of, model_of, refuse_fastest
 from tfspark.spark.worker.element_scorer import ElementScorer
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from pyspark.sql import SparkSession
 from tfspark.errors import UsageError, explain
 from tfspark.options import ColumnKeywords, ScoreOptions
 from tfspark.spark.backend import backend_of
-from tfspark.spark.model import Model
 from tfspark.spark.model_function import FunctionRequest, ModelFunction
+from tfspark.spark.model_loading import Model
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -63,7 +63,7 @@ def register(
     """
     chosen = ScoreOptions.of(options)
     if not replace and spark.catalog.functionExists(name):
-        problem = f"There is a function {name!r} already."
+        problem = f"The function {name!r} already exists."
         hint = "choose another name, or replace it with replace=True."
         raise UsageError(explain(problem, hint=hint))
     return register_function(spark, name, model, fetch, chosen)

@@ -9,12 +9,16 @@ from pyspark.sql import SparkSession
 
 from tfspark.errors import UsageError, explain
 from tfspark.options import DEFAULTS
-from tfspark.spark.cluster.arrow_batches import MAX_ROWS, NO_BOUND, TARGET_BYTES, row_bytes
+from tfspark.spark.cluster.arrow_batches import (
+    BYTES_SETTING,
+    NO_BOUND,
+    ROWS_SETTING,
+    row_bytes,
+    rows_per_batch,
+)
 from tfspark.spark.cluster.settings import set_by_user
-from tfspark.spark.model import Model, model_of
+from tfspark.spark.model_loading import Model, model_of
 
-_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
-_BYTES = "spark.sql.execution.arrow.maxBytesPerBatch"
 _SOCKET = "spark.python.unix.domain.socket.enabled"
 _DAEMON = "spark.python.daemon.module"
 
@@ -86,10 +90,12 @@ def tune(spark: SparkSession, model: Model | None = None) -> Tuning:
         raise UsageError(explain("Only a session can be tuned.", expected="spark", found=found))
     given = set_by_user(spark)
     size = None if model is None else row_bytes([model_of(spark, model, DEFAULTS).signature], [])
-    rows = "" if size is None else str(min(max(TARGET_BYTES // size, 1), MAX_ROWS))
+    rows = "" if size is None else str(rows_per_batch(size))
     settings = [
-        _applied(spark, given, _BYTES, NO_BOUND, _WHY_BYTES),
-        _applied(spark, given, _ROWS, rows, "batches of 4 MiB make the cost of a batch small"),
+        _applied(spark, given, BYTES_SETTING, NO_BOUND, _WHY_BYTES),
+        _applied(
+            spark, given, ROWS_SETTING, rows, "batches of 4 MiB make the cost of a batch small"
+        ),
         *(_only_at_start(spark, *one) for one in _AT_START),
     ]
     return Tuning(settings)

@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 
 import pyarrow as pa
 from pyspark.sql import types as sql
 
 from tfspark import dtypes, structs
-from tfspark.columns import Column
+from tfspark.bound_models import BoundModels
+from tfspark.columns import Column, by_name
 from tfspark.fetching import OutputBinding
-from tfspark.several import BoundModels
 
 _ATOMS: dict[str, sql.DataType] = {
     "tinyint": sql.ByteType(),
@@ -50,13 +49,7 @@ def columns_of(schema: sql.StructType) -> dict[str, Column]:
 
     Columns with equal names cannot be fed.
     """
-    times = Counter(schema.names)
-    return {
-        field.name: Column.repeated(times[field.name])
-        if times[field.name] > 1
-        else column_of(field.dataType)
-        for field in schema
-    }
+    return by_name((field.name, column_of(field.dataType)) for field in schema)
 
 
 def column_of(spark: sql.DataType) -> Column:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfspark.errors import UsageError, explain
-from tfspark.scoring.output.store import LocalStore, Store
+from tfspark.scoring.output.local_store import LocalStore
+from tfspark.scoring.output.store import Store
 from tfspark.scoring.output.stores import store_of
-from tfspark.spark.cluster.distribution import is_classic
 from tfspark.spark.cluster.files import HadoopFiles, local_path
+from tfspark.spark.cluster.session_kind import is_classic
 from tfspark.streaming.records import Records
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ class Checkpoint:
 
     def query_id(self, spark: SparkSession, batch: int) -> str:
         """Return the id of the stream, which does not change when it is started again.
+
+        Args:
+            spark: The session of the stream.
+            batch: The micro-batch that runs; this checkpoint must have begun it.
 
         Raises:
             UsageError: When this is not the checkpoint of the stream that runs.

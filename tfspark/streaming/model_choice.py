@@ -15,15 +15,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from tfspark.bound_models import NamedModel
 from tfspark.errors import BindingError, ModelNotFoundError, TfsparkError, explain
 from tfspark.foreign_text import one_line
 from tfspark.options import ScoreOptions
 from tfspark.package import ModelPackage
 from tfspark.scoring.preflight import open_models
-from tfspark.several import NamedModel
 from tfspark.spark.cluster.distribution import forget
 from tfspark.spark.cluster.model_versions import State, newest_version, state_of_version
-from tfspark.spark.model import model_of
+from tfspark.spark.model_loading import model_of
 from tfspark.streaming.records import Records, Refusal, Scored
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""`score_batches`: scores a stream, and takes over new versions of the model. Driver.
+"""`score_batches`: scores a stream, and switches to new versions of the model. Driver.
 
 Structured Streaming calls the scorer with each micro-batch (`foreachBatch`). On Spark Connect, this
 happens in a Python process of the server, which has a copy of the scorer, a session, and the
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from tfspark.errors import BindingError, UsageError, explain
 from tfspark.options import ColumnKeywords, ScoreOptions
 from tfspark.package import ModelPackage
-from tfspark.spark.cluster.distribution import is_classic
 from tfspark.spark.cluster.files import local_path
 from tfspark.spark.cluster.model_versions import newest_version
 from tfspark.spark.cluster.names import quoted
+from tfspark.spark.cluster.session_kind import is_classic
 from tfspark.spark.column_arguments import check_columns
 from tfspark.spark.dataframe import score_frame, scored_schema
 from tfspark.spark.functions import active_session
@@ -128,7 +128,7 @@ class BatchScorer:
         if name is not None and name.lower() in (one.lower() for one in schema.names):
             raise BindingError(
                 explain(
-                    f"There is a column {name!r} already.",
+                    f"The column {name!r} already exists.",
                     hint="choose another version_column, or leave the column out with keep.",
                 )
             )
@@ -211,7 +211,7 @@ def _path(argument: str, given: object) -> str:
     hint = "name a folder that stays, the same one each time the stream starts."
     problem = "A stream needs a checkpoint, in which the version of each micro-batch is recorded."
     if argument != "checkpoint":
-        problem, hint = f"The argument {argument} cannot be used as given.", ""
+        problem, hint = f"The argument {argument} has an invalid value.", ""
     expected = f"the path or URI of a folder as {argument}"
     raise UsageError(explain(problem, expected=expected, found=repr(given), hint=hint))
 
@@ -219,7 +219,7 @@ def _path(argument: str, given: object) -> str:
 def _check_version(options: ScoreOptions, column: object) -> None:
     """Refuse options that choose one version, and a column that has no name."""
     if column is not None and not (isinstance(column, str) and column):
-        problem = "The argument version_column cannot be used as given."
+        problem = "The argument version_column has an invalid value."
         raise UsageError(explain(problem, expected="the name of a new column", found=repr(column)))
     for name in ("version", "sha256"):
         value = getattr(options, name)

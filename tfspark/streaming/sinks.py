@@ -19,10 +19,10 @@ from tfspark.scoring.output.places import Places
 from tfspark.scoring.output.protocol import cleanup_on_failure, publish
 from tfspark.scoring.output.stores import resolve_links, store_of
 from tfspark.spark.cluster.delta import append_once, create_table
-from tfspark.spark.cluster.distribution import is_classic
 from tfspark.spark.cluster.failures import own_errors
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.lakes import check_installed
+from tfspark.spark.cluster.session_kind import is_classic
 from tfspark.streaming.records import KEPT
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def sink_of(write: object) -> Sink:
         return Function(write)
     raise UsageError(
         explain(
-            "The argument write cannot be used as given.",
+            "The argument write has an invalid value.",
             expected="a function (frame, batch_id), the path of a folder, Folder or DeltaTable",
             found=repr(write),
         )
@@ -218,12 +218,12 @@ def _path_of(given: object) -> str:
     """
     if isinstance(given, str | Path) and str(given):
         return str(given)
-    problem = "The path of a target cannot be used as given."
+    problem = "The path of a target is invalid."
     raise UsageError(explain(problem, expected="a path or URI", found=repr(given)))
 
 
 def _check_partitions(given: object) -> None:
     """Refuse a string: Spark would take its letters as columns."""
     if not is_list_of_names(given):
-        problem = "The argument partition_by cannot be used as given."
+        problem = "The argument partition_by has an invalid value."
         raise UsageError(explain(problem, expected="a list of columns", found=repr(given)))

@@ -7,7 +7,7 @@ comparison of the engines.
 
 from __future__ import annotations
 
-from tfspark.testing.engines import compare_engines
+from tfspark.testing.engine_comparison import compare_engines
 from tfspark.testing.fakes import FakeEngine
 from tfspark.testing.recorded import check_recorded
 from tfspark.testing.rest import rest_predict

@@ -6,7 +6,7 @@ otherwise an array. A feature list of a SequenceExample is an array of arrays. N
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -161,7 +161,7 @@ class Inference:
         chosen = feature.WhichOneof("kind")
         if chosen is None:
             return
-        kind: Kind = KINDS[_TAG_OF_FIELD[chosen]]
+        kind: Kind = _KIND_OF_FIELD[chosen]
         if not depth and len(getattr(feature, chosen).value) != 1:
             depth = 1
         known, known_depth, known_file = self.found.get(name, (kind, depth, file))
@@ -179,15 +179,11 @@ class Inference:
     @property
     def schema(self) -> pa.Schema:
         """The columns, sorted by name."""
-        return pa.schema(
-            [(name, _nested(VALUES[kind], depth)) for name, (kind, depth, _) in self._sorted()]
-        )
-
-    def _sorted(self) -> Sequence[tuple[str, tuple[Kind, int, str]]]:
-        return sorted(self.found.items())
+        found = sorted(self.found.items())
+        return pa.schema([(name, _nested(VALUES[kind], depth)) for name, (kind, depth, _) in found])
 
 
-_TAG_OF_FIELD = {"bytes_list": 0x0A, "float_list": 0x12, "int64_list": 0x1A}
+_KIND_OF_FIELD: Mapping[str, Kind] = {f"{kind}_list": kind for kind in KINDS.values()}
 
 
 def _nested(element: pa.DataType, depth: int) -> pa.DataType:

@@ -58,7 +58,7 @@ class BadRowsOutput(PathOutput):
         return OutputExistsError(
             explain(
                 f"The folder for bad rows exists: {self.target.path}.",
-                expected="nothing there in mode error",
+                expected="no existing output in mode error",
                 hint="choose another --bad-rows, or --mode overwrite, or --mode append; --mode "
                 "applies to the output too.",
             )

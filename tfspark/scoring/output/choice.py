@@ -14,9 +14,9 @@ from tfspark.scoring.output.protocol import Mode, Output
 from tfspark.scoring.output.table import TableOutput
 from tfspark.scoring.output.table_name import table_name
 from tfspark.scoring.unused_options import refuse_unused
-from tfspark.spark.cluster.distribution import is_classic
 from tfspark.spark.cluster.jdbc import CATALOG
 from tfspark.spark.cluster.lakes import check_installed, lake_of_catalog
+from tfspark.spark.cluster.session_kind import is_classic
 from tfspark.spark.cluster.tables import catalog_class, provider_of
 
 if TYPE_CHECKING:

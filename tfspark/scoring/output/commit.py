@@ -23,7 +23,7 @@ from tfspark.scoring.output.apply import Applier, LockLostError, NoTables, Table
 from tfspark.scoring.output.journal import PARTITIONS, JobKey, Journal, Mode, TableRecord
 from tfspark.scoring.output.lock import Holder, Lock
 from tfspark.scoring.output.places import SUCCESS
-from tfspark.scoring.output.recover import Recovery, done_record, drop
+from tfspark.scoring.output.recovery import Recovery, done_record, drop
 from tfspark.scoring.output.store import Store
 
 _log = logging.getLogger(__name__)

@@ -30,7 +30,7 @@ from tfspark.scoring.output.partitions import (
 )
 from tfspark.scoring.output.places import SUCCESS, Places
 from tfspark.scoring.output.protocol import CHOOSE_COLUMNS, already_there
-from tfspark.scoring.output.recovering import recover_folder
+from tfspark.scoring.output.recover import recover_folder
 from tfspark.scoring.output.session_tables import SessionTables
 from tfspark.scoring.output.stores import resolve_links, store_of
 from tfspark.scoring.output.tfrecord_columns import refuse_unsupported_types

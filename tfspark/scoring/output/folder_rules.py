@@ -17,10 +17,11 @@ from tfspark.errors import (
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output.column_types import stored
 from tfspark.scoring.output.journal import Mode
+from tfspark.scoring.output.local_store import LocalStore
 from tfspark.scoring.output.mounts import is_fuse, type_at
 from tfspark.scoring.output.partitions import partitions_in, refuse_other_partitions
 from tfspark.scoring.output.protocol import check_same_columns
-from tfspark.scoring.output.store import LocalStore, Store
+from tfspark.scoring.output.store import Store
 from tfspark.scoring.output.stores import resolve_links
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.reading import read_path
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# Formats whose files name their columns.
 # Errors of files that disappear while they are read.
 UNREADABLE = (InvalidInputError, InputNotFoundError)
+# Formats whose files name their columns.
 _SELF_DESCRIBING = ("parquet", "orc", "avro")
 
 

@@ -161,8 +161,8 @@ def already_there(what: str) -> OutputExistsError:
     """Return the error of a target that exists in mode `error`."""
     return OutputExistsError(
         explain(
-            f"The output exists: {what}.",
-            expected="nothing there in mode error",
+            f"The output already exists: {what}.",
+            expected="no existing output in mode error",
             hint="choose another output, or --mode overwrite, or --mode append.",
         )
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tfspark.scoring.output.store import LocalStore, Store
+from tfspark.scoring.output.local_store import LocalStore
+from tfspark.scoring.output.store import Store
 from tfspark.spark.cluster.files import HadoopFiles, local_path, scheme_of
-from tfspark.spark.cluster.strict_files import HadoopStore
+from tfspark.spark.cluster.hadoop_store import HadoopStore
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -28,8 +28,8 @@ from tfspark import dtypes
 from tfspark.signature import Signature
 from tfspark.spark.cluster.settings import set_by_user
 
-_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
-_BYTES = "spark.sql.execution.arrow.maxBytesPerBatch"
+ROWS_SETTING = "spark.sql.execution.arrow.maxRecordsPerBatch"
+BYTES_SETTING = "spark.sql.execution.arrow.maxBytesPerBatch"
 NO_BOUND = str(2**31 - 1)
 
 # Large enough to make the fixed cost of a batch small, small enough for memory.
@@ -60,16 +60,25 @@ def sized_batches(
     """
     size = row_bytes(signatures, beside)
     # A Spark without the limit on bytes does not know the setting.
-    if size is None or not spark.conf.isModifiable(_BYTES) or {_ROWS, _BYTES} & set_by_user(spark):
+    if (
+        size is None
+        or not spark.conf.isModifiable(BYTES_SETTING)
+        or {ROWS_SETTING, BYTES_SETTING} & set_by_user(spark)
+    ):
         yield
         return
-    spark.conf.set(_ROWS, str(min(max(TARGET_BYTES // size, 1), MAX_ROWS)))
-    spark.conf.set(_BYTES, NO_BOUND)
+    spark.conf.set(ROWS_SETTING, str(rows_per_batch(size)))
+    spark.conf.set(BYTES_SETTING, NO_BOUND)
     try:
         yield
     finally:
-        spark.conf.unset(_ROWS)
-        spark.conf.unset(_BYTES)
+        spark.conf.unset(ROWS_SETTING)
+        spark.conf.unset(BYTES_SETTING)
+
+
+def rows_per_batch(size: int) -> int:
+    """Return the rows of an Arrow batch whose rows have this many bytes."""
+    return min(max(TARGET_BYTES // size, 1), MAX_ROWS)
 
 
 def row_bytes(signatures: Sequence[Signature], beside: Sequence[DataType]) -> int | None:

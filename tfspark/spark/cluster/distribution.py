@@ -24,15 +24,17 @@ from pyspark.sql import DataFrame, SparkSession
 
 from tfspark.errors import EngineError, ModelNotFoundError, TfsparkError, UsageError, explain
 from tfspark.handle import PathSource, Source
+from tfspark.mlflow_models import is_mlflow_uri
 from tfspark.node_folder import check_digest, unpacked
 from tfspark.options import Distribute
 from tfspark.package import ModelPackage, load
-from tfspark.registry import is_registered
 from tfspark.saved_model.chunks import ChunkWriter
 from tfspark.saved_model.other_objects import refuse
+from tfspark.signature import SERVING_DEFAULT
 from tfspark.spark.cluster.failures import cause
 from tfspark.spark.cluster.files import local_path
 from tfspark.spark.cluster.remote_model import driver_folder, fetched
+from tfspark.spark.cluster.session_kind import is_classic
 
 # Each chunk is a broadcast of its own. While it is sent, Python and the JVM of the driver hold one
 # chunk each; later Spark moves broadcasts to disk when its memory is full. Executors fetch the
@@ -42,7 +44,6 @@ CHUNK = 256 << 20
 # and through each task.
 PICKLE_LIMIT = 4 << 20
 # The signature to call where the user names none.
-DEFAULT = "serving_default"
 
 # The models that were sent before. Spark keeps them as long as the context or the Connect session.
 _broadcasts: dict[SparkContext, dict[str, BroadcastSource]] = {}
@@ -265,8 +266,8 @@ def resolve(
         if sha256 is not None:
             model.check_digest(sha256)
         return model if signature is None else model.select(signature)
-    if is_registered(model):
-        return load(model, version, signature or "serving_default", tags, sha256)
+    if is_mlflow_uri(model):
+        return load(model, version, signature or SERVING_DEFAULT, tags, sha256)
     refuse(model)
     local = local_path(str(model))
     if spark is not None and is_classic(spark) and (local is None or not local.exists()):
@@ -274,9 +275,9 @@ def resolve(
         if copy is not None:
             uri = str(model).rstrip("/")
             return _loaded(
-                copy, uri, lambda: load(copy, version, signature or DEFAULT, tags, sha256)
+                copy, uri, lambda: load(copy, version, signature or SERVING_DEFAULT, tags, sha256)
             )
-    return load(local or Path(model), version, signature or DEFAULT, tags, sha256)
+    return load(local or Path(model), version, signature or SERVING_DEFAULT, tags, sha256)
 
 
 def _loaded(copy: Path, uri: str, read: Callable[[], ModelPackage]) -> ModelPackage:
@@ -286,8 +287,3 @@ def _loaded(copy: Path, uri: str, read: Callable[[], ModelPackage]) -> ModelPack
     except TfsparkError as error:
         raise type(error)(str(error).replace(str(copy), uri)) from error
     return replace(package, source=package.path.replace(str(copy), uri))
-
-
-def is_classic(spark: SparkSession) -> bool:
-    """Whether the session has its own JVM; a Connect session has none."""
-    return hasattr(spark, "_jsc")

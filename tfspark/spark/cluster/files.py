@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,33 +204,6 @@ class HadoopFiles:
         """Return the free bytes at a URI; a very large number where space has no limit."""
         return int(self._fs.getStatus(self._path(self._existing_above(uri))).getRemaining())
 
-    def rename(self, source: str, target: str) -> None:
-        """Rename within the file system; the parent of `target` is created.
-
-        Raises:
-            OSError: When the target exists or the file system refuses the rename.
-        """
-        self._fs.mkdirs(self._path(target).getParent())
-        if self.exists(target) or not self._fs.rename(self._path(source), self._path(target)):
-            raise OSError(f"cannot rename {source} to {target}")
-
-    def move(self, names: Iterable[str], source: str, target: str) -> None:
-        """Move files, named relative to a folder, into another folder; missing folders are created.
-
-        Raises:
-            OSError: When a target exists or the file system refuses a rename.
-        """
-        self._fs.mkdirs(self._path(target))
-        made = set()
-        for name in names:
-            folder = name.rpartition("/")[0]
-            if folder and folder not in made:
-                self._fs.mkdirs(self._path(f"{target}/{folder}"))
-                made.add(folder)
-            where = self._path(f"{target}/{name}")
-            if self._fs.exists(where) or not self._fs.rename(self._path(f"{source}/{name}"), where):
-                raise OSError(f"cannot move {source}/{name} to {target}")
-
     def delete(self, uri: str) -> None:
         """Delete a file or folder with its content; do nothing when it does not exist."""
         self._fs.delete(self._path(uri), True)
@@ -262,12 +235,7 @@ class HadoopFiles:
         """
         local = local_path(self.qualified(uri))
         if local is not None:
-            copy_locally(source, local)
+            shutil.copytree(source, local)
             return
         self._fs.mkdirs(self._path(uri).getParent())
         self._fs.copyFromLocalFile(False, False, self._path(str(source)), self._path(uri))
-
-
-def copy_locally(source: Path, target: Path) -> None:
-    """Copy a folder to a path that does not exist yet; links are followed, parents are made."""
-    shutil.copytree(source, target)

@@ -15,6 +15,7 @@ from py4j.protocol import Py4JJavaError
 
 from tfspark.errors import TfsparkError, explain
 from tfspark.spark.cluster.failures import cause
+from tfspark.spark.cluster.scala_items import pairs
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -123,11 +124,6 @@ def _refused(error: Py4JJavaError) -> RefusedStatementError:
 
 def _options(spark: SparkSession, catalog: str) -> dict[str, str]:
     session: Any = spark._jsparkSession
-    settings = session.sessionState().conf().getAllConfs().iterator()
-    prefix, found = f"spark.sql.catalog.{catalog}.", {}
-    while settings.hasNext():
-        setting = settings.next()
-        name, value = str(setting._1()), str(setting._2())
-        if name.startswith(prefix):
-            found[name.removeprefix(prefix)] = value
-    return found
+    prefix = f"spark.sql.catalog.{catalog}."
+    settings = pairs(session.sessionState().conf().getAllConfs())
+    return {name.removeprefix(prefix): value for name, value in settings if name.startswith(prefix)}

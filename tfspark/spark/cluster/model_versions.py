@@ -5,8 +5,6 @@ A stream looks up the newest version at each micro-batch, so nothing is copied h
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,8 +13,8 @@ from pyspark.sql import SparkSession
 from tfspark.errors import ModelNotFoundError, explain, listing
 from tfspark.saved_model.export_dir import choose_version
 from tfspark.saved_model.files import files as files_of
-from tfspark.spark.cluster.distribution import is_classic
 from tfspark.spark.cluster.files import HadoopFiles, local_path
+from tfspark.spark.cluster.session_kind import is_classic
 
 # Names, sizes and, for local files, modification times.
 State: TypeAlias = tuple[tuple[object, ...], ...]
@@ -51,7 +49,7 @@ def state_of_version(spark: SparkSession, base_path: str, version: int) -> State
     if local is not None:
         listed = [(name, path.stat()) for name, path in files_of(local / folder)]
         return tuple((name, status.st_size, status.st_mtime_ns) for name, status in listed)
-    with _remote(spark, base_path) as files:
+    with HadoopFiles.outside_cache(spark, base_path) as files:
         entries = files.entries_below(f"{base_path.rstrip('/')}/{folder}")
         return tuple(sorted((entry.name, entry.size) for entry in entries))
 
@@ -60,7 +58,7 @@ def _folders(spark: SparkSession, base_path: str) -> list[str]:
     local = _local(spark, base_path)
     if local is not None:
         return [entry.name for entry in local.iterdir() if entry.is_dir()] if local.is_dir() else []
-    with _remote(spark, base_path) as files:
+    with HadoopFiles.outside_cache(spark, base_path) as files:
         return files.folders(base_path)
 
 
@@ -70,9 +68,3 @@ def _local(spark: SparkSession, base_path: str) -> Path | None:
     if local is not None and (local.exists() or not is_classic(spark)):
         return local
     return None if is_classic(spark) else Path(base_path)
-
-
-@contextmanager
-def _remote(spark: SparkSession, base_path: str) -> Iterator[HadoopFiles]:
-    with HadoopFiles.outside_cache(spark, base_path) as files:
-        yield files

@@ -1,6 +1,6 @@
 """Creates the Spark session of a job, with the right Python for its workers. Driver.
 
-Only `jobs/`, the doctor and tests use it. The library works with any session.
+Only the commands and the tests use it. The library works with any session.
 """
 
 from __future__ import annotations

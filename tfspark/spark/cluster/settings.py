@@ -19,6 +19,9 @@ def set_by_user(spark: SparkSession) -> frozenset[str]:
 
 
 def set_on_classic(spark: SparkSession) -> list[str]:
-    """Return the same for a classic session, sorted, in one call to its JVM; `SET` is a query."""
+    """Return these names for a classic session, sorted.
+
+    This is one call to its JVM, while `SET` is a query.
+    """
     session: Any = spark._jsparkSession
     return sorted(re.findall(r"[(\s](spark\.[\w.]+) -> ", str(session.conf().getAll().toString())))

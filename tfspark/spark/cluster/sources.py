@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.names import quoted
+from tfspark.spark.cluster.scala_items import items
 from tfspark.spark.cluster.table_files import partition_folders
 
 _FILE_RELATION = "org.apache.spark.sql.execution.FileRelation"
@@ -54,15 +55,8 @@ def sources_of(df: DataFrame) -> list[Source]:
 
 def _leaves(df: DataFrame) -> Iterator[Any]:
     plan: Any = df._jdf.queryExecution().optimizedPlan()
-    for tree in (plan, *_items(plan.subqueriesAll())):
-        yield from _items(tree.collectLeaves())
-
-
-def _items(sequence: Any) -> Iterator[Any]:
-    """Yield the items of a Scala sequence."""
-    items = sequence.iterator()
-    while items.hasNext():
-        yield items.next()
+    for tree in (plan, *items(plan.subqueriesAll())):
+        yield from items(tree.collectLeaves())
 
 
 def _source(spark: SparkSession, leaf: Any) -> Source:

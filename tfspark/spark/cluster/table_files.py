@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from tfspark.spark.cluster.scala_items import items, pairs
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -55,21 +57,15 @@ def forget_contents(spark: SparkSession, name: str) -> None:
 def options_of(spark: SparkSession, name: str) -> dict[str, str]:
     """Return the options of a table's format, such as `nullValue` of CSV."""
     about = _catalog(spark).getTableMetadata(_identifier(spark, name))
-    found: dict[str, str] = {}
-    options = about.storage().properties().iterator()
-    while options.hasNext():
-        option = options.next()
-        found[str(option._1())] = str(option._2())
-    return found
+    return dict(pairs(about.storage().properties()))
 
 
 def partition_folders(spark: SparkSession, name: str) -> Iterator[str]:
     """Yield the URI of the folder of each partition that the catalog knows."""
     jvm: Any = spark._jvm
     nothing = jvm.scala.Option.empty()
-    partitions = _catalog(spark).listPartitions(_identifier(spark, name), nothing).iterator()
-    while partitions.hasNext():
-        location = partitions.next().location()
+    for partition in items(_catalog(spark).listPartitions(_identifier(spark, name), nothing)):
+        location = partition.location()
         yield str(jvm.org.apache.hadoop.fs.Path(location).toString())
 
 

@@ -20,6 +20,7 @@ from pyspark.sql import SparkSession
 from tfspark.engine.registry import packages_of
 from tfspark.errors import EngineError, explain, listing
 from tfspark.options import AnyEngine
+from tfspark.spark.cluster.session_kind import is_classic
 
 _NEEDED = frozenset({"google.protobuf", "numpy", "pyarrow", "tfspark"})
 _PROGRAM = """
@@ -63,7 +64,7 @@ def check_worker_python(spark: SparkSession, engine: AnyEngine = "auto") -> None
 
 def _local_command(spark: SparkSession) -> str | None:
     """Return the command that starts workers here; `None` when they are on other machines."""
-    if hasattr(spark, "_jsc"):
+    if is_classic(spark):
         context = spark.sparkContext
         return str(context.pythonExec) if str(context.master).startswith("local") else None
     # The server of `remote("local")` is a child of this process.
@@ -81,7 +82,7 @@ def _is_this_python(path: str | None) -> bool:
 
 def _ships_files(spark: SparkSession) -> bool:
     """Whether the session sends Python files to its workers; they may contain this package."""
-    return hasattr(spark, "_jsc") and bool(spark.sparkContext._python_includes)
+    return is_classic(spark) and bool(spark.sparkContext._python_includes)
 
 
 @cache

@@ -7,6 +7,7 @@ have the path of the model. In both cases a model with another digest is refused
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,8 @@ from pyspark.sql import SparkSession
 
 from tfspark.errors import UsageError, explain
 from tfspark.package import ModelPackage
-from tfspark.spark.cluster.distribution import is_classic
-from tfspark.spark.cluster.files import HadoopFiles, copy_locally, local_path
+from tfspark.spark.cluster.files import HadoopFiles, local_path
+from tfspark.spark.cluster.session_kind import is_classic
 
 if TYPE_CHECKING:
     from tfspark.spark.ml.transformer import SavedModelTransformer
@@ -94,7 +95,7 @@ def _copy(spark: SparkSession, package: ModelPackage, path: str, name: str) -> N
                 hint="set copyModel=False to save the path and the digest of the model.",
             )
         )
-    copy_locally(Path(package.path), local_path(target) or Path(target))
+    shutil.copytree(Path(package.path), local_path(target) or Path(target))
 
 
 def _absolute(model: str) -> str:

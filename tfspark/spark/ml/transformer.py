@@ -18,7 +18,7 @@ from tfspark.spark.dataframe import score_frame, scored_schema
 from tfspark.spark.functions import active_session
 from tfspark.spark.ml.params import ParamKeywords, SavedModelParams
 from tfspark.spark.ml.saving import SavedModelReader, SavedModelWriter
-from tfspark.spark.model import Model, model_of
+from tfspark.spark.model_loading import Model, model_of
 from tfspark.spark.model_requests import ModelRequest
 from tfspark.terms import ML
 

@@ -1,6 +1,6 @@
 """Checks a worker: its versions, memory, cache folder, TensorFlow, and a model. Executor.
 
-`tfspark.doctor` runs it in tasks on all executors. Problems are returned as advice instead of
+`spark.executors` runs it in tasks on all executors. Problems are returned as advice instead of
 raised, so that one problem does not hide the others.
 """
 

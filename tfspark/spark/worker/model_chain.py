@@ -18,12 +18,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tfspark import dtypes
+from tfspark.bound_models import Difference
 from tfspark.engine_choice import EngineChoice
 from tfspark.handle import ModelHandle
 from tfspark.options import ScoreOptions
 from tfspark.origin import Origin
 from tfspark.schema import Binding
-from tfspark.several import Difference
 from tfspark.spark.worker.task import choice_in, score_task
 from tfspark.tensors.values import to_arrow, to_numpy
 

@@ -84,7 +84,7 @@ class TimeLimit:
         where = self.origin.in_words()
         return TimeLimitError(
             explain(
-                f"{where}: the model {self.step} within {self.seconds:g} s; its worker was ended.",
+                f"{where}: the model {self.step} within {self.seconds:g} s; it was stopped.",
                 hint="the standard error of the worker has the stacks of its threads; if the model "
                 "is only slow, give it more time with timeout=… (--timeout), or fewer rows at a "
                 "time with batch_size=… (--batch-size).",

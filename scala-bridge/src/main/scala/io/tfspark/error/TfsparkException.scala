@@ -14,7 +14,7 @@ sealed abstract class TfsparkException(message: String, val exitCode: Int, cause
 // Not every message is built by `Explain`; each can contain names and text from outside.
     extends RuntimeException(ForeignText.lines(message), cause.orNull)
 
-/** An option or argument that cannot be used as given. */
+/** An option or argument that has an invalid value. */
 final class UsageException(message: String, cause: Option[Throwable] = None)
     extends TfsparkException(message, 2, cause)
 

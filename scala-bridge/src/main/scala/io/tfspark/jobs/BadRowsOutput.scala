@@ -38,7 +38,7 @@ final private[jobs] class BadRowsOutput(
     new OutputExistsException(
       Explain(
         s"The folder for bad rows exists: $folder.",
-        expected = "nothing there in mode error",
+        expected = "no existing output in mode error",
         hint = "choose another --bad-rows, or --mode overwrite, or --mode append; --mode " +
           "applies to the output too."
       )

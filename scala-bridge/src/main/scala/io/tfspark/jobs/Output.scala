@@ -92,8 +92,8 @@ private[jobs] object Output {
   def alreadyThere(target: Dataset): OutputExistsException =
     new OutputExistsException(
       Explain(
-        s"The output exists: $target.",
-        expected = "nothing there in mode error",
+        s"The output already exists: $target.",
+        expected = "no existing output in mode error",
         hint = "choose another output, or --mode overwrite, or --mode append."
       )
     )

@@ -168,7 +168,7 @@ object Binding {
   private def takenReason(reason: Option[String], taken: Seq[String]): Seq[String] =
     reason.toSeq.flatMap { name =>
       taken.filter(_.equalsIgnoreCase(name)).map(same =>
-        s"reason is '$name', and there is a column '$same' already"
+        s"reason is '$name', and the column '$same' already exists"
       )
     }
 

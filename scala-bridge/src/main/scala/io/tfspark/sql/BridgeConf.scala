@@ -122,7 +122,7 @@ object BridgeConf {
 
   private def refusal(key: String, expected: String, found: String): UsageException =
     new UsageException(Explain(
-      s"The setting $key cannot be used as given.",
+      s"The setting $key has an invalid value.",
       expected = expected,
       found = s"'$found'"
     ))

@@ -206,7 +206,7 @@ private[tfspark] object OptionTexts {
 
   private def refusal(option: String, expected: String, found: String): UsageException =
     new UsageException(Explain(
-      s"The ${if (option.startsWith("spark.")) "setting" else "option"} $option cannot be used as given.",
+      s"The ${if (option.startsWith("spark.")) "setting" else "option"} $option has an invalid value.",
       expected = expected,
       found = s"'$found'"
     ))

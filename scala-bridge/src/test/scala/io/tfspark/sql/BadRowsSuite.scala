@@ -114,7 +114,7 @@ class BadRowsSuite extends PointsSuite {
     assert(refusal("map('on_error', 'drop')").contains("expected: 'raise', 'null'"))
     assert(refusal("map('on_error', 'null', 'reason', '')").contains("the name of a new column"))
     assert(refusal("map('on_error', 'null', 'reason', 'Outputs')").contains(
-      "reason is 'Outputs', and there is a column 'outputs' already"
+      "reason is 'Outputs', and the column 'outputs' already exists"
     ))
   }
 }

@@ -147,7 +147,7 @@ class CallOptionsSuite extends PointsSuite {
     having(BridgeConf.BatchRows -> "none") {
       val error = intercept[Exception](sql(s"SELECT $call FROM t").collect())
       assert(messages(error).contains(
-        "The setting spark.tfspark.batchSize cannot be used as given.\n  expected: a whole number of at least 1"
+        "The setting spark.tfspark.batchSize has an invalid value.\n  expected: a whole number of at least 1"
       ))
     }
   }

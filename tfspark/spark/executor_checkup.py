@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
-from tfspark.spark.cluster.distribution import is_classic
 from tfspark.spark.cluster.pandas_check import check_pandas
+from tfspark.spark.cluster.session_kind import is_classic
 from tfspark.spark.cluster.tasks import task_slots
 from tfspark.spark.worker.checkup import Checkup, Fact, place
 

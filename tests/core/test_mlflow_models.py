@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import tfspark
-from tfspark import registry
+from tfspark import mlflow_models
 from tfspark.errors import InvalidModelError, ModelNotFoundError, TimeLimitError, UsageError
 from tfspark.testing import save_linear
 
@@ -110,10 +110,10 @@ def test_artifacts_without_a_model_or_with_several(artifacts: Path) -> None:
 
 
 def test_requests_are_limited_unless_the_user_has_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    retries, timeout = registry._LIMITS
+    retries, timeout = mlflow_models._LIMITS
     monkeypatch.delenv(retries, raising=False)
     monkeypatch.setenv(timeout, "7")
-    with registry.limited_requests():
+    with mlflow_models.limited_requests():
         assert (os.environ[retries], os.environ[timeout]) == ("5", "7")
     assert (os.environ.get(retries), os.environ[timeout]) == (None, "7")
 
@@ -133,7 +133,7 @@ def test_a_keras_model_is_exported_in_another_process(
     there = save_linear(tmp_path / "exported")
     (artifacts / "model.keras").touch()
     export = f"import shutil; '{{0}}'; shutil.copytree({str(there)!r}, {{1!r}})"
-    monkeypatch.setattr(registry, "_EXPORT", export)
+    monkeypatch.setattr(mlflow_models, "_EXPORT", export)
     assert tfspark.load("models:/price/3").digest == tfspark.load(there).digest
 
 
@@ -142,7 +142,7 @@ def test_a_pinned_keras_model_is_not_loaded(
 ) -> None:
     (artifacts / "model.keras").touch()
     mark = tmp_path / "mark"
-    monkeypatch.setattr(registry, "_EXPORT", f"open({str(mark)!r}, 'w'), {{0!r}}, {{1!r}}")
+    monkeypatch.setattr(mlflow_models, "_EXPORT", f"open({str(mark)!r}, 'w'), {{0!r}}, {{1!r}}")
     with pytest.raises(InvalidModelError, match="cannot be checked before Keras loads it"):
         tfspark.load("models:/price/3", sha256="0" * 64)
     assert not mark.exists()
@@ -152,7 +152,7 @@ def test_without_keras_the_error_has_the_line_that_exports(
     artifacts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (artifacts / "model.keras").touch()
-    monkeypatch.setattr(registry, "_EXPORT", "import keras_is_not_installed, {0!r}, {1!r}")
+    monkeypatch.setattr(mlflow_models, "_EXPORT", "import keras_is_not_installed, {0!r}, {1!r}")
     with pytest.raises(InvalidModelError, match="cannot export it") as caught:
         tfspark.load("models:/price/3")
     assert "'model.keras', '/path/to/model/1'" in str(caught.value)
@@ -162,7 +162,7 @@ def test_an_export_that_does_not_end_is_stopped(
     artifacts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (artifacts / "model.keras").touch()
-    monkeypatch.setattr(registry, "_EXPORT", "'{0}', '{1}'; import signal; signal.pause()")
-    monkeypatch.setattr(registry, "_EXPORT_SECONDS", 0.1)
+    monkeypatch.setattr(mlflow_models, "_EXPORT", "'{0}', '{1}'; import signal; signal.pause()")
+    monkeypatch.setattr(mlflow_models, "_EXPORT_SECONDS", 0.1)
     with pytest.raises(TimeLimitError, match="did not finish exporting it"):
         tfspark.load("models:/price/3")

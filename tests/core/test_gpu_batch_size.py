@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tfspark.batching import FIRST_BYTES, FIRST_ROWS, LONG_SECONDS, MAX_ROWS, TARGET_BYTES
+from tfspark.batch_size import FIRST_BYTES, FIRST_ROWS, LONG_SECONDS, MAX_ROWS, TARGET_BYTES
 from tfspark.columns import columns_of
-from tfspark.gpu_batching import MOST_BYTES, GpuBatchSize
+from tfspark.gpu_batch_size import MOST_BYTES, GpuBatchSize
 from tfspark.schema import bind
 from tfspark.signature import Signature, TensorSpec
 

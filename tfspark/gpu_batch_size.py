@@ -4,19 +4,19 @@ A call on a GPU has a high fixed cost, so it is efficient only with many rows. T
 1 MiB, or 16 rows if that is more. Larger windows follow, up to 64 MiB, as long as they reduce the
 time of a row. The fastest size is used for the rest of the partition.
 
-Invariants: as in `batching`; a window that is expected to take more than 0.1 seconds is not tried.
+Invariants: as in `batch_size`; a window that should take more than 0.1 seconds is not tried.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tfspark.batching import (
+from tfspark.batch_size import (
     FIRST_ROWS,
     LONG_SECONDS,
     MAX_ROWS,
     TARGET_BYTES,
-    WindowSize,
+    BatchSize,
     aligned,
 )
 
@@ -34,7 +34,7 @@ _MARGIN = 0.95
 
 
 @dataclass
-class GpuBatchSize(WindowSize):
+class GpuBatchSize(BatchSize):
     """Tries larger windows than 1 MiB, for an engine on a GPU."""
 
     _rows: int = 0  # the current size, before the limit of bytes; 0 before the first window
@@ -56,7 +56,7 @@ class GpuBatchSize(WindowSize):
         return asked
 
     def record(self, rows: int, seconds: float) -> None:
-        """Choose the next size after some windows of this one; see `WindowSize`."""
+        """Choose the next size after some windows of this one; see `BatchSize`."""
         if rows != self._asked or self._is_chosen:
             return
         self._trial.append(seconds)

@@ -71,8 +71,8 @@ def changed_columns(footer: Footer, fields: Mapping[str, Any] | None) -> dict[st
         fields: Column → its field in Spark's JSON schema; `None` when Spark did not write the file.
     """
     names = [arrow_name(field.type) for field in footer.schema]
-    if footer.parquet is not None:
-        same = list(_same_in_parquet(footer.parquet))
+    if footer.metadata is not None:
+        same = list(_same_in_parquet(footer.metadata.schema))
         if len(same) != len(names):  # a line break in a name prints lines of other columns
             same = [False] * len(names)
         names = [name if is_same else None for name, is_same in zip(names, same, strict=True)]

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
+from tfspark.bound_models import NamedModel, bind_each
 from tfspark.columns import columns_of
 from tfspark.errors import BindingError
 from tfspark.options import DEFAULTS, ScoreOptions
 from tfspark.package import load
-from tfspark.several import NamedModel, bind_each
 from tfspark.signature import Signature, TensorSpec
 from tfspark.spark.worker.model_chain import difference
 

@@ -2,8 +2,8 @@
 
 An alias is resolved once, to a version. The artifacts are copied to a folder of this process. If
 they contain a Keras model instead of a SavedModel, another process with Keras exports it, because
-the driver does not import TensorFlow. mlflow is imported on the first use. A request ends within
-three minutes, even if the server does not answer.
+the driver does not import TensorFlow. mlflow is imported on the first use. A look-up ends within
+three minutes, even if the server does not answer; a download has the limits of mlflow.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _LIMITS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5", "MLFLOW_HTTP_REQUEST_TIMEOUT"
 
 
 @dataclass(frozen=True)
-class Registered:
+class MlflowModel:
     """A model of MLflow on this machine.
 
     Attributes:
@@ -65,7 +65,7 @@ class Registered:
     folder: Path
 
 
-def is_registered(model: object) -> TypeGuard[str]:
+def is_mlflow_uri(model: object) -> TypeGuard[str]:
     """Whether a model is given by a URI of MLflow, and MLflow is installed."""
     return isinstance(model, str) and bool(_URI.match(model)) and find_spec("mlflow") is not None
 
@@ -86,7 +86,7 @@ def limited_requests() -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-def fetched(uri: str, version: int | None = None, *, is_pinned: bool = False) -> Registered:
+def fetched(uri: str, version: int | None = None, *, is_pinned: bool = False) -> MlflowModel:
     """Copy a model of MLflow to this machine.
 
     Args:
@@ -129,7 +129,7 @@ def fetched(uri: str, version: int | None = None, *, is_pinned: bool = False) ->
     return replace(found, folder=_export_dir(uri, folder, is_pinned=is_pinned))
 
 
-def _resolved(client: Any, uri: str) -> Registered:
+def _resolved(client: Any, uri: str) -> MlflowModel:
     """Return the model with the version that its alias has now."""
     match = _URI.match(uri)
     rest = match["rest"] if match else ""
@@ -138,7 +138,7 @@ def _resolved(client: Any, uri: str) -> Registered:
         # Ask here, because the download waits longer for a server. MLflow 2 has no logged models.
         ask = client.get_run if is_run else getattr(client, "get_logged_model", str)
         ask(rest.partition("/")[0])
-        return Registered(uri, rest.rstrip("/").rpartition("/")[2], None, Path())
+        return MlflowModel(uri, rest.rstrip("/").rpartition("/")[2], None, Path())
     parts = _MODEL.fullmatch(rest)
     if parts is None:
         raise ModelNotFoundError(
@@ -154,7 +154,7 @@ def _resolved(client: Any, uri: str) -> Registered:
     else:
         registered = client.get_model_version(name, parts["version"])
     number = int(registered.version)
-    return Registered(f"models:/{name}/{number}", name, number, Path())
+    return MlflowModel(f"models:/{name}/{number}", name, number, Path())
 
 
 def _temporary() -> Path:
