@@ -55,7 +55,7 @@ class Column:
     @classmethod
     def repeated(cls, times: int) -> Column:
         """Describe a name that several columns share; none of them can be fed."""
-        return cls(None, f"appears {times} times")
+        return cls(None, f"one of {times} columns of this name")
 
 
 Columns: TypeAlias = Mapping[str, Column]

@@ -16,6 +16,7 @@ from typing import Any
 from tfspark.mlflow_models import fetched, is_mlflow_uri
 from tfspark.model_page import line_to_copy, sql_to_copy
 from tfspark.operations import Finding, findings_of
+from tfspark.options import SERVING_DEFAULT
 from tfspark.saved_model import export_dir
 from tfspark.saved_model.files import digest_of_files, files, size_of
 from tfspark.saved_model.graph_file import graph_of, read, tag_sets
@@ -23,7 +24,7 @@ from tfspark.saved_model.other_objects import refuse
 from tfspark.saved_model.read_errors import reading
 from tfspark.saved_model.signatures import signatures_of
 from tfspark.saved_model_pb2 import MetaGraphDef
-from tfspark.signature import SERVING_DEFAULT, Signature, TensorSpec
+from tfspark.signature import Signature, TensorSpec
 
 FUNCTION = "tfpredict"
 

@@ -10,7 +10,8 @@ from html import escape
 
 from tfspark.features import key_of
 from tfspark.foreign_text import one_line
-from tfspark.signature import SERVING_DEFAULT, Signature, TensorSpec, format_shape
+from tfspark.options import SERVING_DEFAULT
+from tfspark.signature import Signature, TensorSpec, format_shape
 
 # A hostile model can have thousands of outputs.
 _MOST = 50

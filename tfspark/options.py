@@ -31,6 +31,8 @@ OnNull: TypeAlias = NullWord | float | Mapping[str, Any]
 OnError: TypeAlias = Literal["raise", "null"]
 Strings: TypeAlias = Literal["string", "binary"]
 
+# The signature that is called by default.
+SERVING_DEFAULT = "serving_default"
 WORKER_ENGINES: tuple[str, ...] = (*get_args(EngineName), "fastest")
 ENGINES: tuple[str, ...] = get_args(AnyEngine)
 DISTRIBUTE_WORDS: tuple[str, ...] = get_args(Distribute)

@@ -22,6 +22,7 @@ from tfspark.mlflow_models import MlflowModel, fetched, is_mlflow_uri
 from tfspark.model_page import page_of
 from tfspark.model_title import title_of
 from tfspark.operations import Finding, findings_of, refuse_findings
+from tfspark.options import SERVING_DEFAULT
 from tfspark.saved_model import archive, export_dir
 from tfspark.saved_model.digest_pin import check_pin
 from tfspark.saved_model.file_state import State, state_of
@@ -31,7 +32,7 @@ from tfspark.saved_model.missing import check_complete
 from tfspark.saved_model.other_objects import refuse
 from tfspark.saved_model.read_errors import reading
 from tfspark.saved_model.signatures import signatures_of
-from tfspark.signature import SERVING_DEFAULT, OutputShapes, Signature
+from tfspark.signature import OutputShapes, Signature
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,6 @@ from tfspark.saved_model_pb2 import SignatureDef, TensorInfo, TensorShape
 Shape: TypeAlias = tuple[int | None, ...]
 OutputShapes: TypeAlias = Mapping[str, Sequence[int | None]]
 
-# The name of the signature that is used by default.
-SERVING_DEFAULT = "serving_default"
 # The most dimensions of a tensor in TensorFlow.
 MOST_DIMENSIONS = 254
 

@@ -28,8 +28,9 @@ from google.protobuf.message import DecodeError
 
 from tfspark import bfloat16, dtypes
 from tfspark.errors import InvalidModelError, explain
+from tfspark.options import SERVING_DEFAULT
 from tfspark.prediction_log_pb2 import PredictionLog
-from tfspark.signature import SERVING_DEFAULT, Signature
+from tfspark.signature import Signature
 from tfspark.tensors import ByteStrings, Tensor
 
 Array: TypeAlias = np.ndarray[Any, Any]

@@ -390,7 +390,7 @@ OF_PREDICT = (
             "linear_model",
             feed={"inputs": "features"},
         ),
-        "column 'features' is there 2 times",
+        "column 'features' is one of 2 columns of this name",
         "rename it",
     ),
     mistake(

@@ -163,7 +163,7 @@ def test_other_columns_may_share_a_name(points, linear, names):
 
 def test_a_shared_name_cannot_be_fed_or_named_in_keep(points, linear):
     df = points.select("features", "features", sf.lit(1).alias("id"), sf.lit(2).alias("id"))
-    with pytest.raises(BindingError, match="'features' is there 2 times"):
+    with pytest.raises(BindingError, match="'features' is one of 2 columns of this name"):
         predict(df, linear, feed={"inputs": "features"})
     with pytest.raises(BindingError, match="there are 2 columns 'id'"):
         predict(

@@ -208,7 +208,7 @@ def test_equal_names_cannot_be_fed():
     schema = sql.StructType().add("x", "integer").add("x", "integer").add("y", "integer")
     columns = columns_of(schema)
     assert (columns["x"].arrow, columns["y"].arrow) == (None, pa.int32())
-    assert columns["x"].label == "there 2 times"
+    assert columns["x"].label == "one of 2 columns of this name"
 
 
 @pytest.mark.parametrize(

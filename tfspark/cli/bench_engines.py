@@ -44,8 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = new_parser().parse_args(argv)
 
     def compared() -> str:
+        from tfspark.options import SERVING_DEFAULT
         from tfspark.package import load
-        from tfspark.signature import SERVING_DEFAULT
         from tfspark.testing import compare_engines
 
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

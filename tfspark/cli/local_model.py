@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfspark.signature import SERVING_DEFAULT
+from tfspark.options import SERVING_DEFAULT
 
 if TYPE_CHECKING:
     from tfspark.options import ScoreOptions

@@ -26,11 +26,10 @@ from tfspark.errors import EngineError, ModelNotFoundError, TfsparkError, UsageE
 from tfspark.handle import PathSource, Source
 from tfspark.mlflow_models import is_mlflow_uri
 from tfspark.node_folder import check_digest, unpacked
-from tfspark.options import Distribute
+from tfspark.options import SERVING_DEFAULT, Distribute
 from tfspark.package import ModelPackage, load
 from tfspark.saved_model.chunks import ChunkWriter
 from tfspark.saved_model.other_objects import refuse
-from tfspark.signature import SERVING_DEFAULT
 from tfspark.spark.cluster.failures import cause
 from tfspark.spark.cluster.files import local_path
 from tfspark.spark.cluster.remote_model import driver_folder, fetched
