@@ -1,7 +1,7 @@
 """The folder in which the workers of a node share unpacked models. Executor.
 
 It has one folder for each digest. `unpacked` returns the export dir of a digest, and unpacks the
-model first if necessary.
+model first if necessary. It then removes models that no process has opened for 30 days.
 
 Invariants: a model appears completely, by a rename under a lock, or not at all; a process checks
 the digest before it opens the files. No other user except root can put files there: the cache
@@ -20,8 +20,9 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import time
 
 from tfspark.errors import EngineError, InvalidModelError, explain
 from tfspark.saved_model.archive import unpack
@@ -32,6 +33,8 @@ _log = logging.getLogger(__name__)
 
 # Without O_TRUNC and with O_NOFOLLOW, so that opening a lock never changes another file.
 _OPEN_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+# The modification time of a lock says when a process last opened the model.
+_UNUSED_SECONDS = 30 * 24 * 3600
 
 
 def unpacked(digest: str, size: int, archive: Iterable[bytes]) -> Path:
@@ -54,15 +57,18 @@ def unpacked(digest: str, size: int, archive: Iterable[bytes]) -> Path:
             when the node has no space or no permission to unpack them.
     """
     root = cache_root()
-    folder = root / digest
-    if _is_whole(folder, digest, size):
-        return folder
+    folder, lock = root / digest, root / f"{digest}.lock"
     try:
-        with _locked(root / f"{digest}.lock"):
+        if lock.exists():
+            os.utime(lock, follow_symlinks=False)
+        if _is_whole(folder, digest, size):
+            return folder
+        with _locked(lock):
             if not _is_whole(folder, digest, size):
                 _replace(folder, digest, size, archive)
     except OSError as error:
         raise _unusable(root, error) from error
+    _remove_unused(root)
     return folder
 
 
@@ -173,6 +179,20 @@ def _replace(folder: Path, digest: str, size: int, archive: Iterable[bytes]) -> 
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def _remove_unused(root: Path) -> None:
+    """Remove the models that no process has opened for a long time; their locks stay."""
+    for lock in root.glob("*.lock"):
+        with suppress(OSError):  # another process unpacks it, or removes it
+            if _is_unused(lock) and (root / lock.stem).exists():
+                with _locked(lock, wait=False):
+                    if _is_unused(lock):
+                        _remove(root / lock.stem)
+
+
+def _is_unused(lock: Path) -> bool:
+    return lock.lstat().st_mtime < time() - _UNUSED_SECONDS
+
+
 def _remove(entry: Path) -> None:
     """Remove a file or folder; remove a link, but not its target."""
     if entry.is_symlink() or not entry.is_dir():
@@ -191,14 +211,18 @@ def _received(archive: Iterable[bytes]) -> Iterator[bytes]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a digest; refuse a lock that is not a regular file of this user."""
+def _locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock of a digest; refuse a lock that is not a regular file of this user.
+
+    Raises:
+        OSError: When it cannot be locked, or when another process holds it and `wait` is not set.
+    """
     descriptor = os.open(path, _OPEN_LOCK, 0o600)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
             raise OSError(f"{path} is not a regular file of this user")
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(descriptor)

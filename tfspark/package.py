@@ -21,7 +21,7 @@ from tfspark.errors import SignatureNotFoundError, did_you_mean, explain, listin
 from tfspark.mlflow_models import MlflowModel, fetched, is_mlflow_uri
 from tfspark.model_page import page_of
 from tfspark.model_title import title_of
-from tfspark.operations import Finding, findings_of, refuse_findings
+from tfspark.operations import Finding, findings_of, random_operations, refuse_findings
 from tfspark.options import SERVING_DEFAULT
 from tfspark.saved_model import archive, export_dir
 from tfspark.saved_model.digest_pin import check_pin
@@ -50,6 +50,7 @@ class ModelPackage:
         signature: The selected signature.
         tensorflow_version: Version of the TensorFlow that wrote it, or an empty string.
         findings: Operations that do more than compute and are not allowed; see `lint`.
+        random: Random operations that run when a signature runs, such as `RandomUniform`.
         allowed: Names of the operations that are allowed; see `allowing`.
         source: URI of the export dir, or of the version in MLflow's registry, when `path` is the
             driver's copy of it; otherwise empty.
@@ -65,6 +66,7 @@ class ModelPackage:
     signature: Signature
     tensorflow_version: str
     findings: tuple[Finding, ...] = ()
+    random: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
     source: str = ""
 
@@ -266,6 +268,7 @@ def _read(
         signature=_choose(signatures, signature, str(folder)),
         tensorflow_version=graph.meta_info_def.tensorflow_version,
         findings=findings_of(graph),
+        random=random_operations(graph),
     )
 
 

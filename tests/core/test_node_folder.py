@@ -1,4 +1,5 @@
 import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -217,3 +218,36 @@ def test_a_file_in_place_of_the_cache_is_refused(root):
     Path(root).write_text("a file")
     with pytest.raises(EngineError, match="File exists"):
         cache_root()
+
+
+@pytest.fixture
+def three(make_model):
+    """Three models with different digests."""
+    first = Path(make_model())
+    copies = [Path(shutil.copytree(first, first.with_name(f"copy-{n}"))) for n in range(3)]
+    for copy in copies:
+        (copy / "assets.extra").mkdir()
+        (copy / "assets.extra" / "note").write_text(copy.name)
+    return [load(copy) for copy in copies]
+
+
+def test_a_model_that_nobody_opens_is_removed_when_another_one_is_unpacked(three, root):
+    old, used, new = three
+    for model in (old, used):
+        bring(model)
+        os.utime(root / f"{model.digest}.lock", (0, 0))
+    assert bring(used).is_dir()
+    bring(new)
+    assert not (root / old.digest).exists()
+    assert (root / used.digest).is_dir()
+    assert unpacked(old.digest, old.size, [old.pack_bytes()]).is_dir()
+
+
+def test_an_unused_model_that_another_process_unpacks_stays(three, root):
+    old, new, _ = three
+    bring(old)
+    lock = root / f"{old.digest}.lock"
+    os.utime(lock, (0, 0))
+    with node_folder._locked(lock):
+        bring(new)
+    assert (root / old.digest).is_dir()

@@ -100,7 +100,9 @@ def test_a_column_may_have_any_name(name):
 
 def test_equal_column_names_cannot_be_fed():
     twice = columns_of(pa.schema([("x", FLOATS), ("x", FLOATS), ("id", pa.int32())]))
-    assert "column 'x' is one of 2 columns of this name and cannot be fed" in refusal(signature(), twice)
+    assert "column 'x' is one of 2 columns of this name and cannot be fed" in refusal(
+        signature(), twice
+    )
     assert fed(signature(spec("id", (None,), "int32")), twice) == {"id": ("id",)}
 
 

@@ -6,6 +6,7 @@ from pyspark.sql import functions as sf
 
 from tfspark import predict_udf
 from tfspark.errors import BindingError, ModelNotFoundError, UsageError
+from tfspark.testing import save_function
 
 KINDS = ["arrow", "pandas"]
 
@@ -335,3 +336,17 @@ def test_results_do_not_depend_on_the_arrow_batches(spark, linear, conf, kind, r
         assert column(df, predict_udf(linear, kind=kind), feature) == [
             2.0 * i + 2 for i in range(20)
         ]
+
+
+def test_a_random_prediction_is_computed_once(spark, tmp_path, caplog, kind):
+    import tensorflow as tf
+
+    folder = tmp_path / "noise"
+    spec = tf.TensorSpec((None,), tf.float32, "x")
+    save_function(folder, lambda x: {"y": x + tf.random.uniform(tf.shape(x))}, spec)
+    noise = predict_udf(folder, kind=kind)
+    assert "draws random numbers ('RandomUniform')" in caplog.text
+    df = spark.range(200).select(noise(sf.col("id").cast("float") * 0).alias("y"))
+    found = [row.y for row in df.where("y > 0.5").collect()]
+    assert 0 < len(found) < 200
+    assert min(found) > 0.5

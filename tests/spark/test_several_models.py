@@ -100,3 +100,16 @@ def test_everything_is_refused_at_the_call(
             assert message in str(caught.value)
 
     assert jobs_of(call) == 0
+
+
+def test_one_expression_is_the_same_for_all_models_and_inputs(spark, pair, identity):
+    noise = sf.rand(1).cast("float")
+    df = spark.range(20).repartition(3)
+    models = {
+        "one": ConfiguredModel(identity("float32"), feed={"x": noise}),
+        "two": ConfiguredModel(identity("float32"), feed={"x": noise}),
+        "pair": ConfiguredModel(pair, feed={"a": noise, "b": noise}),
+    }
+    rows = predict(df, models).collect()
+    assert len({row.one_y for row in rows}) > 10
+    assert all(row.one_y == row.two_y and row.pair_difference == 0 for row in rows)

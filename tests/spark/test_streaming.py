@@ -184,6 +184,8 @@ def test_wrong_arguments_are_refused_before_a_task(
         tfspark.score_batches(tmp_path / "nothing", "scores", **place)
     with pytest.raises(UsageError, match="uses the newest version"):
         tfspark.score_batches(base, "scores", version=1, **place)
+    with pytest.raises(UsageError, match="engines cannot be timed"):
+        tfspark.score_batches(base, "scores", engine="fastest", **place)
     with pytest.raises(UsageError, match="version_column"):
         tfspark.score_batches(base, "scores", version_column="", **place)
     with pytest.raises(UsageError, match="argument write"):
@@ -194,9 +196,9 @@ def test_wrong_arguments_are_refused_before_a_task(
         tfspark.score_batches(base, Folder("scores", format="parket"), **place)
     with pytest.raises(UsageError, match="either a name or a path"):
         DeltaTable()
-    with pytest.raises(UsageError, match="partition_by cannot be used"):
+    with pytest.raises(UsageError, match="partition_by has an invalid value"):
         Folder("scores", partition_by="city")
-    with pytest.raises(UsageError, match="partition_by cannot be used"):
+    with pytest.raises(UsageError, match="partition_by has an invalid value"):
         DeltaTable("scores", partition_by="city")
     with pytest.raises(UsageError, match="path of a target"):
         Folder(3)  # type: ignore[arg-type]
@@ -249,6 +251,51 @@ def test_a_stream_starts_again_after_its_last_version_was_replaced(
     rows(1)
     run(tfspark.score_batches(base, tmp_path / "out", checkpoint=tmp_path / "log"), stream)
     assert written(spark, tmp_path / "out") == [(0.0, 1.0), (1.0, 2.0)]
+
+
+def test_a_stream_starts_again_beside_a_version_with_other_columns(
+    spark: SparkSession, stream: DataFrame, rows: Any, versions: Path, base: Path, tmp_path: Path
+) -> None:
+    def start() -> BatchScorer:
+        scorer = tfspark.score_batches(base, tmp_path / "out", checkpoint=tmp_path / "log")
+        run(scorer, stream)
+        return scorer
+
+    rows(0)
+    start()
+    shutil.copytree(versions / "other", base / "2")
+    for number in (1, 2):
+        rows(number)
+        assert [refusal.version for refusal in start().refusals()] == [2]
+    assert written(spark, tmp_path / "out") == [(0.0, 1.0), (1.0, 2.0), (2.0, 3.0)]
+
+
+def test_a_stream_starts_again_after_its_last_version_was_changed(
+    spark: SparkSession, stream: DataFrame, rows: Any, versions: Path, base: Path, tmp_path: Path
+) -> None:
+    rows(0)
+    run(tfspark.score_batches(base, tmp_path / "out", checkpoint=tmp_path / "log"), stream)
+    shutil.rmtree(base / "1")
+    shutil.copytree(versions / "3", base / "1")
+    shutil.copytree(versions / "2", base / "2")
+    rows(1)
+    run(tfspark.score_batches(base, tmp_path / "out", checkpoint=tmp_path / "log"), stream)
+    assert written(spark, tmp_path / "out") == [(0.0, 1.0), (1.0, 3.0)]
+
+
+def test_a_base_path_that_is_away_for_a_moment_does_not_end_a_stream(
+    spark: SparkSession, stream: DataFrame, rows: Any, base: Path, tmp_path: Path
+) -> None:
+    def write(frame: DataFrame, batch: int) -> None:
+        found.append(frame.first()["y"])
+        if batch == 0:
+            base.rename(tmp_path / "away")
+
+    found: list[float] = []
+    rows(0)
+    rows(1)
+    run(tfspark.score_batches(base, write, checkpoint=tmp_path / "log"), stream)
+    assert found == [1.0, 2.0]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from pyspark.sql.types import (
 )
 
 import tfspark
+from tfspark.errors import InputNotFoundError
+from tfspark.spark.tfrecord.streaming import RecordStreamReader
 
 pytest.importorskip("google_crc32c")
 pytest.importorskip("pyspark.sql.datasource")
@@ -191,3 +193,30 @@ def test_a_stream_reads_each_file_once(records: SparkSession, tmp_path: Path) ->
     records.range(3, 5).write.format("tfrecord").mode("append").save(str(folder))
     run()
     assert sorted(row.id for row in records.read.parquet(out).collect()) == [0, 1, 2, 3, 4]
+
+
+def test_files_that_are_away_for_a_moment_are_not_read_twice(
+    records: SparkSession, tmp_path: Path
+) -> None:
+    folder, away = tmp_path / "in", tmp_path / "away"
+    layout: Any = None  # a stream plans without it
+
+    def reader() -> RecordStreamReader:
+        return RecordStreamReader([str(folder)], layout)
+
+    started = reader()
+    assert (started.initialOffset(), started.latestOffset()) == ({}, {})
+    records.range(3).write.format("tfrecord").mode("append").save(str(folder))
+    read = started.latestOffset()
+    assert len(read) > 0
+    folder.rename(away)
+    assert started.latestOffset() == read
+    again = reader()
+    with pytest.raises(InputNotFoundError):
+        again.latestOffset()
+    assert again.latestOffset(read) == read
+    again = reader()
+    assert len(again.partitions({}, read)) > 0
+    assert again.latestOffset() == read
+    away.rename(folder)
+    assert again.latestOffset() == read

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from pyspark.errors import AnalysisException
@@ -30,14 +30,13 @@ from tfspark.columns import resolve
 from tfspark.constants import Constant, is_constant
 from tfspark.dtypes import by_name, conversion
 from tfspark.errors import BindingError, explain_all
-from tfspark.features import features_in
 from tfspark.feeding import InputBinding
 from tfspark.schema import Binding, kept_columns
 from tfspark.signature import Signature
-from tfspark.spark.cluster.names import field_path, numbered, plain, quoted
+from tfspark.spark.cluster.names import numbered, quoted
 from tfspark.spark.feed_expressions import one_value, with_expressions
-from tfspark.spark.struct_features import features_of_structs
-from tfspark.spark.types import column_of, passes
+from tfspark.spark.struct_features import features_of_structs, fields_of_struct
+from tfspark.spark.types import passes
 from tfspark.spark.void_columns import typed_nulls
 from tfspark.terms import Terms
 
@@ -60,6 +59,7 @@ class FedFrame:
         kept: Positions of the kept columns.
         case_sensitive: Whether names in this session are case-sensitive.
         added: The new columns: name → expression.
+        given: The new columns that the caller gave as expressions: name → his own object.
     """
 
     frame: DataFrame
@@ -67,6 +67,7 @@ class FedFrame:
     kept: tuple[int, ...]
     case_sensitive: bool
     added: Mapping[str, Column]
+    given: Mapping[str, Column] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -85,7 +86,7 @@ class FedFrame:
         setting = df.sparkSession.conf.get("spark.sql.caseSensitive", "false")
         case_sensitive = str(setting).lower() == "true"
         feed = features_of_structs(df, feed or {}, signature, case_sensitive)
-        given = {**_fields_of_struct(df, feed, signature, case_sensitive), **feed}
+        given = {**fields_of_struct(df, feed, signature, case_sensitive), **feed}
         given |= typed_nulls(df, given, signature, case_sensitive)
         fed = cls(df, {}, (), case_sensitive, {}).with_columns(given)
         if keep is None:
@@ -107,14 +108,19 @@ class FedFrame:
             BindingError: When Spark cannot compute an expression for each row.
         """
         added: dict[str, Column] = {}
+        given: dict[str, Column] = {}
         taken = self.frame.columns
 
         def name_of(value: str | Column) -> str:
+            if (known := _name_of(value, given)) is not None:
+                return known
             expression = self._field(value) if isinstance(value, str) else value
             if expression is None:
                 return str(value)
             name = f"{_EXPRESSION}{len(added) + 1}" if value is expression else str(value)
             name = _free(name, taken)
+            if not isinstance(value, str):
+                given[name] = value
             column = one_value(expression) if value is expression else expression
             added[name] = column.alias(name)  # a field that feeds two inputs is one column
             return name
@@ -128,28 +134,41 @@ class FedFrame:
             elif isinstance(value, Sequence):
                 named[key] = [name_of(part) for part in value]
         frame = with_expressions(self.frame, list(added.values()))
-        both = {**self.added, **added}
-        return replace(self, frame=frame, feed={**self.feed, **named}, added=both)
+        return replace(
+            self,
+            frame=frame,
+            feed={**self.feed, **named},
+            added={**self.added, **added},
+            given={**self.given, **given},
+        )
 
     def joined(
         self, df: DataFrame, others: Sequence[FedFrame]
     ) -> tuple[FedFrame, list[dict[str, str]]]:
         """Return one frame with the new columns of several, and their names: old → new, for each.
 
+        An expression that feeds several models is one column: Spark computes it once for each row,
+        so that a random value is the same for all models.
+
         Args:
             df: The user's frame.
             others: Frames of `df` with the same kept columns, and new columns for other models.
         """
-        added, names = dict(self.added), [{name: name for name in self.added}]
+        added, given = dict(self.added), dict(self.given)
+        names = [{name: name for name in self.added}]
         for fed in others:
             own: dict[str, str] = {}
             for name, column in fed.added.items():
-                is_same_field = "." in name and name in self.added
-                own[name] = name if is_same_field else _free(name, [*df.columns, *added])
-                added[own[name]] = column.alias(own[name])
+                known = _name_of(fed.given.get(name, ""), given)
+                if known is None and "." in name and name in self.added:  # a field of a struct
+                    known = name
+                own[name] = known or _free(name, [*df.columns, *added])
+                added.setdefault(own[name], column.alias(own[name]))
+                if name in fed.given:
+                    given[own[name]] = fed.given[name]
             names.append(own)
         frame = df.select("*", *added.values()) if added else df
-        return replace(self, frame=frame, added=added), names
+        return replace(self, frame=frame, added=added, given=given), names
 
     def is_expression(self, name: str) -> bool:
         """Whether a column was made from an expression or stacked; users do not know its name."""
@@ -261,33 +280,13 @@ class FedFrame:
         return field
 
 
+def _name_of(value: str | Column, given: Mapping[str, Column]) -> str | None:
+    """Return the name of an expression that was given before; columns cannot be compared."""
+    return next((name for name, one in given.items() if one is value), None)
+
+
 def _free(name: str, taken: Sequence[str]) -> str:
     """Return a name that no column has."""
     while name in taken:
         name += " of feed"
     return name
-
-
-def _fields_of_struct(
-    df: DataFrame, feed: Mapping[str, FeedValue], signature: Signature, case_sensitive: bool
-) -> dict[str, str]:
-    """Return the fields of the only struct column that has fields for all remaining inputs."""
-    open_inputs = [
-        spec.name
-        for spec in signature.inputs
-        if spec.name not in feed
-        and not features_in(feed, spec.name, signature.example_inputs)
-        and resolve(spec.name, df.columns, case_sensitive=case_sensitive) is None
-    ]
-    found = []
-    for field in df.schema if open_inputs else ():
-        if not isinstance(field.dataType, StructType) or column_of(field.dataType).arrow:
-            continue
-        names = field.dataType.names
-        fields = {name: resolve(name, names, case_sensitive=case_sensitive) for name in open_inputs}
-        if None not in fields.values() and df.columns.count(field.name) == 1:
-            struct = plain(field.name)
-            found.append(
-                {name: field_path(struct, str(own), df.columns) for name, own in fields.items()}
-            )
-    return found[0] if len(found) == 1 else {}

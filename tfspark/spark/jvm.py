@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
@@ -104,7 +105,7 @@ def _texts(
         "signature": package.signature.name,
         "tags": ",".join(package.tags),
         "output_shapes": json.dumps(_output_shapes(package.signature)),
-        "on_null": json.dumps(options.on_null, default=_base64).strip('"'),
+        "on_null": json.dumps(options.on_null, default=_for_json).strip('"'),
         "narrow": str(options.narrow).lower(),
         "strings": options.strings,
         "on_error": options.on_error,
@@ -129,10 +130,12 @@ def _output_shapes(signature: Signature) -> dict[str, Sequence[int | None]]:
     }
 
 
-def _base64(fill: Any) -> Any:
-    """Return a fill for JSON: NumPy numbers as Python numbers, bytes as base64."""
+def _for_json(fill: Any) -> Any:
+    """Return a fill for JSON: NumPy numbers and decimals as plain numbers, bytes as base64."""
     if isinstance(fill, bytes):
         return {"base64": b64encode(fill).decode()}
+    if isinstance(fill, Decimal):
+        return int(fill) if fill == fill.to_integral_value() else float(fill)
     return fill.item()
 
 

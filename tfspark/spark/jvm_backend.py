@@ -13,11 +13,21 @@ import numpy as np
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
+from pyspark.sql.types import (
+    BooleanType,
+    ByteType,
+    DataType,
+    DoubleType,
+    FloatType,
+    IntegerType,
+    LongType,
+    ShortType,
+)
 
 from tfspark.bound_models import BoundModels
 from tfspark.constants import Constant
 from tfspark.dtypes import by_name
-from tfspark.errors import UsageError, explain
+from tfspark.errors import BindingError, UsageError, explain, listing
 from tfspark.feeding import InputBinding
 from tfspark.schema import Binding
 from tfspark.spark.cluster.names import numbered
@@ -33,6 +43,12 @@ from tfspark.spark.model_function import (
 )
 
 _SCORED = "scored"
+# An array has one type. These types hold all values of the types beside them.
+_SMALL: frozenset[DataType] = frozenset({BooleanType(), ByteType(), ShortType(), IntegerType()})
+_COMMON: tuple[tuple[DataType, frozenset[DataType]], ...] = (
+    (LongType(), _SMALL | {LongType()}),
+    (DoubleType(), _SMALL | {FloatType(), DoubleType()}),
+)
 
 
 class JvmBackend:
@@ -67,8 +83,11 @@ class JvmBackend:
         call = function_in_jvm(spark, package, options, fetch, labels=labels, terms="python")
         numbers = numbered(len(fed.frame.columns))
         number_of = dict(zip(fed.frame.columns, numbers, strict=True))
+        types = {number_of[name]: fed.frame.schema[name].dataType for name in binding.columns}
         arguments = [
-            column for bound in binding.inputs for column in _arguments(bound, number_of, binding)
+            column
+            for bound in binding.inputs
+            for column in _arguments(bound, number_of, binding, types)
         ]
         kept = [numbers[position] for position in fed.kept]
         scores = sf.col(_SCORED)
@@ -104,11 +123,32 @@ class JvmBackend:
         return function
 
 
-def _arguments(bound: InputBinding, numbers: Mapping[str, str], binding: Binding) -> list[Column]:
+def _arguments(
+    bound: InputBinding,
+    numbers: Mapping[str, str],
+    binding: Binding,
+    types: Mapping[str, DataType],
+) -> list[Column]:
     if bound.constant is not None:
         return [_constant(bound, bound.constant)]
-    columns = [sf.col(numbers[name]) for name in bound.columns]
-    return [sf.array(*columns)] if bound.is_stacked and len(binding.inputs) > 1 else columns
+    names = [numbers[name] for name in bound.columns]
+    if not bound.is_stacked or len(binding.inputs) == 1:
+        return [sf.col(name) for name in names]
+    kinds = {types[name] for name in names}
+    if len(kinds) == 1:
+        return [sf.array(*map(sf.col, names))]
+    common = next((type_ for type_, exact in _COMMON if kinds <= exact), None)
+    if common is None:
+        raise BindingError(
+            explain(
+                f'engine="jvm" cannot stack the columns of input {bound.spec.name!r}, because no '
+                "type holds all their values.",
+                expected="columns of one type, or only integers, or integers up to int and floats",
+                found=listing(sorted(kind.simpleString() for kind in kinds)),
+                hint="cast the columns to one type first.",
+            )
+        )
+    return [sf.array(*(sf.col(name).cast(common) for name in names))]
 
 
 def _constant(bound: InputBinding, constant: Constant) -> Column:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
@@ -18,6 +19,8 @@ from tfspark.options import ScoreOptions
 from tfspark.package import ModelPackage
 from tfspark.spark.cluster.distribution import distribute, resolve
 from tfspark.spark.cluster.worker_python import check_worker_python
+
+_log = logging.getLogger(__name__)
 
 Model: TypeAlias = str | Path | ModelPackage
 
@@ -45,6 +48,13 @@ def model_of(spark: SparkSession | None, model: Model, options: ScoreOptions) ->
     package.check_operations()
     check_model(options.engine, package.path, package.tags, package.signature)
     _check_fills(package, options)
+    if package.random:
+        _log.warning(
+            "model %s draws random numbers (%s), so a row gets another prediction each time; to "
+            "prevent this, export it with training=False",
+            package.name,
+            listing(package.random),
+        )
     shapes = options.output_shapes
     return package.with_output_shapes(shapes) if shapes else package
 

@@ -81,7 +81,9 @@ class PythonBackend:
         handle = handle_of(request.spark, request.package, request.options)
         scorer = ArgumentScorer(handle, request.fetch, request.options)
         make = _arrow_function if kind == "arrow" else _pandas_function
-        udf = make(scorer, udf_type(request.outputs, request.options.reason))
+        udf: Any = make(scorer, udf_type(request.outputs, request.options.reason))
+        if request.package.random:  # otherwise Spark may call it again for a filter
+            udf = udf.asNondeterministic()
         return ModelFunction(request.package.signature, udf, kind)
 
     def register(self, request: FunctionRequest, name: str) -> ModelFunction:

@@ -70,7 +70,7 @@ def predict_rdd(
     check_columns(feed=feed, fetch=fetch)
     refuse_fastest(chosen)
     _check_rdd(rdd)
-    spark = SparkSession(rdd.context)
+    spark = SparkSession.builder.getOrCreate()  # a new object would change `toDF` of RDDs
     package = model_of(spark, model, chosen)
     outputs = bind_outputs(package.signature, fetch=fetch, options=chosen)
     given = feed or {}

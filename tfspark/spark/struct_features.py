@@ -1,7 +1,7 @@
-"""Replaces a struct that feeds an input of Examples by its fields, which are the features. Driver.
+"""Feeds a model from the fields of structs. Driver.
 
-Only an input from which the graph parses Examples takes a struct. For other inputs, the binding
-refuses it.
+A struct that feeds an input of Examples is replaced by its fields, which are the features. For
+other inputs, the binding refuses a struct. The fields of one struct column may feed all inputs.
 """
 
 from __future__ import annotations
@@ -15,10 +15,35 @@ from pyspark.sql import functions as sf
 from pyspark.sql.types import StructType
 
 from tfspark.columns import resolve
-from tfspark.features import key_of
+from tfspark.features import features_in, key_of
 from tfspark.signature import Signature
 from tfspark.spark.cluster.names import field_path, plain
 from tfspark.spark.types import column_of
+
+
+def fields_of_struct(
+    df: DataFrame, feed: Mapping[str, Any], signature: Signature, case_sensitive: bool
+) -> dict[str, str]:
+    """Return the fields of the only struct column that has fields for all remaining inputs."""
+    open_inputs = [
+        spec.name
+        for spec in signature.inputs
+        if spec.name not in feed
+        and not features_in(feed, spec.name, signature.example_inputs)
+        and resolve(spec.name, df.columns, case_sensitive=case_sensitive) is None
+    ]
+    found = []
+    for column in df.schema if open_inputs else ():
+        if not isinstance(column.dataType, StructType) or column_of(column.dataType).arrow:
+            continue
+        names = column.dataType.names
+        fields = {name: resolve(name, names, case_sensitive=case_sensitive) for name in open_inputs}
+        if None not in fields.values() and df.columns.count(column.name) == 1:
+            struct = plain(column.name)
+            found.append(
+                {name: field_path(struct, str(own), df.columns) for name, own in fields.items()}
+            )
+    return found[0] if len(found) == 1 else {}
 
 
 def features_of_structs(

@@ -4,8 +4,8 @@ A replayed micro-batch gets the version in its record. A new micro-batch gets th
 it can replace the running one; otherwise the running version continues. Versions never go back.
 
 Invariants: the running version is the one of the last record, so it is known after a restart. A
-refused version is tried again only when its files have changed. If the last version was deleted, a
-newer one continues.
+refused version is tried again only when its files have changed. If the last version was deleted or
+changed, a newer one continues. A base path that cannot be read for a while does not end a stream.
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tfspark.bound_models import NamedModel
-from tfspark.errors import BindingError, ModelNotFoundError, TfsparkError, explain
+from tfspark.errors import (
+    BindingError,
+    InvalidModelError,
+    ModelNotFoundError,
+    TfsparkError,
+    explain,
+)
 from tfspark.foreign_text import one_line
 from tfspark.options import ScoreOptions
 from tfspark.package import ModelPackage
@@ -30,7 +36,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     # Frame and model → the columns of the scored rows (name → Spark type).
-    Columns = Callable[[DataFrame, ModelPackage], dict[str, str]]
+    CheckColumns = Callable[[DataFrame, ModelPackage], dict[str, str]]
 
 _log = logging.getLogger(__name__)
 
@@ -42,13 +48,13 @@ class ModelChoice:
     Attributes:
         base_path: The folder of the version folders.
         options: The options of scoring.
-        columns: Checks a model against a frame, and returns the columns of the scored rows.
+        check_columns: Checks a model against a frame, and returns the columns of the scored rows.
         running: The version that scored the last micro-batch of this process.
     """
 
     base_path: str
     options: ScoreOptions
-    columns: Columns
+    check_columns: CheckColumns
     running: ModelPackage | None = field(default=None, init=False)
     _refused: dict[int, State] = field(default_factory=dict, init=False)
 
@@ -85,24 +91,33 @@ class ModelChoice:
         Raises:
             TfsparkError: When no version has run and the newest one is broken or does not fit.
         """
-
-        def fitting(package: ModelPackage) -> ModelPackage:
-            if frame is not None:
-                self.columns(frame, package)
-            return package
-
+        last = records.last()
         try:
-            return fitting(self._load(spark, newest_version(spark, self.base_path)))
+            newest = self._load(spark, newest_version(spark, self.base_path))
+            columns = None if frame is None else self.check_columns(frame, newest)
         except TfsparkError:
-            last = records.last()
             if last is None:
                 raise
-            return fitting(self._recorded(spark, last))
+            package = self._recorded(spark, last)
+            if frame is not None:
+                self.check_columns(frame, package)
+            return package
+        if frame is None or last is None or last.digest == newest.digest:
+            return newest
+        running = self._last(spark, last, newest.version or 0)
+        is_refused = running is not None and self.check_columns(frame, running) != columns
+        return running if running is not None and is_refused else newest
 
     def _next(self, frame: DataFrame, batch: int, records: Records) -> ModelPackage:
         spark = frame.sparkSession
         last = None if self.running else records.last()
-        newest = newest_version(spark, self.base_path)
+        try:
+            newest = newest_version(spark, self.base_path)
+        except TfsparkError as error:
+            if self.running is None:
+                raise
+            _log.error("version %s continues: %s", self.running.version, error)
+            return self.running
         running = self.running if last is None else self._last(spark, last, newest)
         if running is None:
             return self._accepted(frame, newest, None)
@@ -119,15 +134,17 @@ class ModelChoice:
             return running
 
     def _last(self, spark: SparkSession, last: Scored, newest: int) -> ModelPackage | None:
-        """Return the last version of a stream that starts again; `None` if it was replaced."""
+        """Return the last version of a stream that starts again; `None` if it was replaced.
+
+        Raises:
+            TfsparkError: When it was deleted or changed, and there is no newer one.
+        """
         try:
             return self._recorded(spark, last)
-        except ModelNotFoundError:
+        except (ModelNotFoundError, InvalidModelError) as error:
             if newest <= last.version:
                 raise
-            _log.warning(
-                "version %d does not exist now; version %d continues", last.version, newest
-            )
+            _log.warning("version %d continues: %s", newest, error)
             return None
 
     def _refuse(self, refusal: Refusal, running: ModelPackage, records: Records) -> None:
@@ -152,8 +169,8 @@ class ModelChoice:
         """
         spark = frame.sparkSession
         package = self._load(spark, version)
-        columns = self.columns(frame, package)
-        before = columns if running is None else self.columns(frame, running)
+        columns = self.check_columns(frame, package)
+        before = columns if running is None else self.check_columns(frame, running)
         if columns != before:
             raise BindingError(
                 explain(
@@ -163,8 +180,14 @@ class ModelChoice:
                     hint="choose the columns with fetch, or start another stream for this version.",
                 )
             )
-        if self.options.engine != "jvm":
+        if self.options.engine == "jvm":
+            return package
+        try:
             open_models(spark, [NamedModel("", package, self.options, {})])
+        except TfsparkError:
+            if running is None or running.digest != package.digest:
+                forget(spark, package)
+            raise
         return package
 
     def _load(self, spark: SparkSession, version: int) -> ModelPackage:

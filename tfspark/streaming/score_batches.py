@@ -221,6 +221,10 @@ def _check_version(options: ScoreOptions, column: object) -> None:
     if column is not None and not (isinstance(column, str) and column):
         problem = "The argument version_column has an invalid value."
         raise UsageError(explain(problem, expected="the name of a new column", found=repr(column)))
+    if options.engine == "fastest":
+        problem = "A stream has no rows before it starts, so engines cannot be timed."
+        hint = "name the engine; tfspark.testing.compare_engines(model, rows) times them."
+        raise UsageError(explain(problem, found='engine="fastest"', hint=hint))
     for name in ("version", "sha256"):
         value = getattr(options, name)
         if value is not None:

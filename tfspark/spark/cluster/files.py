@@ -46,12 +46,21 @@ def local_path(path: str) -> Path | None:
 
 @dataclass(frozen=True)
 class Entry:
-    """A file or folder in a listing; its name is relative to the listed folder."""
+    """A file or folder in a listing.
+
+    Attributes:
+        name: Its name, relative to the listed folder.
+        size: Its bytes.
+        is_folder: Whether it is a folder.
+        is_link: Whether it is a link.
+        changed: Its modification time in milliseconds; 0 if the file system has none.
+    """
 
     name: str
     size: int
     is_folder: bool
     is_link: bool
+    changed: int = 0
 
 
 class HadoopFiles:
@@ -158,7 +167,8 @@ class HadoopFiles:
                 status = listed.next()
                 name = above + str(status.getPath().getName())
                 is_folder, is_link = bool(status.isDirectory()), bool(status.isSymlink())
-                yield Entry(name, int(status.getLen()), is_folder, is_link)
+                changed = int(status.getModificationTime())
+                yield Entry(name, int(status.getLen()), is_folder, is_link, changed)
                 if is_folder and not is_link:
                     folders.append(f"{name}/")
 

@@ -16,7 +16,7 @@ from tfspark.saved_model.files import files as files_of
 from tfspark.spark.cluster.files import HadoopFiles, local_path
 from tfspark.spark.cluster.session_kind import is_classic
 
-# Names, sizes and, for local files, modification times.
+# Names, sizes and modification times.
 State: TypeAlias = tuple[tuple[object, ...], ...]
 
 
@@ -51,7 +51,7 @@ def state_of_version(spark: SparkSession, base_path: str, version: int) -> State
         return tuple((name, status.st_size, status.st_mtime_ns) for name, status in listed)
     with HadoopFiles.outside_cache(spark, base_path) as files:
         entries = files.entries_below(f"{base_path.rstrip('/')}/{folder}")
-        return tuple(sorted((entry.name, entry.size) for entry in entries))
+        return tuple(sorted((entry.name, entry.size, entry.changed) for entry in entries))
 
 
 def _folders(spark: SparkSession, base_path: str) -> list[str]:

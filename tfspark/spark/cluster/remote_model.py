@@ -3,6 +3,8 @@
 Takes the URI of an export dir or base path, copies the requested version and returns a local folder
 for `package.load`. Driver of a classic session.
 
+A model that was copied before is copied again only if a file has another size or time.
+
 Invariants: the file system is opened with the configuration of the SparkContext, and outside
 Hadoop's cache, which may contain another file system for the same URI; it is closed after use. The
 export dir is listed before it is copied: links, names that lead out of it, too many entries or
@@ -14,6 +16,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -23,7 +26,11 @@ from tfspark.saved_model import graph_file
 from tfspark.saved_model.export_dir import choose_version
 from tfspark.saved_model.files import MOST_ENTRIES, is_too_long
 from tfspark.spark.cluster.failures import cause
-from tfspark.spark.cluster.files import HadoopFiles
+from tfspark.spark.cluster.files import Entry, HadoopFiles
+
+# URI and files of an export dir → its copy. A copy stays until the process ends, because packages
+# refer to it.
+_copies: dict[tuple[str, tuple[Entry, ...]], Path] = {}
 
 
 def fetched(spark: SparkSession, model: str, version: int | None) -> Path | None:
@@ -68,14 +75,12 @@ def driver_folder(purpose: str) -> Path:
 
 
 def _fetch(files: HadoopFiles, uri: str, version: int | None) -> Path:
-    """Copy the wanted version and return the local base path."""
+    """Copy the wanted version and return the local base path or export dir."""
     names = files.children(uri)
     parent, name = uri.rsplit("/", 2)[-2:]
-    # A version folder keeps the name of its model.
-    local = driver_folder("model") / (Path(parent, name) if name.isdigit() else name)
     if not graph_file.NAMES.isdisjoint(names):
-        _copy(files, uri, local)
-        return local
+        # A version folder keeps the name of its model.
+        return _copied(files, uri, Path(parent, name) if name.isdigit() else Path(name))
     chosen = choose_version(files.folders(uri), version, uri)
     if chosen is None:
         raise ModelNotFoundError(
@@ -87,13 +92,32 @@ def _fetch(files: HadoopFiles, uri: str, version: int | None) -> Path:
             )
         )
     folder, _ = chosen
-    _copy(files, f"{uri}/{folder}", local / folder)
-    return local
+    return _copied(files, f"{uri}/{folder}", Path(name, folder)).parent
 
 
-def _copy(files: HadoopFiles, uri: str, target: Path) -> None:
-    """Copy the files of an export dir, after listing and checking all of them."""
-    listed: dict[str, int] = {}
+def _copied(files: HadoopFiles, uri: str, place: Path) -> Path:
+    """Return the driver's copy of an export dir, at this place in a folder of its own."""
+    listed = _listed(files, uri)
+    state = (uri, tuple(listed))
+    known = _copies.get(state)
+    if known is not None and _is_whole(known, listed):
+        return known
+    target = driver_folder("model") / place
+    target.mkdir(parents=True)
+    size, room = sum(entry.size for entry in listed), shutil.disk_usage(target).free
+    if size > room:
+        raise _refusal(uri, f"{size} bytes, where the driver has room for {room}")
+    for entry in listed:
+        (target / entry.name).parent.mkdir(parents=True, exist_ok=True)
+        files.copy_to_local(f"{uri}/{entry.name}", target / entry.name)
+    if all(entry.changed for entry in listed):
+        _copies[state] = target
+    return target
+
+
+def _listed(files: HadoopFiles, uri: str) -> list[Entry]:
+    """Return the files of an export dir, sorted by name, after checking all entries."""
+    listed = []
     for count, entry in enumerate(files.entries_below(uri), 1):
         if count > MOST_ENTRIES:
             raise _refusal(uri, f"more than {MOST_ENTRIES} entries")
@@ -102,14 +126,14 @@ def _copy(files: HadoopFiles, uri: str, target: Path) -> None:
         if ".." in entry.name.split("/") or is_too_long(entry.name):
             raise _refusal(uri, f"{entry.name!r}, a name that no model has")
         if not entry.is_folder:
-            listed[entry.name] = entry.size
-    target.mkdir(parents=True)
-    room = shutil.disk_usage(target).free
-    if sum(listed.values()) > room:
-        raise _refusal(uri, f"{sum(listed.values())} bytes, where the driver has room for {room}")
-    for name in listed:
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        files.copy_to_local(f"{uri}/{name}", target / name)
+            listed.append(entry)
+    return sorted(listed, key=lambda entry: entry.name)
+
+
+def _is_whole(folder: Path, listed: Sequence[Entry]) -> bool:
+    """Whether no file of a copy is missing; cleaners remove old files of the temporary folder."""
+    paths = [(folder / entry.name, entry.size) for entry in listed]
+    return all(path.is_file() and path.stat().st_size == size for path, size in paths)
 
 
 def _refusal(uri: str, found: str) -> InvalidModelError:

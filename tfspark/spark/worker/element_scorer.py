@@ -40,7 +40,12 @@ _CHUNK = 4096
 _FIRST_CHUNK = 16
 
 _WIDEST: dict[str, pa.DataType] = {"f": pa.float64(), "b": pa.bool_()}
-_NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_null)
+_NUMBERS = (
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_boolean,
+    pa.types.is_null,
+)
 _UNREADABLE = (pa.ArrowException, TypeError, ValueError, OverflowError)
 
 
@@ -249,7 +254,7 @@ def _type_of(spec: TensorSpec, values: Sequence[Any]) -> pa.DataType:
 
 
 def _read(values: Sequence[Any], arrow: pa.DataType, spec: TensorSpec) -> pa.Array[Any]:
-    """Read Python values as an Arrow type, or fail: no fraction as integer, no bool as number."""
+    """Read Python values as an Arrow type, or fail: no fraction as integer, no text as number."""
     element, _ = dtypes.element_of(arrow)
     if pa.types.is_floating(element):
         try:
@@ -269,7 +274,7 @@ def _read(values: Sequence[Any], arrow: pa.DataType, spec: TensorSpec) -> pa.Arr
         _, depth = dtypes.element_of(arrow)
         found = pa.array(values, dtypes.nested(pa.decimal128(38, 0), depth))
     kind = dtypes.element_of(found.type)[0]
-    # Arrow would convert bools, text, dates and times to integers.
+    # Arrow would convert text, dates and times to integers.
     if not (dtypes.is_decimal(kind) or any(is_one(kind) for is_one in _NUMBERS)):
         raise TypeError(f"a value of the type {kind} is not a number")
     return found.cast(arrow)
