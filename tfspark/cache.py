@@ -14,12 +14,20 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple
 
 from tfspark.engine import Engine, EngineOptions
 from tfspark.signature import Signature
 
-Key: TypeAlias = tuple[str, tuple[str, ...], Signature, EngineOptions]
+
+class Key(NamedTuple):
+    """The model that an engine runs, and how."""
+
+    digest: str
+    tags: tuple[str, ...]
+    signature: Signature
+    options: EngineOptions
+
 
 LIMIT = 8
 

@@ -157,12 +157,12 @@ def by_name(name: str) -> DType:
             f"TensorFlow type {name} cannot pass between Spark and a model.",
             expected=", ".join(row.name for row in TABLE),
             found=name,
-            hint=f"{unsupported(name)}.",
+            hint=f"{reason_unsupported(name)}.",
         )
     )
 
 
-def unsupported(name: str) -> str | None:
+def reason_unsupported(name: str) -> str | None:
     """Return why a TensorFlow type is not supported, with advice; `None` when it is supported."""
     if name in _BY_NAME:
         return None

@@ -94,7 +94,7 @@ def _unusable(signature: Signature, rows: int | None, terms: Terms) -> dict[str,
 
 
 def _without_rows(spec: TensorSpec, rows: int | None, terms: Terms) -> str | None:
-    """Return why an output has no dimension for the rows, or an unknown one; else `None`."""
+    """Return why an output cannot give one value for each row; `None` when it can."""
     if spec.shape is None:
         option = terms.output_shape.format(output=spec.name)
         return (

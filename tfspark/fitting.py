@@ -94,7 +94,7 @@ class Fitting:
 
 def unusable_type(spec: TensorSpec) -> str | None:
     """Return why Spark has no column for tensors of this type; `None` when it has one."""
-    reason = dtypes.unsupported(spec.dtype)
+    reason = dtypes.reason_unsupported(spec.dtype)
     if reason:
         return f"type {spec.dtype} cannot pass between Spark and a model: {reason}"
     return None

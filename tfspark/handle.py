@@ -134,14 +134,13 @@ class ModelHandle:
                 or a GPU does not exist.
         """
         key = self._key(gpus)
-        options = key[-1]
 
         def load() -> Engine:
             if gpus:
                 gpu.show(gpus)
             folder = self.source.locate(self.digest, self.size)
             try:
-                engine = load_engine(str(folder), self.tags, self.signature, options)
+                engine = load_engine(str(folder), self.tags, self.signature, key.options)
             except TfsparkError as error:  # its message names only a folder of the node's cache
                 raise type(error)(f"model {self.title}: {error}") from error
             self._warm_up(engine, folder)
@@ -153,11 +152,11 @@ class ModelHandle:
         """Return the engine that runs the model in this process; `None` if it is not open."""
         key = self._key(gpus)
         engine = ENGINES.live(key)
-        return None if engine is None else choice_of(engine, key[-1])
+        return None if engine is None else choice_of(engine, key.options)
 
     def _key(self, gpus: Collection[str]) -> Key:
         options = replace(self.options, gpu=bool(gpus), digest=self.digest)
-        return (self.digest, self.tags, self.signature, options)
+        return Key(self.digest, self.tags, self.signature, options)
 
     def _warm_up(self, engine: Engine, folder: Path) -> None:
         """Run the warm-up requests of the export dir, as TensorFlow Serving does."""

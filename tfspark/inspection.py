@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tfspark.mlflow_models import fetched, is_mlflow_uri
+from tfspark.mlflow_models import download, is_mlflow_uri
 from tfspark.model_page import line_to_copy, sql_to_copy
 from tfspark.operations import Finding, findings_of
 from tfspark.options import SERVING_DEFAULT
@@ -112,7 +112,7 @@ def inspect(model: str, version: int | None = None) -> Inspection:
     Raises:
         TfsparkError: When the model does not exist or is broken, as for `load`.
     """
-    registered = fetched(model, version) if is_mlflow_uri(model) else None
+    registered = download(model, version) if is_mlflow_uri(model) else None
     if registered is None:
         refuse(model)
     with reading(model):

@@ -86,7 +86,7 @@ def limited_requests() -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-def fetched(uri: str, version: int | None = None, *, is_pinned: bool = False) -> MlflowModel:
+def download(uri: str, version: int | None = None, *, is_pinned: bool = False) -> MlflowModel:
     """Copy a model of MLflow to this machine.
 
     Args:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tfspark.errors import SignatureNotFoundError, did_you_mean, explain, listing
-from tfspark.mlflow_models import MlflowModel, fetched, is_mlflow_uri
+from tfspark.mlflow_models import MlflowModel, download, is_mlflow_uri
 from tfspark.model_page import page_of
 from tfspark.model_title import title_of
 from tfspark.operations import Finding, findings_of, random_operations, refuse_findings
@@ -176,7 +176,7 @@ def load(
         SignatureNotFoundError: When the model has no such tag set or signature.
     """
     if is_mlflow_uri(path):
-        model = fetched(path, version, is_pinned=sha256 is not None)
+        model = download(path, version, is_pinned=sha256 is not None)
         return _load_registered(model, signature, _tag_set(tags), sha256)
     refuse(path)
     with reading(path):

@@ -1,4 +1,4 @@
-"""Warns of models whose rows may affect each other, or that are slow. Driver and executor.
+"""Warns when rows of a batch may affect each other, or when scoring is slow. Driver and executor.
 
 Only the signature is known, so a warning says what may happen: a model with open sizes may also
 compute them from each row alone.

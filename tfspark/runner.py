@@ -150,6 +150,7 @@ class _Scorer:
     def __post_init__(self) -> None:
         self.columns = self.binding.columns
         self.schema = pa.schema(self.binding.output_fields)
+        self.predicted = list(self.schema)[: len(self.binding.outputs)]
         self.call = ModelCall(self.binding, self.engine)
         self.may_reject = self.binding.on_error == "null"
 
@@ -163,7 +164,7 @@ class _Scorer:
         except RowProblem as problem:
             raise self._row_error(window, problem) from problem.cause
         self.start += rows
-        columns = _in_order(self.schema, rows, scored)[: len(self.binding.outputs)]
+        columns = _in_order(self.predicted, rows, scored)
         if self.binding.reason is not None:
             columns.append(reason_array(rows, rejects.reasons()))
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
@@ -287,10 +288,12 @@ def _without(
     return rows[good], [take_rows(tensor, good) for tensor in tensors]
 
 
-def _in_order(schema: pa.Schema, rows: int, scored: Sequence[_Scored]) -> list[dtypes.ArrowArray]:
+def _in_order(
+    fields: Sequence[dtypes.ArrowField], rows: int, scored: Sequence[_Scored]
+) -> list[dtypes.ArrowArray]:
     """Join the predictions in the order of rows; rows that were not scored get null."""
     if not scored:
-        return [pa.nulls(rows, one.type) for one in schema]
+        return [pa.nulls(rows, one.type) for one in fields]
     if len(scored) == 1 and len(scored[0].rows) == rows:
         return scored[0].columns
     joined = [

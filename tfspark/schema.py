@@ -240,7 +240,7 @@ def _with_null_rule(bound: InputBinding, on_null: OnNull) -> InputBinding:
 
 
 def _taken_reason(reason: str | None, taken: Sequence[str]) -> list[str]:
-    """Say that the reason column has the name of another column, where it has."""
+    """Return a mismatch for each column that already has the name of the reason column."""
     same = [name for name in taken if reason is not None and name.lower() == reason.lower()]
     return [f"reason is {reason!r}, and the column {name!r} already exists" for name in same]
 

@@ -73,7 +73,7 @@ class TensorSpec:
 
     @property
     def batch_dimension(self) -> int | None:
-        """The fixed number of rows of a batch, or `None` when it is free."""
+        """The fixed number of rows of a batch, or `None` when it is open."""
         return self.shape[0] if self.shape else None
 
     @property
@@ -82,13 +82,13 @@ class TensorSpec:
         return self.shape is None or len(self.shape) > 0
 
     def by_rows(self) -> TensorSpec:
-        """Return the tensor with a free dimension in front; an unknown rank stays unknown."""
+        """Return the tensor with an open dimension in front; an unknown rank stays unknown."""
         return self if self.shape is None else replace(self, shape=(None, *self.shape))
 
     @property
     def sql(self) -> str:
         """The Spark type of its column, as text; `no column` for a type without one."""
-        if dtypes.unsupported(self.dtype):
+        if dtypes.reason_unsupported(self.dtype):
             return "no column"
         if not self.is_batched:
             return "no column"
@@ -197,7 +197,7 @@ class Signature:
         for title, specs in (("inputs", self.inputs), ("outputs", self.outputs)):
             lines.append(f"  {title}:")
             columns = [spec.by_rows() if per_row else spec for spec in specs]
-            kinds = [_kind(column, title) for column in columns]
+            kinds = [_kind(column, is_input=title == "inputs") for column in columns]
             for spec, kind in zip(specs, kinds, strict=True):
                 lines.append(f"    {spec}, in Spark {kind}")
                 lines += [f"      feature {_feature(one)}" for one in spec.features or ()]
@@ -205,10 +205,12 @@ class Signature:
         return "\n".join(lines)
 
 
-def _kind(spec: TensorSpec, title: str) -> str:
+def _kind(spec: TensorSpec, *, is_input: bool) -> str:
     """Return the Spark type of an input or output as text; a scalar input is a constant."""
-    is_scalar = title == "inputs" and not spec.is_batched and not dtypes.unsupported(spec.dtype)
-    return f"one {dtypes.by_name(spec.dtype).sql} for all rows" if is_scalar else spec.sql
+    is_scalar = (
+        title == "inputs" and not spec.is_batched and not dtypes.reason_unsupported(spec.dtype)
+    )
+    return f"one {dtypes.by_name(spec.dtype).sql} for all rows" if is_constant else spec.sql
 
 
 def _feature(feature: FeatureSpec) -> str:

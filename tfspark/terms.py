@@ -21,13 +21,10 @@ class Terms:
     keep: str
     narrow: str
     on_null: str
-    fill: str
     strings: str
     constant: str
     output_shape: str
     batch_size: str
-    tags: str
-    signature: str
 
 
 PYTHON = Terms(
@@ -36,20 +33,16 @@ PYTHON = Terms(
     keep="keep=[…]",
     narrow="narrow=True",
     on_null='on_null="error"',
-    fill='on_null={{"{input}": value}}',
     strings='strings="binary"',
     constant='feed={{"{input}": value}}',
     output_shape='output_shapes={{"{output}": ()}}',
     batch_size="batch_size=1",
-    tags="tags=(…)",
-    signature='signature="…"',
 )
 
 # The Params of Spark ML.
 ML = replace(
     PYTHON,
     on_null='onNull="error"',
-    fill='onNull={{"{input}": value}}',
     output_shape='outputShapes={{"{output}": ()}}',
     batch_size="batchSize=1",
 )
@@ -61,13 +54,10 @@ FLAGS = Terms(
     keep="--keep COLUMN,…",
     narrow="--narrow",
     on_null="--on-null error",
-    fill="--fill-null {input}=VALUE",
     strings="--strings binary",
     constant="--constant {input}=VALUE",
     output_shape="--output-shape {output}=",
     batch_size="--batch-size 1",
-    tags="--tags TAG,…",
-    signature="--signature NAME",
 )
 
 # A call of a registered function. Its options are arguments of `register` or `predict_udf`; a call
@@ -78,11 +68,8 @@ SQL = Terms(
     keep="the columns of the query",
     narrow="narrow=True in register (--narrow in the SQL job), or drop them with CAST",
     on_null='on_null="error" in register or predict_udf',
-    fill='on_null={{"{input}": value}} in register or predict_udf',
     strings='strings="binary" in register or predict_udf',
     constant="a literal for {input}",
     output_shape='output_shapes={{"{output}": ()}} in register or predict_udf',
     batch_size="batch_size=1 in register or predict_udf",
-    tags="tags=(…) in register or predict_udf",
-    signature='signature="…" in register or predict_udf',
 )

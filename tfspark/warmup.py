@@ -121,7 +121,7 @@ def _recorded(protos: Mapping[str, Any]) -> dict[str, Tensor]:
     known = {
         name: proto
         for name, proto in protos.items()
-        if dtypes.unsupported(dtypes.name_of(proto.dtype)) is None
+        if dtypes.reason_unsupported(dtypes.name_of(proto.dtype)) is None
     }
     return _tensors(known)
 

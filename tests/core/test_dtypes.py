@@ -94,7 +94,7 @@ def test_every_number_up_to_uint64_has_a_decision():
 def test_names_and_numbers_lead_to_the_same_row(row):
     assert dtypes.name_of(row.number) == row.name
     assert dtypes.by_name(row.name) is row
-    assert dtypes.unsupported(row.name) is None
+    assert dtypes.reason_unsupported(row.name) is None
 
 
 @pytest.mark.parametrize(("name", "reason"), dtypes.UNSUPPORTED.values())
@@ -110,7 +110,7 @@ def test_an_unsupported_type_says_why(name, reason):
 @pytest.mark.parametrize(("number", "name"), [(24, "float8_e5m2"), (29, "int4")])
 def test_a_small_type_is_named_and_refused(number, name):
     assert dtypes.name_of(number) == name
-    assert dtypes.unsupported(name).startswith("cast to a type")
+    assert dtypes.reason_unsupported(name).startswith("cast to a type")
 
 
 @pytest.mark.parametrize("number", [0, 34, 101, 999])

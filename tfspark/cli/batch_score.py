@@ -12,10 +12,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tfspark.cli.local_model import check_model
+from tfspark.cli.submitted import run_submitted
 from tfspark.scoring import arguments, exit_codes, flags, no_effect
 from tfspark.scoring.job_parser import JobParser
 from tfspark.scoring.report_flags import BASELINE, NO_STATS, SAMPLE_ROWS
-from tfspark.scoring.run_job import run_job, stop
 from tfspark.standard_streams import write_out
 
 if TYPE_CHECKING:
@@ -123,21 +123,12 @@ def execute(
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the flags, open a session, run the job; return the exit code."""
     args = parse_args(argv)
-
-    def job() -> str:
-        from tfspark.spark.cluster.query_error_log import without_query_error_log
-        from tfspark.spark.cluster.session import session
-
-        check_early(args)
-        hive = bool(args.input_table or args.output_table)
-        spark = session("tfspark batch_score", hive=hive)
-        try:
-            with without_query_error_log():
-                return run(spark, args)
-        finally:
-            stop(spark)
-
-    return run_job(job)
+    return run_submitted(
+        "tfspark batch_score",
+        lambda spark: run(spark, args),
+        before=lambda: check_early(args),
+        hive=bool(args.input_table or args.output_table),
+    )
 
 
 def check_early(args: argparse.Namespace) -> None:

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfspark.cli.local_model import check_model
+from tfspark.cli.submitted import run_submitted
 from tfspark.errors import did_you_mean
 from tfspark.options import ScoreOptions
 from tfspark.scoring import arguments, exit_codes, flags, no_effect
 from tfspark.scoring.job_parser import JobParser
-from tfspark.scoring.run_job import run_job, stop
 from tfspark.standard_streams import write_out
 
 if TYPE_CHECKING:
@@ -121,20 +121,12 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the flags, open a session, run the job; return the exit code."""
     args = parse_args(argv)
-
-    def job() -> str:
-        from tfspark.spark.cluster.query_error_log import without_query_error_log
-        from tfspark.spark.cluster.session import session
-
-        check_early(args)
-        spark = session("tfspark sql_score", hive=True)
-        try:
-            with without_query_error_log():
-                return run(spark, args)
-        finally:
-            stop(spark)
-
-    return run_job(job)
+    return run_submitted(
+        "tfspark sql_score",
+        lambda spark: run(spark, args),
+        before=lambda: check_early(args),
+        hive=True,
+    )
 
 
 def check_early(args: argparse.Namespace) -> None:

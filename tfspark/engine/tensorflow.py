@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from tfspark.dtypes import unsupported
+from tfspark.dtypes import reason_unsupported
 from tfspark.engine import gpu
 from tfspark.engine.failure import failure, load_failure
 from tfspark.engine.protocol import EngineOptions, first_lines
@@ -59,7 +59,7 @@ class TensorFlowEngine:
             raise failure(error.error_code, _first_lines(error)) from error
         except (ValueError, TypeError) as error:
             raise EngineError(_first_lines(error)) from error
-        known = [spec for spec in self._signature.outputs if not unsupported(spec.dtype)]
+        known = [spec for spec in self._signature.outputs if not reason_unsupported(spec.dtype)]
         return {spec.name: _fetched(tf, results[spec.name]) for spec in known}
 
     def close(self) -> None:

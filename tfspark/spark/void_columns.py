@@ -40,7 +40,7 @@ def typed_nulls(
     found: dict[str, Column | list[Any]] = {}
     for spec in signature.inputs if void else ():
         value = feed.get(spec.name, spec.name)
-        if dtypes.unsupported(spec.dtype):
+        if dtypes.reason_unsupported(spec.dtype):
             continue
         if is_void(value):
             found[spec.name] = _null(spec, _depth(spec))

@@ -46,13 +46,13 @@ class _Note:
     run: str
     step: str
     staged: str
-    owner: InFlight
+    in_flight: InFlight
     report: Mapping[str, Any]
 
     @property
     def has_ended(self) -> bool:
         """Whether its process is known to have ended."""
-        return self.owner.owner is not None and self.owner.owner.has_ended()
+        return self.in_flight.owner is not None and self.in_flight.owner.has_ended()
 
 
 @dataclass
@@ -160,8 +160,8 @@ class JdbcOutput(CatalogOutput):
         Raises:
             OutputBusyError: Another run of the same job is working.
         """
-        if note is not None and note.owner.is_at_work:
-            raise self._busy(str(note.owner.owner))
+        if note is not None and note.in_flight.is_at_work:
+            raise self._busy(str(note.in_flight.owner))
         owner = InFlight(self._commit, Owner.this_process()).to_text()
         values = (self.run, _STAGING, self._staged.name, owner)
         names = [self._database.quoted(name) for name in ("run", "step", "staged", "owner")]

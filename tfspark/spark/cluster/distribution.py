@@ -32,7 +32,7 @@ from tfspark.saved_model.chunks import ChunkWriter
 from tfspark.saved_model.other_objects import refuse
 from tfspark.spark.cluster.failures import cause
 from tfspark.spark.cluster.files import local_path
-from tfspark.spark.cluster.remote_model import driver_folder, fetched
+from tfspark.spark.cluster.remote_model import copy_to_driver, driver_folder
 from tfspark.spark.cluster.session_kind import is_classic
 
 # Each chunk is a broadcast of its own. While it is sent, Python and the JVM of the driver hold one
@@ -270,7 +270,7 @@ def resolve(
     refuse(model)
     local = local_path(str(model))
     if spark is not None and is_classic(spark) and (local is None or not local.exists()):
-        copy = fetched(spark, str(model), version)
+        copy = copy_to_driver(spark, str(model), version)
         if copy is not None:
             uri = str(model).rstrip("/")
             return _loaded(

@@ -33,7 +33,7 @@ from tfspark.spark.cluster.files import Entry, HadoopFiles
 _copies: dict[tuple[str, tuple[Entry, ...]], Path] = {}
 
 
-def fetched(spark: SparkSession, model: str, version: int | None) -> Path | None:
+def copy_to_driver(spark: SparkSession, model: str, version: int | None) -> Path | None:
     """Copy a remote model to the driver.
 
     Args:

@@ -157,7 +157,7 @@ def _feed(signature: Signature, arguments: Sequence[str]) -> Feed:
 def _typed_null(array: pa.Array[Any], spec: TensorSpec, rank: int) -> pa.Array[Any]:
     """Give an untyped SQL NULL or array() the type of its input."""
     element, depth = dtypes.element_of(array.type)
-    if not pa.types.is_null(element) or dtypes.unsupported(spec.dtype):
+    if not pa.types.is_null(element) or dtypes.reason_unsupported(spec.dtype):
         return array
     wanted = dtypes.by_name(spec.dtype).arrow
     return array.cast(dtypes.nested(wanted, depth or rank))
