@@ -207,9 +207,7 @@ class Signature:
 
 def _kind(spec: TensorSpec, *, is_input: bool) -> str:
     """Return the Spark type of an input or output as text; a scalar input is a constant."""
-    is_scalar = (
-        title == "inputs" and not spec.is_batched and not dtypes.reason_unsupported(spec.dtype)
-    )
+    is_constant = is_input and not spec.is_batched and not dtypes.reason_unsupported(spec.dtype)
     return f"one {dtypes.by_name(spec.dtype).sql} for all rows" if is_constant else spec.sql
 
 
