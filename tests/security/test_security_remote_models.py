@@ -61,7 +61,7 @@ def serve(monkeypatch, tmp_path):
 
         monkeypatch.setattr(remote_model.HadoopFiles, "outside_cache", outside_cache)
         monkeypatch.setattr(remote_model, "driver_folder", lambda purpose: tmp_path / "copied")
-        return remote_model.fetched(None, "far://away/model", None)
+        return remote_model.copy_to_driver(None, "far://away/model", None)
 
     return fetch
 

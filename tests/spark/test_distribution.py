@@ -246,6 +246,17 @@ def test_a_remote_version_and_the_newest(spark, points, remote, fresh):
     assert distribution.resolve(spark, remote).digest == load(fresh).digest
 
 
+def test_a_remote_model_is_copied_once_until_it_changes(spark, remote, fresh):
+    first = distribution.resolve(spark, remote)
+    assert distribution.resolve(spark, remote).path == first.path
+    (Path(first.path) / "saved_model.pb").unlink()
+    again = distribution.resolve(spark, remote)
+    assert (again.path != first.path, again.digest) == (True, first.digest)
+    note = fresh / "1" / "assets.extra" / "note"
+    note.write_text("x" * note.stat().st_size)
+    assert distribution.resolve(spark, remote).digest != first.digest
+
+
 @pytest.mark.parametrize("suffix", ["", "/1"])
 def test_a_remote_model_of_text(points, remote, fresh, suffix):
     file = fresh / "1" / "saved_model.pb"
