@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -20,7 +21,7 @@ from tfspark.data_files.footers import MAX_FOOTERS, read_footers
 from tfspark.data_files.listing import DataFile, list_files
 from tfspark.data_files.splits import cut, plan_splits
 from tfspark.file_systems import open_filesystem
-from tfspark.scoring import direct
+from tfspark.scoring import direct, direct_input
 
 NOON = datetime.datetime(2026, 1, 2, 12, tzinfo=datetime.timezone.utc)
 
@@ -167,7 +168,52 @@ def as_options(folder: Path) -> tuple[object, ...]:
     return ("--input", folder, "--option", "mergeSchema=true")
 
 
-@pytest.mark.parametrize("kind", [as_csv, as_partitions, as_glob, as_options])
+def as_stream(folder: Path) -> tuple[object, ...]:
+    """Write a folder of a stream, with a file of a micro-batch that was not committed."""
+    spark = SparkSession.active()
+    rows = folder.with_name("rows")
+    rows.mkdir()
+    pq.write_table(wide(3), rows / "0.parquet")
+    kept = "id bigint, features array<float>"
+    stream = spark.readStream.schema(kept).parquet(str(rows))
+    writer = stream.writeStream.option("checkpointLocation", str(folder.with_name("log")))
+    writer.trigger(availableNow=True).start(str(folder)).awaitTermination()
+    pq.write_table(wide(5), folder / "part-of-a-failed-attempt.parquet")
+    return ("--input", folder)
+
+
+def as_old_spark(folder: Path) -> tuple[object, ...]:
+    noted = wide(3).replace_schema_metadata({"org.apache.spark.version": "2.4.8"})
+    pq.write_table(noted, folder / "rows.parquet")
+    return ("--input", folder)
+
+
+def as_stale_schema(folder: Path) -> tuple[object, ...]:
+    spark = SparkSession.active()
+    spark.createDataFrame([(1, 2, [1.0, 2.0])] * 3, "a int, b int, features array<float>").coalesce(
+        1
+    ).write.parquet(str(folder.with_name("whole")))
+    table = pq.read_table(folder.with_name("whole"))
+    pq.write_table(table.drop_columns(["b"]), folder / "rows.parquet")
+    return ("--input", folder)
+
+
+def as_names_by_case(folder: Path) -> tuple[object, ...]:
+    pq.write_table(wide(3), folder / "0.parquet")
+    later = wide(3)
+    pq.write_table(later.append_column("ID", later["id"]), folder / "1.parquet")
+    return ("--input", folder, "--keep", "id")
+
+
+def as_hidden_file(folder: Path) -> tuple[object, ...]:
+    pq.write_table(wide(3), folder / "_rows.parquet")
+    return ("--input", folder / "_rows.parquet")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [as_csv, as_partitions, as_glob, as_options, as_stream, as_old_spark, as_stale_schema],
+)
 def test_what_spark_reads_otherwise_goes_through_spark(
     kind: Any, score: Any, tmp_path: Path
 ) -> None:
@@ -176,6 +222,62 @@ def test_what_spark_reads_otherwise_goes_through_spark(
     flags = kind(source)
     report = score(*flags, "--output", tmp_path / "out").report
     assert (report["path"], report["rows_out"]) == ("spark", 3)
+
+
+def test_names_that_differ_by_case_in_a_later_file_are_spark_s_error(
+    end_of: Any, linear: Path, tmp_path: Path
+) -> None:
+    for kind in (as_names_by_case, as_hidden_file):
+        source = tmp_path / kind.__name__
+        source.mkdir()
+        ended = end_of(
+            batch_score.main, "--model", linear, *kind(source), "--output", tmp_path / "out"
+        )
+        assert ended.code != 0
+        assert not (tmp_path / "out").exists()
+
+
+def test_dots_and_bytes_in_orc_files_are_read_by_spark(score: Any, tmp_path: Path) -> None:
+    features = pa.array([[1.0, 2.0]] * 2, pa.list_(pa.float32()))
+    dotted = tmp_path / "dotted"
+    dotted.mkdir()
+    struct = pa.array([{"x": 1}] * 2)
+    table = pa.table({"s.x": [2.5, 3.5], "features": features, "s": struct})
+    pa.orc.write_table(table, dotted / "rows.orc")
+    flags = ("--input", dotted, "--input-format", "orc", "--output", tmp_path / "out")
+    assert score(*flags).report["path"] == "spark"
+    assert pq.read_table(tmp_path / "out")["s.x"].to_pylist() == [2.5, 3.5]
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    for name, kind in (("0", pa.string()), ("1", pa.binary())):
+        table = pa.table({"s": pa.array(["ab", "c"], pa.string()).cast(kind), "features": features})
+        pa.orc.write_table(table, mixed / f"{name}.orc")
+    flags = ("--input", mixed, "--input-format", "orc", "--output", tmp_path / "out2")
+    assert score(*flags).report["path"] == "spark"
+    assert sorted(pq.read_table(tmp_path / "out2")["s"].to_pylist()) == ["61 62", "63", "ab", "c"]
+
+
+def test_unknown_extensions_and_encryption_go_through_spark(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    job = SimpleNamespace(
+        path="auto",
+        source=SimpleNamespace(table="", format="parquet", options={}, path="rows"),
+        target=SimpleNamespace(format="parquet", options={}, partition_by=()),
+    )
+    values = {"spark.sql.extensions": "io.tfspark.TfSparkExtensions"}
+    fake = SimpleNamespace(conf=SimpleNamespace(get=lambda name, other: values.get(name, other)))
+    encrypts = [False]
+    monkeypatch.setattr(direct_input, "set_on_classic", lambda _: [])
+    monkeypatch.setattr(direct_input, "decrypts", lambda _: encrypts[0])
+    check: Any = direct_input.check_session
+    check(fake, job)
+    encrypts[0] = True
+    with pytest.raises(direct_input.NotDirectError, match="encrypted files"):
+        check(fake, job)
+    values["spark.sql.extensions"] += ",com.acme.RowFilters"
+    with pytest.raises(direct_input.NotDirectError, match=r"com\.acme\.RowFilters may change"):
+        check(fake, job)
 
 
 def test_csv_goes_direct_when_asked(score: Any, tmp_path: Path) -> None:

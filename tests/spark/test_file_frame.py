@@ -2,10 +2,12 @@
 
 import logging
 import os
+from base64 import b64decode, b64encode
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyarrow.parquet.encryption as pe
 import pytest
 from pyarrow import fs
 from pyspark.errors import AnalysisException, PySparkException
@@ -186,6 +188,27 @@ def old_dates(spark, df, path):
     return spark.read.parquet(f"{path}.parquet")
 
 
+def encrypted(spark, df, path):
+    keys = pe.EncryptionConfiguration("key", column_keys={"key": ["secret"]}, plaintext_footer=True)
+    factory = pe.CryptoFactory(lambda _: OpenKeys())
+    table = pa.table({"id": [1], "features": [[1.0, 2.0]], "secret": [1.5]})
+    properties = factory.file_encryption_properties(pe.KmsConnectionConfig(), keys)
+    file = f"{path}.parquet"
+    with pq.ParquetWriter(file, table.schema, encryption_properties=properties) as writer:
+        writer.write_table(table)
+    return spark.read.parquet(file).select("id", "features")
+
+
+class OpenKeys(pe.KmsClient):
+    """A key store that wraps keys without a secret."""
+
+    def wrap_key(self, key, _):
+        return b64encode(key)
+
+    def unwrap_key(self, wrapped, _):
+        return b64decode(wrapped)
+
+
 def changed_before(spark, df, path):
     df.coalesce(1).write.parquet(path)
     read = spark.read.parquet(path)
@@ -217,6 +240,7 @@ LEFT_TO_SPARK = {
     "table": (as_table, "a table"),
     "ORC": (lambda spark, df, path: df.write.orc(path) or spark.read.orc(path), "Orc"),
     "calendar": (old_dates, "calendar"),
+    "encryption": (encrypted, "encrypted columns"),
     "changed": (changed_before, "has changed since Spark listed it"),
 }
 

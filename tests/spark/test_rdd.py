@@ -111,6 +111,20 @@ def test_elements_come_back_as_they_went_in(score, identity, dtype, shape, eleme
         ("string", (None, None), [np.array(["x", "yy"]), ("z",)], [["x", "yy"], ["z"]]),
         ("int32", (None, 2, 2), [np.arange(4), [5, 6, 7, 8]], [[[0, 1], [2, 3]], [[5, 6], [7, 8]]]),
         ("int32", (None, 2, 2), [[np.array([0, 1]), (2, 3)]], [[[0, 1], [2, 3]]]),
+        (
+            "int32",
+            (None, 2, 2),
+            [[5, 6, 7, 8], [[0, 1], [2, 3]]],
+            [[[5, 6], [7, 8]], [[0, 1], [2, 3]]],
+        ),
+        (
+            "int32",
+            (None, 2, 2),
+            [[[0, 1], [2, 3]], [5, 6, 7, 8]],
+            [[[0, 1], [2, 3]], [[5, 6], [7, 8]]],
+        ),
+        ("int32", (None, 2, 2), [*[None] * 40, [1, 2, 3, 4]], [*[None] * 40, [[1, 2], [3, 4]]]),
+        ("float32", (None, None), [*[None] * 40, [1.0]], [*[None] * 40, [1.0]]),
         ("float32", (None, 1, 2), [[np.zeros((1, 2))[0]]], [[[0.0, 0.0]]]),
         (
             "float32",
@@ -187,6 +201,7 @@ def test_wide_elements_are_read_a_few_at_a_time(spark, identity):
             "row 1 of partition 0: expected a row of shape",
         ),
         ("float32", (None, 2), [1.0], "expected array<float> of shape (2,), found"),
+        ("int32", (None, 2, 2), [[1, 2, 3, 4], [[1, 2, 3], [4]]], "row 1 of partition 0: the ele"),
         ("float32", (None,), [1.0, 1e300], "row 1 of partition 0: 1e+300 does not fit float32"),
         ("int8", (None,), [1, 128], "row 1 of partition 0: 128 does not fit int8"),
         ("int64", (None,), [1, 1.5], "row 1 of partition 0: the element cannot feed"),

@@ -21,10 +21,36 @@ def nullable(schema: pa.Schema) -> pa.Schema:
 
 
 def names_in(file: Sequence[str], wanted: Sequence[str]) -> dict[str, str]:
-    """Return requested name → name in the file, which may differ in case; without missing ones."""
+    """Return requested name → name in the file, which may differ in case; without missing ones.
+
+    See `differ_by_case` for files in which this is ambiguous.
+    """
     folded = {name.lower(): name for name in file} | {name: name for name in file}
     places = {name: folded.get(name, folded.get(name.lower())) for name in wanted}
     return {name: there for name, there in places.items() if there is not None}
+
+
+def differ_by_case(names: Sequence[str]) -> bool:
+    """Whether two columns of a file have names that differ only in case."""
+    return len({name.lower() for name in names}) < len(names)
+
+
+def text_beside_bytes(one: pa.Schema, other: pa.Schema) -> list[str]:
+    """Return the columns that are text in one schema and bytes in the other.
+
+    Spark's reader of ORC files converts such bytes to hexadecimal digits.
+    """
+    names = names_in(other.names, one.names)
+    pairs = ((name, one.field(name).type, other.field(there).type) for name, there in names.items())
+    return [
+        name
+        for name, *types in pairs
+        if all(map(is_bytes, types)) and len(set(map(_is_text, types))) > 1
+    ]
+
+
+def _is_text(arrow: Any) -> bool:
+    return bool(pa.types.is_string(arrow) or pa.types.is_large_string(arrow))
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema, path: str) -> pa.RecordBatch:

@@ -54,11 +54,13 @@ SPARK_SCHEMA = b"org.apache.spark.sql.parquet.row.metadata"
 
 # One line of a Parquet schema as pyarrow prints it: repetition, type, name and annotation.
 _NODE = re.compile(r"(\w+) (\S+) field_id=-?\d+ (.*?)(?: \((.*)\))?(?: \{|;)")
-# Parquet types, with their annotation, that Spark and pyarrow read and write equally.
+# Parquet types, with their annotation, that Spark and pyarrow read and write equally. Before 16.1,
+# pyarrow reads a timestamp with only an old annotation (ConvertedType) as one without a time zone.
 _PARQUET = re.compile(
     r"group (List|Map)?|(boolean|float|double|int96) |binary (String)?"
     r"|int32 (Int\(bitWidth=(8|16|32), isSigned=true\)|Date)?"
-    r"|int64 (Int\(bitWidth=64, isSigned=true\)|Timestamp\(.*timeUnit=microseconds.*\))?"
+    r"|int64 (Int\(bitWidth=64, isSigned=true\)"
+    r"|Timestamp\((?!.*is_from_converted_type=true).*timeUnit=microseconds.*\))?"
     r"|(int32|int64|binary|fixed_len_byte_array\(\d+\)) Decimal\(.*\)"
 )
 

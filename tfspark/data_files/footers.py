@@ -18,6 +18,7 @@ from pyarrow import fs
 
 from tfspark.data_files.conform import check_holds
 from tfspark.data_files.listing import DataFile
+from tfspark.data_files.spark_only import is_encrypted
 from tfspark.errors import InvalidInputError, explain, listing
 
 WITH_FOOTERS = ("parquet", "orc")
@@ -60,12 +61,15 @@ class Footer:
         schema: Its columns, with the metadata from its writer.
         groups: The row groups or stripes, in order.
         metadata: The whole footer of a Parquet file; `None` for other formats.
+        is_encrypted: Whether it has encrypted columns. pyarrow ends the process when one of them is
+            described.
     """
 
     file: DataFile
     schema: pa.Schema
     groups: tuple[Group, ...] = ()
     metadata: pq.FileMetaData | None = None
+    is_encrypted: bool = False
 
 
 def read_footers(
@@ -91,7 +95,8 @@ def read_footer(filesystem: fs.FileSystem, file: DataFile, file_format: str) -> 
     try:
         with filesystem.open_input_file(file.path) as source:
             if file_format == "parquet":
-                return _parquet_footer(file, pq.ParquetFile(source))
+                opened = pq.ParquetFile(source)
+                return _parquet_footer(file, opened, is_encrypted(source, opened.metadata))
             if file_format == "orc":
                 from pyarrow import orc
 
@@ -223,7 +228,7 @@ def missing_columns(path: str, names: Sequence[str]) -> InvalidInputError:
     )
 
 
-def _parquet_footer(file: DataFile, opened: pq.ParquetFile) -> Footer:
+def _parquet_footer(file: DataFile, opened: pq.ParquetFile, is_encrypted: bool) -> Footer:
     metadata = opened.metadata
     groups = (metadata.row_group(index) for index in range(metadata.num_row_groups))
     return Footer(
@@ -231,6 +236,7 @@ def _parquet_footer(file: DataFile, opened: pq.ParquetFile) -> Footer:
         _with_instants(opened),
         tuple(Group(group.total_byte_size, group.num_rows) for group in groups),
         metadata,
+        is_encrypted,
     )
 
 

@@ -13,15 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from tfspark.data_files.conform import conform, names_in
+from tfspark.data_files.conform import conform, differ_by_case, names_in, text_beside_bytes
 from tfspark.data_files.footers import INSTANT, instants_in, missing_columns, missing_in, unreadable
 from tfspark.data_files.listing import changed, check_unchanged, states
 from tfspark.data_files.parquet_rows import RowSizes, leaves_in
+from tfspark.data_files.spark_only import is_encrypted, is_julian
 from tfspark.data_files.splits import Piece
-from tfspark.errors import InvalidInputError, explain
-
-# Spark's metadata in a file with dates or timestamps of the Julian calendar.
-JULIAN = (b"org.apache.spark.legacyDateTime", b"org.apache.spark.legacyINT96")
+from tfspark.errors import InvalidInputError, explain, listing
 
 # From a larger row group, pyarrow reads parts of the column chunks instead of whole chunks.
 _GROUP_BYTES = 16 << 20
@@ -57,7 +55,10 @@ def read_batches(
         with filesystem.open_input_file(path) as source:
             for batch in _batches(source, piece, file_format, schema, allow_missing):
                 rows += batch.num_rows
-                yield batch if batch.schema.equals(schema) else conform(batch, schema, path)
+                if not batch.schema.equals(schema):
+                    _refuse_lacking(path, batch.schema, schema, allow_missing)
+                    batch = conform(batch, schema, path)
+                yield batch
     except (pa.ArrowException, OSError) as error:
         _check(filesystem, piece)  # a changed file is the better explanation
         raise unreadable(path, file_format, error) from error
@@ -76,7 +77,7 @@ def _batches(
     if file_format == "parquet":
         parquet = pq.ParquetFile(source, coerce_int96_timestamp_unit="us")
         there = parquet.schema_arrow
-        _refuse_julian(piece.file.path, there)
+        _refuse_spark_only(piece.file.path, source, parquet)
         _refuse_lacking(piece.file.path, there, schema, allow_missing)
         wanted = list(names_in(there.names, schema.names).values())
         yield from _of_parquet(source, parquet, piece, wanted)
@@ -85,6 +86,9 @@ def _batches(
 
         opened = orc.ORCFile(source)
         _refuse_lacking(piece.file.path, opened.schema, schema, allow_missing)
+        for name in text_beside_bytes(schema, opened.schema):
+            problem = f"Column {name!r} of {piece.file.path} is text in one file, bytes in another."
+            raise InvalidInputError(explain(problem, hint="score it with --path spark."))
         wanted = list(names_in(opened.schema.names, schema.names).values())
         for stripe in piece.row_groups or range(opened.nstripes):
             yield opened.read_stripe(stripe, columns=wanted)
@@ -166,17 +170,22 @@ def _csv_options(schema: pa.Schema, allow_missing: bool) -> Any:
 
 
 def _refuse_lacking(path: str, there: pa.Schema, wanted: pa.Schema, allow_missing: bool) -> None:
+    if differ_by_case(there.names):
+        problem = f"The input file {path} has columns whose names differ only in case."
+        hint = "rename one of them, or score it with --path spark."
+        raise InvalidInputError(explain(problem, found=listing(there.names), hint=hint))
     lacking = [] if allow_missing else list(missing_in(there, wanted))
     if lacking:
         raise missing_columns(path, lacking)
 
 
-def _refuse_julian(path: str, schema: pa.Schema) -> None:
-    """Refuse a file with dates of the Julian calendar; the driver checks only the first files."""
-    if any(note in (schema.metadata or {}) for note in JULIAN):
-        raise InvalidInputError(
-            explain(
-                f"The input file {path} has dates of the Julian calendar, which only Spark reads.",
-                hint="score it with --path spark.",
-            )
-        )
+def _refuse_spark_only(path: str, source: Any, file: pq.ParquetFile) -> None:
+    """Refuse a file that only Spark reads correctly; the driver checks only the first files."""
+    if is_encrypted(source, file.metadata):
+        problem = "has encrypted columns, which only Spark reads."
+    elif is_julian(file.schema_arrow):
+        problem = "has dates of the Julian calendar, which only Spark reads."
+    else:
+        return
+    hint = "score it with --path spark."
+    raise InvalidInputError(explain(f"The input file {path} {problem}", hint=hint))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from pyarrow import fs
 
-from tfspark.data_files.conform import nullable
+from tfspark.data_files.conform import differ_by_case, nullable, text_beside_bytes
 from tfspark.data_files.exact_types import changed_columns, fields_of, spark_fields
 from tfspark.data_files.footers import (
     WITH_FOOTERS,
@@ -28,14 +28,14 @@ from tfspark.data_files.footers import (
     refuse_other_types,
 )
 from tfspark.data_files.listing import DataFile, list_files
-from tfspark.data_files.pieces import JULIAN
 from tfspark.data_files.record_files import record_schema
+from tfspark.data_files.spark_only import is_julian
 from tfspark.errors import InvalidInputError, TfsparkError
-from tfspark.file_systems import SUMMARIES, open_filesystem
+from tfspark.file_systems import SUMMARIES, is_hidden, open_filesystem
 from tfspark.scoring.job import BatchJob
 from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.reading import read_path
-from tfspark.spark.cluster.settings import set_on_classic
+from tfspark.spark.cluster.settings import decrypts, set_on_classic
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -45,11 +45,19 @@ SAME_AS_SPARK = (*WITH_FOOTERS, "tfrecord")
 # Read by pyarrow only on request, because Spark infers the types of CSV and JSON differently.
 READABLE = (*SAME_AS_SPARK, "csv", "json")
 
-_GLOB = re.compile(r"[*?\[\]{}]")
+_GLOB = re.compile(r"[*?\[\]{}\\]")
 # With one of these settings, a session reads or writes files differently.
 _SETTINGS = re.compile(
     r"spark\.sql\.(parquet|orc|files\.ignore|caseSensitive|legacy\.(parquet|avro|file))"
 )
+# Other extensions may filter or mask the rows of files.
+_EXTENSIONS = {
+    "io.delta.sql.DeltaSparkSessionExtension",
+    "io.tfspark.TfSparkExtensions",
+    "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+}
+# The log of a stream that writes to a folder; Spark reads only the files that it names.
+_STREAM_LOG = "_spark_metadata"
 
 
 class NotDirectError(TfsparkError):
@@ -129,17 +137,26 @@ def open_input(spark: SparkSession, job: BatchJob) -> DirectInput:
     try:
         filesystem, path = open_filesystem(root)
         files = list_files(filesystem, path)
+        log = filesystem.get_file_info(f"{path}/{_STREAM_LOG}")
     except (OSError, pa.ArrowException) as error:
         raise NotDirectError(str(error)) from error
+    if log.type != fs.FileType.NotFound:
+        raise NotDirectError("a stream wrote the folder, and Spark knows which files are complete")
     _check_files(files, path)
     refuse_empty(files, kind)
     footers = _footers(filesystem, files, job)
     schema = nullable(footers[0].schema)
-    if len({name.lower() for name in schema.names}) < len(schema.names):
+    if any(differ_by_case(footer.schema.names) for footer in footers):
         raise NotDirectError("two columns have names that differ only in case")
     fields = spark_fields(footers[0])
     if kind == "orc":
         fields = fields_of(read_path(spark, job.source.path, kind, {}).schema.json())
+        if any("." in name for footer in footers for name in footer.schema.names):
+            raise NotDirectError("pyarrow takes dots in names of ORC columns for nested fields")
+        if any(text_beside_bytes(schema, footer.schema) for footer in footers):
+            raise NotDirectError("a column is text in one ORC file, and bytes in another")
+    if fields is not None and list(fields) != schema.names:
+        raise NotDirectError("Spark's schema in the first file has other columns than the file")
     changed = changed_columns(footers[0], fields)
     return DirectInput(root, filesystem, kind, files, footers, schema, changed)
 
@@ -152,6 +169,8 @@ def check_session(spark: SparkSession, job: BatchJob) -> None:
     """
     formats = READABLE if job.path == "direct" else SAME_AS_SPARK
     settings = [name for name in set_on_classic(spark) if _SETTINGS.match(name)]
+    given = str(spark.conf.get("spark.sql.extensions", "") or "").split(",")
+    extensions = {name.strip() for name in given if name.strip()} - _EXTENSIONS
     reasons = [
         (bool(job.source.table), "only Spark can read tables"),
         (job.source.format not in formats, f"{job.source.format} is read by Spark"),
@@ -160,6 +179,8 @@ def check_session(spark: SparkSession, job: BatchJob) -> None:
         (bool(job.target.partition_by), "partitions are written by Spark"),
         (bool(_GLOB.search(job.source.path)), "a glob is expanded by Spark"),
         (bool(settings), f"the session sets {', '.join(settings)}"),
+        (bool(extensions), f"{', '.join(sorted(extensions))} may change what Spark reads"),
+        (decrypts(spark), "the session reads or writes encrypted files"),
     ]
     for holds, reason in reasons:
         if holds:
@@ -169,6 +190,8 @@ def check_session(spark: SparkSession, job: BatchJob) -> None:
 def _check_files(files: list[DataFile], path: str) -> None:
     if not files:
         raise NotDirectError("there is no data file")
+    if files[0].path == path and is_hidden(path.rpartition("/")[2]):
+        raise NotDirectError("Spark ignores hidden files")
     names = [file.path[len(path) :].strip("/") for file in files]
     if any("/" in name for name in names):
         raise NotDirectError("Spark reads the folders inside as partitions, or ignores them")
@@ -188,6 +211,8 @@ def _footers(filesystem: fs.FileSystem, files: list[DataFile], job: BatchJob) ->
         if job.path == "direct":
             raise
         raise NotDirectError(str(error)) from error  # Spark may be able to read it
-    if any(note in (footer.schema.metadata or {}) for footer in footers for note in JULIAN):
+    if any(footer.is_encrypted for footer in footers):
+        raise NotDirectError("encrypted columns are read by Spark")
+    if kind == "parquet" and any(is_julian(footer.schema) for footer in footers):
         raise NotDirectError("dates of the Julian calendar are read by Spark")
     return footers

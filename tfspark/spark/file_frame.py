@@ -26,7 +26,7 @@ from tfspark.data_files.exact_types import arrow_name, changed_columns
 from tfspark.data_files.footers import Footer, read_footer
 from tfspark.data_files.listing import DataFile, states
 from tfspark.data_files.parquet_rows import leaves_in
-from tfspark.data_files.pieces import JULIAN
+from tfspark.data_files.spark_only import FIRST_GREGORIAN, is_julian, spark_version
 from tfspark.data_files.splits import Piece
 from tfspark.errors import InvalidInputError
 from tfspark.schema import Binding
@@ -49,7 +49,6 @@ _COLUMN = "files_read_by_python"
 
 # Arrow has several types for some types of Spark; a result may have only the one that Spark uses.
 _OTHER_FORMS = re.compile("large_|fixed_size_list")
-_WRITER = b"org.apache.spark.version"
 
 
 @dataclass(frozen=True)
@@ -171,10 +170,12 @@ def _check(footer: Footer, first: Footer, types: Mapping[str, str]) -> None:
     Raises:
         NotPlainError: With the reason.
     """
-    if any(note in (footer.schema.metadata or {}) for note in JULIAN):
+    if footer.is_encrypted:
+        raise NotPlainError("encrypted columns are read by Spark")
+    if is_julian(footer.schema):
         raise NotPlainError("dates of the Julian calendar are read by Spark")
     has_times = any("date" in kind or "timestamp" in kind for kind in types.values())
-    if has_times and not _is_of_spark_3(footer):
+    if has_times and (spark_version(footer.schema) or (0, 0)) < FIRST_GREGORIAN:
         raise NotPlainError("the calendar of dates and times in a file is unknown")
     assert footer.metadata is not None
     assert first.metadata is not None
@@ -223,10 +224,3 @@ def _columns(footer: Footer, types: Mapping[str, str]) -> pa.Schema:
             raise NotPlainError(f"column {name!r} of {footer.file.path} is {field.type}")
         fields.append(field.with_name(name))
     return nullable(pa.schema(fields))
-
-
-def _is_of_spark_3(footer: Footer) -> bool:
-    """Whether Spark 3.1 or later wrote a file; dates in others may be of the Julian calendar."""
-    version = (footer.schema.metadata or {}).get(_WRITER, b"").decode()
-    found = re.match(r"(\d+)\.(\d+)\.", version)
-    return found is not None and (int(found[1]), int(found[2])) >= (3, 1)

@@ -19,7 +19,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from tfspark.data_files.listing import DataFile
 from tfspark.errors import TfsparkError
-from tfspark.spark.cluster.settings import set_on_classic
+from tfspark.spark.cluster.settings import decrypts, set_on_classic
 
 # More files would make `predict` slow, because the driver reads the footer of each.
 MAX_FILES = 256
@@ -40,7 +40,6 @@ _SETTINGS = re.compile(
     r"spark\.sql\.(files\.ignore|caseSensitive|legacy\.(parquet|file)|optimizer\.excludedRules"
     r"|parquet\.(?!compression\.codec|outputTimestampType))"
 )
-_DECRYPTION = "parquet.crypto.factory.class"
 # An attribute as Spark prints it: its name and number, and L for a bigint.
 _ATTRIBUTE = re.compile(r"(.*)#(\d+)L?", re.S)
 # The state of a file as Hadoop prints it.
@@ -100,8 +99,7 @@ def _check_session(spark: SparkSession) -> None:
     settings = [name for name in set_on_classic(spark) if _SETTINGS.match(name)]
     if settings:
         raise NotPlainError(f"the session sets {', '.join(settings)}")
-    session: Any = spark._jsparkSession
-    if session.sessionState().newHadoopConf().get(_DECRYPTION) is not None:
+    if decrypts(spark):
         raise NotPlainError("the session reads encrypted files")
 
 

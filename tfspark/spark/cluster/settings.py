@@ -12,6 +12,8 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+_CRYPTO = "parquet.crypto.factory.class"
+
 
 def set_by_user(spark: SparkSession) -> frozenset[str]:
     """Return the names of all settings with an explicit value."""
@@ -25,3 +27,9 @@ def set_on_classic(spark: SparkSession) -> list[str]:
     """
     session: Any = spark._jsparkSession
     return sorted(re.findall(r"[(\s](spark\.[\w.]+) -> ", str(session.conf().getAll().toString())))
+
+
+def decrypts(spark: SparkSession) -> bool:
+    """Whether a classic session reads and writes encrypted Parquet files."""
+    session: Any = spark._jsparkSession
+    return session.sessionState().newHadoopConf().get(_CRYPTO) is not None
