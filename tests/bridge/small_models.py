@@ -158,6 +158,15 @@ class SmallModels:
         """A signature without inputs."""
         return self.save("no_inputs", lambda: {"y": tf.constant([1.0, 2.0])})
 
+    def ids_and_number(self) -> str:
+        """Returns the two elements of `ids` as they are, beside a second input `x`."""
+
+        def serve(ids: Any, x: Any) -> dict[str, Any]:
+            return {"first": ids[:, 0], "second": ids[:, 1] + tf.cast(0 * x, tf.int64)}
+
+        ids, x = Spec((None, 2), tf.int64, "ids"), Spec((None,), tf.float32, "x")
+        return self.save("ids", serve, ids, x)
+
     def linear(self) -> str:
         """`2·x0 − x1 + 3`."""
         path = self.folder / "linear"

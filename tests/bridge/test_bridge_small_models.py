@@ -192,6 +192,12 @@ def test_inputs_outputs_state_and_assets_are_the_same(compared: Any, models: Sma
         "a fixed batch": case(models.fixed(), floats10),
         "a fixed batch with nulls": case(models.fixed(), floats),
         "stacked": case(models.linear(), two, feed={"inputs": ["a", "b"]}),
+        "stacked beside another input": case(
+            models.ids_and_number(),
+            values("(9007199254740993L, true, 1F), (2L, false, null)", "a, b, x"),
+            feed={"ids": ["a", "b"], "x": "x"},
+            sql=False,
+        ),
         "an output beside others that are none": case(
             unfit, floats, fetch={"good": "y"}, sql=False
         ),
