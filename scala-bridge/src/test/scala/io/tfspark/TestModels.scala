@@ -48,6 +48,15 @@ object TestModels {
       graph.putSignatureDef(name, changed.build())
     }
 
+  /** The model of shapes, whose signature leaves the sizes of an output open. */
+  def openShape(): Path = edited("shapes") { graph =>
+    val signature = graph.getSignatureDefOrThrow("serving_default").toBuilder
+    val unknown = TensorShapeProto.Dim.newBuilder().setSize(-1).build()
+    val shape = TensorShapeProto.newBuilder().addAllDim(Seq.fill(3)(unknown).asJava)
+    val output = signature.getOutputsOrThrow("turned").toBuilder.setTensorShape(shape)
+    graph.putSignatureDef("serving_default", signature.putOutputs("turned", output.build()).build())
+  }
+
   /** The answer of the attacker's model for each row. */
   val markerAnswer: Float = -999f
 

@@ -7,24 +7,29 @@ import scala.collection.mutable
   * If the user sets no size, a run has the rows of `BatchSize`, and at most the rows that Spark
   * passes in one batch. A large model may need much memory and time for 1 MiB of short rows, so its
   * runs begin with fewer rows and grow, until one takes 0.1 seconds and larger ones gain nothing.
-  * `tfspark/batching.py` also times smaller sizes. Here this made an LSTM 1.7 times slower.
+  * If the signature leaves the size of an output open, the first run has few rows, and shows how
+  * large the outputs are. `tfspark/batch_size.py` also times smaller sizes. Here this made an LSTM
+  * 1.7 times slower.
   *
   * @param size what the user or the session sets
   * @param fixed the batch dimension of the model, if it is fixed
   * @param rowBytes the bytes of a row, if all rows have the same size
   * @param modelBytes the size of the model's files; 0 if it is unknown
+  * @param isOpen whether the size of an output is not known before the first run
   */
 final private[score] class BatchGrowth(
     size: BatchSize,
     fixed: Option[Int],
     rowBytes: Option[Long],
-    modelBytes: Long
+    modelBytes: Long,
+    isOpen: Boolean = false
 ) {
   import BatchGrowth._
 
-  private val step = size.step(fixed, rowBytes)
+  private var step = size.step(fixed, rowBytes)
   private val stepBytes = size.bytesOf(fixed)
   private val isChosen = fixed.isEmpty && size.rows.isEmpty
+  private var isFirst = isOpen
   private var widest = 0
   private var most = firstRows(modelBytes)
   private var isGrowing = most < BatchSize.MaxRows
@@ -47,8 +52,15 @@ final private[score] class BatchGrowth(
     ask()
   }
 
+  /** Record the bytes of a row that the runs so far have shown; see `rowBytes`. */
+  def learn(rowBytes: Option[Long]): Unit = {
+    isFirst = false
+    step = size.step(fixed, rowBytes)
+    ask()
+  }
+
   /** Record how long a full run took; runs that the end of a batch cuts short are not recorded. */
-  def took(rows: Int, seconds: Double): Unit = if (isChosen && isGrowing) {
+  def took(rows: Int, seconds: Double): Unit = if (isChosen && isGrowing && !isFirst) {
     if (rows >= most) grow(rows, seconds)
     else {
       most = BatchSize.MaxRows // the largest run or a batch of Spark is reached
@@ -78,9 +90,13 @@ final private[score] class BatchGrowth(
     }
   }
 
-  private def ask(): Unit = if (isChosen) {
-    askedRows = math.max(math.min(math.min(step, widest), most), 1)
-  }
+  private def ask(): Unit =
+    askedRows =
+      if (!isChosen) step
+      else {
+        val largest = if (isFirst) math.min(most, FirstRows) else most
+        math.max(math.min(math.min(step, widest), largest), 1)
+      }
 }
 
 private[score] object BatchGrowth {

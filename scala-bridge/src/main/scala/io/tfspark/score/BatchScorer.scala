@@ -26,14 +26,14 @@ final class BatchScorer(
   private val encoder = new BatchEncoder(binding.inputs, places)
   private val rejects = new Rejects(binding.onError, origin)
   private val groups = new GroupRunner(runner, binding, origin, metrics, rejects)
-  private val outputBytes =
+  // Whether the signature leaves the size of an output open; only runs then show its bytes.
+  private val isOpen =
+    binding.outputs.exists(one => one.spec.rowSize.isEmpty || one.dtype.width == 0)
+  private var isUnknown = isOpen
+  private var outputBytes =
     binding.outputs.map(one => one.spec.rowSize.getOrElse(0L) * math.max(1, one.dtype.width)).sum
-  private val growth = new BatchGrowth(
-    size,
-    binding.batchDimension,
-    encoder.rowBytes.map(_ + outputBytes),
-    runner.modelBytes
-  )
+  private val growth =
+    new BatchGrowth(size, binding.batchDimension, rowBytes, runner.modelBytes, isOpen)
   // If the bytes of a row are not known in advance, bytes are counted too.
   private val countsBytes = encoder.rowBytes.isEmpty
   private var seen = 0L
@@ -112,6 +112,18 @@ final class BatchScorer(
     index * (outputBytes + BatchScorer.leastRowBytes) >= size.mostBytes &&
       (binding.batchDimension.isEmpty || waiting == 0 || index >= BatchSize.MaxRows)
 
+  /** The most rows whose results fit into memory, as far as their size is known: whole batches of a
+    * model with a fixed batch dimension.
+    */
+  def rowsThatFit: Int = {
+    val most =
+      math.min(Int.MaxValue.toLong, size.mostBytes / (outputBytes + BatchScorer.leastRowBytes))
+    val first = size.rows.getOrElse(BatchGrowth.FirstRows).toLong
+    val rows = if (isUnknown) math.min(most, first) else most
+    val whole = binding.batchDimension.getOrElse(1)
+    math.max(rows.toInt / whole, 1) * whole
+  }
+
   /** Score the rows that wait; the vector then has a result for every row. */
   def finish(): Unit = {
     flush()
@@ -119,15 +131,21 @@ final class BatchScorer(
     seen += index
   }
 
-  /** Score a whole batch whose only input is contiguous; returns whether this worked.
+  /** Score rows of a batch whose only input is contiguous; returns whether this worked.
     *
-    * If not, the batch has to be started again.
+    * If not, the rows have to be started again.
     *
     * @param column the column at `bulkPlace`
+    * @param from position of the first row in the column
     */
-  def scoreAll(column: WritableColumnVector, rows: Int, into: WritableColumnVector): Boolean =
+  def scoreAll(
+      column: WritableColumnVector,
+      from: Int,
+      rows: Int,
+      into: WritableColumnVector
+  ): Boolean =
     bulkPlace.exists { place =>
-      scoreAll(new BulkColumn(column, place, binding.inputs.head.dtype), rows, into)
+      scoreAll(new BulkColumn(column, place, binding.inputs.head.dtype, from), rows, into)
     }
 
   private def scoreAll(bulk: BulkColumn, rows: Int, into: WritableColumnVector): Boolean = {
@@ -152,6 +170,15 @@ final class BatchScorer(
 
   override def close(): Unit = runner.close()
 
+  private def rowBytes: Option[Long] = encoder.rowBytes.map(_ + outputBytes)
+
+  /** Take the most bytes that the outputs of a row had as the size of those to come. */
+  private def learn(bytes: Long): Unit = if (isUnknown || bytes > outputBytes) {
+    isUnknown = false
+    outputBytes = math.max(outputBytes, bytes)
+    growth.learn(rowBytes)
+  }
+
   private def grow(rows: Int): Unit = {
     capacity = rows
     vector.reserve(rows)
@@ -170,6 +197,7 @@ final class BatchScorer(
       val started = System.nanoTime()
       encoder.groups.foreach(groups.score(_, outputs, seen))
       if (isFull) growth.took(waiting, (System.nanoTime() - started) / 1e9)
+      if (isOpen) groups.outputBytes.foreach(learn)
     }
     encoder.clear()
     waiting = 0

@@ -26,6 +26,10 @@ final private[score] class GroupRunner(
     rejects: Rejects
 ) {
   private val decoders = binding.outputs.map(new OutputDecoder(_, binding.terms.strings))
+  private var widest: Option[Long] = None
+
+  /** The most bytes that the outputs of a row had, on average in one run; none before a run. */
+  def outputBytes: Option[Long] = widest
 
   /** Score a group.
     *
@@ -109,7 +113,7 @@ final private[score] class GroupRunner(
     val tensors =
       binding.outputs.map(output => fitting(output, outputs.get(output.spec.name), part, first))
     val inOrder = part.row(part.size - 1) - part.row(0) == part.size - 1
-    decoders.lazyZip(tensors).lazyZip(vectors).foreach { (decoder, tensor, vector) =>
+    val bytes = decoders.lazyZip(tensors).lazyZip(vectors).map { (decoder, tensor, vector) =>
       val rowShape = if (binding.rowByRow) tensor.shape else tensor.shape.drop(1)
       val perRow = math.max(1L, rowShape.product)
       decoder.decode(tensor, rowShape, part.size, vector, part.row, inOrder) { (element, problem) =>
@@ -117,6 +121,7 @@ final private[score] class GroupRunner(
         if (!part.isReplaced(row)) rejects.add(problem, part.row(row), first)
       }
     }
+    widest = Some(math.max(widest.getOrElse(0L), bytes.sum / part.size))
   }
 
   private def fitting(

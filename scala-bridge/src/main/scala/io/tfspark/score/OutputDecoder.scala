@@ -32,6 +32,7 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
     * @param inOrder whether the places are consecutive numbers
     * @param refuse takes an element that cannot be decoded, and why; when it returns, the other
     *   rows are decoded, and the value of this row means nothing
+    * @return the bytes of the elements in the vector
     */
   def decode(
       tensor: NativeTensor,
@@ -40,7 +41,7 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
       vector: WritableColumnVector,
       place: Int => Int,
       inOrder: Boolean
-  )(refuse: (Int, RowProblem) => Unit): Unit = {
+  )(refuse: (Int, RowProblem) => Unit): Long = {
     val shape = rowShape.map(_.toInt)
     if (output.spec.depth == 0) leaves(tensor, count, vector, place, inOrder, refuse)
     else {
@@ -77,7 +78,7 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
       shape: Seq[Int],
       start: Int,
       refuse: (Int, RowProblem) => Unit
-  ): Unit =
+  ): Long =
     if (shape.isEmpty) leaves(tensor, count, vector, start + _, inOrder = true, refuse)
     else {
       val first = lists(vector, count, shape.head, start + _)
@@ -91,23 +92,34 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
       place: Int => Int,
       inOrder: Boolean,
       refuse: (Int, RowProblem) => Unit
-  ): Unit =
+  ): Long =
     if (dtype.width == 0) strings(tensor, count, vector, place, refuse)
-    else if (count > 0) {
-      val length = Math.multiplyExact(count, dtype.width)
-      // TensorFlow and Spark store elements of the same width in the same way.
-      val memory =
-        if (inOrder && dtype.width == dtype.sql.defaultSize)
-          VectorMemory.of(vector, dtype.sql, place(0))
-        else None
-      memory match {
-        case Some((base, offset)) => tensor.read(base, offset, length)
-        case None =>
-          if (bytes.length < length) bytes = new Array[Byte](length)
-          tensor.read(bytes, Platform.BYTE_ARRAY_OFFSET.toLong, length)
-          each(vector, count, place)
-      }
+    else {
+      if (count > 0) numbers(tensor, count, vector, place, inOrder)
+      count.toLong * dtype.sql.defaultSize
     }
+
+  private def numbers(
+      tensor: NativeTensor,
+      count: Int,
+      vector: WritableColumnVector,
+      place: Int => Int,
+      inOrder: Boolean
+  ): Unit = {
+    val length = Math.multiplyExact(count, dtype.width)
+    // TensorFlow and Spark store elements of the same width in the same way.
+    val memory =
+      if (inOrder && dtype.width == dtype.sql.defaultSize)
+        VectorMemory.of(vector, dtype.sql, place(0))
+      else None
+    memory match {
+      case Some((base, offset)) => tensor.read(base, offset, length)
+      case None =>
+        if (bytes.length < length) bytes = new Array[Byte](length)
+        tensor.read(bytes, Platform.BYTE_ARRAY_OFFSET.toLong, length)
+        each(vector, count, place)
+    }
+  }
 
   private def each(vector: WritableColumnVector, count: Int, place: Int => Int): Unit = {
     val put = putter(vector)
@@ -143,14 +155,17 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
       vector: WritableColumnVector,
       place: Int => Int,
       refuse: (Int, RowProblem) => Unit
-  ): Unit = {
+  ): Long = {
+    var length = 0L
     var index = 0
     while (index < count) {
       val value = tensor.string(index.toLong)
+      length += value.length + OutputDecoder.bytesOfPlace
       if (isText && !OutputDecoder.isText(value)) refuse(index, notText(value))
       else vector.putByteArray(place(index), value)
       index += 1
     }
+    length
   }
 
   private def notText(value: Array[Byte]): RowProblem =
@@ -163,6 +178,9 @@ final private[score] class OutputDecoder(output: OutputBinding, binary: String) 
 }
 
 private[score] object OutputDecoder {
+
+  /** A vector has the start and the length of each string. */
+  private val bytesOfPlace = 8
 
   /** The 64 bits as an unsigned number. */
   private def unsigned(bits: Long): Decimal = {

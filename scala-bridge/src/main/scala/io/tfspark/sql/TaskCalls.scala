@@ -9,7 +9,7 @@ import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.Attribute
 import org.apache.spark.sql.execution.metric.SQLMetric
 import org.apache.spark.sql.execution.vectorized.{OnHeapColumnVector, WritableColumnVector}
-import org.apache.spark.sql.vectorized.ColumnarBatch
+import org.apache.spark.sql.vectorized.{ColumnarBatch, ColumnVector}
 
 /** One call, as it is sent to an executor. Serialisable; it has no live objects.
   *
@@ -87,28 +87,43 @@ final private[sql] class TaskCalls(
   /** End the batch; the results then hold a value for every row. */
   def finish(): Unit = scorers.foreach(_.finish())
 
-  /** Score a columnar batch that was just read; copies whole columns if possible.
+  /** Score a columnar batch that was just read, in parts whose results fit into memory; copies
+    * whole columns if possible.
     *
     * @param kept the ordinals of the kept columns
+    * @return the kept columns and the results of each part, which are valid until the next part
     */
-  def score(batch: ColumnarBatch, kept: Seq[Int]): Unit = {
-    lazy val columns = new ColumnarBatch(kept.map(batch.column).toArray, batch.numRows)
-    rows.start(columns.getRow)
-    rows.read(batch.numRows)
+  def score(batch: ColumnarBatch, kept: Seq[Int]): Iterator[ColumnarBatch] =
+    new Iterator[ColumnarBatch] {
+      private val columns = kept.map(batch.column)
+      private var from = 0
+
+      override def hasNext: Boolean = from < batch.numRows
+
+      override def next(): ColumnarBatch = {
+        val count = math.min(scorers.map(_.rowsThatFit).min, batch.numRows - from)
+        score(batch, columns, from, count)
+        val some =
+          if (count == batch.numRows) columns else columns.map(new ColumnPart(_, from))
+        from += count
+        new ColumnarBatch((some ++ results).toArray, count)
+      }
+    }
+
+  private def score(batch: ColumnarBatch, kept: Seq[ColumnVector], from: Int, count: Int): Unit = {
+    lazy val columns = new ColumnarBatch(kept.toArray, batch.numRows)
+    rows.start(index => columns.getRow(from + index))
+    rows.read(count)
     scorers.lazyZip(results).foreach { (scorer, result) =>
       val isDone = scorer.bulkPlace.exists { place =>
         batch.column(place.ordinal) match {
-          case vector: WritableColumnVector => scorer.scoreAll(vector, batch.numRows, result)
+          case vector: WritableColumnVector => scorer.scoreAll(vector, from, count, result)
           case _ => false
         }
       }
       if (!isDone) {
-        scorer.start(result, batch.numRows)
-        var index = 0
-        while (index < batch.numRows) {
-          scorer.add(batch.getRow(index))
-          index += 1
-        }
+        scorer.start(result, count)
+        (from until from + count).foreach(index => scorer.add(batch.getRow(index)))
         scorer.finish()
       }
     }

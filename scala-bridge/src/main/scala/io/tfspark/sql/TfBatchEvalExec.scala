@@ -15,7 +15,7 @@ import org.apache.spark.sql.vectorized.ColumnarBatch
   * child is columnar (Parquet), otherwise from rows. Planned on the driver, runs on executors.
   *
   * Row order and kept columns are those of the child. The kept columns of a columnar batch are not
-  * copied.
+  * copied. If the results of the batch do not fit into memory, it is returned in parts.
   */
 final case class TfBatchEvalExec(
     calls: Seq[TfPredict],
@@ -68,10 +68,10 @@ final case class TfBatchEvalExec(
     child.executeColumnar().mapPartitionsWithIndex(
       (partition, batches) => {
         lazy val task = new TaskCalls(planned, settings, counts, partition)
-        new InterruptibleIterator(TaskContext.get(), batches).map { batch =>
-          task.score(batch, kept)
-          rowsOut.add(batch.numRows.toLong)
-          new ColumnarBatch((kept.map(batch.column) ++ task.results).toArray, batch.numRows)
+        new InterruptibleIterator(TaskContext.get(), batches).flatMap(task.score(_, kept)).map {
+          part =>
+            rowsOut.add(part.numRows.toLong)
+            part
         }
       },
       preservesPartitioning = true

@@ -13,8 +13,14 @@ import org.apache.spark.sql.vectorized.ColumnarArray
   * Only vectors that Spark itself fills expose the start of an array.
   *
   * @param dtype the type of the input
+  * @param from position in the vector of the first row
   */
-final class BulkColumn(vector: WritableColumnVector, place: ColumnPlace, dtype: DType) {
+final class BulkColumn(
+    vector: WritableColumnVector,
+    place: ColumnPlace,
+    dtype: DType,
+    from: Int = 0
+) {
 
   private val (element, depth) = DType.elementOf(place.sql)
   private val isExact = DType.conversion(element, dtype).contains(Conversion.Exact)
@@ -30,9 +36,9 @@ final class BulkColumn(vector: WritableColumnVector, place: ColumnPlace, dtype: 
       shape: Seq[Int]
   ): Boolean =
     depth match {
-      case 0 => shape.product == 1 && append(into, vector, first, rows, Nil)
-      case 1 => append(into, vector, first, rows, Seq(shape.product))
-      case _ => append(into, vector, first, rows, shape)
+      case 0 => shape.product == 1 && append(into, vector, from + first, rows, Nil)
+      case 1 => append(into, vector, from + first, rows, Seq(shape.product))
+      case _ => append(into, vector, from + first, rows, shape)
     }
 
   @tailrec

@@ -71,6 +71,26 @@ class BatchGrowthSuite extends AnyFunSuite {
     }
   }
 
+  test("if the size of an output is open, the first run has few rows and shows it") {
+    def open(rows: Option[Int]) = {
+      val made = new BatchGrowth(BatchSize(rows), None, Some(rowBytes), 1 << 20, isOpen = true)
+      made.begin(BatchSize.MaxRows)
+      made
+    }
+    val auto = open(None)
+    assert(auto.rows == FirstRows)
+    auto.took(FirstRows, 1e-6)
+    auto.learn(Some(4096))
+    assert(auto.rows == 256)
+    auto.learn(Some(rowBytes))
+    auto.took(512, 1e-6)
+    assert(auto.rows == largest)
+    val asked = open(Some(100))
+    assert(asked.rows == 100)
+    asked.learn(Some(4 << 20))
+    assert(asked.rows == 32)
+  }
+
   test("a given size and a fixed batch dimension are never changed") {
     assert(taken(growth(rows = Some(7)))(_ * 1.0).toSet == Set(7))
     assert(taken(growth(rows = Some(7), fixed = Some(3)))(_ * 1.0).toSet == Set(3))

@@ -48,24 +48,28 @@ class BatchSizeSuite extends AnyFunSuite {
 
   /** The number of rows in a full batch, and the number of runs that scored them. */
   private def filled(name: String, size: BatchSize, value: Any): (Int, Int) = {
-    val model = ModelPackage.load(Paths.get(TestModels.path(name)))
+    val (rows, runs) = runsOf(TestModels.path(name), size, value)
+    (rows, runs.size)
+  }
+
+  /** The rows of a full batch, and those of each run that scored them. */
+  private def runsOf(path: String, size: BatchSize, value: Any): (Int, Seq[Int]) = {
+    val model = ModelPackage.load(Paths.get(path))
     val signature = model.signature()
     val kind = RowValues.columnType(signature.inputs.head)
     val binding = Binding.bind(signature, Seq(ColumnAtHand(signature.inputs.head.name, kind)))
     val places = Seq(Seq(ColumnPlace(signature.inputs.head.name, 0, kind)))
-    var runs = 0
-    val counts = new ScoreMetrics {
-      override def ran(count: Int, nanos: Long): Unit = runs += 1
-    }
+    val runs = Seq.newBuilder[Int]
+    val counts: ScoreMetrics = (count: Int, _: Long) => runs += count: Unit
     Using.resource(NativeSession.load(model.path, model.tags, 1)) { session =>
       val runner = session.runner(signature)
-      val scorer = new BatchScorer(runner, binding, places, size, Origin(name, None), counts)
+      val scorer = new BatchScorer(runner, binding, places, size, Origin(path, None), counts)
       Using.resource(scorer) { _ =>
         scorer.start(new OnHeapColumnVector(16, binding.result))
         val rows = Iterator.continually(new GenericInternalRow(Array[Any](value)))
         val taken = rows.takeWhile(_ => !scorer.isFull).map(scorer.add).size
         scorer.finish()
-        (taken, runs)
+        (taken, runs.result())
       }
     }
   }
@@ -76,6 +80,14 @@ class BatchSizeSuite extends AnyFunSuite {
     assert(filled("linear", BatchSize(Some(1000000), 2000), point) == (100, 1))
     assert(filled("linear", BatchSize(Some(1000000), 2000), null) == (100, 0))
     assert(filled("linear", BatchSize(Some(30), 2000), point) == (100, 4))
+  }
+
+  test("if an output has an open size, few rows are run first, and show the bytes of a row") {
+    val open = TestModels.openShape().toString
+    val matrix = ArrayData.toArrayData(Array(1f, 2f, 3f))
+    val row = ArrayData.toArrayData(Array[Any](matrix, matrix))
+    assert(runsOf(open, BatchSize(None, 2000), row) == ((46, Seq(16, 30))))
+    assert(runsOf(open, BatchSize(Some(30), 2000), row) == ((46, Seq(30, 16))))
   }
 
   test("strings are run when their bytes fill memory, whatever number of rows is asked for") {
