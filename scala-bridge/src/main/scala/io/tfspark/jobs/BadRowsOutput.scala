@@ -118,7 +118,12 @@ final private[jobs] class GoodAndBadRows(good: Output, bad: BadRowsOutput) exten
 
   /** The record of the output is deleted last. */
   override def acknowledge(): Unit = {
-    bad.acknowledge()
+    try bad.acknowledge()
+    catch {
+      case error: Throwable =>
+        good.discard() // keeps the record, so that the same command finds the job done
+        throw error
+    }
     good.acknowledge()
   }
 

@@ -132,6 +132,20 @@ class BadRowsJobSuite extends JobSuite {
     assert(entries(home) == Seq("bad", "out"))
   }
 
+  test("if the bad rows cannot be acknowledged, the output is unlocked and keeps its record") {
+    val home = folder()
+    val (plan, account) = planned(home, "append")
+    assert(plan.transaction.begin(plan.job).isEmpty)
+    plan.stage()
+    plan.transaction.publish(account)
+    val hidden = home.resolve(".bad.tfspark")
+    val record = hidden.resolve(entries(hidden).filter(_.startsWith("done-")).head)
+    Files.delete(record) // it cannot be deleted as a folder with a file
+    Files.createFile(Files.createDirectory(record).resolve("file"))
+    intercept[java.io.IOException](plan.transaction.acknowledge()): Unit
+    assert(entries(home.resolve(".out.tfspark")).map(_.takeWhile(_ != '-')) == Seq("done"))
+  }
+
   test("a limit is a number or a share") {
     assert(BadRowLimit.of("10").map(_.toString).contains("10"))
     assert(BadRowLimit.of("0.5%").map(_.toString).contains("0.5%"))
