@@ -53,6 +53,14 @@ private[jobs] trait Output extends Transaction {
   /** Raise when writing the target would change rows that the job reads. */
   def checkSources(sources: Seq[Source]): Unit
 
+  /** Raise when a query was planned with other files of the target than it has now; called after
+    * `begin`.
+    *
+    * @param planned the sources of the query
+    * @param read plans the query again
+    */
+  def refuseStale(planned: Seq[Source], read: => DataFrame): Unit = ()
+
   /** Whether a job may overwrite the target with rows of the target. */
   def keepsReplacedRows: Boolean = false
 

@@ -29,13 +29,37 @@ private[jobs] object OwnInput {
   /** Refuse a qualified folder with files that the job reads, such as those behind a view or a
     * glob.
     */
-  def refuseFiles(folder: Path, sources: Seq[Source], mode: String): Unit = {
-    val written = inside(Stores.behindLinks(folder))
-    val read = sources.flatMap(_.files).map(file => new Path(new URI(file)).getParent).distinct
-    read.find(other => inside(Stores.behindLinks(other)).startsWith(written)).foreach { other =>
+  def refuseFiles(folder: Path, sources: Seq[Source], mode: String): Unit =
+    ownFolders(folder, sources).headOption.foreach { other =>
       throw wouldChange(folder.toString, s"files in $other", mode)
     }
+
+  /** Refuse a query that reads its target, and whose plan lists other files of it than now, because
+    * other jobs published rows after Spark had planned the query.
+    */
+  def refuseStale(folder: Path, planned: Seq[Source], now: Seq[Source]): Unit =
+    if (ownFiles(folder, planned) != ownFiles(folder, now))
+      throw new OutputBusyException(
+        Explain(
+          s"The files in $folder have changed since the query that reads them was planned.",
+          expected = "no other job that publishes while this one starts",
+          hint = "run the same command again."
+        )
+      )
+
+  private def ownFiles(folder: Path, sources: Seq[Source]): Set[String] = {
+    val own = ownFolders(folder, sources).toSet
+    sources.flatMap(_.files).filter(file => own(folderOf(file))).toSet
   }
+
+  /** The folders of the files that are in a folder, behind its links. */
+  private def ownFolders(folder: Path, sources: Seq[Source]): Seq[Path] = {
+    val written = inside(Stores.behindLinks(folder))
+    val read = sources.flatMap(_.files).map(folderOf).distinct
+    read.filter(other => inside(Stores.behindLinks(other)).startsWith(written))
+  }
+
+  private def folderOf(file: String): Path = new Path(new URI(file)).getParent
 
   /** The folder of an input; none for a view, and for a table of another catalog. */
   def folderRead(spark: SparkSession, source: Dataset): Option[String] =

@@ -68,6 +68,14 @@ private[jobs] class PathOutput(
 
   override def checkSources(sources: Seq[Source]): Unit = OwnInput.refuseFiles(path, sources, mode)
 
+  override def refuseStale(planned: Seq[Source], read: => DataFrame): Unit = {
+    refreshFiles()
+    OwnInput.refuseStale(path, planned, Source.of(read))
+  }
+
+  /** Let Spark list the files of a table again; it never remembers those of a folder. */
+  protected def refreshFiles(): Unit = ()
+
   override def checkColumns(schema: StructType): Unit = {
     rules.checkWritable(schema)
     columns = schema

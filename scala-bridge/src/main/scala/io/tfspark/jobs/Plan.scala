@@ -14,6 +14,8 @@ import org.apache.spark.sql.functions.{col, count, count_if, lit}
   * @param rows the good rows, which are counted as they pass
   * @param bad the bad rows and their folder, if the job sets them aside
   * @param job identifies the job, so that a later run recognises it
+  * @param refuseStale refuses a view of the target that was planned before the target was locked
+  *   and changed
   */
 final private[jobs] case class Plan(
     output: Output,
@@ -22,7 +24,8 @@ final private[jobs] case class Plan(
     model: LocatedModel,
     counts: Counts,
     job: JobKey,
-    bad: Option[BadRows] = None
+    bad: Option[BadRows],
+    refuseStale: () => Unit
 ) {
 
   /** The output, together with the bad rows if there are any. */
@@ -30,13 +33,16 @@ final private[jobs] case class Plan(
     bad.fold[Transaction](output)(aside => new GoodAndBadRows(output, aside.output))
 
   /** Score, and stage all rows. */
-  def stage(): Unit = bad match {
-    case None => output.stage(rows)
-    case Some(aside) =>
-      aside.split.holding {
-        aside.output.stage(aside.rows)
-        output.stage(rows)
-      }
+  def stage(): Unit = {
+    refuseStale()
+    bad match {
+      case None => output.stage(rows)
+      case Some(aside) =>
+        aside.split.holding {
+          aside.output.stage(aside.rows)
+          output.stage(rows)
+        }
+    }
   }
 
   /** The plan as text: the model, the input, the output and the columns. */
@@ -110,7 +116,9 @@ private[jobs] object Plan {
     val snapshot = InputSnapshot.of(sources, HadoopConf.of(spark))
     val key = JobIdentity.keyOf(job, located.model.digest, snapshot)
     val counts = new Counts(before, after, bad.map(_ => aside))
-    Plan(output, counted, binding, located, counts, key, bad)
+    val isView = job.mode == "append" && job.source.table.isDefined
+    def refuseStale(): Unit = if (isView) output.refuseStale(sources, source.read(spark))
+    Plan(output, counted, binding, located, counts, key, bad, () => refuseStale())
   }
 
   private def rowCount: Column = count(lit(1)).as("rows")

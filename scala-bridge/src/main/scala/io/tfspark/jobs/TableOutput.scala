@@ -94,6 +94,9 @@ final private[jobs] class TableOutput private (
     ).refuseOther(target)
   }
 
+  override protected def refreshFiles(): Unit =
+    there.foreach(_ => spark.catalog.refreshTable(table.quoted))
+
   override protected def checkAgain(isChanged: Boolean): Unit = {
     there = catalog.find(table.quoted)
     super.checkAgain(isChanged)

@@ -165,6 +165,24 @@ class TableOutputSuite extends JobSuite with BeforeAndAfterEach {
     assert(entries(home) == Seq("y"))
   }
 
+  test("a view of the table is refused if another job has appended to it since the planning") {
+    scored("scores.y", "error"): Unit
+    val more = parquet("SELECT id, array(float(id), 1f) AS features FROM range(10)")
+    sql(s"CREATE VIEW scores.todo AS SELECT * FROM parquet.`$more` " +
+      "WHERE id NOT IN (SELECT id FROM scores.y)")
+    val words = Seq("--model", model("linear"), "--input-table", "scores.todo", "--keep", "id") ++
+      Seq("--output-table", "scores.y", "--mode", "append", "--report", s"${folder()}/report.json")
+    val job = BatchScoreFlags.parse(words)
+    def prepared() = new Execution(spark, job, Plan.of(spark, job, Report.begin().run))
+    val late = prepared()
+    prepared().run(Report.begin()): Unit
+    val error = intercept[OutputBusyException](late.run(Report.begin()))
+    assert(error.exitCode == 75 && error.getMessage.contains("have changed since the query"))
+    assert(ids("scores.y") == (0L until 10L))
+    score(words: _*): Unit // plans again, and finds nothing to do
+    assert(ids("scores.y") == (0L until 10L))
+  }
+
   /** Let the owner of the lock of an output be a process that has ended. */
   private def die(output: String): Unit = {
     val hidden = Paths.get(HiddenFolder(output).path)
