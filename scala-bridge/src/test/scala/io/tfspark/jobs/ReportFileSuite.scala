@@ -11,12 +11,15 @@ class ReportFileSuite extends JobSuite {
 
   test("a file that is not a report is not replaced") {
     val file = folder().resolve("points.csv")
-    Seq("x,y\n1,2\n", "[1]", "{\"other\": 1}", "{\"run\": \"a\"}\n{\"run\": \"b\"}\n").foreach { text =>
-      Files.writeString(file, text)
-      val (message, code) =
-        refusal[OutputExistsException](words(file) ++ Seq("--output", s"${folder()}/out"): _*)
-      assert(code == 73 && message.contains(s"--report would replace $file, which is not a report."))
-      assert(Files.readString(file) == text)
+    Seq("x,y\n1,2\n", "[1]", "{\"other\": 1}", "{\"run\": \"a\"}\n{\"run\": \"b\"}\n").foreach {
+      text =>
+        Files.writeString(file, text)
+        val (message, code) =
+          refusal[OutputExistsException](words(file) ++ Seq("--output", s"${folder()}/out"): _*)
+        assert(
+          code == 73 && message.contains(s"--report would replace $file, which is not a report.")
+        )
+        assert(Files.readString(file) == text)
     }
   }
 
