@@ -19,7 +19,7 @@ import org.apache.spark.sql.catalyst.{CatalystTypeConverters, InternalRow}
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.parser.CatalystSqlParser
 import org.apache.spark.sql.execution.vectorized.OnHeapColumnVector
-import org.apache.spark.sql.types.DataType
+import org.apache.spark.sql.types.{ArrayType, DataType, StructType}
 import org.apache.spark.sql.vectorized.{ColumnarBatch, ColumnVector}
 
 /** The permanent function:
@@ -41,7 +41,7 @@ final class TfPredictUdf extends GenericUDF {
     if (needsTable) TfPredictUdf.inspector("void")
     else {
       val call = FunctionModel.call(arguments, None, HadoopConf.ofProcess)
-      scorer = Some(new RowScorer(call, inspectors.toSeq.takeRight(call.children.size)))
+      scorer = Some(new RowScorer(call, arguments, inspectors.toSeq))
       TfPredictUdf.inspector(call.dataType.catalogString)
     }
   }
@@ -89,7 +89,7 @@ private object TfPredictUdf {
     )
 
   def toCatalyst(value: Any, kind: DataType): Any =
-    CatalystTypeConverters.createToCatalystConverter(kind)(toScala(value))
+    CatalystTypeConverters.createToCatalystConverter(kind)(toScala(value, kind))
 
   def toJava(value: Any): AnyRef = value match {
     case many: scala.collection.Seq[_] => many.map(toJava).asJava
@@ -98,19 +98,38 @@ private object TfPredictUdf {
     case other => other.asInstanceOf[AnyRef]
   }
 
-  private def toScala(value: Any): Any = value match {
-    case many: java.util.List[_] => many.asScala.map(toScala).toSeq
-    case number: HiveDecimal => number.bigDecimalValue
-    case other => other
+  /** Hive has a list for a struct, too; Spark would take the fields of a Scala list for those of
+    * the struct.
+    */
+  private def toScala(value: Any, kind: DataType): Any = (value, kind) match {
+    case (fields: java.util.List[_], struct: StructType) =>
+      Row.fromSeq(fields.asScala.toSeq.zip(struct.fields).map { case (one, field) =>
+        toScala(one, field.dataType)
+      })
+    case (many: java.util.List[_], ArrayType(element, _)) =>
+      many.asScala.map(toScala(_, element)).toSeq
+    case (number: HiveDecimal, _) => number.bigDecimalValue
+    case _ => value
   }
 }
 
 /** Scores one row at a time. Driver or executor, one thread.
   *
   * A task keeps the model until it ends; outside of tasks, the model is released after each row.
+  *
+  * @param arguments all arguments of the function, of which the inputs of the call are made
   */
-final private class RowScorer(call: TfPredict, inspectors: Seq[ObjectInspector]) {
-  private val kinds = inspectors.map(TfPredictUdf.typeOf)
+final private class RowScorer(
+    call: TfPredict,
+    arguments: Seq[Expression],
+    inspectors: Seq[ObjectInspector]
+) {
+  private val columns = arguments.map {
+    case column: AttributeReference => column
+    case constant => AttributeReference("constant", constant.dataType)()
+  }
+  // One argument, a struct, may feed several inputs.
+  private val inputs = BindReferences.bindReferences(call.children, AttributeSeq(columns))
   private val vector = new OnHeapColumnVector(1, call.dataType)
   private val result = new ColumnarBatch(Array[ColumnVector](vector), 1)
   private var ofTask: Option[BatchScorer] = None
@@ -126,18 +145,25 @@ final private class RowScorer(call: TfPredict, inspectors: Seq[ObjectInspector])
     }
   }
 
-  private def fed(values: Seq[Any]): InternalRow =
-    new GenericInternalRow(
-      values.takeRight(kinds.size).lazyZip(inspectors).lazyZip(kinds).map {
-        (value, inspector, kind) =>
-          val copy = ObjectInspectorUtils.copyToStandardObject(
-            value,
-            inspector,
-            ObjectInspectorCopyOption.JAVA
-          )
-          TfPredictUdf.toCatalyst(copy, kind)
-      }.toArray
+  private def fed(values: Seq[Any]): InternalRow = {
+    val columnValues = values.indices.map { index =>
+      arguments(index) match {
+        case _: AttributeReference => toCatalyst(values(index), index)
+        case _ => null // a constant is part of the inputs
+      }
+    }
+    val row = new GenericInternalRow(columnValues.toArray[Any])
+    new GenericInternalRow(inputs.map(_.eval(row)).toArray[Any])
+  }
+
+  private def toCatalyst(value: Any, index: Int): Any = {
+    val copy = ObjectInspectorUtils.copyToStandardObject(
+      value,
+      inspectors(index),
+      ObjectInspectorCopyOption.JAVA
     )
+    TfPredictUdf.toCatalyst(copy, columns(index).dataType)
+  }
 
   private def score(fed: InternalRow, scorer: BatchScorer): AnyRef = {
     scorer.start(vector)
@@ -169,8 +195,8 @@ final private class RowScorer(call: TfPredict, inspectors: Seq[ObjectInspector])
 
   private def scorer(session: NativeSession, partition: Option[Int]): BatchScorer = {
     val places = call.call.binding.inputs.map(_.columns.map { name =>
-      val ordinal = kinds.indices.indexWhere(ModelCall.argument(_) == name)
-      ColumnPlace(name, ordinal, kinds(ordinal))
+      val ordinal = inputs.indices.indexWhere(ModelCall.argument(_) == name)
+      ColumnPlace(name, ordinal, inputs(ordinal).dataType)
     })
     new BatchScorer(
       session.runner(call.call.signature),

@@ -1,5 +1,7 @@
 package io.tfspark.model
 
+import java.util.Locale
+
 import org.apache.spark.sql.types._
 
 /** The form of a column's values: elements of one type, nested in a number of lists.
@@ -53,7 +55,7 @@ object ColumnForm {
     Set("org.apache.spark.ml.linalg.VectorUDT", "org.apache.spark.mllib.linalg.VectorUDT")
   private val matrices =
     Set("org.apache.spark.ml.linalg.MatrixUDT", "org.apache.spark.mllib.linalg.MatrixUDT")
-  private val image = Seq("origin", "height", "width", "nChannels", "mode", "data")
+  private val image = Seq("origin", "height", "width", "nchannels", "mode", "data")
 
   /** The form of a column of a Spark type; none when no model can be fed with it. */
   def of(sql: DataType): Option[ColumnForm] = sql match {
@@ -65,9 +67,13 @@ object ColumnForm {
       Option.when(isFeedable(element))(Arrays(element, depth))
   }
 
-  /** Whether a struct has the fields of Spark's image source. */
+  /** Whether a struct has the fields of Spark's image source; Hive writes their names in lower
+    * case.
+    */
   private def isImage(struct: StructType): Boolean =
-    struct.fieldNames.toSeq == image && struct.fields.map(_.dataType).toSeq.zip(
+    struct.fieldNames.map(
+      _.toLowerCase(Locale.ROOT)
+    ).toSeq == image && struct.fields.map(_.dataType).toSeq.zip(
       Seq(StringType, IntegerType, IntegerType, IntegerType, IntegerType, BinaryType)
     ).forall { case (found, wanted) => found == wanted }
 

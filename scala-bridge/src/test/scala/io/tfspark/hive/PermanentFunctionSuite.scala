@@ -59,6 +59,20 @@ class PermanentFunctionSuite extends SparkSuite with BeforeAndAfterAll {
     assert(rowByRow("linear", "decimal(x0), 1BD") == Seq[Any](2f, 4f, 6f, 8f))
   }
 
+  test("row by row, the fields of a struct feed the inputs, and an image is a struct too") {
+    Seq(
+      "linear" -> "struct(x0, float(1) AS x1)",
+      "linear" -> "struct(features AS inputs)",
+      "pair" -> "struct(features AS beta, bigint(x0) AS alpha)",
+      "pixels" -> ("named_struct('origin', 'here', 'height', 2, 'width', 2, 'nChannels', 3, " +
+        "'mode', 16, 'data', X'000102030405060708090a0b')")
+    ).foreach { case (name, arguments) =>
+      val path = if (name == "linear") name else model(name)
+      val batched = values(s"SELECT tf_predict('$path', $arguments) FROM db.points ORDER BY x0")
+      assert(rowByRow(path, arguments) == batched, name)
+    }
+  }
+
   /** Call Spark's wrapper of the function without the rule that would replace it by a batched call.
     */
   private def rowByRow(path: String, arguments: String): Seq[Any] = {
