@@ -6,7 +6,7 @@ import java.nio.file.{Files, LinkOption, Path, StandardOpenOption}
 import java.util.concurrent.ConcurrentHashMap
 
 import scala.jdk.CollectionConverters._
-import scala.util.Using
+import scala.util.{Try, Using}
 
 import io.tfspark.error._
 import io.tfspark.model.ModelFiles
@@ -46,7 +46,7 @@ object NodeFolder {
     */
   def of(digest: String, size: Long)(fill: Path => Unit): Path = {
     val folder = root.resolve(digest)
-    if (!isWhole(folder, digest, size)) locked(folder, digest) {
+    if (!isWhole(folder, digest, size)) locked(folder) {
       if (!isWhole(folder, digest, size)) replace(folder, digest, fill)
     }
     folder
@@ -71,6 +71,15 @@ object NodeFolder {
         Files.walk(folder)
       )(_.iterator.asScala.toSeq.reverse.foreach(Files.deleteIfExists))
 
+  /** Delete a folder that no process uses, as far as this is possible. */
+  private[engine] def discard(folder: Path): Unit = Try(delete(folder)): Unit
+
+  /** The folders beside another one whose names begin with its name and a dot. */
+  private[engine] def copiesOf(folder: Path): Seq[Path] =
+    Using.resource(Files.newDirectoryStream(folder.getParent, s"${folder.getFileName}.*")) {
+      _.asScala.filter(Files.isDirectory(_, LinkOption.NOFOLLOW_LINKS)).toSeq
+    }
+
   /** Whether only this user can write a folder and its files have the digest. A process hashes the
     * files once and checks their sizes each time.
     */
@@ -87,6 +96,7 @@ object NodeFolder {
     ModelFiles.digest(folder, links = false) == digest && verified.add(folder)
 
   private def replace(folder: Path, digest: String, fill: Path => Unit): Unit = {
+    copiesOf(folder).foreach(discard) // of processes that were killed
     val aside = Files.createTempDirectory(folder.getParent, s"$digest.")
     try {
       fill(aside)
@@ -102,8 +112,8 @@ object NodeFolder {
   /** Run alone on this node: a file lock excludes other processes, the monitor other threads. A
     * lock that is a link or another user's file is refused, and not changed.
     */
-  private def locked(folder: Path, digest: String)(body: => Unit): Unit = synchronized {
-    val lock = folder.resolveSibling(s"$digest.lock")
+  private[engine] def locked[A](folder: Path)(body: => A): A = synchronized {
+    val lock = folder.resolveSibling(s"${folder.getFileName}.lock")
     try {
       if (Files.exists(lock, LinkOption.NOFOLLOW_LINKS) && !PrivateFolder.isOwnFile(lock))
         throw new IOException(s"$lock is not a regular file of this user")

@@ -5,7 +5,7 @@ import java.nio.file.{Files, Path, Paths}
 import java.util.{Collections, LinkedHashMap}
 
 import io.tfspark.ScoreOptions
-import io.tfspark.engine.{NodeFolder, RemoteFiles, RemoteFolders}
+import io.tfspark.engine.{AsideFolder, NodeFolder, RemoteFiles, RemoteFolders}
 import io.tfspark.error._
 import io.tfspark.model._
 import org.apache.hadoop.conf.Configuration
@@ -125,8 +125,7 @@ object ModelCatalog {
       files: RemoteFolders
   ): LocatedModel =
     remembered(dir, options.tags, files.fingerprint(dir), pins) {
-      val aside = Files.createTempDirectory(NodeFolder.root, "driver.")
-      try {
+      AsideFolder.use("driver") { aside =>
         // The copy has the same folder names, because name and version of the model come from them.
         val base = Files.createDirectories(aside.resolve(nameOf(dir, number)))
         val copy = number.fold(base)(one => Files.createDirectory(base.resolve(one.toString)))
@@ -134,7 +133,7 @@ object ModelCatalog {
         val read = ModelPackage.load(copy, tags = options.tags, pins = pins)
         val kept = NodeFolder.of(read.digest, read.size)(files.copy(dir, _))
         LocatedModel(read.copy(path = kept.toString), Some(dir))
-      } finally NodeFolder.delete(aside)
+      }
     }
 
   private def nameOf(dir: String, number: Option[Long]): String = {

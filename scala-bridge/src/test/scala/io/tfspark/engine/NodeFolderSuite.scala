@@ -143,6 +143,16 @@ class NodeFolderSuite extends AnyFunSuite {
     }
   }
 
+  test("copies of a model that killed processes left are deleted") {
+    inTemporary { _ =>
+      val left = NodeFolder.root.resolve(s"${model.digest}.17")
+      val other = NodeFolder.root.resolve(s"${"0" * 64}.17")
+      Seq(left, other).foreach(one => Files.createDirectories(one.resolve("variables")))
+      assert(isWhole(taken()))
+      assert(!Files.exists(left) && Files.exists(other))
+    }
+  }
+
   test("a process hashes a folder once") {
     inTemporary { _ =>
       val folder = taken()
