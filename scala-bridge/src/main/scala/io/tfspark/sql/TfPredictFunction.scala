@@ -114,11 +114,25 @@ object TfPredictFunction {
 
   private def texts(map: Expression): Map[String, String] = {
     val kind = MapType(StringType, StringType)
-    CatalystTypeConverters
+    val found = CatalystTypeConverters
       .convertToScala(Cast(map, kind, Some("UTC")).eval(), kind)
       .asInstanceOf[scala.collection.Map[String, String]]
-      .toMap
+    val options = Option(found).getOrElse(throw nullOptions("The options are", map)).toMap
+    options.find { case (_, value) => Option(value).isEmpty }.foreach { case (name, _) =>
+      throw nullOptions(s"The option $name is", map)
+    }
+    options
   }
+
+  private def nullOptions(what: String, map: Expression): UsageException =
+    new UsageException(
+      Explain(
+        s"$what null.",
+        expected = "a map of constants, as in map('narrow', 'true')",
+        found = map.sql,
+        hint = "leave out what has no value."
+      )
+    )
 
   /** The signature named by the options or by a constant string as first argument, and the
     * remaining arguments.

@@ -114,6 +114,16 @@ class CallOptionsSuite extends PointsSuite {
     ).contains("on_null is 'x', which does not fit column 'argument 1' of float"))
   }
 
+  test("an option that is null is refused, and so is a map that is null") {
+    def refusal(options: String) = intercept[AnalysisException](
+      sql(s"SELECT tf_predict('linear', $options, x0, x1) FROM t")
+    ).getMessage
+    assert(
+      refusal("map('on_null', CAST(NULL AS STRING))").startsWith("The option on_null is null.")
+    )
+    assert(refusal("CAST(NULL AS MAP<STRING, STRING>)").startsWith("The options are null."))
+  }
+
   test("an option that there is not is refused with the nearest") {
     val message = intercept[AnalysisException](
       sql("SELECT tf_predict('linear', map('batchsize', '1'), x0, x1) FROM t")
