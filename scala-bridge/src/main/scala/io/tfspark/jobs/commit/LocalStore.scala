@@ -13,12 +13,27 @@ import scala.annotation.tailrec
 import scala.jdk.CollectionConverters._
 import scala.util.Using
 
+import org.slf4j.LoggerFactory
+
 /** The file system of this machine, including mounted ones. Driver.
   *
   * Java cannot rename without replacing, and cannot exchange two folders. So `rename` first checks
-  * the target. Between the check and the rename, another program could create the target.
+  * the target. Between the check and the rename, another program could create the target. The same
+  * is true of `create` where the file system has no hard links.
+  *
+  * @param link makes a hard link; its arguments are the new name and the file
   */
-final private[jobs] class LocalStore extends Store {
+final private[jobs] class LocalStore(
+    link: (Path, Path) => Path = (name, file) => Files.createLink(name, file)
+) extends Store {
+
+  /** Logged once. */
+  private lazy val warning: Unit =
+    LocalStore.log.warn(
+      "the file system of the output has no hard links: a file that another job creates at the same " +
+        "moment may be replaced, so a second job is not prevented from writing at the same time"
+    )
+
   override def isAtomic: Boolean = true
 
   override def names(folder: String): Seq[String] =
@@ -42,14 +57,18 @@ final private[jobs] class LocalStore extends Store {
     val complete = target.resolveSibling(s".${target.getFileName}.${UUID.randomUUID}")
     try {
       Files.write(complete, text.getBytes(UTF_8), CREATE_NEW): Unit
-      try Files.createLink(target, complete): Unit
+      try link(target, complete): Unit
       catch {
-        // A file system without hard links.
         case error: FileSystemException if error.getClass == classOf[FileSystemException] =>
-          rename(complete.toString, path)
-        case _: UnsupportedOperationException => rename(complete.toString, path)
+          createByRename(complete, path)
+        case _: UnsupportedOperationException => createByRename(complete, path)
       }
     } finally Files.deleteIfExists(complete): Unit
+  }
+
+  private def createByRename(complete: Path, path: String): Unit = {
+    warning
+    rename(complete.toString, path)
   }
 
   /** Writes the first byte again; setting the time would use the driver's clock. */
@@ -129,6 +148,7 @@ final private[jobs] class LocalStore extends Store {
 }
 
 private object LocalStore {
+  private val log = LoggerFactory.getLogger(classOf[LocalStore])
 
   /** Deletes files, then the folder that held them. */
   private object Deletion extends SimpleFileVisitor[Path] {

@@ -1,6 +1,6 @@
 package io.tfspark.jobs.commit
 
-import java.nio.file.{FileAlreadyExistsException, Files, NoSuchFileException, Path}
+import java.nio.file._
 
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{Path => HadoopPath}
@@ -18,6 +18,9 @@ class StoreSuite extends AnyFunSuite {
 
   Seq(
     "local" -> (() => new LocalStore),
+    "local without hard links" -> (() =>
+      new LocalStore((name, _) => throw new FileSystemException(name.toString))
+    ),
     "hadoop" -> (() => hadoop(isAtomic = true)),
     "copies" -> (() => hadoop(isAtomic = false))
   ).foreach { case (name, make) =>
