@@ -61,4 +61,20 @@ final case class NullRule(
     refuse: Boolean = false,
     fill: Option[Any] = None,
     option: String = "on_null"
-)
+) {
+
+  /** Calls with equal rules are run once, and 0.0 == -0.0 although models tell them apart. */
+  override def equals(other: Any): Boolean = other match {
+    case rule: NullRule => rule.facts == facts
+    case _ => false
+  }
+
+  override def hashCode: Int = facts.hashCode
+
+  private def facts: Product = (refuse, fill.map(text), option)
+
+  private def text(value: Any): Any = value match {
+    case bytes: Array[Byte] => bytes.toSeq
+    case other => other.getClass -> other.toString
+  }
+}

@@ -124,6 +124,13 @@ class CallOptionsSuite extends PointsSuite {
     assert(refusal("CAST(NULL AS MAP<STRING, STRING>)").startsWith("The options are null."))
   }
 
+  test("two calls with other fills are two calls, even if the fills are both zeros") {
+    def call(fill: String) = s"tf_predict('${model("alone")}', map('on_null', '$fill'), x)"
+    val query = s"SELECT ${call("0.0")}, ${call("-0.0")} FROM VALUES (CAST(NULL AS FLOAT)) AS v(x)"
+    val row = sql(query).head()
+    assert(Seq(0, 1).map(row.getFloat(_).toString) == Seq("0.0", "-0.0"))
+  }
+
   test("an option that there is not is refused with the nearest") {
     val message = intercept[AnalysisException](
       sql("SELECT tf_predict('linear', map('batchsize', '1'), x0, x1) FROM t")
