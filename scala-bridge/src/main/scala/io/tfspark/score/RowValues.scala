@@ -10,6 +10,9 @@ import org.apache.spark.unsafe.types.UTF8String
 /** Values of a program ↔ values of rows: numbers, strings, bytes, and sequences or arrays of them.
   * Driver and executor.
   *
+  * A value is nested like a row of the tensor. One number also feeds a row of shape (1,), and a
+  * flat sequence a row of several known sizes.
+  *
   * Any number feeds a float, rounded to its precision, and any whole number an integer; one that is
   * out of range, or has a fraction, is a `RowProblem`.
   */
@@ -23,12 +26,41 @@ private[tfspark] object RowValues {
     )
 
   /** A value in the form of a row. If it contains a null at any depth, it is not fed. */
-  def toRow(spec: TensorSpec, value: Any): Any = convert(spec, columnType(spec), value)
+  def toRow(spec: TensorSpec, value: Any): Any =
+    convert(spec, columnType(spec), nested(spec, value))
 
   /** A value of a result row in the form of a program: sequences for arrays, a `Row` for several
     * outputs.
     */
   def fromRow(kind: DataType, value: Any): Any = CatalystTypeConverters.convertToScala(value, kind)
+
+  private def nested(spec: TensorSpec, value: Any): Any =
+    (spec.rowShape.filter(_.forall(_.isDefined)).map(_.flatten), value) match {
+      case (_, null) => null
+      case (Some(Seq(1)), one) if elements(spec, one).isEmpty => Seq(one)
+      case (Some(_ +: inner), flat) if inner.nonEmpty && isFlat(spec, flat) =>
+        val all = elements(spec, flat).getOrElse(Nil)
+        if (!spec.rowSize.contains(all.size.toLong)) {
+          val shape = TensorSpec.format(spec.rowShape.getOrElse(Nil))
+          val problem = s"expected a row of shape $shape, found (${all.size},)"
+          throw refusal(ReasonCode.WrongShape, spec, problem)
+        }
+        inner.foldRight(all)((size, many) => many.grouped(size.toInt).toSeq)
+      case (_, other) => other
+    }
+
+  private def isFlat(spec: TensorSpec, value: Any): Boolean =
+    elements(spec, value).exists { many =>
+      many.nonEmpty && many.forall(one => Option(one).isEmpty || elements(spec, one).isEmpty)
+    }
+
+  /** The elements of a sequence or an array; none of a single value. */
+  private def elements(spec: TensorSpec, value: Any): Option[Seq[Any]] = value match {
+    case many: scala.collection.Seq[_] => Some(many.toSeq)
+    case _: Array[Byte] if spec.dtype == "string" => None
+    case many: Array[_] => Some(many.toSeq)
+    case _ => None
+  }
 
   private def convert(spec: TensorSpec, kind: DataType, value: Any): Any = (kind, value) match {
     case (_, null) => null
@@ -39,8 +71,8 @@ private[tfspark] object RowValues {
     case (_: StringType, text: String) => UTF8String.fromString(text)
     case (_: StringType, bytes: Array[Byte]) => UTF8String.fromBytes(bytes)
     case (BooleanType, flag: Boolean) => flag
-    case (_, flag: Boolean) => exactly(spec, kind, if (flag) 1 else 0)
-    case (_, number: Number) => exactly(spec, kind, number)
+    case (_: NumericType, flag: Boolean) => exactly(spec, kind, if (flag) 1 else 0)
+    case (_: NumericType, number: Number) => exactly(spec, kind, number)
     case _ =>
       throw refusal(ReasonCode.Unreadable, spec, s"expected ${spec.sql}, found ${shown(value)}")
   }

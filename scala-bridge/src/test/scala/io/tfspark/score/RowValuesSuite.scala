@@ -1,7 +1,8 @@
 package io.tfspark.score
 
-import io.tfspark.model.TensorSpec
+import io.tfspark.model.{ReasonCode, TensorSpec}
 import io.tfspark.tensor.RowProblem
+import org.apache.spark.sql.catalyst.util.{ArrayData, GenericArrayData}
 import org.apache.spark.sql.types.Decimal
 import org.scalatest.funsuite.AnyFunSuite
 
@@ -16,6 +17,41 @@ class RowValuesSuite extends AnyFunSuite {
     Seq[Any](0.5, Double.NaN, BigInt(10).pow(20)).foreach(value =>
       assert(intercept[RowProblem](unsigned(value)).problem.contains("does not fit"))
     )
+  }
+
+  private def toRow(dtype: String, shape: Option[Long]*)(value: Any): Any =
+    RowValues.toRow(TensorSpec("x", dtype, Some(None +: shape), "x:0"), value) match {
+      case array: GenericArrayData => array.array.toSeq.map(text)
+      case other => text(other)
+    }
+
+  private def text(value: Any): String = value match {
+    case array: ArrayData => array.toFloatArray().mkString("[", " ", "]")
+    case other => String.valueOf(other)
+  }
+
+  private def code(dtype: String, shape: Option[Long]*)(value: Any): ReasonCode =
+    intercept[RowProblem](toRow(dtype, shape: _*)(value)).code
+
+  test("a number feeds a row of shape (1,), and a flat list a matrix") {
+    val one = toRow("float32", Some(1L)) _
+    assert(one(7) == Seq("7.0") && one(Seq(7)) == Seq("7.0"))
+    assert(toRow("string", Some(1L))("a") == Seq("a") && one(null) == "null")
+    assert(toRow("string", Some(1L))("a".getBytes) == Seq("a"))
+    val matrix = toRow("float32", Some(2L), Some(3L)) _
+    val rows = Seq("[1.0 2.0 3.0]", "[4.0 5.0 6.0]")
+    assert(matrix(1 to 6) == rows && matrix(Array(1f, 2f, 3f, 4f, 5f, 6f)) == rows)
+    assert(matrix(Seq[Any](Seq(1, 2, 3), Array(4, 5, 6))) == rows)
+    assert(code("float32", Some(2L), Some(3L))(1 to 5) == ReasonCode.WrongShape)
+    assert(code("float32", None, Some(3L))(1 to 6) == ReasonCode.Unreadable)
+  }
+
+  test("a value of another kind is unreadable, not out of range") {
+    assert(code("string")(1) == ReasonCode.Unreadable)
+    assert(code("bool")(1) == ReasonCode.Unreadable)
+    assert(code("float32")("a") == ReasonCode.Unreadable)
+    assert(code("float32")(Seq(1)) == ReasonCode.Unreadable)
+    assert(code("int8")(300) == ReasonCode.OutOfRange)
   }
 
   private def half(value: Any): Any =
