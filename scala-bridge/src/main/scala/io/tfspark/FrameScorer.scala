@@ -2,6 +2,8 @@ package io.tfspark
 
 import java.util.Locale
 
+import scala.util.Try
+
 import io.tfspark.error._
 import io.tfspark.model._
 import io.tfspark.sql._
@@ -19,8 +21,8 @@ private[tfspark] case class FrameCall(
     terms: Terms = Terms.Scala
 )
 
-/** A scored DataFrame, and the binding with which its rows are scored. */
-private[tfspark] case class ScoredFrame(frame: DataFrame, binding: Binding)
+/** A scored DataFrame, the binding with which its rows are scored, and the kept columns. */
+private[tfspark] case class ScoredFrame(frame: DataFrame, binding: Binding, kept: Seq[String])
 
 /** Adds predictions to the columns of a DataFrame. Driver; lazy. */
 private[tfspark] object FrameScorer {
@@ -31,9 +33,10 @@ private[tfspark] object FrameScorer {
       asked: FrameCall,
       options: ScoreOptions
   ): ScoredFrame = {
-    val kept = keptColumns(df.columns.toSeq, asked.keep)
+    val kept = keptColumns(df, df.columns.toSeq, asked.keep)
     val signature = options.signatureOf(located.model)
-    val wide = asked.constants.foldLeft(df) { case (before, (input, value)) =>
+    val fields = withFields(df, asked.feed.values.flatten.toSeq)
+    val wide = asked.constants.foldLeft(fields) { case (before, (input, value)) =>
       before.withColumn(constant(input), value)
     }
     val binding = Binding.bind(
@@ -51,8 +54,20 @@ private[tfspark] object FrameScorer {
     SessionFunctions.register(df.sparkSession, name)(TfPredict(call, _))
     val scored = call_function(name, fed.map(quoted): _*)
     val names = binding.outputs.map(_.column) ++ binding.reason
-    ScoredFrame(select(wide, kept, scored, names), binding)
+    ScoredFrame(select(wide, kept, scored, names), binding, kept)
   }
+
+  /** Add a column for each name that means a field of a struct, such as `s.field`. */
+  private def withFields(df: DataFrame, names: Seq[String]): DataFrame = {
+    val fields = names.distinct.filter { name =>
+      name.contains('.') && resolved(df, df.columns.toSeq, name).isEmpty &&
+      Try(df.select(col(name)).schema).isSuccess
+    }
+    if (fields.isEmpty) df else df.select(col("*") +: fields.map(name => col(name).as(name)): _*)
+  }
+
+  private def resolved(df: DataFrame, columns: Seq[String], name: String): Option[String] =
+    ColumnAtHand.resolve(name, columns, isCaseSensitive(df))
 
   /** The name of the column of a constant. */
   private def constant(input: String): String = s"constant of $input"
@@ -60,9 +75,17 @@ private[tfspark] object FrameScorer {
   private def isCaseSensitive(df: DataFrame): Boolean =
     df.sparkSession.conf.get("spark.sql.caseSensitive").toBoolean
 
-  /** Columns to keep, each once; a wrong name is refused. */
-  private[tfspark] def keptColumns(columns: Seq[String], keep: Option[Seq[String]]): Seq[String] = {
-    val wanted = keep.getOrElse(columns).distinct
+  /** Columns to keep, each once, as Spark resolves their names; a wrong name is refused.
+    *
+    * @param df its session says whether case counts
+    */
+  private[tfspark] def keptColumns(
+      df: DataFrame,
+      columns: Seq[String],
+      keep: Option[Seq[String]]
+  ): Seq[String] = {
+    val asked = keep.map(_.map(name => resolved(df, columns, name).getOrElse(name)))
+    val wanted = asked.getOrElse(columns).distinct
     val unknown = wanted.filterNot(columns.contains)
     if (unknown.nonEmpty)
       throw new BindingException(

@@ -99,7 +99,7 @@ private[jobs] object Plan {
     val sources = sourcesOf(read, job, output)
     val watched = read.observe(before, rowCount)
     if (badOutput.isDefined) SplitRows.checkNames(read.columns.toSeq)
-    val ScoredFrame(scored, binding) = checkingFiles(read, source, job) {
+    val ScoredFrame(scored, binding, _) = checkingFiles(read, source, job) {
       bound(if (badOutput.isDefined) SplitRows.withFile(watched) else watched, located, job)
     }
     val bad = badOutput.map { folder =>
@@ -192,8 +192,8 @@ private[jobs] object Plan {
             throw error
         }
       val fed = scored.binding.inputs.flatMap(_.columns)
-      val some = if (job.badRows.isEmpty) job.keep else None
-      files.check(some.map(kept => (kept ++ fed).map(_.takeWhile(_ != '.')).toSet))
+      val isSome = job.badRows.isEmpty && job.keep.isDefined
+      files.check(Option.when(isSome)((scored.kept ++ fed).map(_.takeWhile(_ != '.')).toSet))
       scored
     }
 }

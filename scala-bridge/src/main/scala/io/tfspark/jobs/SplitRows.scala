@@ -58,7 +58,7 @@ private[jobs] object SplitRows {
       keep: Option[Seq[String]],
       outputs: Seq[String]
   ): SplitRows = {
-    val kept = FrameScorer.keptColumns(names, keep) ++ outputs
+    val kept = FrameScorer.keptColumns(scored, names, keep) ++ outputs
     val isBad = col(Reason).isNotNull
     val file = col(File).getField(File).as(File)
     SplitRows(

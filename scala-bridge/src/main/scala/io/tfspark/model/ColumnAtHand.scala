@@ -10,6 +10,7 @@ import org.apache.spark.sql.types._
 final case class ColumnAtHand(name: String, form: Option[ColumnForm], label: String)
 
 object ColumnAtHand {
+  private val quoted = "`((?:[^`]|``)+)`".r
 
   /** A column of a Spark type. */
   def apply(name: String, sql: DataType): ColumnAtHand =
@@ -39,12 +40,18 @@ object ColumnAtHand {
   }
 
   /** The column that a name means: the column with exactly this name, otherwise the only column
-    * whose name differs only in case.
+    * whose name differs only in case. A name may be quoted with backticks, as in Spark.
     */
   def resolve(name: String, columns: Seq[String], caseSensitive: Boolean): Option[String] =
     columns.find(_ == name).orElse {
-      Option.unless(caseSensitive)(columns.filter(_.equalsIgnoreCase(name))).collect {
-        case Seq(one) => one
+      val bare = name match {
+        case quoted(inner) => inner.replace("``", "`")
+        case plain => plain
+      }
+      columns.find(_ == bare).orElse {
+        Option.unless(caseSensitive)(columns.filter(_.equalsIgnoreCase(bare))).collect {
+          case Seq(one) => one
+        }
       }
     }
 }

@@ -19,6 +19,27 @@ class JobInputSuite extends JobSuite {
     assert(spark.read.option("header", "true").csv(output).count() == 2)
   }
 
+  test("names of columns and of fields of structs are resolved as Spark resolves them") {
+    val in = parquet("SELECT id AS Id, named_struct('x', array(float(id), 1f)) AS s, " +
+      "array(float(id), 1f) AS `a b` FROM range(3)")
+    def kept(words: String*) = {
+      val output = folder().resolve("out").toString
+      linearOf(in)(Seq("--output", output) ++ words: _*): Unit
+      val rows = spark.read.parquet(output).orderBy("outputs")
+      assert(rows.select("outputs").collect().map(_.getFloat(0)).toSeq == Seq(2f, 4f, 6f))
+      rows.columns.toSeq
+    }
+    assert(kept("--keep", "ID,`a b`", "--feed", "inputs=S.X") == Seq("Id", "a b", "outputs"))
+    assert(kept("--keep", "id", "--feed", "inputs=`A b`") == Seq("Id", "outputs"))
+    val bad = s"${folder()}/bad"
+    val aside = kept("--keep", "iD", "--feed", "inputs=s.x", "--bad-rows", bad)
+    assert(aside == Seq("Id", "outputs"))
+    having("spark.sql.caseSensitive" -> "true") {
+      intercept[BindingException](kept("--keep", "ID", "--feed", "inputs=s.x")): Unit
+      intercept[BindingException](kept("--feed", "inputs=S.X")): Unit
+    }
+  }
+
   test("CSV has a header, and cannot hold arrays") {
     val (csv, output) = (folder().resolve("in.csv"), folder().resolve("out").toString)
     Files.writeString(csv, "a,b\n1.0,2.0\n3.0,5.0\n")
