@@ -30,8 +30,8 @@ final private[jobs] class LocalStore(
   /** Logged once. */
   private lazy val warning: Unit =
     LocalStore.log.warn(
-      "the file system of the output has no hard links: a file that another job creates at the same " +
-        "moment may be replaced, so a second job is not prevented from writing at the same time"
+      "the file system of the output has no hard links: a file that another job creates at the " +
+        "same moment may be replaced, so a second job is not prevented from writing at the same time"
     )
 
   override def isAtomic: Boolean = true
