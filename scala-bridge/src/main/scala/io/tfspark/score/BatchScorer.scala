@@ -26,8 +26,9 @@ final class BatchScorer(
   private val encoder = new BatchEncoder(binding.inputs, places)
   private val rejects = new Rejects(binding.onError, origin)
   private val groups = new GroupRunner(runner, binding, origin, metrics, rejects)
-  // Whether the signature leaves the size of an output open; only runs then show its bytes.
-  private val isOpen =
+
+  /** Whether the signature leaves the size of an output open; only runs then show its bytes. */
+  val isOpen: Boolean =
     binding.outputs.exists(one => one.spec.rowSize.isEmpty || one.dtype.width == 0)
   private var isUnknown = isOpen
   private var outputBytes =
@@ -131,28 +132,29 @@ final class BatchScorer(
     seen += index
   }
 
-  /** Score rows of a batch whose only input is contiguous; returns whether this worked.
-    *
-    * If not, the rows have to be started again.
+  /** Score rows of a batch whose only input is contiguous, until the results are full.
     *
     * @param column the column at `bulkPlace`
     * @param from position of the first row in the column
+    * @param rows the most rows
+    * @return the rows that were scored; 0 if the column is not contiguous, and the rows have to be
+    *   started again
     */
   def scoreAll(
       column: WritableColumnVector,
       from: Int,
       rows: Int,
       into: WritableColumnVector
-  ): Boolean =
-    bulkPlace.exists { place =>
+  ): Int =
+    bulkPlace.fold(0) { place =>
       scoreAll(new BulkColumn(column, place, binding.inputs.head.dtype, from), rows, into)
     }
 
-  private def scoreAll(bulk: BulkColumn, rows: Int, into: WritableColumnVector): Boolean = {
+  private def scoreAll(bulk: BulkColumn, rows: Int, into: WritableColumnVector): Int = {
     start(into, rows)
     grow(rows)
     var taken = true
-    while (taken && index < rows) {
+    while (taken && index < rows && !isFull) {
       val count = math.min(growth.rows, rows - index)
       taken = encoder.addAll(bulk, index, count)
       if (taken) {
@@ -162,10 +164,12 @@ final class BatchScorer(
       }
     }
     if (taken) {
-      rejects.write(rows, outputs, reason)
-      seen += rows
-    } else encoder.clear()
-    taken
+      finish()
+      index
+    } else {
+      encoder.clear()
+      0
+    }
   }
 
   override def close(): Unit = runner.close()

@@ -101,8 +101,7 @@ final private[sql] class TaskCalls(
       override def hasNext: Boolean = from < batch.numRows
 
       override def next(): ColumnarBatch = {
-        val count = math.min(scorers.map(_.rowsThatFit).min, batch.numRows - from)
-        score(batch, columns, from, count)
+        val count = scorePart(batch, columns, from)
         val some =
           if (count == batch.numRows) columns else columns.map(new ColumnPart(_, from))
         from += count
@@ -110,23 +109,38 @@ final private[sql] class TaskCalls(
       }
     }
 
-  private def score(batch: ColumnarBatch, kept: Seq[ColumnVector], from: Int, count: Int): Unit = {
+  /** Score rows from a position on, until the results are full; returns their number. */
+  private def scorePart(batch: ColumnarBatch, kept: Seq[ColumnVector], from: Int): Int = {
     lazy val columns = new ColumnarBatch(kept.toArray, batch.numRows)
     rows.start(index => columns.getRow(from + index))
+    rows.read(0) // the file
+    val most = math.min(scorers.map(_.rowsThatFit).min, batch.numRows - from)
+    // Several calls end at the same row, which is known in advance if all sizes are.
+    val count =
+      if (scorers.size > 1 && scorers.exists(_.isOpen))
+        scoreRows(scorers.indices, batch, from, most)
+      else scorers.indices.map(scoreAlone(_, batch, from, most)).min
     rows.read(count)
-    scorers.lazyZip(results).foreach { (scorer, result) =>
-      val isDone = scorer.bulkPlace.exists { place =>
-        batch.column(place.ordinal) match {
-          case vector: WritableColumnVector => scorer.scoreAll(vector, from, count, result)
-          case _ => false
-        }
-      }
-      if (!isDone) {
-        scorer.start(result, count)
-        (from until from + count).foreach(index => scorer.add(batch.getRow(index)))
-        scorer.finish()
-      }
+    count
+  }
+
+  private def scoreAlone(call: Int, batch: ColumnarBatch, from: Int, most: Int): Int = {
+    val scorer = scorers(call)
+    val atOnce = scorer.bulkPlace.map(place => batch.column(place.ordinal)).collect {
+      case vector: WritableColumnVector => scorer.scoreAll(vector, from, most, results(call))
     }
+    atOnce.filter(_ > 0).getOrElse(scoreRows(Seq(call), batch, from, most))
+  }
+
+  private def scoreRows(calls: Seq[Int], batch: ColumnarBatch, from: Int, most: Int): Int = {
+    calls.foreach(call => scorers(call).start(results(call), most))
+    var count = 0
+    while (count < most && !calls.exists(scorers(_).isFull)) {
+      calls.foreach(scorers(_).add(batch.getRow(from + count)))
+      count += 1
+    }
+    calls.foreach(scorers(_).finish())
+    count
   }
 
   private def open(planned: PlannedCall): BatchScorer = {

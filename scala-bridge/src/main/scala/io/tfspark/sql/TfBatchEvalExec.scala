@@ -68,10 +68,10 @@ final case class TfBatchEvalExec(
     child.executeColumnar().mapPartitionsWithIndex(
       (partition, batches) => {
         lazy val task = new TaskCalls(planned, settings, counts, partition)
-        new InterruptibleIterator(TaskContext.get(), batches).flatMap(task.score(_, kept)).map {
-          part =>
-            rowsOut.add(part.numRows.toLong)
-            part
+        val parts = batches.flatMap(task.score(_, kept))
+        new InterruptibleIterator(TaskContext.get(), parts).map { part =>
+          rowsOut.add(part.numRows.toLong)
+          part
         }
       },
       preservesPartitioning = true
