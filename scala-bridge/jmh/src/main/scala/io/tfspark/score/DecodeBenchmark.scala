@@ -49,7 +49,7 @@ private object DecodeBenchmark {
       vector.reset()
       decoder.decode(tensor, tensor.shape.drop(1), count, vector, row => row, inOrder = true)(
         (_, _) => ()
-      )
+      ): Unit
       vector
     }
   }
