@@ -63,7 +63,7 @@ def test_an_own_table_and_keras_model_are_scored_as_the_pages_say(tmp_path: Path
     assert done.returncode == 0, done.stderr
     assert len([*done.stdout.splitlines(), *done.stderr.splitlines()]) < 12
     assert done.stdout.startswith("rows      4 scored, 2 with null")
-    assert pq.read_table(tmp_path / "prices").to_pylist() == [
+    assert pq.read_table(tmp_path / "people-prices").to_pylist() == [
         {"age": 40, "city": "Rome", "note": None, "price": 41.0},
         {"age": None, "city": "Bern", "note": "x", "price": None},
         {"age": 30, "city": None, "note": "y", "price": None},
