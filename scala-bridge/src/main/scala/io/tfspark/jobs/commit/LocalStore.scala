@@ -23,9 +23,10 @@ import org.slf4j.LoggerFactory
   *
   * @param link makes a hard link; its arguments are the new name and the file
   */
-final private[jobs] class LocalStore(
-    link: (Path, Path) => Path = (name, file) => Files.createLink(name, file)
-) extends Store {
+final private[jobs] class LocalStore(link: (Path, Path) => Path) extends Store {
+
+  /** With the hard links of the file system. */
+  def this() = this((name, file) => Files.createLink(name, file))
 
   /** Logged once. */
   private lazy val warning: Unit =
