@@ -20,10 +20,10 @@ import tensorflow as tf
 
 from models.refusal import ExportError, refusing
 from tfspark.errors import explain, listing
+from tfspark.options import SERVING_DEFAULT
 
 __all__ = ["Endpoint", "Tensors", "endpoints_of"]
 
-SERVING_DEFAULT = "serving_default"
 
 Tensors = dict[str, tf.Tensor]
 

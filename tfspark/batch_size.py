@@ -14,6 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -73,17 +74,24 @@ class BatchSize(ABC):
         if fixed:
             return lambda: fixed
         fed = batch.select(list(self.binding.columns)).nbytes / batch.num_rows
-        sizes = [_row_bytes(output) for output in self.binding.outputs]
-        known = fed + sum(size for size in sizes if size is not None)
-        if None not in sizes:
-            return lambda: self._next_rows(known)
-        return lambda: self._next_open_rows(fed, known)
+        known = fed + sum(size or 0 for size in self._sizes)
+        if self._is_open:
+            return lambda: self._next_open_rows(fed, known)
+        return lambda: self._next_rows(known)
 
     def learn(self, predictions: pa.RecordBatch) -> None:
-        """Learn the bytes of a row from the predictions of a window."""
-        self._output_bytes = max(
-            self._output_bytes or 0.0, predictions.nbytes / predictions.num_rows
-        )
+        """Learn the bytes of a row from a window, if the signature does not tell them."""
+        if self._is_open:
+            size = predictions.nbytes / predictions.num_rows
+            self._output_bytes = max(self._output_bytes or 0.0, size)
+
+    @cached_property
+    def _sizes(self) -> list[int | None]:
+        return [_row_bytes(output) for output in self.binding.outputs]
+
+    @property
+    def _is_open(self) -> bool:
+        return None in self._sizes
 
     def _next_open_rows(self, fed: float, known: float) -> int:
         """Return the rows of the next window if the signature leaves the size of an output open."""

@@ -6,8 +6,8 @@ that failed first. The others are scored in a batch of the same size, in which a
 place of each refused one. The same kernels then run as in a clean run, so all bits of the results
 are equal.
 
-An error that no row can cause (`CannotServeError`, `OutOfMemoryError`) ends a search. A batch that
-fails although each of its rows works alone has no refused rows.
+A `MachineError`, which no row can cause, ends a search. A batch that fails although each of its
+rows works alone has no refused rows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
+from tfspark.engine.protocol import MachineError
 from tfspark.errors import EngineError
 from tfspark.tensors import Group, Tensor
 
@@ -30,8 +30,7 @@ def first_refused(run: Run, group: Group) -> int | None:
     """Return the position of a row that the model refuses alone; `None` when there is none.
 
     Raises:
-        CannotServeError: When the engine is the reason, not a row.
-        OutOfMemoryError: When there is not enough memory for some rows.
+        MachineError: When no row is the reason.
     """
     start, stop = 0, len(group.rows)
     while stop - start > 1:
@@ -45,7 +44,7 @@ def _error_of(run: Run, group: Group, start: int, stop: int) -> EngineError | No
     """Return the error of some rows; an error that no row can cause is raised."""
     try:
         run(group.slice(start, stop))
-    except (CannotServeError, OutOfMemoryError):
+    except MachineError:
         raise
     except EngineError as error:
         return error
@@ -129,7 +128,7 @@ class Search:
         positions[list(self.refused)] = good[0]
         try:
             return self.run(self.group.take(positions))
-        except (CannotServeError, OutOfMemoryError):
+        except MachineError:
             raise
         except EngineError:
             return None

@@ -59,7 +59,7 @@ def unpacked(digest: str, size: int, archive: Iterable[bytes]) -> Path:
     root = cache_root()
     folder, lock = root / digest, root / f"{digest}.lock"
     try:
-        if lock.exists():
+        with suppress(FileNotFoundError):  # the first process of this model makes it
             os.utime(lock, follow_symlinks=False)
         if _is_whole(folder, digest, size):
             return folder
@@ -181,16 +181,17 @@ def _replace(folder: Path, digest: str, size: int, archive: Iterable[bytes]) -> 
 
 def _remove_unused(root: Path) -> None:
     """Remove the models that no process has opened for a long time; their locks stay."""
-    for lock in root.glob("*.lock"):
-        with suppress(OSError):  # another process unpacks it, or removes it
-            if _is_unused(lock) and (root / lock.stem).exists():
-                with _locked(lock, wait=False):
-                    if _is_unused(lock):
-                        _remove(root / lock.stem)
+    for lock in filter(_is_unused, root.glob("*.lock")):
+        # An OSError means that another process holds the lock, or that the model is gone.
+        with suppress(OSError), _locked(lock, wait=False):
+            if _is_unused(lock):
+                _remove(root / lock.stem)
 
 
 def _is_unused(lock: Path) -> bool:
-    return lock.lstat().st_mtime < time() - _UNUSED_SECONDS
+    with suppress(FileNotFoundError):  # a cleaner of temporary folders has removed it
+        return lock.lstat().st_mtime < time() - _UNUSED_SECONDS
+    return False
 
 
 def _remove(entry: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from tfspark.engine import Engine
-from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
+from tfspark.engine.protocol import MachineError
 from tfspark.errors import EngineError
 from tfspark.tensors import ByteStrings, Tensor, slice_rows
 
@@ -54,8 +54,7 @@ def run_good_rows(
         every row is refused, this is `None`. Then row → the error of the model.
 
     Raises:
-        CannotServeError: When the engine is the reason, not the row.
-        OutOfMemoryError: When there is not enough memory for a row.
+        MachineError: When no row is the reason, such as too little memory.
         ShapesDifferError: When the shapes of an output differ from row to row.
     """
     results: dict[int, dict[str, Tensor]] = {}
@@ -63,7 +62,7 @@ def run_good_rows(
     for index in range(rows):
         try:
             results[index] = _run_row(engine, inputs, index)
-        except (CannotServeError, OutOfMemoryError):
+        except MachineError:
             raise
         except EngineError as error:
             refused[index] = error

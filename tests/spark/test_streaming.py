@@ -184,7 +184,7 @@ def test_wrong_arguments_are_refused_before_a_task(
         tfspark.score_batches(tmp_path / "nothing", "scores", **place)
     with pytest.raises(UsageError, match="uses the newest version"):
         tfspark.score_batches(base, "scores", version=1, **place)
-    with pytest.raises(UsageError, match="engines cannot be timed"):
+    with pytest.raises(UsageError, match="cannot time the engines"):
         tfspark.score_batches(base, "scores", engine="fastest", **place)
     with pytest.raises(UsageError, match="version_column"):
         tfspark.score_batches(base, "scores", version_column="", **place)

@@ -35,24 +35,6 @@ def differ_by_case(names: Sequence[str]) -> bool:
     return len({name.lower() for name in names}) < len(names)
 
 
-def text_beside_bytes(one: pa.Schema, other: pa.Schema) -> list[str]:
-    """Return the columns that are text in one schema and bytes in the other.
-
-    Spark's reader of ORC files converts such bytes to hexadecimal digits.
-    """
-    names = names_in(other.names, one.names)
-    pairs = ((name, one.field(name).type, other.field(there).type) for name, there in names.items())
-    return [
-        name
-        for name, *types in pairs
-        if all(map(is_bytes, types)) and len(set(map(_is_text, types))) > 1
-    ]
-
-
-def _is_text(arrow: Any) -> bool:
-    return bool(pa.types.is_string(arrow) or pa.types.is_large_string(arrow))
-
-
 def conform(batch: pa.RecordBatch, schema: pa.Schema, path: str) -> pa.RecordBatch:
     """Return a batch of the schema.
 

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from tfspark.data_files.conform import conform, differ_by_case, names_in, text_beside_bytes
+from tfspark.data_files.conform import conform, differ_by_case, names_in
 from tfspark.data_files.footers import INSTANT, instants_in, missing_columns, missing_in, unreadable
 from tfspark.data_files.listing import changed, check_unchanged, states
 from tfspark.data_files.parquet_rows import RowSizes, leaves_in
-from tfspark.data_files.spark_only import is_encrypted, is_julian
+from tfspark.data_files.spark_only import is_encrypted, why_orc, why_parquet
 from tfspark.data_files.splits import Piece
 from tfspark.errors import InvalidInputError, explain, listing
 
@@ -55,10 +55,7 @@ def read_batches(
         with filesystem.open_input_file(path) as source:
             for batch in _batches(source, piece, file_format, schema, allow_missing):
                 rows += batch.num_rows
-                if not batch.schema.equals(schema):
-                    _refuse_lacking(path, batch.schema, schema, allow_missing)
-                    batch = conform(batch, schema, path)
-                yield batch
+                yield batch if batch.schema.equals(schema) else conform(batch, schema, path)
     except (pa.ArrowException, OSError) as error:
         _check(filesystem, piece)  # a changed file is the better explanation
         raise unreadable(path, file_format, error) from error
@@ -77,7 +74,9 @@ def _batches(
     if file_format == "parquet":
         parquet = pq.ParquetFile(source, coerce_int96_timestamp_unit="us")
         there = parquet.schema_arrow
-        _refuse_spark_only(piece.file.path, source, parquet)
+        # The driver has seen the footer if it knows the rows.
+        encrypted = piece.rows is None and is_encrypted(source, parquet.metadata)
+        _refuse_spark_only(piece.file.path, why_parquet(there, encrypted=encrypted))
         _refuse_lacking(piece.file.path, there, schema, allow_missing)
         wanted = list(names_in(there.names, schema.names).values())
         yield from _of_parquet(source, parquet, piece, wanted)
@@ -86,9 +85,7 @@ def _batches(
 
         opened = orc.ORCFile(source)
         _refuse_lacking(piece.file.path, opened.schema, schema, allow_missing)
-        for name in text_beside_bytes(schema, opened.schema):
-            problem = f"Column {name!r} of {piece.file.path} is text in one file, bytes in another."
-            raise InvalidInputError(explain(problem, hint="score it with --path spark."))
+        _refuse_spark_only(piece.file.path, why_orc(opened.schema, schema))
         wanted = list(names_in(opened.schema.names, schema.names).values())
         for stripe in piece.row_groups or range(opened.nstripes):
             yield opened.read_stripe(stripe, columns=wanted)
@@ -179,13 +176,8 @@ def _refuse_lacking(path: str, there: pa.Schema, wanted: pa.Schema, allow_missin
         raise missing_columns(path, lacking)
 
 
-def _refuse_spark_only(path: str, source: Any, file: pq.ParquetFile) -> None:
+def _refuse_spark_only(path: str, reason: str) -> None:
     """Refuse a file that only Spark reads correctly; the driver checks only the first files."""
-    if is_encrypted(source, file.metadata):
-        problem = "has encrypted columns, which only Spark reads."
-    elif is_julian(file.schema_arrow):
-        problem = "has dates of the Julian calendar, which only Spark reads."
-    else:
-        return
-    hint = "score it with --path spark."
-    raise InvalidInputError(explain(f"The input file {path} {problem}", hint=hint))
+    if reason:
+        problem = f"Only Spark reads the input file {path} correctly: {reason}."
+        raise InvalidInputError(explain(problem, hint="score it with --path spark."))

@@ -1,7 +1,8 @@
-"""Finds Parquet files that only Spark can read correctly. Driver and executor.
+"""Finds files that only Spark reads correctly, and says why. Driver and executor.
 
-Spark converts dates of the Julian calendar, and decrypts columns. pyarrow returns other dates, and
-ends the process when an encrypted column is described. No Spark.
+In Parquet files, Spark converts dates of the Julian calendar, and decrypts columns. pyarrow returns
+other dates, and ends the process when an encrypted column is described. In ORC files, pyarrow takes
+a dot in the name of a column for a nested field. No Spark.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from tfspark.data_files.conform import names_in
+from tfspark.dtypes import is_bytes
 
 # Spark's metadata in a file with dates or timestamps of the Julian calendar.
 _JULIAN = (b"org.apache.spark.legacyDateTime", b"org.apache.spark.legacyINT96")
@@ -24,6 +28,33 @@ def spark_version(schema: pa.Schema) -> tuple[int, int] | None:
     text = (schema.metadata or {}).get(_WRITER, b"").decode("utf-8", "replace")
     found = re.match(r"(\d+)\.(\d+)\.", text)
     return None if found is None else (int(found[1]), int(found[2]))
+
+
+def why_parquet(schema: pa.Schema, *, encrypted: bool) -> str:
+    """Return why only Spark reads a Parquet file correctly; empty if pyarrow does too."""
+    if encrypted:
+        return "it has encrypted columns"
+    return "it has dates of the Julian calendar" if is_julian(schema) else ""
+
+
+def why_orc(schema: pa.Schema, wanted: pa.Schema) -> str:
+    """Return why only Spark reads the wanted columns of an ORC file correctly; empty otherwise.
+
+    If a column is text in one file and bytes in another, Spark writes the bytes as hexadecimal
+    digits.
+    """
+    if any("." in name for name in schema.names):
+        return "the name of a column has a dot"
+    names = names_in(schema.names, wanted.names)
+    for name, there in names.items():
+        kinds = (wanted.field(name).type, schema.field(there).type)
+        if all(map(is_bytes, kinds)) and _is_text(kinds[0]) != _is_text(kinds[1]):
+            return f"column {name!r} is text in one file and bytes in another"
+    return ""
+
+
+def _is_text(arrow: Any) -> bool:
+    return bool(pa.types.is_string(arrow) or pa.types.is_large_string(arrow))
 
 
 def is_julian(schema: pa.Schema) -> bool:

@@ -21,11 +21,15 @@ from tfspark.options import EngineName
 from tfspark.tensors import Tensor
 
 
-class CannotServeError(EngineError):
+class MachineError(EngineError):
+    """The engine or the machine is the reason of a failure, so no row is blamed for it."""
+
+
+class CannotServeError(MachineError):
     """This engine cannot run this model on this machine, with any batch; another engine may."""
 
 
-class OutOfMemoryError(EngineError):
+class OutOfMemoryError(MachineError):
     """A batch needs more memory than the machine has; a smaller batch may fit."""
 
 

@@ -7,7 +7,6 @@ is fast.
 from __future__ import annotations
 
 import argparse
-import logging
 import re
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,8 +16,6 @@ from tfspark.scoring.bad_row_limit import Limit
 
 if TYPE_CHECKING:
     from tfspark.scoring.dataset import Dataset
-
-_log = logging.getLogger(__name__)
 
 # A parser, or a group of one; argparse has no public name for both.
 Flags: TypeAlias = "argparse.ArgumentParser | argparse._ArgumentGroup"

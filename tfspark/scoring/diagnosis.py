@@ -1,7 +1,7 @@
 """Makes the table of `tfspark doctor`: all checks, with advice for each problem. Driver.
 
-The checks are those of a job's preflight (`versions.mismatches`, `spark.model`, the worker's
-`checkup`). A job raises the first problem; the table shows all problems.
+The checks are those of a job's preflight (`versions.mismatches`, `spark.model_loading`, the
+worker's `checkup`). A job raises the first problem; the table shows all problems.
 """
 
 from __future__ import annotations

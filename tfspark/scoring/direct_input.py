@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from pyarrow import fs
 
-from tfspark.data_files.conform import differ_by_case, nullable, text_beside_bytes
+from tfspark.data_files.conform import differ_by_case, nullable
 from tfspark.data_files.exact_types import changed_columns, fields_of, spark_fields
 from tfspark.data_files.footers import (
     WITH_FOOTERS,
@@ -29,7 +29,7 @@ from tfspark.data_files.footers import (
 )
 from tfspark.data_files.listing import DataFile, list_files
 from tfspark.data_files.record_files import record_schema
-from tfspark.data_files.spark_only import is_julian
+from tfspark.data_files.spark_only import why_orc, why_parquet
 from tfspark.errors import InvalidInputError, TfsparkError
 from tfspark.file_systems import SUMMARIES, is_hidden, open_filesystem
 from tfspark.scoring.job import BatchJob
@@ -151,10 +151,6 @@ def open_input(spark: SparkSession, job: BatchJob) -> DirectInput:
     fields = spark_fields(footers[0])
     if kind == "orc":
         fields = fields_of(read_path(spark, job.source.path, kind, {}).schema.json())
-        if any("." in name for footer in footers for name in footer.schema.names):
-            raise NotDirectError("pyarrow takes dots in names of ORC columns for nested fields")
-        if any(text_beside_bytes(schema, footer.schema) for footer in footers):
-            raise NotDirectError("a column is text in one ORC file, and bytes in another")
     if fields is not None and list(fields) != schema.names:
         raise NotDirectError("Spark's schema in the first file has other columns than the file")
     changed = changed_columns(footers[0], fields)
@@ -211,8 +207,11 @@ def _footers(filesystem: fs.FileSystem, files: list[DataFile], job: BatchJob) ->
         if job.path == "direct":
             raise
         raise NotDirectError(str(error)) from error  # Spark may be able to read it
-    if any(footer.is_encrypted for footer in footers):
-        raise NotDirectError("encrypted columns are read by Spark")
-    if kind == "parquet" and any(is_julian(footer.schema) for footer in footers):
-        raise NotDirectError("dates of the Julian calendar are read by Spark")
+    for footer in footers:
+        if kind == "parquet":
+            reason = why_parquet(footer.schema, encrypted=footer.is_encrypted)
+        else:
+            reason = why_orc(footer.schema, footers[0].schema)
+        if reason:
+            raise NotDirectError(f"only Spark reads {footer.file.path} correctly: {reason}")
     return footers

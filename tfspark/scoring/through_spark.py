@@ -100,13 +100,13 @@ def _split(
 
 def _sketches(spark: SparkSession, job: BatchJob, bad: BadRowsOutput | None) -> TaskSketches:
     """Return the object that collects the engines of tasks, and statistics if they are wanted."""
-    account = job.reported
+    reported = job.reported
     if bad is None:
-        return TaskSketches(spark, account.sample_rows, statistics=account.statistics)
+        return TaskSketches(spark, reported.sample_rows, statistics=reported.statistics)
     # A frame with a reason keeps all columns of the input, even those that only bad rows need.
     keep = None if job.keep is None else tuple(job.keep)
     return TaskSketches(
-        spark, account.sample_rows, keep, (FILE,), REASON, statistics=account.statistics
+        spark, reported.sample_rows, keep, (FILE,), REASON, statistics=reported.statistics
     )
 
 

@@ -112,7 +112,7 @@ class FedFrame:
         taken = self.frame.columns
 
         def name_of(value: str | Column) -> str:
-            if (known := _name_of(value, given)) is not None:
+            if (known := _known_name(value, given)) is not None:
                 return known
             expression = self._field(value) if isinstance(value, str) else value
             if expression is None:
@@ -159,7 +159,7 @@ class FedFrame:
         for fed in others:
             own: dict[str, str] = {}
             for name, column in fed.added.items():
-                known = _name_of(fed.given.get(name, ""), given)
+                known = _known_name(fed.given.get(name, ""), given)
                 if known is None and "." in name and name in self.added:  # a field of a struct
                     known = name
                 own[name] = known or _free(name, [*df.columns, *added])
@@ -280,7 +280,7 @@ class FedFrame:
         return field
 
 
-def _name_of(value: str | Column, given: Mapping[str, Column]) -> str | None:
+def _known_name(value: str | Column, given: Mapping[str, Column]) -> str | None:
     """Return the name of an expression that was given before; columns cannot be compared."""
     return next((name for name, one in given.items() if one is value), None)
 

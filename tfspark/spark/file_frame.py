@@ -26,7 +26,7 @@ from tfspark.data_files.exact_types import arrow_name, changed_columns
 from tfspark.data_files.footers import Footer, read_footer
 from tfspark.data_files.listing import DataFile, states
 from tfspark.data_files.parquet_rows import leaves_in
-from tfspark.data_files.spark_only import FIRST_GREGORIAN, is_julian, spark_version
+from tfspark.data_files.spark_only import FIRST_GREGORIAN, spark_version, why_parquet
 from tfspark.data_files.splits import Piece
 from tfspark.errors import InvalidInputError
 from tfspark.schema import Binding
@@ -170,10 +170,8 @@ def _check(footer: Footer, first: Footer, types: Mapping[str, str]) -> None:
     Raises:
         NotPlainError: With the reason.
     """
-    if footer.is_encrypted:
-        raise NotPlainError("encrypted columns are read by Spark")
-    if is_julian(footer.schema):
-        raise NotPlainError("dates of the Julian calendar are read by Spark")
+    if reason := why_parquet(footer.schema, encrypted=footer.is_encrypted):
+        raise NotPlainError(f"only Spark reads {footer.file.path} correctly: {reason}")
     has_times = any("date" in kind or "timestamp" in kind for kind in types.values())
     if has_times and (spark_version(footer.schema) or (0, 0)) < FIRST_GREGORIAN:
         raise NotPlainError("the calendar of dates and times in a file is unknown")

@@ -143,7 +143,7 @@ def _arguments(
             explain(
                 f'engine="jvm" cannot stack the columns of input {bound.spec.name!r}, because no '
                 "type holds all their values.",
-                expected="columns of one type, or only integers, or integers up to int and floats",
+                expected="one type, only integers, or floats with integers of at most 32 bits",
                 found=listing(sorted(kind.simpleString() for kind in kinds)),
                 hint="cast the columns to one type first.",
             )

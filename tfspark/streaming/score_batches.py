@@ -22,6 +22,7 @@ from tfspark.spark.cluster.session_kind import is_classic
 from tfspark.spark.column_arguments import check_columns
 from tfspark.spark.dataframe import score_frame, scored_schema
 from tfspark.spark.functions import active_session
+from tfspark.spark.model_loading import refuse_fastest
 from tfspark.spark.model_requests import ModelRequest
 from tfspark.streaming.checkpoint import Checkpoint
 from tfspark.streaming.model_choice import ModelChoice
@@ -221,10 +222,7 @@ def _check_version(options: ScoreOptions, column: object) -> None:
     if column is not None and not (isinstance(column, str) and column):
         problem = "The argument version_column has an invalid value."
         raise UsageError(explain(problem, expected="the name of a new column", found=repr(column)))
-    if options.engine == "fastest":
-        problem = "A stream has no rows before it starts, so engines cannot be timed."
-        hint = "name the engine; tfspark.testing.compare_engines(model, rows) times them."
-        raise UsageError(explain(problem, found='engine="fastest"', hint=hint))
+    refuse_fastest(options)
     for name in ("version", "sha256"):
         value = getattr(options, name)
         if value is not None:

@@ -165,7 +165,7 @@ class GoodAndBadRows:
         """See `Transaction.acknowledge`; the record of the output is deleted last."""
         try:
             self.bad.acknowledge()
-        except Exception:
+        except Exception:  # not after an interrupt, which ends the process and its lock
             self.good.suspend()  # keeps the record, so that the same command finds the job done
             raise
         self.good.acknowledge()

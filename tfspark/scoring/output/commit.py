@@ -243,8 +243,8 @@ class Commit:
             if self.job.is_of_one_run:
                 self.forget()  # before the folder, which names the record to a recovery
             self._drop_work()
-        except Exception:
-            self.lock.release()  # the process may live on and would keep the lock
+        except Exception:  # not after an interrupt, which ends the process and its lock
+            self.lock.release()  # otherwise a process that lives on keeps it
             raise
         self.lock.release(*([] if self.job.run_id else [self.lock.places.done(self.job.name)]))
 

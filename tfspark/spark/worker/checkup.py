@@ -1,7 +1,7 @@
 """Checks a worker: its versions, memory, cache folder, TensorFlow, and a model. Executor.
 
-`spark.executors` runs it in tasks on all executors. Problems are returned as advice instead of
-raised, so that one problem does not hide the others.
+`spark.executor_checkup` runs it in tasks on all executors. Problems are returned as advice instead
+of raised, so that one problem does not hide the others.
 """
 
 from __future__ import annotations
