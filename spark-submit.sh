@@ -176,8 +176,9 @@ if is_all_here; then
     # Without these, the driver and the workers use the first `python3` on PATH.
     command+=("PYSPARK_PYTHON=$python" "PYSPARK_DRIVER_PYTHON=${PYSPARK_DRIVER_PYTHON:-$python}")
     # Spark 4.1 and newer: the workers' data do not use TCP. Not on a cluster: there the socket is in the
-    # executor's folder, and its path can be longer than the limit of 107 bytes.
-    if [[ ! $(setting spark.python.unix.domain.socket.enabled) ]]; then
+    # executor's folder, and its path can be longer than the limit of 107 bytes. Not if other users could
+    # write to the socket, because they could run code in a worker.
+    if [[ ! $(setting spark.python.unix.domain.socket.enabled) ]] && (((8#$(umask) & 8#022) == 8#022)); then
         settings+=(--conf spark.python.unix.domain.socket.enabled=true)
     fi
 elif [[ $remote ]]; then

@@ -1,5 +1,6 @@
 """spark-submit.sh: the command that it would run, and one real run."""
 
+import os
 import shlex
 import subprocess
 import sys
@@ -140,6 +141,14 @@ def test_equal_packages_share_a_zip_and_changed_ones_do_not(tmp_path: Path) -> N
     assert zip_package() == first
     module.write_text("two = 2")
     assert zip_package() != first
+
+
+def test_sockets_that_other_users_could_write_to_are_not_used(job: str) -> None:
+    before = os.umask(0o002)
+    try:
+        assert f"{SOCKETS}=true" not in printed(job)
+    finally:
+        os.umask(before)
 
 
 @pytest.mark.parametrize(

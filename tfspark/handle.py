@@ -56,7 +56,8 @@ class PathSource:
                 explain(
                     f"A worker does not see the model folder {folder}.",
                     expected="a path that every machine of the cluster sees",
-                    hint='leave distribute="path" out, so that Spark carries the model.',
+                    hint='leave out distribute="path" (--distribute path), so that Spark sends '
+                    "the model.",
                 )
             )
         check_digest(folder, digest)

@@ -209,13 +209,21 @@ def _contents(folder: Path) -> str:
 
 def _exported(uri: str, model: Path) -> Path:
     """Export a Keras model in another process."""
+    model = model.absolute()
     target = model.parent / "exported"
     command = [sys.executable, "-c", _EXPORT.format(str(model), str(target))]
     by_hand = _EXPORT.format(model.name, "/path/to/model/1")
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=_EXPORT_SECONDS
-        )
+        # Python imports modules from the current folder, which could have a keras.py of others.
+        with tempfile.TemporaryDirectory() as empty:
+            done = subprocess.run(
+                command,
+                cwd=empty,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_EXPORT_SECONDS,
+            )
     except subprocess.TimeoutExpired as error:
         raise TimeLimitError(
             explain(

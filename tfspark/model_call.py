@@ -72,7 +72,7 @@ def _misfit(tensor: Tensor | None, output: OutputBinding, rows: int) -> str | No
     if tensor is None:
         return f"the engine gave no output {spec.name!r}"
     if prod(tensor.shape) > MAX_ELEMENTS:
-        found, hint = f"{prod(tensor.shape)} elements", "give a smaller batch_size."
+        found, hint = f"{prod(tensor.shape)} elements", "give a smaller batch_size (--batch-size)."
         most = f"at most {MAX_ELEMENTS} elements in a batch"
         return explain(f"output {spec.name!r} is too large.", expected=most, found=found, hint=hint)
     found = "string" if isinstance(tensor, ByteStrings) else tensor.dtype.name

@@ -16,6 +16,7 @@ import io
 import logging
 import os
 import pickle
+import re
 import shutil
 import stat
 import tempfile
@@ -35,6 +36,7 @@ _log = logging.getLogger(__name__)
 _OPEN_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 # The modification time of a lock says when a process last opened the model.
 _UNUSED_SECONDS = 30 * 24 * 3600
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def unpacked(digest: str, size: int, archive: Iterable[bytes]) -> Path:
@@ -139,7 +141,10 @@ def _check_above(root: Path, above: Path) -> None:
         raise _unusable(root, found, f"{hint} in TFSPARK_CACHE_DIR of the executors.")
 
 
-_HINT = "set the environment variable TFSPARK_CACHE_DIR of the executors to such a folder."
+_HINT = (
+    "set --conf spark.executorEnv.TFSPARK_CACHE_DIR=FOLDER (in local mode, the variable "
+    "TFSPARK_CACHE_DIR) to such a folder."
+)
 
 
 def _unusable(root: Path, found: object, hint: str = _HINT) -> EngineError:
@@ -180,8 +185,12 @@ def _replace(folder: Path, digest: str, size: int, archive: Iterable[bytes]) -> 
 
 
 def _remove_unused(root: Path) -> None:
-    """Remove the models that no process has opened for a long time; their locks stay."""
-    for lock in filter(_is_unused, root.glob("*.lock")):
+    """Remove the models that no process has opened for a long time; their locks stay.
+
+    Only names of models count, because a user may choose a cache folder with other files.
+    """
+    models = (lock for lock in root.glob("*.lock") if _DIGEST.fullmatch(lock.stem))
+    for lock in filter(_is_unused, models):
         # An OSError means that another process holds the lock, or that the model is gone.
         with suppress(OSError), _locked(lock, wait=False):
             if _is_unused(lock):

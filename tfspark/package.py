@@ -277,6 +277,12 @@ def _read_once(_: State, *model: Any) -> ModelPackage:
     return _read(*model)
 
 
+_SAVE_AGAIN = (
+    "load it with tf.saved_model.load, and save it again with "
+    "tf.saved_model.save(loaded, path, signatures={'serving_default': …})."
+)
+
+
 def _choose(signatures: Sequence[Signature], name: str, path: str) -> Signature:
     for signature in signatures:
         if signature.name == name:
@@ -287,6 +293,6 @@ def _choose(signatures: Sequence[Signature], name: str, path: str) -> Signature:
         explain(
             f"The model at {path} has no signature {name!r}.",
             found=listing(names),
-            hint=choose if names else "export it with signatures={'serving_default': …}.",
+            hint=choose if names else _SAVE_AGAIN,
         )
     )

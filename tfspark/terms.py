@@ -67,9 +67,10 @@ SQL = Terms(
     fetch='fetch={{"{output}": "{column}"}} of register or predict_udf',
     keep="the columns of the query",
     narrow="narrow=True in register (--narrow in the SQL job), or drop them with CAST",
-    on_null='on_null="error" in register or predict_udf',
+    on_null='on_null="error" in register or predict_udf (--on-null error in the SQL job)',
     strings='strings="binary" in register or predict_udf',
     constant="a literal for {input}",
-    output_shape='output_shapes={{"{output}": ()}} in register or predict_udf',
+    output_shape='output_shapes={{"{output}": ()}} in register or predict_udf (--output-shape '
+    "NAME.{output}= in the SQL job)",
     batch_size="batch_size=1 in register or predict_udf",
 )

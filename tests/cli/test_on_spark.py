@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -33,6 +34,19 @@ def test_only_a_local_session_uses_sockets_of_files(
 ) -> None:
     monkeypatch.delenv("MASTER", raising=False)
     assert (SOCKET in on_spark.settings_of_shell(given)) == is_local
+
+
+@pytest.mark.parametrize(("mask", "uses_sockets"), [(0o022, True), (0o077, True), (0o002, False)])
+def test_sockets_are_used_only_if_other_users_cannot_write_to_them(
+    mask: int, uses_sockets: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MASTER", raising=False)
+    before = os.umask(mask)
+    try:
+        assert (SOCKET in on_spark.settings_of_shell({})) == uses_sockets
+        assert os.umask(mask) == mask
+    finally:
+        os.umask(before)
 
 
 def test_without_pyspark_the_extra_is_named(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,15 @@ def check_resource(resource: dict[str, Any]) -> None:
         kubernetes_validate.validate(resource, KUBERNETES, strict=True)
 
 
+def check_steps_of_emr(document: Any) -> None:
+    """Check what `aws emr add-steps --steps` reads; its steps have another form than requests."""
+    for step in document:
+        assert step.pop("Type") == "CUSTOM_JAR"
+        step["HadoopJarStep"] = {"Jar": step.pop("Jar"), "Args": step.pop("Args")}
+    request = {"JobFlowId": "j-EXAMPLE", "Steps": document}
+    check_request_of_aws("emr", "AddJobFlowSteps", request)
+
+
 def check_all(examples: Path, pod: Path) -> Iterator[str]:
     """Check every document; yield its name."""
     for path in sorted(examples.rglob("*.json")):
@@ -114,7 +123,7 @@ def check_all(examples: Path, pod: Path) -> Iterator[str]:
         elif path.name == "serverless.json":
             check_request_of_aws("emr-serverless", "StartJobRun", document)
         else:
-            check_request_of_aws("emr", "AddJobFlowSteps", document)
+            check_steps_of_emr(document)
         yield path.relative_to(examples).as_posix()
     for path in sorted(examples.rglob("*.yaml")):
         for resource in yaml.safe_load_all(path.read_text("utf-8")):

@@ -137,6 +137,21 @@ def test_a_keras_model_is_exported_in_another_process(
     assert tfspark.load("models:/price/3").digest == tfspark.load(there).digest
 
 
+def test_an_export_imports_nothing_from_the_current_folder(
+    artifacts: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    there = save_linear(tmp_path / "exported")
+    (artifacts / "model.keras").touch()
+    (tmp_path / "planted_module.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    export = (
+        "import importlib.util, shutil; '{0}'; assert importlib.util.find_spec('planted_module') "
+        f"is None; shutil.copytree({str(there)!r}, {{1!r}})"
+    )
+    monkeypatch.setattr(mlflow_models, "_EXPORT", export)
+    assert tfspark.load("models:/price/3").digest == tfspark.load(there).digest
+
+
 def test_a_pinned_keras_model_is_not_loaded(
     artifacts: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

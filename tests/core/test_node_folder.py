@@ -251,3 +251,13 @@ def test_an_unused_model_that_another_process_unpacks_stays(three, root):
     with node_folder._locked(lock):
         bring(new)
     assert (root / old.digest).is_dir()
+
+
+def test_old_files_that_are_no_models_stay(three, root):
+    root.mkdir(mode=0o700)
+    lock = root / "poetry.lock"
+    for name in ("poetry", "poetry.lock"):
+        (root / name).write_text("of a project")
+        os.utime(root / name, (0, 0))
+    bring(three[0])
+    assert lock.read_text() == (root / "poetry").read_text() == "of a project"

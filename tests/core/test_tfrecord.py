@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from tfspark.errors import InvalidInputError, RowError, UnsupportedTypeError
 from tfspark.example_pb2 import Example, Feature, SequenceExample
+from tfspark.tfrecord import decode as decoding
 from tfspark.tfrecord.columns import Inference, columns_of
 from tfspark.tfrecord.decode import decode
 from tfspark.tfrecord.encode import encode
@@ -266,3 +268,28 @@ def test_large_records_and_long_lists() -> None:
     schema = pa.schema([("t", pa.list_(pa.binary())), ("f", pa.list_(pa.float32()))])
     there = there.cast(schema)
     assert read(b"".join(framed(encoded(there))), schema).equals(there)
+
+
+@pytest.mark.parametrize("copies", [1, 40])
+def test_empty_parts_of_a_record_take_little_memory(copies: int) -> None:
+    there = encoded(table(1))[0]
+    record = there + b"\x0a\x00" * 2_000_000
+    data = b"".join(framed([record] * copies))
+    [records] = read_records("a.tfrecord", pa.BufferReader(data), len(data))
+    tracemalloc.start()
+    [*_] = decode(records, columns_of(LISTS, "Example"), "Example")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * len(data)
+
+
+def test_a_record_with_too_many_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    there, names = Example(), "abcd"
+    for name in names:
+        there.features.feature[name].int64_list.value[:] = [1]
+    data = b"".join(framed([there.SerializeToString()]))
+    schema = pa.schema([("a", pa.int64())])
+    assert read(data, schema)["a"].to_pylist() == [1]
+    monkeypatch.setattr(decoding, "_MOST_FEATURES", 3)
+    with pytest.raises(BadRecordError, match="not a valid Example"):
+        read(data, schema)

@@ -76,6 +76,15 @@ def test_missing_module_is_told() -> None:
     assert "no module 'numpy'" in str(error)
 
 
+@pytest.mark.parametrize("where", ["", ' (in directory "/tmp/work")'])
+def test_a_python_that_the_nodes_lack_is_told(where: str) -> None:
+    reason = f'Cannot run program "/home/me/bin/python"{where}: error=2, No such file or directory'
+    error = from_worker(RuntimeError(f"Caused by: java.io.IOException: {reason}\n\tat a.b"))
+    assert isinstance(error, EngineError)
+    assert "cannot start the Python /home/me/bin/python." in str(error)
+    assert "No such file or directory" in str(error)
+
+
 @pytest.mark.parametrize(
     "reason",
     [

@@ -87,6 +87,19 @@ def test_the_schema_is_known_without_a_job(points: DataFrame, linear: Path, jobs
         stage.setFeed({"inputs": "x"}).transformSchema(points.schema)
 
 
+@pytest.mark.usefixtures("spark")
+def test_a_saved_stage_allows_no_operations(
+    linear: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = SavedModelTransformer(model=linear, allowOps=["WriteFile"])
+    stage._setDefault(allowOps=["ReadFile"])  # metadata has defaults too
+    stage.save(str(tmp_path / "saved"))
+    loaded = SavedModelTransformer.load(str(tmp_path / "saved"))
+    assert loaded.getAllowOps() == []
+    assert "They are not allowed after loading" in caplog.text
+    assert "WriteFile" in caplog.text
+
+
 def test_a_saved_pipeline_gives_equal_rows(table: DataFrame, linear: Path, tmp_path: Path) -> None:
     model = tmp_path / "models" / "linear_model"
     shutil.copytree(linear, model)

@@ -133,10 +133,18 @@ def settings_of(args: argparse.Namespace) -> dict[str, str]:
 def settings_of_shell(given: Mapping[str, str]) -> dict[str, str]:
     """Return the settings of a JVM that a command starts; settings of the user override ours."""
     own = {"spark.ui.showConsoleProgress": "false"}
-    if is_local(given):
-        # The workers then use no TCP. Spark before 4.1 ignores the setting.
+    if is_local(given) and files_are_private():
+        # The workers then use no TCP. Spark before 4.1 ignores the setting. Whoever may write to
+        # such a socket can run code in a worker.
         own["spark.python.unix.domain.socket.enabled"] = "true"
     return {**own, **given}
+
+
+def files_are_private() -> bool:
+    """Whether other users cannot write to the files that this process creates."""
+    mask = os.umask(0o077)  # it can only be read by setting it
+    os.umask(mask)
+    return mask & 0o022 == 0o022
 
 
 def without_secrets(settings: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -126,7 +126,12 @@ def graph_of(file: GraphFile, tags: tuple[str, ...]) -> MetaGraphDef:
     raise SignatureNotFoundError(
         explain(
             f"The model at {export_dir} has no graph with the tag set {listing(tags)}.",
-            found="; ".join(listing(graph.meta_info_def.tags) for graph in graphs),
+            found="; ".join(
+                listing(graph.meta_info_def.tags)
+                if graph.meta_info_def.tags
+                else "no tags: tags=()"
+                for graph in graphs
+            ),
             hint="name one of these with tags=(…) (--tags).",
         )
     )

@@ -46,7 +46,15 @@ _FROM_MLFLOW = (
 _OTHER_FLAVOR = (
     "give the SavedModel of a TensorFlow model; models of other libraries are not scored."
 )
-_FROM_PYTORCH = "convert it to a SavedModel, for example with torch.onnx.export and onnx2tf."
+_FROM_PYTORCH = (
+    "convert it to a SavedModel with a signature: torch.onnx.export, then "
+    "onnx2tf -i model.onnx -o {target} -osd (onnx2tf 2 also needs -fdosm)."
+)
+_FROM_HUGGING_FACE = (
+    "with transformers 4, load it with the TensorFlow class of its task, such as "
+    "TFAutoModelForSequenceClassification.from_pretrained(…), call "
+    "save_pretrained(…, saved_model=True), and give the folder saved_model/1 in it."
+)
 _UNPACK = "unpack it, and give the folder in it that holds saved_model.pb."
 _FROM_GRAPH = (
     "import the graph into a session of tf.compat.v1, and write a SavedModel with its inputs and "
@@ -67,7 +75,11 @@ _CHECKPOINT = Other(
     "a checkpoint, which contains only variables",
     "restore it in the program that made it, and export the model from there.",
 )
-_ONNX = Other("an ONNX model", "convert it to a SavedModel, for example with onnx2tf -i {path}.")
+_ONNX = Other(
+    "an ONNX model",
+    "convert it to a SavedModel with a signature: onnx2tf -i {path} -o {target} -osd (onnx2tf 2 "
+    "also needs -fdosm).",
+)
 _WEIGHTS = Other(
     "weights without a graph", "load them in the program that knows the model, and export it there."
 )
@@ -163,8 +175,7 @@ def _folder(folder: Path) -> Other | None:
     if {"model.json", "group1-shard1of1.bin"} <= names:
         return Other("a TensorFlow.js model", "give the SavedModel that it was converted from.")
     if "config.json" in names and names & _HUGGING_FACE:
-        hint = "write a SavedModel with TFAutoModel.from_pretrained(…).save_pretrained(…, {})."
-        return Other("a model of Hugging Face", hint.format("saved_model=True"))
+        return Other("a model of Hugging Face", _FROM_HUGGING_FACE)
     if "MLmodel" in names:
         return _of_mlflow(folder)
     if "checkpoint" in names:

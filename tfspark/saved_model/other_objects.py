@@ -46,7 +46,8 @@ _LIVE = {
     ),
     "torch": (
         "a live PyTorch object",
-        "convert it to a SavedModel, for example with torch.onnx.export and onnx2tf.",
+        "convert it to a SavedModel with a signature: torch.onnx.export, then onnx2tf -i "
+        "model.onnx -o {0!r} -osd (onnx2tf 2 also needs -fdosm).",
     ),
 }
 _PATH = "/path/to/model/1"

@@ -272,7 +272,7 @@ def _check_counts(report: Report) -> None:
                 "Rows were lost or duplicated; nothing is published.",
                 expected=f"{report.rows_in} rows",
                 found=f"{written} rows",
-                hint="run the job again; before Spark 4.3 a retried task was counted twice.",
+                hint="run the job again; before Spark 4.3, a retried task can be counted twice.",
             )
         )
 

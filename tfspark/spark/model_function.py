@@ -25,6 +25,7 @@ from tfspark.signature import Signature
 from tfspark.spark.column_arguments import check_columns
 from tfspark.spark.model_loading import Model, model_of
 from tfspark.spark.worker.argument_scorer import wrong_count
+from tfspark.terms import SQL
 
 _log = logging.getLogger(__name__)
 
@@ -67,10 +68,10 @@ class FunctionRequest:
         """
         check_columns(fetch=fetch)
         package = model_of(spark, model, options)
-        outputs = bind_outputs(package.signature, fetch=fetch, options=options)
+        outputs = bind_outputs(package.signature, fetch=fetch, options=options, terms=SQL)
         fetched = [one.spec.name for one in outputs]
         size = options.batch_size
-        for warning in warnings_of(package.signature, batch_size=size, outputs=fetched):
+        for warning in warnings_of(package.signature, batch_size=size, outputs=fetched, terms=SQL):
             _log.warning(warning)
         return cls(spark, package, outputs, fetch, options)
 

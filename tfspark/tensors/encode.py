@@ -119,7 +119,7 @@ def _join(column: str, arrays: Sequence[dtypes.ArrowArray]) -> dtypes.ArrowArray
         return pa.concat_arrays(arrays)
     except pa.ArrowInvalid as error:  # the offsets of Spark's strings and lists have 32 bits
         problem = f"The rows of one model batch are too large in column {column!r}."
-        hint = "give a smaller batch size."
+        hint = "give a smaller batch_size (--batch-size)."
         raise EngineError(explain(problem, found=str(error), hint=hint)) from error
 
 

@@ -25,6 +25,9 @@ from tfspark.tfrecord.wire import PADDING, Fields, Flags, Ints, Wire
 # The tag of the first field of a message, which is a message or bytes.
 _FIRST = 0x0A
 _SECOND = 0x12
+# A record with more features is unusual. Protobuf merges features with one name, so a small file
+# cannot fill the memory with empty features.
+_MOST_FEATURES = 1 << 20
 _DEPTH_OF_FIELD = {_FIRST: (0, 1), _SECOND: (2,)}
 
 
@@ -85,9 +88,9 @@ def _decode(
 ) -> tuple[list[Column], Flags]:
     """Return the columns, and which records are unusual; the columns are then incomplete."""
     wire, unusual = Wire(records.data), np.zeros(len(records), np.bool_)
-    fields, odd = wire.split(records.start, records.stop)
-    unusual |= odd
     expected = [_FIRST] if record_type == "Example" else [_FIRST, _SECOND]
+    fields, odd = wire.split(records.start, records.stop, len(expected))
+    unusual |= odd
     known = fields.tag == _FIRST
     if len(expected) > 1:
         known |= fields.tag == _SECOND
@@ -118,7 +121,7 @@ def _values_by_name(wire: Wire, maps: Fields, names: Names, unusual: Flags) -> I
 
 def _entries(wire: Wire, maps: Fields, names: Names, unusual: Flags) -> tuple[Fields, Ints]:
     """Return the values of maps, with their records as owners, and the index of their names."""
-    entries, odd = wire.split(maps.start, maps.stop)
+    entries, odd = wire.split(maps.start, maps.stop, _MOST_FEATURES)
     unusual[maps.owner[odd]] = True
     owner, limit = maps.owner[entries.owner], entries.stop
     tag, key, value = wire.header(entries.start)

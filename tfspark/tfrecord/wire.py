@@ -10,6 +10,7 @@ Positions and lengths are int64. No Arrow and no Spark.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -96,8 +97,14 @@ class Wire:
         start -= 1
         return word & 0xFF, start, start + length
 
-    def split(self, start: Ints, stop: Ints) -> tuple[Fields, Flags]:
+    def split(self, start: Ints, stop: Ints, most: int | None = None) -> tuple[Fields, Flags]:
         """Split messages into their fields.
+
+        Args:
+            start: Position of the first byte of each message.
+            stop: Position after its last byte.
+            most: A message with more fields is unusual, and its other fields are not read. A field
+                can have two bytes and takes 32 bytes of memory.
 
         Returns:
             The fields, those of one message in order, and which messages are unusual.
@@ -106,7 +113,7 @@ class Wire:
         owner = np.flatnonzero(start < stop)
         at, limit = start[owner], stop[owner]
         steps: list[Fields] = []
-        while len(owner) > _FEW:
+        while len(owner) > _FEW and len(steps) != most:
             tag, first, last = self.header(at)
             fits = last <= limit
             if not fits.all():
@@ -116,18 +123,27 @@ class Wire:
             steps.append(Fields(owner, tag, first, last))
             more = np.flatnonzero(last < limit)
             owner, at, limit = owner[more], last[more], limit[more]
-        steps.append(self._split_few(owner, at, limit, unusual))
+        if len(steps) == most:
+            unusual[owner] = True
+            return _joined(steps), unusual
+        left = None if most is None else most - len(steps)
+        steps.append(self._split_few(owner, at, limit, unusual, left))
         return _joined(steps), unusual
 
-    def _split_few(self, owners: Ints, starts: Ints, stops: Ints, unusual: Flags) -> Fields:
+    def _split_few(
+        self, owners: Ints, starts: Ints, stops: Ints, unusual: Flags, most: int | None
+    ) -> Fields:
         """Split a few messages one after the other."""
-        found: list[tuple[int, int, int, int]] = []
+        found = array("q")
         data = self.data
         for owner, start, limit in zip(
             owners.tolist(), starts.tolist(), stops.tolist(), strict=True
         ):
-            at = start
+            at, end = start, None if most is None else len(found) + 4 * most
             while at < limit:
+                if len(found) == end:
+                    unusual[owner] = True
+                    break
                 tag, length, first = data[at], data[at + 1], at + 2
                 if length >= 0x80:
                     length, first = _varint(data, at + 1)
@@ -135,9 +151,8 @@ class Wire:
                 if at > limit:
                     unusual[owner] = True
                     break
-                found.append((owner, tag, first, at))
-        columns = np.array(found, np.int64).reshape(-1, 4).T
-        return Fields(*columns)
+                found.extend((owner, tag, first, at))
+        return Fields(*np.frombuffer(found, np.int64).reshape(-1, 4).T)
 
     def take(self, start: Ints, stop: Ints) -> Bytes:
         """Return the bytes of some ranges, joined."""
@@ -200,6 +215,8 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _joined(steps: Sequence[Fields]) -> Fields:
+    if len(steps) == 1:
+        return steps[0]
     if len(steps) == 2 and not len(steps[1].owner):
         return steps[0]
     return Fields(

@@ -111,7 +111,8 @@ def _check_installed() -> None:
                 "OpenVINO is not installed where the tasks run.",
                 expected="openvino in the Python of the workers",
                 found=str(error),
-                hint="install the package openvino there, or leave out the engine.",
+                hint='install the package openvino there, or leave out engine="openvino" '
+                "(--engine openvino).",
             )
         ) from error
 

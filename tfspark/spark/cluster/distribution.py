@@ -42,7 +42,6 @@ CHUNK = 256 << 20
 # What is pickled into a function passes through the driver with every request of a Connect session
 # and through each task.
 PICKLE_LIMIT = 4 << 20
-# The signature to call where the user names none.
 
 # The models that were sent before. Spark keeps them as long as the context or the Connect session.
 _broadcasts: dict[SparkContext, dict[str, BroadcastSource]] = {}

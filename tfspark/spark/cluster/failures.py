@@ -38,6 +38,8 @@ _PARQUET_TYPE = re.compile(
 # The name of two columns of the input; Spark ignores the case of names.
 _SAME_NAME = re.compile(r"COLUMN_ALREADY_EXISTS\].*? column `((?:[^`]|``)+)` already exists")
 _REASON = re.compile(r"^Caused by: [\w.$]+: (.*?)(?=\n\s+at |\n\t| SQLSTATE|\Z)", re.M | re.S)
+# Java could not start the program of the workers.
+_NO_PYTHON = re.compile(r'Cannot run program "([^"]+)"[^:\n]*: (.+)')
 # A part of a broadcast that no process has any more, or whose bytes have another checksum.
 _LOST_BROADCAST = re.compile(
     r"(?:Failed to get|corrupt remote block) broadcast_\d+_piece\d+ of broadcast_\d+"
@@ -58,14 +60,6 @@ def from_worker(error: BaseException) -> TfsparkError | None:
         name, message = raised[-1]  # the others are its causes
         error_type: type[TfsparkError] = getattr(errors, name, EngineError)
         return error_type(message.strip())
-    if missing := _NO_MODULE.search(text):
-        return EngineError(
-            explain(
-                f"The Python of the workers has no module {missing.group(1)!r}.",
-                expected="tfspark, numpy, pyarrow, protobuf and tensorflow where the tasks run",
-                hint="submit with spark-submit.sh, or set PYSPARK_PYTHON to a Python with them.",
-            )
-        )
     if lost := _LOST_BROADCAST.search(text):
         return EngineError(
             explain(
@@ -74,7 +68,31 @@ def from_worker(error: BaseException) -> TfsparkError | None:
                 hint="run it again, and check the disks of the driver and of the executors.",
             )
         )
-    return refused_column(error) or unreadable_file(error)
+    return _of_python(text) or refused_column(error) or unreadable_file(error)
+
+
+def _of_python(text: str) -> EngineError | None:
+    """Return the error of a Python that the workers cannot use; `None` for another failure."""
+    if missing := _NO_MODULE.search(text):
+        return EngineError(
+            explain(
+                f"The Python of the workers has no module {missing.group(1)!r}.",
+                expected="tfspark, numpy, pyarrow, protobuf and the package of the engine, where "
+                "the tasks run",
+                hint="submit with spark-submit.sh, set PYSPARK_PYTHON to a Python with them, or "
+                "send an environment (make env-archive).",
+            )
+        )
+    if python := _NO_PYTHON.search(text):
+        return EngineError(
+            explain(
+                f"The workers cannot start the Python {python.group(1)}.",
+                found=python.group(2),
+                hint="set PYSPARK_PYTHON or --conf spark.pyspark.python=… to a Python that exists "
+                "on every node, or send an environment (make env-archive).",
+            )
+        )
+    return None
 
 
 def refused_column(error: BaseException) -> InvalidInputError | None:

@@ -91,8 +91,9 @@ class HadoopFiles:
                 explain(
                     f"Spark has no file system for {uri!r}.",
                     found=cause(error),
-                    hint="add its connector to the cluster or with --packages; for a local name "
-                    "with a colon, write file:// and the absolute path.",
+                    hint="add its connector to the cluster or with --packages (tfspark: --conf "
+                    "spark.jars.packages=…); for a local name with a colon, write file:// and the "
+                    "absolute path.",
                 )
             ) from error
 

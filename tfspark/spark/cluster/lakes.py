@@ -29,11 +29,21 @@ _EXTENSIONS = {
 def package_of(spark_version: str, lake: str) -> str:
     """Return the Maven coordinate of a format for a version of Spark."""
     line = ".".join(spark_version.split(".")[:2])
-    scala = "2.12" if line.startswith("3.") else "2.13"
+    scala = _scala_of(spark_version)
     if lake == "iceberg":
         return f"org.apache.iceberg:iceberg-spark-runtime-{line}_{scala}:<version>"
     suffix = scala if line.startswith("3.") else f"{line}_{scala}"
     return f"io.delta:delta-spark_{suffix}:<version>"
+
+
+def package_of_avro(spark_version: str) -> str:
+    """Return the Maven coordinate of Spark's Avro support."""
+    return f"org.apache.spark:spark-avro_{_scala_of(spark_version)}:{spark_version}"
+
+
+def _scala_of(spark_version: str) -> str:
+    """Return the version of Scala that PySpark's own JVM has."""
+    return "2.12" if spark_version.startswith("3.") else "2.13"
 
 
 def version_option(spark_version: str, lake: str) -> str:
@@ -61,7 +71,8 @@ def check_installed(spark: SparkSession, lake: str) -> None:
             raise UsageError(
                 explain(
                     f"{LAKES[lake]} is not installed in this Spark.",
-                    hint=f"start Spark with --packages {package_of(spark.version, lake)} and "
+                    hint=f"start Spark with --packages {package_of(spark.version, lake)} (tfspark: "
+                    "--conf spark.jars.packages=…) and "
                     f"--conf spark.sql.extensions={_EXTENSIONS[lake]}.",
                 )
             ) from error

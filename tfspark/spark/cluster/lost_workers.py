@@ -87,7 +87,8 @@ def lost(
             f"{where}: a process of Spark ended during the task{times}.",
             found=found,
             hint="if the system killed it because it used too much memory, give the executors more "
-            "(such as spark.executor.memoryOverhead), or score fewer rows at a time with "
-            "--batch-size; then run the same command again.",
+            "(spark.executor.memoryOverhead; on one machine, fewer cores, such as --master "
+            "local[2]), or score fewer rows at a time (--batch-size of the batch job); then run "
+            "the same command again.",
         )
     )

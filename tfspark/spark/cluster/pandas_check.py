@@ -25,6 +25,6 @@ def check_pandas(what: str) -> None:
             explain(
                 f"Spark needs pandas for {what}, and it is not installed.",
                 expected="pandas 2.2 or later; on the workers only for pandas UDFs",
-                hint='pip install "pandas>=2.2,<3".',
+                hint='run: pip install "pandas>=2.2,<3"',
             )
         )

@@ -24,7 +24,7 @@ from tfspark.spark.cluster.failures import (
     unreadable_file,
 )
 from tfspark.spark.cluster.files import HadoopFiles, scheme_of
-from tfspark.spark.cluster.lakes import LAKES
+from tfspark.spark.cluster.lakes import LAKES, package_of_avro
 from tfspark.spark.cluster.names import quoted
 
 _ALWAYS_THERE = ("parquet", "csv", "json", "orc", "text", "binaryFile")
@@ -82,7 +82,8 @@ def check_format(spark: SparkSession, format: str) -> None:  # noqa: A002
             raise UsageError(
                 explain(
                     "Avro support is not installed in this Spark.",
-                    hint="add --packages org.apache.spark:spark-avro_2.13:<Spark version>.",
+                    hint=f"add --packages {package_of_avro(spark.version)} "
+                    "(tfspark: --conf spark.jars.packages=…).",
                 )
             ) from error
         if "DATA_SOURCE_NOT_FOUND" in text and format not in LAKES:

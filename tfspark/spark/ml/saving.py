@@ -7,6 +7,7 @@ have the path of the model. In both cases a model with another digest is refused
 
 from __future__ import annotations
 
+import logging
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +15,16 @@ from typing import TYPE_CHECKING
 from pyspark.ml.util import DefaultParamsReader, DefaultParamsWriter
 from pyspark.sql import SparkSession
 
-from tfspark.errors import UsageError, explain
+from tfspark.errors import UsageError, explain, listing
+from tfspark.foreign_text import one_line
 from tfspark.package import ModelPackage
 from tfspark.spark.cluster.files import HadoopFiles, local_path
 from tfspark.spark.cluster.session_kind import is_classic
 
 if TYPE_CHECKING:
     from tfspark.spark.ml.transformer import SavedModelTransformer
+
+_log = logging.getLogger(__name__)
 
 _FOLDER = "model"
 
@@ -67,11 +71,23 @@ class SavedModelWriter(DefaultParamsWriter):
 
 
 class SavedModelReader(DefaultParamsReader["SavedModelTransformer"]):
-    """Reads a stage, and finds its copy of the model."""
+    """Reads a stage, and finds its copy of the model.
+
+    A stage from another person must not choose what its model may do, so `allowOps` is not read.
+    """
 
     def load(self, path: str) -> SavedModelTransformer:
-        """Read the stage from a path or URI."""
+        """Read the stage from a path or URI; set its `allowOps` again if the model needs them."""
         stage = super().load(path)
+        allowed = stage.getOrDefault("allowOps")
+        if allowed:
+            _log.warning(
+                "The saved stage %s allows operations that do more than compute: %s. They are not "
+                "allowed after loading; if you trust the model, call setAllowOps on the stage.",
+                one_line(path),
+                listing(map(str, allowed)),
+            )
+        stage.setParams(allowOps=[])
         if stage.getOrDefault("copyModel"):
             stage.setParams(model=f"{path.rstrip('/')}/{stage._path()}")
         return stage
