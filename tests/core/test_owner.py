@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from tfspark.scoring.output.in_flight import InFlight
 from tfspark.scoring.output.owner import Owner
 
 NO_PROCESS = 2**22 + 1  # Linux has at most 2**22
@@ -32,3 +33,11 @@ def test_a_process_is_known_to_run_only_on_its_machine() -> None:
     assert here.is_running() == bool(here.machine)
     for change in ({"machine": "another"}, {"machine": ""}, {"started": "0"}, {"pid": NO_PROCESS}):
         assert not replace(here, **change).is_running()
+
+
+def test_a_process_that_cannot_be_told_apart_does_not_keep_a_job_away() -> None:
+    here = Owner.this_process()
+    assert InFlight("commit", here).is_at_work == bool(here.machine)
+    unknown = replace(here, machine="", started="")  # as on macOS
+    assert not InFlight("commit", unknown).is_at_work
+    assert not InFlight("commit", replace(here, started="")).is_at_work

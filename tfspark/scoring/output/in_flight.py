@@ -44,11 +44,12 @@ class InFlight:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether its process is known to run; `False` for processes of other machines."""
-        if self.owner is None:
-            return False
-        is_here = self.owner.machine == Owner.this_process().machine
-        return is_here and not self.owner.has_ended()
+        """Whether its process runs on this machine.
+
+        `False` for processes of other machines, and where processes cannot be told apart, such as
+        on macOS: nobody would see the end of such a process.
+        """
+        return self.owner is not None and self.owner.is_here and not self.owner.has_ended()
 
 
 def property_of(job: JobKey) -> str:

@@ -54,16 +54,18 @@ class Owner:
 
     def has_ended(self) -> bool:
         """Whether the process is known to have ended; `False` when this is unknown."""
-        if not self._is_here():
+        if not self.is_here:
             return False
         started = _started(self.pid)
         return started != self.started and (started != "" or self._would_be_seen())
 
     def is_running(self) -> bool:
         """Whether the process is known to run; `False` when this is unknown."""
-        return self._is_here() and _started(self.pid) == self.started
+        return self.is_here and _started(self.pid) == self.started
 
-    def _is_here(self) -> bool:
+    @property
+    def is_here(self) -> bool:
+        """Whether the process is known to be of this machine, so that its end can be detected."""
         return bool(self.machine and self.started) and self.machine == _machine()
 
     def _would_be_seen(self) -> bool:
