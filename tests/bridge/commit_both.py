@@ -93,7 +93,9 @@ class ScalaJob:
         return self._commit.Lock(store, places, f"S{self._runs}", holder, lease)
 
     def _commit_of(self, lock: Any) -> Any:
-        return self._commit.Commit(lock, self._jvm.io.tfspark.jobs.SessionTables(self._session))
+        folder = self._jvm.org.apache.hadoop.fs.Path(f"file:{self.output}")
+        tables = self._jvm.io.tfspark.jobs.SessionTables(self._session, folder)
+        return self._commit.Commit(lock, tables)
 
     def _run(self, commit: Any) -> str:
         if commit.begin(self._commit.JobKey(self.name, self.run_id)).isDefined():

@@ -233,7 +233,8 @@ class Catalog:
 
 
 def test_a_session_without_the_table_leaves_its_job_alone(tmp_path: Path) -> None:
-    output, plain = tmp_path / "out", SessionTables(cast(Any, Catalog()))
+    output = tmp_path / "out"
+    plain = SessionTables(cast(Any, Catalog()), f"file:{output}")
     output.mkdir()
     record = TableRecord("`db`.`scores`", f"file:{output}", ["day"])
 

@@ -55,6 +55,17 @@ def test_what_the_commit_relies_on(store: Store, tmp_path: Path) -> None:
             FileNotFoundError
         ):  # a finished step is not mistaken for a file of another program
             store.rename(missing, f"{root}/one")
+    for _ in range(2):
+        store.make_hidden(f"{root}/above/.hidden")
+    rights = store.access(f"{root}/above/.hidden")
+    assert rights is not None
+    assert (rights.owner, rights.mode & 0o002, rights.is_link) == (store.user, 0, False)
+    assert store.access(f"{root}/none") is None
+    os.chmod(f"{root}/above", 0o1777)  # noqa: PTH101
+    rights = store.access(f"{root}/above")
+    assert rights is not None
+    assert rights.mode == 0o1777
+    store.delete(f"{root}/above")
     store.make(f"{root}/new/deep")
     store.make(f"{root}/out")
     with pytest.raises(FileExistsError):  # not moved into it

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, cast
-from uuid import uuid4
 
 from tfspark.bound_models import NamedModel
 from tfspark.errors import EngineError, UsageError, explain
@@ -36,6 +35,7 @@ from tfspark.scoring.pinned_input import pinned
 from tfspark.scoring.preflight import check_settings, check_space, open_models
 from tfspark.scoring.report import Report, model_facts
 from tfspark.scoring.row_facts import add_row_facts, read_baseline
+from tfspark.scoring.run_name import new_run_name
 from tfspark.scoring.through_spark import plan_through_spark
 from tfspark.scoring.unused_options import refuse_unused
 from tfspark.spark.cluster.failures import cause, own_errors
@@ -55,7 +55,7 @@ _log = logging.getLogger(__name__)
 def new_report(job: str) -> Report:
     """Return an empty report of a run that begins now."""
     now = datetime.now(timezone.utc)
-    run = f"{now:%Y%m%d-%H%M%S}-{uuid4().hex[:8]}"
+    run = new_run_name(now)
     return Report(job=job, run=run, started=now.isoformat(timespec="seconds"))
 
 

@@ -30,6 +30,7 @@ from tfspark.scoring.page import (
     page_of,
     refuse_other_page,
 )
+from tfspark.scoring.run_name import check_run_name
 from tfspark.signature import TensorSpec, format_shape
 from tfspark.spark.cluster.failures import cause
 from tfspark.spark.cluster.files import HadoopFiles, local_path
@@ -114,7 +115,12 @@ class Report:
         return {name: copied(getattr(self, name), redacted) for name in names}
 
     def of_run(self, account: Mapping[str, Any]) -> Report:
-        """Return the report of an earlier run; fields that it lacks keep their values."""
+        """Return the report of an earlier run; fields that it lacks keep their values.
+
+        Raises:
+            OutputBusyError: No job writes such a report.
+        """
+        check_run_name(account)
         known = {key.name for key in fields(self)}
         return replace(self, **{name: value for name, value in account.items() if name in known})
 

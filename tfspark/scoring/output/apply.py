@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tfspark.errors import OutputBusyError, OutputExistsError, explain
+from tfspark.scoring.output.foreign_record import read_record
 from tfspark.scoring.output.journal import PARTITIONS, Journal, Mode, TableRecord
 from tfspark.scoring.output.places import SUCCESS, Places
 from tfspark.scoring.output.store import Store
@@ -81,8 +82,7 @@ class Applier:
 
     def journal(self) -> Journal | None:
         """Return the journal in the folder; `None` when there is none."""
-        text = self.store.read(f"{self.work}/journal")
-        return None if text is None else Journal.of(text)
+        return read_record(self.store, f"{self.work}/journal", Journal.of)
 
     def apply(self, journal: Journal) -> None:
         """Publish the files of the journal; continue where another run stopped.

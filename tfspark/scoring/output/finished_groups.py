@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tfspark.scoring.output.foreign_record import as_names_inside, as_record, read_record
 from tfspark.scoring.output.store import Store
 
 
@@ -24,6 +25,15 @@ class Group:
 
     files: Sequence[str]
     counts: Mapping[str, int]
+
+    @classmethod
+    def of(cls, text: str) -> Group:
+        """Return the group in a file's text; raise `TypeError` or `ValueError` for other texts."""
+        record = as_record(json.loads(text))
+        counts = as_record(record["counts"])
+        if not all(type(count) is int for count in counts.values()):
+            raise TypeError(f"{counts!r} are not row counts")
+        return cls(as_names_inside(record["files"]), counts)
 
 
 @dataclass(frozen=True)
@@ -43,8 +53,8 @@ class FinishedGroups:
     def all(self) -> dict[str, Group]:
         """Return the finished groups by name."""
         names = [name for name in self.store.names(self.folder) if not name.startswith(".")]
-        texts = {name: self.store.read(f"{self.folder}/{name}") for name in names}
-        return {name: Group(**json.loads(text)) for name, text in texts.items() if text is not None}
+        found = {name: read_record(self.store, f"{self.folder}/{name}", Group.of) for name in names}
+        return {name: group for name, group in found.items() if group is not None}
 
     def complete(self) -> dict[str, Group]:
         """Return the finished groups by name, without those that miss a file."""

@@ -1,8 +1,7 @@
 """A folder of files as the output of a job: staged in a hidden folder, then committed. Driver.
 
-Exactly the counted files are published. They are moved one by one out of the folder that tasks
-write to. A file that a lost attempt writes there later is not published. README.md in this folder
-describes the commit and the files that a dead job leaves.
+Exactly the counted files are published. They are moved one by one out of the folder of the tasks;
+a file that a lost attempt writes there later is not published. README.md describes the commit.
 """
 
 from __future__ import annotations
@@ -73,7 +72,7 @@ class PathOutput:
             raise UsageError(explain(f"{path} is a whole file system.", expected="a folder in it"))
         self._store, root = store_of(self.spark, self._path)
         lock = Lock(self._store, Places(root), self.run, Owner.this_process())
-        self._root, self._commit = root, Commit(lock, SessionTables(self.spark))
+        self._root, self._commit = root, Commit(lock, SessionTables(self.spark, self._path))
         # Spark needs the URI of a local path if its default file system is not the local one.
         self._staged = Places(self._path).work(self.run)
 
@@ -111,8 +110,9 @@ class PathOutput:
             self._check_there()
 
     def _check_hidden(self) -> None:
-        """Refuse an output whose hidden folder only another user can write."""
+        """Refuse an output with a hidden folder of another user, or that others can write."""
         self._files.check_creatable(Places(self._path).lock(1))
+        self._commit.lock.check_folder()
 
     def _check_there(self) -> None:
         if not self._files.exists(self._path):

@@ -8,12 +8,19 @@ done.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 from uuid import uuid4
 
 from tfspark.errors import OutputBusyError, explain
+from tfspark.scoring.output.foreign_record import (
+    as_names_inside,
+    as_record,
+    as_run,
+    as_text,
+    as_texts,
+)
 from tfspark.scoring.output.owner import Owner
 
 Mode: TypeAlias = Literal["error", "overwrite", "append", "overwrite-partitions"]
@@ -117,8 +124,9 @@ class Journal:
 
         Raises:
             OutputBusyError: When another version of tfspark wrote it.
+            Exception: When no version wrote it, as `foreign_record.read_record` expects.
         """
-        record = json.loads(text)
+        record = as_record(json.loads(text))
         known = {key.name for key in fields(cls)}
         version = record.pop("version", None)
         if version != _version(record.get("mode", "")) or not known >= record.keys():
@@ -128,11 +136,46 @@ class Journal:
                     hint="run its command again with that version.",
                 )
             )
-        record["job"] = JobKey(**record["job"])
-        record["owner"] = Owner.of(record["owner"])
-        if "table" in record:
-            record["table"] = TableRecord(**record["table"])
-        return cls(**record)
+        return cls(**{name: _READERS[name](value) for name, value in record.items()})
+
+
+def _mode(value: Any) -> Mode:
+    if value not in get_args(Mode):
+        raise ValueError(f"{value!r} is not a mode")
+    mode: Mode = value
+    return mode
+
+
+def _job(value: Any) -> JobKey:
+    return JobKey(**{name: as_text(text) for name, text in as_record(value).items()})
+
+
+def _report(value: Any) -> dict[str, Any]:
+    report = as_record(value)
+    if "run" in report:
+        as_run(report["run"])  # the name of the report's file contains it
+    return report
+
+
+def _table(value: Any) -> TableRecord:
+    record = as_record(value)
+    partitions = as_texts(record.pop("partitions", []))
+    texts = {name: as_text(text) for name, text in record.items()}
+    return TableRecord(**texts, partitions=partitions)
+
+
+# Parameter of `Journal` → the function that checks its value.
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "mode": _mode,
+    "run": as_run,
+    "job": _job,
+    "owner": Owner.of,
+    "add": as_names_inside,
+    "retire": as_names_inside,
+    "folder": as_text,
+    "report": _report,
+    "table": _table,
+}
 
 
 def _version(mode: str) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from tfspark.scoring.output import renameat2
+from tfspark.spark.cluster.access import Access
 
 # How often a task of a dead job may add a file to a folder while it is deleted. On NFS, a folder
 # stays full as long as a process has one of its deleted files open.
@@ -21,6 +22,23 @@ class LocalStore:
     """The file system of this machine, including mounted ones."""
 
     is_atomic = True
+
+    @property
+    def user(self) -> str:
+        """See `Store.user`: its number."""
+        return str(os.geteuid())
+
+    def access(self, path: str) -> Access | None:
+        """See `Store.access`."""
+        try:
+            status = os.lstat(path)
+        except FileNotFoundError:
+            return None
+        is_link = stat.S_ISLNK(status.st_mode)
+        if is_link:
+            with suppress(FileNotFoundError):
+                status = os.stat(path)  # noqa: PTH116
+        return Access(str(status.st_uid), stat.S_IMODE(status.st_mode), is_link)
 
     def names(self, folder: str) -> list[str]:
         """See `Store.names`."""
@@ -36,7 +54,7 @@ class LocalStore:
     def read(self, path: str) -> str | None:
         """See `Store.read`."""
         try:
-            return Path(path).read_text("utf-8")
+            return Path(path).read_text("utf-8", "replace")  # another program may have written it
         except FileNotFoundError:
             return None
 
@@ -76,6 +94,12 @@ class LocalStore:
             except FileExistsError:
                 if _is_file(folder):
                     raise
+
+    def make_hidden(self, folder: str) -> None:
+        """See `Store.make_hidden`."""
+        self.make(os.path.dirname(folder))  # noqa: PTH120
+        with suppress(FileExistsError):
+            os.mkdir(folder, 0o775)  # noqa: PTH102
 
     def rename(self, source: str, target: str) -> None:
         """See `Store.rename`."""
@@ -156,7 +180,7 @@ class LocalStore:
         try:
             os.rmdir(folder)  # noqa: PTH106
         except OSError as error:
-            if error.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST):
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST):
                 raise
 
 

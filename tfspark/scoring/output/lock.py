@@ -23,6 +23,8 @@ from threading import Event, Thread
 from time import sleep
 
 from tfspark.errors import OutputBusyError, explain
+from tfspark.scoring.output.foreign_record import as_record, as_run, read_record
+from tfspark.scoring.output.hidden_folder import refuse_planted
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.places import (
     BEAT,
@@ -55,6 +57,18 @@ class Holder:
     run: str
     owner: Owner
 
+    @classmethod
+    def of(cls, text: str, run: str) -> Holder:
+        """Return the holder in a file's text; `run` is the run in the file's name."""
+        if not text:  # on HDFS, a heartbeat is empty while it is written
+            return cls(run, Owner.unknown())
+        record = as_record(json.loads(text))
+        return cls(as_run(record["run"]), Owner.of(as_record(record["owner"])))
+
+    def to_json(self) -> str:
+        """Return the file's text."""
+        return json.dumps({"run": self.run, "owner": self.owner.as_record()}, indent=1) + "\n"
+
 
 @dataclass
 class Lock:
@@ -82,15 +96,22 @@ class Lock:
 
         Raises:
             OutputBusyError: A live job has the lock; the message names its owner.
+            OutputExistsError: Unexpected users can change the hidden folder.
         """
+        self.check_folder()
         for _ in range(_TRIES):
             generation = self._look()
             if self._enter() and self._claim(generation):
+                self.check_folder()  # another user may have made it meanwhile
                 self._confirm()
                 self._fence()
                 Thread(target=self._keep_beating, daemon=True).start()
                 return
         raise self._withdrawn("Other jobs kept locking the output")
+
+    def check_folder(self) -> None:
+        """Refuse a hidden folder into which unexpected users can put files."""
+        refuse_planted(self.store, self.places)
 
     def holds(self) -> bool:
         """Whether this run still has the lock, and no other run has begun to take it over."""
@@ -156,17 +177,12 @@ class Lock:
         return _generations(self.store.names(self.places.hidden))
 
     def _read(self, path: str) -> Holder | None:
-        text = self.store.read(path)
-        if text is None:
-            return None
-        if not text:  # on HDFS, a heartbeat is empty while it is written
-            return Holder(path.rpartition("/")[2].removeprefix(BEAT), Owner.unknown())
-        record = json.loads(text)
-        return Holder(record["run"], Owner.of(record["owner"]))
+        run = path.rpartition("/")[2].removeprefix(BEAT)
+        return read_record(self.store, path, lambda text: Holder.of(text, run))
 
     def _text(self) -> str:
         """Return the content of the lock and the heartbeat."""
-        return json.dumps({"run": self.run, "owner": self.owner.as_record()}, indent=1) + "\n"
+        return Holder(self.run, self.owner).to_json()
 
     def _look(self) -> int:
         while True:
@@ -195,7 +211,7 @@ class Lock:
 
     def _enter(self) -> bool:
         """Create the heartbeat; return `False` if another job has just removed the folder."""
-        self.store.make(self.places.hidden)
+        self.store.make_hidden(self.places.hidden)
         beat = self.places.beat(self.run)
         try:
             self.store.create(beat, self._text())

@@ -45,8 +45,16 @@ class Owner:
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> Owner:
-        """Return the owner in a record of `as_record`."""
-        return cls(**{name: record[name] for name in cls.__dataclass_fields__})
+        """Return the owner in a record of `as_record`.
+
+        Raises:
+            Exception: A `KeyError` or `TypeError` if the record is not one of `as_record`.
+        """
+        owner = cls(**{name: record[name] for name in cls.__dataclass_fields__})
+        texts = (owner.host, owner.machine, owner.started, owner.user)
+        if type(owner.pid) is not int or not all(isinstance(text, str) for text in texts):
+            raise TypeError(f"{record!r} is not a process")
+        return owner
 
     def as_record(self) -> dict[str, Any]:
         """Return the owner as a dictionary for JSON."""

@@ -82,7 +82,7 @@ def recover_folder(spark: SparkSession, folder: str) -> list[str]:
     lock = Lock(store, places, f"recovery-{uuid4().hex}", Owner.this_process())
     try:
         lock.acquire()
-        recovery = Recovery(lock, tables=SessionTables(spark))
+        recovery = Recovery(lock, tables=SessionTables(spark, folder.rstrip("/")))
         recovery.run()
     finally:
         lock.release()

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from tfspark.errors import OutputExistsError
 from tfspark.scoring.output.apply import Applier, NoTables, Tables
+from tfspark.scoring.output.foreign_record import read_record
 from tfspark.scoring.output.journal import JobKey, Journal
 from tfspark.scoring.output.lock import Lock
 from tfspark.scoring.output.places import (
@@ -170,5 +171,4 @@ def drop(store: Store, folder: str, trash: str, tables: Tables) -> None:
 
 def done_record(store: Store, places: Places, key: str) -> Journal | None:
     """Return the record that a job is done; `None` when there is none."""
-    text = store.read(places.done(key))
-    return None if text is None else Journal.of(text)
+    return read_record(store, places.done(key), Journal.of)

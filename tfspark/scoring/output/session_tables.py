@@ -9,11 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tfspark.errors import OutputBusyError, OutputExistsError, explain
+from tfspark.errors import OutputBusyError, OutputExistsError, UsageError, explain
 from tfspark.scoring.output.journal import PARTITIONS, Mode, TableRecord
-from tfspark.spark.cluster.files import HadoopFiles
+from tfspark.scoring.output.places import TABLE, WORK, Places
+from tfspark.scoring.output.staged_name import is_quoted, is_staged
+from tfspark.scoring.output.stores import resolve_links
+from tfspark.scoring.output.table_name import default_location, table_name
+from tfspark.spark.cluster.files import HadoopFiles, local_path, scheme_of
 from tfspark.spark.cluster.table_files import find_partitions, forget_contents, register_managed
-from tfspark.spark.cluster.tables import Table
+from tfspark.spark.cluster.tables import Table, drop_table, external_location
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -21,12 +25,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SessionTables:
-    """The tables of a session; implements `tfspark.scoring.output.apply.Tables`."""
+    """The tables of a session; implements `tfspark.scoring.output.apply.Tables`.
+
+    Attributes:
+        spark: The session.
+        folder: Qualified path of the output, the folder of the table.
+    """
 
     spark: SparkSession
+    folder: str
 
     def show(self, table: TableRecord, mode: Mode) -> None:
         """See `Tables.show`. Only the rows of an existing table change."""
+        if not is_quoted(table.name) or not self._is_folder(table.location):
+            raise self._foreign(f"the table {table.name} in {table.location}")
+        if table.definition:
+            self._refuse_other(table.definition)
         if self._exists(table.name):
             self._refuse_another(table)
         else:
@@ -40,7 +54,48 @@ class SessionTables:
 
     def drop(self, name: str) -> None:
         """See `Tables.drop`. Staged tables are external, so their files stay."""
-        self.spark.sql(f"DROP TABLE IF EXISTS {name}")
+        self._refuse_other(name)
+        drop_table(self.spark, name)
+
+    def _refuse_other(self, name: str) -> None:
+        """Refuse a table that no job has staged beside this output.
+
+        Raises:
+            OutputBusyError: Another program wrote the name, or made the table.
+        """
+        if not is_staged(name):
+            raise self._foreign(f"the table {name}")
+        if not self._exists(name):
+            return
+        place = external_location(self.spark, name)
+        within = f"{resolve_links(Places(self.folder).hidden)}/{WORK}"
+        if not place or not self._resolved(place).startswith(within):
+            raise self._foreign(f"the table {name} in {place or 'another place'}")
+
+    def _is_folder(self, location: str) -> bool:
+        """Whether a location in a record, which may be no path at all, is that of the output."""
+        try:
+            return self._resolved(location) == resolve_links(self.folder)
+        except UsageError:
+            return False
+
+    def _resolved(self, place: str) -> str:
+        if local_path(place) is None or not scheme_of(place):
+            place = HadoopFiles(self.spark, place).qualified(place)
+        return resolve_links(place.rstrip("/"))
+
+    def _foreign(self, found: str) -> OutputBusyError:
+        hidden = Places(self.folder).hidden
+        return OutputBusyError(
+            explain(
+                f"A file {hidden}/{WORK}*/{TABLE}, or journal, names a table that no job has "
+                f"staged for {self.folder}.",
+                expected="the table of this folder, and a staged table in the hidden folder",
+                found=found,
+                hint="find out who wrote the file, and move it away; then run the same command "
+                "again.",
+            )
+        )
 
     def _exists(self, name: str) -> bool:
         return self.spark.catalog.tableExists(name)
@@ -48,6 +103,9 @@ class SessionTables:
     def _register(self, table: TableRecord) -> None:
         if not table.definition or not self._exists(table.definition):
             raise _elsewhere(table, "no such table")
+        name = table_name(self.spark, table.name)
+        if name.catalog or not self._is_folder(default_location(self.spark, name)):
+            raise self._foreign(f"the new table {table.name} in {table.location}")
         register_managed(self.spark, table.name, table.definition, table.location)
 
     def _refuse_another(self, table: TableRecord) -> None:

@@ -6,12 +6,14 @@ from the clock of the file system, not of the driver.
 
 Invariants: a missing source, or a missing folder of the target, raises `FileNotFoundError`. An
 existing target raises `FileExistsError`. If both are true, `FileNotFoundError` is raised. Only
-`make` makes folders.
+`make` and `make_hidden` make folders.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
+
+from tfspark.spark.cluster.access import Access
 
 
 class Store(Protocol):
@@ -20,6 +22,13 @@ class Store(Protocol):
     @property
     def is_atomic(self) -> bool:
         """Whether creations and renames are atomic; object stores copy files instead."""
+
+    @property
+    def user(self) -> str:
+        """The user who owns what this process creates."""
+
+    def access(self, path: str) -> Access | None:
+        """Return who can change a folder; `None` if it is missing, or on an object store."""
 
     def names(self, folder: str) -> list[str]:
         """Return the sorted names in a folder; an empty list when it does not exist."""
@@ -41,6 +50,9 @@ class Store(Protocol):
 
     def make(self, folder: str) -> None:
         """Make a folder and its parents."""
+
+    def make_hidden(self, folder: str) -> None:
+        """Make a folder that other users cannot write, except the group; and its parents."""
 
     def rename(self, source: str, target: str) -> None:
         """Rename a file or folder to a name that does not exist."""

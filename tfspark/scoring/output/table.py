@@ -25,6 +25,7 @@ from tfspark.scoring.output.partitions import is_in_place, refuse_unpartitioned
 from tfspark.scoring.output.places import TABLE
 from tfspark.scoring.output.protocol import already_there, check_same_columns
 from tfspark.scoring.output.session_tables import SessionTables
+from tfspark.scoring.output.staged_name import staged_name
 from tfspark.scoring.output.table_name import (
     TableName,
     check_free,
@@ -154,7 +155,7 @@ class TableOutput(PathOutput):
     def _write(self, df: DataFrame) -> list[str]:
         """Let Spark write rows to a table in the folder of the run."""
         name, place = self._name_definition(), self._spark_folder
-        tables = SessionTables(self.spark)
+        tables = SessionTables(self.spark, self._path)
         tables.drop(name)
         if self._there is not None:
             create_like(self.spark, name, self._there, place)
@@ -178,7 +179,7 @@ class TableOutput(PathOutput):
 
     def _name_definition(self) -> str:
         """Return the name of the staged table; a file in the folder holds it for a recovery."""
-        shown = f"{self.table.name[:_SHOWN]}__tfspark_{self.run.replace('-', '_')}"
+        shown = staged_name(self.table.name[:_SHOWN], self.run.replace("-", "_"))
         note = f"{self._commit.work}/{TABLE}"
         try:
             with suppress(FileExistsError):  # a continued job keeps the name of its table

@@ -55,7 +55,7 @@ def table_name(spark: SparkSession, text: str) -> TableName:
     Raises:
         UsageError: When it is not a table name, or its catalog does not exist.
     """
-    parts = _parts(text)
+    parts = parts_of(text)
     current = spark.catalog.currentCatalog()
     if len(parts) > 1 and (parts[0] == _OWN or spark.conf.get(f"spark.sql.catalog.{parts[0]}", "")):
         current, *parts = parts
@@ -135,7 +135,12 @@ def location_of(spark: SparkSession, table: TableName) -> str:
     return default_location(spark, table)
 
 
-def _parts(text: str) -> list[str]:
+def parts_of(text: str) -> list[str]:
+    """Return the parts of a name such as db.scores or `my db`.scores.
+
+    Raises:
+        UsageError: When it is not a table name.
+    """
     parts, end = [], 0
     while found := _PART.match(text, end):
         parts.append(found.group(1).replace("``", "`") if found.group(1) else found.group(2))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from tfspark.spark.cluster.access import Access
 from tfspark.spark.cluster.files import HadoopFiles, scheme_of
 
 if TYPE_CHECKING:
@@ -43,6 +44,19 @@ class HadoopStore:
         """The same file system with a rename that never replaces."""
         contexts: Any = self._jvm.org.apache.hadoop.fs.FileContext
         return contexts.getFileContext(self._fs.getUri(), self._configuration)
+
+    @property
+    def user(self) -> str:
+        """See `Store.user`: its name."""
+        users: Any = self._jvm.org.apache.hadoop.security.UserGroupInformation
+        return str(users.getCurrentUser().getShortUserName())
+
+    def access(self, path: str) -> Access | None:
+        """See `Store.access`. Object stores invent owners and permissions."""
+        if not self.is_atomic or not self._files.exists(path):
+            return None
+        status = self._fs.getFileStatus(self._path(path))
+        return Access(str(status.getOwner()), int(status.getPermission().toShort()))
 
     def names(self, folder: str) -> list[str]:
         """See `Store.names`."""
@@ -94,6 +108,11 @@ class HadoopStore:
     def make(self, folder: str) -> None:
         """See `Store.make`."""
         self._fs.mkdirs(self._path(folder))
+
+    def make_hidden(self, folder: str) -> None:
+        """See `Store.make_hidden`."""
+        rights: Any = self._jvm.org.apache.hadoop.fs.permission.FsPermission
+        self._fs.mkdirs(self._path(folder), rights("775"))
 
     def rename(self, source: str, target: str) -> None:
         """See `Store.rename`. Many object stores have no `FileContext`."""

@@ -73,6 +73,12 @@ def catalog_class(spark: SparkSession, catalog: str) -> str:
     return spark.conf.get(f"spark.sql.catalog.{catalog or 'spark_catalog'}", "") or ""
 
 
+def external_location(spark: SparkSession, name: str) -> str:
+    """Return the URI of the folder of an external table; empty for all other tables and views."""
+    details = dict(_after(_DETAILS, _described(spark, name)))
+    return details.get("Location", "") if details.get("Type") == "EXTERNAL" else ""
+
+
 def _described(spark: SparkSession, name: str) -> list[tuple[str, str]]:
     rows = spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()
     return [(row["col_name"], row["data_type"] or "") for row in rows]

@@ -32,7 +32,7 @@ private[jobs] class PathOutput(
   protected val files: FileSystem = path.getFileSystem(conf)
   protected val (store: Store, root: String) = Stores.of(path, conf)
   protected val lock: Lock = new Lock(store, HiddenFolder(root), run, Owner.ofThisProcess)
-  protected val commit: Commit = new Commit(lock, new SessionTables(spark))
+  protected val commit: Commit = new Commit(lock, new SessionTables(spark, path))
   private val rules =
     new FolderRules(spark, target, mode, files, path, alreadyThere, columnsHint)
   private val movable = new MovableFolder(store, path, root)
@@ -50,6 +50,7 @@ private[jobs] class PathOutput(
   override def check(inputs: Seq[String]): Unit = {
     Places.checkCreatable(files, path)
     Places.checkCreatable(files, new Path(HiddenFolder(path.toString).lock(1)))
+    lock.checkFolder()
     OwnInput.refuse(path, inputs, mode, conf)
     if (!hasLeftover) checkThere()
   }

@@ -24,18 +24,18 @@ object Recover {
       (if (output.contains('/')) Nil else folderOfTable(spark, output).toSeq)
     folders.flatMap { folder =>
       val (store, root) = Stores.of(folder, conf)
-      recovered(spark, store, HiddenFolder(root))
+      recovered(new SessionTables(spark, folder), store, HiddenFolder(root))
     }
   }
 
-  private def recovered(spark: SparkSession, store: Store, places: HiddenFolder): Seq[String] =
+  private def recovered(tables: Tables, store: Store, places: HiddenFolder): Seq[String] =
     if (!store.exists(places.path)) Nil
     else {
       val run = s"recovery-${UUID.randomUUID}"
       val lock = new Lock(store, places, run, Owner.ofThisProcess)
       try {
         lock.acquire()
-        new Recovery(lock, new SessionTables(spark)).run().map(_.run)
+        new Recovery(lock, tables).run().map(_.run)
       } finally lock.release()
     }
 

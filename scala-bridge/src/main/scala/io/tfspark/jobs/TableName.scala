@@ -103,6 +103,19 @@ private[jobs] object TableName {
         )
     }
 
+  /** The mark in the name of a staged table, before the run. */
+  val Staged = "__tfspark_"
+
+  /** Whether a text is the quoted name of a table with its schema, and nothing else of SQL. */
+  def isQuoted(text: String): Boolean = partsOf(text).nonEmpty
+
+  /** Whether a text is the quoted name of a staged table. */
+  def isStaged(text: String): Boolean = partsOf(text).lastOption.exists(_.contains(Staged))
+
+  private def partsOf(text: String): Seq[String] =
+    try Some(parsed(text)).filter(parts => parts.size == 2 && quoted(parts) == text).toSeq.flatten
+    catch { case _: UsageException => Nil }
+
   def quoted(parts: Seq[String]): String =
     parts.map(part => s"`${part.replace("`", "``")}`").mkString(".")
 }

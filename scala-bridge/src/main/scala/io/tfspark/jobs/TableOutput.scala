@@ -35,7 +35,7 @@ final private[jobs] class TableOutput private (
   /** The name of the staged table. */
   private val definition =
     table.sibling(
-      s"${table.name.take(TableOutput.shown)}__tfspark_${run.replace('-', '_')}"
+      s"${table.name.take(TableOutput.shown)}${TableName.Staged}${run.replace('-', '_')}"
     ).quoted
 
   override protected def checkThere(): Unit = {

@@ -4,6 +4,7 @@ import java.nio.file.{Files, Path, Paths}
 
 import io.tfspark.error._
 import io.tfspark.jobs.commit.{HiddenFolder, TableRecord}
+import org.apache.hadoop.fs
 import org.scalatest.BeforeAndAfterEach
 
 /** Tables that Spark keeps as files: their folder is committed, their definition never changes. */
@@ -159,10 +160,38 @@ class TableOutputSuite extends JobSuite with BeforeAndAfterEach {
     assert(Recover(spark, "scores.y") == Seq("run-1"))
     assert(ids("scores.y") == (0L until 5L) && tables == Seq("y"))
     val record = TableRecord("`scores`.`y`", s"file:${home.resolve("y")}", Seq("id"))
-    new SessionTables(spark).show(record, "append")
+    new SessionTables(spark, new fs.Path(s"file:${home.resolve("y")}")).show(record, "append")
     assert(ids("scores.y") == (0L until 5L))
     scored("scores.y", "error", "--partition-by", "id"): Unit // already done
     assert(entries(home) == Seq("y"))
+  }
+
+  test("a recovery drops and creates no table that no job has staged") {
+    sql("CREATE TABLE scores.customers USING parquet AS SELECT 1 AS id")
+    sql("CREATE TABLE scores.x__tfspark_y USING parquet AS SELECT 1 AS id")
+    val names =
+      Seq("scores.customers PURGE", "`scores`.`customers`", "`scores`.`x__tfspark_y`", "")
+    names.foreach { name =>
+      val output = folder().resolve("out")
+      val work = Files.createDirectories(Path.of(HiddenFolder(output.toString).work("A1")))
+      Files.writeString(work.resolve("table"), name): Unit
+      val error = intercept[OutputBusyException](Recover(spark, output.toString))
+      assert(error.getMessage.contains("names a table that no job has staged"), error.getMessage)
+    }
+    val place = new fs.Path(s"file:${folder()}/out")
+    Seq(
+      TableRecord("`scores`.`customers`", "file:/elsewhere"),
+      TableRecord("`scores`.`customers`", ""),
+      TableRecord("`scores`.`customers` PURGE", place.toString),
+      TableRecord("`scores`.`new`", place.toString, Nil, "`scores`.`x__tfspark_y`"),
+      TableRecord("`scores`.`customers`", place.toString, Nil, "scores.customers")
+    ).foreach { record =>
+      val error =
+        intercept[OutputBusyException](new SessionTables(spark, place).show(record, "append"))
+      assert(error.getMessage.contains("names a table that no job has staged"), error.getMessage)
+    }
+    assert(tables.toSet == Set("customers", "x__tfspark_y"))
+    assert(spark.table("scores.x__tfspark_y").count() == 1)
   }
 
   test("a view of the table is refused if another job has appended to it since the planning") {

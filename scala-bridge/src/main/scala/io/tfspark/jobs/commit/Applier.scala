@@ -26,7 +26,7 @@ final private[jobs] class Applier(
   private val fresh = s"$work/new"
 
   /** The journal in the folder. */
-  def journal: Option[Journal] = store.read(decision).map(Journal.of)
+  def journal: Option[Journal] = ForeignRecord.read(store, decision)(Journal.of)
 
   /** Publish the files of a journal, and update the catalog to those of a table; continue where
     * another run stopped.

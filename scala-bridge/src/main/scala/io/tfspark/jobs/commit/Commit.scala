@@ -56,7 +56,7 @@ final private[jobs] class Commit(val lock: Lock, tables: Tables = NoTables) {
   }
 
   /** The record that this job is done. */
-  def record: Option[Journal] = store.read(places.done(job.name)).map(Journal.of)
+  def record: Option[Journal] = ForeignRecord.read(store, places.done(job.name))(Journal.of)
 
   /** Delete the record of rows that were withdrawn. */
   def forget(): Unit = store.delete(places.done(job.name))

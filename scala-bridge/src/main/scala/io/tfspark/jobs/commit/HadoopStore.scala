@@ -12,6 +12,8 @@ import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs
 import org.apache.hadoop.fs.{FileContext, FileSystem, Path, PathIsNotEmptyDirectoryException}
 import org.apache.hadoop.fs.Options.Rename
+import org.apache.hadoop.fs.permission.FsPermission
+import org.apache.hadoop.security.UserGroupInformation
 
 /** A Hadoop file system. Driver.
   *
@@ -27,6 +29,18 @@ final private[jobs] class HadoopStore(
 
   /** The same file system with a rename that never replaces; many object stores have none. */
   private lazy val strict: FileContext = FileContext.getFileContext(files.getUri, configuration)
+
+  /** The name of the user. */
+  override def user: String = UserGroupInformation.getCurrentUser.getShortUserName
+
+  /** Object stores invent owners and permissions. */
+  override def access(path: String): Option[Access] =
+    if (!isAtomic) None
+    else
+      try {
+        val status = files.getFileStatus(new Path(path))
+        Some(Access(status.getOwner, status.getPermission.toShort.toInt))
+      } catch { case _: FileNotFoundException => None }
 
   override def names(folder: String): Seq[String] =
     try files.listStatus(new Path(folder)).toSeq.map(_.getPath.getName).sorted
@@ -72,6 +86,9 @@ final private[jobs] class HadoopStore(
     catch { case _: FileNotFoundException => None }
 
   override def make(folder: String): Unit = files.mkdirs(new Path(folder)): Unit
+
+  override def makeHidden(folder: String): Unit =
+    files.mkdirs(new Path(folder), new FsPermission("775")): Unit
 
   override def rename(source: String, target: String): Unit =
     if (isAtomic) HadoopStore.translated(strict.rename(new Path(source), new Path(target)))

@@ -73,12 +73,13 @@ final private[jobs] case class Journal(
 
 private[jobs] object Journal {
   private val version = 1
+  private val modes = Set("error", "overwrite", "append")
   private val keys =
     Set("version", "mode", "run", "job", "owner", "add", "retire", "folder", "report", "table")
 
   /** The journal in a file's text; refuses a journal with keys that this version does not know. */
   def of(text: String): Journal = {
-    val json = Json.parse(text)
+    val json = ForeignRecord.record(Json.parse(text))
     val table = Option(json.get("table")).filter(isSaid)
     val unknown = unknownIn(json, keys) ++ table.toSeq.flatMap { record =>
       if (record.isObject) unknownIn(record, TableRecord.keys) else Seq("table")
@@ -93,19 +94,30 @@ private[jobs] object Journal {
         )
       )
     Journal(
-      json.path("mode").asText,
-      json.path("run").asText,
-      JobKey(json.path("job").path("digest").asText, json.path("job").path("run_id").asText),
+      mode(ForeignRecord.text(json, "mode")),
+      ForeignRecord.run(json.path("run")),
+      JobKey(
+        ForeignRecord.text(json.path("job"), "digest"),
+        ForeignRecord.text(json.path("job"), "run_id")
+      ),
       Owner.of(json.path("owner")),
-      Json.texts(json.path("add")),
-      Json.texts(json.path("retire")),
-      json.path("folder").asText,
-      json.path("report") match {
-        case report: ObjectNode => report
-        case _ => Json.node()
-      },
+      ForeignRecord.namesInside(json, "add"),
+      ForeignRecord.namesInside(json, "retire"),
+      ForeignRecord.text(json, "folder"),
+      report(json.path("report")),
       table.map(TableRecord.of)
     )
+  }
+
+  private def mode(text: String): String =
+    if (modes(text)) text else throw new OddRecordException(s"'$text' is not a mode")
+
+  /** The name of the report's file contains the run. */
+  private def report(json: JsonNode): ObjectNode = json match {
+    case report: ObjectNode =>
+      if (report.has("run")) ForeignRecord.run(report.path("run")): Unit
+      report
+    case other => throw new OddRecordException(s"$other is not a report")
   }
 
   private def unknownIn(json: JsonNode, known: Set[String]): Seq[String] =

@@ -6,13 +6,14 @@ import java.nio.channels.FileChannel
 import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file._
 import java.nio.file.StandardOpenOption.{CREATE_NEW, READ, WRITE}
-import java.nio.file.attribute.BasicFileAttributes
+import java.nio.file.attribute.{BasicFileAttributes, PosixFilePermissions}
 import java.util.UUID
 
 import scala.annotation.tailrec
 import scala.jdk.CollectionConverters._
 import scala.util.Using
 
+import com.sun.security.auth.module.UnixSystem
 import org.slf4j.LoggerFactory
 
 /** The file system of this machine, including mounted ones. Driver.
@@ -37,6 +38,21 @@ final private[jobs] class LocalStore(link: (Path, Path) => Path) extends Store {
 
   override def isAtomic: Boolean = true
 
+  /** The number of the user. */
+  override def user: String = LocalStore.user
+
+  override def access(path: String): Option[Access] = {
+    val place = Paths.get(path)
+    val isLink = Files.isSymbolicLink(place)
+    def of(options: LinkOption*): Access = {
+      val found = Files.readAttributes(place, "unix:uid,mode", options: _*)
+      val mode = found.get("mode").asInstanceOf[Int] & LocalStore.permissions
+      Access(found.get("uid").toString, mode, isLink)
+    }
+    try Some(if (isLink && Files.exists(place)) of() else of(LinkOption.NOFOLLOW_LINKS))
+    catch { case _: NoSuchFileException | _: UnsupportedOperationException => None }
+  }
+
   override def names(folder: String): Seq[String] =
     try
       Using.resource(Files.list(Paths.get(folder)))(
@@ -49,7 +65,7 @@ final private[jobs] class LocalStore(link: (Path, Path) => Path) extends Store {
     Files.exists(Paths.get(path), LinkOption.NOFOLLOW_LINKS)
 
   override def read(path: String): Option[String] =
-    try Some(Files.readString(Paths.get(path)))
+    try Some(new String(Files.readAllBytes(Paths.get(path)), UTF_8)) // another program may write it
     catch { case _: NoSuchFileException => None }
 
   /** Writes the text to another name, then makes a hard link. */
@@ -88,6 +104,13 @@ final private[jobs] class LocalStore(link: (Path, Path) => Path) extends Store {
   override def make(folder: String): Unit = {
     val path = Paths.get(folder)
     if (!Files.isDirectory(path)) Files.createDirectories(path): Unit
+  }
+
+  /** The umask takes the group's right where it does so for every folder. */
+  override def makeHidden(folder: String): Unit = {
+    make(HiddenFolder.parent(folder))
+    try Files.createDirectory(Paths.get(folder), LocalStore.forGroup): Unit
+    catch { case _: FileAlreadyExistsException => () }
   }
 
   override def rename(source: String, target: String): Unit = {
@@ -144,12 +167,17 @@ final private[jobs] class LocalStore(link: (Path, Path) => Path) extends Store {
   }
 
   override def removeEmpty(folder: String): Unit =
-    try Files.delete(Paths.get(folder))
+    try if (Files.isDirectory(Paths.get(folder), LinkOption.NOFOLLOW_LINKS))
+        Files.delete(Paths.get(folder))
     catch { case _: NoSuchFileException | _: DirectoryNotEmptyException => () }
 }
 
 private object LocalStore {
   private val log = LoggerFactory.getLogger(classOf[LocalStore])
+  private val permissions = Integer.parseInt("7777", 8)
+  private val forGroup =
+    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxrwxr-x"))
+  private lazy val user = new UnixSystem().getUid.toString
 
   /** Deletes files, then the folder that held them. */
   private object Deletion extends SimpleFileVisitor[Path] {

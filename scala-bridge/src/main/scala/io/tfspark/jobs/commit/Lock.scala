@@ -16,6 +16,20 @@ final private[jobs] case class Holder(run: String, owner: Owner) {
     Json.print(Json.node().put("run", run).set[ObjectNode]("owner", owner.toJson))
 }
 
+private[jobs] object Holder {
+
+  /** The holder in a file's text.
+    *
+    * @param run the run in the file's name
+    */
+  def of(text: String, run: String): Holder =
+    if (text.isEmpty) Holder(run, Owner.unknown) // on HDFS, while it is written
+    else {
+      val json = ForeignRecord.record(Json.parse(text))
+      Holder(ForeignRecord.run(json.path("run")), Owner.of(json.path("owner")))
+    }
+}
+
 /** The lock of one output, for one run: one job at a time; a dead job blocks no other job. Driver.
   *
   * A lock is a file `lock-<generation>` that is created if it does not exist. Its owner counts as
@@ -48,14 +62,20 @@ final private[jobs] class Lock(
   def generation: Int = held
 
   /** Get the lock. If a live job has it, the error names that job. */
-  def acquire(): Unit =
+  def acquire(): Unit = {
+    checkFolder()
     if (!(1 to Lock.tries).exists(_ => isAcquired()))
       throw withdraw("Other jobs kept locking the output")
+  }
+
+  /** Refuse a hidden folder into which unexpected users can put files. */
+  def checkFolder(): Unit = Access.refusePlanted(store, places)
 
   private def isAcquired(): Boolean = {
     val next = look()
     val isOurs = enter() && claim(next)
     if (isOurs) {
+      checkFolder() // another user may have made it meanwhile
       confirm()
       fence()
       heartbeat.start()
@@ -92,12 +112,8 @@ final private[jobs] class Lock(
 
   private def others: Seq[Int] = locks.filter(_ != held)
 
-  private def read(path: String): Option[Holder] = store.read(path).map { text =>
-    val json = Json.parse(text)
-    // On some file systems, a heartbeat is empty while it is written; its name has the run.
-    val named = path.drop(places.beat("").length)
-    Holder(json.path("run").asText(named), Owner.of(json.path("owner")))
-  }
+  private def read(path: String): Option[Holder] =
+    ForeignRecord.read(store, path)(Holder.of(_, path.drop(places.beat("").length)))
 
   @tailrec private def look(): Int = {
     val names = store.names(places.path)
@@ -148,7 +164,7 @@ final private[jobs] class Lock(
 
   /** Create the heartbeat; false if another job has just removed the folder. */
   private def enter(): Boolean = {
-    store.make(places.path)
+    store.makeHidden(places.path)
     try {
       store.create(places.beat(run), own.toJson)
       true

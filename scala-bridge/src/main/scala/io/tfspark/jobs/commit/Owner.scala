@@ -56,9 +56,14 @@ private[jobs] object Owner {
     Owner(hostName, thisMachine, pid, startOf(pid), sys.props.getOrElse("user.name", ""))
   }
 
+  /** An unknown owner, which may still be working. */
+  val unknown: Owner = Owner("", "", 0, "", "")
+
   def of(json: JsonNode): Owner = {
-    def text(name: String) = json.path(name).asText
-    Owner(text("host"), text("machine"), json.path("pid").asLong, text("started"), text("user"))
+    def text(name: String) = ForeignRecord.text(json, name)
+    val pid = json.path("pid")
+    if (!pid.isIntegralNumber) throw new OddRecordException(s"$json is not a process")
+    Owner(text("host"), text("machine"), pid.asLong, text("started"), text("user"))
   }
 
   private def hostName: String =

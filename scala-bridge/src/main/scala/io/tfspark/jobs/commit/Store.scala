@@ -8,12 +8,18 @@ package io.tfspark.jobs.commit
   *
   * A missing source, or a missing folder of the target, throws `java.nio.file.NoSuchFileException`.
   * An existing target throws `java.nio.file.FileAlreadyExistsException`. If both are true,
-  * `NoSuchFileException` is thrown. Only `make` makes folders.
+  * `NoSuchFileException` is thrown. Only `make` and `makeHidden` make folders.
   */
 private[jobs] trait Store {
 
   /** Whether creations and renames are atomic; object stores copy files instead. */
   def isAtomic: Boolean
+
+  /** The user who owns what this process creates. */
+  def user: String
+
+  /** Who can change a folder; none if it is missing, or on an object store. */
+  def access(path: String): Option[Access]
 
   /** The sorted names in a folder; empty when it does not exist. */
   def names(folder: String): Seq[String]
@@ -35,6 +41,9 @@ private[jobs] trait Store {
 
   /** Make a folder and its parents. */
   def make(folder: String): Unit
+
+  /** Make a folder that other users cannot write, except the group; and its parents. */
+  def makeHidden(folder: String): Unit
 
   /** Rename a file or folder to a name that does not exist. */
   def rename(source: String, target: String): Unit

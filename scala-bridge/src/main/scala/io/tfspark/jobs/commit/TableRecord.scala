@@ -26,8 +26,8 @@ private[jobs] object TableRecord {
   val keys: Set[String] = Set("name", "location", "partitions", "definition")
 
   def of(json: JsonNode): TableRecord = {
-    def text(name: String) = json.path(name).asText
-    val partitions = Json.texts(json.path("partitions"))
+    def text(name: String) = ForeignRecord.text(json, name)
+    val partitions = ForeignRecord.texts(json, "partitions")
     TableRecord(text("name"), text("location"), partitions, text("definition"))
   }
 }

@@ -9,6 +9,8 @@ import java.util.function.Consumer
   */
 final private[jobs] class WatchedStore(store: Store, watch: Consumer[String]) extends Store {
   override def isAtomic: Boolean = store.isAtomic
+  override def user: String = store.user
+  override def access(path: String): Option[Access] = store.access(path)
   override def names(folder: String): Seq[String] = store.names(folder)
   override def exists(path: String): Boolean = store.exists(path)
   override def read(path: String): Option[String] = store.read(path)
@@ -21,6 +23,8 @@ final private[jobs] class WatchedStore(store: Store, watch: Consumer[String]) ex
     watched("create", path)(store.create(path, text))
   override def touch(path: String): Unit = watched("touch", path)(store.touch(path))
   override def make(folder: String): Unit = watched("make", folder)(store.make(folder))
+  override def makeHidden(folder: String): Unit =
+    watched("make", folder)(store.makeHidden(folder))
   override def rename(source: String, target: String): Unit =
     watched("rename", source, target)(store.rename(source, target))
   override def delete(path: String): Unit = watched("delete", path)(store.delete(path))
