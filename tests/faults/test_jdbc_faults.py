@@ -182,3 +182,19 @@ def test_the_tables_of_other_dead_jobs_are_dropped(
     assert is_stopped(Job(spark, database, "append", "monday"), monkeypatch, 4)
     assert Job(spark, database, "append", "tuesday").run() == "done"
     assert Job(spark, database, "append", "x").tables() == ["tfspark_runs", "y"]
+
+
+@pytest.mark.parametrize("staged", ["other", "other__tfspark_x"])
+def test_a_note_that_names_another_table_drops_nothing(
+    spark: SparkSession, database: str, monkeypatch: pytest.MonkeyPatch, staged: str
+) -> None:
+    job = Job(spark, database, "append", "monday")
+    assert is_stopped(job, monkeypatch, 4)
+    catalog, _, schema = database.partition(".")
+    connected = Database(spark, catalog)
+    there, notes = connected.quoted(schema, staged), connected.quoted(schema, "tfspark_runs")
+    with connected.transaction() as transaction:
+        transaction.run(f'CREATE TABLE {there} ("v" VARCHAR(9))')
+        transaction.run(f'UPDATE {notes} SET "staged" = ?', staged)
+    assert job.run() == "done"
+    assert staged in job.tables()

@@ -24,6 +24,7 @@ from tfspark.scoring.output.in_flight import InFlight, short
 from tfspark.scoring.output.journal import JobKey, Journal
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.protocol import already_there
+from tfspark.scoring.output.staged_name import is_staged_for, staged_name
 from tfspark.scoring.output.table_name import TableName
 from tfspark.spark.cluster import tables
 from tfspark.spark.cluster.jdbc import Database, RefusedStatementError, Transaction
@@ -128,10 +129,12 @@ class JdbcOutput(CatalogOutput):
     def _sweep(self, own: _Note | None, others: Iterable[_Note]) -> None:
         """Drop the second tables of earlier runs of this job, and of other runs that have ended.
 
-        Tables of a run that was renaming are kept: its own job checks later whether they exist.
+        Tables of a run that was renaming are kept: its own job checks later whether they exist. A
+        user who can write the notes can name any table there; only second tables are dropped.
         """
         ended = [note for note in others if note.step != _RENAMING and note.has_ended]
-        names = {note.staged for note in (*filter(None, [own]), *ended)}
+        notes = (*filter(None, [own]), *ended)
+        names = {note.staged for note in notes if is_staged_for(note.staged, note.run[-_TAIL:])}
         schema = ".".join(map(quoted, (self.table.catalog, *self.table.schema)))
         for name in names & set(tables.tables_in(self.spark, schema)):
             tables.drop_table(self.spark, self.table.sibling(name).quoted)
@@ -184,7 +187,7 @@ class JdbcOutput(CatalogOutput):
     @cached_property
     def _staged(self) -> TableName:
         """The second table, whose name no other run has."""
-        return self.table.sibling(f"{self.table.name[:_SHOWN]}__tfspark_{self.run[-_TAIL:]}")
+        return self.table.sibling(staged_name(self.table.name[:_SHOWN], self.run[-_TAIL:]))
 
     def stage(self, df: DataFrame) -> None:
         """See `Output.stage`."""
