@@ -71,6 +71,9 @@ TABLE: tuple[DType, ...] = (
     DType("uint64", 23, "uint64", pa.decimal128(20, 0), "decimal(20,0)"),
 )
 
+# The number of `DT_FLOAT_REF`, a variable's type in an old graph, minus that of `DT_FLOAT`.
+REFERENCE = 100
+
 # TensorFlow does not use this number; here it marks sparse, ragged and other composite values.
 COMPOSITE = -1
 

@@ -29,9 +29,6 @@ OutputShapes: TypeAlias = Mapping[str, Sequence[int | None]]
 # The most dimensions of a tensor in TensorFlow.
 MOST_DIMENSIONS = 254
 
-# The number of `DT_FLOAT_REF`, a variable's type in an old graph, minus that of `DT_FLOAT`.
-_REFERENCE = 100
-
 _SHAPE_HINT = (
     "give each output the shape of one row, without the batch dimension: () for a number, "
     "(3,) for a vector of three, None for a size that varies."
@@ -275,10 +272,12 @@ def _specs(infos: Mapping[str, TensorInfo]) -> tuple[TensorSpec, ...]:
 
 def _spec(name: str, info: TensorInfo) -> TensorSpec:
     # Without a plain name the message's oneof holds coo_sparse or composite_tensor.
-    number = info.dtype % _REFERENCE if info.name else dtypes.COMPOSITE
+    number = info.dtype % dtypes.REFERENCE if info.name else dtypes.COMPOSITE
     # A shape without dimensions is a scalar; a missing field means an unknown rank.
     given = info.tensor_shape if info.HasField("tensor_shape") else None
-    return TensorSpec(name, dtypes.name_of(number), shape_of(given), info.name)
+    # TensorFlow reads a name without an index as the first tensor of the operation.
+    tensor = info.name if ":" in info.name or not info.name else f"{info.name}:0"
+    return TensorSpec(name, dtypes.name_of(number), shape_of(given), tensor)
 
 
 def shape_of(proto: TensorShape | None) -> Shape | None:

@@ -15,12 +15,36 @@ from tfspark.columns import columns_of
 from tfspark.engine.failure import failure
 from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
 from tfspark.errors import EngineError, InvalidModelError, RowError, TfsparkError
+from tfspark.options import ScoreOptions
 from tfspark.runner import score
 from tfspark.schema import bind
 from tfspark.testing import save_function
 
 ENGINES = ["native", "tensorflow", "auto"]
 X = {"x": np.array([1, 2], np.float32)}
+ROWS = pa.record_batch({"x": pa.array([1, 2], pa.float32())})
+NULL = ScoreOptions(on_error="null")
+
+
+def save_graph(path, graph, **changes):
+    """Write a graph of TensorFlow 1, and change the `TensorInfo` of some inputs or outputs."""
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        sides = graph()
+        infos = [
+            {name: v1.saved_model.utils.build_tensor_info(one) for name, one in side.items()}
+            for side in sides
+        ]
+        for side in infos:
+            for name in side.keys() & changes:
+                changes[name](side[name])
+        signature = v1.saved_model.build_signature_def(*infos, "tensorflow/serving/predict")
+        builder = v1.saved_model.Builder(str(path))
+        builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": signature})
+        builder.save()
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -133,3 +157,85 @@ def test_any_damage_is_a_typed_error_or_harmless(linear, open_engine, tmp_path, 
         except TfsparkError:
             continue
         assert found["outputs"].tolist() == [[4.0], [4.0]]
+
+
+@pytest.mark.parametrize("engine", ["native", "auto"])
+def test_a_placeholder_that_is_not_an_input_is_named_and_no_row_is_blamed(
+    tmp_path, open_engine, engine
+):
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+
+    def graph():
+        x, rate = v1.placeholder(tf.float32, (None,), "x"), v1.placeholder(tf.float32, (), "rate")
+        return {"x": x}, {"y": x * rate}
+
+    model = package.load(save_graph(tmp_path / "m", graph))
+    binding = bind(model.signature, columns_of(ROWS.schema), options=NULL)
+    with pytest.raises(EngineError, match="'rate', which is not an input of its signature"):
+        list(score(iter([ROWS]), binding, open_engine(model, engine)))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_loop_over_a_row_without_elements_is_about_that_row(models, open_engine, engine):
+    import tensorflow as tf
+
+    def serve(x):
+        empty = tf.raw_ops.TensorArrayV3(size=tf.shape(x)[1], dtype=tf.float32, dynamic_size=True)
+        filled = tf.raw_ops.TensorArrayScatterV3(
+            handle=empty[0], indices=tf.range(tf.shape(x)[1]), value=x[0], flow_in=empty[1]
+        )
+        found = tf.raw_ops.TensorArrayGatherV3(
+            handle=empty[0], indices=tf.range(tf.shape(x)[1]), flow_in=filled, dtype=tf.float32
+        )
+        return {"y": tf.reduce_sum(tf.reshape(found, (1, -1)), 1)}
+
+    spec = tf.TensorSpec((1, None), tf.float32, name="x")
+    model = package.load(save_function(models / f"loop {engine}", serve, spec))
+    lists = pa.list_(pa.float32())
+    batch = pa.record_batch({"x": pa.array([[1, 2], [], [3]], lists)})
+    binding = bind(model.signature, columns_of(batch.schema), options=NULL)
+    (found,) = score(iter([batch]), binding, open_engine(model, engine), keep=[])
+    assert found["y"].to_pylist() == [3.0, None, 3.0]
+
+
+def test_a_type_that_only_the_signature_has_is_about_the_model(tmp_path, open_engine):
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+
+    def graph():
+        x = v1.placeholder(tf.float32, (None,), "x")
+        return {"x": x}, {"y": x * 2, "z": tf.identity(x)}
+
+    def as_integers(info):
+        info.dtype = tf.int64.as_datatype_enum
+
+    path = save_graph(tmp_path / "m", graph, y=as_integers)
+    model = package.load(path)
+    live = open_engine(model)
+    columns = columns_of(ROWS.schema)
+    good = bind(model.signature, columns, fetch={"z": "z"}, options=NULL)
+    (found,) = score(iter([ROWS]), good, live)
+    assert found["z"].to_pylist() == [1.0, 2.0]
+    with pytest.raises(EngineError, match="output 'y' is not what its signature says") as caught:
+        list(score(iter([ROWS]), bind(model.signature, columns, options=NULL), live))
+    assert "expected: int64 (2,)\n  found:    float32 (2,)" in str(caught.value)
+    with pytest.raises(EngineError, match="Input 'x' of the signature has another type"):
+        open_engine(package.load(save_graph(tmp_path / "n", graph, x=as_integers)))
+
+
+def test_names_with_and_without_an_index_are_one_tensor(tmp_path, open_engine):
+    import tensorflow as tf
+
+    def graph():
+        x = tf.compat.v1.placeholder(tf.float32, (None,), "x")
+        return {"x": x}, {"same": x, "y": x * 2}
+
+    def without_index(info):
+        info.name = info.name.partition(":")[0]
+
+    model = package.load(save_graph(tmp_path / "m", graph, x=without_index))
+    found = open_engine(model).run(X)
+    assert [found["same"].tolist(), found["y"].tolist()] == [[1, 2], [2, 4]]

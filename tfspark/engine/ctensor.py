@@ -20,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tfspark import aligned, bfloat16
-from tfspark.dtypes import DType, name_of
+from tfspark.dtypes import DType, by_name, name_of, reason_unsupported
 from tfspark.engine.libtensorflow import Deallocator, alignment
+from tfspark.engine.protocol import MachineError
 from tfspark.engine.tstring import (
     RECORD_BYTES,
     address_of,
@@ -29,7 +30,7 @@ from tfspark.engine.tstring import (
     read_records,
     terminated,
 )
-from tfspark.errors import EngineError, explain
+from tfspark.errors import explain
 from tfspark.tensors import ByteStrings, Tensor
 
 _python = ctypes.PyDLL(None)  # the interpreter itself; calls keep the GIL
@@ -52,7 +53,7 @@ def feed(library: Any, tensor: Tensor, dtype: DType) -> int:
         dtype: The input's type in the signature.
 
     Raises:
-        EngineError: When the tensor is not of that type.
+        MachineError: When the tensor is not of that type.
     """
     if isinstance(tensor, ByteStrings):
         if not dtype.is_string:
@@ -86,22 +87,19 @@ class Result:
         self._delete = library.TF_DeleteTensor
         self._handle = handle
 
-    def tensor(self, dtype: DType) -> Tensor:
+    def tensor(self) -> Tensor | None:
         """Return the elements: strings and bfloat16 as a copy, others as a read-only view.
 
-        Raises:
-            EngineError: When their type is not the one in the signature.
+        Their type is that of the graph, which a signature may contradict.
+
+        Returns:
+            The elements; `None` if their type is not supported.
         """
         library, handle = self._library, self._handle
-        found = library.TF_TensorType(handle)
-        if found != dtype.number:
-            raise EngineError(
-                explain(
-                    "A result does not have its output's type.",
-                    expected=dtype.name,
-                    found=name_of(found),
-                )
-            )
+        name = name_of(library.TF_TensorType(handle))
+        if reason_unsupported(name):
+            return None
+        dtype = by_name(name)
         shape = tuple([library.TF_Dim(handle, axis) for axis in range(library.TF_NumDims(handle))])
         if dtype.is_string:
             records = self._view((prod(shape), RECORD_BYTES // 8), np.dtype(np.uint64))
@@ -135,10 +133,10 @@ def _new_tensor(
         dtype.number, dims, len(shape), address, size, _drop_owner, id(owner)
     )
     if handle is None:
-        raise EngineError(f"TensorFlow cannot make a tensor of {dtype.name} {shape}.")
+        raise MachineError(f"TensorFlow cannot make a tensor of {dtype.name} {shape}.")
     return int(handle)
 
 
-def _refusal(found: str, dtype: DType) -> EngineError:
+def _refusal(found: str, dtype: DType) -> MachineError:
     problem = "A tensor does not have its input's type."
-    return EngineError(explain(problem, expected=dtype.name, found=found))
+    return MachineError(explain(problem, expected=dtype.name, found=found))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
+from tfspark.engine.protocol import CannotServeError, MachineError, OutOfMemoryError
 from tfspark.errors import EngineError, InvalidModelError, explain
 
 _RESOURCE_EXHAUSTED = 8
@@ -19,8 +19,15 @@ _RESOURCE_EXHAUSTED = 8
 # The canonical codes (absl/status/status.h) that a row can cause: UNKNOWN (from a Python function
 # of the model), INVALID_ARGUMENT, NOT_FOUND (a file that a row names), ALREADY_EXISTS,
 # PERMISSION_DENIED, OUT_OF_RANGE and DATA_LOSS (bytes that cannot be decoded). A row cannot cause
-# FAILED_PRECONDITION (missing variables or tables), UNIMPLEMENTED or INTERNAL.
+# FAILED_PRECONDITION (missing variables or tables), INTERNAL or, with one exception, UNIMPLEMENTED.
 _ROW_CODES = {2, 3, 5, 6, 7, 11, 15}
+
+# UNIMPLEMENTED: a loop over a row without elements has no results, and their shape is not known.
+_OF_ROW = re.compile(r"TensorArray has size zero, but element shape")
+
+# INVALID_ARGUMENT: the calls of a run do not fit the graph, whatever the rows are.
+_NOT_FED = re.compile(r"You must feed a value for placeholder tensor '([^']*)'")
+_OF_CALL = re.compile(r"is both fed and fetched")
 
 # Messages with the code INVALID_ARGUMENT or NOT_FOUND, from a load or a run. The last line is the
 # message about a Python function.
@@ -48,12 +55,15 @@ def failure(code: int, message: str) -> EngineError:
         message: TensorFlow's message, without its listing of the graph.
 
     Returns:
-        A `CannotServeError` when no row can be the reason, an `OutOfMemoryError` when the batch is
-        too large, otherwise an `EngineError` about the batch.
+        A `CannotServeError` when no row can be the reason, a `MachineError` when every engine would
+        fail, an `OutOfMemoryError` when the batch is too large, otherwise an `EngineError` about
+        the batch.
     """
-    missing = _missing_operation(message)
-    if missing is not None:
-        return missing
+    known = _missing_operation(message) or _unfit_call(message)
+    if known is not None:
+        return known
+    if _OF_ROW.search(message):
+        return EngineError(message)
     if code == _RESOURCE_EXHAUSTED:
         return OutOfMemoryError(message)
     return EngineError(message) if code in _ROW_CODES else CannotServeError(message)
@@ -71,6 +81,23 @@ def load_failure(export_dir: str, message: str) -> EngineError | InvalidModelErr
             )
         )
     return _missing_operation(message)
+
+
+def _unfit_call(message: str) -> MachineError | None:
+    if _OF_CALL.search(message):
+        return MachineError(message)
+    not_fed = _NOT_FED.search(message)
+    if not_fed is None:
+        return None
+    return MachineError(
+        explain(
+            f"The model needs a value for {not_fed[1]!r}, which is not an input of its signature.",
+            expected="a signature with all placeholders that its outputs need",
+            found=message,
+            hint="export the model again with that placeholder as an input, or with "
+            "tf.compat.v1.placeholder_with_default in its place.",
+        )
+    )
 
 
 def _missing_operation(message: str) -> CannotServeError | None:

@@ -21,7 +21,7 @@ from ctypes import c_char_p, c_void_p
 from dataclasses import dataclass
 from typing import Any
 
-from tfspark.dtypes import TABLE, DType, by_name
+from tfspark.dtypes import REFERENCE, TABLE, DType, by_name, name_of
 from tfspark.engine import gpu
 from tfspark.engine.ctensor import Result, feed
 from tfspark.engine.denormals import DenormalsAreZero
@@ -44,6 +44,7 @@ class NativeEngine:
         self._library = library
         self._session = session
         self._inputs = _GraphTensors.find(library, graph, signature.inputs)
+        self._inputs.check_types(library)
         fed = {spec.tensor: spec.name for spec in signature.inputs}
         known = [spec for spec in signature.outputs if spec.dtype in _KNOWN_TYPES]
         # A session cannot fetch a tensor that is fed.
@@ -67,7 +68,8 @@ class NativeEngine:
                 self._library.TF_DeleteTensor(handle)
         owned = [Result(self._library, handle) for handle in results]
         named = zip(self._outputs.items, owned, strict=True)
-        outputs = {name: result.tensor(dtype) for (name, dtype), result in named}
+        found = {name: result.tensor() for (name, _), result in named}
+        outputs = {name: tensor for name, tensor in found.items() if tensor is not None}
         return outputs | {name: inputs[source] for name, source in self._passed.items()}
 
     def close(self) -> None:
@@ -108,6 +110,23 @@ class _GraphTensors:
         items = tuple((spec.name, by_name(spec.dtype)) for spec in specs)
         return cls(items, tensors, c_void_p * len(specs))
 
+    def check_types(self, library: Any) -> None:
+        """Refuse inputs whose type in the graph is not the one in the signature.
+
+        Otherwise each run would fail with a message that seems to be about a row.
+        """
+        for (name, dtype), tensor in zip(self.items, self.tensors, strict=True):
+            found = library.TF_OperationOutputType(tensor) % REFERENCE
+            if found != dtype.number:
+                raise EngineError(
+                    explain(
+                        f"Input {name!r} of the signature has another type in the graph.",
+                        expected=dtype.name,
+                        found=name_of(found),
+                        hint="export the model again.",
+                    )
+                )
+
 
 def load(
     export_dir: str, tags: tuple[str, ...], signature: Signature, options: EngineOptions
@@ -117,7 +136,8 @@ def load(
     Raises:
         CannotServeError: When the C API is missing, or cannot load the model.
         InvalidModelError: When the variables are damaged.
-        EngineError: When the graph lacks a tensor of the signature, or TensorFlow sees no GPU.
+        EngineError: When the graph lacks a tensor of the signature, or an input has another type
+            there; when TensorFlow sees no GPU.
     """
     library = open_library()
     graph = library.TF_NewGraph()
