@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from math import isinf
 from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
@@ -110,13 +112,14 @@ def null_rule(on_null: OnNull, spec: TensorSpec) -> NullRule:
     Args:
         on_null: `null`, `error`, a number for all numeric inputs, or input → value; see
             `ScoreOptions`.
-        spec: The input. A number does not fill a string input: a null string still gives null.
+        spec: The input. A number fills neither strings nor booleans: their nulls still give null.
     """
     if isinstance(on_null, str):
         return NullRule(refuse=on_null == "error")
     if isinstance(on_null, Mapping):
         return NullRule(fill=on_null.get(spec.name))
-    return NullRule() if spec.dtype == "string" else NullRule(fill=on_null)
+    is_filled = spec.dtype != "string" and (spec.dtype != "bool" or isinstance(on_null, bool))
+    return NullRule(fill=on_null) if is_filled else NullRule()
 
 
 def scalar_of(fill: Any, arrow: pa.DataType) -> Any:
@@ -140,8 +143,18 @@ def is_fitting(fill: Any, arrow: pa.DataType) -> bool:
     element, _ = dtypes.element_of(arrow)
     if dtypes.is_bytes(element) and not isinstance(fill, str | bytes):
         return False  # Arrow would write a number as text
+    if pa.types.is_boolean(element) and not isinstance(fill, str) and fill not in (0, 1):
+        return False  # Arrow would make every other number true
     try:
-        scalar_of(fill, element)
-    except pa.ArrowException:
+        value = scalar_of(fill, element).as_py()
+    except (pa.ArrowException, OverflowError):  # Arrow takes integers of 64 bits
         return False
-    return True
+    # Arrow makes a number that is too large infinite.
+    return not (isinstance(value, float) and isinf(value)) or _is_infinite(fill)
+
+
+def _is_infinite(fill: Any) -> bool:
+    try:
+        return Decimal(str(fill)).is_infinite()
+    except InvalidOperation:
+        return False

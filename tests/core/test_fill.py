@@ -53,3 +53,25 @@ def test_a_decimal_is_filled_with_numbers(fill):
     assert is_fitting(fill, array.type)
     assert not is_fitting(100, array.type)
     assert not is_fitting(0.25, array.type)
+
+
+@pytest.mark.parametrize("fill", [True, False, 0, 1.0, "true", "0"])
+def test_a_boolean_is_filled_with_0_or_1(fill):
+    assert is_fitting(fill, pa.bool_())
+
+
+@pytest.mark.parametrize("fill", [-1, 2, 0.5, np.nan, np.inf, "-1", "0.5", b"1"])
+def test_a_number_that_would_become_true_does_not_fill_a_boolean(fill):
+    assert not is_fitting(fill, pa.bool_())
+    assert not is_fitting(fill, pa.list_(pa.bool_()))
+
+
+@pytest.mark.parametrize("fill", [1e300, "1e300", -1e39, "1e400", 10**40])
+def test_a_number_that_would_become_infinite_does_not_fill_a_float(fill):
+    assert not is_fitting(fill, pa.float32())
+    assert is_fitting(fill, pa.float64()) is (fill in (1e300, "1e300", -1e39))
+
+
+@pytest.mark.parametrize("fill", [np.inf, -np.inf, "inf", np.float32(np.inf), np.nan, 3.4e38])
+def test_infinity_and_nan_fill_a_float(fill):
+    assert is_fitting(fill, pa.float32())

@@ -598,6 +598,13 @@ def test_a_fill_that_is_no_value_of_the_column_is_refused(column, fill):
     assert f"on_null is {fill!r}, which does not fit column 'age'" in text
 
 
+def test_a_number_fills_no_input_of_booleans():
+    one, column = signature(spec("old", (None,), "bool")), columns(old=pa.bool_())
+    assert rules(one, column, options=ScoreOptions(on_null=1))["old"] == NullRule()
+    for given in (True, {"old": 1}):
+        assert rules(one, column, options=ScoreOptions(on_null=given))["old"].fill == 1
+
+
 def test_a_number_fills_numbers_alone():
     assert rules(TWO, PASSENGERS, options=ScoreOptions(on_null=0)) == {
         "age": NullRule(fill=0),

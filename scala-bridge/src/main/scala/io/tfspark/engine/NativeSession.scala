@@ -132,7 +132,7 @@ final class SignatureRunner private[engine] (
   // A session refuses to fetch a tensor that is fed; types outside the table cannot be decoded.
   private val fetched =
     signature.outputs.filter(spec => !fed.contains(spec.tensor) && DType.of(spec.dtype).isDefined)
-  private val inputs = ends(signature.inputs)
+  private val inputs = typed(ends(signature.inputs))
   private val outputs = ends(fetched)
   private val feeds = new PointerPointer[TF_Tensor](math.max(1, signature.inputs.size).toLong)
   private val results = new PointerPointer[TF_Tensor](math.max(1, fetched.size).toLong)
@@ -187,6 +187,15 @@ final class SignatureRunner private[engine] (
     }
   }
 
+  /** Refuse inputs with another type in the graph; each run would seem to fail because of a row. */
+  private def typed(found: TF_Output): TF_Output = {
+    signature.inputs.zipWithIndex.foreach { case (spec, position) =>
+      val number = TF_OperationOutputType(found.position(position.toLong)) % DType.Reference
+      if (DType.nameOf(number) != spec.dtype) throw SignatureRunner.other(spec, number)
+    }
+    found.position(0)
+  }
+
   private def ends(specs: Seq[TensorSpec]): TF_Output = {
     val found = new TF_Output(math.max(1, specs.size).toLong)
     specs.zipWithIndex.foreach { case (spec, position) =>
@@ -212,6 +221,16 @@ private object SignatureRunner {
         s"Signature '${signature.name}' cannot be run any more.",
         expected = "a run within the task that opened the model",
         found = "the task has ended, or the model was closed"
+      )
+    )
+
+  private def other(spec: TensorSpec, number: Int): EngineException =
+    new EngineException(
+      Explain(
+        s"Input '${spec.name}' of the signature has another type in the graph.",
+        expected = spec.dtype,
+        found = DType.nameOf(number),
+        hint = "export the model again."
       )
     )
 

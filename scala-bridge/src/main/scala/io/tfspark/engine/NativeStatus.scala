@@ -13,9 +13,11 @@ final class NativeException(val code: Int, message: String) extends RuntimeExcep
   /** Whether there was too little memory for the rows. */
   def isOutOfMemory: Boolean = code == NativeStatus.ResourceExhausted
 
-  /** Whether no row can cause the failure: variables that were not restored, or no such kernel. */
+  /** Whether no row can cause the failure: variables that were not restored, no such kernel, or a
+    * placeholder that is not an input.
+    */
   def isAboutModel: Boolean =
-    missingOp.isDefined || !(isOutOfMemory || NativeStatus.OfRow(code))
+    missingOp.isDefined || notFed.isDefined || !(isOutOfMemory || isOfRow)
 
   /** Whether a row can cause the failure. */
   def isAboutRow: Boolean = !isAboutModel && !isOutOfMemory
@@ -23,14 +25,33 @@ final class NativeException(val code: Int, message: String) extends RuntimeExcep
   /** The op without a kernel, or an unknown op, if this is the failure. */
   def missingOp: Option[String] = NativeStatus.missing.findFirstMatchIn(message).map(_.group(1))
 
-  /** The failure as text, in our own words if an op is missing. */
-  def inWords: String = missingOp.fold(message) { op =>
-    Explain(
-      s"The TensorFlow of this JVM has no kernel for the op '$op'.",
-      found = message.linesIterator.nextOption().getOrElse(""),
-      hint = "score the model with an engine of Python, whose TensorFlow may have it."
-    )
+  /** The failure as text, in our own words if an op or the value of a placeholder is missing. */
+  def inWords: String = {
+    val found = message.linesIterator.nextOption().getOrElse("")
+    val withoutKernel = missingOp.map { op =>
+      Explain(
+        s"The TensorFlow of this JVM has no kernel for the op '$op'.",
+        found = found,
+        hint = "score the model with an engine of Python, whose TensorFlow may have it."
+      )
+    }
+    val withoutValue = notFed.map { name =>
+      Explain(
+        s"The model needs a value for '$name', which is not an input of its signature.",
+        expected = "a signature with all placeholders that its outputs need",
+        found = found,
+        hint = "export the model again with that placeholder as an input, or with " +
+          "tf.compat.v1.placeholder_with_default in its place."
+      )
+    }
+    withoutKernel.orElse(withoutValue).getOrElse(message)
   }
+
+  private def notFed: Option[String] =
+    NativeStatus.unfed.findFirstMatchIn(message).map(_.group(1))
+
+  private def isOfRow: Boolean =
+    NativeStatus.OfRow(code) || message.contains(NativeStatus.NoElements)
 }
 
 /** Checks the status of each call of TensorFlow's C API. */
@@ -45,6 +66,12 @@ private[engine] object NativeStatus {
   /** TensorFlow's messages for an op without a kernel, and for one that is not registered. */
   private[engine] val missing: Regex =
     """(?:No OpKernel was registered to support Op|Op type not registered) '([^']+)'""".r
+
+  /** TensorFlow's message for a placeholder that a run needs and the signature does not have. */
+  private[engine] val unfed: Regex = """You must feed a value for placeholder tensor '([^']*)'""".r
+
+  /** TensorFlow's message for a loop over a row without elements, which has another code. */
+  private[engine] val NoElements: String = "TensorArray has size zero, but element shape"
 
   implicit private val release: Using.Releasable[TF_Status] =
     (status: TF_Status) => TF_DeleteStatus(status)

@@ -47,15 +47,24 @@ object Fills {
   def elementOf(form: ColumnForm, dtype: DType): DataType =
     if (form.element == NullType) dtype.sql else form.element
 
-  /** Whether a number is the same after its conversion to an integer or a decimal. */
+  /** Whether a number is the same after its conversion: not cut, not made infinite, and for a
+    * boolean, 0 or 1.
+    */
   private def isKept(fill: Any, value: Any, kind: DataType): Boolean = (fill, value) match {
     case (_, kept: Decimal) =>
       Try(new java.math.BigDecimal(fill.toString.trim)).toOption
         .forall(_.compareTo(kept.toJavaBigDecimal) == 0)
     case (number: Number, _) if isIntegral(kind) =>
       cast(Literal(value, kind), DoubleType).contains(number.doubleValue)
+    case (number: Number, _: Boolean) => Set(0d, 1d)(number.doubleValue)
+    case (_, kept: Float) => !kept.isInfinite || isInfinite(fill)
+    case (_, kept: Double) => !kept.isInfinite || isInfinite(fill)
     case _ => true
   }
+
+  /** Whether a fill is infinity itself, and not a number that is too large. */
+  private def isInfinite(fill: Any): Boolean =
+    Try(new java.math.BigDecimal(fill.toString.trim)).isFailure
 
   private def isIntegral(kind: DataType): Boolean =
     Set[DataType](ByteType, ShortType, IntegerType, LongType).contains(kind)

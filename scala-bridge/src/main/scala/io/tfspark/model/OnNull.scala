@@ -21,10 +21,13 @@ object OnNull {
     def rule(spec: TensorSpec): NullRule = NullRule(refuse = true)
   }
 
-  /** A number replaces every null number; a null text still gives null. */
+  /** A number replaces every null number; a null text or boolean still gives null. */
   final case class Fill(value: Any) extends OnNull {
-    def rule(spec: TensorSpec): NullRule =
-      if (spec.dtype == "string") NullRule() else NullRule(fill = Some(value))
+    def rule(spec: TensorSpec): NullRule = (spec.dtype, value) match {
+      case ("bool", _: Boolean) => NullRule(fill = Some(value))
+      case ("string" | "bool", _) => NullRule()
+      case _ => NullRule(fill = Some(value))
+    }
   }
 
   /** For each named input, a value replaces its nulls. */

@@ -70,7 +70,10 @@ object TensorSpec {
       if (info.getName.nonEmpty) info.getDtypeValue % DType.Reference else DType.Composite
     // An empty shape is a scalar; a missing shape is an unknown rank.
     val known = Option.when(info.hasTensorShape)(info.getTensorShape)
-    TensorSpec(name, DType.nameOf(number), known.flatMap(shapeOf), info.getName)
+    // TensorFlow reads a name without an index as the first tensor of the operation.
+    val isFull = info.getName.isEmpty || info.getName.contains(':')
+    val tensor = if (isFull) info.getName else s"${info.getName}:0"
+    TensorSpec(name, DType.nameOf(number), known.flatMap(shapeOf), tensor)
   }
 
   /** The sizes of a shape; none for an unknown rank. */
