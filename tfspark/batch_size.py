@@ -19,9 +19,11 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from tfspark import dtypes
+from tfspark import dtypes, structs
 from tfspark.fetching import OutputBinding
 from tfspark.schema import Binding
+from tfspark.tensors import ByteStrings
+from tfspark.tensors.constant import constant_tensor
 
 # The largest window, in bytes of input and output, and the limit of rows for narrow tables.
 TARGET_BYTES = 1 << 20
@@ -45,6 +47,8 @@ LONG_SECONDS = 0.1
 # Larger sizes are multiples of this number of rows, so that most windows begin at an address from
 # which TensorFlow reads without a copy.
 _ALIGNED_ROWS = 16
+# An element of a sparse vector: a double, and its copy in the type of the input.
+_SPARSE_BYTES = 16
 # Windows of one size in a row. The first one does not count, because the caches still hold the data
 # of another size; the fastest of the others counts.
 _TRIAL = 5
@@ -73,7 +77,7 @@ class BatchSize(ABC):
         fixed = self.binding.batch_dimension or self.given
         if fixed:
             return lambda: fixed
-        fed = batch.select(list(self.binding.columns)).nbytes / batch.num_rows
+        fed = self._constant_bytes + _fed_bytes(batch.select(list(self.binding.columns)))
         known = fed + sum(size or 0 for size in self._sizes)
         if self._is_open:
             return lambda: self._next_open_rows(fed, known)
@@ -84,6 +88,18 @@ class BatchSize(ABC):
         if self._is_open:
             size = predictions.nbytes / predictions.num_rows
             self._output_bytes = max(self._output_bytes or 0.0, size)
+
+    @cached_property
+    def _constant_bytes(self) -> int:
+        """The bytes of the constants, which are repeated for each row."""
+        tensors = [
+            constant_tensor(bound.constant, bound.spec, 1)
+            for bound in self.binding.inputs
+            if bound.constant is not None and bound.spec.is_batched
+        ]
+        return sum(
+            one.values.nbytes if isinstance(one, ByteStrings) else one.nbytes for one in tensors
+        )
 
     @cached_property
     def _sizes(self) -> list[int | None]:
@@ -194,6 +210,12 @@ def rows_within(row_bytes: float) -> int:
 def aligned(rows: int) -> int:
     """Return a multiple of 16 rows; a smaller size stays as it is."""
     return rows - rows % _ALIGNED_ROWS if rows > _ALIGNED_ROWS else rows
+
+
+def _fed_bytes(batch: pa.RecordBatch) -> float:
+    """Return the bytes of one row on average; the zeros of sparse vectors and matrices count."""
+    zeros = sum(structs.sparse_size(column) for column in batch.columns)
+    return (batch.nbytes + zeros * _SPARSE_BYTES) / batch.num_rows
 
 
 def _row_bytes(output: OutputBinding) -> int | None:

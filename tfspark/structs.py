@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from tfspark.dtypes import is_list, nested
@@ -63,6 +64,20 @@ def recognised(arrow: pa.DataType) -> pa.DataType | None:
     if arrow.id != _STRUCT:
         return None
     return next((known for known in FED_AS if _is_like(arrow, known)), None)
+
+
+def sparse_size(array: Any) -> int:
+    """Return the number of elements, with zeros, of all sparse vectors or matrices of a column."""
+    known = recognised(array.type)
+    if known not in (VECTOR, MATRIX):
+        return 0
+    names = ("size",) if known == VECTOR else ("numRows", "numCols")
+    fields = dict(zip((field.name for field in array.type), array.flatten(), strict=True))
+    kinds, *sizes = (
+        fields[name].fill_null(0).to_numpy(zero_copy_only=False).astype(np.float64)
+        for name in ("type", *names)
+    )
+    return int(np.prod(sizes, axis=0)[kinds == 0].sum())
 
 
 def is_variant(arrow: Any) -> bool:

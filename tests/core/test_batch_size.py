@@ -1,6 +1,7 @@
 import pyarrow as pa
 import pytest
 
+from tfspark import structs
 from tfspark.batch_size import (
     FIRST_BYTES,
     FIRST_ROWS,
@@ -11,6 +12,7 @@ from tfspark.batch_size import (
     CpuBatchSize,
 )
 from tfspark.columns import columns_of
+from tfspark.constants import Constant
 from tfspark.schema import bind
 from tfspark.signature import Signature, TensorSpec
 
@@ -180,3 +182,37 @@ def test_a_given_size_and_a_fixed_batch_win():
 def test_wide_rows_are_bounded():
     wide = pa.record_batch({"x": pa.array([[0.0] * (1 << 20)], pa.list_(pa.float32()))})
     assert batch_size().of(wide)() == 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "constant", "row"),
+    [
+        (TensorSpec("k", "float32", (None, 8, 8)), 0.5, 256),
+        (TensorSpec("k", "float64", (None, None)), [1.0, 2.0], 16),
+        (TensorSpec("k", "string", (None,)), "a" * 1000, 1000),
+    ],
+)
+def test_a_constant_takes_memory_for_each_row(spec, constant, row):
+    inputs = (TensorSpec("x", "float32", (None, 13)), spec)
+    one = Signature("serve", inputs, (TensorSpec("y", "float64", (None,)),))
+    bound = bind(one, columns_of(BATCH.schema), feed={"k": Constant(constant)})
+    rows = CpuBatchSize(bound).of(BATCH)()
+    assert rows * (ROW_BYTES + row) <= TARGET_BYTES < (rows + 20) * (ROW_BYTES + row)
+
+
+def test_a_constant_of_a_scalar_input_is_there_once():
+    inputs = (TensorSpec("x", "float32", (None, 13)), TensorSpec("k", "string", ()))
+    one = Signature("serve", inputs, (TensorSpec("y", "float64", (None,)),))
+    bound = bind(one, columns_of(BATCH.schema), feed={"k": Constant("a" * 1000)})
+    assert CpuBatchSize(bound).of(BATCH)() == LARGEST
+
+
+def test_the_zeros_of_a_sparse_vector_take_memory():
+    sparse = {"type": 0, "size": 1 << 18, "indices": [7], "values": [1.0]}
+    batch = pa.record_batch({"x": pa.array([sparse, None] * 8, structs.VECTOR)})
+    one = Signature(
+        "serve",
+        (TensorSpec("x", "float32", (None, None)),),
+        (TensorSpec("y", "float64", (None,)),),
+    )
+    assert CpuBatchSize(bind(one, columns_of(batch.schema))).of(batch)() == 3

@@ -10,6 +10,7 @@ from tfspark import structs
 from tfspark.feeding import InputBinding
 from tfspark.signature import TensorSpec
 from tfspark.tensors import RowProblem, encode
+from tfspark.tensors.structs import _offsets as offsets_of
 from tfspark.tensors.structs import as_arrays, as_bytes
 
 DENSE = {"type": 1, "size": None, "indices": None}
@@ -131,3 +132,20 @@ def test_a_struct_is_recognised_whatever_its_elements_are_called():
     values = pa.list_(pa.field("element", pa.float64(), nullable=False))
     fields = [("type", pa.int8()), ("size", pa.int32()), ("indices", indices), ("values", values)]
     assert structs.recognised(pa.struct(fields)) == structs.VECTOR
+
+
+def test_the_size_of_sparse_values_counts_their_zeros():
+    rows = [vector([1.0, 0.0, 0.0]), vector([1.0, 2.0]), None, vector([0.0])]
+    array = pa.array(rows, structs.VECTOR)
+    assert structs.sparse_size(array) == 4
+    assert structs.sparse_size(array.slice(1)) == 1
+    matrix = {"numRows": 1 << 20, "numCols": 1 << 20, "isTransposed": False, "values": []}
+    matrix |= {"type": 0, "colPtrs": [], "rowIndices": []}
+    assert structs.sparse_size(pa.array([matrix], structs.MATRIX)) == 1 << 40
+    assert structs.sparse_size(pa.array([1.0])) == 0
+
+
+def test_more_elements_than_offsets_of_32_bits_can_count_are_not_lost():
+    size = (1 << 30) + 1
+    lists = offsets_of(np.array([size, size], np.int32), pa.nulls(2 * size))
+    assert lists.value_lengths().to_pylist() == [size, size]

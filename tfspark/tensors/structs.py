@@ -169,11 +169,12 @@ def _lists(array: Any, lengths: Array, elements: Any) -> Any:
     made = _offsets(lengths, elements)
     if not array.null_count:
         return made
-    return pa.ListArray.from_arrays(made.offsets, made.values, mask=array.is_null())
+    return type(made).from_arrays(made.offsets, made.values, mask=array.is_null())
 
 
 def _offsets(lengths: Array, elements: Any) -> Any:
-    offsets = np.zeros(len(lengths) + 1, dtype=np.int32)
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
     np.cumsum(lengths, out=offsets[1:])
-    starts: Any = to_arrow(offsets)
-    return pa.ListArray.from_arrays(starts, elements)
+    is_large = offsets[-1] > np.iinfo(np.int32).max
+    starts: Any = to_arrow(offsets if is_large else offsets.astype(np.int32))
+    return (pa.LargeListArray if is_large else pa.ListArray).from_arrays(starts, elements)
