@@ -18,6 +18,9 @@ from tfspark import dtypes
 from tfspark.rounding import nearest_one
 from tfspark.signature import TensorSpec, fits, format_shape
 
+# NumPy's kinds of text, dates and intervals.
+_NO_CONSTANTS = "UMm"
+
 
 @dataclass(frozen=True)
 class Constant:
@@ -35,21 +38,33 @@ class Constant:
         Raises:
             ValueError: When it is not a value of that type, or its sequences differ in length.
         """
+        shape = _shape(self.value)
         elements = [_element(element, dtype) for element in _flat(self.value)]
         flat = np.empty(len(elements), dtype=dtype.numpy)
         flat[:] = elements
-        return flat.reshape(_shape(self.value))
+        return flat.reshape(shape)
 
 
 def is_constant(value: object) -> bool:
-    """Whether a value of `feed` is a constant: a number, a bool, bytes, or sequences of them."""
-    if isinstance(value, Constant | bool | int | float | bytes | np.generic | np.ndarray):
+    """Whether a value of `feed` is a constant: a number, a bool, bytes, or sequences of them.
+
+    Text is the name of a column, also as an element of a NumPy array. Dates feed no input.
+    """
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return all(map(is_constant, value.flat))
+    if isinstance(value, np.ndarray | np.generic):
+        return value.dtype.kind not in _NO_CONSTANTS
+    if isinstance(value, Constant | bool | int | float | bytes):
         return True
     return isinstance(value, list | tuple) and bool(value) and all(map(is_constant, value))
 
 
 def misfit(constant: Constant, spec: TensorSpec) -> str | None:
     """Return why a constant cannot feed an input; `None` when it can."""
+    try:
+        _shape(constant.value)
+    except ValueError:
+        return f"the sequences of {constant.value!r} differ in length"
     try:
         found = constant.array(dtypes.by_name(spec.dtype)).shape
     except (ValueError, OverflowError, TypeError, pa.ArrowException):
@@ -79,7 +94,10 @@ def _flat(value: Any) -> Iterator[Any]:
 def _shape(value: Any) -> tuple[int, ...]:
     if not isinstance(value, tuple):
         return ()
-    return (len(value), *(_shape(value[0]) if value else ()))
+    shapes = set(map(_shape, value)) or {()}
+    if len(shapes) > 1:
+        raise ValueError(value)
+    return (len(value), *shapes.pop())
 
 
 def _element(value: Any, dtype: dtypes.DType) -> Any:

@@ -1,12 +1,13 @@
 import math
 import pickle
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from tfspark import structs
 from tfspark.columns import Column, columns_of
-from tfspark.constants import Constant
+from tfspark.constants import Constant, is_constant
 from tfspark.errors import BindingError
 from tfspark.options import ScoreOptions
 from tfspark.rows import NullRule
@@ -337,6 +338,27 @@ def test_a_constant_of_another_shape_is_refused():
     two = signature(spec("x", (None,)), spec("k", (None, 2)))
     text = refusal(two, columns(x=F32), feed={"k": Constant([1, 2, 3])})
     assert "expected a constant of shape (2,), found (3,)" in text
+
+
+@pytest.mark.parametrize("value", [[[1, 2], [3], [4, 5, 6]], [[1, 2], 3], [1, [2, 3]]])
+def test_a_constant_whose_sequences_differ_in_length_is_refused(value):
+    two = signature(spec("x", (None,)), spec("k", (None, 3, 2)))
+    text = refusal(two, columns(x=F32), feed={"k": Constant(value)})
+    assert "differ in length" in text
+
+
+@pytest.mark.parametrize("value", [1, True, b"a", np.float32(1), np.bytes_(b"a"), np.ones((2, 2))])
+def test_numbers_and_bytes_are_constants(value):
+    for one in (value, [value], np.array([value, value], object)):
+        assert is_constant(one)
+
+
+@pytest.mark.parametrize(
+    "value", ["a", np.str_("a"), np.datetime64(1, "ns"), np.timedelta64(1, "s"), None]
+)
+def test_names_and_dates_are_no_constants(value):
+    for one in (value, [value], np.array([value]), np.array([value], object)):
+        assert not is_constant(one)
 
 
 def test_constants_alone_score_nothing():
