@@ -1,5 +1,6 @@
 """The columns of a frame that is scored: fed, kept, stacked, passed under numbers."""
 
+import numpy as np
 import pytest
 from pyspark.sql import functions as sf
 
@@ -62,6 +63,22 @@ def test_equal_names_pass_under_numbers(spark):
     assert passed == [0, 1, 2]
     assert fed.numbered(passed).columns == ["c0", "c1", "c2"]
     assert fed.names_in_task(passed) == ["column 0", "column 1", "x"]
+
+
+def test_a_number_in_place_of_a_name_is_free(spark):
+    df = spark.range(2).selectExpr("id AS a", "id AS a", "7 AS `column 0`", "1F AS x")
+    one = Signature("serve", (TensorSpec("x", "float32", (None,)),), WIDE.outputs)
+    names = FedFrame.of(df, one, None, None).names_in_task(range(4))
+    assert names == ["column 0 of the frame", "column 1", "column 0", "x"]
+
+
+@pytest.mark.parametrize("names", [["x"], np.array(["x"])])
+def test_a_name_from_numpy_is_a_name(spark, names):
+    df = spark.range(2).selectExpr("1F AS x", "2F AS other")
+    one = Signature("serve", (TensorSpec("inputs", "float32", (None, 1)),), WIDE.outputs)
+    for given in (list(names), names[0]):
+        fed = FedFrame.of(df, one, {"inputs": given}, None)
+        assert bound(fed, one).columns == ("x",)
 
 
 def test_a_name_of_two_columns_cannot_be_kept(spark):

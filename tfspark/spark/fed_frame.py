@@ -235,7 +235,9 @@ class FedFrame:
         names = self.frame.columns
         times = Counter(names)
         return [
-            names[position] if times[names[position]] == 1 else f"column {position}"
+            names[position]
+            if times[names[position]] == 1
+            else _free(f"column {position}", names, " of the frame")
             for position in positions
         ]
 
@@ -285,8 +287,8 @@ def _known_name(value: str | Column, given: Mapping[str, Column]) -> str | None:
     return next((name for name, one in given.items() if one is value), None)
 
 
-def _free(name: str, taken: Sequence[str]) -> str:
+def _free(name: str, taken: Sequence[str], ending: str = " of feed") -> str:
     """Return a name that no column has."""
     while name in taken:
-        name += " of feed"
+        name += ending
     return name
