@@ -60,7 +60,9 @@ def row_in_words(batch: pa.RecordBatch, row: int, keep: Sequence[str] | None) ->
 def _value(batch: pa.RecordBatch, name: str, row: int) -> str:
     try:
         value = batch.column(name)[row].as_py()
-    except (ValueError, OverflowError):  # text that is not UTF-8, a date beyond the year 9999
+    except Exception:
+        # Text that is not UTF-8, a date beyond the year 9999, a time zone that this machine does
+        # not know: no failure to show a value may replace the error of the row.
         return "?"
     text = repr(value) if isinstance(value, str | bytes) else str(value)
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

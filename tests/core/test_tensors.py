@@ -636,5 +636,6 @@ def test_a_constant_of_one_number_feeds_a_scalar_input():
 def test_a_row_that_cannot_be_shown_is_still_named():
     text = pa.array([b"\xff"], pa.binary()).view(pa.string())
     date = pa.array([2**31 - 1], pa.int32()).view(pa.date32())
-    rows = pa.RecordBatch.from_arrays([text, date], names=["text", "date"])
-    assert row_in_words(rows, 0, None) == " (row {'text': ?, 'date': ?})"
+    time = pa.array([0], pa.timestamp("us", "Nowhere/Unknown"))
+    rows = pa.RecordBatch.from_arrays([text, date, time], names=["text", "date", "time"])
+    assert row_in_words(rows, 0, None) == " (row {'text': ?, 'date': ?, 'time': ?})"
