@@ -35,6 +35,8 @@ class InputBinding:
             an input of Examples, the columns of its features.
         narrow: Whether a column type with fractions may feed an integer; each value is checked.
         nulls: How a null is handled.
+        is_vector_of_one: Whether the user gave a list of one column. A scalar column is then a
+            vector of one element, also if the rank of the input is unknown.
         constant: A value for all rows, in place of columns.
         features: The features of the Examples that feed the input. The name of a feature is its key
             in `feed`, such as `inputs.age`.
@@ -44,6 +46,7 @@ class InputBinding:
     columns: tuple[str, ...]
     narrow: bool = False
     nulls: NullRule = GIVES_NULL
+    is_vector_of_one: bool = False
     constant: Constant | None = None
     features: tuple[InputBinding, ...] = ()
 
@@ -121,7 +124,9 @@ class Feeding:
             problem = constants.misfit(given, spec)
             return InputBinding(spec, (), constant=given), [problem] if problem else []
         names, misfits = self._given(spec, given) if given is not None else self._found(spec)
-        return InputBinding(spec, names, self.fitting.narrow), misfits
+        is_one = len(names) == 1 and given is not None and not isinstance(given, str)
+        bound = InputBinding(spec, names, self.fitting.narrow, is_vector_of_one=is_one)
+        return bound, misfits
 
     def _examples(self, spec: TensorSpec) -> ExampleFeeding:
         given = features_in(self.feed, spec.name, self.signature.example_inputs)

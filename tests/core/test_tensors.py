@@ -8,12 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfspark import dtypes
+from tfspark.columns import columns_of
 from tfspark.constants import Constant
 from tfspark.errors import EngineError
 from tfspark.feeding import InputBinding
 from tfspark.fetching import OutputBinding
 from tfspark.origin import row_in_words
-from tfspark.signature import TensorSpec
+from tfspark.schema import bind
+from tfspark.signature import Signature, TensorSpec
 from tfspark.tensors import (
     ByteStrings,
     Group,
@@ -625,6 +627,16 @@ def test_an_empty_array_may_have_no_offsets():
     offsets = pa.py_buffer(np.zeros(3, np.int32))
     outer = pa.Array.from_buffers(pa.list_(FLOATS), 2, [None, offsets], children=[inner])
     assert fed(outer, (None, None, 2)).inputs["x"].shape == (2, 0, 2)
+
+
+@pytest.mark.parametrize(("feed", "shape"), [("a", (2,)), (["a"], (2, 1)), (["a", "b"], (2, 2))])
+def test_a_list_of_columns_is_a_vector_also_of_unknown_rank(feed, shape):
+    spec = TensorSpec("x", "float32", None)
+    signature = Signature("serve", (spec,), (TensorSpec("y", "float32", (None,)),))
+    batch = pa.record_batch({name: pa.array([1.0, 2.0], pa.float32()) for name in "ab"})
+    inputs = bind(signature, columns_of(batch.schema), feed={"x": feed}).inputs
+    (group,) = encode(inputs, {name: [batch[name]] for name in "ab"})
+    assert group.inputs["x"].shape == shape
 
 
 def test_a_constant_of_one_number_feeds_a_scalar_input():

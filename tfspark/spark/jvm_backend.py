@@ -14,6 +14,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 from pyspark.sql.types import (
+    AtomicType,
     BooleanType,
     ByteType,
     DataType,
@@ -132,6 +133,9 @@ def _arguments(
     if bound.constant is not None:
         return [_constant(bound, bound.constant)]
     names = [numbers[name] for name in bound.columns]
+    is_open = bound.is_vector_of_one and bound.spec.row_shape is None
+    if is_open and isinstance(types[names[0]], AtomicType):
+        return [sf.array(sf.col(names[0]))]
     if not bound.is_stacked or len(binding.inputs) == 1:
         return [sf.col(name) for name in names]
     kinds = {types[name] for name in names}

@@ -32,7 +32,8 @@ def row_shapes(bound: InputBinding, columns: Sequence[Opened]) -> Rows:
     column, (name, *_) = columns[0], bound.columns
     depth = len(column.lengths)
     if depth == 0:  # also the only column of a stack, whose length is then open
-        return np.ones(len(wanted or ()), dtype=np.int64)
+        rank = int(bound.is_vector_of_one) if wanted is None else len(wanted)
+        return np.ones(rank, dtype=np.int64)
     if wanted is not None and depth == 1 and len(wanted) > 1:
         _check_lengths(column.lengths[0][:, None], (size,), bound.spec, name)
         return np.array(wanted, dtype=np.int64)
