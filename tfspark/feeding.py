@@ -120,6 +120,8 @@ class Feeding:
             ]
         if examples.given or (given is None and self._has_features(examples)):
             return self._example(examples)
+        if given is None and spec.default is not None and self.fitting.find(spec.name) is None:
+            given = Constant(spec.default)
         if isinstance(given, Constant):
             problem = constants.misfit(given, spec)
             return InputBinding(spec, (), constant=given), [problem] if problem else []

@@ -40,7 +40,7 @@ def page_of(title: str, path: str, signature: Signature) -> str:
 
 
 def line_to_copy(path: str, signature: Signature) -> str:
-    """Return a call of `predict`; every input and feature takes the column with its name."""
+    """Return a call of `predict`; inputs without a default take the columns with their names."""
     feed = _pairs([pair for spec in signature.inputs for pair in _fed(spec)])
     fetch = _pairs([(spec.name, spec.name) for spec in signature.outputs])
     chosen = "" if signature.name == SERVING_DEFAULT else f", signature={signature.name!r}"
@@ -48,9 +48,9 @@ def line_to_copy(path: str, signature: Signature) -> str:
 
 
 def sql_to_copy(function: str, signature: Signature) -> str:
-    """Return a query that calls the model; inputs and features take columns by name."""
+    """Return a query that calls the model; inputs without a default take columns by name."""
     columns = [_quoted(column) for spec in signature.inputs for _, column in _fed(spec)]
-    is_struct = len(columns) > 1 or any(spec.features for spec in signature.inputs)
+    is_struct = len(signature.inputs) > 1 or any(spec.features for spec in signature.inputs)
     listed = ", ".join(columns[:_MOST])
     call = f"{function}(struct({listed}))" if is_struct else f"{function}({listed})"
     return f"SELECT *, {call} AS prediction FROM your_table"
@@ -63,7 +63,9 @@ def _quoted(column: str) -> str:
 
 
 def _fed(spec: TensorSpec) -> list[tuple[str, str]]:
-    """Return the keys of `feed` for an input, with their columns."""
+    """Return the keys of `feed` for an input, with their columns; none if it has a default."""
+    if spec.default is not None:
+        return []
     features = [(key_of(spec.name, one.name), one.name) for one in spec.features or ()]
     return features or [(spec.name, spec.name)]
 

@@ -18,6 +18,7 @@ from numbers import Integral
 from typing import Any, TypeAlias
 
 from tfspark import dtypes
+from tfspark.default_values import Default, default_of
 from tfspark.errors import BindingError, UsageError, did_you_mean, explain, explain_all, listing
 from tfspark.features import FeatureSpec
 from tfspark.foreign_text import one_line
@@ -47,6 +48,7 @@ class TensorSpec:
             engines only.
         features: The features that the graph parses from this input of serialized Examples; empty
             if the graph does not show all of them. `None` if the graph shows no parsing.
+        default: The value that an input without a batch dimension has if nothing feeds it.
     """
 
     name: str
@@ -54,6 +56,7 @@ class TensorSpec:
     shape: Shape | None
     tensor: str = ""
     features: tuple[FeatureSpec, ...] | None = None
+    default: Default | None = None
 
     @property
     def row_shape(self) -> Shape | None:
@@ -117,7 +120,9 @@ class Signature:
     @classmethod
     def from_proto(cls, name: str, proto: SignatureDef) -> Signature:
         """Read a `SignatureDef` of a SavedModel."""
-        return cls(name, _specs(proto.inputs), _specs(proto.outputs))
+        defaults = {key: default_of(proto.defaults[key]) for key in proto.defaults}
+        inputs = tuple(_with_default(one, defaults) for one in _specs(proto.inputs))
+        return cls(name, inputs, _specs(proto.outputs))
 
     @property
     def is_row_by_row(self) -> bool:
@@ -205,7 +210,9 @@ class Signature:
 def _kind(spec: TensorSpec, *, is_input: bool) -> str:
     """Return the Spark type of an input or output as text; a scalar input is a constant."""
     is_constant = is_input and not spec.is_batched and not dtypes.reason_unsupported(spec.dtype)
-    return f"one {dtypes.by_name(spec.dtype).sql} for all rows" if is_constant else spec.sql
+    default = "" if spec.default is None else f", by default {one_line(repr(spec.default))}"
+    kind = f"one {dtypes.by_name(spec.dtype).sql} for all rows" if is_constant else spec.sql
+    return kind + default
 
 
 def _feature(feature: FeatureSpec) -> str:
@@ -278,6 +285,10 @@ def _spec(name: str, info: TensorInfo) -> TensorSpec:
     # TensorFlow reads a name without an index as the first tensor of the operation.
     tensor = info.name if ":" in info.name or not info.name else f"{info.name}:0"
     return TensorSpec(name, dtypes.name_of(number), shape_of(given), tensor)
+
+
+def _with_default(spec: TensorSpec, defaults: Mapping[str, Default | None]) -> TensorSpec:
+    return replace(spec, default=defaults.get(spec.name)) if spec.shape == () else spec
 
 
 def shape_of(proto: TensorShape | None) -> Shape | None:
