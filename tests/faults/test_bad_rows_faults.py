@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -30,7 +30,7 @@ class Job:
 
     def __init__(self, spark: SparkSession, place: Path, mode: Mode, run_id: str = "") -> None:
         self.spark, self.place, self.mode, self.run_id = spark, place, mode, run_id
-        self.runs = 0
+        self.digest, self.runs = "digest", 0
 
     def run(self, fails: bool = False) -> str:
         """Run the job as `execute` does; return how it ended."""
@@ -48,7 +48,7 @@ class Job:
     def _run(self, both: GoodAndBadRows, fails: bool) -> str:
         for output in (both.good, both.bad):
             output.check()
-        if both.begin(JobKey("digest", self.run_id)):
+        if both.begin(JobKey(self.digest, self.run_id)):
             both.acknowledge()
             return "already done"
         for name, output in zip(NEW, (both.good, both.bad), strict=True):
@@ -147,3 +147,71 @@ def test_a_withdrawal_that_was_stopped_is_finished(
         assert job.run() in ("done", "already done")
         assert job.rows() == NEW
         assert {path.name for path in job.place.iterdir()} == {"out", "bad"}
+
+
+def stop(*_: object) -> None:
+    raise Stopped
+
+
+PUBLISH = PathOutput.publish
+
+
+def publish_bad_rows(output: PathOutput, account: Mapping[str, object]) -> None:
+    if not isinstance(output, BadRowsOutput):
+        raise Stopped
+    PUBLISH(output, account)
+
+
+def stop_between(job: Job, patch: pytest.MonkeyPatch) -> None:
+    """Run a job that is killed when its bad rows are published, and its output is not."""
+    with patch.context() as stopping:
+        stopping.setattr(PathOutput, "publish", publish_bad_rows)
+        with pytest.raises(Stopped):
+            job.run()
+    assert job.rows()["bad"].count("bad") == 1
+
+
+@pytest.mark.parametrize("mode", ["error", "append", "overwrite"])
+@pytest.mark.parametrize("run_id", ["", "mine"])
+def test_another_job_withdraws_the_bad_rows_of_a_job_without_output(
+    mode: Mode, run_id: str, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job(spark, tmp_path, mode, run_id)
+    stop_between(job, monkeypatch)
+    job.digest = "another"
+    assert job.run() == "done"
+    assert job.rows() == NEW
+
+
+def test_the_same_job_publishes_the_bad_rows_that_it_finds_now(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job(spark, tmp_path, "append", "mine")
+    stop_between(job, monkeypatch)
+    monkeypatch.setitem(NEW, "bad", ["changed"])  # the digest does not show it
+    assert job.run() == "done"
+    assert job.rows() == {"out": ["good"], "bad": ["changed"]}
+
+
+def test_a_job_that_fails_leaves_no_bad_rows_of_a_killed_one(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job(spark, tmp_path, "append")
+    stop_between(job, monkeypatch)
+    monkeypatch.setattr(PathOutput, "take", stop)
+    with pytest.raises(Stopped):
+        job.run()
+    assert not (tmp_path / "bad").exists()
+
+
+def test_another_job_keeps_the_bad_rows_of_a_job_with_output(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job(spark, tmp_path, "append")
+    with monkeypatch.context() as patch:
+        patch.setattr(GoodAndBadRows, "acknowledge", stop)
+        with pytest.raises(Stopped):
+            job.run()
+    job.digest = "another"
+    assert job.run() == "done"
+    assert job.rows() == {"out": ["good", "good"], "bad": ["bad", "bad"]}

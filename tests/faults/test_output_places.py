@@ -16,7 +16,7 @@ from tfspark.scoring.output.bad_rows import BadRowsOutput
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.journal import JobKey, Mode
 from tfspark.scoring.output.local_store import LocalStore
-from tfspark.scoring.output.partitions import check_partitions, refuse_hidden
+from tfspark.scoring.output.partitions import check_partitions, visible_files
 from tfspark.scoring.output.stores import resolve_links
 from tfspark.spark.cluster.files import scheme_of
 
@@ -176,9 +176,9 @@ def test_rows_that_no_reader_would_see_are_refused() -> None:
     target = Dataset("out", partition_by=(".day",))
     with pytest.raises(BindingError, match="begins with a dot"):
         check_partitions(target, {".day": "int", "score": "float"})
-    refuse_hidden(target, ["_SUCCESS", "_temporary/0/part-0", "_day=1/part-0"])
+    visible_files(target, ["_SUCCESS", "_temporary/0/part-0", "_day=1/part-0"])
     with pytest.raises(BindingError, match=r"name=a\._COPYING_"):
-        refuse_hidden(target, ["name=a._COPYING_/part-0"])
+        visible_files(target, ["name=a._COPYING_/part-0"])
 
 
 @pytest.mark.parametrize("mode", ["append", "overwrite"])

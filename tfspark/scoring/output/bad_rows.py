@@ -2,7 +2,8 @@
 
 Bad rows are written as Parquet files with the columns of the input, the reason and the input file.
 The folder has its own commit. It is published just before the output. Its record stays until the
-job has reported, so that a job that is killed between the two does not publish bad rows twice.
+job has reported. If a job was killed between the two, the next job into both withdraws the bad
+rows, so bad rows never stay beside an output that does not belong to them.
 
 Invariant: if files of a record are missing, the bad rows were being withdrawn.
 """
@@ -16,6 +17,7 @@ from typing import ClassVar
 from tfspark.errors import BindingError, OutputExistsError, UsageError, explain
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.journal import JobKey, Journal
+from tfspark.scoring.output.lock import Holder
 from tfspark.scoring.output.places import SUCCESS
 from tfspark.scoring.output.protocol import Output
 from tfspark.scoring.output.stores import resolve_links
@@ -24,6 +26,8 @@ from tfspark.spark.cluster.files import HadoopFiles
 # Columns of a bad row after those of the input.
 REASON = "_reason"
 FILE = "_input_file"
+# In the record of bad rows: the output of the job, and its run id.
+_GOOD = "good"
 
 
 @dataclass
@@ -40,7 +44,7 @@ class BadRowsOutput(PathOutput):
     )
 
     good: Output
-    _is_shown: bool = field(default=False, init=False)
+    _run_id: str = field(default="", init=False)
 
     @property
     def has_leftover(self) -> bool:
@@ -88,16 +92,29 @@ class BadRowsOutput(PathOutput):
         return list(names)
 
     def begin(self, job: JobKey) -> Journal | None:
-        """See `Output.begin`. Published bad rows are staged, but not published again."""
-        done = self._commit.begin(JobKey(job.digest))
-        if done is not None and not self._is_whole(done):
-            self._withdraw(done)
-            done = None
-        self._is_shown = done is not None
-        if not self._is_shown:
-            self._check_again()
+        """See `Output.begin`; called only if the output of the job is not published.
+
+        Bad rows of killed jobs whose output was not published are withdrawn. As both locks are
+        held, no such job can publish its output any more.
+        """
+        self._run_id = job.run_id
+        self._commit.begin(JobKey(job.digest))
+        for record in self._commit.records():
+            if record.job == self._commit.job or self._is_abandoned(record):
+                self._withdraw(record)
+        self._check_again()
         self._open()
-        return done
+        return None
+
+    def _is_abandoned(self, record: Journal) -> bool:
+        """Whether the job of a record has ended and did not publish its rows in this output."""
+        good = record.report.get(_GOOD)
+        if not isinstance(good, Mapping) or good.get("output") != self.good.place:
+            return False
+        job = JobKey(record.job.digest, str(good.get("run_id")))
+        if self._commit.lock.is_alive_after_wait(Holder(record.run, record.owner)):
+            return False
+        return not self.good.may_have_published(record.run, job)
 
     def clear(self, job: JobKey) -> None:
         """Take over the files that this job left after its output was published."""
@@ -106,8 +123,8 @@ class BadRowsOutput(PathOutput):
 
     def publish(self, account: Mapping[str, object]) -> None:
         """See `Output.publish`."""
-        if not self._is_shown:
-            super().publish(account)
+        good = {"output": self.good.place, "run_id": self._run_id}
+        super().publish({**account, _GOOD: good})
 
     def withdraw(self) -> None:
         """Remove the published bad rows; rows that an overwrite replaced are not restored."""
@@ -115,16 +132,13 @@ class BadRowsOutput(PathOutput):
         if done is not None and self._commit.lock.holds():
             self._withdraw(done)
 
-    def _is_whole(self, done: Journal) -> bool:
-        return all(self._store.exists(f"{self._root}/{name}") for name in done.add)
-
     def _withdraw(self, done: Journal) -> None:
         for name in done.add:
             if name != SUCCESS:  # it may already belong to another job
                 self._store.delete(f"{self._root}/{name}")
         if set(self._store.names(self._root)) <= {SUCCESS}:
             self._store.delete(self._root)
-        self._commit.forget()
+        self._commit.forget(done.job)
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,11 @@ class CatalogOutput:
         return bool(self._exists() and history is not None and (self._notes() or history.marks()))
 
     @property
+    def place(self) -> str:
+        """See `Output.place`."""
+        return self.table.quoted
+
+    @property
     def is_decided(self) -> bool:
         """See `Output.is_decided`."""
         history = self._history
@@ -151,6 +156,13 @@ class CatalogOutput:
         if history is not None and is_there and self.mode == "append" and self._is_noted:
             self._note_job()
         return None
+
+    def may_have_published(self, run: str, job: JobKey) -> bool:
+        """See `Output.may_have_published`. Without a history, it is not known."""
+        history = self._history
+        if history is None or not self._exists():
+            return history is None
+        return (short(job.name) if job.run_id else run) in history.marks()
 
     @property
     def _is_noted(self) -> bool:

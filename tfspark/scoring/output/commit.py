@@ -19,10 +19,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tfspark.errors import OutputBusyError, OutputExistsError, explain
+from tfspark.file_systems import is_hidden
 from tfspark.scoring.output.apply import Applier, LockLostError, NoTables, Tables
 from tfspark.scoring.output.journal import PARTITIONS, JobKey, Journal, Mode, TableRecord
 from tfspark.scoring.output.lock import Holder, Lock
-from tfspark.scoring.output.places import SUCCESS
+from tfspark.scoring.output.places import DONE, SUCCESS
 from tfspark.scoring.output.recovery import Recovery, done_record, drop
 from tfspark.scoring.output.store import Store
 
@@ -38,12 +39,14 @@ class Commit:
         tables: The catalog of tables.
         job: Identifies the job of the run; set by `begin`.
         keeps: Whether the folder has parts of an earlier run of the same job; set by `begin`.
+        recovered: The names of the jobs whose files `begin` published.
     """
 
     lock: Lock
     tables: Tables = field(default_factory=NoTables)
     job: JobKey = field(default_factory=lambda: JobKey(""), init=False)
     keeps: bool = field(default=False, init=False)
+    recovered: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         self._applier = Applier(self._store, self.lock.places, self.work, self.tables)
@@ -72,9 +75,21 @@ class Commit:
         """The record that this job is done; `None` when there is none."""
         return done_record(self._store, self.lock.places, self.job.name)
 
-    def forget(self) -> None:
-        """Delete the record of rows that were withdrawn."""
-        self._store.delete(self.lock.places.done(self.job.name))
+    def records(self) -> list[Journal]:
+        """Return the records of all jobs that are done."""
+        hidden = self.lock.places.hidden
+        names = [name for name in self._store.names(hidden) if name.startswith(DONE)]
+        texts = [self._store.read(f"{hidden}/{name}") for name in names]
+        return [Journal.of(text) for text in texts if text is not None]
+
+    def has_published(self, job: JobKey) -> bool:
+        """Whether an earlier run of a job has published its files; called after `begin`."""
+        there = done_record(self._store, self.lock.places, job.name)
+        return there is not None or job.name in self.recovered
+
+    def forget(self, job: JobKey | None = None) -> None:
+        """Delete the record of rows that were withdrawn; by default, of this job."""
+        self._store.delete(self.lock.places.done((job or self.job).name))
 
     def begin(self, job: JobKey) -> Journal | None:
         """Get the lock, and finish or remove the work of dead jobs.
@@ -90,6 +105,7 @@ class Commit:
         recovery = Recovery(self.lock, job.digest, self.tables)
         recovery.run()
         self.keeps = recovery.keeps
+        self.recovered = {journal.job.name for journal in recovery.published}
         if recovery.removed and not recovery.keeps:
             _log.info(
                 "starts from scratch: an unfinished job had another input, model or setting, or an "
@@ -140,6 +156,13 @@ class Commit:
         self._store.make(self.work)
         self._store.delete(f"{self.work}/job")
         self._store.create(f"{self.work}/job", self.job.digest)
+
+    def take_back(self, folder: str | None) -> None:
+        """Move the counted files of an earlier run to a folder, or delete them."""
+        for name in self._store.names(f"{self.work}/new"):
+            if folder is not None and not is_hidden(name):
+                self._store.rename(f"{self.work}/new/{name}", f"{folder}/{name}")
+        self._store.delete(f"{self.work}/new")
 
     def mark_whole(self) -> str:
         """Add the file that marks a complete folder, as Spark does; return its name."""

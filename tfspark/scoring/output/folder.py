@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from tfspark.errors import OutputExistsError, UsageError, explain
-from tfspark.file_systems import is_hidden
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.input.lakes import refuse_lake
 from tfspark.scoring.output import folder_rules
@@ -24,8 +23,8 @@ from tfspark.scoring.output.lock import Lock
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.partitions import (
     check_partitions,
-    refuse_hidden,
     refuse_unpartitioned,
+    visible_files,
 )
 from tfspark.scoring.output.places import SUCCESS, Places
 from tfspark.scoring.output.protocol import CHOOSE_COLUMNS, already_there
@@ -92,6 +91,11 @@ class PathOutput:
         return self._commit.has_leftover
 
     @property
+    def place(self) -> str:
+        """See `Output.place`."""
+        return self._path
+
+    @property
     def is_decided(self) -> bool:
         """See `Output.is_decided`."""
         return self._commit.is_decided
@@ -151,13 +155,10 @@ class PathOutput:
 
     def _check_existing_columns(self) -> None:
         adds = self.mode in ("append", PARTITIONS)
-        if adds and self._columns is not None and self._has_data():
+        if adds and self._columns is not None:
             folder_rules.refuse_other_columns(
                 self.spark, self._path, self.target, self._columns, self.columns_hint
             )
-
-    def _has_data(self) -> bool:
-        return not all(map(is_hidden, self._files.children(self._path)))
 
     def recover(self) -> None:
         """Finish or remove the work of dead jobs before a query of this job lists the files."""
@@ -178,6 +179,10 @@ class PathOutput:
             self._check_again()
             self._open()
         return done
+
+    def may_have_published(self, run: str, job: JobKey) -> bool:  # noqa: ARG002
+        """See `Output.may_have_published`."""
+        return self._commit.has_published(job)
 
     def _check_again(self) -> None:
         """Check again, because other jobs could write before the lock was held."""
@@ -200,10 +205,7 @@ class PathOutput:
             return
         # Only files of tasks are kept as parts; files that Spark wrote are written again.
         may_be_parts = self.folder is not None and not self.target.partition_by
-        for name in self._store.names(f"{work}/{_NEW}"):
-            if may_be_parts and not is_hidden(name):
-                self._store.rename(f"{work}/{_NEW}/{name}", f"{work}/{_ATTEMPTS}/{name}")
-        self._store.delete(f"{work}/{_NEW}")
+        self._commit.take_back(f"{work}/{_ATTEMPTS}" if may_be_parts else None)
 
     @property
     def groups(self) -> FinishedGroups:
@@ -244,14 +246,11 @@ class PathOutput:
 
     @property
     def _spark_folder(self) -> str:
-        """URI of the folder that Spark writes into."""
-        return f"{self._staged}/{_SPARK}"
+        return f"{self._staged}/{_SPARK}"  # a URI
 
     def _written(self) -> list[str]:
         """Return the names of the files that Spark wrote, in folders of partitions or directly."""
-        names = self._files.files_below(self._spark_folder)
-        refuse_hidden(self.target, names)
-        return [name for name in names if not any(map(is_hidden, name.split("/")))]
+        return visible_files(self.target, self._files.files_below(self._spark_folder))
 
     def take(self, files: Sequence[str]) -> None:
         """See `Output.take`."""

@@ -14,6 +14,7 @@ from tfspark.errors import (
     UsageError,
     explain,
 )
+from tfspark.file_systems import is_hidden
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output.column_types import stored
 from tfspark.scoring.output.journal import Mode
@@ -115,7 +116,10 @@ def refuse_other_columns(
     Raises:
         BindingError: When they differ; the message has both lists of columns, and the hint.
     """
-    partitions = partitions_in(HadoopFiles(spark, folder), folder)
+    files = HadoopFiles(spark, folder)
+    if all(map(is_hidden, files.children(folder))):
+        return
+    partitions = partitions_in(files, folder)
     refuse_other_partitions(target, partitions)
     header = target.option("header", "true").lower()
     named = target.format == "csv" and header == "true"

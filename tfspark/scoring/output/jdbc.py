@@ -87,7 +87,7 @@ class JdbcOutput(CatalogOutput):
 
     def begin(self, job: JobKey) -> Journal | None:
         """See `Output.begin`. Another run of the same job that has ended is replaced."""
-        self._job, self._commit = job, short(f"{job.name} {self.table.quoted}")
+        self._job, self._commit = job, self._note_of(job)
         if not self.has_leftover:
             self._create_runs()
         with self._database.transaction() as transaction:
@@ -104,6 +104,16 @@ class JdbcOutput(CatalogOutput):
         if self.mode == "error" and self._exists():
             raise already_there(str(self.target))
         return None
+
+    def may_have_published(self, run: str, job: JobKey) -> bool:  # noqa: ARG002
+        """See `Output.may_have_published`."""
+        with self._database.transaction() as transaction:
+            note = self._notes_in(transaction).get(self._note_of(job))
+        return note is not None and self._is_done(note)
+
+    def _note_of(self, job: JobKey) -> str:
+        """Return the key of the note of a job."""
+        return short(f"{job.name} {self.table.quoted}")
 
     def _create_runs(self) -> None:
         name = self._database.quoted

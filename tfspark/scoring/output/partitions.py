@@ -83,8 +83,8 @@ def refuse_unpartitioned(target: Dataset, *, is_partitioned: bool) -> None:
         )
 
 
-def refuse_hidden(target: Dataset, files: Collection[str]) -> None:
-    """Refuse rows in a partition whose folder Spark's readers ignore.
+def visible_files(target: Dataset, files: Collection[str]) -> list[str]:
+    """Return the files that Spark's readers see; refuse a partition that they ignore.
 
     Raises:
         BindingError: The message names the first such folder.
@@ -100,6 +100,7 @@ def refuse_hidden(target: Dataset, files: Collection[str]) -> None:
                     hint="change the value, or choose another --partition-by.",
                 )
             )
+    return [name for name in files if not any(map(is_hidden, name.split("/")))]
 
 
 def partitions_in(files: HadoopFiles, path: str) -> list[str]:

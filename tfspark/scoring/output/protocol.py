@@ -97,6 +97,10 @@ class Output(Transaction, Protocol):
         """Whether another job is working, or has left files or notes for `begin`."""
 
     @property
+    def place(self) -> str:
+        """Where the rows are: a qualified path, or the quoted name of a table."""
+
+    @property
     def is_decided(self) -> bool:
         """Whether the rows of this job are published, or its next start will publish them."""
 
@@ -112,6 +116,9 @@ class Output(Transaction, Protocol):
 
     def check_columns(self, columns: Mapping[str, str]) -> None:
         """Raise when the target cannot take rows of these columns (name → Spark type)."""
+
+    def may_have_published(self, run: str, job: JobKey) -> bool:
+        """Whether an earlier run has published its rows here, or may have; called after `begin`."""
 
     def stage(self, df: DataFrame) -> None:
         """Run the job and stage its rows."""
