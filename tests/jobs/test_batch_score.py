@@ -360,3 +360,14 @@ def test_flags_are_typed() -> None:
     assert args.feed == {"a": ["b", "c"], "d": "e=f"}
     assert (args.fetch, args.keep) == ({"y": "z"}, ["p", "q"])
     assert (args.option, args.version) == ({"sep": "="}, 3)
+
+
+@pytest.mark.parametrize("name", ["out[1]", "out{a,b}", "out*", "o?t"])
+def test_an_output_may_have_the_characters_of_a_glob(
+    name: str, score: Any, rows: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out1").mkdir()
+    pq.write_table(pa.table({"other": [1]}), tmp_path / "out1" / "part-0.parquet")
+    for count in (1, 2):
+        score("--input", rows, "--output", tmp_path / name, "--mode", "append")
+        assert pq.ParquetDataset(tmp_path / name).read().num_rows == 5 * count

@@ -25,7 +25,7 @@ from tfspark.scoring.output.protocol import check_same_columns
 from tfspark.scoring.output.store import Store
 from tfspark.scoring.output.stores import resolve_links
 from tfspark.spark.cluster.files import HadoopFiles
-from tfspark.spark.cluster.reading import read_path
+from tfspark.spark.cluster.reading import escaped_glob, read_path
 from tfspark.spark.cluster.sources import Source
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def refuse_stale(folder: str, planned: Collection[Source], now: Collection[Sourc
     Raises:
         OutputBusyError: Other jobs published rows after Spark had planned the query.
     """
-    if _own_files(folder, planned) != _own_files(folder, now):
+    if own_files(folder, planned) != own_files(folder, now):
         raise OutputBusyError(
             explain(
                 f"The files in {folder} have changed since the query that reads them was planned.",
@@ -82,7 +82,8 @@ def refuse_stale(folder: str, planned: Collection[Source], now: Collection[Sourc
         )
 
 
-def _own_files(folder: str, sources: Collection[Source]) -> set[str]:
+def own_files(folder: str, sources: Collection[Source]) -> set[str]:
+    """Return the URIs of the files that lie in a folder, behind its links."""
     own = _own_folders(folder, sources)
     return {uri for source in sources for uri in source.uris if _folder_of(uri) in own}
 
@@ -124,7 +125,8 @@ def refuse_other_columns(
     header = target.option("header", "true").lower()
     named = target.format == "csv" and header == "true"
     if target.format in _SELF_DESCRIBING or named:
-        there = read_path(spark, folder, target.format, target.writer_options)
+        literal = escaped_glob(folder)  # Spark takes the path as a glob
+        there = read_path(spark, literal, target.format, target.writer_options)
         # Spark guesses the type of a partition column from the names of folders.
         written = {name: stored(kind, target.format) for name, kind in columns.items()}
         types = {**dict(there.dtypes), **{name: written.get(name, "") for name in partitions}}
