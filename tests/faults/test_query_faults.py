@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +86,26 @@ def test_rows_that_another_job_published_after_the_plan_are_not_appended_again(
         run_query(spark, job)
     assert ids(job) == [0, 1, 2, 3, 4, 5]
     assert [one.name for one in Path(job.target.path).parent.iterdir()] == ["rows", "out"]  # type: ignore[union-attr]
+
+
+def test_a_query_that_reads_its_target_is_the_same_job_after_its_rows_are_visible(
+    job: QueryJob, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Owner, "has_ended", lambda owner: True)
+    # The query does not leave out the rows that the target has.
+    text = (
+        f"SELECT a.* FROM parquet.`{tmp_path}/rows` a LEFT JOIN parquet.`{tmp_path}/out` USING (id)"
+    )
+    job = replace(job, text=text)
+    with monkeypatch.context() as patch:
+        patch.setattr(PathOutput, "acknowledge", stop)
+        with pytest.raises(Stopped):
+            run_query(spark, job)
+    run_query(spark, job)
+    assert ids(job) == [0, 0, 1, 1, 2, 3, 4, 5]
+    run_query(spark, job)  # a new job, because the last one has reported
+    assert len(ids(job)) > 8
+
+
+def stop(*_: object) -> None:
+    raise Stopped

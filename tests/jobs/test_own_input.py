@@ -15,9 +15,13 @@ from tfspark.scoring import query
 from tfspark.scoring.batch import execute, new_report, plan
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.job import BatchJob
+from tfspark.scoring.output.catalog import CatalogOutput
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.journal import JobKey
+from tfspark.scoring.output.table_name import TableName
+from tfspark.scoring.own_input import without_target
 from tfspark.scoring.query import QueryJob, run_query
+from tfspark.spark.cluster.sources import Source
 
 Refuse = Callable[..., None]
 
@@ -120,3 +124,12 @@ def test_a_view_of_the_target_must_be_current_when_the_job_starts(
     report = new_report("test")
     assert execute(spark, plan(spark, job, report), report).rows_out == 0
     spark.catalog.dropTempView("missing")
+
+
+def test_the_version_of_the_target_does_not_identify_a_job(spark: SparkSession) -> None:
+    table = TableName("lake", ("db",), "scores")
+    output = CatalogOutput(spark, Dataset(table="lake.db.scores"), table, "append", "run")
+    own, other = (
+        Source(version=f"{name} 1", table=f"`lake`.`db`.`{name}`") for name in ("scores", "rows")
+    )
+    assert without_target(spark, [own, other], output) == [other]

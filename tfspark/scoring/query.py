@@ -25,6 +25,7 @@ from tfspark.scoring.output.choice import output_of
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.journal import PARTITIONS, Journal
 from tfspark.scoring.output.protocol import Mode, Output, cleanup_on_failure, publish
+from tfspark.scoring.own_input import without_target
 from tfspark.scoring.pinned_input import log_unpinned
 from tfspark.scoring.preflight import check_settings, open_models
 from tfspark.scoring.report import Report, model_facts
@@ -155,12 +156,13 @@ def _stage(
     # A query may append rows that its target does not have yet.
     if job.mode in ("overwrite", PARTITIONS):
         output.check_sources(sources)
-    snapshot = snapshot_of(result.sparkSession, sources)
+    spark = result.sparkSession
+    snapshot = snapshot_of(spark, without_target(spark, sources, output))
     done = output.begin(digest_key("", [replace(job, models={}), digests], snapshot))
     if done is not None:
         return done
     if _may_read(output, job.mode):
-        output.refuse_stale(sources, lambda: result.sparkSession.sql(statement))
+        output.refuse_stale(sources, lambda: spark.sql(statement))
     counting, count = counted(result)
     output.stage(counting)
     report.rows_out = count.rows

@@ -19,6 +19,7 @@ from tfspark.scoring.output.bad_rows import FILE, REASON, BadRowsOutput
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.journal import PARTITIONS
 from tfspark.scoring.output.protocol import Output
+from tfspark.scoring.own_input import without_target
 from tfspark.scoring.pinned_input import log_unpinned
 from tfspark.scoring.split_frame import SplitFrame
 from tfspark.spark.cluster.arrow_batches import sized_batches
@@ -81,7 +82,8 @@ def plan_through_spark(
             source.check_unchanged()
         return replace(outcome, sketch=sketches.total(), choices=sketches.choices())
 
-    snapshot, columns = _snapshot(spark, source, sources), dict(good.dtypes)
+    snapshot = _snapshot(spark, source, without_target(spark, sources, output))
+    columns = dict(good.dtypes)
     return Plan(bound.models, output, "spark", columns, bound.rounded, stage, snapshot, bad)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _PART = re.compile(r"(?:`((?:[^`]|``)+)`|([^`.]+))(\.(?!$)|$)")
 # The names that Spark's own catalog and Hive's metastore allow.
 _PLAIN = re.compile(r"[A-Za-z0-9_]{1,255}")
-_OWN = "spark_catalog"
+OWN = "spark_catalog"
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ def table_name(spark: SparkSession, text: str) -> TableName:
     """
     parts = parts_of(text)
     current = spark.catalog.currentCatalog()
-    if len(parts) > 1 and (parts[0] == _OWN or spark.conf.get(f"spark.sql.catalog.{parts[0]}", "")):
+    if len(parts) > 1 and (parts[0] == OWN or spark.conf.get(f"spark.sql.catalog.{parts[0]}", "")):
         current, *parts = parts
-    if current != _OWN:
+    if current != OWN:
         return TableName(current, tuple(parts[:-1]), parts[-1])
     if len(parts) > 2:
         raise UsageError(
