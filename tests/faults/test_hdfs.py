@@ -64,6 +64,17 @@ def test_stopped_before_any_operation_and_run_again(
     raise AssertionError("the job does not end")
 
 
+def test_a_rename_is_tried_without_a_change(spark: SparkSession, hdfs: str) -> None:
+    store = StoppingHadoopStore(spark, hdfs)
+    out, work = f"{hdfs}/tried/out", f"{hdfs}/tried/work"
+    for folder in (out, work):
+        store.make(f"{folder}/in")
+    assert (store.reason_to_stay(out, work), store.reason_to_refuse(out, work)) == ("", "")
+    store._fs.setQuota(store._path(out), 2, 2**63 - 1)  # the folder and the one in it
+    assert "quota" in store.reason_to_refuse(out, work)
+    assert store.names(out) == ["in"]
+
+
 # Before the decision, and between the two renames of an overwrite, when there is no output.
 KILLS = {"decide": "rename .*draft", "show": r"rename \('[^']*/new'"}
 

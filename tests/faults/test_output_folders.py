@@ -13,7 +13,7 @@ from tests.faults.small_disks import overlay, small_disk
 from tests.faults.test_output_places import output_at, without_spark, write
 from tfspark.errors import UsageError
 from tfspark.scoring.output import folder_rules
-from tfspark.scoring.output.journal import JobKey, Mode
+from tfspark.scoring.output.journal import PARTITIONS, JobKey, Mode
 from tfspark.scoring.output.local_store import LocalStore
 from tfspark.scoring.output.mounts import is_fuse, type_at
 from tfspark.spark.cluster.sources import Source
@@ -137,6 +137,27 @@ def test_a_folder_of_another_user_below_a_sticky_folder_is_not_overwritten(
     finally:
         os.seteuid(0)
     assert sorted(path.name for path in Path.cwd().iterdir()) == ["mine", "out", "work"]
+
+
+def test_a_partition_of_another_user_below_a_sticky_folder_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can act as another user")
+    (tmp_path / "out" / "day=1").mkdir(parents=True)
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "job").touch()
+    for folder in (".", "out", "out/day=1", "work"):
+        (tmp_path / folder).chmod(0o1777)
+    monkeypatch.chdir(tmp_path)  # the folders above are closed to the other user
+    os.seteuid(65534)
+    try:
+        for names in (["day=2/part-0"], ["day=2/part-0", "day=1/part-0"]):
+            with pytest.raises(UsageError) if len(names) == 2 else nullcontext():
+                folder_rules.refuse_closed(LocalStore(), "out", "work", PARTITIONS, names)
+    finally:
+        os.seteuid(0)
+    assert [path.name for path in Path("out").iterdir()] == ["day=1"]
 
 
 def test_a_folder_is_put_back_where_a_full_folder_is_replaced(

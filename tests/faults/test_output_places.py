@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -105,6 +106,30 @@ def test_an_overwrite_refuses_to_delete_an_input_that_a_link_leads_to(tmp_path: 
         output.begin(JobKey("A"))
     output.discard()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "out"]
+
+
+def test_an_append_to_a_partition_on_another_disk_is_refused_before_the_decision(
+    tmp_path: Path,
+) -> None:
+    other = Path("/dev/shm")
+    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no other disk")
+    with TemporaryDirectory(dir=other) as disk:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "day=1").symlink_to(disk)
+        output = output_at(tmp_path / "out", "append", "A1")
+        assert output.begin(JobKey("A")) is None
+        for name in ("day=1", "day=2"):
+            staged = Path(str(output.folder).removeprefix("file:"), name)
+            staged.mkdir()
+            (staged / "part-0").touch()
+        output.take(["day=2/part-0", "day=1/part-0"])
+        with pytest.raises(UsageError, match=r"out/day=1; nothing is published"):
+            output.publish({})
+        assert not output.is_decided
+        output.discard()
+        assert [path.name for path in tmp_path.iterdir()] == ["out"]
+        assert [path.name for path in (tmp_path / "out").iterdir()] == ["day=1"]
 
 
 @pytest.mark.parametrize("name", ["table", "table/bad", ""])

@@ -278,7 +278,9 @@ class PathOutput:
         is_there, names = self._store.exists(self._root), list(self.taken)
         if is_there and self.mode == "error":  # another program created it after the check
             raise self.already_there()
-        if not (is_there and self.mode in ("append", PARTITIONS)):
+        if is_there and self.mode in ("append", PARTITIONS):
+            folder_rules.refuse_closed(self._store, self._root, self._commit.work, self.mode, names)
+        else:
             names.append(self._commit.mark_whole())
         self._commit.publish(self.mode, names, account, self._table_record())
 

@@ -17,7 +17,7 @@ from tfspark.errors import (
 from tfspark.file_systems import is_hidden
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.output.column_types import stored
-from tfspark.scoring.output.journal import Mode
+from tfspark.scoring.output.journal import PARTITIONS, Mode
 from tfspark.scoring.output.local_store import LocalStore
 from tfspark.scoring.output.mounts import is_fuse, type_at
 from tfspark.scoring.output.partitions import partitions_in, refuse_other_partitions
@@ -162,10 +162,7 @@ def refuse_fixed(store: Store, folder: str, work: str) -> None:
         UsageError: For example, the folder is in a lower layer of an overlay, or it belongs to
             another user and is in a folder with a sticky bit.
     """
-    if not isinstance(store, LocalStore) or is_fuse(type_at(folder)):
-        return
-    reason = store.reason_to_stay(folder, work)
-    if reason:
+    if _can_ask(store, folder) and (reason := store.reason_to_stay(folder, work)):
         raise UsageError(
             explain(
                 f"The folder {folder} cannot be replaced, because it cannot be renamed.",
@@ -174,6 +171,54 @@ def refuse_fixed(store: Store, folder: str, work: str) -> None:
                 hint="delete the folder yourself and run the job again, or write to another place.",
             )
         )
+
+
+def refuse_closed(store: Store, root: str, work: str, mode: Mode, names: Collection[str]) -> None:
+    """Refuse folders of an existing output that cannot get their files; before the decision.
+
+    After the decision, no job could go on until a person has changed the folder.
+
+    Args:
+        store: The file system.
+        root: The output.
+        work: The folder of the run, which has entries.
+        mode: Append moves files into folders; otherwise the folders of partitions are replaced.
+        names: The new files, relative to the output.
+
+    Raises:
+        UsageError: For example, a folder belongs to another user, or is a link to another disk.
+    """
+    if not _can_ask(store, root):
+        return
+    folders = {name.rpartition("/")[0] for name in names}
+    replaced = {one for one in folders if one and store.exists(f"{root}/{one}")}
+    replaced = replaced if mode == PARTITIONS else set()
+    above = {_existing(store, root, one) for one in folders - replaced}
+    reasons = {one: store.reason_to_stay(f"{root}/{one}", work) for one in sorted(replaced)}
+    reasons |= {one: store.reason_to_refuse(f"{root}/{one}", work) for one in sorted(above)}
+    for folder, reason in reasons.items():
+        if reason:
+            raise UsageError(
+                explain(
+                    f"The new files cannot be moved to {root}/{folder}; nothing is published.",
+                    expected="a folder that this user can change, on the disk of the output",
+                    found=reason,
+                    hint="change the folder and run the job again, or write to another place.",
+                )
+            )
+
+
+def _can_ask(store: Store, folder: str) -> bool:
+    """Whether renames for a test change nothing."""
+    is_local = isinstance(store, LocalStore)
+    return store.is_atomic and not (is_local and is_fuse(type_at(folder)))
+
+
+def _existing(store: Store, root: str, folder: str) -> str:
+    """Return the first folder above that exists, or the folder itself."""
+    while folder and not store.exists(f"{root}/{folder}"):
+        folder = folder.rpartition("/")[0]
+    return folder
 
 
 def warn_without_guarantee(store: Store, folder: str, target: object) -> None:

@@ -136,21 +136,26 @@ class LocalStore:
         return False
 
     def reason_to_stay(self, folder: str, full: str) -> str:
-        """Return the reason why a folder cannot be renamed; empty if it can be.
+        """See `Store.reason_to_stay`.
 
         The kernel checks the rights, and an overlay checks its layers, before it refuses to replace
         a folder that has entries. So nothing changes.
-
-        Args:
-            folder: The folder.
-            full: A folder with entries in the same file system.
         """
         try:
             os.rename(folder, full)  # noqa: PTH104
         except OSError as error:
-            return "" if error.errno in (errno.ENOTEMPTY, errno.EEXIST) else error.strerror or ""
+            # A link to a folder would replace a folder, which the kernel refuses too.
+            stays = error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR)
+            return (error.strerror or str(error)) if stays else ""
         os.rename(full, folder)  # noqa: PTH104  # a file system that does replace it
         return "its file system replaces a folder that is not empty"
+
+    def reason_to_refuse(self, folder: str, work: str) -> str:  # noqa: ARG002
+        """See `Store.reason_to_refuse`."""
+        if self.is_mount(folder):
+            return os.strerror(errno.EXDEV)
+        may = os.access(folder, os.W_OK | os.X_OK)
+        return "" if may else os.strerror(errno.EACCES)
 
     def delete(self, path: str) -> None:
         """See `Store.delete`; another job may remove or add parts of it at the same time."""

@@ -63,6 +63,22 @@ class Store(Protocol):
     def identity(self, folder: str) -> str:
         """Return an identity that a rename does not change; empty if folders have none."""
 
+    def reason_to_stay(self, folder: str, full: str) -> str:
+        """Return the reason why a folder cannot be renamed; empty if it can be.
+
+        Nothing changes.
+
+        Args:
+            folder: The folder.
+            full: A folder with entries in the same file system.
+        """
+
+    def reason_to_refuse(self, folder: str, work: str) -> str:
+        """Return the reason why nothing of `work` can be renamed into a folder; empty if it can.
+
+        No reader sees a change.
+        """
+
     def delete(self, path: str) -> None:
         """Delete a file, or a folder with its content; do nothing when it does not exist."""
 

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tfspark.spark.cluster.access import Access
+from tfspark.spark.cluster.failures import cause
 from tfspark.spark.cluster.files import HadoopFiles, scheme_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ _log = logging.getLogger(__name__)
 # File systems whose name node or kernel renames and creates files atomically.
 _ATOMIC = ("file", "hdfs", "webhdfs", "swebhdfs")
 _BUFFER, _BLOCK = 4096, 32 << 20
+# A folder that is renamed for a test; Spark's readers ignore the name.
+_PROBE = ".tfspark-probe"
 
 
 class HadoopStore:
@@ -129,6 +132,31 @@ class HadoopStore:
 
     def identity(self, folder: str) -> str:  # noqa: ARG002
         """See `Store.identity`: empty, because folders are not exchanged."""
+        return ""
+
+    def reason_to_stay(self, folder: str, full: str) -> str:
+        """See `Store.reason_to_stay`. HDFS checks the rights before it looks for `full`."""
+        return self._reason(lambda: self.rename(folder, full))
+
+    def reason_to_refuse(self, folder: str, work: str) -> str:
+        """See `Store.reason_to_refuse`: an empty hidden folder is renamed, and renamed back.
+
+        If the job is killed between the two, the folder stays until the next job.
+        """
+        mine, there = f"{work}/{_PROBE}", f"{folder}/{_PROBE}"
+        self.make(mine)
+        reason = self._reason(lambda: self.rename(mine, there))
+        if not reason:
+            self.delete(there)
+        return reason
+
+    def _reason(self, rename: Callable[[], None]) -> str:
+        try:
+            rename()
+        except FileExistsError:
+            return ""
+        except Exception as error:
+            return cause(error)
         return ""
 
     def delete(self, path: str) -> None:
