@@ -18,6 +18,7 @@ from tfspark.scoring.output.in_flight import InFlight
 from tfspark.scoring.output.journal import JobKey, Mode
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.partitions import is_in_place
+from tfspark.scoring.output.protocol import cleanup_on_failure
 from tfspark.scoring.output.table_name import TableName
 from tfspark.spark.cluster.sources import Source
 
@@ -37,6 +38,8 @@ class Lake:
     rows: list[str] = field(default_factory=list)
     commits: dict[str, Any] = field(default_factory=dict)
     properties: dict[str, str] = field(default_factory=dict)
+    late: list[Any] = field(default_factory=list)
+    error: BaseException | None = None
 
     def mark(self, token: str, report: Any) -> dict[str, Any]:
         return {"token": token, "report": report}
@@ -48,6 +51,9 @@ class Lake:
         return self.commits
 
     def append(self, rows: Any, name: str, mark: dict[str, Any]) -> None:
+        if self.error is not None:
+            self.late.append((rows, name, mark))
+            raise self.error
         self.commits[mark["token"]] = mark["report"]
         self.rows.append(mark["report"]["run"])
 
@@ -177,6 +183,36 @@ def test_an_interrupted_job_is_found_done_by_the_same_process(lake: Lake) -> Non
     assert lake.run("append", "A1", stop="interrupt") == "interrupted"
     assert lake.run("append", "A2") == "already done by A1"
     assert (lake.rows, lake.properties) == (["A1"], {})
+
+
+@pytest.mark.parametrize(
+    ("error", "stays"),
+    [
+        (KeyboardInterrupt(), True),
+        (ConnectionError(), True),
+        (ValueError("org.apache.iceberg.exceptions.CommitStateUnknownException: lost"), True),
+        (ValueError("a task failed"), False),
+    ],
+)
+def test_a_job_whose_commit_appears_later_is_found_done(
+    error: BaseException, stays: bool, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = CatalogOutput.publish
+
+    def publish_or_discard(output: CatalogOutput, account: Any) -> None:
+        with cleanup_on_failure(output):
+            publish(output, account)
+
+    monkeypatch.setattr(CatalogOutput, "publish", publish_or_discard)
+    lake.error = error
+    with pytest.raises(type(error)):
+        lake.run("append", "A1")
+    assert bool(lake.properties) == stays
+    lake.error = None
+    if stays:
+        lake.append(*lake.late[0])
+        assert lake.run("append", "A2") == "already done by A1"
+        assert (lake.rows, lake.properties) == (["A1"], {})
 
 
 def test_a_note_has_no_word_that_spark_masks() -> None:

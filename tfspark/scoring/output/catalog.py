@@ -26,7 +26,7 @@ from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.output.partitions import check_partitions, refuse_unpartitioned
 from tfspark.scoring.output.protocol import Mode, already_there, check_same_columns
 from tfspark.scoring.output.table_name import TableName, check_schema
-from tfspark.spark.cluster.failures import cause
+from tfspark.spark.cluster.failures import cause, is_disconnected
 from tfspark.spark.cluster.sources import Source
 from tfspark.spark.cluster.tables import (
     append_rows,
@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+# In the error of a commit of Iceberg whose answer was lost.
+_UNKNOWN = "CommitStateUnknown"
+
 
 @dataclass
 class CatalogOutput:
@@ -63,6 +66,7 @@ class CatalogOutput:
     _job: JobKey = field(default_factory=lambda: JobKey(""), init=False)
     _commit: str = field(default="", init=False)
     _note: str = field(default="", init=False)
+    _may_commit_later: bool = field(default=False, init=False)
 
     @property
     def folder(self) -> str | None:
@@ -220,10 +224,20 @@ class CatalogOutput:
 
     def publish(self, account: Mapping[str, object]) -> None:
         """See `Output.publish`."""
-        rows, name, history = self.held.rows, self.table.quoted, self._history
+        rows = self.held.rows
         if rows is None:
             return
-        exists = self._exists()
+        self._may_commit_later = True  # an interrupt does not stop the statement in the JVM
+        try:
+            self._write(rows, account)
+        except Exception as error:
+            self._may_commit_later = is_disconnected(error) or _UNKNOWN in str(error)
+            raise
+        self._may_commit_later = False
+        self.held.release()
+
+    def _write(self, rows: DataFrame, account: Mapping[str, object]) -> None:
+        name, history, exists = self.table.quoted, self._history, self._exists()
         if exists and self.mode == "error":  # another program created it after the check
             raise already_there(str(self.target))
         mark = {} if history is None else history.mark(self._commit, account)
@@ -238,7 +252,6 @@ class CatalogOutput:
             replace_partitions(rows, name, options)
         else:
             replace_rows(rows, name, options)
-        self.held.release()
 
     def _create(self, rows: DataFrame, mark: Mapping[str, str]) -> None:
         """Create the table with its rows; the note of the job is a part of the transaction."""
@@ -260,11 +273,14 @@ class CatalogOutput:
         self.discard()
 
     def discard(self) -> None:
-        """See `Output.discard`. A note of committed rows stays, so they are not added again."""
+        """See `Output.discard`. If rows are committed, or still may be, their note stays.
+
+        So the same command finds them, and does not add them again.
+        """
         self.held.release()
         if not self._note or not self._exists():
             return
-        if self.is_decided:
+        if self._may_commit_later or self.is_decided:
             note = InFlight(self._commit, None).to_text()
             set_property(self.spark, self.table.quoted, self._note, note)
         else:
