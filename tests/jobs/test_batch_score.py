@@ -322,6 +322,17 @@ def test_a_page_of_someone_else_is_not_replaced(
         assert "Scoring report" in page.read_text()
 
 
+def test_a_part_of_a_report_is_replaced(score: Any, rows: Path, tmp_path: Path) -> None:
+    place = tmp_path / "report.json"
+    words = ("--input", rows, "--output", tmp_path / "out", "--report", place, "--mode", "append")
+    score(*words)
+    place.write_text(place.read_text()[:200])
+    place.with_suffix(".html").write_text("")
+    assert score(*words).report["rows_out"] == len(EXPECTED)
+    assert "Scoring report" in place.with_suffix(".html").read_text()
+    assert not list(tmp_path.glob(".tfspark-*"))
+
+
 def test_only_the_head_of_a_file_is_read(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "page.html").write_bytes(b"\x00\xff<html>" * 9)
     files = HadoopFiles(spark, place := str(tmp_path / "page.html"))
@@ -371,3 +382,11 @@ def test_an_output_may_have_the_characters_of_a_glob(
     for count in (1, 2):
         score("--input", rows, "--output", tmp_path / name, "--mode", "append")
         assert pq.ParquetDataset(tmp_path / name).read().num_rows == 5 * count
+
+
+def test_a_text_replaces_a_file_of_hadoop(spark: SparkSession, tmp_path: Path) -> None:
+    files, place = HadoopFiles(spark, f"file:{tmp_path}"), f"file:{tmp_path}/report.json"
+    for text in ("one", "two"):
+        files.write_text(place, text)
+        assert files.head(place, 9) == text.encode()
+    assert {path.name for path in tmp_path.iterdir()} == {"report.json", ".report.json.crc"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -48,3 +49,17 @@ def test_a_second_job_is_told_to_try_again(
     assert ended.spark_jobs == 0
     lock.release()
     assert [path.name for path in tmp_path.iterdir()] == ["rows"]
+
+
+def test_a_run_that_is_done_does_not_make_a_removed_output_again(
+    score: Any, rows: Path, tmp_path: Path
+) -> None:
+    flags = ("--input", rows, "--output", tmp_path / "out")
+    score(*flags, "--run-id", "monday")
+    shutil.rmtree(tmp_path / "out")
+    again = score(*flags, "--run-id", "monday")
+    assert "already done by run" in again.stdout
+    assert again.stdout.splitlines()[-1] == "the report was not written"
+    assert not (tmp_path / "out").exists()
+    score(*flags, "--run-id", "tuesday")
+    assert pq.read_table(tmp_path / "out").num_rows == 5

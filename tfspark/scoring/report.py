@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -31,6 +32,7 @@ from tfspark.scoring.page import (
     refuse_other_page,
 )
 from tfspark.scoring.run_name import check_run_name
+from tfspark.scoring.whole_file import write_whole
 from tfspark.signature import TensorSpec, format_shape
 from tfspark.spark.cluster.failures import cause
 from tfspark.spark.cluster.files import HadoopFiles, local_path
@@ -42,6 +44,8 @@ _log = logging.getLogger(__name__)
 
 # A commit may be recorded in a property of a table, and the size of a property is limited.
 _NOT_RECORDED = ("cards", "statistics", "drift")
+# The beginning of a report; the rest may be missing, because its job was killed or a disk was full.
+_CUT = re.compile(rb'\{\s*"job": "(batch|sql)_score",\s*"run": ')
 
 
 @dataclass
@@ -183,8 +187,9 @@ def check_report(spark: SparkSession, path: str | None) -> None:
         raise UsageError(
             explain(f"The report cannot be written to {path}.", expected="a file", found="a folder")
         )
-    # A file without content may have been made for the report.
-    if files.exists(where) and _head(files, where) and not _run_at(files, path):
+    # A file without content may have been made for the report, or is left of a killed job.
+    head = _head(files, where) if files.exists(where) else b""
+    if head and not _CUT.match(head) and not _run_at(files, path):
         problem = f"--report would replace {path}, which is not a report."
         raise OutputExistsError(explain(problem, hint="name a new file."))
     _check_page(files, page_beside(path))
@@ -219,7 +224,8 @@ def write_report(
         path: A path or URI that the user chose; `None` for the default.
 
     Raises:
-        TfsparkError: When the report cannot be written. The rows are published.
+        TfsparkError: When the report cannot be written. The rows are published, but they may have
+            been removed since.
     """
     name = f"_tfspark_report_{report.run}.json"
     place = path or (
@@ -229,6 +235,11 @@ def write_report(
     )
     is_private = not path and not (target and target.path)
     files = HadoopFiles(spark, place)
+    if not path and target and target.path and not files.is_folder(target.path):
+        problem = f"The report is not written: its folder {target.path} does not exist."
+        found = "a run that is done, and an output that was removed later"
+        hint = "choose another --run-id to write the rows again, or name a file with --report."
+        raise TfsparkError(explain(problem, found=found, hint=hint))
     try:
         if _run_at(files, place) == report.run:  # written by this run before it was killed, or done
             return _shown_path(files, place)
@@ -287,7 +298,5 @@ def _write(files: HadoopFiles, place: str, text: str, is_private: bool) -> str:
         files.write_text(where, text)
         return where
     local.parent.mkdir(parents=True, exist_ok=True)
-    if is_private:
-        local.touch(mode=0o600)
-    local.write_text(text, "utf-8")
+    write_whole(local, text, is_private=is_private)
     return str(local)

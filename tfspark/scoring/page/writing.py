@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfspark.errors import OutputExistsError, UsageError, explain
 from tfspark.scoring.page.view import view_of
+from tfspark.scoring.whole_file import write_whole
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -49,7 +50,7 @@ def head_of(place: Path) -> bytes:
 
 
 def refuse_other_page(place: str, head: bytes, flag: str) -> None:
-    """Refuse to replace a file that is not the page of a report.
+    """Refuse to replace a file that has content and is not the page of a report.
 
     Args:
         place: Its path.
@@ -59,7 +60,7 @@ def refuse_other_page(place: str, head: bytes, flag: str) -> None:
     Raises:
         OutputExistsError: When tfspark did not write it.
     """
-    if _MARK not in head[:HEAD] and not _TITLE.search(head[:HEAD]):
+    if head and _MARK not in head[:HEAD] and not _TITLE.search(head[:HEAD]):
         raise OutputExistsError(
             explain(
                 f"The page of the report would replace {place}.",
@@ -126,4 +127,4 @@ def write_page(report: Mapping[str, Any], path: str | Path) -> None:
         NoTemplatesError: When Jinja2 is not installed.
         OSError: When the file cannot be written.
     """
-    Path(path).write_text(page_of(report), "utf-8")
+    write_whole(Path(path), page_of(report))

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 from pyspark.sql import SparkSession
@@ -23,6 +24,9 @@ from tfspark.spark.cluster.failures import cause
 
 # The class `Path` in the JVM of each session, because each part of its name costs a call.
 _PATH_CLASSES: WeakKeyDictionary[SparkSession, Any] = WeakKeyDictionary()
+
+# File systems that show a file before it is closed.
+_SHOW_OPEN_FILES = ("file", "hdfs", "webhdfs", "swebhdfs", "viewfs")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(file):")
 
@@ -220,12 +224,22 @@ class HadoopFiles:
         self._fs.delete(self._path(uri), True)
 
     def write_text(self, uri: str, text: str) -> None:
-        """Write a small text file, replacing it."""
-        stream = self._fs.create(self._path(uri), True)
+        """Write a small text file, replacing it; a reader never sees a part of it.
+
+        Object stores show a file when it is closed. Others show it when it is created, so there the
+        file is written under another name.
+        """
+        target = written = self._path(uri)
+        if scheme_of(self.qualified(uri)) in _SHOW_OPEN_FILES:
+            written = self._path(f"{target.getParent().toString()}/.tfspark-{uuid4().hex}")
+        stream = self._fs.create(written, True)
         try:
             stream.write(bytearray(text.encode()))
         finally:
             stream.close()
+        if written is not target:
+            self._fs.delete(target, False)  # a rename does not replace
+            self._fs.rename(written, target)
 
     def head(self, uri: str, size: int) -> bytes:
         """Return the first bytes of a file."""
