@@ -18,6 +18,7 @@ from tfspark.scoring.output import renameat2
 from tfspark.scoring.output.local_store import LocalStore
 from tfspark.scoring.output.store import Store
 from tfspark.scoring.output.stores import store_of
+from tfspark.spark.cluster.files import HadoopFiles
 from tfspark.spark.cluster.hadoop_store import HadoopStore
 
 
@@ -174,3 +175,13 @@ def test_a_store_that_copies_replaces_nothing(spark: SparkSession, tmp_path: Pat
         store.rename(f"{tmp_path}/none", f"{tmp_path}/three")
     store.rename(f"{tmp_path}/one", f"{tmp_path}/three")
     assert store.names(str(tmp_path)) == ["three", "two"]
+
+
+def test_a_file_that_disappears_between_two_requests_is_missing(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, gone = HadoopStore(spark, f"file:{tmp_path}"), f"file:{tmp_path}/gone"
+    files = HadoopFiles(spark, gone)
+    monkeypatch.setattr(HadoopFiles, "exists", lambda *_: True)
+    assert (store.read(gone), store.modified(gone), store.names(gone)) == (None, None, [])
+    assert (files.state(gone), files.folders(gone), files.is_folder(gone)) == (None, [], False)

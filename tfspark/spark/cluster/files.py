@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,9 @@ _PATH_CLASSES: WeakKeyDictionary[SparkSession, Any] = WeakKeyDictionary()
 # File systems that show a file before it is closed.
 _SHOW_OPEN_FILES = ("file", "hdfs", "webhdfs", "swebhdfs", "viewfs")
 
+# Errors of Hadoop about a missing path.
+MISSING = ("FileNotFoundException", "NoSuchFileException")
+
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(file):")
 
 
@@ -35,6 +38,20 @@ def scheme_of(path: str) -> str:
     """Return the scheme of a URI; empty for a plain path."""
     found = _SCHEME.match(path)
     return (found.group(1) or found.group(2)).lower() if found else ""
+
+
+def if_there(call: Callable[[], Any]) -> Any | None:
+    """Call Hadoop; return `None` if the path does not exist.
+
+    A question before the call would not help, because another job may delete the path meanwhile.
+    """
+    try:
+        return call()
+    except Exception as error:
+        java: Any = getattr(error, "java_exception", None)
+        if java is None or str(java.getClass().getSimpleName()) not in MISSING:
+            raise
+        return None
 
 
 def local_path(path: str) -> Path | None:
@@ -143,15 +160,15 @@ class HadoopFiles:
 
     def children(self, uri: str) -> list[str]:
         """Return the sorted names in a folder; an empty list when it does not exist."""
-        if not self.exists(uri):
-            return []
-        return sorted(status.getPath().getName() for status in self._fs.listStatus(self._path(uri)))
+        return sorted(status.getPath().getName() for status in self._listed(uri))
+
+    def _listed(self, uri: str) -> Sequence[Any]:
+        """Return the entries of a folder. Another job may remove it at any moment."""
+        return if_there(lambda: self._fs.listStatus(self._path(uri))) or ()
 
     def folders(self, uri: str) -> list[str]:
         """Return the sorted names of the folders in a folder; empty when it does not exist."""
-        if not self.exists(uri):
-            return []
-        listed = self._fs.listStatus(self._path(uri))
+        listed = self._listed(uri)
         return sorted(status.getPath().getName() for status in listed if status.isDirectory())
 
     def files_below(self, uri: str) -> list[str]:
@@ -179,14 +196,13 @@ class HadoopFiles:
 
     def is_folder(self, uri: str) -> bool:
         """Whether the URI is a folder."""
-        return self.exists(uri) and bool(self._fs.getFileStatus(self._path(uri)).isDirectory())
+        status = if_there(lambda: self._fs.getFileStatus(self._path(uri)))
+        return status is not None and bool(status.isDirectory())
 
     def state(self, uri: str) -> tuple[int, int] | None:
         """Return size and modification time (ms) of a file; `None` when it does not exist."""
-        if not self.exists(uri):
-            return None
-        status = self._fs.getFileStatus(self._path(uri))
-        return int(status.getLen()), int(status.getModificationTime())
+        status = if_there(lambda: self._fs.getFileStatus(self._path(uri)))
+        return None if status is None else (int(status.getLen()), int(status.getModificationTime()))
 
     def check_creatable(self, uri: str) -> None:
         """Refuse a URI below a file, or below a local folder that this user cannot write.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfspark.spark.cluster.access import Access
 from tfspark.spark.cluster.failures import cause
-from tfspark.spark.cluster.files import HadoopFiles, scheme_of
+from tfspark.spark.cluster.files import MISSING, HadoopFiles, if_there, scheme_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -71,9 +71,9 @@ class HadoopStore:
 
     def read(self, path: str) -> str | None:
         """See `Store.read`."""
-        if not self._files.exists(path):
+        stream = if_there(lambda: self._fs.open(self._path(path)))
+        if stream is None:
             return None
-        stream = self._fs.open(self._path(path))
         try:
             text: str = self._jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8")
             return text
@@ -203,7 +203,7 @@ def _translated(call: Callable[[], Any]) -> Any:
         if java is None:
             raise
         kind, message = str(java.getClass().getSimpleName()), str(java.getMessage())
-        if kind in ("FileNotFoundException", "NoSuchFileException"):
+        if kind in MISSING:
             raise FileNotFoundError(message) from error
         if kind in ("FileAlreadyExistsException", "PathIsNotEmptyDirectoryException"):
             raise FileExistsError(message) from error
