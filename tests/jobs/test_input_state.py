@@ -12,7 +12,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from tests.faults.stopping_store import Stopped
+from tfspark.scoring.batch import new_report, plan
+from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.input.spark_input import snapshot_of
+from tfspark.scoring.job import BatchJob
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.pinned_input import log_unpinned
@@ -87,3 +90,25 @@ def test_tables_that_are_not_pinned_are_logged(
     with caplog.at_level("INFO"):
         log_unpinned([source])
     assert ("not pinned" in caplog.text) == is_told
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("spark.sql.session.timeZone", "Asia/Tokyo"),
+        ("spark.sql.legacy.timeParserPolicy", "LEGACY"),
+        ("spark.sql.parquet.datetimeRebaseModeInRead", "LEGACY"),
+    ],
+)
+def test_settings_that_change_values_make_another_job(
+    setting: str, value: str, spark: SparkSession, linear: Path, rows: Path, tmp_path: Path
+) -> None:
+    job = BatchJob(str(linear), Dataset(str(rows)), Dataset(str(tmp_path / "out")))
+    before = [plan(spark, job, new_report("test")).job for _ in range(2)]
+    old = spark.conf.get(setting)
+    spark.conf.set(setting, value)
+    try:
+        after = plan(spark, job, new_report("test")).job
+    finally:
+        spark.conf.set(setting, old)
+    assert before[0] == before[1] != after

@@ -41,6 +41,7 @@ from tfspark.scoring.unused_options import refuse_unused
 from tfspark.spark.cluster.failures import cause, own_errors
 from tfspark.spark.cluster.lost_workers import naming_lost_workers
 from tfspark.spark.cluster.progress import progress
+from tfspark.spark.cluster.result_settings import result_settings
 from tfspark.spark.model_requests import ModelRequest, loaded
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def plan(spark: SparkSession, job: BatchJob, report: Report) -> Plan:
         return replace(
             planned,
             max_bad_rows=job.max_bad_rows,
-            job=key_of(job, planned.models, planned.snapshot),
+            job=key_of(job, planned.models, planned.snapshot, result_settings(spark)),
             reported=job.reported,
             baseline=baseline,
         )

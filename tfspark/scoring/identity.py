@@ -1,9 +1,9 @@
 """Computes the key of a job from its settings, its model and its input. Driver.
 
-Two runs with equal keys are the same job. Only a run of the same job keeps the finished parts of a
-dead job, and sees that a job is done; any other job starts from scratch. If the input has no state
-(files or versions), changes cannot be detected. So each run is a job of its own, unless the user
-gives a run id.
+Two runs with equal keys are the same job; they have the same version of tfspark. Only a run of the
+same job keeps the finished parts of a dead job, and sees that a job is done; any other job starts
+from scratch. If the input has no state (files or versions), changes cannot be detected. So each run
+is a job of its own, unless the user gives a run id.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
+from tfspark import __version__
 from tfspark.bound_models import NamedModel
 from tfspark.scoring.job import BatchJob, ReportOptions
 from tfspark.scoring.output.journal import JobKey
@@ -21,9 +22,18 @@ _log = logging.getLogger(__name__)
 
 
 def key_of(
-    job: BatchJob, models: Sequence[NamedModel], snapshot: Sequence[object] | None
+    job: BatchJob,
+    models: Sequence[NamedModel],
+    snapshot: Sequence[object] | None,
+    session: Sequence[str] = (),
 ) -> JobKey:
     """Return the key of a batch job.
+
+    Args:
+        job: The job.
+        models: Its models.
+        snapshot: The state of the input; `None` when it is not known.
+        session: The settings and the version of the session.
 
     The key contains the digests of the models, not their paths. It contains the chosen engines, so
     that all parts of an output come from one engine. It does not contain the time limit, so that a
@@ -35,7 +45,7 @@ def key_of(
     settings = replace(job, model="", models=keys, options=options, reported=ReportOptions())
     digests = [model.package.digest for model in models]
     chosen = [model.choice.engine for model in models if model.choice is not None]
-    return digest_key(job.run_id, [repr(settings), *digests, *chosen], snapshot)
+    return digest_key(job.run_id, [repr(settings), *digests, *chosen, *session], snapshot)
 
 
 def digest_key(
@@ -55,7 +65,7 @@ def digest_key(
         )
         return JobKey.of_one_run()
     digest = hashlib.sha256()
-    for fact in (run_id, *settings, *(snapshot or ())):
+    for fact in (run_id, __version__, *settings, *(snapshot or ())):
         text = repr(fact).encode()
         digest.update(len(text).to_bytes(8, "big") + text)
     return JobKey(digest.hexdigest(), run_id)

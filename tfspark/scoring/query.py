@@ -33,6 +33,7 @@ from tfspark.spark.cluster.counting import counted
 from tfspark.spark.cluster.failures import own_errors
 from tfspark.spark.cluster.lost_workers import naming_lost_workers
 from tfspark.spark.cluster.progress import progress
+from tfspark.spark.cluster.result_settings import result_settings
 from tfspark.spark.cluster.sources import sources_of
 from tfspark.spark.model_loading import model_of
 from tfspark.spark.sql import register_function
@@ -158,7 +159,8 @@ def _stage(
         output.check_sources(sources)
     spark = result.sparkSession
     snapshot = snapshot_of(spark, without_target(spark, sources, output))
-    done = output.begin(digest_key("", [replace(job, models={}), digests], snapshot))
+    facts = [replace(job, models={}), digests, *result_settings(spark)]
+    done = output.begin(digest_key("", facts, snapshot))
     if done is not None:
         return done
     if _may_read(output, job.mode):
