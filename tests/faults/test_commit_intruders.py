@@ -122,13 +122,17 @@ def test_a_run_that_wakes_up_before_its_mark_finds_the_record_of_another(tmp_pat
     again.lock.silence()
 
 
+@pytest.mark.parametrize("new", ["1", "_SUCCESS"])
 @pytest.mark.parametrize("intruder", ["removes", "replaces"])
-def test_rows_that_were_replaced_are_never_shown_again(intruder: str, tmp_path: Path) -> None:
+def test_rows_that_were_replaced_are_never_shown_again(
+    intruder: str, new: str, tmp_path: Path
+) -> None:
     output = tmp_path / "out"
     output.mkdir()
-    (output / "old").write_text("old")
-    stopped(output, "overwrite", "/done-", "1")
-    assert files_in(output) == ["1"]
+    for name in ("old", "_SUCCESS"):
+        (output / name).write_text("old")
+    stopped(output, "overwrite", "/done-", new)
+    assert files_in(output) == [new]
     moved = tmp_path / "moved"
     shutil.move(output, moved)
     if intruder == "replaces":

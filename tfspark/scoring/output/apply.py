@@ -154,14 +154,19 @@ class Applier:
         """Whether the folders were exchanged, so that `new` contains the replaced rows.
 
         Replaced rows must never be published again, even if another program has since removed the
-        output. A reboot may change device numbers, so a missing new file is a sign as well.
+        output. A reboot may change device numbers, so a missing new file is a sign as well. Without
+        rows and with partitions, only `_SUCCESS` is new, and the old output may have it too. Then
+        the inode shows it.
         """
         if journal.mode != "overwrite":
             return False
         if journal.folder and self.store.identity(self.places.output) == journal.folder:
             return True
-        first = next(iter(journal.add), "")
-        return not self.store.exists(f"{self.work}/new/{first}")
+        new = f"{self.work}/new"
+        for name in journal.add:
+            if name != SUCCESS:
+                return not self.store.exists(f"{new}/{name}")
+        return bool(journal.folder) and _inode(self.store.identity(new)) != _inode(journal.folder)
 
     def _replace_partition(self, journal: Journal, folder: str, first: str) -> None:
         """Replace the folder of a partition. Without its first new file, it was replaced before."""
@@ -231,6 +236,11 @@ class Applier:
                 hint="run the same command again; it detects whether the rows are published.",
             )
         )
+
+
+def _inode(identity: str) -> str:
+    """Return the part of an identity that stays after a reboot."""
+    return identity.rpartition(":")[2]
 
 
 def _in_the_way(path: str) -> str:
