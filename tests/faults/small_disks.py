@@ -23,6 +23,18 @@ def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
 
 
 @contextmanager
+def mounted_again(folder: Path, place: Path) -> Iterator[None]:
+    """Mount a folder at a second place; skip the test if this is not permitted."""
+    place.mkdir()
+    if not _mounts("--bind", str(folder), str(place)):
+        pytest.skip("this user cannot mount a folder at a second place")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@contextmanager
 def overlay(folder: Path) -> Iterator[None]:
     """Mount `merged` over `lower` and `upper` in a folder; skip the test if this fails."""
     layers = f"lowerdir={folder}/lower,upperdir={folder}/upper,workdir={folder}/work"

@@ -16,6 +16,8 @@ from tests.faults.numbered_rows import NEW
 from tests.faults.stopping_store import Stopped
 from tests.faults.test_commit_faults import PARTS
 from tests.minidfs import minidfs
+from tfspark.errors import UsageError
+from tfspark.scoring.output.folder_rules import refuse_own_input
 from tfspark.scoring.output.journal import Mode
 from tfspark.spark.cluster.files import HadoopFiles
 
@@ -73,6 +75,16 @@ def test_a_rename_is_tried_without_a_change(spark: SparkSession, hdfs: str) -> N
     store._fs.setQuota(store._path(out), 2, 2**63 - 1)  # the folder and the one in it
     assert "quota" in store.reason_to_refuse(out, work)
     assert store.names(out) == ["in"]
+
+
+def test_an_input_by_another_name_of_the_file_system_is_refused(
+    spark: SparkSession, hdfs: str
+) -> None:
+    other = hdfs.replace("127.0.0.1", "localhost")
+    refuse_own_input(spark, f"{hdfs}/some/out", [f"{other}/some/in"], "overwrite")
+    for source in ("some/out", "some/out/in", "some"):
+        with pytest.raises(UsageError, match="would change"):
+            refuse_own_input(spark, f"{hdfs}/some/out", [f"{other}/{source}"], "overwrite")
 
 
 # Before the decision, and between the two renames of an overwrite, when there is no output.

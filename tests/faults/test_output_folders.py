@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.small_disks import overlay, small_disk
+from tests.faults.small_disks import mounted_again, overlay, small_disk
 from tests.faults.test_output_places import output_at, without_spark, write
 from tfspark.errors import UsageError
 from tfspark.scoring.output import folder_rules
@@ -35,6 +35,26 @@ def test_an_output_that_overlaps_with_the_input_is_refused(
     folder_rules.refuse_own_input(nothing, f"file:{tmp_path}/out", inputs, "error")
     with pytest.raises(UsageError, match="would change") if is_refused else nullcontext():
         folder_rules.refuse_own_input(nothing, f"file:{tmp_path}/out", inputs, mode)
+
+
+@pytest.mark.parametrize(
+    ("source", "is_refused"),
+    [("first/out", True), ("first/out/in", True), ("first", True), ("first/in", False)],
+)
+def test_an_input_by_another_mount_is_refused(
+    source: str, is_refused: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "first" / "out" / "in").mkdir(parents=True)
+    (tmp_path / "first" / "in").mkdir()
+    nothing: Any = None
+    place = f"file:{tmp_path}/second/out"
+    with mounted_again(tmp_path / "first", tmp_path / "second"):
+        with pytest.raises(UsageError, match="would change") if is_refused else nullcontext():
+            folder_rules.refuse_own_input(nothing, place, [str(tmp_path / source)], "overwrite")
+        read = [Source(((tmp_path / source / "part-0").as_uri(),))]
+        inside = source.startswith("first/out")
+        with pytest.raises(UsageError, match="would change") if inside else nullcontext():
+            folder_rules.refuse_own_files(place, read, "overwrite")
 
 
 @pytest.mark.parametrize("read", ["out/a b/part-0", "link/part-0"])

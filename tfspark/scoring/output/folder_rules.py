@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -24,7 +25,7 @@ from tfspark.scoring.output.partitions import partitions_in, refuse_other_partit
 from tfspark.scoring.output.protocol import check_same_columns
 from tfspark.scoring.output.store import Store
 from tfspark.scoring.output.stores import resolve_links
-from tfspark.spark.cluster.files import HadoopFiles
+from tfspark.spark.cluster.files import HadoopFiles, local_path
 from tfspark.spark.cluster.reading import escaped_glob, read_path
 from tfspark.spark.cluster.sources import Source
 
@@ -49,11 +50,29 @@ def refuse_own_input(spark: SparkSession, folder: str, inputs: Collection[str], 
     """
     if mode == "error":
         return
-    written = f"{resolve_links(folder)}/"
+    written = _canonical(spark, folder)
     for path in inputs:
-        read = f"{resolve_links(HadoopFiles(spark, path).qualified(path)).rstrip('/')}/"
-        if read.startswith(written) or written.startswith(read):
+        read = _canonical(spark, path)
+        if _is_inside(read, written) or _is_inside(written, read):
             raise UsageError(would_change(folder, path, mode))
+
+
+def _canonical(spark: SparkSession, path: str) -> str:
+    """Return the path behind its links; two names of one file system become equal."""
+    files = HadoopFiles(spark, path)
+    where = files.qualified(path)
+    return (resolve_links(where) if local_path(where) else files.canonical(where)).rstrip("/")
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    """Whether a path is a folder or is inside it; a local folder may be mounted at two places."""
+    if f"{path}/".startswith(f"{folder}/"):
+        return True
+    here, there = local_path(path), local_path(folder)
+    if here is None or there is None or not os.path.exists(there):  # noqa: PTH110
+        return False  # unlike `Path.exists`, it does not fail in a closed folder
+    above = filter(os.path.exists, (here, *here.parents))
+    return any(one.samefile(there) for one in above)
 
 
 def refuse_own_files(folder: str, sources: Collection[Source], mode: Mode) -> None:
@@ -90,9 +109,9 @@ def own_files(folder: str, sources: Collection[Source]) -> set[str]:
 
 def _own_folders(folder: str, sources: Collection[Source]) -> set[str]:
     """Return the folders of the files that lie in a folder, behind its links."""
-    written = f"{resolve_links(folder)}/"
+    written = resolve_links(folder)
     read = {_folder_of(uri) for source in sources for uri in source.uris}
-    return {one for one in read if f"{resolve_links(one)}/".startswith(written)}
+    return {one for one in read if _is_inside(resolve_links(one), written)}
 
 
 def _folder_of(uri: str) -> str:

@@ -146,8 +146,15 @@ class HadoopFiles:
         there = self._path(uri)
         while there.getParent() is not None and not self._fs.exists(there):
             there = there.getParent()
-        missing = str(self._path(uri).toString())[len(str(there.toString())) :]
+        missing = str(self._path(uri).toString())[len(str(there.toString()).rstrip("/")) :]
         return str(self._fs.resolvePath(there).toString()).rstrip("/") + missing
+
+    def canonical(self, uri: str) -> str:
+        """Return the URI behind mount links, with the name of the service, such as address:port."""
+        place = self._path(self.resolve_links(self.qualified(uri)))
+        service = place.getFileSystem(self._fs.getConf()).getCanonicalServiceName()
+        where = place.toUri()
+        return f"{where.getScheme()}://{service or where.getAuthority() or ''}{where.getPath()}"
 
     def exists(self, uri: str) -> bool:
         """Whether there is a file or folder."""
