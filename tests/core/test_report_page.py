@@ -16,7 +16,8 @@ from tests.core.browser import BROWSER, browser
 from tfspark.scoring.drift import METHOD, drift_of
 from tfspark.scoring.page import NoTemplatesError, page_beside, page_of, write_page
 from tfspark.scoring.page import formats as formatted
-from tfspark.scoring.report import Report, _run_at
+from tfspark.scoring.report import Report
+from tfspark.scoring.report_file import _run_at
 from tfspark.sketches import ColumnSketch, RowSketch
 from tfspark.sketches.draw import Draw
 from tfspark.sketches.summary import summary_of

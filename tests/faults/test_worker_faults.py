@@ -168,16 +168,16 @@ def test_a_run_of_each_engine_can_be_ended(engine: str, endless: Path, tmp_path:
 KILL_THE_JVM = """
 import os, signal, sys
 from jobs import batch_score
-from tfspark.scoring import report
+from tfspark.scoring import report_file
 
-write = report.write_report
+write = report_file.write_report
 
 def write_and_kill(spark, *arguments):
     place = write(spark, *arguments)
     os.kill(spark._jvm.java.lang.ProcessHandle.current().pid(), signal.SIGKILL)
     return place
 
-report.write_report = write_and_kill
+report_file.write_report = write_and_kill
 sys.exit(batch_score.main(sys.argv[1:]))
 """
 

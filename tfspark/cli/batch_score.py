@@ -82,7 +82,7 @@ def plan(spark: SparkSession, args: argparse.Namespace) -> tuple[Plan, Report]:
     """Check every part of the job, and return its plan and its new report."""
     from tfspark.scoring import batch
     from tfspark.scoring.job_log import warn_of_secrets
-    from tfspark.scoring.report import check_report
+    from tfspark.scoring.report_file import check_report
 
     paths = (args.input, args.output, args.bad_rows, args.report, args.baseline)
     warn_of_secrets(args.model, *args.models.values(), *paths)
@@ -107,7 +107,7 @@ def execute(
     If an earlier run has already done the job, the report is the one of that run.
     """
     from tfspark.scoring import batch
-    from tfspark.scoring.report import write_report
+    from tfspark.scoring.report_file import write_report
 
     target = arguments.target_of(args)
     places: list[str] = []

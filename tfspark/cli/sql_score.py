@@ -92,7 +92,7 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
     from tfspark.foreign_text import escaped
     from tfspark.scoring.job_log import warn_of_secrets
     from tfspark.scoring.query import QueryJob, run_query
-    from tfspark.scoring.report import check_report, write_report
+    from tfspark.scoring.report_file import check_report, write_report
     from tfspark.spark.cluster.failures import own_errors
 
     warn_of_secrets(*args.register.values(), args.output, args.report)

@@ -1,51 +1,30 @@
 """The report of a job as JSON: counts, seconds of each phase, model and versions. Driver.
 
-The job adds phases and facts as it runs. The path of the JSON document is the last line that a job
-prints. A page with the same facts is written beside it.
+The job adds phases and facts as it runs. `report_file` writes it.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from tfspark.errors import OutputExistsError, TfsparkError, UsageError, explain
-from tfspark.foreign_text import one_line, redacted
+from tfspark.foreign_text import redacted
 from tfspark.package import ModelPackage
-from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.json_text import copied, indented
-from tfspark.scoring.page import (
-    HEAD,
-    NoTemplatesError,
-    can_write_pages,
-    head_of,
-    page_beside,
-    page_of,
-    refuse_other_page,
-)
 from tfspark.scoring.run_name import check_run_name
-from tfspark.scoring.whole_file import write_whole
 from tfspark.signature import TensorSpec, format_shape
-from tfspark.spark.cluster.failures import cause
-from tfspark.spark.cluster.files import HadoopFiles, local_path
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    pass
 
 _log = logging.getLogger(__name__)
 
 # A commit may be recorded in a property of a table, and the size of a property is limited.
 _NOT_RECORDED = ("cards", "statistics", "drift")
-# The beginning of a report; the rest may be missing, because its job was killed or a disk was full.
-_CUT = re.compile(rb'\{\s*"job": "(batch|sql)_score",\s*"run": ')
 
 
 @dataclass
@@ -168,135 +147,3 @@ def _spec(spec: TensorSpec) -> dict[str, str]:
     """Return the facts about an input or output."""
     shape = "unknown" if spec.shape is None else format_shape(spec.shape)
     return {"name": spec.name, "dtype": spec.dtype, "shape": shape, "spark": spec.sql}
-
-
-def check_report(spark: SparkSession, path: str | None) -> None:
-    """Refuse a path that cannot hold a report; called before the job.
-
-    Raises:
-        UsageError: It is a folder, or on a file system that Spark does not know.
-        OutputExistsError: It is below a file, or where this user cannot write, or it or its page
-            would replace another file.
-    """
-    if path is None:
-        return
-    files = HadoopFiles(spark, path)
-    where = files.qualified(path)
-    files.check_creatable(where)
-    if files.is_folder(where):
-        raise UsageError(
-            explain(f"The report cannot be written to {path}.", expected="a file", found="a folder")
-        )
-    # A file without content may have been made for the report, or is left of a killed job.
-    head = _head(files, where) if files.exists(where) else b""
-    if head and not _CUT.match(head) and not _run_at(files, path):
-        problem = f"--report would replace {path}, which is not a report."
-        raise OutputExistsError(explain(problem, hint="name a new file."))
-    _check_page(files, page_beside(path))
-
-
-def _check_page(files: HadoopFiles, place: str) -> None:
-    """Refuse to replace something that is not a page of a report."""
-    where = files.qualified(place)
-    if can_write_pages() and files.exists(where):
-        refuse_other_page(place, _head(files, where), "--report")
-
-
-def _head(files: HadoopFiles, where: str) -> bytes:
-    """Return the first bytes of a file; nothing for folders and pipes."""
-    local = local_path(where)
-    if local is not None:
-        return head_of(local)
-    return b"" if files.is_folder(where) else files.head(where, HEAD)
-
-
-def write_report(
-    spark: SparkSession, report: Report, target: Dataset | None, path: str | None
-) -> str:
-    """Write a report and return its path.
-
-    Args:
-        spark: The session, whose file systems reach the path.
-        report: The finished report.
-        target: The output of the rows. By default the report goes into this folder, with a name
-            that Spark's readers ignore; for a table, it goes into the working directory, and only
-            this user can read it, because it shows rows that the table may hide from others.
-        path: A path or URI that the user chose; `None` for the default.
-
-    Raises:
-        TfsparkError: When the report cannot be written. The rows are published, but they may have
-            been removed since.
-    """
-    name = f"_tfspark_report_{report.run}.json"
-    place = path or (
-        f"{target.path.rstrip('/')}/{name}"
-        if target and target.path
-        else f"file:{Path.cwd() / name}"
-    )
-    is_private = not path and not (target and target.path)
-    files = HadoopFiles(spark, place)
-    if not path and target and target.path and not files.is_folder(target.path):
-        problem = f"The report is not written: its folder {target.path} does not exist."
-        found = "a run that is done, and an output that was removed later"
-        hint = "choose another --run-id to write the rows again, or name a file with --report."
-        raise TfsparkError(explain(problem, found=found, hint=hint))
-    try:
-        if _run_at(files, place) == report.run:  # written by this run before it was killed, or done
-            return _shown_path(files, place)
-        written = _write(files, place, report.to_json(), is_private)
-    except Exception as error:
-        raise TfsparkError(
-            explain(
-                f"The rows are written, but the report is not: {place}.",
-                found=cause(error),
-                hint="do not run the job again only for the report.",
-            )
-        ) from error
-    _write_page(files, page_beside(place), report, is_private)
-    return written
-
-
-def _write_page(files: HadoopFiles, place: str, report: Report, is_private: bool) -> None:
-    """Write the page of a report. The rows are published, so an error is only logged."""
-    try:
-        _check_page(files, place)
-        _write(files, place, page_of(report.document()), is_private)
-    except NoTemplatesError as error:
-        _log.info("%s", error)
-    except Exception as error:
-        _log.warning("the page %s is not written: %s", one_line(place), cause(error))
-
-
-def _run_at(files: HadoopFiles, place: str) -> str:
-    """Return the run of the report at a place; empty without a report.
-
-    The caller keeps the report of a finished run, because the record of its commit has no
-    statistics to write it again.
-    """
-    where = files.qualified(place)
-    local = local_path(where)
-    if not files.exists(where) or (local is not None and not local.is_file()):
-        return ""  # to read a pipe such as /dev/stdout would take forever
-    with TemporaryDirectory(prefix="tfspark-") as folder:
-        copy = Path(folder) / "report.json"
-        files.copy_to_local(where, copy)
-        try:
-            return str(json.loads(copy.read_bytes())["run"])
-        except (ValueError, KeyError, TypeError):  # another file, which is replaced
-            return ""
-
-
-def _shown_path(files: HadoopFiles, place: str) -> str:
-    where = files.qualified(place)
-    return str(local_path(where) or where)
-
-
-def _write(files: HadoopFiles, place: str, text: str, is_private: bool) -> str:
-    where = files.qualified(place)
-    local = local_path(where)
-    if local is None:
-        files.write_text(where, text)
-        return where
-    local.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(local, text, is_private=is_private)
-    return str(local)

@@ -1,7 +1,6 @@
 """A folder of files as the output of a job: staged in a hidden folder, then committed. Driver.
 
-Exactly the counted files are published. They are moved one by one out of the folder of the tasks;
-a file that a lost attempt writes there later is not published. README.md describes the commit.
+Only counted files are published, not those that a lost attempt of a task writes later.
 """
 
 from __future__ import annotations

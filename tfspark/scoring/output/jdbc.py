@@ -1,13 +1,12 @@
 """A table of a JDBC catalog as the output of a job: a second table, then one transaction. Driver.
 
 Spark writes the rows to a second table of the same schema, in many transactions. Then one
-transaction moves them: INSERT … SELECT, after DELETE in mode overwrite. A new table is the second
-table, renamed. The table `tfspark_runs` in the schema has one row for each job, its note. The
-transaction changes the note too, and does so only if the note still names its run. So a run that
-another run has replaced moves nothing.
+transaction moves them: INSERT … SELECT, after DELETE in mode overwrite. The table `tfspark_runs` in
+the schema has one row for each job, its note. The transaction changes the note too, if the note
+still names its run. So a run that another run has replaced moves nothing.
 
-A new table and its note change in two steps. Between them, the note says that the second table is
-being renamed. A later run that finds this note checks whether the second table still exists.
+A new table is the second table, renamed; then its note changes. Between these steps, the note says
+so, and a later run checks whether the second table still exists.
 """
 
 from __future__ import annotations
@@ -34,8 +33,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _RUNS = "tfspark_runs"
-# Characters of the target's name, and of the run, in the name of the second table; Derby allows 128
-# characters, PostgreSQL 63.
+# Characters of the target's name, and of the run, in the second table's name; PostgreSQL allows 63.
 _SHOWN, _TAIL = 30, 15
 _STAGING, _RENAMING, _DONE = "staging", "renaming", "done"
 
@@ -278,8 +276,6 @@ class JdbcOutput(CatalogOutput):
         values = (step, json.dumps(account), self._commit, self.run)
         if transaction.run(update, *values) != 1:
             raise self._busy("a run that took over while this one was paused")
-
-    # --- end
 
     def acknowledge(self) -> None:
         """See `Output.acknowledge`. Only the note of a run id stays."""
