@@ -197,7 +197,7 @@ class Both:
         """Run one run id in both languages; return how each job ended, and the rows."""
         output = self.output(OLD)
         sides: tuple[Side, ...] = (side, _other(side), side)
-        jobs = [self.job(one, output, f"of {one}", "append", "monday") for one in sides]
+        jobs = [self.job(one, output, f"of-{one}", "append", "monday") for one in sides]
         return [[job.ends() for job in jobs], rows(output)]
 
     def knows_that_it_ended(self) -> list[bool]:

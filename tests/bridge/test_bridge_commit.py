@@ -57,7 +57,7 @@ def test_a_run_id_that_is_done_on_the_other_side_is_not_run_again(
 ) -> None:
     ends, rows = found[f"{side} done"]
     assert ends == ["done", "already done", "already done"]
-    assert rows == sorted(["old.1", f"of {side}.1", f"of {side}.2"])
+    assert rows == sorted(["old.1", f"of-{side}.1", f"of-{side}.2"])
 
 
 def test_scala_knows_which_process_of_python_has_ended(found: dict[str, Any]) -> None:
