@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 # The beginning of a report; the rest may be missing, because its job was killed or a disk was full.
-_CUT = re.compile(rb'\{\s*"job": "(batch|sql)_score",\s*"run": ')
+_CUT = re.compile(rb'\{\s*"job"\s*:\s*"(batch|sql)_score"\s*,\s*"run"\s*:')
 
 
 def check_report(spark: SparkSession, path: str | None) -> None:

@@ -11,8 +11,8 @@ import org.apache.spark.sql.SparkSession
   *
   * Bad rows are written as Parquet files with the columns of the input, the reason and the input
   * file. The folder has its own commit. It is published just before the output. Its record stays
-  * until the job has reported, so that a job that is killed between the two does not publish bad
-  * rows twice. If files of a record are missing, the bad rows were being withdrawn.
+  * until the job has reported. If a job was killed between the two, the next job into both
+  * withdraws the bad rows. If files of a record are missing, the bad rows were being withdrawn.
   *
   * @param good the output of the job; it begins before the bad rows
   */
@@ -29,7 +29,7 @@ final private[jobs] class BadRowsOutput(
       run,
       Stores.qualified(new Path(folder), HadoopConf.of(spark))
     ) {
-  private var isShown = false
+  private var runId = ""
 
   /** Also true after a leftover of the output. */
   override def hasLeftover: Boolean = super.hasLeftover || good.hasLeftover
@@ -60,37 +60,56 @@ final private[jobs] class BadRowsOutput(
       ))
   }
 
-  /** Published bad rows are staged, but not published again. */
+  /** Called only if the output of the job is not published.
+    *
+    * Bad rows of killed jobs whose output was not published are withdrawn. As both locks are held,
+    * no such job can publish its output any more.
+    */
   override def begin(job: JobKey): Option[Journal] = {
     val isChanged = super.hasLeftover || !isCompared
-    val done = commit.begin(JobKey(job.digest))
-    isShown = done.exists(isWhole)
-    if (!isShown) {
-      done.foreach(withdraw)
-      checkAgain(isChanged)
-    }
+    val own = JobKey(job.digest)
+    runId = job.runId
+    commit.begin(own): Unit
+    commit.records.filter(record => record.job == own || isAbandoned(record)).foreach(withdraw)
+    checkAgain(isChanged)
     open()
-    done
+    None
+  }
+
+  /** Whether the job of a record has ended and did not publish its rows in this output. */
+  private def isAbandoned(record: Journal): Boolean = {
+    val beside = record.report.path(BadRowsOutput.good)
+    val job = JobKey(record.job.digest, beside.path("run_id").asText)
+    good.place.exists(_.toString == beside.path("output").asText) &&
+    !lock.isAliveAfterWait(Holder(record.run, record.owner)) && !good.mayHavePublished(job)
   }
 
   /** Take over the files that this job left after its output was published. */
   def clear(job: JobKey): Unit =
     if (super.hasLeftover) commit.begin(JobKey(job.digest)): Unit
 
-  override def publish(account: ObjectNode): Unit = if (!isShown) super.publish(account)
+  override def publish(account: ObjectNode): Unit = {
+    val beside = Json.node().put("output", good.place.fold("")(_.toString)).put("run_id", runId)
+    val whole = account.deepCopy()
+    whole.set[ObjectNode](BadRowsOutput.good, beside): Unit
+    super.publish(whole)
+  }
 
   /** Remove the published bad rows; rows that an overwrite replaced are not restored. */
   def withdraw(): Unit = commit.record.filter(_ => lock.holds).foreach(withdraw)
-
-  private def isWhole(done: Journal): Boolean =
-    done.add.forall(name => store.exists(s"$root/$name"))
 
   private def withdraw(done: Journal): Unit = {
     // The mark of a whole folder may already belong to another job.
     done.add.filter(_ != HiddenFolder.Success).foreach(name => store.delete(s"$root/$name"))
     if (store.names(root).forall(_ == HiddenFolder.Success)) store.delete(root)
-    commit.forget()
+    commit.forget(done.job)
   }
+}
+
+private object BadRowsOutput {
+
+  /** In the record of bad rows: the output of the job, and its run id. */
+  private val good = "good"
 }
 
 /** The output of a job and its bad rows as one transaction. Driver.

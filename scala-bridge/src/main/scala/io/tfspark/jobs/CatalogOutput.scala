@@ -55,6 +55,9 @@ final private[jobs] class CatalogOutput(
 
   override def isDecided: Boolean = isPublished
 
+  /** A table without a record does not show it. */
+  override def mayHavePublished(job: JobKey): Boolean = true
+
   /** The rows are kept on the workers' disks, and written after they were counted, because the
     * statement cannot be undone.
     */

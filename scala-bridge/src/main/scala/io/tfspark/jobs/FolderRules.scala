@@ -46,8 +46,8 @@ final private[jobs] class FolderRules(
       Partitions.checkSame(files, path, target)
       val isCsv = target.format == "csv"
       if (!isCsv || target.option("header").forall(_.equalsIgnoreCase("true"))) {
-        val there =
-          Dataset(Some(path.toString), None, target.format, target.options).read(spark).schema
+        val literal = FolderRules.escapedGlob(path.toString) // Spark takes the path as a glob
+        val there = Dataset(Some(literal), None, target.format, target.options).read(spark).schema
         // CSV, JSON and folder names have no types, so only names are compared.
         val isUntyped = isCsv || target.format == "json"
         val written = StructType(schema.map(field => field.copy(dataType = stored(field.dataType))))
@@ -101,6 +101,9 @@ final private[jobs] class FolderRules(
 }
 
 private[jobs] object FolderRules {
+
+  /** A glob that matches only this name. */
+  def escapedGlob(name: String): String = name.replaceAll("""[*?\[\]{}\\]""", """\\$0""")
 
   /** Whether Spark's readers ignore a name. */
   def isHidden(name: String): Boolean =

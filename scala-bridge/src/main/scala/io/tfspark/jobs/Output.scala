@@ -67,6 +67,11 @@ private[jobs] trait Output extends Transaction {
   /** Whether the target can record that the run with an id is done. */
   def recordsRuns: Boolean
 
+  /** Whether an earlier run of a job has published its rows here, or may have; called after
+    * `begin`.
+    */
+  def mayHavePublished(job: JobKey): Boolean
+
   /** Raise when the target cannot take rows of a schema. */
   def checkColumns(schema: StructType): Unit
 

@@ -47,6 +47,14 @@ private[jobs] object OwnInput {
         )
       )
 
+  /** The sources of a query without the files of its target, which the job itself adds to.
+    * Otherwise the same command would be another job after a kill.
+    */
+  def withoutFiles(folder: Path, sources: Seq[Source]): Seq[Source] = {
+    val own = ownFiles(folder, sources)
+    sources.map(source => source.copy(files = source.files.filterNot(own)))
+  }
+
   private def ownFiles(folder: Path, sources: Seq[Source]): Set[String] = {
     val own = ownFolders(folder, sources).toSet
     sources.flatMap(_.files).filter(file => own(folderOf(file))).toSet

@@ -95,6 +95,8 @@ private[jobs] class PathOutput(
 
   override def isDecided: Boolean = commit.isDecided
 
+  override def mayHavePublished(job: JobKey): Boolean = commit.hasPublished(job)
+
   override def begin(job: JobKey): Option[Journal] = {
     val isChanged = hasLeftover || !isCompared
     val done = commit.begin(job)

@@ -113,7 +113,8 @@ private[jobs] object Plan {
     val isNull = col(s"`${good.columns.last.replace("`", "``")}`").isNull
     val counted = good.observe(after, rowCount, count_if(isNull).as("nulls"))
     output.checkColumns(counted.schema)
-    val snapshot = InputSnapshot.of(sources, HadoopConf.of(spark))
+    val others = output.place.fold(sources)(OwnInput.withoutFiles(_, sources))
+    val snapshot = InputSnapshot.of(others, HadoopConf.of(spark))
     val key = JobIdentity.keyOf(job, located.model.digest, snapshot)
     val counts = new Counts(before, after, bad.map(_ => aside))
     val isView = job.mode == "append" && job.source.table.isDefined

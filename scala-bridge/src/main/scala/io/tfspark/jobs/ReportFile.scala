@@ -1,8 +1,11 @@
 package io.tfspark.jobs
 
-import java.io.{CharConversionException, File}
+import java.io.{CharConversionException, File, IOException}
+import java.nio.{file => nio}
 import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Paths}
+import java.nio.file.StandardCopyOption.ATOMIC_MOVE
+import java.util.UUID
 
 import scala.util.Using
 import scala.util.control.NonFatal
@@ -22,6 +25,7 @@ private[jobs] object ReportFile {
 
   /** A larger file is not a report. */
   private val mostBytes = 64L << 20
+  private val beginning = """\{\s*"job"\s*:\s*"(batch|sql)_score"\s*,\s*"run"\s*:""".r
   private val json = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
 
   /** Refuse a path that cannot hold a report, or that holds another file; called before the job. */
@@ -32,8 +36,8 @@ private[jobs] object ReportFile {
       throw new UsageException(
         Explain(s"The report cannot be written to $place.", expected = "a file", found = "a folder")
       )
-    // A file without content may have been made for the report.
-    if (bytesAt(files, path) > 0 && runAt(files, path).isEmpty)
+    // A file without content may have been made for the report, or is left of a killed job.
+    if (bytesAt(files, path) > 0 && runAt(files, path).isEmpty && !isCut(files, path))
       throw new OutputExistsException(
         Explain(
           s"--report would replace $place, which is not a report.",
@@ -53,8 +57,9 @@ private[jobs] object ReportFile {
     val place = job.report.getOrElse(beside)
     try {
       val (files, path) = located(spark, place)
-      if (runAt(files, path) != account.run)
-        Using.resource(files.create(path, true))(_.write(account.toJson.getBytes(UTF_8)))
+      if (job.report.isEmpty && job.target.path.isDefined && !files.exists(path.getParent))
+        throw new IOException(s"${path.getParent} was removed after the run was done")
+      if (runAt(files, path) != account.run) write(files, path, account.toJson)
       if (path.toUri.getScheme == "file") path.toUri.getPath else path.toString
     } catch {
       case NonFatal(error) =>
@@ -68,6 +73,26 @@ private[jobs] object ReportFile {
         )
     }
   }
+
+  /** Write a file. A local file appears as a whole; a pipe or a device is written directly. */
+  private def write(files: FileSystem, path: Path, text: String): Unit =
+    if (!Stores.isLocal(path) || isSpecial(local(path)))
+      Using.resource(files.create(path, true))(_.write(text.getBytes(UTF_8)))
+    else {
+      val place = if (Files.exists(local(path))) local(path).toRealPath() else local(path)
+      Files.createDirectories(place.getParent): Unit
+      val part = place.resolveSibling(s".tfspark-${UUID.randomUUID}")
+      try {
+        Files.writeString(part, text): Unit
+        if (Files.exists(place))
+          Files.setPosixFilePermissions(part, Files.getPosixFilePermissions(place)): Unit
+        Files.move(part, place, ATOMIC_MOVE): Unit
+      } finally Files.deleteIfExists(part): Unit
+    }
+
+  private def isSpecial(place: nio.Path): Boolean =
+    place.startsWith("/dev") || place.startsWith("/proc") ||
+      (Files.exists(place) && !Files.isRegularFile(place))
 
   private def located(spark: SparkSession, place: String): (FileSystem, Path) = {
     val named = new Path(place)
@@ -89,10 +114,16 @@ private[jobs] object ReportFile {
       catch { case _: JsonProcessingException | _: CharConversionException => "" }
   }
 
+  /** Whether a file begins as a report; its job was killed, or its disk was full. */
+  private def isCut(files: FileSystem, path: Path): Boolean = {
+    val head = Using.resource(files.open(path))(stream => new String(stream.readNBytes(256), UTF_8))
+    beginning.findPrefixOf(head).isDefined
+  }
+
   /** Hadoop would compare a local file with an old checksum beside it. */
   private def read(files: FileSystem, path: Path): Array[Byte] =
     if (Stores.isLocal(path)) Files.readAllBytes(local(path))
     else Using.resource(files.open(path))(_.readAllBytes())
 
-  private def local(path: Path): java.nio.file.Path = Paths.get(path.toUri.getPath)
+  private def local(path: Path): nio.Path = Paths.get(path.toUri.getPath)
 }

@@ -106,18 +106,32 @@ class BadRowsJobSuite extends JobSuite {
     assert(entries(home) == Seq("out"))
   }
 
-  test("a job that ends between both outputs is completed by the same command") {
+  Seq("the same command" -> Nil, "another job" -> Seq("--batch-size", "2")).foreach {
+    case (next, other) =>
+      test(s"bad rows without an output are withdrawn by $next") {
+        val home = folder()
+        val (plan, account) = planned(home, "append")
+        assert(plan.transaction.begin(plan.job).isEmpty)
+        plan.stage()
+        plan.bad.foreach(_.output.publish(account))
+        plan.transaction.discard() // as after an interrupt, it keeps the record of the bad rows
+        assert(ids(s"$home/bad") == bad)
+        scored(home, Seq("--mode", "append") ++ other: _*): Unit
+        assert(ids(s"$home/bad") == bad)
+        assert(ids(s"$home/out").size == 16)
+        assert(entries(home) == Seq("bad", "out"))
+      }
+  }
+
+  test("another job keeps the bad rows of a job with an output") {
     val home = folder()
     val (plan, account) = planned(home, "append")
     assert(plan.transaction.begin(plan.job).isEmpty)
     plan.stage()
-    plan.bad.foreach(_.output.publish(account))
-    plan.transaction.discard() // as after an interrupt, it keeps the record of the bad rows
-    assert(ids(s"$home/bad") == bad)
-    scored(home, "--mode", "append"): Unit
-    assert(ids(s"$home/bad") == bad)
-    assert(ids(s"$home/out").size == 16)
-    assert(entries(home) == Seq("bad", "out"))
+    plan.transaction.publish(account)
+    plan.transaction.discard() // the records stay until the job has reported
+    scored(home, "--mode", "append", "--batch-size", "2"): Unit
+    assert((ids(s"$home/out").size, ids(s"$home/bad").size) == ((32, 8)))
   }
 
   test("a job that ends after both outputs is not run again") {

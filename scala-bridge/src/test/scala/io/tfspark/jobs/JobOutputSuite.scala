@@ -1,6 +1,6 @@
 package io.tfspark.jobs
 
-import java.nio.file.Files
+import java.nio.file.{Files, Path}
 
 import io.tfspark.error._
 
@@ -31,6 +31,14 @@ class JobOutputSuite extends JobSuite {
       "outputs=z"
     ))
     assert(other.getMessage.startsWith("The rows do not have the columns of the parquet at"))
+  }
+
+  test("an output may have the characters of a glob") {
+    Seq("out[1]", "out{a,b}", "out*").foreach { name =>
+      val output = folder().resolve(name).toString
+      Seq(1, 2).foreach(_ => linear(output, "--mode", "append"))
+      assert(Files.list(Path.of(output)).filter(_.toString.endsWith(".parquet")).count() >= 2, name)
+    }
   }
 
   test("a job that fails leaves what was there, and nothing beside it") {

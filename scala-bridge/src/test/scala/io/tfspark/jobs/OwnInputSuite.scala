@@ -73,6 +73,21 @@ class OwnInputSuite extends JobSuite {
     }
   }
 
+  test("the files of the target do not identify a job that appends to it") {
+    val output = s"${folder()}/out"
+    linear(output)
+    sql(s"CREATE OR REPLACE TEMPORARY VIEW with_target AS SELECT a.* FROM parquet.`$input` a " +
+      s"LEFT JOIN parquet.`$output` b ON a.id = b.id")
+    def key() = {
+      val words = Seq("--model", model("linear"), "--input-table", "with_target")
+      val all = words ++ Seq("--output", output, "--mode", "append")
+      Plan.of(spark, BatchScoreFlags.parse(all), "run").job
+    }
+    val before = key()
+    linear(output, "--mode", "append")
+    assert(key() == before)
+  }
+
   test("an input without a state makes each run a job of its own, unless it has an id") {
     sql("SELECT array(rand(), 1d) AS features FROM range(2)").createOrReplaceTempView("by_chance")
     val rows = spark.sparkContext.parallelize(Seq(1L, 2L))

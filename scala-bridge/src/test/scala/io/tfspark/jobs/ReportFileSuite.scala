@@ -3,6 +3,7 @@ package io.tfspark.jobs
 import java.nio.file.{Files, Path}
 
 import io.tfspark.error.OutputExistsException
+import org.apache.commons.io.FileUtils
 
 class ReportFileSuite extends JobSuite {
 
@@ -29,6 +30,25 @@ class ReportFileSuite extends JobSuite {
       report(score(words(file) ++ Seq("--output", s"${folder()}/out"): _*)).get("run").asText
     }
     assert(runs.distinct.size == 2 && report(file.toString).get("run").asText == runs.last)
+  }
+
+  test("a part of a report is replaced, and nothing is left beside it") {
+    val file = folder().resolve("report.json")
+    score(words(file) ++ Seq("--output", s"${folder()}/out"): _*): Unit
+    Files.writeString(file, Files.readString(file).take(200))
+    val place = score(words(file) ++ Seq("--output", s"${folder()}/out"): _*)
+    assert(report(place).get("rows_out").asLong == 5)
+    assert(entries(file.getParent) == Seq("report.json"))
+  }
+
+  test("a run that is done does not make a removed output again") {
+    val output = folder().resolve("out")
+    linear(output.toString, "--run-id", "monday"): Unit
+    FileUtils.deleteDirectory(output.toFile)
+    assert(linear(output.toString, "--run-id", "monday") == "the report was not written")
+    assert(!Files.exists(output))
+    linear(output.toString, "--run-id", "tuesday"): Unit
+    assert(spark.read.parquet(output.toString).count() == 5)
   }
 
   test("the report of a run that is done is kept, with what the record of the run lacks") {

@@ -84,13 +84,23 @@ final private[jobs] class Applier(
   }
 
   /** Whether Python exchanged the folders, so that `new` contains the replaced rows. They must
-    * never be published again, even if another program has since removed the output.
+    * never be published again, even if another program has since removed the output. Without rows
+    * and with partitions, only `_SUCCESS` is new, and the old output may have it too. Then the
+    * inode of the folder shows it.
     */
   private def isReplaced(journal: Journal): Boolean =
     journal.mode == "overwrite" && (
       (journal.folder.nonEmpty && store.identity(places.output) == journal.folder) ||
-        !store.exists(s"$fresh/${journal.add.headOption.getOrElse("")}")
+        journal.add.find(_ != HiddenFolder.Success).fold(isOldFolder(journal))(name =>
+          !store.exists(s"$fresh/$name")
+        )
     )
+
+  private def isOldFolder(journal: Journal): Boolean =
+    journal.folder.nonEmpty && inode(store.identity(fresh)) != inode(journal.folder)
+
+  /** The part of an identity that stays after a reboot. */
+  private def inode(identity: String): String = identity.drop(identity.lastIndexOf(':') + 1)
 
   private def show(): Unit = store.rename(fresh, places.output)
 

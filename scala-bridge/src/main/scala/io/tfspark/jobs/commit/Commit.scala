@@ -29,6 +29,9 @@ final private[jobs] class Commit(val lock: Lock, tables: Tables = NoTables) {
 
   private var job = JobKey("")
 
+  /** The names of the jobs whose files `begin` published. */
+  private var recovered = Set.empty[String]
+
   /** Get the lock, and finish or remove the work of dead jobs.
     *
     * @return the record of this job if it is done; only `acknowledge` is then left to call
@@ -36,7 +39,7 @@ final private[jobs] class Commit(val lock: Lock, tables: Tables = NoTables) {
   def begin(job: JobKey): Option[Journal] = {
     this.job = job
     lock.acquire()
-    new Recovery(lock, tables).run(): Unit
+    recovered = new Recovery(lock, tables).run().map(_.job.name).toSet
     if (job.runId.nonEmpty) record else record.filter(isThere) // a run id is never run again
   }
 
@@ -58,8 +61,18 @@ final private[jobs] class Commit(val lock: Lock, tables: Tables = NoTables) {
   /** The record that this job is done. */
   def record: Option[Journal] = ForeignRecord.read(store, places.done(job.name))(Journal.of)
 
-  /** Delete the record of rows that were withdrawn. */
-  def forget(): Unit = store.delete(places.done(job.name))
+  /** The records of all jobs that are done. */
+  def records: Seq[Journal] =
+    store.names(places.path).filter(_.startsWith(HiddenFolder.Done)).flatMap(name =>
+      store.read(s"${places.path}/$name").map(Journal.of)
+    )
+
+  /** Whether an earlier run of a job has published its files; called after `begin`. */
+  def hasPublished(job: JobKey): Boolean =
+    store.exists(places.done(job.name)) || recovered(job.name)
+
+  /** Delete the record of rows that were withdrawn; by default, of this job. */
+  def forget(job: JobKey = job): Unit = store.delete(places.done(job.name))
 
   /** Whether the rows of this job are published, or the next start will publish them. */
   def isDecided: Boolean = store.exists(decision) || record.isDefined
