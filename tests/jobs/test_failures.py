@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tfspark.errors import EngineError, InvalidInputError, RowError, TfsparkError
-from tfspark.scoring.output.table_name import _parts
+from tfspark.scoring.output.table_name import parts_of
 from tfspark.spark.cluster.failures import cause, from_worker, is_disconnected, own_errors
 from tfspark.spark.cluster.files import local_path
 
@@ -156,4 +156,4 @@ def test_local_path_of_a_uri(uri: str, path: Path | None) -> None:
     ],
 )
 def test_parts_of_a_table_name(name: str, parts: list[str]) -> None:
-    assert _parts(name) == parts
+    assert parts_of(name) == parts

@@ -5,7 +5,6 @@ The job adds phases and facts as it runs. `report_file` writes it.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -20,8 +19,6 @@ from tfspark.signature import TensorSpec, format_shape
 
 if TYPE_CHECKING:
     pass
-
-_log = logging.getLogger(__name__)
 
 # A commit may be recorded in a property of a table, and the size of a property is limited.
 _NOT_RECORDED = ("cards", "statistics", "drift")
