@@ -60,6 +60,17 @@ FORGED = {
 }
 
 
+def test_a_forged_record_of_another_job_is_named(tmp_path: Path) -> None:
+    places = Places(str(tmp_path / "out"))
+    commit = Commit(Lock(LocalStore(), places, "B1", Owner.this_process()))
+    commit.begin(KEY)
+    forged = Path(places.done("another job"))
+    forged.write_text(journal(add=["../../victim/file"]))
+    with pytest.raises(OutputBusyError, match=f"{forged.name} is not one that a job writes"):
+        commit.records()
+    commit.suspend()
+
+
 @pytest.mark.parametrize("text", FORGED.values(), ids=FORGED)
 @pytest.mark.parametrize("name", ["work-A1/journal", "done"])
 def test_a_forged_journal_is_named_and_nothing_is_done(

@@ -21,6 +21,7 @@ from typing import Any
 from tfspark.errors import OutputBusyError, OutputExistsError, explain
 from tfspark.file_systems import is_hidden
 from tfspark.scoring.output.apply import Applier, LockLostError, NoTables, Tables
+from tfspark.scoring.output.foreign_record import read_record
 from tfspark.scoring.output.journal import PARTITIONS, JobKey, Journal, Mode, TableRecord
 from tfspark.scoring.output.lock import Holder, Lock
 from tfspark.scoring.output.places import DONE, SUCCESS
@@ -79,8 +80,8 @@ class Commit:
         """Return the records of all jobs that are done."""
         hidden = self.lock.places.hidden
         names = [name for name in self._store.names(hidden) if name.startswith(DONE)]
-        texts = [self._store.read(f"{hidden}/{name}") for name in names]
-        return [Journal.of(text) for text in texts if text is not None]
+        found = [read_record(self._store, f"{hidden}/{name}", Journal.of) for name in names]
+        return [record for record in found if record is not None]
 
     def has_published(self, job: JobKey) -> bool:
         """Whether an earlier run of a job has published its files; called after `begin`."""

@@ -64,7 +64,7 @@ final private[jobs] class Commit(val lock: Lock, tables: Tables = NoTables) {
   /** The records of all jobs that are done. */
   def records: Seq[Journal] =
     store.names(places.path).filter(_.startsWith(HiddenFolder.Done)).flatMap(name =>
-      store.read(s"${places.path}/$name").map(Journal.of)
+      ForeignRecord.read(store, s"${places.path}/$name")(Journal.of)
     )
 
   /** Whether an earlier run of a job has published its files; called after `begin`. */
