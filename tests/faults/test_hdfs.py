@@ -75,6 +75,8 @@ def test_a_rename_is_tried_without_a_change(spark: SparkSession, hdfs: str) -> N
     store._fs.setQuota(store._path(out), 2, 2**63 - 1)  # the folder and the one in it
     assert "quota" in store.reason_to_refuse(out, work)
     assert store.names(out) == ["in"]
+    assert "work-gone" in store.reason_to_stay(out, f"{hdfs}/tried/work-gone/probe")
+    assert store.names(out) == ["in"]
 
 
 def test_an_input_by_another_name_of_the_file_system_is_refused(

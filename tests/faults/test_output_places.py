@@ -108,8 +108,9 @@ def test_an_overwrite_refuses_to_delete_an_input_that_a_link_leads_to(tmp_path: 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "out"]
 
 
+@pytest.mark.parametrize("below", ["", "/hour=2"])
 def test_an_append_to_a_partition_on_another_disk_is_refused_before_the_decision(
-    tmp_path: Path,
+    below: str, tmp_path: Path
 ) -> None:
     other = Path("/dev/shm")
     if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
@@ -117,14 +118,15 @@ def test_an_append_to_a_partition_on_another_disk_is_refused_before_the_decision
     with TemporaryDirectory(dir=other) as disk:
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "day=1").symlink_to(disk)
+        Path(f"{disk}{below}").mkdir(exist_ok=True)
         output = output_at(tmp_path / "out", "append", "A1")
         assert output.begin(JobKey("A")) is None
-        for name in ("day=1", "day=2"):
+        for name in (f"day=1{below}", f"day=2{below}"):
             staged = Path(str(output.folder).removeprefix("file:"), name)
-            staged.mkdir()
+            staged.mkdir(parents=True)
             (staged / "part-0").touch()
-        output.take(["day=2/part-0", "day=1/part-0"])
-        with pytest.raises(UsageError, match=r"out/day=1; nothing is published"):
+        output.take([f"day=2{below}/part-0", f"day=1{below}/part-0"])
+        with pytest.raises(UsageError, match=rf"out/day=1{below}; nothing is published"):
             output.publish({})
         assert not output.is_decided
         output.discard()
@@ -201,7 +203,8 @@ def test_rows_that_no_reader_would_see_are_refused() -> None:
     target = Dataset("out", partition_by=(".day",))
     with pytest.raises(BindingError, match="begins with a dot"):
         check_partitions(target, {".day": "int", "score": "float"})
-    visible_files(target, ["_SUCCESS", "_temporary/0/part-0", "_day=1/part-0"])
+    hidden = ["_SUCCESS", "_temporary/0/part-0", "_day=1/part-0"]
+    assert visible_files(target, [*hidden, "day=1/part-0"]) == ["day=1/part-0"]
     with pytest.raises(BindingError, match=r"name=a\._COPYING_"):
         visible_files(target, ["name=a._COPYING_/part-0"])
 

@@ -133,14 +133,14 @@ def settings_of(args: argparse.Namespace) -> dict[str, str]:
 def settings_of_shell(given: Mapping[str, str]) -> dict[str, str]:
     """Return the settings of a JVM that a command starts; settings of the user override ours."""
     own = {"spark.ui.showConsoleProgress": "false"}
-    if is_local(given) and files_are_private():
-        # The workers then use no TCP. Spark before 4.1 ignores the setting. Whoever may write to
-        # such a socket can run code in a worker.
+    if is_local(given) and others_cannot_write():
+        # The workers then use no TCP. Spark before 4.1 ignores the setting. A user who can write
+        # to such a socket can run code in a worker.
         own["spark.python.unix.domain.socket.enabled"] = "true"
     return {**own, **given}
 
 
-def files_are_private() -> bool:
+def others_cannot_write() -> bool:
     """Whether other users cannot write to the files that this process creates."""
     mask = os.umask(0o077)  # it can only be read by setting it
     os.umask(mask)

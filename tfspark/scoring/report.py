@@ -9,16 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tfspark.foreign_text import redacted
 from tfspark.package import ModelPackage
 from tfspark.scoring.json_text import copied, indented
 from tfspark.scoring.run_name import check_run_name
 from tfspark.signature import TensorSpec, format_shape
-
-if TYPE_CHECKING:
-    pass
 
 # A commit may be recorded in a property of a table, and the size of a property is limited.
 _NOT_RECORDED = ("cards", "statistics", "drift")

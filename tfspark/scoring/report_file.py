@@ -104,15 +104,14 @@ def write_report(
     )
     is_private = not path and not (target and target.path)
     files = HadoopFiles(spark, place)
-    if not path and target and target.path and not files.is_folder(target.path):
-        problem = f"The report is not written: its folder {target.path} does not exist."
-        found = "a run that is done, and an output that was removed later"
-        hint = "choose another --run-id to write the rows again, or name a file with --report."
-        raise TfsparkError(explain(problem, found=found, hint=hint))
     try:
+        if not path and target and target.path and not files.is_folder(target.path):
+            raise _without_folder(target.path)
         if _run_at(files, place) == report.run:  # written by this run before it was killed, or done
             return _shown_path(files, place)
         written = _write(files, place, report.to_json(), is_private)
+    except TfsparkError:
+        raise
     except Exception as error:
         raise TfsparkError(
             explain(
@@ -123,6 +122,16 @@ def write_report(
         ) from error
     _write_page(files, page_beside(place), report, is_private)
     return written
+
+
+def _without_folder(folder: str) -> TfsparkError:
+    return TfsparkError(
+        explain(
+            f"The report is not written: its folder {folder} does not exist.",
+            found="a run that is done, and an output that was removed later",
+            hint="choose another --run-id to write the rows again, or name a file with --report.",
+        )
+    )
 
 
 def _write_page(files: HadoopFiles, place: str, report: Report, is_private: bool) -> None:

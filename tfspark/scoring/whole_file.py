@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -35,6 +36,11 @@ def write_whole(place: Path, text: str, *, is_private: bool = False) -> None:
         part.write_text(text, "utf-8")
         if place.exists():
             shutil.copymode(place, part)
-        os.replace(part, place)  # noqa: PTH105
+        try:
+            os.replace(part, place)  # noqa: PTH105
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            place.write_text(text, "utf-8")  # a container has mounted this file
     finally:
         part.unlink(missing_ok=True)

@@ -193,8 +193,7 @@ class PathOutput:
         """Make the folder of the run; keep counted parts and finished groups, remove the rest."""
         self._commit.open_work()
         work = self._commit.work
-        if self.mode == "overwrite" and self._store.exists(self._root):
-            folder_rules.refuse_fixed(self._store, self._root, work)
+        folder_rules.refuse_unusable(self._store, self._root, work, self.mode)
         self._store.make(f"{work}/{_ATTEMPTS}")
         if not self.keeps:
             return

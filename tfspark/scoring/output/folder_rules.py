@@ -168,20 +168,24 @@ def refuse_mount(store: Store, folder: str) -> None:
         )
 
 
-def refuse_fixed(store: Store, folder: str, work: str) -> None:
-    """Refuse to overwrite a folder that cannot be renamed; called before any row is scored.
+def refuse_unusable(store: Store, folder: str, work: str, mode: Mode) -> None:
+    """Refuse an output that the job cannot change; called before any row is scored.
 
     Args:
         store: The file system.
-        folder: The output.
-        work: A folder with entries, into whose place the output is renamed for a test; a file
-            system refuses this.
+        folder: The output; it may not exist.
+        work: The folder of the run.
+        mode: Overwrite renames the output; otherwise files are moved into it.
 
     Raises:
         UsageError: For example, the folder is in a lower layer of an overlay, or it belongs to
             another user and is in a folder with a sticky bit.
     """
-    if _can_ask(store, folder) and (reason := store.reason_to_stay(folder, work)):
+    if not store.exists(folder):
+        return
+    if mode != "overwrite":
+        refuse_closed(store, folder, work, mode, ["file"])
+    elif _can_ask(store, folder) and (reason := store.reason_to_stay(folder, _full(store, work))):
         raise UsageError(
             explain(
                 f"The folder {folder} cannot be replaced, because it cannot be renamed.",
@@ -200,7 +204,7 @@ def refuse_closed(store: Store, root: str, work: str, mode: Mode, names: Collect
     Args:
         store: The file system.
         root: The output.
-        work: The folder of the run, which has entries.
+        work: The folder of the run.
         mode: Append moves files into folders; otherwise the folders of partitions are replaced.
         names: The new files, relative to the output.
 
@@ -213,18 +217,30 @@ def refuse_closed(store: Store, root: str, work: str, mode: Mode, names: Collect
     replaced = {one for one in folders if one and store.exists(f"{root}/{one}")}
     replaced = replaced if mode == PARTITIONS else set()
     above = {_existing(store, root, one) for one in folders - replaced}
-    reasons = {one: store.reason_to_stay(f"{root}/{one}", work) for one in sorted(replaced)}
+    full = _full(store, work) if replaced else ""
+    reasons = {one: store.reason_to_stay(f"{root}/{one}", full) for one in sorted(replaced)}
     reasons |= {one: store.reason_to_refuse(f"{root}/{one}", work) for one in sorted(above)}
     for folder, reason in reasons.items():
         if reason:
+            where = f"{root}/{folder}".rstrip("/")
             raise UsageError(
                 explain(
-                    f"The new files cannot be moved to {root}/{folder}; nothing is published.",
+                    f"The new files cannot be moved to {where}; nothing is published.",
                     expected="a folder that this user can change, on the disk of the output",
                     found=reason,
                     hint="change the folder and run the job again, or write to another place.",
                 )
             )
+
+
+def _full(store: Store, work: str) -> str:
+    """Make a folder with an entry in the folder of the run; return its path.
+
+    Folders are renamed to it for a test, which a file system refuses. If another run takes the
+    folder of the run, this path is gone too, so that nothing can be renamed to it.
+    """
+    store.make(f"{work}/probe/full")
+    return f"{work}/probe"
 
 
 def _can_ask(store: Store, folder: str) -> bool:

@@ -35,8 +35,9 @@ def refuse_planted(store: Store, places: Places) -> None:
                 f"Other users can put files into {places.hidden}, the folder of the commit.",
                 expected="a folder that only users who can replace the output can change",
                 found=problem,
-                hint="find out who made it, and move it away; or choose an output in a folder that "
-                "other users cannot write. If only your own jobs used it, run chmod o-w on it.",
+                hint="find out who made it; move it away, or run as its owner, or choose an "
+                "output in a folder that other users cannot write. If only your own jobs used it, "
+                "run chmod o-w on it.",
             )
         )
 
@@ -45,12 +46,13 @@ def _problem(store: Store, places: Places, hidden: Access) -> str:
     """Return how another user could have put files there; empty when nobody could."""
     if hidden.is_link:
         return "a link"
-    above = store.access(places.hidden[: places.hidden.rfind("/") + 1])
+    parent = places.hidden[: places.hidden.rfind("/") + 1]
+    above = store.access(parent)
     is_sticky = above is not None and bool(above.mode & stat.S_ISVTX)
     if above is not None and is_sticky:
         output = store.access(places.output)
-        trusted = {store.user, _ROOT, above.owner, *([output.owner] if output else [])}
-        if hidden.owner not in trusted:
+        trusted = {_ROOT, above.owner, *([output.owner] if output else [])}
+        if hidden.owner not in trusted | {store.user_in(parent)}:
             return f"a folder of the user {hidden.owner}, below a folder with a sticky bit"
     is_shared = above is not None and bool(above.mode & stat.S_IWOTH) and not is_sticky
     if hidden.mode & stat.S_IWOTH and not is_shared:

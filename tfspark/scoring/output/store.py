@@ -23,9 +23,8 @@ class Store(Protocol):
     def is_atomic(self) -> bool:
         """Whether creations and renames are atomic; object stores copy files instead."""
 
-    @property
-    def user(self) -> str:
-        """The user who owns what this process creates."""
+    def user_in(self, folder: str) -> str:
+        """Return the user who owns what this process creates in a folder."""
 
     def access(self, path: str) -> Access | None:
         """Return who can change a folder; `None` if it is missing, or on an object store."""

@@ -25,8 +25,9 @@ from tfspark.spark.cluster.failures import cause
 # The class `Path` in the JVM of each session, because each part of its name costs a call.
 _PATH_CLASSES: WeakKeyDictionary[SparkSession, Any] = WeakKeyDictionary()
 
+_OF_HDFS = ("hdfs", "webhdfs", "swebhdfs")
 # File systems that show a file before it is closed.
-_SHOW_OPEN_FILES = ("file", "hdfs", "webhdfs", "swebhdfs", "viewfs")
+_SHOW_OPEN_FILES = (*_OF_HDFS, "file", "viewfs")
 
 # Errors of Hadoop about a missing path.
 MISSING = ("FileNotFoundException", "NoSuchFileException")
@@ -150,11 +151,14 @@ class HadoopFiles:
         return str(self._fs.resolvePath(there).toString()).rstrip("/") + missing
 
     def canonical(self, uri: str) -> str:
-        """Return the URI behind mount links, with the name of the service, such as address:port."""
+        """Return the URI behind mount links; on HDFS with address and port of the name node."""
         place = self._path(self.resolve_links(self.qualified(uri)))
-        service = place.getFileSystem(self._fs.getConf()).getCanonicalServiceName()
         where = place.toUri()
-        return f"{where.getScheme()}://{service or where.getAuthority() or ''}{where.getPath()}"
+        scheme, authority = str(where.getScheme()), str(where.getAuthority() or "")
+        if scheme in _OF_HDFS:  # other names of services lack the container or the volume
+            service = place.getFileSystem(self._fs.getConf()).getCanonicalServiceName()
+            authority = str(service or authority)
+        return f"{scheme}://{authority}{where.getPath()}"
 
     def exists(self, uri: str) -> bool:
         """Whether there is a file or folder."""
@@ -255,14 +259,19 @@ class HadoopFiles:
         target = written = self._path(uri)
         if scheme_of(self.qualified(uri)) in _SHOW_OPEN_FILES:
             written = self._path(f"{target.getParent().toString()}/.tfspark-{uuid4().hex}")
-        stream = self._fs.create(written, True)
         try:
-            stream.write(bytearray(text.encode()))
+            stream = self._fs.create(written, True)
+            try:
+                stream.write(bytearray(text.encode()))
+            finally:
+                stream.close()
+            if written is not target:
+                self._fs.delete(target, False)  # a rename does not replace
+                if not self._fs.rename(written, target):
+                    raise OSError(f"the file system does not rename a file to {target.toString()}")
         finally:
-            stream.close()
-        if written is not target:
-            self._fs.delete(target, False)  # a rename does not replace
-            self._fs.rename(written, target)
+            if written is not target:
+                self._fs.delete(written, False)
 
     def head(self, uri: str, size: int) -> bytes:
         """Return the first bytes of a file."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -48,18 +49,17 @@ class HadoopStore:
         contexts: Any = self._jvm.org.apache.hadoop.fs.FileContext
         return contexts.getFileContext(self._fs.getUri(), self._configuration)
 
-    @property
-    def user(self) -> str:
-        """See `Store.user`: its name."""
+    def user_in(self, folder: str) -> str:  # noqa: ARG002
+        """See `Store.user_in`: its name."""
         users: Any = self._jvm.org.apache.hadoop.security.UserGroupInformation
         return str(users.getCurrentUser().getShortUserName())
 
     def access(self, path: str) -> Access | None:
         """See `Store.access`. Object stores invent owners and permissions."""
-        if not self.is_atomic or not self._files.exists(path):
+        if not self.is_atomic:
             return None
-        status = self._fs.getFileStatus(self._path(path))
-        return Access(str(status.getOwner()), int(status.getPermission().toShort()))
+        status = if_there(lambda: self._fs.getFileStatus(self._path(path)))
+        return status and Access(str(status.getOwner()), int(status.getPermission().toShort()))
 
     def names(self, folder: str) -> list[str]:
         """See `Store.names`."""
@@ -136,25 +136,26 @@ class HadoopStore:
 
     def reason_to_stay(self, folder: str, full: str) -> str:
         """See `Store.reason_to_stay`. HDFS checks the rights before it looks for `full`."""
-        return self._reason(lambda: self.rename(folder, full))
+        try:
+            self.rename(folder, full)
+        except FileExistsError:
+            return ""
+        except Exception as error:
+            return cause(error)
+        self.rename(full, folder)
+        return "its file system replaces a folder that is not empty"
 
     def reason_to_refuse(self, folder: str, work: str) -> str:
-        """See `Store.reason_to_refuse`: an empty hidden folder is renamed, and renamed back.
+        """See `Store.reason_to_refuse`. Moves an empty hidden folder there, then deletes it.
 
-        If the job is killed between the two, the folder stays until the next job.
+        If the job is killed between the two, the hidden folder stays.
         """
         mine, there = f"{work}/{_PROBE}", f"{folder}/{_PROBE}"
         self.make(mine)
-        reason = self._reason(lambda: self.rename(mine, there))
-        if not reason:
-            self.delete(there)
-        return reason
-
-    def _reason(self, rename: Callable[[], None]) -> str:
         try:
-            rename()
-        except FileExistsError:
-            return ""
+            with suppress(FileExistsError):  # of a killed job
+                self.rename(mine, there)
+            self.delete(there)
         except Exception as error:
             return cause(error)
         return ""
