@@ -19,6 +19,7 @@ from tfspark.scoring.job import BatchJob
 from tfspark.scoring.output.folder import PathOutput
 from tfspark.scoring.output.owner import Owner
 from tfspark.scoring.pinned_input import log_unpinned
+from tfspark.spark.cluster.result_settings import result_settings
 from tfspark.spark.cluster.sources import Source, sources_of
 
 
@@ -90,6 +91,16 @@ def test_tables_that_are_not_pinned_are_logged(
     with caplog.at_level("INFO"):
         log_unpinned([source])
     assert ("not pinned" in caplog.text) == is_told
+
+
+@pytest.mark.parametrize(("zone", "is_equal"), [("Etc/UTC", True), ("GMT+8:0", False)])
+def test_names_of_one_time_zone_are_equal(zone: str, is_equal: bool, spark: SparkSession) -> None:
+    before = result_settings(spark)
+    spark.conf.set("spark.sql.session.timeZone", zone)
+    try:
+        assert (result_settings(spark) == before) == is_equal
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", "UTC")
 
 
 @pytest.mark.parametrize(

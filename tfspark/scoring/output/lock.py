@@ -131,14 +131,18 @@ class Lock:
         holder = self._read(beat)
         return holder is None or not self.is_alive(holder)
 
-    def is_alive_after_wait(self, holder: Holder) -> bool:
+    def is_alive_after_wait(self, holder: Holder, last: int | None = None) -> bool:
         """Whether a holder is alive. If this is unknown, wait for its next heartbeat.
 
         The wait takes one lease at most. A holder that ends its work meanwhile counts as alive,
         because this job may have planned with the state before that work.
+
+        Args:
+            holder: The holder.
+            last: The time of its heartbeat when the caller looked; by default that of now.
         """
         beat = self.places.beat(holder.run)
-        last = self.store.modified(beat)
+        last = self.store.modified(beat) if last is None else last
         for look in range(_LOOKS_PER_LEASE + 2):  # some file systems round times to seconds
             if self.store.modified(beat) != last:
                 return True
@@ -189,9 +193,10 @@ class Lock:
             names = self.store.names(self.places.hidden)
             locks = _generations(names)
             holder = self.holder(max(locks)) if locks else None
+            beat = self.store.modified(self.places.beat(holder.run)) if holder else None
             if holder is None or not self.is_alive(holder):
                 return 1 + max((generation_of(name) or 0 for name in names), default=0)
-            if self.is_alive_after_wait(holder):
+            if self.is_alive_after_wait(holder, beat):
                 raise self._held_by(holder)
             # List again: another job may have taken over the lock during the wait.
 
