@@ -1,7 +1,9 @@
 package io.tfspark.jobs
 
+import scala.annotation.tailrec
+
 import io.tfspark.error._
-import io.tfspark.jobs.commit.{Mounts, Store, Stores}
+import io.tfspark.jobs.commit.{HiddenFolder, Mounts, Store, Stores}
 import org.apache.hadoop.fs.Path
 import org.slf4j.LoggerFactory
 
@@ -31,7 +33,7 @@ final private[jobs] class MovableFolder(store: Store, path: Path, root: String) 
     *   system refuses this
     */
   def refuseFixed(work: String): Unit =
-    if (!Mounts.isFuse(mount)) store.reasonToStay(root, work).foreach { reason =>
+    if (canAsk) store.reasonToStay(root, work).foreach { reason =>
       throw new UsageException(
         Explain(
           s"The folder $root cannot be replaced, because it cannot be renamed.",
@@ -41,6 +43,36 @@ final private[jobs] class MovableFolder(store: Store, path: Path, root: String) 
         )
       )
     }
+
+  /** Refuse folders of an existing output that cannot get their files; called before the decision,
+    * because after it no job could go on until a person has changed the folder.
+    *
+    * @param work the folder of the run
+    * @param names the new files, relative to the output
+    */
+  def refuseClosed(work: String, names: Seq[String]): Unit = if (canAsk) {
+    val folders = names.map(name => existing(HiddenFolder.parent(s"$root/$name"))).distinct.sorted
+    folders.foreach { folder =>
+      store.reasonToRefuse(folder, work).foreach { reason =>
+        throw new UsageException(
+          Explain(
+            s"The new files cannot be moved to $folder; nothing is published.",
+            expected = "a folder that this user can change, on the disk of the output",
+            found = reason,
+            hint = "change the folder and run the job again, or write to another place."
+          )
+        )
+      }
+    }
+  }
+
+  /** Whether renames for a test change nothing. */
+  private def canAsk: Boolean = store.isAtomic && !Mounts.isFuse(mount)
+
+  /** The first folder above that exists, or the folder itself. */
+  @tailrec
+  private def existing(folder: String): String =
+    if (folder == root || store.exists(folder)) folder else existing(HiddenFolder.parent(folder))
 
   /** Log a warning if nothing prevents a second job at the same time. */
   def warnWithoutGuarantee(target: Dataset): Unit =

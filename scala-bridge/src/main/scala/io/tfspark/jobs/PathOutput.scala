@@ -140,7 +140,7 @@ private[jobs] class PathOutput(
     // Another program created it after the check.
     if (exists && mode == "error") throw alreadyThere
     val isWhole = !exists || mode != "append"
-    if (isWhole) markWhole()
+    if (isWhole) markWhole() else movable.refuseClosed(commit.work, taken)
     val names = taken ++ Option.when(isWhole)(HiddenFolder.Success)
     commit.publish(mode, names, account, tableRecord)
   }

@@ -3,6 +3,7 @@ package io.tfspark.jobs
 import java.nio.file.{Files, Path}
 
 import io.tfspark.error._
+import org.apache.commons.io.FileUtils
 
 /** The output of a job: a folder that appears completely, or not at all. */
 class JobOutputSuite extends JobSuite {
@@ -92,6 +93,24 @@ class JobOutputSuite extends JobSuite {
     assert(intercept[UsageException](
       linear(folder().resolve("o").toString, "--output-option", "partitionBy=id")
     ).getMessage.contains("choose --partition-by"))
+  }
+
+  test("an append to a partition on another disk is refused before the decision") {
+    val (output, memory) = (folder().resolve("out"), Path.of("/dev/shm"))
+    assume(Files.isDirectory(memory) && Files.getFileStore(memory) != Files.getFileStore(
+      output.getParent
+    ))
+    val words = Seq("--partition-by", "id", "--mode", "append")
+    linear(output.toString, words: _*)
+    val disk = Files.createTempDirectory(memory, "partition")
+    try {
+      FileUtils.deleteDirectory(output.resolve("id=1").toFile)
+      Files.createSymbolicLink(output.resolve("id=1"), disk)
+      val error = intercept[UsageException](linear(output.toString, words: _*))
+      assert(error.getMessage.contains("out/id=1; nothing is published"), error.getMessage)
+      assert(spark.read.parquet(output.toString).count() == 4)
+      assert(entries(output.getParent) == Seq("out") && entries(disk).isEmpty)
+    } finally FileUtils.deleteDirectory(disk.toFile)
   }
 
   test("an output that cannot be created is refused before the input is read") {

@@ -6,6 +6,7 @@ import java.nio.file.{FileAlreadyExistsException, NoSuchFileException}
 import java.util.UUID
 
 import scala.util.Using
+import scala.util.control.NonFatal
 
 import org.apache.commons.io.IOUtils
 import org.apache.hadoop.conf.Configuration
@@ -102,8 +103,30 @@ final private[jobs] class HadoopStore(
   /** Hadoop has no identity of folders. */
   override def identity(folder: String): String = ""
 
-  /** Other file systems have neither overlays nor mounts. */
-  override def reasonToStay(folder: String, full: String): Option[String] = None
+  /** HDFS checks the rights before it looks for the full folder. */
+  override def reasonToStay(folder: String, full: String): Option[String] =
+    refusal(rename(folder, full))
+
+  /** An empty hidden folder is renamed, and deleted. If the job is killed between the two, the
+    * folder stays until the next job.
+    */
+  override def reasonToRefuse(folder: String, work: String): Option[String] = {
+    val (mine, there) = (s"$work/${HadoopStore.probe}", s"$folder/${HadoopStore.probe}")
+    make(mine)
+    val reason = refusal(rename(mine, there))
+    if (reason.isEmpty) delete(there)
+    reason
+  }
+
+  /** Why a rename is refused; none if it is not, or because its target exists. */
+  private def refusal(rename: => Unit): Option[String] =
+    try {
+      rename
+      None
+    } catch {
+      case _: FileAlreadyExistsException => None
+      case NonFatal(error) => Some(error.toString)
+    }
 
   override def delete(path: String): Unit = files.delete(new Path(path), true): Unit
 
@@ -135,6 +158,9 @@ final private[jobs] class HadoopStore(
 }
 
 private object HadoopStore {
+
+  /** A folder that is renamed for a test; Spark's readers ignore the name. */
+  private val probe = ".tfspark-probe"
 
   /** Run a call; convert errors about missing and existing paths to those of `Store`. */
   def translated[A](call: => A): A =

@@ -153,6 +153,22 @@ final private[jobs] class LocalStore(link: (Path, Path) => Path) extends Store {
       case error: FileSystemException => Option(error.getReason).orElse(Some(error.toString))
     }
 
+  /** The kernel refuses a rename to another disk before it looks for the source, so nothing
+    * changes.
+    */
+  override def reasonToRefuse(folder: String, work: String): Option[String] = {
+    val (there, name) = (Paths.get(folder), s".${UUID.randomUUID}")
+    try {
+      Files.move(Paths.get(work, name), there.resolve(name), StandardCopyOption.ATOMIC_MOVE): Unit
+      None
+    } catch {
+      case error: AtomicMoveNotSupportedException => Some(error.getReason)
+      case _: NoSuchFileException =>
+        Option.unless(Files.isWritable(there) && Files.isExecutable(there))("Permission denied")
+      case error: FileSystemException => Option(error.getReason).orElse(Some(error.toString))
+    }
+  }
+
   /** Another job may remove parts of it at the same time. */
   @tailrec
   override def delete(path: String): Unit = if (exists(path)) {

@@ -58,6 +58,13 @@ private[jobs] trait Store {
     */
   def reasonToStay(folder: String, full: String): Option[String]
 
+  /** The reason why nothing of a folder can be renamed into another one; none if it can. No reader
+    * sees a change.
+    *
+    * @param work the folder that the files come from
+    */
+  def reasonToRefuse(folder: String, work: String): Option[String]
+
   /** Delete a file, or a folder with its content; do nothing when it does not exist. */
   def delete(path: String): Unit
 

@@ -18,6 +18,8 @@ final private[jobs] class WatchedStore(store: Store, watch: Consumer[String]) ex
   override def identity(folder: String): String = store.identity(folder)
   override def reasonToStay(folder: String, full: String): Option[String] =
     store.reasonToStay(folder, full)
+  override def reasonToRefuse(folder: String, work: String): Option[String] =
+    store.reasonToRefuse(folder, work)
 
   override def create(path: String, text: String): Unit =
     watched("create", path)(store.create(path, text))

@@ -162,6 +162,7 @@ final private class RightsStore(rights: Map[String, Access]) extends Store {
   override def rename(source: String, target: String): Unit = none
   override def identity(folder: String): String = none
   override def reasonToStay(folder: String, full: String): Option[String] = none
+  override def reasonToRefuse(folder: String, work: String): Option[String] = none
   override def delete(path: String): Unit = none
   override def deleteLast(paths: String*): Unit = none
   override def removeEmpty(folder: String): Unit = none

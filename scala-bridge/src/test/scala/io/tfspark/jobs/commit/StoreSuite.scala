@@ -94,6 +94,31 @@ class StoreSuite extends AnyFunSuite {
     assert(store.names(root) == Seq("aside", "out") && store.names(s"$root/aside") == Seq("job"))
   }
 
+  test("a folder that cannot get files is found, and nothing is changed") {
+    Seq(new LocalStore, hadoop(isAtomic = true)).foreach { store =>
+      val root = Files.createTempDirectory("store").toString
+      store.make(s"$root/out")
+      store.make(s"$root/work")
+      Seq(1, 2).foreach(_ => assert(store.reasonToRefuse(s"$root/out", s"$root/work").isEmpty))
+      assert(store.names(s"$root/out").isEmpty)
+    }
+    val (store, root) = (new LocalStore, Files.createTempDirectory("store").toString)
+    val memory = Path.of("/dev/shm")
+    assume(
+      Files.isDirectory(memory) && Files.getFileStore(memory) != Files.getFileStore(Path.of(root))
+    )
+    val other = Files.createTempDirectory(memory, "store")
+    try {
+      store.make(s"$other/deep")
+      store.make(s"$root/work")
+      Files.createSymbolicLink(Path.of(root, "link"), other)
+      Seq("link", "link/deep").foreach { name =>
+        assert(store.reasonToRefuse(s"$root/$name", s"$root/work").isDefined, name)
+      }
+    } finally store.delete(other.toString)
+    assert(store.names(root) == Seq("link", "work") && store.names(s"$root/work").isEmpty)
+  }
+
   test("links are resolved, also those to folders that do not exist yet") {
     val root = Files.createTempDirectory("store").toRealPath()
     Files.createSymbolicLink(root.resolve("link"), Path.of("real"))
