@@ -1,6 +1,8 @@
 package io.tfspark.jobs
 
 import java.net.URI
+import java.nio.{file => nio}
+import java.nio.file.{Files, Paths}
 import java.util.Locale
 
 import io.tfspark.error._
@@ -19,10 +21,10 @@ private[jobs] object OwnInput {
     */
   def refuse(folder: Path, inputs: Seq[String], mode: String, conf: Configuration): Unit =
     if (mode != "error") {
-      val written = inside(Stores.behindLinks(folder))
+      val written = Stores.canonical(folder, conf)
       inputs.find { input =>
-        val read = inside(Stores.qualified(new Path(input), conf))
-        read.startsWith(written) || written.startsWith(read)
+        val read = Stores.canonical(new Path(input), conf)
+        isInside(read, written) || isInside(written, read)
       }.foreach(input => throw wouldChange(folder.toString, input, mode))
     }
 
@@ -62,9 +64,9 @@ private[jobs] object OwnInput {
 
   /** The folders of the files that are in a folder, behind its links. */
   private def ownFolders(folder: Path, sources: Seq[Source]): Seq[Path] = {
-    val written = inside(Stores.behindLinks(folder))
+    val written = Stores.behindLinks(folder)
     val read = sources.flatMap(_.files).map(folderOf).distinct
-    read.filter(other => inside(Stores.behindLinks(other)).startsWith(written))
+    read.filter(other => isInside(Stores.behindLinks(other), written))
   }
 
   private def folderOf(file: String): Path = new Path(new URI(file)).getParent
@@ -107,5 +109,20 @@ private[jobs] object OwnInput {
       name.map(table => if (table.catalog.isEmpty) table.inSchema(spark) else table)
     } catch { case _: TfsparkException => None }
 
-  private def inside(folder: Path): String = s"${folder.toString.stripSuffix("/")}/"
+  /** Whether a path is a folder or is inside it; a local folder may be mounted at two places. */
+  private def isInside(path: Path, folder: Path): Boolean =
+    withSlash(path).startsWith(withSlash(folder)) ||
+      (Stores.isLocal(path) && Stores.isLocal(folder) && isMountedInside(
+        local(path),
+        local(folder)
+      ))
+
+  private def isMountedInside(path: nio.Path, folder: nio.Path): Boolean = {
+    val above = Iterator.iterate(path)(_.getParent).takeWhile(Option(_).isDefined)
+    Files.exists(folder) && above.filter(Files.exists(_)).exists(Files.isSameFile(_, folder))
+  }
+
+  private def local(path: Path): nio.Path = Paths.get(path.toUri.getPath)
+
+  private def withSlash(folder: Path): String = s"${folder.toString.stripSuffix("/")}/"
 }

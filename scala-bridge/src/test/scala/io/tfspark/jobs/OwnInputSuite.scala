@@ -1,10 +1,30 @@
 package io.tfspark.jobs
 
+import java.net.URI
 import java.nio.file.Files
+
+import scala.sys.process._
 
 import io.tfspark.error.UsageException
 import io.tfspark.sql.HadoopConf
-import org.apache.hadoop.fs.Path
+import org.apache.hadoop.conf.Configuration
+import org.apache.hadoop.fs.{Path, RawLocalFileSystem}
+
+/** This machine's disk as a file system with a name; `first` and `second` are one service. */
+final class NamedFileSystem extends RawLocalFileSystem {
+  private var uri = super.getUri
+  override def initialize(name: URI, conf: Configuration): Unit = {
+    uri = name
+    super.initialize(name, conf)
+  }
+  override def getUri: URI = Option(uri).getOrElse(super.getUri) // not yet initialised
+  override def getScheme: String = "named"
+  override protected def checkPath(path: Path): Unit = ()
+  override def getCanonicalServiceName: String = uri.getAuthority match {
+    case "bucket" => throw new IllegalArgumentException("unknown host: bucket")
+    case name => if (name == "third") name else "10.0.0.1:8020"
+  }
+}
 
 /** A job that would change the rows that it reads is refused before any task. */
 class OwnInputSuite extends JobSuite {
@@ -15,15 +35,22 @@ class OwnInputSuite extends JobSuite {
     message
   }
 
+  private lazy val conf = {
+    val conf = HadoopConf.of(spark)
+    conf.set("fs.named.impl", classOf[NamedFileSystem].getName)
+    conf
+  }
+
+  private def isRefused(output: Path, input: String, mode: String): Boolean =
+    try {
+      OwnInput.refuse(output, Seq(input), mode, conf)
+      false
+    } catch { case error: UsageException => error.getMessage.contains("would change") }
+
   test("an output that is, contains or is inside the input is refused") {
     val home = folder().toRealPath()
     Files.createSymbolicLink(home.resolve("link"), java.nio.file.Path.of("out/in"))
-    val (conf, place) = (HadoopConf.of(spark), new Path(s"file:$home/out"))
-    def isRefused(input: String, mode: String): Boolean =
-      try {
-        OwnInput.refuse(place, Seq(s"$home/$input"), mode, conf)
-        false
-      } catch { case error: UsageException => error.getMessage.contains("would change") }
+    val place = new Path(s"file:$home/out")
     Seq(
       "out" -> true,
       "out/in" -> true,
@@ -33,9 +60,44 @@ class OwnInputSuite extends JobSuite {
       "out-2" -> false,
       "in" -> false
     ).foreach { case (input, wanted) =>
-      Seq("append", "overwrite").foreach(mode => assert(isRefused(input, mode) == wanted, input))
-      assert(!isRefused(input, "error"))
+      val read = s"$home/$input"
+      Seq("append", "overwrite").foreach(mode =>
+        assert(isRefused(place, read, mode) == wanted, input)
+      )
+      assert(!isRefused(place, read, "error"))
     }
+  }
+
+  test("an input by another mount is refused") {
+    val home = folder().toRealPath()
+    Files.createDirectories(home.resolve("first/out/in"))
+    Files.createDirectory(home.resolve("first/in"))
+    val (first, second) = (home.resolve("first"), Files.createDirectory(home.resolve("second")))
+    val output = new Path(s"file:$second/out")
+    assume(Seq("mount", "--bind", s"$first", s"$second").!(ProcessLogger(_ => ())) == 0)
+    try
+      Seq("out" -> true, "out/in" -> true, "" -> true, "in" -> false).foreach {
+        case (input, wanted) =>
+          assert(isRefused(output, first.resolve(input).toString, "overwrite") == wanted, input)
+          val files = Seq(first.resolve(input).resolve("part-0").toUri.toString)
+          def check() = OwnInput.refuseFiles(output, Seq(Source(files)), "overwrite")
+          if (input.startsWith("out")) intercept[UsageException](check()): Unit else check()
+      }
+    finally assert(Seq("umount", "--lazy", s"$second").! == 0)
+  }
+
+  test("an input by another name of the file system is refused") {
+    val home = folder().toRealPath()
+    val output = new Path(s"named://first$home/out")
+    Seq("out" -> true, "out/in" -> true, "" -> true, "in" -> false).foreach {
+      case (input, wanted) =>
+        Seq("second", "first").foreach { name =>
+          val read = s"named://$name$home/$input".stripSuffix("/")
+          assert(isRefused(output, read, "overwrite") == wanted, input)
+        }
+    }
+    assert(!isRefused(output, s"named://third$home/out", "overwrite"))
+    assert(!isRefused(output, s"named://bucket$home/out", "overwrite"))
   }
 
   test("a folder of the input, of a link to it, or of a view is no output of a job") {

@@ -38,6 +38,25 @@ private[jobs] object Stores {
   def qualified(path: Path, configuration: Configuration): Path =
     behindLinks(path.getFileSystem(configuration).makeQualified(path))
 
+  /** The path of a file or folder behind its links, with the name of the service, such as
+    * address:port; two names of one file system become equal.
+    */
+  def canonical(path: Path, configuration: Configuration): Path = {
+    val place = path.getFileSystem(configuration).makeQualified(path)
+    if (isLocal(place)) behindLinks(place)
+    else {
+      val there = behindMountLinks(place, configuration)
+      service(there.getFileSystem(configuration)).fold(there)(name =>
+        new Path(schemeOf(there), name, there.toUri.getPath)
+      )
+    }
+  }
+
+  /** An authority that is no host, such as a bucket, may have no name. */
+  private def service(files: FileSystem): Option[String] =
+    try Option(files.getCanonicalServiceName)
+    catch { case _: IllegalArgumentException => None }
+
   /** Resolves the symbolic links of a qualified path on this machine, so that all names of an
     * output have one hidden folder, on the disk of the files.
     */
@@ -81,7 +100,7 @@ private[jobs] object Stores {
     val files: FileSystem = path.getFileSystem(configuration)
     val above = Iterator.iterate(path)(_.getParent).takeWhile(Option(_).isDefined)
     val there = above.find(files.exists).getOrElse(path)
-    val missing = path.toString.drop(there.toString.length)
+    val missing = path.toString.drop(there.toString.stripSuffix("/").length)
     new Path(files.resolvePath(there).toString.stripSuffix("/") + missing)
   }
 }
