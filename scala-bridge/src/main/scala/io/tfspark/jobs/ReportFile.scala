@@ -4,8 +4,6 @@ import java.io.{CharConversionException, File, IOException}
 import java.nio.{file => nio}
 import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Paths}
-import java.nio.file.StandardCopyOption.ATOMIC_MOVE
-import java.util.UUID
 
 import scala.util.Using
 import scala.util.control.NonFatal
@@ -59,7 +57,9 @@ private[jobs] object ReportFile {
       val (files, path) = located(spark, place)
       if (job.report.isEmpty && job.target.path.isDefined && !files.exists(path.getParent))
         throw new IOException(s"${path.getParent} was removed after the run was done")
-      if (runAt(files, path) != account.run) write(files, path, account.toJson)
+      val isPrivate = job.report.isEmpty && job.target.path.isEmpty
+      if (runAt(files, path) != account.run)
+        WholeFile.write(files, path, account.toJson, isPrivate)
       if (path.toUri.getScheme == "file") path.toUri.getPath else path.toString
     } catch {
       case NonFatal(error) =>
@@ -73,26 +73,6 @@ private[jobs] object ReportFile {
         )
     }
   }
-
-  /** Write a file. A local file appears as a whole; a pipe or a device is written directly. */
-  private def write(files: FileSystem, path: Path, text: String): Unit =
-    if (!Stores.isLocal(path) || isSpecial(local(path)))
-      Using.resource(files.create(path, true))(_.write(text.getBytes(UTF_8)))
-    else {
-      val place = if (Files.exists(local(path))) local(path).toRealPath() else local(path)
-      Files.createDirectories(place.getParent): Unit
-      val part = place.resolveSibling(s".tfspark-${UUID.randomUUID}")
-      try {
-        Files.writeString(part, text): Unit
-        if (Files.exists(place))
-          Files.setPosixFilePermissions(part, Files.getPosixFilePermissions(place)): Unit
-        Files.move(part, place, ATOMIC_MOVE): Unit
-      } finally Files.deleteIfExists(part): Unit
-    }
-
-  private def isSpecial(place: nio.Path): Boolean =
-    place.startsWith("/dev") || place.startsWith("/proc") ||
-      (Files.exists(place) && !Files.isRegularFile(place))
 
   private def located(spark: SparkSession, place: String): (FileSystem, Path) = {
     val named = new Path(place)
