@@ -77,6 +77,44 @@ class CommitSuite extends AnyFunSuite {
     }
   }
 
+  /** The folder of a job of Python that was killed before its end, with one file in `new`. */
+  private def killedOverwrite(
+      output: Path,
+      name: String,
+      add: String
+  )(identity: String => String) = {
+    val work = Path.of(Stopping.places(output).work("A1"))
+    val fresh = Files.createDirectories(work.resolve("new"))
+    Seq(name, "_SUCCESS").foreach(one => Files.writeString(fresh.resolve(one), name))
+    val (folder, report) = (identity(fresh.toString), Json.node().put("run", "A1"))
+    val (job, owner) = (JobKey("A"), Stopping.killed)
+    val journal = Journal("overwrite", "A1", job, owner, Seq(add), Nil, folder, report)
+    Files.writeString(work.resolve("journal"), journal.toJson): Unit
+  }
+
+  Seq("part-1", "_SUCCESS").foreach { added =>
+    test(s"rows that Python has replaced are never shown again: the new file is $added") {
+      Seq(Nil, Seq("other")).foreach { there =>
+        val output = folder().resolve("out")
+        // Python has exchanged the folders, and another program has then moved the output.
+        val moved = Files.createDirectory(output.resolveSibling("moved")).toString
+        killedOverwrite(output, "old", added)(_ => new LocalStore().identity(moved))
+        there.foreach(row => Files.writeString(Files.createDirectory(output).resolve(row), row))
+        assert(new SmallJob(output, "B", "append").run() == "done")
+        assert(Stopping.rows(output).contains(Seq("B.1", "B.2") ++ there))
+      }
+    }
+  }
+
+  test("new rows are shown, also if the number of the disk has changed") {
+    val output = folder().resolve("out")
+    killedOverwrite(output, "new", "_SUCCESS") { fresh =>
+      new LocalStore().identity(fresh).replaceFirst(".*:", "0:")
+    }
+    assert(new SmallJob(output, "B", "append").run() == "done")
+    assert(Stopping.rows(output).contains(Seq("B.1", "B.2", "new", "new")))
+  }
+
   test("a live lock is refused and its owner named") {
     val (output, owner) = (folder().resolve("out"), Owner.ofThisProcess)
     val held = new Lock(Stopping.store(), Stopping.places(output), "A1", owner)
