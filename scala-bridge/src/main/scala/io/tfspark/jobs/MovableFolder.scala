@@ -29,11 +29,10 @@ final private[jobs] class MovableFolder(store: Store, path: Path, root: String) 
   /** Refuse to overwrite a folder that cannot be renamed, such as one in a lower layer of an
     * overlay, or of another user in a folder with a sticky bit.
     *
-    * @param work a folder with entries, into whose place the output is renamed for a test; a file
-    *   system refuses this
+    * @param work the folder of the run
     */
   def refuseFixed(work: String): Unit =
-    if (canAsk) store.reasonToStay(root, work).foreach { reason =>
+    if (canAsk) store.reasonToStay(root, full(work)).foreach { reason =>
       throw new UsageException(
         Explain(
           s"The folder $root cannot be replaced, because it cannot be renamed.",
@@ -64,6 +63,15 @@ final private[jobs] class MovableFolder(store: Store, path: Path, root: String) 
         )
       }
     }
+  }
+
+  /** Make a folder with an entry in the folder of the run. The output is renamed to it for a test,
+    * which a file system refuses. If another run takes the folder of the run, this path is gone
+    * too, so that nothing can be renamed to it.
+    */
+  private def full(work: String): String = {
+    store.make(s"$work/probe/full")
+    s"$work/probe"
   }
 
   /** Whether renames for a test change nothing. */

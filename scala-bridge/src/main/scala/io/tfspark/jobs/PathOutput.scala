@@ -114,10 +114,13 @@ private[jobs] class PathOutput(
     movable.warnWithoutGuarantee(target)
   }
 
-  /** Make the folder of the run; refuse to overwrite a folder that cannot be renamed. */
+  /** Make the folder of the run; refuse an output that the job cannot change. */
   protected def open(): Unit = {
     commit.openWork()
-    if (mode == "overwrite" && store.exists(root)) movable.refuseFixed(commit.work)
+    if (store.exists(root)) {
+      if (mode == "overwrite") movable.refuseFixed(commit.work)
+      else movable.refuseClosed(commit.work, Seq("file"))
+    }
   }
 
   override def stage(rows: DataFrame): Unit = {

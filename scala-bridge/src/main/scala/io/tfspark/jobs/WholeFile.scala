@@ -2,7 +2,7 @@ package io.tfspark.jobs
 
 import java.nio.{file => nio}
 import java.nio.charset.StandardCharsets.UTF_8
-import java.nio.file.{Files, Paths}
+import java.nio.file.{Files, FileSystemException, Paths}
 import java.nio.file.StandardCopyOption.ATOMIC_MOVE
 import java.nio.file.attribute.PosixFilePermissions
 import java.util.UUID
@@ -43,7 +43,12 @@ private[jobs] object WholeFile {
         Files.writeString(part, text): Unit
         if (Files.exists(place))
           Files.setPosixFilePermissions(part, Files.getPosixFilePermissions(place)): Unit
-        Files.move(part, place, ATOMIC_MOVE): Unit
+        try Files.move(part, place, ATOMIC_MOVE): Unit
+        catch { // a container has mounted this file; Java has no class for this reason
+          case error: FileSystemException
+              if error.getClass == classOf[FileSystemException] && Files.isRegularFile(place) =>
+            Files.writeString(place, text): Unit
+        }
       } finally Files.deleteIfExists(part): Unit
     }
 

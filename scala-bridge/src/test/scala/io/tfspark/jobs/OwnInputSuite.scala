@@ -18,12 +18,10 @@ final class NamedFileSystem extends RawLocalFileSystem {
     super.initialize(name, conf)
   }
   override def getUri: URI = Option(uri).getOrElse(super.getUri) // not yet initialised
-  override def getScheme: String = "named"
+  override def getScheme: String = uri.getScheme
   override protected def checkPath(path: Path): Unit = ()
-  override def getCanonicalServiceName: String = uri.getAuthority match {
-    case "bucket" => throw new IllegalArgumentException("unknown host: bucket")
-    case name => if (name == "third") name else "10.0.0.1:8020"
-  }
+  override def getCanonicalServiceName: String =
+    if (uri.getAuthority == "third") "third" else "10.0.0.1:8020"
 }
 
 /** A job that would change the rows that it reads is refused before any task. */
@@ -37,7 +35,8 @@ class OwnInputSuite extends JobSuite {
 
   private lazy val conf = {
     val conf = HadoopConf.of(spark)
-    conf.set("fs.named.impl", classOf[NamedFileSystem].getName)
+    for (scheme <- Seq("swebhdfs", "store"))
+      conf.set(s"fs.$scheme.impl", classOf[NamedFileSystem].getName)
     conf
   }
 
@@ -86,18 +85,20 @@ class OwnInputSuite extends JobSuite {
     finally assert(Seq("umount", "--lazy", s"$second").! == 0)
   }
 
-  test("an input by another name of the file system is refused") {
+  test("an input by another name of HDFS is refused, but not one in another container of a store") {
     val home = folder().toRealPath()
-    val output = new Path(s"named://first$home/out")
+    val output = new Path(s"swebhdfs://first$home/out")
     Seq("out" -> true, "out/in" -> true, "" -> true, "in" -> false).foreach {
       case (input, wanted) =>
         Seq("second", "first").foreach { name =>
-          val read = s"named://$name$home/$input".stripSuffix("/")
+          val read = s"swebhdfs://$name$home/$input".stripSuffix("/")
           assert(isRefused(output, read, "overwrite") == wanted, input)
         }
     }
-    assert(!isRefused(output, s"named://third$home/out", "overwrite"))
-    assert(!isRefused(output, s"named://bucket$home/out", "overwrite"))
+    assert(!isRefused(output, s"swebhdfs://third$home/out", "overwrite"))
+    val container = new Path(s"store://first$home/out")
+    assert(isRefused(container, s"store://first$home", "overwrite"))
+    assert(!isRefused(container, s"store://second$home", "overwrite"))
   }
 
   test("a folder of the input, of a link to it, or of a view is no output of a job") {

@@ -37,19 +37,22 @@ private[jobs] object Access {
           s"Other users can put files into ${places.path}, the folder of the commit.",
           expected = "a folder that only users who can replace the output can change",
           found = found,
-          hint = "find out who made it, and move it away; or choose an output in a folder that " +
-            "other users cannot write. If only your own jobs used it, run chmod o-w on it."
+          hint = "find out who made it; move it away, or run as its owner, or choose an output in " +
+            "a folder that other users cannot write. If only your own jobs used it, run chmod o-w " +
+            "on it."
         )
       )
     }
 
   /** How another user could have put files there; none when nobody could. */
   private def problem(store: Store, places: HiddenFolder, hidden: Access): Option[String] = {
-    val above = store.access(s"${HiddenFolder.parent(places.path)}/")
+    val parent = s"${HiddenFolder.parent(places.path)}/"
+    val above = store.access(parent)
     val isSticky = above.exists(_.isSticky)
-    def trusted = Set(store.user, root) ++ (above ++ store.access(places.output)).map(_.owner)
+    def trusted = Set(root) ++ (above ++ store.access(places.output)).map(_.owner)
+    def isMine = store.userIn(parent) == hidden.owner
     if (hidden.isLink) Some("a link")
-    else if (isSticky && !trusted(hidden.owner))
+    else if (isSticky && !trusted(hidden.owner) && !isMine)
       Some(s"a folder of the user ${hidden.owner}, below a folder with a sticky bit")
     else if (hidden.isOpen && (isSticky || !above.exists(_.isOpen)))
       Some(s"mode ${Integer.toOctalString(hidden.mode)}, so every user can write to it")

@@ -32,7 +32,7 @@ final private[jobs] class HadoopStore(
   private lazy val strict: FileContext = FileContext.getFileContext(files.getUri, configuration)
 
   /** The name of the user. */
-  override def user: String = UserGroupInformation.getCurrentUser.getShortUserName
+  override def userIn(folder: String): String = UserGroupInformation.getCurrentUser.getShortUserName
 
   /** Object stores invent owners and permissions. */
   override def access(path: String): Option[Access] =
@@ -105,28 +105,28 @@ final private[jobs] class HadoopStore(
 
   /** HDFS checks the rights before it looks for the full folder. */
   override def reasonToStay(folder: String, full: String): Option[String] =
-    refusal(rename(folder, full))
-
-  /** An empty hidden folder is renamed, and deleted. If the job is killed between the two, the
-    * folder stays until the next job.
-    */
-  override def reasonToRefuse(folder: String, work: String): Option[String] = {
-    val (mine, there) = (s"$work/${HadoopStore.probe}", s"$folder/${HadoopStore.probe}")
-    make(mine)
-    val reason = refusal(rename(mine, there))
-    if (reason.isEmpty) delete(there)
-    reason
-  }
-
-  /** Why a rename is refused; none if it is not, or because its target exists. */
-  private def refusal(rename: => Unit): Option[String] =
     try {
-      rename
-      None
+      rename(folder, full)
+      rename(full, folder)
+      Some("its file system replaces a folder that is not empty")
     } catch {
       case _: FileAlreadyExistsException => None
       case NonFatal(error) => Some(error.toString)
     }
+
+  /** Moves an empty hidden folder there, then deletes it. If the job is killed between the two, the
+    * hidden folder stays.
+    */
+  override def reasonToRefuse(folder: String, work: String): Option[String] = {
+    val (mine, there) = (s"$work/${HadoopStore.probe}", s"$folder/${HadoopStore.probe}")
+    make(mine)
+    try {
+      try rename(mine, there)
+      catch { case _: FileAlreadyExistsException => () } // of a killed job
+      delete(there)
+      None
+    } catch { case NonFatal(error) => Some(error.toString) }
+  }
 
   override def delete(path: String): Unit = files.delete(new Path(path), true): Unit
 

@@ -38,8 +38,13 @@ final private[jobs] class LocalStore(link: (Path, Path) => Path) extends Store {
 
   override def isAtomic: Boolean = true
 
-  /** The number of the user. */
-  override def user: String = LocalStore.user
+  /** The number of the user. Network file systems may map root to another user. */
+  override def userIn(folder: String): String =
+    try {
+      val probe = Files.createTempFile(Paths.get(folder), ".tfspark-", "")
+      try Files.getAttribute(probe, "unix:uid").toString
+      finally Files.delete(probe)
+    } catch { case _: IOException | _: UnsupportedOperationException => LocalStore.user }
 
   override def access(path: String): Option[Access] = {
     val place = Paths.get(path)

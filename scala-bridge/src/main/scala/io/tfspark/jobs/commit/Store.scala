@@ -15,8 +15,8 @@ private[jobs] trait Store {
   /** Whether creations and renames are atomic; object stores copy files instead. */
   def isAtomic: Boolean
 
-  /** The user who owns what this process creates. */
-  def user: String
+  /** The user who owns what this process creates in a folder. */
+  def userIn(folder: String): String
 
   /** Who can change a folder; none if it is missing, or on an object store. */
   def access(path: String): Option[Access]

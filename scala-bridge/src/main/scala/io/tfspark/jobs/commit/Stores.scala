@@ -16,7 +16,7 @@ private[jobs] object Stores {
   private val log = LoggerFactory.getLogger(classOf[Store])
 
   /** File systems whose name node renames and creates files atomically. */
-  private val atomic = Set("hdfs", "webhdfs", "swebhdfs")
+  private val ofHdfs = Set("hdfs", "webhdfs", "swebhdfs")
 
   /** The store of a qualified path, and the path in the form that the store takes.
     *
@@ -29,7 +29,7 @@ private[jobs] object Stores {
       if (isLocal(place)) (new LocalStore, place.toUri.getPath)
       else {
         val files = place.getFileSystem(configuration)
-        (new HadoopStore(files, configuration, atomic(schemeOf(place))), place.toString)
+        (new HadoopStore(files, configuration, ofHdfs(schemeOf(place))), place.toString)
       }
     (new WatchedStore(store, operation => log.debug(operation)), root)
   }
@@ -38,24 +38,20 @@ private[jobs] object Stores {
   def qualified(path: Path, configuration: Configuration): Path =
     behindLinks(path.getFileSystem(configuration).makeQualified(path))
 
-  /** The path of a file or folder behind its links, with the name of the service, such as
-    * address:port; two names of one file system become equal.
+  /** The path of a file or folder behind its links; on HDFS with address and port of the name node,
+    * so that two of its names become equal.
     */
   def canonical(path: Path, configuration: Configuration): Path = {
     val place = path.getFileSystem(configuration).makeQualified(path)
     if (isLocal(place)) behindLinks(place)
     else {
       val there = behindMountLinks(place, configuration)
-      service(there.getFileSystem(configuration)).fold(there)(name =>
-        new Path(schemeOf(there), name, there.toUri.getPath)
-      )
+      // Other names of services lack the container or the volume.
+      Option.when(ofHdfs(schemeOf(there)))(there.getFileSystem(configuration))
+        .flatMap(files => Option(files.getCanonicalServiceName))
+        .fold(there)(name => new Path(schemeOf(there), name, there.toUri.getPath))
     }
   }
-
-  /** An authority that is no host, such as a bucket, may have no name. */
-  private def service(files: FileSystem): Option[String] =
-    try Option(files.getCanonicalServiceName)
-    catch { case _: IllegalArgumentException => None }
 
   /** Resolves the symbolic links of a qualified path on this machine, so that all names of an
     * output have one hidden folder, on the disk of the files.

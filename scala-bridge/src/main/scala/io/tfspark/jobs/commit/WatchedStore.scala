@@ -9,7 +9,7 @@ import java.util.function.Consumer
   */
 final private[jobs] class WatchedStore(store: Store, watch: Consumer[String]) extends Store {
   override def isAtomic: Boolean = store.isAtomic
-  override def user: String = store.user
+  override def userIn(folder: String): String = store.userIn(folder)
   override def access(path: String): Option[Access] = store.access(path)
   override def names(folder: String): Seq[String] = store.names(folder)
   override def exists(path: String): Boolean = store.exists(path)

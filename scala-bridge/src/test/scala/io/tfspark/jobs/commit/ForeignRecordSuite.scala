@@ -149,7 +149,7 @@ class ForeignRecordSuite extends AnyFunSuite {
 final private class RightsStore(rights: Map[String, Access]) extends Store {
   private def none: Nothing = throw new UnsupportedOperationException
   override def isAtomic: Boolean = true
-  override def user: String = "me"
+  override def userIn(folder: String): String = "me"
   override def access(path: String): Option[Access] = rights.get(path)
   override def names(folder: String): Seq[String] = none
   override def exists(path: String): Boolean = none
