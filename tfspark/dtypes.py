@@ -133,6 +133,7 @@ _SQL_NAMES: dict[pa.DataType, str] = {
     pa.date32(): "date",
     pa.timestamp("us"): "timestamp_ntz",
     pa.timestamp("us", "UTC"): "timestamp",
+    pa.duration("us"): "interval day to second",
     pa.null(): "void",
     **{arrow: sql for sql, arrow in SQL_TO_ARROW.items()},
 }

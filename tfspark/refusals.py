@@ -9,16 +9,19 @@ from __future__ import annotations
 from tfspark.columns import Column
 from tfspark.dtypes import DType
 
-# First letters of a Spark type (below its arrays) → the conversion of a column of this type.
+# First letters of a Spark type (below its arrays) → the conversion of a value, and the advice.
 _CONVERTED = (
-    ("date", "unix_date({x})"),
-    ("timestamp", "unix_micros({x})"),
-    ("interval", "extract(DAY FROM {x}), or another of its parts"),
-    ("time", "hour({x}), minute({x}) or second({x})"),
-    ("variant", "variant_get({x}, '$', '{wanted}')"),
-    ("map", "{x}['key'], or map_values({x})"),
-    ("struct", "one of its fields, such as {x}.field"),
+    ("date", "unix_date({x})", "{}"),
+    ("timestamp", "unix_micros({x})", "{}"),
+    ("interval year", "extract(YEAR FROM {x})", "{}, or another of its parts"),
+    ("interval month", "extract(MONTH FROM {x})", "{}, or another of its parts"),
+    ("interval", "extract(DAY FROM {x})", "{}, or another of its parts"),
+    ("time", "hour({x})", "{}, minute({x}) or second({x})"),
+    ("variant", "variant_get({x}, '$', '{wanted}')", "{}"),
+    ("map", "{x}['key']", "{}, or map_values({x})"),
+    ("struct", "{x}.field", "one of its fields, such as {}"),
 )
+_TIMES = ("date", "timestamp", "interval", "time")
 
 
 def refusal(name: str, column: Column, dtype: DType, expected: str) -> str:
@@ -32,11 +35,17 @@ def refusal(name: str, column: Column, dtype: DType, expected: str) -> str:
             "PNG) are decoded inside the graph: export a signature that takes strings and calls "
             "tf.io.decode_image; raw pixels feed an input of uint8"
         )
-    for beginning, advice in _CONVERTED:
+    if kind.startswith(_TIMES) and dtype.is_string:
+        text = column.label.replace(kind, dtype.sql)
+        return f"expected {expected}, found column {name!r} of {column.label}; cast it to {text}"
+    for beginning, conversion, advice in _CONVERTED:
         if kind.startswith(beginning):
-            converted = advice.format(x=name, wanted=dtype.sql)
             if column.label.startswith("array<"):
-                converted = f"transform({name}, x -> {advice.format(x='x', wanted=dtype.sql)})"
+                element = conversion.format(x="x", wanted=dtype.sql)
+                converted = f"transform({name}, x -> {element})"
+            else:
+                value = conversion.format(x=name, wanted=dtype.sql)
+                converted = advice.format(value, x=name)
             return f"expected {expected}, found column {name!r} of {column.label}; use {converted}"
     if column.arrow is None:
         return f"column {name!r} is {column.label} and cannot be fed; cast or rename it first"

@@ -242,7 +242,10 @@ def test_the_only_nearly_fitting_column_is_named():
         (pa.timestamp("us"), "use unix_micros(x)"),
         (pa.list_(pa.date32()), "use transform(x, x -> unix_date(x))"),
         (pa.map_(pa.string(), pa.float32()), "use x['key'], or map_values(x)"),
+        (pa.list_(pa.map_(pa.string(), pa.int8())), "use transform(x, x -> x['key'])"),
         (pa.struct([("a", pa.float32())]), "use one of its fields, such as x.field"),
+        (pa.list_(pa.struct([("a", pa.int8())])), "use transform(x, x -> x.field)"),
+        (pa.duration("us"), "of interval day to second; use extract(DAY FROM x)"),
         (pa.string(), "try_cast(column AS float)"),
         (pa.binary(), "decoded inside the graph"),
     ],
@@ -251,6 +254,23 @@ def test_a_refused_type_names_what_converts_it(arrow, advice):
     text = refusal(signature(spec("x", (None,))), columns(x=arrow))
     assert "found column 'x' of" in text
     assert advice in text
+
+
+@pytest.mark.parametrize(
+    ("label", "advice"),
+    [("interval year", "extract(YEAR FROM x)"), ("interval month", "extract(MONTH FROM x)")],
+)
+def test_months_are_taken_from_their_own_parts(label, advice):
+    text = refusal(signature(spec("x", (None,))), {"x": Column(None, label)})
+    assert f"of {label}; use {advice}" in text
+
+
+@pytest.mark.parametrize(
+    ("arrow", "text_type"), [(pa.date32(), "string"), (pa.list_(pa.time64("us")), "array<string>")]
+)
+def test_a_date_for_an_input_of_text_is_cast(arrow, text_type):
+    text = refusal(signature(spec("x", (None,), "string")), columns(x=arrow))
+    assert f"; cast it to {text_type}" in text
 
 
 def test_a_number_is_no_truth():

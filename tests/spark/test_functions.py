@@ -113,6 +113,8 @@ def test_a_wrong_type_is_our_error_in_the_task(points, linear, refusal, kind, ar
         ("date '2020-01-01'", "use unix_date(argument 1)"),
         ("map('a', 1)", "use argument 1['key']"),
         ("parse_json('1')", "of variant; use variant_get(argument 1, '$', 'float')"),
+        ("interval '1' year", "use extract(YEAR FROM"),
+        ("interval '1' day", "use extract(DAY FROM argument 1)"),
         ("array(timestamp '2020-01-01')", "use transform(argument 1, x -> unix_micros(x))"),
     ],
 )

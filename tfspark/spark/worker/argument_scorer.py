@@ -27,6 +27,9 @@ from tfspark.terms import SQL
 
 Arguments: TypeAlias = "pa.Array[Any] | tuple[pa.Array[Any], ...]"
 
+# Arrow's number of the type; PyArrow has no class for it, so Spark's reading of it is a KeyError.
+_INTERVAL_MONTHS = 21
+
 
 @dataclass(frozen=True)
 class ArgumentScorer:
@@ -38,7 +41,7 @@ class ArgumentScorer:
 
     def __call__(self, arguments: Iterable[Arguments]) -> Iterator[pa.Array[Any]]:
         """Convert arguments to one result array per batch."""
-        batches = (self._batch(given) for given in arguments)
+        batches = (self._batch(given) for given in _readable(arguments))
         for batch in score_task(self.handle, batches, self._bind, options=self.options):
             yield batch.column(0) if batch.num_columns == 1 else batch.to_struct_array()
 
@@ -73,6 +76,22 @@ class ArgumentScorer:
         if len(inputs) == 1 and len(arrays) > 1:
             columns = [(name, _typed_null(array, inputs[0], 0)) for name, array in columns]
         return pa.RecordBatch.from_arrays([array for _, array in columns], names)
+
+
+def _readable(arguments: Iterable[Arguments]) -> Iterator[Arguments]:
+    """Yield the arguments; name the only type that Spark sends and PyArrow cannot read."""
+    try:
+        yield from arguments
+    except KeyError as error:
+        if error.args != (_INTERVAL_MONTHS,):
+            raise
+        message = explain(
+            "An argument cannot feed the model.",
+            expected="a type that Python can read",
+            found="interval year, interval month, or interval year to month",
+            hint="use extract(YEAR FROM argument), or another of its parts.",
+        )
+        raise BindingError(message) from error
 
 
 def _is_row(arrow: pa.DataType) -> bool:

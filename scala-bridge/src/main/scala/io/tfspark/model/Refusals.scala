@@ -9,6 +9,8 @@ private[model] object Refusals {
   private val converted = Seq[(String, (String, String) => String)](
     "date" -> ((x, _) => s"unix_date($x)"),
     "timestamp" -> ((x, _) => s"unix_micros($x)"),
+    "interval year" -> ((x, _) => s"extract(YEAR FROM $x), or another of its parts"),
+    "interval month" -> ((x, _) => s"extract(MONTH FROM $x), or another of its parts"),
     "interval" -> ((x, _) => s"extract(DAY FROM $x), or another of its parts"),
     "time" -> ((x, _) => s"hour($x), minute($x) or second($x)"),
     "variant" -> ((x, wanted) => s"variant_get($x, '$$', '$wanted')"),
