@@ -135,6 +135,19 @@ def test_a_void_column_gives_null_outputs(spark, linear, pair, kind):
     assert set(rows.first()) == {None}
 
 
+@pytest.mark.parametrize("kind", ["predict", "function"])
+@pytest.mark.parametrize("array", ["array()", "array(array(), NULL)", "array(NULL)"])
+def test_an_array_without_a_type_takes_the_type_of_its_input(spark, identity, array, kind):
+    shape = (None, None, None) if "(array" in array else (None, None)
+    model = identity("float32", shape)
+    df = spark.sql(f"SELECT {array} AS `x``.y`, 1 AS id")
+    if kind == "predict":
+        scored = predict(df, model, feed={"x": "x`.y"}, keep=["id"]).drop("id")
+    else:
+        scored = df.select(predict_udf(model)(sf.col("`x``.y`")))
+    assert scored.first()[0] == ([] if array == "array()" else None)
+
+
 # --- names ----------------------------------------------------------------------------------------
 
 

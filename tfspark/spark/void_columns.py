@@ -1,6 +1,7 @@
-"""Gives columns of nulls without a type (`void`) the type of the input that they feed. Driver.
+"""Gives columns without a type (`void`, `array<void>`) the type of their input. Driver.
 
-SQL's NULL has the type void. A column function takes it, so `predict` takes a column of this type.
+SQL's NULL has the type void, and its array() the type array<void>. A column function takes both, so
+`predict` takes columns of these types.
 """
 
 from __future__ import annotations
@@ -10,17 +11,18 @@ from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
-from pyspark.sql.types import NullType
+from pyspark.sql.types import ArrayType, DataType, NullType
 
 from tfspark import dtypes
 from tfspark.columns import resolve
 from tfspark.signature import Signature, TensorSpec
+from tfspark.spark.cluster.names import quoted
 
 
 def typed_nulls(
     df: DataFrame, feed: Mapping[str, Any], signature: Signature, case_sensitive: bool
 ) -> dict[str, Column | list[Any]]:
-    """Return input → typed nulls, for the inputs that a void column feeds.
+    """Return input → typed column, for the inputs that a void column or array feeds.
 
     Args:
         df: The frame.
@@ -29,24 +31,41 @@ def typed_nulls(
         signature: The signature of the model.
         case_sensitive: Whether names must match the case of columns exactly.
     """
-    void = [field.name for field in df.schema if isinstance(field.dataType, NullType)]
+    depths = {field.name: _void_depth(field.dataType) for field in df.schema}
 
-    def is_void(value: object) -> bool:
+    def name_of(value: object) -> str | None:
         if not isinstance(value, str):
-            return False
-        name = resolve(value, df.columns, case_sensitive=case_sensitive)
-        return name in void and df.columns.count(str(name)) == 1
+            return None
+        return resolve(value, df.columns, case_sensitive=case_sensitive)
+
+    def depth_of(value: object) -> int | None:
+        name = name_of(value)
+        return None if name is None or df.columns.count(name) > 1 else depths[name]
 
     found: dict[str, Column | list[Any]] = {}
-    for spec in signature.inputs if void else ():
+    for spec in signature.inputs if any(depth is not None for depth in depths.values()) else ():
         value = feed.get(spec.name, spec.name)
         if dtypes.reason_unsupported(spec.dtype):
             continue
-        if is_void(value):
-            found[spec.name] = _null(spec, _depth(spec))
-        elif isinstance(value, list | tuple) and any(map(is_void, value)):
-            found[spec.name] = [_null(spec, 0) if is_void(part) else part for part in value]
+        depth = depth_of(value)
+        if depth:
+            found[spec.name] = _typed(sf.col(quoted(str(name_of(value)))), spec, depth)
+        elif depth == 0:
+            found[spec.name] = _typed(sf.lit(None), spec, _depth(spec))
+        elif isinstance(value, list | tuple) and 0 in map(depth_of, value):
+            parts = ((part, depth_of(part)) for part in value)
+            found[spec.name] = [
+                _typed(sf.lit(None), spec, 0) if depth == 0 else part for part, depth in parts
+            ]
     return found
+
+
+def _void_depth(kind: DataType) -> int | None:
+    """Return the number of arrays around void; `None` for any other type."""
+    depth = 0
+    while isinstance(kind, ArrayType):
+        kind, depth = kind.elementType, depth + 1
+    return depth if isinstance(kind, NullType) else None
 
 
 def _depth(spec: TensorSpec) -> int:
@@ -54,5 +73,5 @@ def _depth(spec: TensorSpec) -> int:
     return 0 if row == (1,) else len(row)
 
 
-def _null(spec: TensorSpec, depth: int) -> Column:
-    return sf.lit(None).cast(dtypes.arrays_of(dtypes.by_name(spec.dtype).sql, depth))
+def _typed(column: Column, spec: TensorSpec, depth: int) -> Column:
+    return column.cast(dtypes.arrays_of(dtypes.by_name(spec.dtype).sql, depth))
