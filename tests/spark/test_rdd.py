@@ -231,11 +231,18 @@ def test_a_missing_key_is_no_null(refused, pair, element):
     assert "tfspark.errors.RowError: model pair version 1 (" in text
     assert "row 1 of partition 0: the element cannot feed input" in text
     assert "but not '" in text
+    assert 'Hint: name the key with feed={"' in text
 
 
 @pytest.mark.parametrize("element", [[1, 2], 5, "x"])
 def test_an_element_without_names_feeds_one_input_only(refused, pair, element):
-    assert "not a dict or Row with 'a', 'b'" in refused([element], pair)
+    text = refused([element], pair)
+    assert "not a dict or Row with 'a', 'b'" in text
+    assert "Hint: map each element to a dict" in text
+
+
+def test_a_value_of_another_kind_has_a_next_step(refused, identity):
+    assert "Hint: fix the element or filter it out." in refused([1, "2"], identity("int64"))
 
 
 def test_rows_are_counted_over_all_batches(refused, linear):

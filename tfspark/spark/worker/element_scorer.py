@@ -154,12 +154,14 @@ class ElementScorer:
                 if spec.name in self._features:
                     return None
                 found = f"it has {listing(names_in(element))}, but not {key!r}"
-                return unreadable.add(spec, row, found)
+                hint = f'name the key with feed={{"{spec.name}": "KEY"}}, or fix the element.'
+                return unreadable.add(spec, row, found, hint)
             value = element[key]
         elif element is not None and len(self._fed) > 1:
             inputs = listing(fed.name for fed in self._fed)
             found = f"it is a {type(element).__name__}, not a dict or Row with {inputs}"
-            return unreadable.add(spec, row, found)
+            hint = "map each element to a dict, input → value, before predict_rdd."
+            return unreadable.add(spec, row, found, hint)
         value = plain(value)
         # A column of one may be written as the number alone; both kinds may come in one partition.
         if spec.row_shape == (1,) and isinstance(value, list | tuple) and len(value) == 1:

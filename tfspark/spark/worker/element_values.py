@@ -32,6 +32,7 @@ _NUMBERS = (
     pa.types.is_boolean,
     pa.types.is_null,
 )
+_HINT = "fix the element or filter it out."
 _UNREADABLE = (pa.ArrowException, TypeError, ValueError, OverflowError)
 
 
@@ -49,11 +50,12 @@ class Unreadable:
     may_reject: bool
     reasons: dict[int, Reason] = field(default_factory=dict)
 
-    def add(self, spec: TensorSpec, row: int, found: str) -> None:
+    def add(self, spec: TensorSpec, row: int, found: str, hint: str = _HINT) -> None:
         """Set an element aside; a null replaces it."""
         message = f"the element cannot feed input {spec}: {found}"
         if not self.may_reject:
-            raise RowError(explain(f"{origin_of(self.handle).at(f'row {row}')}: {message}"))
+            where = origin_of(self.handle).at(f"row {row}")
+            raise RowError(explain(f"{where}: {message}", hint=hint))
         self.reasons.setdefault(row, Reason("UNREADABLE", message, spec.name))
 
 
