@@ -92,6 +92,26 @@ def test_ml_vectors_dense_and_sparse(
     assert values(scored) == planes()
 
 
+ROWS_FIRST = "spark.sql.execution.arrow.pythonUDF.columnarInput.enabled"
+
+
+@pytest.mark.parametrize("api", ["predict", "function"])
+def test_ml_vectors_of_a_parquet_file(
+    api: str, spark: SparkSession, vectors: DataFrame, plane: str, tmp_path: Path
+) -> None:
+    """Spark 4.3 cannot pass these columns to a function before it has made rows of them."""
+    vectors.write.parquet(str(tmp_path / "vectors"))
+    read = spark.read.parquet(str(tmp_path / "vectors"))
+    if api == "predict":
+        assert values(tfspark.predict(read, plane)) == planes()
+        return
+    spark.conf.set(ROWS_FIRST, "false")
+    try:
+        assert values(read.select("id", tfspark.predict_udf(plane, spark=spark)(x="x"))) == planes()
+    finally:
+        spark.conf.unset(ROWS_FIRST)
+
+
 def test_ml_vector_of_the_wrong_size_is_a_bad_row(spark: SparkSession, plane: str) -> None:
     df = spark.createDataFrame([(DenseVector([1, 2]),), (SparseVector(3, [0], [1]),)], ["x"])
     said = refusal(tfspark.predict(df.coalesce(1), plane))
