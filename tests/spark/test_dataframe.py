@@ -148,6 +148,20 @@ def test_an_array_without_a_type_takes_the_type_of_its_input(spark, identity, ar
     assert scored.first()[0] == ([] if array == "array()" else None)
 
 
+def test_a_null_without_a_type_may_be_a_field_or_an_expression(spark, pair):
+    df = spark.sql("SELECT struct(NULL AS a, 1 AS b) AS s")
+    for feed in ({"a": "s.a", "b": "s.b"}, {"a": sf.lit(None), "b": "s.b"}, {}):
+        assert predict(df, pair, feed=feed, keep=[], fetch={"sum": "y"}).collect() == [(None,)]
+
+
+@pytest.mark.parametrize("as_column", [str, sf.col], ids=["field", "expression"])
+def test_an_array_without_a_type_may_be_a_field_or_an_expression(spark, identity, as_column):
+    model = identity("float32", (None, None))
+    df = spark.sql("SELECT struct(array() AS x) AS s")
+    scored = predict(df, {"v": model, "w": model}, feed={"x": as_column("s.x")}, keep=[])
+    assert scored.collect() == [([], [])]
+
+
 # --- names ----------------------------------------------------------------------------------------
 
 

@@ -87,8 +87,8 @@ class FedFrame:
         case_sensitive = str(setting).lower() == "true"
         feed = features_of_structs(df, feed or {}, signature, case_sensitive)
         given = {**fields_of_struct(df, feed, signature, case_sensitive), **feed}
-        given |= typed_nulls(df, given, signature, case_sensitive)
         fed = cls(df, {}, (), case_sensitive, {}).with_columns(given)
+        fed = fed.with_columns(typed_nulls(fed, signature))
         if keep is None:
             return replace(fed, kept=tuple(range(len(df.columns))))
         names = [resolve(name, df.columns, case_sensitive=case_sensitive) or name for name in keep]

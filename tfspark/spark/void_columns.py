@@ -6,10 +6,9 @@ SQL's NULL has the type void, and its array() the type array<void>. A column fun
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column
 from pyspark.sql import functions as sf
 from pyspark.sql.types import ArrayType, DataType, NullType
 
@@ -18,38 +17,40 @@ from tfspark.columns import resolve
 from tfspark.signature import Signature, TensorSpec
 from tfspark.spark.cluster.names import quoted
 
+if TYPE_CHECKING:
+    from tfspark.spark.fed_frame import FedFrame
 
-def typed_nulls(
-    df: DataFrame, feed: Mapping[str, Any], signature: Signature, case_sensitive: bool
-) -> dict[str, Column | list[Any]]:
+
+def typed_nulls(fed: FedFrame, signature: Signature) -> dict[str, Column | list[Any]]:
     """Return input → typed column, for the inputs that a void column or array feeds.
 
     Args:
-        df: The frame.
-        feed: Input → column, expression or constant. An input that is not in `feed` takes the
-            column with its name.
+        fed: The frame with its feed. An input that is not in the feed takes the column with its
+            name.
         signature: The signature of the model.
-        case_sensitive: Whether names must match the case of columns exactly.
     """
-    depths = {field.name: _void_depth(field.dataType) for field in df.schema}
+    names = fed.frame.columns
+    depths = {field.name: _void_depth(field.dataType) for field in fed.frame.schema}
 
     def name_of(value: object) -> str | None:
         if not isinstance(value, str):
             return None
-        return resolve(value, df.columns, case_sensitive=case_sensitive)
+        return resolve(value, names, case_sensitive=fed.case_sensitive)
 
     def depth_of(value: object) -> int | None:
         name = name_of(value)
-        return None if name is None or df.columns.count(name) > 1 else depths[name]
+        return None if name is None or names.count(name) > 1 else depths[name]
 
     found: dict[str, Column | list[Any]] = {}
     for spec in signature.inputs if any(depth is not None for depth in depths.values()) else ():
-        value = feed.get(spec.name, spec.name)
+        value = fed.feed.get(spec.name, spec.name)
         if dtypes.reason_unsupported(spec.dtype):
             continue
         depth = depth_of(value)
         if depth:
-            found[spec.name] = _typed(sf.col(quoted(str(name_of(value)))), spec, depth)
+            name = str(name_of(value))
+            column = fed.added[name] if name in fed.added else sf.col(quoted(name))
+            found[spec.name] = _typed(column, spec, depth)
         elif depth == 0:
             found[spec.name] = _typed(sf.lit(None), spec, _depth(spec))
         elif isinstance(value, list | tuple) and 0 in map(depth_of, value):
