@@ -24,6 +24,8 @@ from tfspark.signature import Signature, TensorSpec
 
 Feed: TypeAlias = Mapping[str, str | Sequence[str] | Constant]
 
+NO_INPUTS = "the signature has no inputs, so it cannot score rows"
+
 
 @dataclass(frozen=True)
 class InputBinding:
@@ -79,7 +81,7 @@ class Feeding:
         """Return the inputs that can be fed; append the mismatches of the others to `problems`."""
         bound = []
         if not self.signature.inputs:
-            problems.append("the signature has no inputs, so it cannot score rows")
+            problems.append(NO_INPUTS)
         for spec in self.signature.inputs:
             found, misfits = self._input(spec)
             problems += [f"input {spec}: {misfit}" for misfit in misfits]

@@ -21,7 +21,7 @@ from tfspark import dtypes
 from tfspark.columns import Columns, describe
 from tfspark.errors import BindingError, did_you_mean, explain_all, listing, shortened
 from tfspark.features import key_of, parts_of
-from tfspark.feeding import Feed, Feeding, InputBinding
+from tfspark.feeding import NO_INPUTS, Feed, Feeding, InputBinding
 from tfspark.fetching import Fetch, OutputBinding, fetch_outputs
 from tfspark.fitting import Fitting, unusable_type
 from tfspark.options import DEFAULTS, OnError, OnNull, ScoreOptions
@@ -170,7 +170,8 @@ def bind_outputs(
     Raises:
         BindingError: Lists all mismatches in one message.
     """
-    problems = _fed_twice(signature)
+    problems = [] if signature.inputs else [NO_INPUTS]
+    problems += _fed_twice(signature)
     signature = signature.by_rows() if signature.is_row_by_row else signature
     rows = _fixed_rows(signature.inputs, problems) or _only_one(options.batch_size)
     outputs = fetch_outputs(signature, fetch, options.strings, (), rows, terms, problems)

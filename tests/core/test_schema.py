@@ -430,6 +430,8 @@ def test_columns_of_bytes_are_not_stacked():
 def test_a_signature_without_inputs_is_refused():
     text = refusal(Signature("s", (), (spec("y"),)), columns(x=F32))
     assert "the signature has no inputs" in text
+    with pytest.raises(BindingError, match="the signature has no inputs"):
+        bind_outputs(Signature("s", (), (spec("y"),)))
 
 
 # --- outputs --------------------------------------------------------------------------------------

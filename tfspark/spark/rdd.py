@@ -130,15 +130,13 @@ def _check_feed(signature: Signature, feed: Mapping[str, Any]) -> None:
 
 
 def _bad_constants(signature: Signature, feed: Mapping[str, Any]) -> list[str]:
-    """Return why the constants cannot feed their inputs, or that no input takes an element."""
+    """Return why the constants cannot feed their inputs, or that they leave none to an element."""
     given = {name: Constant(value) for name, value in feed.items() if is_constant(value)}
     misfits = [
         f"input {spec}: {misfit(given[spec.name], spec)}"
         for spec in signature.inputs
         if spec.name in given and misfit(given[spec.name], spec)
     ]
-    if not signature.inputs:
-        misfits.append("the signature has no inputs, so it cannot score rows")
-    elif given.keys() >= {spec.name for spec in signature.inputs}:
+    if given.keys() >= {spec.name for spec in signature.inputs}:
         misfits.append("only constants feed the signature; one input needs the elements")
     return misfits
