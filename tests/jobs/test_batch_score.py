@@ -390,3 +390,8 @@ def test_a_text_replaces_a_file_of_hadoop(spark: SparkSession, tmp_path: Path) -
         files.write_text(place, text)
         assert files.head(place, 9) == text.encode()
     assert {path.name for path in tmp_path.iterdir()} == {"report.json", ".report.json.crc"}
+
+
+def test_a_place_that_is_not_on_hdfs_keeps_its_name(spark: SparkSession) -> None:
+    place = "http://no-such-host.invalid/out"  # its file system would look for the host
+    assert HadoopFiles(spark, place).canonical(place) == place
