@@ -46,6 +46,11 @@ _DAMAGED_VARIABLES = re.compile(
     re.IGNORECASE,
 )
 
+# A variable that the graph reads and that no operation of the loader has restored.
+_NO_VARIABLE = re.compile(
+    r"(?:Could not find|Error while reading resource) variable (\S+?)(?=\.? )"
+)
+
 
 def failure(code: int, message: str) -> EngineError:
     """Return the error of a failed run.
@@ -59,7 +64,7 @@ def failure(code: int, message: str) -> EngineError:
         fail, an `OutOfMemoryError` when the batch is too large, otherwise an `EngineError` about
         the batch.
     """
-    known = _missing_operation(message) or _unfit_call(message)
+    known = _missing_operation(message) or _missing_variable(message) or _unfit_call(message)
     if known is not None:
         return known
     if _OF_ROW.search(message):
@@ -81,6 +86,20 @@ def load_failure(export_dir: str, message: str) -> EngineError | InvalidModelErr
             )
         )
     return _missing_operation(message)
+
+
+def _missing_variable(message: str) -> CannotServeError | None:
+    found = _NO_VARIABLE.search(message)
+    if found is None:
+        return None
+    return CannotServeError(
+        explain(
+            f"The model does not restore its variable {found[1]!r}.",
+            found=message,
+            hint='if you chose engine="native" (--engine native), leave it out: the Python loader '
+            "of TensorFlow can restore variables that no operation of the model restores.",
+        )
+    )
 
 
 def _unfit_call(message: str) -> MachineError | None:
