@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,14 @@ from tests.shell import fresh_environment
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "spark-submit.sh"
 SOCKETS = "spark.python.unix.domain.socket.enabled"
+
+
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    """With another umask of the developer, the script uses no sockets."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 def submit(

@@ -21,7 +21,7 @@ _CONVERTED = (
     ("map", "{x}['key']", "{}, or map_values({x})"),
     ("struct", "{x}.field", "one of its fields, such as {}"),
 )
-_TIMES = ("date", "timestamp", "interval", "time")
+_TIMES = ("date", "interval", "time")
 
 
 def refusal(name: str, column: Column, dtype: DType, expected: str) -> str:

@@ -31,6 +31,7 @@ def score():
     return list(row)
 
 spark.conf.set("spark.tfspark.batchSize", "20")
+spark.range(2).count()  # starts when both executors are there
 first = executors()
 result = []
 thread = threading.Thread(target=lambda: result.append(score()))
@@ -51,6 +52,9 @@ answer([len(first), result[0], len(set(first) - set(executors()))])
 def test_a_killed_executor_loses_no_row(start: Start) -> None:
     settings = {
         "spark.master": "local-cluster[2,1,1024]",
+        "spark.cores.max": 2,
+        "spark.scheduler.minRegisteredResourcesRatio": 1.0,
+        "spark.scheduler.maxRegisteredResourcesWaitingTime": "120s",
         "spark.executor.extraJavaOptions": SHORT_RUN,
         "spark.tfspark.model.roots": MODELS,
     }

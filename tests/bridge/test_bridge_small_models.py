@@ -292,7 +292,7 @@ def test_nulls_are_filled_and_refused_alike(compared: Any, models: SmallModels) 
 
 @pytest.mark.slow
 def test_column_functions_are_the_same(compared: Any, models: SmallModels) -> None:
-    """Unlike `predict`, they accept NULL and array() without a type, and a scalar for a series."""
+    """They accept NULL and array() without a type, and, unlike `predict`, a scalar for a series."""
     two = "SELECT float(id) AS b, if(id % 4 = 3, null, 2f) AS a FROM range(40)"
     void = "SELECT null AS x, array() AS v, array(null) AS w FROM range(2)"
     pair, series = models.pair(), models.identity("float32", None)
@@ -362,7 +362,9 @@ NO_COLUMNS = [
     *("date'2020-01-01'", "timestamp'2020-01-01 00:00:00'", "struct(1f AS a)", "map('a', 1f)"),
     *("array(date'2020-01-01')", "'1'", "array(1f)", "INTERVAL '1' YEAR", "X'00'", "array(X'00')"),
     *("timestamp_ntz'2020-01-01 00:00:00'", "INTERVAL '1' DAY", "array('1')"),
+    *("array(map('a', 1f))", "array(struct(1f AS a))", "INTERVAL '1' MONTH"),
 ]
+NO_TEXT_COLUMNS = ["date'2020-01-01'", "array(date'2020-01-01')", "INTERVAL '1' DAY"]
 
 
 @pytest.mark.slow
@@ -404,6 +406,9 @@ def test_queries_are_refused_alike(compared: Any, models: SmallModels) -> None:
         )
         for value in NO_COLUMNS
     }
+    for value in NO_TEXT_COLUMNS:
+        query = f"SELECT {value} AS x FROM range(1)"
+        cases[f"text of {value}"] = case(models.identity("string"), query)
     sources = (
         "tinyint",
         "smallint",

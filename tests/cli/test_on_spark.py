@@ -33,6 +33,7 @@ def test_only_a_local_session_uses_sockets_of_files(
     given: dict[str, str], is_local: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MASTER", raising=False)
+    monkeypatch.setattr(on_spark, "others_cannot_write", lambda: True)
     assert (SOCKET in on_spark.settings_of_shell(given)) == is_local
 
 

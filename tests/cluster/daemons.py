@@ -15,6 +15,7 @@ DEPLOY = "org.apache.spark.deploy"
 PATIENCE = 120.0
 # A job that starts with the first executor may end before the second one has started.
 ALL_EXECUTORS = (
+    *("--conf", "spark.cores.max=2"),  # the scheduler waits for a part of this number
     *("--conf", "spark.scheduler.minRegisteredResourcesRatio=1.0"),
     *("--conf", "spark.scheduler.maxRegisteredResourcesWaitingTime=120s"),
 )

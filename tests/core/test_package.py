@@ -240,7 +240,7 @@ def test_a_signature_is_chosen_by_name(make_model, meta_graph):
 def test_a_model_without_signatures_says_how_to_export(make_model, meta_graph):
     text = refusal(SignatureNotFoundError, make_model(meta_graph(signatures=[])))
     assert "found:    none" in text
-    assert "Hint: export it with signatures=" in text
+    assert "Hint: load it with tf.saved_model.load" in text
 
 
 def test_a_composite_input_is_described_and_harms_no_other_signature(

@@ -226,7 +226,7 @@ def test_chunks_beyond_the_offsets_of_arrow_are_refused():
     huge = pa.Array.from_buffers(pa.binary(), 1, [None, offsets, untouched])
     with pytest.raises(EngineError, match="too large in column 'x'") as caught:
         encode([bound((None,), "string")], {"x": [huge, huge]})
-    assert "Hint: give a smaller batch size." in str(caught.value)
+    assert "Hint: give a smaller batch_size (--batch-size)." in str(caught.value)
 
 
 def test_strings_stay_in_arrow_memory():

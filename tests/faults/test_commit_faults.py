@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
 
 import pytest
 
 from tests.faults.stopping_store import Stopped, StoppingStore
 from tfspark.errors import OutputBusyError
-from tfspark.scoring.output import renameat2
+from tfspark.scoring.output import lock, renameat2
 from tfspark.scoring.output.commit import Commit
 from tfspark.scoring.output.journal import JobKey, Journal, Mode
 from tfspark.scoring.output.lock import Holder, Lock
@@ -284,20 +284,40 @@ def test_an_owner_elsewhere_is_dead_if_its_lease_ends_during_the_wait(tmp_path: 
     other.release()
 
 
-def test_an_owner_elsewhere_that_ends_during_the_wait_counts_as_alive(tmp_path: Path) -> None:
+def test_an_owner_elsewhere_that_ends_during_the_wait_counts_as_alive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The job may have planned before the owner published."""
     places = Places(str(tmp_path / "out"))
     held = Lock(StoppingStore(), places, "A1", ELSEWHERE)
     held.acquire()
     held.silence()
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(Lock(StoppingStore(), places, "B1", Owner.this_process()).acquire)
-        while not held.store.exists(places.beat("B1")) and not waiting.done():
-            continue
-        held.release()
-        with pytest.raises(OutputBusyError, match="run A1"):
-            waiting.result()
+    monkeypatch.setattr(lock, "sleep", lambda _: held.release())
+    with pytest.raises(OutputBusyError, match="run A1"):
+        Lock(StoppingStore(), places, "B1", Owner.this_process()).acquire()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("look", [2, 3])
+def test_an_owner_elsewhere_that_ends_between_two_looks_counts_as_alive(
+    look: int, tmp_path: Path
+) -> None:
+    places = Places(str(tmp_path / "out"))
+    held = Lock(StoppingStore(), places, "A1", ELSEWHERE)
+    held.acquire()
+    held.silence()
+
+    class Ending(StoppingStore):
+        looks = 0
+
+        def modified(self, path: str) -> int | None:
+            self.looks += path == places.beat("A1")
+            if self.looks == look:
+                held.release()
+            return super().modified(path)
+
+    with pytest.raises(OutputBusyError, match="run A1"):
+        Lock(Ending(), places, "B1", Owner.this_process()).acquire()
 
 
 def test_a_heartbeat_in_the_future_does_not_keep_a_job_waiting(tmp_path: Path) -> None:
@@ -318,10 +338,10 @@ def test_a_job_that_waited_does_not_take_the_lock_of_a_third_job(
     held = Lock(StoppingStore(), places, "A1", ELSEWHERE)
     held.acquire()
     held.silence()
-    third = Lock(StoppingStore(), places, "C1", Owner.this_process(), lease=0.5)
-    other = Lock(StoppingStore(), places, "B1", Owner.this_process(), lease=0.5)
+    third = Lock(StoppingStore(), places, "C1", Owner.this_process())
+    other = Lock(StoppingStore(), places, "B1", Owner.this_process())
 
-    def wait(holder: Holder) -> bool:
+    def wait(holder: Holder, last: int | None = None) -> bool:
         if holder.run == "A1":
             third.acquire()
         return holder.run != "A1"
@@ -333,7 +353,11 @@ def test_a_job_that_waited_does_not_take_the_lock_of_a_third_job(
     third.release()
 
 
-def test_the_end_of_a_run_elsewhere_is_awaited_before_its_record_counts(tmp_path: Path) -> None:
+def test_the_end_of_a_run_elsewhere_is_awaited_before_its_record_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = list[float]()
+    monkeypatch.setattr(lock, "sleep", lambda seconds: waits.append(seconds) or sleep(seconds))
     job = Job(tmp_path / "out", "A", "append")
     writer = Commit(Lock(StoppingStore(), Places(str(job.output)), "A1", ELSEWHERE, lease=1))
     writer.begin(JobKey("A"))
@@ -347,6 +371,7 @@ def test_the_end_of_a_run_elsewhere_is_awaited_before_its_record_counts(tmp_path
     done = again.begin(JobKey("A"))
     assert done is not None
     assert done.run == "A1"
+    assert waits
     again.acknowledge()
     assert rows(job.output) == ["A.1"]
 

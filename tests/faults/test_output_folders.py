@@ -180,15 +180,17 @@ def test_a_partition_of_another_user_below_a_sticky_folder_is_not_overwritten(
     assert [path.name for path in Path("out").iterdir()] == ["day=1"]
 
 
-@pytest.mark.parametrize("mode", ["overwrite", PARTITIONS])
-def test_a_test_by_a_run_that_lost_its_folder_moves_nothing(mode: Mode, tmp_path: Path) -> None:
+def test_a_test_by_a_run_that_lost_its_folder_moves_nothing(tmp_path: Path) -> None:
     (tmp_path / "out" / "day=1").mkdir(parents=True)
     (tmp_path / "work").mkdir()
     full = folder_rules._full(LocalStore(), f"{tmp_path}/work")
     (tmp_path / "work").rename(tmp_path / "taken")
     assert LocalStore().reason_to_stay(f"{tmp_path}/out", full) == "No such file or directory"
-    folder_rules.refuse_unusable(LocalStore(), f"{tmp_path}/out", f"{tmp_path}/work", mode)
+    out, work, file = f"{tmp_path}/out", f"{tmp_path}/work", "day=1/part-0"
+    folder_rules.refuse_unusable(LocalStore(), out, work, "overwrite")
+    folder_rules.refuse_closed(LocalStore(), out, work, PARTITIONS, [file])
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["day=1"]
+    assert [path.name for path in (tmp_path / "work").rglob("*")] == ["probe", "full"]
 
 
 def test_a_folder_is_put_back_where_a_full_folder_is_replaced(

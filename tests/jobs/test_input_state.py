@@ -116,10 +116,10 @@ def test_settings_that_change_values_make_another_job(
 ) -> None:
     job = BatchJob(str(linear), Dataset(str(rows)), Dataset(str(tmp_path / "out")))
     before = [plan(spark, job, new_report("test")).job for _ in range(2)]
-    old = spark.conf.get(setting)
+    old = spark.conf.get(setting, None)
     spark.conf.set(setting, value)
     try:
         after = plan(spark, job, new_report("test")).job
     finally:
-        spark.conf.set(setting, old)
+        spark.conf.unset(setting) if old is None else spark.conf.set(setting, old)
     assert before[0] == before[1] != after

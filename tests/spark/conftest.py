@@ -109,6 +109,7 @@ def jobs_of(spark: SparkSession) -> Callable[[Callable[[], object]], int]:
             call()
         finally:
             context.setLocalProperty("spark.jobGroup.id", None)
+        context._jsc.sc().listenerBus().waitUntilEmpty()  # the tracker learns of jobs late
         return len(context.statusTracker().getJobIdsForGroup(group))
 
     return count

@@ -1,4 +1,7 @@
-"""Writes a local file as a whole: readers see the old text or the new one, never a part. Driver."""
+"""Writes a local file as a whole: readers see the old text or the new one, never a part. Driver.
+
+A file that a container has mounted cannot be replaced, so it is written in place.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def write_whole(place: Path, text: str, *, is_private: bool = False) -> None:
         is_private: Whether only this user can read a new file.
 
     Raises:
-        OSError: The file cannot be written. An existing file has not changed.
+        OSError: The file cannot be written. An existing file has not changed, unless it is mounted.
     """
     is_special = str(place.absolute()).startswith(_SPECIAL)
     if is_special or (place.exists() and not place.is_file()):

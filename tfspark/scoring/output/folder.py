@@ -193,7 +193,8 @@ class PathOutput:
         """Make the folder of the run; keep counted parts and finished groups, remove the rest."""
         self._commit.open_work()
         work = self._commit.work
-        folder_rules.refuse_unusable(self._store, self._root, work, self.mode)
+        if self.mode == "overwrite" or not self.target.partition_by:  # else files go below it
+            folder_rules.refuse_unusable(self._store, self._root, work, self.mode)
         self._store.make(f"{work}/{_ATTEMPTS}")
         if not self.keeps:
             return

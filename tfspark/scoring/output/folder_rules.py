@@ -178,8 +178,7 @@ def refuse_unusable(store: Store, folder: str, work: str, mode: Mode) -> None:
         mode: Overwrite renames the output; otherwise files are moved into it.
 
     Raises:
-        UsageError: For example, the folder is in a lower layer of an overlay, or it belongs to
-            another user and is in a folder with a sticky bit.
+        UsageError: For example, the folder is in a lower layer of an overlay, or another user's.
     """
     if not store.exists(folder):
         return

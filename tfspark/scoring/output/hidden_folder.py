@@ -52,7 +52,7 @@ def _problem(store: Store, places: Places, hidden: Access) -> str:
     if above is not None and is_sticky:
         output = store.access(places.output)
         trusted = {_ROOT, above.owner, *([output.owner] if output else [])}
-        if hidden.owner not in trusted | {store.user_in(parent)}:
+        if hidden.owner not in trusted and hidden.owner != store.user_in(parent):
             return f"a folder of the user {hidden.owner}, below a folder with a sticky bit"
     is_shared = above is not None and bool(above.mode & stat.S_IWOTH) and not is_sticky
     if hidden.mode & stat.S_IWOTH and not is_shared:

@@ -27,7 +27,7 @@ class LocalStore:
     def user_in(self, folder: str) -> str:
         """See `Store.user_in`: its number. Network file systems may map root to another user."""
         try:
-            with TemporaryFile(dir=folder) as probe:
+            with TemporaryFile(prefix=".tfspark-", dir=folder) as probe:
                 return str(os.fstat(probe.fileno()).st_uid)
         except OSError:
             return str(os.geteuid())

@@ -135,18 +135,15 @@ class Lock:
         """Whether a holder is alive. If this is unknown, wait for its next heartbeat.
 
         The wait takes one lease at most. A holder that ends its work meanwhile counts as alive,
-        because this job may have planned with the state before that work.
-
-        Args:
-            holder: The holder.
-            last: The time of its heartbeat when the caller looked; by default that of now.
+        because this job may have planned with the state before that work. `last` is the time of its
+        heartbeat when the caller looked; by default that of now.
         """
-        beat = self.places.beat(holder.run)
-        last = self.store.modified(beat) if last is None else last
+        last = self._beat(holder) if last is None else last
         for look in range(_LOOKS_PER_LEASE + 2):  # some file systems round times to seconds
-            if self.store.modified(beat) != last:
+            beat = self._beat(holder)
+            if beat != last:
                 return True
-            if not self.is_alive(holder):
+            if not self._is_young(holder, beat):
                 return False
             if holder.owner.is_running():
                 return True
@@ -193,8 +190,8 @@ class Lock:
             names = self.store.names(self.places.hidden)
             locks = _generations(names)
             holder = self.holder(max(locks)) if locks else None
-            beat = self.store.modified(self.places.beat(holder.run)) if holder else None
-            if holder is None or not self.is_alive(holder):
+            beat = self._beat(holder) if holder else None
+            if holder is None or not self._is_young(holder, beat):
                 return 1 + max((generation_of(name) or 0 for name in names), default=0)
             if self.is_alive_after_wait(holder, beat):
                 raise self._held_by(holder)
@@ -206,7 +203,12 @@ class Lock:
 
     def is_alive(self, holder: Holder) -> bool:
         """Whether a holder's heartbeat is young enough, by the clock of the file system."""
-        theirs = self.store.modified(self.places.beat(holder.run))
+        return self._is_young(holder, self._beat(holder))
+
+    def _beat(self, holder: Holder) -> int | None:
+        return self.store.modified(self.places.beat(holder.run))
+
+    def _is_young(self, holder: Holder, theirs: int | None) -> bool:
         if theirs is None or holder.owner.has_ended():
             return False
         if not self._enter():

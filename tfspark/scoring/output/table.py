@@ -148,9 +148,9 @@ class TableOutput(PathOutput):
 
     def _open(self) -> None:
         """Make the folder of the run; remove an empty folder in the place of a new table."""
-        super()._open()
         if self._there is None:
             self._store.remove_empty(self._root)
+        super()._open()
 
     def _write(self, df: DataFrame) -> list[str]:
         """Let Spark write rows to a table in the folder of the run."""

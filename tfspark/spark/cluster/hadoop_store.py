@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -151,10 +150,10 @@ class HadoopStore:
         If the job is killed between the two, the hidden folder stays.
         """
         mine, there = f"{work}/{_PROBE}", f"{folder}/{_PROBE}"
-        self.make(mine)
         try:
-            with suppress(FileExistsError):  # of a killed job
-                self.rename(mine, there)
+            self.make(mine)
+            self.delete(there)  # of a killed job
+            self.rename(mine, there)
             self.delete(there)
         except Exception as error:
             return cause(error)

@@ -50,7 +50,8 @@ final private[jobs] class MovableFolder(store: Store, path: Path, root: String) 
     * @param names the new files, relative to the output
     */
   def refuseClosed(work: String, names: Seq[String]): Unit = if (canAsk) {
-    val folders = names.map(name => existing(HiddenFolder.parent(s"$root/$name"))).distinct.sorted
+    val wanted = names.map(name => HiddenFolder.parent(s"$root/$name")).distinct
+    val folders = wanted.map(existing).distinct.sorted
     folders.foreach { folder =>
       store.reasonToRefuse(folder, work).foreach { reason =>
         throw new UsageException(

@@ -119,7 +119,7 @@ private[jobs] class PathOutput(
     commit.openWork()
     if (store.exists(root)) {
       if (mode == "overwrite") movable.refuseFixed(commit.work)
-      else movable.refuseClosed(commit.work, Seq("file"))
+      else if (target.partitionBy.isEmpty) movable.refuseClosed(commit.work, Seq("file"))
     }
   }
 

@@ -104,8 +104,8 @@ final private[jobs] class TableOutput private (
 
   /** Remove an empty folder in the place of a new table, too. */
   override protected def open(): Unit = {
-    super.open()
     if (there.isEmpty) store.removeEmpty(root)
+    super.open()
   }
 
   /** Let Spark write rows to a table in the folder of the run. */

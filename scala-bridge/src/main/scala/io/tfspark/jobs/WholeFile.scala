@@ -9,7 +9,7 @@ import java.util.UUID
 
 import scala.util.Using
 
-import io.tfspark.jobs.commit.Stores
+import io.tfspark.jobs.commit.{Mounts, Stores}
 import org.apache.hadoop.fs.{FileContext, FileSystem, Path}
 import org.apache.hadoop.fs.Options.Rename
 
@@ -35,8 +35,8 @@ private[jobs] object WholeFile {
   private def writeLocal(named: nio.Path, text: String, isPrivate: Boolean): Unit =
     if (isSpecial(named)) Files.writeString(named, text): Unit
     else {
-      val place = if (Files.exists(named)) named.toRealPath() else named
-      Files.createDirectories(place.getParent): Unit
+      val place = Paths.get(Stores.behindLinks(new Path(named.toUri)).toUri.getPath)
+      if (!Files.isDirectory(place.getParent)) Files.createDirectories(place.getParent): Unit
       val part = place.resolveSibling(s".tfspark-${UUID.randomUUID}")
       try {
         if (isPrivate) Files.createFile(part, ofThisUser): Unit
@@ -44,9 +44,8 @@ private[jobs] object WholeFile {
         if (Files.exists(place))
           Files.setPosixFilePermissions(part, Files.getPosixFilePermissions(place)): Unit
         try Files.move(part, place, ATOMIC_MOVE): Unit
-        catch { // a container has mounted this file; Java has no class for this reason
-          case error: FileSystemException
-              if error.getClass == classOf[FileSystemException] && Files.isRegularFile(place) =>
+        catch { // a container has mounted this file, so it is written in place
+          case _: FileSystemException if Mounts.isPoint(place.toString) =>
             Files.writeString(place, text): Unit
         }
       } finally Files.deleteIfExists(part): Unit

@@ -5,18 +5,33 @@ package io.tfspark.model
   */
 private[model] object Refusals {
 
-  /** The beginning of a Spark type, without its arrays → expression that converts such a column. */
-  private val converted = Seq[(String, (String, String) => String)](
-    "date" -> ((x, _) => s"unix_date($x)"),
-    "timestamp" -> ((x, _) => s"unix_micros($x)"),
-    "interval year" -> ((x, _) => s"extract(YEAR FROM $x), or another of its parts"),
-    "interval month" -> ((x, _) => s"extract(MONTH FROM $x), or another of its parts"),
-    "interval" -> ((x, _) => s"extract(DAY FROM $x), or another of its parts"),
-    "time" -> ((x, _) => s"hour($x), minute($x) or second($x)"),
-    "variant" -> ((x, wanted) => s"variant_get($x, '$$', '$wanted')"),
-    "map" -> ((x, _) => s"$x['key'], or map_values($x)"),
-    "struct" -> ((x, _) => s"one of its fields, such as $x.field")
+  /** A Spark type, without its arrays, that a function converts.
+    *
+    * @param beginning the beginning of its name
+    * @param value converts a column or an element into a type
+    * @param advice what to use for a column, given its converted value
+    */
+  private case class Conversion(
+      beginning: String,
+      value: (String, String) => String,
+      advice: (String, String) => String = (value, _) => value
   )
+
+  private val ofParts = (value: String, _: String) => s"$value, or another of its parts"
+
+  private val conversions = Seq(
+    Conversion("date", (x, _) => s"unix_date($x)"),
+    Conversion("timestamp", (x, _) => s"unix_micros($x)"),
+    Conversion("interval year", (x, _) => s"extract(YEAR FROM $x)", ofParts),
+    Conversion("interval month", (x, _) => s"extract(MONTH FROM $x)", ofParts),
+    Conversion("interval", (x, _) => s"extract(DAY FROM $x)", ofParts),
+    Conversion("time", (x, _) => s"hour($x)", (hour, x) => s"$hour, minute($x) or second($x)"),
+    Conversion("variant", (x, wanted) => s"variant_get($x, '$$', '$wanted')"),
+    Conversion("map", (x, _) => s"$x['key']", (value, x) => s"$value, or map_values($x)"),
+    Conversion("struct", (x, _) => s"$x.field", (field, _) => s"one of its fields, such as $field")
+  )
+
+  private val times = Seq("date", "interval", "time")
 
   /** Why a column cannot feed an input of a type, with the next step. */
   def apply(column: ColumnAtHand, dtype: DType, expected: String): String = {
@@ -26,12 +41,14 @@ private[model] object Refusals {
     if (kind.startsWith("binary") && dtype.kind != Kind.Bytes)
       s"$misfit. Encoded images (JPEG, PNG) are decoded inside the graph: export a signature that " +
         "takes strings and calls tf.io.decode_image; raw pixels feed an input of uint8"
+    else if (dtype.kind == Kind.Bytes && times.exists(kind.startsWith(_)))
+      s"$misfit; cast it to ${column.label.replace(kind, dtype.sqlName)}"
     else
-      converted.find { case (beginning, _) => kind.startsWith(beginning) } match {
-        case Some((_, advice)) =>
+      conversions.find(one => kind.startsWith(one.beginning)) match {
+        case Some(one) =>
           val way =
-            if (isArray) s"transform(${column.name}, x -> ${advice("x", dtype.sqlName)})"
-            else advice(column.name, dtype.sqlName)
+            if (isArray) s"transform(${column.name}, x -> ${one.value("x", dtype.sqlName)})"
+            else one.advice(one.value(column.name, dtype.sqlName), column.name)
           s"$misfit; use $way"
         case None if column.form.isEmpty =>
           s"column '${column.name}' is ${column.label} and cannot be fed; cast or rename it first"

@@ -119,10 +119,10 @@ final private[jobs] class HadoopStore(
     */
   override def reasonToRefuse(folder: String, work: String): Option[String] = {
     val (mine, there) = (s"$work/${HadoopStore.probe}", s"$folder/${HadoopStore.probe}")
-    make(mine)
     try {
-      try rename(mine, there)
-      catch { case _: FileAlreadyExistsException => () } // of a killed job
+      make(mine)
+      delete(there) // of a killed job
+      rename(mine, there)
       delete(there)
       None
     } catch { case NonFatal(error) => Some(error.toString) }

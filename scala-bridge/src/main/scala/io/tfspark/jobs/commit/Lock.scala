@@ -118,9 +118,11 @@ final private[jobs] class Lock(
   @tailrec private def look(): Int = {
     val names = store.names(places.path)
     val newest = names.flatMap(HiddenFolder.lockGeneration).maxOption
-    newest.flatMap(generation => read(places.lock(generation))).filter(isAlive) match {
+    val owner = newest.flatMap(generation => read(places.lock(generation)))
+    val beat = owner.flatMap(beatOf)
+    owner.filter(isYoung(_, beat)) match {
       case None => 1 + names.flatMap(HiddenFolder.generation).maxOption.getOrElse(0)
-      case Some(holder) if isAliveAfterWait(holder) => throw heldBy(holder)
+      case Some(holder) if isAliveAfterWait(holder, beat) => throw heldBy(holder)
       case _ => look() // another job may have taken over the lock during the wait
     }
   }
@@ -129,8 +131,12 @@ final private[jobs] class Lock(
     withdraw("Another job writes to the output", found = s"run ${holder.run}, ${holder.owner}")
 
   /** Whether a holder's heartbeat is young enough, by the clock of the file system. */
-  def isAlive(holder: Holder): Boolean =
-    store.modified(places.beat(holder.run)) match {
+  def isAlive(holder: Holder): Boolean = isYoung(holder, beatOf(holder))
+
+  private def beatOf(holder: Holder): Option[Long] = store.modified(places.beat(holder.run))
+
+  private def isYoung(holder: Holder, beat: Option[Long]): Boolean =
+    beat match {
       case Some(theirs) if !holder.owner.hasEnded =>
         // If another job removed the folder, the caller looks again.
         !enter() || store.modified(places.beat(run)).forall(_ - theirs < lease.toMillis)
@@ -141,13 +147,15 @@ final private[jobs] class Lock(
     *
     * The wait takes one lease at most. A holder that ends its work meanwhile counts as alive,
     * because this job may have planned with the state before that work.
+    *
+    * @param seen the time of its heartbeat when the caller looked; by default that of now
     */
-  def isAliveAfterWait(holder: Holder): Boolean = {
-    val beat = places.beat(holder.run)
-    val last = store.modified(beat)
-    @tailrec def watch(look: Int): Boolean =
-      if (store.modified(beat) != last) true
-      else if (!isAlive(holder)) false
+  def isAliveAfterWait(holder: Holder, seen: Option[Long] = None): Boolean = {
+    val last = seen.orElse(beatOf(holder))
+    @tailrec def watch(look: Int): Boolean = {
+      val beat = beatOf(holder)
+      if (beat != last) true
+      else if (!isYoung(holder, beat)) false
       // Some file systems round times to seconds. At the end, the heartbeat is in the future.
       else if (holder.owner.isRunning || look > Lock.looksPerLease + 1) true
       else {
@@ -159,6 +167,7 @@ final private[jobs] class Lock(
         Thread.sleep(lease.toMillis / Lock.looksPerLease)
         watch(look + 1)
       }
+    }
     watch(0)
   }
 

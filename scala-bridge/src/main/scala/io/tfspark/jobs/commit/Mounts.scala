@@ -34,6 +34,10 @@ private[jobs] object Mounts {
   /** Whether a type of file system is FUSE and no disk. */
   def isFuse(kind: String): Boolean = kind.startsWith("fuse") && !disks(kind)
 
+  /** Whether a file or folder is mounted at a path without links. */
+  def isPoint(path: String, list: Path = ofThisProcess): Boolean =
+    lines(list).map(mount).exists { case (point, _) => point == path }
+
   private def lines(list: Path): Seq[String] =
     try new String(Files.readAllBytes(list), UTF_8).linesIterator.toSeq
     catch { case _: IOException => Nil } // another system than Linux
