@@ -196,6 +196,8 @@ def test_a_job_whose_output_was_removed_before_its_end_is_run_again(tmp_path: Pa
         except Stopped:
             if any("done-" in text for text in store.done):
                 break
+    else:
+        pytest.fail("no operation names the record")
     shutil.rmtree(tmp_path / "out")
     assert job.run(StoppingStore()) == "done"
     assert rows(tmp_path / "out") == ["A.1", "A.2"]
