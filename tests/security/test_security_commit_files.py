@@ -17,6 +17,7 @@ from tfspark.scoring.batch import new_report
 from tfspark.scoring.output.commit import Commit
 from tfspark.scoring.output.finished_groups import FinishedGroups
 from tfspark.scoring.output.hidden_folder import refuse_planted
+from tfspark.scoring.output.in_flight import InFlight
 from tfspark.scoring.output.journal import JobKey, Journal, TableRecord
 from tfspark.scoring.output.local_store import LocalStore
 from tfspark.scoring.output.lock import Lock
@@ -58,6 +59,19 @@ FORGED = {
     "nothing": "",
     "many lists": "[" * 100_000,
 }
+
+
+NOTE = {"commit": "c", "owner": None}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "no hex", *(json.dumps(one).encode().hex() for one in ([], {}, {**NOTE, "owner": 1}))],
+)
+def test_a_forged_note_of_a_job_is_told(text: str) -> None:
+    assert InFlight.of(json.dumps(NOTE).encode().hex()) == InFlight("c", None)
+    with pytest.raises(OutputBusyError, match="not one that a job writes"):
+        InFlight.of(text)
 
 
 def test_a_forged_record_of_another_job_is_named(tmp_path: Path) -> None:
