@@ -16,7 +16,7 @@ from tfspark.spark.cluster.access import Access
 
 # How often a task of a dead job may add a file to a folder while it is deleted. On NFS, a folder
 # stays full as long as a process has one of its deleted files open.
-_TRIES = 100
+_TRIES = 1000
 
 
 class LocalStore:
