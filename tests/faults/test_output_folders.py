@@ -12,7 +12,7 @@ import pytest
 from tests.faults.small_disks import mounted_again, overlay, small_disk
 from tests.faults.test_output_places import output_at, without_spark, write
 from tfspark.errors import UsageError
-from tfspark.scoring.output import folder_rules
+from tfspark.scoring.output import folder_rules, movable_folder
 from tfspark.scoring.output.journal import PARTITIONS, JobKey, Mode
 from tfspark.scoring.output.local_store import LocalStore
 from tfspark.scoring.output.mounts import is_fuse, type_at
@@ -103,7 +103,7 @@ def test_a_job_on_a_fuse_mount_says_what_is_not_guaranteed(
 ) -> None:
     write(output_at(tmp_path / "out", "append", "A1"), "one")
     assert not caplog.records
-    monkeypatch.setattr(folder_rules, "type_at", lambda path: "fuse.s3fs")
+    monkeypatch.setattr(movable_folder, "type_at", lambda path: "fuse.s3fs")
     for run, mode in (("A2", "append"), ("A3", "overwrite")):
         write(output_at(tmp_path / "out", mode, run), run)
         assert "mount of type fuse.s3fs" in caplog.text
@@ -174,7 +174,7 @@ def test_a_partition_of_another_user_below_a_sticky_folder_is_not_overwritten(
     try:
         for names in (["day=2/part-0"], ["day=2/part-0", "day=1/part-0"]):
             with pytest.raises(UsageError) if len(names) == 2 else nullcontext():
-                folder_rules.refuse_closed(LocalStore(), "out", "work", PARTITIONS, names)
+                movable_folder.refuse_closed(LocalStore(), "out", "work", PARTITIONS, names)
     finally:
         os.seteuid(0)
     assert [path.name for path in Path("out").iterdir()] == ["day=1"]
@@ -183,12 +183,12 @@ def test_a_partition_of_another_user_below_a_sticky_folder_is_not_overwritten(
 def test_a_test_by_a_run_that_lost_its_folder_moves_nothing(tmp_path: Path) -> None:
     (tmp_path / "out" / "day=1").mkdir(parents=True)
     (tmp_path / "work").mkdir()
-    full = folder_rules._full(LocalStore(), f"{tmp_path}/work")
+    full = movable_folder._full(LocalStore(), f"{tmp_path}/work")
     (tmp_path / "work").rename(tmp_path / "taken")
     assert LocalStore().reason_to_stay(f"{tmp_path}/out", full) == "No such file or directory"
     out, work, file = f"{tmp_path}/out", f"{tmp_path}/work", "day=1/part-0"
-    folder_rules.refuse_unusable(LocalStore(), out, work, "overwrite")
-    folder_rules.refuse_closed(LocalStore(), out, work, PARTITIONS, [file])
+    movable_folder.refuse_unusable(LocalStore(), out, work, "overwrite")
+    movable_folder.refuse_closed(LocalStore(), out, work, PARTITIONS, [file])
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["day=1"]
     assert [path.name for path in (tmp_path / "work").rglob("*")] == ["probe", "full"]
 

@@ -177,7 +177,7 @@ def arguments(graph: disguised.Graph) -> None:
 
 
 @pytest.mark.parametrize("build", [implementations, long_names, arguments])
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(60)
 def test_time_and_memory_grow_with_the_file(build, tmp_path: Path) -> None:
     graph = disguised.Graph()
     build(graph)

@@ -26,7 +26,7 @@ INDEX = "variables/variables.index"
 DATA = "variables/variables.data-00000-of-00001"
 ASSET = "assets/vocabulary.txt"
 
-pytestmark = pytest.mark.timeout(900)  # more than all time limits of the children
+pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture(scope="module")

@@ -29,16 +29,16 @@ def key_of(
 ) -> JobKey:
     """Return the key of a batch job.
 
-    Args:
-        job: The job.
-        models: Its models.
-        snapshot: The state of the input; `None` when it is not known.
-        session: The settings and the version of the session.
-
     The key contains the digests of the models, not their paths. It contains the chosen engines, so
     that all parts of an output come from one engine. It does not contain the time limit, so that a
     job that exceeded the limit can continue with a longer one. It contains nothing that changes
     only the report.
+
+    Args:
+        job: The job.
+        models: Its models.
+        snapshot: The state of the input; `None` when it is not known.
+        session: The settings of the session that change values, and the version of Spark.
     """
     keys = dict.fromkeys(job.models, "")
     options = replace(job.options, timeout=None)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -97,21 +99,27 @@ def write_report(
             been removed since.
     """
     name = f"_tfspark_report_{report.run}.json"
-    place = path or (
-        f"{target.path.rstrip('/')}/{name}"
-        if target and target.path
-        else f"file:{Path.cwd() / name}"
-    )
-    is_private = not path and not (target and target.path)
+    folder = target.path.rstrip("/") if target and not path else ""
+    place = path or (f"{folder}/{name}" if folder else f"file:{Path.cwd() / name}")
+    is_private = not path and not folder
     files = HadoopFiles(spark, place)
-    try:
-        if not path and target and target.path and not files.is_folder(target.path):
-            raise _without_folder(target.path)
+    with _after_the_rows(place):
+        is_gone = bool(folder) and not files.is_folder(folder)
+    if is_gone:
+        raise _without_folder(folder)
+    with _after_the_rows(place):
         if _run_at(files, place) == report.run:  # written by this run before it was killed, or done
             return _shown_path(files, place)
         written = _write(files, place, report.to_json(), is_private)
-    except TfsparkError:
-        raise
+    _write_page(files, page_beside(place), report, is_private)
+    return written
+
+
+@contextmanager
+def _after_the_rows(place: str) -> Iterator[None]:
+    """Say in each error that the rows are written."""
+    try:
+        yield
     except Exception as error:
         raise TfsparkError(
             explain(
@@ -120,8 +128,6 @@ def write_report(
                 hint="do not run the job again only for the report.",
             )
         ) from error
-    _write_page(files, page_beside(place), report, is_private)
-    return written
 
 
 def _without_folder(folder: str) -> TfsparkError:

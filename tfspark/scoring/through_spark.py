@@ -82,8 +82,7 @@ def plan_through_spark(
             source.check_unchanged()
         return replace(outcome, sketch=sketches.total(), choices=sketches.choices())
 
-    snapshot = _snapshot(spark, source, without_target(spark, sources, output))
-    columns = dict(good.dtypes)
+    snapshot, columns = _snapshot(spark, source, sources, output), dict(good.dtypes)
     return Plan(bound.models, output, "spark", columns, bound.rounded, stage, snapshot, bad)
 
 
@@ -202,11 +201,11 @@ def _refuse_stale(
 
 
 def _snapshot(
-    spark: SparkSession, source: SparkInput | None, sources: Sequence[Source]
+    spark: SparkSession, source: SparkInput | None, sources: Sequence[Source], output: Output
 ) -> Sequence[object] | None:
     """Return the state of the input; `None` for sources without files or versions."""
     if source is None or not source.uris:
-        return snapshot_of(spark, sources)
+        return snapshot_of(spark, without_target(spark, sources, output))
     return [*source.uris, *source.files]
 
 

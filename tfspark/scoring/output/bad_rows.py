@@ -4,8 +4,6 @@ Bad rows are written as Parquet files with the columns of the input, the reason 
 The folder has its own commit. It is published just before the output. Its record stays until the
 job has reported. If a job was killed between the two, the next job into both withdraws the bad
 rows, so bad rows never stay beside an output that does not belong to them.
-
-Invariant: if files of a record are missing, the bad rows were being withdrawn.
 """
 
 from __future__ import annotations

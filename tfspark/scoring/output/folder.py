@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tfspark.errors import OutputExistsError, UsageError, explain
 from tfspark.scoring.dataset import Dataset
 from tfspark.scoring.input.lakes import refuse_lake
-from tfspark.scoring.output import folder_rules
+from tfspark.scoring.output import folder_rules, movable_folder
 from tfspark.scoring.output.commit import Commit
 from tfspark.scoring.output.csv_columns import refuse_nested, refusing_blank_lines
 from tfspark.scoring.output.finished_groups import FinishedGroups, Group, name_in_group
@@ -135,7 +135,7 @@ class PathOutput:
     def _check_folder(self) -> None:
         """Refuse a folder that this user cannot move files into."""
         self._files.check_creatable(f"{self._path}/{SUCCESS}")
-        folder_rules.refuse_mount(self._store, self._root)
+        movable_folder.refuse_mount(self._store, self._root)
 
     def check_sources(self, sources: Sequence[Source]) -> None:
         """See `Output.check_sources`."""
@@ -153,8 +153,7 @@ class PathOutput:
                 self._check_existing_columns()
 
     def _check_existing_columns(self) -> None:
-        adds = self.mode in ("append", PARTITIONS)
-        if adds and self._columns is not None:
+        if self._columns is not None and self.mode in ("append", PARTITIONS):
             folder_rules.refuse_other_columns(
                 self.spark, self._path, self.target, self._columns, self.columns_hint
             )
@@ -187,14 +186,14 @@ class PathOutput:
         """Check again, because other jobs could write before the lock was held."""
         self._check_there()
         self._check_existing_columns()
-        folder_rules.warn_without_guarantee(self._store, self._root, self.target)
+        movable_folder.warn_without_guarantee(self._store, self._root, self.target)
 
     def _open(self) -> None:
         """Make the folder of the run; keep counted parts and finished groups, remove the rest."""
         self._commit.open_work()
         work = self._commit.work
         if self.mode == "overwrite" or not self.target.partition_by:  # else files go below it
-            folder_rules.refuse_unusable(self._store, self._root, work, self.mode)
+            movable_folder.refuse_unusable(self._store, self._root, work, self.mode)
         self._store.make(f"{work}/{_ATTEMPTS}")
         if not self.keeps:
             return
@@ -278,7 +277,8 @@ class PathOutput:
         if is_there and self.mode == "error":  # another program created it after the check
             raise self.already_there()
         if is_there and self.mode in ("append", PARTITIONS):
-            folder_rules.refuse_closed(self._store, self._root, self._commit.work, self.mode, names)
+            store, root, work = self._store, self._root, self._commit.work
+            movable_folder.refuse_closed(store, root, work, self.mode, names)
         else:
             names.append(self._commit.mark_whole())
         self._commit.publish(self.mode, names, account, self._table_record())

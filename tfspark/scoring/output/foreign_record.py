@@ -1,8 +1,8 @@
-"""Reads the files in the hidden folder, which other programs can write. Driver.
+"""Reads the records of a commit, which other programs can write. Driver.
 
-Everybody who can write beside the output can put such a file there. So a file is only used if it
-has the form of ours, and if its names stay inside the folder that they belong to. Otherwise the
-error names the file, and nothing is deleted.
+Everybody who can write beside the output can put a file into the hidden folder. So a record is only
+used if it has the form of ours, and if its names stay inside the folder that they belong to.
+Otherwise the error names the place, and nothing is deleted.
 """
 
 from __future__ import annotations
@@ -29,17 +29,24 @@ def read_record(store: Store, path: str, parse: Callable[[str], _R]) -> _R | Non
         OutputBusyError: The file is not one that a job writes.
     """
     text = store.read(path)
-    if text is None:
-        return None
+    return None if text is None else parsed(text, parse, f"The file {path}")
+
+
+def parsed(text: str, parse: Callable[[str], _R], what: str) -> _R:
+    """Return the record in a text; `what` names its place at the beginning of the error.
+
+    Raises:
+        OutputBusyError: The text is not one that a job writes.
+    """
     try:
         return parse(text)
     except (LookupError, TypeError, ValueError, RecursionError) as error:
         raise OutputBusyError(
             explain(
-                f"The file {path} is not one that a job writes.",
-                expected="a file of the commit, as a job writes it",
+                f"{what} is not one that a job writes.",
+                expected="a record of the commit, as a job writes it",
                 found=f"{type(error).__name__}: {error}",
-                hint="find out who wrote it, and move it away; then run the same command again.",
+                hint="find out who wrote it, and take it away; then run the same command again.",
             )
         ) from error
 

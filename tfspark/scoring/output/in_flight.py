@@ -11,8 +11,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from tfspark.errors import OutputBusyError, explain
-from tfspark.scoring.output.foreign_record import as_record, as_text
+from tfspark.scoring.output.foreign_record import as_record, as_text, parsed
 from tfspark.scoring.output.journal import JobKey
 from tfspark.scoring.output.owner import Owner
 
@@ -38,21 +37,15 @@ class InFlight:
         Raises:
             OutputBusyError: No job wrote the text.
         """
-        try:
-            record = as_record(json.loads(bytes.fromhex(text)))
-            owner = record["owner"]
-            process = None if owner is None else Owner.of(as_record(owner))
-            return cls(as_text(record["commit"]), process)
-        except (LookupError, TypeError, ValueError) as error:
-            raise OutputBusyError(
-                explain(
-                    "A note of an unfinished job is not one that a job writes.",
-                    expected=f"a property {PREFIX}… of the table, or a row of tfspark_runs, as a "
-                    "job writes it",
-                    found=f"{type(error).__name__}: {error}",
-                    hint="find out who wrote it, and remove it; then run the same command again.",
-                )
-            ) from error
+        what = f"A note in a property {PREFIX}… of the table, or in the table tfspark_runs,"
+        return parsed(text, cls._parsed, what)
+
+    @classmethod
+    def _parsed(cls, text: str) -> InFlight:
+        record = as_record(json.loads(bytes.fromhex(text)))
+        owner = record["owner"]
+        process = None if owner is None else Owner.of(as_record(owner))
+        return cls(as_text(record["commit"]), process)
 
     def to_text(self) -> str:
         """Return the value of the property in hexadecimal; Spark masks words such as token."""

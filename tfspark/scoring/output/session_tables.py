@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from tfspark.errors import OutputBusyError, OutputExistsError, UsageError, explain
 from tfspark.scoring.output.journal import PARTITIONS, Mode, TableRecord
 from tfspark.scoring.output.places import TABLE, WORK, Places
-from tfspark.scoring.output.staged_name import is_quoted, is_staged
+from tfspark.scoring.output.staged_name import is_staged
 from tfspark.scoring.output.stores import resolve_links
-from tfspark.scoring.output.table_name import default_location, table_name
+from tfspark.scoring.output.table_name import default_location, is_quoted, table_name
 from tfspark.spark.cluster.files import HadoopFiles, local_path, scheme_of
 from tfspark.spark.cluster.table_files import find_partitions, forget_contents, register_managed
 from tfspark.spark.cluster.tables import Table, drop_table, external_location

@@ -6,9 +6,7 @@ is ever dropped.
 
 from __future__ import annotations
 
-from tfspark.errors import UsageError
-from tfspark.scoring.output.table_name import parts_of
-from tfspark.spark.cluster.names import quoted
+from tfspark.scoring.output.table_name import is_quoted, parts_of
 
 _MARK = "__tfspark_"
 
@@ -31,12 +29,3 @@ def is_staged_for(name: str, run: str) -> bool:
 def is_staged(name: str) -> bool:
     """Whether a quoted name, with its schema, is that of a staged table."""
     return is_quoted(name) and _MARK in parts_of(name)[-1]
-
-
-def is_quoted(name: str) -> bool:
-    """Whether a text is the quoted name of a table with its schema, and nothing else of SQL."""
-    try:
-        parts = parts_of(name)
-    except UsageError:
-        return False
-    return len(parts) == 2 and name == ".".join(map(quoted, parts))

@@ -135,6 +135,15 @@ def location_of(spark: SparkSession, table: TableName) -> str:
     return default_location(spark, table)
 
 
+def is_quoted(name: str) -> bool:
+    """Whether a text is the quoted name of a table with its schema, and nothing else of SQL."""
+    try:
+        parts = parts_of(name)
+    except UsageError:
+        return False
+    return len(parts) == 2 and name == ".".join(map(quoted, parts))
+
+
 def parts_of(text: str) -> list[str]:
     """Return the parts of a name such as db.scores or `my db`.scores.
 

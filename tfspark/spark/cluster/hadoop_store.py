@@ -58,7 +58,9 @@ class HadoopStore:
         if not self.is_atomic:
             return None
         status = if_there(lambda: self._fs.getFileStatus(self._path(path)))
-        return status and Access(str(status.getOwner()), int(status.getPermission().toShort()))
+        if status is None:
+            return None
+        return Access(str(status.getOwner()), int(status.getPermission().toShort()))
 
     def names(self, folder: str) -> list[str]:
         """See `Store.names`."""
