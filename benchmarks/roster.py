@@ -111,7 +111,16 @@ RAY_CHOICES = {
     "format": ("pyarrow", "numpy"),
     "zero_copy": (True, False),
 }
-_OURS = ("floor", "job", "job_fastest", "batch_udf")
+_OURS = (
+    "floor",
+    "job",
+    "job_fastest",
+    "predict",
+    "predict_fastest",
+    "predict_rows",
+    BRIDGE,
+    "batch_udf",
+)
 
 PEERS = (
     *(side for side in SIDES if side.name in _OURS),

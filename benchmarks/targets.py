@@ -26,22 +26,25 @@ class Row:
 
 
 # part, cases, side, compared side or family, minimum ratio
+_LIGHT, _HEAVY = ("linear", "mlp", "wide"), ("cifar2", "lstm", "mobilenet", "resnet", "encoder")
 _RATES = (
     ("cases", ("linear", "mlp"), "job", "batch_udf", 10.0),
     ("cases", ("linear", "mlp"), "job", "batch_udf_unbounded", 10.0),
     ("cases", ("linear", "mlp"), "job", "batch_udf_128", 25.0),
-    ("cases", ("linear", "mlp"), "predict", "batch_udf", 3.0),
-    ("cases", ("wide",), "predict", "batch_udf", 1.5),
-    ("cases", ("cifar2",), "predict", "batch_udf", 1.4),
-    ("cases", ("mobilenet",), "predict_fastest", "batch_udf", 2.0),
-    ("cases", ("linear", "mlp"), "predict_unbounded", "batch_udf", 3.0),
-    ("cases", ("linear", "mlp"), "predict_unbounded", "batch_udf_unbounded", 3.0),
     ("cases", ("cifar2",), "job", "batch_udf", 1.8),
     ("cases", ("linear",), "job", "sql", 1.2),
     ("cases", ("linear",), "jvm", "batch_udf", 6.0),
     ("cases", ("mlp",), "jvm", "batch_udf", 3.0),
-    ("cases", ("cifar2", "lstm", "mobilenet"), "job", "floor", 0.95),
-    ("cases", ("linear", "mlp"), "job", "floor", 0.75),
+    ("peers", _LIGHT, "job", "floor", 0.9),
+    ("peers", _HEAVY, "job", "floor", 0.95),
+    ("peers", ("linear", "mlp"), "predict", "batch_udf", 3.0),
+    ("peers", ("wide",), "predict", "batch_udf", 1.5),
+    ("peers", ("cifar2",), "predict", "batch_udf", 1.4),
+    ("peers", ("mobilenet",), "predict_fastest", "batch_udf", 2.0),
+    ("peers", ("linear", "mlp"), "predict_rows", "batch_udf", 3.0),
+    ("peers", ("wide",), "predict_rows", "batch_udf", 1.5),
+    ("peers", ("cifar2",), "predict_rows", "batch_udf", 1.4),
+    ("peers", ("lstm",), "jvm", "predict", 0.9),
     ("peers", ("cifar2",), "job_fastest", "job", 1.35),
     ("peers", ("mobilenet",), "job_fastest", "job", 1.7),
     ("peers", ("resnet",), "job_fastest", "job", 1.25),
