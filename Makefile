@@ -68,9 +68,12 @@ models: venv  ## Train, evaluate and export every reference model into models-ou
 	    echo "== $$name"; $(VENV)/python -m models $$name --out models-out $(ARGS) || exit 1; done
 
 .PHONY: notebooks
-notebooks: classes  ## Run the notebooks to the end
+notebooks: classes  ## Run copies of the notebooks in notebooks-out/, and check their outputs
+	rm -rf notebooks-out
+	cp -r notebooks notebooks-out
 	SPARK_SUBMIT_OPTS="$$($(VENV)/python tools/class_archive.py --options)" \
-	    $(VENV)/python -m pytest --nbmake --nbmake-timeout=90 -p no:randomly notebooks $(ARGS)
+	    $(VENV)/python -m pytest --nbmake --overwrite --nbmake-timeout=90 -p no:randomly notebooks-out $(ARGS)
+	$(VENV)/python -m tools.notebook_outputs notebooks-out/*.ipynb
 
 .PHONY: check
 check: lint types layers  ## Run lint, types and layers
@@ -212,7 +215,7 @@ proto: venv  ## Generate tfspark/*_pb2.py and .pyi from the .proto files
 
 .PHONY: clean
 clean:  ## Remove everything that can be created again, including .venv
-	rm -rf .venv .venv.lock .venv.log .compat build dist *.egg-info demo-output models-out
+	rm -rf .venv .venv.lock .venv.log .compat build dist *.egg-info demo-output models-out notebooks-out
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	rm -rf derby.log metastore_db spark-warehouse
 	rm -rf scala-bridge/target scala-bridge/jmh/target scala-bridge/project/target scala-bridge/project/project

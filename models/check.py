@@ -9,8 +9,10 @@ Invariants: the export dir is only read; the state of a live model is restored a
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -144,7 +146,8 @@ def session_answers(export_dir: str, feeds: Mapping[str, Arrays]) -> dict[str, A
         NotImplementedError: When the graph calls back into Python.
     """
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        meta = tf.compat.v1.saved_model.load(session, TAG_SET, export_dir)
+        with _only_errors():
+            meta = tf.compat.v1.saved_model.load(session, TAG_SET, export_dir)
         python_ops = PYTHON_OPS.intersection(ops_of(meta.graph_def))
         if python_ops:
             # They run in this process, but other processes do not have the Python function.
@@ -153,6 +156,21 @@ def session_answers(export_dir: str, feeds: Mapping[str, Arrays]) -> dict[str, A
             name: _run_signature(session, meta.signature_def[name], feed)
             for name, feed in feeds.items()
         }
+
+
+@contextmanager
+def _only_errors() -> Iterator[None]:
+    """Hide the warning that TensorFlow's loader for sessions is deprecated: no other one exists."""
+    logger = logging.getLogger("tensorflow")
+
+    def is_error(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR
+
+    logger.addFilter(is_error)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_error)
 
 
 def _run_signature(session: Any, signature: Any, feed: Arrays) -> Arrays:

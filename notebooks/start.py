@@ -15,10 +15,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-# Workers run the Python of the notebook; TensorFlow prints only errors.
+# Workers run the Python of the notebook.
 os.environ["PYSPARK_PYTHON"] = sys.executable
+# TensorFlow prints only errors. In a notebook, its import sets the level of its logger to INFO, but
+# keeps filters.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-logging.getLogger("tensorflow").setLevel(logging.ERROR)
+logging.getLogger("tensorflow").addFilter(lambda record: record.levelno >= logging.ERROR)
 
 base = Path(tempfile.mkdtemp(prefix="tfspark-notebook-"))
 """The folder of the exported models and tables, in the system's temporary folder."""

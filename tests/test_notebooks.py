@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.notebook_outputs import problems
+
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
@@ -35,3 +37,27 @@ def test_it_begins_with_a_title_and_shows_a_picture(notebook):
 def test_every_notebook_is_listed():
     listed = re.findall(r"\((\d\d\w+\.ipynb)\)", (FOLDER / "README.md").read_text("utf-8"))
     assert listed == [path.name for path in NOTEBOOKS]
+
+
+@pytest.mark.parametrize(
+    ("stream", "line"),
+    [
+        ("stderr", "anything"),
+        ("stdout", "WARNING:tensorflow:load is deprecated"),
+        ("stdout", "26/11/28 00:00:00 WARN Utils: a different address"),
+        ("stdout", "\tat org.apache.spark.rdd.RDD.iterator(RDD.scala:328)"),
+        ("stdout", "UserWarning: something"),
+    ],
+)
+def test_a_line_that_a_reader_should_not_see_is_found(stream, line):
+    assert list(problems(executed(stream, f"answer 3\n{line}\n")))[-1:] == [line]
+
+
+def test_answers_are_no_problem_but_a_notebook_that_did_not_run_is():
+    assert list(problems(executed("stdout", "exit code 73\nerror: the output exists\n"))) == []
+    assert list(problems({"cells": []})) == ["it was not executed"]
+
+
+def executed(stream, text):
+    output = {"output_type": "stream", "name": stream, "text": text.splitlines(keepends=True)}
+    return {"cells": [{"cell_type": "code", "execution_count": 1, "outputs": [output]}]}
