@@ -24,7 +24,7 @@ Run a job on Spark: calls spark-submit and sends tfspark to the cluster.
 Spark comes from SPARK_HOME, otherwise from .venv in the folder of this script, otherwise from the active
 virtual environment, otherwise from PATH. If all work runs on this machine (--master local...,
 local-cluster, or a master on localhost), the Python is that of the virtual environment, unless
-PYSPARK_PYTHON or PYSPARK_DRIVER_PYTHON is set. A cluster uses its own Python.
+PYSPARK_PYTHON or PYSPARK_DRIVER_PYTHON is set. docs/clusters.md says which Python a cluster uses.
 
 The exit code is the job's; its --help lists them. With --deploy-mode cluster, it is 0 or 1.
 TEXT

@@ -195,7 +195,7 @@ STRINGS = _choice("--strings", STRING_TYPES, "Spark type of outputs of strings",
 ON_NULL = _choice(
     "--on-null",
     NULL_WORDS,
-    "result of a row with a null in an input: null, or an error that ends the job",
+    "result of a row with a null in an input: null, or error: the row is a bad row",
     DEFAULTS.on_null,
 )
 FILL_NULL = Flag(
@@ -232,7 +232,8 @@ OPTION = Flag(
 ALLOW_MISSING = Flag(
     "--allow-missing",
     "",
-    "give null for a column that a Parquet or ORC file lacks (default: refuse the file)",
+    "give null for a column that a Parquet or ORC file lacks, or a CSV file with --path direct "
+    "(default: refuse the file)",
 )
 
 # --- output ---------------------------------------------------------------------------------------

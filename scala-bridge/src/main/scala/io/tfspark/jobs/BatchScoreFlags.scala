@@ -88,7 +88,7 @@ object BatchScoreFlags {
     Flag(
       "on-null",
       "null|error",
-      "result of a row with a null in an input: null, or an error that ends the job (default: null)"
+      "result of a row with a null in an input: null, or error: the row is a bad row (default: null)"
     ),
     Flag(
       "fill-null",
