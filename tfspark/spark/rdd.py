@@ -86,7 +86,7 @@ def predict_rdd(
         fetch,
         replace(chosen, narrow=True),
     )
-    return rdd.mapPartitions(scorer, preservesPartitioning=True)
+    return rdd.mapPartitions(scorer)
 
 
 def _check_rdd(rdd: object) -> None:

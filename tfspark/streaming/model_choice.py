@@ -4,7 +4,8 @@ A replayed micro-batch gets the version in its record. A new micro-batch gets th
 it can replace the running one; otherwise the running version continues. Versions never go back.
 
 Invariants: the running version is the one of the last record, so it is known after a restart. A
-refused version is tried again only when its files have changed. If the last version was deleted or
+refused version is tried again only when its files have changed; one that failed for a reason of the
+machine, such as a lost worker, is tried again after a while. If the last version was deleted or
 changed, a newer one continues. A base path that cannot be read for a while does not end a stream.
 """
 
@@ -18,8 +19,10 @@ from typing import TYPE_CHECKING
 from tfspark.bound_models import NamedModel
 from tfspark.errors import (
     BindingError,
+    ForbiddenOperationError,
     InvalidModelError,
     ModelNotFoundError,
+    SignatureNotFoundError,
     TfsparkError,
     explain,
 )
@@ -40,6 +43,47 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+# Errors that only another export can mend.
+_OF_MODELS = (
+    BindingError,
+    ForbiddenOperationError,
+    InvalidModelError,
+    SignatureNotFoundError,
+)
+# The most micro-batches until a version that failed for another reason is tried again.
+_LONGEST_PAUSE = 64
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """A version that was refused.
+
+    Attributes:
+        state: The state of its files.
+        batch: The micro-batch at which it was refused.
+        pause: The micro-batches until it is tried again; `None` for good.
+    """
+
+    state: State
+    batch: int
+    pause: int | None
+
+    def holds(self, state: State, batch: int) -> bool:
+        """Whether the version is still refused at a micro-batch."""
+        is_over = self.pause is not None and batch >= self.batch + self.pause
+        return self.state == state and not is_over
+
+    @classmethod
+    def after(
+        cls, error: TfsparkError, state: State, batch: int, before: _Refused | None
+    ) -> _Refused:
+        """Return how long a version is refused after an error; the pause doubles each time."""
+        if isinstance(error, _OF_MODELS):
+            return cls(state, batch, None)
+        is_again = before is not None and before.state == state
+        pause = 2 * before.pause if is_again and before and before.pause else 1
+        return cls(state, batch, min(pause, _LONGEST_PAUSE))
+
 
 @dataclass
 class ModelChoice:
@@ -56,7 +100,7 @@ class ModelChoice:
     options: ScoreOptions
     check_columns: CheckColumns
     running: ModelPackage | None = field(default=None, init=False)
-    _refused: dict[int, State] = field(default_factory=dict, init=False)
+    _refused: dict[int, _Refused] = field(default_factory=dict, init=False)
 
     def choose(self, frame: DataFrame, batch: int, records: Records) -> ModelPackage:
         """Return the model of a micro-batch, and record it.
@@ -123,13 +167,18 @@ class ModelChoice:
             return self._accepted(frame, newest, None)
         if newest <= (running.version or 0):
             return running
-        state = state_of_version(spark, self.base_path, newest)
-        if self._refused.get(newest) == state:
+        try:
+            state = state_of_version(spark, self.base_path, newest)
+        except TfsparkError as error:  # removed or renamed at this moment
+            _log.error("version %s continues: %s", running.version, error)
+            return running
+        before = self._refused.get(newest)
+        if before is not None and before.holds(state, batch):
             return running
         try:
             return self._accepted(frame, newest, running)
         except TfsparkError as error:
-            self._refused[newest] = state
+            self._refused[newest] = _Refused.after(error, state, batch, before)
             self._refuse(Refusal(newest, batch, str(error)), running, records)
             return running
 

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import pyarrow as pa
 
-from tfspark.errors import UnsupportedTypeError, UsageError, explain, explain_all
+from tfspark.errors import UnsupportedTypeError, UsageError, explain, explain_all, listing
 from tfspark.example_pb2 import Example, Feature, SequenceExample
 from tfspark.tfrecord.arrow import element_type
 
@@ -81,6 +81,8 @@ def columns_of(schema: pa.Schema, record_type: RecordType) -> list[FeatureColumn
     Raises:
         UnsupportedTypeError: Lists every column that no feature can hold.
     """
+    if record_type == "ByteArray":
+        return [_record_column(schema)]
     deepest = 2 if record_type == "SequenceExample" else 1
     columns, problems = [], []
     for entry in schema:
@@ -103,6 +105,21 @@ def columns_of(schema: pa.Schema, record_type: RecordType) -> list[FeatureColumn
             )
         )
     return columns
+
+
+def _record_column(schema: pa.Schema) -> FeatureColumn:
+    """Return the column that has whole records."""
+    kinds = [one.type for one in schema]
+    if len(kinds) != 1 or kinds[0] not in (pa.binary(), pa.string()):
+        raise UnsupportedTypeError(
+            explain(
+                "The record type ByteArray does not fit these columns.",
+                expected="one binary column, whose values are the records",
+                found=listing(f"{one.name} {one.type}" for one in schema),
+                hint="choose the column with select, or leave out the option recordType.",
+            )
+        )
+    return FeatureColumn(schema[0].name, "bytes", 0, kinds[0], schema[0].nullable)
 
 
 def record_type_of(text: str) -> RecordType:

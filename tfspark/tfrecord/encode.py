@@ -44,10 +44,11 @@ def encode(
         record_type: Type of the records; for `ByteArray`, the single column has them.
 
     Raises:
-        RowError: When an array contains a null.
+        RowError: When an array contains a null, a double is too large for a float, or a record is
+            null.
     """
     if record_type == "ByteArray":
-        return arrays[0].cast(pa.binary()).fill_null(b"")
+        return _records(arrays[0], columns[0])
     pairs = list(zip(arrays, columns, strict=True))
     features = [_entry(array, column) for array, column in pairs if column.depth < 2]
     lists = [_entry(array, column) for array, column in pairs if column.depth == 2]
@@ -61,6 +62,19 @@ def bytes_of(records: Column) -> list[bytes]:
     """Return serialized records as Python's bytes."""
     found: list[Any] = records.to_pylist()
     return found
+
+
+def _records(array: Column, column: FeatureColumn) -> Column:
+    if array.null_count:
+        raise RowError(
+            explain(
+                f"Column {column.name!r} contains a null.",
+                expected="bytes, because a file of records has no nulls",
+                found=f"a null in row {array.is_null().to_pylist().index(True)} of the batch",
+                hint="filter the nulls out.",
+            )
+        )
+    return array.cast(pa.binary())
 
 
 def _entry(array: Column, column: FeatureColumn) -> Column:
@@ -83,8 +97,11 @@ def _feature(array: Column, column: FeatureColumn) -> Column:
     """Return the Feature message of each row."""
     if column.depth:
         _refuse_nulls(array, column)
-    values = (_flat(array) if column.depth else array.drop_null()).cast(VALUES[column.kind])
-    packed = _WRITERS[column.kind](values)
+    values = _flat(array) if column.depth else array.drop_null()
+    stored = values.cast(VALUES[column.kind])
+    if pa.types.is_float64(values.type):
+        _refuse_overflow(values, stored, column)
+    packed = _WRITERS[column.kind](stored)
     lists = _grouped(packed, array) if column.depth else _spread(packed, array)
     if column.kind != "bytes":  # an empty list has no field at all
         filled = _field(_FIRST, lists)
@@ -191,6 +208,20 @@ def _flat(lists: Any) -> Column:
     """Return the values of all lists."""
     values: Column = lists.flatten()
     return values
+
+
+def _refuse_overflow(values: Column, stored: Column, column: FeatureColumn) -> None:
+    """Refuse doubles that become infinite in the floats of an Example."""
+    large = np.flatnonzero(np.isinf(values_of(stored)) & np.isfinite(values_of(values)))
+    if len(large):
+        raise RowError(
+            explain(
+                f"A number in column {column.name!r} is too large for the float of an Example.",
+                expected="at most 3.4e38",
+                found=str(values[int(large[0])].as_py()),
+                hint="scale the column, or write it as a string.",
+            )
+        )
 
 
 def _refuse_nulls(lists: Column, column: FeatureColumn) -> None:

@@ -110,7 +110,7 @@ def find(paths: Sequence[str]) -> list[RecordFile]:
 def _find(root: str) -> list[RecordFile]:
     base = root
     while _GLOB.search(base):
-        base = base.rpartition("/")[0]
+        base = base.rpartition("/")[0] or ("/" if base.startswith("/") else "")
     filesystem, folder = file_system(base or ".")
     if base == root:
         info = filesystem.get_file_info(folder)
@@ -119,8 +119,10 @@ def _find(root: str) -> list[RecordFile]:
         infos = [] if info.type == fs.FileType.NotFound else _visible(filesystem, folder)
         _refuse_folders(root, infos)
     else:
-        parts = [*folder.rstrip("/").split("/"), *root[len(base) :].strip("/").split("/")]
-        infos = [info for info in _visible(filesystem, folder, True) if _matches(info.path, parts)]
+        below = root[len(base) :].strip("/").split("/")
+        parts = [*folder.rstrip("/").split("/"), *below]
+        listed = _visible(filesystem, folder, recursive=len(below) > 1)
+        infos = [info for info in listed if _matches(info.path, parts)]
     files = [_record_file(base or ".", info) for info in infos if info.type == fs.FileType.File]
     if not files:
         raise InputNotFoundError(
@@ -129,7 +131,9 @@ def _find(root: str) -> list[RecordFile]:
     return files
 
 
-def _visible(filesystem: fs.FileSystem, folder: str, recursive: bool = False) -> list[fs.FileInfo]:
+def _visible(
+    filesystem: fs.FileSystem, folder: str, *, recursive: bool = False
+) -> list[fs.FileInfo]:
     selector = fs.FileSelector(folder, recursive=recursive, allow_not_found=True)
     infos = filesystem.get_file_info(selector)
     return [

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from pickle import PicklingError
+from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -46,6 +47,8 @@ PICKLE_LIMIT = 4 << 20
 # The models that were sent before. Spark keeps them as long as the context or the Connect session.
 _broadcasts: dict[SparkContext, dict[str, BroadcastSource]] = {}
 _archives: WeakKeyDictionary[SparkContext | SparkSession, set[str]] = WeakKeyDictionary()
+# Threads, such as those of a CrossValidator, send a model once.
+_sending = Lock()
 
 
 @dataclass(frozen=True)
@@ -161,12 +164,13 @@ def broadcast(context: SparkContext, package: ModelPackage) -> BroadcastSource:
     Raises:
         EngineError: When Spark cannot take a chunk, for example because the disk is full.
     """
-    for stopped in [context for context in _broadcasts if context._jsc is None]:
-        del _broadcasts[stopped]
-    known = _broadcasts.setdefault(context, {})
-    if package.digest not in known:
-        known[package.digest] = _broadcast(context, package)
-    return known[package.digest]
+    with _sending:
+        for stopped in [context for context in _broadcasts if context._jsc is None]:
+            del _broadcasts[stopped]
+        known = _broadcasts.setdefault(context, {})
+        if package.digest not in known:
+            known[package.digest] = _broadcast(context, package)
+        return known[package.digest]
 
 
 def _broadcast(context: SparkContext, package: ModelPackage) -> BroadcastSource:
@@ -212,13 +216,14 @@ def forget(spark: SparkSession, package: ModelPackage) -> None:
 def _archive(spark: SparkSession, package: ModelPackage) -> ArchiveSource:
     """Send a packed model as one of Spark's archives, named by digest, once per session."""
     name = f"{package.digest}.tar"
-    sent = _archives.setdefault(spark.sparkContext if is_classic(spark) else spark, set())
-    if name not in sent:
-        folder = driver_folder("archive")
-        with (folder / name).open("wb") as target:
-            package.pack(target)
-        _add_archive(spark, str(folder / name))
-        sent.add(name)
+    with _sending:
+        sent = _archives.setdefault(spark.sparkContext if is_classic(spark) else spark, set())
+        if name not in sent:
+            folder = driver_folder("archive")
+            with (folder / name).open("wb") as target:
+                package.pack(target)
+            _add_archive(spark, str(folder / name))
+            sent.add(name)
     return ArchiveSource(name)
 
 

@@ -17,6 +17,7 @@ from pyspark.sql import SparkSession
 
 from tfspark.errors import UsageError, explain, listing
 from tfspark.foreign_text import one_line
+from tfspark.mlflow_models import is_mlflow_uri
 from tfspark.package import ModelPackage
 from tfspark.spark.cluster.files import HadoopFiles, local_path
 from tfspark.spark.cluster.session_kind import is_classic
@@ -55,7 +56,7 @@ class SavedModelWriter(DefaultParamsWriter):
         spark, stage = self.sparkSession, self._stage
         package = stage.package(spark)
         is_copied = bool(stage.getOrDefault("copyModel"))
-        model = f"{_FOLDER}/{package.name}" if is_copied else _absolute(stage._path())
+        model = f"{_FOLDER}/{package.name}" if is_copied else _absolute(spark, stage._path())
         self.instance = stage.copy().setParams(model=model, sha256=package.digest)
         super().saveImpl(path)
         if is_copied:
@@ -89,7 +90,8 @@ class SavedModelReader(DefaultParamsReader["SavedModelTransformer"]):
             )
         stage.setParams(allowOps=[])
         if stage.getOrDefault("copyModel"):
-            stage.setParams(model=f"{path.rstrip('/')}/{stage._path()}")
+            model = f"{path.rstrip('/')}/{stage._path()}"
+            stage.setParams(model=_absolute(self.sparkSession, model))
         return stage
 
 
@@ -114,9 +116,14 @@ def _copy(spark: SparkSession, package: ModelPackage, path: str, name: str) -> N
     shutil.copytree(Path(package.path), local_path(target) or Path(target))
 
 
-def _absolute(model: str) -> str:
+def _absolute(spark: SparkSession, model: str) -> str:
+    """Return a path that means the same in another working directory; a URI is returned as is."""
     local = local_path(model)
-    return model if local is None else str(local.absolute())
+    if local is None or is_mlflow_uri(model):
+        return model
+    if local.exists() or not is_classic(spark):
+        return str(local.absolute())
+    return HadoopFiles(spark, model).qualified(model)
 
 
 def _is_inside(model: str, path: str) -> bool:
