@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tfspark.errors import InvalidInputError, RowError, UnsupportedTypeError
+from tfspark.errors import InputNotFoundError, InvalidInputError, RowError, UnsupportedTypeError
 from tfspark.example_pb2 import Example, Feature, SequenceExample
 from tfspark.tfrecord import decode as decoding
 from tfspark.tfrecord.columns import Inference, columns_of
@@ -185,6 +185,34 @@ def test_a_record_that_is_no_example() -> None:
 def test_a_null_inside_an_array_is_refused() -> None:
     with pytest.raises(RowError, match="found:    a null in row 1"):
         encoded(pa.table({"x": [[1], [1, None]]}))
+
+
+@pytest.mark.parametrize("values", [[1.0, 1e300], [[1.0], [2.0, -1e300]]])
+def test_a_double_that_a_float_cannot_hold_is_refused(values: Any) -> None:
+    with pytest.raises(RowError, match="column 'x' is too large for the float of an Example"):
+        encoded(pa.table({"x": values}))
+    kept = pa.table({"x": pa.array([float("inf"), float("nan"), 0.1])})
+    assert (
+        str(read(b"".join(framed(encoded(kept))), kept.schema)["x"].to_pylist()[:2]) == "[inf, nan]"
+    )
+
+
+def test_whole_records_are_the_bytes_of_one_column() -> None:
+    with pytest.raises(RowError, match="found:    a null in row 1"):
+        encoded(pa.table({"r": [b"a", None]}), "ByteArray")
+    assert encoded(pa.table({"r": ["a", "é"]}), "ByteArray") == [b"a", "é".encode()]
+    for schema in ([("x", pa.int64())], [("a", pa.binary()), ("b", pa.binary())]):
+        with pytest.raises(UnsupportedTypeError, match="one binary column"):
+            columns_of(pa.schema(schema), "ByteArray")
+
+
+def test_a_glob_at_the_root_does_not_search_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "no-such-1.tfrecord").write_bytes(b"")
+    with pytest.raises(InputNotFoundError):
+        find(["/no-such-*.tfrecord"])
 
 
 def test_a_type_without_a_feature_is_refused() -> None:

@@ -3,6 +3,7 @@ import pickle
 import shutil
 import weakref
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import PicklingError
@@ -21,6 +22,7 @@ from tfspark.errors import (
     SignatureNotFoundError,
     UsageError,
 )
+from tfspark.package import ModelPackage
 from tfspark.saved_model.files import digest_of
 from tfspark.spark.cluster import distribution
 
@@ -48,6 +50,17 @@ def test_every_way_brings_the_same_model(spark, points, fresh, how):
     assert outputs(predict(points, fresh, distribute=how)) == ANSWERS
     assert outputs(points.select(again)) == ANSWERS
     assert predict_rdd(rdd, fresh, distribute=how).collect() == ANSWERS
+
+
+@pytest.mark.parametrize("how", ["broadcast", "archive"])
+def test_threads_send_a_model_once(spark, fresh, how, monkeypatch):
+    sent = []
+    pack = ModelPackage.pack
+    monkeypatch.setattr(ModelPackage, "pack", lambda *args: sent.append(how) or pack(*args))
+    package = load(fresh)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: distribution.distribute(spark, package, how), range(8)))
+    assert sent == [how]
 
 
 @pytest.mark.parametrize("how", ["auto", "broadcast"])

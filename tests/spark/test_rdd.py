@@ -282,3 +282,12 @@ def test_a_signature_without_inputs_is_refused(score, save):
     model = save("constant", lambda: {"y": tf.where(tf.constant([True]))[:, 0]})
     with pytest.raises(BindingError, match="has no inputs"):
         score([1.0], model)
+
+
+def test_predictions_have_no_partitioner_because_they_replace_the_keys(spark, linear):
+    rows = spark.sparkContext.parallelize([(1.0, 2.0), (3.0, 5.0)]).partitionBy(2)
+    vectors = rows.map(list, preservesPartitioning=True)
+    assert vectors.partitioner is not None
+    predictions = predict_rdd(vectors, linear)
+    assert predictions.partitioner is None
+    assert sorted(predictions.collect()) == [3.0, 4.0]

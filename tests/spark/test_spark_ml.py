@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import DataFrame, SparkSession
 
 import tfspark
+from tfspark import mlflow_models
 from tfspark.errors import BindingError, InvalidModelError, UsageError
 from tfspark.ml import SavedModelTransformer
 from tfspark.options import ScoreOptions
 from tfspark.spark.ml.params import SavedModelParams, camel, snake
+from tfspark.spark.ml.saving import _absolute
 
 
 @pytest.fixture
@@ -121,6 +124,27 @@ def test_a_saved_pipeline_gives_equal_rows(table: DataFrame, linear: Path, tmp_p
 
     with pytest.raises(UsageError, match="would delete the model of this stage"):
         stage.write().overwrite().save(str(Path(stage.getModel()).parent.parent))
+
+
+def test_a_stage_of_a_relative_path_works_from_another_directory(
+    points: DataFrame, linear: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = os.path.relpath(tmp_path / "saved")
+    stage = SavedModelTransformer(model=linear)
+    stage.save(saved)
+    loaded = SavedModelTransformer.load(saved)
+    monkeypatch.chdir(tmp_path)
+    assert loaded.transform(points).collect() == stage.transform(points).collect()
+
+
+def test_the_path_of_a_stage_is_absolute_unless_it_is_a_uri(
+    spark: SparkSession, linear: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mlflow_models, "find_spec", lambda _: True)
+    assert Path(_absolute(spark, os.path.relpath(linear))).resolve() == linear.resolve()
+    for uri in ("models:/price@champion", "hdfs://host/model"):
+        assert _absolute(spark, uri) == uri
+    assert _absolute(spark, "nowhere/model") == f"file:{Path.cwd()}/nowhere/model"
 
 
 def test_a_stage_without_a_copy_keeps_path_and_digest(

@@ -16,10 +16,17 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 import tfspark
-from tfspark.errors import BindingError, InvalidModelError, ModelNotFoundError, UsageError
+from tfspark.errors import (
+    BindingError,
+    EngineError,
+    InvalidModelError,
+    ModelNotFoundError,
+    UsageError,
+)
 from tfspark.scoring.output.local_store import LocalStore
 from tfspark.spark.cluster import distribution
-from tfspark.streaming import DeltaTable, Folder
+from tfspark.spark.cluster.model_versions import newest_version
+from tfspark.streaming import DeltaTable, Folder, model_choice
 from tfspark.streaming.records import KEPT, Records, Refusal, Scored
 from tfspark.streaming.score_batches import BatchScorer
 from tfspark.streaming.sinks import Batch
@@ -281,6 +288,65 @@ def test_a_stream_starts_again_after_its_last_version_was_changed(
     rows(1)
     run(tfspark.score_batches(base, tmp_path / "out", checkpoint=tmp_path / "log"), stream)
     assert written(spark, tmp_path / "out") == [(0.0, 1.0), (1.0, 3.0)]
+
+
+@pytest.mark.parametrize(
+    ("step", "error"),
+    [
+        ("open_models", EngineError("the worker was lost")),
+        ("state_of_version", ModelNotFoundError("removed")),
+    ],
+)
+def test_a_version_that_fails_for_another_reason_is_tried_again(
+    step: str,
+    error: Exception,
+    spark: SparkSession,
+    stream: DataFrame,
+    rows: Any,
+    base: Path,
+    versions: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found: list[float] = []
+    real, errors = getattr(model_choice, step), [error]
+
+    def fail_once(*args: Any) -> Any:
+        if errors and (base / "2").exists():
+            raise errors.pop()
+        return real(*args)
+
+    def write(frame: DataFrame, batch: int) -> None:
+        found.append(frame.first()["y"])
+        if batch == 0:
+            shutil.copytree(versions / "2", base / "2")
+
+    monkeypatch.setattr(model_choice, step, fail_once)
+    for number in range(3):
+        rows(number)
+    run(tfspark.score_batches(base, write, checkpoint=tmp_path / "log"), stream)
+    assert found == [1.0, 2.0, 4.0]
+
+
+def test_a_base_path_that_cannot_be_listed_is_named(
+    spark: SparkSession, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", fail)
+    with pytest.raises(ModelNotFoundError, match=r"cannot be read(.|\n)*Permission denied"):
+        newest_version(spark, str(base))
+
+
+@pytest.mark.parametrize("below", ["", "scores"])
+def test_a_stream_does_not_read_its_own_rows(
+    stream: DataFrame, base: Path, tmp_path: Path, below: str
+) -> None:
+    target = tmp_path / "rows" / below
+    scorer = tfspark.score_batches(base, target, checkpoint=tmp_path / "log")
+    with pytest.raises(UsageError, match="would read the rows that it writes"):
+        scorer.writer(stream)
 
 
 def test_a_base_path_that_is_away_for_a_moment_does_not_end_a_stream(

@@ -195,6 +195,26 @@ def test_a_stream_reads_each_file_once(records: SparkSession, tmp_path: Path) ->
     assert sorted(row.id for row in records.read.parquet(out).collect()) == [0, 1, 2, 3, 4]
 
 
+def test_a_start_without_files_does_not_read_the_old_ones_again(
+    records: SparkSession, tmp_path: Path
+) -> None:
+    folder, away, out = tmp_path / "in", tmp_path / "away", str(tmp_path / "out")
+    records.range(3).write.format("tfrecord").mode("append").save(str(folder))
+
+    def run() -> None:
+        stream = records.readStream.format("tfrecord").schema("id bigint").load(str(folder))
+        query = stream.writeStream.format("parquet").option("checkpointLocation", f"{out}-c")
+        query.trigger(availableNow=True).start(out).awaitTermination()
+
+    run()
+    folder.rename(away)
+    run()
+    away.rename(folder)
+    records.range(3, 5).write.format("tfrecord").mode("append").save(str(folder))
+    run()
+    assert sorted(row.id for row in records.read.parquet(out).collect()) == [0, 1, 2, 3, 4]
+
+
 def test_files_that_are_away_for_a_moment_are_not_read_twice(
     records: SparkSession, tmp_path: Path
 ) -> None:

@@ -26,8 +26,9 @@ from tfspark.spark.model_loading import refuse_fastest
 from tfspark.spark.model_requests import ModelRequest
 from tfspark.streaming.checkpoint import Checkpoint
 from tfspark.streaming.model_choice import ModelChoice
+from tfspark.streaming.own_source import refuse_own_source
 from tfspark.streaming.records import KEPT, Refusal
-from tfspark.streaming.sinks import Batch, Sink, sink_of
+from tfspark.streaming.sinks import Batch, Folder, Sink, sink_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -84,7 +85,7 @@ class BatchScorer:
         """Return a writer of the stream that calls this scorer and has its checkpoint.
 
         Raises:
-            UsageError: When the frame is not a stream.
+            UsageError: When the frame is not a stream, or reads the folder of the target.
             BindingError: When inputs, outputs and columns of the stream do not match.
             TfsparkError: When there is no version that can run.
         """
@@ -104,6 +105,8 @@ class BatchScorer:
             if self.version_column is not None:
                 columns[self.version_column] = "bigint"
             self.sink.check_columns(spark, columns)
+        if isinstance(self.sink, Folder) and is_classic(spark):
+            refuse_own_source(stream, self.sink.path)
         writer = stream.writeStream.foreachBatch(self)
         return writer.option("checkpointLocation", self.checkpoint)
 

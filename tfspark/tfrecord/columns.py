@@ -119,7 +119,7 @@ def _record_column(schema: pa.Schema) -> FeatureColumn:
                 hint="choose the column with select, or leave out the option recordType.",
             )
         )
-    return FeatureColumn(schema[0].name, "bytes", 0, kinds[0], schema[0].nullable)
+    return FeatureColumn(schema.field(0).name, "bytes", 0, kinds[0], schema.field(0).nullable)
 
 
 def record_type_of(text: str) -> RecordType:

@@ -5,15 +5,12 @@ micro-batch reads the same files. Deleted files are removed from the offset, so 
 grow forever. If no file is left, the offset stays as it is: the folder may only be away for a
 moment, and its files must not be read twice. Files have to appear complete: rename them into the
 folder.
-
-With `availableNow`, Spark 4.2 and later would pass an empty offset to a source that does not
-support this trigger itself, also when a query starts again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 from pyspark.sql.datasource import DataSourceStreamReader, InputPartition
@@ -23,27 +20,14 @@ from tfspark.spark.tfrecord.reading import batches_of, partitions_of
 from tfspark.tfrecord.files import RecordFile, find
 from tfspark.tfrecord.layout import Layout
 
-if TYPE_CHECKING:
-    from pyspark.sql.streaming.datasource import SupportsTriggerAvailableNow
-else:
-    try:
-        from pyspark.sql.streaming.datasource import SupportsTriggerAvailableNow
-    except ImportError:  # before Spark 4.2
-        SupportsTriggerAvailableNow = object
 
-
-class RecordStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
+class RecordStreamReader(DataSourceStreamReader):
     """Reads the files that appear at some paths."""
 
     def __init__(self, paths: Sequence[str], layout: Layout) -> None:
         self._paths = paths
         self._layout = layout
         self._offset: dict[str, Any] | None = None  # unknown until Spark tells
-        self._available: dict[str, Any] | None = None  # the files that `availableNow` reads
-
-    def prepareForTriggerAvailableNow(self) -> None:  # noqa: N802
-        """List the files that the query reads; later ones belong to the next query."""
-        self._available = self._listed() or {}
 
     def initialOffset(self) -> dict[str, Any]:  # noqa: N802
         """Return the offset before the first file."""
@@ -59,20 +43,14 @@ class RecordStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         """
         if isinstance(start, dict):
             self._offset = start
-        found = self._listed() if self._available is None else self._available
-        if found:
-            self._offset = found
-        elif self._offset is None:
-            find(self._paths)
-        return self._offset or {}
-
-    def _listed(self) -> dict[str, Any]:
-        """Return the offset of all files; empty if the folder is empty, or away."""
         try:
             files = find(self._paths)
-        except InputNotFoundError:
-            return {}
-        return {file.path: [file.root, str(file.size), str(file.changed)] for file in files}
+        except InputNotFoundError:  # the folder is still empty, or away
+            if self._offset is None:
+                raise
+            return self._offset
+        self._offset = {file.path: [file.root, str(file.size), str(file.changed)] for file in files}
+        return self._offset
 
     def partitions(self, start: dict[str, Any], end: dict[str, Any]) -> list[InputPartition]:
         """Return the work of a micro-batch: the files that are new, or were written again."""
