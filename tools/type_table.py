@@ -21,6 +21,7 @@ _COLUMNS: dict[str, pa.DataType] = {
     "decimal(p,0)": pa.decimal128(20, 0),
     "decimal(p,s)": pa.decimal128(20, 2),
 }
+_FAMILIES = ("float", "bfloat", "int", "uint", "bool", "string")
 _HOW = {"round": " (rounded)", "check": " (checked)", "narrow": " (`narrow`)"}
 
 
@@ -33,8 +34,12 @@ def page() -> str:
 
 def tables() -> str:
     """Return the table of the supported types, and the table of the others."""
-    supported = (f"| {row.name} | {', '.join(_feeding(row))} | {row.sql} |" for row in TABLE)
-    others = (f"| {name} | {reason} |" for name, reason in UNSUPPORTED.values())
+    rows = sorted(TABLE, key=_position)
+    supported = (f"| {row.name} | {', '.join(_feeding(row))} | {row.sql} |" for row in rows)
+    names: dict[str, list[str]] = {}
+    for name, reason in UNSUPPORTED.values():
+        names.setdefault(reason, []).append(name)
+    others = (f"| {', '.join(same)} | {reason} |" for reason, same in names.items())
     return "\n".join(
         [
             "| TensorFlow | columns that feed an input | column of an output |",
@@ -46,6 +51,12 @@ def tables() -> str:
             *others,
         ]
     )
+
+
+def _position(dtype: DType) -> tuple[int, int]:
+    """Return the place of a type on the page: by its family, then by its size."""
+    family = dtype.name.rstrip("0123456789")
+    return _FAMILIES.index(family), int(dtype.name.removeprefix(family) or 0)
 
 
 def _feeding(dtype: DType) -> Iterator[str]:
