@@ -158,6 +158,9 @@ def _store(folder: Path, part: str, kind: str, name: str, measured: dict[str, An
     if part == "peers":
         content["machine"]["peers"] = {peer: peer_versions(peer) for peer in ENVIRONMENTS_OF_PEERS}
     order: Callable[[str], int] = [*BY_NAME, *MEASUREMENTS].index
+    if kind == "cases":
+        measured["machine"] = content["machine"]["processor"]
+        measured["date"] = content["machine"]["date"]
     content[kind][name] = measured
     content[kind] = {key: content[kind][key] for key in sorted(content[kind], key=order)}
     file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")

@@ -32,8 +32,8 @@ LEGEND = {
     "floor (dark), Spark without a model (light)": FLOORS["floor"],
     "other ways to score": OTHERS,
 }
-# Inches at 100 dots each: 900 × 440 pixels for twelve bars, which fits a screen.
-WIDTH, BAR_HEIGHT, MARGIN, DOTS = 9.0, 0.27, 1.1, 100
+# Inches at 100 dots each: 900 × 440 pixels for twelve bars, at most 500, which fits a screen.
+WIDTH, BAR_HEIGHT, MARGIN, MOST_HEIGHT, DOTS = 9.0, 0.27, 1.1, 5.0, 100
 
 
 def draw(part: str, content: Mapping[str, Any], folder: Path) -> None:
@@ -61,7 +61,7 @@ def _draw_case(case: Mapping[str, Any], machine: Mapping[str, Any], path: Path) 
 
     rates = {name: rate for name, side in case["sides"].items() if (rate := rate_of(side))}
     names = sorted(rates, key=lambda name: rates[name])
-    size = (WIDTH, BAR_HEIGHT * len(names) + MARGIN)
+    size = (WIDTH, min(BAR_HEIGHT * len(names) + MARGIN, MOST_HEIGHT))
     figure, axis = plt.subplots(figsize=size, facecolor="white", layout="constrained")
     titles = [case["sides"][name]["title"].replace("**", "").replace("`", "") for name in names]
     colors = [OURS.get(name) or FLOORS.get(name, OTHERS) for name in names]

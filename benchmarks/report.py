@@ -54,6 +54,7 @@ def sections(parts: Mapping[str, Any], folder: str) -> list[str]:
                     f"![{case['title']}: rows per second]({folder}{picture_of(part, name)})"
                 )
                 found.append(case_table(case))
+                found.append(f"{case['machine']}, {case['date'][:10]}.")
                 found += _left_out(case)
                 if case["busy_before"] > 0.1:
                     found.append(
