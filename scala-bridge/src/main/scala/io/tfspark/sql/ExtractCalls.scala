@@ -25,10 +25,10 @@ object ExtractCalls extends Rule[LogicalPlan] with PredicateHelper {
   override def apply(plan: LogicalPlan): LogicalPlan =
     if (!areIn(plan)) plan
     else {
-      val extracted = plan.transformUp {
+      val extracted = FileOfRow(plan.transformUp {
         case done: TfBatchEval => done
         case other if other.expressions.exists(TfPredict.isIn) => extract(prepare(other))
-      }
+      })
       // The columns kept beside the results determine the columns read below, so pruning runs
       // twice.
       PushLimits(ColumnPruning(PruneKept(ColumnPruning(PruneKept(extracted)))))
@@ -45,7 +45,7 @@ object ExtractCalls extends Rule[LogicalPlan] with PredicateHelper {
   /** Evaluate conditions without calls first, so that the rows they drop are not scored. */
   private def splitFilter(filter: Filter): LogicalPlan = {
     val (called, plain) = splitConjunctivePredicates(filter.condition).partition(TfPredict.isIn)
-    val (first, last) = plain.partition(_.deterministic)
+    val (first, last) = plain.partition(FileOfRow.isFixed)
     first.reduceLeftOption(And).fold[LogicalPlan](filter) { condition =>
       Filter((called ++ last).reduceLeft(And), Filter(condition, filter.child))
     }
