@@ -13,7 +13,7 @@ import pytest
 from tfspark import package
 from tfspark.columns import columns_of
 from tfspark.engine.failure import failure
-from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
+from tfspark.engine.protocol import CannotServeError, MachineError, OutOfMemoryError
 from tfspark.errors import EngineError, InvalidModelError, RowError, TfsparkError
 from tfspark.options import ScoreOptions
 from tfspark.runner import score
@@ -115,10 +115,25 @@ def test_only_what_a_value_can_cause_is_about_the_batch(code, kind):
         "Op type not registered 'Odd' in binary running on host.",
     ],
 )
-def test_every_wording_names_the_operation(message):
-    error = failure(3, message)
+@pytest.mark.parametrize("code", [2, 3, 5])
+def test_every_wording_names_the_operation(message, code):
+    error = failure(code, message)
     assert isinstance(error, CannotServeError)
     assert "cannot run the operation 'Odd' of the model here" in str(error)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "ValueError: callback pyfunc_3 is not found",
+        "Could not find callback with key=pyfunc_3 in the registry.",
+        "Error while reading resource variable w from Container: localhost.",
+        "Could not find variable w. This could mean that the variable has been deleted.",
+        "x:0 is both fed and fetched.",
+    ],
+)
+def test_a_python_function_a_variable_and_an_unfit_call_blame_no_row(message):
+    assert isinstance(failure(5, message), MachineError)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -13,17 +13,19 @@ final class NativeException(val code: Int, message: String) extends RuntimeExcep
   /** Whether there was too little memory for the rows. */
   def isOutOfMemory: Boolean = code == NativeStatus.ResourceExhausted
 
-  /** Whether no row can cause the failure: variables that were not restored, no such kernel, or a
-    * placeholder that is not an input.
+  /** Whether no row can cause the failure: variables that were not restored, no such kernel or
+    * device, or a call that does not fit the graph.
     */
   def isAboutModel: Boolean =
-    missingOp.isDefined || notFed.isDefined || !(isOutOfMemory || isOfRow)
+    missingOp.isDefined || notFed.isDefined || isOfGraph || !(isOutOfMemory || isOfRow)
 
   /** Whether a row can cause the failure. */
   def isAboutRow: Boolean = !isAboutModel && !isOutOfMemory
 
   /** The op without a kernel, or an unknown op, if this is the failure. */
-  def missingOp: Option[String] = NativeStatus.missing.findFirstMatchIn(message).map(_.group(1))
+  def missingOp: Option[String] = NativeStatus.missing.findFirstMatchIn(message).map {
+    _.subgroups.flatMap(Option(_)).headOption.getOrElse("py_function")
+  }
 
   /** The failure as text, in our own words if an op or the value of a placeholder is missing. */
   def inWords: String = {
@@ -50,6 +52,8 @@ final class NativeException(val code: Int, message: String) extends RuntimeExcep
   private def notFed: Option[String] =
     NativeStatus.unfed.findFirstMatchIn(message).map(_.group(1))
 
+  private def isOfGraph: Boolean = NativeStatus.ofGraph.findFirstIn(message).isDefined
+
   private def isOfRow: Boolean =
     NativeStatus.OfRow(code) || message.contains(NativeStatus.NoElements)
 }
@@ -63,9 +67,24 @@ private[engine] object NativeStatus {
     */
   val OfRow: Set[Int] = Set(2, 3, 5, 6, 7, 11, 15)
 
-  /** TensorFlow's messages for an op without a kernel, and for one that is not registered. */
-  private[engine] val missing: Regex =
-    """(?:No OpKernel was registered to support Op|Op type not registered) '([^']+)'""".r
+  /** TensorFlow's messages for an op that cannot run here: without a kernel, or without one for a
+    * device of this machine, or not registered. The last two are about a Python function. As in
+    * `tfspark/engine/failure.py`.
+    */
+  private[engine] val missing: Regex = Seq(
+    """No OpKernel was registered to support Op '([^']*)'""",
+    """No registered '([^']*)' OpKernel""",
+    """Could not find device for node: .*? = ([^\[]*)\[""",
+    """Op type not registered '([^']*)'""",
+    """Could not find callback with key=pyfunc""",
+    """callback pyfunc_\d+ is not found"""
+  ).mkString("|").r
+
+  /** TensorFlow's messages for a variable that nothing restored, and for a tensor that is both fed
+    * and fetched.
+    */
+  private[engine] val ofGraph: Regex =
+    """(?:Could not find|Error while reading resource) variable \S|is both fed and fetched""".r
 
   /** TensorFlow's message for a placeholder that a run needs and the signature does not have. */
   private[engine] val unfed: Regex = """You must feed a value for placeholder tensor '([^']*)'""".r
