@@ -61,37 +61,64 @@ object TestModels {
   val markerAnswer: Float = -999f
 
   /** The linear model, changed by an attacker: its answer shows that it ran. */
-  def marker(): Path = ending("AddV2", markerAnswer, _ => "nothing")
+  def marker(): Path =
+    ending("linear", "AddV2", Seq(constant("number", markerAnswer)), _ => "nothing")
 
   /** The linear model with its answer multiplied by a number. */
-  def times(number: Float): Path = ending("Mul", number, identity)
+  def times(number: Float): Path =
+    ending("linear", "Mul", Seq(constant("number", number)), identity)
 
-  /** The linear model with another last operation.
+  /** A model whose answers have the sum of random numbers added, each of them between 0 and 1.
     *
+    * @param count how many numbers a run draws; no machine has the memory for 2⁵⁸
+    */
+  def random(name: String, count: Long): Path = {
+    val shape = TensorShapeProto.newBuilder().addDim(TensorShapeProto.Dim.newBuilder().setSize(1))
+    def vector(kind: DataType) = TensorProto.newBuilder().setDtype(kind).setTensorShape(shape)
+    val nodes = Seq(
+      constant("count", vector(DataType.DT_INT64).addInt64Val(count)),
+      constant("axis", vector(DataType.DT_INT32).addIntVal(0)),
+      node("drawn", "RandomUniform", "count")
+        .putAttr("T", typed(DataType.DT_INT64)).putAttr("dtype", typed(DataType.DT_FLOAT)),
+      node("number", "Sum", "drawn", "axis").putAttr("T", typed(DataType.DT_FLOAT))
+    )
+    ending(name, "AddV2", nodes, identity)
+  }
+
+  private def node(name: String, op: String, inputs: String*): NodeDef.Builder =
+    NodeDef.newBuilder().setName(name).setOp(op).addAllInput(inputs.asJava)
+
+  private def typed(kind: DataType): AttrValue = AttrValue.newBuilder().setType(kind).build()
+
+  private def constant(name: String, number: Float): NodeDef.Builder = {
+    val scalar = TensorProto.newBuilder().setDtype(DataType.DT_FLOAT)
+      .setTensorShape(TensorShapeProto.getDefaultInstance)
+    constant(name, scalar.addFloatVal(number))
+  }
+
+  private def constant(name: String, value: TensorProto.Builder): NodeDef.Builder =
+    node(name, "Const").putAttr("dtype", typed(value.getDtype))
+      .putAttr("value", AttrValue.newBuilder().setTensor(value).build())
+
+  /** A model of floats with another last operation.
+    *
+    * @param nodes compute the second operand, `number`
     * @param first returns the node of the first operand, given the node of the answer
     */
-  private def ending(last: String, second: Float, first: String => String): Path = edited(
-    "linear"
-  ) { graph =>
+  private def ending(
+      name: String,
+      last: String,
+      nodes: Seq[NodeDef.Builder],
+      first: String => String
+  ): Path = edited(name) { graph =>
     val signature = graph.getSignatureDefOrThrow("serving_default").toBuilder
     val output = signature.getOutputsOrThrow("outputs")
-    val kind = AttrValue.newBuilder().setType(DataType.DT_FLOAT).build()
-    val number = TensorProto
-      .newBuilder()
-      .setDtype(DataType.DT_FLOAT)
-      .setTensorShape(TensorShapeProto.getDefaultInstance)
-      .addFloatVal(second)
-    def node(name: String, op: String, inputs: String*) =
-      NodeDef.newBuilder().setName(name).setOp(op).addAllInput(inputs.asJava)
-    val nodes = Seq(
+    val kind = typed(DataType.DT_FLOAT)
+    val added = nodes ++ Seq(
       node("nothing", "Sub", output.getName, output.getName).putAttr("T", kind),
-      node("number", "Const").putAttr("dtype", kind).putAttr(
-        "value",
-        AttrValue.newBuilder().setTensor(number).build()
-      ),
       node("last", last, first(output.getName), "number").putAttr("T", kind)
     )
-    graph.getGraphDefBuilder.addAllNode(nodes.map(_.build()).asJava)
+    graph.getGraphDefBuilder.addAllNode(added.map(_.build()).asJava)
     signature.putOutputs("outputs", output.toBuilder.setName("last:0").build())
     graph.putSignatureDef("serving_default", signature.build())
   }

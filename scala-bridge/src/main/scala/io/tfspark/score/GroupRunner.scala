@@ -1,6 +1,6 @@
 package io.tfspark.score
 
-import scala.util.{Try, Using}
+import scala.util.Using
 
 import io.tfspark.engine._
 import io.tfspark.error._
@@ -153,10 +153,8 @@ final private[score] class GroupRunner(
 
   /** The error of a failed batch, with the row that causes it, if there is one. */
   private def named(part: Part, error: NativeException, first: Long): TfsparkException =
-    if (error.isAboutModel)
-      new EngineException(s"${place(part, first)}: ${error.inWords}", Some(error))
-    else
-      (if (rejects.areAllowed) None else firstFailing(part)) match {
+    try
+      culprit(part, error) match {
         case Some(row) =>
           val at = origin.ofRow(first + row)
           val words = origin.rows.inWords(first + row)
@@ -164,18 +162,30 @@ final private[score] class GroupRunner(
           new RowException(s"$at: $problem\nHint: ${Rejects.fix}", Some(error))
         case None =>
           val alone =
-            if (part.size == 1 || binding.batchDimension.isDefined) ""
+            if (!error.isAboutRow || part.size == 1 || binding.batchDimension.isDefined) ""
             else s"\nHint: each row works alone; score with ${binding.terms.batchSize}."
-          new EngineException(s"${place(part, first)}: ${error.getMessage}$alone", Some(error))
+          failed(part, error, first, alone)
       }
+    catch { case other: NativeException => failed(part, other, first) }
+
+  private def failed(
+      part: Part,
+      error: NativeException,
+      first: Long,
+      hint: String = ""
+  ): EngineException =
+    new EngineException(s"${place(part, first)}: ${error.inWords}$hint", Some(error))
+
+  /** The row to blame; nothing when no row can be the cause, or none fails on its own. */
+  private def culprit(part: Part, error: NativeException): Option[Int] =
+    if (error.isAboutRow && !rejects.areAllowed) firstFailing(part) else None
 
   /** Find by bisection a row that the model refuses on its own; nothing when there is none. */
   private def firstFailing(part: Part): Option[Int] =
     if (part.size == 1) Option.when(fails(part))(part.row(0))
     else part.halves.find(fails).orElse(part.halves.lastOption).flatMap(firstFailing)
 
-  private def fails(part: Part): Boolean =
-    Try(run(part)(_ => ())).failed.toOption.exists(_.isInstanceOf[NativeException])
+  private def fails(part: Part): Boolean = attempt(part)(_ => ()).isDefined
 
   private def place(part: Part, first: Long): String =
     origin.at(s"rows ${first + part.row(0)} to ${first + part.row(part.size - 1)}")
