@@ -219,6 +219,7 @@ frames = {
     "matrices": spark.createDataFrame([Row(id=n, x=one) for n, one in enumerate(MATRICES)]),
     "images": spark.createDataFrame([(1, one) for one in IMAGES[:2]], f"id int, x {IMAGE}"),
     "more channels": spark.createDataFrame([(1, one) for one in IMAGES[1:]], f"id int, x {IMAGE}"),
+    "no data": spark.createDataFrame([(1, ("o", 2, 3, 3, 16, None))], f"id int, x {IMAGE}"),
     "pixels": spark.createDataFrame([(1, bytearray(range(6))), (2, None)], "id int, x binary"),
 }
 answer([compare_frame(spark, frames[name], path) for name, path in CASES])
@@ -240,11 +241,12 @@ def test_vectors_matrices_images_and_pixels_are_the_same(
         ("more channels", models.identity("uint8", 1, 2, 4)),
         ("pixels", models.identity("uint8", 1, 2, 3)),
         ("pixels", models.identity("uint8", None)),
-        # Refused because of the length, the type, the number of channels.
+        # Refused because of the length, the type, the number of channels, the data.
         ("vectors", models.identity("float32", 3)),
         ("vectors", models.identity("int32", 2)),
         ("images", models.identity("string")),
         ("images", models.identity("uint8", 2, 3, 4)),
+        ("no data", models.identity("uint8", 2, 3, 3)),
         ("pixels", models.identity("float32", 6)),
         ("pixels", models.identity("uint8", 7)),
     ]
@@ -252,7 +254,7 @@ def test_vectors_matrices_images_and_pixels_are_the_same(
     found = session.ask(f"CASES = {cases!r}\n{program}")
     for title, one in zip(cases, found, strict=True):
         assert not one["differing"], title
-    assert [bool(one["why"]) for one in found] == [False] * 10 + [True] * 6
+    assert [bool(one["why"]) for one in found] == [False] * 10 + [True] * 7
 
 
 @pytest.mark.slow

@@ -23,11 +23,11 @@ final private[tensor] class ImageReader(place: ColumnPlace, dtype: DType, into: 
     case _ => value => into.putLong(value.toLong)
   }
 
-  def length: Int = struct.getInt(1)
+  def length: Int = number(1)
 
   def shape: Seq[Int] = {
-    val found = (1 to 3).map(struct.getInt)
-    val bytes = struct.getBinary(5).length
+    val found = (1 to 3).map(number)
+    val bytes = if (struct.isNullAt(5)) 0 else struct.getBinary(5).length
     val isImage = found.forall(_ > 0) && ImageReader.channels(found.last) &&
       found.map(_.toLong).product == bytes
     if (!isImage) {
@@ -40,6 +40,9 @@ final private[tensor] class ImageReader(place: ColumnPlace, dtype: DType, into: 
     }
     found
   }
+
+  /** A null counts as zero, so an image with a null in a field is not an image. */
+  private def number(field: Int): Int = if (struct.isNullAt(field)) 0 else struct.getInt(field)
 
   def write(row: SpecializedGetters): Unit = {
     val data = struct.getBinary(5)

@@ -84,6 +84,18 @@ class StructReaderSuite extends AnyFunSuite {
       "200 does not fit int8")
   }
 
+  test("an image with a null in a field is not an image") {
+    val bytes = Array[Byte](7)
+    Seq(
+      row(null, 1, 1, 1, 16, null) -> "(1, 1, 1) with 0 bytes",
+      row(null, 1, null, 1, 16, bytes) -> "(1, 0, 1) with 1 bytes",
+      row(null, null, null, null, null, null) -> "(0, 0, 0) with 0 bytes"
+    ).foreach { case (image, found) =>
+      val error = intercept[RowProblem](pixels("uint8", image))
+      assert(error.code == ReasonCode.NotAnImage && error.problem.endsWith(found), error.problem)
+    }
+  }
+
   test("bytes are pixels where their number fits; of an encoded image the hint says so") {
     val spec = TensorSpec("x", "uint8", Some(Seq(None, Some(2L), Some(2L))), "x:0")
     val rows = new BatchEncoder(
