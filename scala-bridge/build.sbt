@@ -68,7 +68,7 @@ lazy val bridge = (project in file("."))
     // Python and Scala judge operations by the same lists.
     Compile / resourceGenerators += Def.task {
       val folder = (Compile / resourceManaged).value / "io" / "tfspark" / "operations"
-      Seq("allowed.txt", "refused.txt").map { name =>
+      Seq("allowed.txt", "random.txt", "refused.txt").map { name =>
         val list = folder / name
         IO.copyFile(baseDirectory.value / ".." / "tfspark" / "operations" / name, list)
         list

@@ -1,7 +1,7 @@
-"""Looks up whether an operation only computes, or what else it uses.
+"""Looks up whether an operation only computes, what else it uses, and whether it is random.
 
-Reads the two lists in this folder. An operation in neither list is a custom operation, or newer
-than the lists; it is treated as unknown code.
+Reads the lists in this folder. An operation that is neither allowed nor refused is a custom
+operation, or newer than the lists; it is treated as unknown code.
 """
 
 from __future__ import annotations
@@ -23,9 +23,19 @@ def touches(op: str) -> str | None:
     return _refused().get(op, UNKNOWN)
 
 
+def is_random(op: str) -> bool:
+    """Whether an operation draws random numbers."""
+    return op in _random()
+
+
 @cache
 def _allowed() -> frozenset[str]:
-    return frozenset(word for line in _lines("allowed.txt") for word in line.split())
+    return _words("allowed.txt")
+
+
+@cache
+def _random() -> frozenset[str]:
+    return _words("random.txt")
 
 
 @cache
@@ -38,6 +48,10 @@ def _refused() -> dict[str, str]:
         else:
             found |= dict.fromkeys(line.split(), section)
     return found
+
+
+def _words(name: str) -> frozenset[str]:
+    return frozenset(word for line in _lines(name) for word in line.split())
 
 
 def _lines(name: str) -> Iterator[str]:

@@ -50,7 +50,7 @@ private[tfspark] object FrameScorer {
     val fed = binding.inputs.flatMap(_.columns)
     val call = ModelCall.of(located, signature, binding, options.batchSize)
     val name = functionName(call, options)
-    Notices.say(located.model.title, binding)
+    Notices.say(located.model, binding)
     SessionFunctions.register(df.sparkSession, name)(TfPredict(call, _))
     val scored = call_function(name, fed.map(quoted): _*)
     val names = binding.outputs.map(_.column) ++ binding.reason

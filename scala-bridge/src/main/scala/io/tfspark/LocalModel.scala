@@ -3,7 +3,7 @@ package io.tfspark
 import io.tfspark.engine._
 import io.tfspark.error._
 import io.tfspark.score._
-import io.tfspark.sql.LocatedModel
+import io.tfspark.sql.{LocatedModel, Notices}
 
 /** A model that runs in this JVM, on the driver or anywhere: `feed` its inputs, `fetch` its
   * outputs, `run`.
@@ -21,6 +21,7 @@ final class LocalModel private[tfspark] (located: LocatedModel, options: ScoreOp
     extends AutoCloseable {
   private val model = located.model
   private val signature = options.signatureOf(model)
+  Notices.sayIfRandom(model)
   private val lease = SessionCache.shared.lease(
     SessionKey(model.digest, model.tags, ModelSource.Shared(model.path), model.size, 1),
     sql.BridgeConf.cacheModels

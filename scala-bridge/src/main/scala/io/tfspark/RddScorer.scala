@@ -18,6 +18,7 @@ private object RddScorer {
     val context = rows.sparkContext
     val located = ModelCatalog.at(path, options, context.hadoopConfiguration)
     val model = located.model
+    Notices.sayIfRandom(model)
     val signature = options.signatureOf(model)
     val source = ModelSource.Packed(PackedModel.of(Paths.get(model.path), context))
     val kept = BridgeConf.cacheModels

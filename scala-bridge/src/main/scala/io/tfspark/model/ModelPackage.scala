@@ -6,7 +6,7 @@ import scala.jdk.CollectionConverters._
 import scala.util.control.NonFatal
 
 import io.tfspark.error._
-import io.tfspark.operations.{Finding, Lint}
+import io.tfspark.operations.{Finding, Lint, Randomness}
 import org.tensorflow.proto.MetaGraphDef
 
 /** One export dir of a SavedModel, read without TensorFlow's native library. Driver; serialisable.
@@ -22,6 +22,7 @@ import org.tensorflow.proto.MetaGraphDef
   * @param signatures sorted by name
   * @param tensorflowVersion the TensorFlow that wrote it, or an empty string
   * @param findings operations that access more than tensors
+  * @param random operations of its signatures that draw random numbers
   */
 final case class ModelPackage(
     path: String,
@@ -32,7 +33,8 @@ final case class ModelPackage(
     size: Long,
     signatures: Seq[Signature],
     tensorflowVersion: String,
-    findings: Seq[Finding] = Nil
+    findings: Seq[Finding] = Nil,
+    random: Seq[String] = Nil
 ) {
 
   /** The name of the model for messages. */
@@ -158,7 +160,8 @@ object ModelPackage {
       size = ModelFiles.size(dir.path),
       signatures = signatures(graph),
       tensorflowVersion = graph.getMetaInfoDef.getTensorflowVersion,
-      findings = Lint.findings(graph)
+      findings = Lint.findings(graph),
+      random = Randomness.operations(graph)
     )
   }
 

@@ -58,7 +58,7 @@ object TfPredictFunction {
       hint = CallArguments.inOrder(signature)
     )
     val made = ModelCall.of(located, signature, binding, options.score.batchSize)
-    Notices.say(located.model.title, binding)
+    Notices.say(located.model, binding)
     val labels = if (options.labels.isEmpty) made.labels else options.labels
     TfPredict(
       made.copy(labels = labels),
