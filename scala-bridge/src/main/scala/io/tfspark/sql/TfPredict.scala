@@ -2,7 +2,7 @@ package io.tfspark.sql
 
 import io.tfspark.error.ForeignText
 import io.tfspark.model._
-import org.apache.spark.sql.catalyst.expressions.{Expression, Unevaluable}
+import org.apache.spark.sql.catalyst.expressions.{Expression, Unevaluable, UserDefinedExpression}
 import org.apache.spark.sql.types.DataType
 
 /** The parts of a call: the model, the signature, and the binding of arguments to inputs.
@@ -59,13 +59,20 @@ object ModelCall {
 /** A call of a model in an expression. Driver only: `ExtractCalls` moves it into a `TfBatchEval`
   * before anything runs.
   *
+  * Spark may copy and repeat a deterministic expression, so a call of a model that draws random
+  * numbers is not deterministic. Spark takes only nondeterministic expressions of users out of
+  * sorts and groups.
+  *
   * @param children the arguments, without model and signature
   */
 final case class TfPredict(call: ModelCall, children: Seq[Expression]) extends Expression
-    with Unevaluable {
+    with Unevaluable with UserDefinedExpression {
   override def dataType: DataType = call.binding.result
   override def nullable: Boolean = true
   override def prettyName: String = "tf_predict"
+  override def name: String = prettyName
+  override lazy val deterministic: Boolean =
+    call.located.model.random.isEmpty && children.forall(_.deterministic)
 
   override def sql: String =
     s"$prettyName(${(call.located.model.name +: children.map(_.sql)).mkString(", ")})"
