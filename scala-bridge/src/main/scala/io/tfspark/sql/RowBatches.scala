@@ -1,5 +1,6 @@
 package io.tfspark.sql
 
+import io.tfspark.score.BatchSize
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.expressions.codegen.GenerateUnsafeRowJoiner
@@ -31,7 +32,10 @@ final private[sql] class RowBatches(
   private val toResults = UnsafeProjection.create(results)
   private val joiner = GenerateUnsafeRowJoiner.create(schemaOf(keep), results)
   private val waiting = new KeptRows(keep.size)
-  private val most = settings.size.rows.getOrElse(RowBatches.MaxRows)
+  private val most = RowBatches.most(
+    settings.size.rows.getOrElse(RowBatches.MaxRows),
+    calls.flatMap(_.binding.batchDimension)
+  )
 
   /** The rows of a partition with their results. */
   def score(rows: Iterator[InternalRow]): Iterator[InternalRow] = new Iterator[InternalRow] {
@@ -78,4 +82,18 @@ private[sql] object RowBatches {
 
   /** Default number of rows in a batch; a setting of the session overrides it. */
   val MaxRows: Int = 8192
+
+  /** The most rows of a batch: whole batches of the models with a fixed batch dimension. Otherwise
+    * each batch would end with a run that is padded.
+    *
+    * @param rows the rows that are asked for
+    * @param fixed the batch dimensions of the models; without a common multiple, the largest counts
+    */
+  def most(rows: Int, fixed: Seq[Int]): Int = if (fixed.isEmpty) rows
+  else {
+    val common = fixed.distinct.foldLeft(BigInt(1)) { (whole, one) => whole / whole.gcd(one) * one }
+    val whole = if (common <= BatchSize.MaxRows) common.toInt else fixed.max
+    val wanted = math.min((rows.toLong + whole - 1) / whole, (Int.MaxValue / whole).toLong)
+    (wanted * whole).toInt
+  }
 }
