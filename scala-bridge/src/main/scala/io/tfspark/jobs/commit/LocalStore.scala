@@ -174,12 +174,20 @@ final private[jobs] class LocalStore(link: (Path, Path) => Path) extends Store {
     }
   }
 
-  /** Another job may remove parts of it at the same time. */
+  /** Another job may remove or add parts of it at the same time. */
+  override def delete(path: String): Unit = delete(path, LocalStore.tries)
+
   @tailrec
-  override def delete(path: String): Unit = if (exists(path)) {
-    try Files.walkFileTree(Paths.get(path), LocalStore.Deletion): Unit
-    catch { case _: NoSuchFileException => () }
-    delete(path)
+  private def delete(path: String, tries: Int): Unit = if (exists(path)) {
+    val isFilled =
+      try {
+        Files.walkFileTree(Paths.get(path), LocalStore.Deletion): Unit
+        false
+      } catch {
+        case _: NoSuchFileException => false
+        case _: DirectoryNotEmptyException if tries > 1 => true
+      }
+    delete(path, if (isFilled) tries - 1 else tries)
   }
 
   override def deleteLast(paths: String*): Unit = {
@@ -199,6 +207,11 @@ private object LocalStore {
   private val forGroup =
     PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxrwxr-x"))
   private lazy val user = new UnixSystem().getUid.toString
+
+  /** How often a task of a dead job may add a file to a folder while it is deleted. On NFS, a
+    * folder stays full as long as a process has one of its deleted files open.
+    */
+  private val tries = 1000
 
   /** Deletes files, then the folder that held them. */
   private object Deletion extends SimpleFileVisitor[Path] {

@@ -1,6 +1,7 @@
 package io.tfspark.jobs.commit
 
 import java.nio.file._
+import java.util.concurrent.{CountDownLatch, FutureTask}
 
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{Path => HadoopPath}
@@ -65,6 +66,27 @@ class StoreSuite extends AnyFunSuite {
       store.deleteLast(s"$root/last/one", s"$root/last/none")
       store.deleteLast(s"$root/last/one")
       assert(store.names(root) == Seq("one"))
+    }
+  }
+
+  test("a folder is deleted while another program adds files to it") {
+    val (store, root) = (new LocalStore, Files.createTempDirectory("store"))
+    (1 to 20).foreach { round =>
+      val folder = Files.createDirectory(root.resolve(s"$round"))
+      val started = new CountDownLatch(1)
+      val adding = new FutureTask[Boolean](() =>
+        Iterator.range(0, 100000).exists { number =>
+          try {
+            Files.createFile(folder.resolve(s"$number"))
+            started.countDown()
+            false
+          } catch { case _: NoSuchFileException => true }
+        }
+      )
+      new Thread(adding).start()
+      started.await()
+      store.delete(folder.toString)
+      assert(adding.get && !Files.exists(folder))
     }
   }
 
