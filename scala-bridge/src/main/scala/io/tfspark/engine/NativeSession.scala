@@ -47,16 +47,22 @@ object NativeSession {
     val graph = TF_NewGraph()
     try new NativeSession(open(exportDir, tags, threads, graph), graph, modelBytes)
     catch {
-      case error: NativeException =>
+      case error: Throwable =>
         TF_DeleteGraph(graph)
-        throw new EngineException(
-          Explain(
-            s"TensorFlow's C API cannot load the model at $exportDir.",
-            found = error.inWords
-          ),
-          Some(error)
-        )
+        throw loadError(exportDir, error)
     }
+  }
+
+  private def loadError(exportDir: String, error: Throwable): Throwable = error match {
+    case native: NativeException =>
+      new EngineException(
+        Explain(
+          s"TensorFlow's C API cannot load the model at $exportDir.",
+          found = native.inWords
+        ),
+        Some(native)
+      )
+    case other => other
   }
 
   private def delete(session: TF_Session): Unit = NativeStatus.check { status =>
