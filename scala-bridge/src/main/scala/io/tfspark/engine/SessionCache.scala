@@ -28,13 +28,13 @@ final class SessionCache(load: SessionKey => NativeSession) {
     */
   def lease(key: SessionKey, limit: Int): SessionLease = {
     val entry = synchronized {
-      val found = entries.remove(key).getOrElse(new SessionCache.Entry(open(key)))
+      val found = entries.remove(key).getOrElse(new SessionCache.Entry)
       entries += key -> found // the last is the most recently used
       found.users += 1
       found
     }
     try {
-      val session = entry.session // outside the lock, so other models can load
+      val session = entry.session(open(key)) // outside the lock, so other models can load
       synchronized(evict(limit)).foreach(_.close())
       new SessionLease(session, () => release(entry, limit))
     } catch {
@@ -62,9 +62,9 @@ final class SessionCache(load: SessionKey => NativeSession) {
   /** Remove sessions above the limit that have no user; the caller closes them outside the lock. */
   private def evict(limit: Int): Seq[NativeSession] = {
     val leaving = entries.filter(_._2.users == 0).take(math.max(0, entries.size - limit)).toSeq
-    leaving.map { case (key, entry) =>
+    leaving.flatMap { case (key, entry) =>
       entries -= key
-      entry.session
+      entry.opened
     }
   }
 }
@@ -99,9 +99,20 @@ object SessionCache {
     )
   )
 
-  final private class Entry(make: => NativeSession) {
-    lazy val session: NativeSession = make
+  final private class Entry {
     var users: Int = 0
+    private var made: Option[NativeSession] = None
+
+    /** The session, if it is loaded. */
+    def opened: Option[NativeSession] = synchronized(made)
+
+    /** The session; the first user loads it. If this fails, the next one tries with its own source.
+      */
+    def session(load: => NativeSession): NativeSession = synchronized {
+      val found = made.getOrElse(load)
+      made = Some(found)
+      found
+    }
   }
 }
 

@@ -2,7 +2,7 @@ package io.tfspark.engine
 
 import java.nio.charset.StandardCharsets.ISO_8859_1
 import java.nio.file.{Files, Paths}
-import java.util.concurrent.{Callable, CyclicBarrier, Executors}
+import java.util.concurrent.{Callable, CountDownLatch, CyclicBarrier, Executors, FutureTask}
 
 import scala.jdk.CollectionConverters._
 import scala.util.Using
@@ -82,4 +82,33 @@ class SessionCacheSuite extends AnyFunSuite {
     }
     assert(sessions.size == 0)
   }
+
+  test("a thread that waits for a load that fails loads from its own source") {
+    val good = key("linear")
+    val bad = good.copy(source = ModelSource.Shared("/no/such"))
+    val started = new CountDownLatch(1)
+    lazy val sessions: SessionCache = new SessionCache(key => {
+      if (key.source == bad.source) {
+        started.countDown()
+        waitFor(second)
+        throw new EngineException("the source cannot be read")
+      }
+      NativeSession.load(key.source.locate(key.digest, key.size).toString, key.tags, key.threads)
+    })
+    lazy val asking = new FutureTask[SessionLease](() => {
+      started.await()
+      sessions.lease(good, 8)
+    })
+    lazy val second = new Thread(asking)
+    second.start()
+    intercept[EngineException](sessions.lease(bad, 8))
+    asking.get.close()
+    assert(sessions.loads == 1)
+  }
+
+  /** Wait until another thread waits for the load of this one. */
+  private def waitFor(other: Thread): Unit =
+    Iterator.continually(other.getState)
+      .takeWhile(state => state != Thread.State.BLOCKED && Thread.currentThread != other)
+      .foreach(_ => Thread.onSpinWait())
 }
