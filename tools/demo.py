@@ -1,6 +1,7 @@
 """The demo: train and export two models, write a table, score it on Spark, show the result.
 
-Run by `make demo`. The output folder is `demo-output/` (or the given folder); it is emptied first.
+Run by `make demo`. The output folder is `demo-output/`, or the given one. What an earlier demo
+wrote is deleted first. A folder with any other file is refused and stays as it is.
 """
 
 from __future__ import annotations
@@ -17,18 +18,22 @@ import pyarrow.parquet as pq
 
 ROOT = Path(__file__).resolve().parent.parent
 SHOWN = 10
+TABLE = "digits.parquet"
+# All that a demo writes; the hidden folder has the job's commit files.
+WRITTEN = (TABLE, "models", "scored", ".scored.tfspark")
 
 
 def main() -> int:
     """Run the demo and return an exit code; a failed step ends it with the code of the step."""
     base = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "demo-output").resolve()
-    shutil.rmtree(base, ignore_errors=True)
+    clear(base)
+    table = base / TABLE
+    program = "import sys; from models.digits import write_parquet; write_parquet(sys.argv[1])"
+    # First, because the table marks a folder as one of the demo.
+    step("Write the digits as a table", sys.executable, "-c", program, table)
     for model in ("linear", "digits"):
         command = ("-m", "models", model, "--out", base / "models")
         step(f"Train and export {model}", sys.executable, *command)
-    table = base / "digits.parquet"
-    program = "import sys; from models.digits import write_parquet; write_parquet(sys.argv[1])"
-    step("Write the digits as a table", sys.executable, "-c", program, table)
     scored = base / "scored"
     output = step(
         "Score the table on Spark",
@@ -51,6 +56,19 @@ def main() -> int:
     ):
         print(f"{what:8} {where}")
     return 0
+
+
+def clear(base: Path) -> None:
+    """Delete what an earlier demo wrote; exit if the folder is not one of the demo."""
+    found = {path.name for path in base.iterdir()} if base.exists() else set()
+    if found and (TABLE not in found or found - {*WRITTEN}):
+        sys.exit(f"error: the folder {base} has other files; name a new one")
+    for name in found:
+        path = base / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def step(title: str, *command: object) -> str:
