@@ -17,6 +17,7 @@ from tfspark.errors import ForbiddenOperationError, InvalidModelError, TfsparkEr
 from tfspark.options import ScoreOptions
 from tfspark.scoring.batch import new_report, plan
 from tfspark.scoring.query import QueryJob, run_query
+from tfspark.testing import check_recorded, rest_predict
 
 Call = Callable[..., Any]
 
@@ -96,6 +97,19 @@ def test_an_allowed_operation_runs(spark: SparkSession, models: Mapping[str, Pat
         assert [row.y for row in scored.collect()] == ["canary"]
     with pytest.raises(UsageError, match="a list of operations"):
         _predict(spark, model, allow_ops="ReadFile")
+
+
+def test_helpers_for_tests_run_only_what_is_allowed(models: Mapping[str, Path]) -> None:
+    for name, model in models.items():
+        with pytest.raises(ForbiddenOperationError, match=forbidden.MODELS[name][1]):
+            rest_predict(model, {"instances": [1.0]})
+        with pytest.raises(ForbiddenOperationError, match=forbidden.MODELS[name][1]):
+            check_recorded(model)
+        assert not (model.parent / "mark").exists()
+    reading = models["read in a signature"]
+    found = rest_predict(reading, {"instances": [1.0]}, allow_ops=["ReadFile"])
+    assert found == {"predictions": ["canary"]}
+    assert check_recorded(reading, allow_ops=["ReadFile"]) == 0
 
 
 def test_a_job_refuses_a_local_model_before_it_starts_spark(

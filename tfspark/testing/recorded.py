@@ -7,6 +7,7 @@ engine in this process; no Spark.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +23,16 @@ from tfspark.warmup import requests
 _TOLERANCE = {"float16": 1e-2, "float32": 1e-4, "float64": 1e-6, "bfloat16": 1e-2}
 
 
-def check_recorded(model: str | Path | ModelPackage, *, engine: EngineName = "auto") -> int:
+def check_recorded(
+    model: str | Path | ModelPackage, *, engine: EngineName = "auto", allow_ops: Sequence[str] = ()
+) -> int:
     """Run the warm-up requests of a model and compare with the recorded answers.
 
     Args:
         model: An export dir, a base path (its newest version), or a loaded `ModelPackage` with the
             signature to check.
         engine: The engine to check.
+        allow_ops: Operations that the model may contain, as in `predict`.
 
     Returns:
         How many requests had recorded answers; 0 means that there was nothing to check.
@@ -36,9 +40,12 @@ def check_recorded(model: str | Path | ModelPackage, *, engine: EngineName = "au
     Raises:
         InvalidModelError: When an output differs: floats by more than 1e-4 of its largest value
             (doubles 1e-6, float16 and bfloat16 1e-2), other types by any difference.
+        ForbiddenOperationError: When the model has operations that do more than compute and are not
+            in `allow_ops`.
         TfsparkError: When the model cannot be loaded or refuses a request.
     """
     package = model if isinstance(model, ModelPackage) else load(model)
+    package.allowing(allow_ops).check_operations()
     live = load_engine(package.path, package.tags, package.signature, EngineOptions(name=engine))
     dtypes = {spec.name: spec.dtype for spec in package.signature.outputs}
     checked = 0

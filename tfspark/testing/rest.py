@@ -29,7 +29,11 @@ _FORMS = ("instances", "inputs")
 
 
 def rest_predict(
-    model: str | Path, body: str | Mapping[str, Any], *, engine: EngineName = "auto"
+    model: str | Path,
+    body: str | Mapping[str, Any],
+    *,
+    engine: EngineName = "auto",
+    allow_ops: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Answer a REST request as TensorFlow Serving does.
 
@@ -39,6 +43,7 @@ def rest_predict(
             either `instances`, with one value or object {input: value} per row, or `inputs`, a
             batch or an object {input: batch}. Bytes are written as `{"b64": "…"}`.
         engine: The engine that runs the model.
+        allow_ops: Operations that the model may contain, as in `predict`.
 
     Returns:
         `{"predictions": […]}`, one value or object {output: value} per row, or `{"outputs": …}`.
@@ -47,6 +52,8 @@ def rest_predict(
     Raises:
         UsageError: When the body is not such a request.
         RowError: When values do not fit the inputs.
+        ForbiddenOperationError: When the model has operations that do more than compute and are not
+            in `allow_ops`.
         TfsparkError: When the model cannot be loaded or refuses the batch.
 
     Example:
@@ -56,6 +63,7 @@ def rest_predict(
     request = json.loads(body) if isinstance(body, str) else body
     form = _form_of(request)
     package = load(model, signature=request.get("signature_name", "serving_default"))
+    package.allowing(allow_ops).check_operations()
     fed = _by_input(package, form, request[form])
     tensors = {spec.name: _tensor(spec, fed[spec.name]) for spec in package.signature.inputs}
     options = EngineOptions(name=engine)
