@@ -22,8 +22,12 @@ from tfspark.warmup import FILE
 __all__ = ["changes_state", "write_requests"]
 
 
-# Beginnings of the names of ops that write to a variable or a table.
-_WRITING = ("Assign", "LookupTableInsert", "ResourceApply", "ResourceScatter")
+# Beginnings of the names of ops that write to a variable, a table or a generator of random numbers.
+_WRITING = (
+    *("Assign", "ResourceApply", "ResourceCountUpTo", "ResourceScatter", "ResourceSparseApply"),
+    *("LookupTableImport", "LookupTableInsert", "LookupTableRemove", "ResourceStridedSliceAssign"),
+    *("RngReadAndSkip", "RngSkip"),
+)
 
 
 def changes_state(function: Any) -> bool:

@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 from models.export import export
+from models.warmup import changes_state
 from tfspark.cache import EngineCache
 from tfspark.errors import EngineError, InvalidModelError
 from tfspark.handle import ModelHandle
@@ -117,3 +118,39 @@ def test_a_signature_that_changes_state_is_not_warmed_up(tmp_path):
     assert list(requests(path, load(path).signature)) == []
     assert check_recorded(path) == 0
     assert rest_predict(path, {"instances": [0.0]}) == {"predictions": [1]}
+
+
+def _slice(variable, _, __):
+    variable[:1].assign(tf.zeros(1))
+
+
+def _import(_, table, __):
+    tf.raw_ops.LookupTableImportV2(
+        table_handle=table.resource_handle, keys=tf.constant(["a"]), values=tf.constant([1.0])
+    )
+
+
+def _remove(_, table, __):
+    table.remove(tf.constant(["a"]))
+
+
+def _draw(_, __, generator):
+    generator.normal([1])
+
+
+def _skip(_, __, generator):
+    generator.skip(1)
+
+
+@pytest.mark.parametrize("change", [_slice, _import, _remove, _draw, _skip])
+def test_every_change_of_a_state_is_found(change):
+    variable = tf.Variable(tf.ones(2))
+    table = tf.lookup.experimental.MutableHashTable(tf.string, tf.float32, 0.0)
+    generator = tf.random.Generator.from_seed(1)
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.float32)])
+    def changing(x):
+        change(variable, table, generator)
+        return x
+
+    assert changes_state(changing.get_concrete_function())
