@@ -444,6 +444,19 @@ def test_without_a_digest_or_without_space_nothing_is_kept(kept, monkeypatch, ca
     assert "no space left" in caplog.text
 
 
+def test_a_compiled_model_that_cannot_be_read_or_written_is_only_logged(kept, caplog):
+    load, file = kept
+    file.unlink()
+    file.mkdir()
+    assert load().run({"inputs": ROWS})["outputs"].tolist() == [[3.0], [5.0], [-7.5]]
+    assert "cannot be read" in caplog.text
+    file.rmdir()
+    file.parent.rmdir()
+    file.parent.touch()
+    assert load().run({"inputs": ROWS})["outputs"].tolist() == [[3.0], [5.0], [-7.5]]
+    assert "cannot be kept" in caplog.text
+
+
 WITHOUT_TENSORFLOW = """
 import sys
 from importlib.abc import MetaPathFinder

@@ -121,16 +121,17 @@ def _file(
     ]
     parts = [_RULES, ov.get_version(), *cpu, sorted(settings.items()), tags, signature.to_json()]
     key = hashlib.sha256(repr(parts).encode()).hexdigest()
-    folder = cache_root() / _FOLDER
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder / f"{options.digest}.{key[:16]}"
+    return cache_root() / _FOLDER / f"{options.digest}.{key[:16]}"
 
 
 def _read(file: Path, settings: dict[str, Any]) -> tuple[Any, tuple[str, ...]] | None:
-    """Return the kept model and its inputs; `None` when it is missing or damaged."""
+    """Return the kept model and its inputs; `None` when there is no usable one."""
     try:
         content = file.read_bytes()
     except FileNotFoundError:
+        return None
+    except OSError as error:
+        _log.warning("the compiled model %s cannot be read: %s", file, error)
         return None
     digest, rest = content[:32], memoryview(content)[32:]
     if hashlib.sha256(rest).digest() != digest:
@@ -152,6 +153,7 @@ def _write(file: Path, made: Any, names: tuple[str, ...]) -> None:
     exported: io.BytesIO = made.export_model()
     content = json.dumps(names).encode() + b"\n" + exported.getvalue()
     try:
+        file.parent.mkdir(mode=0o700, exist_ok=True)
         descriptor, aside = tempfile.mkstemp(dir=file.parent)
         try:
             with os.fdopen(descriptor, "wb") as out:
