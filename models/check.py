@@ -195,7 +195,7 @@ def _mismatches(expected: Mapping[str, Arrays], found: Mapping[str, Arrays]) -> 
 
 
 def _difference(expected: Any, found: Any) -> str:
-    """Return how two arrays differ; `None` when they are equal within the tolerance."""
+    """Return how two arrays differ; empty when they are equal within the tolerance."""
     if expected is None or found is None:
         return "expected, not found" if found is None else "found, not expected"
     if (expected.dtype, expected.shape) != (found.dtype, found.shape):

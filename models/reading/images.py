@@ -52,7 +52,8 @@ def read_folders(folder: Path, classes: Sequence[str] = ()) -> Pictures:
 
     Raises:
         InputNotFoundError: when the folder does not exist.
-        DataError: when a class is missing, unknown or empty, or a file is not a complete picture.
+        DataError: when a class is missing, unknown or empty, a file is not a complete picture, or
+            a file or folder cannot be read.
     """
     if not folder.is_dir():
         problem = f"No folder {folder.name} in {folder.parent}"
@@ -68,7 +69,11 @@ def read_folders(folder: Path, classes: Sequence[str] = ()) -> Pictures:
 
 
 def _visible(folder: Path) -> list[Path]:
-    return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    try:
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError as exc:
+        problem = f"{folder} cannot be read"
+        raise DataError(explain(problem, expected="a folder", found=str(exc))) from exc
 
 
 def _check_classes(folder: Path, expected: Sequence[str], found: Sequence[str]) -> None:
@@ -101,9 +106,11 @@ def _check_files(folder: Path, files: dict[str, list[Path]]) -> None:
 
 
 def _problem(file: Path) -> str:
-    """Return the problem of a file; `None` when there is none."""
+    """Return the problem of a file; empty when there is none."""
     try:
         tf.io.decode_image(file.read_bytes(), channels=3, expand_animations=False)
+    except OSError as exc:
+        return f"{file}: {exc.strerror}"
     except tf.errors.InvalidArgumentError as exc:
         # The message has the node before the reason and the op after it.
         reason = str(exc.message).rpartition("}}")[2].partition("[Op:")[0].strip()

@@ -34,7 +34,7 @@ def read_table(
 
     Raises:
         InputNotFoundError: when the file does not exist.
-        DataError: when it is empty, not such a table, or lacks columns.
+        DataError: when it is empty, cannot be read, is not such a table, or lacks columns.
     """
     if not file.is_file():
         problem = f"No file {file.name} in {file.parent}"
@@ -44,10 +44,10 @@ def read_table(
             table = pd.read_csv(file, sep=sep)
         else:
             table = pd.read_csv(file, sep=sep, header=None, quoting=3, keep_default_na=False)
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as exc:
+    except (OSError, pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as exc:
         expected = f"a table of {listing(columns)}"
         raise DataError(
-            explain(f"{file} is not a table of this kind", expected=expected, found=str(exc))
+            explain(f"{file} cannot be read as a table", expected=expected, found=str(exc))
         ) from exc
     if not header:
         table = _named(file, table, columns)

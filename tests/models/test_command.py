@@ -98,3 +98,15 @@ def test_every_model_has_the_same_functions(name):
 def test_unknown_model_is_a_key_error():
     with pytest.raises(KeyError):
         reference("export")
+
+
+def test_data_that_cannot_be_read_are_not_taken_for_the_export(
+    tmp_path, capsys, as_is, monkeypatch
+):
+    def refuse(*_, **__):
+        raise PermissionError("Permission denied")
+
+    (tmp_path / "train.csv").touch()
+    monkeypatch.setattr("models.reading.tables.pd.read_csv", refuse)
+    assert main(["titanic", "--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 65
+    assert "train.csv cannot be read as a table" in capsys.readouterr().err

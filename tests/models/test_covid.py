@@ -155,7 +155,7 @@ def test_totals_become_daily_differences(tmp_path, name):
     ("text", "error", "words"),
     [
         (None, InputNotFoundError, r"No file covid\.tsv"),
-        ("", DataError, "is not a table of this kind"),
+        ("", DataError, "cannot be read as a table"),
         (HEADER, DataError, "no rows"),
         (table().replace("cured", "Cured"), DataError, "Did you mean 'Cured_num'"),
         (table().replace("\t", ","), DataError, "4 mismatches"),

@@ -143,3 +143,15 @@ def test_broken_files_are_counted_and_named(folder):
     assert "cut00.jpg: Unknown image file format" in lines[1]
     assert "cut09.jpg" in lines[10]
     assert lines[11].startswith("Hint: ")
+
+
+def test_files_that_cannot_be_read_are_named(folder, monkeypatch):
+    def refuse(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("models.reading.images.Path.read_bytes", refuse)
+    with pytest.raises(DataError, match=r"0\.jpg: Permission denied"):
+        read_folders(folder)
+    monkeypatch.setattr("models.reading.images.Path.iterdir", refuse)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_folders(folder)

@@ -141,10 +141,10 @@ def test_files_are_read_as_they_are(tmp_path):
     ("train", "error", "words"),
     [
         (None, InputNotFoundError, "No file train.tsv"),
-        ("", DataError, "is not a table of this kind"),
+        ("", DataError, "cannot be read as a table"),
         ("label\treview\n1\tgood\n", DataError, "line 1 starts with 'label'"),
         ("1\tgood\n2\tbad\n", DataError, "1 of 2"),
-        ("1\tgood\n0\tbad\tmore\n", DataError, "is not a table of this kind"),
+        ("1\tgood\n0\tbad\tmore\n", DataError, "cannot be read as a table"),
         ("1 good\n", DataError, "another layout"),
     ],
 )
