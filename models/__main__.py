@@ -5,7 +5,8 @@ metrics on stdout, one per line, then the export dir as the last line; curves, m
 card beside the export. `--list` and `--help` answer without TensorFlow; `--make-data` writes the
 synthetic files that a model trains on without `--data`.
 
-Exit codes: 0 done, 2 usage, 65 model or data, 66 no input, 73 the export cannot be written.
+Exit codes: 0 done, 2 usage, 65 model or data, 66 no input, 69 no device, 73 the export cannot be
+written.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ def run(args: argparse.Namespace) -> Path:
     Raises:
         UsageError: when the arguments contradict each other.
         InputNotFoundError: when the data folder does not exist.
-        TfsparkError: when data or model are refused, or MLflow does not take the run.
+        TfsparkError: when data or model are refused, no device answers, or MLflow does not take the
+            run.
         OSError: when the export cannot be written.
     """
     _check(args)

@@ -1,4 +1,4 @@
-"""The errors for refused training data (`DataError`) and refused exports (`ExportError`).
+"""The errors of training data, devices and exports: `DataError`, `DeviceError`, `ExportError`.
 
 Input: any exception of TensorFlow, Keras or the model itself. Output: one typed error that says
 what was expected, what was found and what to do. Not part of this module: the checks themselves.
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from tfspark.errors import TfsparkError, explain
 
-__all__ = ["DataError", "ExportError", "refusing"]
+__all__ = ["DataError", "DeviceError", "ExportError", "refusing"]
 
 
 class ExportError(TfsparkError, ValueError):
@@ -24,6 +24,12 @@ class DataError(TfsparkError, ValueError):
     """Training data that a model cannot learn from; raised before any training."""
 
     exit_code = 65
+
+
+class DeviceError(TfsparkError, RuntimeError):
+    """No device for the training, or one that does not answer."""
+
+    exit_code = 69
 
 
 @contextmanager

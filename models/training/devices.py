@@ -18,6 +18,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from models.refusal import DeviceError
+from tfspark.errors import explain
+
 __all__ = ["Devices", "choose"]
 
 # Set on Cloud TPU machines.
@@ -29,7 +32,7 @@ class Devices(NamedTuple):
 
     Attributes:
         strategy: a model must be built inside its `scope()`.
-        title: a readable name, such as `2 GPUs, in step`.
+        title: a readable name, such as `2 GPUs, synchronous`.
     """
 
     strategy: Any
@@ -43,7 +46,8 @@ def choose() -> Devices:
     (`tf.config.set_logical_device_configuration`) count as devices.
 
     Raises:
-        ValueError: when the environment names a TPU that does not answer.
+        DeviceError: when TensorFlow sees no device, or the environment names a TPU that does not
+            answer.
     """
     if os.environ.get(TPU):
         return _tpu(os.environ[TPU])
@@ -52,14 +56,23 @@ def choose() -> Devices:
     for kind in ("GPU", "CPU"):
         names = [device.name for device in tf.config.list_logical_devices(kind)]
         if len(names) > 1:
-            return Devices(tf.distribute.MirroredStrategy(names), f"{len(names)} {kind}s, in step")
+            title = f"{len(names)} {kind}s, synchronous"
+            return Devices(tf.distribute.MirroredStrategy(names), title)
         if names:
             return Devices(tf.distribute.get_strategy(), f"one {kind}")
-    raise ValueError("TensorFlow sees no device")
+    problem = "TensorFlow sees no device."
+    hint = "check CUDA_VISIBLE_DEVICES and the settings of tf.config"
+    raise DeviceError(explain(problem, expected="a TPU, a GPU or a CPU", found="none", hint=hint))
 
 
 def _tpu(name: str) -> Devices:
-    resolver = tf.distribute.cluster_resolver.TPUClusterResolver(name)
-    tf.config.experimental_connect_to_cluster(resolver)
-    tf.tpu.experimental.initialize_tpu_system(resolver)
-    return Devices(tf.distribute.TPUStrategy(resolver), f"TPU {name}")
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(name)
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+        return Devices(tf.distribute.TPUStrategy(resolver), f"TPU {name}")
+    except Exception as exc:
+        problem = f"The TPU {name} does not answer."
+        hint = f"check the name, or unset {TPU} to train on GPUs or the CPU"
+        found = f"{type(exc).__name__}: {str(exc).strip()}"
+        raise DeviceError(explain(problem, expected="a TPU", found=found, hint=hint)) from exc

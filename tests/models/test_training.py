@@ -5,6 +5,7 @@ import sys
 import pytest
 import tensorflow as tf
 
+from models.refusal import DeviceError
 from models.training.devices import choose
 from models.training.report import Training, write_report
 from tfspark.testing import save_linear
@@ -66,6 +67,20 @@ print(devices.title, devices.strategy.num_replicas_in_sync, curves["loss"][1] < 
 """
 
 
-def test_two_devices_train_in_step():
+def test_two_devices_train_synchronously():
     done = subprocess.run([sys.executable, "-c", TWO], capture_output=True, text=True, check=False)
-    assert done.stdout.splitlines()[-1:] == ["2 CPUs, in step 2 True"], done.stderr[-2000:]
+    assert done.stdout.splitlines()[-1:] == ["2 CPUs, synchronous 2 True"], done.stderr[-2000:]
+
+
+def test_devices_that_do_not_answer_are_an_error_with_a_hint(monkeypatch):
+    def silent(name):
+        raise ValueError(f"no address for {name}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.config, "list_logical_devices", lambda kind: [])
+        with pytest.raises(DeviceError, match="sees no device"):
+            choose()
+    monkeypatch.setenv("TPU_NAME", "far")
+    monkeypatch.setattr(tf.distribute.cluster_resolver, "TPUClusterResolver", silent)
+    with pytest.raises(DeviceError, match=r"no address for far\nHint: .*unset TPU_NAME"):
+        choose()
