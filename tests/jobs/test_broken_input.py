@@ -20,6 +20,7 @@ from tfspark.data_files.listing import list_files
 from tfspark.errors import InvalidInputError
 from tfspark.scoring.batch import execute, new_report, plan
 from tfspark.scoring.dataset import Dataset
+from tfspark.scoring.input import spark_input
 from tfspark.scoring.input.spark_input import SparkInput
 from tfspark.scoring.job import BatchJob
 
@@ -287,6 +288,26 @@ def test_a_file_that_grows_while_spark_reads_it_is_named(
     with pytest.raises(InvalidInputError, match=r"b\.parquet changed while the job ran"):
         execute(spark, planned, report)
     assert not target.exists()
+
+
+def test_the_log_says_once_that_columns_are_not_compared(
+    spark: SparkSession,
+    linear: Path,
+    source: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse(_: str) -> None:
+        raise OSError("no credentials")
+
+    monkeypatch.setattr(spark_input, "open_filesystem", refuse)
+    caplog.set_level("INFO", logger="tfspark")
+    target = source.parent / "out"
+    job = BatchJob(str(linear), Dataset(str(source)), Dataset(str(target)), path="spark")
+    report = new_report("test")
+    execute(spark, plan(spark, job, report), report)
+    said = [one.getMessage() for one in caplog.records if "not compared" in one.getMessage()]
+    assert said == ["the columns of the input files are not compared: no credentials"]
 
 
 # --- rows ----------------------------------------------------------------------------------------

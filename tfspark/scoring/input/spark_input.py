@@ -113,7 +113,7 @@ def input_of(spark: SparkSession, rows: DataFrame, dataset: Dataset) -> SparkInp
         raise changed(gone[0], "a file", "no file")
     there = [file for file in files if file is not None]
     refuse_empty(there, dataset.format)
-    reached = _reached(uris)
+    reached = _with_columns(uris, dataset.format)
     if reached is not None and dataset.format == "csv":
         refuse_other_headers(reached[0], there, dataset.reader_options)
     return SparkInput(spark, uris, there, _footers(reached, there, dataset.format), dataset.format)
@@ -150,7 +150,10 @@ def _uris(rows: DataFrame, dataset: Dataset) -> list[str]:
 
 def _states(spark: SparkSession, uris: Sequence[str]) -> list[DataFile | None]:
     """Return the current state of files; `None` for a deleted file."""
-    reached = _reached(uris)
+    try:
+        reached = _reached(uris)
+    except OSError:  # Spark may have a file system for them
+        reached = None
     if reached is not None:
         return states(*reached)
     found = []
@@ -159,6 +162,17 @@ def _states(spark: SparkSession, uris: Sequence[str]) -> list[DataFile | None]:
         state = HadoopFiles(spark, path).state(path)
         found.append(None if state is None else DataFile(path, *state))
     return found
+
+
+def _with_columns(uris: Sequence[str], file_format: str) -> tuple[fs.FileSystem, list[str]] | None:
+    """Return what `_reached` returns; `None` for files whose columns are not compared."""
+    if file_format not in (*WITH_FOOTERS, "csv"):
+        return None
+    try:
+        return _reached(uris)
+    except OSError as error:
+        _log.info("the columns of the input files are not compared: %s", error)
+        return None
 
 
 def _footers(
@@ -175,15 +189,15 @@ def _footers(
 
 
 def _reached(uris: Sequence[str]) -> tuple[fs.FileSystem, list[str]] | None:
-    """Return pyarrow's file system of the files and their paths in it; `None` if it has none."""
+    """Return pyarrow's file system of the files and their paths in it; `None` if it has none.
+
+    Raises:
+        OSError: When pyarrow cannot open the file system.
+    """
     if not uris:
         return None
     names = [unquote(uri) for uri in uris]
-    try:
-        filesystem, path = open_filesystem(uris[0])
-    except OSError as error:
-        _log.info("the columns of the input files are not compared: %s", error)
-        return None
+    filesystem, path = open_filesystem(uris[0])
     ends = zip(reversed(path), reversed(names[0]), strict=False)
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], ends))
     root, base = names[0][: len(names[0]) - same], path[: len(path) - same]
