@@ -37,8 +37,9 @@ def test_an_encoding_may_lack_characters() -> None:
     assert "usage: tfspark COMMAND \\u2026" in done.stdout
 
 
-def test_the_reader_of_a_pipe_may_end_early(linear: Path) -> None:
-    done = shell(f"tfspark inspect {linear} --json | true; echo ${{PIPESTATUS[0]}}")
+@pytest.mark.parametrize("words", ["inspect {model} --json", "score --show-config", "score -h"])
+def test_the_reader_of_a_pipe_may_end_early(linear: Path, words: str) -> None:
+    done = shell(f"tfspark {words.format(model=linear)} | true; echo ${{PIPESTATUS[0]}}")
     assert (done.stdout, done.stderr) == ("0\n", "")
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tfspark.scoring.job_parser import JobParser
+from tfspark.standard_streams import write_out
 
 # The short help shows the meaning of a flag only up to its first remark.
 _FIRST_PART = re.compile(r"[^;:(]+")
@@ -26,6 +26,13 @@ class CommandParser(JobParser):
         self.add_argument("-h", action=_ShortHelp, help="show the flags, one per line, and exit")
         self.add_argument("--help", action="help", help="show this help and exit")
 
+    def print_help(self, file: Any = None) -> None:
+        """Write the full help."""
+        if file is None:
+            write_out(self.format_help())
+        else:
+            super().print_help(file)
+
 
 class _ShortHelp(argparse.Action):
     """Prints each flag on one line."""
@@ -41,7 +48,7 @@ class _ShortHelp(argparse.Action):
         option_string: str | None = None,  # noqa: ARG002
     ) -> None:
         """Print the help."""
-        sys.stdout.write("\n".join(_short_help(parser)) + "\n")
+        write_out("\n".join(_short_help(parser)) + "\n")
         parser.exit()
 
 

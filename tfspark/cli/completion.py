@@ -10,6 +10,7 @@ from typing import Any
 from tfspark.cli.command import COMMANDS
 from tfspark.cli.command_parser import CommandParser
 from tfspark.scoring.job_parser import one_of
+from tfspark.standard_streams import write_out
 
 SHELLS = ("bash", "zsh", "tcsh")
 
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         shtab: Any = import_module("shtab")
     except ImportError:
         parser.error("the package shtab is not installed; run: pip install shtab")
-    print(shtab.complete(whole_parser(), shell=args.shell))
+    write_out(f"{shtab.complete(whole_parser(), shell=args.shell)}\n")
     return 0
 
 

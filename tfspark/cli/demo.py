@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tfspark.cli import score
 from tfspark.cli.command_parser import CommandParser
+from tfspark.standard_streams import write_out
 
 FOLDER = "tfspark-demo"
 _ROWS = "homes.parquet"
@@ -43,18 +44,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"the folder {folder} cannot be written: {error.strerror or error}")
     model, rows, scored = (str(folder / name) for name in ("model", _ROWS, "scored"))
     words = ["--model", model, "--input", rows, "--output", scored, "--mode", "overwrite"]
-    print(f"$ {shlex.join(['tfspark', 'score', *words])}", flush=True)
+    write_out(f"$ {shlex.join(['tfspark', 'score', *words])}\n")
     code = score.main(words)
     if code:
         return code
-    print(f"\nThe first rows of {scored}:\n{_first_rows(scored)}\n")
-    print("More to try:")
-    for line in (
+    commands = (
         ["inspect", model],
         ["sql", "--register", f"price={model}", "--query", _query(rows)],
         ["score", "-h"],
-    ):
-        print(f"  {shlex.join(['tfspark', *line])}")
+    )
+    more = "".join(f"  {shlex.join(['tfspark', *line])}\n" for line in commands)
+    write_out(f"\nThe first rows of {scored}:\n{_first_rows(scored)}\n\nMore to try:\n{more}")
     return 0
 
 

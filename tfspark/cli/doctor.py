@@ -8,7 +8,6 @@ Spark starts. It scores and writes nothing.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from tfspark.cli.local_checks import is_plain, reads_this_machine
 from tfspark.cli.local_model import check_model
 from tfspark.scoring import arguments, flags
 from tfspark.scoring.flags import Flag
+from tfspark.standard_streams import write_out
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -69,6 +69,6 @@ def run(spark: SparkSession, args: argparse.Namespace) -> str:
     found = diagnose(spark, args.model, arguments.model_options(args))
     problem = found.problem()
     if problem is not None:
-        sys.stdout.write(f"{found.table()}\n")
+        write_out(f"{found.table()}\n")
         raise problem
     return found.table()

@@ -21,6 +21,7 @@ from tfspark.foreign_text import MASK, one_line
 from tfspark.scoring import flags
 from tfspark.scoring.flags import Flag
 from tfspark.scoring.job_parser import ByName, OnceTrue
+from tfspark.standard_streams import write_out
 
 CONFIG = Flag(
     "--config",
@@ -101,7 +102,7 @@ class ConfiguredParser(CommandParser):
         more = [word for one in settings if one not in given for word in one.words]
         found = super().parse_args([*more, *words], namespace)
         if found.show_config:
-            sys.stdout.write(self._table(settings))
+            write_out(self._table(settings))
             self.exit(0)
         return found
 

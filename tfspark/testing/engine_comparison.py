@@ -23,6 +23,7 @@ from tfspark.options import EngineName
 from tfspark.origin import Origin
 from tfspark.package import ModelPackage, load
 from tfspark.schema import bind
+from tfspark.standard_streams import write_out
 
 
 def compare_engines(
@@ -60,7 +61,7 @@ def compare_engines(
         return opened[-1]
 
     choice = choose_engine(batch, binding, open_engine, Origin(handle.title), handle.size)
-    print("\n".join(_table(choice)))  # noqa: T201 - the table is for people
+    write_out("\n".join(_table(choice)) + "\n")
     return choice
 
 
