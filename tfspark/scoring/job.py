@@ -77,7 +77,7 @@ class BatchJob:
         chunks: The minimum number of groups into which the work is divided: groups of input files
             through Spark, waves of tasks on the direct path. If the job is killed, its finished
             groups are kept and not scored again. By default 1.
-        account: The content of the report besides the counts.
+        reported: The content of the report besides the counts.
     """
 
     model: str
@@ -167,7 +167,7 @@ class Plan:
         bad: The output of bad rows; `None` when the first bad row ends the job.
         max_bad_rows: How many rows may be bad.
         job: Identifies the job, so that a later run recognises it.
-        account: The content of the report besides the counts.
+        reported: The content of the report besides the counts.
         baseline: The earlier report that the statistics are compared with; `None` without one.
     """
 

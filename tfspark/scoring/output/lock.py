@@ -10,7 +10,7 @@ dead job again at once, on any machine. No job waits for a lock whose owner is k
 
 Invariants: steps of the commit have the same names as in `tests/faults/commit_model.py`, which is
 checked exhaustively. The lock alone does not make a commit safe, because a paused owner may wake
-up. The rename in `recover.Recovery` makes it safe.
+up. The rename in `recovery.Recovery` makes it safe.
 """
 
 from __future__ import annotations

@@ -51,9 +51,9 @@ class Places:
         """Return the folder that a run is about to delete."""
         return f"{self.hidden}/{TRASH}{run}"
 
-    def done(self, key: str) -> str:
-        """Return the record that a job is done; `key` is a run id or the digest of a job."""
-        text = key.encode("utf-8", "surrogateescape")  # as a shell passed it
+    def done(self, job: str) -> str:
+        """Return the record that a job is done; `job` is the name in its `JobKey`."""
+        text = job.encode("utf-8", "surrogateescape")  # as a shell passed it
         return f"{self.hidden}/{DONE}{hashlib.sha256(text).hexdigest()[:32]}"
 
 
