@@ -168,7 +168,11 @@ def test_a_time_limit_of_another_kind_is_refused(text: str) -> None:
         (batch_score, "--input-table t --input-format csv", "--input-format has no effect with"),
         (batch_score, "--input-table t --input-format parquet", "--input-format has no effect"),
         (batch_score, "--input-table t --allow-missing", "--allow-missing has no effect with"),
-        (batch_score, "--input i --input-format csv --allow-missing", "with --input-format csv"),
+        (
+            batch_score,
+            "--input i --input-format csv --allow-missing",
+            "CSV files with --path direct",
+        ),
         (
             batch_score,
             "--input i --input-format delta --allow-missing",

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tfspark.scoring.output.folder import PathOutput
+from tfspark.scoring.output.protocol import cleanup_on_failure
 
 
 @pytest.mark.parametrize("path", ["spark", "direct"])
@@ -32,3 +33,28 @@ def test_a_file_that_appears_late_is_not_published(
     assert pq.read_table(tmp_path / "out").num_rows == (10 if mode == "append" else 5)
     assert not list((tmp_path / "out").glob("*late*"))
     assert sorted(one.name for one in tmp_path.iterdir()) == ["out", "rows"]
+
+
+class Stuck:
+    """An output that cannot be left."""
+
+    def suspend(self) -> None:
+        raise OSError("no answer")
+
+    discard = suspend
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (KeyboardInterrupt(), "the lock is not released: no answer"),
+        (ValueError(), "the staged files are not removed: no answer"),
+    ],
+)
+def test_the_log_says_what_a_failed_job_leaves(
+    error: BaseException, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    output: Any = Stuck()
+    with pytest.raises(type(error)), cleanup_on_failure(output):
+        raise error
+    assert words in caplog.text

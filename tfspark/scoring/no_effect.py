@@ -67,7 +67,8 @@ OF_BATCH_SCORE = (
         (flags.ALLOW_MISSING,),
         "with --input-format {input_format}",
         _lacks_no_column,
-        "leave it out; only Parquet and ORC files may lack a column.",
+        "leave it out; only Parquet and ORC files, and CSV files with --path direct, may lack a "
+        "column.",
     ),
     NoEffect(
         (flags.MAX_BAD_ROWS,),

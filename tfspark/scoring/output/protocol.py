@@ -138,7 +138,8 @@ def cleanup_on_failure(output: Transaction) -> Iterator[None]:
         try:
             output.suspend() if can_go_on else output.discard()
         except Exception as another:  # the caller needs the failure of the job
-            _log.warning("the staged files could not be removed: %s", cause(another))
+            left = "lock is not released" if can_go_on else "staged files are not removed"
+            _log.warning("the %s: %s", left, cause(another))
         raise
 
 
