@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.shell import fresh_environment
+from tools import zip_package
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "spark-submit.sh"
@@ -141,15 +142,27 @@ def test_equal_packages_share_a_zip_and_changed_ones_do_not(tmp_path: Path) -> N
     module.parent.mkdir()
     module.write_text("one = 1")
 
-    def zip_package() -> str:
+    def zipped() -> str:
         command = [sys.executable, ROOT / "tools" / "zip_package.py", tmp_path, tmp_path / "cache"]
         return subprocess.check_output(command, text=True)
 
-    first = zip_package()
+    first = zipped()
     module.touch()
-    assert zip_package() == first
+    assert zipped() == first
     module.write_text("two = 2")
-    assert zip_package() != first
+    assert zipped() != first
+
+
+def test_a_zip_that_cannot_be_written_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", refuse)
+    with pytest.raises(OSError, match="no space left"):
+        zip_package._write([("a.py", b"")], tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_sockets_that_other_users_could_write_to_are_not_used(job: str) -> None:

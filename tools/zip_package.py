@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -39,12 +40,16 @@ def _write(content: "list[tuple[str, bytes]]", folder: Path) -> Path:
         return target
     folder.mkdir(parents=True, exist_ok=True)
     descriptor, aside = tempfile.mkstemp(dir=folder)
-    with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w") as archive:
-        for name, data in content:
-            entry = zipfile.ZipInfo(name)  # without the date of the file
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
-    Path(aside).replace(target)  # atomic, so that a second submit never sees an incomplete zip
+    try:
+        with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w") as archive:
+            for name, data in content:
+                entry = zipfile.ZipInfo(name)  # without the date of the file
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
+        Path(aside).replace(target)  # atomic, so that a second submit never sees an incomplete zip
+    finally:
+        with suppress(FileNotFoundError):
+            Path(aside).unlink()
     return target
 
 

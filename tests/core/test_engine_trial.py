@@ -150,6 +150,16 @@ def test_a_choice_is_remembered_for_the_same_model_and_settings(handle, tmp_path
         assert remembered(handle) is None, number
 
 
+def test_a_choice_that_cannot_be_written_leaves_no_file(handle, tmp_path, monkeypatch, caplog):
+    def refuse(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("tfspark.engine_trial.record.Path.replace", refuse)
+    remember(handle, EngineChoice("auto"))
+    assert "no space left" in caplog.text
+    assert list((tmp_path / "cache" / "choices").iterdir()) == []
+
+
 def test_a_handle_on_another_engine_has_tensorflow_behind_it(handle):
     assert handle.with_choice(EngineChoice("auto")).options == handle.options
     chosen = handle.with_choice(EngineChoice("openvino")).options

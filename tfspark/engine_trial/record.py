@@ -47,8 +47,11 @@ def remember(handle: ModelHandle, choice: EngineChoice) -> None:
         file = _file(handle)
         file.parent.mkdir(mode=0o700, exist_ok=True)
         draft = file.with_suffix(f".{os.getpid()}")
-        draft.write_text(json.dumps(asdict(choice)))
-        draft.replace(file)
+        try:
+            draft.write_text(json.dumps(asdict(choice)))
+            draft.replace(file)
+        finally:
+            draft.unlink(missing_ok=True)
     except (OSError, TfsparkError) as error:
         _log.warning("the choice of the engine is not remembered: %s", error)
 
