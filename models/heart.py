@@ -29,7 +29,17 @@ from models.reading.tables import read_table
 from models.refusal import DataError
 from tfspark.errors import explain
 
-__all__ = ["INPUTS", "NAME", "Patients", "build", "dataset", "evaluate", "export", "train"]
+__all__ = [
+    "INPUTS",
+    "NAME",
+    "Patients",
+    "build",
+    "dataset",
+    "evaluate",
+    "export",
+    "train",
+    "write_data",
+]
 
 NAME = "heart"
 FILE = "heart.csv"
