@@ -157,9 +157,9 @@ def test_a_struct_with_an_unknown_feature(people: DataFrame, model: str) -> None
 
 
 def test_the_bridge_and_pandas_build_no_examples(people: DataFrame, model: str) -> None:
-    with pytest.raises(UsageError, match="only in Python workers"):
+    with pytest.raises(UsageError, match='Hint: leave out engine="jvm"'):
         tfspark.predict(people, model, engine="jvm")
-    with pytest.raises(UsageError, match="only in Python workers"):
+    with pytest.raises(UsageError, match='Hint: use kind="arrow"'):
         tfspark.predict_udf(model, kind="pandas")(age="age")
 
 

@@ -111,8 +111,9 @@ def open_library() -> Any:
         raise CannotServeError(
             explain(
                 "TensorFlow's library lacks functions of the C API.",
-                expected=", ".join(missing),
-                found=str(path),
+                expected="all functions that tfspark calls",
+                found=f"no {', '.join(missing)} in {path}",
+                hint="install TensorFlow 2.16 or later where the tasks run.",
             )
         )
     for name, (result, arguments) in _FUNCTIONS.items():
@@ -138,9 +139,9 @@ def _open(path: Path) -> Any:
     handle = loader.dlopen(os.fsencode(path), os.RTLD_LAZY | os.RTLD_LOCAL)
     if handle is None:
         found = (loader.dlerror() or b"").decode(errors="replace")
-        raise CannotServeError(
-            explain("TensorFlow's library cannot be opened.", expected=str(path), found=found)
-        )
+        problem = "TensorFlow's library cannot be opened."
+        hint = "install TensorFlow again where the tasks run; a file of it may be missing."
+        raise CannotServeError(explain(problem, expected=str(path), found=found, hint=hint))
     return ctypes.CDLL(str(path), handle=handle)
 
 

@@ -74,7 +74,8 @@ class JvmBackend:
             hint = "score with one model after the other: the bridge sends no rows to Python."
             raise UsageError(explain('engine="jvm" cannot score several models.', hint=hint))
         if any(one.features for one in bound.bindings[0].inputs):
-            raise no_examples()
+            problem = 'engine="jvm" builds no Examples from columns.'
+            raise no_examples(problem, 'leave out engine="jvm".')
         (model,), (binding,) = bound.models, bound.bindings
         package, options = model.package, model.options
         fetch = {output.spec.name: output.column for output in binding.outputs}

@@ -134,7 +134,8 @@ class ModelFunction:
         if not features or len(taking) != 1:
             return named
         if self.kind != "arrow":
-            raise no_examples()
+            problem = "A pandas function builds no Examples from columns."
+            raise no_examples(problem, 'use kind="arrow" (Spark 4.1 or later), or predict.')
         struct = sf.struct(
             *(to_column(named[name]).alias(name) for name in named if name in features)
         )
@@ -159,17 +160,10 @@ class ModelFunction:
         return [*columns, *(named[name] for name in rest if named)]
 
 
-def no_examples() -> UsageError:
+def no_examples(problem: str, hint: str) -> UsageError:
     """Return the error of a way to score that builds no Examples."""
-    return UsageError(
-        explain(
-            'Features become Examples only in Python workers, and not with kind="pandas".',
-            expected="a column of serialized Examples",
-            found="columns of features",
-            hint='leave out engine="jvm"; for a column function, use kind="arrow" (Spark 4.1 or '
-            "later), otherwise predict.",
-        )
-    )
+    expected = "a column of serialized Examples"
+    return UsageError(explain(problem, expected=expected, found="columns of features", hint=hint))
 
 
 def to_column(value: Argument) -> Column:

@@ -87,7 +87,9 @@ def tune(spark: SparkSession, model: Model | None = None) -> Tuning:
     """
     if not hasattr(spark, "conf"):
         found = type(spark).__name__
-        raise UsageError(explain("Only a session can be tuned.", expected="spark", found=found))
+        problem = "Only a session can be tuned."
+        hint = "call tune(spark)."
+        raise UsageError(explain(problem, expected="a SparkSession", found=found, hint=hint))
     given = set_by_user(spark)
     size = None if model is None else row_bytes([model_of(spark, model, DEFAULTS).signature], [])
     rows = "" if size is None else str(rows_per_batch(size))
