@@ -36,7 +36,12 @@ class Limit:
         found = re.fullmatch(r"(\d+(?:\.\d+)?)%|(\d+)", text)
         if not found or (found[1] and float(found[1]) > 100):
             raise UsageError(
-                explain("The limit of bad rows must be a number or a share of rows.", found=text)
+                explain(
+                    "The limit of bad rows must be a number or a share of rows.",
+                    expected="N, or N% from 0% to 100%",
+                    found=text,
+                    hint="give --max-bad-rows a value such as 100 or 1%.",
+                )
             )
         return cls(float(found[1] or found[2]), is_share=bool(found[1]))
 

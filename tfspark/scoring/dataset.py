@@ -57,8 +57,9 @@ class Dataset:
         if bool(self.path) == bool(self.table):
             raise UsageError(
                 explain(
-                    "Rows come from, and go to, either a path or a table.",
+                    "A dataset needs a path or a table, not both.",
                     found=f"path {self.path!r} and table {self.table!r}",
+                    hint="give either path or table.",
                 )
             )
 

@@ -92,7 +92,7 @@ def run_query(
     report = new_report("sql_score")
     statements = split_statements(job.text)
     if not statements:
-        raise UsageError(explain("There is no SQL statement.", found=repr(job.text[:80])))
+        raise _no_statement(job.text)
     with report.phase("plan"):
         packages = {
             name: model_of(spark, path, job.options_of(name)) for name, path in job.models.items()
@@ -126,6 +126,11 @@ def run_query(
     if output is not None:
         finish_job(output, report, save)
     return report, result
+
+
+def _no_statement(text: str) -> UsageError:
+    hint = "give a statement, such as SELECT 1, with --query or --file."
+    return UsageError(explain("There is no SQL statement.", found=repr(text[:80]), hint=hint))
 
 
 def _last_of(spark: SparkSession, statements: Sequence[str]) -> DataFrame:

@@ -169,7 +169,9 @@ class DeltaTable:
     def __post_init__(self) -> None:
         if bool(self.table) == bool(self.path):
             found = f"table {self.table!r} and path {self.path!r}"
-            raise UsageError(explain("A Delta table has either a name or a path.", found=found))
+            problem = "A Delta table has either a name or a path."
+            hint = 'DeltaTable("db.scores"), or DeltaTable(path="…").'
+            raise UsageError(explain(problem, found=found, hint=hint))
         self.path = _path_of(self.path) if self.path else ""
         _check_partitions(self.partition_by)
 

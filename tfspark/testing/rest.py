@@ -95,12 +95,14 @@ def _by_input(package: ModelPackage, form: str, given: Any) -> dict[str, Any]:
     names = [spec.name for spec in package.signature.inputs]
     rows = given if form == "instances" else None
     if rows is not None and (not isinstance(rows, Sequence) or not rows):
-        raise UsageError(explain("There are no instances.", expected="a list of rows"))
+        hint = 'give at least one row: {"instances": [[1.0, 2.0]]}.'
+        raise UsageError(explain("There are no instances.", expected="a list of rows", hint=hint))
     named = rows[0] if rows is not None else given
     if not isinstance(named, Mapping) or set(named) == {"b64"}:
         if len(names) > 1:
             expected = f"an object with {listing(names)}"
-            raise UsageError(explain("The model has several inputs.", expected=expected))
+            problem, hint = "The model has several inputs.", "name the value of each input."
+            raise UsageError(explain(problem, expected=expected, hint=hint))
         return {names[0]: given}
     every = rows if rows is not None else [named]
     wrong = next((row for row in every if set(row) != set(names)), None)

@@ -67,7 +67,7 @@ class PathOutput:
         self._path = self._files.qualified(path).rstrip("/")
         parent = self._path.rpartition("/")[0]
         if not parent or parent.endswith(":/"):
-            raise UsageError(explain(f"{path} is a whole file system.", expected="a folder in it"))
+            raise UsageError(explain(f"{path} is a whole file system.", hint="name a folder."))
         self._store, root = store_of(self.spark, self._path)
         lock = Lock(self._store, Places(root), self.run, Owner.this_process())
         self._root, self._commit = root, Commit(lock, SessionTables(self.spark, self._path))

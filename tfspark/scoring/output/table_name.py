@@ -128,7 +128,8 @@ def location_of(spark: SparkSession, table: TableName) -> str:
         UsageError: When it is in another catalog, or its schema does not exist.
     """
     if table.catalog:
-        raise UsageError(explain(f"Another catalog keeps the table {table.quoted}."))
+        problem = f"Another catalog keeps the table {table.quoted}."
+        raise UsageError(explain(problem, hint="name a table of Spark's own catalog."))
     if spark.catalog.tableExists(table.quoted):
         return Table.of(spark, table.quoted).location
     check_schema(spark, table)

@@ -231,7 +231,9 @@ class HadoopFiles:
             return
         raise OutputExistsError(
             explain(
-                f"{uri} cannot be created: {where} {problem}.", expected="a folder to write into"
+                f"{uri} cannot be created: {where} {problem}.",
+                expected="a folder to write into",
+                hint="choose another place, or let this user write there.",
             )
         )
 
