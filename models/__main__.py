@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from models import MODELS, Entry, reference
-from tfspark.errors import InputNotFoundError, TfsparkError, UsageError, did_you_mean, explain
+from models.refusal import no_data
+from tfspark.errors import TfsparkError, UsageError, did_you_mean, explain
 
 EXIT_CANNOT_CREATE = 73
 
@@ -148,13 +149,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     if args.name not in MODELS:
-        problem = f"No model is called {args.name!r}." if args.name else "Which model?"
+        problem = f"No model is called {args.name!r}." if args.name else "No model is named."
         problem += did_you_mean(args.name or "", MODELS)
         expected = f"NAME, one of {', '.join(MODELS)}"
-        raise UsageError(explain(problem, expected=expected, hint="python -m models --list"))
+        raise UsageError(explain(problem, expected=expected, hint="run python -m models --list"))
     if (args.out is None) == (args.make_data is None):
         expected = "either --out BASE or --make-data DIR"
-        raise UsageError(explain("Where to?", expected=expected, hint="--out /tmp/models"))
+        problem = "Give one of --out and --make-data."
+        raise UsageError(explain(problem, expected=expected, hint="for example, --out models-out"))
     if (args.data or args.make_data) and not MODELS[args.name].layout:
         problem = f"{args.name} takes no data files: it brings its own"
         found = f"--data {args.data}" if args.data else f"--make-data {args.make_data}"
@@ -166,7 +168,7 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError(explain(problem, found=", ".join(given), hint="leave it out"))
     if args.data and not args.data.is_dir():
         expected = f"a folder with {MODELS[args.name].layout}"
-        raise InputNotFoundError(explain(f"No data in {args.data}", expected=expected))
+        raise no_data(args.data, expected, "folder")
 
 
 def _listing() -> str:

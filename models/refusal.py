@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from tfspark.errors import TfsparkError, explain
+from tfspark.errors import InputNotFoundError, TfsparkError, explain
 
-__all__ = ["DataError", "DeviceError", "ExportError", "refusing"]
+__all__ = ["DataError", "DeviceError", "ExportError", "no_data", "refusing"]
 
 
 class ExportError(TfsparkError, ValueError):
@@ -30,6 +31,13 @@ class DeviceError(TfsparkError, RuntimeError):
     """No device for the training, or one that does not answer."""
 
     exit_code = 69
+
+
+def no_data(place: Path, expected: str, kind: str = "file") -> InputNotFoundError:
+    """Return the error of training data that do not exist."""
+    problem = f"No {kind} {place.name} in {place.parent}"
+    hint = "put it there, or name another folder (--data); --make-data writes synthetic files"
+    return InputNotFoundError(explain(problem, expected=expected, hint=hint))
 
 
 @contextmanager

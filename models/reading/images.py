@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from models.refusal import DataError
-from tfspark.errors import InputNotFoundError, did_you_mean, explain, explain_all, listing
+from models.refusal import DataError, no_data
+from tfspark.errors import did_you_mean, explain, explain_all, listing
 
 __all__ = ["Pictures", "read_folders"]
 
@@ -56,9 +56,8 @@ def read_folders(folder: Path, classes: Sequence[str] = ()) -> Pictures:
             a file or folder cannot be read.
     """
     if not folder.is_dir():
-        problem = f"No folder {folder.name} in {folder.parent}"
         expected = f"a folder of pictures for each class {listing(classes) if classes else ''}"
-        raise InputNotFoundError(explain(problem, expected=expected.strip()))
+        raise no_data(folder, expected.strip(), "folder")
     found = sorted(entry.name for entry in _visible(folder) if entry.is_dir())
     _check_classes(folder, sorted(classes) or found, found)
     files = {name: [file for file in _visible(folder / name) if file.is_file()] for name in found}

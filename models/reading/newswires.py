@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from models.refusal import DataError
-from tfspark.errors import InputNotFoundError, explain
+from models.refusal import DataError, no_data
+from tfspark.errors import explain
 
 __all__ = ["TOPICS", "Newswires", "read_newswires", "write_newswires"]
 
@@ -78,8 +78,7 @@ def write_newswires(folder: Path, seed: int = 0) -> Path:
 
 def _read(file: Path) -> tuple[Array, Array]:
     if not file.is_file():
-        problem = f"No file {file.name} in {file.parent}"
-        raise InputNotFoundError(explain(problem, expected=LAYOUT))
+        raise no_data(file, LAYOUT)
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=True) as arrays:
             x, y = np.atleast_1d(arrays["x"]), np.asarray(arrays["y"].tolist())

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from models.refusal import DataError
-from tfspark.errors import InputNotFoundError, did_you_mean, explain, explain_all, listing
+from models.refusal import DataError, no_data
+from tfspark.errors import did_you_mean, explain, explain_all, listing
 
 __all__ = ["read_npz"]
 
@@ -40,9 +40,7 @@ def read_npz(file: Path, shapes: Mapping[str, Shape]) -> dict[str, Array]:
     """
     expected = f"the arrays {listing(shapes)}"
     if not file.is_file():
-        raise InputNotFoundError(
-            explain(f"No file {file.name} in {file.parent}", expected=expected)
-        )
+        raise no_data(file, expected)
     try:
         # Opened here, because np.load does not close a file that it cannot read.
         with file.open("rb") as opened:

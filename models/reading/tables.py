@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from models.refusal import DataError
-from tfspark.errors import InputNotFoundError, did_you_mean, explain, explain_all, listing
+from models.refusal import DataError, no_data
+from tfspark.errors import did_you_mean, explain, explain_all, listing
 
 __all__ = ["read_table"]
 
@@ -37,8 +37,7 @@ def read_table(
         DataError: when it is empty, cannot be read, is not such a table, or lacks columns.
     """
     if not file.is_file():
-        problem = f"No file {file.name} in {file.parent}"
-        raise InputNotFoundError(explain(problem, expected=f"a table of {listing(columns)}"))
+        raise no_data(file, f"a table of {listing(columns)}")
     try:
         if header:
             table = pd.read_csv(file, sep=sep)

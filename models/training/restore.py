@@ -102,7 +102,8 @@ def _reading(file: Path, expected: str) -> Iterator[None]:
     """Convert an error to a typed one that names the file."""
     if not file.is_file():
         problem = f"No file {file.name} in {file.parent}"
-        raise InputNotFoundError(explain(problem, expected=expected))
+        hint = "check the path; a relative one begins at the current folder"
+        raise InputNotFoundError(explain(problem, expected=expected, hint=hint))
     try:
         yield
     except (KeyError, OSError, TypeError, ValueError) as exc:

@@ -60,7 +60,7 @@ def test_listing_needs_no_tensorflow(option):
 @pytest.mark.parametrize(
     ("argv", "code", "words"),
     [
-        ([], 2, "Which model?"),
+        ([], 2, "No model is named."),
         (["linea", "--out", "base"], 2, "Did you mean 'linear'?"),
         (["linear"], 2, "--out BASE"),
         (["linear", "--out", "base", "--make-data", "folder"], 2, "either --out BASE or"),

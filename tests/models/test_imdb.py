@@ -140,7 +140,7 @@ def test_files_are_read_as_they_are(tmp_path):
 @pytest.mark.parametrize(
     ("train", "error", "words"),
     [
-        (None, InputNotFoundError, "No file train.tsv"),
+        (None, InputNotFoundError, r"No file train\.tsv(.|\n)*Hint: put it there"),
         ("", DataError, "cannot be read as a table"),
         ("label\treview\n1\tgood\n", DataError, "line 1 starts with 'label'"),
         ("1\tgood\n2\tbad\n", DataError, "1 of 2"),
