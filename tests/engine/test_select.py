@@ -154,7 +154,7 @@ def test_an_engine_behind_another_scores_what_that_refuses(lines):
     assert loads == [behind]
     refused = {"openvino": "not small"}
     assert select.choice_of(engine, options) == EngineChoice("openvino", refused=refused)
-    assert lines() == ["the engine refuses a batch, another one scores it: not small"]
+    assert lines() == ["the engine refused a batch; the fallback scores it: not small"]
     engine.close()
     assert first.closed
     assert behind.closed

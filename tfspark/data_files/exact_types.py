@@ -1,4 +1,4 @@
-"""An allow-list of the types that pyarrow copies exactly like Spark. Driver.
+"""An allow-list of the types that pyarrow copies exactly as Spark does. Driver.
 
 pyarrow and Spark use the same names for some types that differ: pyarrow reads an interval as a
 bigint, a VARIANT and an ML vector as structs, and it has no comments or collations. A column takes

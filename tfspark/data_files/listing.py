@@ -1,4 +1,4 @@
-"""Lists the data files of a dataset like Spark. Driver and executor.
+"""Lists the data files that Spark would read. Driver and executor.
 
 For each file that pyarrow can reach, it records path, size and time of the last change, so that a
 task detects a changed file. No Spark.

@@ -1,8 +1,9 @@
 """Decides how many rows of a Parquet file are read at once, so that memory stays bounded. Executor.
 
-The footer contains only the sizes of encoded data. For example, a million rows that repeat one text
-of 1 KB from a dictionary have some KB there. So the size of numbers is computed from their count.
-If texts may repeat, the size of each batch decides the number of rows of the next one. No Spark.
+The footer contains only the sizes of encoded data. For example, a dictionary-encoded column of a
+million equal 1 KB texts takes only a few KB in the file. So the size of numbers is computed from
+their count. If texts may repeat, the size of each batch decides the number of rows of the next one.
+No Spark.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ class EngineWithFallback:
         """Return the fallback; the first thread that needs it loads it."""
         with self._lock:
             if self._fallback is None:
-                _log.info("the engine refuses a batch, another one scores it: %s", _line(reason))
+                _log.info("the engine refused a batch; the fallback scores it: %s", _line(reason))
                 self._fallback = self._load_fallback()
                 self.reason = _short(reason)
             return self._fallback

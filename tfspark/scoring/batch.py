@@ -113,8 +113,8 @@ def _check_run_id(job: BatchJob, output: Output) -> None:
         raise UsageError(
             explain(
                 f"The {job.target} cannot mark a run as done.",
-                expected="a folder, or a table of files, of Delta, of Iceberg or of a JDBC "
-                "catalog, as the output of a run with an id",
+                expected="with --run-id: a folder, a table of files, a Delta or Iceberg table, or "
+                "a table of a JDBC catalog",
                 hint="leave out --run-id, or write to --output.",
             )
         )

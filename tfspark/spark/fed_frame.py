@@ -59,7 +59,7 @@ class FedFrame:
         kept: Positions of the kept columns.
         case_sensitive: Whether names in this session are case-sensitive.
         added: The new columns: name → expression.
-        given: The new columns that the caller gave as expressions: name → his own object.
+        given: The new columns that the caller gave as expressions: name → the caller's object.
     """
 
     frame: DataFrame

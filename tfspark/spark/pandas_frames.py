@@ -22,7 +22,7 @@ _INDEX = "__tfspark_index__"
 
 
 def is_pandas_on_spark(df: object) -> bool:
-    """Whether this is a frame of `pyspark.pandas`, which is not imported for the answer."""
+    """Whether this is a frame of `pyspark.pandas`; checked without importing it."""
     return type(df).__module__ == "pyspark.pandas.frame"
 
 

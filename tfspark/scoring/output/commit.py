@@ -109,8 +109,8 @@ class Commit:
         self.recovered = {journal.job.name for journal in recovery.published}
         if recovery.removed and not recovery.keeps:
             _log.info(
-                "starts from scratch: an unfinished job had another input, model or setting, or an "
-                "input without a version; its parts were removed"
+                "this job starts from scratch, because an unfinished job had another input, model "
+                "or setting, or an input without a version; its parts were removed"
             )
         return self._done()
 

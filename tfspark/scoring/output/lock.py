@@ -259,7 +259,7 @@ class Lock:
             if holder is None:
                 continue
             _log.warning(
-                "takes over from run %s, %s: its heartbeat stopped", holder.run, holder.owner
+                "this run takes over from run %s, %s: no heartbeat", holder.run, holder.owner
             )
             beats = self.store.exists(self.places.beat(holder.run))
             if beats and not holder.owner.has_ended():

@@ -24,8 +24,8 @@ def recover(spark: SparkSession, output: str) -> list[str]:
 
     Args:
         spark: A classic session, whose file systems reach the folder.
-        output: Path or URI of the output folder, or the name of a table. A text that can be both,
-            such as `scores`, is tried as both.
+        output: Path or URI of the output folder, or the name of a table. If the text can be a path
+            or a table name, such as `scores`, both are tried.
 
     Returns:
         The runs that had decided to publish before they died; their rows are now published. If the

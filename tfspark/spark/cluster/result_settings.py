@@ -27,9 +27,10 @@ _SET = re.compile(r"spark\.sql\.(?:legacy|parquet|orc|avro|csv|json)\.[^ ,()]+ -
 
 
 def result_settings(spark: SparkSession) -> list[str]:
-    """Return the settings and their values, and the versions that compute; equal lists are equal.
+    """Return the settings and versions that can change values.
 
-    The time zone of the JVM counts too, because the formats of Hive use it.
+    Two runs with equal lists give equal values. The time zone of the JVM counts too, because the
+    formats of Hive use it.
     """
     jvm: Any = spark._jvm
     # One call; a call for each setting would take longer than the digest.
