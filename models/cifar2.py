@@ -88,7 +88,7 @@ def draw(rng: np.random.Generator, label: int) -> Array:
 
 
 def write_data(folder: Path, seed: int = 0) -> Path:
-    """Draw 200 pictures of each class to `train`, 50 to `test`, as JPEG, and return the folder."""
+    """Write 200 JPEG pictures of each class to `train` and 50 to `test`, and return the folder."""
     rng = np.random.default_rng(seed)
     for part, rows in ROWS.items():
         for label, name in enumerate(CLASSES):

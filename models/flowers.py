@@ -92,7 +92,7 @@ def draw(rng: np.random.Generator, label: int) -> Array:
 
 
 def write_data(folder: Path, seed: int = 0) -> Path:
-    """Draw 32 pictures of each of five classes, as JPEG, and return the folder."""
+    """Write 32 JPEG pictures of each of five classes to a folder, and return the folder."""
     rng = np.random.default_rng(seed)
     for label, name in enumerate(CLASSES):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -118,8 +118,8 @@ def dataset(seed: int = 0, folder: Path | None = None) -> Flowers:
     weights = _weights(source)
     files, labels, classes = read_folders(source)
     if len(classes) != len(CLASSES):
-        problem = f"{source} has another number of classes"
-        expected = f"{len(CLASSES)} folders of pictures, one a class"
+        problem = f"The model flowers needs {len(CLASSES)} classes"
+        expected = f"{len(CLASSES)} folders of pictures in {source}, one a class"
         raise DataError(explain(problem, expected=expected, found=listing(classes)))
     order = np.random.default_rng(seed).permutation(len(files))
     held_out, rest = np.split(order, [(len(files) + PARTS - 1) // PARTS])

@@ -75,7 +75,7 @@ def dataset(seed: int = 0, folder: Path | None = None) -> Digits:
 
     Raises:
         InputNotFoundError: when the file does not exist.
-        DataError: when an array is missing or has another shape, or holds other values.
+        DataError: when an array is missing, or has another shape or invalid values.
     """
     return read_digits(folder or synthetic_folder(write_data, seed))
 

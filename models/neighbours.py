@@ -75,7 +75,9 @@ class Neighbours(tf.Module):
         shape = np.shape(vectors)
         if len(shape) != 2 or not 1 <= k <= shape[0]:
             expected, found = "(n, d) numbers and k from 1 to n", f"shape {shape} and k = {k}"
-            raise DataError(explain("No neighbours in these", expected=expected, found=found))
+            raise DataError(
+                explain("Neighbours cannot use these vectors", expected=expected, found=found)
+            )
         self.known = tf.Variable(vectors, trainable=False, dtype=tf.float32, name="known")
         self.k = k
         query = tf.TensorSpec((None, shape[1]), tf.float32, "query")

@@ -81,7 +81,7 @@ def check_columns(
     problems = list(_problems(table, rules))
     if problems:
         hint = "fix these rows or leave them out"
-        raise DataError(explain_all(f"{where} cannot be learned from", problems, hint=hint))
+        raise DataError(explain_all(f"{where} has invalid training data", problems, hint=hint))
 
 
 def check_two_classes(where: object, target: pd.Series[Any]) -> None:

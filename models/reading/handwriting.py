@@ -47,7 +47,7 @@ def read_digits(folder: Path) -> Digits:
 
     Raises:
         InputNotFoundError: when the file does not exist.
-        DataError: when an array is missing or has another shape, or holds other values.
+        DataError: when an array is missing, or has another shape or invalid values.
     """
     file = folder / FILE
     images, labels = (None, SIDE, SIDE), (None,)
@@ -95,7 +95,7 @@ def _checked(file: Path, arrays: dict[str, Array], part: str) -> tuple[Array, Ar
         problem, expected, found = f"x_{part} in {file} has another type", "uint8", str(x.dtype)
     elif not np.isin(y, np.arange(CLASSES)).all():
         other = y[~np.isin(y, np.arange(CLASSES))][0]
-        problem = f"y_{part} in {file} holds other labels"
+        problem = f"y_{part} in {file} has invalid labels"
         expected, found = "whole numbers from 0 to 9", str(other)
     if problem:
         raise DataError(explain(problem, expected=expected, found=found))

@@ -87,14 +87,14 @@ def _check_classes(folder: Path, expected: Sequence[str], found: Sequence[str]) 
     ]
     if problems:
         hint = f"the classes are {listing(expected)}"
-        raise DataError(explain_all(f"{folder} has other class folders", problems, hint=hint))
+        raise DataError(explain_all(f"{folder} has unexpected class folders", problems, hint=hint))
 
 
 def _check_files(folder: Path, files: dict[str, list[Path]]) -> None:
     problems = [f"folder {name!r} is empty" for name, inside in files.items() if not inside]
     if problems:
         hint = "every class needs at least one picture"
-        raise DataError(explain_all(f"{folder} lacks pictures", problems, hint=hint))
+        raise DataError(explain_all(f"{folder} has classes without pictures", problems, hint=hint))
     with ThreadPoolExecutor() as pool:
         checked = pool.map(_problem, (file for inside in files.values() for file in inside))
         problems = [problem for problem in checked if problem]

@@ -92,7 +92,7 @@ def _read(file: Path) -> tuple[Array, Array]:
     if not counted or y.min() < 0 or y.max() >= TOPICS:
         found = f"{len(tokens)} token lists, topics of {y.dtype} {y.shape}"
         found += f" from {y.min()} to {y.max()}" if counted else ""
-        raise DataError(explain(f"{file} has other topics", expected=LAYOUT, found=found))
+        raise DataError(explain(f"{file} has invalid topics", expected=LAYOUT, found=found))
     return tokens, y.astype(np.int64)
 
 
@@ -102,7 +102,7 @@ def _token_list(file: Path, number: int, row: Any) -> Array:
         if tokens.ndim == 1 and (tokens.dtype.kind == "i" or tokens.size == 0):
             return np.array(tokens.tolist(), np.int32)
     expected, found = "lists of integers", f"row {number} of 'x' is {row!r:.60}"
-    raise DataError(explain(f"{file} has other rows", expected=expected, found=found))
+    raise DataError(explain(f"{file} has invalid rows", expected=expected, found=found))
 
 
 def _objects(rows: Sequence[Any]) -> Array:

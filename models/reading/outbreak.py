@@ -63,7 +63,7 @@ def read_outbreak(folder: Path) -> Outbreak:
         if bad.any():
             row = int(bad.index[bad.to_numpy()][0])
             found = f"row {row + 1}: {table.iloc[row].tolist()}"
-            raise DataError(explain(f"{file} has other rows", expected=expected, found=found))
+            raise DataError(explain(f"{file} has invalid rows", expected=expected, found=found))
     days = np.diff(totals.to_numpy(np.float64), axis=0).astype(np.float32)
     if len(days) <= WINDOW:
         expected = f"at least {WINDOW + 2} days, for a window of {WINDOW} differences and one more"

@@ -34,7 +34,7 @@ def test_every_column_is_named_with_its_first_wrong_row():
     with pytest.raises(DataError) as refusal:
         check_columns("f.csv", TABLE, rules)
     assert str(refusal.value).splitlines()[:-1] == [
-        "f.csv cannot be learned from: 4 mismatches",
+        "f.csv has invalid training data: 4 mismatches",
         "  - column 'size': expected numbers, found nothing in row 3 (1 such rows)",
         "  - column 'count': expected whole numbers, found '4.5' in row 3 (1 such rows)",
         "  - column 'rank': expected one of '1', '2', found '3' in row 3 (1 such rows)",

@@ -110,7 +110,7 @@ def test_other_layouts_are_said(folder, tmp_path):
         flowers.dataset(folder=tmp_path / "gone")
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     shutil.rmtree(tmp_path / "tulips")
-    with pytest.raises(DataError, match=r"another number of classes(.|\n)*5 folders"):
+    with pytest.raises(DataError, match=r"needs 5 classes(.|\n)*5 folders"):
         flowers.dataset(folder=tmp_path)
     (tmp_path / "roses" / "0.jpg").write_text("no picture")
     with pytest.raises(DataError, match=r"roses/0\.jpg"):

@@ -210,7 +210,7 @@ def _columns(footer: Footer, types: Mapping[str, str]) -> pa.Schema:
     """Return the columns with these types of one file."""
     there = {field.name.lower(): field for field in footer.schema}
     if len(there) < len(footer.schema):
-        raise NotPlainError("a file has columns whose names differ only by case")
+        raise NotPlainError("a file has columns whose names differ only in case")
     changed = changed_columns(footer, None)
     fields = []
     for name, kind in types.items():
