@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import keras
@@ -24,6 +23,7 @@ import tensorflow as tf
 
 from models.export import export as export_model
 from models.reading.outbreak import COUNTS, Outbreak, read_outbreak, write_outbreak
+from models.reading.synthetic import synthetic_folder
 from models.refusal import DataError
 from models.training.events import Events
 from tfspark.errors import explain
@@ -62,10 +62,7 @@ def write_data(folder: Path, seed: int = 0) -> Path:
 
 def dataset(seed: int = 0, folder: Path | None = None) -> Outbreak:
     """Read the outbreak of a folder; without a folder, a synthetic one."""
-    if folder is None:
-        with TemporaryDirectory() as made:
-            return dataset(seed, write_data(Path(made), seed))
-    return read_outbreak(folder)
+    return read_outbreak(folder or synthetic_folder(write_data, seed))
 
 
 class AtLeastOneDay(keras.layers.Layer):

@@ -26,6 +26,7 @@ import tensorflow as tf
 from models.export import export as export_model
 from models.reading.records import read_records, write_records
 from models.reading.reviews import Reviews, read_reviews, write_reviews
+from models.reading.synthetic import synthetic_folder
 from models.training.tape import train_by_tape
 
 __all__ = [
@@ -61,10 +62,7 @@ def write_data(folder: Path, seed: int = 0) -> Path:
 
 def dataset(seed: int = 0, folder: Path | None = None) -> Reviews:
     """Read the reviews of a folder; without a folder, synthetic ones."""
-    if folder is None:
-        with TemporaryDirectory() as made:
-            return dataset(seed, write_data(Path(made), seed))
-    return read_reviews(folder)
+    return read_reviews(folder or synthetic_folder(write_data, seed))
 
 
 def clean(text: Any) -> Any:

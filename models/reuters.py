@@ -12,7 +12,6 @@ pads them with 0; a token outside its 10 000 words is the unknown word.
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import keras
@@ -21,6 +20,7 @@ import tensorflow as tf
 
 from models.export import export as export_model
 from models.reading.newswires import TOPICS, Newswires, read_newswires, write_newswires
+from models.reading.synthetic import synthetic_folder
 from models.training.tape import train_by_tape
 
 __all__ = [
@@ -57,10 +57,7 @@ def write_data(folder: Path, seed: int = 0) -> Path:
 
 def dataset(seed: int = 0, folder: Path | None = None) -> Newswires:
     """Read the newswires of a folder; without a folder, synthetic ones, and hold out a fifth."""
-    if folder is None:
-        with TemporaryDirectory() as made:
-            return dataset(seed, write_data(Path(made), seed))
-    return read_newswires(folder, seed)
+    return read_newswires(folder or synthetic_folder(write_data, seed), seed)
 
 
 class FixedLength(keras.layers.Layer):

@@ -138,7 +138,7 @@ class ScoreOptions:
         check_word("strings", self.strings, STRING_TYPES)
         _check_operations(self.allow_ops)
         _check_on_null(self.on_null)
-        _check_batch_size(self.batch_size)
+        check_batch_size(self.batch_size)
         _check_bad_rows(self.on_error, self.reason)
         _check_timeout(self.engine, self.timeout)
 
@@ -198,7 +198,12 @@ def _check_on_null(given: object) -> None:
         raise UsageError(explain(problem, expected=expected, found=repr(given)))
 
 
-def _check_batch_size(given: object) -> None:
+def check_batch_size(given: object) -> None:
+    """Refuse everything except `None` and whole numbers from 1.
+
+    Raises:
+        UsageError: It is something else.
+    """
     if given is not None and not (isinstance(given, Integral) and int(given) >= 1):
         problem = "The batch size must be at least 1."
         raise UsageError(

@@ -21,8 +21,8 @@ from tfspark.assembly import Assembly
 from tfspark.batch_size import CpuBatchSize
 from tfspark.batching import Windows
 from tfspark.engine import Engine
-from tfspark.errors import UsageError, explain
 from tfspark.gpu_batch_size import GpuBatchSize
+from tfspark.options import check_batch_size
 from tfspark.origin import Origin
 from tfspark.schema import Binding
 from tfspark.window_scorer import WindowScorer
@@ -65,12 +65,7 @@ def score(
         EngineError: When the model fails on a batch but on none of its rows alone, or when its
             outputs do not match its signature.
     """
-    if batch_size is not None and batch_size < 1:
-        raise UsageError(
-            explain(
-                "The batch size must be at least 1.", expected="1 or more", found=str(batch_size)
-            )
-        )
+    check_batch_size(batch_size)
     scorer = WindowScorer(binding, engine, origin or Origin("model"), keep)
     assembly = Assembly(binding, keep)
     size = (GpuBatchSize if on_gpu else CpuBatchSize)(binding, batch_size, model_bytes)

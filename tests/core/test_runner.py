@@ -137,7 +137,7 @@ def test_large_types_of_spark_are_scored_alike():
 
 @pytest.mark.parametrize("size", [0, -1])
 def test_a_batch_size_below_one_is_refused(size):
-    with pytest.raises(UsageError, match="1 or more"):
+    with pytest.raises(UsageError, match="batch_size ≥ 1"):
         run(batches(ROWS, 20), batch_size=size)
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from uuid import uuid4
 
 from tfspark.errors import UsageError, explain
 from tfspark.options import is_list_of_names
@@ -18,6 +17,7 @@ from tfspark.scoring.output.journal import JobKey
 from tfspark.scoring.output.places import Places
 from tfspark.scoring.output.protocol import cleanup_on_failure, publish
 from tfspark.scoring.output.stores import resolve_links, store_of
+from tfspark.scoring.run_name import new_run_name
 from tfspark.spark.cluster.delta import append_once, create_table
 from tfspark.spark.cluster.failures import own_errors
 from tfspark.spark.cluster.files import HadoopFiles
@@ -136,8 +136,7 @@ class Folder:
         target = Dataset(
             self.path, format=self.format, options=self.options, partition_by=self.partition_by
         )
-        run = f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{uuid4().hex[:8]}"
-        return PathOutput(spark, target, "append", run)
+        return PathOutput(spark, target, "append", new_run_name(datetime.now(timezone.utc)))
 
     def _forget(self, spark: SparkSession, key: JobKey) -> None:
         """Delete the record of a micro-batch that Spark cannot replay any more."""

@@ -53,7 +53,7 @@ class BadRowsOutput(PathOutput):
         """See `Output.check`."""
         super().check(*inputs)
         if isinstance(self.good, PathOutput):  # the folder of a table, too
-            self.check_beside(self.good._path)
+            self.check_beside(self.good.place)
 
     def already_there(self) -> OutputExistsError:
         """Return the error of a folder that exists in mode `error`."""
