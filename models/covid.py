@@ -189,11 +189,11 @@ def forecast(model: keras.Model, history: Array, days: int = DAYS) -> Array:
         found = f"shape {recent.shape}"
         expected = "(days, 3): new confirmed, cured and dead of at least one day"
         raise DataError(explain("No forecast from this history", expected=expected, found=found))
-    told = []
+    predicted = []
     for _ in range(days):
-        told.append(np.floor(model.predict_on_batch(recent[None, -HISTORY:])))
-        recent = np.concatenate([recent, told[-1]])
-    return np.concatenate([np.zeros((0, UNITS), np.float32), *told])
+        predicted.append(np.floor(model.predict_on_batch(recent[None, -HISTORY:])))
+        recent = np.concatenate([recent, predicted[-1]])
+    return np.concatenate([np.zeros((0, UNITS), np.float32), *predicted])
 
 
 def forecast_function(model: keras.Model, days: int = DAYS) -> Any:
@@ -202,15 +202,15 @@ def forecast_function(model: keras.Model, days: int = DAYS) -> Any:
     @tf.function(input_signature=[tf.TensorSpec((None, None, UNITS), name="window")])
     def roll(window: Any) -> dict[str, Any]:
         recent = window[:, -HISTORY:]
-        told = tf.TensorArray(tf.float32, days, element_shape=(None, UNITS))
+        predicted = tf.TensorArray(tf.float32, days, element_shape=(None, UNITS))
         for day in tf.range(days):
             tf.autograph.experimental.set_loop_options(
                 shape_invariants=[(recent, tf.TensorShape((None, None, UNITS)))]
             )
             next_day = tf.floor(model(recent))
-            told = told.write(day, next_day)
+            predicted = predicted.write(day, next_day)
             recent = tf.concat([recent, next_day[:, None]], axis=1)[:, -HISTORY:]
-        return {"days": tf.transpose(told.stack(), (1, 0, 2))}
+        return {"days": tf.transpose(predicted.stack(), (1, 0, 2))}
 
     return roll
 

@@ -85,8 +85,8 @@ class Neighbours(tf.Module):
 
     def _search(self, query: Any) -> dict[str, Any]:
         known, asked = tf.cast(self.known, tf.float64), tf.cast(query, tf.float64)
-        away = tf.norm(asked[:, None] - known, axis=-1)
-        nearest, ids = tf.math.top_k(-away, self.k)
+        distances = tf.norm(asked[:, None] - known, axis=-1)
+        nearest, ids = tf.math.top_k(-distances, self.k)
         return {"ids": tf.cast(ids, tf.int64), "distances": tf.cast(-nearest, tf.float32)}
 
 
@@ -109,10 +109,10 @@ def train(
 def evaluate(model: Neighbours, data: Vectors) -> dict[str, float]:
     """Compare with NumPy: `exact`, the share of queries with its ids, and the distances' `gap`."""
     known = model.known.numpy().astype(np.float64)
-    away = np.sqrt(((data.queries[:, None].astype(np.float64) - known) ** 2).sum(axis=-1))
-    ids = np.argsort(away, axis=1, kind="stable")[:, : model.k]
+    distances = np.sqrt(((data.queries[:, None].astype(np.float64) - known) ** 2).sum(axis=-1))
+    ids = np.argsort(distances, axis=1, kind="stable")[:, : model.k]
     found = model.search(data.queries)
-    gap = np.abs(found["distances"].numpy() - np.take_along_axis(away, ids, axis=1)).max()
+    gap = np.abs(found["distances"].numpy() - np.take_along_axis(distances, ids, axis=1)).max()
     exact = (found["ids"].numpy() == ids).all(axis=1).mean()
     return {"exact": float(exact), "gap": float(gap)}
 

@@ -68,10 +68,10 @@ def dataset(seed: int = 0) -> Rings:
 def _rings(rng: np.random.Generator) -> tuple[Array, Array]:
     """Draw points with a normal distance from their ring; distances beyond 2 are drawn again."""
     inner = rng.permutation(np.repeat(list(RADII), ROWS))
-    away = rng.normal(size=inner.size)
-    while (far := np.abs(away) > 2).any():
-        away[far] = rng.normal(size=far.sum())
-    radius = np.where(inner == 1, RADII[1], RADII[0]) + away
+    distances = rng.normal(size=inner.size)
+    while (far := np.abs(distances) > 2).any():
+        distances[far] = rng.normal(size=far.sum())
+    radius = np.where(inner == 1, RADII[1], RADII[0]) + distances
     angle = rng.uniform(0, 2 * np.pi, inner.size)
     points = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
     return points.astype(np.float32), inner.astype(np.float32)

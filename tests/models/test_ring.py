@@ -20,9 +20,9 @@ def test_points_are_on_their_rings(data):
     assert data.inner.sum() == data.test_inner.sum() == 2000
     radius = np.linalg.norm(data.points, axis=1)
     for label, middle in ((1, 5), (0, 8)):
-        away = radius[data.inner == label] - middle
-        assert 1.9 < np.abs(away).max() <= 2.001
-        assert abs(away.mean()) < 0.1
+        distances = radius[data.inner == label] - middle
+        assert 1.9 < np.abs(distances).max() <= 2.001
+        assert abs(distances.mean()) < 0.1
     np.testing.assert_array_equal(data.points, ring.dataset(0).points)
     assert not np.array_equal(data.points, ring.dataset(1).points)
 
