@@ -1,4 +1,4 @@
-"""Audit every pin of constraints.txt for known vulnerabilities: `make audit`.
+"""Audits every pin of constraints.txt for known vulnerabilities: `make audit`.
 
 pip-audit asks the index for the known vulnerabilities of each pin. It reports "no known
 vulnerabilities" even when the index has no advisories for any pin, such as a mirror of files, so

@@ -1,4 +1,4 @@
-"""Write an archive of Spark's classes to .venv, so that the JVMs of tests start faster.
+"""Writes an archive of Spark's classes to .venv, so that the JVMs of tests start faster.
 
 A JVM maps the classes of the archive, which are already parsed and verified (class data sharing,
 JEP 350). It ignores an archive of other jars or of another Java, so an old one does no harm.

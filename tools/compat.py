@@ -1,4 +1,4 @@
-"""Run the smoke tests in an environment for each Spark line: `make compat LINES="3.5 4.0"`.
+"""Runs the smoke tests in an environment for each Spark line: `make compat LINES="3.5 4.0"`.
 
 Prints one row per environment. With Spark lines, it runs one environment for each line: the first
 with a Python on this machine. Without lines, it runs all environments and writes the table to

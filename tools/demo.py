@@ -1,4 +1,4 @@
-"""The demo: train and export two models, write a table, score it on Spark, show the result.
+"""Trains and exports two models, writes a table, scores it on Spark and shows the result.
 
 Run by `make demo`. The output folder is `demo-output/`, or the given one. What an earlier demo
 wrote is deleted first. A folder with any other file is refused and stays as it is.

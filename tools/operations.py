@@ -1,4 +1,4 @@
-"""List operations of the installed TensorFlow that no list contains: `python tools/operations.py`.
+"""Lists operations of the installed TensorFlow that no list contains: `python tools/operations.py`.
 
 An operation belongs in `tfspark/operations/allowed.txt` when it only computes, otherwise in
 `refused.txt` under what it touches. Read its kernel before you decide. Operations whose names begin

@@ -1,4 +1,4 @@
-"""Zip the package `tfspark` for `spark-submit --py-files` and print the path of the zip.
+"""Zips the package `tfspark` for `spark-submit --py-files` and prints the path of the zip.
 
 Called by `spark-submit.sh` as `python zip_package.py REPOSITORY CACHE`, with any Python 3 and
 nothing installed. The name of the zip follows from its content, so equal packages share one file, a
