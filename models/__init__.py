@@ -1,10 +1,8 @@
 """The reference models. Each file builds, trains, evaluates and exports one model.
 
 `MODELS` names every file of this folder that holds a model, so that the command line can list
-them without importing TensorFlow. Each such module has the functions of `ReferenceModel`; the
-import happens in `reference()`, when a model is requested by name.
-
-Input: a name. Output: the module. Nothing is cached here and nothing runs on import.
+them without importing TensorFlow. Each such module has the functions of `ReferenceModel`.
+`reference()` imports a module when its model is requested by name; nothing runs before that.
 """
 
 from __future__ import annotations

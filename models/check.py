@@ -1,10 +1,10 @@
 """Checks that a SavedModel gives the answers of the live model, in Python and in a session.
 
-Input: an export dir, a sample (by default simple values) and the right answers. Output: nothing, or
-an `ExportError` that lists every output that differs. TensorFlow Serving, the C API and the JVM use
-sessions, which refuse some models that Python loads.
+The check loads an export dir, runs it on a sample (by default simple values) and compares the
+results with the right answers. An `ExportError` lists every output that differs. TensorFlow
+Serving, the C API and the JVM use sessions, which refuse some models that Python loads.
 
-Invariants: the export dir is only read; the state of a live model is restored after its run.
+The export dir is only read. The state of a live model is restored after its run.
 """
 
 from __future__ import annotations

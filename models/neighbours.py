@@ -1,12 +1,12 @@
 """Finds the known vectors that are nearest to a query, with `tf.math.top_k` and no training.
 
-Input: nothing but a seed, or vectors of your own in `Neighbours(vectors, k)`. Output: a `tf.Module`
-with input `query` (None, d) float32 and the outputs `ids` (None, k) int64, indices of known vectors
-by increasing distance, and `distances` (None, k) float32, exported to
-`<base>/neighbours/<version>`.
+The known vectors are drawn from a seed, or passed to `Neighbours(vectors, k)`. The model is a
+`tf.Module`, exported to `<base>/neighbours/<version>`. It takes `query` (None, d) float32 and
+returns `ids` (None, k) int64, the indices of known vectors by increasing distance, and `distances`
+(None, k) float32.
 
-Invariants: exact, computed in float64; of equal distances the smaller id comes first. Memory is
-batch times vectors times d.
+The distances are exact and computed in float64. Of equal distances, the smaller id comes first. The
+memory is the batch size times the number of known vectors times d.
 """
 
 from __future__ import annotations

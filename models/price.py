@@ -1,10 +1,10 @@
 """Fits a line through five house prices, by gradient descent written by hand.
 
-Input: nothing. Output: a `tf.Module` with input `year` (None,) int64 and output `price` (None,)
-float32, exported to `<base>/price/<version>`.
+The data are in this file. The model is a `tf.Module`, exported to `<base>/price/<version>`. It
+takes `year` (None,) int64 and returns `price` (None,) float32.
 
 Years and prices are both scaled to [0, 1], where the line is a·x + b with a ≈ 0.97 and b ≈ 0.05.
-Invariant: both directions of the scaling are in the graph.
+Both directions of the scaling are in the graph.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The errors of training data, devices and exports: `DataError`, `DeviceError`, `ExportError`.
 
-Input: any exception of TensorFlow, Keras or the model itself. Output: one typed error that says
-what was expected, what was found and what to do. Not part of this module: the checks themselves.
+`refusing` converts any exception of TensorFlow, Keras or the model itself to an `ExportError` that
+says what was expected, what was found and what to do. The checks are in other modules.
 """
 
 from __future__ import annotations

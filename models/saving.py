@@ -1,8 +1,7 @@
 """Writes signatures as a SavedModel, with only the variables and tables that they use.
 
-Input: concrete functions, and the objects that own their tables. Output: an export dir, whose root
-is a plain `tf.Module` with a list of variables, so that every loader finds them. The checks are in
-other modules.
+The signatures are concrete functions. The root of the SavedModel is a plain `tf.Module` with a list
+of variables, so that every loader finds them. The checks are in other modules.
 """
 
 from __future__ import annotations

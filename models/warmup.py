@@ -1,8 +1,8 @@
 """Writes the sample and the answers of the live model into the export, as warm-up requests.
 
-Input: the sample and the answers by signature. Output: `assets.extra/tf_serving_warmup_requests`,
-which TensorFlow Serving and tfspark run when they load the model. `tfspark.testing.check_recorded`
-compares the recorded answers with those of the loaded model.
+The file is `assets.extra/tf_serving_warmup_requests`. TensorFlow Serving and tfspark run its
+requests when they load the model, and `tfspark.testing.check_recorded` compares the recorded
+answers with those of the loaded model.
 
 Source: https://www.tensorflow.org/tfx/serving/saved_model_warmup
 """

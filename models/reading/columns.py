@@ -1,8 +1,7 @@
 """Checks the values of the columns of a table before a model learns from them.
 
-Input: a table as `read_table` returns it, and a rule for each column. Output: nothing, or one
-`DataError` with every column that breaks its rule, and the first row that does. The table is not
-changed.
+Each column has a rule. One `DataError` names every column that breaks its rule, and the first row
+that does. The table is not changed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Reads pictures from folders, one folder per class, and checks every file.
 
-Input: a folder. Output: the files in a fixed order, with their classes. Every file is decoded once,
-by the decoder that training and serving use, so that a broken file is named before training starts;
-the pixels are not kept. Hidden files are ignored.
+The files come in a fixed order, with their classes. Every file is decoded once, by the decoder that
+training and serving use, so that a broken file is named before training starts. The pixels are not
+kept. Hidden files are ignored.
 """
 
 from __future__ import annotations

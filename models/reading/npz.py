@@ -1,7 +1,6 @@
-"""Reads arrays from an `.npz` file that `numpy.savez` wrote.
+"""Reads arrays from an `.npz` file that `numpy.savez` wrote, and checks their names and shapes.
 
-Input: the file and the arrays it must hold, with their shapes. Output: these arrays. Pickled
-objects are refused, because a pickle can run code when it is read.
+Pickled objects are refused, because a pickle can run code when it is read.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Creates a temporary folder with the synthetic files of a model, in the layout of `--data`.
 
-Input: the model's `write_data` and a seed. Output: the folder. It exists until the process ends,
-because a pipeline may read the files again in every epoch.
+The folder exists until the process ends, because a pipeline may read the files again in every
+epoch.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reads CSV and tab-separated tables, and checks their columns.
 
-Input: a file and the columns it must have. Output: a pandas DataFrame of exactly these columns.
-Values are not changed: the model decides about nulls, unknown categories and wrong numbers.
+A table becomes a pandas DataFrame of exactly the requested columns. Values are not changed: the
+model decides about nulls, unknown categories and wrong numbers.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """Chooses the devices for the training.
 
-Input: what TensorFlow sees. Output: a `tf.distribute.Strategy` and a readable line. A TPU that the
-environment names comes first, then all GPUs, then the CPU; several devices train synchronously,
-each on its part of a batch, with gradients summed over all (`tf.distribute.MirroredStrategy`). One
-device needs no distribution. `OneDeviceStrategy` would read rows through TensorFlow's multi-device
-iterator, whose thread can still read after `evaluate` has freed the rows: on a busy machine, two
-trainings of seven ended with a segmentation fault (TensorFlow 2.21).
+A TPU that the environment names comes first, then all GPUs, then the CPU. Several devices train
+synchronously: each takes a part of a batch, and the gradients of all parts are summed
+(`tf.distribute.MirroredStrategy`). One device needs no distribution: `OneDeviceStrategy` would read
+rows through TensorFlow's multi-device iterator, whose thread can still read after `evaluate` has
+freed the rows. On a busy machine, two trainings of seven ended with a segmentation fault
+(TensorFlow 2.21).
 
-Invariant: call it before the first model is built, because the first operation fixes memory growth
-and devices. A strategy distributes only `fit`; a custom loop runs on one device.
+Call `choose` before the first model is built, because the first operation fixes memory growth and
+devices. A strategy distributes only `fit`; a custom loop runs on one device.
 """
 
 from __future__ import annotations

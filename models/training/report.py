@@ -1,8 +1,8 @@
 """Writes the report of a training beside its export: curves, metrics and a model card.
 
-Input: the facts of one training. Output: `<base>/<name>/training/<version>/` with `curves.png`,
-`metrics.json` and `README.md`. It is not inside the export dir, which contains only the model, and
-its name is not a number, so every server ignores it.
+The report is the folder `<base>/<name>/training/<version>/` with `curves.png`, `metrics.json` and
+`README.md`. It is not inside the export dir, which contains only the model. The name `training` is
+not a number, so every server ignores the folder.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """A custom training loop: a gradient tape inside one `tf.function`.
 
-Input: a built Keras model, a `tf.data.Dataset` of (x, y) batches, and the arguments of `compile`.
-Output: the same curves as `fit`. The model is trained in place; nothing is written.
-
-Invariant: with the same batches in the same order, the weights equal those of `fit` (which uses
-another order of a shuffled stream from its second epoch).
+It trains a built Keras model in place on batches of (x, y), and returns the same curves as `fit`.
+Nothing is written. With the same batches in the same order, the weights equal those of `fit`, which
+uses another order of a shuffled stream from its second epoch.
 """
 
 from __future__ import annotations
