@@ -222,13 +222,13 @@ def _in_words(number: int, split: Sequence[Piece]) -> str:
 
 def _outcome(parts: list[Part]) -> Outcome:
     return Outcome(
-        sum(part.rows_in for part in parts),
-        sum(part.rows_out for part in parts),
-        sum(part.null_rows for part in parts),
-        sum(part.bad_rows for part in parts),
-        sum(part.rows_in for part in parts if part.is_kept),
-        _merged([part.sketch for part in parts if part.sketch is not None]),
-        reduce(merged, (part.choices for part in parts), ()),
+        rows_in=sum(part.rows_in for part in parts),
+        rows_out=sum(part.rows_out for part in parts),
+        null_rows=sum(part.null_rows for part in parts),
+        bad_rows=sum(part.bad_rows for part in parts),
+        kept_rows=sum(part.rows_in for part in parts if part.is_kept),
+        sketch=_merged([part.sketch for part in parts if part.sketch is not None]),
+        choices=reduce(merged, (part.choices for part in parts), ()),
     )
 
 

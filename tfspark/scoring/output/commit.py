@@ -212,8 +212,17 @@ class Commit:
         if replaces and not self._store.is_atomic:
             retire = self._others(add, whole=mode == "overwrite")
         folder = self._store.identity(f"{self.work}/new") if replaces else ""
-        owner, run = self.lock.owner, self.lock.run
-        return Journal(mode, run, self.job, owner, add, retire, folder, report, table)
+        return Journal(
+            mode=mode,
+            run=self.lock.run,
+            job=self.job,
+            owner=self.lock.owner,
+            add=add,
+            retire=retire,
+            folder=folder,
+            report=report,
+            table=table,
+        )
 
     def _others(self, add: Sequence[str], *, whole: bool) -> list[str]:
         """Return the names in the output that are not added, without the folders of added files.
