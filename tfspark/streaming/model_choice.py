@@ -80,9 +80,8 @@ class _Refused:
         """Return how long a version is refused after an error; the pause doubles each time."""
         if isinstance(error, _OF_MODELS):
             return cls(state, batch, None)
-        is_again = before is not None and before.state == state
-        pause = 2 * before.pause if is_again and before and before.pause else 1
-        return cls(state, batch, min(pause, _LONGEST_PAUSE))
+        last = before.pause if before is not None and before.state == state else None
+        return cls(state, batch, min(2 * last, _LONGEST_PAUSE) if last else 1)
 
 
 @dataclass

@@ -54,8 +54,8 @@ def state_of_version(spark: SparkSession, base_path: str, version: int) -> State
         ModelNotFoundError: When the version does not exist any more, or cannot be read.
     """
     folder, _ = choose_version(_folders(spark, base_path), version, base_path) or ("", 0)
-    local = _local(spark, base_path)
     with _reading(base_path):
+        local = _local(spark, base_path)
         if local is not None:
             listed = [(name, path.stat()) for name, path in files_of(local / folder)]
             return tuple((name, status.st_size, status.st_mtime_ns) for name, status in listed)
@@ -65,8 +65,8 @@ def state_of_version(spark: SparkSession, base_path: str, version: int) -> State
 
 
 def _folders(spark: SparkSession, base_path: str) -> list[str]:
-    local = _local(spark, base_path)
     with _reading(base_path):
+        local = _local(spark, base_path)
         if local is not None:
             there = local.iterdir() if local.is_dir() else ()
             return [entry.name for entry in there if entry.is_dir()]
