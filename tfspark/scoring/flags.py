@@ -232,8 +232,7 @@ OPTION = Flag(
 ALLOW_MISSING = Flag(
     "--allow-missing",
     "",
-    "give null for a column that a Parquet or ORC file lacks, or a CSV file with --path direct "
-    "(default: refuse the file)",
+    "give null for a column that a Parquet or ORC file lacks (default: refuse the file)",
 )
 
 # --- output ---------------------------------------------------------------------------------------
