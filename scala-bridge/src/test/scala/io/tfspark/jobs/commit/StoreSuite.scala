@@ -71,11 +71,11 @@ class StoreSuite extends AnyFunSuite {
 
   test("a folder is deleted while another program adds files to it") {
     val (store, root) = (new LocalStore, Files.createTempDirectory("store"))
-    (1 to 20).foreach { round =>
+    (1 to 5).foreach { round =>
       val folder = Files.createDirectory(root.resolve(s"$round"))
       val started = new CountDownLatch(1)
       val adding = new FutureTask[Boolean](() =>
-        Iterator.range(0, 100000).exists { number =>
+        Iterator.range(0, 20000).exists { number =>
           try {
             Files.createFile(folder.resolve(s"$number"))
             started.countDown()
