@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -180,39 +181,35 @@ def test_refusals(
         (reader.schema(schema) if schema else reader).load(written).collect()
 
 
-def test_a_stream_reads_each_file_once(records: SparkSession, tmp_path: Path) -> None:
-    folder, out = tmp_path / "in", str(tmp_path / "out")
-    records.range(3).write.format("tfrecord").mode("append").save(str(folder))
+@pytest.fixture
+def copied(records: SparkSession, tmp_path: Path) -> Callable[[int, int], list[int]]:
+    """Write numbers to the folder `in`, read its new files as a stream, and return all numbers."""
+    folder, out = str(tmp_path / "in"), str(tmp_path / "out")
 
-    def run() -> None:
-        stream = records.readStream.format("tfrecord").schema("id bigint").load(str(folder))
+    def run(start: int, end: int) -> list[int]:
+        if start < end:
+            records.range(start, end).write.format("tfrecord").mode("append").save(folder)
+        stream = records.readStream.format("tfrecord").schema("id bigint").load(folder)
         query = stream.writeStream.format("parquet").option("checkpointLocation", f"{out}-c")
         query.trigger(availableNow=True).start(out).awaitTermination()
+        return sorted(row.id for row in records.read.parquet(out).collect())
 
-    run()
-    records.range(3, 5).write.format("tfrecord").mode("append").save(str(folder))
-    run()
-    assert sorted(row.id for row in records.read.parquet(out).collect()) == [0, 1, 2, 3, 4]
+    return run
+
+
+def test_a_stream_reads_each_file_once(copied: Callable[[int, int], list[int]]) -> None:
+    assert copied(0, 3) == [0, 1, 2]
+    assert copied(3, 5) == [0, 1, 2, 3, 4]
 
 
 def test_a_start_without_files_does_not_read_the_old_ones_again(
-    records: SparkSession, tmp_path: Path
+    copied: Callable[[int, int], list[int]], tmp_path: Path
 ) -> None:
-    folder, away, out = tmp_path / "in", tmp_path / "away", str(tmp_path / "out")
-    records.range(3).write.format("tfrecord").mode("append").save(str(folder))
-
-    def run() -> None:
-        stream = records.readStream.format("tfrecord").schema("id bigint").load(str(folder))
-        query = stream.writeStream.format("parquet").option("checkpointLocation", f"{out}-c")
-        query.trigger(availableNow=True).start(out).awaitTermination()
-
-    run()
-    folder.rename(away)
-    run()
-    away.rename(folder)
-    records.range(3, 5).write.format("tfrecord").mode("append").save(str(folder))
-    run()
-    assert sorted(row.id for row in records.read.parquet(out).collect()) == [0, 1, 2, 3, 4]
+    assert copied(0, 3) == [0, 1, 2]
+    (tmp_path / "in").rename(tmp_path / "away")
+    assert copied(0, 0) == [0, 1, 2]
+    (tmp_path / "away").rename(tmp_path / "in")
+    assert copied(3, 5) == [0, 1, 2, 3, 4]
 
 
 def test_files_that_are_away_for_a_moment_are_not_read_twice(
