@@ -160,7 +160,7 @@ def session_answers(export_dir: str, feeds: Mapping[str, Arrays]) -> dict[str, A
 
 @contextmanager
 def _only_errors() -> Iterator[None]:
-    """Hide the warning that TensorFlow's loader for sessions is deprecated: no other one exists."""
+    """Hide TensorFlow's warning that its loader for sessions is deprecated; no other one exists."""
     logger = logging.getLogger("tensorflow")
 
     def is_error(record: logging.LogRecord) -> bool:

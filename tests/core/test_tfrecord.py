@@ -192,9 +192,8 @@ def test_a_double_that_a_float_cannot_hold_is_refused(values: Any) -> None:
     with pytest.raises(RowError, match="column 'x' is too large for the float of an Example"):
         encoded(pa.table({"x": values}))
     kept = pa.table({"x": pa.array([float("inf"), float("nan"), 0.1])})
-    assert (
-        str(read(b"".join(framed(encoded(kept))), kept.schema)["x"].to_pylist()[:2]) == "[inf, nan]"
-    )
+    found = read(b"".join(framed(encoded(kept))), kept.schema)["x"].to_pylist()
+    assert found == pytest.approx([float("inf"), float("nan"), 0.1], nan_ok=True)
 
 
 def test_whole_records_are_the_bytes_of_one_column() -> None:

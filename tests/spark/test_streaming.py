@@ -300,7 +300,6 @@ def test_a_stream_starts_again_after_its_last_version_was_changed(
 def test_a_version_that_fails_for_another_reason_is_tried_again(
     step: str,
     error: Exception,
-    spark: SparkSession,
     stream: DataFrame,
     rows: Any,
     base: Path,

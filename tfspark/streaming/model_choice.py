@@ -43,14 +43,14 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# Errors that only another export can mend.
+# Errors of the model itself: they stay until its files change.
 _OF_MODELS = (
     BindingError,
     ForbiddenOperationError,
     InvalidModelError,
     SignatureNotFoundError,
 )
-# The most micro-batches until a version that failed for another reason is tried again.
+# After any other error, the version is tried again after at most this many micro-batches.
 _LONGEST_PAUSE = 64
 
 

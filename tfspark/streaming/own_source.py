@@ -1,6 +1,6 @@
 """Refuses a stream that would read the files that it writes. Driver; classic sessions only.
 
-Only folders of Spark's own file sources are compared; a source that is a glob is not.
+Only the folders of Spark's own file sources are compared. A source that is a glob is not checked.
 """
 
 from __future__ import annotations
