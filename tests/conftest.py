@@ -45,6 +45,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _group(item: pytest.Item) -> str:
     """Return the name that a test shares with all tests of the same process."""
+    if named := item.get_closest_marker("xdist_group"):  # xdist would join two names
+        return str(named.args[0])
     if item.get_closest_marker("connect_server"):
         return "connect"
     for shared in _SHARED:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -24,18 +25,30 @@ def fetch(*artifacts: str) -> None:
     """Fetch the mini cluster and more artifacts; skip the test if Maven cannot fetch them."""
     api = next(JARS.glob("hadoop-client-api-*.jar"))
     version = api.stem.removeprefix("hadoop-client-api-")
-    for artifact in (f"org.apache.hadoop:hadoop-client-minicluster:{version}", *artifacts):
-        _, name, number = artifact.split(":")
-        if (CACHE / f"{name}-{number}.jar").exists():
-            continue
-        if shutil.which("mvn") is None:
-            pytest.skip("there is no Maven to fetch the mini cluster of Hadoop")
-        CACHE.mkdir(parents=True, exist_ok=True)
-        words = (f"-Dartifact={artifact}", f"-DoutputDirectory={CACHE}")
-        command = ["mvn", "--batch-mode", "--quiet", "dependency:copy", *words]
-        done = subprocess.run(command, cwd=CACHE, check=False, capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(f"Maven does not fetch {artifact}: {done.stdout[-500:]}")
+    with one_maven():
+        for artifact in (f"org.apache.hadoop:hadoop-client-minicluster:{version}", *artifacts):
+            _, name, number = artifact.split(":")
+            if not (CACHE / f"{name}-{number}.jar").exists():
+                _copy(artifact)
+
+
+@contextmanager
+def one_maven() -> Iterator[None]:
+    """Wait until no other process of the tests fetches files with Maven."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with CACHE.with_name(".maven-lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        yield
+
+
+def _copy(artifact: str) -> None:
+    if shutil.which("mvn") is None:
+        pytest.skip("there is no Maven to fetch the mini cluster of Hadoop")
+    words = (f"-Dartifact={artifact}", f"-DoutputDirectory={CACHE}")
+    command = ["mvn", "--batch-mode", "--quiet", "dependency:copy", *words]
+    done = subprocess.run(command, cwd=CACHE, check=False, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"Maven does not fetch {artifact}: {done.stdout[-500:]}")
 
 
 @contextmanager

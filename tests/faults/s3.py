@@ -8,14 +8,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fcntl import LOCK_EX, flock
 from pathlib import Path
 from urllib.parse import quote, unquote
 from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.hadoop_jars import CACHE, JARS
+from tests.hadoop_jars import CACHE, JARS, one_maven
 
 MOTO = "moto[server,s3]==5.2.5"
 BUCKET = "lake"
@@ -122,8 +121,7 @@ def connector() -> list[Path]:
     assert hadoop in VERSIONS, f"add the versions of hadoop-project {hadoop} to VERSIONS"
     folder = CACHE.with_name("s3a") / hadoop
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:  # two processes of the tests may need the jars
-        flock(lock, LOCK_EX)
+    with one_maven():
         if not (folder / "complete").exists():
             _fetch(folder, hadoop)
             (folder / "complete").touch()

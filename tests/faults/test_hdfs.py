@@ -21,7 +21,8 @@ from tfspark.scoring.output.folder_rules import refuse_own_input
 from tfspark.scoring.output.journal import Mode
 from tfspark.spark.cluster.files import HadoopFiles
 
-pytestmark = pytest.mark.faults
+# The first test of a new machine also downloads.
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 STEP = 1 if os.environ.get("ROUNDS") else 6
 

@@ -32,13 +32,13 @@ def tasks_ended(spark: SparkSession) -> Iterator[None]:
         yield
     except Exception as error:
         end = time.monotonic() + _MOST_SECONDS
-        while not is_disconnected(error) and _is_busy(spark) and time.monotonic() < end:
+        while not is_disconnected(error) and is_busy(spark) and time.monotonic() < end:
             time.sleep(_STEP_SECONDS)
         raise
 
 
-def _is_busy(spark: SparkSession) -> bool:
-    """Ask the scheduler, because the status tracker is late by 100 ms or more."""
+def is_busy(spark: SparkSession) -> bool:
+    """Return whether a task runs. The status tracker would be late by 100 ms or more."""
     context: Any = spark.sparkContext._jsc
     try:
         counts = context.sc().taskScheduler().runningTasksByExecutors().valuesIterator()
