@@ -24,7 +24,9 @@ CHANGES = "\n## [Unreleased]\n\n## [0.2.0] - 2026-01-02\n\n- New.\n\n## [0.1.0] 
 def test_a_wheel_has_the_command_the_sample_and_all_data(tmp_path: Path) -> None:
     """It is built from a copy, because a build writes into its folder."""
     copy = tmp_path / "copy"
-    shutil.copytree(ROOT / "tfspark", copy / "tfspark", ignore=shutil.ignore_patterns("*.pyc"))
+    shutil.copytree(
+        ROOT / "tfspark", copy / "tfspark", ignore=shutil.ignore_patterns("__pycache__")
+    )
     for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
     build = "from setuptools.build_meta import build_wheel as b; b('..')"

@@ -83,11 +83,21 @@ class BatchSize(ABC):
             return lambda: self._next_open_rows(fed, known)
         return lambda: self._next_rows(known)
 
-    def learn(self, predictions: pa.RecordBatch) -> None:
-        """Learn the bytes of a row from a window, if the signature does not tell them."""
+    def observe(self, predictions: pa.RecordBatch, scored: int, seconds: float) -> None:
+        """Learn from a window how long a row takes, and how large its outputs are.
+
+        Args:
+            predictions: The predictions of the window.
+            scored: Rows that the model scored. The others, such as those with a null, took almost
+                no time and have no outputs, so a window without scored rows tells nothing.
+            seconds: The time of the window.
+        """
+        if not scored:
+            return
+        rows = predictions.num_rows
+        self.record(rows, seconds * rows / scored)
         if self._is_open:
-            size = predictions.nbytes / predictions.num_rows
-            self._output_bytes = max(self._output_bytes or 0.0, size)
+            self._output_bytes = max(self._output_bytes or 0.0, predictions.nbytes / scored)
 
     @cached_property
     def _constant_bytes(self) -> int:
@@ -128,7 +138,7 @@ class BatchSize(ABC):
 
     @abstractmethod
     def record(self, rows: int, seconds: float) -> None:
-        """Record how long a window took; a window with fewer rows than asked for is ignored."""
+        """Record how long a window takes; a window with fewer rows than asked for is ignored."""
 
 
 @dataclass

@@ -20,6 +20,7 @@ import numpy as np
 
 from tfspark.engine.protocol import MachineError
 from tfspark.errors import EngineError
+from tfspark.row_by_row import ShapesDifferError
 from tfspark.tensors import Group, Tensor
 
 Results: TypeAlias = Mapping[str, Tensor]
@@ -44,6 +45,8 @@ def _error_of(run: Run, group: Group, start: int, stop: int) -> EngineError | No
     """Return the error of some rows; an error that no row can cause is raised."""
     try:
         run(group.slice(start, stop))
+    except ShapesDifferError:  # the model took each of the rows
+        return None
     except MachineError:
         raise
     except EngineError as error:

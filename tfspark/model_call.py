@@ -20,7 +20,7 @@ from tfspark.schema import Binding
 from tfspark.signature import fits, format_shape
 from tfspark.tensors import ByteStrings, Group, Tensor, pad_rows, slice_rows
 
-# Spark accepts only Arrow lists with 32-bit offsets.
+# Spark accepts only Arrow lists and strings with 32-bit offsets.
 MAX_ELEMENTS = 2**31 - 1
 
 
@@ -71,10 +71,17 @@ def _misfit(tensor: Tensor | None, output: OutputBinding, rows: int) -> str | No
     spec = output.spec
     if tensor is None:
         return f"the engine gave no output {spec.name!r}"
-    if prod(tensor.shape) > MAX_ELEMENTS:
-        found, hint = f"{prod(tensor.shape)} elements", "give a smaller batch_size (--batch-size)."
-        most = f"at most {MAX_ELEMENTS} elements in a batch"
-        return explain(f"output {spec.name!r} is too large.", expected=most, found=found, hint=hint)
+    elements = prod(tensor.shape)
+    # Beside its bytes, each element of a large_binary has an offset of 8 bytes.
+    text = tensor.values.nbytes - 8 * elements if isinstance(tensor, ByteStrings) else 0
+    for size, unit in ((elements, "elements"), (text, "bytes of text")):
+        if size > MAX_ELEMENTS:
+            return explain(
+                f"output {spec.name!r} is too large.",
+                expected=f"at most {MAX_ELEMENTS} {unit} in a batch",
+                found=f"{size} {unit}",
+                hint="give a smaller batch_size (--batch-size).",
+            )
     found = "string" if isinstance(tensor, ByteStrings) else tensor.dtype.name
     wanted = (rows, *(spec.row_shape or ()))
     # The tensor of a bfloat16 has the name of its NumPy type.

@@ -77,8 +77,7 @@ def score(
         for window in windows.push(batch, size.of(batch)):
             start = perf_counter()
             predictions = scorer.outputs(window)
-            size.record(predictions.num_rows, perf_counter() - start)
-            size.learn(predictions)
+            size.observe(predictions, scorer.scored, perf_counter() - start)
             assembly.add(predictions)
             yield from assembly.finished()
     if windows.waiting:

@@ -75,6 +75,7 @@ class WindowScorer:
         origin: Model and partition, for errors.
         keep: The columns that errors show; by default all.
         start: Number of the window's first row in the partition.
+        scored: Rows of the last window that the model scored.
     """
 
     binding: Binding
@@ -82,6 +83,7 @@ class WindowScorer:
     origin: Origin
     keep: Sequence[str] | None = None
     start: int = 0
+    scored: int = field(default=0, init=False)
     stack: ColumnStack | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -101,6 +103,7 @@ class WindowScorer:
         except RowProblem as problem:
             raise self._row_error(window, problem) from problem.cause
         self.start += rows
+        self.scored = sum(len(part.rows) for part in scored)
         columns = _in_order(self.predicted, rows, scored)
         if self.binding.reason is not None:
             columns.append(reason_array(rows, rejects.reasons()))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -95,9 +96,7 @@ def jdbc() -> Iterator[Jdbc]:
 @contextmanager
 def served(environment: dict[str, str], folder: Path, *options: object) -> Iterator[str]:
     """Run a Thrift server in a folder; yield its address once it listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = (
         *(SPARK_HOME / "bin" / "spark-submit", "--master", "local[2]", *options),
         *("--conf", "spark.ui.enabled=false"),
@@ -120,6 +119,15 @@ def served(environment: dict[str, str], folder: Path, *options: object) -> Itera
     finally:
         server.terminate()
         server.wait()
+
+
+def free_port() -> int:
+    """Return a port that is free and that the system gives to no program by itself."""
+    for port in random.Random().sample(range(20_000, 32_000), 100):
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("100 ports are taken")
 
 
 def listens(port: int) -> bool:

@@ -136,6 +136,15 @@ class SmallModels:
             Spec((None,), "float32", "x"),
         )
 
+    def large(self) -> str:
+        """Returns the number of rows in the batch for each row; its file has 40 MB."""
+        weights = tf.range(10_000_000.0)
+        return self.save(
+            "large",
+            lambda x: {"rows": tf.fill(tf.shape(x), tf.size(x) + tf.cast(weights[0], tf.int32))},
+            Spec((None,), "float32", "x"),
+        )
+
     def shorter(self) -> str:
         """Returns fewer rows than it gets."""
         return self.save("shorter", lambda x: {"y": x[:-1]}, Spec((None,), "float32", "x"))

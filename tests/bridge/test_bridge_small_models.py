@@ -205,6 +205,23 @@ def test_inputs_outputs_state_and_assets_are_the_same(compared: Any, models: Sma
     compared(cases, refused=False)
 
 
+LARGE = """
+import tfspark
+rows = "IF(id BETWEEN 8 AND 9999, NULL, float(id)) AS x"
+scored = tfspark.predict(spark.range(0, 40000, 1, 1).selectExpr(rows), PATH, engine="jvm")
+answer([row["rows"] for row in scored.collect()])
+"""
+
+
+def test_nulls_do_not_lengthen_the_runs_of_a_large_model(
+    session: Session, models: SmallModels
+) -> None:
+    found = session.ask(f"PATH = {models.large()!r}\n{LARGE}")
+    assert found[:9] == [8] * 8 + [None]
+    assert found[10_000] == 16
+    assert max(found[10_000:]) > 16
+
+
 STRUCTS = """
 from pyspark.ml.linalg import Matrices, Vectors
 from pyspark.sql.types import Row

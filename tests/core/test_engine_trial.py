@@ -121,6 +121,7 @@ def floats(*rows):
         (pa.array([1, 2]), pa.array([1, 3]), Difference(1, False)),
         (pa.array(["a", None]), pa.array(["b", None]), Difference(0, False)),
         (floats([0.5, 0.5000001], [1.0, 0.0]), floats([0.5000001, 0.5], [1, 0]), Difference(0, 0)),
+        (floats(None, [0.5, 0.5000001]), floats(None, [0.5000001, 0.5]), Difference(1, 0)),
         (floats([0.1, 0.9], None), floats([0.100001, 0.899999], None), None),
         (floats([1.0], [1.0, 2.0]), floats([1.0], [1.0]), Difference(1, True)),
         (floats([1.0], [], [2.0, 3.0]), floats([1.0], [], [2.0, 4.0]), Difference(2, True)),
@@ -138,16 +139,18 @@ def handle(tmp_path, monkeypatch):
 
 def test_a_choice_is_remembered_for_the_same_model_and_settings(handle, tmp_path):
     choice = EngineChoice("openvino", {"auto": 1.0, "openvino": 2.0}, {})
-    assert remembered(handle) is None
-    remember(handle, choice)
-    assert remembered(handle) == remembered(handle.with_choice(choice)) == choice
+    assert remembered(handle, on_gpu=False) is None
+    remember(handle, choice, on_gpu=False)
+    chosen = handle.with_choice(choice)
+    assert [remembered(one, on_gpu=False) for one in (handle, chosen)] == [choice, choice]
+    assert remembered(handle, on_gpu=True) is None
     other = replace(handle.options, intra_op_threads=2)
     for changed in (replace(handle, digest="e" * 64), replace(handle, options=other)):
-        assert remembered(changed) is None
+        assert remembered(changed, on_gpu=False) is None
     (file,) = (tmp_path / "cache" / "choices").iterdir()
     for number, content in zip(count(), ("", "[]", json.dumps({"no": 1})), strict=False):
         file.write_text(content)
-        assert remembered(handle) is None, number
+        assert remembered(handle, on_gpu=False) is None, number
 
 
 def test_a_choice_that_cannot_be_written_leaves_no_file(handle, tmp_path, monkeypatch, caplog):
@@ -155,7 +158,7 @@ def test_a_choice_that_cannot_be_written_leaves_no_file(handle, tmp_path, monkey
         raise OSError("no space left")
 
     monkeypatch.setattr("tfspark.engine_trial.record.Path.replace", refuse)
-    remember(handle, EngineChoice("auto"))
+    remember(handle, EngineChoice("auto"), on_gpu=False)
     assert "no space left" in caplog.text
     assert list((tmp_path / "cache" / "choices").iterdir()) == []
 

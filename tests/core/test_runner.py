@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfspark import model_call, runner
-from tfspark.batch_size import MAX_ROWS
+from tfspark.batch_size import FIRST_ROWS, MAX_ROWS
 from tfspark.columns import columns_of
 from tfspark.constants import Constant
 from tfspark.engine.protocol import CannotServeError, OutOfMemoryError
@@ -329,6 +329,19 @@ def test_a_partition_of_nulls_never_calls_the_engine(y, arrow):
     assert engine.calls == []
 
 
+@pytest.mark.parametrize(
+    ("y", "model_bytes"), [((None, 1), 1 << 30), ((None, None), 0), ((None, None), 1 << 30)]
+)
+def test_rows_of_null_do_not_tell_how_large_a_call_may_be(y, model_bytes):
+    """Otherwise the first call of a large model could need all memory."""
+    engine = FakeEngine(plane)
+    rows = [None] * 1040 + [[1.0, 2.0]] * 2000
+    table = run(batches(rows, 3040), engine, signature(y=y), model_bytes=model_bytes)
+    assert engine.calls[0] <= FIRST_ROWS
+    assert len(engine.calls) < 20
+    assert table["y"].null_count == 1040
+
+
 # --- fixed batch dimension ------------------------------------------------------------------------
 
 
@@ -515,6 +528,14 @@ def test_an_output_beyond_the_lists_of_arrow_is_refused(monkeypatch):
     monkeypatch.setattr(model_call, "MAX_ELEMENTS", 10)
     assert "give a smaller batch_size" in refusal(batches(ROWS, 50), kind=EngineError)
     assert run(batches(ROWS, 50), batch_size=10)["y"].to_pylist() == linear_rows(ROWS)
+    words, one = batches(["abc"] * 4, 4, pa.string()), signature((None,), (None,), "string")
+
+    def large(inputs):
+        text = inputs["x"]
+        return {"y": ByteStrings(text.values.cast(pa.large_binary()), text.shape)}
+
+    assert "12 bytes of text" in refusal(words, FakeEngine(large), one, kind=EngineError)
+    assert run(words, FakeEngine(large), one, batch_size=3)["y"].to_pylist() == ["abc"] * 4
 
 
 def test_text_that_is_none_names_its_row_in_the_partition():
@@ -644,6 +665,8 @@ def test_outputs_of_several_shapes_come_back_row_by_row():
     engine = FakeEngine(lambda inputs: {"y": np.zeros(int(inputs["x"]), np.float32)})
     table = run(batches([1.0, None, 0.0, 2.0, 2.0], 5, pa.float32()), engine, scalars)
     assert table["y"].to_pylist() == [[0.0], None, [], [0.0, 0.0], [0.0, 0.0]]
+    with pytest.raises(RowError, match=r"row 3: .*negative dimensions"):
+        run(batches([1.0, 2.0, 3.0, -1.0], 4, pa.float32()), engine, scalars)
 
 
 def test_the_file_of_a_bad_row_is_named():

@@ -209,6 +209,7 @@ REFUSED = {
     ),
     "a cast from f32 to i32": lambda tf, x: tf.cast(x, tf.int32),
     "integers that depend on an input": lambda tf, x: tf.argmax(x, 1) + 2**40,
+    "a size or position from an input": lambda tf, x: tf.reduce_sum(x[:, tf.argmax(x[0]) :], 1),
     "(ReverseSequence)": lambda tf, x: tf.reverse(tf.argmax(x[:, None], 2), [1]),
     "NaN or infinity in the constant": lambda tf, x: tf.minimum(x, [np.inf, 1.0]),
 }

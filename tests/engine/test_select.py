@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sys
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
@@ -214,10 +216,29 @@ def test_an_operation_that_is_not_registered_moves_to_tensorflow(
 
 
 def test_a_model_that_no_engine_loads_is_the_error_of_the_last(linear, tmp_path, lines):
-    with pytest.raises(EngineError, match=r"^TensorFlow \S+ cannot load the model") as caught:
+    with pytest.raises(CannotServeError, match=r"^TensorFlow \S+ cannot load the model"):
         select.load_engine(str(tmp_path), linear.tags, linear.signature, EngineOptions())
-    assert not isinstance(caught.value, CannotServeError)
     assert len(lines()) == 1
+
+
+def test_a_worker_without_tensorflow_is_no_fault_of_a_row(linear, monkeypatch, lines):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    load = partial(
+        select.load_engine, linear.path, linear.tags, linear.signature, EngineOptions("tensorflow")
+    )
+
+    def cannot(inputs):
+        raise CannotServeError("not here")
+
+    engine = select.AutoEngine(FakeEngine(cannot), load)
+    with pytest.raises(CannotServeError, match="TensorFlow is not installed where"):
+        engine.run(INPUTS)
+
+    refusing = select.EngineWithFallback(FakeEngine(refuse), load)
+    for _ in range(2):
+        with pytest.raises(EngineError, match="this batch is bad"):
+            refusing.run(INPUTS)
+    assert sum("the fallback cannot serve" in line for line in lines()) == 1
 
 
 def refuse(inputs):

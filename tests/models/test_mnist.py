@@ -70,7 +70,8 @@ def test_the_loop_does_what_train_on_batch_does(few):
     for name, curve in curves.items():
         np.testing.assert_allclose(by_loop[name], curve, rtol=1e-4)
     for one, other in zip(weights_of(first), weights_of(second), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+        # Adam moves a weight by about 1e-3 in each step.
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
 def test_the_loop_goes_on_where_it_was_interrupted(few, tmp_path):

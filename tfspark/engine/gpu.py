@@ -12,7 +12,8 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 
-from tfspark.errors import EngineError, explain
+from tfspark.engine.protocol import MachineError
+from tfspark.errors import explain
 
 # https://docs.nvidia.com/cuda/cuda-c-programming-guide/ (environment variables). By default CUDA
 # gives the fastest GPU the number 0; PCI_BUS_ID gives the numbers that nvidia-smi and Spark use.
@@ -32,10 +33,10 @@ def check(device_types: Collection[str]) -> None:
         device_types: Types of the devices that TensorFlow sees, such as `CPU`.
 
     Raises:
-        EngineError: When there is no GPU among them.
+        MachineError: When there is no GPU among them.
     """
     if "GPU" not in device_types:
-        raise EngineError(
+        raise MachineError(
             explain(
                 "TensorFlow does not see the GPU that this task was given.",
                 expected=f"GPU {os.environ.get(_VISIBLE, '')}",

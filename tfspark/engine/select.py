@@ -79,6 +79,7 @@ class EngineWithFallback:
         self._engine = engine
         self._load_fallback = load_fallback
         self._fallback: Engine | None = None
+        self._has_fallback = True
         self._lock = threading.Lock()
         self.reason = ""
 
@@ -89,7 +90,10 @@ class EngineWithFallback:
         except OutOfMemoryError:
             raise
         except EngineError as reason:
-            return self._opened_fallback(reason).run(inputs)
+            fallback = self._opened_fallback(reason)
+            if fallback is None:
+                raise
+            return fallback.run(inputs)
 
     def close(self) -> None:
         """Release both models; safe to call twice."""
@@ -97,12 +101,20 @@ class EngineWithFallback:
         if self._fallback is not None:
             self._fallback.close()
 
-    def _opened_fallback(self, reason: EngineError) -> Engine:
-        """Return the fallback; the first thread that needs it loads it."""
+    def _opened_fallback(self, reason: EngineError) -> Engine | None:
+        """Return the fallback; the first thread that needs it loads it. `None` if it cannot serve.
+
+        A worker may have only OpenVINO. The refusal of the batch then counts.
+        """
         with self._lock:
-            if self._fallback is None:
+            if self._fallback is None and self._has_fallback:
                 _log.info("the engine refused a batch; the fallback scores it: %s", _line(reason))
-                self._fallback = self._load_fallback()
+                try:
+                    self._fallback = self._load_fallback()
+                except CannotServeError as error:
+                    _log.warning("the fallback cannot serve: %s", _line(error))
+                    self._has_fallback = False
+                    return None
                 self.reason = _short(reason)
             return self._fallback
 

@@ -23,7 +23,7 @@ import numpy as np
 from tfspark.dtypes import reason_unsupported
 from tfspark.engine import gpu
 from tfspark.engine.failure import failure, load_failure
-from tfspark.engine.protocol import EngineOptions, first_lines
+from tfspark.engine.protocol import CannotServeError, EngineOptions, first_lines
 from tfspark.errors import EngineError, explain
 from tfspark.signature import Signature
 from tfspark.tensors import ByteStrings, Tensor
@@ -73,14 +73,15 @@ def load(
     """Load a SavedModel.
 
     Raises:
-        EngineError: When TensorFlow is missing, cannot load the model, or does not see the GPU.
+        CannotServeError: When TensorFlow is missing, or cannot load the model.
+        MachineError: When TensorFlow does not see the GPU.
         InvalidModelError: When the variables are damaged.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         import tensorflow as tf
     except ImportError as error:
-        raise EngineError(
+        raise CannotServeError(
             explain(
                 "TensorFlow is not installed where the tasks run.",
                 expected="tensorflow or tensorflow-cpu in the Python of the workers",
@@ -96,7 +97,7 @@ def load(
         return TensorFlowEngine(model, signature)
     except Exception as error:  # the loader raises many types of errors for a broken model
         message = _first_lines(error)
-        raise load_failure(export_dir, message) or EngineError(
+        raise load_failure(export_dir, message) or CannotServeError(
             explain(
                 f"TensorFlow {tf.__version__} cannot load the model at {export_dir}.",
                 found=message,

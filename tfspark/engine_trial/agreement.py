@@ -70,7 +70,8 @@ def _are_close(left: Array, right: Array) -> Array:
 
 
 def _other_class(left: Array, right: Array, lengths: Array, rows: Array) -> Difference | None:
-    """Return the first vector whose largest element is at another place."""
+    """Return the first vector whose largest element is at another place; nulls have no elements."""
+    lengths = lengths[lengths > 0]
     size = int(lengths[0]) if len(lengths) else 0
     if size < 2 or (lengths != size).any():
         return None

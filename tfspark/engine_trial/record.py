@@ -2,7 +2,7 @@
 
 A trial costs some seconds, so a worker writes its result into the node's private folder. The name
 of the file depends on everything that may change the result: the digest of the model, the
-signature, the settings, the CPU and the versions of the engines.
+signature, the settings, whether there is a GPU, the CPU and the versions of the engines.
 
 Invariant: a file that cannot be read is ignored, and the trial runs again.
 """
@@ -27,13 +27,18 @@ from tfspark.versions import installed_versions
 _log = logging.getLogger(__name__)
 
 _FOLDER = "choices"
-_RULES = 1  # version of the trial, part of the file name; increase it after changes
+_RULES = 2  # version of the trial, part of the file name; increase it after changes
 
 
-def remembered(handle: ModelHandle) -> EngineChoice | None:
-    """Return the choice that a worker of this node made for the same model and settings."""
+def remembered(handle: ModelHandle, *, on_gpu: bool) -> EngineChoice | None:
+    """Return the choice that a worker of this node made for the same model and settings.
+
+    Args:
+        handle: The model and its settings.
+        on_gpu: Whether the task has a GPU, which not every engine can use.
+    """
     try:
-        return EngineChoice(**json.loads(_file(handle).read_text()))
+        return EngineChoice(**json.loads(_file(handle, on_gpu).read_text()))
     except FileNotFoundError:
         return None
     except (OSError, TypeError, ValueError, TfsparkError) as error:
@@ -41,10 +46,10 @@ def remembered(handle: ModelHandle) -> EngineChoice | None:
         return None
 
 
-def remember(handle: ModelHandle, choice: EngineChoice) -> None:
+def remember(handle: ModelHandle, choice: EngineChoice, *, on_gpu: bool) -> None:
     """Write a choice for the other workers of this node and for later jobs."""
     try:
-        file = _file(handle)
+        file = _file(handle, on_gpu)
         file.parent.mkdir(mode=0o700, exist_ok=True)
         draft = file.with_suffix(f".{os.getpid()}")
         try:
@@ -56,7 +61,7 @@ def remember(handle: ModelHandle, choice: EngineChoice) -> None:
         _log.warning("the choice of the engine is not remembered: %s", error)
 
 
-def _file(handle: ModelHandle) -> Path:
+def _file(handle: ModelHandle, on_gpu: bool) -> Path:
     versions = installed_versions()
     packages = sorted({entry.package for entry in ENGINES.values()} | {"tfspark", "numpy"})
     facts = (
@@ -64,7 +69,7 @@ def _file(handle: ModelHandle) -> Path:
         handle.digest,
         handle.tags,
         handle.signature,
-        replace(handle.options, digest="", name="auto", fallback=None),
+        replace(handle.options, digest="", name="auto", fallback=None, gpu=on_gpu),
         _cpu(),
         [versions.get(package) for package in packages],
     )

@@ -34,6 +34,9 @@ _MOVES = frozenset(
         *("Split", "Squeeze", "StridedSlice", "Tile", "Transpose", "Unsqueeze", "VariadicSplit"),
     )
 )
+# Of these, the number of first inputs that are elements or indices; by default one. The others are
+# sizes, positions and axes.
+_ELEMENTS = {"Concat": 1 << 30, "Gather": 2}
 # Operations that may leave an open dimension empty, or read beyond its end. OpenVINO then returns
 # the results of the previous run, or zeros.
 _WINDOWS = frozenset(("AvgPool", "Convolution", "GroupConvolution", "MaxPool"))
@@ -111,7 +114,9 @@ def _guards(model: Any, wrapped: Container[str]) -> Iterator[Any]:
         sources = [value.get_node().get_name() for value in node.input_values()]
         if kind != "ShapeOf" and (kind == "Parameter" or fed & set(sources)):
             fed.add(node.get_name())
-            _check_integers(node, kind, [source in fed for source in sources])
+            is_fed = [source in fed for source in sources]
+            _check_integers(node, kind, is_fed)
+            _check_positions(node, kind, is_fed)
             _check_sizes(node, kind)
             if kind == "Gather":
                 size = size_of(node)
@@ -135,6 +140,18 @@ def _check_integers(node: Any, kind: str, is_fed: Sequence[bool]) -> None:
             raise cannot(f"a cast from {types[0].to_string()} to {made[0].to_string()}")
     elif kind not in _MOVES and any(dtype.to_string() != "boolean" for dtype in used):
         raise cannot(f"integers that depend on an input, in {node.friendly_name!r} ({kind})")
+
+
+def _check_positions(node: Any, kind: str, is_fed: Sequence[bool]) -> None:
+    """Refuse sizes and positions that depend on a fed value.
+
+    A part may then be empty. OpenVINO returns the results of the previous run for it.
+    """
+    first = _ELEMENTS.get(kind, 1)
+    types = [value.get_element_type() for value in node.input_values()]
+    pairs = list(zip(types, is_fed, strict=True))[first:]
+    if kind in _MOVES and any(fed and dtype.is_integral() for dtype, fed in pairs):
+        raise cannot(f"a size or position from an input, in {node.friendly_name!r} ({kind})")
 
 
 def _check_sizes(node: Any, kind: str) -> None:

@@ -20,7 +20,7 @@ from tfspark.engine_choice import EngineChoice
 from tfspark.engine_trial import choose_engine, joined, remember, remembered
 from tfspark.options import EngineName
 from tfspark.spark.worker.model_chain import BoundModel, ModelChain
-from tfspark.spark.worker.task import open_model, origin_of
+from tfspark.spark.worker.task import has_gpu, open_model, origin_of
 from tfspark.spark.worker.time_limit import TimeLimit
 
 MOST_ROWS = 4096
@@ -75,7 +75,7 @@ def _first(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 def _choice(model: BoundModel, rows: pa.RecordBatch) -> EngineChoice:
     handle, origin = model.handle, origin_of(model.handle)
-    known = remembered(handle)
+    known = remembered(handle, on_gpu=has_gpu())
     if known is not None:
         return known
     opened: dict[EngineName, Engine] = {}
@@ -93,5 +93,5 @@ def _choice(model: BoundModel, rows: pa.RecordBatch) -> EngineChoice:
         if name != choice.engine:
             ENGINES.discard(engine)
             engine.close()
-    remember(handle, choice)
+    remember(handle, choice, on_gpu=has_gpu())
     return choice

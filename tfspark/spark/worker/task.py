@@ -67,7 +67,7 @@ def score_task(
             keep=keep,
             batch_size=options.batch_size,
             model_bytes=handle.size,
-            on_gpu=bool(_gpus()),
+            on_gpu=has_gpu(),
             origin=origin,
         )
 
@@ -86,6 +86,11 @@ def open_model(handle: ModelHandle) -> Engine:
 def choice_in(handle: ModelHandle) -> EngineChoice | None:
     """Return the engine that runs a model in this process; `None` if it is not open."""
     return handle.choice(_gpus())
+
+
+def has_gpu() -> bool:
+    """Whether Spark gave this task a GPU."""
+    return bool(_gpus())
 
 
 def _gpus() -> Collection[str]:

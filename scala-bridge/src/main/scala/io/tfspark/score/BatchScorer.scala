@@ -39,7 +39,6 @@ final class BatchScorer(
   private val countsBytes = encoder.rowBytes.isEmpty
   private var seen = 0L
   private var waiting = 0
-  private var runStart = 0
   private var ran = false
   private var capacity = 0
   private var index = 0
@@ -62,7 +61,6 @@ final class BatchScorer(
     reason = binding.reason.map(_ => into.getChild(outputs.size))
     rejects.clear()
     index = 0
-    runStart = 0
     capacity = 0
     ran = false
     into.reset()
@@ -196,8 +194,8 @@ final class BatchScorer(
   private def flush(): Unit = {
     if (waiting > 0) {
       ran = true
-      // Rows that are not fed count too; otherwise a run with a null would never be full.
-      val isFull = index - runStart >= growth.rows || hasAllBytes
+      // Only rows that are fed tell how long more of them would take.
+      val isFull = waiting >= growth.rows || hasAllBytes
       val started = System.nanoTime()
       encoder.groups.foreach(groups.score(_, outputs, seen))
       if (isFull) growth.took(waiting, (System.nanoTime() - started) / 1e9)
@@ -205,7 +203,6 @@ final class BatchScorer(
     }
     encoder.clear()
     waiting = 0
-    runStart = index
   }
 }
 

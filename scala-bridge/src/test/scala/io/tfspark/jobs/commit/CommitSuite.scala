@@ -144,7 +144,8 @@ class CommitSuite extends AnyFunSuite {
     val elsewhere = Owner.ofThisProcess.copy(machine = "another")
     def lock(run: String, lease: FiniteDuration) =
       new Lock(Stopping.store(), Stopping.places(output), run, elsewhere, lease)
-    val held = lock("A1", 4.seconds)
+    // It beats every 0.7 s, and the other job looks after 2.5 s, so not at the same moment.
+    val held = lock("A1", 5600.millis)
     held.acquire()
     val error = intercept[OutputBusyException](lock("B1", 60.seconds).acquire())
     assert(error.getMessage.contains("found:    run A1"))
