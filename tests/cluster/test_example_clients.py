@@ -58,7 +58,6 @@ def pod(environment: dict[str, str]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.timeout(900)  # downloads the clients
 def test_the_clients_of_the_platforms_accept_the_examples(
     pod: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -21,8 +21,7 @@ from tfspark.scoring.output.folder_rules import refuse_own_input
 from tfspark.scoring.output.journal import Mode
 from tfspark.spark.cluster.files import HadoopFiles
 
-# The first test of a new machine also downloads.
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.faults
 
 STEP = 1 if os.environ.get("ROUNDS") else 6
 

@@ -187,9 +187,7 @@ def test_a_folder_on_another_disk_is_found_without_a_change(tmp_path: Path) -> N
 
 
 def store_names(*folders: Path) -> list[list[str]]:
-    """Return the hidden names in some folders; other programs may add other files."""
-    listed = [LocalStore().names(str(folder)) for folder in folders]
-    return [[name for name in names if name.startswith(".")] for names in listed]
+    return [LocalStore().names(str(folder)) for folder in folders]
 
 
 def test_a_link_leads_to_the_folder_whose_lock_counts(tmp_path: Path) -> None:

@@ -22,8 +22,7 @@ from tests.faults.test_commit_faults import PARTS
 from tfspark.scoring.output.journal import Mode
 from tfspark.spark.cluster.hadoop_store import HadoopStore
 
-# The first test of a new machine also downloads.
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.faults
 
 STEP = 1 if os.environ.get("ROUNDS") else 8
 MODES: tuple[Mode, ...] = ("error", "overwrite", "append")

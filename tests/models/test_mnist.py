@@ -70,8 +70,7 @@ def test_the_loop_does_what_train_on_batch_does(few):
     for name, curve in curves.items():
         np.testing.assert_allclose(by_loop[name], curve, rtol=1e-4)
     for one, other in zip(weights_of(first), weights_of(second), strict=True):
-        # Adam moves a weight by about 1e-3 in each step.
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
 def test_the_loop_goes_on_where_it_was_interrupted(few, tmp_path):

@@ -108,13 +108,13 @@ class EngineWithFallback:
         """
         with self._lock:
             if self._fallback is None and self._has_fallback:
-                _log.info("the engine refused a batch; the fallback scores it: %s", _line(reason))
                 try:
                     self._fallback = self._load_fallback()
                 except CannotServeError as error:
                     _log.warning("the fallback cannot serve: %s", _line(error))
                     self._has_fallback = False
                     return None
+                _log.info("the engine refused a batch; the fallback scores it: %s", _line(reason))
                 self.reason = _short(reason)
             return self._fallback
 

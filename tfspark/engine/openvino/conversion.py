@@ -11,6 +11,7 @@ a fed value has a guard: an additional output that is true when the index is out
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,9 +35,9 @@ _MOVES = frozenset(
         *("Split", "Squeeze", "StridedSlice", "Tile", "Transpose", "Unsqueeze", "VariadicSplit"),
     )
 )
-# Of these, the number of first inputs that are elements or indices; by default one. The others are
-# sizes, positions and axes.
-_ELEMENTS = {"Concat": 1 << 30, "Gather": 2}
+# How many of their first inputs are elements or indices; by default one. The others are sizes,
+# positions and axes.
+_ELEMENTS = {"Concat": sys.maxsize, "Gather": 2}
 # Operations that may leave an open dimension empty, or read beyond its end. OpenVINO then returns
 # the results of the previous run, or zeros.
 _WINDOWS = frozenset(("AvgPool", "Convolution", "GroupConvolution", "MaxPool"))
