@@ -60,13 +60,15 @@ def test_slow_sides_have_half_of_the_rounds_beside_the_job(measured):
     assert [side for side, _ in processes.runs][-4:] == ["job_fastest", "daft"] * 2
 
 
-def test_a_side_that_was_idle_runs_once_before_the_run_that_counts(measured, monkeypatch):
+def test_a_side_that_was_idle_runs_for_some_time_before_the_run_that_counts(measured, monkeypatch):
     clock = iter(range(0, 10_000, 50))
     monkeypatch.setattr(measure, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(measure, "REWARM_SECONDS", 0.25)
     processes = FakeProcesses()
     found = measured(["job"], processes)
     assert len(found["sides"]["job"]["warm"]) == 3
-    assert len(processes.runs) == 1 + 2 * 3  # the warm-up, then two runs in each round
+    # The warm-up; in each round, three runs of a tenth of a second, and the run that counts.
+    assert len(processes.runs) == 1 + (3 + 1) * 3
 
 
 def test_processes_of_daft_take_the_batch_size_of_its_threads(measured):

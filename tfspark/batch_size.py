@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from tfspark import dtypes, structs
+from tfspark.batch_bytes import BatchBytes
 from tfspark.fetching import OutputBinding
 from tfspark.schema import Binding
 from tfspark.tensors import ByteStrings
@@ -70,6 +71,7 @@ class BatchSize(ABC):
     binding: Binding
     given: int | None = None
     model_bytes: int = 0
+    _fed: BatchBytes | None = field(default=None, init=False)
     _output_bytes: float | None = field(default=None, init=False)  # the most bytes of a row so far
 
     def of(self, batch: pa.RecordBatch) -> Callable[[], int]:
@@ -77,7 +79,9 @@ class BatchSize(ABC):
         fixed = self.binding.batch_dimension or self.given
         if fixed:
             return lambda: fixed
-        fed = self._constant_bytes + _fed_bytes(batch.select(list(self.binding.columns)))
+        if self._fed is None:
+            self._fed = BatchBytes.of(batch.schema, self.binding.columns)
+        fed = self._constant_bytes + _fed_bytes(batch, self._fed)
         known = fed + sum(size or 0 for size in self._sizes)
         if self._is_open:
             return lambda: self._next_open_rows(fed, known)
@@ -222,10 +226,10 @@ def aligned(rows: int) -> int:
     return rows - rows % _ALIGNED_ROWS if rows > _ALIGNED_ROWS else rows
 
 
-def _fed_bytes(batch: pa.RecordBatch) -> float:
+def _fed_bytes(batch: pa.RecordBatch, fed: BatchBytes) -> float:
     """Return the bytes of one row on average; the zeros of sparse vectors and matrices count."""
-    zeros = sum(structs.sparse_size(column) for column in batch.columns)
-    return (batch.nbytes + zeros * _SPARSE_BYTES) / batch.num_rows
+    zeros = sum(structs.sparse_size(batch.column(position)) for position in fed.others)
+    return (fed(batch) + zeros * _SPARSE_BYTES) / batch.num_rows
 
 
 def _row_bytes(output: OutputBinding) -> int | None:

@@ -1,5 +1,6 @@
 """Memory of a read stays bounded, whatever the encodings of a Parquet file are."""
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -47,6 +48,17 @@ def test_light_rows_are_read_in_large_batches(tmp_path):
     table = pa.table({"x": pa.array(range(ROWS), pa.float64())})
     first = next(batches_of(tmp_path / "t.parquet", table))
     assert first.num_rows == 1 << 17
+
+
+def test_a_wide_table_is_read_in_larger_batches(tmp_path):
+    """A read takes some time for each column, however few rows it has."""
+    zeros = np.zeros(ROWS // 4, np.float32)
+    table = pa.table({f"x{at:03}": zeros for at in range(200)})
+    found = batches_of(tmp_path / "t.parquet", table, use_dictionary=False)
+    rows = [batch.num_rows for batch in found]
+    assert rows[0] >= 12_000
+    assert len(rows) == 3
+    assert sum(rows) == ROWS // 4
 
 
 def test_the_size_of_a_column_with_a_dot_counts(tmp_path):

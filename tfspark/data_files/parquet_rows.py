@@ -15,8 +15,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-# The target size of a read, in bytes of the requested columns.
+# The target size of a read, in bytes of the requested columns. A read takes some time for each
+# column, so it is larger if there are many.
 _READ_BYTES = 4 << 20
+_COLUMN_BYTES = 1 << 16
+_MOST_READ_BYTES = 1 << 24
 _LEAST_ROWS = 64
 _MOST_ROWS = 1 << 17
 # If texts may repeat: rows of the first batch, and the most rows, like a batch of Spark.
@@ -53,10 +56,12 @@ class RowSizes:
     Attributes:
         rows: Rows of the next batch.
         most: The largest number of rows.
+        target: The bytes of a batch.
     """
 
     rows: int
     most: int
+    target: int
 
     @classmethod
     def of(cls, group: pq.RowGroupMetaData, leaves: Sequence[int]) -> RowSizes:
@@ -65,23 +70,24 @@ class RowSizes:
         size = sum(map(_decoded_bytes, chunks))
         most = _MOST_REPEATED if any(map(_may_repeat, chunks)) else _MOST_ROWS
         first = _FIRST_ROWS if most == _MOST_REPEATED else most
-        return cls(_fitting(group.num_rows, size, first), most)
+        target = min(max(_READ_BYTES, len(leaves) * _COLUMN_BYTES), _MOST_READ_BYTES)
+        return cls(_fitting(group.num_rows, size, target, first), most, target)
 
-    def after(self, batch: pa.RecordBatch) -> RowSizes:
-        """Return the sizes for the batch after this one."""
-        return replace(self, rows=_fitting(batch.num_rows, batch.nbytes, self.most))
+    def after(self, rows: int, size: float) -> RowSizes:
+        """Return the sizes for the batch after one with some rows and bytes."""
+        return replace(self, rows=_fitting(rows, size, self.target, self.most))
 
-    def parts(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-        """Yield a batch, in parts if it is much larger than the target."""
-        if batch.nbytes <= 2 * _READ_BYTES:
+    def parts(self, batch: pa.RecordBatch, size: float) -> Iterator[pa.RecordBatch]:
+        """Yield a batch of some bytes, in parts if it is much larger than the target."""
+        if size <= 2 * self.target:
             yield batch
             return
         for start in range(0, batch.num_rows, self.rows):
             yield batch.slice(start, self.rows)
 
 
-def _fitting(rows: int, size: int, most: int) -> int:
-    return min(max(_READ_BYTES * rows // max(size, 1), _LEAST_ROWS), most)
+def _fitting(rows: int, size: float, target: int, most: int) -> int:
+    return min(max(int(target * rows / max(size, 1)), _LEAST_ROWS), most)
 
 
 def _leaf_count(kind: Any) -> int:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
+from tfspark.batch_bytes import BatchBytes
 from tfspark.data_files.conform import conform, differ_by_case, names_in
 from tfspark.data_files.footers import INSTANT, instants_in, missing_columns, missing_in, unreadable
 from tfspark.data_files.listing import changed, check_unchanged, states
@@ -113,16 +114,19 @@ def _of_parquet(
     instants = [name for name in instants_in(file.schema) if name in columns]
     indices = piece.row_groups or range(file.metadata.num_row_groups)
     groups = [file.metadata.row_group(index) for index in indices]
-    file = _buffered(source, file, groups, leaves)
+    file, measure = _buffered(source, file, groups, leaves), None
     for index, group in zip(indices, groups, strict=True):
         sizes = RowSizes.of(group, leaves)
         batches = file.iter_batches(
             batch_size=sizes.rows, row_groups=[index], columns=list(columns), use_threads=False
         )
         for batch in batches:
-            sizes = sizes.after(batch)
+            if measure is None:
+                measure = BatchBytes.of(batch.schema)
+            size = measure(batch)
+            sizes = sizes.after(batch.num_rows, size)
             file.reader.set_batch_size(sizes.rows)  # of the next batch
-            for part in sizes.parts(batch):
+            for part in sizes.parts(batch, size):
                 yield _with_instants(part, instants)
 
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tfspark.batch_bytes import BatchBytes
 from tfspark.file_systems import open_filesystem
 
 # The most bytes in a row group of the output. Spark's readers split files at row groups.
@@ -38,7 +39,8 @@ class PartFile:
     name: str = ""
     nulls: int = 0
     _waiting: list[pa.RecordBatch] = field(default_factory=list)
-    _size: int = 0
+    _size: float = 0.0
+    _measure: BatchBytes | None = None
     _writer: pq.ParquetWriter | None = None
     _footers: list[pq.FileMetaData] = field(default_factory=list)
     _open: ExitStack = field(default_factory=ExitStack)
@@ -69,7 +71,9 @@ class PartFile:
         if self._writer is None:
             self._writer = self._create(batch.schema)
         self._waiting.append(batch)
-        self._size += batch.nbytes
+        if self._measure is None:
+            self._measure = BatchBytes.of(batch.schema)
+        self._size += self._measure(batch)
         if self._size >= GROUP_BYTES:
             self._flush(self._writer)
 
@@ -79,7 +83,7 @@ class PartFile:
         group = pa.Table.from_batches(self._waiting)
         writer.write_table(group)
         self.nulls += group.column(self.watched).null_count
-        self._waiting, self._size = [], 0
+        self._waiting, self._size = [], 0.0
 
     def _create(self, schema: pa.Schema) -> pq.ParquetWriter:
         target, folder = open_filesystem(self.staged)

@@ -47,7 +47,7 @@ class ColumnStack:
         if self._positions is None or any(one.schema != self.schema for one in window):
             return None
         batch, *others = [batch.select(self._positions) for batch in window]
-        if sum(one.nbytes for one in (batch, *others)) > _MOST_BYTES:
+        if sum(one.num_rows for one in window) * self._row_bytes > _MOST_BYTES:
             return None
         if others:
             (batch,) = pa.Table.from_batches([batch, *others]).combine_chunks().to_batches()
@@ -76,6 +76,11 @@ class ColumnStack:
         (kind,) = kinds
         is_number = pa.types.is_floating(kind) or pa.types.is_integer(kind)
         return found if is_number and dtypes.conversion(kind, dtype) else None
+
+    @cached_property
+    def _row_bytes(self) -> int:
+        positions = self._positions or []
+        return sum(self.schema.field(position).type.bit_width // 8 for position in positions)
 
     def _converted(self, rows: Array) -> Array | None:
         """Return numbers in the type of the input; `None` if one of them does not fit."""

@@ -11,6 +11,7 @@ survive a fork.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import socket
@@ -67,5 +68,6 @@ def worker(sock: socket.socket, authenticated: bool) -> int:
 def main() -> None:
     """Preload, then start workers for Spark until it closes the connection."""
     preload()
+    gc.freeze()  # a collection in a worker would copy the pages of the preloaded objects
     daemon.worker = worker
     daemon.manager()

@@ -1,0 +1,57 @@
+"""Measures record batches of one schema, quickly for tables with many columns. Executor.
+
+`RecordBatch.nbytes` looks at each column, which takes 0.35 ms for 200 of them: longer than a call
+of a light model. The size of numbers is known from their types, so only the other columns, such as
+texts and arrays, are measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class BatchBytes:
+    """The bytes of record batches of one schema, without the bits that mark nulls.
+
+    Attributes:
+        row: The bytes of a row in columns whose values have a fixed width.
+        others: The positions of the other columns.
+    """
+
+    row: float
+    others: tuple[int, ...]
+
+    @classmethod
+    def of(cls, schema: pa.Schema, columns: Iterable[str] | None = None) -> BatchBytes:
+        """Prepare to measure batches of a schema.
+
+        Args:
+            schema: The schema.
+            columns: The columns that count; by default all.
+        """
+        names = schema.names if columns is None else columns
+        positions = [schema.get_field_index(name) for name in names]
+        widths = {position: _width(schema.field(position).type) for position in positions}
+        bits = sum(widths[position] or 0 for position in positions)
+        return cls(bits / 8, tuple(at for at in positions if widths[at] is None))
+
+    def __call__(self, batch: pa.RecordBatch) -> float:
+        """Return the bytes of a batch."""
+        measured = sum(batch.column(position).nbytes for position in self.others)
+        return self.row * batch.num_rows + measured
+
+
+def _width(kind: Any) -> int | None:
+    """Return the bits of a value; `None` if they are not the same for all values."""
+    # The width of a dictionary would be that of its indices.
+    if pa.types.is_dictionary(kind) or pa.types.is_null(kind):
+        return None
+    try:
+        return int(kind.bit_width)
+    except ValueError:
+        return None
