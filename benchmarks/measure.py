@@ -5,7 +5,7 @@ that need them, each side warms up, its output is checked, and then the measured
 the cold runs, each side runs alone in a new process, again in turns.
 
 Spark ends Python workers that were idle for a minute. If the last run of a side is almost as long
-ago, the side therefore runs for two seconds before the run that counts: the first runs of a new
+ago, the side therefore runs for four seconds before the run that counts: the first runs of a new
 worker are slower than the next ones. Slow sides take their turns after the others, so that rounds
 stay short. tfspark's jobs run there too, so that a machine that becomes slower is noticed; these
 runs do not count.
@@ -38,7 +38,7 @@ WARM_UP_SECONDS = 8.0
 # After this many seconds without a run, Spark may have ended the workers of a side.
 IDLE_SECONDS = 45.0
 # So long, at least, such a side runs before the run that counts.
-REWARM_SECONDS = 2.0
+REWARM_SECONDS = 4.0
 # The search for settings uses the number of rows divided by this.
 SEARCHED = 8
 
