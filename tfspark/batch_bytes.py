@@ -33,12 +33,15 @@ class BatchBytes:
         Args:
             schema: The schema.
             columns: The columns that count; by default all.
+
+        Raises:
+            KeyError: When the schema lacks a column.
         """
-        names = schema.names if columns is None else columns
-        positions = [schema.get_field_index(name) for name in names]
-        widths = {position: _width(schema.field(position).type) for position in positions}
-        bits = sum(widths[position] or 0 for position in positions)
-        return cls(bits / 8, tuple(at for at in positions if widths[at] is None))
+        at = {name: position for position, name in enumerate(schema.names)}
+        positions = range(len(schema)) if columns is None else [at[name] for name in columns]
+        widths = [(position, _width(schema.field(position).type)) for position in positions]
+        bits = sum(width or 0 for _, width in widths)
+        return cls(bits / 8, tuple(position for position, width in widths if width is None))
 
     def __call__(self, batch: pa.RecordBatch) -> float:
         """Return the bytes of a batch."""

@@ -55,3 +55,13 @@ def test_only_columns_without_a_fixed_width_are_measured() -> None:
         "struct",
         "nothing",
     ]
+
+
+def test_columns_of_one_name_count_each() -> None:
+    pair = pa.RecordBatch.from_arrays([COLUMNS["float"], COLUMNS["day"]], names=["x", "x"])
+    assert BatchBytes.of(pair.schema)(pair) == pair.nbytes
+
+
+def test_a_missing_column_is_an_error() -> None:
+    with pytest.raises(KeyError, match="other"):
+        BatchBytes.of(BATCH.schema, ["other"])
