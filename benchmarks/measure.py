@@ -37,7 +37,7 @@ from benchmarks.task import Task
 WARM_UP_SECONDS = 8.0
 # After this many seconds without a run, Spark may have ended the workers of a side.
 IDLE_SECONDS = 45.0
-# So long, at least, such a side runs before the run that counts.
+# Such a side runs for at least this many seconds before the run that counts.
 REWARM_SECONDS = 4.0
 # The search for settings uses the number of rows divided by this.
 SEARCHED = 8

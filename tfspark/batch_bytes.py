@@ -1,8 +1,8 @@
 """Measures record batches of one schema, quickly for tables with many columns. Executor.
 
-`RecordBatch.nbytes` looks at each column, which takes 0.35 ms for 200 of them: longer than a call
-of a light model. The size of numbers is known from their types, so only the other columns, such as
-texts and arrays, are measured.
+`RecordBatch.nbytes` looks at each column, which takes 0.35 ms for 200 of them, almost as long as a
+call of a light model. The size of numbers is known from their types, so only the other columns,
+such as texts and arrays, are measured.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import pyarrow as pa
 
 @dataclass(frozen=True)
 class BatchBytes:
-    """The bytes of record batches of one schema, without the bits that mark nulls.
+    """The bytes of record batches of one schema.
+
+    In columns with a fixed width, the bits that mark nulls do not count.
 
     Attributes:
         row: The bytes of a row in columns whose values have a fixed width.
@@ -51,6 +53,8 @@ class BatchBytes:
 
 def _width(kind: Any) -> int | None:
     """Return the bits of a value; `None` if they are not the same for all values."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return _width(kind.storage_type)
     # The width of a dictionary would be that of its indices.
     if pa.types.is_dictionary(kind) or pa.types.is_null(kind):
         return None

@@ -39,12 +39,19 @@ class EngineCache:
     Attributes:
         limit: The most engines that are kept.
         loads: Number of engines loaded so far; for reports and tests.
+        discarded: Number of engines discarded so far.
     """
 
     limit: int = LIMIT
     loads: int = 0
+    discarded: int = 0
     _engines: OrderedDict[Key, Engine] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def changes(self) -> int:
+        """A number that grows when an engine is loaded, evicted or discarded."""
+        return self.loads + self.discarded
 
     def get(self, key: Key, load: Callable[[], Engine]) -> Engine:
         """Return the engine of a key; load it if it is not in the cache."""
@@ -67,6 +74,7 @@ class EngineCache:
         with self._lock:
             for key in [key for key, live in self._engines.items() if live is engine]:
                 del self._engines[key]
+                self.discarded += 1
 
     def clear(self) -> None:
         """Remove every engine."""

@@ -61,6 +61,13 @@ def test_a_wide_table_is_read_in_larger_batches(tmp_path):
     assert sum(rows) == ROWS // 4
 
 
+def test_the_batches_of_a_very_wide_table_are_limited(tmp_path):
+    zeros = np.zeros(5_000, np.float64)
+    table = pa.table({f"x{at:04}": zeros for at in range(1_000)})
+    batches = list(batches_of(tmp_path / "t.parquet", table, use_dictionary=False))
+    assert 15 << 20 < max(batch.nbytes for batch in batches) < 17 << 20
+
+
 def test_the_size_of_a_column_with_a_dot_counts(tmp_path):
     texts = [f"{at:08}" * 100 for at in range(20_000)]
     table = pa.table({"a.b": texts, "a": [{"b": at} for at in range(20_000)]})

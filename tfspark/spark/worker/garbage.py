@@ -1,17 +1,23 @@
 """Shortens the garbage collection between two tasks of a worker. Executor.
 
-Spark's daemon calls `gc.collect()` in a worker after each task, before the worker takes the next
-one (`pyspark/daemon.py`). It visits the objects of all imported modules: 25 ms with pyarrow, 250 ms
-with TensorFlow. `gc.freeze()` hides the objects of that moment from it.
+After each task, Spark's daemon calls `gc.collect()` in the worker (`pyspark/daemon.py`). The worker
+takes the next task only after this collection, which visits the objects of all imported modules: 25
+ms with pyarrow, about 200 ms with TensorFlow. `gc.freeze()` hides all current objects from later
+collections.
 
-Invariant: the objects are visible again in a task that loads a model, so the collection after that
-task frees whatever the new model replaced.
+Invariant: when models are loaded or discarded, the freeze ends until the next task, so that the
+collection after the task frees the replaced models.
 """
 
 from __future__ import annotations
 
 import gc
+import sys
 from dataclasses import dataclass
+
+from pyspark import TaskContext
+
+from tfspark.cache import ENGINES
 
 
 @dataclass
@@ -19,27 +25,38 @@ class Freeze:
     """The frozen objects of this process.
 
     Attributes:
-        loads: Models loaded before the last task.
+        state: The models and modules of the last open; any other value means that they changed.
+        changed_in: The task of the last change; `None` outside of a task.
         is_on: Whether objects are frozen.
     """
 
-    loads: int = 0
+    state: object = None
+    changed_in: int | None = None
     is_on: bool = False
 
-    def update(self, loads: int) -> None:
-        """Freeze all objects in the first task that loads no model; end the freeze in others.
+    def update(self, state: object, task: int | None) -> None:
+        """End the freeze if the state has changed; freeze all objects in the next task.
 
         Args:
-            loads: Models that this process has loaded so far.
+            state: The models and modules of this process.
+            task: The number of the task attempt that opens a model.
         """
-        if loads != self.loads:
-            self.loads = loads
+        if state != self.state:
+            self.state, self.changed_in = state, task
             if self.is_on:
                 gc.unfreeze()
                 self.is_on = False
-        elif not self.is_on:
+        elif task != self.changed_in and not self.is_on:
             gc.freeze()
             self.is_on = True
 
 
-FREEZE = Freeze()
+_FREEZE = Freeze()
+
+
+def model_opened() -> None:
+    """Freeze the objects of this worker, or end the freeze, after a task has opened a model."""
+    task = TaskContext.get()
+    attempt = None if task is None else task.taskAttemptId()
+    # TensorFlow may be imported long after the load, when the first engine refuses a batch.
+    _FREEZE.update((ENGINES.changes, len(sys.modules)), attempt)

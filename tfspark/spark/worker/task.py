@@ -16,7 +16,6 @@ from itertools import chain
 import pyarrow as pa
 from pyspark import TaskContext
 
-from tfspark.cache import ENGINES
 from tfspark.engine import Engine
 from tfspark.engine_choice import EngineChoice
 from tfspark.handle import ModelHandle
@@ -24,7 +23,7 @@ from tfspark.options import DEFAULTS, ScoreOptions
 from tfspark.origin import Origin
 from tfspark.runner import score
 from tfspark.schema import Binding
-from tfspark.spark.worker.garbage import FREEZE
+from tfspark.spark.worker.garbage import model_opened
 from tfspark.spark.worker.time_limit import TimeLimit
 
 
@@ -83,7 +82,7 @@ def origin_of(handle: ModelHandle) -> Origin:
 def open_model(handle: ModelHandle) -> Engine:
     """Open a model on the GPUs that Spark gave the task (`spark.task.resource.gpu.amount`)."""
     engine = handle.open(_gpus())
-    FREEZE.update(ENGINES.loads)
+    model_opened()
     return engine
 
 
