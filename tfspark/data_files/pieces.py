@@ -1,6 +1,6 @@
 """Reads one piece of a file with pyarrow. Executor.
 
-It reads only the requested columns, a few megabytes at a time, and converts them to one schema. The
+It reads only the requested columns, some megabytes at a time, and converts them to one schema. The
 error for a broken or changed file, or for other columns, names the file. No Spark.
 """
 

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from tfspark import dtypes
+from tfspark.batch_bytes import BatchBytes
 from tfspark.feeding import InputBinding
 from tfspark.rounding import narrowed
 from tfspark.tensors.narrow import misfits
@@ -46,9 +47,9 @@ class ColumnStack:
         """Return all rows of a window as one group; `None` if `encode` must read them."""
         if self._positions is None or any(one.schema != self.schema for one in window):
             return None
-        batch, *others = [batch.select(self._positions) for batch in window]
         if sum(one.num_rows for one in window) * self._row_bytes > _MOST_BYTES:
             return None
+        batch, *others = [batch.select(self._positions) for batch in window]
         if others:
             (batch,) = pa.Table.from_batches([batch, *others]).combine_chunks().to_batches()
         try:
@@ -78,9 +79,8 @@ class ColumnStack:
         return found if is_number and dtypes.conversion(kind, dtype) else None
 
     @cached_property
-    def _row_bytes(self) -> int:
-        positions = self._positions or []
-        return sum(self.schema.field(position).type.bit_width // 8 for position in positions)
+    def _row_bytes(self) -> float:
+        return BatchBytes.of(self.schema, self.inputs[0].columns).row
 
     def _converted(self, rows: Array) -> Array | None:
         """Return numbers in the type of the input; `None` if one of them does not fit."""
